@@ -1,0 +1,105 @@
+/*
+ * The steps of which safe writes are made. They stand apart because the caller creates folders
+ * between them: nothing may be created before the new content is safely on disk.
+ */
+#include "common/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+int file_write_all(int fd, const void *data, size_t size)
+{
+    const char *at = data;
+
+    while (size > 0) {
+        ssize_t n = write(fd, at, size);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EIO;
+        at += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Reads up to size bytes; less only at the end of the file. */
+static ssize_t read_fully(int fd, char *buffer, size_t size)
+{
+    size_t total = 0;
+
+    while (total < size) {
+        ssize_t n = read(fd, buffer + total, size - total);
+
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        total += (size_t)n;
+    }
+    return (ssize_t)total;
+}
+
+int file_read_all(int fd, size_t limit, char **ret_text, size_t *ret_size)
+{
+    CLEANUP_FREE char *text = malloc(limit + 1);
+    ssize_t n;
+    char extra;
+
+    if (!text)
+        return -ENOMEM;
+    n = read_fully(fd, text, limit);
+    if (n < 0)
+        return (int)n;
+    if ((size_t)n == limit && read_fully(fd, &extra, 1) != 0)
+        return -EFBIG;
+    text[n] = '\0';
+    *ret_text = steal_ptr(&text);
+    *ret_size = (size_t)n;
+    return 0;
+}
+
+static int write_and_sync(int fd, mode_t mode, const void *data, size_t size)
+{
+    int r;
+
+    if (mode != FILE_MODE_DEFAULT && fchmod(fd, mode & 07777) < 0)
+        return -errno;
+    r = file_write_all(fd, data, size);
+    if (r < 0)
+        return r;
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
+int file_write_temporary(int folder_fd, const char *name, mode_t mode, const void *data, size_t size)
+{
+    int fd, r;
+
+    fd = openat(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                mode == FILE_MODE_DEFAULT ? 0666 : 0600);
+    if (fd < 0)
+        return -errno;
+    r = write_and_sync(fd, mode, data, size);
+    if (close(fd) < 0 && r == 0)
+        r = -errno;
+    if (r < 0)
+        unlinkat(folder_fd, name, 0);
+    return r;
+}
+
+int file_sync_folder(int folder_fd)
+{
+    /* Some network file systems cannot sync a folder and say so by EINVAL. */
+    return fsync(folder_fd) < 0 && errno != EINVAL ? -errno : 0;
+}
+
+int file_open_folder(int folder_fd, const char *path)
+{
+    int fd = openat(folder_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
+}

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/*
+ * Ownership at a glance (docs/design.md): a local that owns something carries CLEANUP(function)
+ * and is handed over by steal_ptr()/steal_fd() on the line that does it.
+ */
+
+#define CLEANUP(function) __attribute__((cleanup(function)))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
+#define MUST_USE __attribute__((warn_unused_result))
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+#define CLEANUP_FREE CLEANUP(cleanup_free_ptr)
+#define CLEANUP_CLOSE CLEANUP(cleanup_close_fd)
+
+#define steal_ptr(pointer)                              \
+    __extension__({                                     \
+        __typeof__(*(pointer)) stolen_ = *(pointer);    \
+        *(pointer) = NULL;                              \
+        stolen_;                                        \
+    })
+
+static inline int steal_fd(int *fd)
+{
+    int stolen = *fd;
+
+    *fd = -1;
+    return stolen;
+}
+
+static inline void cleanup_free_ptr(void *pointer)
+{
+    free(*(void **)pointer);
+}
+
+static inline void cleanup_close_fd(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+}

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <stddef.h>
+
+#include "common/macros.h"
+
+/*
+ * Runs argv[0] (looked up on PATH) to its end with stdin from /dev/null, signals and their mask
+ * at their defaults, and this process's environment and working folder. The first size - 1 bytes
+ * of what it writes to stdout and stderr go to ret_output, with a NUL; the rest is thrown away.
+ * It never touches our own stdout, which is the protocol.
+ *
+ * 0 with *ret_status the exit status (128 + N for signal N), or -errno (-ENOENT: no such program).
+ */
+int process_run(const char *const argv[], char *ret_output, size_t size, int *ret_status) MUST_USE;

@@ -1,0 +1,108 @@
+/*
+ * Secrets need memory that is not swapped out, not left behind and not copied by realloc().
+ * libgcrypt has such a pool; this file is the only one that knows so.
+ */
+#include "common/secbuf.h"
+
+#include <errno.h>
+#include <gcrypt.h>
+#include <string.h>
+
+enum {
+    /* Enough for any usual credential several times over, and within the 64 KiB that a user
+     * may lock on systems with the old default of RLIMIT_MEMLOCK. */
+    LOCKED_POOL_SIZE = 64 << 10,
+    /* A pool for outsize secrets; taken from the system (and not locked) only when needed. */
+    OVERFLOW_POOL_SIZE = 64 << 20,
+    SMALLEST_CAPACITY = 1024,
+};
+
+static void set_up_once(void)
+{
+    static bool is_done;
+
+    if (is_done)
+        return;
+    is_done = true;
+    /* Where locking is not allowed the pool works unlocked; a warning on stderr would end up
+     * in the output of programs that merge the two streams. */
+    gcry_control(GCRYCTL_DISABLE_SECMEM_WARN);
+    gcry_check_version(NULL);
+    gcry_control(GCRYCTL_INIT_SECMEM, LOCKED_POOL_SIZE, 0);
+    gcry_control(GCRYCTL_AUTO_EXPAND_SECMEM, OVERFLOW_POOL_SIZE, 0);
+    gcry_control(GCRYCTL_INITIALIZATION_FINISHED, 0);
+}
+
+void *secure_malloc(size_t size)
+{
+    set_up_once();
+    return gcry_malloc_secure(size ? size : 1);
+}
+
+void secure_free(void *memory)
+{
+    gcry_free(memory); /* wipes */
+}
+
+int secbuf_reserve(struct secbuf *buf, size_t more)
+{
+    size_t capacity = buf->capacity ? buf->capacity : SMALLEST_CAPACITY;
+    unsigned char *data;
+
+    if (more > SECBUF_MAX - buf->size)
+        return -ENOMEM;
+    if (buf->data && more <= buf->capacity - buf->size)
+        return 0;
+    while (capacity < buf->size + more)
+        capacity *= 2;
+    data = secure_malloc(capacity);
+    if (!data)
+        return -ENOMEM;
+    if (buf->size)
+        memcpy(data, buf->data, buf->size);
+    secure_free(buf->data);
+    buf->data = data;
+    buf->capacity = capacity;
+    return 0;
+}
+
+int secbuf_append(struct secbuf *buf, const void *data, size_t size)
+{
+    int r = secbuf_reserve(buf, size);
+
+    if (r < 0)
+        return r;
+    if (size)
+        memcpy(buf->data + buf->size, data, size);
+    buf->size += size;
+    return 0;
+}
+
+void secbuf_truncate(struct secbuf *buf, size_t size)
+{
+    if (size >= buf->size)
+        return;
+    explicit_bzero(buf->data + size, buf->size - size);
+    buf->size = size;
+}
+
+void secbuf_done(struct secbuf *buf)
+{
+    if (!buf)
+        return;
+    if (buf->data)
+        explicit_bzero(buf->data, buf->capacity);
+    secure_free(buf->data);
+    *buf = (struct secbuf){0};
+}
+
+bool secbuf_is_equal(const struct secbuf *a, const struct secbuf *b)
+{
+    unsigned char difference = 0;
+
+    if (a->size != b->size)
+        return false;
+    for (size_t i = 0; i < a->size; i++)
+        difference |= a->data[i] ^ b->data[i];
+    return difference == 0;
+}
