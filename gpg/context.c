@@ -1,0 +1,105 @@
+/*
+ * GPGME's set-up, in the order that it needs: some of it is read once, when the library starts,
+ * and never again.
+ */
+#include "gpg/context-private.h"
+
+#include <errno.h>
+#include <locale.h>
+
+#include "gpg/tty.h"
+
+/* The version that has what this project uses (gpgme_data_set_flag "sensitive"). */
+#define OLDEST_GPGME "1.16.0"
+
+static int start_library(struct error *err)
+{
+    static bool is_started;
+
+    if (is_started)
+        return 0;
+    /* LC_ALL would open a dozen more files; these two are what pinentry is told. */
+    setlocale(LC_CTYPE, "");
+    setlocale(LC_MESSAGES, "");
+    unsetenv("GPGME_DEBUG"); /* its higher levels write plaintext to a file */
+    gpg_tty_export();
+    /* Otherwise GPGME runs gpgconf three times and gpgsm once before gpg itself. */
+    gpgme_set_global_flag("disable-gpgconf", "1");
+    if (!gpgme_check_version(OLDEST_GPGME))
+        return error_set(err, ENOTSUP, "GPGME %s is too old, %s is needed", gpgme_check_version(NULL), OLDEST_GPGME);
+    is_started = true;
+    return 0;
+}
+
+static gpgme_pinentry_mode_t pinentry_mode_of(enum gpg_pinentry_mode mode)
+{
+    static const gpgme_pinentry_mode_t modes[] = {
+        [GPG_PINENTRY_DEFAULT] = GPGME_PINENTRY_MODE_DEFAULT,
+        [GPG_PINENTRY_ASK] = GPGME_PINENTRY_MODE_ASK,
+        [GPG_PINENTRY_CANCEL] = GPGME_PINENTRY_MODE_CANCEL,
+        [GPG_PINENTRY_ERROR] = GPGME_PINENTRY_MODE_ERROR,
+    };
+
+    return modes[mode];
+}
+
+static gpgme_error_t configure(gpgme_ctx_t handle, const struct gpg_options *options)
+{
+    gpgme_error_t e = 0;
+
+    gpgme_set_locale(handle, LC_CTYPE, setlocale(LC_CTYPE, NULL));
+    gpgme_set_locale(handle, LC_MESSAGES, setlocale(LC_MESSAGES, NULL));
+    /* An e-mail-shaped recipient that is not in the keyring would be looked for on the web. */
+    gpgme_set_offline(handle, 1);
+    e = gpgme_set_ctx_flag(handle, "auto-key-locate", "local");
+    if (!e && options->trust_model)
+        e = gpgme_set_ctx_flag(handle, "trust-model", options->trust_model);
+    if (!e && options->homedir)
+        e = gpgme_ctx_set_engine_info(handle, GPGME_PROTOCOL_OpenPGP, NULL, options->homedir);
+    if (!e && options->pinentry_mode != GPG_PINENTRY_DEFAULT)
+        e = gpgme_set_pinentry_mode(handle, pinentry_mode_of(options->pinentry_mode));
+    gpgme_set_armor(handle, options->has_armor);
+    return e;
+}
+
+/* Without gpg the context can be made all the same, and the operation would fail unclearly. */
+static bool has_gpg(gpgme_ctx_t handle)
+{
+    for (gpgme_engine_info_t info = gpgme_ctx_get_engine_info(handle); info; info = info->next)
+        if (info->protocol == GPGME_PROTOCOL_OpenPGP)
+            return info->version != NULL;
+    return false;
+}
+
+int gpg_context_new(const struct gpg_options *options, struct gpg_context **ret, struct error *err)
+{
+    CLEANUP(gpg_context_freep) struct gpg_context *gpg = NULL;
+    gpgme_error_t e;
+    int r;
+
+    r = start_library(err);
+    if (r < 0)
+        return r;
+    gpg = calloc(1, sizeof(*gpg));
+    if (!gpg)
+        return error_set_oom(err);
+    e = gpgme_new(&gpg->handle);
+    if (!e && !has_gpg(gpg->handle))
+        return error_set(err, ENOENT, "gpg was not found on PATH; install GnuPG (package gnupg)");
+    if (!e)
+        e = configure(gpg->handle, options);
+    if (e)
+        return error_set(err, EIO, "cannot set up gpg: %s", gpgme_strerror(e));
+    gpg->has_hidden_recipients = options->has_hidden_recipients;
+    *ret = steal_ptr(&gpg);
+    return 0;
+}
+
+void gpg_context_free(struct gpg_context *gpg)
+{
+    if (!gpg)
+        return;
+    if (gpg->handle)
+        gpgme_release(gpg->handle);
+    free(gpg);
+}

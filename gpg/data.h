@@ -1,0 +1,21 @@
+#pragma once
+
+#include <gpgme.h>
+
+#include "common/secbuf.h"
+
+/*
+ * GPGME data objects on top of a secbuf, so that plaintext passes through GPGME by callbacks and
+ * the one small buffer of GPGME's own, which the "sensitive" flag has it wipe.
+ */
+struct gpg_stream {
+    struct secbuf *buf; /* borrowed */
+    size_t at;          /* reading: how much GPGME has taken */
+    size_t limit;       /* writing: more bytes than this fail with EFBIG */
+};
+
+/* GPGME reads stream->buf. stream is borrowed and must outlive *ret (gpg_data_release). */
+gpgme_error_t gpg_data_new_reader(struct gpg_stream *stream, gpgme_data_t *ret);
+
+/* GPGME appends to stream->buf. stream is borrowed and must outlive *ret (gpg_data_release). */
+gpgme_error_t gpg_data_new_writer(struct gpg_stream *stream, gpgme_data_t *ret);

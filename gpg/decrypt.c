@@ -1,0 +1,81 @@
+/*
+ * Decryption, and the queue that a busy gpg-agent needs: with RSA-4096 about thirty decryptions
+ * at once use up its secure memory, and docker pulls dozens of layers at once.
+ */
+#include "gpg/decrypt.h"
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <time.h>
+
+#include "common/file.h"
+#include "gpg/context-private.h"
+#include "gpg/data.h"
+#include "gpg/explain.h"
+
+enum { MOST_TRIES = 8 };
+
+/* The lock of the queue: the agent's home folder, which is there and is the agent's alone. */
+static int open_home(struct gpg_context *gpg)
+{
+    const char *home = gpgme_ctx_get_engine_info(gpg->handle)->home_dir;
+    char path[4096];
+
+    if (!home)
+        home = getenv("GNUPGHOME");
+    if (home && *home)
+        return file_open_folder(AT_FDCWD, home);
+    snprintf(path, sizeof(path), "%s/.gnupg", getenv("HOME") ? getenv("HOME") : "");
+    return file_open_folder(AT_FDCWD, path);
+}
+
+/* Those outside the queue may still fill the memory, so even its head waits longer each time. */
+static void pause_before_try(int try)
+{
+    struct timespec pause = {.tv_nsec = 20L * 1000 * 1000 * try};
+
+    nanosleep(&pause, NULL);
+}
+
+static gpgme_error_t decrypt_once(struct gpg_context *gpg, int fd, struct gpg_stream *stream)
+{
+    CLEANUP(gpg_data_release) gpgme_data_t in = NULL, out = NULL;
+    gpgme_error_t e;
+
+    if (lseek(fd, 0, SEEK_SET) < 0)
+        return gpgme_error_from_syserror();
+    e = gpgme_data_new_from_fd(&in, fd);
+    if (!e)
+        e = gpg_data_new_writer(stream, &out);
+    if (!e)
+        e = gpgme_op_decrypt(gpg->handle, in, out);
+    return e;
+}
+
+int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit, struct secbuf *ret_plain,
+                struct error *err)
+{
+    CLEANUP_CLOSE int queue_fd = -1;
+    struct gpg_stream stream = {.buf = ret_plain, .limit = limit};
+    size_t size_before = ret_plain->size;
+    gpgme_error_t e;
+
+    for (int try = 1;; try++) {
+        e = decrypt_once(gpg, fd, &stream);
+        if (!e)
+            return 0;
+        /* Plaintext may have come before the integrity check failed. */
+        secbuf_truncate(ret_plain, size_before);
+        if (gpgme_err_code(e) != GPG_ERR_ENOMEM || try == MOST_TRIES)
+            break;
+        if (queue_fd < 0) {
+            queue_fd = open_home(gpg);
+            if (queue_fd >= 0)
+                (void)flock(queue_fd, LOCK_EX); /* without a lock the pauses alone must do */
+        }
+        pause_before_try(try);
+    }
+    return gpg_explain_decrypt(gpg, e, name, err);
+}

@@ -1,0 +1,45 @@
+/*
+ * Recipients go to GPGME as text, one a line: only so does gpg itself resolve them, with groups,
+ * substrings and subkeys as `gpg -r` has them, and without a process more for each.
+ */
+#include "gpg/encrypt.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gpg/context-private.h"
+#include "gpg/data.h"
+#include "gpg/explain.h"
+
+/* The line "--" first makes GPGME take what follows for names only, never for options. */
+static char *format_recipients(const char *recipients)
+{
+    char *text;
+
+    return asprintf(&text, "--\n%s", recipients) < 0 ? NULL : text;
+}
+
+int gpg_encrypt(struct gpg_context *gpg, const char *recipients, const char *source, struct secbuf *plain,
+                struct secbuf *ret_message, struct error *err)
+{
+    CLEANUP(gpg_data_release) gpgme_data_t in = NULL, out = NULL;
+    CLEANUP_FREE char *text = NULL;
+    struct gpg_stream reader = {.buf = plain}, writer = {.buf = ret_message, .limit = SECBUF_MAX};
+    gpgme_encrypt_flags_t flags = GPGME_ENCRYPT_NO_ENCRYPT_TO | GPGME_ENCRYPT_NO_COMPRESS;
+    gpgme_error_t e;
+
+    if (!*recipients) /* GPGME would take an empty list for symmetric encryption */
+        return error_set(err, EINVAL, "%s names no key to encrypt to", source);
+    text = format_recipients(recipients);
+    if (!text)
+        return error_set_oom(err);
+    if (gpg->has_hidden_recipients)
+        flags |= GPGME_ENCRYPT_THROW_KEYIDS;
+    e = gpg_data_new_reader(&reader, &in);
+    if (!e)
+        e = gpg_data_new_writer(&writer, &out);
+    if (!e)
+        e = gpgme_op_encrypt_ext(gpg->handle, NULL, text, flags, in, out);
+    return e ? gpg_explain_encrypt(gpg, e, source, err) : 0;
+}

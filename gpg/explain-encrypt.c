@@ -1,0 +1,95 @@
+/*
+ * When a recipient cannot be used, gpg says "No public key" also of keys that are there but
+ * expired, revoked or disabled. A second look at the keyring, only then, tells which it is.
+ */
+#include "gpg/explain.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+#include <time.h>
+
+struct reason {
+    const char *why;
+    const char *cure;
+};
+
+/* The subkey for encryption that comes nearest to being usable; NULL where there is none. */
+static gpgme_subkey_t find_encryption_subkey(gpgme_key_t key)
+{
+    gpgme_subkey_t best = NULL;
+
+    for (gpgme_subkey_t s = key->subkeys; s; s = s->next)
+        if (s->can_encrypt && (!best || best->revoked || (best->expired && !s->revoked)))
+            best = s;
+    return best;
+}
+
+static struct reason reason_of_key(gpgme_key_t key)
+{
+    gpgme_subkey_t subkey = find_encryption_subkey(key);
+
+    if (key->revoked)
+        return (struct reason){"the key was revoked", "run pass init with another key"};
+    if (key->disabled)
+        return (struct reason){"the key is disabled", "gpg --edit-key it and say enable"};
+    if (key->expired)
+        return (struct reason){"the key has expired", "gpg --quick-set-expire FINGERPRINT 2y"};
+    if (!subkey)
+        return (struct reason){"the key is for signatures only: it has no subkey for encryption",
+                               "gpg --quick-add-key FINGERPRINT"};
+    if (subkey->revoked)
+        return (struct reason){"its subkey for encryption was revoked", "gpg --quick-add-key FINGERPRINT"};
+    if (subkey->expired)
+        return (struct reason){"its subkey for encryption has expired", "gpg --quick-set-expire FINGERPRINT 2y '*'"};
+    return (struct reason){"gpg takes it for unusable", "see gpg -k"};
+}
+
+/* The state of the keys that a name matches: the first usable-looking fault found. */
+static struct reason reason_in_keyring(struct gpg_context *gpg, const char *name)
+{
+    struct reason reason = {"there is no such public key in the keyring",
+                            "gpg --import it, or correct the name (pass init FINGERPRINT; gpg -K shows yours)"};
+    gpgme_key_t key = NULL;
+
+    if (strchr(name, '%')) /* a control byte that gpg has escaped, such as a carriage return */
+        return reason;
+    if (gpgme_op_keylist_start(gpg->handle, name, 0) != 0)
+        return reason;
+    if (gpgme_op_keylist_next(gpg->handle, &key) == 0) {
+        reason = reason_of_key(key);
+        gpgme_key_unref(key);
+    }
+    gpgme_op_keylist_end(gpg->handle);
+    return reason;
+}
+
+static struct reason reason_for(struct gpg_context *gpg, const char *name, gpgme_error_t e)
+{
+    switch (gpgme_err_code(e)) {
+    case GPG_ERR_PUBKEY_NOT_TRUSTED:
+        return (struct reason){"gpg does not trust that the key is its owner's",
+                               "your own: gpg --edit-key it and say trust; another's: gpg --quick-lsign-key FINGERPRINT; "
+                               "or set PASSWORD_STORE_GPG_OPTS=--trust-model=always"};
+    case GPG_ERR_AMBIGUOUS_NAME:
+        return (struct reason){"several keys match", "name it by its fingerprint"};
+    default:
+        return reason_in_keyring(gpg, name);
+    }
+}
+
+int gpg_explain_encrypt(struct gpg_context *gpg, gpgme_error_t e, const char *source, struct error *err)
+{
+    gpgme_encrypt_result_t result = gpgme_op_encrypt_result(gpg->handle);
+    CLEANUP_FREE char *name = NULL;
+    struct reason reason;
+
+    if (!result || !result->invalid_recipients || !result->invalid_recipients->fpr)
+        return error_set(err, EIO, "cannot encrypt to the keys named in %s: %s", source, gpgme_strerror(e));
+    name = strdup(result->invalid_recipients->fpr);
+    if (!name)
+        return error_set_oom(err);
+    reason = reason_for(gpg, name, result->invalid_recipients->reason);
+    return error_set(err, ENOKEY, "cannot encrypt to \"%s\" (named in %s): %s; %s", name, source, reason.why,
+                     reason.cure);
+}

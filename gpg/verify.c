@@ -1,0 +1,117 @@
+/*
+ * PASSWORD_STORE_SIGNING_KEY: whoever can write a .gpg-id file could add a recipient of their
+ * own; where the user asks for it, the file must be signed by one of the keys they name.
+ */
+#include "gpg/verify.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "gpg/context-private.h"
+
+enum { FINGERPRINT_LENGTH = 40 };
+
+/* As pass: 40 upper-case hexadecimal digits count, other words are skipped. */
+static bool is_listed(const char *fingerprints, const char *wanted)
+{
+    static const char blanks[] = " \t\n";
+
+    if (!wanted)
+        return false;
+    for (const char *at = fingerprints; *at;) {
+        size_t length;
+
+        at += strspn(at, blanks);
+        length = strcspn(at, blanks);
+        if (length == FINGERPRINT_LENGTH && strspn(at, "0123456789ABCDEF") >= length &&
+            strncmp(at, wanted, length) == 0 && wanted[length] == '\0')
+            return true;
+        at += length;
+    }
+    return false;
+}
+
+/* Whether the primary key that a signing subkey belongs to is listed. */
+static bool is_primary_listed(struct gpg_context *gpg, const char *fingerprints, const char *subkey)
+{
+    gpgme_key_t key = NULL;
+    bool is_found;
+
+    if (!subkey || gpgme_get_key(gpg->handle, subkey, &key, 0) != 0)
+        return false;
+    is_found = is_listed(fingerprints, key->fpr);
+    gpgme_key_unref(key);
+    return is_found;
+}
+
+static bool is_good(gpgme_signature_t signature)
+{
+    return gpgme_err_code(signature->status) == GPG_ERR_NO_ERROR;
+}
+
+/*
+ * Looking up a key starts a new operation, and that frees the signatures: so the fingerprints
+ * are compared as they stand first, and only then one by one by their primary keys.
+ */
+static bool has_listed_signer(struct gpg_context *gpg, const char *fingerprints)
+{
+    char fingerprint[8][FINGERPRINT_LENGTH + 1];
+    size_t count = 0;
+
+    for (gpgme_signature_t s = gpgme_op_verify_result(gpg->handle)->signatures; s; s = s->next) {
+        if (!is_good(s))
+            continue;
+        if (is_listed(fingerprints, s->fpr))
+            return true;
+        if (count < ARRAY_SIZE(fingerprint) && s->fpr && strlen(s->fpr) == FINGERPRINT_LENGTH)
+            memcpy(fingerprint[count++], s->fpr, FINGERPRINT_LENGTH + 1);
+    }
+    for (size_t i = 0; i < count; i++)
+        if (is_primary_listed(gpg, fingerprints, fingerprint[i]))
+            return true;
+    return false;
+}
+
+/* Why nobody's signature counted, as far as the first one tells. */
+static const char *describe_refusal(gpgme_verify_result_t result)
+{
+    if (!result || !result->signatures)
+        return "it holds no signature";
+    switch (gpgme_err_code(result->signatures->status)) {
+    case GPG_ERR_NO_ERROR:
+        return "it was made by another key";
+    case GPG_ERR_BAD_SIGNATURE:
+        return "the file was changed after it was signed";
+    case GPG_ERR_NO_PUBKEY:
+        return "the signer's public key is not in the keyring";
+    case GPG_ERR_KEY_EXPIRED:
+    case GPG_ERR_SIG_EXPIRED:
+        return "the signing key or the signature has expired";
+    case GPG_ERR_CERT_REVOKED:
+        return "the signing key was revoked";
+    default:
+        return gpgme_strerror(result->signatures->status);
+    }
+}
+
+int gpg_verify(struct gpg_context *gpg, const char *data, size_t size, const char *signature, size_t signature_size,
+               const char *fingerprints, const char *name, struct error *err)
+{
+    CLEANUP(gpg_data_release) gpgme_data_t signed_text = NULL, detached = NULL;
+    const char *why;
+    gpgme_error_t e;
+
+    e = gpgme_data_new_from_mem(&signed_text, data, size, 0);
+    if (!e)
+        e = gpgme_data_new_from_mem(&detached, signature, signature_size, 0);
+    if (!e)
+        e = gpgme_op_verify(gpg->handle, detached, signed_text, NULL);
+    if (e && gpgme_err_code(e) != GPG_ERR_NO_DATA && gpgme_err_code(e) != GPG_ERR_BAD_SIGNATURE)
+        return error_set(err, EIO, "cannot check the signature of %s: %s", name, gpgme_strerror(e));
+    why = describe_refusal(e ? NULL : gpgme_op_verify_result(gpg->handle));
+    if (!e && has_listed_signer(gpg, fingerprints))
+        return 0;
+    return error_set(err, EBADMSG, "the signature of %s is not one that PASSWORD_STORE_SIGNING_KEY asks for: %s; "
+                     "look at the file, and sign it again by running pass init", name, why);
+}
