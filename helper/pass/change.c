@@ -1,0 +1,42 @@
+/*
+ * The list of what was changed stands between those who write the store and git, so that neither
+ * needs to know of the other.
+ */
+#include "helper/pass/change.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "helper/pass/path.h"
+
+int pass_changes_add(struct pass_changes *changes, bool is_removal, const char *folder, const char *file)
+{
+    struct pass_change change = {.is_removal = is_removal}, *grown;
+    size_t length;
+
+    grown = reallocarray(changes->items, changes->count + 1, sizeof(*grown));
+    if (!grown)
+        return -ENOMEM;
+    changes->items = grown;
+    if (asprintf(&change.path, PASS_FOLDER "/%s%s%s", folder, file ? "/" : "", file ? file : "") < 0)
+        return -ENOMEM;
+    length = strlen(change.path) - (file ? strlen(PASS_SUFFIX) : 0);
+    change.name = strndup(change.path, length);
+    if (!change.name) {
+        free(change.path);
+        return -ENOMEM;
+    }
+    changes->items[changes->count++] = change;
+    return 0;
+}
+
+void pass_changes_done(struct pass_changes *changes)
+{
+    for (size_t i = 0; i < changes->count; i++) {
+        free(changes->items[i].path);
+        free(changes->items[i].name);
+    }
+    free(changes->items);
+    *changes = (struct pass_changes){0};
+}

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/macros.h"
+
+/* What a writer did to the store, for git to record: one path a change. */
+struct pass_change {
+    bool is_removal;
+    char *path; /* below the root, as on disk */
+    char *name; /* the same as pass calls it: without ".gpg" */
+};
+
+struct pass_changes {
+    struct pass_change *items;
+    size_t count;
+};
+
+/* Adds the path "docker-credential-helpers/<folder>[/<file>]". 0 or -ENOMEM. */
+int pass_changes_add(struct pass_changes *changes, bool is_removal, const char *folder, const char *file) MUST_USE;
+void pass_changes_done(struct pass_changes *changes);

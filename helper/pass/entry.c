@@ -1,0 +1,206 @@
+/*
+ * Finding entries. A reader takes no lock: a writer may replace one user by another between our
+ * look at the folder and the opening of the file, and then we look again.
+ */
+#include "helper/pass/entry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/file.h"
+#include "common/folder-names.h"
+
+enum { DEEPEST = 64, MOST_TRIES = 100 };
+
+/* A search below a server's folder; on success `file` is the path found. */
+struct search {
+    char file[sizeof(((struct pass_entry *)0)->file)];
+    int depth;
+    bool has_age_file;
+};
+
+static int search_folder(struct search *search, int fd, size_t used);
+
+static bool ends_in(const char *name, const char *suffix)
+{
+    size_t length = strlen(name), suffix_length = strlen(suffix);
+
+    return length > suffix_length && strcmp(name + length - suffix_length, suffix) == 0;
+}
+
+static int search_subfolder(struct search *search, int fd, size_t used)
+{
+    const char *name = search->file + used;
+    CLEANUP_CLOSE int sub_fd = -1;
+    size_t end = used + strlen(name);
+    int r;
+
+    if (search->depth == DEEPEST || strcmp(name, ".git") == 0)
+        return 0;
+    sub_fd = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (sub_fd < 0) /* gone meanwhile, or a link */
+        return errno == ENOENT || errno == ELOOP || errno == ENOTDIR ? 0 : -errno;
+    search->file[end] = '/';
+    search->depth++;
+    r = search_folder(search, sub_fd, end + 1);
+    search->depth--;
+    return r;
+}
+
+/* 1 where search->file is an entry now, 0 where there is none, or -errno. */
+static int search_folder(struct search *search, int fd, size_t used)
+{
+    CLEANUP(folder_names_done) struct folder_names names = {0};
+    int r = folder_names_read(fd, &names);
+
+    for (size_t i = 0; r == 0 && i < names.count; i++) {
+        const char *name = names.names[i]->text;
+        size_t size = strlen(name) + 1;
+        mode_t kind;
+
+        if (size + 1 > sizeof(search->file) - used)
+            continue;
+        memcpy(search->file + used, name, size);
+        search->has_age_file |= ends_in(name, ".age");
+        kind = folder_names_get_kind(&names, i, fd);
+        if (kind == S_IFDIR)
+            r = search_subfolder(search, fd, used);
+        else if (kind == S_IFREG && pass_path_is_entry(name))
+            return 1;
+    }
+    return r;
+}
+
+/* Opens what was found; -ENOENT where a writer was faster. */
+static int open_found(int server_fd, const struct search *search, struct pass_entry *ret)
+{
+    int fd = openat(server_fd, search->file, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+    if (fd < 0)
+        return -errno;
+    ret->fd = fd;
+    memcpy(ret->file, search->file, sizeof(ret->file));
+    ret->username_size = strlen(ret->file) - strlen(PASS_SUFFIX);
+    return 0;
+}
+
+static int open_once(const struct pass_store *store, const struct pass_path *path, struct pass_entry *ret,
+                     struct search *search)
+{
+    CLEANUP_CLOSE int server_fd = file_open_folder(store->folder_fd, path->folder);
+    int r;
+
+    if (server_fd == -ENOENT || server_fd == -ENOTDIR)
+        return PASS_NOT_FOUND;
+    if (server_fd < 0)
+        return server_fd;
+    r = search_folder(search, server_fd, 0);
+    if (r <= 0)
+        return r == 0 ? PASS_NOT_FOUND : r;
+    return open_found(server_fd, search, ret);
+}
+
+int pass_entry_open(const struct pass_store *store, const struct pass_path *path, struct pass_entry *ret,
+                    struct error *err)
+{
+    struct search search = {0};
+    int r = -ENOENT;
+
+    if (store->folder_fd < 0)
+        return PASS_NOT_FOUND;
+    for (int try = 0; r == -ENOENT && try < MOST_TRIES; try++) {
+        search = (struct search){0};
+        r = open_once(store, path, ret, &search);
+    }
+    if (r < 0)
+        return error_set_errno(err, -r, "cannot read %s/" PASS_FOLDER "/%s/%s", store->root, path->folder,
+                               search.file);
+    if (r == PASS_NOT_FOUND && search.has_age_file)
+        return error_set(err, ENOTSUP, "%s is a gopass store with age encryption, which cannot be read here; "
+                         "use one with gpg (set PASSWORD_STORE_DIR)", store->root);
+    return r;
+}
+
+void pass_entry_done(struct pass_entry *entry)
+{
+    if (entry->fd >= 0)
+        close(entry->fd);
+    entry->fd = -1;
+}
+
+/* Fills item for a server's folder. 0, PASS_NOT_FOUND where it holds no entry, or -errno. */
+static int read_server(int folder_fd, const char *name, struct pass_listed *item)
+{
+    CLEANUP_CLOSE int server_fd = -1;
+    struct search search = {0};
+    int r;
+
+    if (pass_path_parse_folder(name, item->url, &item->url_size) < 0)
+        return PASS_NOT_FOUND;
+    server_fd = file_open_folder(folder_fd, name);
+    if (server_fd < 0)
+        return server_fd == -ENOENT ? PASS_NOT_FOUND : server_fd;
+    r = search_folder(&search, server_fd, 0);
+    if (r <= 0)
+        return r == 0 ? PASS_NOT_FOUND : r;
+    item->username_size = strlen(search.file) - strlen(PASS_SUFFIX);
+    item->username = strndup(search.file, item->username_size);
+    return item->username ? 0 : -ENOMEM;
+}
+
+static int compare_urls(const void *a, const void *b)
+{
+    const struct pass_listed *left = a, *right = b;
+    size_t common = left->url_size < right->url_size ? left->url_size : right->url_size;
+    int order = memcmp(left->url, right->url, common);
+
+    return order ? order : (left->url_size > right->url_size) - (left->url_size < right->url_size);
+}
+
+static int list_servers(int fd, const struct folder_names *names, struct pass_listing *ret, const char **ret_name)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        int r;
+
+        *ret_name = names->names[i]->text;
+        if (folder_names_get_kind(names, i, fd) != S_IFDIR)
+            continue;
+        r = read_server(fd, *ret_name, &ret->items[ret->count]);
+        if (r < 0)
+            return r;
+        ret->count += r == 0 ? 1 : 0;
+    }
+    return 0;
+}
+
+int pass_entry_list(const struct pass_store *store, struct pass_listing *ret, struct error *err)
+{
+    CLEANUP(folder_names_done) struct folder_names names = {0};
+    CLEANUP(pass_listing_done) struct pass_listing listing = {0};
+    const char *name = "";
+    int r = 0;
+
+    if (store->folder_fd >= 0)
+        r = folder_names_read(store->folder_fd, &names);
+    if (r == 0 && names.count > 0) {
+        listing.items = calloc(names.count, sizeof(*listing.items));
+        r = listing.items ? list_servers(store->folder_fd, &names, &listing, &name) : -ENOMEM;
+    }
+    if (r < 0)
+        return error_set_errno(err, -r, "cannot read %s/" PASS_FOLDER "/%s", store->root, name);
+    if (listing.count > 1)
+        qsort(listing.items, listing.count, sizeof(*listing.items), compare_urls);
+    *ret = listing;
+    listing = (struct pass_listing){0};
+    return 0;
+}
+
+void pass_listing_done(struct pass_listing *listing)
+{
+    for (size_t i = 0; i < listing->count; i++)
+        free(listing->items[i].username);
+    free(listing->items);
+    *listing = (struct pass_listing){0};
+}

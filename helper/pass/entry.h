@@ -1,0 +1,44 @@
+#pragma once
+
+#include "common/error.h"
+#include "helper/pass/path.h"
+#include "helper/pass/store.h"
+
+enum { PASS_NOT_FOUND = 1 };
+
+/* An entry opened for reading; ended by pass_entry_done(). */
+struct pass_entry {
+    int fd;
+    char file[sizeof(((struct pass_path *)0)->file)]; /* below its server's folder, with ".gpg" */
+    size_t username_size;                             /* file without ".gpg" is the username */
+};
+
+/*
+ * Opens the entry of a server: the bytewise first, level by level, where there are several users.
+ * A link to a file counts, links to folders and dangling ones do not. Never waits for a lock, and
+ * sees either all of an entry or nothing of it.
+ * 0, PASS_NOT_FOUND (ret is as before), or negative.
+ */
+int pass_entry_open(const struct pass_store *store, const struct pass_path *path, struct pass_entry *ret,
+                    struct error *err) MUST_USE;
+void pass_entry_done(struct pass_entry *entry);
+
+/* One server and its first user. */
+struct pass_listed {
+    unsigned char url[256];
+    size_t url_size;
+    char *username;
+    size_t username_size;
+};
+
+struct pass_listing {
+    struct pass_listed *items;
+    size_t count;
+};
+
+/*
+ * All servers that have an entry, sorted bytewise by URL. Folders that are no server's are
+ * skipped. *ret is owned by the caller (pass_listing_done). 0 or negative.
+ */
+int pass_entry_list(const struct pass_store *store, struct pass_listing *ret, struct error *err) MUST_USE;
+void pass_listing_done(struct pass_listing *listing);

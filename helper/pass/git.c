@@ -1,0 +1,193 @@
+/*
+ * A store may be a git repository, and pass commits each change. pass ignores whatever git says
+ * and commits all that is staged; here each commit has one path, and a failure is reported.
+ */
+#include "helper/pass/git.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "common/process.h"
+
+enum { LOCK_TRIES = 40, LOCK_PAUSE_MS = 50, OUTPUT_SIZE = 1024 };
+
+/* One run of git: its arguments are fixed, its output is kept for the error text. */
+struct git {
+    char *dir;  /* -C: the nearest folder to the path that is there */
+    char *path; /* absolute */
+    char output[OUTPUT_SIZE];
+    int status;
+};
+
+static void git_done(struct git *git)
+{
+    free(git->dir);
+    free(git->path);
+}
+
+/* pass does the same: nothing outside may redirect git, and no repository above is used. */
+static int set_environment(const struct pass_store *store)
+{
+    static const char *const unset[] = {
+        "GIT_DIR", "GIT_WORK_TREE", "GIT_NAMESPACE", "GIT_INDEX_FILE", "GIT_INDEX_VERSION",
+        "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR",
+    };
+    CLEANUP_FREE char *ceiling = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(unset); i++)
+        unsetenv(unset[i]);
+    if (asprintf(&ceiling, "%s/..", store->root) < 0)
+        return -ENOMEM;
+    return setenv("GIT_CEILING_DIRECTORIES", ceiling, 1) < 0 ? -ENOMEM : 0;
+}
+
+/* Whether a work tree's .git (a folder, or a file that leads to one) lies at path or above. */
+static bool has_work_tree(int root_fd, const char *path)
+{
+    char candidate[4096];
+    size_t length = strlen(path);
+
+    for (;;) {
+        while (length > 0 && path[length] != '/')
+            length--;
+        snprintf(candidate, sizeof(candidate), "%.*s%s.git", (int)length, path, length ? "/" : "");
+        if (faccessat(root_fd, candidate, F_OK, 0) == 0)
+            return true;
+        if (length == 0)
+            return false;
+        length--;
+    }
+}
+
+/* Cuts dir at its last parts until it names a folder that is there (the root is). */
+static void climb_to_existing(char *dir)
+{
+    struct stat st;
+
+    for (char *slash = strrchr(dir, '/'); slash && slash != dir; slash = strrchr(dir, '/')) {
+        *slash = '\0';
+        if (stat(dir, &st) == 0 && S_ISDIR(st.st_mode))
+            return;
+    }
+}
+
+static int git_init(struct git *git, const struct pass_store *store, const char *path)
+{
+    if (asprintf(&git->path, "%s/%s", store->root, path) < 0) {
+        git->path = NULL;
+        return -ENOMEM;
+    }
+    git->dir = strdup(git->path);
+    if (!git->dir)
+        return -ENOMEM;
+    climb_to_existing(git->dir);
+    return 0;
+}
+
+/* Runs `git -C dir <words>`; waits for an index lock that somebody else holds. 0 or -errno. */
+static int git_run(struct git *git, const char *const words[])
+{
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000L * 1000};
+    const char *argv[16] = {"git", "-C", git->dir};
+    size_t n = 3;
+    int r;
+
+    while (*words && n < ARRAY_SIZE(argv) - 1)
+        argv[n++] = *words++;
+    for (int try = 0;; try++) {
+        r = process_run(argv, git->output, sizeof(git->output), &git->status);
+        if (r < 0 || git->status == 0 || try == LOCK_TRIES || !strstr(git->output, ".lock'"))
+            return r;
+        nanosleep(&pause, NULL);
+    }
+}
+
+static bool is_signed(struct git *git)
+{
+    const char *const words[] = {"config", "--bool", "--get", "pass.signcommits", NULL};
+
+    return git_run(git, words) == 0 && git->status == 0 && strncmp(git->output, "true", 4) == 0;
+}
+
+/* Whether git sees a change at the path that a commit could hold. */
+static bool has_change(struct git *git)
+{
+    const char *const words[] = {"status", "--porcelain", "--", git->path, NULL};
+
+    return git_run(git, words) == 0 && git->status == 0 && *git->output;
+}
+
+static int commit(struct git *git, const struct pass_change *change)
+{
+    CLEANUP_FREE char *message = NULL;
+    const char *words[] = {"commit", "-q", "-m", NULL, "--", git->path, NULL};
+    const char *signed_words[] = {"commit", "-q", "-S", "-m", NULL, "--", git->path, NULL};
+
+    if (asprintf(&message, change->is_removal ? "Remove %s from store." : "Add given password for %s to store.",
+                 change->name) < 0)
+        return -ENOMEM;
+    words[3] = signed_words[4] = message;
+    return git_run(git, is_signed(git) ? signed_words : words);
+}
+
+static int stage(struct git *git, const struct pass_change *change)
+{
+    const char *const add[] = {"add", "--", git->path, NULL};
+    const char *const rm[] = {"rm", "-rq", "--cached", "--ignore-unmatch", "--", git->path, NULL};
+
+    return git_run(git, change->is_removal ? rm : add);
+}
+
+/* A .git that git itself does not take for a repository is no work tree (pass skips it too). */
+static bool is_inside_work_tree(struct git *git)
+{
+    const char *const words[] = {"rev-parse", "--is-inside-work-tree", NULL};
+
+    return git_run(git, words) != 0 || (git->status == 0 && strncmp(git->output, "true", 4) == 0);
+}
+
+static int record(const struct pass_store *store, const struct pass_change *change, struct error *err)
+{
+    CLEANUP(git_done) struct git git = {0};
+    int r;
+
+    if (!has_work_tree(store->root_fd, change->path))
+        return 0;
+    r = git_init(&git, store, change->path);
+    if (r == 0 && !is_inside_work_tree(&git))
+        return 0;
+    if (r == 0)
+        r = stage(&git, change);
+    if (r == 0 && git.status == 0) {
+        if (!has_change(&git))
+            return 0;
+        r = commit(&git, change);
+    }
+    if (r < 0)
+        return error_set_errno(err, -r, "%s is changed, but git could not be run to commit it", git.path);
+    if (git.status != 0) {
+        git.output[strcspn(git.output, "\n")] = '\0';
+        return error_set(err, EIO, "%s is changed, but git did not commit it: %s", git.path,
+                         *git.output ? git.output : "a hook refused, or it was stopped");
+    }
+    return 0;
+}
+
+int pass_git_record(const struct pass_store *store, const struct pass_changes *changes, struct error *err)
+{
+    int first = 0;
+
+    if (changes->count > 0 && set_environment(store) < 0)
+        return error_set_oom(err);
+    for (size_t i = 0; i < changes->count; i++) {
+        int r = record(store, &changes->items[i], first ? NULL : err);
+
+        if (first == 0)
+            first = r;
+    }
+    return first;
+}

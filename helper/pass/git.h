@@ -1,0 +1,14 @@
+#pragma once
+
+#include "common/error.h"
+#include "helper/pass/change.h"
+#include "helper/pass/store.h"
+
+/*
+ * Commits each change in the innermost git work tree that holds it, not above the store: that
+ * path alone, with pass's message, signed where pass.signcommits is true. Does nothing, and
+ * starts no process, where there is no such work tree. The store should be locked.
+ *
+ * 0, or negative for the first change that could not be committed (the others are, still).
+ */
+int pass_git_record(const struct pass_store *store, const struct pass_changes *changes, struct error *err) MUST_USE;

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/macros.h"
+
+/*
+ * Where a credential lies in the store (the layout of Docker's own helper):
+ *
+ *     <root>/docker-credential-helpers/<URL in base64url, padded>/<username>.gpg
+ *
+ * The URL is taken byte for byte. A username may hold '/', and then lies in folders of its own.
+ * Pure functions: nothing here looks at the disk.
+ */
+#define PASS_FOLDER "docker-credential-helpers"
+#define PASS_SUFFIX ".gpg"
+
+enum {
+    PASS_URL_MAX = 189,           /* bytes; 252 in base64, of the 255 that a file name may have */
+    PASS_USERNAME_PART_MAX = 251, /* bytes after the last '/', so that ".gpg" still fits */
+    PASS_USERNAME_MAX = 1024,     /* bytes in all */
+};
+
+struct pass_path {
+    char folder[256];                                         /* the URL in base64 */
+    char file[PASS_USERNAME_MAX + sizeof(PASS_SUFFIX)];       /* below folder: "user.gpg", "a/b.gpg" */
+};
+
+/* Fills path->folder, path->file is "". 0, or -ENAMETOOLONG for more than PASS_URL_MAX bytes. */
+int pass_path_set_url(struct pass_path *path, const void *url, size_t size) MUST_USE;
+
+/*
+ * Fills path->file. 0, -ENAMETOOLONG, or -EINVAL for a name that would lie elsewhere or not be
+ * found again: empty, "." or ".." or ".git" or nothing between two '/', a NUL.
+ */
+int pass_path_set_username(struct pass_path *path, const void *username, size_t size) MUST_USE;
+
+/* Whether a file of this name is an entry: it ends in ".gpg" and has something before that. */
+bool pass_path_is_entry(const char *name);
+
+/* Decodes a folder's name to the URL; ret_url has room for 256 bytes. 0 or -EINVAL. */
+int pass_path_parse_folder(const char *name, void *ret_url, size_t *ret_size) MUST_USE;

@@ -1,0 +1,152 @@
+/*
+ * Which keys an entry is encrypted to. Where that cannot be said, nothing may be written: gpg
+ * itself would ask on the terminal, or take a default key that nobody chose.
+ */
+#include "helper/pass/recipients.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/file.h"
+#include "gpg/verify.h"
+#include "helper/pass/gpg-id.h"
+
+/* A file's content as it was read once: what is verified must be what is used. */
+struct content {
+    char *text;
+    size_t size;
+};
+
+static void content_done(struct content *content)
+{
+    free(content->text);
+}
+
+static int read_content(int root_fd, const char *file, struct content *ret)
+{
+    CLEANUP_CLOSE int fd = openat(root_fd, file, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+
+    return fd < 0 ? -errno : file_read_all(fd, GPG_ID_MAX, &ret->text, &ret->size);
+}
+
+static bool is_regular(int root_fd, const char *file)
+{
+    struct stat st;
+
+    return fstatat(root_fd, file, &st, 0) == 0 && S_ISREG(st.st_mode);
+}
+
+/* The nearest .gpg-id, below the root; NULL where there is none or memory is out. */
+static char *find_gpg_id(int root_fd, const struct pass_path *path)
+{
+    CLEANUP_FREE char *dir = NULL;
+    char *file = NULL;
+
+    if (asprintf(&dir, PASS_FOLDER "/%s/%s", path->folder, path->file) < 0)
+        return NULL;
+    for (char *slash = strrchr(dir, '/'); slash; slash = strrchr(dir, '/')) {
+        *slash = '\0';
+        if (asprintf(&file, "%s/.gpg-id", dir) < 0)
+            return NULL;
+        if (is_regular(root_fd, file))
+            return file;
+        free(file);
+    }
+    return is_regular(root_fd, ".gpg-id") ? strdup(".gpg-id") : NULL;
+}
+
+static int explain_missing(const struct pass_store *store, struct error *err)
+{
+    if (store->root_fd < 0)
+        return error_set(err, ENOENT, "there is no password store at %s yet; make a key (gpg --quick-generate-key "
+                         "NAME) and a store for it (pass init FINGERPRINT)", store->root);
+    if (faccessat(store->root_fd, ".age-recipients", F_OK, 0) == 0)
+        return error_set(err, ENOTSUP, "%s is a gopass store with age encryption, which is not supported; use one with "
+                         "gpg (set PASSWORD_STORE_DIR)", store->root);
+    return error_set(err, ENOENT, "the password store %s has no .gpg-id file, which names the key to encrypt to; "
+                     "run pass init FINGERPRINT (gpg -K shows your keys)", store->root);
+}
+
+static int check_signature(const struct pass_store *store, struct gpg_context *gpg, const char *file,
+                           const struct content *content, const char *source, struct error *err)
+{
+    const char *fingerprints = getenv("PASSWORD_STORE_SIGNING_KEY");
+    CLEANUP(content_done) struct content signature = {0};
+    CLEANUP_FREE char *signature_file = NULL;
+    int r;
+
+    if (!fingerprints || !*fingerprints)
+        return 0;
+    if (asprintf(&signature_file, "%s.sig", file) < 0)
+        return error_set_oom(err);
+    r = read_content(store->root_fd, signature_file, &signature);
+    if (r < 0)
+        return error_set_errno(err, -r, "PASSWORD_STORE_SIGNING_KEY wants %s signed, and its signature %s.sig cannot be "
+                               "read (pass init signs it again)", source, source);
+    return gpg_verify(gpg, content->text, content->size, signature.text, signature.size, fingerprints, source, err);
+}
+
+static int read_gpg_id(const struct pass_store *store, struct gpg_context *gpg, const char *file,
+                       struct pass_recipients *ret, struct error *err)
+{
+    CLEANUP(content_done) struct content content = {0};
+    int r;
+
+    if (asprintf(&ret->source, "%s/%s", store->root, file) < 0)
+        return error_set_oom(err);
+    r = read_content(store->root_fd, file, &content);
+    if (r < 0)
+        return error_set_errno(err, -r, "cannot read %s", ret->source);
+    r = check_signature(store, gpg, file, &content, ret->source, err);
+    if (r < 0)
+        return r;
+    r = gpg_id_parse(content.text, content.size, &ret->ids);
+    if (r == -EINVAL)
+        return error_set(err, EINVAL, "%s is no .gpg-id file: it holds a NUL byte", ret->source);
+    if (r < 0)
+        return error_set_oom(err);
+    if (!*ret->ids)
+        return error_set(err, EINVAL, "%s is empty: it names no key to encrypt to; run pass init FINGERPRINT "
+                         "(gpg -K shows your keys)", ret->source);
+    return 0;
+}
+
+static int find(const struct pass_store *store, struct gpg_context *gpg, const struct pass_path *path,
+                struct pass_recipients *ret, struct error *err)
+{
+    const char *key = getenv("PASSWORD_STORE_KEY");
+    CLEANUP_FREE char *file = NULL;
+
+    if (key && *key) {
+        ret->source = strdup("PASSWORD_STORE_KEY");
+        if (!ret->source || gpg_id_parse_words(key, &ret->ids) < 0)
+            return error_set_oom(err);
+        return *ret->ids ? 0 : error_set(err, EINVAL, "PASSWORD_STORE_KEY names no key: it is blank");
+    }
+    if (store->root_fd >= 0)
+        file = find_gpg_id(store->root_fd, path);
+    return file ? read_gpg_id(store, gpg, file, ret, err) : explain_missing(store, err);
+}
+
+int pass_recipients_find(const struct pass_store *store, struct gpg_context *gpg, const struct pass_path *path,
+                         struct pass_recipients *ret, struct error *err)
+{
+    CLEANUP(pass_recipients_done) struct pass_recipients recipients = {0};
+    int r = find(store, gpg, path, &recipients, err);
+
+    if (r < 0)
+        return r;
+    *ret = recipients;
+    recipients = (struct pass_recipients){0};
+    return 0;
+}
+
+void pass_recipients_done(struct pass_recipients *recipients)
+{
+    free(recipients->ids);
+    free(recipients->source);
+    *recipients = (struct pass_recipients){0};
+}

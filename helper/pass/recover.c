@@ -1,0 +1,45 @@
+/*
+ * A new server folder and the entry in it cannot appear in one step, so a kill between the two
+ * leaves an empty folder. The temporary file is still there then and tells the next writer.
+ */
+#include "helper/pass/recover.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "common/file.h"
+#include "common/folder-names.h"
+#include "helper/pass/store.h"
+
+enum { DEEPEST = 64 };
+
+static void remove_empty_folders(int fd, int depth)
+{
+    CLEANUP(folder_names_done) struct folder_names names = {0};
+
+    if (depth > DEEPEST || folder_names_read(fd, &names) < 0)
+        return;
+    for (size_t i = 0; i < names.count; i++) {
+        CLEANUP_CLOSE int sub_fd = -1;
+        const char *name = names.names[i]->text;
+
+        if (folder_names_get_kind(&names, i, fd) != S_IFDIR || unlinkat(fd, name, AT_REMOVEDIR) == 0)
+            continue;
+        sub_fd = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (sub_fd < 0)
+            continue;
+        remove_empty_folders(sub_fd, depth + 1);
+        unlinkat(fd, name, AT_REMOVEDIR);
+    }
+}
+
+void pass_recover(int folder_fd)
+{
+    CLEANUP_CLOSE int fd = -1;
+
+    if (unlinkat(folder_fd, PASS_TEMPORARY, 0) < 0)
+        return;
+    fd = file_open_folder(folder_fd, "."); /* reading a folder moves its fd's position */
+    if (fd >= 0)
+        remove_empty_folders(fd, 0);
+}

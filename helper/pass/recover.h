@@ -1,0 +1,8 @@
+#pragma once
+
+/*
+ * Removes what a writer that was killed has left in docker-credential-helpers: its temporary
+ * file and, only if there was one, folders without anything in them. For holders of the lock.
+ * Nothing found costs one system call.
+ */
+void pass_recover(int folder_fd);

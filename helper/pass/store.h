@@ -1,0 +1,48 @@
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/error.h"
+
+/*
+ * A password store: the folder that PASSWORD_STORE_DIR names, or ~/.password-store, opened.
+ * Opening looks at the root alone, so it costs the same however many entries there are.
+ */
+struct pass_store {
+    char *root;    /* absolute */
+    int root_fd;   /* -1 while there is no such folder */
+    int folder_fd; /* docker-credential-helpers; -1 while there is none */
+    char temporary[64]; /* set by pass_store_lock(): the name for temporary files */
+    bool has_lock;
+    bool has_blocked_signals;
+};
+
+#define PASS_STORE_INIT {.root_fd = -1, .folder_fd = -1}
+
+/*
+ * Finds the store and opens what there is of it; that there is nothing is no failure.
+ * 0 or negative. The caller ends it with pass_store_done(), which also gives up the lock.
+ */
+int pass_store_open(struct pass_store *store, struct error *err) MUST_USE;
+void pass_store_done(struct pass_store *store);
+
+/*
+ * Prepares for a change: sets the umask (PASSWORD_STORE_UMASK, else 077), makes the root where
+ * it is missing, waits for the lock that all writers of ours take (on the root folder itself, so
+ * no file is left behind), keeps SIGINT, SIGTERM, SIGHUP and SIGQUIT back until
+ * pass_store_done(), and removes what a crashed writer left. 0 or negative.
+ */
+int pass_store_lock(struct pass_store *store, struct error *err) MUST_USE;
+
+/*
+ * Opens docker-credential-helpers below the locked root. With is_made it is made where it is
+ * missing. 0 or negative (-ENOENT where it is missing and not to be made).
+ */
+int pass_store_open_folder(struct pass_store *store, bool is_made, struct error *err) MUST_USE;
+
+/*
+ * The name of the temporary file in docker-credential-helpers, which nobody takes for an entry.
+ * Under the lock there is one at most, so one that is found was left by a crash. Where there is
+ * no lock to be had, a random number follows.
+ */
+#define PASS_TEMPORARY ".docker-credential-pass.tmp"
