@@ -1,0 +1,33 @@
+/*
+ * What a process that holds secrets should have done before it reads the first one.
+ */
+#include "helper/harden.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+/* Otherwise the next file opened would be taken for stdin, stdout or stderr. */
+static void open_standard_streams(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
+void harden_process(void)
+{
+    const struct rlimit none = {0};
+
+    open_standard_streams();
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0);
+    signal(SIGPIPE, SIG_IGN);
+}

@@ -1,0 +1,38 @@
+/*
+ * list: every server and its user, from the names in the store alone. Nothing is decrypted and
+ * gpg is not started; a store that is not there lists nothing.
+ */
+#include "helper/credential.h"
+#include "helper/pass/entry.h"
+#include "helper/protocol.h"
+
+static int append_item(struct secbuf *answer, const struct pass_listed *item, bool is_first)
+{
+    int r = is_first ? 0 : secbuf_append(answer, ",", 1);
+
+    if (r == 0)
+        r = credential_append_quoted(answer, item->url, item->url_size);
+    if (r == 0)
+        r = secbuf_append(answer, ":", 1);
+    if (r == 0)
+        r = credential_append_quoted(answer, item->username, item->username_size);
+    return r;
+}
+
+int verb_list(struct secbuf *ret_answer, struct error *err)
+{
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+    CLEANUP(pass_listing_done) struct pass_listing listing = {0};
+    int r = pass_store_open(&store, err);
+
+    if (r == 0)
+        r = pass_entry_list(&store, &listing, err);
+    if (r < 0)
+        return r;
+    r = secbuf_append(ret_answer, "{", 1);
+    for (size_t i = 0; r == 0 && i < listing.count; i++)
+        r = append_item(ret_answer, &listing.items[i], i == 0);
+    if (r == 0)
+        r = secbuf_append(ret_answer, "}\n", 2);
+    return r < 0 ? error_set_oom(err) : 0;
+}

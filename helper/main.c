@@ -1,0 +1,110 @@
+/*
+ * The edge: from argv to a verb, and from its result to words and an exit code. Errors go to
+ * stdout, where docker reads them; that is the protocol's custom.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "common/macros.h"
+#include "helper/harden.h"
+#include "helper/protocol.h"
+
+#define NAME "docker-credential-pass"
+#define USAGE "Usage: " NAME " <store|get|erase|list|version>\n"
+
+static const char help[] = USAGE
+    "\n"
+    "Keeps docker's registry credentials in a password store (pass), encrypted with\n"
+    "GnuPG. Docker runs it when its config.json says {\"credsStore\": \"pass\"}.\n"
+    "\n"
+    "  store     read {\"ServerURL\":..,\"Username\":..,\"Secret\":..} and store it\n"
+    "  get       read a server URL and print its credential as JSON\n"
+    "  erase     read a server URL and remove its credential\n"
+    "  list      print all server URLs and usernames as JSON\n"
+    "  version   print the version (also --version, -v)\n"
+    "\n"
+    "Requests are read from standard input to its end. Answers go to standard\n"
+    "output, and so do errors, with exit code 1.\n"
+    "\n"
+    "Environment: PASSWORD_STORE_DIR, PASSWORD_STORE_KEY, PASSWORD_STORE_UMASK,\n"
+    "PASSWORD_STORE_SIGNING_KEY, PASSWORD_STORE_GPG_OPTS, GNUPGHOME, GPG_TTY.\n"
+    "See docker-credential-pass(1).\n";
+
+static const char version[] = NAME " (" PACKAGE_NAME ") " PACKAGE_VERSION "\n";
+
+typedef int verb_function(struct secbuf *ret_answer, struct error *err);
+
+static verb_function *find_verb(const char *name)
+{
+    static const struct { const char *name; verb_function *function; } verbs[] = {
+        {"store", verb_store}, {"get", verb_get}, {"erase", verb_erase}, {"list", verb_list},
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+        if (strcmp(name, verbs[i].name) == 0)
+            return verbs[i].function;
+    return NULL;
+}
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+    for (; *words; words++)
+        if (strcmp(word, *words) == 0)
+            return true;
+    return false;
+}
+
+/* Exit code 1 too where the answer cannot be written: a client must not take half of it for all. */
+static int print(const void *text, size_t size, int exit_code)
+{
+    int r = file_write_all(STDOUT_FILENO, text, size);
+
+    if (r < 0)
+        fprintf(stderr, NAME ": cannot write to standard output: %s\n", strerror(-r));
+    return r < 0 ? EXIT_FAILURE : exit_code;
+}
+
+static int print_error(const struct error *err)
+{
+    char line[sizeof(err->text) + 1];
+    int length = snprintf(line, sizeof(line), "%s\n", err->text);
+
+    return print(line, (size_t)length, EXIT_FAILURE);
+}
+
+static int run(verb_function *verb)
+{
+    CLEANUP(secbuf_done) struct secbuf answer = {0};
+    struct error err = {0};
+
+    if (verb(&answer, &err) < 0)
+        return print_error(&err);
+    return print(answer.data, answer.size, EXIT_SUCCESS);
+}
+
+static int refuse_action(const char *action)
+{
+    struct error err;
+
+    error_set(&err, EINVAL, NAME ": unknown action: %s", action);
+    return print_error(&err);
+}
+
+int main(int argc, char **argv)
+{
+    static const char *const help_words[] = {"--help", "-h", NULL};
+    static const char *const version_words[] = {"--version", "-v", "version", NULL};
+    verb_function *verb;
+
+    harden_process();
+    if (argc != 2)
+        return print(USAGE, strlen(USAGE), EXIT_FAILURE);
+    if (is_one_of(argv[1], help_words))
+        return print(help, strlen(help), EXIT_SUCCESS);
+    if (is_one_of(argv[1], version_words))
+        return print(version, strlen(version), EXIT_SUCCESS);
+    verb = find_verb(argv[1]);
+    return verb ? run(verb) : refuse_action(argv[1]);
+}
