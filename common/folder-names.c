@@ -67,7 +67,7 @@ int folder_names_read(int fd, struct folder_names *ret)
         if (r < 0)
             return r;
     }
-    if (n < 0)
+    if (n < 0 && errno != ENOENT) /* removed since it was opened: nothing is in it */
         return -errno;
     if (list.count > 1)
         qsort(list.names, list.count, sizeof(*list.names), compare_names);

@@ -113,12 +113,13 @@ static bool is_signed(struct git *git)
     return git_run(git, words) == 0 && git->status == 0 && strncmp(git->output, "true", 4) == 0;
 }
 
-/* Whether git sees a change at the path that a commit could hold. */
+/* Whether git sees a change at the path that a commit could hold. Keeps the output as it is. */
 static bool has_change(struct git *git)
 {
     const char *const words[] = {"status", "--porcelain", "--", git->path, NULL};
+    struct git asked = {.dir = git->dir, .path = git->path};
 
-    return git_run(git, words) == 0 && git->status == 0 && *git->output;
+    return git_run(&asked, words) == 0 && asked.status == 0 && *asked.output;
 }
 
 static int commit(struct git *git, const struct pass_change *change)
@@ -142,12 +143,26 @@ static int stage(struct git *git, const struct pass_change *change)
     return git_run(git, change->is_removal ? rm : add);
 }
 
-/* A .git that git itself does not take for a repository is no work tree (pass skips it too). */
-static bool is_inside_work_tree(struct git *git)
+/* Whether the path lies in the .git folder itself or the repository has no work tree. */
+static bool is_outside_work_tree(struct git *git)
 {
     const char *const words[] = {"rev-parse", "--is-inside-work-tree", NULL};
 
-    return git_run(git, words) != 0 || (git->status == 0 && strncmp(git->output, "true", 4) == 0);
+    return git_run(git, words) == 0 && git->status == 0 && strncmp(git->output, "false", 5) == 0;
+}
+
+/* 0 with the last status in git, or -errno. */
+static int stage_and_commit(struct git *git, const struct pass_change *change)
+{
+    int r = stage(git, change);
+
+    if (r < 0 || git->status != 0 || !has_change(git))
+        return r;
+    r = commit(git, change);
+    /* Somebody else's commit, of all that is staged, may have taken ours along. */
+    if (r == 0 && git->status != 0 && !has_change(git))
+        git->status = 0;
+    return r;
 }
 
 static int record(const struct pass_store *store, const struct pass_change *change, struct error *err)
@@ -158,15 +173,10 @@ static int record(const struct pass_store *store, const struct pass_change *chan
     if (!has_work_tree(store->root_fd, change->path))
         return 0;
     r = git_init(&git, store, change->path);
-    if (r == 0 && !is_inside_work_tree(&git))
+    if (r == 0 && is_outside_work_tree(&git))
         return 0;
     if (r == 0)
-        r = stage(&git, change);
-    if (r == 0 && git.status == 0) {
-        if (!has_change(&git))
-            return 0;
-        r = commit(&git, change);
-    }
+        r = stage_and_commit(&git, change);
     if (r < 0)
         return error_set_errno(err, -r, "%s is changed, but git could not be run to commit it", git.path);
     if (git.status != 0) {
