@@ -5,7 +5,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -20,6 +20,17 @@ static void open_standard_streams(void)
     } while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd > STDERR_FILENO)
         close(fd);
+}
+
+/* More than any of our calls has used; the stack limit is 8 MiB as a rule. */
+enum { WIPED_STACK_SIZE = 256 << 10 };
+
+/* Not inlined, so that the array lies where the frames of earlier calls were. */
+__attribute__((noinline)) void harden_wipe_stack(void)
+{
+    unsigned char used_before[WIPED_STACK_SIZE];
+
+    explicit_bzero(used_before, sizeof(used_before));
 }
 
 void harden_process(void)

@@ -5,3 +5,9 @@
  * dumped, no debugger of the same user can attach, and a closed pipe is an error, not a signal.
  */
 void harden_process(void);
+
+/*
+ * Wipes the stack below the caller. Secrets are never put there, but the dynamic linker saves
+ * vector registers on it when a library function is first called, with what memcpy() had in them.
+ */
+void harden_wipe_stack(void);

@@ -97,6 +97,7 @@ int main(int argc, char **argv)
     static const char *const help_words[] = {"--help", "-h", NULL};
     static const char *const version_words[] = {"--version", "-v", "version", NULL};
     verb_function *verb;
+    int exit_code;
 
     harden_process();
     if (argc != 2)
@@ -106,5 +107,9 @@ int main(int argc, char **argv)
     if (is_one_of(argv[1], version_words))
         return print(version, strlen(version), EXIT_SUCCESS);
     verb = find_verb(argv[1]);
-    return verb ? run(verb) : refuse_action(argv[1]);
+    if (!verb)
+        return refuse_action(argv[1]);
+    exit_code = run(verb);
+    harden_wipe_stack();
+    return exit_code;
 }

@@ -1,0 +1,452 @@
+#!/usr/bin/env python3
+"""A store that is killed, out of space or not writable loses nothing and leaves nothing behind.
+
+Kills come at random moments; SEED=NUMBER in the environment repeats those of an earlier run
+(as far as the machine's timing allows). Where strace can be had, they also come at each of
+the helper's own steps in turn.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import random
+import re
+import resource
+import signal
+import statistics
+import subprocess
+import time
+
+from harness import Sandbox, Skip, assert_refused, case, helper_argv, is_wrapped, main, need, shared_sandbox
+
+SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1_000_000))
+print(f"# SEED={SEED}", flush=True)
+
+URL = "https://example.com"
+OLD = "old-" + "o" * 3000 + "-old"
+NEW = "new-" + "n" * 3000 + "-new"
+
+# Everything by which the helper changes the disk; ? is for the calls that not every machine has.
+RENAMES = "?rename,?renameat,?renameat2"
+REMOVALS = "?unlink,?unlinkat,?rmdir"
+STEPS = f"?mkdir,?mkdirat,{RENAMES},{REMOVALS},fsync,write"
+MOST_CALLS = 30
+
+USER = shared_sandbox()
+USER.make_store()
+
+
+def number_of_kills(natively):
+    return max(5, natively // 20) if is_wrapped() else natively
+
+
+@dataclasses.dataclass
+class Interruption:
+    """What is interrupted. It always begins with OLD stored for `me`, unless erased by `before`."""
+    action: str
+    stdin: bytes
+    answers: tuple              # all that get may answer afterwards
+    erased: bool = False
+
+    def prepare(self, user):
+        if self.erased:
+            user.erase(URL)
+
+
+def document(username):
+    return json.dumps({"ServerURL": URL, "Username": username, "Secret": NEW}).encode()
+
+
+REPLACE = Interruption("store", document("me"), (("me", OLD), ("me", NEW)))
+FIRST = Interruption("store", document("me"), (None, ("me", NEW)), erased=True)
+USER_BEFORE = Interruption("store", document("a"), (("me", OLD), ("a", NEW)))
+USER_AFTER = Interruption("store", document("z/z"), (("me", OLD), ("z/z", NEW)))
+ERASE = Interruption("erase", URL.encode(), (("me", OLD), None))
+
+
+def run_and_signal(user, what, number=0, delay_s=0, to_group=False):
+    """Runs the helper and sends it a signal after the delay; answers its exit status and its time.
+
+    A signal that comes too late is none. to_group also reaches gpg and git: so does Ctrl-C, and
+    so does whoever ends a whole container.
+    """
+    helper = subprocess.Popen(helper_argv(what.action), env=user.env, cwd=user.dir, start_new_session=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    begin = time.monotonic()
+    helper.stdin.write(what.stdin)
+    helper.stdin.close()
+    if number:
+        time.sleep(max(0, begin + delay_s - time.monotonic()))
+        if to_group:
+            os.killpg(helper.pid, number)  # exists until wait() below
+        else:
+            helper.send_signal(number)
+    helper.wait()
+    return helper.returncode, time.monotonic() - begin
+
+
+def undisturbed_s(user, what):
+    """How long it takes when nobody interferes: the span that the signals are spread over."""
+    spans = []
+    for _ in range(5):
+        user.store(URL, "me", OLD)
+        what.prepare(user)
+        rc, span = run_and_signal(user, what)
+        assert rc == 0, f"an undisturbed {what.action} failed"
+        spans.append(span)
+    return statistics.median(spans)
+
+
+def moments(rng, count, span_s):
+    """Random delays up to a bit more than the span, half of them in its last part: files change there."""
+    return [span_s * rng.uniform(0.6 * (n % 2), 1.15) for n in range(count)]
+
+
+def check_after(user, what, may_leave_temporary=True):
+    """The state right after an interruption; answers what get said and the files left behind."""
+    answer = user.get(URL)
+    assert answer in what.answers, f"get answers {str(answer)[:60]}..."
+    assert user.list() == ({URL: answer[0]} if answer else {}), f"get and list differ: {answer} {user.list()}"
+    entries = {user.entry(URL, name) for name in ("me", "a", "z/z")}
+    strays = [path for path in user.prefix.rglob("*.gpg") if path not in entries]
+    assert strays == [], f"ends in .gpg and is no entry: {strays}"
+    files = [path for path in user.leftovers() if not path.is_dir()]
+    assert may_leave_temporary or files == [], f"left behind: {files}"
+    for path in files:
+        assert path.parent == user.folder and path.name.startswith("."), f"not where temporaries may be: {path}"
+        assert b"nnnnnnnn" not in path.read_bytes(), f"plaintext in {path}"
+    return answer, files
+
+
+def check_next_store(user):
+    """The next store works as if nothing had been, and clears up."""
+    user.store(URL, "me", OLD)
+    assert user.leftovers() == [], f"still there after the next store: {user.leftovers()}"
+    assert [path.name for path in user.server_folder(URL).iterdir()] == ["me.gpg"]
+
+
+def interrupt(name, what, number, natively, user=USER, to_group=False):
+    """Interrupts many times, and checks after each."""
+    count, hits, changed, temporaries = number_of_kills(natively), 0, 0, 0
+    span_s = undisturbed_s(user, what)
+    user.store(URL, "me", OLD)
+    for delay_s in moments(random.Random(f"{SEED} {name}"), count, span_s):
+        what.prepare(user)
+        rc, _ = run_and_signal(user, what, number, delay_s, to_group)
+        answer, files = check_after(user, what, may_leave_temporary=number == signal.SIGKILL)
+        hits, changed, temporaries = hits + (rc != 0), changed + (answer == what.answers[1]), temporaries + bool(files)
+        check_next_store(user)
+    print(f"# {name}: {hits} of {count} signals came before the end of {span_s * 1000:.0f} ms; "
+          f"{changed} times the change was made, {temporaries} times a temporary was left")
+    assert hits >= count / 3, "too few of the signals came in time to prove anything"
+
+
+@case("200 kills at random moments of a store that replaces: get answers the old or the new secret")
+def _():
+    interrupt("replace", REPLACE, signal.SIGKILL, 120)
+    interrupt("replace, gpg killed too", REPLACE, signal.SIGKILL, 80, to_group=True)
+
+
+@case("kills of a first store: get answers not-found or the new secret")
+def _():
+    interrupt("first", FIRST, signal.SIGKILL, 80)
+
+
+@case("kills of a store for another user: get answers one of the two with that one's secret")
+def _():
+    interrupt("user before", USER_BEFORE, signal.SIGKILL, 60)
+    interrupt("user after", USER_AFTER, signal.SIGKILL, 60)
+
+
+@case("kills of an erase: get answers the whole secret or not-found")
+def _():
+    interrupt("erase", ERASE, signal.SIGKILL, 60)
+
+
+@case("SIGTERM during a store leaves no temporary behind")
+def _():
+    interrupt("TERM, replace", REPLACE, signal.SIGTERM, 60)
+    interrupt("TERM, first", FIRST, signal.SIGTERM, 40)
+
+
+@case("SIGINT during a store, to the helper alone or with gpg as Ctrl-C does, leaves no temporary behind")
+def _():
+    interrupt("INT", REPLACE, signal.SIGINT, 40)
+    interrupt("INT to all", REPLACE, signal.SIGINT, 40, to_group=True)
+
+
+@case("SIGHUP, when the terminal is closed, leaves no temporary behind")
+def _():
+    interrupt("HUP to all", REPLACE, signal.SIGHUP, 40, to_group=True)
+
+
+@case("kills of a store in a git store lose nothing, and the next store leaves nothing uncommitted")
+def _():
+    with Sandbox() as user:
+        user.make_store(git=True)
+        interrupt("git", REPLACE, signal.SIGKILL, 40, user)
+        assert user.git("status", "--porcelain") == "", user.git("status", "--porcelain")
+        assert user.git("fsck", "--no-dangling") == ""
+        assert user.get(URL) == ("me", OLD)
+
+
+# --- each step in turn ------------------------------------------------------
+
+def run_with_strace(what, inject):
+    """Runs the helper with an injected fault; Skip where that cannot be."""
+    if is_wrapped():
+        raise Skip("the system calls of the wrapper would be counted with the helper's")
+    argv = [need("strace"), "-qq", "-o", "/dev/null", "-e", f"trace={STEPS}", "-e", f"inject={inject}"]
+    result = USER.run([*argv, *helper_argv(what.action)], what.stdin)
+    if b"strace:" in result.err:
+        raise Skip(f"strace cannot be used here: {result.err.decode().splitlines()[0]}")
+    return result
+
+
+def kill_at_each(call, what):
+    """Kills at the first such call, at the second, and so on; answers how many there are."""
+    for nth in range(1, MOST_CALLS):
+        what.prepare(USER)
+        result = run_with_strace(what, f"{call}:signal=KILL:when={nth}")
+        check_after(USER, what)
+        check_next_store(USER)
+        if result.rc == 0:
+            return nth - 1
+    raise AssertionError(f"{MOST_CALLS} times {call}")
+
+
+def kill_at_each_step(what):
+    USER.store(URL, "me", OLD)
+    kills = {call.strip("?"): kill_at_each(call, what) for call in STEPS.split(",")}
+    print(f"# killed at each of {kills}")
+    assert sum(kills.values()) >= 4, "too few steps were seen to prove anything"
+
+
+@case("a kill at any step of a store that replaces, a first one, or one for another user: as above")
+def _():
+    for what in (REPLACE, FIRST, USER_BEFORE, USER_AFTER):
+        kill_at_each_step(what)
+
+
+@case("a kill at any step of an erase: as above")
+def _():
+    kill_at_each_step(ERASE)
+
+
+def fail_at(calls, when, what, *answers):
+    """Some of the calls fail with EIO: the helper must say so, and all be as before."""
+    USER.store(URL, "me", OLD)
+    what.prepare(USER)
+    result = run_with_strace(what, f"{calls}:error=EIO:when={when}")
+    assert_refused(result, "Input/output error")
+    assert USER.get(URL) in answers, f"{str(USER.get(URL))[:60]} after {result}"
+    assert USER.leftovers() == [], f"left behind: {USER.leftovers()}"
+
+
+@case("a disk error when the new entry is synced or put in place makes store fail, and the old one stays")
+def _():
+    for calls in ("fsync", RENAMES):
+        fail_at(calls, "1", REPLACE, ("me", OLD))
+        fail_at(calls, "1", FIRST, None)
+        fail_at(calls, "1", USER_BEFORE, ("me", OLD))
+
+
+@case("a disk error when an entry is removed makes erase fail, and says so")
+def _():
+    fail_at(f"{REMOVALS},{RENAMES}", "1+", ERASE, ("me", OLD))
+
+
+def trace(what):
+    """The helper's own file system calls as strace shows them, descriptors with their paths."""
+    log = USER.dir / "strace"
+    result = USER.run([need("strace"), "-qq", "-y", "-s4096", "-o", log, "-e", "signal=none", "-e", f"trace={STEPS}",
+                       *helper_argv(what.action)], what.stdin)
+    assert result.rc == 0, result
+    lines = log.read_text().splitlines()
+    if not any("fsync(" in line and str(USER.prefix) in line for line in lines) and os.geteuid() != 0:
+        raise Skip("strace needs root to read the helper's memory")
+    return lines
+
+
+def index_of(lines, pattern, start=0):
+    found = [n for n, line in enumerate(lines) if n >= start and re.search(pattern, line)]
+    assert found, f"no {pattern!r} from call {start} of:\n" + "\n".join(lines)
+    return found[0]
+
+
+@case("the new entry is synced before it is put in place, and its folder after")
+def _():
+    USER.store(URL, "me", OLD)
+    lines = trace(REPLACE)
+    renamed = index_of(lines, r'rename.*me\.gpg"')
+    temporary = re.search(r'"([^"]*)"', lines[renamed])[1].split("/")[-1]
+    synced = index_of(lines, rf"fsync\(\d+<[^>]*/{re.escape(temporary)}>")
+    assert synced < renamed, "\n".join(lines)
+    index_of(lines, rf"fsync\(\d+<{re.escape(str(USER.server_folder(URL)))}>", renamed)
+
+
+@case("the entry of another user is removed only when the new one is safely in place")
+def _():
+    USER.store(URL, "me", OLD)
+    lines = trace(USER_AFTER)
+    renamed = index_of(lines, r'rename.*z\.gpg"')
+    synced = index_of(lines, rf"fsync\(\d+<{re.escape(str(USER.server_folder(URL)))}/z>", renamed)
+    removed = index_of(lines, r'unlink.*"[^"]*me\.gpg"')
+    assert synced < removed, "\n".join(lines)
+
+
+@case("a first store also syncs the folder that the server's new folder is in")
+def _():
+    USER.erase(URL)
+    lines = trace(FIRST)
+    made = index_of(lines, rf'mkdir.*{re.escape(USER.server_folder(URL).name)}"')
+    index_of(lines, rf"fsync\(\d+<{re.escape(str(USER.folder))}>", made)
+
+
+# --- no room, no right ------------------------------------------------------
+
+@contextlib.contextmanager
+def mounted_store(options):
+    """A user whose store is a file system of its own, in which OLD is stored."""
+    if os.geteuid() != 0:
+        raise Skip("mounting a small tmpfs needs root")
+    with Sandbox() as user:
+        ids = user.make_store(user.make_key())
+        done = user.run([need("mount"), "-t", "tmpfs", "-o", options, "dcp-test", user.prefix])
+        if done.rc != 0:
+            raise Skip(f"a tmpfs cannot be mounted here: {done.err.decode().strip()}")
+        try:
+            user.make_store(*ids)
+            user.store(URL, "me", OLD)
+            yield user
+        finally:
+            user.run(["umount", user.prefix], check=True)
+
+
+def fill_bytes(user):
+    """Fills the file system to the last byte; answers how to free it."""
+    filler = user.prefix / "filler"
+    with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
+        for size in (4096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(b"\0" * size):
+                    pass
+    return filler.unlink
+
+
+def fill_inodes(user):
+    """Takes every file that the file system can have; answers how to free one."""
+    names = (user.prefix / f"filler-{n}" for n in range(1000))
+    with contextlib.suppress(OSError):
+        for name in names:
+            name.touch()
+            last = name
+
+    def free():
+        for path in user.prefix.glob("filler-*"):
+            path.unlink()
+
+    assert last, "nothing could be filled"
+    return free
+
+
+def assert_refuses_and_keeps(user, *words, **more):
+    """Replacing, a first store and one for another user fail, name the store, and change nothing."""
+    before = user.snapshot()
+    for url, name in ((URL, "me"), ("https://first.example.com", "me"), (URL, "other")):
+        assert_refused(user.store(url, name, NEW, check=False, **more), *words)
+        assert user.snapshot() == before, f"changed by a store that failed: {user.leftovers()}"
+        assert user.get(url) == (("me", OLD) if url == URL else None)
+
+
+def assert_works_again(user):
+    user.store(URL, "me", NEW)
+    user.store("https://first.example.com", "me", NEW)
+    assert user.get(URL) == ("me", NEW) and user.leftovers() == [], user.leftovers()
+
+
+@case("with the disk full to the last byte store says so, the old entry stays, and it works once there is room")
+def _():
+    with mounted_store("size=256k") as user:
+        free = fill_bytes(user)
+        assert_refuses_and_keeps(user, "No space left on device", user.prefix)
+        free()
+        assert_works_again(user)
+
+
+@case("erase works while the disk is full")
+def _():
+    with mounted_store("size=256k") as user:
+        fill_bytes(user)
+        user.erase(URL)
+        assert user.get(URL) is None and user.leftovers() == [], user.leftovers()
+
+
+@case("with no inode left store says so, the old entry stays, and it works once there is one")
+def _():
+    with mounted_store("nr_inodes=40") as user:
+        free = fill_inodes(user)
+        assert_refuses_and_keeps(user, "No space left on device", user.prefix)
+        free()
+        assert_works_again(user)
+
+
+@case("on a file system that has become read-only store and erase say so, and get works")
+def _():
+    with mounted_store("size=256k") as user:
+        user.run(["mount", "-o", "remount,ro", user.prefix], check=True)
+        assert_refuses_and_keeps(user, "Read-only file system", user.prefix)
+        assert_refused(user.helper("erase", stdin=URL.encode()), "Read-only file system")
+        assert user.get(URL) == ("me", OLD)
+
+
+@case("with a file size limit below the entry's size store says so, and the old entry stays")
+def _():
+    if is_wrapped():
+        raise Skip("the wrapper has to write files of its own")
+    with Sandbox() as user:
+        # gpg's own file would be refused too, and gpg be killed for it.
+        with open(user.gnupg / "gpg.conf", "a") as conf:
+            conf.write("no-random-seed-file\n")
+        user.make_store()
+        user.store(URL, "me", OLD)
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (64, resource.RLIM_INFINITY))
+        assert_refuses_and_keeps(user, "File too large", user.prefix, preexec_fn=limit)
+        assert_works_again(user)
+
+
+def run_as_nobody():
+    """What makes a program that root starts an ordinary user's, for whom permissions count."""
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+
+
+@case("in a store that may not be written store and erase say so, and get works")
+def _():
+    with Sandbox() as user:
+        user.make_store()
+        user.store(URL, "me", OLD)
+        folders = [user.prefix, user.folder, user.server_folder(URL)]
+        more = {}
+        if os.geteuid() == 0:
+            more["preexec_fn"] = run_as_nobody
+            user.run(["gpgconf", "--kill", "all"])
+            user.run(["chown", "-R", "65534:65534", user.dir], check=True)
+            if user.run(helper_argv("version"), **more).rc != 0:
+                raise Skip("the helper lies where an ordinary user may not run it")
+        for folder in folders:
+            folder.chmod(0o500)
+        before = user.snapshot()
+        for url, name in ((URL, "me"), ("https://first.example.com", "me"), (URL, "other")):
+            assert_refused(user.store(url, name, NEW, check=False, **more), "Permission denied", user.prefix)
+        assert_refused(user.helper("erase", stdin=URL.encode(), **more), "Permission denied")
+        assert user.snapshot() == before, "changed by a command that failed"
+        assert user.get(URL, **more) == ("me", OLD)
+        for folder in folders:
+            folder.chmod(0o700)
+        user.run(["gpgconf", "--kill", "all"], **more)
+
+
+main()

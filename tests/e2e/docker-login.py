@@ -1,0 +1,432 @@
+#!/usr/bin/env python3
+"""The whole way: real clients log in to a real TLS registry, and no password stays readable.
+
+Docker's client needs no daemon for login, logout and manifest inspect, so it runs as it is
+installed. It does not check the certificate of a server on localhost; podman and skopeo,
+and the upload of the test image, do.
+"""
+
+import base64
+import json
+import os
+import shlex
+
+from harness import Sandbox, Skip, case, helper_argv, main, need
+from registry import Registry
+
+NOT_LOGGED_IN = "no basic auth credentials"
+
+
+# --- the search --------------------------------------------------------------
+
+def readable_forms(secret):
+    """Every byte string that gives the secret away, with a name for each.
+
+    Of base64 the part that depends on nothing but the secret, at each of the three
+    alignments: so base64("user:secret") is found whatever the user's name is.
+    """
+    raw = secret.encode()
+    forms = {"plain": raw, "hex": raw.hex().encode(), "UTF-16": secret.encode("utf-16-le")}
+    for lead in range(3):
+        for name, encode in (("base64", base64.b64encode), ("base64url", base64.urlsafe_b64encode)):
+            text = encode(b"x" * lead + raw).rstrip(b"=")
+            forms[f"{name}, alignment {lead}"] = text[(lead * 4 + 2) // 3:-1]
+    return forms
+
+
+def find_secret(folder, secret):
+    """Answers (path, form) for every place below the folder, names included, that holds the secret."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        text = os.fsencode(path.name)
+        if path.is_file() and not path.is_symlink():
+            text += b"\n" + path.read_bytes()
+        found += [(path, name) for name, form in readable_forms(secret).items() if form in text]
+    return found
+
+
+# --- the user ----------------------------------------------------------------
+
+class DockerUser(Sandbox):
+    """A user with a store and docker, whose docker-credential-pass is the helper under test."""
+
+    def __init__(self, registry, config=None, store=True):
+        super().__init__()
+        self.registry, self.run_dir = registry, self.dir / "run"
+        self.run_dir.mkdir(mode=0o700)
+        self._put_helper_first()
+        self.env.update(SSL_CERT_FILE=str(registry.ca), DOCKER_HOST="unix:///nonexistent/docker.sock",
+                        XDG_RUNTIME_DIR=str(self.run_dir))
+        self.configure({"credsStore": "pass"} if config is None else config)
+        if store:
+            self.make_store()
+
+    def _put_helper_first(self):
+        """Clients look for the helper on PATH, where Debian's Go helper may lie as well."""
+        folder = self.dir / "bin"
+        folder.mkdir()
+        words = " ".join(shlex.quote(word) for word in helper_argv())
+        (folder / "docker-credential-pass").write_text(f'#!/bin/sh\nexec {words} "$@"\n')
+        (folder / "docker-credential-pass").chmod(0o755)
+        self.env["PATH"] = f"{folder}:{self.env['PATH']}"
+
+    @property
+    def config_file(self):
+        return self.docker / "config.json"
+
+    @property
+    def config(self):
+        return json.loads(self.config_file.read_text())
+
+    def configure(self, config):
+        self.config_file.write_text(json.dumps(config))
+
+    def do_docker(self, *args, stdin=b""):
+        return self.run([need("docker"), *args], stdin)
+
+    def try_login(self, username=None, password=None, host=None):
+        return self.do_docker("login", "-u", username or self.registry.username, "--password-stdin",
+                              host or self.registry.host, stdin=(password or self.registry.password).encode())
+
+    def login(self, *args):
+        result = self.try_login(*args)
+        assert result.rc == 0 and result.out.rstrip().endswith(b"Login Succeeded"), f"docker login: {result}"
+        assert not warns(result), f"docker login warns: {result}"
+
+    def logout(self, host=None):
+        result = self.do_docker("logout", host or self.registry.host)
+        assert result.rc == 0 and result.err == b"" and not warns(result), f"docker logout: {result}"
+
+    def inspect(self):
+        """Asks for the manifest of the image that the registry holds."""
+        return self.do_docker("manifest", "inspect", f"{self.registry.host}/busybox:latest")
+
+    def is_let_in(self):
+        """True if the registry shows the image, False if it refuses for want of a login."""
+        result = self.inspect()
+        if result.rc == 0:
+            assert json.loads(result.out)["schemaVersion"] == 2, result
+            return True
+        assert NOT_LOGGED_IN.encode() in result.err, f"refused for another reason: {result}"
+        return False
+
+    def entries(self):
+        return sorted(path for path in self.prefix.rglob("*.gpg"))
+
+
+def warns(result):
+    return b"warning" in (result.out + result.err).lower()
+
+
+def is_nowhere(user, secret):
+    """Fails if the secret can be read anywhere in the user's folders."""
+    found = find_secret(user.dir, secret)
+    assert not found, f"readable in {found}"
+
+
+# --- docker ------------------------------------------------------------------
+
+@case("docker login: no warning, one encrypted entry, a config.json without the password")
+def _():
+    with Registry() as registry, DockerUser(registry) as user:
+        user.login()
+        assert user.config == {"auths": {registry.host: {}}, "credsStore": "pass"}, user.config
+        assert user.entries() == [user.entry(registry.host, "testuser")], user.entries()
+        assert user.decrypt(user.entries()[0]) == registry.password.encode()
+        assert user.list() == {registry.host: "testuser"}
+
+
+@case("an image is refused before docker login, given after it, refused after docker logout")
+def _():
+    with Registry() as registry, DockerUser(registry) as user:
+        registry.push_image()
+        assert not user.is_let_in()
+        user.login()
+        assert user.is_let_in()
+        user.logout()
+        assert not user.is_let_in()
+
+
+@case("docker login: the password is nowhere in the user's folders, in plain, base64 or hex")
+def _():
+    with Registry() as registry, DockerUser(registry) as user:
+        registry.push_image()
+        user.login()
+        assert user.is_let_in()
+        is_nowhere(user, registry.password)
+
+
+@case("control: without the helper docker warns, and the search finds the password")
+def _():
+    # Docker takes up a helper by itself only where no registry is configured yet.
+    config = {"auths": {"other.example.com": {}}}
+    with Registry() as registry, DockerUser(registry, config) as user:
+        result = user.try_login()
+        assert result.rc == 0 and warns(result), result
+        found = find_secret(user.dir, registry.password)
+        assert found and {path for path, _ in found} == {user.config_file}, found
+
+
+@case("control: the search finds every form of a password at every place in a file, and in names")
+def _():
+    secret = "pw-" + "5a" * 12
+    with Sandbox() as user:
+        for name, form in readable_forms(secret).items():
+            (user.home / "seeded").write_bytes(b"\x00before" + form + b"after\xff")
+            assert (user.home / "seeded", name) in find_secret(user.dir, secret), name
+        for username in ("a", "ab", "abc"):
+            (user.home / "seeded").write_bytes(base64.b64encode(f"{username}:{secret}".encode()))
+            assert find_secret(user.dir, secret), username
+        (user.home / "seeded").rename(user.home / f"{secret}.gpg")
+        (user.home / f"{secret}.gpg").write_bytes(b"")
+        assert find_secret(user.dir, secret)
+
+
+@case("a wrong password is refused and stores nothing")
+def _():
+    with Registry() as registry, DockerUser(registry) as user:
+        result = user.try_login(password="pw-wrong")
+        assert result.rc == 1 and b"Login Succeeded" not in result.out, result
+        assert user.entries() == [] and user.list() == {} and user.get(registry.host) is None
+        assert not user.folder.exists() or not any(user.folder.iterdir()), list(user.folder.rglob("*"))
+        is_nowhere(user, "pw-wrong")
+
+
+@case("a wrong password leaves the entry of an earlier login as it was")
+def _():
+    with Registry() as registry, DockerUser(registry) as user:
+        user.login()
+        assert user.try_login(password="pw-wrong").rc == 1
+        assert user.get(registry.host) == ("testuser", registry.password)
+
+
+@case("a second login with a new password replaces the first")
+def _():
+    with Registry() as registry, DockerUser(registry) as user:
+        registry.push_image()
+        old = registry.password
+        user.login()
+        new = registry.add_user("testuser")
+        user.login("testuser", new)
+        assert user.get(registry.host) == ("testuser", new) and len(user.entries()) == 1
+        assert user.is_let_in()
+        is_nowhere(user, old)
+        is_nowhere(user, new)
+
+
+@case("a second login as another user replaces the first user's")
+def _():
+    with Registry() as registry, DockerUser(registry) as user:
+        # Sorts after the first one, so that it wins by being the last and by nothing else.
+        other = registry.add_user("zoe")
+        user.login()
+        user.login("zoe", other)
+        assert user.get(registry.host) == ("zoe", other), user.get(registry.host)
+        assert user.entries() == [user.entry(registry.host, "zoe")], user.entries()
+
+
+@case("docker logout removes the entry, its folder and docker's note of the registry")
+def _():
+    with Registry() as registry, DockerUser(registry) as user:
+        user.login()
+        user.logout()
+        assert user.get(registry.host) is None and user.list() == {}
+        assert not user.server_folder(registry.host).exists()
+        assert user.config == {"auths": {}, "credsStore": "pass"}, user.config
+
+
+@case("docker logout of a registry never logged in to, and twice of one, warns of nothing")
+def _():
+    with Registry() as registry, DockerUser(registry) as user:
+        user.logout("never.example.com")
+        user.login()
+        user.logout()
+        user.logout()
+
+
+@case("docker logout of one registry leaves the other's login alone")
+def _():
+    with Registry() as one, Registry() as other, DockerUser(one) as user:
+        user.login()
+        user.login("testuser", other.password, other.host)
+        user.logout(one.host)
+        assert user.list() == {other.host: "testuser"}
+        assert user.get(other.host) == ("testuser", other.password)
+
+
+@case("credHelpers: the helper keeps the one registry it is named for, docker the other")
+def _():
+    with Registry() as one, Registry() as other:
+        with DockerUser(one, {"credHelpers": {one.host: "pass"}}) as user:
+            one.push_image()
+            user.login()
+            assert user.get(one.host) == ("testuser", one.password) and user.is_let_in()
+            is_nowhere(user, one.password)
+            assert warns(user.try_login("testuser", other.password, other.host))
+            assert user.list() == {one.host: "testuser"}
+            user.logout()
+            assert user.list() == {}
+
+
+@case("with `pass` on PATH and no configuration docker picks the helper by itself")
+def _():
+    need("pass")
+    with Registry() as registry, DockerUser(registry) as user:
+        user.config_file.unlink()
+        user.login()
+        assert user.config["credsStore"] == "pass", user.config
+        assert user.get(registry.host) == ("testuser", registry.password)
+
+
+def check_failed_login(user, *words):
+    """Docker shows the helper's text between back-ticks: one line that holds these words."""
+    result = user.try_login()
+    assert result.rc == 1 and b"Login Succeeded" not in result.out, result
+    told = result.err.decode()
+    assert "error storing credentials" in told, result
+    reason = told[told.index("`") + 1:told.rindex("`")]
+    assert "\n" not in reason and all(word in reason for word in words), reason
+    assert user.entries() == []
+    is_nowhere(user, user.registry.password)
+
+
+@case("without a store docker login fails, says where it should be, and stores nothing readable")
+def _():
+    with Registry() as registry, DockerUser(registry, store=False) as user:
+        check_failed_login(user, str(user.prefix), "pass init")
+
+
+@case("with an unknown key docker login fails, names it, and stores nothing readable")
+def _():
+    with Registry() as registry, DockerUser(registry, store=False) as user:
+        user.make_store("nobody@example.com")
+        check_failed_login(user, "nobody@example.com", ".gpg-id")
+
+
+# --- podman and skopeo -------------------------------------------------------
+
+class ContainersUser(DockerUser):
+    """A user of podman and skopeo, which do not look at docker's credsStore.
+
+    `drop_in` is the way that the README recommends: one file that names the helper for
+    everything. Without it a case lays out what it wants to see.
+    """
+
+    def __init__(self, registry, drop_in=True):
+        super().__init__(registry)
+        self.containers = self.home / ".config/containers"
+        (self.containers / "registries.conf.d").mkdir(parents=True)
+        if drop_in:
+            (self.containers / "registries.conf.d/pass.conf").write_text('credential-helpers = ["pass"]\n')
+        # The clients take a set DOCKER_CONFIG for their own file; ~/.docker is the default all the same.
+        del self.env["DOCKER_CONFIG"]
+        self._keep_podman_inside()
+
+    def _keep_podman_inside(self):
+        """Run as root, podman would make its folders below /run and /var/lib."""
+        place = self.dir / "podman"
+        place.mkdir()
+        (place / "storage.conf").write_text(
+            f'[storage]\ndriver = "vfs"\ngraphroot = "{place}/graph"\nrunroot = "{place}/run"\n')
+        (place / "containers.conf").write_text(
+            f'[engine]\ntmp_dir = "{place}/tmp"\nstatic_dir = "{place}/static"\nvolume_path = "{place}/volumes"\n'
+            f'[network]\nnetwork_config_dir = "{place}/net"\n')
+        self.env.update(CONTAINERS_STORAGE_CONF=str(place / "storage.conf"),
+                        CONTAINERS_CONF=str(place / "containers.conf"))
+
+    def client(self, program, *args, stdin=b""):
+        return self.run([need(program), *args], stdin)
+
+    def client_login(self, program):
+        return self.client(program, "login", "-u", self.registry.username, "--password-stdin", self.registry.host,
+                           stdin=self.registry.password.encode())
+
+    def skopeo_inspects(self):
+        """True if skopeo is let in with what it finds, False if it is refused."""
+        result = self.client("skopeo", "inspect", f"docker://{self.registry.host}/busybox:latest")
+        assert result.rc == 0 or b"authentication required" in result.err, f"skopeo: {result}"
+        return result.rc == 0
+
+
+def need_podman(user):
+    """Skips where podman itself does not run, as in a container without user namespaces."""
+    result = user.client("podman", "images", "-q")
+    if result.rc != 0:
+        raise Skip(f"podman does not run here: {result.err.decode(errors='replace').strip()[-120:]}")
+
+
+@case("skopeo uses the entry that docker login stored (registries.conf)")
+def _():
+    need("skopeo")
+    with Registry() as registry, ContainersUser(registry) as user:
+        registry.push_image()
+        assert not user.skopeo_inspects()
+        user.login()
+        assert user.skopeo_inspects()
+        user.logout()
+        assert not user.skopeo_inspects()
+
+
+@case("podman uses the entry that docker login stored (registries.conf)")
+def _():
+    with Registry() as registry, ContainersUser(registry) as user:
+        need_podman(user)
+        user.login()
+        result = user.client("podman", "login", registry.host)
+        assert result.rc == 0 and b"Existing credentials are valid" in result.out, result
+
+
+def check_client(program):
+    """Login, use, logout and a second logout with one client, by registries.conf."""
+    with Registry() as registry, ContainersUser(registry) as user:
+        if program == "podman":
+            need_podman(user)
+        registry.push_image()
+        result = user.client_login(program)
+        assert result.rc == 0 and b"Login Succeeded!" in result.out, result
+        assert user.get(registry.host) == ("testuser", registry.password)
+        assert user.is_let_in(), "docker does not see the entry"
+        is_nowhere(user, registry.password)
+        # The second time there is nothing left to remove; a helper that fails then fails the client.
+        for _ in range(2):
+            result = user.client(program, "logout", registry.host)
+            assert result.rc == 0 and result.err == b"" and user.list() == {}, result
+        assert not user.server_folder(registry.host).exists()
+
+
+@case("skopeo login stores an encrypted entry, skopeo logout removes it, twice (registries.conf)")
+def _():
+    check_client("skopeo")
+
+
+@case("podman login stores an encrypted entry, podman logout removes it, twice (registries.conf)")
+def _():
+    check_client("podman")
+
+
+def check_auth_file(place):
+    """credHelpers in one of the files that skopeo reads; `place` answers which."""
+    need("skopeo")
+    with Registry() as registry, ContainersUser(registry, drop_in=False) as user:
+        registry.push_image()
+        user.store(registry.host, "testuser", registry.password)
+        assert not user.skopeo_inspects(), "credsStore alone is enough after all"
+        place(user).parent.mkdir(exist_ok=True)
+        place(user).write_text(json.dumps({"credHelpers": {registry.host: "pass"}}))
+        assert user.skopeo_inspects()
+        return user.client_login("skopeo"), find_secret(user.dir, registry.password)
+
+
+@case("skopeo and podman use credHelpers in their own auth.json, and log in by them")
+def _():
+    result, readable = check_auth_file(lambda user: user.run_dir / "containers/auth.json")
+    assert result.rc == 0 and not readable, (result, readable)
+
+
+@case("skopeo and podman use credHelpers in docker's config.json")
+def _():
+    # For reading only: their own login goes to auth.json, readable, as the README says.
+    check_auth_file(lambda user: user.config_file)
+
+
+main()

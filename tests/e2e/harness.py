@@ -1,0 +1,316 @@
+"""What every end-to-end test stands on: a throwaway user, the programs under test, and TAP.
+
+A test file holds functions marked with @case("what must be true") and ends in main().
+A case fails by raising (assert is enough); raise Skip("why") where it cannot run.
+
+    from harness import Sandbox, case, main
+
+    @case("get answers what store was given")
+    def _():
+        with Sandbox() as user:
+            user.make_store()
+            user.store("https://example.com", "me", "secret")
+            assert user.get("https://example.com") == ("me", "secret")
+
+    main()
+
+Programs are named by the environment, so that the same files run against any helper:
+    HELPER          the helper (default: build/helper/docker-credential-pass of this checkout)
+    HELPER_WRAPPER  words put before it, for example "valgrind -q --error-exitcode=99"
+    GO_HELPER       Docker's own helper (default: where Debian's package puts it)
+"""
+
+import atexit
+import json
+import os
+import pathlib
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TIMEOUT_S = 120
+
+NOT_FOUND = b"credentials not found in native keychain\n"
+NO_SERVER_URL = b"no credentials server URL\n"
+NO_USERNAME = b"no credentials username\n"
+
+
+class Skip(Exception):
+    """Raised by a case that cannot run here; the text says why."""
+
+
+class Result:
+    """What a program answered: rc, out and err (bytes)."""
+
+    def __init__(self, rc, out, err):
+        self.rc, self.out, self.err = rc, out, err
+
+    def __repr__(self):
+        return f"rc={self.rc} stdout={self.out!r} stderr={self.err!r}"
+
+
+def helper_path():
+    path = os.environ.get("HELPER") or ROOT / "build/helper/docker-credential-pass"
+    return str(pathlib.Path(path).resolve())
+
+
+def helper_argv(*args):
+    wrapper = shlex.split(os.environ.get("HELPER_WRAPPER", ""))
+    if wrapper:  # by its full path, for cases that run the helper with another PATH
+        wrapper[0] = shutil.which(wrapper[0]) or wrapper[0]
+    return [*wrapper, helper_path(), *args]
+
+
+def is_wrapped():
+    """True under valgrind and the like: everything is many times slower."""
+    return bool(os.environ.get("HELPER_WRAPPER"))
+
+
+def go_helper():
+    """Path of Docker's Go helper, or Skip."""
+    path = os.environ.get("GO_HELPER", "/usr/bin/docker-credential-pass")
+    if not os.access(path, os.X_OK):
+        raise Skip("Docker's Go helper (golang-docker-credential-helpers) is not installed")
+    with open(path, "rb") as program:
+        if b"Go build" not in program.read():
+            raise Skip(f"{path} is not Docker's Go helper")
+    return path
+
+
+def need(program):
+    """Path of a program on PATH, or Skip."""
+    path = shutil.which(program)
+    if not path:
+        raise Skip(f"{program} is not installed")
+    return path
+
+
+def assert_refused(result, *words):
+    """The helper failed with one line on stdout that names every word and is no text clients compare."""
+    assert result.rc == 1, f"exit status must be 1: {result}"
+    assert result.out.endswith(b"\n") and result.out.count(b"\n") == 1 and result.out.strip(), f"not one line: {result}"
+    assert result.out not in (NOT_FOUND, NO_SERVER_URL, NO_USERNAME), f"clients read more into this: {result}"
+    for word in words:
+        assert str(word).encode().lower() in result.out.lower(), f"does not say {word!r}: {result}"
+
+
+def shared_sandbox():
+    """A Sandbox for all cases of a file, where making one for each would cost too much time."""
+    user = Sandbox()
+    atexit.register(user.close)
+    return user
+
+
+class Sandbox:
+    """A user of their own: home, gpg keys and agent, password store, docker configuration.
+
+    Everything lies in one new folder with a short path (gpg-agent's socket path is limited
+    to 107 bytes) and is gone, agent included, when the `with` block ends.
+    """
+
+    KEPT = ("PATH", "LANG", "LC_ALL", "TERM", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
+            "LLVM_PROFILE_FILE", "GCOV_PREFIX")
+
+    def __init__(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dcp.", dir="/tmp"))
+        self.home = self.dir / "home"
+        self.gnupg = self.dir / "gnupg"
+        self.docker = self.home / ".docker"
+        self.prefix = self.home / ".password-store"
+        self.folder = self.prefix / "docker-credential-helpers"
+        self.docker.mkdir(parents=True)
+        self.gnupg.mkdir(mode=0o700)
+        (self.gnupg / "gpg.conf").write_text("no-auto-key-locate\ndisable-dirmngr\n")
+        self.env = {name: os.environ[name] for name in self.KEPT if name in os.environ}
+        self.env.update(HOME=str(self.home), GNUPGHOME=str(self.gnupg),
+                        DOCKER_CONFIG=str(self.docker), GIT_CONFIG_NOSYSTEM="1",
+                        GIT_CONFIG_GLOBAL=str(self.home / ".gitconfig"))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.run(["gpgconf", "--kill", "all"])
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def run(self, argv, stdin=b"", check=False, env=None, **more):
+        """Runs a program as this user. env adds to (None removes from) the user's.
+
+        stdin is bytes, or the descriptor of an open file to hand over; stdout=FILE sends it there.
+        """
+        merged = {**self.env, **(env or {})}
+        merged = {name: str(value) for name, value in merged.items() if value is not None}
+        source = {"stdin": stdin} if isinstance(stdin, int) else {"input": stdin}
+        done = subprocess.run([str(word) for word in argv], **source, env=merged, cwd=more.pop("cwd", self.dir),
+                              stdout=more.pop("stdout", subprocess.PIPE), stderr=subprocess.PIPE,
+                              timeout=more.pop("timeout", TIMEOUT_S), **more)
+        result = Result(done.returncode, done.stdout or b"", done.stderr)
+        assert not check or result.rc == 0, f"{argv} failed: {result}"
+        return result
+
+    # --- gpg ---------------------------------------------------------------
+
+    def make_key(self, uid="Test User <test@example.com>", algo="cv25519", passphrase=""):
+        """Makes a key with an encryption subkey; answers its fingerprint."""
+        primary, sub = {"cv25519": ("Key-Type: eddsa\nKey-Curve: ed25519", "Subkey-Type: ecdh\nSubkey-Curve: cv25519"),
+                        "rsa2048": ("Key-Type: rsa\nKey-Length: 2048", "Subkey-Type: rsa\nSubkey-Length: 2048"),
+                        "rsa4096": ("Key-Type: rsa\nKey-Length: 4096", "Subkey-Type: rsa\nSubkey-Length: 4096"),
+                        }[algo]
+        name, _, mail = uid.rstrip(">").partition(" <")
+        protection = f"Passphrase: {passphrase}" if passphrase else "%no-protection"
+        batch = (f"{primary}\nKey-Usage: sign\n{sub}\nSubkey-Usage: encrypt\nName-Real: {name}\n"
+                 + (f"Name-Email: {mail}\n" if mail else "") + f"Expire-Date: 0\n{protection}\n%commit\n")
+        done = self.run(["gpg", "--batch", "--status-fd=1", "--pinentry-mode=loopback", "--gen-key"],
+                        batch.encode(), check=True)
+        return next(line.split()[3] for line in done.out.decode().splitlines() if " KEY_CREATED " in line)
+
+    def export_key(self, fingerprint):
+        return self.run(["gpg", "--armor", "--export", fingerprint], check=True).out
+
+    def import_key(self, exported, trust=True):
+        """Imports a public key; with trust as one of the user's own."""
+        self.run(["gpg", "--batch", "--import"], exported, check=True)
+        if trust:
+            shown = self.run(["gpg", "--batch", "--with-colons", "--show-keys"], exported, check=True).out.decode()
+            fingerprint = next(line.split(":")[9] for line in shown.splitlines() if line.startswith("fpr:"))
+            self.run(["gpg", "--batch", "--import-ownertrust"], f"{fingerprint}:6:\n".encode(), check=True)
+
+    def encrypt(self, secret, *ids):
+        """What gpg itself makes of secret for these recipients."""
+        recipients = [word for one in ids for word in ("-r", one)]
+        return self.run(["gpg", "--batch", "-q", "--compress-algo=none", *recipients, "-e"], secret, check=True).out
+
+    def decrypt(self, path):
+        return self.run(["gpg", "--batch", "-qd", path], check=True).out
+
+    # --- the store ---------------------------------------------------------
+
+    def make_store(self, *ids, git=False):
+        """Lays out a store as `pass init IDS` does; makes a key if no id is given. Answers the ids."""
+        ids = ids or (self.make_key(),)
+        self.prefix.mkdir(mode=0o700, exist_ok=True)
+        (self.prefix / ".gpg-id").write_text("".join(f"{one}\n" for one in ids))
+        if git:
+            self.make_git()
+        return ids
+
+    def make_git(self):
+        self.run(["git", "config", "--global", "user.name", "Test User"], check=True)
+        self.run(["git", "config", "--global", "user.email", "test@example.com"], check=True)
+        self.git("init", "-q")
+        self.git("add", ".")
+        self.git("commit", "-q", "-m", "Add current contents of password store.")
+
+    def git(self, *args):
+        """Runs git in the store; answers its output as text."""
+        return self.run(["git", "-C", self.prefix, *args], check=True).out.decode()
+
+    def server_folder(self, url):
+        import base64
+        raw = url if isinstance(url, bytes) else url.encode()
+        return self.folder / base64.urlsafe_b64encode(raw).decode()
+
+    def entry(self, url, username):
+        return self.server_folder(url) / f"{username}.gpg"
+
+    def snapshot(self):
+        """All that lies in the store, to compare before with after: mode and content by path."""
+        found = {}
+        for path in [self.prefix, *self.prefix.rglob("*")] if self.prefix.exists() else []:
+            if ".git" in path.relative_to(self.prefix).parts:
+                continue
+            content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
+            found[str(path)] = (path.lstat().st_mode, content)
+        return found
+
+    def path_without(self, *programs):
+        """A PATH that has every program of the user's own but these."""
+        folder = self.dir / ("path-without-" + "-".join(programs))
+        if not folder.exists():
+            folder.mkdir()
+            for place in self.env["PATH"].split(":"):
+                for program in pathlib.Path(place).glob("*"):
+                    link = folder / program.name
+                    if program.name not in programs and not link.is_symlink():
+                        link.symlink_to(program)
+        return str(folder)
+
+    def leftovers(self):
+        """Files and empty folders below docker-credential-helpers that are no entry (.gpg-id is fine)."""
+        odd = []
+        for path in self.folder.rglob("*"):
+            if path.is_dir() and not path.is_symlink():
+                if not any(path.iterdir()):
+                    odd.append(path)
+            elif path.name != ".gpg-id" and not path.name.endswith(".gpg"):
+                odd.append(path)
+        return odd
+
+    # --- the helper --------------------------------------------------------
+
+    def helper(self, *args, stdin=b"", **more):
+        """Runs the helper under test."""
+        return self.run(helper_argv(*args), stdin, **more)
+
+    def store(self, url, username, secret, check=True, argv=None, **more):
+        document = json.dumps({"ServerURL": url, "Username": username, "Secret": secret}).encode()
+        result = self.run([*(argv or helper_argv()), "store"], document, **more)
+        assert not check or (result.rc == 0 and result.out == b"" and result.err == b""), f"store: {result}"
+        return result
+
+    def get(self, url, argv=None, **more):
+        """Answers (username, secret), or None where the helper says that there is none."""
+        result = self.run([*(argv or helper_argv()), "get"], url.encode(), **more)
+        if result.rc == 1 and result.out == b"credentials not found in native keychain\n":
+            assert result.err == b"", f"stderr must stay empty: {result}"
+            return None
+        assert result.rc == 0, f"get: {result}"
+        answer = json.loads(result.out)
+        assert answer["ServerURL"] == url.strip(), f"get: {result}"
+        return answer["Username"], answer["Secret"]
+
+    def erase(self, url, argv=None, **more):
+        result = self.run([*(argv or helper_argv()), "erase"], url.encode(), **more)
+        assert result.rc == 0 and result.out == b"", f"erase: {result}"
+
+    def list(self, argv=None, **more):
+        result = self.run([*(argv or helper_argv()), "list"], **more)
+        assert result.rc == 0 and result.err == b"", f"list: {result}"
+        return json.loads(result.out)
+
+
+_cases = []
+
+
+def case(name):
+    """Marks a function as one numbered line of the TAP output."""
+    def mark(function):
+        _cases.append((name, function))
+        return function
+    return mark
+
+
+def main():
+    """Runs the file's cases (those whose name holds argv[1], if given) and exits."""
+    wanted = [(n, f) for n, f in _cases if len(sys.argv) < 2 or sys.argv[1] in n]
+    print(f"1..{len(wanted)}", flush=True)
+    failed = 0
+    for number, (name, function) in enumerate(wanted, 1):
+        verdict, remark = "ok", ""
+        try:
+            function()
+        except Skip as why:
+            remark = f" # SKIP {why}"
+        except Exception:
+            verdict, failed = "not ok", failed + 1
+            for line in traceback.format_exc().splitlines():
+                print(f"# {line}")
+        print(f"{verdict} {number} - {name.replace('#', 'no.')}{remark}", flush=True)
+    sys.exit(1 if failed else 0)

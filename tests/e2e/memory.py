@@ -1,0 +1,366 @@
+#!/usr/bin/env python3
+"""A secret is nowhere but where it has to be: not in memory at the end, nor in a file, argv or core.
+
+search-memory (SEARCH_MEMORY in the environment; beside this file is its source) looks at all of
+the helper's memory at the moment of its end. That needs root, because the helper does not let
+its own user look.
+"""
+
+import base64
+import json
+import os
+import pathlib
+import random
+import re
+import string
+import subprocess
+import sys
+import time
+
+from harness import (ROOT, Sandbox, Skip, assert_refused, case, helper_argv, helper_path, is_wrapped, main, need,
+                     shared_sandbox)
+
+URL = "https://example.com"
+LETTERS = string.ascii_letters + string.digits
+FOUND = 3
+NOBODY = 65534
+
+USER = shared_sandbox()
+USER.make_store()
+# LeakSanitizer, where the helper is built with it, refuses to work beside another tracer.
+USER.env["ASAN_OPTIONS"] = USER.env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
+
+
+def random_text(size=48):
+    """Random, so that no piece of it can be found by chance."""
+    return "".join(random.choices(LETTERS, k=size))
+
+
+# --- what to look for -------------------------------------------------------
+
+def base64_forms(text):
+    """What text looks like within base64, at each of its three alignments; the ends depend on the neighbours."""
+    forms = []
+    for shift in range(3):
+        encoded = base64.b64encode(b"\0" * shift + text.encode() + b"\0" * 3).decode()
+        forms.append(encoded[4 if shift else 0:-8])
+    return forms
+
+
+def escaped_as_go_does(text):
+    escaped = json.dumps(text, ensure_ascii=False)[1:-1]
+    return escaped.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def forms_of(secret):
+    """The lines to look for: as it is, in JSON both ways, in base64."""
+    lines = secret.split("\n") + [json.dumps(secret)[1:-1], escaped_as_go_does(secret), *base64_forms(secret)]
+    return sorted({line for line in lines if len(line) >= 12})
+
+
+def search(argv, stdin, *lines, user=USER, **more):
+    """Runs a program to its end and looks for the lines in its memory."""
+    tool = pathlib.Path(os.environ.get("SEARCH_MEMORY") or ROOT / "build/tests/search-memory")
+    if not tool.exists():
+        raise Skip("search-memory is not built")
+    if os.geteuid() != 0:
+        raise Skip("only root may look into the helper's memory")
+    if is_wrapped():
+        raise Skip("the wrapper's own copies would be found")
+    patterns = user.dir / "patterns"
+    patterns.write_text("".join(f"{line}\n" for line in lines))
+    try:
+        result = user.run([tool, patterns, "--", *argv], stdin, **more)
+    finally:
+        patterns.unlink()
+    if b"cannot trace" in result.err or b"cannot be traced" in result.err:
+        raise Skip("this machine does not let one program trace another")
+    return result
+
+
+def search_helper(action, stdin, *secrets, **more):
+    """Runs the helper; fails if anything of the secrets is in its memory. Answers its result."""
+    lines = [line for secret in secrets for line in forms_of(secret)]
+    result = search(helper_argv(action), stdin, *lines, **more)
+    names = "".join(f"\n  pattern {n}: {line[:60]}" for n, line in enumerate(lines, 1))
+    assert b"search-memory:" not in result.err, f"{result.err.decode()}{names}"
+    return result
+
+
+def document(secret, **more):
+    return json.dumps({"ServerURL": URL, "Username": "me", "Secret": secret, **more}).encode()
+
+
+def assert_stored(result, secret):
+    assert (result.rc, result.out, result.err) == (0, b"", b""), result
+    assert USER.get(URL) == ("me", secret)
+
+
+# --- the search itself ------------------------------------------------------
+
+@case("control: a secret that a program still holds is found, also where it has freed it")
+def _():
+    secret = random_text()
+    holder = ["sh", "-c", "read -r held; exit 0"]
+    assert search(holder, f"{secret}\n".encode(), secret).rc == FOUND
+    forgetful = [sys.executable, "-c", "import os; s = os.read(0, 99).hex(); s = os.read(0, 0); os._exit(0)"]
+    assert search(forgetful, secret.encode(), secret.encode().hex()).rc == FOUND
+
+
+@case("control: a piece of it is found, and its base64 within a longer text")
+def _():
+    secret = random_text()
+    holder = ["sh", "-c", "read -r held; exit 0"]
+    assert search(holder, f"{secret[-20:]}\n".encode(), secret).rc == FOUND
+    for neighbours in ("x", "xy", "xyz"):
+        encoded = base64.b64encode(f"{neighbours}:{secret}:{neighbours}".encode()).decode()
+        assert search(holder, f"{encoded}\n".encode(), *base64_forms(secret)).rc == FOUND, neighbours
+
+
+@case("control: nothing is found where nothing is, and the program's own exit status comes back")
+def _():
+    result = search(["sh", "-c", "read -r held; exit 7"], f"{random_text()}\n".encode(), random_text())
+    assert (result.rc, result.err) == (7, b""), result
+
+
+# --- get --------------------------------------------------------------------
+
+def search_get(secret, *pieces):
+    USER.store(URL, "me", secret)
+    result = search_helper("get", URL.encode(), *(pieces or [secret]))
+    assert result.rc == 0 and json.loads(result.out)["Secret"] == secret, result
+
+
+@case("after get nothing of the secret is in memory")
+def _():
+    search_get(random_text())
+
+
+@case("after get of a secret that needs escapes, or of several lines, nothing of it is in memory")
+def _():
+    search_get("".join(random_text(3) + mark for mark in '"<&>\\\t/') * 3 + "\u00fc\u2028" + random_text())
+    search_get('{\n  "private_key": "' + random_text(60) + '\\n' + random_text(60) + '"\n}')
+
+
+@case("after get of a long secret nothing of it is in memory")
+def _():
+    secret = random_text(60_000)
+    search_get(secret, *(secret[at:at + 48] for at in (0, 1000, 4090, 33_000, 59_950)))
+
+
+@case("after a get whose answer could not be written nothing of the secret is in memory")
+def _():
+    secret = random_text()
+    USER.store(URL, "me", secret)
+    with open("/dev/full", "wb") as full:
+        assert search_helper("get", URL.encode(), secret, stdout=full).rc == 1
+
+
+@case("after a get of a tampered entry, whose plaintext gpg gives before it notices, nothing of it is in memory")
+def _():
+    secret = random_text()
+    USER.store(URL, "me", secret)
+    entry = USER.entry(URL, "me")
+    content = bytearray(entry.read_bytes())
+    content[-1] ^= 1
+    entry.write_bytes(content)
+    assert_refused(search_helper("get", URL.encode(), secret))
+
+
+# --- store ------------------------------------------------------------------
+
+@case("after store, a first one or one that replaces, nothing of the secret is in memory")
+def _():
+    USER.erase(URL)
+    for _ in range(2):
+        secret = random_text()
+        assert_stored(search_helper("store", document(secret), secret), secret)
+
+
+@case("after store of a secret that came with escapes nothing of it is in memory")
+def _():
+    secret = random_text()
+    escaped = "".join(f"\\u{ord(letter):04x}" for letter in secret)
+    result = search_helper("store", document("?").replace(b"?", escaped.encode()), secret, escaped)
+    assert_stored(result, secret)
+    secret = "".join(random_text(3) + mark for mark in '"<&>\\\t/') * 3 + random_text()
+    assert_stored(search_helper("store", document(secret), secret), secret)
+
+
+@case("after store of a long secret nothing of it is in memory")
+def _():
+    secret = random_text(200_000)
+    pieces = [secret[at:at + 48] for at in (0, 1000, 4090, 65_500, 131_050, 199_950)]
+    assert_stored(search_helper("store", document(secret), *pieces), secret)
+
+
+@case("after store of a document with two secrets, or other fields, nothing of them is in memory")
+def _():
+    first, last, other = random_text(), random_text(), random_text()
+    text = document(last, Other=other).replace(b'"Secret"', b'"Secret": "%s", "secret"' % first.encode(), 1)
+    assert_stored(search_helper("store", text, first, last, other), last)
+
+
+@case("after a store that was refused nothing of the secret is in memory")
+def _():
+    secret = random_text()
+    whole = document(secret)
+    for refused in (document(secret, Username=""), document(secret, ServerURL=""), document(secret, Username="../x"),
+                    document(secret, Username=7), whole[:-1], b"[" + whole, whole.replace(b'"Secret"', b'"Secret" "x"'),
+                    whole.replace(secret.encode(), secret.encode() + b"\x01")):
+        assert search_helper("store", refused, secret).rc == 1, refused
+
+
+def refused_store(gpg_id=None, prepare=lambda user: None):
+    """A store that fails after the helper has read the secret."""
+    with Sandbox() as user:
+        user.env["ASAN_OPTIONS"] = USER.env["ASAN_OPTIONS"]
+        user.make_store(user.make_key())
+        if gpg_id is not None:
+            (user.prefix / ".gpg-id").write_text(gpg_id)
+        prepare(user)
+        secret = random_text()
+        assert_refused(search_helper("store", document(secret), secret, user=user))
+
+
+@case("after a store that found no key to encrypt to nothing of the secret is in memory")
+def _():
+    refused_store("")
+
+
+@case("after a store that gpg refused nothing of the secret is in memory")
+def _():
+    refused_store("missing@example.com\n")
+
+
+@case("after a store that could not be written nothing of the secret is in memory")
+def _():
+    refused_store(prepare=lambda user: user.folder.write_text("a file where a folder should be"))
+
+
+@case("after store in a git store nothing of the secret is in memory")
+def _():
+    with Sandbox() as user:
+        user.make_store(git=True)
+        user.env["ASAN_OPTIONS"] = USER.env["ASAN_OPTIONS"]
+        secret = random_text()
+        result = search_helper("store", document(secret), secret, user=user)
+        assert (result.rc, result.out, result.err) == (0, b"", b""), result
+
+
+# --- while it runs ----------------------------------------------------------
+
+def start_and_wait(argv, holds, **more):
+    """Starts a program that waits for its stdin; true if holds(its folder in /proc) within a short time."""
+    program = subprocess.Popen(argv, env=USER.env, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, **more)
+    try:
+        end = time.monotonic() + (60 if is_wrapped() else 5)
+        while time.monotonic() < end:
+            if holds(pathlib.Path(f"/proc/{program.pid}")):
+                return True
+            time.sleep(0.01)
+        return False
+    finally:
+        program.kill()
+        program.wait()
+        program.stdin.close()
+
+
+def has_no_core(proc):
+    return re.search(r"^Max core file size +0 +0 ", (proc / "limits").read_text(), re.MULTILINE) is not None
+
+
+@case("while it waits for its input the helper can leave no core dump")
+def _():
+    assert start_and_wait(helper_argv("get"), has_no_core)
+
+
+@case("while it waits its memory belongs to root, so that the user's other programs cannot look into it")
+def _():
+    more = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+    is_roots = lambda proc: (proc / "environ").stat().st_uid == 0
+    if subprocess.run([helper_path(), "version"], stdout=subprocess.DEVNULL, **more).returncode != 0:
+        raise Skip("the helper lies where an ordinary user may not run it")
+    assert start_and_wait(helper_argv("get"), is_roots, **more)
+
+
+@case("control: the memory of another program, started likewise, belongs to its user")
+def _():
+    if os.geteuid() != 0:
+        raise Skip("only root can start programs as another user")
+    is_users = lambda proc: (proc / "environ").stat().st_uid == NOBODY
+    assert start_and_wait(["cat"], is_users, user=NOBODY, group=NOBODY, extra_groups=[])
+
+
+@case("while it waits the memory for secrets is locked: it is never swapped out")
+def _():
+    if b"__asan_init" in pathlib.Path(helper_path()).read_bytes():
+        raise Skip("the address sanitizer makes mlock() do nothing")
+    if os.geteuid() != 0:
+        raise Skip("an ordinary user may be allowed to lock nothing")
+
+    def has_locked_memory(proc):
+        locked = re.search(r"^VmLck:\s+(\d+) kB", (proc / "status").read_text(), re.MULTILINE)
+        return locked is not None and int(locked[1]) > 0
+
+    assert start_and_wait(helper_argv("get"), has_locked_memory)
+
+
+def calls_with(secret, user, action, stdin):
+    """The system calls of the helper and all that it starts in which the secret shows: lines of strace."""
+    if os.geteuid() != 0:
+        raise Skip("strace needs root to read the helper's memory")
+    log = user.dir / "strace"
+    calls = "execve,write,writev,pwrite64,sendto,sendmsg"
+    result = user.run([need("strace"), "-f", "-v", "-y", "-s1000000", "-e", "signal=none", "-e", f"trace={calls}",
+                       "-o", log, *helper_argv(action)], stdin)
+    lines = log.read_text().splitlines()
+    log.unlink()
+    assert result.rc == 0, result
+    assert any("execve(" in line and "/gpg" in line for line in lines), "strace did not see gpg"
+    return [line for line in lines if secret in line]
+
+
+def without_secret(line, secret):
+    return line.replace(secret, "SECRET")[:200]
+
+
+@case("the secret is given to gpg and to stdout through pipes alone: never a file, argv or environment")
+def _():
+    if is_wrapped():
+        raise Skip("the wrapper starts programs and writes files of its own")
+    with Sandbox() as user:
+        user.make_store(git=True)
+        user.env["ASAN_OPTIONS"] = USER.env["ASAN_OPTIONS"]
+        secret = random_text()
+        stored = calls_with(secret, user, "store", document(secret))
+        got = calls_with(secret, user, "get", URL.encode())
+        for line in stored + got:
+            assert re.match(r"\d+ +writev?\(\d+<pipe:\[\d+\]>, ", line), without_secret(line, secret)
+        # To gpg; and from gpg, then to stdout.
+        assert (len(stored), len(got)) == (1, 2), [without_secret(line, secret) for line in stored + got]
+        files = [path for path in user.dir.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+        assert files == [], files
+
+
+def shows(content, secret):
+    """True if any piece of 8 bytes is in the content, as text or in hexadecimal."""
+    squeezed = re.sub(rb"\s", b"", content).lower()
+    pieces = [secret[at:at + 8].encode() for at in range(len(secret) - 7)]
+    return any(piece in content or piece.hex().encode() in squeezed for piece in pieces)
+
+
+@case("GPGME_DEBUG in the environment does not write the secret anywhere")
+def _():
+    log = USER.dir / "gpgme-log"
+    for level in ("9:", "9;"):
+        env = {"GPGME_DEBUG": f"{level}{log}"}
+        secret = random_text()
+        USER.store(URL, "me", secret, env=env)
+        assert USER.get(URL, env=env) == ("me", secret)
+        for path in USER.dir.rglob("*"):
+            assert not path.is_file() or not shows(path.read_bytes(), secret), f"the secret is in {path}"
+        log.unlink(missing_ok=True)
+
+
+main()

@@ -1,0 +1,212 @@
+"""A private registry to log in to: Debian's docker-registry on a free loopback port.
+
+It runs as ../../docs/try-it and the articles on private registries run it: TLS by a
+certificate authority of its own, one user in an htpasswd file, and the environment
+variables of the registry's documentation.
+
+    with Registry() as registry:
+        registry.push_image("busybox", "latest")
+        ... registry.host, registry.ca, registry.username, registry.password ...
+
+Everything lies in one throwaway folder; leaving the `with` block ends the server by its
+process id and removes the folder.
+"""
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+import os
+import pathlib
+import secrets
+import shutil
+import socket
+import ssl
+import subprocess
+import tarfile
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+from harness import need
+
+START_TIMEOUT_S = 30
+START_TRIES = 5
+
+MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
+CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
+LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+
+
+def sha256(content):
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def make_layer():
+    """A file system of one small file; answers the tar archive, not compressed."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        content = b"hello from a private registry\n"
+        entry = tarfile.TarInfo("hello.txt")
+        entry.size = len(content)
+        tar.addfile(entry, io.BytesIO(content))
+    return archive.getvalue()
+
+
+class Registry:
+    """A running registry with one user.
+
+    host      what `docker login` is told, for example localhost:41234
+    ca        the certificate a client has to trust
+    ca_dir    a folder that holds nothing but ca.crt, for --cert-dir of podman and skopeo
+    username  the first user; more by add_user()
+    password  made anew each time, so that a search for it on the disk proves something
+    """
+
+    def __init__(self, username="testuser"):
+        self.program = need("docker-registry")
+        self.username, self.users = username, {}
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dcp-registry.", dir="/tmp"))
+        self.log = self.dir / "log"
+        self.ca_dir = self.dir / "ca"
+        self.ca = self.ca_dir / "ca.crt"
+        self.process = None
+        try:
+            self._make_certificate()
+            self.password = self.add_user(username)
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self._stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    # --- the server --------------------------------------------------------
+
+    def _make_certificate(self):
+        """A certificate authority, and a certificate for localhost that it signed."""
+        tool = need("openssl")
+        new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+        self.ca_dir.mkdir()
+        (self.dir / "extensions").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        for words in (
+                ["req", "-x509", *new_key, "-keyout", "ca.key", "-out", self.ca, "-days", "2",
+                 "-subj", "/CN=Throwaway authority"],
+                ["req", *new_key, "-keyout", "privkey.key", "-out", "request", "-subj", "/CN=localhost"],
+                ["x509", "-req", "-in", "request", "-CA", self.ca, "-CAkey", "ca.key", "-days", "2",
+                 "-extfile", "extensions", "-out", "cert.crt"]):
+            subprocess.run([tool, *words], cwd=self.dir, check=True, capture_output=True)
+
+    def add_user(self, username):
+        """Makes a user, or gives one another password; answers the password."""
+        password = "pw-" + secrets.token_hex(12)
+        self.users[username] = subprocess.run([need("htpasswd"), "-iBn", username], input=password.encode(),
+                                              check=True, capture_output=True).stdout.strip()
+        (self.dir / "htpasswd").write_bytes(b"\n".join(self.users.values()) + b"\n")
+        return password
+
+    def _settings(self):
+        return {
+            "PATH": os.environ["PATH"],
+            "REGISTRY_AUTH": "htpasswd",
+            "REGISTRY_AUTH_HTPASSWD_REALM": "Registry Realm",
+            "REGISTRY_AUTH_HTPASSWD_PATH": self.dir / "htpasswd",
+            "REGISTRY_HTTP_ADDR": f"127.0.0.1:{self.port}",
+            "REGISTRY_HTTP_HOST": self.url,
+            "REGISTRY_HTTP_TLS_CERTIFICATE": self.dir / "cert.crt",
+            "REGISTRY_HTTP_TLS_KEY": self.dir / "privkey.key",
+            "REGISTRY_STORAGE_DELETE_ENABLED": "true",
+            "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": self.dir / "data",
+        }
+
+    def _start(self):
+        """Starts it; takes another port if somebody else was quicker to take this one."""
+        config = self.dir / "config.yml"
+        config.write_text("version: 0.1\nstorage:\n  filesystem: {}\nhttp: {}\n")
+        for _ in range(START_TRIES):
+            self.port = free_port()
+            self.host = f"localhost:{self.port}"
+            self.url = f"https://{self.host}"
+            with open(self.log, "wb") as log:
+                self.process = subprocess.Popen(
+                    [self.program, "serve", config], cwd=self.dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    env={name: str(value) for name, value in self._settings().items()})
+            if self._is_ready():
+                return
+            self._stop()
+        raise RuntimeError("docker-registry does not start: " + self.log.read_text()[-800:])
+
+    def _is_ready(self):
+        """True once it answers, False if it ended or takes too long."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                return self.request("GET", "/v2/") == 200
+            except urllib.error.URLError:
+                time.sleep(0.05)
+        return False
+
+    def _stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    # --- its contents ------------------------------------------------------
+
+    def request(self, method, location, body=None, content_type="application/octet-stream"):
+        """One request as the registry's user; answers the status. `location` is a path or a whole URL."""
+        status, _ = self._send(method, location, body, content_type)
+        return status
+
+    def _send(self, method, location, body=None, content_type="application/octet-stream"):
+        request = urllib.request.Request(urllib.parse.urljoin(self.url, location), data=body, method=method)
+        token = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        request.add_header("Authorization", f"Basic {token}")
+        if body is not None:
+            request.add_header("Content-Type", content_type)
+        trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=str(self.ca)))
+        opener = urllib.request.build_opener(trust, urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=START_TIMEOUT_S) as answer:
+            return answer.status, answer.headers
+
+    def push_blob(self, name, content):
+        """Uploads one blob; answers how a manifest speaks of it."""
+        _, headers = self._send("POST", f"/v2/{name}/blobs/uploads/", b"")
+        place = headers["Location"]
+        place += ("&" if "?" in place else "?") + urllib.parse.urlencode({"digest": sha256(content)})
+        assert self.request("PUT", place, content) == 201
+        return {"size": len(content), "digest": sha256(content)}
+
+    def push_image(self, name="busybox", tag="latest"):
+        """Uploads an image of one small file, made on the spot; answers its manifest's digest."""
+        layer = make_layer()
+        config = json.dumps({"architecture": "amd64", "os": "linux", "config": {},
+                             "rootfs": {"type": "layers", "diff_ids": [sha256(layer)]}}).encode()
+        manifest = json.dumps({
+            "schemaVersion": 2, "mediaType": MANIFEST_TYPE,
+            "config": {"mediaType": CONFIG_TYPE, **self.push_blob(name, config)},
+            "layers": [{"mediaType": LAYER_TYPE, **self.push_blob(name, gzip.compress(layer, mtime=0))}],
+        }).encode()
+        assert self.request("PUT", f"/v2/{name}/manifests/{tag}", manifest, MANIFEST_TYPE) == 201
+        return sha256(manifest)

@@ -1,0 +1,61 @@
+"""What the static checks share: the sources, seen without comments and strings, and TAP.
+
+A check is a function of the source root that answers a list of findings, each a line of
+text; no finding is a pass. A file of checks marks them with @check("what must be true") and
+ends in main(). meson runs it with the source root as the first argument.
+"""
+
+import pathlib
+import re
+import sys
+
+LAYERS = ("common", "gpg", "helper", "registry")
+
+# Comments, strings and character constants; the latter two so that "//" in one is no comment.
+TOKENS = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
+
+_checks = []
+
+
+def sources(root, *suffixes, folders=LAYERS):
+    """The files below the layers' folders with one of the suffixes, as paths relative to root."""
+    return sorted(path.relative_to(root) for folder in folders for path in (root / folder).rglob("*")
+                  if path.suffix in suffixes)
+
+
+def blank(text):
+    """As many lines as the text has, and nothing else."""
+    return "\n" * text.count("\n")
+
+
+def code_of(text):
+    """C without comments and without what strings hold; the line numbers stay."""
+    return TOKENS.sub(lambda m: '""' if m[0][0] == '"' else "' '" if m[0][0] == "'" else blank(m[0]) or " ", text)
+
+
+def without_comments(text):
+    return TOKENS.sub(lambda m: m[0] if m[0][0] in "\"'" else blank(m[0]) or " ", text)
+
+
+def numbered(text):
+    return enumerate(text.splitlines(), 1)
+
+
+def check(name):
+    def mark(function):
+        _checks.append((name, function))
+        return function
+    return mark
+
+
+def main():
+    root = pathlib.Path(sys.argv[1]).resolve()
+    print(f"1..{len(_checks)}")
+    failed = 0
+    for number, (name, function) in enumerate(_checks, 1):
+        findings = function(root)
+        for finding in findings:
+            print(f"# {finding}")
+        print(f"{'not ok' if findings else 'ok'} {number} - {name}", flush=True)
+        failed += bool(findings)
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""Folders are layers: who may include what, and which file may see which library."""
+
+import fnmatch
+import re
+
+from checks import check, main, numbered, sources, without_comments
+
+# What each folder may include; the longest name that fits a path is its layer.
+MAY_INCLUDE = {
+    "common": {"common"},
+    "gpg": {"common", "gpg"},
+    "helper/pass": {"common", "gpg", "helper/pass"},
+    "helper": {"common", "gpg", "helper/pass", "helper"},
+    "registry": {"common", "registry"},
+}
+
+# The files that may include a library's header. Of the registry's files one may see
+# libgcrypt, the one that checks passwords; which one is checked apart.
+FENCES = {
+    "gpgme.h": ["gpg/*"],
+    "cJSON.h": ["common/json*"],
+    "gcrypt.h": ["common/secbuf*", "common/digest*", "common/random*", "registry/*"],
+    "microhttpd.h": ["registry/server*", "registry/request*", "registry/response*"],
+    "cmocka.h": ["tests/*"],
+}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+TESTS = ("tests",)
+
+
+def layer_of(path):
+    fitting = [layer for layer in MAY_INCLUDE if str(path).startswith(layer + "/")]
+    return max(fitting, key=len, default=None)
+
+
+def includes(root, paths):
+    """Yields (file, line number, True for <...>, name) for each #include."""
+    for path in paths:
+        for number, line in numbered(without_comments((root / path).read_text())):
+            found = INCLUDE.match(line)
+            if found:
+                yield path, number, found[1] == "<", found[2]
+
+
+def every_include(root):
+    return includes(root, sources(root, ".c", ".h") + sources(root, ".c", ".h", folders=TESTS))
+
+
+@check("there are sources to check")
+def _(root):
+    return [] if sources(root, ".c") else ["no .c file in any layer"]
+
+
+@check("includes name our headers by their path from the source root")
+def _(root):
+    return [f'{path}:{number}: "{name}" is no file of the source root'
+            for path, number, is_system, name in every_include(root)
+            if not is_system and ("/" not in name or ".." in name or not (root / name).is_file())]
+
+
+@check("includes with angle brackets name no header of ours")
+def _(root):
+    return [f"{path}:{number}: <{name}>" for path, number, is_system, name in every_include(root)
+            if is_system and layer_of(name)]
+
+
+@check("dependencies point one way: common <- gpg <- helper/pass <- helper, common <- registry")
+def _(root):
+    return [f'{path}:{number}: {layer_of(path)} may not include "{name}"'
+            for path, number, is_system, name in includes(root, sources(root, ".c", ".h"))
+            if not is_system and layer_of(name) not in MAY_INCLUDE[layer_of(path)]]
+
+
+@check("each library's header is seen only behind its fence")
+def _(root):
+    findings = []
+    for path, number, is_system, name in every_include(root):
+        fence = FENCES.get(name.rpartition("/")[2]) if is_system else None
+        if fence and not any(fnmatch.fnmatch(str(path), pattern) for pattern in fence):
+            findings.append(f"{path}:{number}: <{name}> belongs to {', '.join(fence)}")
+    return findings
+
+
+@check("one file of the registry at most sees libgcrypt")
+def _(root):
+    paths = {path for path, _, _, name in includes(root, sources(root, ".c", ".h", folders=("registry",)))
+             if name.endswith("gcrypt.h")}
+    return sorted(map(str, paths)) if len(paths) > 1 else []
+
+
+@check("each .c file includes its own header first")
+def _(root):
+    findings = []
+    for path in sources(root, ".c"):
+        own = path.with_suffix(".h")
+        first = next((name for _, _, _, name in includes(root, [path])), None)
+        # x-private.h is what the files of a module share; it includes x.h.
+        if (root / own).is_file() and first not in (str(own), f"{path.with_suffix('')}-private.h"):
+            findings.append(f'{path}: includes {first} before "{own}"')
+    return findings
+
+
+@check("source files have kebab-case names")
+def _(root):
+    return [str(path) for path in sources(root, ".c", ".h") if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", path.stem)]
+
+
+main()

@@ -1,0 +1,131 @@
+#!/usr/bin/env python3
+"""Counts the single cases of all test runs and says why some failed or were skipped.
+
+    tests/summarise.py FOLDER
+
+FOLDER holds a file for each run, named for what was run: NAME.json is meson's test log,
+NAME.tap the TAP that a script printed. The last line of the output is
+`N passed, N failed`, with `, N skipped` where some were; the exit status is 0 only if
+something ran and nothing failed.
+"""
+
+import json
+import pathlib
+import re
+import sys
+
+TAP_LINE = re.compile(r"^(not )?ok\b\s*\d*\s*-?\s*(.*)$")
+TAP_SKIP = re.compile(r"#\s*skip\S*\s*(.*)$", re.IGNORECASE)
+CMOCKA_LINE = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] ([\w-]+)$")
+CMOCKA_REASON = re.compile(r"^\[\s*(ERROR|LINE)\s*\]|^[^\[\s]")
+TAIL_LINES = 40
+
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+
+
+class Case:
+    def __init__(self, verdict, name, reason=""):
+        self.verdict, self.name, self.reason = verdict, name, reason
+
+
+def tap_cases(text):
+    """TAP: a failed case's reason is the comment lines before it."""
+    cases, remarks = [], []
+    for line in text.splitlines():
+        found = TAP_LINE.match(line)
+        if line.startswith("#"):
+            remarks.append(line[1:].strip())
+        elif found:
+            skip = TAP_SKIP.search(found[2])
+            if found[1]:
+                cases.append(Case(FAILED, found[2], "\n".join(remarks[-TAIL_LINES:])))
+            elif skip:
+                cases.append(Case(SKIPPED, found[2][:skip.start()].strip(), skip[1]))
+            else:
+                cases.append(Case(PASSED, found[2]))
+            remarks = []
+    return cases
+
+
+def cmocka_cases(text):
+    """cmocka names a failed test when it ends and once more at the end of all. Its reasons
+    are on stderr, without the tests' names: each failed one is told with all of them."""
+    verdicts = {"OK": PASSED, "FAILED": FAILED, "SKIPPED": SKIPPED}
+    lines = text.splitlines()
+    found = list(filter(None, map(CMOCKA_LINE.match, lines)))
+    reason = "\n".join(line for line in lines if CMOCKA_REASON.match(line))
+    return [Case(verdicts[word], name, reason if word == "FAILED" else "")
+            for word, name in dict.fromkeys((one[1], one[2]) for one in found)]
+
+
+def tail(text):
+    return "\n".join(text.rstrip().splitlines()[-TAIL_LINES:])
+
+
+def program_cases(entry):
+    """The cases of one program in meson's log. One that counts none is itself the case."""
+    output = "\n".join(filter(None, (entry.get("stdout"), entry.get("stderr"))))
+    cases = tap_cases(entry.get("stdout") or "") or cmocka_cases(output)
+    result = entry["result"]
+    whole = f"as a whole ({result})"
+    if result == "SKIP" and not any(case.verdict == SKIPPED for case in cases):
+        cases.append(Case(SKIPPED, whole, re.sub(r"^1\.\.0 # SKIP ", "", tail(output))))
+    elif result not in ("OK", "SKIP") and not any(case.verdict == FAILED for case in cases):
+        cases.append(Case(FAILED, whole, tail(output)))
+    elif not cases:
+        cases.append(Case(PASSED, whole))
+    for case in cases:
+        case.name = f"{entry['name']}: {case.name}"
+    return cases
+
+
+def run_cases(path):
+    if path.suffix == ".tap":
+        return tap_cases(path.read_text(errors="replace"))
+    entries = (json.loads(line) for line in path.read_text(errors="replace").splitlines() if line)
+    return [case for entry in entries for case in program_cases(entry)]
+
+
+def tell(title, told):
+    """told: for each case a line, and the text that explains it."""
+    if told:
+        print(f"\n{title}:")
+    for line, text in told:
+        print(f"  {line}")
+        for more in text.splitlines():
+            print(f"      {more}")
+
+
+def tell_skipped(runs):
+    """The same reason is told once, with how many cases it kept from running."""
+    reasons = {}
+    for name, cases in runs.items():
+        for case in cases:
+            if case.verdict == SKIPPED:
+                reasons.setdefault(case.reason or "no reason given", []).append(f"{name}: {case.name}")
+    tell("Skipped", [(f"{len(names)} x {reason.splitlines()[-1]}", "\n".join(names)) for reason, names in reasons.items()])
+
+
+def count(cases, verdict):
+    return sum(case.verdict == verdict for case in cases)
+
+
+def summary(cases):
+    skipped = count(cases, SKIPPED)
+    return f"{count(cases, PASSED)} passed, {count(cases, FAILED)} failed" + (f", {skipped} skipped" if skipped else "")
+
+
+def main():
+    runs = {path.stem: run_cases(path) for path in sorted(pathlib.Path(sys.argv[1]).iterdir())}
+    every = [case for cases in runs.values() for case in cases]
+    tell_skipped(runs)
+    tell("Failed", [(f"{name}: {case.name}", case.reason) for name, cases in runs.items() for case in cases
+                    if case.verdict == FAILED])
+    print("\nBy run:")
+    for name, cases in runs.items():
+        print(f"  {name + ':':24}{summary(cases)}")
+    print(f"\n{summary(every)}")
+    sys.exit(0 if count(every, PASSED) and not count(every, FAILED) else 1)
+
+
+main()
