@@ -33,7 +33,8 @@ static int make_path(const struct credential *credential, struct pass_path *ret,
     r = pass_path_set_username(ret, username->data, username->size);
     if (r == -ENAMETOOLONG)
         return error_set(err, ENAMETOOLONG, "the username is too long: %zu bytes, and the store takes %d after the "
-                         "last slash and %d in all", username->size, PASS_USERNAME_PART_MAX, PASS_USERNAME_MAX);
+                         "last slash, %d in all, and %d slashes", username->size, PASS_USERNAME_PART_MAX,
+                         PASS_USERNAME_MAX, PASS_USERNAME_SLASHES_MAX);
     if (r < 0)
         return error_set(err, EINVAL, "the username cannot be a file name in the password store: no NUL byte, and "
                          "between slashes nothing empty, \".\", \"..\" or \".git\"");

@@ -35,7 +35,7 @@ static int check_part(const char *part, size_t size, bool is_last)
 int pass_path_set_username(struct pass_path *path, const void *username, size_t size)
 {
     const char *at = username;
-    size_t left = size;
+    size_t left = size, slashes = 0;
 
     if (size > PASS_USERNAME_MAX)
         return -ENAMETOOLONG;
@@ -50,6 +50,8 @@ int pass_path_set_username(struct pass_path *path, const void *username, size_t 
             return r;
         if (!slash)
             break;
+        if (++slashes > PASS_USERNAME_SLASHES_MAX)
+            return -ENAMETOOLONG;
         at = slash + 1;
         left -= length + 1;
     }

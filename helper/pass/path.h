@@ -20,6 +20,7 @@ enum {
     PASS_URL_MAX = 189,           /* bytes; 252 in base64, of the 255 that a file name may have */
     PASS_USERNAME_PART_MAX = 251, /* bytes after the last '/', so that ".gpg" still fits */
     PASS_USERNAME_MAX = 1024,     /* bytes in all */
+    PASS_USERNAME_SLASHES_MAX = 32,
 };
 
 struct pass_path {
@@ -31,7 +32,7 @@ struct pass_path {
 int pass_path_set_url(struct pass_path *path, const void *url, size_t size) MUST_USE;
 
 /*
- * Fills path->file. 0, -ENAMETOOLONG, or -EINVAL for a name that would lie elsewhere or not be
+ * Fills path->file. 0, -ENAMETOOLONG (also for too many slashes), or -EINVAL for a name that would lie elsewhere or not be
  * found again: empty, "." or ".." or ".git" or nothing between two '/', a NUL.
  */
 int pass_path_set_username(struct pass_path *path, const void *username, size_t size) MUST_USE;
