@@ -107,10 +107,10 @@ int pass_remove_server(struct pass_store *store, const struct pass_path *path, s
                        struct error *err)
 {
     struct removal removal = {.path = path};
-    CLEANUP_CLOSE int fd = file_open_folder(store->folder_fd, path->folder);
+    CLEANUP_CLOSE int fd = store->folder_fd < 0 ? -ENOENT : file_open_folder(store->folder_fd, path->folder);
     int r = fd;
 
-    if (fd == -ENOENT || fd == -ENOTDIR)
+    if (fd == -ENOENT || fd == -ENOTDIR) /* somebody else's erase came first */
         return 0;
     if (fd >= 0)
         r = remove_below(&removal, fd, 0);

@@ -205,11 +205,9 @@ int pass_store_open_folder(struct pass_store *store, bool is_made, struct error 
         return error_set_errno(err, errno, "cannot make %s/%s", store->root, PASS_FOLDER);
     }
     r = open_folder(store, err);
-    if (r < 0)
-        return r;
-    if (store->folder_fd < 0)
-        return error_set_errno(err, ENOENT, "%s/%s", store->root, PASS_FOLDER);
-    if (store->has_lock)
+    if (r == 0 && store->folder_fd < 0 && is_made)
+        return error_set_errno(err, ENOENT, "cannot open %s/%s, a link that leads nowhere", store->root, PASS_FOLDER);
+    if (r == 0 && store->folder_fd >= 0 && store->has_lock)
         pass_recover(store->folder_fd);
-    return 0;
+    return r;
 }

@@ -36,7 +36,7 @@ int pass_store_lock(struct pass_store *store, struct error *err) MUST_USE;
 
 /*
  * Opens docker-credential-helpers below the locked root. With is_made it is made where it is
- * missing. 0 or negative (-ENOENT where it is missing and not to be made).
+ * missing; without, its being missing is no failure. 0 or negative.
  */
 int pass_store_open_folder(struct pass_store *store, bool is_made, struct error *err) MUST_USE;
 
