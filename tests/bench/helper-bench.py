@@ -157,7 +157,7 @@ def print_table(jobs):
         ours = median if job.program == OURS else ours
         ratio = f"{median / ours:.1f}" if ours and job.program != OURS else ""
         shown = job.operation if job.operation != last else ""
-        print(ROW.format(shown, job.program, f"{median:.1f}", f"{min(job.times_ms):.1f}", ratio))
+        print(ROW.format(shown, job.program, f"{median:.1f}", f"{min(job.times_ms):.1f}", ratio).rstrip())
         last = job.operation
 
 

@@ -52,8 +52,8 @@ static void what_is_no_utf8_is_one_replaced_byte(void **state)
 /* By the book (RFC 3629 section 3), to compare with. */
 static size_t encode(uint32_t c, unsigned char *out)
 {
-    size_t length = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
     static const unsigned char firsts[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    size_t length = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
 
     for (size_t i = length; i-- > 1; c >>= 6)
         out[i] = (unsigned char)(0x80 | (c & 0x3F));

@@ -1,0 +1,213 @@
+#include "common/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/check.h"
+
+static struct json *parse(const char *text)
+{
+    struct json *document = NULL;
+
+    assert_case(text, json_parse(text, strlen(text), &document) == 0);
+    assert_non_null(document);
+    return document;
+}
+
+static void each_type_is_told(void **state)
+{
+    static const struct { const char *text; enum json_type type; } cases[] = {
+        {"null", JSON_NULL}, {"true", JSON_BOOL}, {"false", JSON_BOOL}, {"0", JSON_NUMBER}, {"-1.5e300", JSON_NUMBER},
+        {"\"\"", JSON_STRING}, {"\"null\"", JSON_STRING}, {"[]", JSON_ARRAY}, {"{}", JSON_OBJECT},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        CLEANUP(json_freep) struct json *document = parse(cases[i].text);
+
+        assert_int_equal(json_get_type(document), cases[i].type);
+        assert_null(json_get_first(document));
+        assert_null(json_get_next(document));
+        assert_null(json_get_name(document));
+    }
+}
+
+static void members_come_in_order_with_duplicates(void **state)
+{
+    static const struct { const char *name; enum json_type type; } expected[] = {
+        {"b", JSON_NUMBER}, {"a", JSON_STRING}, {"b", JSON_NULL}, {"", JSON_ARRAY}, {"B", JSON_OBJECT},
+    };
+    CLEANUP(json_freep) struct json *document = parse("{\"b\":1,\"a\":\"\",\"b\":null,\"\":[],\"B\":{}}");
+    const struct json *member = json_get_first(document);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(expected); i++, member = json_get_next(member)) {
+        assert_non_null(member);
+        assert_string_equal(json_get_name(member), expected[i].name);
+        assert_int_equal(json_get_type(member), expected[i].type);
+    }
+    assert_null(member);
+}
+
+static void elements_of_an_array_have_no_name(void **state)
+{
+    CLEANUP(json_freep) struct json *document = parse("[\"a\",[{}]]");
+    const struct json *element = json_get_first(document);
+
+    (void)state;
+    assert_null(json_get_name(element));
+    assert_int_equal(json_get_type(element), JSON_STRING);
+    element = json_get_next(element);
+    assert_int_equal(json_get_type(element), JSON_ARRAY);
+    assert_int_equal(json_get_type(json_get_first(element)), JSON_OBJECT);
+    assert_null(json_get_next(element));
+}
+
+static void strings_are_copied_with_their_escapes_undone(void **state)
+{
+    static const struct { const char *text, *bytes; size_t size; } cases[] = {
+        {"\"\"", "", 0},
+        {"\"abc\"", "abc", 3},
+        {"\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"", "\"\\/\b\f\n\r\t", 8},
+        {"\"\\u0041\\u00e9\\u20AC\\ud83d\\ude00\"", "A\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", 10},
+        {"\"\\ud83d\"", "\xEF\xBF\xBD", 3},
+        {"\"\xFF\"", "\xEF\xBF\xBD", 3},
+        {"\"\\u0000\"", "\0", 1},
+        {"\"a\\u0000b\"", "a\0b", 3},
+        {"\"\\u0000\\u0000a\\u0000\"", "\0\0a\0", 4},
+        {"\"\xC0\x80\"", "\xEF\xBF\xBD\xEF\xBF\xBD", 6},
+        {"\"\\u007f\x7F\"", "\x7F\x7F", 2},
+        {"\"\xEF\xBB\xBF\"", "\xEF\xBB\xBF", 3},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        CLEANUP(json_freep) struct json *document = parse(cases[i].text);
+        CLEANUP(secbuf_done) struct secbuf text = {0};
+
+        assert_int_equal(json_copy_string(document, &text), 0);
+        check_holds(&text, cases[i].bytes, cases[i].size, __FILE__, __LINE__);
+    }
+}
+
+static void a_string_is_appended_to_what_is_there(void **state)
+{
+    CLEANUP(json_freep) struct json *document = parse("\"b\\u0000\"");
+    CLEANUP(secbuf_done) struct secbuf text = {0};
+
+    (void)state;
+    assert_int_equal(secbuf_append(&text, "a", 1), 0);
+    assert_int_equal(json_copy_string(document, &text), 0);
+    assert_holds(&text, "ab\0");
+}
+
+static void a_name_is_never_cut_to_another(void **state)
+{
+    CLEANUP(json_freep) struct json *document = parse("{\"Secret\\u0000x\":1}");
+
+    (void)state;
+    assert_string_not_equal(json_get_name(json_get_first(document)), "Secret");
+}
+
+static void the_first_value_alone_is_read(void **state)
+{
+    CLEANUP(json_freep) struct json *document = parse(" [] {\"a\"");
+
+    (void)state;
+    assert_int_equal(json_get_type(document), JSON_ARRAY);
+}
+
+static void what_is_no_json_is_refused(void **state)
+{
+    static const char *const cases[] = {
+        "", " ", "{", "{\"a\":01}", "\xEF\xBB\xBF{}", "\"\x01\"", "{\"a\":1,}", "[1,]", "nul", "\"\\x\"", "tru",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct json *document = NULL;
+
+        assert_case(cases[i], json_parse(cases[i], strlen(cases[i]), &document) == -EBADMSG);
+        assert_null(document);
+    }
+}
+
+/* Which of these a client sends does not matter, since nobody asks for numbers; they must pass. */
+static void numbers_of_any_size_are_read(void **state)
+{
+    static const char *const formats[] = {"{\"a\":%s}", "[%s,2]", "%s", "-%s", "0.%s", "1e-%s", "[1.5e%s]"};
+    char digits[400], text[500];
+
+    (void)state;
+    for (size_t count = 1; count < sizeof(digits); count += 21) {
+        fill(digits, '1', count);
+        for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+            CLEANUP(json_freep) struct json *document = NULL;
+
+            _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wformat-nonliteral\"")
+            snprintf(text, sizeof(text), formats[i], digits);
+            _Pragma("GCC diagnostic pop")
+            assert_case(text, json_parse(text, strlen(text), &document) == 0);
+        }
+    }
+}
+
+static void the_deepest_nesting_does_not_overflow_the_stack(void **state)
+{
+    enum { DEPTH = 10000 };
+    char *text = malloc(2 * DEPTH + 1);
+    struct json *document = NULL;
+
+    (void)state;
+    assert_non_null(text);
+    fill(text, '[', DEPTH);
+    fill(text + DEPTH, ']', DEPTH);
+    assert_int_equal(json_parse(text, 2 * DEPTH, &document), 0);
+    json_free(document);
+    free(text);
+}
+
+static void a_document_of_many_nodes_takes_no_longer_than_it_must(void **state)
+{
+    enum { NODES = 100000 };
+    char *text = malloc(2 * NODES + 2);
+    struct json *document = NULL;
+
+    (void)state;
+    assert_non_null(text);
+    for (size_t i = 0; i < NODES; i++) {
+        text[2 * i] = i ? ',' : '[';
+        text[2 * i + 1] = '1';
+    }
+    text[2 * NODES] = ']';
+    assert_int_equal(json_parse(text, 2 * NODES + 1, &document), 0);
+    json_free(document);
+    free(text);
+}
+
+static void freeing_nothing_is_allowed(void **state)
+{
+    (void)state;
+    json_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_type_is_told),
+        cmocka_unit_test(members_come_in_order_with_duplicates),
+        cmocka_unit_test(elements_of_an_array_have_no_name),
+        cmocka_unit_test(strings_are_copied_with_their_escapes_undone),
+        cmocka_unit_test(a_string_is_appended_to_what_is_there),
+        cmocka_unit_test(a_name_is_never_cut_to_another),
+        cmocka_unit_test(the_first_value_alone_is_read),
+        cmocka_unit_test(what_is_no_json_is_refused),
+        cmocka_unit_test(numbers_of_any_size_are_read),
+        cmocka_unit_test(the_deepest_nesting_does_not_overflow_the_stack),
+        cmocka_unit_test(a_document_of_many_nodes_takes_no_longer_than_it_must),
+        cmocka_unit_test(freeing_nothing_is_allowed),
+    };
+
+    return cmocka_run_group_tests_name("json", tests, NULL, NULL);
+}
