@@ -10,7 +10,7 @@
  * "\u0000" becomes JSON_NUL_BYTES, which no other input can produce; a value more than 500
  * levels deep becomes null; white space and what follows the value are left out.
  *
- * 0, -EBADMSG where that is no JSON, -E2BIG for more than 4096 values, or -ENOMEM; ret_value is appended to in every case.
+ * 0, -EBADMSG where that is no JSON, or -ENOMEM; ret_value is appended to in every case.
  */
 int json_guard(const void *text, size_t size, struct secbuf *ret_value) MUST_USE;
 

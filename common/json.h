@@ -14,8 +14,7 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
 
 /*
  * Parses the first JSON value of text, by the rules of json-guard.h. 0 with *ret owned by the
- * caller (free with json_free), -EBADMSG where that is no JSON, -E2BIG
- * for more than 4096 values, or -ENOMEM.
+ * caller (free with json_free), -EBADMSG where that is no JSON, or -ENOMEM.
  */
 int json_parse(const void *text, size_t size, struct json **ret) MUST_USE;
 void json_free(struct json *document);

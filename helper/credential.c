@@ -79,8 +79,6 @@ int credential_parse(const void *text, size_t size, struct credential *ret, stru
 
     if (r == -ENOMEM)
         return error_set_oom(err);
-    if (r == -E2BIG)
-        return error_set(err, E2BIG, "the request on standard input holds too many values for a credential");
     if (r < 0)
         return error_set(err, EINVAL, "the request on standard input is not valid JSON");
     r = take_document(&credential, document, err);

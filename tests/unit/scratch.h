@@ -12,6 +12,8 @@
 int scratch_set_up(void **state);
 int scratch_tear_down(void **state);
 
+#define scratch_test(function) cmocka_unit_test_setup_teardown(function, scratch_set_up, scratch_tear_down)
+
 /* The folder, absolute; valid until the test ends. */
 const char *scratch_folder(void);
 

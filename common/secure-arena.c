@@ -1,0 +1,59 @@
+/*
+ * Blocks of secure memory, each twice as large as the one before, handed out piece by piece.
+ */
+#include "common/secure-arena.h"
+
+#include "common/secbuf.h"
+
+enum { FIRST_BLOCK = 4 << 10, LARGEST_BLOCK = 4 << 20, ALIGNMENT = 8 };
+
+struct secure_arena {
+    struct secure_arena *earlier;
+    size_t used, size;
+    unsigned char bytes[]; /* aligned to ALIGNMENT, as the struct is: libgcrypt gives no more */
+};
+
+static struct secure_arena *add_block(struct secure_arena *earlier, size_t least)
+{
+    size_t size = earlier ? earlier->size * 2 : FIRST_BLOCK;
+    struct secure_arena *block;
+
+    if (size > LARGEST_BLOCK)
+        size = LARGEST_BLOCK;
+    if (size < least)
+        size = least;
+    block = secure_malloc(sizeof(*block) + size);
+    if (!block)
+        return NULL;
+    *block = (struct secure_arena){.earlier = earlier, .size = size};
+    return block;
+}
+
+void *secure_arena_take(struct secure_arena **arena, size_t size)
+{
+    struct secure_arena *block = *arena;
+    void *piece;
+
+    if (size > SECBUF_MAX)
+        return NULL;
+    size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    if (!block || size > block->size - block->used) {
+        block = add_block(block, size);
+        if (!block)
+            return NULL;
+        *arena = block;
+    }
+    piece = block->bytes + block->used;
+    block->used += size;
+    return piece;
+}
+
+void secure_arena_free(struct secure_arena *arena)
+{
+    while (arena) {
+        struct secure_arena *earlier = arena->earlier;
+
+        secure_free(arena);
+        arena = earlier;
+    }
+}
