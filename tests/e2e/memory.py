@@ -20,6 +20,9 @@ import time
 from harness import (ROOT, Sandbox, Skip, assert_refused, case, helper_argv, helper_path, is_wrapped, main, need,
                      shared_sandbox)
 
+# LeakSanitizer, where the helper is built with it, refuses to work beside another tracer.
+UNDER_TRACER = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
+
 URL = "https://example.com"
 LETTERS = string.ascii_letters + string.digits
 FOUND = 3
@@ -27,8 +30,6 @@ NOBODY = 65534
 
 USER = shared_sandbox()
 USER.make_store()
-# LeakSanitizer, where the helper is built with it, refuses to work beside another tracer.
-USER.env["ASAN_OPTIONS"] = USER.env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
 
 
 def random_text(size=48):
@@ -70,7 +71,7 @@ def search(argv, stdin, *lines, user=USER, **more):
     patterns = user.dir / "patterns"
     patterns.write_text("".join(f"{line}\n" for line in lines))
     try:
-        result = user.run([tool, patterns, "--", *argv], stdin, **more)
+        result = user.run([tool, patterns, "--", *argv], stdin, env=UNDER_TRACER, **more)
     finally:
         patterns.unlink()
     if b"cannot trace" in result.err or b"cannot be traced" in result.err:
@@ -214,7 +215,6 @@ def _():
 def refused_store(gpg_id=None, prepare=lambda user: None):
     """A store that fails after the helper has read the secret."""
     with Sandbox() as user:
-        user.env["ASAN_OPTIONS"] = USER.env["ASAN_OPTIONS"]
         user.make_store(user.make_key())
         if gpg_id is not None:
             (user.prefix / ".gpg-id").write_text(gpg_id)
@@ -242,7 +242,6 @@ def _():
 def _():
     with Sandbox() as user:
         user.make_store(git=True)
-        user.env["ASAN_OPTIONS"] = USER.env["ASAN_OPTIONS"]
         secret = random_text()
         result = search_helper("store", document(secret), secret, user=user)
         assert (result.rc, result.out, result.err) == (0, b"", b""), result
@@ -313,7 +312,7 @@ def calls_with(secret, user, action, stdin):
     log = user.dir / "strace"
     calls = "execve,write,writev,pwrite64,sendto,sendmsg"
     result = user.run([need("strace"), "-f", "-v", "-y", "-s1000000", "-e", "signal=none", "-e", f"trace={calls}",
-                       "-o", log, *helper_argv(action)], stdin)
+                       "-o", log, *helper_argv(action)], stdin, env=UNDER_TRACER)
     lines = log.read_text().splitlines()
     log.unlink()
     assert result.rc == 0, result
@@ -331,7 +330,6 @@ def _():
         raise Skip("the wrapper starts programs and writes files of its own")
     with Sandbox() as user:
         user.make_store(git=True)
-        user.env["ASAN_OPTIONS"] = USER.env["ASAN_OPTIONS"]
         secret = random_text()
         stored = calls_with(secret, user, "store", document(secret))
         got = calls_with(secret, user, "get", URL.encode())

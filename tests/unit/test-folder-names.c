@@ -62,7 +62,7 @@ static void an_empty_folder_has_no_names(void **state)
 static void a_folder_of_any_size_is_read_whole(void **state)
 {
     CLEANUP(listing_done) struct listing listing = {.fd = -1};
-    enum { COUNT = 700 };
+    enum { COUNT = 300 };
     char name[100];
 
     (void)state;

@@ -1,0 +1,32 @@
+/*
+ * .gpg-id: ids are lines without blanks at their ends and without comments, each with its newline.
+ */
+#include <string.h>
+
+#include "common/macros.h"
+#include "helper/pass/gpg-id.h"
+#include "tests/fuzz/fuzz.h"
+
+bool fuzz_was_accepted;
+
+static void check_line(const char *line, size_t size)
+{
+    REQUIRE(size > 0);
+    REQUIRE(!memchr(line, '#', size));
+    REQUIRE(!strchr(" \t\r", line[0]) && !strchr(" \t\r", line[size - 1]));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    CLEANUP_FREE char *ids = NULL;
+
+    fuzz_was_accepted = gpg_id_parse((const char *)data, size, &ids) == 0;
+    if (!fuzz_was_accepted)
+        return 0;
+    for (const char *at = ids; *at; at += strcspn(at, "\n") + 1) {
+        REQUIRE(strchr(at, '\n'));
+        check_line(at, strcspn(at, "\n"));
+    }
+    REQUIRE(strlen(ids) <= size + 1);
+    return 0;
+}

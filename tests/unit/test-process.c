@@ -1,0 +1,272 @@
+#include "common/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "tests/unit/check.h"
+#include "tests/unit/scratch.h"
+
+/* A shell is the handiest program to run; process_run() itself needs none. */
+static int run_script(const char *script, char *ret_output, size_t size)
+{
+    const char *const argv[] = {"sh", "-c", script, NULL};
+    int status = -1;
+
+    assert_case(script, process_run(argv, ret_output, size, &status) == 0);
+    return status;
+}
+
+static void assert_prints(const char *script, const char *expected)
+{
+    char output[256];
+
+    assert_int_equal(run_script(script, output, sizeof(output)), 0);
+    assert_string_equal(output, expected);
+}
+
+static void both_streams_are_collected_in_order(void **state)
+{
+    (void)state;
+    assert_prints("echo a; echo b >&2; echo c", "a\nb\nc\n");
+    assert_prints(":", "");
+    assert_prints("printf '\\303\\251'", "\xC3\xA9");
+}
+
+static void the_exit_status_is_told(void **state)
+{
+    static const int statuses[] = {0, 1, 2, 127, 255};
+    char script[32], output[8];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
+        snprintf(script, sizeof(script), "exit %d", statuses[i]);
+        assert_int_equal(run_script(script, output, sizeof(output)), statuses[i]);
+    }
+}
+
+static void a_signal_is_told_as_128_and_its_number(void **state)
+{
+    char output[8];
+
+    (void)state;
+    assert_int_equal(run_script("kill -TERM $$", output, sizeof(output)), 128 + SIGTERM);
+    assert_int_equal(run_script("kill -KILL $$", output, sizeof(output)), 128 + SIGKILL);
+}
+
+static void what_does_not_fit_is_thrown_away(void **state)
+{
+    static const struct { size_t size; const char *kept; } cases[] = {
+        {1, ""}, {2, "a"}, {6, "abcde"}, {7, "abcdef"}, {8, "abcdef"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char output[16];
+
+        fill(output, '#', sizeof(output) - 1);
+        assert_int_equal(run_script("printf abcdef", output, cases[i].size), 0);
+        assert_string_equal(output, cases[i].kept);
+        assert_int_equal(output[cases[i].size], '#');
+    }
+}
+
+static void much_output_blocks_nobody(void **state)
+{
+    char output[4];
+
+    (void)state;
+    assert_int_equal(run_script("head -c 1000000 /dev/zero | tr '\\0' x; exit 3", output, sizeof(output)), 3);
+    assert_string_equal(output, "xxx");
+}
+
+static void arguments_pass_as_they_are(void **state)
+{
+    const char *const argv[] = {"printf", "%s|", "a b", "", "$HOME", "`id`", "*", "';\"", "\n", NULL};
+    char output[64];
+    int status;
+
+    (void)state;
+    assert_int_equal(process_run(argv, output, sizeof(output), &status), 0);
+    assert_string_equal(output, "a b||$HOME|`id`|*|';\"|\n|");
+}
+
+static void the_child_reads_an_empty_stdin(void **state)
+{
+    (void)state;
+    assert_prints("cat; echo end", "end\n");
+    assert_prints("readlink /proc/self/fd/0", "/dev/null\n");
+}
+
+static void environment_and_working_folder_are_ours(void **state)
+{
+    char expected[128];
+
+    (void)state;
+    setenv("UNIT_TEST_VALUE", "a b", 1);
+    assert_prints("echo \"$UNIT_TEST_VALUE\"", "a b\n");
+    unsetenv("UNIT_TEST_VALUE");
+    assert_prints("echo \"$UNIT_TEST_VALUE\"", "\n");
+    snprintf(expected, sizeof(expected), "%s\n", scratch_folder());
+    assert_prints("pwd -P", expected);
+}
+
+static void a_program_is_looked_up_on_path(void **state)
+{
+    const char *const argv[] = {"only-here", NULL};
+    char *path = strdup(getenv("PATH"));
+    char output[16];
+    int status;
+
+    (void)state;
+    make_file("bin/only-here", "#!/bin/sh\necho found\n");
+    assert_int_equal(chmod("bin/only-here", 0755), 0);
+    setenv("PATH", "bin", 1);
+    assert_int_equal(process_run(argv, output, sizeof(output), &status), 0);
+    assert_string_equal(output, "found\n");
+    setenv("PATH", path, 1);
+    free(path);
+}
+
+static void assert_cannot_run(const char *program, int expected)
+{
+    const char *const argv[] = {program, NULL};
+    char output[8];
+    int status = 99;
+
+    assert_case(program, process_run(argv, output, sizeof(output), &status) == expected);
+    assert_int_equal(status, 99);
+    assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* and no child is left over */
+    assert_int_equal(errno, ECHILD);
+}
+
+static void a_program_that_cannot_be_run_is_a_failure(void **state)
+{
+    (void)state;
+    make_file("not-executable", "#!/bin/sh\n");
+    make_file("no-interpreter", "#!/nowhere/sh\n");
+    assert_int_equal(chmod("no-interpreter", 0755), 0);
+    assert_cannot_run("there-is-no-such-program", -ENOENT);
+    assert_cannot_run("./there-is-no-such-program", -ENOENT);
+    assert_cannot_run("./not-executable", -EACCES);
+    assert_cannot_run("./no-interpreter", -ENOENT);
+    assert_cannot_run("./not-executable/x", -ENOTDIR);
+    assert_cannot_run(".", -EACCES);
+}
+
+static void signals_are_at_their_defaults(void **state)
+{
+    sigset_t blocked;
+    char output[8];
+
+    (void)state;
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGTERM);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGINT, SIG_IGN);
+    assert_int_equal(run_script("kill -TERM $$; exit 0", output, sizeof(output)), 128 + SIGTERM);
+    assert_int_equal(run_script("kill -PIPE $$; exit 0", output, sizeof(output)), 128 + SIGPIPE);
+    assert_int_equal(run_script("kill -INT $$; exit 0", output, sizeof(output)), 128 + SIGINT);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGPIPE, SIG_DFL);
+    sigprocmask(SIG_UNBLOCK, &blocked, NULL);
+}
+
+static void the_child_has_no_descriptor_of_ours_but_three(void **state)
+{
+    (void)state;
+    /* 0 to 2, and the one with which ls reads the folder. */
+    assert_prints("ls /proc/self/fd | wc -l | tr -d ' '", "4\n");
+}
+
+/* Answers 0 if nothing came out of a stdout that is a pipe. */
+static int run_with_watched_stdout(void *unused)
+{
+    int ends[2];
+    char output[16], byte;
+
+    (void)unused;
+    if (pipe(ends) < 0 || dup2(ends[1], STDOUT_FILENO) < 0)
+        return 1;
+    close(ends[1]);
+    if (run_script("echo a; echo b >&2", output, sizeof(output)) != 0 || strcmp(output, "a\nb\n") != 0)
+        return 2;
+    close(STDOUT_FILENO);
+    return read(ends[0], &byte, 1) == 0 ? 0 : 3;
+}
+
+static void our_own_stdout_is_never_written(void **state)
+{
+    (void)state;
+    assert_int_equal(run_in_child(run_with_watched_stdout, NULL), 0);
+}
+
+static int run_without_standard_streams(void *closed)
+{
+    const char *const argv[] = {"sh", "-c", "cat; echo a; echo b >&2", NULL};
+    char output[16];
+    int status;
+
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (*(int *)closed >> fd & 1)
+            close(fd);
+    if (process_run(argv, output, sizeof(output), &status) != 0 || status != 0)
+        return 1;
+    return strcmp(output, "a\nb\n") == 0 ? 0 : 2;
+}
+
+static void closed_standard_streams_are_no_trouble(void **state)
+{
+    (void)state;
+    for (int closed = 0; closed < 8; closed++)
+        assert_int_equal(run_in_child(run_without_standard_streams, &closed), 0);
+}
+
+static int run_without_free_descriptors(void *unused)
+{
+    const char *const argv[] = {"true", NULL};
+    const struct rlimit none = {.rlim_cur = 3, .rlim_max = 3};
+    char output[8];
+    int status;
+
+    (void)unused;
+    for (int fd = 3; fd < 32; fd++)
+        close(fd);
+    if (setrlimit(RLIMIT_NOFILE, &none) < 0)
+        return 1;
+    return process_run(argv, output, sizeof(output), &status) == -EMFILE ? 0 : 2;
+}
+
+static void no_more_descriptors_is_a_failure(void **state)
+{
+    (void)state;
+    assert_int_equal(run_in_child(run_without_free_descriptors, NULL), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        scratch_test(both_streams_are_collected_in_order),
+        scratch_test(the_exit_status_is_told),
+        scratch_test(a_signal_is_told_as_128_and_its_number),
+        scratch_test(what_does_not_fit_is_thrown_away),
+        scratch_test(much_output_blocks_nobody),
+        scratch_test(arguments_pass_as_they_are),
+        scratch_test(the_child_reads_an_empty_stdin),
+        scratch_test(environment_and_working_folder_are_ours),
+        scratch_test(a_program_is_looked_up_on_path),
+        scratch_test(a_program_that_cannot_be_run_is_a_failure),
+        scratch_test(signals_are_at_their_defaults),
+        scratch_test(the_child_has_no_descriptor_of_ours_but_three),
+        scratch_test(our_own_stdout_is_never_written),
+        scratch_test(closed_standard_streams_are_no_trouble),
+        scratch_test(no_more_descriptors_is_a_failure),
+    };
+
+    return cmocka_run_group_tests_name("process", tests, NULL, NULL);
+}
