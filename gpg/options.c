@@ -27,7 +27,7 @@ static bool is_no_op(const char *word)
     return false;
 }
 
-/* The value of "--name=value" or "--name value"; NULL where word is another option or has none. */
+/* The value of "--name=value" or "--name value"; NULL where word is another option, or has none or an empty one. */
 static const char *match_value(struct words *words, const char *word, const char *name)
 {
     size_t length = strlen(name);
@@ -35,7 +35,7 @@ static const char *match_value(struct words *words, const char *word, const char
     if (strncmp(word, name, length) != 0)
         return NULL;
     if (word[length] == '=')
-        return word + length + 1;
+        return word[length + 1] ? word + length + 1 : NULL;
     return word[length] == '\0' ? strtok_r(NULL, " \t\n", &words->rest) : NULL;
 }
 

@@ -19,11 +19,15 @@
 /* Device majors, from the kernel's Documentation/admin-guide/devices.txt. */
 enum { MAJOR_TTY = 4, MAJOR_PTS_FIRST = 136, MAJOR_PTS_LAST = 143, FIRST_SERIAL_MINOR = 64 };
 
+/* Links such as /dev/stderr lead elsewhere in each process, and so does /dev/tty. */
 static bool is_terminal(const char *path)
 {
     CLEANUP_CLOSE int fd = -1;
+    struct stat st;
 
     if (strncmp(path, "/dev/", 5) != 0 || strcmp(path, "/dev/tty") == 0)
+        return false;
+    if (lstat(path, &st) < 0 || !S_ISCHR(st.st_mode))
         return false;
     fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     return fd >= 0 && isatty(fd);

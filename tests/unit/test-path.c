@@ -123,6 +123,19 @@ static void the_whole_username_has_a_limit(void **state)
     assert_int_equal(pass_path_set_username(&path, username, SIZE_MAX), -ENAMETOOLONG);
 }
 
+static void the_folders_of_a_username_have_a_limit(void **state)
+{
+    char username[2 * PASS_USERNAME_SLASHES_MAX + 4];
+    struct pass_path path;
+    size_t size = 2 * PASS_USERNAME_SLASHES_MAX + 1;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(username); i++)
+        username[i] = i % 2 ? '/' : 'a';
+    assert_int_equal(pass_path_set_username(&path, username, size), 0);
+    assert_int_equal(pass_path_set_username(&path, username, size + 2), -ENAMETOOLONG);
+}
+
 static void url_and_username_do_not_disturb_each_other(void **state)
 {
     struct pass_path path;
@@ -203,6 +216,7 @@ int main(void)
         cmocka_unit_test(usernames_that_would_lie_elsewhere_are_refused),
         cmocka_unit_test(parts_may_be_as_long_as_file_names),
         cmocka_unit_test(the_whole_username_has_a_limit),
+        cmocka_unit_test(the_folders_of_a_username_have_a_limit),
         cmocka_unit_test(url_and_username_do_not_disturb_each_other),
         cmocka_unit_test(entries_end_in_gpg_with_something_before),
         cmocka_unit_test(a_folder_leads_back_to_its_url),

@@ -220,10 +220,12 @@ static int export_with_term(void *given)
 
 static void term_is_set_only_where_there_is_none(void **state)
 {
+    char term[] = "xterm", empty[] = "";
+
     (void)state;
     assert_int_equal(run_in_child(export_with_term, NULL), 0);
-    assert_int_equal(run_in_child(export_with_term, "xterm"), 0);
-    assert_int_equal(run_in_child(export_with_term, ""), 0);
+    assert_int_equal(run_in_child(export_with_term, term), 0);
+    assert_int_equal(run_in_child(export_with_term, empty), 0);
 }
 
 int main(void)
