@@ -111,7 +111,7 @@ def get_during_stores(usernames):
     end = time.monotonic() + RUN_S
     _, *readers = at_once(lambda: writer.run_until(end), *[lambda: read_until(writer, end)] * 2)
     print(f"# {writer.finished} stores; gets and different answers by reader: {readers}")
-    assert writer.finished > 5 and all(seen > 1 for _, seen in readers), "readers and writer did not meet"
+    assert writer.finished > 1 and all(seen > 1 for _, seen in readers), "readers and writer did not meet"
     assert_tidy()
 
 
