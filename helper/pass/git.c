@@ -178,7 +178,8 @@ static int record(const struct pass_store *store, const struct pass_change *chan
     if (r == 0)
         r = stage_and_commit(&git, change);
     if (r < 0)
-        return error_set_errno(err, -r, "%s is changed, but git could not be run to commit it", git.path);
+        return error_set_errno(err, -r, "%s is changed, but git could not be run to commit it",
+                               change->path);
     if (git.status != 0) {
         git.output[strcspn(git.output, "\n")] = '\0';
         return error_set(err, EIO, "%s is changed, but git did not commit it: %s", git.path,

@@ -181,6 +181,8 @@ def _():
 
 @case("SIGHUP, when the terminal is closed, leaves no temporary behind")
 def _():
+    # Started under nohup, all of us would ignore it.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     interrupt("HUP to all", REPLACE, signal.SIGHUP, 40, to_group=True)
 
 
