@@ -1,12 +1,16 @@
 /*
  * The fence around cJSON: documents are guarded before it sees them, and whatever it allocates
- * is secure memory, since with its default allocator two plaintext copies stay behind. A
+ * is secure memory, since with its default allocator two plaintext copies stay behind; only the
+ * registry's manifests, which hold no secret and may be large, go to ordinary memory. A
  * document's memory is one arena, freed as a whole; cJSON's own freeing has nothing to do.
  */
 #include "common/json.h"
 
 #include <cJSON.h>
 #include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/json-guard.h"
@@ -20,6 +24,7 @@ struct json {
 
 /* cJSON's allocator takes no argument that could say which document it works on. */
 static _Thread_local struct secure_arena *arena_being_filled;
+static _Thread_local bool is_filled_publicly;
 
 static const cJSON *node_of(const struct json *node)
 {
@@ -28,7 +33,8 @@ static const cJSON *node_of(const struct json *node)
 
 static void *take_memory(size_t size)
 {
-    return secure_arena_take(&arena_being_filled, size);
+    return is_filled_publicly ? secure_arena_take_public(&arena_being_filled, size)
+                              : secure_arena_take(&arena_being_filled, size);
 }
 
 static void leave_memory(void *memory)
@@ -36,38 +42,103 @@ static void leave_memory(void *memory)
     (void)memory; /* it goes with its arena */
 }
 
-/* Parses into an arena of its own; *ret_arena is the caller's in any case. */
-static cJSON *parse_value(const struct secbuf *value, struct secure_arena **ret_arena)
+/* The hooks are one set for all threads. */
+static void set_up_once(void)
 {
     cJSON_Hooks hooks = {.malloc_fn = take_memory, .free_fn = leave_memory};
-    cJSON *root;
 
     cJSON_InitHooks(&hooks);
+}
+
+/* What the guard let pass, into an arena of its own. */
+static int build_document(const struct secbuf *value, bool is_public, struct json **ret)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct json *document;
+    cJSON *root;
+
+    pthread_once(&once, set_up_once);
     arena_being_filled = NULL;
+    is_filled_publicly = is_public;
     root = cJSON_ParseWithLength((const char *)value->data, value->size);
-    *ret_arena = arena_being_filled;
-    return root;
+    document = root ? take_memory(sizeof(*document)) : NULL;
+    if (!document) { /* the guard has seen that it is JSON */
+        secure_arena_free(arena_being_filled);
+        return -ENOMEM;
+    }
+    *document = (struct json){.node = *root, .arena = arena_being_filled};
+    *ret = document;
+    return 0;
 }
 
 int json_parse(const void *text, size_t size, struct json **ret)
 {
     CLEANUP(secbuf_done) struct secbuf value = {0};
-    struct secure_arena *arena;
-    struct json *document;
-    cJSON *root;
     int r = json_guard(text, size, &value);
 
-    if (r < 0)
-        return r;
-    root = parse_value(&value, &arena);
-    document = root ? secure_arena_take(&arena, sizeof(*document)) : NULL;
-    if (!document) { /* the guard has seen that it is JSON */
-        secure_arena_free(arena);
-        return -ENOMEM;
+    return r < 0 ? r : build_document(&value, false, ret);
+}
+
+/* The end of a string or of any other token that is no bracket, which begins at `at`. */
+static const unsigned char *skip_token(const unsigned char *at, const unsigned char *end)
+{
+    if (*at++ != '"') {
+        while (at < end && !memchr(" \t\r\n\"[{]},:", *at, 11))
+            at++;
+        return at;
     }
-    *document = (struct json){.node = *root, .arena = arena};
-    *ret = document;
-    return 0;
+    for (; at < end && *at != '"'; at++)
+        if (*at == '\\')
+            at++;
+    return at < end ? at + 1 : end;
+}
+
+/*
+ * Whether text is, if it is JSON at all, one value and no more than JSON_DEEPEST_PUBLIC levels deep:
+ * the guard looks at the first value alone, and thins out what is deeper. *ret_bare is the length of
+ * a number or literal that stands alone, else 0.
+ */
+static bool is_one_value(const unsigned char *at, const unsigned char *end, size_t *ret_bare)
+{
+    size_t depth = 0, values = 0;
+
+    *ret_bare = 0;
+    while (at < end && depth <= JSON_DEEPEST_PUBLIC && values < 2) {
+        bool is_opening = *at == '[' || *at == '{', is_closing = *at == ']' || *at == '}';
+        bool is_space = memchr(" \t\r\n", *at, 4) != NULL;
+        const unsigned char *token = at;
+
+        values += depth == 0 && !is_space;
+        depth += is_opening;
+        depth -= is_closing && depth > 0;
+        at = is_opening || is_closing || is_space ? at + 1 : skip_token(at, end);
+        if (depth == 0 && !is_closing && !is_space && *token != '"')
+            *ret_bare = (size_t)(at - token);
+    }
+    return depth <= JSON_DEEPEST_PUBLIC && values < 2;
+}
+
+int json_parse_public(const void *text, size_t size, struct json **ret)
+{
+    /* The guard writes three bytes for one at most. It is given the room before: a secbuf grows in
+     * secure memory, where a few manifests would fill all there is. */
+    struct secbuf value = {.capacity = 3 * size + 8};
+    CLEANUP_FREE unsigned char *room = NULL;
+    size_t bare = 0;
+    int r;
+
+    if (size > SECBUF_MAX)
+        return -ENOMEM;
+    if (size && !is_one_value(text, (const unsigned char *)text + size, &bare))
+        return -EBADMSG;
+    room = malloc(value.capacity);
+    if (!room)
+        return -ENOMEM;
+    value.data = room;
+    r = json_guard(text, size, &value);
+    if (r == 0 && bare && bare != value.size) /* "nullnull": it took the first of two */
+        r = -EBADMSG;
+    return r < 0 ? r : build_document(&value, true, ret);
 }
 
 void json_free(struct json *document)
@@ -108,6 +179,41 @@ const struct json *json_get_next(const struct json *node)
 const char *json_get_name(const struct json *member)
 {
     return node_of(member)->string;
+}
+
+const struct json *json_find(const struct json *object, const char *name)
+{
+    const struct json *found = NULL;
+
+    if (!object || json_get_type(object) != JSON_OBJECT)
+        return NULL;
+    for (const struct json *member = json_get_first(object); member; member = json_get_next(member))
+        if (strcmp(json_get_name(member), name) == 0)
+            found = member;
+    return found;
+}
+
+const char *json_get_text(const struct json *string)
+{
+    const char *text = string && json_get_type(string) == JSON_STRING ? node_of(string)->valuestring : NULL;
+
+    return text && !strstr(text, JSON_NUL_BYTES) ? text : NULL;
+}
+
+int json_get_integer(const struct json *number, int64_t *ret)
+{
+    const double largest = 9007199254740992.0; /* 2^53 */
+    double value;
+
+    if (!number || json_get_type(number) != JSON_NUMBER)
+        return -EINVAL;
+    value = node_of(number)->valuedouble;
+    if (!(value >= -largest && value <= largest))
+        return -ERANGE;
+    if (value != (double)(int64_t)value)
+        return -EINVAL;
+    *ret = (int64_t)value;
+    return 0;
 }
 
 int json_copy_string(const struct json *node, struct secbuf *ret_text)

@@ -1,22 +1,34 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/secbuf.h"
 
 /*
- * A parsed JSON document. All of it, strings included, lies in secure memory; cJSON is behind
- * this header and nowhere else. Nodes are borrowed from the document and valid until it is freed.
+ * A parsed JSON document; cJSON is behind this header and nowhere else. Nodes are borrowed from
+ * the document and valid until it is freed. Documents may be parsed and read in any thread, and
+ * one document by several at once.
  */
 struct json;
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
 /*
- * Parses the first JSON value of text, by the rules of json-guard.h. 0 with *ret owned by the
+ * Parses the first JSON value of text, by the rules of json-guard.h, into secure memory, strings
+ * included. 0 with *ret owned by the
  * caller (free with json_free), -EBADMSG where that is no JSON, or -ENOMEM.
  */
 int json_parse(const void *text, size_t size, struct json **ret) MUST_USE;
+
+/*
+ * Likewise into ordinary memory, for what is no secret. As Go's Unmarshal, and unlike
+ * json_parse(), it takes nothing but white space after the value; what is more than
+ * JSON_DEEPEST_PUBLIC levels deep is -EBADMSG.
+ */
+int json_parse_public(const void *text, size_t size, struct json **ret) MUST_USE;
+enum { JSON_DEEPEST_PUBLIC = 500 };
+
 void json_free(struct json *document);
 
 enum json_type json_get_type(const struct json *node);
@@ -27,6 +39,24 @@ const struct json *json_get_next(const struct json *node);
 
 /* The name of an object's member, up to its first NUL; NULL for others. */
 const char *json_get_name(const struct json *member);
+
+/* The last member of exactly that name, as Go's decoder would have it; NULL if there is none, or no object. */
+const struct json *json_find(const struct json *object, const char *name);
+
+/* The text of a JSON_STRING; NULL for NULL, for other types, and for a text that holds a NUL. */
+const char *json_get_text(const struct json *string);
+
+/*
+ * 0; -EINVAL for NULL, for what is no number and for a fraction; -ERANGE past 2^53 on either side,
+ * where numbers in JSON are no longer exact.
+ */
+int json_get_integer(const struct json *number, int64_t *ret) MUST_USE;
+
+/*
+ * Writes a node as JSON without white space, strings as json_quote() does. Returns the length; with
+ * ret_text NULL it only counts, otherwise ret_text has room for that many bytes (no NUL is written).
+ */
+size_t json_format(const struct json *node, char *ret_text);
 
 /* Appends the bytes of a JSON_STRING, NULs included. 0 or -ENOMEM. */
 int json_copy_string(const struct json *node, struct secbuf *ret_text) MUST_USE;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <gcrypt.h>
+#include <pthread.h>
 #include <string.h>
 
 enum {
@@ -17,13 +18,8 @@ enum {
     SMALLEST_CAPACITY = 1024,
 };
 
-static void set_up_once(void)
+static void set_up(void)
 {
-    static bool is_done;
-
-    if (is_done)
-        return;
-    is_done = true;
     /* Where locking is not allowed the pool works unlocked; a warning on stderr would end up
      * in the output of programs that merge the two streams. */
     gcry_control(GCRYCTL_DISABLE_SECMEM_WARN);
@@ -35,7 +31,9 @@ static void set_up_once(void)
 
 void *secure_malloc(size_t size)
 {
-    set_up_once();
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    pthread_once(&once, set_up);
     return gcry_malloc_secure(size ? size : 1);
 }
 

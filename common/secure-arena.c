@@ -1,7 +1,10 @@
 /*
- * Blocks of secure memory, each twice as large as the one before, handed out piece by piece.
+ * Blocks of memory, each twice as large as the one before, handed out piece by piece.
  */
 #include "common/secure-arena.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
 
 #include "common/secbuf.h"
 
@@ -10,10 +13,11 @@ enum { FIRST_BLOCK = 4 << 10, LARGEST_BLOCK = 4 << 20, ALIGNMENT = 8 };
 struct secure_arena {
     struct secure_arena *earlier;
     size_t used, size;
-    unsigned char bytes[]; /* aligned to ALIGNMENT, as the struct is: libgcrypt gives no more */
+    bool is_public;
+    _Alignas(ALIGNMENT) unsigned char bytes[]; /* aligned to ALIGNMENT, as the struct is: libgcrypt gives no more */
 };
 
-static struct secure_arena *add_block(struct secure_arena *earlier, size_t least)
+static struct secure_arena *add_block(struct secure_arena *earlier, size_t least, bool is_public)
 {
     size_t size = earlier ? earlier->size * 2 : FIRST_BLOCK;
     struct secure_arena *block;
@@ -22,14 +26,14 @@ static struct secure_arena *add_block(struct secure_arena *earlier, size_t least
         size = LARGEST_BLOCK;
     if (size < least)
         size = least;
-    block = secure_malloc(sizeof(*block) + size);
+    block = is_public ? malloc(sizeof(*block) + size) : secure_malloc(sizeof(*block) + size);
     if (!block)
         return NULL;
-    *block = (struct secure_arena){.earlier = earlier, .size = size};
+    *block = (struct secure_arena){.earlier = earlier, .size = size, .is_public = is_public};
     return block;
 }
 
-void *secure_arena_take(struct secure_arena **arena, size_t size)
+static void *take(struct secure_arena **arena, size_t size, bool is_public)
 {
     struct secure_arena *block = *arena;
     void *piece;
@@ -38,7 +42,7 @@ void *secure_arena_take(struct secure_arena **arena, size_t size)
         return NULL;
     size = (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     if (!block || size > block->size - block->used) {
-        block = add_block(block, size);
+        block = add_block(block, size, is_public);
         if (!block)
             return NULL;
         *arena = block;
@@ -48,12 +52,25 @@ void *secure_arena_take(struct secure_arena **arena, size_t size)
     return piece;
 }
 
+void *secure_arena_take(struct secure_arena **arena, size_t size)
+{
+    return take(arena, size, false);
+}
+
+void *secure_arena_take_public(struct secure_arena **arena, size_t size)
+{
+    return take(arena, size, true);
+}
+
 void secure_arena_free(struct secure_arena *arena)
 {
     while (arena) {
         struct secure_arena *earlier = arena->earlier;
 
-        secure_free(arena);
+        if (arena->is_public)
+            free(arena);
+        else
+            secure_free(arena);
         arena = earlier;
     }
 }

@@ -16,5 +16,11 @@ struct secure_arena;
  */
 void *secure_arena_take(struct secure_arena **arena, size_t size) MUST_USE;
 
-/* Wipes and frees the arena with all its pieces; takes NULL. */
+/*
+ * The same of ordinary memory, for what is no secret. All pieces of an arena are of one kind, that
+ * of the first.
+ */
+void *secure_arena_take_public(struct secure_arena **arena, size_t size) MUST_USE;
+
+/* Frees the arena with all its pieces, after wiping what is secure memory; takes NULL. */
 void secure_arena_free(struct secure_arena *arena);

@@ -12,7 +12,14 @@ MAY_INCLUDE = {
     "gpg": {"common", "gpg"},
     "helper/pass": {"common", "gpg", "helper/pass"},
     "helper": {"common", "gpg", "helper/pass", "helper"},
-    "registry": {"common", "registry"},
+    "registry/spec": {"common", "registry/spec"},
+    "registry/config": {"common", "registry/config"},
+    "registry/store": {"common", "registry/spec", "registry/store"},
+    "registry/auth": {"common", "registry/auth"},
+    "registry/http": {"common", "registry/spec", "registry/auth", "registry/http", "registry"},
+    "registry/api": {"common", "registry/spec", "registry/store", "registry/http", "registry/api"},
+    "registry": {"common", "registry/spec", "registry/config", "registry/store", "registry/auth", "registry/http",
+                 "registry/api", "registry"},
 }
 
 # The files that may include a library's header. Of the registry's files one may see
@@ -21,7 +28,11 @@ FENCES = {
     "gpgme.h": ["gpg/*"],
     "cJSON.h": ["common/json*"],
     "gcrypt.h": ["common/secbuf*", "common/digest*", "common/random*", "registry/*"],
-    "microhttpd.h": ["registry/server*", "registry/request*", "registry/response*"],
+    "microhttpd.h": ["registry/http/server*", "registry/http/request*", "registry/http/response*"],
+    "gnutls.h": ["registry/http/tls.*"],
+    "abstract.h": ["registry/http/tls.*"],
+    "yaml.h": ["registry/config/yaml.*"],
+    "crypt.h": ["registry/auth/bcrypt.*", "registry/htpasswd-command.c"],
     "cmocka.h": ["tests/*"],
 }
 
@@ -65,7 +76,7 @@ def _(root):
             if is_system and layer_of(name)]
 
 
-@check("dependencies point one way: common <- gpg <- helper/pass <- helper, common <- registry")
+@check("dependencies point one way: common <- gpg <- helper/pass <- helper, common <- registry and its layers")
 def _(root):
     return [f'{path}:{number}: {layer_of(path)} may not include "{name}"'
             for path, number, is_system, name in includes(root, sources(root, ".c", ".h"))

@@ -1,0 +1,129 @@
+/*
+ * Names from the storage go into URLs, and URLs come from anybody: what is written here is always
+ * pure ASCII, and what is read never holds a NUL, at which other code would take it for shorter.
+ */
+#include "registry/spec/escape.h"
+
+#include <errno.h>
+#include <string.h>
+
+static bool is_unreserved(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c));
+}
+
+static int escape(const char *text, size_t size, const char *also, char *ret_text, size_t ret_size)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    size_t at = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        unsigned char byte = (unsigned char)text[i];
+        bool is_kept = is_unreserved(text[i]) || (byte && strchr(also, text[i]));
+
+        if (ret_size < at + (is_kept ? 2 : 4)) /* with the NUL */
+            return -E2BIG;
+        if (is_kept) {
+            ret_text[at++] = text[i];
+            continue;
+        }
+        ret_text[at++] = '%';
+        ret_text[at++] = digits[byte >> 4];
+        ret_text[at++] = digits[byte & 0xF];
+    }
+    if (ret_size < at + 1)
+        return -E2BIG;
+    ret_text[at] = '\0';
+    return 0;
+}
+
+int escape_query(const char *text, size_t size, char *ret_text, size_t ret_size)
+{
+    return escape(text, size, "", ret_text, ret_size);
+}
+
+int escape_path(const char *text, size_t size, char *ret_text, size_t ret_size)
+{
+    return escape(text, size, "/:@", ret_text, ret_size);
+}
+
+static int value_of(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* Takes one byte off *at, which is before end. The byte, or -EINVAL. */
+static int decode_one(const char **at, const char *end, bool is_plus_space)
+{
+    const char *text = *at;
+    int high, low;
+
+    *at += *text == '%' ? 3 : 1;
+    if (*text != '%')
+        return *text == '+' && is_plus_space ? ' ' : *text ? (unsigned char)*text : -EINVAL;
+    if (end - text < 3)
+        return -EINVAL;
+    high = value_of(text[1]);
+    low = value_of(text[2]);
+    return high < 0 || low < 0 || (high == 0 && low == 0) ? -EINVAL : high * 16 + low;
+}
+
+int escape_decode(const char *text, size_t size, bool is_plus_space, char *ret_text, size_t ret_size)
+{
+    const char *end = text + size;
+    size_t written = 0;
+
+    while (text < end) {
+        int byte = decode_one(&text, end, is_plus_space);
+
+        if (byte < 0)
+            return byte;
+        if (ret_size < written + 2)
+            return -E2BIG;
+        ret_text[written++] = (char)byte;
+    }
+    if (ret_size < written + 1)
+        return -E2BIG;
+    ret_text[written] = '\0';
+    return 0;
+}
+
+/* Whether the escaped text is key. */
+static bool is_key(const char *text, size_t size, const char *key)
+{
+    const char *end = text + size;
+
+    while (text < end) {
+        int byte = decode_one(&text, end, true);
+
+        if (byte <= 0 || byte != (unsigned char)*key++)
+            return false;
+    }
+    return *key == '\0';
+}
+
+int escape_find_next(const char **query, const char *key, char *ret_value, size_t ret_size)
+{
+    const char *at = *query;
+
+    while (*at) {
+        size_t pair = strcspn(at, "&"), name = strcspn(at, "=&");
+        const char *value = at + name + (name < pair), *end = at + pair;
+        bool is_found = is_key(at, name, key);
+
+        at = end + (*end == '&');
+        *query = at;
+        if (is_found)
+            return escape_decode(value, (size_t)(end - value), true, ret_value, ret_size);
+    }
+    return -ENOENT;
+}
+
+int escape_find(const char *query, const char *key, char *ret_value, size_t ret_size)
+{
+    return escape_find_next(&query, key, ret_value, ret_size);
+}

@@ -1,0 +1,212 @@
+/*
+ * The paths of the API. Any of "blobs", "manifests", "tags", "uploads" and "referrers" may be part
+ * of a repository's name too, so it is the last two or three parts of a path that say what it is,
+ * and all before them is the name.
+ */
+#include "registry/spec/route.h"
+
+#include <string.h>
+
+#include "registry/spec/escape.h"
+
+/* Longer than any path that could name something; what is longer is none. */
+enum { LONGEST_PATH = 2048 };
+
+/* A piece of the path. */
+struct part {
+    const char *text;
+    size_t size;
+};
+
+static bool is_text(struct part part, const char *text)
+{
+    return part.size == strlen(text) && memcmp(part.text, text, part.size) == 0;
+}
+
+/* Takes the last part off path, with the slash before it. False where there is no slash. */
+static bool take_last(struct part *path, struct part *ret_last)
+{
+    const char *slash = path->size ? memrchr(path->text, '/', path->size) : NULL;
+
+    if (!slash)
+        return false;
+    *ret_last = (struct part){.text = slash + 1, .size = (size_t)(path->text + path->size - slash - 1)};
+    path->size = (size_t)(slash - path->text);
+    return true;
+}
+
+static void copy(struct part part, char *ret_text)
+{
+    memcpy(ret_text, part.text, part.size);
+    ret_text[part.size] = '\0';
+}
+
+/* The three parts that have a digest: its route, or the one for a digest that is none. */
+static void parse_digest(struct part text, enum route_kind good, enum route_kind bad, struct route *ret)
+{
+    ret->kind = digest_parse(text.text, text.size, &ret->digest) == 0 ? good : bad;
+}
+
+static void parse_reference(struct part reference, struct route *ret)
+{
+    if (memchr(reference.text, ':', reference.size)) {
+        parse_digest(reference, ROUTE_MANIFEST_DIGEST, ROUTE_MANIFEST_BAD_DIGEST, ret);
+    } else if (name_is_tag(reference.text, reference.size)) {
+        ret->kind = ROUTE_MANIFEST_TAG;
+        copy(reference, ret->tag);
+    }
+}
+
+static void parse_blob(struct part reference, struct route *ret)
+{
+    if (is_text(reference, "uploads"))
+        ret->kind = ROUTE_UPLOADS;
+    else if (reference.size > 0)
+        parse_digest(reference, ROUTE_BLOB, ROUTE_BLOB_BAD_DIGEST, ret);
+}
+
+static void parse_upload(struct part id, struct route *ret)
+{
+    if (id.size == 0) {
+        ret->kind = ROUTE_UPLOADS;
+    } else if (name_is_upload(id.text, id.size)) {
+        ret->kind = ROUTE_UPLOAD;
+        copy(id, ret->upload);
+    } else {
+        ret->kind = ROUTE_UPLOAD_BAD;
+    }
+}
+
+/* Reads the end of "NAME/...", and leaves path at the name. Where it is none of ours the kind stays. */
+static void parse_end(struct part *path, struct route *ret)
+{
+    struct part last, before, third;
+
+    if (!take_last(path, &last) || !take_last(path, &before))
+        return;
+    if (is_text(before, "tags") && is_text(last, "list"))
+        ret->kind = ROUTE_TAGS;
+    else if (is_text(before, "manifests"))
+        parse_reference(last, ret);
+    else if (is_text(before, "blobs"))
+        parse_blob(last, ret);
+    else if (is_text(before, "referrers") && last.size > 0)
+        parse_digest(last, ROUTE_REFERRERS, ROUTE_REFERRERS_BAD_DIGEST, ret);
+    else if (is_text(before, "uploads") && take_last(path, &third) && is_text(third, "blobs"))
+        parse_upload(last, ret);
+}
+
+/* path is what follows "/v2/". */
+static void parse_repository(struct part path, struct route *ret)
+{
+    parse_end(&path, ret);
+    if (ret->kind == ROUTE_NONE)
+        return;
+    if (name_is_repository(path.text, path.size))
+        copy(path, ret->name);
+    else
+        *ret = (struct route){.kind = ROUTE_NAME_INVALID};
+}
+
+static bool has_control_characters(struct part path)
+{
+    for (size_t i = 0; i < path.size; i++)
+        if ((unsigned char)path.text[i] < 0x20 || path.text[i] == 0x7F)
+            return true;
+    return false;
+}
+
+void route_parse(const char *path, size_t size, struct route *ret)
+{
+    static const struct { const char *path; enum route_kind kind; } fixed[] = {
+        {"/", ROUTE_ROOT}, {"/healthz", ROUTE_HEALTH}, {"/v2", ROUTE_BASE_REDIRECT},
+        {"/v2/", ROUTE_BASE}, {"/v2/_catalog", ROUTE_CATALOG},
+    };
+    static const char base[] = "/v2/";
+    const size_t base_size = sizeof(base) - 1;
+    struct part whole = {.text = path, .size = size};
+
+    *ret = (struct route){.kind = ROUTE_NONE};
+    if (has_control_characters(whole))
+        return;
+    for (size_t i = 0; i < ARRAY_SIZE(fixed); i++) {
+        if (is_text(whole, fixed[i].path)) {
+            ret->kind = fixed[i].kind;
+            return;
+        }
+    }
+    if (size > base_size && memcmp(path, base, base_size) == 0)
+        parse_repository((struct part){.text = path + base_size, .size = size - base_size}, ret);
+}
+
+void route_parse_escaped(const char *path, size_t size, struct route *ret)
+{
+    char decoded[LONGEST_PATH];
+
+    *ret = (struct route){.kind = ROUTE_NONE};
+    if (escape_decode(path, size, false, decoded, sizeof(decoded)) == 0)
+        route_parse(decoded, strlen(decoded), ret);
+}
+
+/* In the order of their names, as Allow wants it. */
+static const struct { const char *name; unsigned bit; } methods[] = {
+    {"DELETE", ROUTE_METHOD_DELETE}, {"GET", ROUTE_METHOD_GET},   {"HEAD", ROUTE_METHOD_HEAD},
+    {"PATCH", ROUTE_METHOD_PATCH},   {"POST", ROUTE_METHOD_POST}, {"PUT", ROUTE_METHOD_PUT},
+};
+
+unsigned route_method_parse(const char *method)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(methods); i++)
+        if (strcmp(methods[i].name, method) == 0)
+            return methods[i].bit;
+    return 0;
+}
+
+unsigned route_methods(enum route_kind kind)
+{
+    const unsigned read = ROUTE_METHOD_GET | ROUTE_METHOD_HEAD;
+
+    switch (kind) {
+    case ROUTE_ROOT:
+    case ROUTE_BASE_REDIRECT:
+    case ROUTE_BASE:
+        return ~0u;
+    case ROUTE_HEALTH:
+    case ROUTE_CATALOG:
+    case ROUTE_TAGS:
+    case ROUTE_REFERRERS:
+    case ROUTE_REFERRERS_BAD_DIGEST:
+        return read;
+    case ROUTE_MANIFEST_TAG:
+    case ROUTE_MANIFEST_DIGEST:
+    case ROUTE_MANIFEST_BAD_DIGEST:
+        return read | ROUTE_METHOD_PUT | ROUTE_METHOD_DELETE;
+    case ROUTE_BLOB:
+    case ROUTE_BLOB_BAD_DIGEST:
+        return read | ROUTE_METHOD_DELETE;
+    case ROUTE_UPLOADS:
+        return ROUTE_METHOD_POST;
+    case ROUTE_UPLOAD:
+    case ROUTE_UPLOAD_BAD:
+        return read | ROUTE_METHOD_PATCH | ROUTE_METHOD_PUT | ROUTE_METHOD_DELETE;
+    default:
+        return 0;
+    }
+}
+
+void route_format_allow(enum route_kind kind, char ret_text[ROUTE_ALLOW_SIZE])
+{
+    unsigned allowed = route_methods(kind);
+    char *at = ret_text;
+
+    for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
+        const char *name = methods[i].name;
+
+        if (!(allowed & methods[i].bit))
+            continue;
+        if (at > ret_text)
+            at = mempcpy(at, ", ", 2);
+        at = mempcpy(at, name, strlen(name));
+    }
+    *at = '\0';
+}
