@@ -1,0 +1,121 @@
+/*
+ * The parts of answers that several endpoints share.
+ */
+#include "registry/api/answer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json-quote.h"
+#include "registry/spec/escape.h"
+#include "registry/spec/range.h"
+
+enum { DETAIL_MAX = 1024, ORIGIN_MAX = 512, PATH_MAX_SIZE = 1024 };
+
+void answer_location(const struct request *request, struct response *response, const char *format, ...)
+{
+    const struct api *api = api_of(request);
+    char origin[ORIGIN_MAX] = "", path[PATH_MAX_SIZE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(path, sizeof(path), format, arguments);
+    va_end(arguments);
+    if (!api->has_relative_urls && !api->host)
+        request_get_origin(request, origin, sizeof(origin));
+    response_add_header(response, "Location", "%s%s/v2/%s",
+                        api->has_relative_urls ? "" : api->host ? api->host : origin, api->prefix, path);
+}
+
+void answer_digest(struct response *response, const struct digest *digest)
+{
+    char text[DIGEST_TEXT_SIZE];
+
+    digest_format(digest, text);
+    response_add_header(response, "Docker-Content-Digest", "%s", text);
+}
+
+bool answer_if_known(const struct request *request, struct response *response, const struct digest *digest)
+{
+    char text[DIGEST_TEXT_SIZE], etag[DIGEST_TEXT_SIZE + 2], known[2048];
+
+    digest_format(digest, text);
+    snprintf(etag, sizeof(etag), "\"%s\"", text);
+    response_add_header(response, "Docker-Content-Digest", "%s", text);
+    response_add_header(response, "Etag", "%s", etag);
+    if (request_join_header(request, "If-None-Match", known, sizeof(known)) < 0 || !range_matches_etag(known, etag))
+        return false;
+    response_set_empty(response, 304);
+    return true;
+}
+
+/* The text as JSON; what does not fit is left out. */
+static void quote(const char *text, char *ret_quoted, size_t size)
+{
+    size_t length = strlen(text);
+
+    while (json_quote(text, length, NULL) >= size)
+        length /= 2;
+    ret_quoted[json_quote(text, length, ret_quoted)] = '\0';
+}
+
+void answer_unknown_digest(struct response *response, enum error_code code, const struct digest *digest)
+{
+    char text[DIGEST_TEXT_SIZE], detail[DIGEST_TEXT_SIZE + 2];
+
+    digest_format(digest, text);
+    snprintf(detail, sizeof(detail), "\"%s\"", text);
+    response_refuse(response, code, detail);
+}
+
+void answer_unknown(struct response *response, enum error_code code, const char *key, const char *text)
+{
+    char quoted[DETAIL_MAX], detail[DETAIL_MAX + 64];
+
+    quote(text, quoted, sizeof(quoted));
+    snprintf(detail, sizeof(detail), "{\"%s\":%s}", key, quoted);
+    response_refuse(response, code, detail);
+}
+
+void answer_invalid(struct response *response, enum error_code code, const char *format, ...)
+{
+    char text[DETAIL_MAX], quoted[DETAIL_MAX];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    quote(text, quoted, sizeof(quoted));
+    response_refuse(response, code, quoted);
+}
+
+bool answer_if_read_only(const struct request *request, struct response *response)
+{
+    if (!api_of(request)->is_read_only)
+        return false;
+    answer_invalid(response, ERROR_CODE_UNSUPPORTED, "this registry is read-only");
+    return true;
+}
+
+bool answer_if_not_deleting(const struct request *request, struct response *response)
+{
+    if (answer_if_read_only(request, response))
+        return true;
+    if (api_of(request)->is_delete_enabled)
+        return false;
+    response_refuse(response, ERROR_CODE_UNSUPPORTED, NULL);
+    return true;
+}
+
+void answer_next_page(const struct request *request, struct response *response, const char *path, const char *last,
+                      size_t n, const char *more)
+{
+    char escaped[3 * 256 + 1];
+
+    if (escape_query(last, strlen(last), escaped, sizeof(escaped)) < 0)
+        return;
+    response_add_header(response, "Link", "<%s/v2/%s?last=%s&n=%zu%s>; rel=\"next\"", api_of(request)->prefix, path,
+                        escaped, n, more);
+}

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/digest.h"
+#include "registry/api/api.h"
+#include "registry/spec/error-code.h"
+
+/* What endpoints say again and again. */
+
+static inline const struct api *api_of(const struct request *request)
+{
+    return (const struct api *)request->context;
+}
+
+/* "Location:" of a path below /v2/, absolute or relative as configured. */
+void answer_location(const struct request *request, struct response *response, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* "Docker-Content-Digest:" */
+void answer_digest(struct response *response, const struct digest *digest);
+
+/* ETag of an immutable thing, and 304 where the client has it already: then true. */
+bool answer_if_known(const struct request *request, struct response *response, const struct digest *digest);
+
+/* A refusal whose detail is the digest as a JSON string, or {"<key>":"<text>"}. */
+void answer_unknown_digest(struct response *response, enum error_code code, const struct digest *digest);
+void answer_unknown(struct response *response, enum error_code code, const char *key, const char *text);
+
+/* A refusal that says in its detail what was wrong. */
+void answer_invalid(struct response *response, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* 405 where the registry is read-only, or does not delete: then true. */
+bool answer_if_read_only(const struct request *request, struct response *response);
+bool answer_if_not_deleting(const struct request *request, struct response *response);
+
+/* "Link:" to the next page: /v2/<path>?last=<last>&n=<n>, with more, already escaped, at its end. */
+void answer_next_page(const struct request *request, struct response *response, const char *path, const char *last,
+                      size_t n, const char *more);

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "registry/http/endpoint.h"
+#include "registry/store/store.h"
+
+/*
+ * The registry's API: what each route and method does (OCI distribution specification 1.1; what
+ * registry:2 answers where it is silent).
+ */
+struct api {
+    struct store *store; /* borrowed */
+    const char *host;    /* http.host: before every Location; NULL: what the client asked for */
+    const char *prefix;  /* before every path, without a slash at its end; "" for none */
+    bool has_relative_urls;
+    bool is_delete_enabled;
+    bool is_read_only;
+    size_t catalog_max;  /* names in one page of the catalog */
+};
+
+/* An endpoint_finder; request->context is a struct api. */
+endpoint_finder api_find_endpoint;

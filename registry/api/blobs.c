@@ -1,0 +1,124 @@
+/*
+ * Blobs: end-2 and end-10 of the specification.
+ */
+#include <errno.h>
+
+#include "registry/api/answer.h"
+#include "registry/api/endpoints.h"
+#include "registry/spec/range.h"
+
+static const char blob_type[] = "application/octet-stream";
+
+static ssize_t read_blob(void *object, uint64_t offset, void *ret_data, size_t size)
+{
+    return store_reader_read(object, offset, ret_data, size);
+}
+
+static void close_blob(void *object)
+{
+    store_reader_close(object);
+}
+
+/* HEAD has a length, and nothing to read. */
+static ssize_t read_nothing(void *object, uint64_t offset, void *ret_data, size_t size)
+{
+    (void)object, (void)offset, (void)ret_data, (void)size;
+    return -EIO;
+}
+
+static void answer_unsatisfiable(struct response *response, uint64_t size)
+{
+    response_refuse(response, ERROR_CODE_RANGE_INVALID, NULL);
+    response_add_header(response, "Content-Range", "bytes */%ju", (uintmax_t)size);
+}
+
+/* The ranges that the request asks for; *ret_count is 0 for all. False where none is in the blob. */
+static bool find_ranges(const struct request *request, uint64_t size, struct response_range *ret_ranges,
+                        size_t *ret_count)
+{
+    const char *header = request->method == ROUTE_METHOD_GET ? request_get_header(request, "Range") : NULL;
+    struct range ranges[RANGE_MAX];
+    size_t count = 0;
+
+    *ret_count = 0;
+    if (!header || request_get_header(request, "If-Range"))
+        return true;
+    switch (range_parse(header, size, ranges, &count)) {
+    case RANGE_UNSATISFIABLE:
+        return false;
+    case 0:
+        for (size_t i = 0; i < count; i++)
+            ret_ranges[i] = (struct response_range){.first = ranges[i].first, .size = ranges[i].size};
+        *ret_count = count;
+        return true;
+    default:
+        return true;
+    }
+}
+
+static void send_blob(struct request *request, struct response *response, const struct store_blob *blob)
+{
+    struct response_source source = {.read = read_nothing};
+    struct response_range ranges[RANGE_MAX];
+    struct store_reader *reader;
+    struct error err = {0};
+    size_t count;
+
+    if (!find_ranges(request, blob->size, ranges, &count)) {
+        answer_unsatisfiable(response, blob->size);
+        return;
+    }
+    if (request->method == ROUTE_METHOD_GET) {
+        int r = store_open_blob(api_of(request)->store, blob, &reader, &err);
+
+        if (r < 0) {
+            response_fail(response, &err);
+            return;
+        }
+        if (r == STORE_NOT_FOUND) { /* deleted since */
+            answer_unknown_digest(response, ERROR_CODE_BLOB_UNKNOWN, &request->route.digest);
+            return;
+        }
+        source = (struct response_source){.object = reader, .read = read_blob, .close = close_blob};
+    }
+    response_set_source(response, &source, blob->size, blob_type, ranges, count);
+    response_add_header(response, "Accept-Ranges", "bytes");
+}
+
+static void answer_get(struct request *request, struct response *response)
+{
+    const struct route *route = &request->route;
+    struct store_blob blob;
+    struct error err = {0};
+    int r = store_find_blob(api_of(request)->store, route->name, &route->digest, &blob, &err);
+
+    if (r < 0) {
+        response_fail(response, &err);
+    } else if (r == STORE_NOT_FOUND) {
+        answer_unknown_digest(response, ERROR_CODE_BLOB_UNKNOWN, &route->digest);
+    } else {
+        response_add_header(response, "Cache-Control", "max-age=31536000");
+        if (!answer_if_known(request, response, &route->digest))
+            send_blob(request, response, &blob);
+    }
+}
+
+static void answer_delete(struct request *request, struct response *response)
+{
+    const struct route *route = &request->route;
+    struct error err = {0};
+    int r;
+
+    if (answer_if_not_deleting(request, response))
+        return;
+    r = store_unlink_blob(api_of(request)->store, route->name, &route->digest, &err);
+    if (r < 0)
+        response_fail(response, &err);
+    else if (r == STORE_NOT_FOUND)
+        response_refuse(response, ERROR_CODE_BLOB_UNKNOWN, NULL);
+    else
+        response_set_empty(response, 202);
+}
+
+const struct endpoint endpoint_blob_get = {.name = "blob", .answer = answer_get};
+const struct endpoint endpoint_blob_delete = {.name = "blob", .answer = answer_delete, .is_slow = true};

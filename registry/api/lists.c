@@ -1,0 +1,122 @@
+/*
+ * Lists of names: the tags of a repository (end-8 of the specification) and registry:2's catalog of
+ * repositories. Both come in pages, a page says with Link where the next one is.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "registry/api/answer.h"
+#include "registry/api/endpoints.h"
+#include "registry/api/text.h"
+#include "registry/spec/escape.h"
+#include "registry/spec/range.h"
+
+enum { CATALOG_DEFAULT = 100 };
+
+struct page {
+    size_t n;
+    char last[NAME_MAX_SIZE + 1]; /* "" for the first page */
+};
+
+static const char list_type[] = "application/json; charset=utf-8";
+
+/* False where n is no number, or more than most: then with the refusal. */
+static bool get_page(const struct request *request, struct response *response, size_t standard, size_t most,
+                     struct page *ret)
+{
+    char text[24];
+    uint64_t n = standard;
+    int r = escape_find(request->query, "n", text, sizeof(text));
+
+    if (r != -ENOENT && (r < 0 || range_parse_length(text, &n) < 0 || n > most)) {
+        answer_unknown(response, ERROR_CODE_PAGINATION_NUMBER_INVALID, "n", r < 0 ? "" : text);
+        return false;
+    }
+    ret->n = (size_t)n;
+    /* What is too long for a name comes after all names of that beginning, or before them; nobody asks. */
+    if (escape_find(request->query, "last", ret->last, sizeof(ret->last)) < 0)
+        ret->last[0] = '\0';
+    return true;
+}
+
+static const char *last_of(const struct page *page)
+{
+    return *page->last ? page->last : NULL;
+}
+
+static void add_names(struct text *text, const struct store_names *names)
+{
+    text_add_string(text, "[");
+    for (size_t i = 0; i < names->count; i++) {
+        text_add_string(text, i ? "," : "");
+        text_add_quoted(text, names->items[i]);
+    }
+    text_add_string(text, "]");
+}
+
+/* Takes ownership of text; path is that of the list, for the next page. */
+static void answer_page(const struct request *request, struct response *response, struct text *text,
+                        const struct store_names *names, const struct page *page, const char *path)
+{
+    size_t size;
+    char *data;
+
+    text_add_string(text, "}\n");
+    data = text_steal(text, &size);
+    response_set_body(response, 200, list_type, data, size);
+    if (names->has_more && names->count > 0)
+        answer_next_page(request, response, path, names->items[names->count - 1], page->n, "");
+}
+
+static void answer_tags(struct request *request, struct response *response)
+{
+    const char *name = request->route.name;
+    CLEANUP(store_names_done) struct store_names names = {0};
+    struct text text = {0};
+    struct page page;
+    struct error err = {0};
+    char path[NAME_MAX_SIZE + 16];
+    int r;
+
+    if (!get_page(request, response, SIZE_MAX, SIZE_MAX, &page))
+        return;
+    r = store_list_tags(api_of(request)->store, name, last_of(&page), page.n, &names, &err);
+    if (r < 0) {
+        response_fail(response, &err);
+        return;
+    }
+    if (r == STORE_NOT_FOUND) {
+        answer_unknown(response, ERROR_CODE_NAME_UNKNOWN, "name", name);
+        return;
+    }
+    text_add_string(&text, "{\"name\":");
+    text_add_quoted(&text, name);
+    text_add_string(&text, ",\"tags\":");
+    add_names(&text, &names);
+    snprintf(path, sizeof(path), "%s/tags/list", name);
+    answer_page(request, response, &text, &names, &page, path);
+}
+
+static void answer_catalog(struct request *request, struct response *response)
+{
+    size_t most = api_of(request)->catalog_max;
+    CLEANUP(store_names_done) struct store_names names = {0};
+    struct text text = {0};
+    struct page page;
+    struct error err = {0};
+
+    if (!get_page(request, response, most < CATALOG_DEFAULT ? most : CATALOG_DEFAULT, most, &page))
+        return;
+    if (store_list_repositories(api_of(request)->store, last_of(&page), page.n, &names, &err) < 0) {
+        response_fail(response, &err);
+        return;
+    }
+    text_add_string(&text, "{\"repositories\":");
+    add_names(&text, &names);
+    answer_page(request, response, &text, &names, &page, "_catalog");
+}
+
+const struct endpoint endpoint_tags = {.name = "tags", .answer = answer_tags, .is_slow = true};
+const struct endpoint endpoint_catalog = {.name = "catalog", .answer = answer_catalog, .is_slow = true};

@@ -1,0 +1,197 @@
+/*
+ * Manifests are pushed: end-7 of the specification. What is kept are the bytes; they are read only to
+ * know what they refer to.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "registry/api/answer.h"
+#include "registry/api/endpoints.h"
+#include "registry/spec/escape.h"
+#include "registry/spec/manifest.h"
+#include "registry/spec/name.h"
+
+/* registry:2's limit; the specification asks for no less. */
+enum { MANIFEST_SIZE_MAX = 4 << 20, TAGS_MAX = 100 };
+
+/* The tags that the query asks for beside the digest in the path (end-7b). */
+struct wanted_tags {
+    char text[TAGS_MAX][TAG_MAX_SIZE + 1];
+    const char *items[TAGS_MAX];
+    size_t count;
+};
+
+/* False with the refusal in response. */
+static bool get_tags(const struct request *request, struct response *response, struct wanted_tags *ret)
+{
+    const char *at = request->query;
+    char value[TAG_MAX_SIZE + 2];
+    int r;
+
+    if (request->route.kind == ROUTE_MANIFEST_TAG) {
+        ret->items[ret->count++] = request->route.tag;
+        return true;
+    }
+    while ((r = escape_find_next(&at, "tag", value, sizeof(value))) != -ENOENT) {
+        if (r < 0 || !name_is_tag(value, strlen(value))) {
+            answer_unknown(response, ERROR_CODE_TAG_INVALID, "tag", r < 0 ? "" : value);
+            return false;
+        }
+        if (ret->count == TAGS_MAX) {
+            answer_invalid(response, ERROR_CODE_TAG_INVALID, "at most %d tags at a time", TAGS_MAX);
+            response->status = 414;
+            return false;
+        }
+        memcpy(ret->text[ret->count], value, strlen(value) + 1);
+        ret->items[ret->count] = ret->text[ret->count];
+        ret->count++;
+    }
+    return true;
+}
+
+/* The digest that the path names, which the bytes must have; else the one they have. */
+static bool get_digest(const struct request *request, struct response *response, struct digest *ret)
+{
+    const struct route *route = &request->route;
+    bool is_named = route->kind == ROUTE_MANIFEST_DIGEST;
+    struct error err;
+
+    if (digest_of(is_named ? route->digest.algorithm : DIGEST_SHA256, request->body ? (const char *)request->body : "",
+                  request->body_kept, ret) < 0) {
+        error_set_oom(&err);
+        response_fail(response, &err);
+        return false;
+    }
+    if (!is_named || digest_is_equal(ret, &route->digest))
+        return true;
+    response_refuse(response, ERROR_CODE_DIGEST_INVALID, NULL);
+    return false;
+}
+
+static bool parse(const struct request *request, struct response *response, struct manifest *ret)
+{
+    struct error err = {0};
+
+    if (request->is_body_too_large) {
+        answer_invalid(response, ERROR_CODE_MANIFEST_INVALID, "a manifest has at most %d bytes", MANIFEST_SIZE_MAX);
+        response->status = 413;
+        return false;
+    }
+    if (manifest_parse(request_get_header(request, "Content-Type"), request->body ? request->body : (const void *)"",
+                       request->body_kept, ret, &err) == 0)
+        return true;
+    if (err.code == ENOMEM)
+        response_fail(response, &err);
+    else
+        answer_invalid(response, ERROR_CODE_MANIFEST_INVALID, "%s", err.text);
+    return false;
+}
+
+/* --- what a manifest refers to must be there ------------------------------------------- */
+
+/* 0, STORE_NOT_FOUND, or negative. */
+static int find_blob(const struct request *request, const struct digest *digest, struct error *err)
+{
+    struct store_blob blob;
+
+    return store_find_blob(api_of(request)->store, request->route.name, digest, &blob, err);
+}
+
+/* An index may name blobs too, so says the specification. */
+static int find_manifest(const struct request *request, const struct digest *digest, struct error *err)
+{
+    int r = store_has_manifest(api_of(request)->store, request->route.name, digest, err);
+
+    return r == STORE_NOT_FOUND ? find_blob(request, digest, err) : r;
+}
+
+typedef int finder(const struct request *request, const struct digest *digest, struct error *err);
+
+/* Whether all are there but those that need not be; else the refusal. */
+static bool has_each(const struct request *request, struct response *response,
+                     const struct manifest_descriptors *descriptors, finder *find)
+{
+    struct error err = {0};
+
+    for (size_t i = 0; i < descriptors->count; i++) {
+        const struct manifest_descriptor *item = &descriptors->items[i];
+        int r = item->is_elsewhere ? 0 : find(request, &item->digest, &err);
+
+        if (r < 0) {
+            response_fail(response, &err);
+            return false;
+        }
+        if (r == STORE_NOT_FOUND) {
+            answer_unknown_digest(response, ERROR_CODE_MANIFEST_BLOB_UNKNOWN, &item->digest);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool has_all(const struct request *request, struct response *response, const struct manifest *manifest)
+{
+    return has_each(request, response, &manifest->blobs, find_blob) &&
+           has_each(request, response, &manifest->manifests, find_manifest);
+}
+
+/* --- the answer -------------------------------------------------------------------------- */
+
+static void add_headers(const struct request *request, struct response *response, const struct manifest *manifest,
+                        const struct digest *digest, const struct wanted_tags *tags)
+{
+    char text[DIGEST_TEXT_SIZE];
+
+    digest_format(digest, text);
+    response_set_empty(response, 201);
+    answer_location(request, response, "%s/manifests/%s", request->route.name, text);
+    answer_digest(response, digest);
+    if (manifest->has_subject) {
+        digest_format(&manifest->subject, text);
+        response_add_header(response, "OCI-Subject", "%s", text);
+    }
+    for (size_t i = 0; request->route.kind == ROUTE_MANIFEST_DIGEST && i < tags->count; i++)
+        response_add_header(response, "OCI-Tag", "%s", tags->items[i]);
+}
+
+static void put(struct request *request, struct response *response, const struct manifest *manifest,
+                const struct wanted_tags *tags)
+{
+    struct store_manifest kept = {
+        .media_type = manifest->media_type,
+        .bytes = request->body,
+        .size = request->body_kept,
+        .subject = manifest->has_subject ? &manifest->subject : NULL,
+        .tags = tags->items,
+        .tag_count = tags->count,
+    };
+    struct error err = {0};
+
+    if (!get_digest(request, response, &kept.digest) || !has_all(request, response, manifest))
+        return;
+    if (store_put_manifest(api_of(request)->store, request->route.name, &kept, &err) < 0)
+        response_fail(response, &err);
+    else
+        add_headers(request, response, manifest, &kept.digest, tags);
+}
+
+static void answer_put(struct request *request, struct response *response)
+{
+    CLEANUP(manifest_done) struct manifest manifest = {0};
+    CLEANUP_FREE struct wanted_tags *tags = calloc(1, sizeof(*tags));
+    struct error err;
+
+    if (!tags) {
+        error_set_oom(&err);
+        response_fail(response, &err);
+        return;
+    }
+    if (!answer_if_read_only(request, response) && parse(request, response, &manifest) &&
+        get_tags(request, response, tags))
+        put(request, response, &manifest, tags);
+}
+
+const struct endpoint endpoint_manifest_put = {
+    .name = "manifest", .body_limit = MANIFEST_SIZE_MAX, .answer = answer_put, .is_slow = true,
+};

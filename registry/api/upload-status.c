@@ -1,0 +1,66 @@
+/*
+ * What can be asked of an upload session, and its end without a blob: end-13 and end-14.
+ */
+#include "registry/api/upload-answer.h"
+
+#include "registry/api/endpoints.h"
+
+void upload_add_headers(const struct request *request, struct response *response, const char *id, uint64_t size)
+{
+    answer_location(request, response, "%s/blobs/uploads/%s", request->route.name, id);
+    /* The specification has no range for nothing; registry:2 says 0-0, and clients know that. */
+    response_add_header(response, "Range", "0-%ju", (uintmax_t)(size ? size - 1 : 0));
+    response_add_header(response, "Docker-Upload-Uuid", "%s", id);
+}
+
+void upload_answer(const struct request *request, struct response *response, const char *id, uint64_t size)
+{
+    response_set_empty(response, 202);
+    upload_add_headers(request, response, id, size);
+}
+
+static void answer_get(struct request *request, struct response *response)
+{
+    const struct route *route = &request->route;
+    struct error err = {0};
+    uint64_t size;
+    int r = store_upload_stat(api_of(request)->store, route->name, route->upload, &size, &err);
+
+    if (r < 0) {
+        response_fail(response, &err);
+    } else if (r == STORE_NOT_FOUND) {
+        response_refuse(response, ERROR_CODE_BLOB_UPLOAD_UNKNOWN, "{}");
+    } else {
+        response_set_empty(response, 204);
+        upload_add_headers(request, response, route->upload, size);
+    }
+}
+
+static void answer_delete(struct request *request, struct response *response)
+{
+    const struct route *route = &request->route;
+    struct upload *upload;
+    struct error err = {0};
+    int r;
+
+    if (answer_if_read_only(request, response))
+        return;
+    r = store_upload_open(api_of(request)->store, route->name, route->upload, &upload, &err);
+    if (r == 0) {
+        r = upload_cancel(upload, &err);
+        upload_release(upload);
+    }
+    if (r < 0) {
+        response_fail(response, &err);
+    } else if (r == STORE_NOT_FOUND) {
+        response_refuse(response, ERROR_CODE_BLOB_UPLOAD_UNKNOWN, "{}");
+    } else if (r == STORE_BUSY) {
+        answer_invalid(response, ERROR_CODE_TOOMANYREQUESTS, "another request is writing to this upload");
+    } else {
+        response_set_empty(response, 204);
+        response_add_header(response, "Docker-Upload-Uuid", "%s", route->upload);
+    }
+}
+
+const struct endpoint endpoint_upload_get = {.name = "blob-upload-chunk", .answer = answer_get, .is_slow = true};
+const struct endpoint endpoint_upload_delete = {.name = "blob-upload-chunk", .answer = answer_delete, .is_slow = true};

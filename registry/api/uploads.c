@@ -1,0 +1,327 @@
+/*
+ * Uploads: end-4, end-5, end-6 and end-11 of the specification. The bytes go from the event thread to
+ * the session as they arrive; what touches folders runs on workers.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "registry/api/answer.h"
+#include "registry/api/endpoints.h"
+#include "registry/api/upload-answer.h"
+#include "registry/spec/escape.h"
+#include "registry/spec/name.h"
+#include "registry/spec/range.h"
+
+/* A session while a request writes to it. */
+struct writing {
+    struct upload *upload;
+    struct digest digest; /* what the whole is to be */
+    bool has_digest;
+    bool has_failed; /* then err says why */
+    struct error err;
+    uint64_t expected; /* the bytes that Content-Range promises; 0: it promises nothing */
+    uint64_t received;
+};
+
+static void release(struct request *request)
+{
+    struct writing *writing = request->state;
+
+    if (writing)
+        upload_release(writing->upload);
+    free(writing);
+    request->state = NULL;
+}
+
+static void receive(struct request *request, const void *data, size_t size)
+{
+    struct writing *writing = request->state;
+
+    if (!writing || writing->has_failed)
+        return;
+    writing->received += size;
+    writing->has_failed = upload_write(writing->upload, data, size, &writing->err) < 0;
+}
+
+/* Takes ownership of upload. NULL: out of memory, and response says so. */
+static struct writing *start_writing(struct request *request, struct response *response, struct upload *upload)
+{
+    struct writing *writing = calloc(1, sizeof(*writing));
+    struct error err;
+
+    if (!writing) {
+        upload_release(upload);
+        error_set_oom(&err);
+        response_fail(response, &err);
+        return NULL;
+    }
+    writing->upload = upload;
+    request->state = writing;
+    return writing;
+}
+
+/* --- digests in queries ------------------------------------------------------------- */
+
+/* 0, or -ENOENT where there is none, or -EINVAL with the refusal in response. */
+static int get_digest(const struct request *request, struct response *response, const char *key, struct digest *ret)
+{
+    char text[DIGEST_TEXT_SIZE * 2];
+    int r = escape_find(request->query, key, text, sizeof(text));
+
+    if (r == -ENOENT)
+        return r;
+    if (r == 0 && digest_parse(text, strlen(text), ret) == 0)
+        return 0;
+    response_refuse(response, ERROR_CODE_DIGEST_INVALID, "{}");
+    return -EINVAL;
+}
+
+/* The algorithm that the whole will be named by: of digest, else of digest-algorithm, else sha256. */
+static int get_algorithm(const struct request *request, struct response *response, const struct writing *wish,
+                         enum digest_algorithm *ret)
+{
+    char text[32];
+    int r = escape_find(request->query, "digest-algorithm", text, sizeof(text));
+
+    *ret = wish->has_digest ? wish->digest.algorithm : DIGEST_SHA256;
+    if (r == -ENOENT)
+        return 0;
+    if (r == 0 && digest_algorithm_parse(text, strlen(text), ret) == 0)
+        return 0;
+    answer_invalid(response, ERROR_CODE_UNSUPPORTED, "digest-algorithm is to be sha256 or sha512");
+    response->status = 400;
+    return -EINVAL;
+}
+
+/* --- the end: a blob ----------------------------------------------------------------- */
+
+static void answer_created(const struct request *request, struct response *response, const struct digest *digest)
+{
+    char text[DIGEST_TEXT_SIZE];
+
+    digest_format(digest, text);
+    response_set_empty(response, 201);
+    answer_location(request, response, "%s/blobs/%s", request->route.name, text);
+    answer_digest(response, digest);
+}
+
+static void commit(struct request *request, struct response *response)
+{
+    struct writing *writing = request->state;
+    struct error err = {0};
+    int r = upload_commit(writing->upload, &writing->digest, &err);
+
+    if (r < 0) {
+        response_fail(response, &err);
+    } else if (r == STORE_DIGEST_MISMATCH) {
+        /* As registry:2 does: who sent other bytes than he says begins anew. */
+        if (upload_cancel(writing->upload, &err) < 0)
+            response_fail(response, &err);
+        else
+            response_refuse(response, ERROR_CODE_DIGEST_INVALID, "{}");
+    } else {
+        answer_created(request, response, &writing->digest);
+    }
+}
+
+/* Whether the body was written, and was what Content-Range promised; else the refusal. */
+static bool is_received(const struct writing *writing, struct response *response)
+{
+    if (writing->has_failed)
+        response_fail(response, &writing->err);
+    else if (writing->expected && writing->expected != writing->received)
+        answer_invalid(response, ERROR_CODE_SIZE_INVALID, "Content-Range promises %" PRIu64 " bytes, %" PRIu64 " came",
+                       writing->expected, writing->received);
+    else
+        return true;
+    return false;
+}
+
+/* --- POST ---------------------------------------------------------------------------- */
+
+static void start_session(struct request *request, struct response *response, const struct writing *wish)
+{
+    enum digest_algorithm algorithm;
+    struct upload *upload;
+    struct writing *writing;
+    struct error err = {0};
+
+    if (get_algorithm(request, response, wish, &algorithm) < 0)
+        return;
+    if (store_upload_create(api_of(request)->store, request->route.name, algorithm, &upload, &err) < 0) {
+        response_fail(response, &err);
+        return;
+    }
+    writing = start_writing(request, response, upload);
+    if (!writing)
+        return;
+    writing->digest = wish->digest;
+    writing->has_digest = wish->has_digest;
+}
+
+/* A blob that lies here already is linked, if it is found; else a session begins (end-11). */
+static bool mount(struct request *request, struct response *response)
+{
+    struct digest digest;
+    char from[NAME_MAX_SIZE + 1];
+    struct error err = {0};
+    int found, r = get_digest(request, response, "mount", &digest);
+
+    if (r < 0)
+        return r == -EINVAL;
+    found = escape_find(request->query, "from", from, sizeof(from));
+    if (found == 0 && !name_is_repository(from, strlen(from)))
+        return false;
+    r = store_mount_blob(api_of(request)->store, request->route.name, &digest, found == 0 ? from : NULL, &err);
+    if (r < 0)
+        response_fail(response, &err);
+    else if (r == 0)
+        answer_created(request, response, &digest);
+    return r <= 0;
+}
+
+static void begin_start(struct request *request, struct response *response)
+{
+    struct writing wish = {0};
+    int r;
+
+    if (answer_if_read_only(request, response) || mount(request, response))
+        return;
+    r = get_digest(request, response, "digest", &wish.digest);
+    if (r == -EINVAL)
+        return;
+    wish.has_digest = r == 0;
+    start_session(request, response, &wish);
+}
+
+static bool is_of_nothing(const struct digest *digest)
+{
+    struct digest nothing;
+
+    return digest_of(digest->algorithm, "", 0, &nothing) == 0 && digest_is_equal(&nothing, digest);
+}
+
+static void answer_start(struct request *request, struct response *response)
+{
+    struct writing *writing = request->state;
+
+    if (!is_received(writing, response))
+        return;
+    /* A body without a digest is not a blob; a digest without a body announces one, if it is not empty. */
+    if (writing->has_digest && (writing->received > 0 || is_of_nothing(&writing->digest)))
+        commit(request, response);
+    else
+        upload_answer(request, response, upload_get_id(writing->upload), upload_get_size(writing->upload));
+}
+
+/* Without a digest the specification gives the body no meaning. */
+static void receive_start(struct request *request, const void *data, size_t size)
+{
+    const struct writing *writing = request->state;
+
+    if (writing && writing->has_digest)
+        receive(request, data, size);
+}
+
+/* --- PATCH and PUT ------------------------------------------------------------------- */
+
+static struct writing *open_session(struct request *request, struct response *response)
+{
+    const struct route *route = &request->route;
+    struct upload *upload;
+    struct error err = {0};
+
+    switch (store_upload_open(api_of(request)->store, route->name, route->upload, &upload, &err)) {
+    case 0:
+        return start_writing(request, response, upload);
+    case STORE_NOT_FOUND:
+        response_refuse(response, ERROR_CODE_BLOB_UPLOAD_UNKNOWN, "{}");
+        return NULL;
+    case STORE_BUSY:
+        answer_invalid(response, ERROR_CODE_TOOMANYREQUESTS, "another request is writing to this upload");
+        response_add_header(response, "Retry-After", "1");
+        return NULL;
+    default:
+        response_fail(response, &err);
+        return NULL;
+    }
+}
+
+/* Chunks come in order (end-5): one that begins elsewhere is refused, and told where to go on. */
+static void check_content_range(struct request *request, struct response *response, struct writing *writing)
+{
+    const char *header = request_get_header(request, "Content-Range");
+    uint64_t first, last;
+
+    if (!header)
+        return;
+    if (range_parse_content(header, &first, &last) < 0) {
+        answer_invalid(response, ERROR_CODE_RANGE_INVALID, "Content-Range is to be <first>-<last>");
+        response->status = 400;
+    } else if (first != upload_get_size(writing->upload)) {
+        response_refuse(response, ERROR_CODE_RANGE_INVALID, NULL);
+        upload_add_headers(request, response, request->route.upload, upload_get_size(writing->upload));
+    } else if (request->body_size >= 0 && (uint64_t)request->body_size != last - first + 1) {
+        response_refuse(response, ERROR_CODE_SIZE_INVALID, NULL);
+    } else {
+        writing->expected = last - first + 1;
+    }
+}
+
+static void begin_patch(struct request *request, struct response *response)
+{
+    struct writing *writing;
+
+    if (answer_if_read_only(request, response))
+        return;
+    writing = open_session(request, response);
+    if (writing)
+        check_content_range(request, response, writing);
+}
+
+static void answer_patch(struct request *request, struct response *response)
+{
+    struct writing *writing = request->state;
+
+    if (is_received(writing, response))
+        upload_answer(request, response, upload_get_id(writing->upload), upload_get_size(writing->upload));
+}
+
+static void begin_put(struct request *request, struct response *response)
+{
+    struct digest digest;
+    struct writing *writing;
+    int r = get_digest(request, response, "digest", &digest);
+
+    if (r == -ENOENT)
+        response_refuse(response, ERROR_CODE_DIGEST_INVALID, "\"digest missing\"");
+    if (r < 0 || answer_if_read_only(request, response))
+        return;
+    writing = open_session(request, response);
+    if (!writing)
+        return;
+    writing->digest = digest;
+    if (request->body_size != 0)
+        check_content_range(request, response, writing);
+}
+
+static void answer_put(struct request *request, struct response *response)
+{
+    if (is_received(request->state, response))
+        commit(request, response);
+}
+
+const struct endpoint endpoint_upload_start = {
+    .name = "blob-upload", .begin = begin_start, .receive = receive_start, .answer = answer_start,
+    .release = release, .is_slow = true,
+};
+const struct endpoint endpoint_upload_patch = {
+    .name = "blob-upload-chunk", .begin = begin_patch, .receive = receive, .answer = answer_patch,
+    .release = release, .is_slow = true,
+};
+const struct endpoint endpoint_upload_put = {
+    .name = "blob-upload-chunk", .begin = begin_put, .receive = receive, .answer = answer_put,
+    .release = release, .is_slow = true,
+};

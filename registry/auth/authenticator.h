@@ -1,0 +1,81 @@
+#pragma once
+
+#include <stdint.h>
+
+#include "common/error.h"
+#include "common/secbuf.h"
+
+/*
+ * Who may come in: the users of an htpasswd file, read again whenever it changes, and the passwords
+ * that were verified lately, so that bcrypt runs once for a password and not for each request.
+ *
+ * From any number of threads: look_up, verify, reload, get_counters.
+ */
+struct authenticator;
+
+enum auth_verdict {
+    AUTH_GRANTED,
+    AUTH_DENIED,
+    AUTH_UNKNOWN, /* look_up: only verify can tell. verify: memory is out, nothing was found out */
+};
+
+struct authenticator_options {
+    const char *path; /* the htpasswd file */
+
+    /* How long a verified password is remembered after it was verified; 0 for the default, 5 minutes. */
+    uint64_t remember_ms;
+    /* How many are remembered; the one longest unused goes first. 0 for the default, 4096. */
+    unsigned remember_max;
+
+    /*
+     * Called with one line of text for what the operator should know: lines of the file that are of
+     * no use (by number: never the line), a file that everybody can read, one that cannot be read
+     * any more. On whichever thread reads the file, one at a time; may be NULL.
+     */
+    void (*warn)(void *context, const char *text);
+    void *context;
+};
+
+/*
+ * Reads the file. 0 with *ret owned by the caller (authenticator_close), or negative: also where
+ * there is no file, since nobody could log in, and registry:2's way out is a password in its log.
+ * What options point to is copied, context is borrowed.
+ */
+int authenticator_open(const struct authenticator_options *options, struct authenticator **ret,
+                       struct error *err) MUST_USE;
+
+/* After the last call of any other; wipes what was remembered. Takes NULL. */
+void authenticator_close(struct authenticator *authenticator);
+
+/*
+ * Cheap, for event threads: whether the password was verified lately. AUTH_UNKNOWN where it was not,
+ * or where the file has changed since: then authenticator_verify(), on a worker.
+ */
+enum auth_verdict authenticator_look_up(struct authenticator *authenticator, const struct secbuf *user,
+                                        const struct secbuf *password);
+
+/*
+ * Slow, for worker threads: reads the file if it has changed, looks once more whether the password
+ * was verified meanwhile, and runs bcrypt if not. A refusal takes the same work whether the user
+ * exists or not, and whatever the cost of his own hash (up to a cost of 14).
+ * The password counts up to its 72nd byte, as everywhere with bcrypt; one with a NUL never matches.
+ */
+enum auth_verdict authenticator_verify(struct authenticator *authenticator, const struct secbuf *user,
+                                       const struct secbuf *password);
+
+/*
+ * Reads the file now, for SIGHUP. 0, or negative: the users known so far stay in force (and warn()
+ * is not called for that).
+ */
+int authenticator_reload(struct authenticator *authenticator, struct error *err) MUST_USE;
+
+/* Since the start. */
+struct authenticator_counters {
+    uint64_t granted;       /* by either call */
+    uint64_t denied;        /* likewise */
+    uint64_t cache_hits;    /* of the granted: remembered */
+    uint64_t bcrypts;       /* runs of bcrypt */
+    uint64_t bcrypt_rounds; /* their work: the sum of 2 to the power of each one's cost */
+};
+
+void authenticator_get_counters(const struct authenticator *authenticator, struct authenticator_counters *ret);

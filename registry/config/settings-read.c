@@ -1,0 +1,166 @@
+/*
+ * What is logged, where things are kept, and who may come in.
+ */
+#include "registry/config/settings-private.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "registry/config/place.h"
+
+static const char *const level_words[] = {
+    "error", "warn", "info", "debug", "panic", "fatal", "warning", "trace", NULL,
+};
+
+static const enum log_level levels[] = {
+    LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG,
+    LOG_LEVEL_ERROR, LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_DEBUG,
+};
+
+static const char *const formatter_words[] = {"text", "json", "logstash", NULL};
+
+/* log.level has precedence over loglevel, which is registry:2's old name for it. */
+static int read_level(const struct reader *reader, enum log_level *level)
+{
+    const char *path = reader_find(reader, "log.level") ? "log.level" : "loglevel";
+    unsigned choice;
+    int r;
+
+    for (choice = 0; levels[choice] != *level; choice++)
+        ;
+    r = reader_get_choice(reader, path, level_words, &choice);
+    if (r == 0)
+        *level = levels[choice];
+    return r;
+}
+
+/* What can be written in a log line as it is, in each format. */
+static bool is_field_name(const char *name)
+{
+    for (const char *at = name; *at; at++)
+        if (!isalnum((unsigned char)*at) && !strchr("._-", *at))
+            return false;
+    return *name && strlen(name) <= 100;
+}
+
+static int read_field(const struct reader *reader, const struct yaml_member *member, struct settings_pair *ret)
+{
+    char path[PLACE_SIZE];
+
+    snprintf(path, sizeof(path), "log.fields.%s", member->name);
+    if (!is_field_name(member->name))
+        return place_refuse(member->value, path, reader->err, "the name has other bytes than letters, digits and . _ -");
+    if (member->value->kind != YAML_SCALAR || strlen(member->value->text) != member->value->size)
+        return place_refuse(member->value, path, reader->err, "must be a single value");
+    ret->name = member->name;
+    ret->value = member->value->text;
+    return 0;
+}
+
+static int read_fields(const struct reader *reader, struct settings_pairs *fields)
+{
+    const struct yaml_tree *node = reader_find(reader, "log.fields");
+    int r = 0;
+
+    if (!node)
+        return 0;
+    if (node->kind != YAML_MAPPING)
+        return place_refuse(node, "log.fields", reader->err, "must be a mapping of names to values");
+    fields->items = calloc(node->count + 1, sizeof(*fields->items));
+    if (!fields->items)
+        return error_set_oom(reader->err);
+    for (; r == 0 && fields->count < node->count; fields->count++)
+        r = read_field(reader, &node->members[fields->count], &fields->items[fields->count]);
+    return r;
+}
+
+int settings_read_log(const struct reader *reader, struct settings_log *log)
+{
+    unsigned formatter = log->formatter;
+    int r = read_level(reader, &log->level);
+
+    if (r == 0)
+        r = reader_get_choice(reader, "log.formatter", formatter_words, &formatter);
+    if (r == 0)
+        r = reader_get_bool(reader, "log.accesslog.disabled", &log->is_access_disabled);
+    if (r == 0)
+        r = read_fields(reader, &log->fields);
+    log->formatter = (enum log_formatter)formatter;
+    return r;
+}
+
+static int read_upload_purging(const struct reader *reader, struct settings_upload_purging *purging)
+{
+    int r = reader_get_bool(reader, "storage.maintenance.uploadpurging.enabled", &purging->is_enabled);
+
+    if (r == 0)
+        r = reader_get_bool(reader, "storage.maintenance.uploadpurging.dryrun", &purging->is_dry_run);
+    if (r == 0)
+        r = reader_get_duration(reader, "storage.maintenance.uploadpurging.age", &purging->age_ms);
+    if (r == 0)
+        r = reader_get_duration(reader, "storage.maintenance.uploadpurging.interval", &purging->interval_ms);
+    if (r == 0 && purging->is_enabled && purging->interval_ms == 0)
+        return reader_refuse(reader, "storage.maintenance.uploadpurging.interval",
+                             "must be longer than 0; set uploadpurging.enabled to false to have none");
+    return r;
+}
+
+/* registry:2 takes less than 25 for 25. */
+static int read_threads(const struct reader *reader, unsigned *threads)
+{
+    enum { LEAST = 25, MOST = 1000000 };
+    int r = reader_get_unsigned(reader, "storage.filesystem.maxthreads", 0, MOST, threads);
+
+    if (*threads < LEAST)
+        *threads = LEAST;
+    return r;
+}
+
+int settings_read_storage(const struct reader *reader, struct settings_storage *storage)
+{
+    int r = reader_get_text(reader, "storage.filesystem.rootdirectory", &storage->root_directory);
+
+    if (r == 0)
+        r = read_threads(reader, &storage->max_threads);
+    if (r == 0)
+        r = reader_get_bool(reader, "storage.delete.enabled", &storage->is_delete_enabled);
+    if (r == 0)
+        r = reader_get_bool(reader, "storage.maintenance.readonly.enabled", &storage->is_read_only);
+    if (r == 0)
+        r = read_upload_purging(reader, &storage->upload_purging);
+    return r;
+}
+
+static int check_realm(const struct reader *reader, const char *realm)
+{
+    if (strpbrk(realm, "\"\\"))
+        return reader_refuse(reader, "auth.htpasswd.realm", "must not hold quotes or backslashes, which clients read "
+                             "differently");
+    return 0;
+}
+
+int settings_read_auth(const struct reader *reader, struct settings_auth *auth)
+{
+    const struct yaml_tree *provider = yaml_tree_find(reader->tree, "auth");
+    const struct yaml_tree *htpasswd = yaml_tree_find(provider, "htpasswd");
+    int r;
+
+    if (!htpasswd)
+        return 0;
+    if (provider->count > 1)
+        return place_refuse(provider, "auth", reader->err, "has %zu providers; name one, htpasswd or none",
+                            provider->count);
+    r = reader_get_text(reader, "auth.htpasswd.realm", &auth->realm);
+    if (r == 0)
+        r = reader_get_text(reader, "auth.htpasswd.path", &auth->path);
+    if (r == 0 && !auth->realm)
+        return place_refuse(htpasswd, "auth.htpasswd", reader->err,
+                            "realm is missing, the name that clients show when they ask for a password");
+    if (r == 0 && !auth->path)
+        return place_refuse(htpasswd, "auth.htpasswd", reader->err,
+                            "path is missing, the file with the users and their bcrypt hashes");
+    auth->is_htpasswd = true;
+    return r < 0 ? r : check_realm(reader, auth->realm);
+}

@@ -1,0 +1,165 @@
+/*
+ * From a file and variables to what the server is told: the tree is built, the variables change it, every key in it is
+ * looked at once, and only then are values read, so that what is refused is refused whatever else there is.
+ */
+#include "registry/config/settings.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "registry/config/environment.h"
+#include "registry/config/place.h"
+#include "registry/config/schema.h"
+#include "registry/config/settings-private.h"
+#include "registry/config/yaml.h"
+
+/* What settings_load() makes: what is public, and what its text lives in. */
+struct loaded {
+    struct settings settings;
+    struct text_list warnings;
+    struct text_list sources; /* the file's name and the variables', which the tree borrows */
+};
+
+enum { DAY_MS = 24 * 60 * 60 * 1000, CATALOG_DEFAULT = 1000, PAGE_MAX = 1000000 };
+
+static const struct settings defaults = {
+    .log = {.level = LOG_LEVEL_INFO, .formatter = LOG_FORMATTER_TEXT},
+    .storage = {
+        .root_directory = "/var/lib/registry",
+        .max_threads = 100,
+        .upload_purging = {.is_enabled = true, .age_ms = 7 * DAY_MS, .interval_ms = DAY_MS},
+    },
+    .http = {.net = "tcp", .prefix = "", .debug = {.prometheus_path = "/metrics"}},
+    .catalog_max = CATALOG_DEFAULT,
+};
+
+const char *settings_choose_path(const char *argument)
+{
+    const char *path = argument ? argument : getenv("REGISTRY_CONFIGURATION_PATH");
+
+    return path && *path ? path : NULL;
+}
+
+static int read_file(const char *path, char **ret_text, size_t *ret_size, struct error *err)
+{
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int r = fd < 0 ? -errno : file_read_all(fd, YAML_SIZE_MAX, ret_text, ret_size);
+
+    if (r == -EFBIG)
+        return error_set(err, EFBIG, "%s: more than %d bytes; this is no configuration file", path, YAML_SIZE_MAX);
+    return r < 0 ? error_set_errno(err, -r, "cannot read the configuration file %s", path) : 0;
+}
+
+/* As registry:2 wants it: a file that says for which version it was written. */
+static int check_version(const struct yaml_tree *tree, const char *path, struct error *err)
+{
+    const struct yaml_tree *version = yaml_tree_find(tree, "version");
+
+    if (tree->kind != YAML_MAPPING || !version)
+        return error_set(err, EINVAL, "%s: the line \"version: 0.1\" is missing", path);
+    if (version->kind != YAML_SCALAR || strcmp(version->text, "0.1") != 0)
+        return place_refuse(version, "version", err, "must be 0.1, the only version there is");
+    return 0;
+}
+
+static int load_file(struct loaded *loaded, const char *path, struct error *err)
+{
+    char *text = NULL;
+    size_t size = 0;
+    int r;
+
+    if (text_list_add(&loaded->sources, "%s", path) < 0)
+        return error_set_oom(err);
+    r = read_file(path, &text, &size, err);
+    if (r == 0)
+        r = yaml_parse(loaded->sources.items[0], true, text, size, &loaded->settings.tree, err);
+    if (text)
+        explicit_bzero(text, size);
+    free(text);
+    if (r == 0)
+        r = check_version(loaded->settings.tree, path, err);
+    if (r == 0 && schema_expand(loaded->settings.tree) < 0)
+        return error_set_oom(err);
+    return r;
+}
+
+static int build_tree(struct loaded *loaded, const char *path, char *const *environment, struct error *err)
+{
+    static const struct yaml_tree nowhere = {.source = "environment"};
+    int r;
+
+    if (path)
+        r = load_file(loaded, path, err);
+    else
+        r = yaml_tree_new(YAML_MAPPING, &nowhere, NULL, &loaded->settings.tree) < 0 ? error_set_oom(err) : 0;
+    if (r < 0)
+        return r;
+    return environment_apply(environment, loaded->settings.tree, &loaded->sources, &loaded->warnings, err);
+}
+
+static int read_tree(struct loaded *loaded, struct error *err)
+{
+    struct settings *settings = &loaded->settings;
+    const struct reader reader = {.tree = settings->tree, .warnings = &loaded->warnings, .err = err};
+    int r = schema_check(settings->tree, &loaded->warnings, err);
+
+    if (r == 0)
+        r = settings_read_log(&reader, &settings->log);
+    if (r == 0)
+        r = settings_read_storage(&reader, &settings->storage);
+    if (r == 0)
+        r = settings_read_auth(&reader, &settings->auth);
+    if (r == 0)
+        r = settings_read_http(&reader, &settings->http);
+    if (r == 0)
+        r = reader_get_unsigned(&reader, "catalog.maxentries", 1, PAGE_MAX, &settings->catalog_max);
+    if (r == 0)
+        r = reader_get_unsigned(&reader, "tags.maxtags", 0, PAGE_MAX, &settings->tags_max);
+    if (r == 0 && settings->auth.is_htpasswd && !settings->http.tls.key)
+        r = reader_warn(&reader, "auth.htpasswd without http.tls: passwords come here unencrypted; let only a proxy that "
+                        "does TLS reach %s", settings->http.address);
+    return r;
+}
+
+int settings_load(const char *path, char *const *environment, struct settings **ret, struct error *err)
+{
+    struct loaded *loaded = calloc(1, sizeof(*loaded));
+    int r;
+
+    if (!loaded)
+        return error_set_oom(err);
+    loaded->settings = defaults;
+    r = build_tree(loaded, path, environment, err);
+    if (r == 0)
+        r = read_tree(loaded, err);
+    if (r < 0) {
+        settings_free(&loaded->settings);
+        return r;
+    }
+    loaded->settings.warnings = loaded->warnings.items;
+    loaded->settings.warning_count = loaded->warnings.count;
+    *ret = &loaded->settings;
+    return 0;
+}
+
+void settings_free(struct settings *settings)
+{
+    struct loaded *loaded = (struct loaded *)settings; /* its first member */
+
+    if (!loaded)
+        return;
+    secbuf_done(&settings->http.secret);
+    free(settings->http.headers.items);
+    free(settings->log.fields.items);
+    yaml_tree_free(settings->tree);
+    text_list_done(&loaded->warnings);
+    text_list_done(&loaded->sources);
+    free(loaded);
+}
+
+void settings_freep(struct settings **settings)
+{
+    settings_free(*settings);
+}

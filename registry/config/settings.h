@@ -1,0 +1,115 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+#include "common/secbuf.h"
+
+/*
+ * What the user has asked for: a configuration file and REGISTRY_* variables with registry:2's
+ * names, meanings and defaults (distribution 2.8, docs/configuration.md), checked and typed.
+ * Loading is for one thread; what was loaded never changes and is for every thread.
+ */
+
+/* Each says all that those before it say. */
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+enum log_formatter { LOG_FORMATTER_TEXT, LOG_FORMATTER_JSON, LOG_FORMATTER_LOGSTASH };
+
+/* A name and a value of the user's: a header, a field of every log line. */
+struct settings_pair {
+    const char *name, *value;
+};
+
+struct settings_pairs {
+    struct settings_pair *items;
+    size_t count;
+};
+
+struct settings_log {
+    enum log_level level;         /* LOG_LEVEL_INFO */
+    enum log_formatter formatter; /* LOG_FORMATTER_TEXT */
+    struct settings_pairs fields; /* in every line */
+    bool is_access_disabled;      /* no line for each request */
+};
+
+struct settings_upload_purging {
+    bool is_enabled;      /* true */
+    bool is_dry_run;      /* false: only say what would be removed */
+    uint64_t age_ms;      /* 168h: uploads begun longer ago are removed */
+    uint64_t interval_ms; /* 24h */
+};
+
+struct settings_storage {
+    const char *root_directory; /* "/var/lib/registry" */
+    unsigned max_threads;       /* 100, at least 25: what registry:2 lets loose on the file system at once */
+    bool is_delete_enabled;     /* false: DELETE of manifests and blobs is 405 */
+    bool is_read_only;          /* false: everything that writes is 405 */
+    struct settings_upload_purging upload_purging;
+};
+
+struct settings_auth {
+    bool is_htpasswd;  /* false: everybody may do everything */
+    const char *realm; /* both NULL without htpasswd, neither empty with it */
+    const char *path;
+};
+
+struct settings_tls {
+    const char *certificate; /* paths of PEM files; both NULL: no TLS */
+    const char *key;
+    bool is_tls13_only; /* minimumtls: otherwise TLS 1.2 is served too */
+};
+
+struct settings_debug {
+    const char *address;         /* NULL: no debug server */
+    bool has_prometheus;         /* false */
+    const char *prometheus_path; /* "/metrics" */
+};
+
+struct settings_http {
+    const char *net;     /* "tcp" or "unix" */
+    const char *address; /* "host:port", ":port" (everywhere), or the path of a unix socket */
+    const char *prefix;  /* before /v2/: "/a/b" without a slash at its end; "" for none */
+    const char *host;    /* "https://example.com" without a slash at its end; NULL: as clients ask for us */
+    struct secbuf secret; /* empty: not given */
+    bool has_relative_urls;
+    uint64_t drain_timeout_ms; /* 0: requests under way are not waited for */
+    struct settings_pairs headers; /* added to every answer; names may repeat */
+    struct settings_tls tls;
+    struct settings_debug debug;
+};
+
+struct settings {
+    struct settings_log log;
+    struct settings_storage storage;
+    struct settings_auth auth;
+    struct settings_http http;
+    unsigned catalog_max; /* 1000: names in one page of the catalog */
+    unsigned tags_max;    /* 0, without limit: names in one page of a tag list */
+
+    /* What was asked for and will not be done, each one line; for the log at start. */
+    char **warnings;
+    size_t warning_count;
+
+    struct yaml_tree *tree; /* holds all text above */
+};
+
+/*
+ * The file to load: the command's argument where there is one (not NULL), otherwise
+ * REGISTRY_CONFIGURATION_PATH as registry:2 has it, otherwise NULL: none.
+ */
+const char *settings_choose_path(const char *argument);
+
+/*
+ * Loads the file at path (NULL: none; it must say `version: 0.1`), then what the variables of
+ * environment (such as environ) whose names begin with REGISTRY_ say. 0 with *ret (free with
+ * settings_free()), or negative: the file cannot be read, is no YAML, or a setting is wrong or
+ * refused; err begins with "FILE:LINE: KEY: " or "VARIABLE: ".
+ */
+int settings_load(const char *path, char *const *environment, struct settings **ret, struct error *err);
+
+/* Wipes and frees; takes NULL. */
+void settings_free(struct settings *settings);
+void settings_freep(struct settings **settings);

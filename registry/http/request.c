@@ -1,0 +1,113 @@
+/*
+ * What endpoints may ask of a request; the headers themselves stay libmicrohttpd's.
+ */
+#include "registry/http/request-private.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+static const struct exchange *exchange_of(const struct request *request)
+{
+    return (const struct exchange *)request;
+}
+
+const char *request_get_header(const struct request *request, const char *name)
+{
+    return MHD_lookup_connection_value(exchange_of(request)->connection, MHD_HEADER_KIND, name);
+}
+
+struct joined {
+    const char *name;
+    char *text;
+    size_t size, used;
+    int count;
+};
+
+static enum MHD_Result join_one(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    struct joined *joined = cls;
+    int length;
+
+    (void)kind;
+    if (strcasecmp(name, joined->name) != 0)
+        return MHD_YES;
+    length = snprintf(joined->text + joined->used, joined->size - joined->used, "%s%s", joined->count++ ? ", " : "",
+                      value ? value : "");
+    joined->used += (size_t)length;
+    return joined->used < joined->size ? MHD_YES : MHD_NO;
+}
+
+int request_join_header(const struct request *request, const char *name, char *ret_value, size_t size)
+{
+    struct joined joined = {.name = name, .text = ret_value, .size = size};
+
+    MHD_get_connection_values(exchange_of(request)->connection, MHD_HEADER_KIND, join_one, &joined);
+    if (joined.count == 0)
+        return -ENOENT;
+    return joined.used < size ? 0 : -E2BIG;
+}
+
+/* --- where the client thinks we are ------------------------------------------------ */
+
+static bool is_host(const char *text)
+{
+    size_t size = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]");
+
+    return size > 0 && size < REQUEST_HOST_MAX && text[size] == '\0';
+}
+
+/* The first of a list, without white space and quotes. */
+static void copy_first(const char *list, char *ret_text, size_t size)
+{
+    size_t length;
+
+    list += strspn(list, " \t\"");
+    length = strcspn(list, " \t\",;");
+    snprintf(ret_text, size, "%.*s", length < size ? (int)length : (int)size - 1, list);
+}
+
+/* A parameter of the first element of a Forwarded header (RFC 7239); "" if absent. */
+static void copy_parameter(const char *forwarded, const char *name, char *ret_text, size_t size)
+{
+    size_t name_size = strlen(name);
+
+    ret_text[0] = '\0';
+    while (forwarded && *forwarded && *forwarded != ',') {
+        forwarded += strspn(forwarded, " \t;");
+        if (strncasecmp(forwarded, name, name_size) == 0 && forwarded[name_size] == '=') {
+            copy_first(forwarded + name_size + 1, ret_text, size);
+            return;
+        }
+        forwarded += strcspn(forwarded, ";,");
+    }
+}
+
+/* registry:2 prefers Forwarded to the X- headers, and the proxy's words to the request's own. */
+static void find_out(const struct request *request, const char *parameter, const char *header, char *ret_text,
+                     size_t size)
+{
+    const char *value = request_get_header(request, header);
+
+    copy_parameter(request_get_header(request, "Forwarded"), parameter, ret_text, size);
+    if (!*ret_text && value)
+        copy_first(value, ret_text, size);
+}
+
+void request_get_origin(const struct request *request, char *ret_origin, size_t size)
+{
+    char scheme[8], host[REQUEST_HOST_MAX];
+    const char *asked = request_get_header(request, "Host");
+
+    find_out(request, "proto", "X-Forwarded-Proto", scheme, sizeof(scheme));
+    find_out(request, "host", "X-Forwarded-Host", host, sizeof(host));
+    if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
+        snprintf(scheme, sizeof(scheme), "%s", request->is_tls ? "https" : "http");
+    if (!is_host(host))
+        snprintf(host, sizeof(host), "%s", asked ? asked : "");
+    ret_origin[0] = '\0';
+    if (is_host(host))
+        snprintf(ret_origin, size, "%s://%s", scheme, host);
+}

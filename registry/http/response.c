@@ -1,0 +1,263 @@
+/*
+ * Answers as plain data, so that endpoints run on any thread and can be tested without a server.
+ * A body is a row of segments: pieces of text, and ranges of a source.
+ */
+#include "registry/http/response.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "common/random.h"
+
+struct response_header {
+    struct response_header *next;
+    char *value;
+    char name[];
+};
+
+struct response_segment {
+    char *text; /* NULL: a range of the source */
+    uint64_t first, size;
+};
+
+static void drop_body(struct response *response)
+{
+    for (size_t i = 0; i < response->segment_count; i++)
+        free(response->segments[i].text);
+    free(response->segments);
+    response->segments = NULL;
+    response->segment_count = 0;
+    response->size = 0;
+    if (response->source.close)
+        response->source.close(response->source.object);
+    response->source = (struct response_source){0};
+}
+
+static void drop_headers(struct response *response)
+{
+    while (response->headers) {
+        struct response_header *header = response->headers;
+
+        response->headers = header->next;
+        free(header->value);
+        free(header);
+    }
+}
+
+void response_done(struct response *response)
+{
+    drop_body(response);
+    drop_headers(response);
+    free(response->failure);
+    *response = (struct response){0};
+}
+
+/* All that is left to say when memory is out. */
+static void give_up(struct response *response)
+{
+    drop_body(response);
+    drop_headers(response);
+    response->status = 503;
+}
+
+static void drop_control_characters(char *text)
+{
+    char *to = text;
+
+    for (const char *from = text; *from; from++)
+        if ((unsigned char)*from >= ' ' && *from != 0x7F)
+            *to++ = *from;
+    *to = '\0';
+}
+
+void response_add_header(struct response *response, const char *name, const char *format, ...)
+{
+    size_t name_size = strlen(name) + 1;
+    struct response_header *header = malloc(sizeof(*header) + name_size), **last;
+    va_list arguments;
+    int length;
+
+    if (!header) {
+        give_up(response);
+        return;
+    }
+    *header = (struct response_header){0};
+    memcpy(header->name, name, name_size);
+    va_start(arguments, format);
+    length = vasprintf(&header->value, format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        free(header);
+        give_up(response);
+        return;
+    }
+    drop_control_characters(header->value);
+    for (last = &response->headers; *last; last = &(*last)->next)
+        continue;
+    *last = header;
+}
+
+bool response_has_header(const struct response *response, const char *name)
+{
+    for (const struct response_header *header = response->headers; header; header = header->next)
+        if (strcasecmp(header->name, name) == 0)
+            return true;
+    return false;
+}
+
+void response_for_each_header(const struct response *response,
+                              void (*each)(void *context, const char *name, const char *value), void *context)
+{
+    for (const struct response_header *header = response->headers; header; header = header->next)
+        each(context, header->name, header->value);
+}
+
+/* Takes ownership of text. */
+static void add_segment(struct response *response, const struct response_segment *segment)
+{
+    struct response_segment *more = reallocarray(response->segments, response->segment_count + 1, sizeof(*more));
+
+    if (!more) {
+        free(segment->text);
+        give_up(response);
+        return;
+    }
+    response->segments = more;
+    more[response->segment_count++] = *segment;
+    response->size += segment->size;
+}
+
+void response_set_empty(struct response *response, unsigned status)
+{
+    drop_body(response);
+    response->status = status;
+}
+
+void response_set_body(struct response *response, unsigned status, const char *content_type, char *text, size_t size)
+{
+    response_set_empty(response, status);
+    if (!text) {
+        give_up(response);
+        return;
+    }
+    response_add_header(response, "Content-Type", "%s", content_type);
+    add_segment(response, &(struct response_segment){.text = text, .size = size});
+}
+
+static void PRINTF_LIKE(2, 3) add_text(struct response *response, const char *format, ...)
+{
+    char *text;
+    va_list arguments;
+    int length;
+
+    va_start(arguments, format);
+    length = vasprintf(&text, format, arguments);
+    va_end(arguments);
+    if (length < 0)
+        give_up(response);
+    else
+        add_segment(response, &(struct response_segment){.text = text, .size = (uint64_t)length});
+}
+
+static void add_range(struct response *response, const struct response_range *range)
+{
+    add_segment(response, &(struct response_segment){.first = range->first, .size = range->size});
+}
+
+/* multipart/byteranges (RFC 9110 section 14.6). */
+static void set_multipart(struct response *response, uint64_t total, const char *content_type,
+                          const struct response_range *ranges, size_t count)
+{
+    char boundary[RANDOM_UUID_SIZE];
+
+    random_uuid(boundary);
+    response_add_header(response, "Content-Type", "multipart/byteranges; boundary=%s", boundary);
+    for (size_t i = 0; i < count; i++) {
+        add_text(response, "%s--%s\r\nContent-Range: bytes %ju-%ju/%ju\r\nContent-Type: %s\r\n\r\n", i ? "\r\n" : "",
+                 boundary, (uintmax_t)ranges[i].first, (uintmax_t)(ranges[i].first + ranges[i].size - 1),
+                 (uintmax_t)total, content_type);
+        add_range(response, &ranges[i]);
+    }
+    add_text(response, "\r\n--%s--\r\n", boundary);
+}
+
+void response_set_source(struct response *response, const struct response_source *source, uint64_t total,
+                         const char *content_type, const struct response_range *ranges, size_t count)
+{
+    const struct response_range whole = {.size = total};
+
+    response_set_empty(response, count == 0 ? 200 : 206);
+    response->source = *source;
+    if (count > 1) {
+        set_multipart(response, total, content_type, ranges, count);
+        return;
+    }
+    response_add_header(response, "Content-Type", "%s", content_type);
+    if (count == 1)
+        response_add_header(response, "Content-Range", "bytes %ju-%ju/%ju", (uintmax_t)ranges->first,
+                            (uintmax_t)(ranges->first + ranges->size - 1), (uintmax_t)total);
+    add_range(response, count == 1 ? ranges : &whole);
+}
+
+void response_refuse(struct response *response, enum error_code code, const char *detail)
+{
+    size_t size = 0;
+    char *text = error_code_format(code, detail, &size);
+
+    response_set_body(response, error_code_get_status(code), "application/json; charset=utf-8", text, size);
+}
+
+static unsigned status_of(int code)
+{
+    switch (code) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+        return 507;
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+    case EAGAIN:
+        return 503;
+    default:
+        return 500;
+    }
+}
+
+void response_fail(struct response *response, const struct error *err)
+{
+    unsigned status = status_of(err->code);
+
+    drop_headers(response);
+    response_refuse(response, status == 503 ? ERROR_CODE_UNAVAILABLE : ERROR_CODE_UNKNOWN, NULL);
+    response->status = status;
+    free(response->failure);
+    response->failure = strdup(err->text);
+}
+
+static ssize_t read_segment(const struct response *response, const struct response_segment *segment, uint64_t offset,
+                            void *ret_data, size_t size)
+{
+    if (size > segment->size - offset)
+        size = (size_t)(segment->size - offset);
+    if (!segment->text)
+        return response->source.read(response->source.object, segment->first + offset, ret_data, size);
+    memcpy(ret_data, segment->text + offset, size);
+    return (ssize_t)size;
+}
+
+ssize_t response_read(const struct response *response, uint64_t offset, void *ret_data, size_t size)
+{
+    for (size_t i = 0; i < response->segment_count; i++) {
+        const struct response_segment *segment = &response->segments[i];
+
+        if (offset < segment->size)
+            return read_segment(response, segment, offset, ret_data, size);
+        offset -= segment->size;
+    }
+    return 0;
+}

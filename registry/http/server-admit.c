@@ -1,0 +1,120 @@
+/*
+ * Who asks? A password that was verified before is known at once; any other is checked by a worker
+ * while the connection waits, since one bcrypt takes as long as thousands of requests.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "registry/http/request-private.h"
+#include "registry/spec/basic.h"
+
+/* Which resource a 401 speaks of, as registry:2 words it: null outside of a repository. */
+static void format_detail(const struct request *request, char *ret_detail, size_t size)
+{
+    static const char item[] = "{\"Type\":\"%s\",\"Class\":\"\",\"Name\":\"%s\",\"Action\":\"%s\"}";
+    const char *name = request->route.name;
+    char first[400], second[400] = "";
+    bool is_write = request->method & (ROUTE_METHOD_POST | ROUTE_METHOD_PUT | ROUTE_METHOD_PATCH);
+
+    if (request->route.kind == ROUTE_CATALOG) {
+        snprintf(first, sizeof(first), item, "registry", "catalog", "*");
+    } else if (!*name) {
+        snprintf(ret_detail, size, "null");
+        return;
+    } else {
+        snprintf(first, sizeof(first), item, "repository", name, request->method == ROUTE_METHOD_DELETE ? "delete" : "pull");
+        if (is_write)
+            snprintf(second, sizeof(second), item, "repository", name, "push");
+    }
+    snprintf(ret_detail, size, "[%s%s%s]", first, is_write && *second ? "," : "", second);
+}
+
+static enum admission refuse(struct exchange *exchange)
+{
+    struct response *response = &exchange->response;
+    char detail[1024];
+
+    format_detail(&exchange->request, detail, sizeof(detail));
+    response_refuse(response, ERROR_CODE_UNAUTHORIZED, detail);
+    response_add_header(response, "WWW-Authenticate", "Basic realm=\"%s\"", exchange->server->options.realm);
+    exchange->request.user[0] = '\0';
+    return ADMISSION_REFUSED;
+}
+
+/* The password leaves the header: what lies there would outlive the request in memory. */
+static int take_credential(struct exchange *exchange, struct secbuf *ret_user)
+{
+    const char *header = request_get_header(&exchange->request, "Authorization");
+    int r;
+
+    if (!header)
+        return BASIC_ABSENT;
+    r = basic_parse(header, strlen(header), ret_user, &exchange->password);
+    explicit_bzero((char *)header, strlen(header));
+    return r;
+}
+
+static void check_password(struct job *job)
+{
+    struct exchange *exchange = exchange_of_job(job);
+    CLEANUP(secbuf_done) struct secbuf user = {0};
+    enum auth_verdict verdict = AUTH_UNKNOWN;
+    struct error err;
+
+    if (secbuf_append(&user, exchange->request.user, strlen(exchange->request.user)) == 0)
+        verdict = authenticator_verify(exchange->server->options.authenticator, &user, &exchange->password);
+    secbuf_done(&exchange->password);
+    if (verdict == AUTH_DENIED) {
+        refuse(exchange);
+    } else if (verdict == AUTH_UNKNOWN) {
+        error_set_oom(&err);
+        response_fail(&exchange->response, &err);
+    }
+    server_hand_back(exchange);
+}
+
+/* One guesser's many tries wait for each other, not others for them: by address and user. */
+static uint64_t fairness_key(const struct request *request)
+{
+    uint64_t key = 14695981039346656037u; /* FNV-1a */
+
+    for (const char *c = request->address; *c; c++)
+        key = (key ^ (unsigned char)*c) * 1099511628211u;
+    for (const char *c = request->user; *c; c++)
+        key = (key ^ (unsigned char)*c) * 1099511628211u;
+    return key;
+}
+
+enum admission server_admit_checked(struct exchange *exchange)
+{
+    return exchange->response.status ? ADMISSION_REFUSED : ADMITTED;
+}
+
+/* Health is for machines without a user (load balancers); registry:2's own is on / likewise. */
+static bool is_public(enum route_kind kind)
+{
+    return kind == ROUTE_ROOT || kind == ROUTE_HEALTH || kind == ROUTE_BASE_REDIRECT;
+}
+
+enum admission server_admit(struct exchange *exchange)
+{
+    struct authenticator *authenticator = exchange->server->options.authenticator;
+    CLEANUP(secbuf_done) struct secbuf user = {0};
+    struct request *request = &exchange->request;
+
+    if (!authenticator || is_public(request->route.kind))
+        return ADMITTED;
+    if (take_credential(exchange, &user) != 0 || user.size > REQUEST_USER_MAX || memchr(user.data, '\0', user.size))
+        return refuse(exchange);
+    snprintf(request->user, sizeof(request->user), "%.*s", (int)user.size, (const char *)user.data);
+    switch (authenticator_look_up(authenticator, &user, &exchange->password)) {
+    case AUTH_GRANTED:
+        secbuf_done(&exchange->password);
+        return ADMITTED;
+    case AUTH_DENIED:
+        return refuse(exchange);
+    default:
+        server_hand_over(exchange, exchange->server->checkers, fairness_key(request), check_password);
+        return ADMISSION_PENDING;
+    }
+}

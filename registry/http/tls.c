@@ -1,0 +1,214 @@
+/*
+ * The server's certificate and key, replaceable while connections are made. A set that was replaced
+ * is kept until the next but one: a handshake that took it may still be under way.
+ */
+#include "registry/http/tls.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gnutls/abstract.h>
+#include <gnutls/gnutls.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/file.h"
+
+enum { CHAIN_MAX = 16, FILE_MAX = 1 << 20, SECONDS_KEPT = 600 };
+
+struct identity {
+    struct identity *earlier;
+    time_t replaced;
+    gnutls_pcert_st chain[CHAIN_MAX];
+    unsigned count;
+    gnutls_privkey_t key;
+    time_t expires;
+};
+
+static struct identity *current;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void identity_free(struct identity *identity)
+{
+    if (!identity)
+        return;
+    for (unsigned i = 0; i < identity->count; i++)
+        gnutls_pcert_deinit(&identity->chain[i]);
+    if (identity->key)
+        gnutls_privkey_deinit(identity->key);
+    free(identity);
+}
+
+static void identity_freep(struct identity **identity)
+{
+    identity_free(*identity);
+}
+
+/* A file whose content is wiped when it is let go: the key's. */
+struct pem {
+    char *text;
+    size_t size;
+};
+
+static void pem_done(struct pem *pem)
+{
+    if (pem->text)
+        explicit_bzero(pem->text, pem->size);
+    free(pem->text);
+}
+
+static int read_pem(const char *path, struct pem *ret, struct error *err)
+{
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int r = fd < 0 ? -errno : file_read_all(fd, FILE_MAX, &ret->text, &ret->size);
+
+    return r < 0 ? error_set_errno(err, -r, "cannot read %s", path) : 0;
+}
+
+static gnutls_datum_t datum_of(const struct pem *pem)
+{
+    return (gnutls_datum_t){.data = (unsigned char *)pem->text, .size = (unsigned)pem->size};
+}
+
+static int load_chain(struct identity *identity, const char *path, struct error *err)
+{
+    CLEANUP(pem_done) struct pem pem = {0};
+    gnutls_datum_t datum;
+    int r = read_pem(path, &pem, err);
+
+    if (r < 0)
+        return r;
+    datum = datum_of(&pem);
+    identity->count = CHAIN_MAX;
+    r = gnutls_pcert_list_import_x509_raw(identity->chain, &identity->count, &datum, GNUTLS_X509_FMT_PEM, 0);
+    if (r >= 0 && identity->count > 0)
+        return 0;
+    identity->count = 0;
+    return error_set(err, EBADMSG, "%s holds no certificate in PEM: %s", path, gnutls_strerror(r));
+}
+
+static int load_key(struct identity *identity, const char *path, struct error *err)
+{
+    CLEANUP(pem_done) struct pem pem = {0};
+    gnutls_datum_t datum;
+    int r = read_pem(path, &pem, err);
+
+    if (r < 0)
+        return r;
+    datum = datum_of(&pem);
+    r = gnutls_privkey_init(&identity->key);
+    if (r >= 0)
+        r = gnutls_privkey_import_x509_raw(identity->key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0);
+    return r < 0 ? error_set(err, EBADMSG, "%s holds no usable key in PEM: %s", path, gnutls_strerror(r)) : 0;
+}
+
+/* Whether a signature made with the key is one of the certificate's. */
+static int check_pair(struct identity *identity, const char *certificate_path, const char *key_path, struct error *err)
+{
+    gnutls_datum_t text = {.data = (unsigned char *)"registryd", .size = 9}, signature = {0};
+    gnutls_pubkey_t public = identity->chain[0].pubkey;
+    gnutls_digest_algorithm_t hash = GNUTLS_DIG_SHA256;
+    int r = gnutls_pubkey_get_preferred_hash_algorithm(public, &hash, NULL);
+
+    if (r >= 0)
+        r = gnutls_privkey_sign_data(identity->key, hash, 0, &text, &signature);
+    if (r >= 0)
+        r = gnutls_pubkey_verify_data2(public, gnutls_pk_to_sign(gnutls_pubkey_get_pk_algorithm(public, NULL), hash), 0,
+                                       &text, &signature);
+    gnutls_free(signature.data);
+    return r < 0 ? error_set(err, EBADMSG, "the key %s does not belong to the certificate %s", key_path,
+                             certificate_path) : 0;
+}
+
+static time_t expiry_of(const struct identity *identity)
+{
+    gnutls_x509_crt_t certificate;
+    time_t expires = -1;
+
+    if (gnutls_x509_crt_init(&certificate) < 0)
+        return -1;
+    if (gnutls_x509_crt_import(certificate, &identity->chain[0].cert, GNUTLS_X509_FMT_DER) >= 0)
+        expires = gnutls_x509_crt_get_expiration_time(certificate);
+    gnutls_x509_crt_deinit(certificate);
+    return expires;
+}
+
+static int load(const char *certificate_path, const char *key_path, struct identity **ret, struct error *err)
+{
+    CLEANUP(identity_freep) struct identity *identity = calloc(1, sizeof(*identity));
+    int r;
+
+    if (!identity)
+        return error_set_oom(err);
+    r = load_chain(identity, certificate_path, err);
+    if (r == 0)
+        r = load_key(identity, key_path, err);
+    if (r == 0)
+        r = check_pair(identity, certificate_path, key_path, err);
+    if (r < 0)
+        return r;
+    identity->expires = expiry_of(identity);
+    *ret = steal_ptr(&identity);
+    return 0;
+}
+
+/* Those that were replaced so long ago that no handshake can still hold them. */
+static void free_old(struct identity *newest, time_t now)
+{
+    while (newest->earlier && now - newest->earlier->replaced < SECONDS_KEPT)
+        newest = newest->earlier;
+    while (newest->earlier) {
+        struct identity *old = newest->earlier;
+
+        newest->earlier = old->earlier;
+        identity_free(old);
+    }
+}
+
+int tls_load(const char *certificate_path, const char *key_path, struct error *err)
+{
+    struct identity *identity = NULL;
+    int r = load(certificate_path, key_path, &identity, err);
+
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&lock);
+    identity->earlier = current;
+    if (current)
+        current->replaced = time(NULL);
+    current = identity;
+    free_old(identity, time(NULL));
+    pthread_mutex_unlock(&lock);
+    return 0;
+}
+
+void tls_unload(void)
+{
+    while (current) {
+        struct identity *identity = current;
+
+        current = identity->earlier;
+        identity_free(identity);
+    }
+}
+
+int tls_get_days_left(void)
+{
+    return (int)((current->expires - time(NULL)) / (24 * 60 * 60));
+}
+
+int tls_retrieve(struct gnutls_session_int *session, const struct gnutls_cert_retr_st *info,
+                 struct gnutls_pcert_st **ret_certificates, unsigned *ret_count, struct gnutls_ocsp_data_st **ret_ocsp,
+                 unsigned *ret_ocsp_count, struct gnutls_privkey_st **ret_key, unsigned *flags)
+{
+    (void)session, (void)info, (void)flags;
+    pthread_mutex_lock(&lock);
+    *ret_certificates = current->chain;
+    *ret_count = current->count;
+    *ret_key = current->key;
+    pthread_mutex_unlock(&lock);
+    *ret_ocsp = NULL;
+    *ret_ocsp_count = 0;
+    return 0;
+}

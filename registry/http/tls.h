@@ -1,0 +1,35 @@
+#pragma once
+
+#include "common/error.h"
+
+/*
+ * The certificate that this process serves. There is one, for GnuTLS asks a function without an
+ * argument. All may be called from any thread.
+ */
+
+/*
+ * Loads certificate chain and key (PEM), or loads them anew; on failure those from before stay in force.
+ * The paths are copied. 0, or negative: unreadable, malformed, key and certificate do not belong together.
+ */
+int tls_load(const char *certificate_path, const char *key_path, struct error *err);
+
+/* Frees what is loaded, once no connection is left. */
+void tls_unload(void);
+
+/* Whether it expires within days, or is expired (negative): for a warning at start. */
+int tls_get_days_left(void);
+
+/* gnutls_certificate_retrieve_function3, for libmicrohttpd. */
+struct gnutls_session_int;
+struct gnutls_cert_retr_st;
+struct gnutls_pcert_st;
+struct gnutls_ocsp_data_st;
+struct gnutls_privkey_st;
+int tls_retrieve(struct gnutls_session_int *session, const struct gnutls_cert_retr_st *info,
+                 struct gnutls_pcert_st **ret_certificates, unsigned *ret_count, struct gnutls_ocsp_data_st **ret_ocsp,
+                 unsigned *ret_ocsp_count, struct gnutls_privkey_st **ret_key, unsigned *flags);
+
+/* What we speak: TLS 1.2 and 1.3 with authenticated ciphers; AES-128-GCM first, the fastest here. */
+#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:" \
+                       "-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-MAC-ALL:+AEAD:%SERVER_PRECEDENCE"
+#define TLS13_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD"

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/macros.h"
+#include "registry/config/settings.h"
+
+/*
+ * The log: one line an event on standard error, in one write(2), in the formats of registry:2
+ * (logrus' text and JSON, logstash's JSON). Whatever a client sent may be passed in a field or
+ * as an argument of the message: control characters, what would hide or reorder text, and what is no
+ * UTF-8 are escaped in every format, and a line has at most LOG_LINE_MAX bytes ("..." is where it was cut).
+ * Credentials are never passed.
+ *
+ * Before log_open() it is text from level info on. log_open() and log_close() are for one thread while
+ * no other logs; everything else is for any thread.
+ */
+
+enum { LOG_LINE_MAX = 8192 }; /* the newline included */
+
+enum log_kind { LOG_TEXT, LOG_INTEGER, LOG_DURATION };
+
+/* Something about an event that a program may want to look for. */
+struct log_field {
+    const char *name; /* of letters, digits and . _ - */
+    enum log_kind kind;
+    union {
+        const char *text; /* NULL: the field is left out */
+        int64_t integer;
+        uint64_t duration_us;
+    };
+};
+
+static inline struct log_field log_text(const char *name, const char *text)
+{
+    return (struct log_field){.name = name, .kind = LOG_TEXT, .text = text};
+}
+
+static inline struct log_field log_integer(const char *name, int64_t integer)
+{
+    return (struct log_field){.name = name, .kind = LOG_INTEGER, .integer = integer};
+}
+
+/* In microseconds; written as Go does: 1.5ms, 2m3.5s. */
+static inline struct log_field log_duration(const char *name, uint64_t duration_us)
+{
+    return (struct log_field){.name = name, .kind = LOG_DURATION, .duration_us = duration_us};
+}
+
+/* Takes on settings->log; what it needs of it is copied. 0 or negative (out of memory). */
+int log_open(const struct settings *settings, struct error *err) MUST_USE;
+
+/* Back to how it was before log_open(). */
+void log_close(void);
+
+/* For callers that have to gather much first. */
+bool log_is_on(enum log_level level);
+
+/* Writes one line, if its level is on. fields may be NULL if count is 0. A line that cannot be written is lost. */
+void log_write(enum log_level level, const struct log_field *fields, size_t count, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+/* The line of a request that is over, at level info unless log.accesslog.disabled. */
+void log_request(const struct log_field *fields, size_t count, const char *message);
+
+/* Shorthands for lines without fields. */
+#define log_error(...) log_write(LOG_LEVEL_ERROR, NULL, 0, __VA_ARGS__)
+#define log_warn(...) log_write(LOG_LEVEL_WARN, NULL, 0, __VA_ARGS__)
+#define log_info(...) log_write(LOG_LEVEL_INFO, NULL, 0, __VA_ARGS__)
+#define log_debug(...) log_write(LOG_LEVEL_DEBUG, NULL, 0, __VA_ARGS__)

@@ -1,0 +1,316 @@
+/*
+ * `registryd serve`: settings, certificate, users, storage and server are put together, and then signals are
+ * waited for: SIGTERM and SIGINT end it, SIGHUP has certificate and users read again.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "registry/api/api.h"
+#include "registry/config/settings.h"
+#include "registry/debug.h"
+#include "registry/http/tls.h"
+#include "registry/log.h"
+#include "registry/metrics.h"
+#include "registry/verbs.h"
+
+enum { TICK_S = 5, DRAIN_DEFAULT_MS = 10000, DAYS_LEFT_MIN = 14 };
+
+struct service {
+    struct settings *settings;
+    struct store *store;
+    struct authenticator *authenticator;
+    struct server_header *headers;
+    struct api api;
+    struct debug debug;
+    struct server *server, *debug_server;
+    struct timespec certificate_changed; /* when it was last read, the file's own time */
+    time_t next_purge;
+};
+
+/* --- the log of requests -------------------------------------------------------------------- */
+
+static void report_request(void *context, const struct server_report *report)
+{
+    const struct request *request = report->request;
+    char address[REQUEST_ADDRESS_MAX + 16];
+    const struct log_field fields[] = {
+        log_text("auth.user.name", *request->user ? request->user : NULL),
+        log_text("err.detail", report->failure),
+        log_text("http.request.host", report->host),
+        log_text("http.request.method", request->method_name),
+        log_text("http.request.remoteaddr", *request->address ? address : NULL),
+        log_text("http.request.uri", request->uri),
+        log_text("http.request.useragent", report->user_agent),
+        log_text("http.response.contenttype", report->content_type),
+        log_duration("http.response.duration", report->duration_us),
+        log_integer("http.response.status", report->status),
+        log_integer("http.response.written", (int64_t)report->sent),
+    };
+
+    (void)context;
+    snprintf(address, sizeof(address), strchr(request->address, ':') ? "[%s]:%u" : "%s:%u", request->address, request->port);
+    metrics_count(report);
+    if (report->failure)
+        log_write(LOG_LEVEL_ERROR, fields, ARRAY_SIZE(fields), "response completed with error");
+    else
+        log_request(fields, ARRAY_SIZE(fields), report->status ? "response completed" : "client went away");
+}
+
+/* --- certificate and users --------------------------------------------------------------------- */
+
+static void warn_of_expiry(const struct settings_tls *tls)
+{
+    int days = tls_get_days_left();
+
+    if (days < 0)
+        log_warn("the certificate %s is expired", tls->certificate);
+    else if (days < DAYS_LEFT_MIN)
+        log_warn("the certificate %s expires in %d days", tls->certificate, days);
+}
+
+static int load_certificate(struct service *service, struct error *err)
+{
+    const struct settings_tls *tls = &service->settings->http.tls;
+    struct stat st;
+    int r;
+
+    if (!tls->certificate)
+        return 0;
+    if (stat(tls->certificate, &st) == 0)
+        service->certificate_changed = st.st_mtim;
+    r = tls_load(tls->certificate, tls->key, err);
+    if (r == 0)
+        warn_of_expiry(tls);
+    return r;
+}
+
+/* What was in force stays in force where the new files cannot be used. */
+static void reload_certificate(struct service *service)
+{
+    struct error err = {0};
+
+    if (!service->settings->http.tls.certificate)
+        return;
+    if (load_certificate(service, &err) < 0)
+        log_error("the certificate from before stays in force: %s", err.text);
+    else
+        log_info("certificate read");
+}
+
+static bool has_certificate_changed(const struct service *service)
+{
+    const char *path = service->settings->http.tls.certificate;
+    struct stat st;
+
+    return path && stat(path, &st) == 0 &&
+           (st.st_mtim.tv_sec != service->certificate_changed.tv_sec ||
+            st.st_mtim.tv_nsec != service->certificate_changed.tv_nsec);
+}
+
+static void log_users(void *context, const char *warning)
+{
+    (void)context;
+    log_warn("%s", warning);
+}
+
+static int open_users(struct service *service, struct error *err)
+{
+    const struct settings_auth *auth = &service->settings->auth;
+
+    if (!auth->is_htpasswd) {
+        log_warn("no authentication is configured: everybody who can connect may read and write");
+        return 0;
+    }
+    return authenticator_open(&(struct authenticator_options){.path = auth->path, .warn = log_users},
+                              &service->authenticator, err);
+}
+
+/* --- uploads that nobody finished ---------------------------------------------------------------- */
+
+static void log_purge(void *object, const char *name, const char *id)
+{
+    const struct service *service = object;
+
+    log_info("%s upload %s of %s", service->settings->storage.upload_purging.is_dry_run ? "would purge" : "purging", id,
+             name);
+}
+
+static void purge_uploads(struct service *service)
+{
+    const struct settings_upload_purging *purging = &service->settings->storage.upload_purging;
+    struct error err = {0};
+
+    if (!purging->is_enabled || service->settings->storage.is_read_only || time(NULL) < service->next_purge)
+        return;
+    service->next_purge = time(NULL) + (time_t)(purging->interval_ms / 1000);
+    if (store_purge_uploads(service->store, purging->age_ms, purging->is_dry_run, log_purge, service, &err) < 0)
+        log_error("old uploads could not be purged: %s", err.text);
+}
+
+/* --- starting ------------------------------------------------------------------------------------ */
+
+static int copy_headers(struct service *service, struct error *err)
+{
+    const struct settings_pairs *pairs = &service->settings->http.headers;
+
+    service->headers = calloc(pairs->count + 1, sizeof(*service->headers));
+    if (!service->headers)
+        return error_set_oom(err);
+    for (size_t i = 0; i < pairs->count; i++)
+        service->headers[i] = (struct server_header){.name = pairs->items[i].name, .value = pairs->items[i].value};
+    return 0;
+}
+
+static int start_server(struct service *service, struct error *err)
+{
+    const struct settings *settings = service->settings;
+    const struct settings_http *http = &settings->http;
+    int r = copy_headers(service, err);
+
+    if (r < 0)
+        return r;
+    service->api = (struct api){
+        .store = service->store,
+        .host = http->host,
+        .prefix = http->prefix,
+        .has_relative_urls = http->has_relative_urls,
+        .is_delete_enabled = settings->storage.is_delete_enabled,
+        .is_read_only = settings->storage.is_read_only,
+        .catalog_max = settings->catalog_max,
+    };
+    return server_start(&(struct server_options){
+        .net = http->net,
+        .address = http->address,
+        .prefix = http->prefix,
+        .is_tls = http->tls.certificate,
+        .is_tls13_only = http->tls.is_tls13_only,
+        .authenticator = service->authenticator,
+        .realm = settings->auth.realm,
+        .find_endpoint = api_find_endpoint,
+        .context = &service->api,
+        .report = report_request,
+        .headers = service->headers,
+        .header_count = http->headers.count,
+    }, &service->server, err);
+}
+
+static int start_debug_server(struct service *service, struct error *err)
+{
+    if (!service->settings->http.debug.address)
+        return 0;
+    service->debug = (struct debug){
+        .store = service->store,
+        .authenticator = service->authenticator,
+        .settings = &service->settings->http.debug,
+    };
+    return debug_start(&service->debug, &service->debug_server, err);
+}
+
+static int start(struct service *service, struct error *err)
+{
+    const struct settings *settings = service->settings;
+    int r = log_open(settings, err);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < settings->warning_count; i++)
+        log_warn("%s", settings->warnings[i]);
+    r = load_certificate(service, err);
+    if (r == 0)
+        r = open_users(service, err);
+    if (r == 0)
+        r = store_open(settings->storage.root_directory, false, &service->store, err);
+    if (r == 0)
+        r = start_server(service, err);
+    if (r == 0)
+        r = start_debug_server(service, err);
+    if (r == 0)
+        log_info("listening on %s%s, data in %s", settings->http.address, settings->http.tls.certificate ? ", tls" : "",
+                 settings->storage.root_directory);
+    return r;
+}
+
+static void stop(struct service *service)
+{
+    uint64_t drain_ms = service->settings ? service->settings->http.drain_timeout_ms : 0;
+
+    if (service->server)
+        server_stop(service->server, drain_ms ? (unsigned)drain_ms : DRAIN_DEFAULT_MS);
+    server_stop(service->debug_server, 0);
+    authenticator_close(service->authenticator);
+    store_close(service->store);
+    tls_unload();
+    free(service->headers);
+    log_close();
+    settings_free(service->settings);
+}
+
+/* --- running ------------------------------------------------------------------------------------- */
+
+static void reload(struct service *service)
+{
+    struct error err = {0};
+
+    reload_certificate(service);
+    if (service->authenticator && authenticator_reload(service->authenticator, &err) < 0)
+        log_error("the users from before stay in force: %s", err.text);
+}
+
+static void block_signals(sigset_t *ret_signals)
+{
+    sigemptyset(ret_signals);
+    sigaddset(ret_signals, SIGTERM);
+    sigaddset(ret_signals, SIGINT);
+    sigaddset(ret_signals, SIGHUP);
+    /* Before any thread starts, so that no thread but this one takes them. */
+    pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
+}
+
+/* Until one of the signals that end it. */
+static void run(struct service *service, const sigset_t *signals)
+{
+    const struct timespec tick = {.tv_sec = TICK_S};
+
+    for (;;) {
+        int signal = sigtimedwait(signals, NULL, &tick);
+
+        if (signal == SIGTERM || signal == SIGINT) {
+            log_info("stopping");
+            return;
+        }
+        if (signal == SIGHUP)
+            reload(service);
+        else if (has_certificate_changed(service))
+            reload_certificate(service);
+        purge_uploads(service);
+    }
+}
+
+int verb_serve(int argc, char **argv)
+{
+    struct service service = {0};
+    struct error err = {0};
+    sigset_t signals;
+    int r;
+
+    if (argc > 2) {
+        fprintf(stderr, "registryd: serve takes one configuration file at most\n");
+        return EXIT_FAILURE;
+    }
+    block_signals(&signals);
+    r = settings_load(settings_choose_path(argc > 1 ? argv[1] : NULL), environ, &service.settings, &err);
+    if (r == 0)
+        r = start(&service, &err);
+    if (r == 0)
+        run(&service, &signals);
+    else
+        fprintf(stderr, "registryd: %s\n", err.text);
+    stop(&service);
+    return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
