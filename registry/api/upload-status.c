@@ -7,7 +7,8 @@
 
 void upload_add_headers(const struct request *request, struct response *response, const char *id, uint64_t size)
 {
-    answer_location(request, response, "%s/blobs/uploads/%s", request->route.name, id);
+    /* We need no state from the client; but scripts written for registry:2 go on with "&digest=". */
+    answer_location(request, response, "%s/blobs/uploads/%s?_state=%s", request->route.name, id, id);
     /* The specification has no range for nothing; registry:2 says 0-0, and clients know that. */
     response_add_header(response, "Range", "0-%ju", (uintmax_t)(size ? size - 1 : 0));
     response_add_header(response, "Docker-Upload-Uuid", "%s", id);
