@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/file.h"
@@ -195,20 +193,10 @@ static int run(int argc, char **argv, struct error *err)
     return print_line(order.user, hash, err);
 }
 
-/* A crash must not leave the password in a core file. */
-static void keep_from_core_files(void)
-{
-    const struct rlimit none = {0};
-
-    setrlimit(RLIMIT_CORE, &none);
-    prctl(PR_SET_DUMPABLE, 0);
-}
-
 int verb_htpasswd(int argc, char **argv)
 {
     struct error err;
 
-    keep_from_core_files();
     if (run(argc, argv, &err) == 0)
         return EXIT_SUCCESS;
     fprintf(stderr, "registryd: %s\n", err.text);

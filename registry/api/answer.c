@@ -25,8 +25,11 @@ void answer_location(const struct request *request, struct response *response, c
     va_end(arguments);
     if (!api->has_relative_urls && !api->host)
         request_get_origin(request, origin, sizeof(origin));
-    response_add_header(response, "Location", "%s%s/v2/%s",
-                        api->has_relative_urls ? "" : api->host ? api->host : origin, api->prefix, path);
+    /* http.host is all that stands before /v2/, as in registry:2: who sets it may map the prefix away. */
+    if (api->host && !api->has_relative_urls)
+        response_add_header(response, "Location", "%s/v2/%s", api->host, path);
+    else
+        response_add_header(response, "Location", "%s%s/v2/%s", origin, api->prefix, path);
 }
 
 void answer_digest(struct response *response, const struct digest *digest)

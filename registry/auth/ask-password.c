@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <termios.h>
@@ -15,7 +16,7 @@
 /* --- the terminal ----------------------------------------------------------------------- */
 
 /* What would leave the terminal mute if it ended or stopped the program at the prompt. */
-static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
+static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 
 static volatile sig_atomic_t caught;
 
@@ -29,14 +30,20 @@ struct prompt {
     bool is_mute;
     struct termios before;
     struct sigaction actions[ARRAY_SIZE(watched)];
+    sigset_t mask;
 };
 
-/* read(2) is to end when a signal comes, so no SA_RESTART. */
+/* They come in ppoll() alone: one that came just before a read(2) would not end it. */
 static void watch_signals(struct prompt *prompt)
 {
     const struct sigaction action = {.sa_handler = note};
+    sigset_t blocked;
 
     caught = 0;
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < ARRAY_SIZE(watched); i++)
+        sigaddset(&blocked, watched[i]);
+    sigprocmask(SIG_BLOCK, &blocked, &prompt->mask);
     for (size_t i = 0; i < ARRAY_SIZE(watched); i++)
         sigaction(watched[i], &action, &prompt->actions[i]);
 }
@@ -50,6 +57,7 @@ static void prompt_done(struct prompt *prompt)
         tcsetattr(prompt->fd, TCSAFLUSH, &prompt->before);
     for (size_t i = 0; i < ARRAY_SIZE(watched); i++)
         sigaction(watched[i], &prompt->actions[i], NULL);
+    sigprocmask(SIG_SETMASK, &prompt->mask, NULL);
     close(prompt->fd);
     prompt->fd = -1;
     if (caught)
@@ -70,37 +78,49 @@ static int prompt_open(struct prompt *prompt, struct error *err)
     mute.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
     mute.c_lflag |= ICANON | ISIG;
     if (tcsetattr(prompt->fd, TCSAFLUSH, &mute) < 0)
-        return caught ? ASK_INTERRUPTED : error_set_errno(err, errno, "cannot silence the terminal");
+        return error_set_errno(err, errno, "cannot silence the terminal");
     prompt->is_mute = true;
     return 0;
 }
 
-/* One line, without its end; -errno, or -EPIPE where it has none. */
-static int read_line(int fd, struct secbuf *line)
+/* One byte; -EINTR where a signal came, -EPIPE where there are no more. */
+static int read_byte(const struct prompt *prompt, unsigned char *ret)
 {
-    for (;;) {
-        ssize_t n;
-        int r = secbuf_reserve(line, 1);
+    struct pollfd polled = {.fd = prompt->fd, .events = POLLIN};
+    ssize_t n;
 
+    if (ppoll(&polled, 1, NULL, &prompt->mask) < 0)
+        return -errno;
+    n = read(prompt->fd, ret, 1);
+    if (n < 0)
+        return -errno;
+    return n == 1 ? 0 : -EPIPE;
+}
+
+/* One line, without its end. 0 or -errno. */
+static int read_line(const struct prompt *prompt, struct secbuf *line)
+{
+    int r = secbuf_reserve(line, ASK_PASSWORD_MAX + 1);
+
+    while (r == 0) {
+        r = read_byte(prompt, line->data + line->size);
         if (r < 0)
             return r;
-        n = read(fd, line->data + line->size, 1);
-        if (n <= 0)
-            return n < 0 ? -errno : -EPIPE;
         if (line->data[line->size] == '\n')
             return 0;
         if (line->size == ASK_PASSWORD_MAX)
             return -EMSGSIZE;
         line->size++;
     }
+    return r;
 }
 
 static int ask(struct prompt *prompt, const char *question, struct secbuf *ret, struct error *err)
 {
     int r = file_write_all(prompt->fd, question, strlen(question));
 
-    if (r == 0 && !caught)
-        r = read_line(prompt->fd, ret);
+    if (r == 0)
+        r = read_line(prompt, ret);
     if (caught)
         return ASK_INTERRUPTED;
     if (r == -EMSGSIZE)

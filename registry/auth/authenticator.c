@@ -279,44 +279,37 @@ enum auth_verdict authenticator_look_up(struct authenticator *a, const struct se
     return grant(a);
 }
 
-static void count_bcrypt(struct authenticator *a, unsigned cost)
+static int run_bcrypt(struct authenticator *a, const struct htpasswd_user *user, const struct secbuf *password)
+{
+    count(&a->counters.bcrypts, 1);
+    count(&a->counters.bcrypt_rounds, (uint64_t)1 << user->cost);
+    return bcrypt_check(password, user->hash);
+}
+
+static int waste_bcrypt(struct authenticator *a, unsigned cost, const struct secbuf *password)
 {
     count(&a->counters.bcrypts, 1);
     count(&a->counters.bcrypt_rounds, (uint64_t)1 << cost);
-}
-
-/* Brings the work for a refusal up from a run of this cost to one of the highest. */
-static int even_out(struct authenticator *a, const struct htpasswd *table, const struct secbuf *password, unsigned cost)
-{
-    unsigned highest = htpasswd_highest_cost(table);
-    int r = 0;
-
-    if (highest > HIGHEST_EVEN_COST)
-        highest = HIGHEST_EVEN_COST;
-    for (; r == 0 && cost < highest; cost++) {
-        count_bcrypt(a, cost);
-        r = bcrypt_waste(password, cost);
-    }
-    return r;
+    return bcrypt_waste(password, cost);
 }
 
 /* 0, BCRYPT_MISMATCH or -ENOMEM. Who is not there is taken for one with the usual cost. */
 static int check(struct authenticator *a, const struct htpasswd *table, const struct htpasswd_user *user,
                  const struct secbuf *password)
 {
-    unsigned cost = user ? user->cost : htpasswd_usual_cost(table);
+    unsigned highest = htpasswd_highest_cost(table), cost = user ? user->cost : htpasswd_usual_cost(table);
     int r;
 
-    if (!user && cost > HIGHEST_EVEN_COST)
-        cost = HIGHEST_EVEN_COST;
-    count_bcrypt(a, cost);
-    if (user)
-        r = bcrypt_check(password, user->hash);
-    else
-        r = bcrypt_waste(password, cost) < 0 ? -ENOMEM : BCRYPT_MISMATCH;
-    if (r == BCRYPT_MISMATCH && even_out(a, table, password, cost) < 0)
-        return -ENOMEM;
-    return r;
+    if (highest > HIGHEST_EVEN_COST)
+        highest = HIGHEST_EVEN_COST;
+    if (!user && cost > highest)
+        cost = highest;
+    r = user ? run_bcrypt(a, user, password) : waste_bcrypt(a, cost, password);
+    if (r < 0 || (user && r == 0))
+        return r;
+    for (; r >= 0 && cost < highest; cost++)
+        r = waste_bcrypt(a, cost, password);
+    return r < 0 ? r : BCRYPT_MISMATCH;
 }
 
 enum auth_verdict authenticator_verify(struct authenticator *a, const struct secbuf *name, const struct secbuf *password)

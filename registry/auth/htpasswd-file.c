@@ -59,7 +59,9 @@ static bool is_younger(const struct htpasswd_stamp *stamp, int64_t ms)
 
 bool htpasswd_stamp_is_fresh(const struct htpasswd_stamp *stamp)
 {
-    return stamp->error == 0 && is_younger(stamp, FRESH_MS);
+    bool may_be_coarse = stamp->modified.tv_nsec == 0 || stamp->changed.tv_nsec == 0;
+
+    return stamp->error == 0 && may_be_coarse && is_younger(stamp, FRESH_MS);
 }
 
 /* -EAGAIN where it changed while it was read. */

@@ -25,8 +25,8 @@ void htpasswd_stamp_take(const char *path, struct htpasswd_stamp *ret);
 bool htpasswd_stamp_is_equal(const struct htpasswd_stamp *a, const struct htpasswd_stamp *b);
 
 /*
- * Whether the file was changed so short a time before now (which is when the stamp was taken) that
- * the next change may bear the same time: some file systems count whole seconds, or two.
+ * Whether the file was changed so short a time ago that the next change may bear the same time: there
+ * are file systems that count whole seconds, or two.
  */
 bool htpasswd_stamp_is_fresh(const struct htpasswd_stamp *stamp);
 

@@ -155,7 +155,7 @@ static int apply(const struct override *override, struct yaml_tree *root)
     int r;
 
     make_path(override->name, path);
-    if (schema_find(path) == SCHEMA_UNKNOWN) {
+    if (schema_find(path) == SCHEMA_UNKNOWN || strchr(override->name, '.')) {
         r = text_list_add(override->warnings, "Ignoring unrecognized environment variable %s", override->name);
         return r < 0 ? error_set_oom(override->err) : 0;
     }

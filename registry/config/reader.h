@@ -8,8 +8,8 @@
 #include "registry/config/yaml-tree.h"
 
 /*
- * Settings by their dotted path, typed. Each function leaves *value, which holds the default, where the setting is absent or
- * null; 0, or negative with the place, what is wrong and what is allowed. One thread at a time.
+ * Settings by their dotted path, typed. Each function leaves *value, which holds the default, where the setting is
+ * absent or null; 0, or negative with the place, what is wrong and what is allowed. One thread at a time.
  */
 struct reader {
     struct yaml_tree *tree;

@@ -168,11 +168,23 @@ static bool is_at(const struct setting *setting, const char *path)
     return !*pattern && (!*path || (*path == '.' && setting->kind == SCHEMA_OPEN));
 }
 
+/* Whether path is below storage.delete and the like, where "storage.*" has nothing to say. */
+static bool is_below(const struct setting *setting, const char *path)
+{
+    size_t size = strlen(setting->path);
+
+    return strchr(setting->path, '.') && strncmp(path, setting->path, size) == 0 && path[size] == '.';
+}
+
 static const struct setting *find_setting(const char *path)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
-        if (is_at(&settings[i], path))
+    bool is_listed = false;
+
+    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+        if (is_at(&settings[i], path) && !(is_listed && strchr(settings[i].path, '*')))
             return &settings[i];
+        is_listed = is_listed || is_below(&settings[i], path);
+    }
     return NULL;
 }
 

@@ -3,6 +3,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -285,6 +286,15 @@ static int read_debug(const struct reader *reader, struct settings_debug *debug)
     return r;
 }
 
+static int read_drain_timeout(const struct reader *reader, uint64_t *timeout_ms)
+{
+    int r = reader_get_duration(reader, "http.draintimeout", timeout_ms);
+
+    if (*timeout_ms > INT_MAX)
+        *timeout_ms = INT_MAX;
+    return r;
+}
+
 int settings_read_http(const struct reader *reader, struct settings_http *http)
 {
     int r = read_tls(reader, &http->tls);
@@ -300,7 +310,7 @@ int settings_read_http(const struct reader *reader, struct settings_http *http)
     if (r == 0)
         r = reader_get_bool(reader, "http.relativeurls", &http->has_relative_urls);
     if (r == 0)
-        r = reader_get_duration(reader, "http.draintimeout", &http->drain_timeout_ms);
+        r = read_drain_timeout(reader, &http->drain_timeout_ms);
     if (r == 0)
         r = read_headers(reader, &http->headers);
     if (r == 0)

@@ -72,10 +72,11 @@ struct settings_http {
     const char *net;     /* "tcp" or "unix" */
     const char *address; /* "host:port", ":port" (everywhere), or the path of a unix socket */
     const char *prefix;  /* before /v2/: "/a/b" without a slash at its end; "" for none */
-    const char *host;    /* "https://example.com" without a slash at its end; NULL: as clients ask for us */
+    const char *host;    /* "https://example.com" without a slash at its end, all that clients are to put before
+                            /v2/ (no prefix is added); NULL: as clients ask for us */
     struct secbuf secret; /* empty: not given */
     bool has_relative_urls;
-    uint64_t drain_timeout_ms; /* 0: requests under way are not waited for */
+    uint64_t drain_timeout_ms; /* how long requests under way are waited for, at most INT_MAX; 0: not given */
     struct settings_pairs headers; /* added to every answer; names may repeat */
     struct settings_tls tls;
     struct settings_debug debug;

@@ -25,7 +25,8 @@ BANNED = {
 MAY_REALLOC = {
     "common/folder-names.c", "helper/pass/change.c", "registry/api/text.c", "registry/config/settings-http.c",
     "registry/config/text-list.c", "registry/config/yaml-tree.c", "registry/config/yaml.c", "registry/http/response.c",
-    "registry/http/server-exchange.c",
+    "registry/http/server-exchange.c", "registry/store/digest-set.c", "registry/store/filesystem-publish.c",
+    "registry/store/lists.c",
 }
 
 CALL = re.compile(r"(?<![\w.>])(\w+)\s*\(")

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
 """The help is an interface: it fits a terminal, and says what the man page says.
 
-Second argument: the helper.
+Further arguments: the programs, each with the name that it is installed by.
 """
 
+import pathlib
 import re
 import subprocess
 import sys
 
 from checks import check, main, numbered, sources, without_comments
 
-MAN_PAGE = "man/docker-credential-pass.1.scd"
 WIDTH = 80
 
 # Words in capitals that are environment variables: with an underscore, or one of these.
@@ -18,86 +18,98 @@ VARIABLE = re.compile(r"\b(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|HOME|PATH|GNUPGHOME)\
 # What each program has from its system, and what is no choice of the user's.
 NEED_NO_WORDS = {"HOME", "PATH", "TERM"}
 
-
-def helper(*words):
-    return subprocess.run([sys.argv[2], *words], stdin=subprocess.DEVNULL, capture_output=True)
-
-
-def help_text():
-    return helper("--help").stdout.decode(errors="replace")
-
-
-def man_text(root):
-    """The man page's source without scdoc's escapes."""
-    return (root / MAN_PAGE).read_text().replace("\\", "")
-
-
-def man_section(root, title):
-    found = re.search(rf"^# {title}\n(.*?)(?=^# |\Z)", man_text(root), re.DOTALL | re.MULTILINE)
-    return found[1] if found else ""
-
-
-def usage_verbs():
-    """The verbs of the first line, `Usage: docker-credential-pass <store|get|...>`."""
-    return set(re.findall(r"[a-z]+", help_text().partition("\n")[0].partition("<")[2]))
+# The folders that each program is made from.
+FOLDERS = {
+    "docker-credential-pass": ("common", "gpg", "helper"),
+    "registryd": ("common", "registry"),
+}
 
 
 def difference(ours, theirs, where):
     return [f"{word} is missing in {where}" for word in sorted(ours - theirs)]
 
 
-@check("--help and -h answer the same on stdout, with exit status 0")
-def _(root):
-    long, short = helper("--help"), helper("-h")
-    if long.returncode or long.stderr or not long.stdout:
-        return [f"--help: {long}"]
-    return [] if (short.returncode, short.stdout, short.stderr) == (0, long.stdout, b"") else [f"-h: {short}"]
+class Program:
+    def __init__(self, path):
+        self.path = path
+        self.name = pathlib.Path(path).name
+
+    def run(self, *words):
+        return subprocess.run([self.path, *words], stdin=subprocess.DEVNULL, capture_output=True)
+
+    def help_text(self):
+        return self.run("--help").stdout.decode(errors="replace")
+
+    def man_text(self, root):
+        """The man page's source without scdoc's escapes."""
+        return (root / "man" / f"{self.name}.1.scd").read_text().replace("\\", "")
+
+    def man_section(self, root, title):
+        found = re.search(rf"^# {title}\n(.*?)(?=^# |\Z)", self.man_text(root), re.DOTALL | re.MULTILINE)
+        return found[1] if found else ""
+
+    def man_terms(self, root, title):
+        """The words in bold of the lines that begin with one."""
+        lines = re.findall(r"^\*.*", self.man_section(root, title), re.MULTILINE)
+        return {word for line in lines for word in re.findall(r"\*([\w-]+)\*", line)}
+
+    def usage_verbs(self):
+        """The verbs of the first line, `Usage: NAME <store|get|...>`."""
+        return set(re.findall(r"[a-z-]+", self.help_text().partition("\n")[0].partition("<")[2]))
 
 
-@check(f"the help fits {WIDTH} columns and is plain ASCII")
-def _(root):
-    return [f"line {number}: {line}" for number, line in numbered(help_text())
-            if len(line) > WIDTH or not re.fullmatch(r"[ -~]*", line) or line != line.rstrip()]
+def add_checks(program):
+    def check_of_program(name):
+        return check(f"{program.name}: {name}")
+
+    @check_of_program("--help and -h answer the same on stdout, with exit status 0")
+    def _(root):
+        long, short = program.run("--help"), program.run("-h")
+        if long.returncode or long.stderr or not long.stdout:
+            return [f"--help: {long}"]
+        return [] if (short.returncode, short.stdout, short.stderr) == (0, long.stdout, b"") else [f"-h: {short}"]
+
+    @check_of_program(f"the help fits {WIDTH} columns and is plain ASCII")
+    def _(root):
+        return [f"line {number}: {line}" for number, line in numbered(program.help_text())
+                if len(line) > WIDTH or not re.fullmatch(r"[ -~]*", line) or line != line.rstrip()]
+
+    @check_of_program("the help begins with the usage, as that of Docker's helpers does")
+    def _(root):
+        first = program.help_text().partition("\n")[0]
+        return [] if first.startswith(f"Usage: {program.name} <") and first.endswith(">") else [first]
+
+    @check_of_program("the help explains each verb of its usage")
+    def _(root):
+        verbs, rest = program.usage_verbs(), program.help_text().partition("\n")[2]
+        explained = set(re.findall(r"^\s+([a-z-]+)\s", rest, re.MULTILINE))
+        return difference(verbs, explained, "the help") if verbs else ["the first line names no verbs"]
+
+    @check_of_program("the help and the man page have the same verbs")
+    def _(root):
+        verbs = program.usage_verbs()
+        synopsis = program.man_terms(root, "SYNOPSIS") - {program.name}
+        explained = {word for word in program.man_terms(root, "COMMANDS") if not word.startswith("-")}
+        return (difference(verbs, synopsis, "the man page's SYNOPSIS") + difference(synopsis, verbs, "the help")
+                + difference(verbs, explained, "the man page's COMMANDS") + difference(explained, verbs, "the help"))
+
+    @check_of_program("the help and the man page have the same environment variables")
+    def _(root):
+        ours = set(VARIABLE.findall(program.help_text()))
+        explained = program.man_terms(root, "ENVIRONMENT")
+        return (difference(ours, explained, "the man page's ENVIRONMENT")
+                + difference(explained - NEED_NO_WORDS, ours, "the help"))
+
+    @check_of_program("the man page names every environment variable that the sources read")
+    def _(root):
+        text, findings = program.man_text(root), []
+        for path in sources(root, ".c", folders=FOLDERS[program.name]):
+            for name in re.findall(r'getenv\("(\w+)"\)', without_comments((root / path).read_text())):
+                if name not in NEED_NO_WORDS and not re.search(rf"\b{name}\b", text):
+                    findings.append(f"{path} reads {name}")
+        return findings
 
 
-@check("the help begins with the usage that Docker's helpers print")
-def _(root):
-    first = help_text().partition("\n")[0]
-    return [] if first.startswith("Usage: docker-credential-pass <") and first.endswith(">") else [first]
-
-
-@check("the help explains each verb of its usage")
-def _(root):
-    verbs, rest = usage_verbs(), help_text().partition("\n")[2]
-    explained = set(re.findall(r"^\s+([a-z]+)\s", rest, re.MULTILINE))
-    return difference(verbs, explained, "the help") if verbs else ["the first line names no verbs"]
-
-
-@check("the help and the man page have the same verbs")
-def _(root):
-    synopsis = set(re.findall(r"\*([a-z]+)\*", man_section(root, "SYNOPSIS")))
-    explained = set(re.findall(r"^\*([a-z]+)\*", man_section(root, "COMMANDS"), re.MULTILINE))
-    verbs = usage_verbs()
-    return (difference(verbs, synopsis, "the man page's SYNOPSIS") + difference(synopsis, verbs, "the help")
-            + difference(verbs, explained, "the man page's COMMANDS") + difference(explained, verbs, "the help"))
-
-
-@check("the help and the man page have the same environment variables")
-def _(root):
-    ours = set(VARIABLE.findall(help_text()))
-    explained = set(re.findall(r"^\*(\w+)\*", man_section(root, "ENVIRONMENT"), re.MULTILINE))
-    return (difference(ours, explained, "the man page's ENVIRONMENT")
-            + difference(explained - NEED_NO_WORDS, ours, "the help"))
-
-
-@check("the man page names every environment variable that the sources read")
-def _(root):
-    text, findings = man_text(root), []
-    for path in sources(root, ".c", folders=("common", "gpg", "helper")):
-        for name in re.findall(r'getenv\("(\w+)"\)', without_comments((root / path).read_text())):
-            if name not in NEED_NO_WORDS and not re.search(rf"\b{name}\b", text):
-                findings.append(f"{path} reads {name}")
-    return findings
-
-
+for path in sys.argv[2:]:
+    add_checks(Program(path))
 main()

@@ -8,11 +8,16 @@
  * files. Everything here ends the test where it cannot do what it says.
  */
 
-/* Fixtures. The second removes the folder, and fails the test if it left a descriptor open. */
-int scratch_set_up(void **state);
-int scratch_tear_down(void **state);
+/* For cmocka's list of tests. The test must not leave a descriptor open, either. */
+#define scratch_test(function) scratch_test_with(function, scratch_set_up)
+#define scratch_test_with(function, set_up) \
+    {#function, scratch_run, set_up, scratch_tear_down, &(scratch_function *){function}}
 
-#define scratch_test(function) cmocka_unit_test_setup_teardown(function, scratch_set_up, scratch_tear_down)
+typedef void scratch_function(void **state);
+
+int scratch_set_up(void **state);
+void scratch_run(void **state);
+int scratch_tear_down(void **state);
 
 /* The folder, absolute; valid until the test ends. */
 const char *scratch_folder(void);

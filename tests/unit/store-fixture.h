@@ -10,7 +10,7 @@
  */
 int store_set_up(void **state);
 
-#define store_test(function) cmocka_unit_test_setup_teardown(function, store_set_up, scratch_tear_down)
+#define store_test(function) scratch_test_with(function, store_set_up)
 
 /* The folder of this server in the store, and where it lies. */
 #define URL "https://example.com"

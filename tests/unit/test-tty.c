@@ -176,6 +176,16 @@ static void a_terminal_that_hung_up_is_none(void **state)
     assert_plays(&(struct scene){.gpg_tty = gone.name, .err = &first, .expected = first.name});
 }
 
+/* What "the terminal of stderr" is to us is another file to the agent. */
+static void a_name_that_means_another_file_to_each_process_is_not_kept(void **state)
+{
+    static const char *const values[] = {"/dev/stderr", "/dev/fd/2", "/dev/tty"};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+        assert_plays(&(struct scene){.gpg_tty = values[i], .err = &first, .controlling = &first, .expected = first.name});
+}
+
 static int play_without_streams(void *argument)
 {
     const struct scene *scene = argument;
@@ -230,6 +240,7 @@ int main(void)
         cmocka_unit_test(streams_come_before_the_controlling_terminal),
         cmocka_unit_test(the_controlling_terminal_is_found_by_its_own_name),
         cmocka_unit_test(a_terminal_that_hung_up_is_none),
+        cmocka_unit_test(a_name_that_means_another_file_to_each_process_is_not_kept),
         cmocka_unit_test(closed_streams_are_no_terminals),
         cmocka_unit_test(term_is_set_only_where_there_is_none),
     };

@@ -198,15 +198,6 @@ static void a_cache_of_any_size_stays_whole(void **state)
     }
 }
 
-static void caches_do_not_share_a_key(void **state)
-{
-    CLEANUP(cache_freep) struct password_cache *a = make_cache(4), *b = make_cache(4);
-
-    (void)state;
-    add(a, "user", "secret", HASH, 0);
-    assert_false(has(b, "user", "secret", HASH, 0));
-}
-
 static void a_size_that_cannot_be_is_refused(void **state)
 {
     struct password_cache *cache = NULL;
@@ -256,7 +247,6 @@ int main(void)
         cmocka_unit_test(the_one_longest_unused_goes_first),
         cmocka_unit_test(the_ended_go_before_the_unused),
         cmocka_unit_test(a_cache_of_any_size_stays_whole),
-        cmocka_unit_test(caches_do_not_share_a_key),
         cmocka_unit_test(a_size_that_cannot_be_is_refused),
         cmocka_unit_test(any_thread_may_use_it),
     };

@@ -46,7 +46,10 @@ static unsigned written_count;
 
 static void write_letter(struct job *job)
 {
-    written[__atomic_fetch_add(&written_count, 1, __ATOMIC_RELAXED)] = ((struct letter *)job)->text;
+    char text = ((struct letter *)job)->text;
+
+    /* The count is the last thing: who sees it may use the job again. */
+    written[__atomic_fetch_add(&written_count, 1, __ATOMIC_ACQ_REL)] = text;
 }
 
 static struct worker_pool *start_pool(unsigned threads, unsigned queue_max)

@@ -1,0 +1,100 @@
+/*
+ * Blobs: their bytes lie once for all repositories, and a link in a repository says that it has them.
+ * Both must be there, for either may be removed by itself (the link by a delete, the bytes by the
+ * collection of garbage).
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "registry/store/store-private.h"
+
+struct store_reader {
+    struct driver_reader reader;
+};
+
+int store_find_blob(struct store *store, const char *name, const struct digest *digest, struct store_blob *ret,
+                    struct error *err)
+{
+    struct key link = key_layer(name, digest), data;
+    struct driver_stat st;
+    struct digest canonical;
+    int r = link_read(store->driver, &link, &canonical, err);
+
+    if (r != 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+    data = key_blob(&canonical);
+    r = store->driver->type->stat(store->driver, data.text, &st, err);
+    if (r != 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+    *ret = (struct store_blob){.canonical = canonical, .size = st.size};
+    return 0;
+}
+
+int store_open_blob(struct store *store, const struct store_blob *blob, struct store_reader **ret, struct error *err)
+{
+    struct key key = key_blob(&blob->canonical);
+    struct driver_reader *reader;
+    int r = store->driver->type->open(store->driver, key.text, &reader, err);
+
+    if (r != 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+    *ret = (struct store_reader *)reader;
+    return 0;
+}
+
+ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *ret_data, size_t size)
+{
+    return reader->reader.type->reader_read(&reader->reader, offset, ret_data, size);
+}
+
+void store_reader_close(struct store_reader *reader)
+{
+    if (reader)
+        reader->reader.type->reader_close(&reader->reader);
+}
+
+/* Where the bytes lie that are to be mounted. */
+static int find_anywhere(struct store *store, const struct digest *digest, struct store_blob *ret, struct error *err)
+{
+    struct key data = key_blob(digest);
+    struct driver_stat st;
+    int r = store->driver->type->stat(store->driver, data.text, &st, err);
+
+    if (r != 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+    *ret = (struct store_blob){.canonical = *digest, .size = st.size};
+    return 0;
+}
+
+int store_mount_blob(struct store *store, const char *to_name, const struct digest *digest, const char *from_name,
+                     struct error *err)
+{
+    struct driver_change changes[2] = {{0}};
+    char text[DIGEST_TEXT_SIZE];
+    struct store_blob blob;
+    struct key canonical, alias;
+    int r = from_name ? store_find_blob(store, from_name, digest, &blob, err)
+                      : find_anywhere(store, digest, &blob, err);
+
+    if (r != 0)
+        return r;
+    canonical = key_layer(to_name, &blob.canonical);
+    alias = key_layer(to_name, digest);
+    digest_format(&blob.canonical, text);
+    changes[0] = (struct driver_change){.kind = DRIVER_PUT, .key = canonical.text, .data = text,
+                                        .size = strlen(text)};
+    changes[1] = changes[0];
+    changes[1].key = alias.text;
+    return store->driver->type->publish(store->driver, changes, digest_is_equal(digest, &blob.canonical) ? 1 : 2,
+                                        err);
+}
+
+int store_unlink_blob(struct store *store, const char *name, const struct digest *digest, struct error *err)
+{
+    struct key folder = key_layer_folder(name, digest);
+    const char *keys[] = {folder.text};
+    struct store_blob blob;
+    int r = store_find_blob(store, name, digest, &blob, err);
+
+    return r != 0 ? r : store->driver->type->remove(store->driver, keys, 1, err);
+}

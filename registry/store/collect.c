@@ -1,0 +1,45 @@
+#include "registry/store/collect.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "registry/store/collect-private.h"
+
+void collect_say(const struct collection *collection, const char *format, ...)
+{
+    char line[1024];
+    va_list args;
+
+    if (!collection->options->say)
+        return;
+    va_start(args, format);
+    vsnprintf(line, sizeof(line), format, args);
+    va_end(args);
+    collection->options->say(collection->options->object, line);
+}
+
+static void collection_done(struct collection *collection)
+{
+    store_names_done(&collection->names);
+    digest_set_done(&collection->marks);
+    free(collection->doomed);
+}
+
+int store_collect(struct store *store, const struct collect_options *options, struct collect_result *ret,
+                  struct error *err)
+{
+    CLEANUP(collection_done) struct collection collection = {.store = store, .options = options};
+    int r = store_list_repositories(store, NULL, SIZE_MAX, &collection.names, err);
+
+    for (size_t i = 0; r == 0 && i < collection.names.count; i++)
+        r = collect_mark(&collection, collection.names.items[i], err);
+    digest_set_sort(&collection.marks);
+    if (r == 0)
+        r = collect_sweep(&collection, err);
+    if (r == 0 && !options->is_dry_run)
+        r = store->driver->type->clean(store->driver, 0, err);
+    if (r == 0)
+        *ret = collection.result;
+    return r;
+}

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "registry/store/driver.h"
+
+/* What the files of the filesystem driver share. */
+
+/* Temporary files; at the root, so that a crash leaves nothing half-made between what others read. */
+#define FILESYSTEM_TEMPORARY "_temporary"
+
+enum { FILESYSTEM_FILE_MODE = 0644, FILESYSTEM_FOLDER_MODE = 0755 };
+
+struct filesystem {
+    struct driver driver;
+    int root_fd; /* of docker/registry/v2 */
+    int lock_fd; /* of the user's root folder */
+    char *root;  /* the path of root_fd, absolute if the user's is */
+};
+
+struct filesystem_session {
+    struct driver_session session;
+    struct filesystem *filesystem;
+    int fd;
+    uint64_t flushed; /* up to here the kernel was told to write to disk */
+    char key[];
+};
+
+/* error_set_errno() with the key's path: "cannot <verb> <path>: ...". */
+int filesystem_fail(const struct filesystem *filesystem, int code, const char *verb, const char *key,
+                    struct error *err);
+
+/* Makes the folders of key before its last '/'; told of each one made (may be NULL). 0 or -errno. */
+typedef int filesystem_made_function(void *object, const char *key, size_t size);
+int filesystem_make_parents(const struct filesystem *filesystem, const char *key, filesystem_made_function *made,
+                            void *object) MUST_USE;
+
+int filesystem_publish(struct driver *driver, const struct driver_change *changes, size_t count, struct error *err);
+int filesystem_remove(struct driver *driver, const char *const *keys, size_t count, struct error *err);
+int filesystem_clean(struct driver *driver, int64_t age_s, struct error *err);
+
+int filesystem_session_open(struct driver *driver, const char *key, struct driver_session **ret, uint64_t *ret_size,
+                            struct error *err);
+int filesystem_session_append(struct driver_session *session, uint64_t offset, const void *data, size_t size,
+                              struct error *err);
+ssize_t filesystem_session_read(struct driver_session *session, uint64_t offset, void *ret_data, size_t size);
+void filesystem_session_close(struct driver_session *session);
+int filesystem_note(struct driver *driver, const char *key, const void *data, size_t size, struct error *err);

@@ -1,0 +1,287 @@
+/*
+ * The driver of files: reading. Everything is found from one descriptor of the root, so that nobody
+ * can move the store away below us, and what is not there is told from what cannot be reached.
+ */
+#include "registry/store/driver.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "common/file.h"
+#include "registry/store/filesystem-private.h"
+
+static const char below_root[] = "docker/registry/v2";
+
+struct filesystem_reader {
+    struct driver_reader reader;
+    int fd;
+};
+
+int filesystem_fail(const struct filesystem *filesystem, int code, const char *verb, const char *key,
+                    struct error *err)
+{
+    return error_set_errno(err, code, "cannot %s %s/%s", verb, filesystem->root, key);
+}
+
+static bool is_missing(int code)
+{
+    return code == ENOENT || code == ENOTDIR;
+}
+
+int filesystem_make_parents(const struct filesystem *filesystem, const char *key, filesystem_made_function *made,
+                            void *object)
+{
+    CLEANUP_FREE char *path = strdup(key);
+    struct stat st;
+    char *slash;
+
+    if (!path)
+        return -ENOMEM;
+    slash = strrchr(path, '/');
+    if (slash) { /* as a rule they are there */
+        *slash = '\0';
+        if (fstatat(filesystem->root_fd, path, &st, 0) == 0)
+            return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
+        *slash = '/';
+    }
+    for (slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+        int r;
+
+        *slash = '\0';
+        r = mkdirat(filesystem->root_fd, path, FILESYSTEM_FOLDER_MODE) < 0 ? -errno : 0;
+        *slash = '/';
+        if (r < 0 && r != -EEXIST)
+            return r;
+        if (r == 0 && made)
+            r = made(object, key, (size_t)(slash - path));
+        if (r < 0 && r != -EEXIST)
+            return r;
+    }
+    return 0;
+}
+
+/* --- reading ---------------------------------------------------------------------------- */
+
+static int filesystem_stat(struct driver *driver, const char *key, struct driver_stat *ret, struct error *err)
+{
+    const struct filesystem *filesystem = (struct filesystem *)driver;
+    struct stat st;
+
+    if (fstatat(filesystem->root_fd, key, &st, 0) < 0)
+        return is_missing(errno) ? DRIVER_NOT_FOUND : filesystem_fail(filesystem, errno, "look at", key, err);
+    *ret = (struct driver_stat){.size = (uint64_t)st.st_size, .modified_s = st.st_mtim.tv_sec};
+    return 0;
+}
+
+/* The descriptor, DRIVER_NOT_FOUND as -ENOENT, or -errno. */
+static int open_content(const struct filesystem *filesystem, const char *key)
+{
+    int fd = openat(filesystem->root_fd, key, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+    return fd < 0 ? -(is_missing(errno) ? ENOENT : errno) : fd;
+}
+
+static int read_content(int fd, size_t limit, char **ret_bytes, size_t *ret_size)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (S_ISDIR(st.st_mode))
+        return -EISDIR;
+    if ((uint64_t)st.st_size > limit)
+        return -EFBIG;
+    return file_read_all(fd, (size_t)st.st_size, ret_bytes, ret_size);
+}
+
+static int filesystem_read(struct driver *driver, const char *key, size_t limit, char **ret_bytes, size_t *ret_size,
+                           struct error *err)
+{
+    const struct filesystem *filesystem = (struct filesystem *)driver;
+    CLEANUP_CLOSE int fd = open_content(filesystem, key);
+    int r;
+
+    if (fd == -ENOENT)
+        return DRIVER_NOT_FOUND;
+    r = fd < 0 ? fd : read_content(fd, limit, ret_bytes, ret_size);
+    return r < 0 ? filesystem_fail(filesystem, -r, "read", key, err) : 0;
+}
+
+static int filesystem_open_reader(struct driver *driver, const char *key, struct driver_reader **ret,
+                                  struct error *err)
+{
+    const struct filesystem *filesystem = (struct filesystem *)driver;
+    CLEANUP_CLOSE int fd = open_content(filesystem, key);
+    struct filesystem_reader *reader;
+
+    if (fd == -ENOENT)
+        return DRIVER_NOT_FOUND;
+    if (fd < 0)
+        return filesystem_fail(filesystem, -fd, "read", key, err);
+    reader = malloc(sizeof(*reader));
+    if (!reader)
+        return error_set_oom(err);
+    reader->reader.type = driver->type;
+    reader->fd = steal_fd(&fd);
+    *ret = &reader->reader;
+    return 0;
+}
+
+static ssize_t filesystem_reader_read(struct driver_reader *base, uint64_t offset, void *ret_data, size_t size)
+{
+    const struct filesystem_reader *reader = (struct filesystem_reader *)base;
+    ssize_t n;
+
+    do
+        n = pread(reader->fd, ret_data, size, (off_t)offset);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+static void filesystem_reader_close(struct driver_reader *base)
+{
+    struct filesystem_reader *reader = (struct filesystem_reader *)base;
+
+    if (!reader)
+        return;
+    close(reader->fd);
+    free(reader);
+}
+
+static int filesystem_list(struct driver *driver, const char *key, struct folder_names *ret, struct error *err)
+{
+    const struct filesystem *filesystem = (struct filesystem *)driver;
+    CLEANUP_CLOSE int fd = file_open_folder(filesystem->root_fd, key);
+    int r;
+
+    if (fd < 0 && is_missing(-fd))
+        return DRIVER_NOT_FOUND;
+    r = fd < 0 ? fd : folder_names_read(fd, ret);
+    return r < 0 ? filesystem_fail(filesystem, -r, "read", key, err) : 0;
+}
+
+/* --- opening ---------------------------------------------------------------------------- */
+
+static int filesystem_check(struct driver *driver, struct error *err)
+{
+    const struct filesystem *filesystem = (struct filesystem *)driver;
+    CLEANUP_CLOSE int fd = file_open_folder(AT_FDCWD, filesystem->root);
+    struct stat now, then;
+
+    if (fd < 0)
+        return error_set_errno(err, -fd, "cannot reach the storage at %s", filesystem->root);
+    if (fstat(fd, &now) < 0 || fstat(filesystem->root_fd, &then) < 0)
+        return error_set_errno(err, errno, "cannot reach the storage at %s", filesystem->root);
+    if (now.st_dev != then.st_dev || now.st_ino != then.st_ino)
+        return error_set(err, ESTALE, "%s is another folder than at start; start registryd anew", filesystem->root);
+    return 0;
+}
+
+static void filesystem_close(struct driver *driver)
+{
+    struct filesystem *filesystem = (struct filesystem *)driver;
+
+    if (filesystem->root_fd >= 0)
+        close(filesystem->root_fd);
+    if (filesystem->lock_fd >= 0)
+        close(filesystem->lock_fd);
+    free(filesystem->root);
+    free(filesystem);
+}
+
+static const struct driver_type filesystem_type = {
+    .close = filesystem_close,
+    .check = filesystem_check,
+    .stat = filesystem_stat,
+    .read = filesystem_read,
+    .open = filesystem_open_reader,
+    .reader_read = filesystem_reader_read,
+    .reader_close = filesystem_reader_close,
+    .list = filesystem_list,
+    .publish = filesystem_publish,
+    .remove = filesystem_remove,
+    .clean = filesystem_clean,
+    .session_open = filesystem_session_open,
+    .session_append = filesystem_session_append,
+    .session_read = filesystem_session_read,
+    .session_close = filesystem_session_close,
+    .note = filesystem_note,
+};
+
+/* Opens a folder; a server makes it and its parents where it is missing. */
+static int open_or_make(const char *path, bool may_make)
+{
+    CLEANUP_FREE char *copy = strdup(path);
+    int fd = file_open_folder(AT_FDCWD, path);
+
+    if (fd != -ENOENT || !may_make)
+        return fd;
+    if (!copy || !*copy)
+        return copy ? -ENOENT : -ENOMEM;
+    for (char *slash = strchr(copy + 1, '/'); ; slash = strchr(slash + 1, '/')) {
+        if (slash)
+            *slash = '\0';
+        if (mkdir(copy, FILESYSTEM_FOLDER_MODE) < 0 && errno != EEXIST)
+            return -errno;
+        if (!slash)
+            return file_open_folder(AT_FDCWD, path);
+        *slash = '/';
+    }
+}
+
+/* A storage that knows no locks can be served, but not collected from. */
+static int lock(const struct filesystem *filesystem, const char *root_directory, bool is_exclusive,
+                struct error *err)
+{
+    if (flock(filesystem->lock_fd, (is_exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
+        return 0;
+    if (errno == EWOULDBLOCK && is_exclusive)
+        return error_set(err, EBUSY, "a server is running on %s; stop it before collecting garbage", root_directory);
+    if (errno == EWOULDBLOCK)
+        return error_set(err, EBUSY, "garbage is being collected in %s; wait until that has ended", root_directory);
+    if (!is_exclusive)
+        return 0;
+    return error_set_errno(err, errno, "cannot lock %s, so a server may be running on it", root_directory);
+}
+
+static int open_folders(struct filesystem *filesystem, const char *root_directory, bool is_exclusive,
+                        struct error *err)
+{
+    int r;
+
+    filesystem->lock_fd = open_or_make(root_directory, !is_exclusive);
+    if (filesystem->lock_fd < 0)
+        return error_set_errno(err, -filesystem->lock_fd, "cannot open the storage folder %s", root_directory);
+    r = lock(filesystem, root_directory, is_exclusive, err);
+    if (r < 0)
+        return r;
+    filesystem->root_fd = open_or_make(filesystem->root, !is_exclusive);
+    if (filesystem->root_fd < 0)
+        return error_set_errno(err, -filesystem->root_fd, "cannot open the storage folder %s", filesystem->root);
+    return 0;
+}
+
+int filesystem_open(const char *root_directory, bool is_exclusive, struct driver **ret, struct error *err)
+{
+    struct filesystem *filesystem = calloc(1, sizeof(*filesystem));
+    int r;
+
+    if (!filesystem)
+        return error_set_oom(err);
+    *filesystem = (struct filesystem){.driver.type = &filesystem_type, .root_fd = -1, .lock_fd = -1};
+    if (asprintf(&filesystem->root, "%s/%s", root_directory, below_root) < 0) {
+        filesystem->root = NULL;
+        r = error_set_oom(err);
+    } else {
+        r = open_folders(filesystem, root_directory, is_exclusive, err);
+    }
+    if (r < 0)
+        filesystem_close(&filesystem->driver);
+    else
+        *ret = &filesystem->driver;
+    return r;
+}

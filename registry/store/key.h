@@ -1,0 +1,59 @@
+#pragma once
+
+#include "common/digest.h"
+#include "registry/store/driver.h"
+
+/*
+ * registry:2's layout: where what lies below docker/registry/v2 (distribution 2.8,
+ * registry/storage/paths.go), and the two keys that are ours alone (the type and the referrers),
+ * which registry:2 passes over. Pure, but for link_read(); from any thread.
+ */
+enum { KEY_SIZE = 1024 }; /* more than the longest name, tag and digests take */
+
+struct key {
+    char text[KEY_SIZE];
+};
+
+#define KEY_REPOSITORIES "repositories"
+#define KEY_BLOBS "blobs/sha256"
+
+/* A file or folder of a repository: repositories/<name>/<path>. */
+struct key key_in_repository(const char *name, const char *path);
+
+/* The bytes: blobs/sha256/<2 hex>/<hex>/data, and the folder they lie in. */
+struct key key_blob(const struct digest *digest);
+struct key key_blob_folder(const struct digest *digest);
+
+/* _layers/<alg>/<hex>/link: the repository has that blob. The folder is what has to go with it. */
+struct key key_layer(const char *name, const struct digest *digest);
+struct key key_layer_folder(const char *name, const struct digest *digest);
+
+/* _manifests/revisions/<alg>/<hex>/<file>: "link", or "media-type", or "" for the folder. */
+struct key key_revision(const char *name, const struct digest *digest, const char *file);
+
+/* _manifests/revisions/<alg> and _layers/<alg>, in which the digests of one algorithm lie. */
+struct key key_revisions(const char *name, enum digest_algorithm algorithm);
+struct key key_layers(const char *name, enum digest_algorithm algorithm);
+
+/* _manifests/tags/<tag>, what it names now, and the record of what it ever named. */
+struct key key_tag(const char *name, const char *tag);
+struct key key_tag_current(const char *name, const char *tag);
+struct key key_tag_index(const char *name, const char *tag, const struct digest *digest, const char *file);
+
+/* _manifests/referrers/<alg>/<hex of subject>[/<alg>[/<hex>/link]] */
+struct key key_subject(const char *name, const struct digest *subject);
+struct key key_referrers(const char *name, const struct digest *subject, enum digest_algorithm algorithm);
+struct key key_referrer(const char *name, const struct digest *subject, const struct digest *digest);
+struct key key_referrer_folder(const char *name, const struct digest *subject, const struct digest *digest);
+
+/* _uploads/<id>/<file>: "data", "startedat", or "" for the folder. */
+struct key key_upload(const char *name, const char *id, const char *file);
+
+/* The digest that a folder of an algorithm's is named by; false where the name is none. */
+bool key_parse_hex(enum digest_algorithm algorithm, const char *hex, struct digest *ret);
+
+/*
+ * The digest that a link holds. DRIVER_NOT_FOUND where there is no link, or an empty one, as a
+ * power failure leaves from registry:2.
+ */
+int link_read(struct driver *driver, const struct key *key, struct digest *ret, struct error *err) MUST_USE;

@@ -1,0 +1,115 @@
+#include "registry/store/media-type.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/json.h"
+
+/* 4096 entries of 80 bytes. */
+enum { ENTRIES = 4096 };
+
+static const char *const types[] = {
+    "application/octet-stream",
+    "application/vnd.docker.distribution.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    MANIFEST_DOCKER_IMAGE,
+    MANIFEST_DOCKER_LIST,
+    MANIFEST_OCI_ARTIFACT,
+    MANIFEST_OCI_IMAGE,
+    MANIFEST_OCI_INDEX,
+};
+
+enum { TYPE_UNKNOWN, TYPE_SCHEMA_1, TYPE_SCHEMA_1_SIGNED };
+
+struct entry {
+    char hex[65];
+    unsigned char type; /* in types */
+};
+
+struct type_cache {
+    pthread_mutex_t mutex;
+    struct entry entries[ENTRIES];
+};
+
+/* Schema 1 is not taken any more, but old data has it. */
+static size_t sniff_schema_1(const void *bytes, size_t size)
+{
+    CLEANUP(json_freep) struct json *document = NULL;
+    int64_t version = 0;
+
+    if (json_parse_public(bytes, size, &document) < 0 ||
+        json_get_integer(json_find(document, "schemaVersion"), &version) < 0 || version != 1)
+        return TYPE_UNKNOWN;
+    return json_find(document, "signatures") ? TYPE_SCHEMA_1_SIGNED : TYPE_SCHEMA_1;
+}
+
+static size_t sniff(const void *bytes, size_t size)
+{
+    CLEANUP(manifest_done) struct manifest manifest = {0};
+
+    if (manifest_parse(NULL, bytes, size, &manifest, NULL) < 0)
+        return sniff_schema_1(bytes, size);
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        if (strcmp(manifest.media_type, types[i]) == 0)
+            return i;
+    }
+    return TYPE_UNKNOWN;
+}
+
+static void copy_type(size_t type, char ret_type[MANIFEST_TYPE_SIZE])
+{
+    memcpy(ret_type, types[type], strlen(types[type]) + 1);
+}
+
+void media_type_sniff(const void *bytes, size_t size, char ret_type[MANIFEST_TYPE_SIZE])
+{
+    copy_type(sniff(bytes, size), ret_type);
+}
+
+struct type_cache *type_cache_new(void)
+{
+    struct type_cache *cache = calloc(1, sizeof(*cache));
+
+    if (cache)
+        pthread_mutex_init(&cache->mutex, NULL);
+    return cache;
+}
+
+void type_cache_free(struct type_cache *cache)
+{
+    if (!cache)
+        return;
+    pthread_mutex_destroy(&cache->mutex);
+    free(cache);
+}
+
+/* Digests are spread by themselves. */
+static struct entry *find_entry(struct type_cache *cache, const struct digest *canonical)
+{
+    char text[4] = {canonical->hex[0], canonical->hex[1], canonical->hex[2], '\0'};
+
+    return &cache->entries[strtoul(text, NULL, 16) % ENTRIES];
+}
+
+void type_cache_sniff(struct type_cache *cache, const struct digest *canonical, const void *bytes, size_t size,
+                      char ret_type[MANIFEST_TYPE_SIZE])
+{
+    struct entry *entry = find_entry(cache, canonical);
+    bool is_known;
+    size_t type = 0;
+
+    pthread_mutex_lock(&cache->mutex);
+    is_known = strncmp(entry->hex, canonical->hex, sizeof(entry->hex)) == 0;
+    if (is_known)
+        type = entry->type;
+    pthread_mutex_unlock(&cache->mutex);
+    if (!is_known) {
+        type = sniff(bytes, size);
+        pthread_mutex_lock(&cache->mutex);
+        memcpy(entry->hex, canonical->hex, 64);
+        entry->type = (unsigned char)type;
+        pthread_mutex_unlock(&cache->mutex);
+    }
+    copy_type(type, ret_type);
+}

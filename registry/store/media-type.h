@@ -1,0 +1,24 @@
+#pragma once
+
+#include <stddef.h>
+
+#include "common/digest.h"
+#include "registry/spec/manifest.h"
+
+/*
+ * The media type that a manifest shows by itself. registry:2 keeps none, and so answers with this;
+ * a manifest pushed as something else has its type written beside its link.
+ */
+
+/* Never fails: what it cannot tell is "application/octet-stream". Linear in size; from any thread. */
+void media_type_sniff(const void *bytes, size_t size, char ret_type[MANIFEST_TYPE_SIZE]);
+
+/* What was sniffed before, by digest, so that reading a manifest need not parse it; of bounded size. From any thread. */
+struct type_cache;
+
+struct type_cache *type_cache_new(void); /* NULL: out of memory */
+void type_cache_free(struct type_cache *cache);
+
+/* media_type_sniff(), but out of the cache where it is there; canonical is the digest of bytes. */
+void type_cache_sniff(struct type_cache *cache, const struct digest *canonical, const void *bytes, size_t size,
+                      char ret_type[MANIFEST_TYPE_SIZE]);

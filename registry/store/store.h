@@ -1,0 +1,203 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/digest.h"
+#include "common/error.h"
+
+/*
+ * What the registry keeps: blobs, manifests, tags and what is being uploaded, in registry:2's
+ * layout (docker/registry/v2 below the root folder), so that either program can go on where the
+ * other stopped.
+ *
+ * Names and tags passed in are valid ones (registry/spec/name.h). Unless it says otherwise, a
+ * function may be called from any thread, and returns 0, negative with err filled, or one of:
+ */
+enum { STORE_NOT_FOUND = 1, STORE_BUSY = 2, STORE_DIGEST_MISMATCH = 3 };
+
+struct store;
+
+/*
+ * Opens the store below root_directory. Servers share it, and make what is missing of it;
+ * is_exclusive is for the garbage collector, which cannot have anyone beside it: it fails with
+ * EBUSY while somebody has the store, and so does everybody else while the collector has it.
+ */
+int store_open(const char *root_directory, bool is_exclusive, struct store **ret, struct error *err) MUST_USE;
+
+/* Takes NULL. Nobody may use the store, its readers or its uploads any more. */
+void store_close(struct store *store);
+void store_closep(struct store **store);
+
+/* Whether the storage can be reached: 0 or negative. */
+int store_check(struct store *store, struct error *err) MUST_USE;
+
+/* --- lists ----------------------------------------------------------------------------- */
+
+struct store_names {
+    char **items;
+    size_t count;
+    bool has_more; /* than the page asked for */
+};
+void store_names_done(struct store_names *names);
+
+struct store_digests {
+    struct digest *items;
+    size_t count;
+};
+/* 0 or -ENOMEM. */
+int store_digests_add(struct store_digests *digests, const struct digest *digest) MUST_USE;
+/* By their text, without doubles. */
+void store_digests_sort(struct store_digests *digests);
+void store_digests_done(struct store_digests *digests);
+
+/* --- blobs ----------------------------------------------------------------------------- */
+
+/* Where a blob's bytes lie: under sha256, whatever it was asked for by, as in registry:2. */
+struct store_blob {
+    struct digest canonical;
+    uint64_t size; /* in bytes */
+};
+
+/* STORE_NOT_FOUND unless the repository has it and its bytes are there. No waiting: for event threads too. */
+int store_find_blob(struct store *store, const char *name, const struct digest *digest, struct store_blob *ret,
+                    struct error *err) MUST_USE;
+
+/* A blob being read; stays whole even if the blob is deleted meanwhile. */
+struct store_reader;
+
+/* STORE_NOT_FOUND where it was deleted since. *ret is the caller's, free with store_reader_close(). */
+int store_open_blob(struct store *store, const struct store_blob *blob, struct store_reader **ret,
+                    struct error *err) MUST_USE;
+/* Up to size bytes at offset; 0 at the end, or -errno. From several threads at once. */
+ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *ret_data, size_t size);
+void store_reader_close(struct store_reader *reader);
+
+/*
+ * Gives a repository a blob that lies in another: in from_name, or, if that is NULL, anywhere
+ * (which for a sha512 digest is nowhere: bytes lie under sha256).
+ */
+int store_mount_blob(struct store *store, const char *to_name, const struct digest *digest, const char *from_name,
+                     struct error *err) MUST_USE;
+
+/* Takes a blob from a repository; its bytes stay until they are collected. */
+int store_unlink_blob(struct store *store, const char *name, const struct digest *digest, struct error *err) MUST_USE;
+
+/* --- uploads --------------------------------------------------------------------------- */
+
+/* A session that one request writes to: for one thread at a time. */
+struct upload;
+
+/*
+ * Begins a session. algorithm is that of the digest which is to come: with the right one nothing
+ * has to be read again. *ret is the caller's, give it back with upload_release().
+ */
+int store_upload_create(struct store *store, const char *name, enum digest_algorithm algorithm, struct upload **ret,
+                        struct error *err) MUST_USE;
+
+/* Goes on with a session, also with one of registry:2's. STORE_NOT_FOUND, STORE_BUSY (somebody writes to it). */
+int store_upload_open(struct store *store, const char *name, const char *id, struct upload **ret,
+                      struct error *err) MUST_USE;
+
+/* How much a session holds, in bytes; also while somebody writes to it. */
+int store_upload_stat(struct store *store, const char *name, const char *id, uint64_t *ret_size,
+                      struct error *err) MUST_USE;
+
+/* Borrowed, valid until the release. */
+const char *upload_get_id(const struct upload *upload);
+uint64_t upload_get_size(const struct upload *upload);
+
+/* Appends. Where it fails nothing of data is in the session. Writes to the page cache only: for event threads. */
+int upload_write(struct upload *upload, const void *data, size_t size, struct error *err) MUST_USE;
+
+/*
+ * Makes the session a blob of its repository, on disk for good when this returns 0. After
+ * STORE_DIGEST_MISMATCH or failure the session is as it was. Waits for the disk.
+ */
+int upload_commit(struct upload *upload, const struct digest *expected, struct error *err) MUST_USE;
+
+/* Ends the session without a blob. */
+int upload_cancel(struct upload *upload, struct error *err) MUST_USE;
+
+/* Takes ownership; takes NULL. The session stays unless it was committed or cancelled. */
+void upload_release(struct upload *upload);
+
+/* Told of each session that is (or with is_dry_run would be) removed. */
+typedef void store_purge_function(void *object, const char *name, const char *id);
+
+/*
+ * Removes the sessions that began more than max_age_ms ago and that nobody writes to; where nobody
+ * knows when one began, the age of its folder counts. Removes what crashes left, too. One that
+ * cannot be removed does not keep the others, but is an error at the end.
+ */
+int store_purge_uploads(struct store *store, uint64_t max_age_ms, bool is_dry_run, store_purge_function *tell,
+                        void *object, struct error *err) MUST_USE;
+
+/* --- manifests ------------------------------------------------------------------------- */
+
+/* What is pushed; all borrowed. */
+struct store_manifest {
+    struct digest digest; /* of bytes: sha256, or sha512 where it was pushed by such a digest */
+    const char *media_type;
+    const void *bytes;
+    size_t size;
+    const struct digest *subject; /* NULL: it refers to none */
+    const char *const *tags;
+    size_t tag_count;
+};
+
+struct store_content {
+    char *bytes; /* a NUL that size does not count follows them */
+    size_t size;
+    char media_type[256];
+};
+void store_content_done(struct store_content *content);
+
+/*
+ * Keeps a manifest and points the tags to it, on disk for good when this returns 0. It becomes
+ * visible in this order: bytes, entry among the referrers, the manifest, its tags one after another.
+ */
+int store_put_manifest(struct store *store, const char *name, const struct store_manifest *manifest,
+                       struct error *err) MUST_USE;
+
+/* *ret is the caller's, free with store_content_done(). No waiting: for event threads too. */
+int store_get_manifest(struct store *store, const char *name, const struct digest *digest, struct store_content *ret,
+                       struct error *err) MUST_USE;
+int store_has_manifest(struct store *store, const char *name, const struct digest *digest, struct error *err) MUST_USE;
+
+/* Removes a manifest, under each digest that it was pushed by, and the tags that point to it. */
+int store_delete_manifest(struct store *store, const char *name, const struct digest *digest,
+                          struct error *err) MUST_USE;
+
+/*
+ * What of the repository says that its subject is that (which need not be there itself), in no
+ * order; nothing is no error. The first call for a repository may read all of its manifests.
+ * *ret is the caller's, free with store_digests_done().
+ */
+int store_list_referrers(struct store *store, const char *name, const struct digest *subject,
+                         struct store_digests *ret, struct error *err) MUST_USE;
+
+/* --- tags and repositories ------------------------------------------------------------- */
+
+/* No waiting: for event threads too. */
+int store_resolve_tag(struct store *store, const char *name, const char *tag, struct digest *ret,
+                      struct error *err) MUST_USE;
+int store_put_tag(struct store *store, const char *name, const char *tag, const struct digest *digest,
+                  struct error *err) MUST_USE;
+int store_delete_tag(struct store *store, const char *name, const char *tag, struct error *err) MUST_USE;
+
+/*
+ * Up to n (SIZE_MAX: all) tags after last (NULL: from the first), sorted bytewise. STORE_NOT_FOUND
+ * where nothing was ever pushed to the repository. *ret is the caller's, free with store_names_done().
+ */
+int store_list_tags(struct store *store, const char *name, const char *last, size_t n, struct store_names *ret,
+                    struct error *err) MUST_USE;
+
+/*
+ * Likewise repositories: whatever has blobs, or has had any, as in registry:2. The order is
+ * bytewise with '/' before everything else, so that a page costs as much as it holds.
+ */
+int store_list_repositories(struct store *store, const char *last, size_t n, struct store_names *ret,
+                            struct error *err) MUST_USE;

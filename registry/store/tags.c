@@ -1,0 +1,110 @@
+/*
+ * Tags: names for manifests, which move in one step.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "registry/spec/name.h"
+#include "registry/store/store-private.h"
+
+int store_resolve_tag(struct store *store, const char *name, const char *tag, struct digest *ret, struct error *err)
+{
+    struct key link = key_tag_current(name, tag);
+    int r = link_read(store->driver, &link, ret, err);
+
+    return r > 0 ? STORE_NOT_FOUND : r;
+}
+
+int store_put_tag(struct store *store, const char *name, const char *tag, const struct digest *digest,
+                  struct error *err)
+{
+    struct key index = key_tag_index(name, tag, digest, "link"), current = key_tag_current(name, tag);
+    CLEANUP_UNLOCK pthread_rwlock_t *lock = store_lock_shared(store, name);
+    char text[DIGEST_TEXT_SIZE];
+    struct driver_change changes[2] = {
+        {.kind = DRIVER_PUT, .key = index.text, .data = text},
+        {.kind = DRIVER_PUT, .key = current.text, .data = text},
+    };
+
+    digest_format(digest, text);
+    changes[0].size = changes[1].size = strlen(text);
+    return store->driver->type->publish(store->driver, changes, ARRAY_SIZE(changes), err);
+}
+
+int store_delete_tag(struct store *store, const char *name, const char *tag, struct error *err)
+{
+    struct key folder = key_tag(name, tag);
+    const char *keys[] = {folder.text};
+    CLEANUP_UNLOCK pthread_rwlock_t *lock = store_lock_alone(store, name);
+    struct digest digest;
+    int r = store_resolve_tag(store, name, tag, &digest, err);
+
+    if (r < 0 && r != -EBADMSG) /* a tag that cannot be read can be deleted */
+        return r;
+    return r > 0 ? r : store->driver->type->remove(store->driver, keys, 1, err);
+}
+
+/* --- lists --------------------------------------------------------------------------------- */
+
+int store_list_tag_folders(struct store *store, const char *name, struct folder_names *ret, struct error *err)
+{
+    struct key folder = key_in_repository(name, "_manifests/tags");
+    int r = store->driver->type->list(store->driver, folder.text, ret, err);
+
+    return r < 0 ? r : 0;
+}
+
+/* A repository without tags is known by its manifests. */
+static int find_repository(struct store *store, const char *name, struct error *err)
+{
+    struct key folder = key_in_repository(name, "_manifests");
+    struct driver_stat st;
+    int r = store->driver->type->stat(store->driver, folder.text, &st, err);
+
+    return r > 0 ? STORE_NOT_FOUND : r;
+}
+
+/* A folder without a link was left by a crash, or is being made. */
+static int has_link(struct store *store, const char *name, const char *tag, struct error *err)
+{
+    struct key link = key_tag_current(name, tag);
+    struct driver_stat st;
+
+    return name_is_tag(tag, strlen(tag)) ? store->driver->type->stat(store->driver, link.text, &st, err)
+                                         : DRIVER_NOT_FOUND;
+}
+
+/* Adds a tag to the page, or finds that there is more than fits. */
+static int add_tag(struct store *store, const char *name, const char *tag, size_t n, struct store_names *page,
+                   struct error *err)
+{
+    int r = has_link(store, name, tag, err);
+
+    if (r != 0)
+        return r < 0 ? r : 0;
+    page->has_more = page->count == n;
+    return !page->has_more && store_names_add(page, tag) < 0 ? error_set_oom(err) : 0;
+}
+
+int store_list_tags(struct store *store, const char *name, const char *last, size_t n, struct store_names *ret,
+                    struct error *err)
+{
+    CLEANUP(folder_names_done) struct folder_names tags = {0};
+    CLEANUP(store_names_done) struct store_names page = {0};
+    size_t at = 0;
+    int r = store_list_tag_folders(store, name, &tags, err);
+
+    if (r == 0 && tags.count == 0)
+        r = find_repository(store, name, err);
+    if (r != 0)
+        return r;
+    while (last && at < tags.count && strcmp(tags.names[at]->text, last) <= 0)
+        at++;
+    for (; r == 0 && n > 0 && !page.has_more && at < tags.count; at++)
+        r = add_tag(store, name, tags.names[at]->text, n, &page, err);
+    if (r < 0)
+        return r;
+    *ret = page;
+    page = (struct store_names){0};
+    return 0;
+}

@@ -1,0 +1,315 @@
+#!/usr/bin/env python3
+"""Who is let in: users of an htpasswd file, as registry:2 reads it, and what becomes of the file's changes.
+
+REGISTRYD names the program under test (default: build/registry/registryd of this checkout).
+"""
+
+import base64
+import concurrent.futures
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from harness import ROOT, case, main, need
+from registry import free_port
+
+PROGRAM = str(pathlib.Path(os.environ.get("REGISTRYD") or ROOT / "build/registry/registryd").resolve())
+TIMEOUT_S = 60
+TAIL = "CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"  # of password U*U at cost 5
+
+
+class Server:
+    """registryd, or docker-registry, on a free loopback port with this htpasswd file (None: there is none)."""
+
+    def __init__(self, htpasswd, program=PROGRAM):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="registry-auth.", dir="/tmp"))
+        self.file, self.log_path = self.dir / "htpasswd", self.dir / "log"
+        self.config = self.dir / "config.yml"
+        self.config.write_text("version: 0.1\nstorage:\n  filesystem: {}\nhttp: {}\n")
+        self.port, self.debug_port = free_port(), free_port()
+        if htpasswd is not None:
+            self.write(htpasswd)
+        env = {"PATH": os.environ["PATH"], "REGISTRY_AUTH": "htpasswd", "REGISTRY_AUTH_HTPASSWD_REALM": "Registry Realm",
+               "REGISTRY_AUTH_HTPASSWD_PATH": str(self.file), "REGISTRY_HTTP_ADDR": f"127.0.0.1:{self.port}",
+               "REGISTRY_HTTP_DEBUG_ADDR": f"127.0.0.1:{self.debug_port}", "REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED": "true",
+               "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(self.dir / "data")}
+        env.update({name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS") if name in os.environ})
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen([program, "serve", self.config], cwd=self.dir, env=env, stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log)
+
+    def __enter__(self):
+        end = time.monotonic() + TIMEOUT_S
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                self.get()
+                return self
+            except OSError:
+                time.sleep(0.02)
+        self.__exit__()
+        raise AssertionError("the registry does not start: " + self.log())
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def write(self, text):
+        """In one step, as an editor does."""
+        new = self.dir / "new"
+        new.write_bytes(text if isinstance(text, bytes) else text.encode())
+        new.chmod(0o600)
+        new.rename(self.file)
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def get(self, user=None, password="", path="/v2/", authorization=None):
+        """The answer to a GET: its status, headers and body."""
+        if user is not None:
+            pair = [part if isinstance(part, bytes) else part.encode() for part in (user, password)]
+            authorization = "Basic " + base64.b64encode(b":".join(pair)).decode()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
+        try:
+            connection.request("GET", path, headers={"Authorization": authorization} if authorization else {})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+    def status(self, *words, **more):
+        return self.get(*words, **more)[0]
+
+    def metric(self, name):
+        connection = http.client.HTTPConnection("127.0.0.1", self.debug_port, timeout=TIMEOUT_S)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return int(re.search(rf"^{name} (\d+)$", text, re.MULTILINE)[1])
+
+
+def line(user, password, cost=4):
+    """What Apache's htpasswd makes of it."""
+    done = subprocess.run([need("htpasswd"), "-inB", "-C", str(cost), user], input=password.encode(), check=True, capture_output=True)
+    return done.stdout.decode().strip() + "\n"
+
+
+def wait_for(condition, what):
+    end = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)
+
+
+@case("without a login the answer is 401 with the realm and the spec's JSON")
+def _():
+    with Server(line("me", "secret")) as server:
+        for path in ("/v2/", "/v2/_catalog", "/v2/a/tags/list", "/v2/a/manifests/latest"):
+            status, headers, body = server.get(path=path)
+            assert status == 401, (path, status)
+            assert headers["WWW-Authenticate"] == 'Basic realm="Registry Realm"', headers["WWW-Authenticate"]
+            assert json.loads(body)["errors"][0]["code"] == "UNAUTHORIZED", body
+
+
+@case("the right password is let in, any other is not")
+def _():
+    with Server(line("me", "secret") + line("you", "other")) as server:
+        assert server.status("me", "secret") == 200
+        for user, password in (("me", "Secret"), ("me", ""), ("me", "other"), ("nobody", "secret"), ("", ""), ("me", "secret\0"),
+                               ("Me", "secret"), ("me ", "secret")):
+            assert server.status(user, password) == 401, (user, password)
+        assert server.status("me", "secret") == 200
+
+
+@case("an Authorization header that is none is refused, and harms nothing")
+def _():
+    with Server(line("me", "secret")) as server:
+        for text in ("Basic", "Basic ", "Basic !!!", "Basic bWU=", "Bearer abc", "Basic " + "A" * 7000, "x"):
+            assert server.status(authorization=text) in (400, 401), text
+        assert server.status("me", "secret") == 200
+
+
+FILE_OF_ALL_KINDS = (
+    "# a comment: with a colon\n\n"
+    + "".join(f"{kind}:$2{kind}$05${TAIL}\n" for kind in "abxy")
+    + f"zed:$2z$05${TAIL}\n"
+    + f"  indented:$2a$05${TAIL}  \r\n"
+    + f"fields:$2a$05${TAIL}:1:2\nlonger:$2a$05${TAIL}abc\n"
+    + f"twice:$2a$05${TAIL}\ntwice:gone\nback:gone\nback:$2a$05${TAIL}\n"
+    + f"short:$2a$05${TAIL[:-1]}\ncheap:$2a$03${TAIL}\n"
+    + f"salt:$2a$05$CCCCCCCCCCCCCCCCCCCCC/{TAIL[22:]}\n"
+    + "apr1:$apr1$TyXgrfV2$wVX2naLcJUcqnSmarl7lA1\nsha:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=\nplain:U*U\nnone:\n"
+    + f"two words:$2a$05${TAIL}\n:$2a$05${TAIL}\nü:$2a$05${TAIL}\n")
+USERS = ["a", "b", "x", "y", "indented", "fields", "longer", "twice", "back", "short", "cheap", "salt", "apr1", "sha", "plain",
+         "none", "two words", "", "ü", "#", "# a comment", " indented", "nobody"]
+
+
+@case("who may come in is what registry:2 says of the same file")
+def _():
+    with Server(FILE_OF_ALL_KINDS) as ours, Server(FILE_OF_ALL_KINDS, need("docker-registry")) as theirs:
+        for user in USERS:
+            for password in ("U*U", "U*u", ""):
+                answers = ours.status(user, password), theirs.status(user, password)
+                assert answers[0] == answers[1], (user, password, answers)
+
+
+@case("passwords of any characters and lengths match as in registry:2")
+def _():
+    passwords = ["", " ", "a:b", "pässwörd 日本", "x" * 72, "y" * 255]
+    text = "".join(line(f"u{i}", password) for i, password in enumerate(passwords))
+    with Server(text) as ours, Server(text, need("docker-registry")) as theirs:
+        for i, password in enumerate(passwords):
+            for tried in (password, password + "x", password[:-1]):
+                answers = ours.status(f"u{i}", tried), theirs.status(f"u{i}", tried)
+                assert answers[0] == answers[1], (tried, answers)
+            assert ours.status(f"u{i}", password) == 200, password
+
+
+@case("a changed file counts for the next request")
+def _():
+    with Server(line("me", "secret") + line("you", "other")) as server:
+        assert server.status("me", "secret") == 200 and server.status("you", "other") == 200
+        server.write(line("me", "changed") + line("new", "third"))
+        assert server.status("me", "secret") == 401
+        assert server.status("me", "changed") == 200
+        assert server.status("you", "other") == 401
+        assert server.status("new", "third") == 200
+
+
+@case("Apache's htpasswd may change the file in place under load, and nobody is turned away")
+def _():
+    with Server(line("me", "secret")) as server, concurrent.futures.ThreadPoolExecutor(3) as threads:
+        is_over = False
+
+        def ask():
+            statuses = set()
+            while not is_over:
+                statuses.add(server.status("me", "secret"))
+            return statuses
+
+        asking = [threads.submit(ask) for _ in range(2)]
+        for i in range(20):
+            subprocess.run([need("htpasswd"), "-bB", "-C4", server.file, f"user{i}", "p"], check=True, capture_output=True)
+        assert server.status("user19", "p") == 200
+        is_over = True
+        assert {status for done in asking for status in done.result()} == {200}
+
+
+@case("a file that disappears leaves its users, with one warning")
+def _():
+    with Server(line("me", "secret")) as server:
+        server.file.unlink()
+        for _ in range(5):
+            assert server.status("me", "secret") == 200
+            assert server.status("me", "wrong") == 401
+        assert server.log().count("No such file") == 1, server.log()
+        server.write(line("new", "secret"))
+        assert server.status("new", "secret") == 200 and server.status("me", "secret") == 401
+
+
+@case("lines of no use are told by number, and never shown")
+def _():
+    text = "hunter2\n" + line("me", "secret") + "old:$apr1$hunter2$hunter2\n"
+    with Server(text) as server:
+        assert server.status("me", "secret") == 200
+        log = server.log()
+        assert "line 1:" in log and "line 3:" in log and "line 2:" not in log, log
+        assert "hunter2" not in log and "old" not in log, log
+
+
+@case("a file that everybody can read is warned of")
+def _():
+    with Server(line("me", "secret")) as server:
+        assert "can be read by every user" not in server.log()
+        server.file.chmod(0o644)
+        server.file.write_text(line("me", "changed"))
+        assert server.status("me", "changed") == 200
+        assert "can be read by every user" in server.log(), server.log()
+
+
+@case("without a file there is no start, no file is made, and the command that makes one is named")
+def _():
+    server = Server(None)
+    assert server.process.wait(TIMEOUT_S) == 1
+    assert "registryd htpasswd" in server.log() and str(server.file) in server.log(), server.log()
+    assert not server.file.exists()
+    server.__exit__()
+
+
+@case("SIGHUP has the users read, and no password comes into the log")
+def _():
+    with Server(line("me", "a-secret-word")) as server:
+        server.status("me", "a-secret-word")
+        server.status("me", "a-wrong-word")
+        server.file.write_text("nonsense\n" + line("me", "a-secret-word"))
+        server.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "line 1:" in server.log(), "the file is not read on SIGHUP")
+        assert "-word" not in server.log()
+        assert base64.b64encode(b"me:a-secret-word").decode() not in server.log()
+
+
+@case("a password costs one bcrypt, not one a request")
+def _():
+    with Server(line("me", "secret")) as server:
+        for _ in range(30):
+            assert server.status("me", "secret") == 200
+        assert server.metric("registry_auth_bcrypt_total") == 1
+        assert server.metric("registry_auth_granted_total") == 30
+        assert server.metric("registry_auth_remembered_total") == 29
+
+
+@case("200 clients that come at once with the same password cost no more than a bcrypt a processor")
+def _():
+    with Server(line("me", "secret", 10)) as server, concurrent.futures.ThreadPoolExecutor(200) as threads:
+        assert set(threads.map(lambda _: server.status("me", "secret"), range(200))) == {200}
+        assert server.metric("registry_auth_bcrypt_total") <= os.cpu_count()
+
+
+@case("a refusal takes as long for an unknown user as for a known one, whatever his hash")
+def _():
+    text = line("ten", "secret", 10) + line("five", "secret", 5) + "apr1:$apr1$TyXgrfV2$wVX2naLcJUcqnSmarl7lA1\n"
+    with Server(text) as server:
+        taken = {}
+        for _ in range(7):
+            for user in ("ten", "five", "apr1", "nobody"):
+                begin = time.monotonic()
+                assert server.status(user, "wrong") == 401
+                taken.setdefault(user, []).append(time.monotonic() - begin)
+        fastest = {user: min(times) for user, times in taken.items()}
+        assert max(fastest.values()) < 1.7 * min(fastest.values()), fastest
+
+
+@case("one guesser stalls neither those who are known nor those who are new")
+def _():
+    text = line("victim", "secret", 11) + line("known", "secret", 4) + line("new", "secret", 4)
+    with Server(text) as server, concurrent.futures.ThreadPoolExecutor(100) as threads:
+        assert server.status("known", "secret") == 200
+        guesses = [threads.submit(server.status, "victim", f"guess{i}") for i in range(100)]
+        wait_for(lambda: server.metric("registry_auth_bcrypt_total") > 2, "nobody guesses")
+        slowest = 0
+        for _ in range(20):
+            begin = time.monotonic()
+            assert server.status("known", "secret") == 200
+            slowest = max(slowest, time.monotonic() - begin)
+        begin = time.monotonic()
+        assert server.status("new", "secret") == 200
+        of_new = time.monotonic() - begin
+        left = sum(not guess.done() for guess in guesses)
+        assert {guess.result() for guess in guesses} <= {401, 429}
+        assert left > 10, f"the guesser was done too early to prove anything: {left}"
+        assert slowest < 0.5 and of_new < 1.5, (slowest, of_new)
+
+
+main()

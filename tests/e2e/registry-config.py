@@ -1,0 +1,476 @@
+#!/usr/bin/env python3
+"""`registryd serve` does what registry:2's settings say, from a file and from variables; its log; its command line.
+
+REGISTRYD names the program under test (default: build/registry/registryd of this checkout). Where Debian's
+docker-registry is installed, what both should do alike is asked of both.
+"""
+
+import http.client
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+
+from harness import ROOT, Result, Skip, case, main, need
+from registry import free_port
+
+PROGRAM = str(pathlib.Path(os.environ.get("REGISTRYD") or ROOT / "build/registry/registryd").resolve())
+TIMEOUT_S = 60
+KEPT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LLVM_PROFILE_FILE", "GCOV_PREFIX")
+
+HTPASSWD = b"alice:$2y$04$abcdefghijklmnopqrstuuHYtFhcxP8gkPJSVIvXPg5VXBCSUHJFm\n"  # nobody knows the password
+
+
+def programs():
+    """What to ask for settings that registry:2 has, too."""
+    peer = shutil.which("docker-registry")
+    return [PROGRAM, peer] if peer else [PROGRAM]
+
+
+class Folder:
+    """A folder for one case, and the environment that programs get in it."""
+
+    def __enter__(self):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="dcp-config.", dir="/tmp"))
+        self.env = {name: os.environ[name] for name in KEPT if name in os.environ}
+        self.env["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = str(self.path / "data")
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def write(self, name, content):
+        (self.path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        return str(self.path / name)
+
+    def run(self, *words, **env):
+        """To its end; for what does not start."""
+        done = subprocess.run([PROGRAM, *words], env={**self.env, **env}, cwd=self.path, stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=TIMEOUT_S)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def make_certificate(self):
+        subprocess.run([need("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-keyout", "privkey.key", "-out", "cert.crt", "-days", "2", "-subj", "/CN=localhost",
+                        "-addext", "subjectAltName=DNS:localhost"], cwd=self.path, check=True, capture_output=True)
+
+
+class Server:
+    """A running server. socket_path: it listens there, not on a port. owner: the user that runs it, a number."""
+
+    def __init__(self, folder, *words, program=PROGRAM, is_tls=False, socket_path=None, owner=None, **env):
+        self.folder, self.is_tls, self.socket_path = folder, is_tls, socket_path
+        self.port = free_port()
+        env = {name: str(value).replace("PORT", str(self.port)) for name, value in env.items()}
+        if program != PROGRAM and not words:  # registry:2 does not do without a file
+            words = [folder.write("peer.yml", "version: 0.1\nstorage: {filesystem: {}}\nhttp: {}\n")]
+        words = [self._with_port(word) for word in words]
+        self.log_path = folder.path / "log"
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen([program, "serve", *words], env={**folder.env, **env}, cwd=folder.path,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=owner)
+
+    def _with_port(self, path):
+        file = self.folder.path / path
+        file.write_text(file.read_text().replace("PORT", str(self.port)))
+        return path
+
+    def __enter__(self):
+        deadline = time.monotonic() + TIMEOUT_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            try:
+                self.connect().close()
+                return self
+            except OSError:
+                time.sleep(0.02)
+        self.__exit__()
+        raise AssertionError(f"does not start: {self.log()}")
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def connect(self):
+        if self.socket_path:
+            plain = socket.socket(socket.AF_UNIX)
+            plain.settimeout(TIMEOUT_S)
+            plain.connect(str(self.socket_path))
+            return plain
+        plain = socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S)
+        if not self.is_tls:
+            return plain
+        return ssl.create_default_context(cafile=str(self.folder.path / "cert.crt")).wrap_socket(
+            plain, server_hostname="localhost")
+
+    def request(self, method, path, headers=None):
+        """Answers status, headers and body."""
+        connection = http.client.HTTPConnection("localhost", self.port, timeout=TIMEOUT_S)
+        connection.sock = self.connect()
+        try:
+            connection.request(method, path, headers=headers or {})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+    def raw(self, sent):
+        """Sends bytes; answers all that comes back."""
+        with self.connect() as connection:
+            connection.sendall(sent)
+            connection.settimeout(TIMEOUT_S)
+            answer = b""
+            while more := connection.recv(65536):
+                answer += more
+            return answer
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def stop(self):
+        """Ends it as an administrator does; answers its whole log."""
+        self.process.terminate()
+        assert self.process.wait(timeout=TIMEOUT_S) == 0, self.log()
+        return self.log()
+
+
+def assert_refused(result, *words):
+    """Exit status 1, and one line on standard error that says every word."""
+    assert result.rc == 1 and result.out == b"", result
+    assert result.err.count(b"\n") == 1 and result.err.endswith(b"\n") and result.err.startswith(b"registryd: "), result
+    for word in words:
+        assert word.encode() in result.err, f"does not say {word!r}: {result}"
+
+
+# --- settings ---------------------------------------------------------------------------------
+
+@case("the variables of the articles on private registries work as they stand, with a port added")
+def _():
+    for program in programs():
+        with Folder() as folder:
+            folder.make_certificate()
+            folder.write("htpasswd", HTPASSWD)
+            with Server(folder, program=program, is_tls=True, REGISTRY_AUTH="htpasswd",
+                        REGISTRY_AUTH_HTPASSWD_REALM="Registry Realm", REGISTRY_AUTH_HTPASSWD_PATH=folder.path / "htpasswd",
+                        REGISTRY_HTTP_HOST="https://example.com", REGISTRY_HTTP_ADDR="127.0.0.1:PORT",
+                        REGISTRY_HTTP_TLS_CERTIFICATE=folder.path / "cert.crt",
+                        REGISTRY_HTTP_TLS_KEY=folder.path / "privkey.key", REGISTRY_STORAGE_DELETE_ENABLED="true") as server:
+                status, headers, _ = server.request("GET", "/v2/")
+                assert (status, headers["WWW-Authenticate"]) == (401, 'Basic realm="Registry Realm"'), (program, status)
+
+
+@case("http.host (the whole of what clients are sent to), http.prefix and http.headers, from a file as from variables")
+def _():
+    text = ("version: 0.1\nstorage: {filesystem: {}}\nhttp:\n  addr: 127.0.0.1:PORT\n"
+            "  host: https://example.com/out/\n  prefix: /my/registry/\n  headers: {X-One: [a], X-Two: [b c]}\n")
+    variables = {"REGISTRY_HTTP_ADDR": "127.0.0.1:PORT", "REGISTRY_HTTP_HOST": "https://example.com/out/",
+                 "REGISTRY_HTTP_PREFIX": "/my/registry/", "REGISTRY_HTTP_HEADERS": "{X-One: [a], X-Two: [b c]}"}
+    for program in programs():
+        for is_file in (True, False):
+            with Folder() as folder:
+                words = [folder.write("c.yml", text)] if is_file else []
+                with Server(folder, *words, program=program, **({} if is_file else variables)) as server:
+                    status, headers, _ = server.request("POST", "/my/registry/v2/a/blobs/uploads/")
+                    assert status == 202, (program, is_file, status)
+                    assert headers["Location"].startswith("https://example.com/out/v2/a/blobs/uploads/"), (program, headers)
+                    assert (headers["X-One"], headers["X-Two"]) == ("a", "b c"), headers
+                    assert server.request("GET", "/v2/")[0] == 404
+
+
+@case("http.prefix is in what clients are sent to, where there is no http.host")
+def _():
+    for program in programs():
+        with Folder() as folder, Server(folder, program=program, REGISTRY_HTTP_ADDR="127.0.0.1:PORT",
+                                        REGISTRY_HTTP_PREFIX="/my/registry/") as server:
+            status, headers, _ = server.request("POST", "/my/registry/v2/a/blobs/uploads/", {"Host": "a.example:80"})
+            assert status == 202, (program, status)
+            assert headers["Location"].startswith("http://a.example:80/my/registry/v2/a/blobs/uploads/"), (program, headers)
+
+
+@case("a variable has precedence over the file, and REGISTRY_CONFIGURATION_PATH names the file")
+def _():
+    for program in programs():
+        with Folder() as folder:
+            path = folder.write("c.yml", "version: 0.1\nstorage: {filesystem: {}}\n"
+                                         "http: {addr: ':1', relativeurls: true, headers: {X-A: [file]}}\n")
+            with Server(folder, path, program=program, REGISTRY_HTTP_ADDR="127.0.0.1:PORT") as server:
+                status, headers, _ = server.request("POST", "/v2/a/blobs/uploads/")
+                assert status == 202 and headers["Location"].startswith("/v2/a/"), (program, headers["Location"])
+                assert headers["X-A"] == "file", headers
+    with Folder() as folder:
+        path = folder.write("c.yml", "version: 0.1\nhttp: {addr: 127.0.0.1:PORT, headers: {X-A: [file]}}\n")
+        server = Server(folder, "c.yml")
+        server.__exit__()  # only for a port that is written into the file
+        with Server(folder, REGISTRY_CONFIGURATION_PATH=path, REGISTRY_HTTP_ADDR="127.0.0.1:PORT") as server:
+            assert server.request("GET", "/v2/")[1]["X-A"] == "file"
+
+
+@case("storage.delete.enabled and readonly decide about 405, as parts and as a whole")
+def _():
+    digest = "sha256:" + "0" * 64
+    for env, method, path, wanted in (
+            ({}, "DELETE", f"/v2/a/blobs/{digest}", 405),
+            ({"REGISTRY_STORAGE_DELETE_ENABLED": "yes"}, "DELETE", f"/v2/a/blobs/{digest}", 404),
+            ({}, "POST", "/v2/a/blobs/uploads/", 202),
+            ({"REGISTRY_STORAGE_MAINTENANCE_READONLY": '{"enabled":true}'}, "POST", "/v2/a/blobs/uploads/", 405),
+            ({"REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED": "true"}, "POST", "/v2/a/blobs/uploads/", 405)):
+        with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", **env) as server:
+            status = server.request(method, path)[0]
+            assert status == wanted, (env, method, status)
+
+
+@case("catalog.maxentries bounds what may be asked for")
+def _():
+    with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_CATALOG_MAXENTRIES="5") as server:
+        assert server.request("GET", "/v2/_catalog?n=5")[0] == 200
+        assert server.request("GET", "/v2/_catalog?n=6")[0] == 400
+
+
+@case("http.net unix: it listens on a socket in the file system")
+def _():
+    with Folder() as folder:
+        path = folder.path / "s"
+        with Server(folder, socket_path=path, REGISTRY_HTTP_NET="unix", REGISTRY_HTTP_ADDR=path) as server:
+            assert server.request("GET", "/v2/")[0] == 200
+
+
+@case("http.debug: health and metrics on an address of their own, and not on the other")
+def _():
+    with Folder() as folder:
+        port = free_port()
+        with Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_HTTP_DEBUG_ADDR=f"127.0.0.1:{port}",
+                    REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED="true", REGISTRY_HTTP_DEBUG_PROMETHEUS_PATH="/m") as server:
+            assert server.request("GET", "/v2/")[0] == 200
+            assert server.request("GET", "/m")[0] == 404
+            server.port = port
+            status, _, body = server.request("GET", "/m")
+            assert status == 200 and b"registry_http_requests_total" in body, (status, body)
+            assert server.request("GET", "/debug/health")[0] == 200
+            assert server.request("GET", "/metrics")[0] == 404
+
+
+@case("minimumtls tls1.3 refuses a client of 1.2")
+def _():
+    with Folder() as folder:
+        folder.make_certificate()
+        with Server(folder, is_tls=True, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_HTTP_TLS_CERTIFICATE="cert.crt",
+                    REGISTRY_HTTP_TLS_KEY="privkey.key", REGISTRY_HTTP_TLS_MINIMUMTLS="tls1.3") as server:
+            assert server.request("GET", "/v2/")[0] == 200
+            old = ssl.create_default_context(cafile=str(folder.path / "cert.crt"))
+            old.maximum_version = ssl.TLSVersion.TLSv1_2
+            try:
+                old.wrap_socket(socket.create_connection(("127.0.0.1", server.port)), server_hostname="localhost").close()
+                raise AssertionError("a client of TLS 1.2 was let in")
+            except (ssl.SSLError, ConnectionError):
+                pass
+
+
+def listening(server):
+    """Addresses and ports that a process listens on, of its network namespace."""
+    found = set()
+    for file in ("tcp", "tcp6"):
+        for line in pathlib.Path(f"/proc/{server.pid}/net/{file}").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == "0A":
+                address, port = fields[1].split(":")
+                found.add((address, int(port, 16)))
+    return found
+
+
+@case("without TLS and http.addr it listens on this machine alone; with TLS everywhere, on port 5000")
+def _():
+    for words, wanted in (("", lambda a: a == "0100007F"), ("tls", lambda a: set(a) == {"0"})):
+        with Folder() as folder:
+            env = dict(folder.env)
+            if words:
+                folder.make_certificate()
+                env.update(REGISTRY_HTTP_TLS_CERTIFICATE="cert.crt", REGISTRY_HTTP_TLS_KEY="privkey.key")
+            script = 'ip link set lo up 2>/dev/null; exec "$0" serve'
+            if subprocess.run([need("unshare"), "-n", "true"], capture_output=True).returncode:
+                raise Skip("no network namespace can be made here")
+            server = subprocess.Popen(["unshare", "-n", "sh", "-c", script, PROGRAM], env=env, cwd=folder.path,
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            try:
+                while b"listening on" not in (line := server.stderr.readline()):
+                    assert line, "it ended"
+                found = listening(server)
+                assert found and all(wanted(address) and port == 5000 for address, port in found), found
+            finally:
+                server.terminate()
+                server.wait(timeout=TIMEOUT_S)
+                server.stderr.close()
+
+
+# --- what is wrong ----------------------------------------------------------------------------
+
+@case("a wrong value is refused with file, line and key, and with what is allowed")
+def _():
+    for text, *words in (
+            ("version: 0.1\nhttp:\n  addr: 5000\n", "c.yml:3: http.addr: ", '"5000"', ":5000"),
+            ("version: 0.1\nstorage:\n  delete:\n    enabled: 1\n", "c.yml:4: storage.delete.enabled: ", "true"),
+            ("version: 0.1\nlog: {level: loud}\n", "c.yml:2: log.level: ", "error, warn, info, debug"),
+            ("version: 0.1\nhttp: {}\nhttp: {}\n", "c.yml:3: ", "twice"),
+            ("version: 0.1\n\thttp: {}\n", "c.yml:2: ", "no valid YAML"),
+            ("http: {}\n", "c.yml: ", "version: 0.1")):
+        with Folder() as folder:
+            folder.write("c.yml", text)
+            assert_refused(folder.run("serve", "c.yml"), *words)
+
+
+@case("a wrong value is refused with the variable's name")
+def _():
+    for name, value, *words in (
+            ("REGISTRY_STORAGE_DELETE_ENABLED", "1", '"1"', "true"),
+            ("REGISTRY_HTTP_ADDR", "[::1]:5000", "no valid YAML", "quotes"),
+            ("REGISTRY_HTTP_HOST", "example.com", "https://"),
+            ("REGISTRY_HTTP_TLS_KEY", "/k", "http.tls.certificate")):
+        with Folder() as folder:
+            assert_refused(folder.run("serve", **{name: value}), f"{name}: ", *words)
+
+
+@case("settings that protect something and that we do not have are refused with the reason")
+def _():
+    for name, value in (("REGISTRY_AUTH", "token"), ("REGISTRY_AUTH", "silly"), ("REGISTRY_STORAGE", "inmemory"),
+                        ("REGISTRY_STORAGE_S3_BUCKET", "b"), ("REGISTRY_HTTP_TLS_CLIENTCAS", "[/ca.pem]"),
+                        ("REGISTRY_HTTP_TLS_LETSENCRYPT_EMAIL", "a@b.c"), ("REGISTRY_PROXY_REMOTEURL", "https://a"),
+                        ("REGISTRY_NOTIFICATIONS_ENDPOINTS", "[{name: a, url: http://b}]"),
+                        ("REGISTRY_MIDDLEWARE", "{repository: [{name: a}]}")):
+        with Folder() as folder:
+            assert_refused(folder.run("serve", **{name: value}), f"{name}: ", "refused: ")
+
+
+@case("what is ignored is named in a warning at start")
+def _():
+    with Folder() as folder:
+        folder.write("c.yml", "version: 0.1\nhttp: {addr: 127.0.0.1:PORT}\nredis: {addr: a}\nhtpp: {}\n"
+                              "health: {storagedriver: {enabled: true}}\n")
+        with Server(folder, "c.yml", REGISTRY_PORT="tcp://10.0.0.1:5000") as server:
+            log = server.stop()
+            for words in ("c.yml:3: redis: ignored", "c.yml:4: htpp: ignored", "c.yml:5: health.storagedriver: ignored",
+                          "Ignoring unrecognized environment variable REGISTRY_PORT"):
+                lines = [line for line in log.splitlines() if words in line]
+                assert len(lines) == 1 and "level=warning" in lines[0], (words, log)
+
+
+@case("a secret is neither in the log nor in an error")
+def _():
+    with Folder() as folder:
+        for value in ("[sEcReT]", "*sEcReT", '"sEcReT'):
+            assert b"sEcReT" not in folder.run("serve", REGISTRY_HTTP_SECRET=value).err
+        with Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_HTTP_SECRET="sEcReT",
+                    REGISTRY_LOG_LEVEL="debug") as server:
+            server.request("POST", "/v2/a/blobs/uploads/", {"Authorization": "Basic c0VjUmVU"})
+            log = server.stop()
+            assert "sEcReT" not in log and "c0VjUmVU" not in log, log
+
+
+# --- the log ----------------------------------------------------------------------------------
+
+@case("one line a request, as text with the time first")
+def _():
+    with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_LOG_FIELDS="{service: x}") as server:
+        server.request("GET", "/v2/a/tags/list")
+        lines = [line for line in server.stop().splitlines() if "/v2/a/tags/list" in line]
+        assert len(lines) == 1, lines
+        assert re.match(r'time="\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z" level=info msg="response completed" service=x ', lines[0])
+        assert " http.request.method=GET " in lines[0] and " http.response.status=404" in lines[0], lines
+
+
+@case("json and logstash: every line is a JSON object, whatever clients send")
+def _():
+    nasty = b'GET /v2/a%0a%22\x1b[31m\xff"}{/tags/list HTTP/1.1\r\nHost: a"b\r\nUser-Agent: x\x1b]0;y\x07"\xff\xe2\x80\xae' \
+            b'\r\nConnection: close\r\n\r\n'
+    for formatter, time_name, message_name in (("json", "time", "msg"), ("logstash", "@timestamp", "message")):
+        with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT",
+                                        REGISTRY_LOG_FORMATTER=formatter) as server:
+            server.request("GET", "/v2/")
+            server.raw(nasty)
+            log = server.stop()
+            assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f\u202e]", log), log
+            lines = [json.loads(line) for line in log.splitlines()]
+            assert all({time_name, message_name, "level"} <= set(line) for line in lines), log
+            assert [line for line in lines if line.get("http.response.status") == 200], log
+
+
+@case("no client can forge a line or reach the terminal, in text either")
+def _():
+    with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT") as server:
+        server.raw(b"GET /v2/%0Atime=x\x1b[31m HTTP/1.1\r\nHost: a\r\nUser-Agent: a\x1b[2J\" level=error msg=\"forged\r\n"
+                   b"Connection: close\r\n\r\n")
+        log = server.stop()
+        assert "\x1b" not in log and all(line.startswith('time="2') for line in log.splitlines()), log
+        assert 'level=error msg="forged' not in log, log
+
+
+@case("log.level and log.accesslog.disabled keep requests out of the log")
+def _():
+    for env in ({"REGISTRY_LOG_LEVEL": "warn"}, {"REGISTRY_LOG_ACCESSLOG_DISABLED": "true"}):
+        with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", **env) as server:
+            server.request("GET", "/v2/")
+            log = server.stop()
+            assert "response completed" not in log, log
+
+
+# --- the command line -------------------------------------------------------------------------
+
+@case("--version, -v and version say the same; an unknown command and none are refused with a line")
+def _():
+    with Folder() as folder:
+        said = {folder.run(word).out for word in ("--version", "-v", "version")}
+        assert len(said) == 1 and re.fullmatch(rb"registryd \(.+\) \d+\.\d+\.\d+\n", said.pop())
+        assert_refused(folder.run("serv\x1be"), "serv?e", "--help")
+        assert_refused(folder.run("serve", "a", "b"), "one")
+        nothing = folder.run()
+        assert nothing.rc == 1 and nothing.out == b"" and nothing.err.startswith(b"Usage: registryd <"), nothing
+
+
+@case("a file that cannot be read is named")
+def _():
+    with Folder() as folder:
+        assert_refused(folder.run("serve", "absent.yml"), "absent.yml", "No such file")
+        assert_refused(folder.run("serve", REGISTRY_CONFIGURATION_PATH="gone.yml"), "gone.yml")
+        assert_refused(folder.run("serve", "."), "cannot read the configuration file")
+
+
+@case("the server leaves no core, and other processes of its user cannot look into it")
+def _():
+    if os.geteuid():
+        raise Skip("only root can run it as another user")
+    with Folder() as folder:
+        folder.path.chmod(0o777)
+        try:
+            server = Server(folder, owner=65534, REGISTRY_HTTP_ADDR="127.0.0.1:PORT")
+        except PermissionError:
+            raise Skip(f"{PROGRAM} lies where other users cannot run it") from None
+        with server:
+            limits = pathlib.Path(f"/proc/{server.process.pid}/limits").read_text()
+            assert re.search(r"Max core file size\s+0\s+0\s", limits), limits
+            # The kernel gives what lies there to root, for the process is not dumpable.
+            assert pathlib.Path(f"/proc/{server.process.pid}/mem").stat().st_uid == 0
+
+
+@case("without standard streams it serves, and does not write its log into a connection")
+def _():
+    with Folder() as folder:
+        port = free_port()
+        env = {**folder.env, "REGISTRY_HTTP_ADDR": f"127.0.0.1:{port}"}
+        server = Server.__new__(Server)
+        server.folder, server.is_tls, server.socket_path, server.port = folder, False, None, port
+        server.log_path = pathlib.Path("/dev/null")
+        server.process = subprocess.Popen(["sh", "-c", 'exec "$0" serve 0<&- 1>&- 2>&-', PROGRAM], env=env, cwd=folder.path)
+        with server:
+            answer = server.raw(b"GET /v2/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert answer.startswith(b"HTTP/1.1 200 ") and b"level=" not in answer, answer
+
+
+main()

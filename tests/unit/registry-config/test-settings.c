@@ -1,0 +1,333 @@
+#include "registry/config/settings.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "tests/unit/registry-config/load.h"
+
+/* What keeps the warning about an address away. */
+#define ADDRESS "http: {addr: ':5000'}\n"
+
+static void without_anything_there_are_registry_2_s_defaults(void **state)
+{
+    CLEANUP(settings_freep) struct settings *settings = load(NULL, NO_ENVIRONMENT);
+
+    (void)state;
+    assert_int_equal(settings->log.level, LOG_LEVEL_INFO);
+    assert_int_equal(settings->log.formatter, LOG_FORMATTER_TEXT);
+    assert_int_equal(settings->log.fields.count, 0);
+    assert_false(settings->log.is_access_disabled);
+    assert_string_equal(settings->storage.root_directory, "/var/lib/registry");
+    assert_int_equal(settings->storage.max_threads, 100);
+    assert_false(settings->storage.is_delete_enabled);
+    assert_false(settings->storage.is_read_only);
+    assert_true(settings->storage.upload_purging.is_enabled);
+    assert_false(settings->storage.upload_purging.is_dry_run);
+    assert_int_equal(settings->storage.upload_purging.age_ms, 168ull * 3600 * 1000);
+    assert_int_equal(settings->storage.upload_purging.interval_ms, 24 * 3600 * 1000);
+    assert_false(settings->auth.is_htpasswd);
+    assert_null(settings->auth.realm);
+    assert_null(settings->auth.path);
+    assert_int_equal(settings->catalog_max, 1000);
+    assert_int_equal(settings->tags_max, 0);
+}
+
+/* The file of the image registry:2, and what a user of it is told. */
+static void the_image_s_own_file_loads(void **state)
+{
+    CLEANUP(settings_freep) struct settings *settings = load(
+        HEAD
+        "log:\n"
+        "  fields:\n"
+        "    service: registry\n"
+        "storage:\n"
+        "  cache:\n"
+        "    blobdescriptor: inmemory\n"
+        "  filesystem:\n"
+        "    rootdirectory: /var/lib/registry\n"
+        "http:\n"
+        "  addr: :5000\n"
+        "  headers:\n"
+        "    X-Content-Type-Options: [nosniff]\n"
+        "health:\n"
+        "  storagedriver:\n"
+        "    enabled: true\n"
+        "    interval: 10s\n"
+        "    threshold: 3\n", NO_ENVIRONMENT);
+
+    (void)state;
+    assert_int_equal(settings->log.fields.count, 1);
+    assert_string_equal(settings->log.fields.items[0].name, "service");
+    assert_string_equal(settings->log.fields.items[0].value, "registry");
+    assert_string_equal(settings->http.address, ":5000");
+    assert_int_equal(settings->http.headers.count, 1);
+    assert_int_equal(settings->warning_count, 2);
+    assert_warns(settings, "c.yml:7: storage.cache.blobdescriptor: ignored: ");
+    assert_warns(settings, "c.yml:15: health.storagedriver: ignored: ");
+}
+
+static void every_setting_of_log_storage_and_auth_is_read(void **state)
+{
+    CLEANUP(settings_freep) struct settings *settings = load(
+        HEAD ADDRESS
+        "log: {level: debug, formatter: json, fields: {a: b, number: 5}, accesslog: {disabled: true}}\n"
+        "storage:\n"
+        "  filesystem: {rootdirectory: /srv/data, maxthreads: 200}\n"
+        "  delete: {enabled: yes}\n"
+        "  redirect: {disable: true}\n"
+        "  maintenance:\n"
+        "    readonly: {enabled: on}\n"
+        "    uploadpurging: {enabled: false, age: 2h, interval: 1m30s, dryrun: true}\n"
+        "auth: {htpasswd: {realm: Registry Realm, path: /auth/htpasswd}}\n"
+        "catalog: {maxentries: 50}\n"
+        "tags: {maxtags: 7}\n", NO_ENVIRONMENT);
+
+    (void)state;
+    assert_int_equal(settings->log.level, LOG_LEVEL_DEBUG);
+    assert_int_equal(settings->log.formatter, LOG_FORMATTER_JSON);
+    assert_int_equal(settings->log.fields.count, 2);
+    assert_string_equal(settings->log.fields.items[1].value, "5");
+    assert_true(settings->log.is_access_disabled);
+    assert_string_equal(settings->storage.root_directory, "/srv/data");
+    assert_int_equal(settings->storage.max_threads, 200);
+    assert_true(settings->storage.is_delete_enabled);
+    assert_true(settings->storage.is_read_only);
+    assert_false(settings->storage.upload_purging.is_enabled);
+    assert_true(settings->storage.upload_purging.is_dry_run);
+    assert_int_equal(settings->storage.upload_purging.age_ms, 2 * 3600 * 1000);
+    assert_int_equal(settings->storage.upload_purging.interval_ms, 90000);
+    assert_true(settings->auth.is_htpasswd);
+    assert_string_equal(settings->auth.realm, "Registry Realm");
+    assert_string_equal(settings->auth.path, "/auth/htpasswd");
+    assert_int_equal(settings->catalog_max, 50);
+    assert_int_equal(settings->tags_max, 7);
+}
+
+static void levels_have_aliases_and_an_old_place(void **state)
+{
+    static const struct { const char *text; enum log_level level; } levels[] = {
+        {"log: {level: error}", LOG_LEVEL_ERROR}, {"log: {level: warn}", LOG_LEVEL_WARN},
+        {"log: {level: WARNING}", LOG_LEVEL_WARN}, {"log: {level: Info}", LOG_LEVEL_INFO},
+        {"log: {level: trace}", LOG_LEVEL_DEBUG}, {"log: {level: fatal}", LOG_LEVEL_ERROR},
+        {"loglevel: debug", LOG_LEVEL_DEBUG}, {"{loglevel: debug, log: {level: error}}", LOG_LEVEL_ERROR},
+        {"{loglevel: debug, log: {formatter: text}}", LOG_LEVEL_DEBUG}, {"log: {level: ''}", LOG_LEVEL_INFO},
+        {"log:", LOG_LEVEL_INFO},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
+        CLEANUP(settings_freep) struct settings *settings = NULL;
+        char text[200];
+
+        if (levels[i].text[0] == '{')
+            snprintf(text, sizeof(text), "{version: 0.1, %s", levels[i].text + 1);
+        else
+            snprintf(text, sizeof(text), HEAD "%s\n", levels[i].text);
+        settings = load(text, NO_ENVIRONMENT);
+        assert_case(levels[i].text, settings->log.level == levels[i].level);
+    }
+}
+
+static void lone_words_choose_a_driver_and_a_provider(void **state)
+{
+    CLEANUP(settings_freep) struct settings *settings = load(HEAD ADDRESS "storage: filesystem\nauth: none\n",
+                                                             NO_ENVIRONMENT);
+
+    (void)state;
+    assert_string_equal(settings->storage.root_directory, "/var/lib/registry");
+    assert_false(settings->auth.is_htpasswd);
+    assert_int_equal(settings->warning_count, 0);
+}
+
+static void registry_2_s_least_number_of_threads_is_ours(void **state)
+{
+    CLEANUP(settings_freep) struct settings *settings = load(HEAD "storage: {filesystem: {maxthreads: 3}}\n",
+                                                             NO_ENVIRONMENT);
+
+    (void)state;
+    assert_int_equal(settings->storage.max_threads, 25);
+}
+
+/* Each begins with its file, line and key. */
+static const struct { const char *text, *says; } refused[] = {
+    {"", "c.yml: the line \"version: 0.1\" is missing"},
+    {"[]", "c.yml: the line \"version: 0.1\" is missing"},
+    {"log: {level: info}\n", "c.yml: the line \"version: 0.1\" is missing"},
+    {"version: 0.2\n", "c.yml:1: version: must be 0.1"},
+    {"version: [0.1]\n", "c.yml:1: version: must be 0.1"},
+    {HEAD "a: b: c\n", "c.yml:2: no valid YAML"},
+    {HEAD "http: {}\nhttp: {}\n", "c.yml:3: the key \"http\" is there twice"},
+    {HEAD "log: info\n", "c.yml:2: log: must be a mapping of settings"},
+    {HEAD "log: {level: [info]}\n", "c.yml:2: log.level: must be a single value"},
+    {HEAD "log:\n  level: loud\n", "c.yml:3: log.level: \"loud\" is none of error, warn, info, debug"},
+    {HEAD "loglevel: 5\n", "c.yml:2: loglevel: \"5\" is none of error"},
+    {HEAD "log: {formatter: xml}\n", "c.yml:2: log.formatter: \"xml\" is none of text, json, logstash"},
+    {HEAD "log: {fields: [a]}\n", "c.yml:2: log.fields: must be a mapping"},
+    {HEAD "log: {fields: {a: [b]}}\n", "c.yml:2: log.fields.a: must be a single value"},
+    {HEAD "log: {fields: {\"a\\\"b\": c}}\n", "c.yml:2: log.fields.a\"b: the name has other bytes"},
+    {HEAD "log: {accesslog: {disabled: 1}}\n", "c.yml:2: log.accesslog.disabled: \"1\" is neither true nor false"},
+    {HEAD "storage: {delete: {enabled: 1}}\n", "c.yml:2: storage.delete.enabled: \"1\" is neither true nor false"},
+    {HEAD "storage: {delete: {enabled: 'true'}}\n", "c.yml:2: storage.delete.enabled: \"true\" is neither true"},
+    {HEAD "storage: {delete: true}\n", "c.yml:2: storage.delete: must be a mapping of settings"},
+    {HEAD "storage:\n  maintenance:\n    uploadpurging:\n      age: 7d\n",
+     "c.yml:5: storage.maintenance.uploadpurging.age: \"7d\" is no duration such as 168h"},
+    {HEAD "storage: {maintenance: {uploadpurging: {interval: 0s}}}\n",
+     "c.yml:2: storage.maintenance.uploadpurging.interval: must be longer than 0"},
+    {HEAD "storage: {filesystem: {maxthreads: many}}\n",
+     "c.yml:2: storage.filesystem.maxthreads: \"many\" is no whole number from 0 to"},
+    {HEAD "storage: {filesystem: {rootdirectory: \"/a\\nb\"}}\n",
+     "c.yml:2: storage.filesystem.rootdirectory: \"/a?b\" is no line of plain text"},
+    {HEAD "storage: {filesystem: {rootdirectory: \"/a\\0b\"}}\n", "c.yml:2: storage.filesystem.rootdirectory: "},
+    {HEAD "storage: s3\n", "c.yml:2: storage.s3: refused: only the filesystem"},
+    {HEAD "storage: inmemory\n", "c.yml:2: storage.inmemory: refused: only the filesystem"},
+    {HEAD "storage: {filesystem: {}, inmemory: }\n", "c.yml:2: storage.inmemory: refused: only the filesystem"},
+    {HEAD "storage:\n  s3: {secretkey: sEcReT}\n", "c.yml:3: storage.s3: refused: only the filesystem"},
+    {HEAD "auth: silly\n", "c.yml:2: auth.silly: refused: only htpasswd"},
+    {HEAD "auth: {token: {realm: x}}\n", "c.yml:2: auth.token: refused: only htpasswd"},
+    {HEAD "auth: {htpasswd: {realm: a, path: b}, none: {}}\n", "c.yml:2: auth: has 2 providers"},
+    {HEAD "auth: htpasswd\n", "c.yml:2: auth.htpasswd: realm is missing"},
+    {HEAD "auth: {htpasswd: {path: b}}\n", "c.yml:2: auth.htpasswd: realm is missing"},
+    {HEAD "auth: {htpasswd: {realm: a}}\n", "c.yml:2: auth.htpasswd: path is missing"},
+    {HEAD "auth: {htpasswd: {realm: '', path: b}}\n", "c.yml:2: auth.htpasswd: realm is missing"},
+    {HEAD "auth: {htpasswd: {realm: 'a\"b', path: b}}\n", "c.yml:2: auth.htpasswd.realm: must not hold quotes"},
+    {HEAD "catalog: {maxentries: 0}\n", "c.yml:2: catalog.maxentries: \"0\" is no whole number from 1"},
+    {HEAD "catalog: {maxentries: -1}\n", "c.yml:2: catalog.maxentries: \"-1\" is no whole number"},
+    {HEAD "catalog: {maxentries: 99999999999}\n", "c.yml:2: catalog.maxentries: "},
+    /* what would be dangerous to leave out */
+    {HEAD "middleware: {repository: [{name: x}]}\n", "c.yml:2: middleware: refused: "},
+    {HEAD "proxy: {remoteurl: https://registry-1.docker.io}\n", "c.yml:2: proxy.remoteurl: refused: "},
+    {HEAD "notifications:\n  endpoints:\n    - {name: a, disabled: true}\n    - {name: b}\n",
+     "c.yml:3: notifications.endpoints: refused: "},
+    {HEAD "http: {tls: {clientcas: [/ca.pem]}}\n", "c.yml:2: http.tls.clientcas: refused: "},
+    {HEAD "http: {tls: {letsencrypt: {email: a@b.c}}}\n", "c.yml:2: http.tls.letsencrypt: refused: "},
+    {HEAD "validation: {manifests: {urls: {allow: ['^https']}}}\n", "c.yml:2: validation.manifests.urls: refused: "},
+    {HEAD "policy: {repository: {classes: [image]}}\n", "c.yml:2: policy.repository.classes: refused: "},
+};
+
+static void what_is_wrong_is_said_with_file_line_and_key(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+        check_refusal(refused[i].text, NO_ENVIRONMENT, refused[i].says);
+}
+
+static void what_we_do_not_have_is_warned_about(void **state)
+{
+    static const struct { const char *text, *warning; } ignored[] = {
+        {"redis: {addr: localhost:6379, password: sEcReT}\n", "c.yml:3: redis: ignored: "},
+        {"reporting: {bugsnag: {apikey: sEcReT}}\n", "c.yml:3: reporting.bugsnag: ignored: "},
+        {"health: {http: [{uri: http://x}]}\n", "c.yml:3: health.http: ignored: "},
+        {"compatibility: {schema1: {enabled: true}}\n", "c.yml:3: compatibility.schema1.enabled: ignored: "},
+        {"validation: {disabled: true}\n", "c.yml:3: validation.disabled: ignored: "},
+        {"storage: {tag: {concurrencylimit: 8}}\n", "c.yml:3: storage.tag.concurrencylimit: ignored: "},
+        {"log: {hooks: [{type: mail}]}\n", "c.yml:3: log.hooks: ignored: "},
+        /* which registry:2 says nothing about */
+        {"htpp: {addr: ':80'}\n", "c.yml:3: htpp: ignored: there is no such setting"},
+        {"log: {Level: debug}\n", "c.yml:3: log.Level: ignored: there is no such setting"},
+        {"auth:\n  htpasswd:\n    realm: a\n    path: b\n    file: c\n", "c.yml:7: auth.htpasswd.file: ignored: "},
+        {"log.level: debug\n", "c.yml:3: log.level: ignored: there is no such setting"},
+        {"'': debug\n", "c.yml:3: : ignored: there is no such setting"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(ignored); i++) {
+        CLEANUP(settings_freep) struct settings *settings = NULL;
+        char text[500];
+
+        snprintf(text, sizeof(text), HEAD ADDRESS "%s", ignored[i].text);
+        settings = load(text, NO_ENVIRONMENT);
+        assert_warns(settings, ignored[i].warning);
+        assert_int_equal(count_warnings(settings, "sEcReT"), 0);
+        assert_int_equal(settings->log.level, LOG_LEVEL_INFO);
+    }
+}
+
+/* Settings that ask for nothing, or for what is so anyway. */
+static void what_asks_for_nothing_is_passed_over(void **state)
+{
+    static const char *const silent[] = {
+        "redis: {}\n", "redis:\n", "middleware:\n  storage:\n  - name: cloudfront\n    disabled: true\n",
+        "notifications: {events: {includereferences: true}, endpoints: []}\n",
+        "notifications: {endpoints: [{name: a, disabled: true, url: http://b}]}\n", "proxy: {remoteurl: '', ttl: 168h}\n",
+        "compatibility: {schema1: {enabled: false}}\n", "validation: {enabled: true, disabled: no}\n",
+        "health: {storagedriver: {enabled: false}}\n", "storage: {redirect: {disable: true}, cache: {blobdescriptor: ''}}\n",
+        "policy: {repository: {classes: []}}\n", "validation: {manifests: {urls: {allow: [], deny: []}}}\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(silent); i++) {
+        CLEANUP(settings_freep) struct settings *settings = NULL;
+        char text[500];
+
+        snprintf(text, sizeof(text), HEAD ADDRESS "%s", silent[i]);
+        settings = load(text, NO_ENVIRONMENT);
+        assert_case(silent[i], settings->warning_count == 0);
+    }
+}
+
+static void warnings_are_one_line_each(void **state)
+{
+    CLEANUP(settings_freep) struct settings *settings = load(HEAD ADDRESS "\"a\\n\\e[31mb\": c\n", NO_ENVIRONMENT);
+
+    (void)state;
+    assert_warns(settings, "c.yml:3: a??[31mb: ignored");
+}
+
+static void passwords_without_tls_are_warned_about(void **state)
+{
+    CLEANUP(settings_freep) struct settings *settings = load(HEAD ADDRESS "auth: {htpasswd: {realm: a, path: b}}\n",
+                                                             NO_ENVIRONMENT);
+
+    (void)state;
+    assert_int_equal(settings->warning_count, 1);
+    assert_warns(settings, "auth.htpasswd without http.tls");
+}
+
+static void a_file_that_cannot_be_read_is_refused(void **state)
+{
+    struct settings *settings = NULL;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(settings_load("absent.yml", NO_ENVIRONMENT, &settings, &err), -ENOENT);
+    assert_says(&err, "cannot read the configuration file absent.yml: ");
+    assert_int_equal(settings_load(".", NO_ENVIRONMENT, &settings, &err), -EISDIR);
+    assert_int_equal(settings_load("/dev/zero", NO_ENVIRONMENT, &settings, &err), -EFBIG);
+    assert_says(&err, "/dev/zero: more than 1048576 bytes");
+}
+
+static void the_file_is_the_argument_or_the_variable_s(void **state)
+{
+    (void)state;
+    unsetenv("REGISTRY_CONFIGURATION_PATH");
+    assert_null(settings_choose_path(NULL));
+    assert_string_equal(settings_choose_path("a.yml"), "a.yml");
+    setenv("REGISTRY_CONFIGURATION_PATH", "b.yml", 1);
+    assert_string_equal(settings_choose_path(NULL), "b.yml");
+    assert_string_equal(settings_choose_path("a.yml"), "a.yml");
+    setenv("REGISTRY_CONFIGURATION_PATH", "", 1);
+    assert_null(settings_choose_path(NULL));
+    unsetenv("REGISTRY_CONFIGURATION_PATH");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        scratch_test(without_anything_there_are_registry_2_s_defaults),
+        scratch_test(the_image_s_own_file_loads),
+        scratch_test(every_setting_of_log_storage_and_auth_is_read),
+        scratch_test(levels_have_aliases_and_an_old_place),
+        scratch_test(lone_words_choose_a_driver_and_a_provider),
+        scratch_test(registry_2_s_least_number_of_threads_is_ours),
+        scratch_test(what_is_wrong_is_said_with_file_line_and_key),
+        scratch_test(what_we_do_not_have_is_warned_about),
+        scratch_test(what_asks_for_nothing_is_passed_over),
+        scratch_test(warnings_are_one_line_each),
+        scratch_test(passwords_without_tls_are_warned_about),
+        scratch_test(a_file_that_cannot_be_read_is_refused),
+        scratch_test(the_file_is_the_argument_or_the_variable_s),
+    };
+
+    return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
+}

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <stddef.h>
+
+/*
+ * The calls of the system by which the driver changes files, counted from 1: the n-th can be made
+ * to fail, or to be where the process ends. (The linker's --wrap leads them here.)
+ */
+enum fault_mode { FAULT_NONE, FAULT_FAIL, FAULT_EXIT };
+
+enum { FAULT_EXIT_STATUS = 77 };
+
+/* Counts from here. code is the errno of the call that fails. */
+void fault_start(enum fault_mode mode, int at, int code);
+
+/* Counting ends; whether the n-th call was reached. */
+int fault_stop(void);
+
+/* The first letters of the calls since fault_start(): w(rite), d(fdatasync), f(sync), r(enameat) ... */
+const char *fault_trace(void);
