@@ -26,6 +26,7 @@ struct exchange {
     struct server *server;
     struct MHD_Connection *connection;
     enum exchange_state state;
+    bool is_admitted;
     bool is_past_head; /* what is called next is for the body, or for its end */
     bool is_suspended; /* in this call: the event thread's own note, since a worker may be done at once */
     const struct endpoint *endpoint;

@@ -18,7 +18,10 @@
 #include "registry/http/response-send.h"
 #include "registry/spec/range.h"
 
-/* How much of a refused body is read, so that its sender sees the answer and not a reset. */
+/*
+ * How much of a refused body is read, so that its sender sees the answer and not a reset: of strangers'.
+ * Who is admitted may send what he likes; it would cost no less if it were taken.
+ */
 enum { THROWN_AWAY_MAX = 4 << 20 };
 
 /* --- from the first header to the last byte ------------------------------------------ */
@@ -177,6 +180,7 @@ static uint64_t own_key(const struct exchange *exchange)
 
 static void begin(struct exchange *exchange)
 {
+    exchange->is_admitted = true;
     exchange->endpoint = exchange->server->options.find_endpoint(&exchange->request, &exchange->response);
     if (exchange->response.status || !exchange->endpoint) {
         exchange->state = EXCHANGE_REFUSED;
@@ -236,7 +240,7 @@ static bool receive(struct exchange *exchange, const void *data, size_t size)
     exchange->request.received += size;
     if (exchange->state == EXCHANGE_REFUSED || exchange->state == EXCHANGE_ANSWERED) {
         exchange->thrown_away += size;
-        return exchange->thrown_away <= THROWN_AWAY_MAX;
+        return exchange->is_admitted || exchange->thrown_away <= THROWN_AWAY_MAX;
     }
     if (exchange->endpoint->receive)
         exchange->endpoint->receive(&exchange->request, data, size);
@@ -288,7 +292,7 @@ static bool is_body_unwanted(const struct exchange *exchange)
     int64_t size = exchange->request.body_size;
 
     return exchange->state == EXCHANGE_REFUSED && size != 0 &&
-           (size > THROWN_AWAY_MAX || request_get_header(&exchange->request, "Expect"));
+           ((size > THROWN_AWAY_MAX && !exchange->is_admitted) || request_get_header(&exchange->request, "Expect"));
 }
 
 /* Goes on as far as it can without the body. */

@@ -22,7 +22,7 @@ enum {
     CONNECTION_TIMEOUT = 120, /* seconds without a byte */
     WORKERS = 16,             /* most wait for the disk */
     WORKER_QUEUE = 8192,
-    CHECKER_QUEUE = 1024,
+    CHECKER_QUEUE = 8192,
     CHECKER_NICENESS = 5, /* bcrypt gives way to those who are already known */
     DRAIN_STEP_MS = 10,
 };

@@ -97,7 +97,10 @@ struct upload;
 int store_upload_create(struct store *store, const char *name, enum digest_algorithm algorithm, struct upload **ret,
                         struct error *err) MUST_USE;
 
-/* Goes on with a session, also with one of registry:2's. STORE_NOT_FOUND, STORE_BUSY (somebody writes to it). */
+/*
+ * Goes on with a session, also with one of registry:2's. STORE_NOT_FOUND; STORE_BUSY where somebody
+ * writes to it, for whose end it waits a second.
+ */
 int store_upload_open(struct store *store, const char *name, const char *id, struct upload **ret,
                       struct error *err) MUST_USE;
 

@@ -60,7 +60,7 @@ static int remove_session(struct purge *purge, const char *name, const char *id,
     const char *keys[] = {folder.text};
     struct upload_hash hash = {0};
     bool keep;
-    int r = upload_states_claim(purge->store->uploads, name, id, &hash);
+    int r = upload_states_claim(purge->store->uploads, name, id, 0, &hash);
 
     if (r < 0)
         return r == -EBUSY ? STORE_BUSY : error_set_oom(err);

@@ -21,6 +21,7 @@ struct state {
 
 struct upload_states {
     pthread_mutex_t mutex;
+    pthread_cond_t has_ended; /* a claim */
     void *tree; /* of struct state, for tsearch() */
     struct state *oldest, *newest; /* of the idle */
     size_t idle_count;
@@ -52,9 +53,15 @@ static int compare(const void *a, const void *b)
 struct upload_states *upload_states_new(void)
 {
     struct upload_states *states = calloc(1, sizeof(*states));
+    pthread_condattr_t attributes;
 
-    if (states)
-        pthread_mutex_init(&states->mutex, NULL);
+    if (!states)
+        return NULL;
+    pthread_mutex_init(&states->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&states->has_ended, &attributes);
+    pthread_condattr_destroy(&attributes);
     return states;
 }
 
@@ -63,6 +70,7 @@ void upload_states_free(struct upload_states *states)
     if (!states)
         return;
     tdestroy(states->tree, state_free);
+    pthread_cond_destroy(&states->has_ended);
     pthread_mutex_destroy(&states->mutex);
     free(states);
 }
@@ -135,9 +143,25 @@ static char *make_key(const char *name, const char *id)
     return asprintf(&key, "%s/%s", name, id) < 0 ? NULL : key;
 }
 
-int upload_states_claim(struct upload_states *states, const char *name, const char *id, struct upload_hash *ret)
+static struct timespec deadline_of(unsigned patience_ms)
+{
+    struct timespec at;
+
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_sec += patience_ms / 1000;
+    at.tv_nsec += (long)(patience_ms % 1000) * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_sec++;
+        at.tv_nsec -= 1000000000;
+    }
+    return at;
+}
+
+int upload_states_claim(struct upload_states *states, const char *name, const char *id, unsigned patience_ms,
+                        struct upload_hash *ret)
 {
     CLEANUP_FREE char *key = make_key(name, id);
+    const struct timespec deadline = deadline_of(patience_ms);
     struct upload_hash hash = {0};
     struct state *state;
     int r = 0;
@@ -145,7 +169,9 @@ int upload_states_claim(struct upload_states *states, const char *name, const ch
     if (!key)
         return -ENOMEM;
     pthread_mutex_lock(&states->mutex);
-    state = find(states, key);
+    while ((state = find(states, key)) && state->is_claimed && r == 0)
+        r = -pthread_cond_timedwait(&states->has_ended, &states->mutex, &deadline);
+    r = 0;
     if (!state) {
         r = add_claimed(states, &key);
     } else if (state->is_claimed) {
@@ -180,6 +206,7 @@ void upload_states_release(struct upload_states *states, const char *name, const
         drop(states, state);
     }
     drop_oldest(states);
+    pthread_cond_broadcast(&states->has_ended);
     pthread_mutex_unlock(&states->mutex);
     upload_hash_done(hash);
 }

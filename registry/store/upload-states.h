@@ -24,9 +24,9 @@ void upload_hash_done(struct upload_hash *hash);
 
 /*
  * Claims a session for one writer, and takes out what is known of its digest. 0 with *ret the
- * caller's; -EBUSY where it is claimed; -ENOMEM.
+ * caller's; -EBUSY where another has it and does not end within patience_ms; -ENOMEM.
  */
-int upload_states_claim(struct upload_states *states, const char *name, const char *id,
+int upload_states_claim(struct upload_states *states, const char *name, const char *id, unsigned patience_ms,
                         struct upload_hash *ret) MUST_USE;
 
 /* Ends a claim; takes ownership of what hash holds, which is kept if keep is true. */

@@ -13,6 +13,12 @@
 #include "registry/store/store-private.h"
 #include "registry/store/upload-states.h"
 
+/*
+ * A request is answered before it lets go of its session, so the client's next one may well be here
+ * first; one whose connection broke is noticed later than its successor comes.
+ */
+enum { PATIENCE_MS = 1000 };
+
 enum { READ_SIZE = 256 << 10, ID_SIZE = RANDOM_UUID_SIZE };
 
 struct upload {
@@ -129,7 +135,7 @@ int store_upload_create(struct store *store, const char *name, enum digest_algor
 
     random_uuid(id);
     upload = upload_new(store, name, id);
-    if (!upload || upload_states_claim(store->uploads, name, id, &nothing) < 0)
+    if (!upload || upload_states_claim(store->uploads, name, id, 0, &nothing) < 0)
         return error_set_oom(err);
     upload->is_claimed = true;
     upload->is_over = true; /* until it has begun */
@@ -166,7 +172,7 @@ int store_upload_open(struct store *store, const char *name, const char *id, str
     upload = upload_new(store, name, id);
     if (!upload)
         return error_set_oom(err);
-    r = upload_states_claim(store->uploads, name, id, &upload->hash);
+    r = upload_states_claim(store->uploads, name, id, PATIENCE_MS, &upload->hash);
     if (r < 0)
         return r == -EBUSY ? STORE_BUSY : error_set_oom(err);
     upload->is_claimed = true;

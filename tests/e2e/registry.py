@@ -1,10 +1,10 @@
-"""A private registry to log in to: Debian's docker-registry on a free loopback port.
+"""A private registry on a free loopback port: our registryd, or Debian's docker-registry.
 
 It runs as ../../docs/try-it and the articles on private registries run it: TLS by a
 certificate authority of its own, one user in an htpasswd file, and the environment
 variables of the registry's documentation.
 
-    with Registry() as registry:
+    with Registry() as registry:                     # or Registry(program="docker-registry")
         registry.push_image("busybox", "latest")
         ... registry.host, registry.ca, registry.username, registry.password ...
 
@@ -31,7 +31,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from harness import need
+from harness import ROOT, need
 
 START_TIMEOUT_S = 30
 START_TRIES = 5
@@ -43,6 +43,11 @@ LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
 def sha256(content):
     return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def registryd():
+    """The program under test; REGISTRYD names it."""
+    return str(pathlib.Path(os.environ.get("REGISTRYD") or ROOT / "build/registry/registryd").resolve())
 
 
 def free_port():
@@ -72,8 +77,10 @@ class Registry:
     password  made anew each time, so that a search for it on the disk proves something
     """
 
-    def __init__(self, username="testuser"):
-        self.program = need("docker-registry")
+    def __init__(self, username="testuser", program="registryd", **settings):
+        """settings: more of the registry's variables, without REGISTRY_."""
+        self.program = registryd() if program == "registryd" else need(program)
+        self.settings = {f"REGISTRY_{name}": value for name, value in settings.items()}
         self.username, self.users = username, {}
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dcp-registry.", dir="/tmp"))
         self.log = self.dir / "log"
@@ -87,6 +94,18 @@ class Registry:
         except BaseException:
             self.close()
             raise
+
+    def restart(self, program):
+        """Another program goes on with the same data, users and address."""
+        self._stop()
+        self.program = registryd() if program == "registryd" else need(program)
+        self._start()
+
+    def run_program(self, *words):
+        """One of the program's other verbs, on this registry's configuration file."""
+        env = {name: str(value) for name, value in self._settings().items()}
+        return subprocess.run([self.program, *words, self.dir / "config.yml"], env=env, capture_output=True, text=True,
+                              timeout=120, check=False)
 
     def __enter__(self):
         return self
@@ -120,6 +139,7 @@ class Registry:
         self.users[username] = subprocess.run([need("htpasswd"), "-iBn", username], input=password.encode(),
                                               check=True, capture_output=True).stdout.strip()
         (self.dir / "htpasswd").write_bytes(b"\n".join(self.users.values()) + b"\n")
+        (self.dir / "htpasswd").chmod(0o600)
         return password
 
     def _settings(self):
@@ -134,6 +154,8 @@ class Registry:
             "REGISTRY_HTTP_TLS_KEY": self.dir / "privkey.key",
             "REGISTRY_STORAGE_DELETE_ENABLED": "true",
             "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": self.dir / "data",
+            **{name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if name in os.environ},
+            **self.settings,
         }
 
     def _start(self):
@@ -151,14 +173,17 @@ class Registry:
             if self._is_ready():
                 return
             self._stop()
-        raise RuntimeError("docker-registry does not start: " + self.log.read_text()[-800:])
+        raise RuntimeError(f"{self.program} does not start: " + self.log.read_text()[-800:])
 
     def _is_ready(self):
         """True once it answers, False if it ended or takes too long."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                return self.request("GET", "/v2/") == 200
+                self.request("GET", "/v2/")
+                return True
+            except urllib.error.HTTPError:
+                return True
             except urllib.error.URLError:
                 time.sleep(0.05)
         return False

@@ -1,0 +1,211 @@
+#!/usr/bin/env python3
+"""Real clients against registryd, with TLS, a user, and our helper keeping the password."""
+
+import concurrent.futures
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import time
+
+from harness import Sandbox, Skip, case, helper_path, main, need
+from registry import Registry
+from registry_client import IMAGE, INDEX, Client, descriptor, digest
+
+
+class User(Sandbox):
+    """A newcomer with a key, a store, docker and the rest, and one registry to use them on."""
+
+    def __init__(self, registry):
+        super().__init__()
+        self.registry, self.host = registry, registry.host
+        self.make_store(self.make_key())
+        programs = self.dir / "bin"
+        programs.mkdir()
+        (programs / "docker-credential-pass").symlink_to(helper_path())
+        config = self.dir / "docker"
+        config.mkdir()
+        (config / "config.json").write_text('{"credsStore": "pass"}')
+        (config / "hub.conf").write_text('credential-helpers = ["pass"]\n')
+        self.env.update(PATH=f"{programs}:{self.env['PATH']}", DOCKER_CONFIG=str(config), SSL_CERT_FILE=str(registry.ca),
+                        DOCKER_HOST=f"unix://{self.dir}/docker.sock", CONTAINERS_REGISTRIES_CONF=str(config / "hub.conf"),
+                        XDG_RUNTIME_DIR=str(self.dir))
+
+    def do(self, *argv, stdin=None, is_right=True):
+        """Runs a program; answers what it wrote. It must succeed, or must not."""
+        result = subprocess.run([str(word) for word in argv], input=stdin, env=self.env, capture_output=True, text=True,
+                                timeout=300, check=False)
+        assert (result.returncode == 0) == is_right, (argv, result)
+        return result.stdout + result.stderr
+
+    def log_in(self):
+        out = self.do("docker", "login", "-u", self.registry.username, "--password-stdin", self.host,
+                      stdin=self.registry.password)
+        assert "Login Succeeded" in out and "WARNING" not in out, out
+
+    def holds_password(self):
+        """Files below the user's folder in which the password can be read."""
+        return [path for path in pathlib.Path(self.dir).rglob("*")
+                if path.is_file() and self.registry.password.encode() in path.read_bytes()]
+
+
+@contextlib.contextmanager
+def newcomer():
+    with Registry() as registry, User(registry) as user:
+        yield user, Client(registry)
+
+
+@case("docker: refused before the login in its own words, let in after it, refused after the logout")
+def _():
+    need("docker")
+    with newcomer() as (user, server):
+        server.push_image("team/app", "v1")
+        question = ("docker", "manifest", "inspect", f"{user.host}/team/app:v1")
+        assert "no basic auth credentials" in user.do(*question, is_right=False)
+        user.log_in()
+        assert json.loads(user.do(*question))["schemaVersion"] == 2
+        assert not user.holds_password()
+        user.do("docker", "logout", user.host)
+        assert "no basic auth credentials" in user.do(*question, is_right=False)
+
+
+def make_folder_image(folder, size):
+    """An image of one layer in skopeo's dir: form; answers its manifest."""
+    folder.mkdir()
+    layer, config = os.urandom(size), b'{"architecture":"amd64","os":"linux"}'
+    for content in (layer, config):
+        (folder / digest(content).split(":")[1]).write_bytes(content)
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": IMAGE,
+                           "config": descriptor("application/vnd.oci.image.config.v1+json", config),
+                           "layers": [descriptor("application/vnd.oci.image.layer.v1.tar+gzip", layer)]}).encode()
+    return manifest
+
+
+def make_folder_index(folder, size):
+    """Three architectures, with a layer of that size each."""
+    folder.mkdir()
+    children = []
+    for architecture in ("amd64", "arm64", "riscv64"):
+        inner = folder / "inner"
+        manifest = make_folder_image(inner, size)
+        for path in inner.iterdir():
+            path.rename(folder / path.name)
+        inner.rmdir()
+        (folder / f"{digest(manifest).split(':')[1]}.manifest.json").write_bytes(manifest)
+        children.append(descriptor(IMAGE, manifest, platform={"os": "linux", "architecture": architecture}))
+    index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": children}).encode()
+    (folder / "manifest.json").write_bytes(index)
+    (folder / "version").write_text("Directory Transport Version: 1.1\n")
+    return index
+
+
+@case("skopeo: an index of three architectures with layers of 24 MiB, both ways, digests equal; tags, inspect, delete")
+def _():
+    need("skopeo")
+    with newcomer() as (user, server):
+        user.log_in()
+        folder, back = user.dir / "index", user.dir / "back"
+        index = make_folder_index(folder, 24 << 20)
+        image = f"docker://{user.host}/sk/app"
+        user.do("skopeo", "copy", "--all", "--preserve-digests", f"dir:{folder}", f"{image}:v1")
+        assert server.get_manifest("sk/app", "v1").body == index
+        user.do("skopeo", "copy", "--all", "--preserve-digests", f"{image}:v1", f"dir:{back}")
+        for path in folder.iterdir():
+            assert (back / path.name).read_bytes() == path.read_bytes(), path.name
+        user.do("skopeo", "copy", "--all", f"{image}:v1", f"docker://{user.host}/sk/other:v2")
+        assert json.loads(user.do("skopeo", "list-tags", image))["Tags"] == ["v1"]
+        assert json.loads(user.do("skopeo", "inspect", f"{image}:v1"))["Digest"] == digest(index)
+        user.do("skopeo", "delete", f"{image}:v1")
+        assert server.get_manifest("sk/app", "v1").status == 404
+        assert server.get_manifest("sk/other", "v2").status == 200
+
+
+@case("podman: login, push and pull (vfs), logout; the password in the store alone")
+def _():
+    podman = need("podman")
+    if os.geteuid() != 0:
+        raise Skip("podman's storage needs root here")
+    with newcomer() as (user, server):
+        storage = user.dir / "storage.conf"
+        storage.write_text(f'[storage]\ndriver = "vfs"\nrunroot = "{user.dir}/run"\ngraphroot = "{user.dir}/graph"\n')
+        user.env["CONTAINERS_STORAGE_CONF"] = str(storage)
+        cert = f"--cert-dir={server.registry.ca_dir}"
+        user.do(podman, "login", cert, "-u", server.registry.username, "--password-stdin", user.host,
+                stdin=server.registry.password)
+        assert not user.holds_password(), user.holds_password()
+        (user.dir / "hello").write_text("hello\n")
+        user.do("tar", "-C", user.dir, "-cf", user.dir / "root.tar", "hello")
+        image = f"{user.host}/pod/app:v1"
+        user.do(podman, "import", user.dir / "root.tar", image)
+        user.do(podman, "push", cert, image)
+        user.do(podman, "rmi", image)
+        user.do(podman, "pull", cert, image)
+        user.do(podman, "logout", user.host)
+        user.do(podman, "rmi", image)
+        user.do(podman, "pull", cert, image, is_right=False)
+
+
+@contextlib.contextmanager
+def docker_daemon(user):
+    """A daemon of the test's own; it needs root and a kernel that lets it."""
+    if os.geteuid() != 0:
+        raise Skip("a Docker daemon needs root")
+    words = [need("dockerd"), "--storage-driver=vfs", "--iptables=false", "--ip6tables=false", "--bridge=none", "-H",
+             user.env["DOCKER_HOST"], "--data-root", user.dir / "docker-data", "--exec-root", user.dir / "exec", "--pidfile",
+             user.dir / "dockerd.pid"]
+    with open(user.dir / "dockerd.log", "wb") as log:
+        daemon = subprocess.Popen([str(word) for word in words], env=user.env, stdin=subprocess.DEVNULL, stdout=log,
+                                  stderr=log)
+    try:
+        deadline = time.monotonic() + 60
+        while subprocess.run(["docker", "version"], env=user.env, capture_output=True, check=False).returncode != 0:
+            if daemon.poll() is not None or time.monotonic() > deadline:
+                raise Skip("dockerd does not start here: " + (user.dir / "dockerd.log").read_text()[-200:])
+            time.sleep(0.1)
+        yield
+    finally:
+        daemon.send_signal(signal.SIGTERM)
+        daemon.wait(60)
+
+
+@case("dockerd: import, push, remove, pull, the same image; refused without the login")
+def _():
+    need("docker")
+    with newcomer() as (user, _server), docker_daemon(user):
+        (user.dir / "hello").write_text("hello\n")
+        user.do("tar", "-C", user.dir, "-cf", user.dir / "root.tar", "hello")
+        image = f"{user.host}/dk/app:v1"
+        user.do("docker", "import", user.dir / "root.tar", image)
+        made = user.do("docker", "image", "inspect", "-f", "{{.Id}}", image)
+        user.do("docker", "push", image, is_right=False)
+        user.log_in()
+        user.do("docker", "push", image)
+        user.do("docker", "rmi", image)
+        user.do("docker", "pull", image)
+        assert user.do("docker", "image", "inspect", "-f", "{{.Id}}", image) == made
+        assert not [path for path in user.holds_password() if "docker-data" not in str(path)]
+
+
+@case("50 pushes at once of images that share layers: every manifest and every blob is whole afterwards")
+def _():
+    with Registry() as registry:
+        server = Client(registry)
+        layers = [os.urandom(200000) for _ in range(6)]
+
+        def push(i):
+            name, mine = f"par/r{i % 5}", [layers[i % 6], layers[(i + 1) % 6], str(i).encode()]
+            return name, f"t{i}", server.push_image(name, f"t{i}", layers=mine)
+        with concurrent.futures.ThreadPoolExecutor(50) as pool:
+            pushed = list(pool.map(push, range(50)))
+        for name, tag, manifest in pushed:
+            assert server.get_manifest(name, tag).body == manifest
+            for item in json.loads(manifest)["layers"]:
+                body = server.call("GET", f"/v2/{name}/blobs/{item['digest']}").body
+                assert digest(body) == item["digest"], (name, tag)
+        assert not list((registry.dir / "data").rglob("_uploads/*")), "uploads are left"
+
+
+main()

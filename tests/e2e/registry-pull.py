@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""What is there, and pulling it: end-1, end-2 and end-3 of the OCI distribution specification 1.1."""
+
+import os
+import re
+
+from harness import case, main
+from registry_client import BYTES, DOCKER_IMAGE, IMAGE, digest, serve, shared
+
+CONTENT = bytes(range(256)) * 40
+
+
+def blob(content=CONTENT):
+    """A path at which content can be pulled."""
+    server = shared()
+    name = server.new_name()
+    return f"/v2/{name}/blobs/{server.push_blob(name, content)}"
+
+
+def get(path, **headers):
+    return shared().call("GET", path, headers={key.replace("_", "-"): value for key, value in headers.items()})
+
+
+# --- end-1, and what registry:2 has around it ---------------------------------------------
+
+
+@case("end-1: GET /v2/ answers 200 to a user, with the API's version")
+def _():
+    answer = get("/v2/")
+    assert (answer.status, answer.body) == (200, b"{}"), answer
+    assert answer.headers["Docker-Distribution-Api-Version"] == "registry/2.0"
+
+
+@case("end-1: GET /v2/ answers 401 to others, with a challenge and the error body")
+def _():
+    for headers in ({}, {"Authorization": "Basic !!!"}, {"Authorization": "Bearer x"}, {"Authorization": "Basic dTpw"}):
+        answer = shared().call("GET", "/v2/", headers=headers, auth=False)
+        assert (answer.status, answer.code) == (401, "UNAUTHORIZED"), answer
+        assert answer.headers["WWW-Authenticate"] == 'Basic realm="Registry Realm"', answer
+        assert answer.headers["Docker-Distribution-Api-Version"] == "registry/2.0"
+
+
+@case("every route but health is refused without a user")
+def _():
+    for method, path in (("GET", "/v2/_catalog"), ("GET", "/v2/a/tags/list"), ("HEAD", "/v2/a/manifests/b"),
+                         ("POST", "/v2/a/blobs/uploads/"), ("DELETE", "/v2/a/manifests/b"), ("GET", "/v2/nonsense"),
+                         ("PUT", "/v2/a/manifests/b"), ("GET", f"/v2/a/referrers/{digest(b'')}"), ("GET", "/elsewhere")):
+        answer = shared().call(method, path, auth=False)
+        assert answer.status == 401, (method, path, answer)
+        assert "WWW-Authenticate" in answer.headers, answer
+
+
+@case("/v2 leads to /v2/, / and /healthz tell that it lives, unknown paths are 404")
+def _():
+    server = shared()
+    answer = server.call("GET", "/v2", auth=False)
+    assert (answer.status, answer.location) == (301, "/v2/"), answer
+    for path in ("/", "/healthz"):
+        assert server.call("GET", path, auth=False).status == 200, path
+    for path in ("/v3/", "/v2/a", "/v2/a/", "/v2/a/blobs", "/v2/%00/tags/list", "/v2/a%2"):
+        assert get(path).status == 404, path
+
+
+@case("a method that a route does not know is 405 with Allow")
+def _():
+    for method, path, allowed in (("PUT", "/v2/a/tags/list", "GET"), ("POST", "/v2/a/manifests/b", "DELETE"),
+                                  ("PATCH", "/v2/_catalog", "GET"), ("PUT", "/v2/a/blobs/uploads/", "POST")):
+        answer = shared().call(method, path)
+        assert answer.status == 405, (method, path, answer)
+        assert allowed in answer.headers["Allow"], answer
+
+
+@case("paths that try to leave the registry are answered as any other wrong one")
+def _():
+    for path in ("/v2/../../etc/passwd", "/v2/a/../b/tags/list", "/v2/..%2f..%2fetc/tags/list", "/v2/%2e%2e/tags/list",
+                 "/v2/a/blobs/uploads/../../../x", "/v2/A/tags/list", "/v2/a//b/tags/list", "/v2/" + "a" * 300 + "/tags/list",
+                 "/v2/a/manifests/" + "t" * 129, "/v2/a\x01/tags/list".replace("\x01", "%01")):
+        answer = get(path)
+        assert answer.status in (400, 404), (path, answer)
+
+
+# --- end-2: blobs -----------------------------------------------------------------------------
+
+
+@case("end-2: GET and HEAD of a blob: bytes, length, digest, ETag, kept for a year")
+def _():
+    path = blob()
+    for method in ("GET", "HEAD"):
+        answer = shared().call(method, path)
+        assert answer.status == 200 and answer.body == (CONTENT if method == "GET" else b""), answer
+        assert answer.headers["Content-Length"] == str(len(CONTENT)), answer
+        assert answer.headers["Content-Type"] == BYTES, answer
+        assert answer.headers["Docker-Content-Digest"] == digest(CONTENT), answer
+        assert answer.headers["ETag"] == f'"{digest(CONTENT)}"', answer
+        assert answer.headers["Cache-Control"] == "max-age=31536000", answer
+        assert answer.headers["Accept-Ranges"] == "bytes", answer
+
+
+@case("end-2: an empty blob can be pushed and pulled")
+def _():
+    answer = get(blob(b""))
+    assert (answer.status, answer.body, answer.headers["Content-Length"]) == (200, b"", "0"), answer
+
+
+@case("end-2: a blob that is not there is 404 BLOB_UNKNOWN; one of another repository too")
+def _():
+    server, path = shared(), blob()
+    assert get(path.replace("suite/", "other/")).code == "BLOB_UNKNOWN"
+    answer = get(f"/v2/{server.new_name()}/blobs/{digest(b'nobody has this')}")
+    assert (answer.status, answer.code) == (404, "BLOB_UNKNOWN"), answer
+    assert server.call("HEAD", f"/v2/a/blobs/{digest(b'nor this')}").status == 404
+
+
+@case("end-2: digests that are none are 400 or 404, never 500")
+def _():
+    for wrong in ("sha256:baddigeststring", "sha256:abc", "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:" + "A" * 64,
+                  "sha256:" + "a" * 63, "sha512:" + "a" * 64, "sha256", ":"):
+        answer = get(f"/v2/a/blobs/{wrong}")
+        assert answer.status in (400, 404), (wrong, answer)
+    assert get("/v2/a/blobs/sha256:abc").code == "DIGEST_INVALID"
+
+
+@case("end-2, RFC 9110 section 14: one range, from both ends, is 206 with Content-Range")
+def _():
+    path, size = blob(), len(CONTENT)
+    for value, first, last in (("0-0", 0, 0), ("1-3", 1, 3), (f"{size - 5}-", size - 5, size - 1), ("-7", size - 7, size - 1),
+                               ("100-999999", 100, size - 1), (f"-{size + 5}", 0, size - 1)):
+        answer = get(path, Range=f"bytes={value}")
+        assert (answer.status, answer.body) == (206, CONTENT[first:last + 1]), (value, answer)
+        assert answer.headers["Content-Range"] == f"bytes {first}-{last}/{size}", (value, answer)
+        assert answer.headers["Content-Length"] == str(last - first + 1), (value, answer)
+
+
+@case("end-2, RFC 9110 section 14: ranges outside of the blob are 416 that ends, and says the length")
+def _():
+    path, size = blob(), len(CONTENT)
+    for value in (f"{size}-", "500000-600000", "500-0"):
+        answer = get(path, Range=f"bytes={value}")
+        assert answer.status == 416, (value, answer)
+        assert answer.headers["Content-Range"] == f"bytes */{size}", (value, answer)
+        assert len(answer.body) == int(answer.headers["Content-Length"])
+    assert get(path).status == 200  # on the same connection
+
+
+@case("end-2, RFC 9110 section 14.6: several ranges are one multipart answer")
+def _():
+    answer = get(blob(), Range="bytes=0-1,10-12")
+    boundary = re.fullmatch("multipart/byteranges; boundary=(.+)", answer.headers["Content-Type"])[1].encode()
+    parts = answer.body.split(b"--" + boundary)
+    assert answer.status == 206 and len(parts) == 4 and parts[3] == b"--\r\n", answer
+    assert parts[1].endswith(b"\r\n\r\n" + CONTENT[:2] + b"\r\n"), parts[1]
+    assert b"Content-Range: bytes 10-12/" in parts[2] and CONTENT[10:13] in parts[2], parts[2]
+
+
+@case("end-2: a Range of another unit, or absurdly many, is answered with the whole")
+def _():
+    path = blob()
+    for value in ("lines=1-2", "bytes=" + ",".join("0-1" for _ in range(200))):
+        assert get(path, Range=value).status == 200, value
+
+
+@case("end-2, RFC 9110 section 13: If-None-Match with the digest is 304 without a body")
+def _():
+    path, tag = blob(), f'"{digest(CONTENT)}"'
+    for value in (tag, f'"x", {tag}', f"W/{tag}", "*"):
+        answer = get(path, If_None_Match=value)
+        assert (answer.status, answer.body) == (304, b""), (value, answer)
+    assert get(path, If_None_Match='"x"').status == 200
+
+
+@case("a large blob comes whole, and on the same connection another after it")
+def _():
+    content = os.urandom(1 << 20) * 9 + b"end"
+    path = blob(content)
+    assert get(path).body == content
+    assert get(path, Range="bytes=9437184-").body == b"end"
+
+
+# --- end-3: manifests ---------------------------------------------------------------------------
+
+
+@case("end-3: a manifest comes back by tag and by digest, byte for byte and of its type")
+def _():
+    server = shared()
+    name = server.new_name()
+    manifest = server.push_image(name, "v1") 
+    for reference in ("v1", digest(manifest)):
+        for method in ("GET", "HEAD"):
+            answer = server.get_manifest(name, reference, method)
+            assert answer.status == 200 and answer.body == (manifest if method == "GET" else b""), answer
+            assert answer.headers["Content-Type"] == IMAGE, answer
+            assert answer.headers["Content-Length"] == str(len(manifest)), answer
+            assert answer.headers["Docker-Content-Digest"] == digest(manifest), answer
+            assert answer.headers["ETag"] == f'"{digest(manifest)}"', answer
+
+
+@case("end-3: what Accept says never makes a manifest disappear")
+def _():
+    server = shared()
+    name = server.new_name()
+    server.push_image(name, "v1")
+    for accept in ("*/*", "application/json", DOCKER_IMAGE, "text/html"):
+        assert server.call("GET", f"/v2/{name}/manifests/v1", headers={"Accept": accept}).status == 200, accept
+    assert server.call("GET", f"/v2/{name}/manifests/v1").status == 200
+
+
+@case("end-3: a manifest that is not there is 404 MANIFEST_UNKNOWN; If-None-Match is 304")
+def _():
+    server = shared()
+    name = server.new_name()
+    manifest = server.push_image(name, "v1")
+    for where, reference in ((name, "nope"), (name, digest(b"nope")), ("no/such", "v1")):
+        answer = server.get_manifest(where, reference)
+        assert (answer.status, answer.code) == (404, "MANIFEST_UNKNOWN"), answer
+        assert server.get_manifest(where, reference, "HEAD").status == 404
+    assert server.get_manifest(name, "v1", **{"If-None-Match": f'"{digest(manifest)}"'}).status == 304
+
+
+@case("http.headers are on every answer; relative URLs and a prefix as configured")
+def _():
+    with serve(HTTP_HEADERS="{X-Content-Type-Options: [nosniff]}", HTTP_RELATIVEURLS="true", HTTP_PREFIX="/reg/") as server:
+        server.registry.url += "/reg"
+        answer = server.call("POST", "/reg/v2/a/blobs/uploads/")
+        assert answer.status == 202 and answer.location.startswith("/reg/v2/a/blobs/uploads/"), answer
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", answer
+        assert server.call("GET", "/v2/").status == 404
+
+
+main()
