@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@
 #include "registry/metrics.h"
 #include "registry/verbs.h"
 
-enum { TICK_S = 5, DRAIN_DEFAULT_MS = 10000, DAYS_LEFT_MIN = 14 };
+enum { TICK_S = 5, DRAIN_DEFAULT_MS = 10000, DAYS_LEFT_MIN = 14, DESCRIPTORS_WANTED = 65536 };
 
 struct service {
     struct settings *settings;
@@ -262,6 +263,17 @@ static void reload(struct service *service)
         log_error("the users from before stay in force: %s", err.text);
 }
 
+/* Each connection is a descriptor; the usual 1024 are kept low for programs that use select(). */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static void block_signals(sigset_t *ret_signals)
 {
     sigemptyset(ret_signals);
@@ -303,6 +315,7 @@ int verb_serve(int argc, char **argv)
         fprintf(stderr, "registryd: serve takes one configuration file at most\n");
         return EXIT_FAILURE;
     }
+    raise_descriptor_limit();
     block_signals(&signals);
     r = settings_load(settings_choose_path(argc > 1 ? argv[1] : NULL), environ, &service.settings, &err);
     if (r == 0)

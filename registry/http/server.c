@@ -17,7 +17,7 @@
 #include "registry/http/tls.h"
 
 enum {
-    CONNECTION_MEMORY = 64 << 10, /* what the head of a request and a block of an answer may take */
+    CONNECTION_MEMORY = 16 << 10, /* for the head of a request; it stays resident while a connection is idle */
     CONNECTION_LIMIT = 20000,
     CONNECTION_TIMEOUT = 120, /* seconds without a byte */
     WORKERS = 16,             /* most wait for the disk */

@@ -13,7 +13,7 @@
 /* Never fails: what it cannot tell is "application/octet-stream". Linear in size; from any thread. */
 void media_type_sniff(const void *bytes, size_t size, char ret_type[MANIFEST_TYPE_SIZE]);
 
-/* What was sniffed before, by digest, so that reading a manifest need not parse it; of bounded size. From any thread. */
+/* What was sniffed before, by digest, so that reading a manifest need not parse it; of bounded size. Any thread. */
 struct type_cache;
 
 struct type_cache *type_cache_new(void); /* NULL: out of memory */

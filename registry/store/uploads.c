@@ -27,7 +27,7 @@ struct upload {
     char *name;
     char id[ID_SIZE];
     uint64_t size;
-    struct upload_hash hash; /* of the first hash.hashed bytes, which should be all */
+    struct upload_hash hash; /* of all of them, or of nothing: then they are to be read again */
     bool is_claimed;
     bool is_over; /* committed or cancelled */
 };
@@ -235,7 +235,7 @@ int upload_write(struct upload *upload, const void *data, size_t size, struct er
     r = driver_of(upload)->session_append(upload->session, upload->size, data, size, err);
     if (r < 0)
         return r;
-    if (upload->hash.sha256 && upload->hash.hashed == upload->size)
+    if (upload->hash.sha256)
         add_to_hash(&upload->hash, data, size);
     upload->size += size;
     return 0;
@@ -273,7 +273,7 @@ static int verify(struct upload *upload, const struct digest *expected, struct d
     struct digest canonical, found;
     int r = 0;
 
-    if (hash->hashed != upload->size || !hash->sha256 || (expected->algorithm == DIGEST_SHA512 && !hash->sha512))
+    if (!hash->sha256 || (expected->algorithm == DIGEST_SHA512 && !hash->sha512))
         r = read_again(upload, expected->algorithm, err);
     if (r < 0)
         return r;

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import time
@@ -29,14 +28,18 @@ class User(Sandbox):
         config = self.dir / "docker"
         config.mkdir()
         (config / "config.json").write_text('{"credsStore": "pass"}')
-        (config / "hub.conf").write_text('credential-helpers = ["pass"]\n')
-        self.env.update(PATH=f"{programs}:{self.env['PATH']}", DOCKER_CONFIG=str(config), SSL_CERT_FILE=str(registry.ca),
-                        DOCKER_HOST=f"unix://{self.dir}/docker.sock", CONTAINERS_REGISTRIES_CONF=str(config / "hub.conf"),
-                        XDG_RUNTIME_DIR=str(self.dir))
+        drop_in = self.home / ".config/containers/registries.conf.d"
+        drop_in.mkdir(parents=True)
+        (drop_in / "pass.conf").write_text('credential-helpers = ["pass"]\n')
+        self.env.update(PATH=f"{programs}:{self.env['PATH']}", SSL_CERT_FILE=str(registry.ca),
+                        DOCKER_HOST=f"unix://{self.dir}/docker.sock", XDG_RUNTIME_DIR=str(self.dir))
+        self.env.pop("DOCKER_CONFIG", None)
+        self.docker_config = {"DOCKER_CONFIG": str(config)}  # skopeo and podman would take it for their own
 
     def do(self, *argv, stdin=None, is_right=True):
         """Runs a program; answers what it wrote. It must succeed, or must not."""
-        result = subprocess.run([str(word) for word in argv], input=stdin, env=self.env, capture_output=True, text=True,
+        env = {**self.env, **(self.docker_config if argv[0] == "docker" else {})}
+        result = subprocess.run([str(word) for word in argv], input=stdin, env=env, capture_output=True, text=True,
                                 timeout=300, check=False)
         assert (result.returncode == 0) == is_right, (argv, result)
         return result.stdout + result.stderr

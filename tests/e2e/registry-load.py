@@ -8,7 +8,6 @@ import hashlib
 import os
 import re
 import socket
-import ssl
 import statistics
 import threading
 import time
@@ -77,7 +76,7 @@ def _():
         used = peak_mib(server)
         for raw in held:
             raw.close()
-        assert used < 64 * CONNECTIONS / 2000 + 12, used
+        assert used < 64 * CONNECTIONS / 2000 + 12, f"{used} MiB for {CONNECTIONS} connections"
         assert after < before * 5 + 1, (before, after)
 
 

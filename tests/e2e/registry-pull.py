@@ -183,7 +183,7 @@ def _():
 def _():
     server = shared()
     name = server.new_name()
-    manifest = server.push_image(name, "v1") 
+    manifest = server.push_image(name, "v1")
     for reference in ("v1", digest(manifest)):
         for method in ("GET", "HEAD"):
             answer = server.get_manifest(name, reference, method)

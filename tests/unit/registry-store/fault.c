@@ -13,6 +13,7 @@ static int left, failure;
 static bool is_counting;
 static char trace[4096];
 static size_t trace_size;
+static void (*before_rename)(const char *to);
 
 void fault_start(enum fault_mode new_mode, int at, int code)
 {
@@ -21,6 +22,11 @@ void fault_start(enum fault_mode new_mode, int at, int code)
     failure = code;
     trace_size = 0;
     is_counting = true;
+}
+
+void fault_before_rename(void (*function)(const char *to))
+{
+    before_rename = function;
 }
 
 int fault_stop(void)
@@ -75,10 +81,21 @@ WRAP_SYNC('d', fdatasync)
 WRAP_SYNC('f', fsync)
 
 WRAP('m', int, mkdirat, (int fd, const char *path, mode_t access), (fd, path, access))
-WRAP('r', int, renameat, (int from_fd, const char *from, int to_fd, const char *to), (from_fd, from, to_fd, to))
 WRAP('u', int, unlinkat, (int fd, const char *path, int flags), (fd, path, flags))
 WRAP('s', int, fstatat64, (int fd, const char *path, struct stat *st, int flags), (fd, path, st, flags))
 WRAP('t', int, fstat64, (int fd, struct stat *st), (fd, st))
+
+int __real_renameat(int from_fd, const char *from, int to_fd, const char *to);
+int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to);
+int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to)
+{
+    void (*function)(const char *to) = before_rename;
+
+    before_rename = NULL;
+    if (function)
+        function(to);
+    return is_time('r') ? -1 : __real_renameat(from_fd, from, to_fd, to);
+}
 
 int __real_openat64(int fd, const char *path, int flags, ...);
 int __wrap_openat64(int fd, const char *path, int flags, ...);

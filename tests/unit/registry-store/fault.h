@@ -13,6 +13,9 @@ enum { FAULT_EXIT_STATUS = 77 };
 /* Counts from here. code is the errno of the call that fails. */
 void fault_start(enum fault_mode mode, int at, int code);
 
+/* Called once with the new name, before the next renameat(). */
+void fault_before_rename(void (*function)(const char *to));
+
 /* Counting ends; whether the n-th call was reached. */
 int fault_stop(void);
 

@@ -105,6 +105,12 @@ static void the_umask_is_honoured(void **state)
     assert_mode_is(below("a/b"), 0600);
     assert_mode_is(below("a"), 0700);
     assert_mode_is(below("s/data"), 0600);
+    umask(0);
+    change.key = "c/d";
+    assert_int_equal(publish(&change, 1, &err), 0);
+    umask(022);
+    assert_mode_is(below("c/d"), 0644);
+    assert_mode_is(below("c"), 0755);
 }
 
 static void a_session_is_taken(void **state)

@@ -7,7 +7,9 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "registry/store/store-private.h"
 #include "tests/unit/registry-store/support.h"
 
 enum { THREADS = 16, ROUNDS = 6 };
@@ -154,6 +156,53 @@ static void no_tag_is_left_that_leads_nowhere(void **state)
     }
 }
 
+/* --- a push in the midst of a delete ------------------------------------------------------------------- */
+
+static const struct driver_type *real_type;
+static struct driver_type slow_type;
+static struct worker pusher;
+
+static void *push_it_again(void *object)
+{
+    struct worker *worker = object;
+
+    worker->result = put_text(worker, manifests[0], "latest", NULL);
+    return NULL;
+}
+
+/* The delete has looked at all tags. A push that came now would be lost in part, so it is to wait. */
+static int remove_slowly(struct driver *driver, const char *const *keys, size_t count, struct error *err)
+{
+    pthread_create(&pusher.thread, NULL, push_it_again, &pusher);
+    usleep(100000);
+    return real_type->remove(driver, keys, count, err);
+}
+
+static void a_push_waits_for_the_delete_before_it(void **state)
+{
+    struct driver *driver;
+    struct store *store;
+    struct error err = {0};
+    struct digest digest;
+
+    (void)state;
+    assert_int_equal(filesystem_open("root", false, &driver, &err), 0);
+    real_type = driver->type;
+    slow_type = *real_type;
+    slow_type.remove = remove_slowly;
+    driver->type = &slow_type;
+    assert_int_equal(store_new(driver, &store, &err), 0);
+    snprintf(manifests[0], sizeof(manifests[0]), "%s", image_of(sha256_of("config"), "1", NULL));
+    digest = push_manifest(store, "r", "latest", IMAGE_TYPE, manifests[0]);
+    pusher = (struct worker){.store = store};
+    assert_int_equal(store_delete_manifest(store, "r", &digest, &err), 0);
+    pthread_join(pusher.thread, NULL);
+    assert_int_equal(pusher.result, 0);
+    assert_true(has_manifest(store, "r", digest));
+    assert_string_equal(tags_of(store, "r", NULL, SIZE_MAX), "latest ");
+    store_close(store);
+}
+
 /* --- readers ------------------------------------------------------------------------------------------ */
 
 /* A tag that is always there is always whole. */
@@ -275,6 +324,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         scratch_test(the_same_pushed_by_many_is_whole),
         scratch_test(no_tag_is_left_that_leads_nowhere),
+        scratch_test(a_push_waits_for_the_delete_before_it),
         scratch_test(readers_see_whole_manifests),
         scratch_test(no_referrer_is_lost),
         scratch_test(writers_of_a_session_come_one_after_another),

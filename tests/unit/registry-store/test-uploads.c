@@ -128,6 +128,26 @@ static void a_digest_is_that_of_the_bytes_that_lie_there(void **state)
     assert_true(has_blob(store, "a/b", sha256_of("goodbye")));
 }
 
+/* As long as before, but not the same: it was shorter between. */
+static void a_digest_of_bytes_that_are_gone_is_not_gone_on_with(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    struct upload *upload = create(store, DIGEST_SHA256);
+    char id[UPLOAD_ID_SIZE + 1];
+
+    (void)state;
+    keep_id(upload, id);
+    put(upload, "hello");
+    upload_release(upload);
+    make_file(below("repositories/a/b/_uploads/%s/data", id), "HE");
+    upload = reopen(store, id);
+    put(upload, "LLO");
+    assert_int_equal(commit(upload, sha256_of("hello")), STORE_DIGEST_MISMATCH);
+    assert_int_equal(commit(upload, sha256_of("HELLO")), 0);
+    upload_release(upload);
+    assert_file_is(below("blobs/sha256/%.2s/%s/data", sha256_of("HELLO").hex, sha256_of("HELLO").hex), "HELLO");
+}
+
 static void a_session_of_registry_2_goes_on(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
@@ -306,6 +326,7 @@ int main(void)
         scratch_test(a_session_goes_on_where_it_was_left),
         scratch_test(a_session_survives_a_restart),
         scratch_test(a_digest_is_that_of_the_bytes_that_lie_there),
+        scratch_test(a_digest_of_bytes_that_are_gone_is_not_gone_on_with),
         scratch_test(a_session_of_registry_2_goes_on),
         scratch_test(a_session_without_bytes_is_one),
         scratch_test(one_request_at_a_time_writes),
