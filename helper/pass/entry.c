@@ -37,7 +37,7 @@ static int search_subfolder(struct search *search, int fd, size_t used)
     size_t end = used + strlen(name);
     int r;
 
-    if (search->depth == DEEPEST || strcmp(name, ".git") == 0)
+    if (search->depth == DEEPEST || end + 1 >= sizeof(search->file) || strcmp(name, ".git") == 0)
         return 0;
     sub_fd = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (sub_fd < 0) /* gone meanwhile, or a link */
@@ -60,7 +60,7 @@ static int search_folder(struct search *search, int fd, size_t used)
         size_t size = strlen(name) + 1;
         mode_t kind;
 
-        if (size + 1 > sizeof(search->file) - used)
+        if (size > sizeof(search->file) - used)
             continue;
         memcpy(search->file + used, name, size);
         search->has_age_file |= ends_in(name, ".age");
@@ -182,8 +182,10 @@ int pass_entry_list(const struct pass_store *store, struct pass_listing *ret, st
     const char *name = "";
     int r = 0;
 
-    if (store->folder_fd >= 0)
+    if (store->folder_fd >= 0) {
+        lseek(store->folder_fd, 0, SEEK_SET); /* where an earlier listing left it */
         r = folder_names_read(store->folder_fd, &names);
+    }
     if (r == 0 && names.count > 0) {
         listing.items = calloc(names.count, sizeof(*listing.items));
         r = listing.items ? list_servers(store->folder_fd, &names, &listing, &name) : -ENOMEM;

@@ -42,7 +42,7 @@ static size_t leave_as_it_is(void *cls, struct MHD_Connection *connection, char 
 }
 
 /* What the library has to say while it starts is the reason why it does not; later there is nobody to tell. */
-static void keep_complaint(void *cls, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void keep_complaint(void *cls, const char *format, va_list arguments)
 {
     struct server *server = cls;
 

@@ -1,0 +1,590 @@
+#include "helper/pass/entry.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "tests/unit/check.h"
+#include "tests/unit/store-fixture.h"
+
+/* What pass_entry_open() answers for the URL; a found entry's username goes to ret_username. */
+static int find(const char *url, char ret_username[PASS_USERNAME_MAX + 1], struct error *err)
+{
+    CLEANUP(pass_store_done) struct pass_store store = open_store();
+    CLEANUP(pass_entry_done) struct pass_entry entry = {.fd = -1};
+    struct pass_path path = path_of(url, NULL);
+    int r = pass_entry_open(&store, &path, &entry, err);
+
+    if (r != 0) {
+        assert_int_equal(entry.fd, -1);
+        return r;
+    }
+    assert_true(entry.username_size <= PASS_USERNAME_MAX);
+    assert_string_equal(entry.file + entry.username_size, PASS_SUFFIX);
+    snprintf(ret_username, PASS_USERNAME_MAX + 1, "%.*s", (int)entry.username_size, entry.file);
+    return 0;
+}
+
+static void assert_found(const char *expected)
+{
+    char username[PASS_USERNAME_MAX + 1];
+    struct error err = {0};
+
+    assert_case(expected, find(URL, username, &err) == 0);
+    assert_string_equal(username, expected);
+}
+
+static void assert_not_found(void)
+{
+    char username[PASS_USERNAME_MAX + 1];
+    struct error err = {0};
+
+    assert_int_equal(find(URL, username, &err), PASS_NOT_FOUND);
+}
+
+static void make_entry(const char *username, const char *text)
+{
+    char path[PASS_USERNAME_MAX + 128];
+
+    snprintf(path, sizeof(path), BELOW_SERVER "%s" PASS_SUFFIX, username);
+    make_file(path, text);
+}
+
+/* --- pass_entry_open --------------------------------------------------------- */
+
+static void an_entry_is_found_and_can_be_read(void **state)
+{
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+    CLEANUP(pass_entry_done) struct pass_entry entry = {.fd = -1};
+    struct pass_path path = path_of(URL, NULL);
+    char content[16] = {0};
+    struct error err;
+
+    (void)state;
+    make_entry("user", "message");
+    store = open_store();
+    assert_int_equal(pass_entry_open(&store, &path, &entry, &err), 0);
+    assert_string_equal(entry.file, "user.gpg");
+    assert_int_equal(entry.username_size, 4);
+    assert_int_equal(read(entry.fd, content, sizeof(content) - 1), 7);
+    assert_string_equal(content, "message");
+    assert_true(fcntl(entry.fd, F_GETFD) & FD_CLOEXEC);
+}
+
+static void of_several_users_the_first_is_found(void **state)
+{
+    /* Each sorts before those that are there already. */
+    static const char *const usernames[] = {"\xC3\xA9", "b", "a", "a.b", "Z", "<token>", "9", "10", ".hidden", "-x", " "};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(usernames); i++) {
+        make_entry(usernames[i], "");
+        assert_found(usernames[i]);
+    }
+}
+
+static void folders_and_files_are_taken_level_by_level(void **state)
+{
+    (void)state;
+    make_entry("b", "");
+    make_entry("a/z", "");
+    assert_found("a/z");
+    make_entry("a/b/c", "");
+    assert_found("a/b/c");
+    make_entry("a!", ""); /* "a!.gpg" sorts behind "a", and before "a/" */
+    assert_found("a/b/c");
+    make_entry("A", "");
+    assert_found("A");
+}
+
+static void folders_without_an_entry_are_passed_over(void **state)
+{
+    (void)state;
+    make_folder(BELOW_SERVER "a/b/c");
+    make_file(BELOW_SERVER "b/README", "");
+    assert_not_found();
+    make_entry("c/d", "");
+    assert_found("c/d");
+}
+
+static void what_is_no_entry_is_passed_over(void **state)
+{
+    (void)state;
+    make_file(BELOW_SERVER ".gpg", "");
+    make_file(BELOW_SERVER ".gpg-id", "");
+    make_file(BELOW_SERVER "README", "");
+    make_file(BELOW_SERVER "a.gpg~", "");
+    make_file(BELOW_SERVER "a.GPG", "");
+    make_file(BELOW_SERVER ".git/objects/x.gpg", "");
+    make_folder(BELOW_SERVER "folder.gpg");
+    make_link(BELOW_SERVER "dangling.gpg", "nowhere");
+    make_link(BELOW_SERVER "loop.gpg", "loop.gpg");
+    assert_int_equal(mkfifo(BELOW_SERVER "fifo.gpg", 0600), 0);
+    assert_not_found();
+    make_entry("z", "");
+    assert_found("z");
+}
+
+static void a_folder_named_like_an_entry_may_hold_entries(void **state)
+{
+    (void)state;
+    make_entry("a.gpg/b", "");
+    assert_found("a.gpg/b");
+}
+
+static void a_link_to_a_file_is_an_entry(void **state)
+{
+    (void)state;
+    make_file("elsewhere", "");
+    make_folder(BELOW_SERVER);
+    make_link(BELOW_SERVER "user.gpg", "../../../elsewhere");
+    assert_found("user");
+}
+
+static void a_link_to_a_folder_is_not_entered(void **state)
+{
+    (void)state;
+    make_file("elsewhere/user.gpg", "");
+    make_folder(BELOW_SERVER);
+    make_link(BELOW_SERVER "a", "../../../elsewhere");
+    make_link(BELOW_SERVER "up", "..");
+    assert_not_found();
+}
+
+static void the_folder_of_a_server_may_be_a_link(void **state)
+{
+    (void)state;
+    make_file("elsewhere/user.gpg", "");
+    make_link(BELOW_FOLDER SERVER, "../../elsewhere");
+    assert_found("user");
+}
+
+static void where_there_is_nothing_nothing_is_found(void **state)
+{
+    (void)state;
+    assert_not_found();
+    make_folder("store");
+    assert_not_found();
+    make_folder(BELOW_FOLDER);
+    assert_not_found();
+    make_file(BELOW_FOLDER "b3RoZXI=/user.gpg", "");
+    assert_not_found();
+    make_folder(BELOW_SERVER);
+    assert_not_found();
+}
+
+static void a_file_in_place_of_a_server_is_no_server(void **state)
+{
+    (void)state;
+    make_file(BELOW_FOLDER SERVER, "");
+    assert_not_found();
+}
+
+static void the_longest_username_is_found(void **state)
+{
+    (void)state;
+    make_entry(longest_username(), "");
+    assert_found(longest_username());
+}
+
+static void the_deepest_username_is_found(void **state)
+{
+    (void)state;
+    make_entry(deepest_username(), "");
+    assert_found(deepest_username());
+}
+
+static void what_lies_deeper_than_any_username_is_passed_over(void **state)
+{
+    char username[402];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(username) - 1; i++)
+        username[i] = i % 2 ? '/' : 'd';
+    username[sizeof(username) - 1] = '\0';
+    make_entry(username, "");
+    assert_not_found();
+    make_entry("user", "");
+    assert_found("user");
+}
+
+static void what_is_longer_than_any_username_is_passed_over(void **state)
+{
+    char part[256], path[2000] = BELOW_SERVER;
+
+    (void)state;
+    fill(part, 'x', 250);
+    for (int i = 0; i < 5; i++) {
+        size_t used = strlen(path);
+
+        snprintf(path + used, sizeof(path) - used, "%s/", part);
+    }
+    make_folder(path);
+    assert_not_found();
+    make_entry("y", "");
+    assert_found("y");
+}
+
+static void a_store_with_age_is_named_for_what_it_is(void **state)
+{
+    char username[PASS_USERNAME_MAX + 1];
+    struct error err = {0};
+
+    (void)state;
+    make_file(BELOW_SERVER "user.age", "");
+    assert_true(find(URL, username, &err) < 0);
+    assert_says(&err, "age");
+    assert_says(&err, getenv("PASSWORD_STORE_DIR"));
+    make_entry("z", "");
+    assert_found("z");
+}
+
+static void a_server_that_cannot_be_read_is_a_failure(void **state)
+{
+    char username[PASS_USERNAME_MAX + 1];
+    struct error err = {0};
+
+    (void)state;
+    make_link(BELOW_FOLDER SERVER, SERVER);
+    assert_int_equal(find(URL, username, &err), -ELOOP);
+    assert_says(&err, SERVER);
+}
+
+/* --- failures in a child, for they change the process --------------------------- */
+
+static int open_entry(const struct pass_store *store)
+{
+    struct pass_path path = path_of(URL, NULL);
+    struct pass_entry entry = {.fd = -1};
+    struct error err;
+    int r = pass_entry_open(store, &path, &entry, &err);
+
+    pass_entry_done(&entry);
+    return r;
+}
+
+/* 0 if, however few descriptors there are, what is there is found or fails, and is never missed. */
+static int open_with_few_descriptors(void *argument)
+{
+    int failures = 0, r = -1;
+
+    for (int fd = 32; fd > STDERR_FILENO; fd--)
+        if (fd != ((struct pass_store *)argument)->folder_fd)
+            close(fd);
+    for (rlim_t n = 4; r != 0 && n < 64; n++) {
+        const struct rlimit limit = {.rlim_cur = n, .rlim_max = 64};
+
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+            return 1;
+        r = open_entry(argument);
+        if (r > 0)
+            return 2;
+        failures += r < 0;
+    }
+    return r == 0 && failures > 0 ? 0 : 3;
+}
+
+static void want_of_descriptors_is_never_taken_for_not_found(void **state)
+{
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+
+    (void)state;
+    make_entry("a/b/c/d", "");
+    store = open_store();
+    assert_int_equal(run_in_child(open_with_few_descriptors, &store), 0);
+}
+
+static int open_unprivileged(void *store)
+{
+    if (geteuid() == 0 && setuid(65534) < 0)
+        return 1;
+    return open_entry(store) == -EACCES ? 0 : 2;
+}
+
+static void want_of_permission_is_never_taken_for_not_found(void **state)
+{
+    static const char *const closed[] = {BELOW_FOLDER SERVER, BELOW_SERVER "a", BELOW_SERVER "a/b.gpg"};
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+
+    (void)state;
+    make_entry("a/b", "");
+    store = open_store();
+    for (size_t i = 0; i < ARRAY_SIZE(closed); i++) {
+        assert_int_equal(chmod(closed[i], 0), 0);
+        assert_int_equal(run_in_child(open_unprivileged, &store), 0);
+        assert_int_equal(chmod(closed[i], 0755), 0);
+    }
+}
+
+/* --- readers beside a writer --------------------------------------------------- */
+
+/* Replaces user by user, as a login does, until it is ended. */
+static void replace_for_ever(void)
+{
+    for (int i = 0;; i++) {
+        make_entry(i % 2 ? "a" : "b", "message");
+        unlink(i % 2 ? BELOW_SERVER "b.gpg" : BELOW_SERVER "a.gpg");
+    }
+}
+
+static void a_reader_beside_a_writer_always_finds_an_entry(void **state)
+{
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+    clock_t end = clock() + CLOCKS_PER_SEC / 10;
+    pid_t pid;
+
+    (void)state;
+    make_entry("a", "message");
+    store = open_store();
+    pid = fork();
+    if (pid == 0)
+        replace_for_ever();
+    while (clock() < end)
+        assert_int_equal(open_entry(&store), 0);
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+/* --- pass_entry_list ------------------------------------------------------------ */
+
+/* The listing as text: "url user\n" for each server. */
+static void list(const struct pass_store *store, char *ret_text, size_t size)
+{
+    CLEANUP(pass_listing_done) struct pass_listing listing = {0};
+    struct error err;
+
+    assert_int_equal(pass_entry_list(store, &listing, &err), 0);
+    ret_text[0] = '\0';
+    for (size_t i = 0; i < listing.count; i++) {
+        const struct pass_listed *item = &listing.items[i];
+        size_t used = strlen(ret_text);
+
+        snprintf(ret_text + used, size - used, "%.*s %.*s\n", (int)item->url_size, (const char *)item->url,
+                 (int)item->username_size, item->username);
+    }
+}
+
+static void assert_list_is(const char *expected)
+{
+    CLEANUP(pass_store_done) struct pass_store store = open_store();
+    char text[4096];
+
+    list(&store, text, sizeof(text));
+    assert_string_equal(text, expected);
+}
+
+static void make_server(const char *url, const char *file)
+{
+    struct pass_path path = path_of(url, NULL);
+    char name[600];
+
+    snprintf(name, sizeof(name), BELOW_FOLDER "%s/%s", path.folder, file);
+    make_file(name, "");
+}
+
+static void servers_are_sorted_by_url_not_by_folder(void **state)
+{
+    /* In base64 these would be sorted otherwise. */
+    static const char *const urls[] = {"\x01", "?>", "A", "Zz", "a", "a.b", "a/", "ab", "https://b", "z", "~~~", "\xC3\xA9", "\xFF"};
+    char expected[512] = "";
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(urls); i++) {
+        size_t used = strlen(expected);
+
+        make_server(urls[ARRAY_SIZE(urls) - 1 - i], "u.gpg");
+        snprintf(expected + used, sizeof(expected) - used, "%s u\n", urls[i]);
+    }
+    assert_list_is(expected);
+}
+
+static void each_server_is_listed_once_with_its_first_user(void **state)
+{
+    (void)state;
+    make_server("a", "y.gpg");
+    make_server("a", "x/z.gpg");
+    make_server("b", "tenancy/user.gpg");
+    assert_list_is("a x/z\nb tenancy/user\n");
+}
+
+static void a_url_may_hold_any_byte(void **state)
+{
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+    CLEANUP(pass_listing_done) struct pass_listing listing = {0};
+    struct error err;
+
+    (void)state;
+    make_file(BELOW_FOLDER "YQBi/u.gpg", ""); /* "a\0b" */
+    make_file(BELOW_FOLDER "YQ==/u.gpg", "");
+    store = open_store();
+    assert_int_equal(pass_entry_list(&store, &listing, &err), 0);
+    assert_int_equal(listing.count, 2);
+    assert_int_equal(listing.items[0].url_size, 1);
+    assert_int_equal(listing.items[1].url_size, 3);
+    assert_memory_equal(listing.items[1].url, "a\0b", 3);
+}
+
+static void the_longest_url_and_username_are_listed(void **state)
+{
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+    CLEANUP(pass_listing_done) struct pass_listing listing = {0};
+    char url[PASS_URL_MAX + 1], file[PASS_USERNAME_MAX + 400];
+    struct error err;
+
+    (void)state;
+    fill(url, 'x', PASS_URL_MAX);
+    snprintf(file, sizeof(file), BELOW_FOLDER "%s/%s.gpg", path_of(url, NULL).folder, longest_username());
+    make_file(file, "");
+    store = open_store();
+    assert_int_equal(pass_entry_list(&store, &listing, &err), 0);
+    assert_int_equal(listing.count, 1);
+    assert_int_equal(listing.items[0].url_size, PASS_URL_MAX);
+    assert_int_equal(listing.items[0].username_size, PASS_USERNAME_MAX);
+}
+
+static void what_is_no_server_is_not_listed(void **state)
+{
+    (void)state;
+    make_server("a", "u.gpg");
+    make_server("no entry", "README");
+    make_file(BELOW_FOLDER ".git/x.gpg", "");
+    make_file(BELOW_FOLDER "not base64/x.gpg", "");
+    make_file(BELOW_FOLDER "YR==/x.gpg", ""); /* not canonical: nobody would find it */
+    make_file(BELOW_FOLDER "YQ/x.gpg", "");
+    make_file(BELOW_FOLDER "Yg==", "a file");
+    make_folder(BELOW_FOLDER "Yw==");
+    make_link(BELOW_FOLDER "ZA==", "nowhere");
+    make_file(BELOW_FOLDER ".gpg-id", "");
+    make_file(BELOW_FOLDER "x.gpg", "");
+    assert_list_is("a u\n");
+}
+
+static void a_server_behind_a_link_is_listed(void **state)
+{
+    (void)state;
+    make_file("elsewhere/u.gpg", "");
+    make_link(BELOW_FOLDER "YQ==", "../../elsewhere");
+    assert_list_is("a u\n");
+}
+
+static void where_there_is_nothing_nothing_is_listed(void **state)
+{
+    (void)state;
+    assert_list_is("");
+    make_folder("store");
+    assert_list_is("");
+    make_folder(BELOW_FOLDER);
+    assert_list_is("");
+}
+
+static void listing_twice_lists_the_same(void **state)
+{
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+    char first[64], second[64];
+
+    (void)state;
+    make_server("a", "u.gpg");
+    store = open_store();
+    list(&store, first, sizeof(first));
+    list(&store, second, sizeof(second));
+    assert_string_equal(first, "a u\n");
+    assert_string_equal(second, first);
+}
+
+static void many_servers_are_listed(void **state)
+{
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+    CLEANUP(pass_listing_done) struct pass_listing listing = {0};
+    struct error err;
+    char url[16];
+
+    (void)state;
+    for (int i = 0; i < 150; i++) {
+        snprintf(url, sizeof(url), "server-%03d", i);
+        make_server(url, "u.gpg");
+    }
+    store = open_store();
+    assert_int_equal(pass_entry_list(&store, &listing, &err), 0);
+    assert_int_equal(listing.count, 150);
+    assert_memory_equal(listing.items[149].url, "server-149", 10);
+}
+
+static int list_unprivileged(void *store)
+{
+    struct pass_listing listing = {.count = 99};
+    struct error err;
+
+    if (geteuid() == 0 && setuid(65534) < 0)
+        return 1;
+    return pass_entry_list(store, &listing, &err) == -EACCES && listing.count == 99 ? 0 : 2;
+}
+
+static void a_server_that_cannot_be_read_fails_the_whole_list(void **state)
+{
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+
+    (void)state;
+    make_server("a", "u.gpg");
+    make_server("b", "u.gpg");
+    assert_int_equal(chmod(BELOW_FOLDER "Yg==", 0), 0);
+    store = open_store();
+    assert_int_equal(run_in_child(list_unprivileged, &store), 0);
+    assert_int_equal(chmod(BELOW_FOLDER "Yg==", 0755), 0);
+}
+
+static void what_is_done_can_be_done_again(void **state)
+{
+    struct pass_entry entry = {.fd = -1};
+    struct pass_listing listing = {0};
+
+    (void)state;
+    pass_entry_done(&entry);
+    assert_int_equal(entry.fd, -1);
+    pass_listing_done(&listing);
+    assert_int_equal(listing.count, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        store_test(an_entry_is_found_and_can_be_read),
+        store_test(of_several_users_the_first_is_found),
+        store_test(folders_and_files_are_taken_level_by_level),
+        store_test(folders_without_an_entry_are_passed_over),
+        store_test(what_is_no_entry_is_passed_over),
+        store_test(a_folder_named_like_an_entry_may_hold_entries),
+        store_test(a_link_to_a_file_is_an_entry),
+        store_test(a_link_to_a_folder_is_not_entered),
+        store_test(the_folder_of_a_server_may_be_a_link),
+        store_test(where_there_is_nothing_nothing_is_found),
+        store_test(a_file_in_place_of_a_server_is_no_server),
+        store_test(the_longest_username_is_found),
+        store_test(the_deepest_username_is_found),
+        store_test(what_lies_deeper_than_any_username_is_passed_over),
+        store_test(what_is_longer_than_any_username_is_passed_over),
+        store_test(a_store_with_age_is_named_for_what_it_is),
+        store_test(a_server_that_cannot_be_read_is_a_failure),
+        store_test(want_of_descriptors_is_never_taken_for_not_found),
+        store_test(want_of_permission_is_never_taken_for_not_found),
+        store_test(a_reader_beside_a_writer_always_finds_an_entry),
+        store_test(servers_are_sorted_by_url_not_by_folder),
+        store_test(each_server_is_listed_once_with_its_first_user),
+        store_test(a_url_may_hold_any_byte),
+        store_test(the_longest_url_and_username_are_listed),
+        store_test(what_is_no_server_is_not_listed),
+        store_test(a_server_behind_a_link_is_listed),
+        store_test(where_there_is_nothing_nothing_is_listed),
+        store_test(listing_twice_lists_the_same),
+        store_test(many_servers_are_listed),
+        store_test(a_server_that_cannot_be_read_fails_the_whole_list),
+        store_test(what_is_done_can_be_done_again),
+    };
+
+    return cmocka_run_group_tests_name("entry", tests, NULL, NULL);
+}

@@ -1,0 +1,146 @@
+#include "helper/pass/insert.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "tests/unit/check.h"
+#include "tests/unit/store-fixture.h"
+
+#define ENTRY BELOW_SERVER "user.gpg"
+
+/* Inserts a message for a username; the outcome of pass_insert(). */
+static int insert(const char *username, const char *text, struct pass_changes *changes, struct error *err)
+{
+    CLEANUP(pass_store_done) struct pass_store store = lock_store();
+    CLEANUP(secbuf_done) struct secbuf message = {0};
+    struct pass_path path = path_of(URL, username);
+
+    assert_int_equal(secbuf_append(&message, text, strlen(text)), 0);
+    return pass_insert(&store, &path, &message, changes, err);
+}
+
+static void assert_inserted(const char *username, const char *text)
+{
+    CLEANUP(pass_changes_done) struct pass_changes changes = {0};
+    struct error err = {0};
+
+    assert_case(username, insert(username, text, &changes, &err) == 0);
+}
+
+static void a_first_entry_makes_its_folders(void **state)
+{
+    (void)state;
+    assert_inserted("user", "one");
+    assert_tree_is("store", PASS_FOLDER "/\n" PASS_FOLDER "/" SERVER "/\n" PASS_FOLDER "/" SERVER "/user.gpg\n");
+    assert_file_is(ENTRY, "one");
+    assert_mode_is(ENTRY, 0600);
+    assert_mode_is(BELOW_SERVER, 0700);
+}
+
+static void an_entry_is_replaced_and_keeps_its_mode(void **state)
+{
+    (void)state;
+    make_file(ENTRY, "old");
+    assert_int_equal(chmod(ENTRY, 0640), 0);
+    assert_inserted("user", "new");
+    assert_file_is(ENTRY, "new");
+    assert_mode_is(ENTRY, 0640);
+}
+
+static void the_last_login_wins(void **state)
+{
+    (void)state;
+    make_file(BELOW_SERVER "a.gpg", "a");
+    make_file(BELOW_SERVER "team/b.gpg", "b");
+    make_file(BELOW_SERVER "notes.txt", "not ours");
+    assert_inserted("user", "new");
+    assert_file_is(ENTRY, "new");
+    assert_is_absent(BELOW_SERVER "a.gpg");
+    assert_is_absent(BELOW_SERVER "team/b.gpg");
+    assert_file_is(BELOW_SERVER "notes.txt", "not ours");
+}
+
+static void changes_name_what_was_written_and_what_was_removed(void **state)
+{
+    CLEANUP(pass_changes_done) struct pass_changes changes = {0};
+    struct error err;
+
+    (void)state;
+    make_file(BELOW_SERVER "other.gpg", "a");
+    assert_int_equal(insert("user", "new", &changes, &err), 0);
+    assert_int_equal(changes.count, 2);
+    assert_false(changes.items[0].is_removal);
+    assert_string_equal(changes.items[0].path, PASS_FOLDER "/" SERVER "/user.gpg");
+    assert_true(changes.items[1].is_removal);
+    assert_string_equal(changes.items[1].path, PASS_FOLDER "/" SERVER "/other.gpg");
+}
+
+static void a_link_is_written_through(void **state)
+{
+    (void)state;
+    make_file("elsewhere", "old");
+    make_folder(BELOW_SERVER);
+    make_link(BELOW_SERVER "user.gpg", "../../../elsewhere");
+    assert_inserted("user", "new");
+    assert_file_is("elsewhere", "new");
+}
+
+static void the_longest_and_the_deepest_username_fit(void **state)
+{
+    (void)state;
+    assert_inserted(longest_username(), "long");
+    assert_inserted(deepest_username(), "deep");
+}
+
+static void a_folder_in_the_way_is_an_error_that_changes_nothing(void **state)
+{
+    CLEANUP(pass_changes_done) struct pass_changes changes = {0};
+    struct error err = {0};
+
+    (void)state;
+    make_file(ENTRY "/inner.gpg", "in the way");
+    assert_int_equal(insert("user", "new", &changes, &err), -EISDIR);
+    assert_says(&err, "user.gpg");
+    assert_tree_is("store/" PASS_FOLDER, SERVER "/\n" SERVER "/user.gpg/\n" SERVER "/user.gpg/inner.gpg\n");
+    assert_int_equal(changes.count, 0);
+}
+
+static int insert_with_small_files(void *username)
+{
+    CLEANUP(pass_changes_done) struct pass_changes changes = {0};
+    const struct rlimit limit = {.rlim_cur = 4, .rlim_max = 4};
+    struct error err;
+
+    signal(SIGXFSZ, SIG_IGN);
+    return setrlimit(RLIMIT_FSIZE, &limit) == 0 && insert(username, "more than four", &changes, &err) == -EFBIG ? 0 : 1;
+}
+
+static void where_there_is_no_room_the_old_entry_stays(void **state)
+{
+    char username[] = "user";
+
+    (void)state;
+    make_file(ENTRY, "old");
+    assert_int_equal(run_in_child(insert_with_small_files, username), 0);
+    assert_file_is(ENTRY, "old");
+    assert_tree_is("store/" PASS_FOLDER, SERVER "/\n" SERVER "/user.gpg\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        store_test(a_first_entry_makes_its_folders),
+        store_test(an_entry_is_replaced_and_keeps_its_mode),
+        store_test(the_last_login_wins),
+        store_test(changes_name_what_was_written_and_what_was_removed),
+        store_test(a_link_is_written_through),
+        store_test(the_longest_and_the_deepest_username_fit),
+        store_test(a_folder_in_the_way_is_an_error_that_changes_nothing),
+        store_test(where_there_is_no_room_the_old_entry_stays),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,120 @@
+#include "helper/pass/remove.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "helper/pass/recover.h"
+#include "tests/unit/check.h"
+#include "tests/unit/store-fixture.h"
+
+/* Opens the folder as a verb does, and removes the server. */
+static int remove_server(struct pass_changes *changes, struct error *err)
+{
+    CLEANUP(pass_store_done) struct pass_store store = lock_store();
+    struct pass_path path = path_of(URL, NULL);
+
+    assert_int_equal(pass_store_open_folder(&store, false, err), 0);
+    return pass_remove_server(&store, &path, changes, err);
+}
+
+static void assert_removed(size_t change_count)
+{
+    CLEANUP(pass_changes_done) struct pass_changes changes = {0};
+    struct error err = {0};
+
+    assert_int_equal(remove_server(&changes, &err), 0);
+    assert_int_equal(changes.count, change_count);
+}
+
+static void a_server_goes_with_all_that_is_in_it(void **state)
+{
+    (void)state;
+    make_file(BELOW_SERVER "a.gpg", "");
+    make_file(BELOW_SERVER "team/b.gpg", "");
+    make_file(BELOW_SERVER "notes.txt", "");
+    make_file(BELOW_FOLDER "b3RoZXI=/user.gpg", "other");
+    assert_removed(1);
+    assert_tree_is("store/" PASS_FOLDER, "b3RoZXI=/\nb3RoZXI=/user.gpg\n");
+}
+
+static void the_folder_of_all_servers_goes_with_the_last_one_but_never_the_root(void **state)
+{
+    (void)state;
+    make_file("store/.gpg-id", "key\n");
+    make_file(BELOW_SERVER "a.gpg", "");
+    assert_removed(1);
+    assert_tree_is("store", ".gpg-id\n");
+}
+
+static void where_there_is_nothing_nothing_is_removed(void **state)
+{
+    (void)state;
+    assert_removed(0);
+    make_file(BELOW_FOLDER "b3RoZXI=/user.gpg", "other");
+    assert_removed(0);
+    assert_file_is(BELOW_FOLDER "b3RoZXI=/user.gpg", "other");
+}
+
+static void a_link_goes_and_what_it_leads_to_stays(void **state)
+{
+    (void)state;
+    make_file("elsewhere/user.gpg", "kept");
+    make_folder(BELOW_SERVER);
+    make_link(BELOW_SERVER "team", "../../../elsewhere");
+    assert_removed(1);
+    assert_file_is("elsewhere/user.gpg", "kept");
+    assert_is_absent(BELOW_FOLDER SERVER);
+}
+
+/* --- recovery ------------------------------------------------------------------- */
+
+static void recover(void)
+{
+    CLEANUP(pass_store_done) struct pass_store store = open_store();
+
+    pass_recover(store.folder_fd);
+}
+
+static void what_a_killed_writer_left_is_removed(void **state)
+{
+    (void)state;
+    make_file(BELOW_FOLDER PASS_TEMPORARY, "half");
+    make_folder(BELOW_SERVER "team/deeper");
+    make_file(BELOW_FOLDER "b3RoZXI=/user.gpg", "kept");
+    recover();
+    assert_tree_is("store/" PASS_FOLDER, "b3RoZXI=/\nb3RoZXI=/user.gpg\n");
+}
+
+static void without_a_temporary_empty_folders_are_somebody_elses(void **state)
+{
+    (void)state;
+    make_folder(BELOW_SERVER "team");
+    recover();
+    assert_tree_is("store/" PASS_FOLDER, SERVER "/\n" SERVER "/team/\n");
+}
+
+static void recovery_does_not_follow_links(void **state)
+{
+    (void)state;
+    make_file(BELOW_FOLDER PASS_TEMPORARY, "half");
+    make_folder("elsewhere/empty");
+    make_link(BELOW_FOLDER "link", "../../elsewhere");
+    recover();
+    assert_tree_is("elsewhere", "empty/\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        store_test(a_server_goes_with_all_that_is_in_it),
+        store_test(the_folder_of_all_servers_goes_with_the_last_one_but_never_the_root),
+        store_test(where_there_is_nothing_nothing_is_removed),
+        store_test(a_link_goes_and_what_it_leads_to_stays),
+        store_test(what_a_killed_writer_left_is_removed),
+        store_test(without_a_temporary_empty_folders_are_somebody_elses),
+        store_test(recovery_does_not_follow_links),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
