@@ -251,12 +251,19 @@ def _():
             assert os.read(terminal.output, 4096) == b""
 
 
+def on_a_terminal_of_its_own():
+    """As a login shell starts its programs, also where the tests run in the background, with signals ignored."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @case("a signal at the prompt ends the program, and the terminal shows again what is typed")
 def _():
     for number, way in ((signal.SIGINT, b"\x03"), (signal.SIGQUIT, b"\x1c"), (signal.SIGTERM, None), (signal.SIGHUP, None)):
         master, slave = pty.openpty()
         started = subprocess.Popen(argv("-nC4", "u"), stdin=slave, stdout=subprocess.PIPE, stderr=slave, start_new_session=True,
-                                   preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+                                   preexec_fn=on_a_terminal_of_its_own)
         screen = b""
         while b"New password: " not in screen:
             screen += os.read(master, 4096)

@@ -272,14 +272,16 @@ static int open_entry(const struct pass_store *store)
 /* 0 if, however few descriptors there are, what is there is found or fails, and is never missed. */
 static int open_with_few_descriptors(void *argument)
 {
+    struct rlimit limit;
     int failures = 0, r = -1;
 
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return 1;
     for (int fd = 32; fd > STDERR_FILENO; fd--)
         if (fd != ((struct pass_store *)argument)->folder_fd)
             close(fd);
     for (rlim_t n = 4; r != 0 && n < 64; n++) {
-        const struct rlimit limit = {.rlim_cur = n, .rlim_max = 64};
-
+        limit.rlim_cur = n;
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
             return 1;
         r = open_entry(argument);
