@@ -184,6 +184,7 @@ static int start_server(struct service *service, struct error *err)
         .is_delete_enabled = settings->storage.is_delete_enabled,
         .is_read_only = settings->storage.is_read_only,
         .catalog_max = settings->catalog_max,
+        .tags_max = settings->tags_max,
     };
     return server_start(&(struct server_options){
         .net = http->net,

@@ -18,6 +18,7 @@ struct api {
     bool is_delete_enabled;
     bool is_read_only;
     size_t catalog_max;  /* names in one page of the catalog */
+    size_t tags_max;     /* names in one page of a tag list; 0 is no limit */
 };
 
 /* An endpoint_finder; request->context is a struct api. */

@@ -75,12 +75,13 @@ static void answer_tags(struct request *request, struct response *response)
     const char *name = request->route.name;
     CLEANUP(store_names_done) struct store_names names = {0};
     struct text text = {0};
+    size_t most = api_of(request)->tags_max ? api_of(request)->tags_max : SIZE_MAX;
     struct page page;
     struct error err = {0};
     char path[NAME_MAX_SIZE + 16];
     int r;
 
-    if (!get_page(request, response, SIZE_MAX, SIZE_MAX, &page))
+    if (!get_page(request, response, most, most, &page))
         return;
     r = store_list_tags(api_of(request)->store, name, last_of(&page), page.n, &names, &err);
     if (r < 0) {

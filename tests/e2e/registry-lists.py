@@ -78,6 +78,19 @@ def _():
     assert answer.json["errors"][0]["detail"] == {"name": "no/such"}
 
 
+@case("tags.maxtags bounds a page of tags, and Link leads to the next one")
+def _():
+    with serve(TAGS_MAXTAGS=2) as server:
+        image = server.make_image("a")
+        for tag in ("x", "y", "z"):
+            assert server.put_manifest("a", tag, image).status == 201
+        first = server.call("GET", "/v2/a/tags/list")
+        assert first.json["tags"] == ["x", "y"]
+        assert server.call("GET", next_page(first)).json["tags"] == ["z"]
+        refused = server.call("GET", "/v2/a/tags/list?n=3")
+        assert (refused.status, refused.code) == (400, "PAGINATION_NUMBER_INVALID")
+
+
 # --- the catalog -----------------------------------------------------------------------------------
 
 
