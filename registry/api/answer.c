@@ -40,17 +40,36 @@ void answer_digest(struct response *response, const struct digest *digest)
     response_add_header(response, "Docker-Content-Digest", "%s", text);
 }
 
-bool answer_if_known(const struct request *request, struct response *response, const struct digest *digest)
+void answer_format_etag(const struct digest *digest, char ret_etag[ANSWER_ETAG_SIZE])
 {
-    char text[DIGEST_TEXT_SIZE], etag[DIGEST_TEXT_SIZE + 2], known[2048];
+    char text[DIGEST_TEXT_SIZE];
 
     digest_format(digest, text);
-    snprintf(etag, sizeof(etag), "\"%s\"", text);
-    response_add_header(response, "Docker-Content-Digest", "%s", text);
+    snprintf(ret_etag, ANSWER_ETAG_SIZE, "\"%s\"", text);
+}
+
+/* Whether a condition's list of entity tags names this one (0 or 1); negative without a readable list. */
+static int match_condition(const struct request *request, const char *condition, const char *etag)
+{
+    char list[2048];
+    int r = request_join_header(request, condition, list, sizeof(list));
+
+    return r < 0 ? r : range_matches_etag(list, etag);
+}
+
+bool answer_if_settled(const struct request *request, struct response *response, const struct digest *digest)
+{
+    char etag[ANSWER_ETAG_SIZE];
+
+    answer_digest(response, digest);
+    answer_format_etag(digest, etag);
     response_add_header(response, "Etag", "%s", etag);
-    if (request_join_header(request, "If-None-Match", known, sizeof(known)) < 0 || !range_matches_etag(known, etag))
+    if (match_condition(request, "If-Match", etag) == 0)
+        response_set_empty(response, 412);
+    else if (match_condition(request, "If-None-Match", etag) > 0)
+        response_set_empty(response, 304);
+    else
         return false;
-    response_set_empty(response, 304);
     return true;
 }
 
@@ -99,6 +118,7 @@ bool answer_if_read_only(const struct request *request, struct response *respons
     if (!api_of(request)->is_read_only)
         return false;
     answer_invalid(response, ERROR_CODE_UNSUPPORTED, "this registry is read-only");
+    response_add_header(response, "Allow", "GET, HEAD");
     return true;
 }
 

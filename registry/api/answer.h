@@ -19,8 +19,15 @@ void answer_location(const struct request *request, struct response *response, c
 /* "Docker-Content-Digest:" */
 void answer_digest(struct response *response, const struct digest *digest);
 
-/* ETag of an immutable thing, and 304 where the client has it already: then true. */
-bool answer_if_known(const struct request *request, struct response *response, const struct digest *digest);
+/* The ETag of an immutable thing: its digest in quotes. */
+enum { ANSWER_ETAG_SIZE = DIGEST_TEXT_SIZE + 2 };
+void answer_format_etag(const struct digest *digest, char ret_etag[ANSWER_ETAG_SIZE]);
+
+/*
+ * Docker-Content-Digest and ETag, and where a condition of the request leaves nothing to send (RFC 9110 section
+ * 13.2.2: If-Match, 412; If-None-Match, 304) that answer: then true.
+ */
+bool answer_if_settled(const struct request *request, struct response *response, const struct digest *digest);
 
 /* A refusal whose detail is the digest as a JSON string, or {"<key>":"<text>"}. */
 void answer_unknown_digest(struct response *response, enum error_code code, const struct digest *digest);

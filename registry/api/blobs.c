@@ -2,6 +2,7 @@
  * Blobs: end-2 and end-10 of the specification.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "registry/api/answer.h"
 #include "registry/api/endpoints.h"
@@ -32,6 +33,16 @@ static void answer_unsatisfiable(struct response *response, uint64_t size)
     response_add_header(response, "Content-Range", "bytes */%ju", (uintmax_t)size);
 }
 
+/* Whether a client that has a part of the blob has it of this one (RFC 9110 section 13.1.5); dates never do. */
+static bool is_same_blob(const struct request *request)
+{
+    const char *condition = request_get_header(request, "If-Range");
+    char etag[ANSWER_ETAG_SIZE];
+
+    answer_format_etag(&request->route.digest, etag);
+    return !condition || strcmp(condition, etag) == 0;
+}
+
 /* The ranges that the request asks for; *ret_count is 0 for all. False where none is in the blob. */
 static bool find_ranges(const struct request *request, uint64_t size, struct response_range *ret_ranges,
                         size_t *ret_count)
@@ -41,7 +52,7 @@ static bool find_ranges(const struct request *request, uint64_t size, struct res
     size_t count = 0;
 
     *ret_count = 0;
-    if (!header || request_get_header(request, "If-Range"))
+    if (!header || !is_same_blob(request))
         return true;
     switch (range_parse(header, size, ranges, &count)) {
     case RANGE_UNSATISFIABLE:
@@ -98,7 +109,7 @@ static void answer_get(struct request *request, struct response *response)
         answer_unknown_digest(response, ERROR_CODE_BLOB_UNKNOWN, &route->digest);
     } else {
         response_add_header(response, "Cache-Control", "max-age=31536000");
-        if (!answer_if_known(request, response, &route->digest))
+        if (!answer_if_settled(request, response, &route->digest))
             send_blob(request, response, &blob);
     }
 }

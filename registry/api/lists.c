@@ -3,6 +3,7 @@
  * repositories. Both come in pages, a page says with Link where the next one is.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,6 +23,20 @@ struct page {
 
 static const char list_type[] = "application/json; charset=utf-8";
 
+/* As registry:2 does, a number in its detail is one. */
+static void refuse_n(struct response *response, const char *text)
+{
+    uint64_t n;
+    char detail[40];
+
+    if (range_parse_length(text, &n) < 0) {
+        answer_unknown(response, ERROR_CODE_PAGINATION_NUMBER_INVALID, "n", text);
+        return;
+    }
+    snprintf(detail, sizeof(detail), "{\"n\":%" PRIu64 "}", n);
+    response_refuse(response, ERROR_CODE_PAGINATION_NUMBER_INVALID, detail);
+}
+
 /* False where n is no number, or more than most: then with the refusal. */
 static bool get_page(const struct request *request, struct response *response, size_t standard, size_t most,
                      struct page *ret)
@@ -31,7 +46,7 @@ static bool get_page(const struct request *request, struct response *response, s
     int r = escape_find(request->query, "n", text, sizeof(text));
 
     if (r != -ENOENT && (r < 0 || range_parse_length(text, &n) < 0 || n > most)) {
-        answer_unknown(response, ERROR_CODE_PAGINATION_NUMBER_INVALID, "n", r < 0 ? "" : text);
+        refuse_n(response, r < 0 ? "" : text);
         return false;
     }
     ret->n = (size_t)n;

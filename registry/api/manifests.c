@@ -47,7 +47,7 @@ static void answer_get(struct request *request, struct response *response)
     } else if (r > 0) {
         answer_manifest_unknown(request, response);
     } else {
-        if (!answer_if_known(request, response, &digest))
+        if (!answer_if_settled(request, response, &digest))
             response_set_body(response, 200, content.media_type, steal_ptr(&content.bytes), content.size);
         store_content_done(&content);
     }

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,18 +65,29 @@ static struct writing *start_writing(struct request *request, struct response *r
 
 /* --- digests in queries ------------------------------------------------------------- */
 
-/* 0, or -ENOENT where there is none, or -EINVAL with the refusal in response. */
-static int get_digest(const struct request *request, struct response *response, const char *key, struct digest *ret)
+/* 0, or -ENOENT where there is none, or -EINVAL where it is none of ours. */
+static int find_digest(const struct request *request, const char *key, struct digest *ret)
 {
     char text[DIGEST_TEXT_SIZE * 2];
     int r = escape_find(request->query, key, text, sizeof(text));
 
-    if (r == -ENOENT)
-        return r;
-    if (r == 0 && digest_parse(text, strlen(text), ret) == 0)
-        return 0;
-    response_refuse(response, ERROR_CODE_DIGEST_INVALID, "{}");
-    return -EINVAL;
+    if (r == -ENOENT || (r == 0 && !*text))
+        return -ENOENT;
+    return r == 0 && digest_parse(text, strlen(text), ret) == 0 ? 0 : -EINVAL;
+}
+
+static void refuse_unreadable_digest(struct response *response)
+{
+    response_refuse(response, ERROR_CODE_DIGEST_INVALID, "\"digest parsing failed\"");
+}
+
+static void refuse_mismatch(struct response *response, const struct digest *digest)
+{
+    char text[DIGEST_TEXT_SIZE], detail[DIGEST_TEXT_SIZE + 40];
+
+    digest_format(digest, text);
+    snprintf(detail, sizeof(detail), "{\"Digest\":\"%s\",\"Reason\":{}}", text);
+    response_refuse(response, ERROR_CODE_DIGEST_INVALID, detail);
 }
 
 /* The algorithm that the whole will be named by: of digest, else of digest-algorithm, else sha256. */
@@ -120,7 +132,7 @@ static void commit(struct request *request, struct response *response)
         if (upload_cancel(writing->upload, &err) < 0)
             response_fail(response, &err);
         else
-            response_refuse(response, ERROR_CODE_DIGEST_INVALID, "{}");
+            refuse_mismatch(response, &writing->digest);
     } else {
         answer_created(request, response, &writing->digest);
     }
@@ -167,10 +179,10 @@ static bool mount(struct request *request, struct response *response)
     struct digest digest;
     char from[NAME_MAX_SIZE + 1];
     struct error err = {0};
-    int found, r = get_digest(request, response, "mount", &digest);
+    int found, r = find_digest(request, "mount", &digest);
 
     if (r < 0)
-        return r == -EINVAL;
+        return false;
     found = escape_find(request->query, "from", from, sizeof(from));
     if (found == 0 && !name_is_repository(from, strlen(from)))
         return false;
@@ -189,9 +201,11 @@ static void begin_start(struct request *request, struct response *response)
 
     if (answer_if_read_only(request, response) || mount(request, response))
         return;
-    r = get_digest(request, response, "digest", &wish.digest);
-    if (r == -EINVAL)
+    r = find_digest(request, "digest", &wish.digest);
+    if (r == -EINVAL) {
+        refuse_unreadable_digest(response);
         return;
+    }
     wish.has_digest = r == 0;
     start_session(request, response, &wish);
 }
@@ -293,10 +307,12 @@ static void begin_put(struct request *request, struct response *response)
 {
     struct digest digest;
     struct writing *writing;
-    int r = get_digest(request, response, "digest", &digest);
+    int r = find_digest(request, "digest", &digest);
 
     if (r == -ENOENT)
         response_refuse(response, ERROR_CODE_DIGEST_INVALID, "\"digest missing\"");
+    else if (r < 0)
+        refuse_unreadable_digest(response);
     if (r < 0 || answer_if_read_only(request, response))
         return;
     writing = open_session(request, response);

@@ -7,32 +7,53 @@
 
 #include "registry/http/request-private.h"
 #include "registry/spec/basic.h"
+#include "registry/spec/escape.h"
+#include "registry/spec/name.h"
 
-/* Which resource a 401 speaks of, as registry:2 words it: null outside of a repository. */
+/* What somebody would have to be allowed, as an item of registry:2's list. */
+struct right {
+    const char *type, *name, *action;
+};
+
+/* Which those are for this request; answers how many. from holds the repository that a mount names. */
+static size_t find_rights(const struct request *request, struct right ret_rights[3], char from[NAME_MAX_SIZE + 1])
+{
+    const char *name = request->route.name;
+    bool is_write = request->method & (ROUTE_METHOD_POST | ROUTE_METHOD_PUT | ROUTE_METHOD_PATCH);
+    size_t count = 0;
+
+    if (request->route.kind == ROUTE_CATALOG)
+        ret_rights[count++] = (struct right){"registry", "catalog", "*"};
+    if (!*name)
+        return count;
+    ret_rights[count++] =
+        (struct right){"repository", name, request->method == ROUTE_METHOD_DELETE ? "delete" : "pull"};
+    if (is_write)
+        ret_rights[count++] = (struct right){"repository", name, "push"};
+    if (escape_find(request->query, "from", from, NAME_MAX_SIZE + 1) == 0 && name_is_repository(from, strlen(from)))
+        ret_rights[count++] = (struct right){"repository", from, "pull"};
+    return count;
+}
+
+/* Which resources a 401 speaks of, as registry:2 words it: null outside of a repository. */
 static void format_detail(const struct request *request, char *ret_detail, size_t size)
 {
-    static const char item[] = "{\"Type\":\"%s\",\"Class\":\"\",\"Name\":\"%s\",\"Action\":\"%s\"}";
-    const char *name = request->route.name;
-    char first[400], second[400] = "";
-    bool is_write = request->method & (ROUTE_METHOD_POST | ROUTE_METHOD_PUT | ROUTE_METHOD_PATCH);
+    struct right rights[3];
+    char from[NAME_MAX_SIZE + 1];
+    size_t count = find_rights(request, rights, from), used = 0;
 
-    if (request->route.kind == ROUTE_CATALOG) {
-        snprintf(first, sizeof(first), item, "registry", "catalog", "*");
-    } else if (!*name) {
-        snprintf(ret_detail, size, "null");
-        return;
-    } else {
-        snprintf(first, sizeof(first), item, "repository", name, request->method == ROUTE_METHOD_DELETE ? "delete" : "pull");
-        if (is_write)
-            snprintf(second, sizeof(second), item, "repository", name, "push");
-    }
-    snprintf(ret_detail, size, "[%s%s%s]", first, is_write && *second ? "," : "", second);
+    for (size_t i = 0; i < count && used < size; i++)
+        used += (size_t)snprintf(ret_detail + used, size - used,
+                                 "%c{\"Type\":\"%s\",\"Class\":\"\",\"Name\":\"%s\",\"Action\":\"%s\"}",
+                                 i ? ',' : '[', rights[i].type, rights[i].name, rights[i].action);
+    if (used < size)
+        snprintf(ret_detail + used, size - used, count ? "]" : "null");
 }
 
 static enum admission refuse(struct exchange *exchange)
 {
     struct response *response = &exchange->response;
-    char detail[1024];
+    char detail[1200];
 
     format_detail(&exchange->request, detail, sizeof(detail));
     response_refuse(response, ERROR_CODE_UNAUTHORIZED, detail);

@@ -168,6 +168,24 @@ def _():
     assert get(path, If_None_Match='"x"').status == 200
 
 
+@case("end-2, RFC 9110 section 13: If-Match with another digest is 412, with this one the blob")
+def _():
+    path, tag = blob(), f'"{digest(CONTENT)}"'
+    assert (answer := get(path, If_Match='"x"')).status == 412 and answer.body == b"", answer
+    for value in (tag, f'"x", {tag}', "*"):
+        assert get(path, If_Match=value).body == CONTENT, value
+
+
+@case("end-2, RFC 9110 section 13.1.5: If-Range goes on with this blob's part, and begins anew with another's")
+def _():
+    path, tag = blob(), f'"{digest(CONTENT)}"'
+    answer = get(path, If_Range=tag, Range="bytes=5-9")
+    assert (answer.status, answer.body) == (206, CONTENT[5:10]), answer
+    for value in ('"x"', f"W/{tag}", "Sat, 29 Oct 1994 19:43:31 GMT"):
+        answer = get(path, If_Range=value, Range="bytes=5-9")
+        assert (answer.status, answer.body) == (200, CONTENT), (value, answer)
+
+
 @case("a large blob comes whole, and on the same connection another after it")
 def _():
     content = os.urandom(1 << 20) * 9 + b"end"
