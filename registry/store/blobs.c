@@ -56,13 +56,18 @@ void store_reader_close(struct store_reader *reader)
 /* Where the bytes lie that are to be mounted. */
 static int find_anywhere(struct store *store, const struct digest *digest, struct store_blob *ret, struct error *err)
 {
-    struct key data = key_blob(digest);
+    struct digest canonical = *digest;
+    struct key alias = key_alias(digest), data;
     struct driver_stat st;
-    int r = store->driver->type->stat(store->driver, data.text, &st, err);
+    int r = digest->algorithm == DIGEST_SHA256 ? 0 : link_read(store->driver, &alias, &canonical, err);
 
     if (r != 0)
         return r < 0 ? r : STORE_NOT_FOUND;
-    *ret = (struct store_blob){.canonical = *digest, .size = st.size};
+    data = key_blob(&canonical);
+    r = store->driver->type->stat(store->driver, data.text, &st, err);
+    if (r != 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+    *ret = (struct store_blob){.canonical = canonical, .size = st.size};
     return 0;
 }
 

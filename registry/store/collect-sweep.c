@@ -46,25 +46,27 @@ static int sweep_manifests(struct collection *collection, struct error *err)
     return r;
 }
 
+static bool is_marked(const struct collection *collection, const struct digest *digest)
+{
+    struct digest_id id = digest_id_of(digest);
+
+    return digest_set_has(&collection->marks, &id);
+}
+
 /* --- links to blobs -------------------------------------------------------------------------- */
 
-/* Whether a link leads to what stays. 1 or 0, or negative. */
-static int leads_to_marked(const struct collection *collection, const char *name, const struct digest *digest,
+/* Whether the link of a digest leads to what stays. 1 or 0, or negative. */
+static int leads_to_marked(const struct collection *collection, const struct key *link, const struct digest *digest,
                            struct error *err)
 {
     struct digest canonical = *digest;
-    struct key link = key_layer(name, digest);
-    struct digest_id id;
     int r = 0;
 
     if (digest->algorithm != DIGEST_SHA256)
-        r = link_read(collection->store->driver, &link, &canonical, err);
+        r = link_read(collection->store->driver, link, &canonical, err);
     if (r < 0 && r != -EBADMSG)
         return r;
-    if (r != 0 || canonical.algorithm != DIGEST_SHA256)
-        return 0;
-    id = digest_id_of(&canonical);
-    return digest_set_has(&collection->marks, &id) ? 1 : 0;
+    return r == 0 && canonical.algorithm == DIGEST_SHA256 && is_marked(collection, &canonical);
 }
 
 static int sweep_links_of(struct collection *collection, const char *name, enum digest_algorithm algorithm,
@@ -76,9 +78,9 @@ static int sweep_links_of(struct collection *collection, const char *name, enum 
     int r = store_list_digests(collection->store, &folder, algorithm, &digests, err);
 
     for (size_t i = 0; r >= 0 && i < digests.count; i++) {
-        struct key key = key_layer_folder(name, &digests.items[i]);
+        struct key link = key_layer(name, &digests.items[i]), key = key_layer_folder(name, &digests.items[i]);
 
-        r = leads_to_marked(collection, name, &digests.items[i], err);
+        r = leads_to_marked(collection, &link, &digests.items[i], err);
         if (r == 0)
             r = add_key(collection, &keys, &key, err);
     }
@@ -148,45 +150,54 @@ static int sweep_referrers(struct collection *collection, struct error *err)
 
 /* --- bytes ----------------------------------------------------------------------------------- */
 
-typedef int blob_function(struct collection *collection, struct store_names *keys, const struct digest *digest,
-                          struct error *err);
+typedef int found_function(struct collection *collection, struct store_names *keys, const struct digest *digest,
+                           struct error *err);
 
-static int sweep_folder(struct collection *collection, const char *prefix, blob_function *found, struct error *err)
+static int for_each_in(struct collection *collection, const struct key *folder, enum digest_algorithm algorithm,
+                       found_function *found, struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests digests = {0};
     CLEANUP(store_names_done) struct store_names keys = {0};
-    struct key folder;
-    int r;
+    int r = store_list_digests(collection->store, folder, algorithm, &digests, err);
 
-    snprintf(folder.text, sizeof(folder.text), KEY_BLOBS "/%s", prefix);
-    r = store_list_digests(collection->store, &folder, DIGEST_SHA256, &digests, err);
-    for (size_t i = 0; r == 0 && i < digests.count; i++) {
-        struct digest_id id = digest_id_of(&digests.items[i]);
-
-        if (!digest_set_has(&collection->marks, &id))
-            r = found(collection, &keys, &digests.items[i], err);
-    }
+    for (size_t i = 0; r == 0 && i < digests.count; i++)
+        r = found(collection, &keys, &digests.items[i], err);
     return r < 0 ? r : flush(collection, &keys, err);
 }
 
-static int for_each_unmarked(struct collection *collection, blob_function *found, struct error *err)
+/* Of all digests below KEY_BLOBS or KEY_ALIASES. */
+static int for_each_digest(struct collection *collection, const char *root, enum digest_algorithm algorithm,
+                           found_function *found, struct error *err)
 {
     struct driver *driver = collection->store->driver;
     CLEANUP(folder_names_done) struct folder_names prefixes = {0};
-    int r = driver->type->list(driver, KEY_BLOBS, &prefixes, err);
+    int r = driver->type->list(driver, root, &prefixes, err);
 
     r = r < 0 ? r : 0;
-    for (size_t i = 0; r == 0 && i < prefixes.count; i++)
-        r = sweep_folder(collection, prefixes.names[i]->text, found, err);
+    for (size_t i = 0; r == 0 && i < prefixes.count; i++) {
+        struct key folder;
+
+        snprintf(folder.text, sizeof(folder.text), "%s/%s", root, prefixes.names[i]->text);
+        r = for_each_in(collection, &folder, algorithm, found, err);
+    }
     return r;
 }
 
 static int count_blob(struct collection *collection, struct store_names *keys, const struct digest *digest,
                       struct error *err)
 {
-    (void)keys, (void)digest, (void)err;
-    collection->result.blobs++;
+    (void)keys, (void)err;
+    collection->result.blobs += !is_marked(collection, digest);
     return 0;
+}
+
+static int sweep_alias(struct collection *collection, struct store_names *keys, const struct digest *digest,
+                       struct error *err)
+{
+    struct key link = key_alias(digest), folder = key_blob_folder(digest);
+    int r = leads_to_marked(collection, &link, digest, err);
+
+    return r == 0 ? add_key(collection, keys, &folder, err) : r < 0 ? r : 0;
 }
 
 static int sweep_blob(struct collection *collection, struct store_names *keys, const struct digest *digest,
@@ -194,6 +205,8 @@ static int sweep_blob(struct collection *collection, struct store_names *keys, c
 {
     struct key folder = key_blob_folder(digest);
 
+    if (is_marked(collection, digest))
+        return 0;
     collect_say(collection, "blob eligible for deletion: sha256:%s", digest->hex);
     return add_key(collection, keys, &folder, err);
 }
@@ -201,7 +214,7 @@ static int sweep_blob(struct collection *collection, struct store_names *keys, c
 int collect_sweep(struct collection *collection, struct error *err)
 {
     struct collect_result *result = &collection->result;
-    int r = for_each_unmarked(collection, count_blob, err);
+    int r = for_each_digest(collection, KEY_BLOBS, DIGEST_SHA256, count_blob, err);
 
     if (r < 0)
         return r;
@@ -214,5 +227,7 @@ int collect_sweep(struct collection *collection, struct error *err)
         r = sweep_links(collection, err);
     if (r == 0)
         r = sweep_referrers(collection, err);
-    return r < 0 ? r : for_each_unmarked(collection, sweep_blob, err);
+    if (r == 0)
+        r = for_each_digest(collection, KEY_ALIASES, DIGEST_SHA512, sweep_alias, err);
+    return r < 0 ? r : for_each_digest(collection, KEY_BLOBS, DIGEST_SHA256, sweep_blob, err);
 }

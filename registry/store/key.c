@@ -42,6 +42,11 @@ struct key key_blob_folder(const struct digest *digest)
     return format("blobs/%s/%.2s/%s", algorithm_of(digest), digest->hex, digest->hex);
 }
 
+struct key key_alias(const struct digest *digest)
+{
+    return format(KEY_ALIASES "/%.2s/%s/link", digest->hex, digest->hex);
+}
+
 struct key key_layer(const char *name, const struct digest *digest)
 {
     return format(KEY_REPOSITORIES "/%s/_layers/%s/%s/link", name, algorithm_of(digest), digest->hex);

@@ -5,7 +5,7 @@
 
 /*
  * registry:2's layout: where what lies below docker/registry/v2 (distribution 2.8,
- * registry/storage/paths.go), and the two keys that are ours alone (the type and the referrers),
+ * registry/storage/paths.go), and the keys that are ours alone (aliases, the type and the referrers),
  * which registry:2 passes over. Pure, but for link_read(); from any thread.
  */
 enum { KEY_SIZE = 1024 }; /* more than the longest name, tag and digests take */
@@ -16,6 +16,7 @@ struct key {
 
 #define KEY_REPOSITORIES "repositories"
 #define KEY_BLOBS "blobs/sha256"
+#define KEY_ALIASES "blobs/sha512"
 
 /* A file or folder of a repository: repositories/<name>/<path>. */
 struct key key_in_repository(const char *name, const char *path);
@@ -23,6 +24,9 @@ struct key key_in_repository(const char *name, const char *path);
 /* The bytes: blobs/sha256/<2 hex>/<hex>/data, and the folder they lie in. */
 struct key key_blob(const struct digest *digest);
 struct key key_blob_folder(const struct digest *digest);
+
+/* blobs/sha512/<2 hex>/<hex>/link: under which sha256 digest the bytes of this one lie. */
+struct key key_alias(const struct digest *digest);
 
 /* _layers/<alg>/<hex>/link: the repository has that blob. The folder is what has to go with it. */
 struct key key_layer(const char *name, const struct digest *digest);

@@ -76,8 +76,7 @@ ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *re
 void store_reader_close(struct store_reader *reader);
 
 /*
- * Gives a repository a blob that lies in another: in from_name, or, if that is NULL, anywhere
- * (which for a sha512 digest is nowhere: bytes lie under sha256).
+ * Gives a repository a blob that lies in another: in from_name, or, if that is NULL, anywhere.
  */
 int store_mount_blob(struct store *store, const char *to_name, const struct digest *digest, const char *from_name,
                      struct error *err) MUST_USE;

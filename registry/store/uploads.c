@@ -290,8 +290,8 @@ static int verify(struct upload *upload, const struct digest *expected, struct d
 int upload_commit(struct upload *upload, const struct digest *expected, struct error *err)
 {
     struct digest canonical;
-    struct driver_change changes[3] = {{0}};
-    struct key data, link, alias;
+    struct driver_change changes[4] = {{0}};
+    struct key data, link, alias, alias_link;
     char text[DIGEST_TEXT_SIZE];
     int r = verify(upload, expected, &canonical, err);
 
@@ -299,13 +299,15 @@ int upload_commit(struct upload *upload, const struct digest *expected, struct e
         return r;
     data = key_blob(&canonical);
     link = key_layer(upload->name, &canonical);
-    alias = key_layer(upload->name, expected);
+    alias = key_alias(expected);
+    alias_link = key_layer(upload->name, expected);
     digest_format(&canonical, text);
     changes[0] = (struct driver_change){.kind = DRIVER_TAKE, .key = data.text, .session = upload->session};
     changes[1] = (struct driver_change){.kind = DRIVER_PUT, .key = link.text, .data = text, .size = strlen(text)};
-    changes[2] = changes[1];
+    changes[2] = changes[3] = changes[1];
     changes[2].key = alias.text;
-    r = driver_of(upload)->publish(upload->store->driver, changes, digest_is_equal(expected, &canonical) ? 2 : 3,
+    changes[3].key = alias_link.text;
+    r = driver_of(upload)->publish(upload->store->driver, changes, digest_is_equal(expected, &canonical) ? 2 : 4,
                                    err);
     if (r < 0)
         return r;

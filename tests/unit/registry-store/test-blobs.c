@@ -139,6 +139,27 @@ static void a_blob_is_mounted_from_anywhere(void **state)
     assert_true(has_blob(store, "b", digest));
 }
 
+/* As far as it was ever pushed by that digest. */
+static void a_sha512_blob_is_mounted_from_anywhere(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    struct digest long_one = sha512_of("hello");
+    struct upload *upload;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(store_upload_create(store, "a", DIGEST_SHA512, &upload, &err), 0);
+    assert_int_equal(upload_write(upload, "hello", 5, &err), 0);
+    assert_int_equal(upload_commit(upload, &long_one, &err), 0);
+    upload_release(upload);
+    assert_int_equal(store_mount_blob(store, "b", &long_one, NULL, &err), 0);
+    assert_true(has_blob(store, "b", long_one));
+    assert_true(has_blob(store, "b", sha256_of("hello")));
+    assert_int_equal(remove(below("blobs/sha256/2c/%s/data", sha256_of("hello").hex)), 0);
+    assert_int_equal(store_mount_blob(store, "c", &long_one, NULL, &err), STORE_NOT_FOUND);
+    assert_false(has_blob(store, "c", long_one));
+}
+
 static void an_unlinked_blob_is_gone_from_that_repository(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
@@ -194,6 +215,7 @@ int main(void)
         scratch_test(a_reader_outlives_its_blob),
         scratch_test(a_blob_is_mounted_from_a_repository_that_has_it),
         scratch_test(a_blob_is_mounted_from_anywhere),
+        scratch_test(a_sha512_blob_is_mounted_from_anywhere),
         scratch_test(an_unlinked_blob_is_gone_from_that_repository),
         scratch_test(pushing_again_heals_what_lies_there),
         scratch_test(a_storage_that_cannot_be_read_is_a_failure),

@@ -221,11 +221,13 @@ static void sha512_leads_to_the_same_bytes(void **state)
     assert_int_equal(result.blobs, 0);
     assert_true(has_blob(store, "a", config));
     assert_true(has_manifest(store, "a", manifest.digest));
+    assert_file_is(below("blobs/sha512/%.2s/%s/link", config.hex, config.hex), text_of(sha256_of("config")));
     assert_int_equal(store_delete_tag(store, "a", "t", &err), 0);
     result = collect(store, true);
     assert_int_equal(result.blobs, 2);
     assert_false(has_manifest(store, "a", manifest.digest));
     assert_is_absent(below("repositories/a/_layers/sha512/%s", config.hex));
+    assert_is_absent(below("blobs/sha512/%.2s/%s", config.hex, config.hex));
 }
 
 /* Nothing may be removed on half a knowledge. */

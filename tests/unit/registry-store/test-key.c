@@ -42,6 +42,8 @@ static void keys_of_our_own_lie_beside_them(void **state)
     assert_string_equal(key_referrer("a/b", &subject, &digest).text, expected);
     assert_string_equal(key_revision("a/b", &digest, "media-type").text,
                         REPOSITORY "_manifests/revisions/sha256/" HEX "/media-type");
+    snprintf(expected, sizeof(expected), "blobs/sha512/%.2s/%s/link", subject.hex, subject.hex);
+    assert_string_equal(key_alias(&subject).text, expected);
 }
 
 static void the_longest_key_has_room(void **state)
