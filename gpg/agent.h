@@ -1,0 +1,30 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gpg/context.h"
+
+/* What gpg-agent knows, asked over its socket by GPGME's Assuan engine (which starts the agent as gpg does). */
+struct gpg_agent_key {
+    bool is_on_card;
+    bool is_protected; /* by a passphrase */
+    bool is_cached;    /* the agent has the passphrase still, and will not ask */
+};
+
+/* About a secret key, by keygrip. 0, GPG_AGENT_NO_KEY, or negative: the agent cannot be reached, and why. */
+enum { GPG_AGENT_NO_KEY = 1 };
+int gpg_agent_find_key(const char *keygrip, struct gpg_agent_key *ret, struct error *err) MUST_USE;
+
+/*
+ * How often the passphrase of a key's file is hashed before each use (OpenPGP's S2K count), from
+ * private-keys-v1.d/<keygrip>.key in gpg's home folder. 0; or GPG_AGENT_NO_KEY where there is no such file or no passphrase.
+ */
+int gpg_agent_get_s2k_count(const char *keygrip, uint64_t *ret, struct error *err) MUST_USE;
+
+/* gpg's home folder ($GNUPGHOME or ~/.gnupg) and its agent's socket, as gpg finds them (`gpgconf --list-dirs`); owned by the caller, free with free(). */
+int gpg_find_home(char **ret_path, struct error *err) MUST_USE;
+int gpg_agent_find_socket(char **ret_path, struct error *err) MUST_USE;
+
+/* The program that asks for passphrases: pinentry-program of gpg-agent.conf, else the standard one; owned by the caller. */
+int gpg_agent_find_pinentry(char **ret_path, struct error *err) MUST_USE;

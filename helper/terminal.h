@@ -1,0 +1,39 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "common/error.h"
+
+/*
+ * What `setup` and `doctor` say to a person: one item a paragraph, with a mark before it, wrapped at 80
+ * columns. Marks are in colour on a terminal alone, and nowhere where NO_COLOR is set (no-color.org).
+ */
+enum terminal_mark {
+    TERMINAL_OK,      /* "ok": it is as it should be */
+    TERMINAL_DONE,    /* "done": it has just been made so */
+    TERMINAL_WOULD,   /* "would": with --dry-run, or before asking */
+    TERMINAL_WARNING, /* "warn": works, and should be better */
+    TERMINAL_BAD,     /* "bad": does not work */
+};
+
+/* Control characters in the text are shown as '?', for it may hold names that others chose. */
+void terminal_say(FILE *stream, enum terminal_mark mark, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* A paragraph below the last item, indented like it. */
+void terminal_explain(FILE *stream, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* A line below it that is to be typed as it stands: indented more, never wrapped. */
+void terminal_show_command(FILE *stream, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* Whether there is a person to ask: stdin and stderr are terminals. */
+bool terminal_can_ask(void);
+
+/* Asks "question [Y/n] " on stderr until the answer is y, n or empty. 1 for yes, 0 for no, negative at the end of the input. */
+int terminal_ask_yes(const char *question, bool is_yes_standard, struct error *err) MUST_USE;
+
+/*
+ * Asks "question [standard]: " on stderr (standard may be NULL); an empty answer is the standard, and is asked for again
+ * where there is none. *ret is owned by the caller, free with free(). 0 or negative. Not for secrets.
+ */
+int terminal_ask_line(const char *question, const char *standard, char **ret, struct error *err) MUST_USE;

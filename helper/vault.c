@@ -1,0 +1,195 @@
+/*
+ * The order in which a credential is stored and found, from the layers below.
+ */
+#include "helper/vault.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "common/file.h"
+#include "common/random.h"
+#include "gpg/decrypt.h"
+#include "gpg/encrypt.h"
+#include "helper/input.h"
+#include "helper/pass/entry.h"
+#include "helper/pass/git.h"
+#include "helper/pass/insert.h"
+#include "helper/pass/recipients.h"
+
+/* A request has at most INPUT_MAX bytes, of which each that is no UTF-8 becomes three. */
+#define SECRET_MAX (4 * INPUT_MAX)
+
+/* --- gpg as the user wants it -------------------------------------------------------- */
+
+static int start_gpg(enum gpg_pinentry_mode mode, struct gpg_context **ret, struct error *err)
+{
+    CLEANUP(gpg_options_done) struct gpg_options options = {0};
+    int r = gpg_options_parse(getenv("PASSWORD_STORE_GPG_OPTS"), &options, err);
+
+    if (mode != GPG_PINENTRY_DEFAULT)
+        options.pinentry_mode = mode;
+    return r < 0 ? r : gpg_context_new(&options, ret, err);
+}
+
+static int encrypt_for(const struct pass_store *store, struct gpg_context *gpg, const struct pass_path *path,
+                       struct secbuf *plain, struct secbuf *ret_message, struct error *err)
+{
+    CLEANUP(pass_recipients_done) struct pass_recipients recipients = {0};
+    int r = pass_recipients_find(store, gpg, path, &recipients, err);
+
+    return r < 0 ? r : gpg_encrypt(gpg, recipients.ids, recipients.source, plain, ret_message, err);
+}
+
+/* --- put ----------------------------------------------------------------------------- */
+
+static int make_path(const struct credential *credential, struct pass_path *ret, struct error *err)
+{
+    const struct secbuf *url = &credential->server_url, *username = &credential->username;
+    int r;
+
+    if (pass_path_set_url(ret, url->data, url->size) < 0)
+        return error_set(err, ENAMETOOLONG, "the server URL is too long: %zu bytes, and the store takes %d", url->size,
+                         PASS_URL_MAX);
+    r = pass_path_set_username(ret, username->data, username->size);
+    if (r == -ENAMETOOLONG)
+        return error_set(err, ENAMETOOLONG, "the username is too long: %zu bytes, and the store takes %d after the "
+                         "last slash, %d in all, and %d slashes", username->size, PASS_USERNAME_PART_MAX,
+                         PASS_USERNAME_MAX, PASS_USERNAME_SLASHES_MAX);
+    if (r < 0)
+        return error_set(err, EINVAL, "the username cannot be a file name in the password store: no NUL byte, and "
+                         "between slashes nothing empty, \".\", \"..\" or \".git\"");
+    return 0;
+}
+
+static int write_entry(struct pass_store *store, const struct pass_path *path, const struct secbuf *message,
+                       struct error *err)
+{
+    CLEANUP(pass_changes_done) struct pass_changes changes = {0};
+    struct error git_err;
+    int r = pass_store_lock(store, err);
+
+    if (r == 0)
+        r = pass_insert(store, path, message, &changes, err);
+    /* The credential is safe and the login has succeeded: git's trouble is a warning. */
+    if (r == 0 && pass_git_record(store, &changes, &git_err) < 0)
+        fprintf(stderr, "docker-credential-pass: warning: %s\n", git_err.text);
+    return r;
+}
+
+int vault_put(struct credential *credential, struct error *err)
+{
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+    CLEANUP(gpg_context_freep) struct gpg_context *gpg = NULL;
+    CLEANUP(secbuf_done) struct secbuf message = {0};
+    struct pass_path path;
+    int r = make_path(credential, &path, err);
+
+    if (r == 0)
+        r = pass_store_open(&store, err);
+    if (r == 0)
+        r = start_gpg(GPG_PINENTRY_DEFAULT, &gpg, err);
+    if (r == 0)
+        r = encrypt_for(&store, gpg, &path, &credential->secret, &message, err);
+    if (r == 0)
+        r = write_entry(&store, &path, &message, err);
+    return r;
+}
+
+/* --- get ----------------------------------------------------------------------------- */
+
+static int decrypt_entry(const struct pass_store *store, const struct pass_path *path, const struct pass_entry *entry,
+                         struct secbuf *ret_secret, struct error *err)
+{
+    CLEANUP(gpg_context_freep) struct gpg_context *gpg = NULL;
+    CLEANUP_FREE char *name = NULL;
+    int r;
+
+    if (asprintf(&name, "%s/" PASS_FOLDER "/%s/%s", store->root, path->folder, entry->file) < 0)
+        return error_set_oom(err);
+    r = start_gpg(GPG_PINENTRY_DEFAULT, &gpg, err);
+    return r < 0 ? r : gpg_decrypt(gpg, entry->fd, name, SECRET_MAX, ret_secret, err);
+}
+
+/* An editor or `pass insert` ends the secret with a newline that is no part of it. */
+static void trim_line_ends(struct secbuf *secret)
+{
+    size_t size = secret->size;
+
+    while (size > 0 && (secret->data[size - 1] == '\n' || secret->data[size - 1] == '\r'))
+        size--;
+    secbuf_truncate(secret, size);
+}
+
+int vault_get(struct credential *credential, struct error *err)
+{
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+    CLEANUP(pass_entry_done) struct pass_entry entry = {.fd = -1};
+    const struct secbuf *url = &credential->server_url;
+    struct pass_path path;
+    int r = pass_store_open(&store, err);
+
+    if (r < 0)
+        return r;
+    if (pass_path_set_url(&path, url->data, url->size) < 0) /* too long: it cannot have been stored */
+        return VAULT_NOT_FOUND;
+    r = pass_entry_open(&store, &path, &entry, err);
+    if (r != 0)
+        return r == PASS_NOT_FOUND ? VAULT_NOT_FOUND : r;
+    r = decrypt_entry(&store, &path, &entry, &credential->secret, err);
+    if (r < 0)
+        return r;
+    trim_line_ends(&credential->secret);
+    return secbuf_append(&credential->username, entry.file, entry.username_size) < 0 ? error_set_oom(err) : 0;
+}
+
+/* --- prove --------------------------------------------------------------------------- */
+
+static uint64_t now_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
+/* A file without a name, for gpg reads messages from files. */
+static int decrypt_message(struct gpg_context *gpg, const struct secbuf *message, struct secbuf *ret_plain,
+                           struct error *err)
+{
+    CLEANUP_CLOSE int fd = memfd_create("message", MFD_CLOEXEC);
+    int r = fd < 0 ? -errno : file_write_all(fd, message->data, message->size);
+
+    if (r < 0)
+        return error_set_errno(err, -r, "cannot make a file in memory");
+    return gpg_decrypt(gpg, fd, "a message that was just encrypted", SECRET_MAX, ret_plain, err);
+}
+
+int vault_prove(enum gpg_pinentry_mode mode, uint64_t *ret_microseconds, struct error *err)
+{
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+    CLEANUP(gpg_context_freep) struct gpg_context *gpg = NULL;
+    CLEANUP(secbuf_done) struct secbuf plain = {0}, message = {0}, again = {0};
+    struct pass_path path = {.folder = "", .file = ""};
+    char random[RANDOM_UUID_SIZE];
+    uint64_t begin = 0;
+    int r = pass_store_open(&store, err);
+
+    random_uuid(random);
+    if (r == 0)
+        r = start_gpg(mode, &gpg, err);
+    if (r == 0 && secbuf_append(&plain, random, strlen(random)) < 0)
+        r = error_set_oom(err);
+    if (r == 0)
+        r = encrypt_for(&store, gpg, &path, &plain, &message, err);
+    begin = now_us();
+    if (r == 0)
+        r = decrypt_message(gpg, &message, &again, err);
+    if (r == 0 && (again.size != plain.size || memcmp(again.data, plain.data, plain.size) != 0))
+        r = error_set(err, EBADMSG, "gpg decrypts something else than it was given to encrypt");
+    if (r == 0 && ret_microseconds)
+        *ret_microseconds = now_us() - begin;
+    return r;
+}
