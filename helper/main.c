@@ -34,17 +34,24 @@ static const char help[] = USAGE
 
 static const char version[] = NAME " (" PACKAGE_NAME ") " PACKAGE_VERSION "\n";
 
-typedef int verb_function(struct secbuf *ret_answer, struct error *err);
+struct verb {
+    const char *name;
+    int (*function)(struct secbuf *ret_answer, struct error *err);
+    const char *reads; /* from standard input; NULL: nothing */
+};
 
-static verb_function *find_verb(const char *name)
+static const struct verb *find_verb(const char *name)
 {
-    static const struct { const char *name; verb_function *function; } verbs[] = {
-        {"store", verb_store}, {"get", verb_get}, {"erase", verb_erase}, {"list", verb_list},
+    static const struct verb verbs[] = {
+        {"store", verb_store, "a credential as JSON (shown while you type)"},
+        {"get", verb_get, "a server URL"},
+        {"erase", verb_erase, "a server URL"},
+        {"list", verb_list, NULL},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
         if (strcmp(name, verbs[i].name) == 0)
-            return verbs[i].function;
+            return &verbs[i];
     return NULL;
 }
 
@@ -74,12 +81,20 @@ static int print_error(const struct error *err)
     return print(line, (size_t)length, EXIT_FAILURE);
 }
 
-static int run(verb_function *verb)
+/* Clients send requests through a pipe; at a terminal it is a person, who would see nothing happen. */
+static void tell_person(const struct verb *verb)
+{
+    if (verb->reads && isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
+        fprintf(stderr, NAME ": waiting for %s; end it with Enter and Ctrl-D\n", verb->reads);
+}
+
+static int run(const struct verb *verb)
 {
     CLEANUP(secbuf_done) struct secbuf answer = {0};
     struct error err = {0};
 
-    if (verb(&answer, &err) < 0)
+    tell_person(verb);
+    if (verb->function(&answer, &err) < 0)
         return print_error(&err);
     return print(answer.data, answer.size, EXIT_SUCCESS);
 }
@@ -96,7 +111,7 @@ int main(int argc, char **argv)
 {
     static const char *const help_words[] = {"--help", "-h", NULL};
     static const char *const version_words[] = {"--version", "-v", "version", NULL};
-    verb_function *verb;
+    const struct verb *verb;
     int exit_code;
 
     harden_process();

@@ -342,4 +342,22 @@ def _():
         assert_says(get_quickly(user=user, env=env), "gpg-agent", "GNUPGHOME")
 
 
+@case("a person who runs a verb by hand is told what it waits for and how to end it; docker is told nothing")
+def _():
+    for action, words in (("get", b"a server URL"), ("erase", b"a server URL"), ("store", b"a credential as JSON")):
+        with Terminal() as terminal:
+            helper = subprocess.Popen(helper_argv(action), env=USER.env, stdin=terminal.slave, stdout=subprocess.PIPE,
+                                      stderr=terminal.slave)
+            end = time.monotonic() + TIMEOUT_S
+            while b"Ctrl-D" not in terminal.screen:
+                assert time.monotonic() < end, terminal.screen
+                terminal.watch(0.05)
+            assert b"waiting for " + words in terminal.screen, terminal.screen
+            os.write(terminal.master, b"https://nobody.example.com\n\x04")
+            out = helper.communicate(timeout=TIMEOUT_S)[0]
+            assert b"Ctrl-D" not in out, out
+    result = USER.helper("get", stdin=b"https://nobody.example.com")
+    assert result.err == b"", result
+
+
 main()
