@@ -29,7 +29,8 @@ static const char help[] = USAGE
     "output, and so do errors, with exit code 1.\n"
     "\n"
     "Environment: PASSWORD_STORE_DIR, PASSWORD_STORE_KEY, PASSWORD_STORE_UMASK,\n"
-    "PASSWORD_STORE_SIGNING_KEY, PASSWORD_STORE_GPG_OPTS, GNUPGHOME, GPG_TTY.\n"
+    "PASSWORD_STORE_SIGNING_KEY, PASSWORD_STORE_GPG_OPTS, GNUPGHOME, GPG_TTY,\n"
+    "NO_COLOR.\n"
     "See docker-credential-pass(1).\n";
 
 static const char version[] = NAME " (" PACKAGE_NAME ") " PACKAGE_VERSION "\n";

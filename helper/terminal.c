@@ -31,7 +31,7 @@ static void hide_control_characters(char *text)
             *text = '?';
 }
 
-static char *format_text(const char *format, va_list arguments)
+static PRINTF_LIKE(1, 0) char *format_text(const char *format, va_list arguments)
 {
     char *text;
 
