@@ -26,6 +26,7 @@ struct service {
     struct settings *settings;
     struct store *store;
     struct authenticator *authenticator;
+    struct guess_limit *guess_limit;
     struct server_header *headers;
     struct api api;
     struct debug debug;
@@ -128,6 +129,11 @@ static int open_users(struct service *service, struct error *err)
         log_warn("no authentication is configured: everybody who can connect may read and write");
         return 0;
     }
+    if (auth->guesses > 0) {
+        service->guess_limit = guess_limit_new(auth->guesses);
+        if (!service->guess_limit)
+            return error_set_oom(err);
+    }
     return authenticator_open(&(struct authenticator_options){.path = auth->path, .warn = log_users},
                               &service->authenticator, err);
 }
@@ -194,6 +200,7 @@ static int start_server(struct service *service, struct error *err)
         .is_tls13_only = http->tls.is_tls13_only,
         .authenticator = service->authenticator,
         .realm = settings->auth.realm,
+        .guess_limit = service->guess_limit,
         .find_endpoint = api_find_endpoint,
         .context = &service->api,
         .report = report_request,
@@ -246,6 +253,7 @@ static void stop(struct service *service)
         server_stop(service->server, drain_ms ? (unsigned)drain_ms : DRAIN_DEFAULT_MS);
     server_stop(service->debug_server, 0);
     authenticator_close(service->authenticator);
+    guess_limit_free(service->guess_limit);
     store_close(service->store);
     tls_unload();
     free(service->headers);

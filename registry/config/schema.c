@@ -71,6 +71,7 @@ static const struct setting settings[] = {
     {"auth.htpasswd", SCHEMA_GROUP, USED, NULL},
     {"auth.htpasswd.realm", SCHEMA_VALUE, USED, NULL},
     {"auth.htpasswd.path", SCHEMA_VALUE, USED, NULL},
+    {"auth.htpasswd.guesses", SCHEMA_VALUE, USED, NULL}, /* ours */
     {"auth.*", SCHEMA_OPEN, REFUSED, ONLY_HTPASSWD},
 
     {"middleware", SCHEMA_OPEN, REFUSED, "there is no middleware"},

@@ -162,5 +162,7 @@ int settings_read_auth(const struct reader *reader, struct settings_auth *auth)
         return place_refuse(htpasswd, "auth.htpasswd", reader->err,
                             "path is missing, the file with the users and their bcrypt hashes");
     auth->is_htpasswd = true;
+    if (r == 0)
+        r = reader_get_unsigned(reader, "auth.htpasswd.guesses", 0, 60000, &auth->guesses);
     return r < 0 ? r : check_realm(reader, auth->realm);
 }

@@ -22,7 +22,7 @@ struct loaded {
     struct text_list sources; /* the file's name and the variables', which the tree borrows */
 };
 
-enum { DAY_MS = 24 * 60 * 60 * 1000, CATALOG_DEFAULT = 1000, PAGE_MAX = 1000000 };
+enum { DAY_MS = 24 * 60 * 60 * 1000, CATALOG_DEFAULT = 1000, PAGE_MAX = 1000000, GUESSES_DEFAULT = 30 };
 
 static const struct settings defaults = {
     .log = {.level = LOG_LEVEL_INFO, .formatter = LOG_FORMATTER_TEXT},
@@ -33,6 +33,7 @@ static const struct settings defaults = {
     },
     .http = {.net = "tcp", .prefix = "", .debug = {.prometheus_path = "/metrics"}},
     .catalog_max = CATALOG_DEFAULT,
+    .auth = {.guesses = GUESSES_DEFAULT},
 };
 
 const char *settings_choose_path(const char *argument)

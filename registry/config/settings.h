@@ -54,6 +54,7 @@ struct settings_auth {
     bool is_htpasswd;  /* false: everybody may do everything */
     const char *realm; /* both NULL without htpasswd, neither empty with it */
     const char *path;
+    unsigned guesses; /* 30: wrong passwords a minute that a user may try from one address; 0: without end */
 };
 
 struct settings_tls {

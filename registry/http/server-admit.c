@@ -75,6 +75,42 @@ static int take_credential(struct exchange *exchange, struct secbuf *ret_user)
     return r;
 }
 
+static uint64_t now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Who guesses too fast is not even listened to: then true, with the answer. */
+static bool refuse_guesser(struct exchange *exchange)
+{
+    struct guess_limit *limit = exchange->server->options.guess_limit;
+    const struct request *request = &exchange->request;
+    uint64_t wait_ms;
+
+    if (!limit)
+        return false;
+    wait_ms = guess_limit_get_wait(limit, request->address, request->user, strlen(request->user), now_ms());
+    if (wait_ms == 0)
+        return false;
+    response_refuse(&exchange->response, ERROR_CODE_TOOMANYREQUESTS, "\"too many wrong passwords; try again later\"");
+    response_add_header(&exchange->response, "Retry-After", "%ju", (uintmax_t)(wait_ms + 999) / 1000);
+    secbuf_done(&exchange->password);
+    exchange->request.user[0] = '\0';
+    return true;
+}
+
+static void count_guess(const struct exchange *exchange)
+{
+    const struct request *request = &exchange->request;
+
+    if (exchange->server->options.guess_limit)
+        guess_limit_count(exchange->server->options.guess_limit, request->address, request->user, strlen(request->user),
+                          now_ms());
+}
+
 static void check_password(struct job *job)
 {
     struct exchange *exchange = exchange_of_job(job);
@@ -86,6 +122,7 @@ static void check_password(struct job *job)
         verdict = authenticator_verify(exchange->server->options.authenticator, &user, &exchange->password);
     secbuf_done(&exchange->password);
     if (verdict == AUTH_DENIED) {
+        count_guess(exchange);
         refuse(exchange);
     } else if (verdict == AUTH_UNKNOWN) {
         error_set_oom(&err);
@@ -133,8 +170,11 @@ enum admission server_admit(struct exchange *exchange)
         secbuf_done(&exchange->password);
         return ADMITTED;
     case AUTH_DENIED:
+        count_guess(exchange);
         return refuse(exchange);
     default:
+        if (refuse_guesser(exchange))
+            return ADMISSION_REFUSED;
         server_hand_over(exchange, exchange->server->checkers, fairness_key(request), check_password);
         return ADMISSION_PENDING;
     }

@@ -4,6 +4,7 @@
 
 #include "common/error.h"
 #include "registry/auth/authenticator.h"
+#include "registry/auth/guess-limit.h"
 #include "registry/http/endpoint.h"
 
 /*
@@ -39,6 +40,7 @@ struct server_options {
 
     struct authenticator *authenticator; /* borrowed; NULL: everybody is admitted */
     const char *realm;
+    struct guess_limit *guess_limit; /* borrowed; NULL: passwords may be guessed as fast as they can be checked */
 
     endpoint_finder *find_endpoint;
     void *context;                    /* for endpoints: request->context */

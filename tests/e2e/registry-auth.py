@@ -28,7 +28,8 @@ TAIL = "CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"  # of password U*
 class Server:
     """registryd, or docker-registry, on a free loopback port with this htpasswd file (None: there is none)."""
 
-    def __init__(self, htpasswd, program=PROGRAM):
+    def __init__(self, htpasswd, program=PROGRAM, **settings):
+        """settings: more of the registry's variables, without REGISTRY_."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="registry-auth.", dir="/tmp"))
         self.file, self.log_path = self.dir / "htpasswd", self.dir / "log"
         self.config = self.dir / "config.yml"
@@ -40,6 +41,7 @@ class Server:
                "REGISTRY_AUTH_HTPASSWD_PATH": str(self.file), "REGISTRY_HTTP_ADDR": f"127.0.0.1:{self.port}",
                "REGISTRY_HTTP_DEBUG_ADDR": f"127.0.0.1:{self.debug_port}", "REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED": "true",
                "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(self.dir / "data")}
+        env.update({f"REGISTRY_{name}": value for name, value in settings.items()})
         env.update({name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS") if name in os.environ})
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen([program, "serve", self.config], cwd=self.dir, env=env, stdin=subprocess.DEVNULL,
@@ -76,12 +78,12 @@ class Server:
     def log(self):
         return self.log_path.read_text(errors="replace")
 
-    def get(self, user=None, password="", path="/v2/", authorization=None):
-        """The answer to a GET: its status, headers and body."""
+    def get(self, user=None, password="", path="/v2/", authorization=None, source="127.0.0.1"):
+        """The answer to a GET from that address: its status, headers and body."""
         if user is not None:
             pair = [part if isinstance(part, bytes) else part.encode() for part in (user, password)]
             authorization = "Basic " + base64.b64encode(b":".join(pair)).decode()
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S, source_address=(source, 0))
         try:
             connection.request("GET", path, headers={"Authorization": authorization} if authorization else {})
             answer = connection.getresponse()
@@ -294,7 +296,7 @@ def _():
 @case("one guesser stalls neither those who are known nor those who are new")
 def _():
     text = line("victim", "secret", 11) + line("known", "secret", 4) + line("new", "secret", 4)
-    with Server(text) as server, concurrent.futures.ThreadPoolExecutor(100) as threads:
+    with Server(text, AUTH_HTPASSWD_GUESSES="0") as server, concurrent.futures.ThreadPoolExecutor(100) as threads:
         assert server.status("known", "secret") == 200
         guesses = [threads.submit(server.status, "victim", f"guess{i}") for i in range(100)]
         wait_for(lambda: server.metric("registry_auth_bcrypt_total") > 2, "nobody guesses")
@@ -310,6 +312,22 @@ def _():
         assert {guess.result() for guess in guesses} <= {401, 429}
         assert left > 10, f"the guesser was done too early to prove anything: {left}"
         assert slowest < 0.5 and of_new < 1.5, (slowest, of_new)
+
+
+@case("who guesses too fast has to wait: that user at that address, and nobody else")
+def _():
+    text = line("victim", "secret", 4) + line("other", "secret", 4)
+    with Server(text, AUTH_HTPASSWD_GUESSES="5") as server:
+        assert server.status("victim", "secret") == 200  # remembered from here on
+        assert [server.status("victim", f"guess{i}") for i in range(7)] == 5 * [401] + 2 * [429]
+        status, headers, body = server.get("victim", "one more")
+        assert status == 429 and 1 <= int(headers["Retry-After"]) <= 12, headers
+        assert json.loads(body)["errors"][0]["code"] == "TOOMANYREQUESTS", body
+        assert server.status("victim", "secret") == 200, "a password that is known is no guess"
+        assert server.status("other", "secret") == 200, "another user of the address"
+        server.write(text + "# changed, and all passwords forgotten\n")
+        assert server.status("victim", "secret") == 429
+        assert server.status("victim", "secret", source="127.0.0.2") == 200, "the user on another address"
 
 
 main()

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/macros.h"
+
+/*
+ * Slows guessing down: how often wrong passwords may be tried, by user and address and (ten times as often) by
+ * address alone, so that a user is not locked out by somebody who guesses from elsewhere. From any thread.
+ *
+ * It remembers the last few thousand of them, as digests keyed with a random number; who is forgotten may begin anew.
+ * Of an IPv6 address the first 64 bits count, for the rest is the client's own to choose.
+ */
+struct guess_limit;
+
+/* per_minute: wrong passwords of one user from one address, so many at once too. NULL: out of memory. */
+struct guess_limit *guess_limit_new(unsigned per_minute);
+/* Takes NULL. */
+void guess_limit_free(struct guess_limit *limit);
+
+/* Times are of one clock that never goes back, in milliseconds. user is of any bytes. */
+
+/* How long until the next password may be tried, in milliseconds; 0: now. */
+uint64_t guess_limit_get_wait(struct guess_limit *limit, const char *address, const void *user, size_t user_size,
+                              uint64_t now_ms) MUST_USE;
+
+/* A password was wrong. */
+void guess_limit_count(struct guess_limit *limit, const char *address, const void *user, size_t user_size,
+                       uint64_t now_ms);
