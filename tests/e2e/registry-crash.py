@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""registryd is killed again and again while images are pushed, moved and deleted: what it acknowledged is there.
+
+After each kill it is started again (now and then after a collection of garbage), and asked for everything. What it had
+answered with 201 or 202 holds; what was under way is as before or as asked for; what it serves is whole by its digest.
+"""
+
+import http.client
+import json
+import os
+import random
+import threading
+import time
+
+from harness import case, main
+from registry import Registry
+from registry_client import Client, digest
+
+KILLS = 20 if "build-sanitize" in os.environ.get("REGISTRYD", "") else 100
+WRITERS, TAGS = 4, 3
+LONGEST_S = 0.3
+GONE = None
+
+
+class Writer:
+    """One client, in a repository of its own, so that what must be there is known."""
+
+    def __init__(self, number, seed):
+        self.name, self.random = f"crash/{number}", random.Random(seed)
+        self.tags = {}      # what each was acknowledged to be: a digest, or GONE
+        self.under_way = {} # what the unanswered request would have made of them
+        self.manifests = {} # every manifest that was ever made, by its digest
+        self.new_blobs = {} # those acknowledged since they were last looked at
+
+    def work(self, server, is_over):
+        """Until the server is gone."""
+        self.under_way = {}
+        try:
+            while not is_over.is_set():
+                self.random.choice((self.push, self.push, self.push, self.delete_tag, self.delete_manifest))(server)
+        except (http.client.HTTPException, OSError):
+            pass
+
+    def settle(self, tags, answer, status):
+        assert answer.status == status, answer
+        self.tags.update(tags)
+        self.under_way = {}
+
+    def push_blob(self, server, content):
+        location = server.start(self.name)
+        if self.random.random() < 0.5:
+            half = len(content) // 2
+            location = server.patch(location, content[:half]).location
+            answer = server.finish(location, digest(content), content[half:])
+        else:
+            answer = server.finish(location, digest(content), content)
+        assert answer.status == 201, answer
+        self.new_blobs[digest(content)] = content
+
+    def push(self, server):
+        layers = [self.random.randbytes(self.random.choice((10, 5000, 200000))) for _ in range(2)] + [b"shared by all"]
+        manifest = server.make_image(self.name, [])
+        fields = json.loads(manifest)
+        for layer in layers:
+            self.push_blob(server, layer)
+            fields["layers"].append({"mediaType": "application/octet-stream", "digest": digest(layer), "size": len(layer)})
+        manifest = json.dumps(fields).encode()
+        tag = f"t{self.random.randrange(TAGS)}"
+        self.manifests[digest(manifest)] = manifest
+        self.under_way = {tag: digest(manifest)}
+        self.settle({tag: digest(manifest)}, server.put_manifest(self.name, tag, manifest), 201)
+
+    def delete_tag(self, server):
+        tag = next((tag for tag, named in self.tags.items() if named), None)
+        if tag:
+            self.under_way = {tag: GONE}
+            self.settle({tag: GONE}, server.call("DELETE", f"/v2/{self.name}/manifests/{tag}"), 202)
+
+    def delete_manifest(self, server):
+        named = next((named for named in self.tags.values() if named), None)
+        if named:
+            gone = {tag: GONE for tag, other in self.tags.items() if other == named}
+            self.under_way = gone
+            self.settle(gone, server.call("DELETE", f"/v2/{self.name}/manifests/{named}"), 202)
+
+    def check(self, server, has_collected):
+        """Everything that was acknowledged is there; goes on from what it finds."""
+        if not has_collected:
+            for name, content in self.new_blobs.items():
+                answer = server.call("GET", f"/v2/{self.name}/blobs/{name}")
+                assert answer.status == 200 and answer.body == content, (self.name, name, answer)
+        self.new_blobs = {}
+        for tag in {**self.tags, **self.under_way}:
+            allowed = {self.tags.get(tag, GONE)} | ({self.under_way[tag]} if tag in self.under_way else set())
+            found = self.check_tag(server, tag)
+            assert found in allowed, (self.name, tag, found, allowed)
+            self.tags[tag] = found
+
+    def check_tag(self, server, tag):
+        """The digest of what can be pulled by it, whole; or GONE."""
+        answer = server.get_manifest(self.name, tag)
+        if answer.status == 404:
+            return GONE
+        assert answer.status == 200 and answer.body == self.manifests[digest(answer.body)], (self.name, tag, answer)
+        for layer in [answer.json["config"], *answer.json["layers"]]:
+            blob = server.call("GET", f"/v2/{self.name}/blobs/{layer['digest']}")
+            assert blob.status == 200 and digest(blob.body) == layer["digest"], (self.name, tag, layer, blob.status)
+        return digest(answer.body)
+
+
+def kill_under_load(registry, writers, seed):
+    is_over = threading.Event()
+    threads = [threading.Thread(target=writer.work, args=(Client(registry), is_over)) for writer in writers]
+    for thread in threads:
+        thread.start()
+    time.sleep(random.Random(seed).uniform(0.01, LONGEST_S))
+    registry.process.kill()
+    registry.process.wait()
+    is_over.set()
+    for thread in threads:
+        thread.join()
+
+
+@case(f"killed {KILLS} times at random moments under load, it has lost nothing that it acknowledged")
+def _():
+    seed = random.randrange(1 << 30)
+    print(f"# seed {seed}")
+    with Registry() as registry:
+        writers = [Writer(number, seed + number) for number in range(WRITERS)]
+        collected = 0
+        for kill in range(KILLS):
+            kill_under_load(registry, writers, seed + kill)
+            has_collected = kill % 5 == 4
+            if has_collected:
+                result = registry.run_program("garbage-collect", "--delete-untagged")
+                assert result.returncode == 0, result
+                collected += 1
+            registry._start()
+            server = Client(registry)
+            for writer in writers:
+                writer.check(server, has_collected)
+        made = sum(len(writer.manifests) for writer in writers)
+        print(f"# {KILLS} kills, {collected} collections, {made} manifests pushed")
+        assert made > KILLS
+
+
+main()
