@@ -14,7 +14,7 @@
 #include "registry/verbs.h"
 
 #define NAME "registryd"
-#define USAGE "Usage: " NAME " <serve|garbage-collect|htpasswd|version>\n"
+#define USAGE "Usage: " NAME " <serve|garbage-collect|htpasswd|verify|version>\n"
 
 static const char help[] = USAGE
     "\n"
@@ -28,6 +28,8 @@ static const char help[] = USAGE
     "            remove what no manifest names, while no server runs\n"
     "  htpasswd -Bbn USER PASSWORD, or -Bin USER\n"
     "            print a line for the password file\n"
+    "  verify [CONFIG]\n"
+    "            read all data again, and say what is damaged or missing\n"
     "  version   print the version (also --version, -v)\n"
     "\n"
     "CONFIG is a YAML file; without one, REGISTRY_CONFIGURATION_PATH names it, or\n"
@@ -50,6 +52,7 @@ static verb_function *find_verb(const char *name)
 {
     static const struct { const char *name; verb_function *function; } verbs[] = {
         {"serve", verb_serve}, {"garbage-collect", verb_garbage_collect}, {"htpasswd", verb_htpasswd},
+        {"verify", verb_verify},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)

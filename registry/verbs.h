@@ -13,3 +13,6 @@ int verb_garbage_collect(int argc, char **argv);
 
 /* registry/htpasswd-command.c */
 int verb_htpasswd(int argc, char **argv);
+
+/* registry/verify-command.c */
+int verb_verify(int argc, char **argv);

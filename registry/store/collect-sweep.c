@@ -153,15 +153,22 @@ static int sweep_referrers(struct collection *collection, struct error *err)
 typedef int found_function(struct collection *collection, struct store_names *keys, const struct digest *digest,
                            struct error *err);
 
-static int for_each_in(struct collection *collection, const struct key *folder, enum digest_algorithm algorithm,
-                       found_function *found, struct error *err)
+struct search {
+    struct collection *collection;
+    enum digest_algorithm algorithm;
+    found_function *found;
+};
+
+static int search_folder(void *object, const struct key *folder, struct error *err)
 {
+    const struct search *search = object;
+    struct collection *collection = search->collection;
     CLEANUP(store_digests_done) struct store_digests digests = {0};
     CLEANUP(store_names_done) struct store_names keys = {0};
-    int r = store_list_digests(collection->store, folder, algorithm, &digests, err);
+    int r = store_list_digests(collection->store, folder, search->algorithm, &digests, err);
 
     for (size_t i = 0; r == 0 && i < digests.count; i++)
-        r = found(collection, &keys, &digests.items[i], err);
+        r = search->found(collection, &keys, &digests.items[i], err);
     return r < 0 ? r : flush(collection, &keys, err);
 }
 
@@ -169,18 +176,9 @@ static int for_each_in(struct collection *collection, const struct key *folder, 
 static int for_each_digest(struct collection *collection, const char *root, enum digest_algorithm algorithm,
                            found_function *found, struct error *err)
 {
-    struct driver *driver = collection->store->driver;
-    CLEANUP(folder_names_done) struct folder_names prefixes = {0};
-    int r = driver->type->list(driver, root, &prefixes, err);
+    struct search search = {.collection = collection, .algorithm = algorithm, .found = found};
 
-    r = r < 0 ? r : 0;
-    for (size_t i = 0; r == 0 && i < prefixes.count; i++) {
-        struct key folder;
-
-        snprintf(folder.text, sizeof(folder.text), "%s/%s", root, prefixes.names[i]->text);
-        r = for_each_in(collection, &folder, algorithm, found, err);
-    }
-    return r;
+    return store_for_each_folder(collection->store, root, search_folder, &search, err);
 }
 
 static int count_blob(struct collection *collection, struct store_names *keys, const struct digest *digest,

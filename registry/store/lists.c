@@ -2,6 +2,7 @@
  * The lists that the store hands out, and how it reads folders of digests.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "registry/store/store-private.h"
@@ -109,4 +110,20 @@ int store_list_digests(struct store *store, const struct key *folder, enum diges
     *ret = digests;
     digests = (struct store_digests){0};
     return 0;
+}
+
+int store_for_each_folder(struct store *store, const char *root, store_folder_function *each, void *object,
+                          struct error *err)
+{
+    CLEANUP(folder_names_done) struct folder_names folders = {0};
+    int r = store->driver->type->list(store->driver, root, &folders, err);
+
+    r = r < 0 ? r : 0;
+    for (size_t i = 0; r == 0 && i < folders.count; i++) {
+        struct key folder;
+
+        snprintf(folder.text, sizeof(folder.text), "%s/%s", root, folders.names[i]->text);
+        r = each(object, &folder, err);
+    }
+    return r;
 }

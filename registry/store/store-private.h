@@ -47,6 +47,11 @@ bool store_digests_has(const struct store_digests *digests, const struct digest 
 int store_list_digests(struct store *store, const struct key *folder, enum digest_algorithm algorithm,
                        struct store_digests *ret, struct error *err) MUST_USE;
 
+/* Calls each for the folders in root, which is KEY_BLOBS or KEY_ALIASES; ends where it answers less than 0. */
+typedef int store_folder_function(void *object, const struct key *folder, struct error *err);
+int store_for_each_folder(struct store *store, const char *root, store_folder_function *each, void *object,
+                          struct error *err) MUST_USE;
+
 /* All folders that hold anything of a repository, be it but an upload; as store_list_repositories(). */
 int store_list_folders(struct store *store, struct store_names *ret, struct error *err) MUST_USE;
 

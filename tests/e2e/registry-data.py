@@ -133,6 +133,24 @@ def _():
     assert len(set(map(tuple, left.values()))) == 1, left
 
 
+@case("verify finds a flipped bit and a missing file beside a running server, and nothing on what docker-registry wrote")
+def _():
+    with begin_with(THEIRS) as server:
+        server.push_image("a/b", "one", layers=[LAYER])
+        go_on_with(server, OURS)
+        result = server.registry.run_program("verify")
+        assert result.returncode == 0 and "0 damaged, 0 missing" in result.stdout, result
+        data = server.registry.dir / "data/docker/registry/v2/blobs/sha256" / digest(LAYER)[7:9] / digest(LAYER)[7:] / "data"
+        data.write_bytes(b"m" + LAYER[1:])
+        result = server.registry.run_program("verify")
+        assert result.returncode == 1 and f"damaged: {digest(LAYER)}" in result.stdout, result
+        data.unlink()
+        result = server.registry.run_program("verify")
+        assert result.returncode == 1 and f"missing: {digest(LAYER)}, a blob of a/b" in result.stdout, result
+        assert server.finish(server.start("a/b"), digest(LAYER), LAYER).status == 201
+        assert server.registry.run_program("verify").returncode == 0
+
+
 @case("a collection is refused while registryd serves the folder, and changes nothing")
 def _():
     with begin_with(OURS) as server:

@@ -1,0 +1,110 @@
+#include "registry/store/verify.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/unit/registry-store/support.h"
+
+/* All lines said, each with a newline. */
+struct said {
+    char text[4096];
+};
+
+static void keep_line(void *object, const char *line)
+{
+    struct said *said = object;
+    size_t size = strlen(said->text);
+
+    snprintf(said->text + size, sizeof(said->text) - size, "%s\n", line);
+}
+
+static struct verify_result verify(struct store *store, struct said *said)
+{
+    struct verify_result result;
+    struct error err = {0};
+
+    said->text[0] = '\0';
+    assert_int_equal(store_verify(store, &(struct verify_options){.say = keep_line, .object = said}, &result, &err), 0);
+    return result;
+}
+
+static void what_is_whole_is_counted(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    struct said said;
+    struct verify_result result;
+
+    (void)state;
+    result = verify(store, &said);
+    assert_int_equal(result.blobs, 0);
+    push_blob(store, "a", "hello");
+    push_blob(store, "b", "hello");
+    push_blob(store, "b", "");
+    result = verify(store, &said);
+    assert_int_equal(result.blobs, 2);
+    assert_int_equal(result.bytes, 5);
+    assert_int_equal(result.damaged + result.missing, 0);
+    assert_string_equal(said.text, "");
+}
+
+static void another_byte_is_found(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    struct digest digest = push_blob(store, "a", "hello");
+    struct said said;
+    struct verify_result result;
+
+    (void)state;
+    make_file(below("blobs/sha256/2c/%s/data", digest.hex), "hellp");
+    result = verify(store, &said);
+    assert_int_equal(result.damaged, 1);
+    assert_int_equal(result.missing, 0);
+    assert_non_null(strstr(said.text, "damaged: sha256:2cf24d"));
+    assert_non_null(strstr(said.text, "another digest"));
+    make_file(below("blobs/sha256/2c/%s/data", digest.hex), "");
+    assert_int_equal(verify(store, &said).damaged, 1);
+}
+
+static void bytes_that_are_gone_are_missed_in_each_repository(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    struct digest image = push_image(store, "a", "t", "1", NULL), digest = push_blob(store, "b/c", "1");
+    char expected[200];
+    struct said said;
+    struct verify_result result;
+
+    (void)state;
+    assert_int_equal(remove(below("blobs/sha256/%.2s/%s/data", digest.hex, digest.hex)), 0);
+    assert_int_equal(remove(below("blobs/sha256/%.2s/%s/data", image.hex, image.hex)), 0);
+    result = verify(store, &said);
+    assert_int_equal(result.damaged, 0);
+    assert_int_equal(result.missing, 3);
+    snprintf(expected, sizeof(expected), "missing: sha256:%s, a blob of b/c\n", digest.hex);
+    assert_non_null(strstr(said.text, expected));
+    snprintf(expected, sizeof(expected), "missing: sha256:%s, a manifest of a\n", image.hex);
+    assert_non_null(strstr(said.text, expected));
+}
+
+static void a_folder_in_the_place_of_bytes_is_damage(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    struct digest digest = push_blob(store, "a", "hello");
+    struct said said;
+
+    (void)state;
+    assert_int_equal(remove(below("blobs/sha256/2c/%s/data", digest.hex)), 0);
+    make_folder(below("blobs/sha256/2c/%s/data", digest.hex));
+    assert_int_equal(verify(store, &said).damaged, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        scratch_test(what_is_whole_is_counted),
+        scratch_test(another_byte_is_found),
+        scratch_test(bytes_that_are_gone_are_missed_in_each_repository),
+        scratch_test(a_folder_in_the_place_of_bytes_is_damage),
+    };
+
+    return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
+}
