@@ -1,6 +1,7 @@
 #pragma once
 
 #include <microhttpd.h>
+#include <pthread.h>
 #include <time.h>
 
 #include "common/secbuf.h"
@@ -55,7 +56,8 @@ struct server {
     bool is_stopping;     /* nothing is handed over any more */
 
     unsigned port;
-    char complaint[256]; /* libmicrohttpd's last one before it runs */
+    pthread_t starter;   /* who called server_start() */
+    char complaint[256]; /* libmicrohttpd's last one to him */
 };
 
 /* Whether to go on, wait for a worker (the connection is suspended), or answer at once. */

@@ -41,12 +41,12 @@ static size_t leave_as_it_is(void *cls, struct MHD_Connection *connection, char 
     return strlen(text);
 }
 
-/* What the library has to say while it starts is the reason why it does not; later there is nobody to tell. */
+/* What the library has to say to who starts it is the reason why it does not; its own threads have nobody to tell. */
 __attribute__((format(printf, 2, 0))) static void keep_complaint(void *cls, const char *format, va_list arguments)
 {
     struct server *server = cls;
 
-    if (!server->daemon)
+    if (pthread_equal(pthread_self(), server->starter))
         vsnprintf(server->complaint, sizeof(server->complaint), format, arguments);
 }
 
@@ -97,6 +97,7 @@ int server_start(const struct server_options *options, struct server **ret, stru
     if (!server)
         return error_set_oom(err);
     server->options = *options;
+    server->starter = pthread_self();
     fd = listen_open(options->net, options->address, &server->port, err);
     r = fd < 0 ? fd : start_pools(server, err);
     if (r == 0)
