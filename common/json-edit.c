@@ -303,22 +303,31 @@ static int follow(const struct secbuf *text, struct place *place, const char *co
     }
 }
 
-/* 0 where text is an object, and nothing follows it. An empty text becomes one. */
-static int check(struct secbuf *text, size_t *ret_root)
+int json_edit_check(const struct secbuf *text)
 {
     CLEANUP(json_freep) struct json *json = NULL;
     size_t root = skip_space(text, 0);
     int r;
 
-    if (root == text->size && secbuf_append(text, "{}\n", 3) < 0)
-        return -ENOMEM;
+    if (root == text->size)
+        return 0;
     r = json_parse(text->data, text->size, &json);
     if (r < 0)
         return r;
     if (json_get_type(json) != JSON_OBJECT || skip_space(text, skip_value(text, root)) != text->size)
         return -EBADMSG;
-    *ret_root = root;
     return 0;
+}
+
+/* Finds the root object; a blank text becomes one. */
+static int begin_edit(struct secbuf *text, size_t *ret_root)
+{
+    int r = json_edit_check(text);
+
+    *ret_root = skip_space(text, 0);
+    if (r == 0 && *ret_root == text->size)
+        r = append_text(text, "{}\n");
+    return r;
 }
 
 int json_edit_set(struct secbuf *text, const char *const *path, const char *value)
@@ -326,7 +335,7 @@ int json_edit_set(struct secbuf *text, const char *const *path, const char *valu
     struct place place = {0};
     struct member member;
     size_t root, size_before = text->size;
-    int r = check(text, &root);
+    int r = begin_edit(text, &root);
 
     if (r == 0) {
         place.unit = find_unit(text, root);
@@ -367,7 +376,7 @@ static void find_extent(const struct secbuf *text, size_t object, const struct m
 int json_edit_remove(struct secbuf *text, const char *const *path)
 {
     size_t root, size_before = text->size;
-    int r = check(text, &root);
+    int r = begin_edit(text, &root);
 
     while (r == 0) {
         const struct secbuf nothing = {0};

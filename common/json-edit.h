@@ -13,6 +13,9 @@
  * or blank one for "{}"), -ENOTDIR where something on the way is no object, or -ENOMEM; text is then unchanged.
  */
 
+/* Whether the others would take text: 0, -EBADMSG or -ENOMEM. */
+int json_edit_check(const struct secbuf *text) MUST_USE;
+
 /* Makes the member `value` (JSON as it is to stand there), and the objects on the way where they are missing, indented like its neighbours. */
 int json_edit_set(struct secbuf *text, const char *const *path, const char *value) MUST_USE;
 

@@ -5,7 +5,7 @@
 
 #include "gpg/context.h"
 
-/* What gpg-agent knows, asked over its socket by GPGME's Assuan engine (which starts the agent as gpg does). */
+/* What gpg-agent knows, asked by GnuPG's own programs (which start it as gpg does), each for ten seconds at most. */
 struct gpg_agent_key {
     bool is_on_card;
     bool is_protected; /* by a passphrase */
@@ -21,6 +21,9 @@ int gpg_agent_find_key(const char *keygrip, struct gpg_agent_key *ret, struct er
  * private-keys-v1.d/<keygrip>.key in gpg's home folder. 0; or GPG_AGENT_NO_KEY where there is no such file or no passphrase.
  */
 int gpg_agent_get_s2k_count(const char *keygrip, uint64_t *ret, struct error *err) MUST_USE;
+
+/* That count from the file's bytes; false where there is none. Pure. */
+bool gpg_agent_parse_s2k_count(const void *key_file, size_t size, uint64_t *ret);
 
 /* gpg's home folder ($GNUPGHOME or ~/.gnupg) and its agent's socket, as gpg finds them (`gpgconf --list-dirs`); owned by the caller, free with free(). */
 int gpg_find_home(char **ret_path, struct error *err) MUST_USE;

@@ -18,7 +18,8 @@ struct client_config {
     bool exists;
     struct stat stat;  /* of the file, if it exists */
     struct secbuf text;
-    struct json *json; /* of text; never NULL after client_config_open() */
+    struct secbuf on_disk; /* what text was when it was read or written */
+    struct json *json;     /* of text; never NULL after client_config_open() */
 };
 
 /* docker's own: $DOCKER_CONFIG/config.json or ~/.docker/config.json. *ret is owned by the caller, free with free(). */

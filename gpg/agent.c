@@ -1,0 +1,205 @@
+/*
+ * Asked by GnuPG's own small programs: this is for people who set things up or look for a fault, not for the hot path.
+ * coreutils' timeout keeps an agent that hangs from holding them up.
+ */
+#include "gpg/agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/file.h"
+#include "common/process.h"
+#include "common/secbuf.h"
+
+enum { OUTPUT_SIZE = 8192, TIMED_OUT = 124, KEY_FILE_MAX = 1 << 16 };
+
+/* Runs a program for ten seconds at most. 0 with its output, or negative. */
+static int ask(const char *const words[], char *ret_output, struct error *err)
+{
+    const char *argv[12] = {"timeout", "-k", "1", "10"};
+    size_t count = 4;
+    int status, r;
+
+    for (; *words && count < ARRAY_SIZE(argv) - 1; words++)
+        argv[count++] = *words;
+    r = process_run(argv, ret_output, OUTPUT_SIZE, &status);
+    if (r < 0 || status == 127)
+        return error_set(err, ENOENT, "%s cannot be run; install GnuPG (packages gpg, gpg-agent and gpgconf)", argv[4]);
+    if (status == TIMED_OUT)
+        return error_set(err, ETIMEDOUT, "gpg-agent does not answer; end it with: gpgconf --kill gpg-agent");
+    return status == 0 ? 0 : error_set(err, EIO, "%s fails: %.*s", argv[4], (int)strcspn(ret_output, "\n"), ret_output);
+}
+
+/* The first line of what gpgconf says; owned by the caller. */
+static int ask_gpgconf(const char *name, char **ret, struct error *err)
+{
+    char output[OUTPUT_SIZE];
+    int r = ask((const char *const[]){"gpgconf", "--list-dirs", name, NULL}, output, err);
+
+    if (r < 0)
+        return r;
+    output[strcspn(output, "\n")] = '\0';
+    *ret = strdup(output);
+    return *ret ? 0 : error_set_oom(err);
+}
+
+int gpg_find_home(char **ret_path, struct error *err)
+{
+    return ask_gpgconf("homedir", ret_path, err);
+}
+
+int gpg_agent_find_socket(char **ret_path, struct error *err)
+{
+    return ask_gpgconf("agent-socket", ret_path, err);
+}
+
+/* --- keys ---------------------------------------------------------------------------------- */
+
+/* "S KEYINFO <grip> <D|T|X> <serial> <id> <1|-> <P|C|-> ..." */
+static int parse_keyinfo(const char *output, const char *keygrip, struct gpg_agent_key *ret)
+{
+    const char *line = strstr(output, "S KEYINFO ");
+    char grip[64], type[8], serial[64], id[64], cached[8], protection[8];
+
+    if (!line || sscanf(line, "S KEYINFO %63s %7s %63s %63s %7s %7s", grip, type, serial, id, cached, protection) != 6 ||
+        strcmp(grip, keygrip) != 0)
+        return GPG_AGENT_NO_KEY;
+    *ret = (struct gpg_agent_key){
+        .is_on_card = type[0] == 'T',
+        .is_protected = protection[0] == 'P',
+        .is_cached = cached[0] == '1',
+    };
+    return 0;
+}
+
+int gpg_agent_find_key(const char *keygrip, struct gpg_agent_key *ret, struct error *err)
+{
+    char command[80], output[OUTPUT_SIZE];
+    int r;
+
+    snprintf(command, sizeof(command), "KEYINFO %s", keygrip);
+    r = ask((const char *const[]){"gpg-connect-agent", command, "/bye", NULL}, output, err);
+    if (r < 0)
+        return r;
+    if (strstr(output, "ERR ") && !strstr(output, "S KEYINFO "))
+        return GPG_AGENT_NO_KEY;
+    return parse_keyinfo(output, keygrip, ret);
+}
+
+/* Decimal digits at *at, up to end; *at is left behind them. */
+static bool read_number(const unsigned char **at, const unsigned char *end, uint64_t *ret)
+{
+    const unsigned char *begin = *at;
+
+    for (*ret = 0; *at < end && **at >= '0' && **at <= '9' && *at - begin < 18; ++*at)
+        *ret = *ret * 10 + (uint64_t)(**at - '0');
+    return *at > begin;
+}
+
+/* Behind "sha1": " #<salt>#\n \"<count>\"", as gpg-agent writes it since 2.2.12. */
+static bool read_text_count(const unsigned char *at, const unsigned char *end, uint64_t *ret)
+{
+    at = memchr(at, '"', (size_t)(end - at));
+    return at && ++at < end && read_number(&at, end, ret) && at < end && *at == '"';
+}
+
+/* Behind "sha1": "<size>:<salt><size>:<count>", as it did before. */
+static bool read_canonical_count(const unsigned char *at, const unsigned char *end, uint64_t *ret)
+{
+    uint64_t salt_size, size;
+
+    if (!read_number(&at, end, &salt_size) || at >= end || *at != ':' || salt_size >= (uint64_t)(end - at))
+        return false;
+    at += 1 + salt_size;
+    if (!read_number(&at, end, &size) || at >= end || *at != ':' || size >= (uint64_t)(end - at))
+        return false;
+    at++;
+    return read_number(&at, at + size, ret);
+}
+
+bool gpg_agent_parse_s2k_count(const void *key_file, size_t size, uint64_t *ret)
+{
+    const unsigned char *end = (const unsigned char *)key_file + size, *at;
+
+    if (!memmem(key_file, size, "protected-private-key", 21))
+        return false;
+    at = memmem(key_file, size, "(4:sha1", 7);
+    if (at)
+        return read_canonical_count(at + 7, end, ret);
+    at = memmem(key_file, size, "(sha1 ", 6);
+    return at && read_text_count(at + 6, end, ret);
+}
+
+int gpg_agent_get_s2k_count(const char *keygrip, uint64_t *ret, struct error *err)
+{
+    CLEANUP_FREE char *home = NULL, *path = NULL;
+    CLEANUP(secbuf_done) struct secbuf text = {0};
+    CLEANUP_CLOSE int fd = -1;
+    ssize_t n;
+    int r = gpg_find_home(&home, err);
+
+    if (r < 0)
+        return r;
+    if (asprintf(&path, "%s/private-keys-v1.d/%s.key", home, keygrip) < 0 || secbuf_reserve(&text, KEY_FILE_MAX) < 0)
+        return error_set_oom(err);
+    fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    n = fd < 0 ? -1 : read(fd, text.data, KEY_FILE_MAX);
+    if (n < 0)
+        return errno == ENOENT ? GPG_AGENT_NO_KEY : error_set_errno(err, errno, "cannot read %s", path);
+    text.size = (size_t)n;
+    return gpg_agent_parse_s2k_count(text.data, text.size, ret) ? 0 : GPG_AGENT_NO_KEY;
+}
+
+/* --- pinentry -------------------------------------------------------------------------------- */
+
+/* The value of an option in a configuration file of GnuPG; NULL where it is not there. */
+static char *find_option(const char *text, const char *name)
+{
+    size_t size = strlen(name);
+
+    for (const char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        line += strspn(line, " \t");
+        if (strncmp(line, name, size) == 0 && strchr(" \t", line[size]) && line[size]) {
+            line += size + strspn(line + size, " \t");
+            return strndup(line, strcspn(line, "\r\n"));
+        }
+    }
+    return NULL;
+}
+
+static char *find_in_agent_conf(const char *name)
+{
+    CLEANUP_FREE char *home = NULL, *path = NULL, *text = NULL;
+    CLEANUP_CLOSE int fd = -1;
+    struct error err;
+    size_t size;
+
+    if (gpg_find_home(&home, &err) < 0 || asprintf(&path, "%s/gpg-agent.conf", home) < 0)
+        return NULL;
+    fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0 || file_read_all(fd, KEY_FILE_MAX, &text, &size) < 0)
+        return NULL;
+    return find_option(text, name);
+}
+
+int gpg_agent_find_pinentry(char **ret_path, struct error *err)
+{
+    char output[OUTPUT_SIZE], *line;
+    int r;
+
+    *ret_path = find_in_agent_conf("pinentry-program");
+    if (*ret_path)
+        return 0;
+    r = ask((const char *const[]){"gpgconf", "--list-components", NULL}, output, err);
+    if (r < 0)
+        return r;
+    line = strstr(output, "pinentry:");
+    line = line ? strchr(line + strlen("pinentry:"), ':') : NULL;
+    if (!line)
+        return error_set(err, ENOENT, "gpgconf knows of no pinentry; install pinentry-curses");
+    *ret_path = strndup(line + 1, strcspn(line + 1, ":\n"));
+    return *ret_path ? 0 : error_set_oom(err);
+}

@@ -1,0 +1,150 @@
+/*
+ * Which keys there are, and whether gpg would encrypt to them, without trying.
+ */
+#include "gpg/keys.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gpg/context-private.h"
+
+void gpg_keys_done(struct gpg_keys *keys)
+{
+    for (size_t i = 0; i < keys->count; i++)
+        free(keys->items[i].user_id);
+    free(keys->items);
+    *keys = (struct gpg_keys){0};
+}
+
+const char *gpg_key_problem_words(enum gpg_key_problem problem)
+{
+    static const char *const words[] = {
+        [GPG_KEY_USABLE] = "is usable",
+        [GPG_KEY_REVOKED] = "was revoked",
+        [GPG_KEY_EXPIRED] = "has expired",
+        [GPG_KEY_DISABLED] = "is disabled",
+        [GPG_KEY_CANNOT_ENCRYPT] = "has no valid subkey for encryption",
+        [GPG_KEY_NOT_TRUSTED] = "is not known to be its owner's (gpg does not trust it)",
+    };
+
+    return words[problem];
+}
+
+/* --- one key ----------------------------------------------------------------------------- */
+
+/* What gpg would encrypt to: the newest that is valid; else any that was once. */
+static gpgme_subkey_t find_encryption_subkey(gpgme_key_t key, bool is_valid)
+{
+    gpgme_subkey_t best = NULL;
+
+    for (gpgme_subkey_t s = key->subkeys; s; s = s->next) {
+        if (!s->can_encrypt || (is_valid && (s->revoked || s->expired || s->disabled || s->invalid)))
+            continue;
+        if (!best || s->timestamp > best->timestamp)
+            best = s;
+    }
+    return best;
+}
+
+/* gpg -e wants one user id that is believed at least marginally. */
+static bool is_trusted(gpgme_key_t key)
+{
+    for (gpgme_user_id_t uid = key->uids; uid; uid = uid->next)
+        if (!uid->revoked && uid->validity >= GPGME_VALIDITY_MARGINAL)
+            return true;
+    return false;
+}
+
+static enum gpg_key_problem find_problem(struct gpg_context *gpg, gpgme_key_t key)
+{
+    const char *model = gpgme_get_ctx_flag(gpg->handle, "trust-model");
+
+    if (key->revoked)
+        return GPG_KEY_REVOKED;
+    if (key->expired)
+        return GPG_KEY_EXPIRED;
+    if (key->disabled)
+        return GPG_KEY_DISABLED;
+    if (key->invalid || !find_encryption_subkey(key, true))
+        return GPG_KEY_CANNOT_ENCRYPT;
+    if (!is_trusted(key) && !(model && strcmp(model, "always") == 0))
+        return GPG_KEY_NOT_TRUSTED;
+    return GPG_KEY_USABLE;
+}
+
+static int describe(struct gpg_context *gpg, gpgme_key_t key, struct gpg_key *ret)
+{
+    gpgme_subkey_t subkey = find_encryption_subkey(key, true);
+    char *algorithm;
+
+    *ret = (struct gpg_key){.problem = find_problem(gpg, key)};
+    if (!subkey)
+        subkey = find_encryption_subkey(key, false);
+    snprintf(ret->fingerprint, sizeof(ret->fingerprint), "%s", key->fpr ? key->fpr : "");
+    ret->user_id = strdup(key->uids && key->uids->uid ? key->uids->uid : "");
+    if (!ret->user_id)
+        return -ENOMEM;
+    if (key->subkeys)
+        ret->expires_s = key->subkeys->expires;
+    if (!subkey)
+        return 0;
+    if (subkey->expires > 0 && (ret->expires_s == 0 || subkey->expires < ret->expires_s))
+        ret->expires_s = subkey->expires;
+    ret->has_secret = subkey->secret;
+    snprintf(ret->keygrip, sizeof(ret->keygrip), "%s", subkey->keygrip ? subkey->keygrip : "");
+    algorithm = gpgme_pubkey_algo_string(subkey);
+    snprintf(ret->algorithm, sizeof(ret->algorithm), "%s", algorithm ? algorithm : "?");
+    gpgme_free(algorithm);
+    return 0;
+}
+
+/* --- all of them ------------------------------------------------------------------------- */
+
+static int add_key(struct gpg_context *gpg, struct gpg_keys *keys, gpgme_key_t key)
+{
+    struct gpg_key *more = reallocarray(keys->items, keys->count + 1, sizeof(*more));
+
+    if (!more)
+        return -ENOMEM;
+    keys->items = more;
+    if (describe(gpg, key, &more[keys->count]) < 0)
+        return -ENOMEM;
+    keys->count++;
+    return 0;
+}
+
+static gpgme_error_t read_keys(struct gpg_context *gpg, const char *pattern, bool is_secret_only, struct gpg_keys *keys)
+{
+    gpgme_key_t key;
+    gpgme_error_t e = gpgme_set_keylist_mode(gpg->handle, GPGME_KEYLIST_MODE_LOCAL | GPGME_KEYLIST_MODE_WITH_SECRET);
+
+    if (!e)
+        e = gpgme_op_keylist_start(gpg->handle, pattern, is_secret_only);
+    while (!e) {
+        e = gpgme_op_keylist_next(gpg->handle, &key);
+        if (e)
+            break;
+        if (add_key(gpg, keys, key) < 0)
+            e = gpgme_error(GPG_ERR_ENOMEM);
+        gpgme_key_unref(key);
+    }
+    gpgme_op_keylist_end(gpg->handle);
+    return gpgme_err_code(e) == GPG_ERR_EOF ? 0 : e;
+}
+
+int gpg_keys_find(struct gpg_context *gpg, const char *pattern, bool is_secret_only, struct gpg_keys *ret,
+                  struct error *err)
+{
+    CLEANUP(gpg_keys_done) struct gpg_keys keys = {0};
+    gpgme_error_t e = read_keys(gpg, pattern, is_secret_only, &keys);
+
+    if (gpgme_err_code(e) == GPG_ERR_ENOMEM)
+        return error_set_oom(err);
+    if (e)
+        return error_set(err, EIO, "gpg cannot list its keys: %s; see what gpg -K says", gpgme_strerror(e));
+    *ret = keys;
+    keys = (struct gpg_keys){0};
+    return 0;
+}

@@ -1,0 +1,41 @@
+#include "helper/client/read-secret-file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+enum { BLOCK = 16384 };
+
+static int read_to_end(int fd, struct secbuf *text)
+{
+    ssize_t n;
+
+    do {
+        if (secbuf_reserve(text, BLOCK) < 0)
+            return -ENOMEM;
+        n = read(fd, text->data + text->size, text->capacity - text->size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        text->size += (size_t)n;
+        if (text->size > SECRET_FILE_MAX)
+            return -EFBIG;
+    } while (n != 0);
+    return 0;
+}
+
+int read_secret_file(const char *path, struct secbuf *ret_text, struct stat *ret_stat)
+{
+    /* Nothing is waited for: it may turn out to be a pipe. */
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -EINVAL;
+    if (ret_stat)
+        *ret_stat = st;
+    return read_to_end(fd, ret_text);
+}

@@ -1,0 +1,281 @@
+#include "helper/client/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/unit/check.h"
+#include "tests/unit/scratch.h"
+
+static struct client_config open_config(const char *path)
+{
+    struct client_config config;
+    struct error err = {0};
+
+    if (client_config_open(path, &config, &err) < 0)
+        fail_msg("%s", err.text);
+    return config;
+}
+
+static void save(struct client_config *config)
+{
+    struct error err = {0};
+
+    if (client_config_save(config, &err) < 0)
+        fail_msg("%s", err.text);
+}
+
+static void set_store(struct client_config *config)
+{
+    struct error err = {0};
+
+    assert_int_equal(client_config_set_store(config, "pass", &err), 0);
+}
+
+/* --- the file ------------------------------------------------------------------------------ */
+
+static void what_is_not_there_is_made_for_the_user_alone(void **state)
+{
+    CLEANUP(client_config_done) struct client_config config = open_config("home/.docker/config.json");
+
+    (void)state;
+    assert_false(config.exists);
+    assert_null(client_config_get_store(&config));
+    assert_is_absent("home");
+    set_store(&config);
+    save(&config);
+    assert_file_is("home/.docker/config.json", "{\n\t\"credsStore\": \"pass\"\n}\n");
+    assert_mode_is("home/.docker/config.json", 0600);
+    assert_mode_is("home/.docker", 0700);
+    assert_tree_is("home", ".docker/\n.docker/config.json\n");
+}
+
+static void mode_link_and_all_other_bytes_stay(void **state)
+{
+    static const char before[] = "{\n    \"HttpHeaders\": {\"x\": [1, 2 ]},\n\n    \"credsStore\" :\"desktop\"\n}\n";
+    CLEANUP(client_config_done) struct client_config config = {0};
+
+    (void)state;
+    make_file("real/config.json", before);
+    assert_int_equal(chmod("real/config.json", 0640), 0);
+    make_link("docker/config.json", "../real/config.json");
+    config = open_config("docker/config.json");
+    assert_string_equal(client_config_get_store(&config), "desktop");
+    set_store(&config);
+    assert_string_equal(client_config_get_store(&config), "pass");
+    save(&config);
+    assert_file_is("real/config.json",
+                   "{\n    \"HttpHeaders\": {\"x\": [1, 2 ]},\n\n    \"credsStore\" :\"pass\"\n}\n");
+    assert_mode_is("real/config.json", 0640);
+    assert_tree_is("docker", "config.json\n");
+    assert_tree_is("real", "config.json\n");
+}
+
+static void a_dangling_link_gets_its_target(void **state)
+{
+    CLEANUP(client_config_done) struct client_config config = {0};
+
+    (void)state;
+    make_folder("real");
+    make_link("config.json", "real/new.json");
+    config = open_config("config.json");
+    set_store(&config);
+    save(&config);
+    assert_file_is("real/new.json", "{\n\t\"credsStore\": \"pass\"\n}\n");
+}
+
+static void what_others_changed_is_not_overwritten(void **state)
+{
+    CLEANUP(client_config_done) struct client_config config = {0}, absent = {0};
+    struct error err = {0};
+
+    (void)state;
+    make_file("config.json", "{}");
+    config = open_config("config.json");
+    absent = open_config("other.json");
+    make_file("config.json", "{\"a\":1}");
+    make_file("other.json", "{}");
+    set_store(&config);
+    set_store(&absent);
+    assert_int_equal(client_config_save(&config, &err), -ESTALE);
+    assert_says(&err, "config.json");
+    assert_file_is("config.json", "{\"a\":1}");
+    assert_int_equal(client_config_save(&absent, &err), -ESTALE);
+    assert_tree_is(".", "config.json\nother.json\n");
+}
+
+static void it_can_be_saved_again(void **state)
+{
+    CLEANUP(client_config_done) struct client_config config = open_config("config.json");
+    struct error err = {0};
+
+    (void)state;
+    set_store(&config);
+    save(&config);
+    assert_int_equal(client_config_set_helper(&config, "example.com:5000", "pass", &err), 0);
+    save(&config);
+    assert_string_equal(client_config_get_helper(&config, "example.com:5000"), "pass");
+    assert_null(client_config_get_helper(&config, "example.com"));
+}
+
+static void what_cannot_be_used_is_refused(void **state)
+{
+    static const struct { const char *text, *says; } cases[] = {
+        {"[]", "no JSON object"}, {"{", "no JSON object"}, {"{}{}", "no JSON object"}, {"hello", "no JSON object"},
+    };
+    struct client_config config;
+    struct error err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        make_file("config.json", cases[i].text);
+        assert_case(cases[i].text, client_config_open("config.json", &config, &err) < 0);
+        assert_says(&err, cases[i].says);
+        assert_says(&err, "config.json");
+    }
+    make_folder("folder");
+    assert_true(client_config_open("folder", &config, &err) < 0);
+    assert_says(&err, "no regular file");
+    make_link("loop", "loop");
+    assert_true(client_config_open("loop", &config, &err) < 0);
+    make_file("strange.json", "{\"credHelpers\":[]}");
+    config = open_config("strange.json");
+    assert_true(client_config_set_helper(&config, "h", "pass", &err) < 0);
+    assert_says(&err, "credHelpers");
+    client_config_done(&config);
+}
+
+/* --- logins -------------------------------------------------------------------------------- */
+
+static void assert_login(const struct client_login *login, const char *host, const char *username, const char *secret)
+{
+    assert_string_equal(login->host, host);
+    assert_null(login->problem);
+    assert_int_equal(login->username.size, strlen(username));
+    assert_memory_equal(login->username.data, username, strlen(username));
+    assert_int_equal(login->secret.size, strlen(secret));
+    assert_memory_equal(login->secret.data, secret, strlen(secret));
+}
+
+static void passwords_and_tokens_are_found(void **state)
+{
+    CLEANUP(client_config_done) struct client_config config = {0};
+    CLEANUP(client_logins_done) struct client_logins logins = {0};
+    struct error err = {0};
+
+    (void)state;
+    make_file("config.json",
+              "{ \"auths\" : {\n"
+              "  \"one.example\": {\"auth\": \"bWU6c2VjcmV0\", \"email\": \"x\"},\n" /* me:secret */
+              "  \"colon.example\" : { \"auth\":\"bWU6YTpiOmM=\" } ,\n"             /* me:a:b:c */
+              "  \"empty.example\": {}, \"null.example\": null,\n"
+              "  \"token.example\": {\"auth\": \"bWU6c2VjcmV0\", \"identitytoken\": \"tok\"},\n"
+              "  \"old.example\": {\"username\": \"me\", \"password\": \"pw\"},\n"
+              "  \"nuls.example\": {\"auth\": \"bWU6cHcAAAA=\"},\n"                   /* me:pw and three NULs */
+              "  \"slash.example\": {\"auth\": \"fj9+Oj9+P34+\"}\n"               /* ???:???>>> */
+              "} }");
+    config = open_config("config.json");
+    assert_int_equal(client_config_list_logins(&config, &logins, &err), 0);
+    assert_int_equal(logins.count, 6);
+    assert_login(&logins.items[0], "one.example", "me", "secret");
+    assert_login(&logins.items[1], "colon.example", "me", "a:b:c");
+    assert_login(&logins.items[2], "token.example", "<token>", "tok");
+    assert_true(logins.items[2].is_token);
+    assert_login(&logins.items[3], "old.example", "me", "pw");
+    assert_login(&logins.items[4], "nuls.example", "me", "pw");
+    assert_login(&logins.items[5], "slash.example", "~?~", "?~?~>");
+}
+
+static void what_cannot_be_moved_is_named(void **state)
+{
+    static const struct { const char *entry, *says; } cases[] = {
+        {"{\"auth\": \"%%%%\"}", "base64"},
+        {"{\"auth\": \"bWU6c2VjcmV0=\"}", "base64"},
+        {"{\"auth\": \"Pz8_\"}", "base64"},
+        {"{\"auth\": \"bWU=\"}", "no username and password"},
+        {"{\"auth\": \"OnB3\"}", "no username and password"},
+        {"{\"registrytoken\": \"x\"}", "registry token"},
+        {"{\"auth\": 1}", "no text"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        CLEANUP(client_config_done) struct client_config config = {0};
+        CLEANUP(client_logins_done) struct client_logins logins = {0};
+        struct error err = {0};
+        char text[200];
+
+        snprintf(text, sizeof(text), "{\"auths\":{\"h\":%s}}", cases[i].entry);
+        make_file("config.json", text);
+        config = open_config("config.json");
+        assert_int_equal(client_config_list_logins(&config, &logins, &err), 0);
+        assert_case(cases[i].entry, logins.count == 1 && logins.items[0].problem);
+        assert_case(cases[i].entry, strstr(logins.items[0].problem, cases[i].says) != NULL);
+        assert_case(cases[i].entry, logins.items[0].secret.size == 0);
+    }
+}
+
+static void secrets_are_taken_out_and_the_rest_stays(void **state)
+{
+    CLEANUP(client_config_done) struct client_config config = {0};
+    CLEANUP(client_logins_done) struct client_logins logins = {0};
+    struct error err = {0};
+
+    (void)state;
+    make_file("config.json", "{\n  \"auths\": {\n    \"a\": {\n      \"auth\": \"bWU6cw==\",\n      \"email\": \"e\"\n    },\n"
+                             "    \"b\": {\"auth\": \"bWU6cw==\", \"identitytoken\": \"t\"}\n  },\n  \"x\": 1\n}\n");
+    config = open_config("config.json");
+    assert_int_equal(client_config_remove_secret(&config, "a", &err), 0);
+    assert_int_equal(client_config_remove_secret(&config, "b", &err), 0);
+    save(&config);
+    assert_file_is("config.json", "{\n  \"auths\": {\n    \"a\": {\n      \"email\": \"e\"\n    },\n    \"b\": {}\n  },\n"
+                                  "  \"x\": 1\n}\n");
+    assert_int_equal(client_config_list_logins(&config, &logins, &err), 0);
+    assert_int_equal(logins.count, 0);
+}
+
+/* --- where they are -------------------------------------------------------------------------- */
+
+static void the_environment_says_where(void **state)
+{
+    static const struct { const char *docker, *podman, *runtime, *expected_docker, *expected_podman; } cases[] = {
+        {NULL, NULL, NULL, "/h/.docker/config.json", "/h/.config/containers/auth.json"},
+        {"/d", "/p/auth", "/run/u", "/d/config.json", "/p/auth"},
+        {"", "", "/run/u", "/h/.docker/config.json", "/run/u/containers/auth.json"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        CLEANUP_FREE char *docker = NULL, *podman = NULL;
+        struct error err = {0};
+
+        setenv("HOME", "/h", 1);
+        cases[i].docker ? setenv("DOCKER_CONFIG", cases[i].docker, 1) : unsetenv("DOCKER_CONFIG");
+        cases[i].podman ? setenv("REGISTRY_AUTH_FILE", cases[i].podman, 1) : unsetenv("REGISTRY_AUTH_FILE");
+        cases[i].runtime ? setenv("XDG_RUNTIME_DIR", cases[i].runtime, 1) : unsetenv("XDG_RUNTIME_DIR");
+        assert_int_equal(client_config_find_docker(&docker, &err), 0);
+        assert_int_equal(client_config_find_podman(&podman, &err), 0);
+        assert_string_equal(docker, cases[i].expected_docker);
+        assert_string_equal(podman, cases[i].expected_podman);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        scratch_test(what_is_not_there_is_made_for_the_user_alone),
+        scratch_test(mode_link_and_all_other_bytes_stay),
+        scratch_test(a_dangling_link_gets_its_target),
+        scratch_test(what_others_changed_is_not_overwritten),
+        scratch_test(it_can_be_saved_again),
+        scratch_test(what_cannot_be_used_is_refused),
+        scratch_test(passwords_and_tokens_are_found),
+        scratch_test(what_cannot_be_moved_is_named),
+        scratch_test(secrets_are_taken_out_and_the_rest_stays),
+        scratch_test(the_environment_says_where),
+    };
+
+    return cmocka_run_group_tests_name("client-config", tests, NULL, NULL);
+}
