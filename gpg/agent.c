@@ -155,14 +155,14 @@ int gpg_agent_get_s2k_count(const char *keygrip, uint64_t *ret, struct error *er
 
 /* --- pinentry -------------------------------------------------------------------------------- */
 
-/* The value of an option in a configuration file of GnuPG; NULL where it is not there. */
+/* The value of an option in a configuration file of GnuPG, "" for none; NULL where it is not there. */
 static char *find_option(const char *text, const char *name)
 {
     size_t size = strlen(name);
 
     for (const char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
         line += strspn(line, " \t");
-        if (strncmp(line, name, size) == 0 && strchr(" \t", line[size]) && line[size]) {
+        if (strncmp(line, name, size) == 0 && strchr(" \t\r\n", line[size])) {
             line += size + strspn(line + size, " \t");
             return strndup(line, strcspn(line, "\r\n"));
         }
@@ -185,14 +185,22 @@ static char *find_in_agent_conf(const char *name)
     return find_option(text, name);
 }
 
+bool gpg_agent_has_option(const char *name)
+{
+    CLEANUP_FREE char *value = find_in_agent_conf(name);
+
+    return value != NULL;
+}
+
 int gpg_agent_find_pinentry(char **ret_path, struct error *err)
 {
     char output[OUTPUT_SIZE], *line;
     int r;
 
     *ret_path = find_in_agent_conf("pinentry-program");
-    if (*ret_path)
+    if (*ret_path && **ret_path)
         return 0;
+    free(*ret_path);
     r = ask((const char *const[]){"gpgconf", "--list-components", NULL}, output, err);
     if (r < 0)
         return r;

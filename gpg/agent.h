@@ -29,5 +29,8 @@ bool gpg_agent_parse_s2k_count(const void *key_file, size_t size, uint64_t *ret)
 int gpg_find_home(char **ret_path, struct error *err) MUST_USE;
 int gpg_agent_find_socket(char **ret_path, struct error *err) MUST_USE;
 
+/* Whether gpg-agent.conf has that option. */
+bool gpg_agent_has_option(const char *name);
+
 /* The program that asks for passphrases: pinentry-program of gpg-agent.conf, else the standard one; owned by the caller. */
 int gpg_agent_find_pinentry(char **ret_path, struct error *err) MUST_USE;

@@ -8,12 +8,15 @@
 
 #include "common/file.h"
 #include "common/macros.h"
+#include "helper/doctor/doctor.h"
 #include "helper/harden.h"
 #include "helper/protocol.h"
+#include "helper/setup/setup.h"
 
 #define NAME "docker-credential-pass"
 #define USAGE "Usage: " NAME " <store|get|erase|list|version>\n"
 
+/* The first line is that of Docker's helpers, byte for byte. */
 static const char help[] = USAGE
     "\n"
     "Keeps docker's registry credentials in a password store (pass), encrypted with\n"
@@ -25,11 +28,17 @@ static const char help[] = USAGE
     "  list      print all server URLs and usernames as JSON\n"
     "  version   print the version (also --version, -v)\n"
     "\n"
+    "For you, each with a --help of its own:\n"
+    "\n"
+    "  setup     make a key and a store, tell docker, move passwords into the store\n"
+    "  doctor    say what is wrong, and how to mend it\n"
+    "\n"
     "Requests are read from standard input to its end. Answers go to standard\n"
     "output, and so do errors, with exit code 1.\n"
     "\n"
     "Environment: PASSWORD_STORE_DIR, PASSWORD_STORE_KEY, PASSWORD_STORE_UMASK,\n"
     "PASSWORD_STORE_SIGNING_KEY, PASSWORD_STORE_GPG_OPTS, GNUPGHOME, GPG_TTY,\n"
+    "DISPLAY, WAYLAND_DISPLAY, DOCKER_CONFIG, REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR,\n"
     "NO_COLOR.\n"
     "See docker-credential-pass(1).\n";
 
@@ -116,6 +125,10 @@ int main(int argc, char **argv)
     int exit_code;
 
     harden_process();
+    if (argc > 1 && strcmp(argv[1], "setup") == 0)
+        return setup_main(argc - 1, argv + 1);
+    if (argc > 1 && strcmp(argv[1], "doctor") == 0)
+        return doctor_main(argc - 1, argv + 1);
     if (argc != 2)
         return print(USAGE, strlen(USAGE), EXIT_FAILURE);
     if (is_one_of(argv[1], help_words))

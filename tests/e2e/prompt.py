@@ -5,17 +5,14 @@ Docker runs a helper with pipes for stdin and stdout and exports nothing, so gpg
 terminal unless the helper finds it. What gpg itself says to all this is "No secret key".
 """
 
-import fcntl
 import os
 import re
-import select
 import shutil
-import struct
 import subprocess
-import termios
 import time
 
 from harness import Result, Sandbox, Skip, assert_refused, case, helper_argv, is_wrapped, main, need, shared_sandbox
+from terminal import Terminal
 
 URL = "https://example.com"
 SECRET = "the secret"
@@ -23,9 +20,6 @@ PASSPHRASE = "correct horse"
 FAST_S = 30 if is_wrapped() else 3
 TIMEOUT_S = 90 if is_wrapped() else 20
 CANCEL = "\t\t\r"  # from the passphrase past <OK>
-# pinentry-curses draws a dialog from its text to its buttons; when the cursor moves to another
-# button it draws the buttons alone.
-PROMPT = re.compile(rb"enter the passphrase.*<Cancel>", re.DOTALL)
 
 USER = shared_sandbox()
 # English messages; and no way to a prompt but the ones that each case gives.
@@ -52,40 +46,6 @@ def unlock(user=USER):
     """Makes the agent know the passphrase, as an earlier prompt would."""
     argv = ["gpg", "--batch", "--pinentry-mode=loopback", "--passphrase-fd=0", "-qd", user.entry(URL, "me")]
     user.run(argv, PASSPHRASE.encode(), check=True)
-
-
-class Terminal:
-    """A terminal with somebody in front of it, who types the next answer whenever a prompt comes up."""
-
-    def __init__(self, *answers):
-        self.master, self.slave = os.openpty()
-        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        self.name = os.ttyname(self.slave)
-        self.answers = list(answers)
-        self.screen = b""       # since the last prompt
-        self.prompts = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        os.close(self.master)
-        os.close(self.slave)
-
-    def take(self):
-        """To be preexec_fn, of the leader of a new session: makes this its controlling terminal."""
-        fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
-
-    def watch(self, wait_s):
-        if not select.select([self.master], [], [], wait_s)[0]:
-            return
-        self.screen += os.read(self.master, 65536)
-        if PROMPT.search(self.screen):
-            self.prompts += 1
-            assert self.answers, f"one prompt too many: {self.screen!r}"
-            time.sleep(0.1)  # pinentry drops what was typed before it was ready
-            self.screen = b""
-            os.write(self.master, self.answers.pop(0).encode())
 
 
 def start(user, action, document, terminal=None, stderr_on_terminal=True, env=None):

@@ -53,6 +53,10 @@ class Program:
         lines = re.findall(r"^\*.*", self.man_section(root, title), re.MULTILINE)
         return {word for line in lines for word in re.findall(r"\*([\w-]+)\*", line)}
 
+    def verbs(self):
+        """Those of the usage, and those that the help explains: two blanks, and the word."""
+        return self.usage_verbs() | set(re.findall(r"^  ([a-z-]+)\s", self.help_text(), re.MULTILINE))
+
     def usage_verbs(self):
         """The verbs of the first line, `Usage: NAME <store|get|...>`."""
         return set(re.findall(r"[a-z-]+", self.help_text().partition("\n")[0].partition("<")[2]))
@@ -87,7 +91,7 @@ def add_checks(program):
 
     @check_of_program("the help and the man page have the same verbs")
     def _(root):
-        verbs = program.usage_verbs()
+        verbs = program.verbs()
         synopsis = program.man_terms(root, "SYNOPSIS") - {program.name}
         explained = {word for word in program.man_terms(root, "COMMANDS") if not word.startswith("-")}
         return (difference(verbs, synopsis, "the man page's SYNOPSIS") + difference(synopsis, verbs, "the help")

@@ -1,0 +1,183 @@
+/* The entries: what is in their folders, and whether they can be read. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/file.h"
+#include "common/folder-names.h"
+#include "gpg/decrypt.h"
+#include "helper/doctor/checks.h"
+#include "helper/pass/entry.h"
+#include "helper/pass/path.h"
+
+/* Decrypting is dear; of a large store these show enough. */
+enum { MOST_DECRYPTED = 64, SMALLEST_MESSAGE = 60, SECRET_MAX = 4 << 20 };
+
+static const char relogin_why[] = "Docker pulls without a login then, and says \"denied\".";
+
+/* docker logout and login again, for the server of that folder. */
+static void add_relogin(struct finding *finding, const char *folder)
+{
+    unsigned char url[257];
+    size_t size = 0;
+
+    if (pass_path_parse_folder(folder, url, &size) < 0)
+        return;
+    url[size] = '\0';
+    finding_add_command(finding, "docker logout %s && docker login %s", (const char *)url, (const char *)url);
+}
+
+/* --- one server ------------------------------------------------------------------------------ */
+
+static void check_file_mode(struct doctor *doctor, int fd, const char *name, const char *path)
+{
+    struct finding *finding;
+    struct stat st;
+
+    if (fstatat(fd, name, &st, 0) < 0 || getenv("PASSWORD_STORE_UMASK"))
+        return;
+    if (st.st_mode & 0077) {
+        finding = report_add(&doctor->report, "entry-mode", FINDING_WARNING,
+                             "The text is encrypted, but others can copy it, or put another there.", "%s has the mode %04o",
+                             path, (unsigned)st.st_mode & 07777);
+        finding_add_command(finding, "chmod %s %s", S_ISDIR(st.st_mode) ? "700" : "600", path);
+        doctor_fix_mode(doctor, finding, path, S_ISDIR(st.st_mode) ? 0700 : 0600);
+    }
+}
+
+static void check_server(struct doctor *doctor, int parent_fd, const char *name)
+{
+    CLEANUP_FREE char *path = NULL;
+    CLEANUP(folder_names_done) struct folder_names names = {0};
+    CLEANUP_CLOSE int fd = file_open_folder(parent_fd, name);
+    struct finding *finding;
+    size_t users = 0;
+
+    if (fd < 0 || folder_names_read(fd, &names) < 0 || asprintf(&path, "%s/" PASS_FOLDER "/%s", doctor->store.root, name) < 0)
+        return;
+    check_file_mode(doctor, fd, ".", path);
+    for (size_t i = 0; i < names.count; i++) {
+        CLEANUP_FREE char *file = NULL;
+        bool is_folder = folder_names_get_kind(&names, i, fd) == S_IFDIR;
+
+        users += is_folder || pass_path_is_entry(names.names[i]->text);
+        if (asprintf(&file, "%s/%s", path, names.names[i]->text) >= 0)
+            check_file_mode(doctor, fd, names.names[i]->text, file);
+    }
+    if (users > 1) {
+        finding = report_add(&doctor->report, "several-users", FINDING_WARNING,
+                             "This program answers the first by name; Docker's own helper may answer the other.",
+                             "%s holds the logins of %zu users for one server", path, users);
+        add_relogin(finding, name);
+    } else if (users == 0) {
+        finding = report_add(&doctor->report, "folder-empty", FINDING_WARNING,
+                             "It is left by a crash, or by another program, and makes Docker's own helper fail.",
+                             "%s has no entry in it", path);
+        finding_add_command(finding, "rmdir %s", path);
+        if (finding) {
+            finding->is_fixable = true;
+            finding->is_fixed = doctor->does_fix && unlinkat(parent_fd, name, AT_REMOVEDIR) == 0;
+        }
+    }
+}
+
+static void check_folder(struct doctor *doctor)
+{
+    CLEANUP(folder_names_done) struct folder_names names = {0};
+    CLEANUP_CLOSE int fd = file_open_folder(doctor->store.folder_fd, ".");
+    unsigned char url[257];
+    struct finding *finding;
+    size_t size;
+
+    if (fd < 0 || folder_names_read(fd, &names) < 0)
+        return;
+    for (size_t i = 0; i < names.count; i++) {
+        const char *name = names.names[i]->text;
+
+        if (strncmp(name, PASS_TEMPORARY, strlen(PASS_TEMPORARY)) == 0) {
+            finding = report_add(&doctor->report, "leftover", FINDING_WARNING,
+                                 "A docker login was cut off; the next one removes it.", "%s/" PASS_FOLDER "/%s is left over",
+                                 doctor->store.root, name);
+            finding_add_command(finding, "docker-credential-pass doctor --fix");
+            if (finding) {
+                finding->is_fixable = true;
+                finding->is_fixed = doctor->does_fix && unlinkat(fd, name, 0) == 0;
+            }
+        } else if (folder_names_get_kind(&names, i, fd) != S_IFDIR || strcmp(name, ".git") == 0) {
+            continue;
+        } else if (pass_path_parse_folder(name, url, &size) < 0) {
+            finding = report_add(&doctor->report, "folder-undecodable", FINDING_WARNING,
+                                 "This program passes over it; Docker's own helper lists nothing at all then.",
+                                 "%s/" PASS_FOLDER "/%s is no server's name in base64", doctor->store.root, name);
+            finding_add_command(finding, "mv %s/" PASS_FOLDER "/%s %s/", doctor->store.root, name, doctor->store.root);
+        } else {
+            check_server(doctor, fd, name);
+        }
+    }
+}
+
+/* --- reading --------------------------------------------------------------------------------- */
+
+static bool is_message(int fd)
+{
+    unsigned char first[32];
+    ssize_t n = pread(fd, first, sizeof(first), 0);
+    struct stat st;
+
+    if (n <= 0 || fstat(fd, &st) < 0 || st.st_size < SMALLEST_MESSAGE)
+        return false;
+    return (first[0] & 0x80) || memmem(first, (size_t)n, "-----BEGIN PGP", 14);
+}
+
+static void check_entry(struct doctor *doctor, const struct pass_listed *listed, bool is_decrypted)
+{
+    CLEANUP(pass_entry_done) struct pass_entry entry = {.fd = -1};
+    CLEANUP(secbuf_done) struct secbuf secret = {0};
+    CLEANUP_FREE char *path = NULL;
+    struct pass_path place;
+    struct finding *finding;
+    struct error err;
+
+    if (pass_path_set_url(&place, listed->url, listed->url_size) < 0 ||
+        pass_entry_open(&doctor->store, &place, &entry, &err) != 0 ||
+        asprintf(&path, "%s/" PASS_FOLDER "/%s/%s", doctor->store.root, place.folder, entry.file) < 0)
+        return;
+    if (!is_message(entry.fd)) {
+        finding = report_add(&doctor->report, "entry-damaged", FINDING_BAD, relogin_why,
+                             "%s is no encrypted message: it is cut off, or something else", path);
+        add_relogin(finding, place.folder);
+    } else if (is_decrypted && gpg_decrypt(doctor->gpg, entry.fd, path, SECRET_MAX, &secret, &err) < 0) {
+        /* What wants a passphrase, or an agent, was said before. */
+        if (err.code != ENOKEY && !strstr(err.text, "damaged"))
+            return;
+        finding = report_add(&doctor->report, err.code == ENOKEY ? "entry-unreadable" : "entry-damaged", FINDING_BAD,
+                             relogin_why, "%s", err.text);
+        add_relogin(finding, place.folder);
+    }
+}
+
+const char *check_entries(struct doctor *doctor)
+{
+    static char fine[100];
+    CLEANUP(pass_listing_done) struct pass_listing listing = {0};
+    size_t decrypted = 0;
+    struct error err;
+
+    if (!doctor->store.root || doctor->store.folder_fd < 0)
+        return NULL;
+    check_folder(doctor);
+    if (pass_entry_list(&doctor->store, &listing, &err) < 0)
+        return NULL;
+    for (size_t i = 0; i < listing.count; i++) {
+        bool is_decrypted = doctor->gpg && decrypted < MOST_DECRYPTED;
+
+        check_entry(doctor, &listing.items[i], is_decrypted);
+        decrypted += is_decrypted;
+    }
+    snprintf(fine, sizeof(fine), "the %zu logins in it are in order%s", listing.count,
+             decrypted < listing.count ? " (64 of them were tried)" : "");
+    return fine;
+}

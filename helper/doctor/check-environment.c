@@ -1,0 +1,95 @@
+/* Whether docker finds this program, and whose home folder this is. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "helper/doctor/checks.h"
+
+#define PROGRAM "docker-credential-pass"
+
+/* The first of that name on PATH; NULL: none. */
+static char *find_on_path(void)
+{
+    const char *path = getenv("PATH");
+
+    for (const char *at = path; at && *at; at += strcspn(at, ":"), at += *at == ':') {
+        CLEANUP_FREE char *file = NULL;
+
+        if (asprintf(&file, "%.*s/" PROGRAM, (int)strcspn(at, ":"), at) >= 0 && access(file, X_OK) == 0)
+            return steal_ptr(&file);
+    }
+    return NULL;
+}
+
+enum { PROGRAM_MAX = 32 << 20 };
+
+static char *read_program(const char *path, size_t *ret_size)
+{
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    char *bytes = NULL;
+
+    return fd >= 0 && file_read_all(fd, PROGRAM_MAX, &bytes, ret_size) == 0 ? bytes : NULL;
+}
+
+/* The same file, or a copy of it. */
+static bool is_same_program(const char *a, const char *b)
+{
+    CLEANUP_FREE char *left_bytes = NULL, *right_bytes = NULL;
+    size_t left_size = 0, right_size = 0;
+    struct stat left, right;
+
+    if (stat(a, &left) < 0 || stat(b, &right) < 0)
+        return false;
+    if (left.st_dev == right.st_dev && left.st_ino == right.st_ino)
+        return true;
+    if (left.st_size != right.st_size)
+        return false;
+    left_bytes = read_program(a, &left_size);
+    right_bytes = read_program(b, &right_size);
+    return left_bytes && right_bytes && left_size == right_size && memcmp(left_bytes, right_bytes, left_size) == 0;
+}
+
+const char *check_path(struct doctor *doctor)
+{
+    static const char self[] = "/proc/self/exe";
+    CLEANUP_FREE char *found = find_on_path(), *own = realpath(self, NULL);
+    struct finding *finding;
+
+    if (!found) {
+        finding = report_add(&doctor->report, "helper-not-on-path", FINDING_BAD,
+                             "Docker runs the helper by its name, so without it no password is stored or found.",
+                             PROGRAM " is in no folder of PATH");
+        finding_add_command(finding, "install %s /usr/local/bin/" PROGRAM, own ? own : self);
+    } else if (!is_same_program(found, self)) {
+        finding = report_add(&doctor->report, "other-helper-first", FINDING_WARNING,
+                             "Docker runs the first on PATH; what is said here is about another program.",
+                             "%s comes first on PATH, and is not this program (%s)", found, own ? own : self);
+        finding_add_command(finding, "install %s %s", own ? own : self, found);
+    }
+    return "docker finds this program on PATH";
+}
+
+const char *check_home(struct doctor *doctor)
+{
+    const char *home = getenv("HOME");
+    struct finding *finding;
+    struct stat st;
+
+    if (!home || !*home || stat(home, &st) < 0) {
+        report_add(&doctor->report, "home-missing", FINDING_BAD,
+                   "The store, gpg's keys and docker's configuration are looked for below it.",
+                   "HOME does not name a folder: %s", home ? home : "(not set)");
+    } else if (st.st_uid != geteuid()) {
+        finding = report_add(&doctor->report, "home-of-another", FINDING_BAD,
+                             "With sudo the store and the keys of one user are used by another, whose gpg refuses them or "
+                             "leaves files behind that the first cannot read.",
+                             "HOME is %s, which belongs to user %u, and this runs as user %u", home, (unsigned)st.st_uid,
+                             (unsigned)geteuid());
+        finding_add_command(finding, "sudo -H docker login");
+    }
+    return "the home folder is yours";
+}

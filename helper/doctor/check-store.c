@@ -1,0 +1,152 @@
+/* The password store's own folder and its .gpg-id. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/file.h"
+#include "helper/doctor/checks.h"
+#include "helper/pass/gpg-id.h"
+
+static bool has_file(int fd, const char *name)
+{
+    return fd >= 0 && faccessat(fd, name, F_OK, 0) == 0;
+}
+
+/* What is in a .gpg-id that other programs read differently. */
+static void check_line_ends(struct doctor *doctor, const char *path, const char *text, size_t size)
+{
+    struct finding *finding;
+
+    if (memchr(text, '\r', size)) {
+        finding = report_add(&doctor->report, "gpg-id-crlf", FINDING_WARNING,
+                             "This program reads it; pass takes the carriage return for a part of the key's name.",
+                             "%s has the line ends of Windows", path);
+        finding_add_command(finding, "sed -i 's/\\r$//' %s", path);
+    }
+    if (size > 0 && text[size - 1] != '\n') {
+        finding = report_add(&doctor->report, "gpg-id-no-newline", FINDING_WARNING,
+                             "This program reads it; pass ignores the last line, and encrypts to nobody.",
+                             "the last line of %s does not end", path);
+        finding_add_command(finding, "echo >> %s", path);
+        if (finding) {
+            CLEANUP_CLOSE int fd = doctor->does_fix ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+
+            finding->is_fixable = true;
+            finding->is_fixed = fd >= 0 && file_write_all(fd, "\n", 1) == 0;
+        }
+    }
+}
+
+/* The file that docker's entries go by; NULL where there is none, which was said. */
+static char *find_gpg_id(const struct pass_store *store)
+{
+    char *path = NULL;
+
+    if (has_file(store->folder_fd, ".gpg-id"))
+        return asprintf(&path, "%s/" PASS_FOLDER "/.gpg-id", store->root) < 0 ? NULL : path;
+    if (has_file(store->root_fd, ".gpg-id"))
+        return asprintf(&path, "%s/.gpg-id", store->root) < 0 ? NULL : path;
+    return NULL;
+}
+
+static void check_gpg_id(struct doctor *doctor, const char *path)
+{
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    CLEANUP_FREE char *text = NULL, *ids = NULL;
+    struct finding *finding;
+    size_t size;
+
+    if (fd < 0 || file_read_all(fd, GPG_ID_MAX, &text, &size) < 0) {
+        finding = report_add(&doctor->report, "gpg-id-unreadable", FINDING_BAD, "It says whom to encrypt for.",
+                             "%s cannot be read: %s", path, strerror(errno));
+        finding_add_command(finding, "sudo chown \"$(id -u)\" %s && chmod 600 %s", path, path);
+        return;
+    }
+    if (gpg_id_parse(text, size, &ids) == 0 && !*ids) {
+        finding = report_add(&doctor->report, "gpg-id-empty", FINDING_BAD,
+                             "It says whom to encrypt for, so nothing can be stored.", "%s names no key", path);
+        finding_add_command(finding, "rm %s && docker-credential-pass setup --yes", path);
+        return;
+    }
+    check_line_ends(doctor, path, text, size);
+}
+
+static void explain_missing(struct doctor *doctor)
+{
+    const struct pass_store *store = &doctor->store;
+    struct finding *finding;
+
+    if (store->root_fd < 0)
+        finding = report_add(&doctor->report, "store-missing", FINDING_BAD, "There is nowhere to keep passwords.",
+                             "there is no password store at %s", store->root);
+    else if (has_file(store->root_fd, ".age-recipients"))
+        finding = report_add(&doctor->report, "store-is-age", FINDING_BAD,
+                             "gopass encrypted it with age, which neither pass nor docker's helpers can read.",
+                             "%s is a gopass store with age encryption", store->root);
+    else
+        finding = report_add(&doctor->report, "gpg-id-missing", FINDING_BAD,
+                             "It says whom to encrypt for, so nothing can be stored.", "%s has no .gpg-id file",
+                             store->root);
+    if (store->root_fd >= 0 && has_file(store->root_fd, ".age-recipients"))
+        finding_add_command(finding, "export PASSWORD_STORE_DIR=$HOME/.docker-passwords");
+    finding_add_command(finding, "docker-credential-pass setup");
+}
+
+const char *check_store(struct doctor *doctor)
+{
+    static char fine[512];
+    const char *key = getenv("PASSWORD_STORE_KEY");
+    CLEANUP_FREE char *gpg_id = NULL;
+    struct error err;
+
+    if (pass_store_open(&doctor->store, &err) < 0) {
+        report_add(&doctor->report, "store-unreadable", FINDING_BAD, "Passwords are kept there.", "%s", err.text);
+        return NULL;
+    }
+    gpg_id = find_gpg_id(&doctor->store);
+    if (gpg_id)
+        check_gpg_id(doctor, gpg_id);
+    else if (!(key && *key))
+        explain_missing(doctor);
+    snprintf(fine, sizeof(fine), "the password store is there: %s", doctor->store.root);
+    return fine;
+}
+
+/* --- modes ----------------------------------------------------------------------------------- */
+
+static void check_mode(struct doctor *doctor, const char *path, int fd)
+{
+    struct finding *finding;
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return;
+    if (st.st_uid != geteuid()) {
+        finding = report_add(&doctor->report, "store-owner", FINDING_BAD,
+                             "What another user owns cannot be changed; this comes from running docker with sudo.",
+                             "%s belongs to user %u, and this runs as user %u", path, (unsigned)st.st_uid,
+                             (unsigned)geteuid());
+        finding_add_command(finding, "sudo chown -R \"$(id -u)\" %s", path);
+    } else if (st.st_mode & 0077 && !getenv("PASSWORD_STORE_UMASK")) {
+        finding = report_add(&doctor->report, "store-mode", FINDING_WARNING,
+                             "Others see for which registries you have passwords, and may change the entries.",
+                             "%s has the mode %04o", path, (unsigned)st.st_mode & 07777);
+        finding_add_command(finding, "chmod 700 %s", path);
+        doctor_fix_mode(doctor, finding, path, 0700);
+    }
+}
+
+const char *check_modes(struct doctor *doctor)
+{
+    const struct pass_store *store = &doctor->store;
+    CLEANUP_FREE char *folder = NULL;
+
+    if (!store->root || store->root_fd < 0 || asprintf(&folder, "%s/" PASS_FOLDER, store->root) < 0)
+        return NULL;
+    check_mode(doctor, store->root, store->root_fd);
+    check_mode(doctor, folder, store->folder_fd);
+    return "nobody else can look into it";
+}

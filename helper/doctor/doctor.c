@@ -1,0 +1,118 @@
+#include "helper/doctor/doctor.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "helper/doctor/checks.h"
+#include "helper/terminal.h"
+
+#define PROGRAM "docker-credential-pass"
+
+static const char help[] =
+    "Usage: docker-credential-pass doctor [options]\n"
+    "\n"
+    "Says what keeps docker login from working or makes it worse than it need be,\n"
+    "why that matters, and the command that mends it. The exit status is 0 only if a\n"
+    "login would work.\n"
+    "\n"
+    "  --fix       mend what is safe to mend: modes, leftovers, a missing credsStore\n"
+    "  --prompt    try decryption too where that asks for a passphrase\n"
+    "  --json      one line of JSON, for machines\n"
+    "  --help      this text\n";
+
+enum { FIX = 1, PROMPT, JSON, HELP };
+
+/* From cheap to dear. */
+static check_function *const checks[] = {
+    check_path,       check_home,       check_docker,     check_gpg,     check_agent,   check_store,
+    check_modes,      check_recipients, check_secret_key, check_passphrase, check_proof, check_entries,
+    check_git,
+};
+
+static void doctor_done(struct doctor *doctor)
+{
+    report_done(&doctor->report);
+    pass_store_done(&doctor->store);
+    gpg_context_free(doctor->gpg);
+    pass_recipients_done(&doctor->recipients);
+}
+
+/* 0, 1 where only the help is wanted, or -EINVAL. */
+static int parse(int argc, char **argv, struct doctor *doctor, bool *ret_is_json)
+{
+    static const struct option switches[] = {
+        {"fix", no_argument, NULL, FIX},   {"prompt", no_argument, NULL, PROMPT},
+        {"json", no_argument, NULL, JSON}, {"help", no_argument, NULL, HELP},
+        {0},
+    };
+    int letter;
+
+    optind = 1;
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, "h", switches, NULL)) != -1) {
+        if (letter == HELP || letter == 'h')
+            return 1;
+        if (letter == '?')
+            break;
+        doctor->does_fix |= letter == FIX;
+        doctor->does_prompt |= letter == PROMPT;
+        *ret_is_json |= letter == JSON;
+    }
+    if (letter != '?' && optind == argc)
+        return 0;
+    fprintf(stderr, PROGRAM ": doctor takes --fix, --prompt and --json, and nothing else: %s\n",
+            letter == '?' ? argv[optind - 1] : argv[optind]);
+    return -EINVAL;
+}
+
+static void run(struct doctor *doctor, bool is_told)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
+        size_t before = doctor->report.count;
+        const char *fine = checks[i](doctor);
+
+        if (is_told && fine && doctor->report.count == before)
+            terminal_say(stdout, TERMINAL_OK, "%s", fine);
+        if (is_told)
+            report_tell(&doctor->report, before);
+    }
+}
+
+static void tell_verdict(const struct report *report)
+{
+    size_t bad = report_count_bad(report);
+
+    if (bad == 0)
+        printf("A docker login would work.\n");
+    else
+        printf("A docker login would not work: %zu %s to mend.\n", bad, bad == 1 ? "thing is" : "things are");
+}
+
+int doctor_main(int argc, char **argv)
+{
+    CLEANUP(doctor_done) struct doctor doctor = {.store = PASS_STORE_INIT, .given_tty = NULL};
+    CLEANUP_FREE char *given_tty = getenv("GPG_TTY") ? strdup(getenv("GPG_TTY")) : NULL;
+    bool is_json = false;
+    int r = parse(argc, argv, &doctor, &is_json);
+
+    if (r > 0) {
+        fputs(help, stdout);
+        return EXIT_SUCCESS;
+    }
+    if (r < 0)
+        return EXIT_FAILURE;
+    doctor.given_tty = given_tty;
+    run(&doctor, !is_json);
+    if (is_json)
+        report_print_json(&doctor.report, stdout);
+    else
+        tell_verdict(&doctor.report);
+    if (doctor.report.is_out_of_memory || fflush(stdout) != 0) {
+        fprintf(stderr, PROGRAM ": not everything could be said: %s\n",
+                doctor.report.is_out_of_memory ? "memory is out" : strerror(errno));
+        return EXIT_FAILURE;
+    }
+    return report_count_bad(&doctor.report) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,115 @@
+#include "helper/setup/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <string.h>
+
+const char setup_help[] =
+    "Usage: docker-credential-pass setup [options]\n"
+    "\n"
+    "Takes you from nothing to a docker login whose password is encrypted: a key, a\n"
+    "password store, docker's config.json; and moves passwords that stand there\n"
+    "unencrypted. Says what it will do and asks once.\n"
+    "\n"
+    "  --key ID          encrypt to this key (default: the store's, or the only one)\n"
+    "  --name NAME       the name for a new key, if there is none\n"
+    "  --email ADDRESS   its e-mail address\n"
+    "  --no-passphrase   a new key without a passphrase, for unattended machines\n"
+    "  --subfolder       a key for docker's credentials alone, in an existing store\n"
+    "  --host HOST       for one registry (credHelpers) instead of all (credsStore)\n"
+    "  --podman          for podman, buildah and skopeo too\n"
+    "  --force           replace another credential store in config.json\n"
+    "  --yes             do not ask\n"
+    "  --dry-run         only say what would be done\n"
+    "  --help            this text\n";
+
+enum { KEY = 1, NAME, EMAIL, NO_PASSPHRASE, SUBFOLDER, HOST, PODMAN, FORCE, YES, DRY_RUN, HELP };
+
+static const struct option switches[] = {
+    {"key", required_argument, NULL, KEY},
+    {"name", required_argument, NULL, NAME},
+    {"email", required_argument, NULL, EMAIL},
+    {"no-passphrase", no_argument, NULL, NO_PASSPHRASE},
+    {"subfolder", no_argument, NULL, SUBFOLDER},
+    {"host", required_argument, NULL, HOST},
+    {"podman", no_argument, NULL, PODMAN},
+    {"force", no_argument, NULL, FORCE},
+    {"yes", no_argument, NULL, YES},
+    {"dry-run", no_argument, NULL, DRY_RUN},
+    {"help", no_argument, NULL, HELP},
+    {0},
+};
+
+static void take_switch(int letter, struct setup_options *options)
+{
+    switch (letter) {
+    case KEY:
+        options->key = optarg;
+        break;
+    case NAME:
+        options->name = optarg;
+        break;
+    case EMAIL:
+        options->email = optarg;
+        break;
+    case HOST:
+        options->host = optarg;
+        break;
+    case NO_PASSPHRASE:
+        options->has_no_passphrase = true;
+        break;
+    case SUBFOLDER:
+        options->is_subfolder = true;
+        break;
+    case PODMAN:
+        options->is_podman = true;
+        break;
+    case FORCE:
+        options->is_forced = true;
+        break;
+    case YES:
+        options->is_yes = true;
+        break;
+    default:
+        options->is_dry_run = true;
+        break;
+    }
+}
+
+static int check(const struct setup_options *options, struct error *err)
+{
+    const char *const texts[] = {options->key, options->name, options->email, options->host};
+
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
+        if (texts[i] && !*texts[i])
+            return error_set(err, EINVAL, "setup: an option's value is empty");
+    if (options->is_podman && options->host)
+        return error_set(err, EINVAL, "setup: --podman and --host exclude each other: podman's login uses a helper for all "
+                         "registries or for none");
+    if (options->key && (options->name || options->email))
+        return error_set(err, EINVAL, "setup: --key names a key that is there, --name and --email a new one; give one or "
+                         "the other");
+    return 0;
+}
+
+int setup_options_parse(int argc, char **argv, struct setup_options *ret, struct error *err)
+{
+    struct setup_options options = {0};
+    int letter;
+
+    optind = 1;
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, ":h", switches, NULL)) != -1) {
+        if (letter == HELP || letter == 'h')
+            return SETUP_HELP;
+        if (letter == ':')
+            return error_set(err, EINVAL, "setup: %s wants a value; see setup --help", argv[optind - 1]);
+        if (letter == '?')
+            return error_set(err, EINVAL, "setup: no such option: %s; see setup --help", argv[optind - 1]);
+        take_switch(letter, &options);
+    }
+    if (optind < argc)
+        return error_set(err, EINVAL, "setup: no such argument: %s; see setup --help", argv[optind]);
+    *ret = options;
+    return check(ret, err);
+}

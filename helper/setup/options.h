@@ -1,0 +1,26 @@
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/error.h"
+
+/* What the command line of `setup` says; texts are borrowed from argv, NULL where they were not given. */
+struct setup_options {
+    const char *key;   /* the key to encrypt to, in any form that gpg takes */
+    const char *name;  /* of a key that is to be made */
+    const char *email;
+    const char *host;  /* one registry instead of all */
+    bool has_no_passphrase;
+    bool is_subfolder; /* docker's credentials alone get the key */
+    bool is_podman;    /* podman and skopeo too */
+    bool is_forced;    /* another credsStore is replaced */
+    bool is_yes;       /* nothing is asked */
+    bool is_dry_run;
+};
+
+enum { SETUP_HELP = 1 };
+
+/* 0, SETUP_HELP where only the help is wanted, or negative for what it does not understand. */
+int setup_options_parse(int argc, char **argv, struct setup_options *ret, struct error *err) MUST_USE;
+
+extern const char setup_help[];

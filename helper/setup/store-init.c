@@ -1,0 +1,108 @@
+/*
+ * What `pass init` does, but for git, which is the user's own affair.
+ */
+#include "helper/setup/store-init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/file.h"
+#include "gpg/keys.h"
+#include "helper/pass/entry.h"
+#include "helper/pass/recipients.h"
+
+static bool has_file(int fd, const char *name)
+{
+    struct stat st;
+
+    return fd >= 0 && fstatat(fd, name, &st, 0) == 0;
+}
+
+static int refuse_entries(const struct pass_store *store, struct error *err)
+{
+    CLEANUP(pass_listing_done) struct pass_listing listing = {0};
+    int r = pass_entry_list(store, &listing, err);
+
+    if (r < 0)
+        return r;
+    if (listing.count > 0)
+        return error_set(err, EEXIST, "%s/" PASS_FOLDER " holds %zu entries that are encrypted to another key; have pass "
+                         "encrypt them again: pass init -p " PASS_FOLDER " FINGERPRINT", store->root, listing.count);
+    return SETUP_NO_STORE;
+}
+
+static int find_in_subfolder(const struct pass_store *store, char **ret_source, struct error *err)
+{
+    if (!has_file(store->folder_fd, ".gpg-id"))
+        return refuse_entries(store, err);
+    *ret_source = setup_store_path(store, true);
+    return *ret_source ? 0 : error_set_oom(err);
+}
+
+/* Without them the reasons differ: an age store, say, is one that is not to be touched. */
+static bool is_uninitialised(const struct pass_store *store)
+{
+    const char *key = getenv("PASSWORD_STORE_KEY");
+
+    return !(key && *key) && !has_file(store->root_fd, ".gpg-id") && !has_file(store->root_fd, ".age-recipients") &&
+           !has_file(store->folder_fd, ".gpg-id");
+}
+
+int setup_store_find(struct pass_store *store, struct gpg_context *gpg, bool is_subfolder, char **ret_source,
+                     struct error *err)
+{
+    CLEANUP(pass_recipients_done) struct pass_recipients recipients = {0};
+    const struct pass_path path = {.folder = "", .file = ""};
+    const char *signer = getenv("PASSWORD_STORE_SIGNING_KEY");
+    int r;
+
+    if (is_subfolder && has_file(store->root_fd, ".gpg-id"))
+        r = find_in_subfolder(store, ret_source, err);
+    else if (is_uninitialised(store))
+        r = refuse_entries(store, err);
+    else
+        r = pass_recipients_find(store, gpg, &path, &recipients, err);
+    if (r == SETUP_NO_STORE && signer && *signer)
+        return error_set(err, ENOTSUP, "PASSWORD_STORE_SIGNING_KEY is set, and this does not sign; make the store with pass "
+                         "init");
+    if (r == 0 && !*ret_source)
+        *ret_source = steal_ptr(&recipients.source);
+    return r;
+}
+
+char *setup_store_path(const struct pass_store *store, bool is_subfolder)
+{
+    char *path = NULL;
+
+    return asprintf(&path, "%s%s/.gpg-id", store->root, is_subfolder ? "/" PASS_FOLDER : "") < 0 ? NULL : path;
+}
+
+/* A temporary of this name can only be of an earlier try that was killed: we hold the lock. */
+static int write_file(const struct pass_store *store, int folder_fd, const char *text)
+{
+    int r;
+
+    unlinkat(folder_fd, store->temporary, 0);
+    r = file_write_temporary(folder_fd, store->temporary, FILE_MODE_DEFAULT, text, strlen(text));
+    if (r == 0 && renameat(folder_fd, store->temporary, folder_fd, ".gpg-id") < 0)
+        r = -errno;
+    return r < 0 ? r : file_sync_folder(folder_fd);
+}
+
+int setup_store_init(struct pass_store *store, bool is_subfolder, const char *fingerprint, struct error *err)
+{
+    char text[GPG_FINGERPRINT_SIZE + 1];
+    int r = pass_store_lock(store, err);
+
+    if (r == 0 && is_subfolder)
+        r = pass_store_open_folder(store, true, err);
+    if (r < 0)
+        return r;
+    snprintf(text, sizeof(text), "%s\n", fingerprint);
+    r = write_file(store, is_subfolder ? store->folder_fd : store->root_fd, text);
+    return r < 0 ? error_set_errno(err, -r, "cannot write the store's .gpg-id in %s", store->root) : 0;
+}

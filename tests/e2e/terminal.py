@@ -1,0 +1,66 @@
+"""A pseudo-terminal and the person in front of it, for programs that ask."""
+
+import fcntl
+import os
+import re
+import select
+import struct
+import termios
+import time
+
+# pinentry-curses draws a dialog from its text to its buttons; when the cursor moves to another
+# button it draws the buttons alone.
+PROMPT = re.compile(rb"enter the passphrase.*<Cancel>", re.DOTALL)
+
+
+class Terminal:
+    """A terminal with somebody in front of it, who types the next answer whenever a prompt comes up.
+
+    An answer is a text, for when pinentry asks for a passphrase, or a pair of what is to be seen first and a text.
+    """
+
+    def __init__(self, *answers):
+        self.master, self.slave = os.openpty()
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        self.name = os.ttyname(self.slave)
+        self.answers = list(answers)
+        self.screen = b""       # since the last prompt
+        self.seen = b""         # since the beginning
+        self.prompts = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.master)
+        os.close(self.slave)
+
+    def take(self):
+        """To be preexec_fn, of the leader of a new session: makes this its controlling terminal."""
+        fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
+
+    def has_more(self):
+        """Whether something was written that nobody has read."""
+        return bool(select.select([self.master], [], [], 0)[0])
+
+    def watch(self, wait_s):
+        if not select.select([self.master], [], [], wait_s)[0]:
+            return
+        piece = os.read(self.master, 65536)
+        self.screen += piece
+        self.seen += piece
+        prompt, answer = self.expected()
+        if prompt.search(self.screen):
+            self.prompts += 1
+            assert answer is not None, f"one prompt too many: {self.screen!r}"
+            time.sleep(0.1)  # pinentry drops what was typed before it was ready
+            self.screen = b""
+            self.answers.pop(0)
+            os.write(self.master, answer.encode())
+
+    def expected(self):
+        """What the next answer waits for, and the answer; None where there is no more."""
+        if not self.answers:
+            return PROMPT, None
+        answer = self.answers[0]
+        return (PROMPT, answer) if isinstance(answer, str) else (re.compile(answer[0], re.DOTALL), answer[1])
