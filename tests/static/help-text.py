@@ -14,7 +14,7 @@ from checks import check, main, numbered, sources, without_comments
 WIDTH = 80
 
 # Words in capitals that are environment variables: with an underscore, or one of these.
-VARIABLE = re.compile(r"\b(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|HOME|PATH|GNUPGHOME)\b")
+VARIABLE = re.compile(r"\b(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|HOME|PATH|DISPLAY|GNUPGHOME)\b")
 # What each program has from its system, and what is no choice of the user's.
 NEED_NO_WORDS = {"HOME", "PATH", "TERM"}
 
