@@ -1,0 +1,34 @@
+# fish completion for registryd(1)
+
+set -l c complete -c registryd
+set -l first __fish_is_first_arg
+
+$c -f
+$c -n $first -s h -l help -d 'Print a summary'
+$c -n $first -s v -l version -d 'Print the version'
+$c -n $first -a serve -d 'Serve until SIGTERM'
+$c -n $first -a garbage-collect -d 'Remove what no manifest names'
+$c -n $first -a htpasswd -d 'Print a line for the password file'
+$c -n $first -a init -d 'Lay out configuration, users, certificate and storage'
+$c -n $first -a verify -d 'Read all data again, and say what is damaged'
+$c -n $first -a version -d 'Print the version'
+
+set -l configured '__fish_seen_subcommand_from serve garbage-collect verify; and not __fish_is_first_arg'
+$c -n $configured -a '(__fish_complete_suffix .yml; __fish_complete_suffix .yaml)'
+
+set -l collect '__fish_seen_subcommand_from garbage-collect'
+$c -n $collect -s d -l dry-run -d 'Only print what would be removed'
+$c -n $collect -s m -l delete-untagged -d 'Remove manifests without a tag first'
+$c -n $collect -s q -l quiet -d 'Print less'
+
+set -l htpasswd '__fish_seen_subcommand_from htpasswd'
+$c -n $htpasswd -s n -d 'To standard output'
+$c -n $htpasswd -s B -d 'bcrypt'
+$c -n $htpasswd -s C -x -d 'The cost of bcrypt'
+$c -n $htpasswd -s b -d 'The password is the last word'
+$c -n $htpasswd -s i -d 'Read the password from standard input'
+
+set -l init '__fish_seen_subcommand_from init'
+$c -n $init -l host -x -a '(__fish_print_hostnames)' -d 'The name that clients use'
+$c -n $init -l user -x -d 'The first user'
+$c -n $init -a '(__fish_complete_directories)'

@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""The configuration's man page says of every setting that the parser knows what becomes of it, and of no other."""
+
+import re
+
+from checks import check, main, without_comments
+
+SCHEMA = "registry/config/schema.c"
+PAGE = "man/registryd-config.5.scd"
+
+ROW = re.compile(r'\{"([^"]+)", SCHEMA_(\w+), (\w+),\s')
+TERM = re.compile(r"\*([a-z]\w*(?:\.[\w*]+)*)\*(?!\()")
+HEADINGS = {"POINTLESS": "NEEDLESS", "IGNORED": "IGNORED", "REFUSED": "REFUSED"}
+# What is one word without a dot: the others of that kind are names of programs and the like.
+SINGLE = {"version", "loglevel", "middleware", "redis"}
+
+
+def table(root):
+    """The parser's settings that are more than a group of others: {path: treatment}."""
+    rows = ROW.findall(without_comments((root / SCHEMA).read_text()))
+    return {path: treatment for path, kind, treatment in rows if kind in ("VALUE", "OPEN")}
+
+
+def sections(root):
+    """Each heading of the page with the settings that lines below it begin with, or that a list there names."""
+    text = (root / PAGE).read_text().replace("\\*", "*").replace("\\_", "_")
+    found = {}
+    for heading, body in re.findall(r"^# ([^\n]+)\n(.*?)(?=^# |\Z)", text, re.DOTALL | re.MULTILINE):
+        lines = body if heading == "NEEDLESS" else "\n".join(re.findall(r"^\*.*", body, re.MULTILINE))
+        found[heading] = {term for term in TERM.findall(lines) if "." in term or term in SINGLE}
+    return found
+
+
+@check("the table of settings can be read")
+def _(root):
+    text = without_comments((root / SCHEMA).read_text())
+    rows, lines = len(ROW.findall(text)), len(re.findall(r'^\s+\{"[\w.*]+", SCHEMA_', text, re.MULTILINE))
+    return [] if rows == lines and table(root) else [f"{SCHEMA}: {lines} rows, of which {rows} were understood"]
+
+
+@check("the page has every setting, below the heading that says what becomes of it")
+def _(root):
+    page, findings = sections(root), []
+    described = set().union(*(terms for heading, terms in page.items() if heading not in HEADINGS.values()))
+    for path, treatment in table(root).items():
+        terms = page.get(HEADINGS[treatment], set()) if treatment in HEADINGS else described
+        if path not in terms:
+            findings.append(f"{path} ({treatment}) is missing in {HEADINGS.get(treatment, 'the sections of settings')}")
+    return findings
+
+
+@check("the page has no setting that the parser does not know, and none twice")
+def _(root):
+    known, seen, findings = table(root), set(), []
+    for heading, terms in sections(root).items():
+        findings += [f"{heading}: there is no setting {term}" for term in sorted(terms - set(known))]
+        findings += [f"{heading}: {term} is in another section, too" for term in sorted(terms & seen)]
+        seen |= terms
+    return findings
+
+
+@check("registryd(1) points to the page")
+def _(root):
+    return [] if "*registryd-config*(5)" in (root / "man/registryd.1.scd").read_text() else ["no pointer to it"]
+
+
+main()
