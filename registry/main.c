@@ -14,7 +14,7 @@
 #include "registry/verbs.h"
 
 #define NAME "registryd"
-#define USAGE "Usage: " NAME " <serve|garbage-collect|htpasswd|verify|version>\n"
+#define USAGE "Usage: " NAME " <serve|garbage-collect|htpasswd|init|verify|version>\n"
 
 static const char help[] = USAGE
     "\n"
@@ -28,6 +28,10 @@ static const char help[] = USAGE
     "            remove what no manifest names, while no server runs\n"
     "  htpasswd -Bbn USER PASSWORD, or -Bin USER\n"
     "            print a line for the password file\n"
+    "  init DIR --host NAME --user NAME [--port N] [--password-stdin] [--csr]\n"
+    "            lay out a ready folder: configuration, users, certificate, storage\n"
+    "  init DIR --renew\n"
+    "            make a new certificate for it\n"
     "  verify [CONFIG]\n"
     "            read all data again, and say what is damaged or missing\n"
     "  version   print the version (also --version, -v)\n"
@@ -52,6 +56,7 @@ static verb_function *find_verb(const char *name)
 {
     static const struct { const char *name; verb_function *function; } verbs[] = {
         {"serve", verb_serve}, {"garbage-collect", verb_garbage_collect}, {"htpasswd", verb_htpasswd},
+        {"init", verb_init},
         {"verify", verb_verify},
     };
 

@@ -14,5 +14,8 @@ int verb_garbage_collect(int argc, char **argv);
 /* registry/htpasswd-command.c */
 int verb_htpasswd(int argc, char **argv);
 
+/* registry/init-command.c */
+int verb_init(int argc, char **argv);
+
 /* registry/verify-command.c */
 int verb_verify(int argc, char **argv);

@@ -31,10 +31,10 @@ _registryd() {
     init)
         case $before in
         --host) mapfile -t COMPREPLY < <(compgen -A hostname -- "$word") ;;
-        --user) ;;
+        --user | --port) ;;
         *)
             case $word in
-            -*) mapfile -t COMPREPLY < <(compgen -W '--host --user' -- "$word") ;;
+            -*) mapfile -t COMPREPLY < <(compgen -W '--host --user --port --password-stdin --csr --renew' -- "$word") ;;
             *)
                 compopt -o filenames 2> /dev/null
                 mapfile -t COMPREPLY < <(compgen -d -- "$word")

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/error.h"
+
+enum { INIT_HOSTS_MAX = 16 };
+
+/* What the command line of `registryd init` says; texts are borrowed from argv. */
+struct init_options {
+    const char *folder;
+    const char *hosts[INIT_HOSTS_MAX]; /* names or addresses that clients use; the first is the one that is printed */
+    size_t host_count;
+    const char *user;
+    unsigned port;
+    bool is_from_input; /* --password-stdin */
+    bool is_request;    /* --csr: another authority is to sign */
+    bool is_renewal;    /* --renew: a new certificate for a folder that is there */
+};
+
+/* 0, or negative for what it does not understand, or what makes no sense together. */
+int init_options_parse(int argc, char **argv, struct init_options *ret, struct error *err) MUST_USE;
