@@ -11,7 +11,7 @@ int verb_serve(int argc, char **argv);
 /* registry/garbage-collect-command.c */
 int verb_garbage_collect(int argc, char **argv);
 
-/* registry/htpasswd-command.c */
+/* registry/htpasswd-command.c; the exit status is one of those of Apache's htpasswd, up to 7 */
 int verb_htpasswd(int argc, char **argv);
 
 /* registry/init-command.c */

@@ -148,6 +148,19 @@ int ask_password_twice(struct secbuf *ret_password, struct error *err)
     return secbuf_append(ret_password, first.data, first.size) < 0 ? error_set_oom(err) : 0;
 }
 
+int ask_password_once(struct secbuf *ret_password, struct error *err)
+{
+    CLEANUP(secbuf_done) struct secbuf password = {0};
+    CLEANUP(prompt_done) struct prompt prompt = {.fd = -1};
+    int r = prompt_open(&prompt, err);
+
+    if (r == 0)
+        r = ask(&prompt, "Enter password: ", &password, err);
+    if (r != 0)
+        return r;
+    return secbuf_append(ret_password, password.data, password.size) < 0 ? error_set_oom(err) : 0;
+}
+
 /* --- standard input --------------------------------------------------------------------- */
 
 /* One byte more than may be, so that too much is seen. */

@@ -16,6 +16,9 @@ enum { ASK_DIFFERENT = 1, ASK_INTERRUPTED = 2 };
  */
 int ask_password_twice(struct secbuf *ret_password, struct error *err) MUST_USE;
 
+/* The same, once, for a password that there is already; never ASK_DIFFERENT. */
+int ask_password_once(struct secbuf *ret_password, struct error *err) MUST_USE;
+
 /*
  * Reads fd to its end: a password, and a newline (or carriage return and newline) that does not
  * count. Appends to ret_password. 0 or negative: also for one that is too long, has two lines or a NUL.

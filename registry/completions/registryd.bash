@@ -25,7 +25,7 @@ _registryd() {
         ;;
     htpasswd)
         case $word in
-        -*) mapfile -t COMPREPLY < <(compgen -W '-B -C -b -i -n' -- "$word") ;;
+        -*) mapfile -t COMPREPLY < <(compgen -W '-B -C -D -b -c -i -n -v' -- "$word") ;;
         esac
         ;;
     init)

@@ -23,6 +23,10 @@ $c -n $collect -s q -l quiet -d 'Print less'
 
 set -l htpasswd '__fish_seen_subcommand_from htpasswd'
 $c -n $htpasswd -s n -d 'To standard output'
+$c -n $htpasswd -s c -d 'Make the file'
+$c -n $htpasswd -s D -d 'Delete the user'
+$c -n $htpasswd -s v -d 'Verify a password'
+$c -n $htpasswd -F
 $c -n $htpasswd -s B -d 'bcrypt'
 $c -n $htpasswd -s C -x -d 'The cost of bcrypt'
 $c -n $htpasswd -s b -d 'The password is the last word'

@@ -8,6 +8,9 @@ from checks import check, main, numbered
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 OF_ONE_MACHINE = re.compile(r"(?<![\w.$}~*])/(?:root\b|work\b|Users/|home/[a-z])")
 
+# What is no machine's: the reader's own folder in a page, and folders of a chroot that a test makes.
+OF_NO_MACHINE = re.compile(r"/home/(?:ada|newcomer)\b|HOME=/root\b")
+
 # This file has to name what it looks for.
 SELF = "tests/static/markers.py"
 SKIPPED = re.compile(r"^(\.git|build.*|__pycache__)$")
@@ -39,7 +42,7 @@ def _(root):
 @check("no path of one machine is named")
 def _(root):
     return [finding(path, number, line) for path, text in texts(root) for number, line in numbered(text)
-            if OF_ONE_MACHINE.search(line)]
+            if OF_ONE_MACHINE.search(OF_NO_MACHINE.sub("", line))]
 
 
 @check("text files end in a newline, without blanks at the end of a line")

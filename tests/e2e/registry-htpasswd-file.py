@@ -1,0 +1,379 @@
+#!/usr/bin/env python3
+"""`registryd htpasswd` on files: what it does is what Apache's htpasswd does, but whole, and with the rest left alone.
+
+REGISTRYD names the program under test (default: build/registry/registryd of this checkout).
+"""
+
+import os
+import pathlib
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+
+from harness import Result, Skip, case, main, need
+from registry import Registry, registryd
+
+TIMEOUT_S = 60
+# Made by Apache's htpasswd of "old".
+OLD = b"$2y$05$x.BBmUhGM1Fm6dYmnqMu.uvweuJzoawjAHyizJgDPYh9mv38kn//q"
+HASH = rb"\$2y\$04\$[./0-9A-Za-z]{53}"
+
+
+class Folder:
+    """A throwaway folder, with a file of users in it or without."""
+
+    def __init__(self, content=None):
+        self.path = pathlib.Path(tempfile.mkdtemp(prefix="dcp-htpasswd.", dir="/tmp"))
+        self.file = self.path / "users"
+        if content is not None:
+            self.file.write_bytes(content)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        shutil.rmtree(self.path)
+
+    def run(self, *words, stdin=b"", program=None, **more):
+        """In a session of its own, so that there is no terminal to ask on."""
+        argv = [program] if program else [registryd(), "htpasswd"]
+        done = subprocess.run([*argv, *words], input=stdin, cwd=self.path, capture_output=True, timeout=TIMEOUT_S,
+                              start_new_session=True, **more)
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def names(self):
+        return sorted(path.name for path in self.path.iterdir())
+
+    def lets_in(self, user, password, file="users"):
+        """Apache's htpasswd finds that this is the user's password, and so do we."""
+        ours = self.run("-vi", file, user, stdin=password).rc
+        theirs = self.run("-vi", file, user, stdin=password, program=need("htpasswd")).rc
+        assert ours == theirs and ours in (0, 3), (ours, theirs)
+        return ours == 0
+
+
+def assert_refused(result, status, *words):
+    assert result.rc == status and result.out == b"", result
+    assert result.err.startswith(b"registryd: ") and result.err.count(b"\n") == 1, result
+    for word in words:
+        assert word.encode() in result.err, f"does not say {word!r}: {result}"
+
+
+# --- setting ------------------------------------------------------------------------------
+
+
+@case("-c makes a file with the user, for its owner alone")
+def _():
+    with Folder() as folder:
+        result = folder.run("-cBbC4", "users", "u", "secret")
+        assert result.rc == 0 and result.out == b"" and b"added u to users" in result.err, result
+        assert re.fullmatch(rb"u:" + HASH + rb"\n", folder.file.read_bytes())
+        assert folder.file.stat().st_mode & 0o7777 == 0o600 and folder.names() == ["users"]
+        assert folder.lets_in("u", b"secret") and not folder.lets_in("u", b"Secret")
+
+
+@case("without -c a file that is missing is refused, and -c named")
+def _():
+    with Folder() as folder:
+        for words in (("-Bb", "users", "u", "p"), ("-D", "users", "u")):
+            assert_refused(folder.run(*words), 1, "users", "-c")
+        assert_refused(folder.run("-vb", "users", "u", "p"), 1, "users")
+        assert_refused(folder.run("-cBb", "none/users", "u", "p"), 1, "none/users")
+        assert folder.names() == []
+
+
+@case("-c makes a file anew that is there, and keeps its mode")
+def _():
+    with Folder(b"a:x\nnonsense\n") as folder:
+        folder.file.chmod(0o640)
+        assert folder.run("-cBbC4", "users", "u", "p").rc == 0
+        assert re.fullmatch(rb"u:" + HASH + rb"\n", folder.file.read_bytes())
+        assert folder.file.stat().st_mode & 0o7777 == 0o640
+
+
+@case("one user's line changes, and no byte of the others")
+def _():
+    with Folder(b"# users: all\r\n\r\na:" + OLD + b":more\r\n  u:" + OLD + b"\r\n\t# u\r\n b:{SHA}x \nc:" + OLD) as folder:
+        result = folder.run("-BbC4", "users", "u", "new")
+        assert result.rc == 0 and b"changed the password of u in users" in result.err, result
+        expected = (re.escape(b"# users: all\r\n\r\na:" + OLD + b":more\r\n") + rb"u:" + HASH +
+                    re.escape(b"\r\n\t# u\r\n b:{SHA}x \nc:" + OLD))
+        assert re.fullmatch(expected, folder.file.read_bytes()), folder.file.read_bytes()
+        assert folder.lets_in("u", b"new") and folder.lets_in("c", b"old")
+        assert folder.run("-BbC4", "users", "d", "p").rc == 0
+        assert re.fullmatch(expected + rb"\nd:" + HASH + rb"\n", folder.file.read_bytes()), folder.file.read_bytes()
+
+
+@case("the password comes from standard input with -i, and from the terminal otherwise, twice")
+def _():
+    with Folder(b"") as folder:
+        assert folder.run("-iC4", "users", "u", stdin=b"from input\n").rc == 0
+        assert folder.lets_in("u", b"from input")
+        assert_refused(folder.run("users", "u"), 1, "no terminal")
+        for words, typed, status in ((["-C4"], [b"typed\n", b"typed\n"], 0), (["-C4"], [b"typed\n", b"Typed\n"], 3),
+                                     (["-v"], [b"typed\n"], 0), (["-v"], [b"wrong\n"], 3)):
+            assert on_terminal([*words, str(folder.file), "u"], typed) == status, (words, typed)
+        assert folder.lets_in("u", b"typed")
+
+
+def on_terminal(words, typed):
+    """Types each line once something is asked for; the exit status."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(registryd(), [registryd(), "htpasswd", *words])
+    screen = b""
+    for line in typed:
+        while not screen.endswith(b"password: "):
+            screen += os.read(fd, 4096)
+        os.write(fd, line)
+        screen = b""
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    os.close(fd)
+    return status
+
+
+@case("links are followed, also one to a file that is yet to be made")
+def _():
+    with Folder(b"") as folder:
+        (folder.path / "below").mkdir()
+        (folder.path / "one").symlink_to("below/two")
+        (folder.path / "below/two").symlink_to("../users")
+        assert folder.run("-BbC4", "one", "u", "p").rc == 0
+        assert folder.lets_in("u", b"p") and (folder.path / "one").is_symlink() and (folder.path / "below/two").is_symlink()
+        (folder.path / "dangling").symlink_to(folder.path / "below/made")
+        assert_refused(folder.run("-BbC4", "dangling", "u", "p"), 1, "-c")
+        assert folder.run("-cBbC4", "dangling", "u", "p").rc == 0
+        assert folder.lets_in("u", b"p", "below/made") and (folder.path / "dangling").is_symlink()
+        (folder.path / "loop").symlink_to("loop")
+        assert_refused(folder.run("-BbC4", "loop", "u", "p"), 1, "loop")
+
+
+@case("what is no file of users is left alone")
+def _():
+    with Folder(b"a:x\nnonsense\n") as folder:
+        for words in (["-Bb", "users", "u", "p"], ["-D", "users", "a"], ["-vb", "users", "a", "p"]):
+            assert_refused(folder.run(*words), 7, "users:2", "':'")
+        for path in (".", "/dev/null"):
+            assert_refused(folder.run("-Bb", path, "u", "p"), 1)
+            assert_refused(folder.run("-cBb", path, "u", "p"), 1)
+        os.mkfifo(folder.path / "pipe")
+        assert_refused(folder.run("-Bb", "pipe", "u", "p"), 1, "no regular file")
+        assert folder.file.read_bytes() == b"a:x\nnonsense\n"
+
+
+@case("the owner and the group of the file stay")
+def _():
+    if os.geteuid() != 0:
+        raise Skip("only root can have a file of another user's")
+    with Folder(b"a:x\n") as folder:
+        os.chown(folder.file, 12345, 54321)
+        folder.file.chmod(0o440)
+        assert folder.run("-BbC4", "users", "u", "p").rc == 0
+        now = folder.file.stat()
+        assert (now.st_uid, now.st_gid, now.st_mode & 0o7777) == (12345, 54321, 0o440), now
+
+
+@case("who may not write to the file or its folder changes nothing, and leaves nothing")
+def _():
+    if os.geteuid() != 0:
+        raise Skip("only root can become another user")
+    with Folder(b"a:x\n") as folder:
+        copy = folder.path / "registryd"  # the folder of the one under test may be closed to others
+        shutil.copy(registryd(), copy)
+        for mode, owner, file_owner in ((0o755, 0, 0), (0o777, 0, 0), (0o777, 0, 12345), (0o755, 0, 65534)):
+            folder.path.chmod(mode)
+            os.chown(folder.file, file_owner, file_owner)
+            done = subprocess.run([copy, "htpasswd", "-BbC4", folder.file, "u", "p"], capture_output=True, user=65534,
+                                  group=65534, extra_groups=[], timeout=TIMEOUT_S)
+            assert done.returncode == 1 and str(folder.file).encode() in done.stderr, done
+            assert folder.file.read_bytes() == b"a:x\n" and folder.names() == ["registryd", "users"], folder.names()
+
+
+@case("a full disk changes nothing, and leaves nothing")
+def _():
+    with Folder(b"a:" + b"x" * 8192 + b"\n") as folder:
+        before = folder.file.read_bytes()
+        done = subprocess.run(["sh", "-c", 'ulimit -f 4; exec "$0" htpasswd -BbC4 users u p', registryd()], cwd=folder.path,
+                              capture_output=True, timeout=TIMEOUT_S)
+        assert done.returncode == 1 and b"users" in done.stderr, done
+        assert folder.file.read_bytes() == before and folder.names() == ["users"], folder.names()
+
+
+@case("a user is removed, and one who is not there leaves the file as it is")
+def _():
+    with Folder(b"# u\na:x\nu:" + OLD + b"\n u:y\nb:z") as folder:
+        result = folder.run("-D", "users", "u")
+        assert result.rc == 0 and b"removed u from users" in result.err, result
+        assert folder.file.read_bytes() == b"# u\na:x\nb:z"
+        before = folder.file.stat()
+        result = folder.run("-D", "users", "u")
+        assert result.rc == 0 and b"no user u" in result.err, result
+        assert folder.file.stat().st_ino == before.st_ino
+
+
+@case("-v says whether the server would let the user in")
+def _():
+    sha = b"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
+    with Folder(b"u:" + OLD + b"\nlast:x\nlast:" + OLD + b":more\nsha:" + sha + b"\n") as folder:
+        before = folder.file.stat()
+        assert folder.run("-vb", "users", "u", "old").rc == 0
+        assert folder.run("-vb", "users", "last", "old").rc == 0
+        assert_refused(folder.run("-vb", "users", "u", "new"), 3, "u")
+        assert_refused(folder.run("-vb", "users", "sha", "secret"), 3, "bcrypt")
+        assert_refused(folder.run("-vb", "users", "nobody", "old"), 6, "nobody")
+        assert folder.file.stat() == before
+
+
+@case("no password is shown, nor left on the command line")
+def _():
+    with Folder(b"u:" + OLD + b"\n") as folder:
+        for words in (["-BbC4", "users", "u"], ["-vb", "users", "u"], ["-vb", "users", "nobody"], ["-cBbC4", "users", "u"]):
+            result = folder.run(*words, "on-the-line")
+            assert b"on-the-line" not in result.out + result.err, result
+        started = subprocess.Popen([registryd(), "htpasswd", "-bC14", folder.file, "u", "on-the-line"],
+                                   stderr=subprocess.DEVNULL)
+        shown = b""
+        while not shown or b"on-the-line" in shown:
+            assert started.poll() is None, f"it ended with the password on its command line: {shown!r}"
+            shown = pathlib.Path(f"/proc/{started.pid}/cmdline").read_bytes()
+        assert started.wait(TIMEOUT_S) == 0
+
+
+# --- others at the same time --------------------------------------------------------------
+
+
+@case("changes at the same time all come to pass")
+def _():
+    with Folder(b"") as folder:
+        started = [subprocess.Popen([registryd(), "htpasswd", "-bC4", folder.file, f"user{number}", "p"],
+                                    stderr=subprocess.DEVNULL) for number in range(24)]
+        assert [process.wait(TIMEOUT_S) for process in started] == [0] * 24
+        assert {line.split(b":")[0] for line in folder.file.read_bytes().splitlines()} == {
+            b"user%d" % number for number in range(24)}
+        assert folder.names() == ["users"]
+
+
+@case("whoever reads the file sees an old or a new one, and a signal leaves nothing behind")
+def _():
+    with Folder(b"a:" + b"x" * 100000 + b"\nu:" + OLD + b"\n") as folder:
+        for attempt in range(30):
+            started = subprocess.Popen([registryd(), "htpasswd", "-bC4", folder.file, "u", "p"], stderr=subprocess.DEVNULL)
+            end = time.monotonic() + attempt * 0.0007
+            while time.monotonic() < end:
+                seen = folder.file.read_bytes()
+                assert seen.startswith(b"a:xxx") and re.search(rb"\nu:\$2y\$0[45]\$.{53}\n\Z", seen), seen[-80:]
+            started.send_signal(signal.SIGTERM)
+            assert started.wait(TIMEOUT_S) in (0, -signal.SIGTERM)
+            assert folder.names() == ["users"], folder.names()
+
+
+def login(registry, user, password):
+    registry.username, registry.password = user, password
+    try:
+        return registry.request("GET", "/v2/")
+    except urllib.error.HTTPError as answer:
+        return answer.code
+
+
+def wait_for_login(registry, user, password, status):
+    deadline = time.monotonic() + 20
+    while (found := login(registry, user, password)) != status:
+        assert time.monotonic() < deadline, f"{user}: {found}, not {status}"
+        time.sleep(0.1)
+
+
+@case("a running registryd lets in a new user, and a changed one, and turns away a removed one")
+def _():
+    with Registry() as registry, Folder() as folder:
+        first, password = registry.username, registry.password
+        file = registry.dir / "htpasswd"
+        assert login(registry, "new", "one") == 401
+        assert folder.run("-iC4", str(file), "new", stdin=b"one").rc == 0
+        wait_for_login(registry, "new", "one", 200)
+        assert folder.run("-iC4", str(file), "new", stdin=b"two").rc == 0
+        wait_for_login(registry, "new", "one", 401)
+        wait_for_login(registry, "new", "two", 200)
+        assert folder.run("-D", str(file), "new").rc == 0
+        wait_for_login(registry, "new", "two", 401)
+        wait_for_login(registry, first, password, 200)
+
+
+# --- side by side with Apache's program ------------------------------------------------------
+
+FILES = {
+    "some": b"# c: x\n\na:" + OLD + b"\nu:" + OLD + b"\n# end\n",
+    "empty": b"",
+    "twice": b"u:" + OLD + b"\na:x\nu:" + OLD + b"\n",
+    "indented": b"  u:" + OLD + b"\n\ta:x\n",
+    "strange": b"u:" + OLD + b"\nnonsense\n",
+    "missing": None,
+}
+COMMANDS = (
+    ["-BbC4", "users", "u", "p"], ["-BbC4", "users", "new", "p"], ["-BbC4", "users", "x" * 256, "p"],
+    ["-BbC4", "users", "u", "x" * 256], ["-BbC4", "users", "a:b", "p"], ["-BbC4", "users", "x y", ""],
+    ["-cBbC4", "users", "u", "p"], ["-cBbC4", "none/users", "u", "p"], ["-BiC4", "users", "u"], ["-cBiC4", "users", "u"],
+    ["-D", "users", "u"], ["-D", "users", "nobody"], ["-D", "users", "u:"], ["-D", "users", "#"], ["-Db", "users", "u", "p"],
+    ["-vb", "users", "u", "old"], ["-vb", "users", "u", "new"], ["-vb", "users", "nobody", "old"], ["-vb", "users", "a:", "x"],
+    ["-vb", "users", "u", "x" * 256], ["-vi", "users", "u"], ["-v", "-i", "users", "nobody"],
+    ["-cD", "users", "u"], ["-cn", "u"], ["-nv", "u"], ["-nD", "u"], ["-Dv", "users", "u"], ["-bi", "users", "u", "p"],
+    ["-B", "users"], ["-Bb", "users", "u"], ["-B", "users", "u", "p"], ["-D", "users"], ["-Z", "users", "u"], [], ["-C"],
+)
+
+
+def effect_of(program, content, words):
+    """Exit status, and the file with new hashes made alike."""
+    with Folder(content) as folder:
+        result = folder.run(*words, stdin=b"old", program=program)
+        after = folder.file.read_bytes() if folder.file.exists() else None
+        assert folder.names() == ([] if after is None else ["users"]), folder.names()
+        return result.rc, after and re.sub(HASH, b"NEW", after)
+
+
+@case("files and exit statuses are those of Apache's htpasswd")
+def _():
+    theirs = need("htpasswd")
+    for name, content in FILES.items():
+        for words in COMMANDS:
+            found, expected = effect_of(None, content, words), effect_of(theirs, content, words)
+            assert found == expected, f"{name}: {words}: {found}, Apache: {expected}"
+
+
+# What differs on purpose: file, command, our exit status and file, and Apache's.
+DIFFERENCES = (
+    # The new user would become a part of the last line.
+    (b"a:x", ["-BbC4", "users", "u", "p"], (0, b"a:x\nu:NEW\n"), (0, b"a:xu:NEW\n")),
+    # A file with carriage returns stays one.
+    (b"a:x\r\nu:x\r\n", ["-BbC4", "users", "u", "p"], (0, b"a:x\r\nu:NEW\r\n"), (0, b"a:x\r\nu:NEW\n")),
+    # The cost is a part of the command line.
+    (b"", ["-BbC3", "users", "u", "p"], (2, b""), (3, b"")),
+    # Names that the server does not find.
+    (b"", ["-BbC4", "users", "", "p"], (6, b""), (0, b":NEW\n")),
+    (b"", ["-BbC4", "users", "#u", "p"], (6, b""), (0, b"#u:NEW\n")),
+    (b"", ["-BbC4", "users", "a\nb", "p"], (6, b""), (0, b"a\nb:NEW\n")),
+    # The server skips a byte order mark, takes what follows a hash, and the last of a user's lines.
+    (b"\xef\xbb\xbfu:x\n", ["-D", "users", "u"], (0, b"\xef\xbb\xbf"), (0, b"\xef\xbb\xbfu:x\n")),
+    (b"u:" + OLD + b":x\n", ["-vb", "users", "u", "old"], (0, b"u:" + OLD + b":x\n"), (3, b"u:" + OLD + b":x\n")),
+    (b"u:x\nu:" + OLD + b"\n", ["-vb", "users", "u", "old"], (0, b"u:x\nu:" + OLD + b"\n"), (3, b"u:x\nu:" + OLD + b"\n")),
+    # Other hashes let nobody in.
+    (b"", ["-sb", "users", "u", "p"], (2, b""), (0, b"u:{SHA}UWuXg/ylF+7L0dBk2i0WUxCxl1k=\n")),
+    (b"u:{SHA}UWuXg/ylF+7L0dBk2i0WUxCxl1k=\n", ["-vb", "users", "u", "p"],
+     (3, b"u:{SHA}UWuXg/ylF+7L0dBk2i0WUxCxl1k=\n"), (0, b"u:{SHA}UWuXg/ylF+7L0dBk2i0WUxCxl1k=\n")),
+)
+
+
+@case("where it differs from Apache's htpasswd, it does so on purpose")
+def _():
+    theirs = need("htpasswd")
+    for content, words, ours, apache in DIFFERENCES:
+        found = effect_of(None, content, words)
+        assert found == ours, f"{content} {words}: {found}"
+        found = effect_of(theirs, content, words)
+        assert found == apache, f"{content} {words}: Apache's now does {found}"
+
+
+main()
