@@ -339,6 +339,8 @@ def _():
     theirs = need("htpasswd")
     for name, content in FILES.items():
         for words in COMMANDS:
+            if (content, words) in ((before, said) for before, said, _, _ in DIFFERENCES):
+                continue
             found, expected = effect_of(None, content, words), effect_of(theirs, content, words)
             assert found == expected, f"{name}: {words}: {found}, Apache: {expected}"
 
@@ -359,6 +361,8 @@ DIFFERENCES = (
     (b"\xef\xbb\xbfu:x\n", ["-D", "users", "u"], (0, b"\xef\xbb\xbf"), (0, b"\xef\xbb\xbfu:x\n")),
     (b"u:" + OLD + b":x\n", ["-vb", "users", "u", "old"], (0, b"u:" + OLD + b":x\n"), (3, b"u:" + OLD + b":x\n")),
     (b"u:x\nu:" + OLD + b"\n", ["-vb", "users", "u", "old"], (0, b"u:x\nu:" + OLD + b"\n"), (3, b"u:x\nu:" + OLD + b"\n")),
+    # A file that is none is told before a password is checked.
+    (FILES["strange"], ["-vb", "users", "u", "new"], (7, FILES["strange"]), (3, FILES["strange"])),
     # Other hashes let nobody in.
     (b"", ["-sb", "users", "u", "p"], (2, b""), (0, b"u:{SHA}UWuXg/ylF+7L0dBk2i0WUxCxl1k=\n")),
     (b"u:{SHA}UWuXg/ylF+7L0dBk2i0WUxCxl1k=\n", ["-vb", "users", "u", "p"],
