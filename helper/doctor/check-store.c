@@ -52,17 +52,27 @@ static char *find_gpg_id(const struct pass_store *store)
     return NULL;
 }
 
+static void report_unreadable_gpg_id(struct doctor *doctor, const char *path, int error)
+{
+    struct finding *finding = report_add(&doctor->report, "gpg-id-unreadable", FINDING_BAD, "It says whom to encrypt for.",
+                                         "%s cannot be read: %s", path, strerror(error));
+
+    if (error == EACCES)
+        finding_add_command(finding, "sudo chown \"$(id -u)\" %s && chmod 600 %s", path, path);
+    else
+        finding_add_command(finding, "mv %s %s.old && docker-credential-pass setup --yes", path, path);
+}
+
 static void check_gpg_id(struct doctor *doctor, const char *path)
 {
     CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     CLEANUP_FREE char *text = NULL, *ids = NULL;
     struct finding *finding;
     size_t size;
+    int r = fd < 0 ? -errno : file_read_all(fd, GPG_ID_MAX, &text, &size);
 
-    if (fd < 0 || file_read_all(fd, GPG_ID_MAX, &text, &size) < 0) {
-        finding = report_add(&doctor->report, "gpg-id-unreadable", FINDING_BAD, "It says whom to encrypt for.",
-                             "%s cannot be read: %s", path, strerror(errno));
-        finding_add_command(finding, "sudo chown \"$(id -u)\" %s && chmod 600 %s", path, path);
+    if (r < 0) {
+        report_unreadable_gpg_id(doctor, path, -r);
         return;
     }
     if (gpg_id_parse(text, size, &ids) == 0 && !*ids) {
@@ -95,6 +105,18 @@ static void explain_missing(struct doctor *doctor)
     finding_add_command(finding, "docker-credential-pass setup");
 }
 
+static void report_unreadable_store(struct doctor *doctor, const struct error *err)
+{
+    const char *root = doctor->store.root;
+    struct finding *finding =
+        report_add(&doctor->report, "store-unreadable", FINDING_BAD, "Passwords are kept there.", "%s", err->text);
+
+    if (root && err->code == EACCES)
+        finding_add_command(finding, "sudo chown -R \"$(id -u)\" %s && chmod -R u+rwX %s", root, root);
+    else if (root && err->code == ENOTDIR)
+        finding_add_command(finding, "mv %s %s.old && docker-credential-pass setup --yes", root, root);
+}
+
 const char *check_store(struct doctor *doctor)
 {
     static char fine[512];
@@ -103,7 +125,7 @@ const char *check_store(struct doctor *doctor)
     struct error err;
 
     if (pass_store_open(&doctor->store, &err) < 0) {
-        report_add(&doctor->report, "store-unreadable", FINDING_BAD, "Passwords are kept there.", "%s", err.text);
+        report_unreadable_store(doctor, &err);
         return NULL;
     }
     gpg_id = find_gpg_id(&doctor->store);

@@ -266,6 +266,20 @@ def _():
         check(user, "gpg-id-empty", "bad")
 
 
+@case("store-unreadable, gpg-id-unreadable")
+def _():
+    def put_file(user):
+        shutil.rmtree(user.prefix)
+        user.prefix.write_text("a file where a folder should be")
+    with Patient() as user:
+        put_file(user)
+        check(user, "store-unreadable", "bad")
+    with Patient() as user:
+        (user.prefix / ".gpg-id").write_text("#" * (2 << 20))
+        shutil.rmtree(user.folder)
+        check(user, "gpg-id-unreadable", "bad")
+
+
 @case("store-is-age")
 def _():
     with Patient() as user:
