@@ -25,6 +25,7 @@ enum {
     DEFAULT_REMEMBER_MS = 5 * 60 * 1000,
     DEFAULT_REMEMBER_MAX = 4096,
     RETRY_MS = 2000,
+    UNFINISHED_RETRY_MS = 100,
     /* 0.7 s. One user of cost 17 must not make each wrong password of anybody cost 6 s. */
     HIGHEST_EVEN_COST = 14,
 };
@@ -92,7 +93,7 @@ static void warn_of_flaws(struct authenticator *a, const struct htpasswd *table)
 
 /* Both take the stamp and say when the file is looked at again without a new one; 0: never. */
 
-static void note_failure(struct authenticator *a, const struct htpasswd_stamp *stamp, uint64_t look_again_ms)
+static void keep_table(struct authenticator *a, const struct htpasswd_stamp *stamp, uint64_t look_again_ms)
 {
     pthread_mutex_lock(&a->lock);
     a->stamp = *stamp;
@@ -148,6 +149,10 @@ static int load(struct authenticator *a, struct error *err)
 
     if (r < 0)
         return r;
+    if (a->table && content.is_unfinished) { /* its writer will go on */
+        keep_table(a, &content.stamp, now + UNFINISHED_RETRY_MS);
+        return 0;
+    }
     if (a->table && htpasswd_is_of(a->table, content.text, content.size))
         table = htpasswd_ref(a->table);
     else
@@ -185,7 +190,7 @@ static int load_or_keep(struct authenticator *a, struct error *err)
     htpasswd_stamp_take(a->path, &stamp); /* before: a change after it is seen */
     r = load(a, err);
     if (r < 0)
-        note_failure(a, &stamp, may_pass(r) ? now_ms() + RETRY_MS : 0);
+        keep_table(a, &stamp, may_pass(r) ? now_ms() + RETRY_MS : 0);
     return r;
 }
 

@@ -1,7 +1,8 @@
 /*
  * Apache's htpasswd empties the file and writes it anew, in place. Whoever reads in between finds
  * no users, and would turn away people in the midst of their work; so a file that was changed a
- * moment ago is left alone for that moment.
+ * moment ago is left alone for that moment. On a busy machine its writer may be kept waiting for longer than that: a
+ * file that is empty, or ends within a line, counts as unfinished until it has been so for a while.
  */
 #include "registry/auth/htpasswd-file.h"
 
@@ -15,6 +16,7 @@ enum {
     SETTLED_AFTER_MS = 20, /* more than the granularity of the kernel's clock for files */
     MOST_TRIES = 5,
     FRESH_MS = 2000,
+    UNFINISHED_MS = 2000,
 };
 
 static void fill_stamp(const struct stat *st, struct htpasswd_stamp *ret)
@@ -64,6 +66,11 @@ bool htpasswd_stamp_is_fresh(const struct htpasswd_stamp *stamp)
     return stamp->error == 0 && may_be_coarse && is_younger(stamp, FRESH_MS);
 }
 
+static bool ends_within_a_line(const struct htpasswd_content *content)
+{
+    return content->size == 0 || content->text[content->size - 1] != '\n';
+}
+
 /* -EAGAIN where it changed while it was read. */
 static int read_once(int fd, struct htpasswd_content *ret)
 {
@@ -89,6 +96,7 @@ static int read_once(int fd, struct htpasswd_content *ret)
     ret->is_public = after.st_mode & S_IROTH;
     ret->text = steal_ptr(&text);
     ret->size = size;
+    ret->is_unfinished = ends_within_a_line(ret) && is_younger(&ret->stamp, UNFINISHED_MS);
     return 0;
 }
 

@@ -206,7 +206,8 @@ def _():
             subprocess.run([need("htpasswd"), "-bB", "-C4", server.file, f"user{i}", "p"], check=True, capture_output=True)
         assert server.status("user19", "p") == 200
         is_over = True
-        assert {status for done in asking for status in done.result()} == {200}
+        statuses = {status for done in asking for status in done.result()}
+        assert statuses == {200}, statuses
 
 
 @case("a file that disappears leaves its users, with one warning")

@@ -12,7 +12,7 @@ import time
 
 from harness import Sandbox, Skip, case, helper_path, main, need
 from registry import Registry
-from registry_client import IMAGE, INDEX, Client, descriptor, digest
+from registry_client import DOCKER_IMAGE, IMAGE, INDEX, Client, descriptor, digest
 
 
 class User(Sandbox):
@@ -65,7 +65,7 @@ def newcomer():
 def _():
     need("docker")
     with newcomer() as (user, server):
-        server.push_image("team/app", "v1")
+        server.push_image("team/app", "v1", mediaType=DOCKER_IMAGE)  # docker 20 inspects no other without a daemon
         question = ("docker", "manifest", "inspect", f"{user.host}/team/app:v1")
         assert "no basic auth credentials" in user.do(*question, is_right=False)
         user.log_in()

@@ -101,6 +101,27 @@ static void a_file_that_cannot_be_used_leaves_the_users_before(void **state)
     assert_int_equal(verify(a, "alice", "alice's"), AUTH_DENIED);
 }
 
+/* As Apache's htpasswd does in place, kept waiting half-way by a busy machine. */
+static void a_file_that_is_begun_anew_leaves_its_users_for_a_while(void **state)
+{
+    const struct timespec soon = {.tv_nsec = 200 * 1000 * 1000}, later = {.tv_sec = 2};
+    CLEANUP(authenticator_closep) struct authenticator *a = NULL;
+
+    (void)state;
+    write_users("", "alice", NULL);
+    a = open_users();
+    assert_int_equal(verify(a, "alice", "alice's"), AUTH_GRANTED);
+    make_file("htpasswd", "");
+    nanosleep(&soon, NULL);
+    assert_int_equal(verify(a, "alice", "alice's"), AUTH_GRANTED);
+    make_file("htpasswd", "bob:$2y$04$");
+    nanosleep(&soon, NULL);
+    assert_int_equal(verify(a, "alice", "alice's"), AUTH_GRANTED);
+    assert_string_equal(warnings, "");
+    nanosleep(&later, NULL);
+    assert_int_equal(verify(a, "alice", "alice's"), AUTH_DENIED);
+}
+
 static void a_reload_reads_the_file_now(void **state)
 {
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
@@ -223,6 +244,7 @@ int main(void)
         scratch_test(who_did_not_change_stays_remembered),
         scratch_test(a_file_that_disappears_leaves_its_users),
         scratch_test(a_file_that_cannot_be_used_leaves_the_users_before),
+        scratch_test(a_file_that_is_begun_anew_leaves_its_users_for_a_while),
         scratch_test(a_reload_reads_the_file_now),
         scratch_test(an_unchanged_file_is_not_warned_of_again),
         scratch_test(a_fresh_file_is_looked_at_again_where_seconds_are_counted),
