@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "common/file.h"
+#include "common/harden.h"
 #include "common/macros.h"
 #include "helper/doctor/doctor.h"
-#include "helper/harden.h"
 #include "helper/protocol.h"
 #include "helper/setup/setup.h"
 

@@ -1,15 +1,12 @@
 /*
  * The edge: from argv to a verb. Each verb is in a file of its own and says itself what went wrong.
  */
-#include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "common/file.h"
+#include "common/harden.h"
 #include "common/macros.h"
 #include "registry/verbs.h"
 
@@ -74,30 +71,6 @@ static bool is_one_of(const char *word, const char *const *words)
     return false;
 }
 
-/* Otherwise the next file opened would be taken for stdin, stdout or stderr. */
-static void open_standard_streams(void)
-{
-    int fd;
-
-    do {
-        fd = open("/dev/null", O_RDWR);
-    } while (fd >= 0 && fd <= STDERR_FILENO);
-    if (fd > STDERR_FILENO)
-        close(fd);
-}
-
-/* Passwords and the certificate's key are in this process: no core, no debugger. A client that goes is an error. */
-static void harden(void)
-{
-    const struct rlimit none = {0};
-
-    open_standard_streams();
-    setrlimit(RLIMIT_CORE, &none);
-    prctl(PR_SET_DUMPABLE, 0);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
-}
-
 static int print(const char *text)
 {
     int r = file_write_all(STDOUT_FILENO, text, strlen(text));
@@ -125,7 +98,7 @@ int main(int argc, char **argv)
     static const char *const version_words[] = {"--version", "-v", "version", NULL};
     verb_function *verb;
 
-    harden();
+    harden_process();
     if (argc < 2) {
         fputs(USAGE, stderr);
         return EXIT_FAILURE;

@@ -1,7 +1,7 @@
 /*
  * What a process that holds secrets should have done before it reads the first one.
  */
-#include "helper/harden.h"
+#include "common/harden.h"
 
 #include <fcntl.h>
 #include <signal.h>
