@@ -23,7 +23,7 @@ from registry import Registry
 from registry_client import BYTES, CONFIG, IMAGE, INDEX, Client, descriptor, digest
 
 IS_FULL = os.environ.get("LOAD") == "full"
-DURATION_S = 240 if IS_FULL else 6
+DURATION_S = 120 if IS_FULL else 6
 LONGEST_PAUSE_S = 7 if IS_FULL else 1  # between the question and the manifest: less than the grace
 GRACE = "10s"
 PUSHERS, LAYERS, CHILDREN = 6, 12, 4
@@ -36,7 +36,7 @@ class World:
     def __init__(self, root):
         self.root, self.lock = root, threading.Lock()
         self.holders = {}  # of each digest: how many clients rely on it
-        self.counts = {"pushed": 0, "found": 0, "uploaded": 0, "collections": 0, "pulled": 0}
+        self.counts = {"pushed": 0, "found": 0, "uploaded": 0, "collections": 0, "pulled": 0, "refused": 0}
         self.layers = [random.Random(number).randbytes(300 + 3000 * number) for number in range(LAYERS)]
 
     @contextlib.contextmanager
@@ -130,6 +130,21 @@ class Pusher:
             self.put(tag, manifest, layers)
             self.keep_or_delete(tag, manifest, layers)
 
+    def push_blindly(self, tag):
+        """Without a question: what is refused was not there; what is taken stays."""
+        layers = self.random.sample(self.world.layers, 2)
+        self.number += 1
+        manifest = self.make(layers, f"{self.name} {self.number}")
+        with self.world.relying_on([manifest, *layers]):
+            answer = self.client.put_manifest(self.name, tag, manifest)
+            if answer.status == 400 and answer.code == "MANIFEST_BLOB_UNKNOWN":
+                self.world.count("refused")
+                return
+            assert answer.status == 201, answer
+            self.pause()
+            self.check(tag, manifest, layers)
+            self.keep_or_delete(tag, manifest, layers)
+
     def push_index(self, tag):
         """Of a child that others push, too; who finds it pushes neither it nor its layers."""
         first = self.random.randrange(CHILDREN)
@@ -161,7 +176,7 @@ class Pusher:
         tag = self.random.choice("abc")
         if tag in self.kept:
             self.check(tag, *self.kept[tag])
-        self.random.choice((self.push_image, self.push_index))(tag)
+        self.random.choice((self.push_image, self.push_index, self.push_blindly, self.push_blindly))(tag)
 
 
 class Crew:
@@ -247,6 +262,30 @@ def _():
             assert ", 1 blobs and 0 manifests eligible for deletion" in result.stdout, result.stdout
             assert f"blob eligible for deletion: {garbage}" in result.stdout, result.stdout
         assert client.call("HEAD", f"/v2/a/b/blobs/{garbage}").status == 404
+
+
+@case("what a client was told of stays, though it is old: HEAD of a blob, HEAD and GET of a manifest, a mount")
+def _():
+    with Registry() as registry:
+        client, world = Client(registry), World(registry.dir / "data/docker/registry/v2")
+        asks = {
+            "HEAD blob": lambda: client.call("HEAD", f"/v2/a/b/blobs/{digest(b'layer')}"),
+            "HEAD manifest": lambda: client.get_manifest("a/b", digest(manifest), "HEAD"),
+            "GET manifest": lambda: client.get_manifest("a/b", digest(manifest)),
+            "mount": lambda: client.call("POST", f"/v2/c/d/blobs/uploads/?mount={digest(b'layer')}&from=a/b"),
+            "nothing": lambda: None,
+        }
+        for name, ask in asks.items():
+            manifest = client.make_image("a/b")
+            assert client.put_manifest("a/b", digest(manifest), manifest).status == 201
+            world.holders = {digest(content): 0 for content in (b"layer", manifest)}
+            world.age()
+            ask()
+            assert registry.run_program("garbage-collect", "-m").returncode == 0
+            has_layer = client.call("GET", f"/v2/a/b/blobs/{digest(b'layer')}").status == 200
+            has_manifest = client.get_manifest("a/b", digest(manifest)).status == 200
+            assert has_layer == (name != "nothing"), name
+            assert has_manifest == ("manifest" in name), name
 
 
 @case("a grace that is none is refused")
