@@ -234,7 +234,7 @@ static int start(struct service *service, struct error *err)
     if (r == 0)
         r = open_users(service, err);
     if (r == 0)
-        r = store_open(settings->storage.root_directory, false, &service->store, err);
+        r = store_open(settings->storage.root_directory, STORE_SERVES, &service->store, err);
     if (r == 0)
         r = start_server(service, err);
     if (r == 0)

@@ -22,7 +22,7 @@ static int verify(const struct settings *settings, struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
     struct verify_result result;
-    int r = store_open(settings->storage.root_directory, false, &store, err);
+    int r = store_open(settings->storage.root_directory, STORE_LOOKS, &store, err);
 
     if (r == 0)
         r = store_verify(store, &(struct verify_options){.say = say}, &result, err);

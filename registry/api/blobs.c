@@ -96,12 +96,27 @@ static void send_blob(struct request *request, struct response *response, const 
     response_add_header(response, "Accept-Ranges", "bytes");
 }
 
+/* Who asks whether a blob is here will not upload it. Where files are another user's nothing can be promised for long. */
+static int find(const struct request *request, struct store_blob *ret, struct error *err)
+{
+    const struct route *route = &request->route;
+    const struct api *api = api_of(request);
+
+    if (request->method == ROUTE_METHOD_HEAD && !api->is_read_only) {
+        int r = store_want_blob(api->store, route->name, &route->digest, STORE_SHORT_PATIENCE_MS, ret, err);
+
+        if (r != -EACCES && r != -EPERM)
+            return r;
+    }
+    return store_find_blob(api->store, route->name, &route->digest, ret, err);
+}
+
 static void answer_get(struct request *request, struct response *response)
 {
     const struct route *route = &request->route;
     struct store_blob blob;
     struct error err = {0};
-    int r = store_find_blob(api_of(request)->store, route->name, &route->digest, &blob, &err);
+    int r = find(request, &blob, &err);
 
     if (r < 0) {
         response_fail(response, &err);

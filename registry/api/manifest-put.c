@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "registry/api/answer.h"
 #include "registry/api/endpoints.h"
@@ -88,20 +89,25 @@ static bool parse(const struct request *request, struct response *response, stru
     return false;
 }
 
-/* --- what a manifest refers to must be there ------------------------------------------- */
+/*
+ * --- what a manifest refers to must be there ---------------------------------------------
+ *
+ * And must still be there when the manifest is: each thing found is wanted, so that the collection of garbage spares it
+ * for a time much longer than a push takes. Where one took long, as when the disk hangs, all are looked for again.
+ */
 
 /* 0, STORE_NOT_FOUND, or negative. */
 static int find_blob(const struct request *request, const struct digest *digest, struct error *err)
 {
     struct store_blob blob;
 
-    return store_find_blob(api_of(request)->store, request->route.name, digest, &blob, err);
+    return store_want_blob(api_of(request)->store, request->route.name, digest, STORE_PATIENCE_MS, &blob, err);
 }
 
 /* An index may name blobs too, so says the specification. */
 static int find_manifest(const struct request *request, const struct digest *digest, struct error *err)
 {
-    int r = store_has_manifest(api_of(request)->store, request->route.name, digest, err);
+    int r = store_want_manifest(api_of(request)->store, request->route.name, digest, STORE_PATIENCE_MS, err);
 
     return r == STORE_NOT_FOUND ? find_blob(request, digest, err) : r;
 }
@@ -116,18 +122,26 @@ static bool has_each(const struct request *request, struct response *response,
 
     for (size_t i = 0; i < descriptors->count; i++) {
         const struct manifest_descriptor *item = &descriptors->items[i];
-        int r = item->is_elsewhere ? 0 : find(request, &item->digest, &err);
+        int r = find(request, &item->digest, &err);
 
         if (r < 0) {
             response_fail(response, &err);
             return false;
         }
-        if (r == STORE_NOT_FOUND) {
+        if (r == STORE_NOT_FOUND && !item->is_elsewhere) {
             answer_unknown_digest(response, ERROR_CODE_MANIFEST_BLOB_UNKNOWN, &item->digest);
             return false;
         }
     }
     return true;
+}
+
+static int64_t now_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return now.tv_sec;
 }
 
 static bool has_all(const struct request *request, struct response *response, const struct manifest *manifest)
@@ -166,13 +180,14 @@ static void put(struct request *request, struct response *response, const struct
         .tags = tags->items,
         .tag_count = tags->count,
     };
+    const int64_t start_s = now_s();
     struct error err = {0};
 
     if (!get_digest(request, response, &kept.digest) || !has_all(request, response, manifest))
         return;
     if (store_put_manifest(api_of(request)->store, request->route.name, &kept, &err) < 0)
         response_fail(response, &err);
-    else
+    else if (now_s() - start_s <= STORE_WANTED_FOR_S || has_all(request, response, manifest))
         add_headers(request, response, manifest, &kept.digest, tags);
 }
 

@@ -1,6 +1,7 @@
 /*
  * Manifests are read and deleted: end-3 and end-9 of the specification.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,6 +34,21 @@ static int resolve(const struct request *request, struct digest *ret_digest, str
     return 0;
 }
 
+/*
+ * Who asks whether a manifest is here may not push it, and who reads it may push an index that names it. But nothing
+ * holds up who only pulls; and where files are another user's nothing can be promised for long.
+ */
+static int want(const struct request *request, const struct digest *digest, struct error *err)
+{
+    const struct api *api = api_of(request);
+    bool is_question = request->method == ROUTE_METHOD_HEAD && request->route.kind == ROUTE_MANIFEST_DIGEST;
+    int r = 0;
+
+    if (!api->is_read_only)
+        r = store_want_manifest(api->store, request->route.name, digest, is_question ? STORE_SHORT_PATIENCE_MS : 0, err);
+    return r < 0 && (!is_question || r == -EACCES || r == -EPERM) ? 0 : r;
+}
+
 static void answer_get(struct request *request, struct response *response)
 {
     struct store_content content = {0};
@@ -40,6 +56,8 @@ static void answer_get(struct request *request, struct response *response)
     struct error err = {0};
     int r = resolve(request, &digest, &err);
 
+    if (r == 0)
+        r = want(request, &digest, &err);
     if (r == 0)
         r = store_get_manifest(api_of(request)->store, request->route.name, &digest, &content, &err);
     if (r < 0) {

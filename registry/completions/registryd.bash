@@ -19,7 +19,7 @@ _registryd() {
         ;;
     garbage-collect)
         case $word in
-        -*) mapfile -t COMPREPLY < <(compgen -W '--dry-run --delete-untagged --quiet' -- "$word") ;;
+        -*) mapfile -t COMPREPLY < <(compgen -W '--dry-run --delete-untagged --quiet --grace' -- "$word") ;;
         *) _registryd_files "$word" ;;
         esac
         ;;

@@ -19,6 +19,7 @@ $c -n $configured -a '(__fish_complete_suffix .yml; __fish_complete_suffix .yaml
 set -l collect '__fish_seen_subcommand_from garbage-collect'
 $c -n $collect -s d -l dry-run -d 'Only print what would be removed'
 $c -n $collect -s m -l delete-untagged -d 'Remove manifests without a tag first'
+$c -n $collect -s g -l grace -x -a '24h 1h' -d 'What is younger stays'
 $c -n $collect -s q -l quiet -d 'Print less'
 
 set -l htpasswd '__fish_seen_subcommand_from htpasswd'

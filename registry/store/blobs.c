@@ -30,6 +30,27 @@ int store_find_blob(struct store *store, const char *name, const struct digest *
     return 0;
 }
 
+/*
+ * The bytes are wanted before the link is read, for the collection takes no link to bytes that are wanted. Those of a
+ * sha512 are found by the link; then it is read again.
+ */
+int store_want_blob(struct store *store, const char *name, const struct digest *digest, unsigned patience_ms,
+                    struct store_blob *ret, struct error *err)
+{
+    struct store_blob blob = {.canonical = *digest};
+    struct driver_stat st;
+    struct key data;
+    int r = digest->algorithm == DIGEST_SHA256 ? 0 : store_find_blob(store, name, digest, &blob, err);
+
+    if (r != 0)
+        return r;
+    data = key_blob(&blob.canonical);
+    r = store->driver->type->want(store->driver, data.text, patience_ms, &st, err);
+    if (r != 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+    return store_find_blob(store, name, digest, ret, err);
+}
+
 int store_open_blob(struct store *store, const struct store_blob *blob, struct store_reader **ret, struct error *err)
 {
     struct key key = key_blob(&blob->canonical);
@@ -64,7 +85,7 @@ static int find_anywhere(struct store *store, const struct digest *digest, struc
     if (r != 0)
         return r < 0 ? r : STORE_NOT_FOUND;
     data = key_blob(&canonical);
-    r = store->driver->type->stat(store->driver, data.text, &st, err);
+    r = store->driver->type->want(store->driver, data.text, STORE_PATIENCE_MS, &st, err);
     if (r != 0)
         return r < 0 ? r : STORE_NOT_FOUND;
     *ret = (struct store_blob){.canonical = canonical, .size = st.size};
@@ -78,7 +99,7 @@ int store_mount_blob(struct store *store, const char *to_name, const struct dige
     char text[DIGEST_TEXT_SIZE];
     struct store_blob blob;
     struct key canonical, alias;
-    int r = from_name ? store_find_blob(store, from_name, digest, &blob, err)
+    int r = from_name ? store_want_blob(store, from_name, digest, STORE_PATIENCE_MS, &blob, err)
                       : find_anywhere(store, digest, &blob, err);
 
     if (r != 0)

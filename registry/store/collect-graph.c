@@ -127,16 +127,47 @@ static int add_content(struct graph *graph, struct graph_node *node, const struc
     return r;
 }
 
+/* Whether nobody knows the manifest any more: it was deleted since it was listed. 1 or 0, or negative. */
+static int is_gone(const struct graph *graph, const struct digest *digest, struct error *err)
+{
+    struct key link = key_revision(graph->name, digest, "link");
+    struct digest ignored;
+    int r = graph_read_link(graph, &link, &ignored, err);
+
+    for (size_t i = 0; r == STORE_NOT_FOUND && i < graph->aliases.count; i++) {
+        if (!digest_is_equal(&graph->canonicals.items[i], digest))
+            continue;
+        link = key_revision(graph->name, &graph->aliases.items[i], "link");
+        r = graph_read_link(graph, &link, &ignored, err);
+    }
+    return r < 0 ? r : r == STORE_NOT_FOUND;
+}
+
+/* 0, or STORE_NOT_FOUND where it is gone. It may be deleted while it is looked for, and then pushed again. */
+static int get_content(const struct graph *graph, const struct digest *digest, struct store_content *ret,
+                       struct error *err)
+{
+    for (int try = 0; try < 10; try++) {
+        int r = store_get_manifest(graph->collection->store, graph->name, digest, ret, err);
+
+        if (r != STORE_NOT_FOUND)
+            return r;
+        r = is_gone(graph, digest, err);
+        if (r != 0)
+            return r < 0 ? r : STORE_NOT_FOUND;
+    }
+    return error_set(err, ENOENT, "its bytes are gone");
+}
+
 static int read_content(struct graph *graph, struct graph_node *node, const struct digest *digest, struct error *err)
 {
     CLEANUP(store_content_done) struct store_content content = {0};
     struct digest found;
-    int r = store_get_manifest(graph->collection->store, graph->name, digest, &content, err);
+    int r = get_content(graph, digest, &content, err);
 
-    if (r > 0)
-        return error_set(err, ENOENT, "its bytes are gone");
-    if (r < 0)
-        return r;
+    node->is_gone = r == STORE_NOT_FOUND;
+    if (r != 0)
+        return r < 0 ? r : 0;
     if (digest_of(DIGEST_SHA256, content.bytes, content.size, &found) < 0)
         return error_set_oom(err);
     if (!digest_is_equal(&found, digest))

@@ -101,71 +101,112 @@ static int keep_tagged(struct walk *walk, struct error *err)
     return r < 0 ? r : 0;
 }
 
+static int keep_if_wanted(struct walk *walk, const struct digest *digest, struct graph_node *node, struct error *err)
+{
+    struct key link = key_revision(walk->graph->name, digest, "link");
+    int r = collect_is_wanted(walk->graph->collection, &link, err);
+
+    if (r > 0)
+        keep(walk, node);
+    return r < 0 ? r : 0;
+}
+
+/* A child is pushed before its index, and a subject may be tagged after its referrers. */
+static int keep_wanted(struct walk *walk, struct error *err)
+{
+    struct graph *graph = walk->graph;
+    struct digest digest;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < graph->count; i++) {
+        digest_id_format(&graph->nodes[i].id, &digest);
+        r = keep_if_wanted(walk, &digest, &graph->nodes[i], err);
+    }
+    for (size_t i = 0; r == 0 && i < graph->aliases.count; i++) {
+        struct digest_id id = digest_id_of(&graph->canonicals.items[i]);
+
+        r = keep_if_wanted(walk, &graph->aliases.items[i], graph_find(graph, &id), err);
+    }
+    return r;
+}
+
+static void keep_everything(struct graph *graph)
+{
+    for (size_t i = 0; i < graph->count; i++)
+        graph->nodes[i].is_kept = true;
+}
+
 static int choose(struct graph *graph, struct error *err)
 {
     CLEANUP(walk_done) struct walk walk = {.graph = graph};
-    int r = 0;
+    int r = start_walk(&walk, err);
 
-    if (!graph->collection->options->does_untag) {
-        for (size_t i = 0; i < graph->count; i++)
-            graph->nodes[i].is_kept = true;
-        return 0;
-    }
-    r = start_walk(&walk, err);
     if (r == 0)
         r = keep_tagged(&walk, err);
+    if (r == 0)
+        r = keep_wanted(&walk, err);
     keep_all_reached(&walk);
     return r;
 }
 
-/* --- the result ------------------------------------------------------------------------------ */
+/* --- the whole -------------------------------------------------------------------------------- */
 
-static int mark_node(struct graph *graph, const struct graph_node *node)
+/*
+ * registry:2 writes a link to bytes that lie there already, and does not touch these; so what a new link leads to is
+ * wanted, too.
+ */
+static int mark_new_links(struct collection *collection, const char *name, enum digest_algorithm algorithm,
+                          struct error *err)
 {
-    struct collection *collection = graph->collection;
-    struct digest digest;
+    CLEANUP(store_digests_done) struct store_digests digests = {0};
+    struct key folder = key_layers(name, algorithm);
+    int r = 0;
 
-    digest_id_format(&node->id, &digest);
-    collect_say(collection, "%s: marking manifest sha256:%s ", graph->name, digest.hex);
-    if (digest_set_add(&collection->marks, &node->id) < 0)
-        return -ENOMEM;
-    for (size_t i = 0; i < node->child_count + node->blob_count; i++) {
-        digest_id_format(&graph->refs[node->first + i], &digest);
-        collect_say(collection, "%s: marking blob sha256:%s", graph->name, digest.hex);
-        if (digest_set_add(&collection->marks, &graph->refs[node->first + i]) < 0)
-            return -ENOMEM;
+    if (collection->options->grace_s)
+        r = store_list_digests(collection->store, &folder, algorithm, &digests, err);
+    for (size_t i = 0; r >= 0 && i < digests.count; i++) {
+        struct key link = key_layer(name, &digests.items[i]);
+        struct digest canonical;
+        struct digest_id id;
+
+        r = collect_is_wanted(collection, &link, err);
+        if (r > 0)
+            r = link_read(collection->store->driver, &link, &canonical, err) == 0;
+        if (r <= 0 || canonical.algorithm != DIGEST_SHA256)
+            continue;
+        id = digest_id_of(&canonical);
+        if (digest_set_add(&collection->marks, &id) < 0)
+            return error_set_oom(err);
     }
-    return 0;
+    return r < 0 ? r : 0;
 }
 
-static int doom_node(struct graph *graph, const struct graph_node *node)
-{
-    struct collection *collection = graph->collection;
-    void *items = collection->doomed;
-    struct digest digest;
-    int r = store_grow(&items, collection->doomed_count, sizeof(*collection->doomed));
-
-    collection->doomed = items;
-    if (r < 0)
-        return r;
-    digest_id_format(&node->id, &digest);
-    collect_say(collection, "manifest eligible for deletion: sha256:%s", digest.hex);
-    collection->doomed[collection->doomed_count++] = (struct doomed){.name = graph->name, .id = node->id};
-    return 0;
-}
-
-int collect_mark(struct collection *collection, const char *name, struct error *err)
+static int mark(struct collection *collection, const char *name, bool does_untag, struct error *err)
 {
     CLEANUP(graph_done) struct graph graph = {.collection = collection, .name = name};
     int r;
 
     collect_say(collection, "%s", name);
     r = graph_read(&graph, err);
-    if (r == 0)
+    if (r == 0 && does_untag)
         r = choose(&graph, err);
+    else if (r == 0)
+        keep_everything(&graph);
     if (r < 0)
         return r;
-    for (size_t i = 0; r == 0 && i < graph.count; i++)
-        r = graph.nodes[i].is_kept ? mark_node(&graph, &graph.nodes[i]) : doom_node(&graph, &graph.nodes[i]);
-    return r < 0 ? error_set_oom(err) : 0;
+    return graph_settle(&graph) < 0 ? error_set_oom(err) : 0;
+}
+
+int collect_mark(struct collection *collection, const char *name, struct error *err)
+{
+    int r = mark(collection, name, collection->options->does_untag, err);
+
+    if (r == 0)
+        r = mark_new_links(collection, name, DIGEST_SHA256, err);
+    return r < 0 ? r : mark_new_links(collection, name, DIGEST_SHA512, err);
+}
+
+int collect_mark_all(struct collection *collection, const char *name, struct error *err)
+{
+    return mark(collection, name, false, err);
 }

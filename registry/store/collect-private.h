@@ -6,15 +6,20 @@
 
 /* What the files of the collection share. */
 
-/* A manifest that is to go. */
+/*
+ * A manifest that is to go. Those that name one another, as children or subject, are a family, and go together or not
+ * at all; they follow one another.
+ */
 struct doomed {
     const char *name; /* of the repository; borrowed from the collection's names */
     struct digest_id id;
+    size_t family;
 };
 
 struct collection {
     struct store *store;
     const struct collect_options *options;
+    int64_t before_s; /* what changed then or later, since 1970, is wanted by somebody */
     struct store_names names; /* of all repositories */
     struct digest_set marks;  /* what stays: blobs and manifests */
     struct doomed *doomed;
@@ -30,6 +35,39 @@ void collect_say(const struct collection *collection, const char *format, ...) P
  */
 int collect_mark(struct collection *collection, const char *name, struct error *err) MUST_USE;
 
+/* Marks what all manifests of a repository name. */
+int collect_mark_all(struct collection *collection, const char *name, struct error *err) MUST_USE;
+
+/*
+ * Things that are to go, removed some at a time so that folders are synced once for many. Zeroed at first; freed by
+ * sweep_batch_done().
+ */
+enum { SWEEP_BATCH = 64, SWEEP_WITNESSES = 2 };
+
+struct sweep_item {
+    struct key key, witnesses[SWEEP_WITNESSES];
+    const char *key_text, *witness_texts[SWEEP_WITNESSES];
+};
+
+struct sweep_batch {
+    struct collection *collection;
+    struct sweep_item *items; /* SWEEP_BATCH of them once there is one */
+    struct driver_removal removals[SWEEP_BATCH];
+    size_t count;
+};
+
+/* Adds a key and what is not to have changed lately if it is to go; removes those before it when they are many. */
+int sweep_batch_add(struct sweep_batch *batch, const struct key *key, const struct key *witness,
+                    const struct key *other_witness, struct error *err) MUST_USE;
+int sweep_batch_flush(struct sweep_batch *batch, struct error *err) MUST_USE;
+void sweep_batch_done(struct sweep_batch *batch);
+
+/* Whether a content was made or wanted lately. 1 or 0, or negative. */
+int collect_is_wanted(const struct collection *collection, const struct key *key, struct error *err) MUST_USE;
+
+/* Removes the manifests noted that nobody has wanted meanwhile, and marks what the others name. */
+int collect_sweep_manifests(struct collection *collection, struct error *err) MUST_USE;
+
 /* Removes the manifests noted, then all that is not marked; a dry run only says and counts. */
 int collect_sweep(struct collection *collection, struct error *err) MUST_USE;
 
@@ -40,7 +78,9 @@ struct graph_node {
     struct digest_id subject;
     size_t first; /* in refs: children first, then blobs */
     size_t child_count, blob_count;
+    size_t family; /* the place of another of its family, or its own */
     bool has_subject, is_kept;
+    bool is_gone; /* since it was listed */
 };
 
 struct graph {
@@ -56,6 +96,9 @@ struct graph {
 /* Reads all manifests of the repository. *graph is zeroed but for collection and name. */
 int graph_read(struct graph *graph, struct error *err) MUST_USE;
 void graph_done(struct graph *graph);
+
+/* Notes in the collection what of the repository stays and what goes. 0 or -ENOMEM. */
+int graph_settle(struct graph *graph) MUST_USE;
 
 /* The manifest of that id; NULL where the repository has none. */
 struct graph_node *graph_find(const struct graph *graph, const struct digest_id *id);

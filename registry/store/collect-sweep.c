@@ -8,44 +8,6 @@
 
 #include "registry/store/collect-private.h"
 
-/* Keys are removed this many at a time, so that a folder is synced once for many. */
-enum { BATCH = 256 };
-
-static int flush(struct collection *collection, struct store_names *keys, struct error *err)
-{
-    struct driver *driver = collection->store->driver;
-    int r = 0;
-
-    if (keys->count && !collection->options->is_dry_run)
-        r = driver->type->remove(driver, (const char *const *)keys->items, keys->count, err);
-    store_names_done(keys);
-    return r;
-}
-
-static int add_key(struct collection *collection, struct store_names *keys, const struct key *key, struct error *err)
-{
-    if (store_names_add(keys, key->text) < 0)
-        return error_set_oom(err);
-    return keys->count < BATCH ? 0 : flush(collection, keys, err);
-}
-
-/* --- manifests ------------------------------------------------------------------------------- */
-
-static int sweep_manifests(struct collection *collection, struct error *err)
-{
-    int r = 0;
-
-    for (size_t i = 0; r == 0 && i < collection->doomed_count; i++) {
-        const struct doomed *doomed = &collection->doomed[i];
-        struct digest digest;
-
-        digest_id_format(&doomed->id, &digest);
-        if (!collection->options->is_dry_run)
-            r = store_remove_revision(collection->store, doomed->name, &digest, err);
-    }
-    return r;
-}
-
 static bool is_marked(const struct collection *collection, const struct digest *digest)
 {
     struct digest_id id = digest_id_of(digest);
@@ -55,9 +17,12 @@ static bool is_marked(const struct collection *collection, const struct digest *
 
 /* --- links to blobs -------------------------------------------------------------------------- */
 
-/* Whether the link of a digest leads to what stays. 1 or 0, or negative. */
-static int leads_to_marked(const struct collection *collection, const struct key *link, const struct digest *digest,
-                           struct error *err)
+/*
+ * Where the bytes lie that the link of a digest leads to, if they are not marked: 0; 1 where they are, or negative. A
+ * link that leads nowhere is its own witness.
+ */
+static int find_bytes(const struct collection *collection, const struct key *link, const struct digest *digest,
+                      struct key *ret_data, struct error *err)
 {
     struct digest canonical = *digest;
     int r = 0;
@@ -66,25 +31,30 @@ static int leads_to_marked(const struct collection *collection, const struct key
         r = link_read(collection->store->driver, link, &canonical, err);
     if (r < 0 && r != -EBADMSG)
         return r;
-    return r == 0 && canonical.algorithm == DIGEST_SHA256 && is_marked(collection, &canonical);
+    if (r == 0 && canonical.algorithm == DIGEST_SHA256) {
+        *ret_data = key_blob(&canonical);
+        return is_marked(collection, &canonical);
+    }
+    *ret_data = *link;
+    return 0;
 }
 
 static int sweep_links_of(struct collection *collection, const char *name, enum digest_algorithm algorithm,
                           struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests digests = {0};
-    CLEANUP(store_names_done) struct store_names keys = {0};
+    CLEANUP(sweep_batch_done) struct sweep_batch batch = {.collection = collection};
     struct key folder = key_layers(name, algorithm);
     int r = store_list_digests(collection->store, &folder, algorithm, &digests, err);
 
     for (size_t i = 0; r >= 0 && i < digests.count; i++) {
-        struct key link = key_layer(name, &digests.items[i]), key = key_layer_folder(name, &digests.items[i]);
+        struct key link = key_layer(name, &digests.items[i]), key = key_layer_folder(name, &digests.items[i]), data;
 
-        r = leads_to_marked(collection, &link, &digests.items[i], err);
+        r = find_bytes(collection, &link, &digests.items[i], &data, err);
         if (r == 0)
-            r = add_key(collection, &keys, &key, err);
+            r = sweep_batch_add(&batch, &key, &link, &data, err);
     }
-    return r < 0 ? r : flush(collection, &keys, err);
+    return r < 0 ? r : sweep_batch_flush(&batch, err);
 }
 
 static int sweep_links(struct collection *collection, struct error *err)
@@ -105,19 +75,20 @@ static int sweep_subject(struct collection *collection, const char *name, const 
                          enum digest_algorithm algorithm, struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests entries = {0};
-    CLEANUP(store_names_done) struct store_names keys = {0};
+    CLEANUP(sweep_batch_done) struct sweep_batch batch = {.collection = collection};
     struct key folder = key_referrers(name, subject, algorithm);
     int r = store_list_digests(collection->store, &folder, algorithm, &entries, err);
 
     for (size_t i = 0; r >= 0 && i < entries.count; i++) {
         struct key key = key_referrer_folder(name, subject, &entries.items[i]);
+        struct key link = key_referrer(name, subject, &entries.items[i]);
         struct digest ignored;
 
         r = store_find_revision(collection->store, name, &entries.items[i], &ignored, err);
-        if (r == STORE_NOT_FOUND)
-            r = add_key(collection, &keys, &key, err);
+        if (r == STORE_NOT_FOUND) /* or not yet there, if the entry is new */
+            r = sweep_batch_add(&batch, &key, &link, NULL, err);
     }
-    return r < 0 ? r : flush(collection, &keys, err);
+    return r < 0 ? r : sweep_batch_flush(&batch, err);
 }
 
 static int sweep_subjects(struct collection *collection, const char *name, enum digest_algorithm algorithm,
@@ -150,8 +121,7 @@ static int sweep_referrers(struct collection *collection, struct error *err)
 
 /* --- bytes ----------------------------------------------------------------------------------- */
 
-typedef int found_function(struct collection *collection, struct store_names *keys, const struct digest *digest,
-                           struct error *err);
+typedef int found_function(struct sweep_batch *batch, const struct digest *digest, struct error *err);
 
 struct search {
     struct collection *collection;
@@ -164,12 +134,12 @@ static int search_folder(void *object, const struct key *folder, struct error *e
     const struct search *search = object;
     struct collection *collection = search->collection;
     CLEANUP(store_digests_done) struct store_digests digests = {0};
-    CLEANUP(store_names_done) struct store_names keys = {0};
+    CLEANUP(sweep_batch_done) struct sweep_batch batch = {.collection = collection};
     int r = store_list_digests(collection->store, folder, search->algorithm, &digests, err);
 
     for (size_t i = 0; r == 0 && i < digests.count; i++)
-        r = search->found(collection, &keys, &digests.items[i], err);
-    return r < 0 ? r : flush(collection, &keys, err);
+        r = search->found(&batch, &digests.items[i], err);
+    return r < 0 ? r : sweep_batch_flush(&batch, err);
 }
 
 /* Of all digests below KEY_BLOBS or KEY_ALIASES. */
@@ -181,32 +151,40 @@ static int for_each_digest(struct collection *collection, const char *root, enum
     return store_for_each_folder(collection->store, root, search_folder, &search, err);
 }
 
-static int count_blob(struct collection *collection, struct store_names *keys, const struct digest *digest,
-                      struct error *err)
+/* Whether a blob is to go, by all that is known yet. 1 or 0, or negative. */
+static int is_eligible(const struct collection *collection, const struct digest *digest, struct error *err)
 {
-    (void)keys, (void)err;
-    collection->result.blobs += !is_marked(collection, digest);
-    return 0;
+    struct key data = key_blob(digest);
+    int r = is_marked(collection, digest) ? 1 : collect_is_wanted(collection, &data, err);
+
+    return r < 0 ? r : r == 0;
 }
 
-static int sweep_alias(struct collection *collection, struct store_names *keys, const struct digest *digest,
-                       struct error *err)
+static int count_blob(struct sweep_batch *batch, const struct digest *digest, struct error *err)
 {
-    struct key link = key_alias(digest), folder = key_blob_folder(digest);
-    int r = leads_to_marked(collection, &link, digest, err);
+    int r = is_eligible(batch->collection, digest, err);
 
-    return r == 0 ? add_key(collection, keys, &folder, err) : r < 0 ? r : 0;
+    batch->collection->result.blobs += r > 0;
+    return r < 0 ? r : 0;
 }
 
-static int sweep_blob(struct collection *collection, struct store_names *keys, const struct digest *digest,
-                      struct error *err)
+static int sweep_alias(struct sweep_batch *batch, const struct digest *digest, struct error *err)
 {
-    struct key folder = key_blob_folder(digest);
+    struct key link = key_alias(digest), folder = key_blob_folder(digest), data;
+    int r = find_bytes(batch->collection, &link, digest, &data, err);
 
-    if (is_marked(collection, digest))
-        return 0;
-    collect_say(collection, "blob eligible for deletion: sha256:%s", digest->hex);
-    return add_key(collection, keys, &folder, err);
+    return r == 0 ? sweep_batch_add(batch, &folder, &link, &data, err) : r < 0 ? r : 0;
+}
+
+static int sweep_blob(struct sweep_batch *batch, const struct digest *digest, struct error *err)
+{
+    struct key folder = key_blob_folder(digest), data = key_blob(digest);
+    int r = is_eligible(batch->collection, digest, err);
+
+    if (r <= 0)
+        return r;
+    collect_say(batch->collection, "blob eligible for deletion: sha256:%s", digest->hex);
+    return sweep_batch_add(batch, &folder, &data, NULL, err);
 }
 
 int collect_sweep(struct collection *collection, struct error *err)
@@ -220,7 +198,7 @@ int collect_sweep(struct collection *collection, struct error *err)
     result->manifests = collection->doomed_count;
     collect_say(collection, "\n%zu blobs marked, %zu blobs and %zu manifests eligible for deletion", result->marked,
                 result->blobs, result->manifests);
-    r = sweep_manifests(collection, err);
+    r = collect_sweep_manifests(collection, err);
     if (r == 0)
         r = sweep_links(collection, err);
     if (r == 0)

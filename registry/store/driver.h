@@ -23,6 +23,28 @@ struct driver_stat {
     int64_t modified_s; /* since 1970 */
 };
 
+/*
+ * For remove_unwanted(): keys that go together, or stay together where one of the witnesses, which are
+ * contents, was made or wanted lately. A witness that is not there says nothing. All borrowed.
+ */
+struct driver_removal {
+    const char *const *keys;
+    size_t key_count;
+    const char *const *witnesses;
+    size_t witness_count;
+    bool is_spared; /* set by remove_unwanted() */
+};
+
+/* What is wanted again so soon is not written down anew. */
+enum { DRIVER_WANTED_S = 2 };
+
+/* Who has a storage beside us. */
+enum driver_sharing {
+    DRIVER_SERVES, /* others may, and what is missing of the folders is made */
+    DRIVER_LOOKS,  /* likewise, but nothing is made */
+    DRIVER_ALONE,  /* nobody may */
+};
+
 /* Implementations put these at the head of structs of their own. */
 struct driver {
     const struct driver_type *type;
@@ -82,6 +104,20 @@ struct driver_type {
      */
     int (*remove)(struct driver *driver, const char *const *keys, size_t count, struct error *err);
 
+    /*
+     * stat() of a content that somebody is going to rely on: remove_unwanted() spares it as if it had been made now,
+     * give or take DRIVER_WANTED_S. Fails with EAGAIN where a removal is under way for longer than patience_ms.
+     */
+    int (*want)(struct driver *driver, const char *key, unsigned patience_ms, struct driver_stat *ret,
+                struct error *err);
+
+    /*
+     * Removes what nobody made or wanted at before_s (since 1970) or later. To publish() and want(), in this process or
+     * another, each removal is one step. After 0 that survives a power failure.
+     */
+    int (*remove_unwanted)(struct driver *driver, struct driver_removal *removals, size_t count, int64_t before_s,
+                           struct error *err);
+
     /* Removes what was left by crashes at least age_s ago. Nothing of it is visible by any key. */
     int (*clean)(struct driver *driver, int64_t age_s, struct error *err);
 
@@ -103,4 +139,5 @@ struct driver_type {
  * The driver of files below root_directory/docker/registry/v2, which is made if need be. It keeps
  * others out as store_open() says. *ret is the caller's, free with (*ret)->type->close().
  */
-int filesystem_open(const char *root_directory, bool is_exclusive, struct driver **ret, struct error *err) MUST_USE;
+int filesystem_open(const char *root_directory, enum driver_sharing sharing, struct driver **ret,
+                    struct error *err) MUST_USE;

@@ -37,6 +37,23 @@ int filesystem_publish(struct driver *driver, const struct driver_change *change
 int filesystem_remove(struct driver *driver, const char *const *keys, size_t count, struct error *err);
 int filesystem_clean(struct driver *driver, int64_t age_s, struct error *err);
 
+int filesystem_want(struct driver *driver, const char *key, unsigned patience_ms, struct driver_stat *ret,
+                    struct error *err);
+int filesystem_remove_unwanted(struct driver *driver, struct driver_removal *removals, size_t count, int64_t before_s,
+                               struct error *err);
+
+/*
+ * Keeps remove_unwanted() out until the descriptor is closed, which is to be soon. The descriptor, or -errno; -EAGAIN
+ * after patience_ms.
+ */
+int filesystem_guard(const struct filesystem *filesystem, unsigned patience_ms) MUST_USE;
+
+/* Removes a file or a folder with all that is in it. What others remove or add meanwhile is theirs. 0 or -errno. */
+int filesystem_remove_tree(int folder_fd, const char *name) MUST_USE;
+
+/* Syncs the folder that key lies in, if there is one. 0 or -errno. */
+int filesystem_sync_parent(const struct filesystem *filesystem, const char *key) MUST_USE;
+
 int filesystem_session_open(struct driver *driver, const char *key, struct driver_session **ret, uint64_t *ret_size,
                             struct error *err);
 int filesystem_session_append(struct driver_session *session, uint64_t offset, const void *data, size_t size,

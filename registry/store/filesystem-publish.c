@@ -15,6 +15,9 @@
 #include "common/file.h"
 #include "common/random.h"
 
+/* The collection of garbage keeps others out for much less than a millisecond at a time. */
+enum { PATIENCE_MS = 5000 };
+
 enum { MOST_TRIES = 100, NAME_SIZE = sizeof(FILESYSTEM_TEMPORARY) + RANDOM_UUID_SIZE };
 
 /* A folder that must be synced: the first size bytes of key. */
@@ -87,6 +90,8 @@ static int write_step(const struct filesystem *filesystem, const struct driver_c
     } else if (change->kind == DRIVER_TAKE) {
         step->fd = ((struct filesystem_session *)change->session)->fd;
         step->is_borrowed = true;
+        /* Its bytes may be old; it is wanted now. */
+        r = futimens(step->fd, NULL) < 0 ? -errno : 0;
     }
     /* All are on their way to the disk before any is waited for. */
     if (r == 0 && step->fd >= 0)
@@ -231,14 +236,23 @@ static int sync_folders(struct publication *publication)
     return r;
 }
 
-static int name_all(struct publication *publication)
+static int name_each(struct publication *publication)
 {
-    int r = 0;
+    CLEANUP_CLOSE int guard = filesystem_guard(publication->filesystem, PATIENCE_MS);
+    int r = guard < 0 ? guard : 0;
 
+    publication->failed_key = FILESYSTEM_TEMPORARY;
     for (size_t i = 0; r == 0 && i < publication->count; i++) {
         publication->failed_key = publication->changes[i].key;
         r = name_step(publication, &publication->changes[i], &publication->steps[i]);
     }
+    return r;
+}
+
+static int name_all(struct publication *publication)
+{
+    int r = name_each(publication);
+
     if (r < 0) {
         const char *failed_key = publication->failed_key;
 

@@ -19,8 +19,6 @@ static bool is_meanwhile(int r)
     return r == -ENOENT || r == -ENOTEMPTY || r == -EEXIST;
 }
 
-static int remove_tree(int folder_fd, const char *name);
-
 static int remove_content(int folder_fd, const char *name)
 {
     CLEANUP(folder_names_done) struct folder_names names = {0};
@@ -28,11 +26,11 @@ static int remove_content(int folder_fd, const char *name)
     int r = fd < 0 ? -errno : folder_names_read(fd, &names);
 
     for (size_t i = 0; r == 0 && i < names.count; i++)
-        r = remove_tree(fd, names.names[i]->text);
+        r = filesystem_remove_tree(fd, names.names[i]->text);
     return r;
 }
 
-static int remove_tree(int folder_fd, const char *name)
+int filesystem_remove_tree(int folder_fd, const char *name)
 {
     int r;
 
@@ -77,12 +75,24 @@ static int remove_some(const struct filesystem *filesystem, const char *const *k
         return fd;
     do {
         if (fd >= 0)
-            r = remove_tree(fd, keys[used] + (place.name - keys[0]));
+            r = filesystem_remove_tree(fd, keys[used] + (place.name - keys[0]));
         used++;
     } while (r == 0 && used < count && strncmp(keys[used], folder, size) == 0 && keys[used][size] == '/' &&
              !strchr(keys[used] + size + 1, '/'));
     *ret_used = used;
     return r < 0 || fd < 0 ? r : file_sync_folder(fd);
+}
+
+int filesystem_sync_parent(const struct filesystem *filesystem, const char *key)
+{
+    struct place place = {0};
+    int r = split(key, &place);
+    CLEANUP_FREE char *folder = place.folder;
+    CLEANUP_CLOSE int fd = r < 0 ? r : file_open_folder(filesystem->root_fd, folder);
+
+    if (fd == -ENOENT || fd == -ENOTDIR)
+        return 0;
+    return fd < 0 ? fd : file_sync_folder(fd);
 }
 
 int filesystem_remove(struct driver *driver, const char *const *keys, size_t count, struct error *err)
@@ -105,7 +115,7 @@ static int clean_one(int fd, const char *name, int64_t before_s)
 
     if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_mtim.tv_sec > before_s)
         return 0;
-    return unlinkat(fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
+    return filesystem_remove_tree(fd, name);
 }
 
 int filesystem_clean(struct driver *driver, int64_t age_s, struct error *err)

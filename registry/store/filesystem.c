@@ -204,6 +204,8 @@ static const struct driver_type filesystem_type = {
     .list = filesystem_list,
     .publish = filesystem_publish,
     .remove = filesystem_remove,
+    .want = filesystem_want,
+    .remove_unwanted = filesystem_remove_unwanted,
     .clean = filesystem_clean,
     .session_open = filesystem_session_open,
     .session_append = filesystem_session_append,
@@ -234,38 +236,38 @@ static int open_or_make(const char *path, bool may_make)
 }
 
 /* A storage that knows no locks can be served, but not collected from. */
-static int lock(const struct filesystem *filesystem, const char *root_directory, bool is_exclusive,
-                struct error *err)
+static int lock(const struct filesystem *filesystem, const char *root_directory, bool is_alone, struct error *err)
 {
-    if (flock(filesystem->lock_fd, (is_exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
+    if (flock(filesystem->lock_fd, (is_alone ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
         return 0;
-    if (errno == EWOULDBLOCK && is_exclusive)
-        return error_set(err, EBUSY, "a server is running on %s; stop it before collecting garbage", root_directory);
+    if (errno == EWOULDBLOCK && is_alone)
+        return error_set(err, EBUSY, "a server is running on %s", root_directory);
     if (errno == EWOULDBLOCK)
         return error_set(err, EBUSY, "garbage is being collected in %s; wait until that has ended", root_directory);
-    if (!is_exclusive)
+    if (!is_alone)
         return 0;
     return error_set_errno(err, errno, "cannot lock %s, so a server may be running on it", root_directory);
 }
 
-static int open_folders(struct filesystem *filesystem, const char *root_directory, bool is_exclusive,
+static int open_folders(struct filesystem *filesystem, const char *root_directory, enum driver_sharing sharing,
                         struct error *err)
 {
+    bool may_make = sharing == DRIVER_SERVES;
     int r;
 
-    filesystem->lock_fd = open_or_make(root_directory, !is_exclusive);
+    filesystem->lock_fd = open_or_make(root_directory, may_make);
     if (filesystem->lock_fd < 0)
         return error_set_errno(err, -filesystem->lock_fd, "cannot open the storage folder %s", root_directory);
-    r = lock(filesystem, root_directory, is_exclusive, err);
+    r = lock(filesystem, root_directory, sharing == DRIVER_ALONE, err);
     if (r < 0)
         return r;
-    filesystem->root_fd = open_or_make(filesystem->root, !is_exclusive);
+    filesystem->root_fd = open_or_make(filesystem->root, may_make);
     if (filesystem->root_fd < 0)
         return error_set_errno(err, -filesystem->root_fd, "cannot open the storage folder %s", filesystem->root);
     return 0;
 }
 
-int filesystem_open(const char *root_directory, bool is_exclusive, struct driver **ret, struct error *err)
+int filesystem_open(const char *root_directory, enum driver_sharing sharing, struct driver **ret, struct error *err)
 {
     struct filesystem *filesystem = calloc(1, sizeof(*filesystem));
     int r;
@@ -277,7 +279,7 @@ int filesystem_open(const char *root_directory, bool is_exclusive, struct driver
         filesystem->root = NULL;
         r = error_set_oom(err);
     } else {
-        r = open_folders(filesystem, root_directory, is_exclusive, err);
+        r = open_folders(filesystem, root_directory, sharing, err);
     }
     if (r < 0)
         filesystem_close(&filesystem->driver);

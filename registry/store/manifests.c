@@ -78,6 +78,18 @@ int store_has_manifest(struct store *store, const char *name, const struct diges
     return r > 0 ? STORE_NOT_FOUND : r;
 }
 
+int store_want_manifest(struct store *store, const char *name, const struct digest *digest, unsigned patience_ms,
+                        struct error *err)
+{
+    struct key link = key_revision(name, digest, "link");
+    struct driver_stat st;
+    int r = store->driver->type->want(store->driver, link.text, patience_ms, &st, err);
+
+    if (r != 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+    return store_has_manifest(store, name, digest, err);
+}
+
 int store_parse_manifest(struct store *store, const char *name, const struct digest *digest, struct manifest *ret,
                          struct error *err)
 {

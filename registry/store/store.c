@@ -44,10 +44,13 @@ int store_new(struct driver *driver, struct store **ret, struct error *err)
     return 0;
 }
 
-int store_open(const char *root_directory, bool is_exclusive, struct store **ret, struct error *err)
+int store_open(const char *root_directory, enum store_sharing sharing, struct store **ret, struct error *err)
 {
+    static const enum driver_sharing as[] = {
+        [STORE_SERVES] = DRIVER_SERVES, [STORE_LOOKS] = DRIVER_LOOKS, [STORE_ALONE] = DRIVER_ALONE,
+    };
     struct driver *driver;
-    int r = filesystem_open(root_directory, is_exclusive, &driver, err);
+    int r = filesystem_open(root_directory, as[sharing], &driver, err);
 
     return r < 0 ? r : store_new(driver, ret, err);
 }

@@ -20,12 +20,15 @@ enum { STORE_NOT_FOUND = 1, STORE_BUSY = 2, STORE_DIGEST_MISMATCH = 3 };
 
 struct store;
 
-/*
- * Opens the store below root_directory. Servers share it, and make what is missing of it;
- * is_exclusive is for the garbage collector, which cannot have anyone beside it: it fails with
- * EBUSY while somebody has the store, and so does everybody else while the collector has it.
- */
-int store_open(const char *root_directory, bool is_exclusive, struct store **ret, struct error *err) MUST_USE;
+/* Who has the store beside us. */
+enum store_sharing {
+    STORE_SERVES, /* others may; what is missing of it is made */
+    STORE_LOOKS,  /* others may; nothing is made */
+    STORE_ALONE,  /* nobody: fails with EBUSY while somebody has it, and so does everybody else then */
+};
+
+/* Opens the store below root_directory. */
+int store_open(const char *root_directory, enum store_sharing sharing, struct store **ret, struct error *err) MUST_USE;
 
 /* Takes NULL. Nobody may use the store, its readers or its uploads any more. */
 void store_close(struct store *store);
@@ -64,6 +67,20 @@ struct store_blob {
 /* STORE_NOT_FOUND unless the repository has it and its bytes are there. No waiting: for event threads too. */
 int store_find_blob(struct store *store, const char *name, const struct digest *digest, struct store_blob *ret,
                     struct error *err) MUST_USE;
+
+/* What is wanted is spared for that long, whatever the collection was told. */
+enum { STORE_WANTED_FOR_S = 5 };
+
+/* What event threads wait for the collection, and what workers do. */
+enum { STORE_SHORT_PATIENCE_MS = 50, STORE_PATIENCE_MS = 2000 };
+
+/*
+ * Likewise for one that relies on finding the blob later, such as a client that will not upload it: the collection of
+ * garbage spares it as if it had just been uploaded. Fails with EACCES or EPERM where the file is another user's, and
+ * with EAGAIN where the collection holds it up for longer than patience_ms, which it does not do unless it hangs.
+ */
+int store_want_blob(struct store *store, const char *name, const struct digest *digest, unsigned patience_ms,
+                    struct store_blob *ret, struct error *err) MUST_USE;
 
 /* A blob being read; stays whole even if the blob is deleted meanwhile. */
 struct store_reader;
@@ -168,6 +185,10 @@ int store_put_manifest(struct store *store, const char *name, const struct store
 int store_get_manifest(struct store *store, const char *name, const struct digest *digest, struct store_content *ret,
                        struct error *err) MUST_USE;
 int store_has_manifest(struct store *store, const char *name, const struct digest *digest, struct error *err) MUST_USE;
+
+/* Likewise as store_want_blob(): the manifest and all that it names are spared. */
+int store_want_manifest(struct store *store, const char *name, const struct digest *digest, unsigned patience_ms,
+                        struct error *err) MUST_USE;
 
 /* Removes a manifest, under each digest that it was pushed by, and the tags that point to it. */
 int store_delete_manifest(struct store *store, const char *name, const struct digest *digest,

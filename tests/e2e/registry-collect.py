@@ -252,17 +252,6 @@ def _():
     assert storage.tree() != before
 
 
-@case("it does not run beside a server, and no server starts beside it")
-def _():
-    storage = with_garbage(registryd())
-    with Server(registryd(), storage):
-        for switches in ([], ["-d"]):
-            status, lines, errors = storage.collect(registryd(), *switches)
-            assert status == 1 and not lines, (status, lines)
-            assert "server" in errors and errors.count("\n") == 1, errors
-    assert storage.collect(registryd())[0] == 0
-
-
 @case("an upload in progress survives, docker-registry's too")
 def _():
     for program in (peer(), registryd()):

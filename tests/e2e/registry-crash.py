@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""registryd is killed again and again while images are pushed, moved and deleted: what it acknowledged is there.
+"""registryd is killed again and again while images are pushed, moved, deleted and collected: what it acknowledged is there.
 
-After each kill it is started again (now and then after a collection of garbage), and asked for everything. What it had
+The collector works beside it, and is killed with it or for itself. After each kill the server is started again (now
+and then after a collection that has the storage alone), and asked for everything. What it had
 answered with 201 or 202 holds; what was under way is as before or as asked for; what it serves is whole by its digest.
 """
 
@@ -9,6 +10,8 @@ import http.client
 import json
 import os
 import random
+import signal
+import subprocess
 import threading
 import time
 
@@ -108,9 +111,38 @@ class Writer:
         return digest(answer.body)
 
 
-def kill_under_load(registry, writers, seed):
+class Collector:
+    """Collects again and again beside the server; what is ten seconds old is garbage then, if nobody names it."""
+
+    def __init__(self, seed):
+        self.random, self.count, self.killed = random.Random(seed), 0, 0
+
+    def work(self, registry, is_over):
+        env = {name: str(value) for name, value in registry._settings().items()}
+        while not is_over.is_set():
+            process = subprocess.Popen([registry.program, "garbage-collect", "-m", "-q", "--grace", "10s",
+                                        registry.dir / "config.yml"], env=env, stderr=subprocess.PIPE)
+            is_over.wait(self.random.uniform(0, 0.1))
+            if self.random.random() < 0.5:
+                process.kill()
+            _, errors = process.communicate()
+            assert process.returncode in (0, -signal.SIGKILL), errors
+            self.count += process.returncode == 0
+            self.killed += process.returncode != 0
+
+
+def kill_under_load(registry, writers, collector, seed):
     is_over = threading.Event()
-    threads = [threading.Thread(target=writer.work, args=(Client(registry), is_over)) for writer in writers]
+    failures = []
+
+    def run(work, *arguments):
+        try:
+            work(*arguments, is_over)
+        except BaseException as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=run, args=(writer.work, Client(registry))) for writer in writers]
+    threads.append(threading.Thread(target=run, args=(collector.work, registry)))
     for thread in threads:
         thread.start()
     time.sleep(random.Random(seed).uniform(0.01, LONGEST_S))
@@ -119,6 +151,8 @@ def kill_under_load(registry, writers, seed):
     is_over.set()
     for thread in threads:
         thread.join()
+    if failures:
+        raise failures[0]
 
 
 @case(f"killed {KILLS} times at random moments under load, it has lost nothing that it acknowledged")
@@ -127,9 +161,9 @@ def _():
     print(f"# seed {seed}")
     with Registry() as registry:
         writers = [Writer(number, seed + number) for number in range(WRITERS)]
-        collected = 0
+        collector, collected = Collector(seed - 1), 0
         for kill in range(KILLS):
-            kill_under_load(registry, writers, seed + kill)
+            kill_under_load(registry, writers, collector, seed + kill)
             has_collected = kill % 5 == 4
             if has_collected:
                 result = registry.run_program("garbage-collect", "--delete-untagged")
@@ -140,8 +174,10 @@ def _():
             for writer in writers:
                 writer.check(server, has_collected)
         made = sum(len(writer.manifests) for writer in writers)
-        print(f"# {KILLS} kills, {collected} collections, {made} manifests pushed")
-        assert made > KILLS
+        print(f"# {KILLS} kills; {collector.count} collections beside the server, {collector.killed} more killed, {collected} "
+              f"alone; {made} manifests pushed")
+        assert made > KILLS and collector.count and collector.killed
+        assert registry.run_program("verify").returncode == 0
 
 
 main()

@@ -13,7 +13,7 @@ struct store *open_store(void)
     struct error err = {0};
     struct store *store;
 
-    if (store_open("root", false, &store, &err) != 0)
+    if (store_open("root", STORE_SERVES, &store, &err) != 0)
         fail_msg("%s", err.text);
     return store;
 }

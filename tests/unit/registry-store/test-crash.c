@@ -201,7 +201,7 @@ static int run_steps(void *argument)
     struct error err = {0};
 
     fault_start(FAULT_EXIT, run->at, 0);
-    if (store_open("root", false, &store, &err) < 0)
+    if (store_open("root", STORE_SERVES, &store, &err) < 0)
         return 1;
     for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
         if (steps[i](store) != 0)

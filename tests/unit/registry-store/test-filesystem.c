@@ -14,7 +14,7 @@ static int open_driver(void **state)
 {
     struct error err = {0};
 
-    return scratch_set_up(state) < 0 ? -1 : filesystem_open("root", false, &driver, &err);
+    return scratch_set_up(state) < 0 ? -1 : filesystem_open("root", DRIVER_SERVES, &driver, &err);
 }
 
 static int close_driver(void **state)
@@ -129,7 +129,7 @@ static void a_session_is_taken(void **state)
     assert_string_equal(text, "ell");
     assert_int_equal(publish(&change, 1, &err), 0);
     driver->type->session_close(change.session);
-    assert_tree_is(ROOT, "s/\nx/\nx/y/\nx/y/data\n");
+    assert_tree_is(ROOT, "_temporary/\ns/\nx/\nx/y/\nx/y/data\n");
     assert_file_is(below("x/y/data"), "hello");
     assert_int_equal(driver->type->session_open(driver, "s/data", &change.session, &size, &err), 0);
     assert_int_equal(size, 0);

@@ -94,7 +94,7 @@ static void a_link_holds_a_digest(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(filesystem_open("root", false, &driver, &err), 0);
+    assert_int_equal(filesystem_open("root", DRIVER_SERVES, &driver, &err), 0);
     assert_int_equal(link_read(driver, &key, &digest, &err), DRIVER_NOT_FOUND);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         make_file(below("link"), cases[i].text);

@@ -20,23 +20,28 @@ static void opening_makes_the_folders(void **state)
     store_close(open_store());
 }
 
-static void servers_share_the_store_and_the_collector_does_not(void **state)
+static void who_serves_or_looks_shares_the_store_and_who_is_alone_does_not(void **state)
 {
     struct store *one = open_store(), *two = open_store(), *three;
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(store_open("root", true, &three, &err), -EBUSY);
-    assert_says(&err, "a server is running on root; stop it");
+    assert_int_equal(store_open("root", STORE_ALONE, &three, &err), -EBUSY);
+    assert_says(&err, "a server is running on root");
     store_close(one);
-    assert_int_equal(store_open("root", true, &three, &err), -EBUSY);
+    assert_int_equal(store_open("root", STORE_ALONE, &three, &err), -EBUSY);
     store_close(two);
-    assert_int_equal(store_open("root", true, &three, &err), 0);
-    assert_int_equal(store_open("root", false, &one, &err), -EBUSY);
+    assert_int_equal(store_open("root", STORE_ALONE, &three, &err), 0);
+    assert_int_equal(store_open("root", STORE_SERVES, &one, &err), -EBUSY);
     assert_says(&err, "garbage is being collected in root; wait");
-    assert_int_equal(store_open("root", true, &one, &err), -EBUSY);
+    assert_int_equal(store_open("root", STORE_ALONE, &one, &err), -EBUSY);
+    assert_int_equal(store_open("root", STORE_LOOKS, &one, &err), -EBUSY);
     store_close(three);
-    store_close(open_store());
+    one = open_store();
+    assert_int_equal(store_open("root", STORE_LOOKS, &two, &err), 0);
+    store_close(one);
+    assert_int_equal(store_open("root", STORE_ALONE, &three, &err), -EBUSY);
+    store_close(two);
 }
 
 /* Whoever mistypes the folder should learn of it. */
@@ -46,11 +51,12 @@ static void the_collector_makes_no_store(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(store_open("root", true, &store, &err), -ENOENT);
+    assert_int_equal(store_open("root", STORE_LOOKS, &store, &err), -ENOENT);
+    assert_int_equal(store_open("root", STORE_ALONE, &store, &err), -ENOENT);
     assert_says(&err, "cannot open the storage folder root");
     assert_is_absent("root");
     make_folder("root");
-    assert_int_equal(store_open("root", true, &store, &err), -ENOENT);
+    assert_int_equal(store_open("root", STORE_ALONE, &store, &err), -ENOENT);
     assert_says(&err, "cannot open the storage folder root/docker/registry/v2");
     assert_tree_is("root", "");
 }
@@ -62,12 +68,12 @@ static void what_is_no_folder_cannot_be_opened(void **state)
 
     (void)state;
     make_file("root", "");
-    assert_int_equal(store_open("root", false, &store, &err), -ENOTDIR);
+    assert_int_equal(store_open("root", STORE_SERVES, &store, &err), -ENOTDIR);
     assert_says(&err, "cannot open the storage folder root");
-    assert_int_equal(store_open("root/below", false, &store, &err), -ENOTDIR);
+    assert_int_equal(store_open("root/below", STORE_SERVES, &store, &err), -ENOTDIR);
     make_file("other/docker/registry/v2", "");
-    assert_int_equal(store_open("other", false, &store, &err), -ENOTDIR);
-    assert_int_equal(store_open("", false, &store, &err), -ENOENT);
+    assert_int_equal(store_open("other", STORE_SERVES, &store, &err), -ENOTDIR);
+    assert_int_equal(store_open("", STORE_SERVES, &store, &err), -ENOENT);
 }
 
 static void a_storage_that_went_away_is_not_healthy(void **state)
@@ -90,7 +96,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(opening_makes_the_folders),
-        scratch_test(servers_share_the_store_and_the_collector_does_not),
+        scratch_test(who_serves_or_looks_shares_the_store_and_who_is_alone_does_not),
         scratch_test(the_collector_makes_no_store),
         scratch_test(what_is_no_folder_cannot_be_opened),
         scratch_test(a_storage_that_went_away_is_not_healthy),

@@ -186,7 +186,7 @@ static void a_push_waits_for_the_delete_before_it(void **state)
     struct digest digest;
 
     (void)state;
-    assert_int_equal(filesystem_open("root", false, &driver, &err), 0);
+    assert_int_equal(filesystem_open("root", DRIVER_SERVES, &driver, &err), 0);
     real_type = driver->type;
     slow_type = *real_type;
     slow_type.remove = remove_slowly;
