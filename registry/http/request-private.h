@@ -7,6 +7,7 @@
 #include "common/secbuf.h"
 #include "registry/http/request.h"
 #include "registry/http/response.h"
+#include "registry/http/server-handshake.h"
 #include "registry/http/server.h"
 #include "registry/worker-pool.h"
 
@@ -48,6 +49,7 @@ struct exchange {
 struct server {
     struct server_options options;
     struct MHD_Daemon *daemon;
+    struct handshakes *handshakes; /* NULL without TLS */
     struct worker_pool *checkers; /* passwords: bcrypt */
     struct worker_pool *workers;  /* folders and fsync */
     /* These are atomic. */

@@ -56,6 +56,7 @@ static int start_daemon(struct server *server, int fd, struct error *err)
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)(intptr_t)tls_retrieve},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (char *)(options->is_tls13_only ? TLS13_PRIORITIES : TLS_PRIORITIES)},
+        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)handshakes_on_connection, server->handshakes},
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_OptionItem *extra = options->is_tls ? tls : &tls[ARRAY_SIZE(tls) - 1];
@@ -82,8 +83,10 @@ static int start_daemon(struct server *server, int fd, struct error *err)
 
 static int start_pools(struct server *server, struct error *err)
 {
-    int r = worker_pool_start("worker", WORKERS, WORKER_QUEUE, 0, &server->workers, err);
+    int r = server->options.is_tls ? handshakes_start(&server->handshakes, err) : 0;
 
+    if (r == 0)
+        r = worker_pool_start("worker", WORKERS, WORKER_QUEUE, 0, &server->workers, err);
     if (r == 0 && server->options.authenticator)
         r = worker_pool_start("checker", processor_count(), CHECKER_QUEUE, CHECKER_NICENESS, &server->checkers, err);
     return r;
@@ -137,6 +140,7 @@ static void stop_daemon(struct server *server, unsigned timeout_ms)
     wait_for_none(&server->under_way, timeout_ms);
     __atomic_store_n(&server->is_stopping, true, __ATOMIC_SEQ_CST);
     wait_for_none(&server->handed_over, UINT_MAX);
+    handshakes_stop(server->handshakes);
     MHD_stop_daemon(server->daemon);
     if (fd >= 0)
         close(fd);
@@ -148,6 +152,7 @@ void server_stop(struct server *server, unsigned timeout_ms)
         return;
     if (server->daemon)
         stop_daemon(server, timeout_ms);
+    handshakes_free(server->handshakes);
     worker_pool_stop(server->checkers);
     worker_pool_stop(server->workers);
     free(server);

@@ -212,3 +212,31 @@ int tls_retrieve(struct gnutls_session_int *session, const struct gnutls_cert_re
     *ret_ocsp_count = 0;
     return 0;
 }
+
+/* --- reading ---------------------------------------------------------------------------- */
+
+static ssize_t pull(gnutls_transport_ptr_t transport, void *ret_data, size_t size)
+{
+    struct tls_reader *reader = transport;
+
+    return reader->read(reader, ret_data, size);
+}
+
+static int note_finished(gnutls_session_t session, unsigned type, unsigned when, unsigned is_incoming,
+                         const gnutls_datum_t *message)
+{
+    gnutls_transport_ptr_t reader, socket;
+
+    (void)type, (void)when, (void)message;
+    gnutls_transport_get_ptr2(session, &reader, &socket);
+    if (is_incoming)
+        ((struct tls_reader *)reader)->end_handshake(reader);
+    return 0;
+}
+
+void tls_set_reader(struct gnutls_session_int *session, int fd, struct tls_reader *reader)
+{
+    gnutls_transport_set_ptr2(session, reader, (gnutls_transport_ptr_t)(intptr_t)fd);
+    gnutls_transport_set_pull_function(session, pull);
+    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_POST, note_finished);
+}

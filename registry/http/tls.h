@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include "common/error.h"
 
 /*
@@ -29,7 +31,25 @@ int tls_retrieve(struct gnutls_session_int *session, const struct gnutls_cert_re
                  struct gnutls_pcert_st **ret_certificates, unsigned *ret_count, struct gnutls_ocsp_data_st **ret_ocsp,
                  unsigned *ret_ocsp_count, struct gnutls_privkey_st **ret_key, unsigned *flags);
 
-/* What we speak: TLS 1.2 and 1.3 with authenticated ciphers; AES-128-GCM first, the fastest here. */
+/* How a session reads, in place of recv(2), whose result and errno read() has. */
+struct tls_reader {
+    ssize_t (*read)(struct tls_reader *reader, void *ret_data, size_t size);
+    void (*end_handshake)(struct tls_reader *reader); /* called once the client's last message of it is read */
+};
+
+/*
+ * Before the handshake. reader is borrowed until the session's end, as a rule at the head of a struct. What the session
+ * sends goes to the socket fd itself.
+ */
+void tls_set_reader(struct gnutls_session_int *session, int fd, struct tls_reader *reader);
+
+/*
+ * What we speak: TLS 1.2 and 1.3 with authenticated ciphers; AES-128-GCM first, the fastest here. Of the groups for the
+ * key exchange X25519 leads, since that is what clients send their share of at once: with any other, each of them is
+ * told to begin anew (HelloRetryRequest), which costs another round trip and most of a handshake.
+ */
+#define TLS_GROUPS "-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1:+GROUP-SECP521R1"
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:" \
-                       "-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-MAC-ALL:+AEAD:%SERVER_PRECEDENCE"
-#define TLS13_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD"
+                       "-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-MAC-ALL:+AEAD:" TLS_GROUPS ":%SERVER_PRECEDENCE"
+#define TLS13_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD:" \
+                         TLS_GROUPS ":%SERVER_PRECEDENCE"

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <microhttpd.h>
+
+#include "common/error.h"
+
+/*
+ * What waits for clients in the middle of a TLS handshake, which libmicrohttpd 0.9.75 itself does by asking the socket
+ * again and again.
+ */
+struct handshakes;
+
+/* Starts the thread that waits. 0 with *ret, or negative. */
+int handshakes_start(struct handshakes **ret, struct error *err);
+
+/*
+ * From now on nobody waits: connections in a handshake end. To be called after libmicrohttpd accepts no new ones and
+ * before it is ended; handshakes_free() after that. Both take NULL.
+ */
+void handshakes_stop(struct handshakes *handshakes);
+void handshakes_free(struct handshakes *handshakes);
+
+/* MHD_NotifyConnectionCallback, for TLS; handshakes is its first argument. */
+void handshakes_on_connection(void *handshakes, struct MHD_Connection *connection, void **context,
+                              enum MHD_ConnectionNotificationCode code);
