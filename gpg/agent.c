@@ -145,10 +145,12 @@ int gpg_agent_get_s2k_count(const char *keygrip, uint64_t *ret, struct error *er
         return r;
     if (asprintf(&path, "%s/private-keys-v1.d/%s.key", home, keygrip) < 0 || secbuf_reserve(&text, KEY_FILE_MAX) < 0)
         return error_set_oom(err);
-    fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-    n = fd < 0 ? -1 : read(fd, text.data, KEY_FILE_MAX);
+    fd = file_open_regular(AT_FDCWD, path, NULL);
+    n = fd < 0 ? fd : read(fd, text.data, KEY_FILE_MAX);
+    if (fd >= 0 && n < 0)
+        n = -errno;
     if (n < 0)
-        return errno == ENOENT ? GPG_AGENT_NO_KEY : error_set_errno(err, errno, "cannot read %s", path);
+        return n == -ENOENT ? GPG_AGENT_NO_KEY : error_set_errno(err, (int)-n, "cannot read %s", path);
     text.size = (size_t)n;
     return gpg_agent_parse_s2k_count(text.data, text.size, ret) ? 0 : GPG_AGENT_NO_KEY;
 }
@@ -179,7 +181,7 @@ static char *find_in_agent_conf(const char *name)
 
     if (gpg_find_home(&home, &err) < 0 || asprintf(&path, "%s/gpg-agent.conf", home) < 0)
         return NULL;
-    fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    fd = file_open_regular(AT_FDCWD, path, NULL);
     if (fd < 0 || file_read_all(fd, KEY_FILE_MAX, &text, &size) < 0)
         return NULL;
     return find_option(text, name);

@@ -29,7 +29,7 @@ enum { PROGRAM_MAX = 32 << 20 };
 
 static char *read_program(const char *path, size_t *ret_size)
 {
-    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    CLEANUP_CLOSE int fd = file_open_regular(AT_FDCWD, path, NULL);
     char *bytes = NULL;
 
     return fd >= 0 && file_read_all(fd, PROGRAM_MAX, &bytes, ret_size) == 0 ? bytes : NULL;

@@ -317,7 +317,8 @@ static int run(struct setup *setup, struct error *err)
     tell_plan(setup);
     warn_of_path();
     if (!has_work(setup)) {
-        printf("Nothing is to be done. Log in: docker login %s\n", setup->options.host ? setup->options.host : "HOST");
+        terminal_print_line(stdout, "Nothing is to be done. Log in: docker login %s",
+                            setup->options.host ? setup->options.host : "HOST");
         return 0;
     }
     if (setup->options.is_dry_run)
@@ -327,7 +328,7 @@ static int run(struct setup *setup, struct error *err)
         return r < 0 ? r : error_set(err, ECANCELED, "nothing was changed");
     r = act(setup, err);
     if (r == 0)
-        printf("Ready. Log in: docker login %s\n", setup->options.host ? setup->options.host : "HOST");
+        terminal_print_line(stdout, "Ready. Log in: docker login %s", setup->options.host ? setup->options.host : "HOST");
     return r;
 }
 
