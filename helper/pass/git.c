@@ -11,8 +11,9 @@
 #include <time.h>
 
 #include "common/process.h"
+#include "gpg/patience.h"
 
-enum { LOCK_TRIES = 40, LOCK_PAUSE_MS = 50, OUTPUT_SIZE = 1024 };
+enum { LOCK_TRIES = 40, LOCK_PAUSE_MS = 50, OUTPUT_SIZE = 1024, SIGNING_S = 600 };
 
 /* One run of git: its arguments are fixed, its output is kept for the error text. */
 struct git {
@@ -20,7 +21,16 @@ struct git {
     char *path; /* absolute */
     char output[OUTPUT_SIZE];
     int status;
+    time_t end_s; /* of all that is run for one change, by the monotonic clock */
 };
+
+static time_t now_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
 
 static void git_done(struct git *git)
 {
@@ -80,12 +90,13 @@ static int git_init(struct git *git, const struct pass_store *store, const char 
         git->dir = NULL;
         return -ENOMEM;
     }
+    git->end_s = now_s() + gpg_patience();
     return 0;
 }
 
 /*
  * Runs `git -C dir <words>`, in which a path is a path whatever its characters; waits for an index lock that somebody else
- * holds. 0 or -errno.
+ * holds. 0, -ETIMEDOUT, or -errno.
  */
 static int git_run(struct git *git, const char *const words[])
 {
@@ -97,7 +108,9 @@ static int git_run(struct git *git, const char *const words[])
     while (*words && n < ARRAY_SIZE(argv) - 1)
         argv[n++] = *words++;
     for (int try = 0;; try++) {
-        r = process_run(argv, git->output, sizeof(git->output), &git->status);
+        time_t left = git->end_s - now_s();
+
+        r = left > 0 ? process_run(argv, (int)left, git->output, sizeof(git->output), &git->status) : -ETIMEDOUT;
         if (r < 0 || git->status == 0 || try == LOCK_TRIES || !strstr(git->output, ".lock'"))
             return r;
         nanosleep(&pause, NULL);
@@ -115,7 +128,7 @@ static bool is_signed(struct git *git)
 static bool has_change(struct git *git)
 {
     const char *const words[] = {"status", "--porcelain", "--", git->path, NULL};
-    struct git asked = {.dir = git->dir, .path = git->path};
+    struct git asked = {.dir = git->dir, .path = git->path, .end_s = git->end_s};
 
     return git_run(&asked, words) == 0 && asked.status == 0 && *asked.output;
 }
@@ -125,12 +138,15 @@ static int commit(struct git *git, const struct pass_change *change)
     CLEANUP_FREE char *message = NULL;
     const char *words[] = {"commit", "-q", "-m", NULL, "--", git->path, NULL};
     const char *signed_words[] = {"commit", "-q", "-S", "-m", NULL, "--", git->path, NULL};
+    bool has_signature = is_signed(git);
 
     if (asprintf(&message, change->is_removal ? "Remove %s from store." : "Add given password for %s to store.",
                  change->name) < 0)
         return -ENOMEM;
     words[3] = signed_words[4] = message;
-    return git_run(git, is_signed(git) ? signed_words : words);
+    if (has_signature) /* a person may have to type a passphrase */
+        git->end_s += SIGNING_S;
+    return git_run(git, has_signature ? signed_words : words);
 }
 
 static int stage(struct git *git, const struct pass_change *change)
@@ -176,6 +192,9 @@ static int record(const struct pass_store *store, const struct pass_change *chan
         return 0;
     if (r == 0)
         r = stage_and_commit(&git, change);
+    if (r == -ETIMEDOUT)
+        return error_set(err, ETIMEDOUT, "%s is changed, but git, or a hook of its, did not end in time and was ended; look "
+                         "with: git -C %s status", git.path, git.dir);
     if (r < 0)
         return error_set_errno(err, -r, "%s is changed, but git could not be run to commit it",
                                change->path);
@@ -193,7 +212,7 @@ int pass_git_record(const struct pass_store *store, const struct pass_changes *c
 
     if (changes->count > 0 && set_environment(store) < 0)
         return error_set_oom(err);
-    for (size_t i = 0; i < changes->count; i++) {
+    for (size_t i = 0; i < changes->count && first != -ETIMEDOUT; i++) {
         int r = record(store, &changes->items[i], first ? NULL : err);
 
         if (first == 0)

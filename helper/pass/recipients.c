@@ -102,9 +102,15 @@ static int check_signature(const struct pass_store *store, struct gpg_context *g
     return gpg_verify(gpg, content->text, content->size, signature.text, signature.size, fingerprints, source, err);
 }
 
-static bool is_writable_by_all(const struct stat *st)
+/*
+ * Whether everybody may put another file in the place of one in that folder. In a sticky one (as /tmp is) everybody may put
+ * files there, but nobody takes those of others away: there it depends on whose the file is.
+ */
+static bool is_open_to_all(const struct stat *folder, const struct stat *file)
 {
-    return st->st_mode & S_IWOTH;
+    if (!(folder->st_mode & S_IWOTH))
+        return false;
+    return !(folder->st_mode & S_ISVTX) || (file->st_uid != geteuid() && file->st_uid != 0);
 }
 
 /*
@@ -116,16 +122,16 @@ static int check_writers(const struct pass_store *store, const char *file, const
 {
     const char *signers = getenv("PASSWORD_STORE_SIGNING_KEY");
     CLEANUP_FREE char *place = strdup(file);
-    bool is_open = is_writable_by_all(&content->stat);
+    bool is_open = content->stat.st_mode & S_IWOTH;
     struct stat st;
 
     if (!place)
         return error_set_oom(err);
     for (char *slash = strrchr(place, '/'); slash && !is_open; slash = strrchr(place, '/')) {
         *slash = '\0';
-        is_open = fstatat(store->root_fd, place, &st, 0) < 0 || is_writable_by_all(&st);
+        is_open = fstatat(store->root_fd, place, &st, 0) < 0 || is_open_to_all(&st, &content->stat);
     }
-    is_open = is_open || fstat(store->root_fd, &st) < 0 || is_writable_by_all(&st);
+    is_open = is_open || fstat(store->root_fd, &st) < 0 || is_open_to_all(&st, &content->stat);
     if (!is_open || (signers && *signers))
         return 0;
     return error_set(err, EPERM, "%s, or a folder that it lies in, may be changed by every user of this machine, so the keys "

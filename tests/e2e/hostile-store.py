@@ -262,7 +262,11 @@ def _():
     (USER.folder / ".gpg-id").write_text(KEY + "\n")
     USER.folder.chmod(0o777)
     assert_refused(store(), "docker-credential-helpers/.gpg-id", "every user")
-    USER.folder.chmod(0o700)
+    USER.folder.chmod(0o1777)  # as /tmp: what lies there is its owner's
+    assert store().rc == 0
+    if os.geteuid() == 0:
+        os.chown(USER.folder / ".gpg-id", 1234, 1234)
+        assert_refused(store(), "docker-credential-helpers/.gpg-id", "every user")
 
 
 # --- names that a terminal obeys -------------------------------------------------------------------------------
