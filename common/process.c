@@ -9,6 +9,8 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -156,4 +158,23 @@ int process_run(const char *const argv[], int seconds, char *ret_output, size_t 
         return r > 0 ? give_up(&one) : r;
     *ret_status = WIFEXITED(one.status) ? WEXITSTATUS(one.status) : 128 + WTERMSIG(one.status);
     return 0;
+}
+
+int process_find(const char *name, char **ret_path)
+{
+    const char *path = getenv("PATH");
+
+    for (const char *at = path; at && *at; at += strcspn(at, ":"), at += *at == ':') {
+        CLEANUP_FREE char *file = NULL;
+
+        if (asprintf(&file, "%.*s/%s", (int)strcspn(at, ":"), at, name) < 0) {
+            file = NULL;
+            return -ENOMEM;
+        }
+        if (access(file, X_OK) == 0) {
+            *ret_path = steal_ptr(&file);
+            return 0;
+        }
+    }
+    return -ENOENT;
 }

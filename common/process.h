@@ -16,3 +16,6 @@
  * 0 with *ret_status the exit status (128 + N for signal N), -ETIMEDOUT, or -errno (-ENOENT: no such program).
  */
 int process_run(const char *const argv[], int seconds, char *ret_output, size_t size, int *ret_status) MUST_USE;
+
+/* The first program of that name on PATH. *ret_path is owned by the caller. 0, -ENOENT or -ENOMEM. */
+int process_find(const char *name, char **ret_path) MUST_USE;

@@ -8,6 +8,7 @@
 #include <locale.h>
 #include <unistd.h>
 
+#include "common/process.h"
 #include "gpg/patience.h"
 #include "gpg/tty.h"
 #include "gpg/watch.h"
@@ -75,6 +76,7 @@ static gpgme_error_t configure(gpgme_ctx_t handle, const struct gpg_options *opt
 static int check_gpg(gpgme_ctx_t handle, struct error *err)
 {
     const char *name = NULL, *version = NULL;
+    CLEANUP_FREE char *found = NULL;
 
     for (gpgme_engine_info_t info = gpgme_ctx_get_engine_info(handle); info; info = info->next)
         if (info->protocol == GPGME_PROTOCOL_OpenPGP) {
@@ -83,10 +85,10 @@ static int check_gpg(gpgme_ctx_t handle, struct error *err)
         }
     if (version && strtol(version, NULL, 10) >= OLDEST_GPG)
         return 0;
-    if (name && access(name, X_OK) == 0)
-        return error_set(err, ENOEXEC, "%s does not work, or is not GnuPG %d; see what it says: %s --version", name, OLDEST_GPG,
-                         name);
-    return error_set(err, ENOENT, "gpg was not found on PATH; install GnuPG (package gnupg)");
+    if (!name && process_find("gpg", &found) == -ENOENT)
+        return error_set(err, ENOENT, "gpg was not found on PATH; install GnuPG (package gnupg)");
+    return error_set(err, ENOEXEC, "%s does not tell which GnuPG it is, and %d or later is needed; see what it says: gpg "
+                     "--version", name ? name : "gpg", OLDEST_GPG);
 }
 
 /* gpg->handle, while gpg is asked for its version. */

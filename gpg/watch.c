@@ -112,7 +112,7 @@ static gpgme_error_t on_status(void *hook, const char *keyword, const char *args
 void gpg_watch_begin(struct gpg_context *gpg)
 {
     children_adopt();
-    memset(&gpg->seen, 0, sizeof(gpg->seen));
+    gpg->seen = (struct gpg_seen){0};
     if (gpg->handle) {
         gpgme_set_ctx_flag(gpg->handle, "full-status", "1");
         gpgme_set_status_cb(gpg->handle, on_status, gpg);

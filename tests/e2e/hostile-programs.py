@@ -147,7 +147,7 @@ def _():
 def _():
     (BIN / "gpg").write_bytes(b"\x7fELF and no more")
     (BIN / "gpg").chmod(0o755)
-    assert_refused(run("get", stdin=URL.encode()), str(BIN / "gpg"), "does not work")
+    assert_refused(run("get", stdin=URL.encode()), str(BIN / "gpg"), "does not tell which GnuPG")
     clear()
     nowhere = {"PATH": USER.path_without("gpg")}
     assert_refused(USER.helper("get", stdin=URL.encode(), env=nowhere), "gpg was not found on PATH")

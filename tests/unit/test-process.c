@@ -301,6 +301,24 @@ static void no_more_descriptors_is_a_failure(void **state)
     assert_int_equal(run_in_child(run_without_free_descriptors, NULL), 0);
 }
 
+static void a_program_is_found_as_a_shell_finds_it(void **state)
+{
+    char *path = NULL;
+
+    (void)state;
+    make_file("a/x", "no program");
+    make_file("b/x", "#!/bin/sh\n");
+    make_file("c/x", "#!/bin/sh\n");
+    assert_int_equal(chmod("b/x", 0755) | chmod("c/x", 0755), 0);
+    setenv("PATH", "a:nowhere:b:c", 1);
+    assert_int_equal(process_find("x", &path), 0);
+    assert_string_equal(path, "b/x");
+    free(path);
+    assert_int_equal(process_find("y", &path), -ENOENT);
+    setenv("PATH", "", 1);
+    assert_int_equal(process_find("x", &path), -ENOENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -321,6 +339,7 @@ int main(void)
         scratch_test(our_own_stdout_is_never_written),
         scratch_test(closed_standard_streams_are_no_trouble),
         scratch_test(no_more_descriptors_is_a_failure),
+        scratch_test(a_program_is_found_as_a_shell_finds_it),
     };
 
     return cmocka_run_group_tests_name("process", tests, NULL, NULL);
