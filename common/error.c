@@ -1,6 +1,7 @@
 /*
  * One error object for everything that can fail for an outside cause. The text lives inside the
- * object, so that reporting a failure cannot itself fail, not even out of memory.
+ * object, so that reporting a failure cannot itself fail, not even out of memory. File names and
+ * gpg's messages may hold anything, so all of it is made printable.
  */
 #include "common/error.h"
 
@@ -9,13 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* File names and gpg's messages may hold anything; an error is one line for docker to show. */
-static void make_one_line(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
-}
+#include "common/printable.h"
 
 static void append(struct error *err, const char *text)
 {
@@ -34,7 +29,7 @@ int error_set(struct error *err, int code, const char *format, ...)
     va_start(args, format);
     vsnprintf(err->text, sizeof(err->text), format, args);
     va_end(args);
-    make_one_line(err->text);
+    printable_clean(err->text);
     return -code;
 }
 
@@ -50,7 +45,7 @@ int error_set_errno(struct error *err, int code, const char *format, ...)
     va_end(args);
     append(err, ": ");
     append(err, strerror(code));
-    make_one_line(err->text);
+    printable_clean(err->text);
     return -code;
 }
 
@@ -67,7 +62,7 @@ int error_wrap(struct error *err, const char *format, ...)
     va_end(args);
     append(err, ": ");
     append(err, inner);
-    make_one_line(err->text);
+    printable_clean(err->text);
     return -err->code;
 }
 

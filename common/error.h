@@ -9,7 +9,7 @@
  */
 struct error {
     int code;        /* errno-like, positive */
-    char text[2048]; /* one line: control characters are replaced by '?' */
+    char text[2048]; /* one line that a terminal can be given (common/printable.h) */
 };
 
 /* Fills err where the cause is known; err may be NULL. Returns -code. */

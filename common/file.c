@@ -103,3 +103,24 @@ int file_open_folder(int folder_fd, const char *path)
 
     return fd < 0 ? -errno : fd;
 }
+
+int file_open_real_folder(int folder_fd, const char *name)
+{
+    int fd = openat(folder_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+    return fd < 0 ? -errno : fd;
+}
+
+int file_open_regular(int folder_fd, const char *path, struct stat *ret_stat)
+{
+    CLEANUP_CLOSE int fd = openat(folder_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return errno == ENXIO ? -EINVAL : -errno; /* a socket, or a device that nothing is behind */
+    if (!S_ISREG(st.st_mode))
+        return -EINVAL;
+    if (ret_stat)
+        *ret_stat = st;
+    return steal_fd(&fd);
+}

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "common/macros.h"
@@ -31,3 +32,12 @@ int file_sync_folder(int folder_fd) MUST_USE;
 
 /* Opens a folder for reading it and for the *at() calls; the fd is the result (or -errno). */
 int file_open_folder(int folder_fd, const char *path) MUST_USE;
+
+/* Likewise one that is no link (-ENOTDIR or -ELOOP, by the system's taste): what is done below it is done there. */
+int file_open_real_folder(int folder_fd, const char *name) MUST_USE;
+
+/*
+ * Opens a regular file for reading, links followed; the fd is the result, -EINVAL for anything else (a pipe, a
+ * device, a folder), or -errno. Never waits, whatever it turns out to be. *ret_stat (which may be NULL) is of the open file.
+ */
+int file_open_regular(int folder_fd, const char *path, struct stat *ret_stat) MUST_USE;

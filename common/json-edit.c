@@ -83,7 +83,15 @@ static bool read_next(const struct secbuf *text, struct member *member)
     return at < text->size && text->data[at] == ',' && read_member(text, at + 1, member);
 }
 
-/* Whether a member's name is that one, its escapes undone. 1, 0 or -ENOMEM. */
+static bool is_plain(const unsigned char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (text[i] == '\\' || text[i] >= 0x80)
+            return false;
+    return true;
+}
+
+/* Whether a member's name is that one, its escapes undone and what is no UTF-8 in it replaced. 1, 0 or -ENOMEM. */
 static int is_named(const struct secbuf *text, const struct member *member, const char *name)
 {
     CLEANUP(json_freep) struct json *string = NULL;
@@ -91,7 +99,7 @@ static int is_named(const struct secbuf *text, const struct member *member, cons
     const unsigned char *quoted = text->data + member->name;
     size_t size = member->name_end - member->name;
 
-    if (!memchr(quoted, '\\', size))
+    if (is_plain(quoted, size))
         return size - 2 == strlen(name) && memcmp(quoted + 1, name, size - 2) == 0;
     if (json_parse(quoted, size, &string) < 0 || json_copy_string(string, &decoded) < 0)
         return -ENOMEM;

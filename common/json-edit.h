@@ -7,7 +7,7 @@
  * doubles. The text lies in secure memory, for it may hold passwords. Pure.
  *
  * path: names of members from the root object down, ended by NULL. A name is compared as decoded ("\u0061" is
- * "a"), byte for byte; of several members of one name the last counts, as in Go's decoder.
+ * "a", and what is no UTF-8 is U+FFFD), byte for byte; of several members of one name the last counts, as in Go's decoder.
  *
  * 0, -EBADMSG where the text is no JSON object (text is taken by the rules of json_parse_public(), and an empty
  * or blank one for "{}"), -ENOTDIR where something on the way is no object, or -ENOMEM; text is then unchanged.

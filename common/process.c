@@ -5,9 +5,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
+#include <time.h>
+
+#include "common/children.h"
 
 static void set_signal_defaults(posix_spawnattr_t *attributes)
 {
@@ -45,42 +52,129 @@ static int spawn(const char *const argv[], int output_fd, pid_t *ret_pid)
     return -r;
 }
 
-/* Reads to the end, keeps what fits; a writer is never blocked by what does not. */
-static void collect(int fd, char *output, size_t size)
+/* --- waiting ------------------------------------------------------------------------------- */
+
+struct running {
+    int fd; /* its output */
+    pid_t pid;
+    char *output;
+    size_t size, used; /* what fits of the output is kept, and a writer is never blocked by what does not */
+    bool has_ended;
+    int status;
+};
+
+enum { LOOK_MS = 20, LOOK_AFTER_END_MS = 1, MOST_DRAINED = 1 << 20 };
+
+static int64_t now_ms(void)
 {
-    char rest[512];
-    size_t total = 0;
+    struct timespec now;
 
-    for (;;) {
-        size_t room = size - 1 - total;
-        ssize_t n = room ? read(fd, output + total, room) : read(fd, rest, sizeof(rest));
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            break;
-        total += room ? (size_t)n : 0;
-    }
-    output[total] = '\0';
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-int process_run(const char *const argv[], char *ret_output, size_t size, int *ret_status)
+/* 1 where something was read, 0 at the end, or -errno. */
+static int read_some(struct running *one)
 {
-    CLEANUP_CLOSE int read_end = -1;
-    int ends[2], status, r;
-    pid_t pid;
+    char rest[4096];
+    size_t room = one->size - 1 - one->used;
+    ssize_t n = room ? read(one->fd, one->output + one->used, room) : read(one->fd, rest, sizeof(rest));
 
+    if (n < 0)
+        return errno == EINTR ? 1 : -errno;
+    one->used += room ? (size_t)n : 0;
+    return n > 0;
+}
+
+static int look_for_end(struct running *one)
+{
+    pid_t r = waitpid(one->pid, &one->status, WNOHANG);
+
+    if (r < 0)
+        return -errno;
+    one->has_ended = r == one->pid;
+    return 0;
+}
+
+/* What it wrote before it ended; not what others may go on to write. */
+static void drain(struct running *one)
+{
+    struct pollfd ready = {.fd = one->fd, .events = POLLIN};
+
+    for (int i = 0; i < MOST_DRAINED / 4096 && poll(&ready, 1, 0) == 1 && read_some(one) == 1; i++)
+        ;
+}
+
+/* 0 where it ended, 1 where time was over, or -errno. */
+static int wait_until(struct running *one, int64_t end_ms)
+{
+    struct pollfd ready = {.fd = one->fd, .events = POLLIN};
+    bool is_open = true;
+    int r = 0;
+
+    while (r == 0 && !one->has_ended) {
+        /* One that closes its output ends right after, as a rule; another has it open still when it has ended. */
+        int n = is_open ? poll(&ready, 1, LOOK_MS) : poll(NULL, 0, LOOK_AFTER_END_MS);
+
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        if (n == 1 && read_some(one) != 1)
+            is_open = false;
+        if (n != 1 || !is_open)
+            r = look_for_end(one);
+        if (r == 0 && !one->has_ended && now_ms() >= end_ms)
+            return 1;
+    }
+    return r;
+}
+
+/* It is our own child, but GPGME's orphans may be there too. */
+static int give_up(const struct running *one)
+{
+    kill(one->pid, SIGTERM); /* also where the list of children cannot be read */
+    children_finish(0);
+    return -ETIMEDOUT;
+}
+
+int process_run(const char *const argv[], int seconds, char *ret_output, size_t size, int *ret_status)
+{
+    struct running one = {.output = ret_output, .size = size};
+    CLEANUP_CLOSE int read_end = -1;
+    int ends[2], r;
+
+    children_adopt();
     if (pipe2(ends, O_CLOEXEC) < 0)
         return -errno;
-    read_end = ends[0];
-    r = spawn(argv, ends[1], &pid);
+    read_end = one.fd = ends[0];
+    r = spawn(argv, ends[1], &one.pid);
     close(ends[1]);
     if (r < 0)
         return r;
-    collect(read_end, ret_output, size);
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            return -errno;
-    *ret_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    r = wait_until(&one, now_ms() + seconds * INT64_C(1000));
+    if (r == 0)
+        drain(&one);
+    ret_output[one.used] = '\0';
+    if (r != 0)
+        return r > 0 ? give_up(&one) : r;
+    *ret_status = WIFEXITED(one.status) ? WEXITSTATUS(one.status) : 128 + WTERMSIG(one.status);
     return 0;
+}
+
+int process_find(const char *name, char **ret_path)
+{
+    const char *path = getenv("PATH");
+
+    for (const char *at = path; at && *at; at += strcspn(at, ":"), at += *at == ':') {
+        CLEANUP_FREE char *file = NULL;
+
+        if (asprintf(&file, "%.*s/%s", (int)strcspn(at, ":"), at, name) < 0) {
+            file = NULL;
+            return -ENOMEM;
+        }
+        if (access(file, X_OK) == 0) {
+            *ret_path = steal_ptr(&file);
+            return 0;
+        }
+    }
+    return -ENOENT;
 }

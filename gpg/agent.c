@@ -1,6 +1,5 @@
 /*
  * Asked by GnuPG's own small programs: this is for people who set things up or look for a fault, not for the hot path.
- * coreutils' timeout keeps an agent that hangs from holding them up.
  */
 #include "gpg/agent.h"
 
@@ -13,24 +12,22 @@
 #include "common/file.h"
 #include "common/process.h"
 #include "common/secbuf.h"
+#include "gpg/patience.h"
 
-enum { OUTPUT_SIZE = 8192, TIMED_OUT = 124, KEY_FILE_MAX = 1 << 16 };
+enum { OUTPUT_SIZE = 8192, MOST_SECONDS = 10, KEY_FILE_MAX = 1 << 16 };
 
 /* Runs a program for ten seconds at most. 0 with its output, or negative. */
-static int ask(const char *const words[], char *ret_output, struct error *err)
+static int ask(const char *const argv[], char *ret_output, struct error *err)
 {
-    const char *argv[12] = {"timeout", "-k", "1", "10"};
-    size_t count = 4;
-    int status, r;
+    int most = gpg_patience() < MOST_SECONDS ? gpg_patience() : MOST_SECONDS, status;
+    int r = process_run(argv, most, ret_output, OUTPUT_SIZE, &status);
 
-    for (; *words && count < ARRAY_SIZE(argv) - 1; words++)
-        argv[count++] = *words;
-    r = process_run(argv, ret_output, OUTPUT_SIZE, &status);
+    if (r == -ETIMEDOUT)
+        return error_set(err, ETIMEDOUT, "%s did not answer within %d seconds; gpg-agent may hang, then end it with: gpgconf "
+                         "--kill gpg-agent", argv[0], most);
     if (r < 0 || status == 127)
-        return error_set(err, ENOENT, "%s cannot be run; install GnuPG (packages gpg, gpg-agent and gpgconf)", argv[4]);
-    if (status == TIMED_OUT)
-        return error_set(err, ETIMEDOUT, "gpg-agent does not answer; end it with: gpgconf --kill gpg-agent");
-    return status == 0 ? 0 : error_set(err, EIO, "%s fails: %.*s", argv[4], (int)strcspn(ret_output, "\n"), ret_output);
+        return error_set(err, ENOENT, "%s cannot be run; install GnuPG (packages gpg, gpg-agent and gpgconf)", argv[0]);
+    return status == 0 ? 0 : error_set(err, EIO, "%s fails: %.*s", argv[0], (int)strcspn(ret_output, "\n"), ret_output);
 }
 
 /* The first line of what gpgconf says; owned by the caller. */
@@ -145,10 +142,12 @@ int gpg_agent_get_s2k_count(const char *keygrip, uint64_t *ret, struct error *er
         return r;
     if (asprintf(&path, "%s/private-keys-v1.d/%s.key", home, keygrip) < 0 || secbuf_reserve(&text, KEY_FILE_MAX) < 0)
         return error_set_oom(err);
-    fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-    n = fd < 0 ? -1 : read(fd, text.data, KEY_FILE_MAX);
+    fd = file_open_regular(AT_FDCWD, path, NULL);
+    n = fd < 0 ? fd : read(fd, text.data, KEY_FILE_MAX);
+    if (fd >= 0 && n < 0)
+        n = -errno;
     if (n < 0)
-        return errno == ENOENT ? GPG_AGENT_NO_KEY : error_set_errno(err, errno, "cannot read %s", path);
+        return n == -ENOENT ? GPG_AGENT_NO_KEY : error_set_errno(err, (int)-n, "cannot read %s", path);
     text.size = (size_t)n;
     return gpg_agent_parse_s2k_count(text.data, text.size, ret) ? 0 : GPG_AGENT_NO_KEY;
 }
@@ -179,7 +178,7 @@ static char *find_in_agent_conf(const char *name)
 
     if (gpg_find_home(&home, &err) < 0 || asprintf(&path, "%s/gpg-agent.conf", home) < 0)
         return NULL;
-    fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    fd = file_open_regular(AT_FDCWD, path, NULL);
     if (fd < 0 || file_read_all(fd, KEY_FILE_MAX, &text, &size) < 0)
         return NULL;
     return find_option(text, name);

@@ -6,11 +6,18 @@
 
 #include <errno.h>
 #include <locale.h>
+#include <unistd.h>
 
+#include "common/process.h"
+#include "gpg/patience.h"
 #include "gpg/tty.h"
+#include "gpg/watch.h"
 
 /* The version that has what this project uses (gpgme_data_set_flag "sensitive"). */
 #define OLDEST_GPGME "1.16.0"
+
+/* The major version that has an agent and its pinentry. GPGME takes a program that does not tell its version for 1.0.0. */
+enum { OLDEST_GPG = 2 };
 
 static int start_library(struct error *err)
 {
@@ -62,32 +69,64 @@ static gpgme_error_t configure(gpgme_ctx_t handle, const struct gpg_options *opt
     return e;
 }
 
-/* Without gpg the context can be made all the same, and the operation would fail unclearly. */
-static bool has_gpg(gpgme_ctx_t handle)
+/*
+ * Without gpg the context can be made all the same, and the operation would fail unclearly. GPGME has asked it for its
+ * version by now.
+ */
+static int check_gpg(gpgme_ctx_t handle, struct error *err)
 {
+    const char *name = NULL, *version = NULL;
+    CLEANUP_FREE char *found = NULL;
+
     for (gpgme_engine_info_t info = gpgme_ctx_get_engine_info(handle); info; info = info->next)
-        if (info->protocol == GPGME_PROTOCOL_OpenPGP)
-            return info->version != NULL;
-    return false;
+        if (info->protocol == GPGME_PROTOCOL_OpenPGP) {
+            name = info->file_name;
+            version = info->version;
+        }
+    if (version && strtol(version, NULL, 10) >= OLDEST_GPG)
+        return 0;
+    if (!name && process_find("gpg", &found) == -ENOENT)
+        return error_set(err, ENOENT, "gpg was not found on PATH; install GnuPG (package gnupg)");
+    return error_set(err, ENOEXEC, "%s does not tell which GnuPG it is, and %d or later is needed; see what it says: gpg "
+                     "--version", name ? name : "gpg", OLDEST_GPG);
+}
+
+/* gpg->handle, while gpg is asked for its version. */
+static int make_handle(struct gpg_context *gpg, struct error *err)
+{
+    struct error not_gpg;
+    gpgme_error_t e;
+    int is_usable, r;
+
+    gpg_watch_begin(gpg);
+    e = gpgme_new(&gpg->handle);
+    is_usable = e ? 0 : check_gpg(gpg->handle, &not_gpg);
+    r = gpg_watch_end(gpg, e || is_usable < 0, false, err);
+    if (r < 0)
+        return r;
+    if (e)
+        return error_set(err, EIO, "cannot set up gpg: %s", gpgme_strerror(e));
+    return is_usable < 0 ? error_set(err, not_gpg.code, "%s", not_gpg.text) : 0;
 }
 
 int gpg_context_new(const struct gpg_options *options, struct gpg_context **ret, struct error *err)
 {
     CLEANUP(gpg_context_freep) struct gpg_context *gpg = NULL;
     gpgme_error_t e;
-    int r;
+    int patience, r;
 
-    r = start_library(err);
+    r = gpg_patience_read(&patience, err);
+    if (r == 0)
+        r = start_library(err);
     if (r < 0)
         return r;
     gpg = calloc(1, sizeof(*gpg));
     if (!gpg)
         return error_set_oom(err);
-    e = gpgme_new(&gpg->handle);
-    if (!e && !has_gpg(gpg->handle))
-        return error_set(err, ENOENT, "gpg was not found on PATH; install GnuPG (package gnupg)");
-    if (!e)
-        e = configure(gpg->handle, options);
+    r = make_handle(gpg, err);
+    if (r < 0)
+        return r;
+    e = configure(gpg->handle, options);
     if (e)
         return error_set(err, EIO, "cannot set up gpg: %s", gpgme_strerror(e));
     gpg->has_hidden_recipients = options->has_hidden_recipients;

@@ -4,6 +4,7 @@
  */
 #include "gpg/decrypt.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,6 +15,8 @@
 #include "gpg/context-private.h"
 #include "gpg/data.h"
 #include "gpg/explain.h"
+#include "gpg/patience.h"
+#include "gpg/watch.h"
 
 enum { MOST_TRIES = 8 };
 
@@ -29,6 +32,15 @@ static int open_home(struct gpg_context *gpg)
         return file_open_folder(AT_FDCWD, home);
     snprintf(path, sizeof(path), "%s/.gnupg", getenv("HOME") ? getenv("HOME") : "");
     return file_open_folder(AT_FDCWD, path);
+}
+
+/* Without a lock, or where somebody keeps it for ever, the pauses alone must do. */
+static void wait_for_turn(int queue_fd)
+{
+    const struct timespec pause = {.tv_nsec = 20L * 1000 * 1000};
+
+    for (int tries = gpg_patience() * 50; tries > 0 && flock(queue_fd, LOCK_EX | LOCK_NB) < 0; tries--)
+        nanosleep(&pause, NULL);
 }
 
 /* Those outside the queue may still fill the memory, so even its head waits longer each time. */
@@ -54,6 +66,14 @@ static gpgme_error_t decrypt_once(struct gpg_context *gpg, int fd, struct gpg_st
     return e;
 }
 
+/* Of nothing at all GPGME makes a damaged message, which would be an answer about the entry. */
+static bool is_guess(const struct gpg_context *gpg, gpgme_error_t e)
+{
+    gpgme_err_code_t code = gpgme_err_code(e);
+
+    return !gpg_watch_has_spoken(gpg) && code != GPG_ERR_ENOMEM && code != GPG_ERR_EFBIG;
+}
+
 int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit, struct secbuf *ret_plain,
                 struct error *err)
 {
@@ -61,21 +81,28 @@ int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit,
     struct gpg_stream stream = {.buf = ret_plain, .limit = limit};
     size_t size_before = ret_plain->size;
     gpgme_error_t e;
+    int r;
 
     for (int try = 1;; try++) {
+        gpg_watch_begin(gpg);
         e = decrypt_once(gpg, fd, &stream);
-        if (!e)
+        r = gpg_watch_end(gpg, e != 0, false, err);
+        if (!e && r == 0)
             return 0;
         /* Plaintext may have come before the integrity check failed. */
         secbuf_truncate(ret_plain, size_before);
+        if (r < 0)
+            return error_wrap(err, "cannot decrypt %s", name);
         if (gpgme_err_code(e) != GPG_ERR_ENOMEM || try == MOST_TRIES)
             break;
         if (queue_fd < 0) {
             queue_fd = open_home(gpg);
             if (queue_fd >= 0)
-                (void)flock(queue_fd, LOCK_EX); /* without a lock the pauses alone must do */
+                wait_for_turn(queue_fd);
         }
         pause_before_try(try);
     }
+    if (is_guess(gpg, e))
+        return error_set(err, EIO, "cannot decrypt %s: gpg ended without saying why; see what it says: gpg -d FILE", name);
     return gpg_explain_decrypt(gpg, e, name, err);
 }

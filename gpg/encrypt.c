@@ -11,6 +11,7 @@
 #include "gpg/context-private.h"
 #include "gpg/data.h"
 #include "gpg/explain.h"
+#include "gpg/watch.h"
 
 /* The line "--" first makes GPGME take what follows for names only, never for options. */
 static char *format_recipients(const char *recipients)
@@ -27,7 +28,9 @@ int gpg_encrypt(struct gpg_context *gpg, const char *recipients, const char *sou
     CLEANUP_FREE char *text = NULL;
     struct gpg_stream reader = {.buf = plain}, writer = {.buf = ret_message, .limit = SECBUF_MAX};
     gpgme_encrypt_flags_t flags = GPGME_ENCRYPT_NO_ENCRYPT_TO | GPGME_ENCRYPT_NO_COMPRESS;
+    size_t size_before = ret_message->size;
     gpgme_error_t e;
+    int r;
 
     if (!*recipients) /* GPGME would take an empty list for symmetric encryption */
         return error_set(err, EINVAL, "%s names no key to encrypt to", source);
@@ -39,7 +42,18 @@ int gpg_encrypt(struct gpg_context *gpg, const char *recipients, const char *sou
     e = gpg_data_new_reader(&reader, &in);
     if (!e)
         e = gpg_data_new_writer(&writer, &out);
-    if (!e)
-        e = gpgme_op_encrypt_ext(gpg->handle, NULL, text, flags, in, out);
-    return e ? gpg_explain_encrypt(gpg, e, source, err) : 0;
+    if (e)
+        return error_set_oom(err);
+    gpg_watch_begin(gpg);
+    e = gpgme_op_encrypt_ext(gpg->handle, NULL, text, flags, in, out);
+    r = gpg_watch_end(gpg, e != 0, true, err);
+    if (r < 0)
+        return error_wrap(err, "cannot encrypt to the keys named in %s", source);
+    if (e)
+        return gpg_explain_encrypt(gpg, e, source, err);
+    /* GPGME takes it for success that gpg says nothing, also where it could not be started or was killed. */
+    if (!gpg_watch_has_encrypted(gpg) || ret_message->size == size_before)
+        return error_set(err, EIO, "gpg ended without encrypting to the keys named in %s; see what gpg -e says, and how many "
+                         "keys there are", source);
+    return 0;
 }

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "gpg/watch.h"
+
 struct reason {
     const char *why;
     const char *cure;
@@ -54,13 +56,14 @@ static struct reason reason_in_keyring(struct gpg_context *gpg, const char *name
 
     if (strchr(name, '%')) /* a control byte that gpg has escaped, such as a carriage return */
         return reason;
-    if (gpgme_op_keylist_start(gpg->handle, name, 0) != 0)
-        return reason;
-    if (gpgme_op_keylist_next(gpg->handle, &key) == 0) {
+    gpg_watch_begin(gpg);
+    if (gpgme_op_keylist_start(gpg->handle, name, 0) == 0 && gpgme_op_keylist_next(gpg->handle, &key) == 0) {
         reason = reason_of_key(key);
         gpgme_key_unref(key);
     }
     gpgme_op_keylist_end(gpg->handle);
+    if (gpg_watch_end(gpg, true, true, NULL) < 0)
+        return (struct reason){"gpg cannot say why", "see gpg -k"};
     return reason;
 }
 

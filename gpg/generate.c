@@ -7,6 +7,7 @@
 
 #include "gpg/context-private.h"
 #include "gpg/keys.h"
+#include "gpg/watch.h"
 
 static int explain(gpgme_error_t e, const char *user_id, struct error *err)
 {
@@ -40,11 +41,16 @@ int gpg_key_generate(struct gpg_context *gpg, const char *user_id, bool has_pass
     unsigned flags = GPGME_CREATE_NOEXPIRE | (has_passphrase ? 0 : GPGME_CREATE_NOPASSWD);
     gpgme_genkey_result_t result;
     gpgme_error_t e;
+    int r;
 
     for (const char *c = user_id; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             return error_set(err, EINVAL, "a key's name and e-mail address have no control characters in them");
+    gpg_watch_begin(gpg);
     e = gpgme_op_createkey(gpg->handle, user_id, "future-default", 0, 0, NULL, flags);
+    r = gpg_watch_end(gpg, e != 0, true, err);
+    if (r < 0)
+        return error_wrap(err, "gpg cannot make a key for \"%s\"", user_id);
     if (e)
         return explain(e, user_id, err);
     result = gpgme_op_genkey_result(gpg->handle);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gpg/context-private.h"
+#include "gpg/watch.h"
 
 void gpg_keys_done(struct gpg_keys *keys)
 {
@@ -138,8 +139,14 @@ int gpg_keys_find(struct gpg_context *gpg, const char *pattern, bool is_secret_o
                   struct error *err)
 {
     CLEANUP(gpg_keys_done) struct gpg_keys keys = {0};
-    gpgme_error_t e = read_keys(gpg, pattern, is_secret_only, &keys);
+    gpgme_error_t e;
+    int r;
 
+    gpg_watch_begin(gpg);
+    e = read_keys(gpg, pattern, is_secret_only, &keys);
+    r = gpg_watch_end(gpg, e != 0, true, err);
+    if (r < 0)
+        return error_wrap(err, "gpg cannot list its keys");
     if (gpgme_err_code(e) == GPG_ERR_ENOMEM)
         return error_set_oom(err);
     if (e)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gpg/context-private.h"
+#include "gpg/watch.h"
 
 enum { FINGERPRINT_LENGTH = 40 };
 
@@ -99,18 +100,26 @@ int gpg_verify(struct gpg_context *gpg, const char *data, size_t size, const cha
                const char *fingerprints, const char *name, struct error *err)
 {
     CLEANUP(gpg_data_release) gpgme_data_t signed_text = NULL, detached = NULL;
+    bool is_listed_signer;
     const char *why;
     gpgme_error_t e;
+    int r;
 
     e = gpgme_data_new_from_mem(&signed_text, data, size, 0);
     if (!e)
         e = gpgme_data_new_from_mem(&detached, signature, signature_size, 0);
-    if (!e)
-        e = gpgme_op_verify(gpg->handle, detached, signed_text, NULL);
+    if (e)
+        return error_set_oom(err);
+    gpg_watch_begin(gpg);
+    e = gpgme_op_verify(gpg->handle, detached, signed_text, NULL);
+    why = describe_refusal(e ? NULL : gpgme_op_verify_result(gpg->handle));
+    is_listed_signer = !e && has_listed_signer(gpg, fingerprints);
+    r = gpg_watch_end(gpg, e != 0, true, err);
+    if (r < 0)
+        return error_wrap(err, "cannot check the signature of %s", name);
     if (e && gpgme_err_code(e) != GPG_ERR_NO_DATA && gpgme_err_code(e) != GPG_ERR_BAD_SIGNATURE)
         return error_set(err, EIO, "cannot check the signature of %s: %s", name, gpgme_strerror(e));
-    why = describe_refusal(e ? NULL : gpgme_op_verify_result(gpg->handle));
-    if (!e && has_listed_signer(gpg, fingerprints))
+    if (is_listed_signer)
         return 0;
     return error_set(err, EBADMSG, "the signature of %s is not one that PASSWORD_STORE_SIGNING_KEY asks for: %s; "
                      "look at the file, and sign it again by running pass init", name, why);

@@ -9,6 +9,7 @@
 #include "common/file.h"
 #include "common/harden.h"
 #include "common/macros.h"
+#include "common/printable.h"
 #include "helper/doctor/doctor.h"
 #include "helper/protocol.h"
 #include "helper/setup/setup.h"
@@ -39,7 +40,7 @@ static const char help[] = USAGE
     "Environment: PASSWORD_STORE_DIR, PASSWORD_STORE_KEY, PASSWORD_STORE_UMASK,\n"
     "PASSWORD_STORE_SIGNING_KEY, PASSWORD_STORE_GPG_OPTS, GNUPGHOME, GPG_TTY,\n"
     "DISPLAY, WAYLAND_DISPLAY, DOCKER_CONFIG, REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR,\n"
-    "NO_COLOR.\n"
+    "NO_COLOR, DOCKER_CREDENTIAL_PASS_TIMEOUT.\n"
     "See docker-credential-pass(1).\n";
 
 static const char version[] = NAME " (" PACKAGE_NAME ") " PACKAGE_VERSION "\n";
@@ -91,11 +92,34 @@ static int print_error(const struct error *err)
     return print(line, (size_t)length, EXIT_FAILURE);
 }
 
+static int print_out_of_memory(void)
+{
+    struct error err;
+
+    error_set_oom(&err);
+    return print_error(&err);
+}
+
 /* Clients send requests through a pipe; at a terminal it is a person, who would see nothing happen. */
 static void tell_person(const struct verb *verb)
 {
     if (verb->reads && isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
         fprintf(stderr, NAME ": waiting for %s; end it with Enter and Ctrl-D\n", verb->reads);
+}
+
+/* Clients read a pipe, and get Docker's bytes; a person's terminal gets the same JSON with less in it to obey. */
+static int print_answer(const struct secbuf *answer)
+{
+    CLEANUP(secbuf_done) struct secbuf shown = {0};
+    size_t size;
+
+    if (!answer->size || !isatty(STDOUT_FILENO))
+        return print(answer->data, answer->size, EXIT_SUCCESS);
+    size = printable_escape_json((const char *)answer->data, answer->size, NULL);
+    if (secbuf_reserve(&shown, size) < 0)
+        return print_out_of_memory();
+    printable_escape_json((const char *)answer->data, answer->size, (char *)shown.data);
+    return print(shown.data, size, EXIT_SUCCESS);
 }
 
 static int run(const struct verb *verb)
@@ -106,7 +130,7 @@ static int run(const struct verb *verb)
     tell_person(verb);
     if (verb->function(&answer, &err) < 0)
         return print_error(&err);
-    return print(answer.data, answer.size, EXIT_SUCCESS);
+    return print_answer(&answer);
 }
 
 static int refuse_action(const char *action)

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/macros.h"
+#include "common/printable.h"
 
 enum { COLUMNS = 80, INDENT = 7, COMMAND_INDENT = 9 };
 
@@ -24,20 +25,13 @@ static bool has_colour(FILE *stream)
     return isatty(fileno(stream)) && !(no_colour && *no_colour) && term && strcmp(term, "dumb") != 0;
 }
 
-static void hide_control_characters(char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 0x7f)
-            *text = '?';
-}
-
 static PRINTF_LIKE(1, 0) char *format_text(const char *format, va_list arguments)
 {
     char *text;
 
     if (vasprintf(&text, format, arguments) < 0)
         return NULL;
-    hide_control_characters(text);
+    printable_clean(text);
     return text;
 }
 
@@ -114,6 +108,17 @@ void terminal_show_command(FILE *stream, const char *format, ...)
     fprintf(stream, "%*s%s\n", COMMAND_INDENT, "", text ? text : "");
 }
 
+void terminal_print_line(FILE *stream, const char *format, ...)
+{
+    CLEANUP_FREE char *text = NULL;
+    va_list arguments;
+
+    va_start(arguments, format);
+    text = format_text(format, arguments);
+    va_end(arguments);
+    fprintf(stream, "%s\n", text ? text : "");
+}
+
 bool terminal_can_ask(void)
 {
     return isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
@@ -159,11 +164,16 @@ int terminal_ask_yes(const char *question, bool is_yes_standard, struct error *e
 
 int terminal_ask_line(const char *question, const char *standard, char **ret, struct error *err)
 {
+    CLEANUP_FREE char *shown = strdup(standard ? standard : "");
+
+    if (!shown)
+        return error_set_oom(err);
+    printable_clean(shown);
     for (;;) {
         CLEANUP_FREE char *answer = NULL;
 
         if (standard)
-            fprintf(stderr, "%s [%s]: ", question, standard);
+            fprintf(stderr, "%s [%s]: ", question, shown);
         else
             fprintf(stderr, "%s: ", question);
         answer = read_answer();

@@ -17,7 +17,7 @@ enum terminal_mark {
     TERMINAL_BAD,     /* "bad": does not work */
 };
 
-/* Control characters in the text are shown as '?', for it may hold names that others chose. */
+/* What a terminal should not be given (common/printable.h) is shown as '?', for the text may hold names that others chose. */
 void terminal_say(FILE *stream, enum terminal_mark mark, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* A paragraph below the last item, indented like it. */
@@ -25,6 +25,9 @@ void terminal_explain(FILE *stream, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* A line below it that is to be typed as it stands: indented more, never wrapped. */
 void terminal_show_command(FILE *stream, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* One line as it stands, from column 0 and never wrapped. */
+void terminal_print_line(FILE *stream, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Whether there is a person to ask: stdin and stderr are terminals. */
 bool terminal_can_ask(void);

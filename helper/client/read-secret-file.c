@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/file.h"
+
 enum { BLOCK = 16384 };
 
 static int read_to_end(int fd, struct secbuf *text)
@@ -27,14 +29,13 @@ static int read_to_end(int fd, struct secbuf *text)
 
 int read_secret_file(const char *path, struct secbuf *ret_text, struct stat *ret_stat)
 {
-    /* Nothing is waited for: it may turn out to be a pipe. */
-    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     struct stat st;
+    CLEANUP_CLOSE int fd = file_open_regular(AT_FDCWD, path, &st);
 
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return -errno;
-    if (!S_ISREG(st.st_mode))
-        return -EINVAL;
+    if (fd < 0)
+        return fd;
+    if (st.st_size > (off_t)SECRET_FILE_MAX)
+        return -EFBIG;
     if (ret_stat)
         *ret_stat = st;
     return read_to_end(fd, ret_text);

@@ -1,10 +1,12 @@
 /* The entries: what is in their folders, and whether they can be read. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/file.h"
 #include "common/folder-names.h"
@@ -37,15 +39,41 @@ static void check_file_mode(struct doctor *doctor, int fd, const char *name, con
     struct finding *finding;
     struct stat st;
 
-    if (fstatat(fd, name, &st, 0) < 0 || getenv("PASSWORD_STORE_UMASK"))
+    if (fstatat(fd, name, &st, 0) < 0)
         return;
-    if (st.st_mode & 0077) {
+    if (st.st_uid != geteuid()) {
+        finding = report_add(&doctor->report, "entry-owner", FINDING_WARNING,
+                             "Its owner can put another entry there, and docker would use that.",
+                             "%s belongs to user %u, and this runs as user %u", path, (unsigned)st.st_uid,
+                             (unsigned)geteuid());
+        finding_add_command(finding, "sudo chown \"$(id -u)\" %s", path);
+    } else if (st.st_mode & 0077 && !getenv("PASSWORD_STORE_UMASK")) {
         finding = report_add(&doctor->report, "entry-mode", FINDING_WARNING,
                              "The text is encrypted, but others can copy it, or put another there.", "%s has the mode %04o",
                              path, (unsigned)st.st_mode & 07777);
         finding_add_command(finding, "chmod %s %s", S_ISDIR(st.st_mode) ? "700" : "600", path);
         doctor_fix_mode(doctor, finding, path, S_ISDIR(st.st_mode) ? 0700 : 0600);
     }
+}
+
+/* A pipe, a device, a socket, or a link that leads nowhere. */
+static void explain_no_file(struct doctor *doctor, const char *path)
+{
+    struct finding *finding = report_add(&doctor->report, "entry-no-file", FINDING_WARNING,
+                                         "This program passes over it; pass would wait for it, or write into it.",
+                                         "%s is called like an entry, and is no file", path);
+
+    finding_add_command(finding, "rm %s", path);
+}
+
+/* Docker's own helper writes through it, wherever it leads. */
+static void explain_link(struct doctor *doctor, const char *name)
+{
+    struct finding *finding = report_add(&doctor->report, "folder-link", FINDING_WARNING,
+                                         "What is there is read, but docker login for that server writes nothing through a "
+                                         "link, and fails.", "%s/" PASS_FOLDER "/%s is a link", doctor->store.root, name);
+
+    finding_add_command(finding, "rm %s/" PASS_FOLDER "/%s", doctor->store.root, name);
 }
 
 static void check_server(struct doctor *doctor, int parent_fd, const char *name)
@@ -63,9 +91,14 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
         CLEANUP_FREE char *file = NULL;
         bool is_folder = folder_names_get_kind(&names, i, fd) == S_IFDIR;
 
+        if (asprintf(&file, "%s/%s", path, names.names[i]->text) < 0)
+            continue;
+        if (!is_folder && pass_path_is_entry(names.names[i]->text) && folder_names_get_kind(&names, i, fd) != S_IFREG) {
+            explain_no_file(doctor, file);
+            continue;
+        }
         users += is_folder || pass_path_is_entry(names.names[i]->text);
-        if (asprintf(&file, "%s/%s", path, names.names[i]->text) >= 0)
-            check_file_mode(doctor, fd, names.names[i]->text, file);
+        check_file_mode(doctor, fd, names.names[i]->text, file);
     }
     if (users > 1) {
         finding = report_add(&doctor->report, "several-users", FINDING_WARNING,
@@ -113,6 +146,8 @@ static void check_folder(struct doctor *doctor)
                                  "This program passes over it; Docker's own helper lists nothing at all then.",
                                  "%s/" PASS_FOLDER "/%s is no server's name in base64", doctor->store.root, name);
             finding_add_command(finding, "mv %s/" PASS_FOLDER "/%s %s/", doctor->store.root, name, doctor->store.root);
+        } else if (names.names[i]->type == DT_LNK) {
+            explain_link(doctor, name);
         } else {
             check_server(doctor, fd, name);
         }

@@ -1,35 +1,22 @@
 /* Whether docker finds this program, and whose home folder this is. */
+#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/process.h"
 #include "helper/doctor/checks.h"
 
 #define PROGRAM "docker-credential-pass"
-
-/* The first of that name on PATH; NULL: none. */
-static char *find_on_path(void)
-{
-    const char *path = getenv("PATH");
-
-    for (const char *at = path; at && *at; at += strcspn(at, ":"), at += *at == ':') {
-        CLEANUP_FREE char *file = NULL;
-
-        if (asprintf(&file, "%.*s/" PROGRAM, (int)strcspn(at, ":"), at) >= 0 && access(file, X_OK) == 0)
-            return steal_ptr(&file);
-    }
-    return NULL;
-}
 
 enum { PROGRAM_MAX = 32 << 20 };
 
 static char *read_program(const char *path, size_t *ret_size)
 {
-    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
+    CLEANUP_CLOSE int fd = file_open_regular(AT_FDCWD, path, NULL);
     char *bytes = NULL;
 
     return fd >= 0 && file_read_all(fd, PROGRAM_MAX, &bytes, ret_size) == 0 ? bytes : NULL;
@@ -56,10 +43,13 @@ static bool is_same_program(const char *a, const char *b)
 const char *check_path(struct doctor *doctor)
 {
     static const char self[] = "/proc/self/exe";
-    CLEANUP_FREE char *found = find_on_path(), *own = realpath(self, NULL);
+    CLEANUP_FREE char *found = NULL, *own = realpath(self, NULL);
     struct finding *finding;
+    int r = process_find(PROGRAM, &found);
 
-    if (!found) {
+    if (r == -ENOMEM) {
+        doctor->report.is_out_of_memory = true;
+    } else if (r < 0) {
         finding = report_add(&doctor->report, "helper-not-on-path", FINDING_BAD,
                              "Docker runs the helper by its name, so without it no password is stored or found.",
                              PROGRAM " is in no folder of PATH");

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "common/process.h"
+#include "gpg/patience.h"
 #include "helper/doctor/checks.h"
 
 enum { OUTPUT_SIZE = 4096 };
@@ -18,7 +19,7 @@ static int git(const char *root, char output[OUTPUT_SIZE], const char *const wor
 
     for (; *words && count < ARRAY_SIZE(argv) - 1; words++)
         argv[count++] = *words;
-    r = process_run(argv, output, OUTPUT_SIZE, &status);
+    r = process_run(argv, gpg_patience(), output, OUTPUT_SIZE, &status);
     return r < 0 ? r : status;
 }
 

@@ -98,6 +98,13 @@ const char *check_recipients(struct doctor *doctor)
     if (!doctor->gpg || !doctor->store.root || report_count_bad(&doctor->report) > 0)
         return NULL; /* whatever would be said now follows from that */
     if (pass_recipients_find(&doctor->store, doctor->gpg, &path, &doctor->recipients, &err) < 0) {
+        if (err.code == EPERM) {
+            finding = report_add(&doctor->report, "gpg-id-writable", FINDING_BAD,
+                                 "Somebody may have put his own key there; nothing is encrypted until only you can.", "%s",
+                                 err.text);
+            finding_add_command(finding, "chmod -R o-w %s", doctor->store.root);
+            return NULL;
+        }
         finding = report_add(&doctor->report, "gpg-id-signature", FINDING_BAD,
                              "Somebody may have put his own key there; nothing is encrypted until it is signed again.", "%s",
                              err.text);

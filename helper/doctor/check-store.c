@@ -55,7 +55,8 @@ static char *find_gpg_id(const struct pass_store *store)
 static void report_unreadable_gpg_id(struct doctor *doctor, const char *path, int error)
 {
     struct finding *finding = report_add(&doctor->report, "gpg-id-unreadable", FINDING_BAD, "It says whom to encrypt for.",
-                                         "%s cannot be read: %s", path, strerror(error));
+                                         "%s cannot be read: %s", path,
+                                         error == EINVAL ? "it is no regular file" : strerror(error));
 
     if (error == EACCES)
         finding_add_command(finding, "sudo chown \"$(id -u)\" %s && chmod 600 %s", path, path);
@@ -65,16 +66,21 @@ static void report_unreadable_gpg_id(struct doctor *doctor, const char *path, in
 
 static void check_gpg_id(struct doctor *doctor, const char *path)
 {
-    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    struct stat st;
+    CLEANUP_CLOSE int fd = file_open_regular(AT_FDCWD, path, &st);
     CLEANUP_FREE char *text = NULL, *ids = NULL;
     struct finding *finding;
     size_t size;
-    int r = fd < 0 ? -errno : file_read_all(fd, GPG_ID_MAX, &text, &size);
+    int r = fd < 0 ? fd : file_read_all(fd, GPG_ID_MAX, &text, &size);
 
     if (r < 0) {
         report_unreadable_gpg_id(doctor, path, -r);
         return;
     }
+    if (st.st_uid != geteuid() && st.st_uid != 0)
+        report_add(&doctor->report, "gpg-id-owner", FINDING_WARNING,
+                   "Its owner may add keys, of people who then can read the passwords that are stored from now on.",
+                   "%s belongs to user %u, and this runs as user %u", path, (unsigned)st.st_uid, (unsigned)geteuid());
     if (gpg_id_parse(text, size, &ids) == 0 && !*ids) {
         finding = report_add(&doctor->report, "gpg-id-empty", FINDING_BAD,
                              "It says whom to encrypt for, so nothing can be stored.", "%s names no key", path);

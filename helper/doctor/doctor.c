@@ -62,8 +62,8 @@ static int parse(int argc, char **argv, struct doctor *doctor, bool *ret_is_json
     }
     if (letter != '?' && optind == argc)
         return 0;
-    fprintf(stderr, PROGRAM ": doctor takes --fix, --prompt and --json, and nothing else: %s\n",
-            letter == '?' ? argv[optind - 1] : argv[optind]);
+    terminal_print_line(stderr, PROGRAM ": doctor takes --fix, --prompt and --json, and nothing else: %s",
+                        letter == '?' ? argv[optind - 1] : argv[optind]);
     return -EINVAL;
 }
 

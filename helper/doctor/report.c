@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/json-quote.h"
+#include "common/printable.h"
 #include "helper/terminal.h"
 
 /* --- adding ------------------------------------------------------------------------------ */
@@ -139,15 +140,21 @@ void report_tell(const struct report *report, size_t first)
         tell(report->items[i]);
 }
 
+/* For a person's terminal too, so it is escaped further than JSON asks for. */
 static void print_quoted(FILE *stream, const char *text)
 {
-    size_t size = json_quote(text, strlen(text), NULL);
-    CLEANUP_FREE char *quoted = malloc(size);
+    size_t size = json_quote(text, strlen(text), NULL), shown_size;
+    CLEANUP_FREE char *quoted = malloc(size), *shown = NULL;
 
     if (!quoted)
         return;
     json_quote(text, strlen(text), quoted);
-    fwrite(quoted, 1, size, stream);
+    shown_size = printable_escape_json(quoted, size, NULL);
+    shown = malloc(shown_size);
+    if (!shown)
+        return;
+    printable_escape_json(quoted, size, shown);
+    fwrite(shown, 1, shown_size, stream);
 }
 
 static void print_finding(FILE *stream, const struct finding *finding)

@@ -19,6 +19,8 @@ struct search {
     char file[sizeof(((struct pass_entry *)0)->file)];
     int depth;
     bool has_age_file;
+    bool is_opening;
+    int fd; /* of the file found, if is_opening */
 };
 
 static int search_folder(struct search *search, int fd, size_t used);
@@ -30,6 +32,12 @@ static bool ends_in(const char *name, const char *suffix)
     return length > suffix_length && strcmp(name + length - suffix_length, suffix) == 0;
 }
 
+/* What a folder may turn into between our look at its name and its opening; -ELOOP: a link. */
+static bool is_absence(int r)
+{
+    return r == -ENOENT || r == -ENOTDIR || r == -ELOOP;
+}
+
 static int search_subfolder(struct search *search, int fd, size_t used)
 {
     const char *name = search->file + used;
@@ -39,14 +47,33 @@ static int search_subfolder(struct search *search, int fd, size_t used)
 
     if (search->depth == DEEPEST || end + 1 >= sizeof(search->file) || strcmp(name, ".git") == 0)
         return 0;
-    sub_fd = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    sub_fd = file_open_real_folder(fd, name);
     if (sub_fd < 0) /* gone meanwhile, or a link */
-        return errno == ENOENT || errno == ELOOP || errno == ENOTDIR ? 0 : -errno;
+        return is_absence(sub_fd) ? 0 : sub_fd;
     search->file[end] = '/';
     search->depth++;
     r = search_folder(search, sub_fd, end + 1);
     search->depth--;
     return r;
+}
+
+/*
+ * Opens what was found, in the folder where it was found: -ENOENT where a writer was faster, or somebody put there what is
+ * no file.
+ */
+static int open_found(struct search *search, int fd, const char *name)
+{
+    struct stat st;
+    int file_fd = file_open_regular(fd, name, &st);
+
+    if (file_fd < 0)
+        return file_fd == -EINVAL ? -ENOENT : file_fd;
+    if (st.st_size > PASS_ENTRY_MAX) {
+        close(file_fd);
+        return -EFBIG;
+    }
+    search->fd = file_fd;
+    return 1;
 }
 
 /* 1 where search->file is an entry now, 0 where there is none, or -errno. */
@@ -68,22 +95,9 @@ static int search_folder(struct search *search, int fd, size_t used)
         if (kind == S_IFDIR)
             r = search_subfolder(search, fd, used);
         else if (kind == S_IFREG && pass_path_is_entry(name))
-            return 1;
+            return search->is_opening ? open_found(search, fd, name) : 1;
     }
     return r;
-}
-
-/* Opens what was found; -ENOENT where a writer was faster. */
-static int open_found(int server_fd, const struct search *search, struct pass_entry *ret)
-{
-    int fd = openat(server_fd, search->file, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-
-    if (fd < 0)
-        return -errno;
-    ret->fd = fd;
-    memcpy(ret->file, search->file, sizeof(ret->file));
-    ret->username_size = strlen(ret->file) - strlen(PASS_SUFFIX);
-    return 0;
 }
 
 static int open_once(const struct pass_store *store, const struct pass_path *path, struct pass_entry *ret,
@@ -99,7 +113,10 @@ static int open_once(const struct pass_store *store, const struct pass_path *pat
     r = search_folder(search, server_fd, 0);
     if (r <= 0)
         return r == 0 ? PASS_NOT_FOUND : r;
-    return open_found(server_fd, search, ret);
+    ret->fd = search->fd;
+    memcpy(ret->file, search->file, sizeof(ret->file));
+    ret->username_size = strlen(ret->file) - strlen(PASS_SUFFIX);
+    return 0;
 }
 
 int pass_entry_open(const struct pass_store *store, const struct pass_path *path, struct pass_entry *ret,
@@ -111,9 +128,12 @@ int pass_entry_open(const struct pass_store *store, const struct pass_path *path
     if (store->folder_fd < 0)
         return PASS_NOT_FOUND;
     for (int try = 0; r == -ENOENT && try < MOST_TRIES; try++) {
-        search = (struct search){0};
+        search = (struct search){.is_opening = true, .fd = -1};
         r = open_once(store, path, ret, &search);
     }
+    if (r == -EFBIG)
+        return error_set(err, EFBIG, "%s/" PASS_FOLDER "/%s/%s is larger than any credential (%d MiB); it was not written "
+                         "by docker login", store->root, path->folder, search.file, PASS_ENTRY_MAX >> 20);
     if (r < 0)
         return error_set_errno(err, -r, "cannot read %s/" PASS_FOLDER "/%s/%s", store->root, path->folder,
                                search.file);
@@ -141,7 +161,7 @@ static int read_server(int folder_fd, const char *name, struct pass_listed *item
         return PASS_NOT_FOUND;
     server_fd = file_open_folder(folder_fd, name);
     if (server_fd < 0)
-        return server_fd == -ENOENT ? PASS_NOT_FOUND : server_fd;
+        return is_absence(server_fd) ? PASS_NOT_FOUND : server_fd;
     r = search_folder(&search, server_fd, 0);
     if (r <= 0)
         return r == 0 ? PASS_NOT_FOUND : r;

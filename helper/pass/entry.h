@@ -6,6 +6,9 @@
 
 enum { PASS_NOT_FOUND = 1 };
 
+/* The most bytes that an entry's file may have: a request has 1 MiB, in base64 and for many keys it is less than this. */
+enum { PASS_ENTRY_MAX = 16 << 20 };
+
 /* An entry opened for reading; ended by pass_entry_done(). */
 struct pass_entry {
     int fd;
@@ -15,8 +18,8 @@ struct pass_entry {
 
 /*
  * Opens the entry of a server: the bytewise first, level by level, where there are several users.
- * A link to a file counts, links to folders and dangling ones do not. Never waits for a lock, and
- * sees either all of an entry or nothing of it.
+ * A link to a file counts, and so does a server's folder that is one; links to folders below it, dangling ones and what is
+ * no regular file do not. Never waits, neither for a lock nor on a pipe, and sees either all of an entry or nothing of it.
  * 0, PASS_NOT_FOUND (ret is as before), or negative.
  */
 int pass_entry_open(const struct pass_store *store, const struct pass_path *path, struct pass_entry *ret,

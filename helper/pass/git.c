@@ -8,20 +8,29 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "common/process.h"
+#include "gpg/patience.h"
 
-enum { LOCK_TRIES = 40, LOCK_PAUSE_MS = 50, OUTPUT_SIZE = 1024 };
+enum { LOCK_TRIES = 40, LOCK_PAUSE_MS = 50, OUTPUT_SIZE = 1024, SIGNING_S = 600 };
 
 /* One run of git: its arguments are fixed, its output is kept for the error text. */
 struct git {
-    char *dir;  /* -C: the nearest folder to the path that is there */
+    char *dir;  /* -C: the work tree's root */
     char *path; /* absolute */
     char output[OUTPUT_SIZE];
     int status;
+    time_t end_s; /* of all that is run for one change, by the monotonic clock */
 };
+
+static time_t now_s(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
 
 static void git_done(struct git *git)
 {
@@ -45,8 +54,11 @@ static int set_environment(const struct pass_store *store)
     return setenv("GIT_CEILING_DIRECTORIES", ceiling, 1) < 0 ? -ENOMEM : 0;
 }
 
-/* Whether a work tree's .git (a folder, or a file that leads to one) lies at path or above. */
-static bool has_work_tree(int root_fd, const char *path)
+/*
+ * Whether a work tree's .git (a folder, or a file that leads to one) lies at path or above; *ret_length is how much of path
+ * names the folder that it lies in.
+ */
+static bool find_work_tree(int root_fd, const char *path, size_t *ret_length)
 {
     char candidate[4096];
     size_t length = strlen(path);
@@ -54,6 +66,7 @@ static bool has_work_tree(int root_fd, const char *path)
     for (;;) {
         while (length > 0 && path[length] != '/')
             length--;
+        *ret_length = length;
         snprintf(candidate, sizeof(candidate), "%.*s%s.git", (int)length, path, length ? "/" : "");
         if (faccessat(root_fd, candidate, F_OK, 0) == 0)
             return true;
@@ -63,43 +76,41 @@ static bool has_work_tree(int root_fd, const char *path)
     }
 }
 
-/* Cuts dir at its last parts until it names a folder that is there (the root is). */
-static void climb_to_existing(char *dir)
-{
-    struct stat st;
-
-    for (char *slash = strrchr(dir, '/'); slash && slash != dir; slash = strrchr(dir, '/')) {
-        *slash = '\0';
-        if (stat(dir, &st) == 0 && S_ISDIR(st.st_mode))
-            return;
-    }
-}
-
-static int git_init(struct git *git, const struct pass_store *store, const char *path)
+/*
+ * git is run where the .git was found, not where the entry is: from there git would look for itself, and take a folder that
+ * only looks like a repository, which anybody can commit into a store, for one whose configuration names programs to run.
+ */
+static int git_init(struct git *git, const struct pass_store *store, const char *path, size_t tree_length)
 {
     if (asprintf(&git->path, "%s/%s", store->root, path) < 0) {
         git->path = NULL;
         return -ENOMEM;
     }
-    git->dir = strdup(git->path);
-    if (!git->dir)
+    if (asprintf(&git->dir, "%s/%.*s", store->root, (int)tree_length, path) < 0) {
+        git->dir = NULL;
         return -ENOMEM;
-    climb_to_existing(git->dir);
+    }
+    git->end_s = now_s() + gpg_patience();
     return 0;
 }
 
-/* Runs `git -C dir <words>`; waits for an index lock that somebody else holds. 0 or -errno. */
+/*
+ * Runs `git -C dir <words>`, in which a path is a path whatever its characters; waits for an index lock that somebody else
+ * holds. 0, -ETIMEDOUT, or -errno.
+ */
 static int git_run(struct git *git, const char *const words[])
 {
     const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000L * 1000};
-    const char *argv[16] = {"git", "-C", git->dir};
-    size_t n = 3;
+    const char *argv[20] = {"git", "-C", git->dir, "--literal-pathspecs", "-c", "safe.bareRepository=explicit"};
+    size_t n = 6;
     int r;
 
     while (*words && n < ARRAY_SIZE(argv) - 1)
         argv[n++] = *words++;
     for (int try = 0;; try++) {
-        r = process_run(argv, git->output, sizeof(git->output), &git->status);
+        time_t left = git->end_s - now_s();
+
+        r = left > 0 ? process_run(argv, (int)left, git->output, sizeof(git->output), &git->status) : -ETIMEDOUT;
         if (r < 0 || git->status == 0 || try == LOCK_TRIES || !strstr(git->output, ".lock'"))
             return r;
         nanosleep(&pause, NULL);
@@ -117,7 +128,7 @@ static bool is_signed(struct git *git)
 static bool has_change(struct git *git)
 {
     const char *const words[] = {"status", "--porcelain", "--", git->path, NULL};
-    struct git asked = {.dir = git->dir, .path = git->path};
+    struct git asked = {.dir = git->dir, .path = git->path, .end_s = git->end_s};
 
     return git_run(&asked, words) == 0 && asked.status == 0 && *asked.output;
 }
@@ -127,12 +138,15 @@ static int commit(struct git *git, const struct pass_change *change)
     CLEANUP_FREE char *message = NULL;
     const char *words[] = {"commit", "-q", "-m", NULL, "--", git->path, NULL};
     const char *signed_words[] = {"commit", "-q", "-S", "-m", NULL, "--", git->path, NULL};
+    bool has_signature = is_signed(git);
 
     if (asprintf(&message, change->is_removal ? "Remove %s from store." : "Add given password for %s to store.",
                  change->name) < 0)
         return -ENOMEM;
     words[3] = signed_words[4] = message;
-    return git_run(git, is_signed(git) ? signed_words : words);
+    if (has_signature) /* a person may have to type a passphrase */
+        git->end_s += SIGNING_S;
+    return git_run(git, has_signature ? signed_words : words);
 }
 
 static int stage(struct git *git, const struct pass_change *change)
@@ -168,15 +182,19 @@ static int stage_and_commit(struct git *git, const struct pass_change *change)
 static int record(const struct pass_store *store, const struct pass_change *change, struct error *err)
 {
     CLEANUP(git_done) struct git git = {0};
+    size_t tree_length;
     int r;
 
-    if (!has_work_tree(store->root_fd, change->path))
+    if (!find_work_tree(store->root_fd, change->path, &tree_length))
         return 0;
-    r = git_init(&git, store, change->path);
+    r = git_init(&git, store, change->path, tree_length);
     if (r == 0 && is_outside_work_tree(&git))
         return 0;
     if (r == 0)
         r = stage_and_commit(&git, change);
+    if (r == -ETIMEDOUT)
+        return error_set(err, ETIMEDOUT, "%s is changed, but git, or a hook of its, did not end in time and was ended; look "
+                         "with: git -C %s status", git.path, git.dir);
     if (r < 0)
         return error_set_errno(err, -r, "%s is changed, but git could not be run to commit it",
                                change->path);
@@ -194,7 +212,7 @@ int pass_git_record(const struct pass_store *store, const struct pass_changes *c
 
     if (changes->count > 0 && set_environment(store) < 0)
         return error_set_oom(err);
-    for (size_t i = 0; i < changes->count; i++) {
+    for (size_t i = 0; i < changes->count && first != -ETIMEDOUT; i++) {
         int r = record(store, &changes->items[i], first ? NULL : err);
 
         if (first == 0)

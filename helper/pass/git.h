@@ -9,6 +9,8 @@
  * path alone, with pass's message, signed where pass.signcommits is true. Does nothing, and
  * starts no process, where there is no such work tree. The store should be locked.
  *
- * 0, or negative for the first change that could not be committed (the others are, still).
+ * git and its hooks may take gpg_patience() for each change (ten minutes more to sign it, for which a person may be
+ * asked), and are ended then. 0, or negative for the first change that could not be committed (the others are, still,
+ * unless it was for want of time).
  */
 int pass_git_record(const struct pass_store *store, const struct pass_changes *changes, struct error *err) MUST_USE;

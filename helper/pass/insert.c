@@ -12,20 +12,52 @@
 #include <sys/stat.h>
 
 #include "common/file.h"
+#include "helper/pass/descend.h"
+#include "helper/pass/message.h"
 #include "helper/pass/remove.h"
 
 /* Where an entry really lies, and where its temporary file goes. */
 struct destination {
-    int folder_fd;         /* owned; the temporary file's folder, on the same file system */
-    char name[PATH_MAX];   /* the final name, from folder_fd */
+    const char *path;       /* the entry's, below docker-credential-helpers; borrowed */
+    int temporary_fd;       /* owned; the temporary file's folder, on the same file system */
     mode_t mode;
-    bool is_behind_link;
+    char target[PATH_MAX];  /* of an entry that is a link: the file's name in temporary_fd; else "" */
 };
 
 static void destination_done(struct destination *to)
 {
-    if (to->folder_fd >= 0)
-        close(to->folder_fd);
+    if (to->temporary_fd >= 0)
+        close(to->temporary_fd);
+}
+
+/* --- an entry that is a link ------------------------------------------------------------- */
+
+/* The mode that a replaced file keeps: what pass would leave, but for what lets anybody change it. */
+static mode_t keep_mode(mode_t mode)
+{
+    return mode & 0664;
+}
+
+/*
+ * 0 where the file is an encrypted message of ours to replace, else NOT_OURS: a store that somebody else prepared may have
+ * links to anything.
+ */
+enum { NOT_OURS = 1 };
+static int check_target(int folder_fd, const char *name, mode_t *ret_mode)
+{
+    CLEANUP_CLOSE int fd = -1;
+    unsigned char first[32];
+    struct stat st;
+    ssize_t n;
+
+    fd = file_open_regular(folder_fd, name, &st);
+    if (fd < 0)
+        return fd == -EINVAL ? NOT_OURS : fd;
+    n = pread(fd, first, sizeof(first), 0);
+    if (n < 0)
+        return -errno;
+    *ret_mode = keep_mode(st.st_mode);
+    return st.st_uid == geteuid() && pass_message_begins(first, (size_t)n) ? 0 : NOT_OURS;
 }
 
 static int locate_behind_link(struct pass_store *store, struct destination *to)
@@ -33,137 +65,126 @@ static int locate_behind_link(struct pass_store *store, struct destination *to)
     CLEANUP_FREE char *link = NULL, *target = NULL;
     char *slash;
 
-    if (asprintf(&link, "%s/" PASS_FOLDER "/%s", store->root, to->name) < 0)
+    if (asprintf(&link, "%s/" PASS_FOLDER "/%s", store->root, to->path) < 0)
         return -ENOMEM;
     target = realpath(link, NULL);
-    if (!target) /* a dangling link is replaced like any file */
-        return errno == ENOENT ? 0 : -errno;
+    if (!target) /* a link that leads nowhere is replaced like any file */
+        return errno == ENOENT || errno == ELOOP ? 0 : -errno;
     slash = strrchr(target, '/');
     *slash = '\0';
-    close(to->folder_fd);
-    to->folder_fd = file_open_folder(AT_FDCWD, *target ? target : "/");
-    snprintf(to->name, sizeof(to->name), "%s", slash + 1);
-    to->is_behind_link = true;
-    return to->folder_fd < 0 ? to->folder_fd : 0;
+    close(to->temporary_fd);
+    to->temporary_fd = file_open_folder(AT_FDCWD, *target ? target : "/");
+    if (to->temporary_fd < 0)
+        return to->temporary_fd;
+    snprintf(to->target, sizeof(to->target), "%s", slash + 1);
+    return check_target(to->temporary_fd, to->target, &to->mode);
 }
 
-static int locate(struct pass_store *store, const struct pass_path *path, struct destination *to)
-{
-    struct stat st;
-    int r = 0;
+/* --- writing ----------------------------------------------------------------------------- */
 
-    to->mode = FILE_MODE_DEFAULT;
-    to->folder_fd = file_open_folder(store->folder_fd, ".");
-    if (to->folder_fd < 0)
-        return to->folder_fd;
-    snprintf(to->name, sizeof(to->name), "%s/%s", path->folder, path->file);
-    if (fstatat(to->folder_fd, to->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+static int locate(struct pass_store *store, struct destination *to)
+{
+    CLEANUP_CLOSE int fd = -1;
+    const char *leaf;
+    struct stat st;
+
+    to->temporary_fd = file_open_folder(store->folder_fd, ".");
+    if (to->temporary_fd < 0)
+        return to->temporary_fd;
+    fd = pass_descend(store->folder_fd, to->path, false, &leaf);
+    if (fd < 0)
+        return fd == -ENOENT ? 0 : fd;
+    if (fstatat(fd, leaf, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : -errno;
     if (S_ISLNK(st.st_mode))
-        r = locate_behind_link(store, to);
-    if (r == 0 && fstatat(to->folder_fd, to->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
-        to->mode = st.st_mode & 07777;
-    return r;
+        return locate_behind_link(store, to);
+    if (S_ISREG(st.st_mode))
+        to->mode = keep_mode(st.st_mode);
+    return S_ISDIR(st.st_mode) ? -EISDIR : 0;
 }
 
-/* Under the lock, a temporary that is there already was left by a crash. */
+/*
+ * Under the lock, a temporary that is there already was left by a crash; a folder of that name was put there by somebody,
+ * and another name does as well.
+ */
 static int write_temporary(struct pass_store *store, struct destination *to, const struct secbuf *message)
 {
-    int r = file_write_temporary(to->folder_fd, store->temporary, to->mode, message->data, message->size);
+    int r = file_write_temporary(to->temporary_fd, store->temporary, to->mode, message->data, message->size);
 
     if (r != -EEXIST || !store->has_lock)
         return r;
-    if (unlinkat(to->folder_fd, store->temporary, 0) < 0)
-        return -errno;
-    return file_write_temporary(to->folder_fd, store->temporary, to->mode, message->data, message->size);
+    if (unlinkat(to->temporary_fd, store->temporary, 0) < 0)
+        pass_store_name_temporary(store, true);
+    return file_write_temporary(to->temporary_fd, store->temporary, to->mode, message->data, message->size);
 }
 
-static int sync_parent(int folder_fd, char *name, char *slash)
+static int publish_behind_link(const struct pass_store *store, struct destination *to)
+{
+    if (renameat(to->temporary_fd, store->temporary, to->temporary_fd, to->target) < 0)
+        return -errno;
+    return file_sync_folder(to->temporary_fd);
+}
+
+static int publish(const struct pass_store *store, struct destination *to)
 {
     CLEANUP_CLOSE int fd = -1;
+    const char *leaf;
 
-    if (slash)
-        *slash = '\0';
-    fd = file_open_folder(folder_fd, slash ? name : ".");
-    if (slash)
-        *slash = '/';
-    return fd < 0 ? fd : file_sync_folder(fd);
-}
-
-/* Makes the folders that name's parts lie in, each synced into its parent. */
-static int make_parents(int folder_fd, char *name)
-{
-    char *parent_slash = NULL;
-
-    for (char *slash = strchr(name, '/'); slash; parent_slash = slash, slash = strchr(slash + 1, '/')) {
-        int r;
-
-        *slash = '\0';
-        r = mkdirat(folder_fd, name, 0777) < 0 ? -errno : 0;
-        *slash = '/';
-        if (r == -EEXIST)
-            continue;
-        if (r == 0)
-            r = sync_parent(folder_fd, name, parent_slash);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-/* Removes parents that are empty, the innermost first. */
-static void remove_empty_parents(int folder_fd, char *name)
-{
-    for (char *slash = strrchr(name, '/'); slash; slash = strrchr(name, '/')) {
-        *slash = '\0';
-        if (unlinkat(folder_fd, name, AT_REMOVEDIR) < 0)
-            return;
-    }
-}
-
-static int publish(struct pass_store *store, struct destination *to)
-{
-    int r = to->is_behind_link ? 0 : make_parents(to->folder_fd, to->name);
-
-    if (r < 0)
-        return r;
-    if (renameat(to->folder_fd, store->temporary, to->folder_fd, to->name) < 0)
+    if (*to->target)
+        return publish_behind_link(store, to);
+    fd = pass_descend(store->folder_fd, to->path, true, &leaf);
+    if (fd < 0)
+        return fd;
+    if (renameat(to->temporary_fd, store->temporary, fd, leaf) < 0)
         return -errno;
-    r = sync_parent(to->folder_fd, to->name, strrchr(to->name, '/'));
     /* The entry is in place; only that it will survive a power failure is not certain. */
-    return r;
+    return file_sync_folder(fd);
 }
 
-static int write_entry(struct pass_store *store, const struct pass_path *path, const struct secbuf *message)
+static int write_entry(struct pass_store *store, const char *path, const struct secbuf *message)
 {
-    CLEANUP(destination_done) struct destination to = {.folder_fd = -1};
-    int r = locate(store, path, &to);
+    CLEANUP(destination_done) struct destination to = {.path = path, .temporary_fd = -1, .mode = FILE_MODE_DEFAULT};
+    int r = locate(store, &to);
 
     if (r == 0)
         r = write_temporary(store, &to, message);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = publish(store, &to);
     if (r < 0) {
-        unlinkat(to.folder_fd, store->temporary, 0);
-        if (!to.is_behind_link)
-            remove_empty_parents(to.folder_fd, to.name);
+        unlinkat(to.temporary_fd, store->temporary, 0);
+        if (!*to.target)
+            pass_ascend_removing(store->folder_fd, path);
     }
     return r;
+}
+
+/* --- the whole --------------------------------------------------------------------------- */
+
+static int explain(const struct pass_store *store, const char *path, int r, struct error *err)
+{
+    if (r == NOT_OURS)
+        return error_set(err, EPERM, "%s/" PASS_FOLDER "/%s is a link to what is no encrypted message of yours, and that is "
+                         "not overwritten; look where it leads, and remove it", store->root, path);
+    if (r == -ELOOP)
+        return error_set(err, ELOOP, "%s/" PASS_FOLDER "/%s cannot be written: one of its folders is a link, and nothing is "
+                         "written through these; look where it leads, and remove it", store->root, path);
+    return error_set_errno(err, -r, "cannot write %s/" PASS_FOLDER "/%s", store->root, path);
 }
 
 int pass_insert(struct pass_store *store, const struct pass_path *path, const struct secbuf *message,
                 struct pass_changes *changes, struct error *err)
 {
+    char file[sizeof(path->folder) + sizeof(path->file)];
     int r = pass_store_open_folder(store, true, err);
 
     if (r < 0)
         return r;
-    r = write_entry(store, path, message);
-    if (r < 0) {
+    snprintf(file, sizeof(file), "%s/%s", path->folder, path->file);
+    r = write_entry(store, file, message);
+    if (r != 0) {
         unlinkat(store->root_fd, PASS_FOLDER, AT_REMOVEDIR); /* goes only if it is empty */
-        return error_set_errno(err, -r, "cannot write %s/" PASS_FOLDER "/%s/%s", store->root, path->folder,
-                               path->file);
+        return explain(store, file, r, err);
     }
     r = pass_changes_add(changes, false, path->folder, path->file);
     if (r < 0)

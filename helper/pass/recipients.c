@@ -18,6 +18,7 @@
 struct content {
     char *text;
     size_t size;
+    struct stat stat;
 };
 
 static void content_done(struct content *content)
@@ -27,35 +28,47 @@ static void content_done(struct content *content)
 
 static int read_content(int root_fd, const char *file, struct content *ret)
 {
-    CLEANUP_CLOSE int fd = openat(root_fd, file, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    CLEANUP_CLOSE int fd = file_open_regular(root_fd, file, &ret->stat);
 
-    return fd < 0 ? -errno : file_read_all(fd, GPG_ID_MAX, &ret->text, &ret->size);
+    return fd < 0 ? fd : file_read_all(fd, GPG_ID_MAX, &ret->text, &ret->size);
 }
 
-static bool is_regular(int root_fd, const char *file)
+/*
+ * 1 for a regular file, 0 where there is none, or -errno where that cannot be seen: then the keys of a folder further up
+ * may not be taken instead.
+ */
+static int is_regular(int root_fd, const char *file)
 {
     struct stat st;
 
-    return fstatat(root_fd, file, &st, 0) == 0 && S_ISREG(st.st_mode);
+    if (fstatat(root_fd, file, &st, 0) == 0)
+        return S_ISREG(st.st_mode);
+    return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG ? 0 : -errno;
 }
 
-/* The nearest .gpg-id, below the root; NULL where there is none or memory is out. */
-static char *find_gpg_id(int root_fd, const struct pass_path *path)
+/* The nearest .gpg-id, below the root: 1 with *ret_file owned by the caller, 0 where there is none, or -errno. */
+static int find_gpg_id(int root_fd, const struct pass_path *path, char **ret_file)
 {
-    CLEANUP_FREE char *dir = NULL;
-    char *file = NULL;
+    CLEANUP_FREE char *place = NULL;
+    int r = 0;
 
-    if (asprintf(&dir, PASS_FOLDER "/%s/%s", path->folder, path->file) < 0)
-        return NULL;
-    for (char *slash = strrchr(dir, '/'); slash; slash = strrchr(dir, '/')) {
+    if (asprintf(&place, PASS_FOLDER "/%s/%s", path->folder, path->file) < 0)
+        return -ENOMEM;
+    for (char *slash = strrchr(place, '/'); slash && r == 0; slash = strrchr(place, '/')) {
+        CLEANUP_FREE char *file = NULL;
+
         *slash = '\0';
-        if (asprintf(&file, "%s/.gpg-id", dir) < 0)
-            return NULL;
-        if (is_regular(root_fd, file))
-            return file;
-        free(file);
+        if (asprintf(&file, "%s/.gpg-id", place) < 0)
+            return -ENOMEM;
+        r = is_regular(root_fd, file);
+        if (r == 1)
+            *ret_file = steal_ptr(&file);
     }
-    return is_regular(root_fd, ".gpg-id") ? strdup(".gpg-id") : NULL;
+    if (r == 0)
+        r = is_regular(root_fd, ".gpg-id");
+    if (r == 1 && !*ret_file)
+        *ret_file = strdup(".gpg-id");
+    return r == 1 && !*ret_file ? -ENOMEM : r;
 }
 
 static int explain_missing(const struct pass_store *store, struct error *err)
@@ -89,6 +102,42 @@ static int check_signature(const struct pass_store *store, struct gpg_context *g
     return gpg_verify(gpg, content->text, content->size, signature.text, signature.size, fingerprints, source, err);
 }
 
+/*
+ * Whether everybody may put another file in the place of one in that folder. In a sticky one (as /tmp is) everybody may put
+ * files there, but nobody takes those of others away: there it depends on whose the file is.
+ */
+static bool is_open_to_all(const struct stat *folder, const struct stat *file)
+{
+    if (!(folder->st_mode & S_IWOTH))
+        return false;
+    return !(folder->st_mode & S_ISVTX) || (file->st_uid != geteuid() && file->st_uid != 0);
+}
+
+/*
+ * Whoever may change the file, or a folder that it lies in, decides who can read the next password. What is everybody's to
+ * change says nothing, unless a signature vouches for it.
+ */
+static int check_writers(const struct pass_store *store, const char *file, const struct content *content,
+                         const char *source, struct error *err)
+{
+    const char *signers = getenv("PASSWORD_STORE_SIGNING_KEY");
+    CLEANUP_FREE char *place = strdup(file);
+    bool is_open = content->stat.st_mode & S_IWOTH;
+    struct stat st;
+
+    if (!place)
+        return error_set_oom(err);
+    for (char *slash = strrchr(place, '/'); slash && !is_open; slash = strrchr(place, '/')) {
+        *slash = '\0';
+        is_open = fstatat(store->root_fd, place, &st, 0) < 0 || is_open_to_all(&st, &content->stat);
+    }
+    is_open = is_open || fstat(store->root_fd, &st) < 0 || is_open_to_all(&st, &content->stat);
+    if (!is_open || (signers && *signers))
+        return 0;
+    return error_set(err, EPERM, "%s, or a folder that it lies in, may be changed by every user of this machine, so the keys "
+                     "in it may be anybody's; look at it, then: chmod -R o-w %s", source, store->root);
+}
+
 static int read_gpg_id(const struct pass_store *store, struct gpg_context *gpg, const char *file,
                        struct pass_recipients *ret, struct error *err)
 {
@@ -100,7 +149,9 @@ static int read_gpg_id(const struct pass_store *store, struct gpg_context *gpg, 
     r = read_content(store->root_fd, file, &content);
     if (r < 0)
         return error_set_errno(err, -r, "cannot read %s", ret->source);
-    r = check_signature(store, gpg, file, &content, ret->source, err);
+    r = check_writers(store, file, &content, ret->source, err);
+    if (r == 0)
+        r = check_signature(store, gpg, file, &content, ret->source, err);
     if (r < 0)
         return r;
     r = gpg_id_parse(content.text, content.size, &ret->ids);
@@ -119,6 +170,7 @@ static int find(const struct pass_store *store, struct gpg_context *gpg, const s
 {
     const char *key = getenv("PASSWORD_STORE_KEY");
     CLEANUP_FREE char *file = NULL;
+    int r = 0;
 
     if (key && *key) {
         ret->source = strdup("PASSWORD_STORE_KEY");
@@ -127,7 +179,9 @@ static int find(const struct pass_store *store, struct gpg_context *gpg, const s
         return *ret->ids ? 0 : error_set(err, EINVAL, "PASSWORD_STORE_KEY names no key: it is blank");
     }
     if (store->root_fd >= 0)
-        file = find_gpg_id(store->root_fd, path);
+        r = find_gpg_id(store->root_fd, path, &file);
+    if (r < 0)
+        return error_set_errno(err, -r, "cannot look for a .gpg-id file in %s", store->root);
     return file ? read_gpg_id(store, gpg, file, ret, err) : explain_missing(store, err);
 }
 

@@ -9,9 +9,19 @@
 
 #include "common/file.h"
 #include "common/folder-names.h"
+#include "helper/pass/path.h"
 #include "helper/pass/store.h"
 
 enum { DEEPEST = 64 };
+
+/* Others are not ours to tidy up, least of all where docker-credential-helpers is a link to who knows where. */
+static bool is_server(const char *name)
+{
+    unsigned char url[256];
+    size_t size;
+
+    return pass_path_parse_folder(name, url, &size) == 0;
+}
 
 static void remove_empty_folders(int fd, int depth)
 {
@@ -23,9 +33,10 @@ static void remove_empty_folders(int fd, int depth)
         CLEANUP_CLOSE int sub_fd = -1;
         const char *name = names.names[i]->text;
 
-        if (folder_names_get_kind(&names, i, fd) != S_IFDIR || unlinkat(fd, name, AT_REMOVEDIR) == 0)
+        if (folder_names_get_kind(&names, i, fd) != S_IFDIR || (depth == 0 && !is_server(name)) ||
+            unlinkat(fd, name, AT_REMOVEDIR) == 0)
             continue;
-        sub_fd = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        sub_fd = file_open_real_folder(fd, name);
         if (sub_fd < 0)
             continue;
         remove_empty_folders(sub_fd, depth + 1);

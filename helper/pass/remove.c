@@ -68,11 +68,13 @@ static int remove_below(struct removal *removal, int fd, size_t used)
             continue;
         }
         memcpy(removal->file + used, name, length + 1);
-        sub_fd = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        sub_fd = file_open_real_folder(fd, name);
         if (sub_fd >= 0)
             r = remove_subfolder(removal, fd, name, sub_fd, used + length);
-        else
+        else if (sub_fd == -ENOTDIR || sub_fd == -ELOOP)
             r = remove_file(removal, fd, name);
+        else if (sub_fd != -ENOENT)
+            r = sub_fd;
     }
     return r;
 }
@@ -86,7 +88,7 @@ int pass_remove_others(struct pass_store *store, const struct pass_path *path, s
                        struct error *err)
 {
     struct removal removal = {.path = path, .changes = changes, .kept = path->file};
-    CLEANUP_CLOSE int fd = file_open_folder(store->folder_fd, path->folder);
+    CLEANUP_CLOSE int fd = file_open_real_folder(store->folder_fd, path->folder);
     size_t count = changes->count;
     int r = fd < 0 ? fd : remove_below(&removal, fd, 0);
 
@@ -95,7 +97,7 @@ int pass_remove_others(struct pass_store *store, const struct pass_path *path, s
     return r < 0 ? fail(err, r, store, path) : 0;
 }
 
-/* The folder itself may be a link. */
+/* The folder itself may be a link, which goes alone. */
 static int remove_folder(int parent_fd, const char *name)
 {
     if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
@@ -107,13 +109,19 @@ int pass_remove_server(struct pass_store *store, const struct pass_path *path, s
                        struct error *err)
 {
     struct removal removal = {.path = path};
-    CLEANUP_CLOSE int fd = store->folder_fd < 0 ? -ENOENT : file_open_folder(store->folder_fd, path->folder);
+    CLEANUP_CLOSE int fd = store->folder_fd < 0 ? -ENOENT : file_open_real_folder(store->folder_fd, path->folder);
+    struct stat st;
     int r = fd;
 
-    if (fd == -ENOENT || fd == -ENOTDIR) /* somebody else's erase came first */
+    if (fd == -ENOENT) /* somebody else's erase came first */
         return 0;
-    if (fd >= 0)
+    if (fd == -ENOTDIR || fd == -ELOOP) {
+        if (fstatat(store->folder_fd, path->folder, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISLNK(st.st_mode))
+            return 0; /* a file is nothing of ours */
+        r = 0;
+    } else if (fd >= 0) {
         r = remove_below(&removal, fd, 0);
+    }
     if (r == 0)
         r = remove_folder(store->folder_fd, path->folder);
     if (r == 0)

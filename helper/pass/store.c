@@ -155,12 +155,12 @@ static int wait_for_lock(int fd, bool *ret_has_lock)
     return -ETIMEDOUT;
 }
 
-static void name_temporary(struct pass_store *store)
+void pass_store_name_temporary(struct pass_store *store, bool is_random)
 {
     unsigned int number = 0;
 
     snprintf(store->temporary, sizeof(store->temporary), "%s", PASS_TEMPORARY);
-    if (store->has_lock)
+    if (!is_random)
         return;
     if (getrandom(&number, sizeof(number), 0) < 0)
         number = (unsigned int)getpid();
@@ -186,7 +186,7 @@ int pass_store_lock(struct pass_store *store, struct error *err)
                          "try again when it is done", store->root, LOCK_TIMEOUT_MS / 1000);
     set_signals_blocked(true);
     store->has_blocked_signals = true;
-    name_temporary(store);
+    pass_store_name_temporary(store, !store->has_lock);
     return 0;
 }
 

@@ -46,3 +46,6 @@ int pass_store_open_folder(struct pass_store *store, bool is_made, struct error 
  * no lock to be had, a random number follows.
  */
 #define PASS_TEMPORARY ".docker-credential-pass.tmp"
+
+/* Sets store->temporary: PASS_TEMPORARY, or with is_random that and a number that nobody can guess. */
+void pass_store_name_temporary(struct pass_store *store, bool is_random);

@@ -64,7 +64,7 @@ static void list(const struct gpg_keys *keys)
     fprintf(stderr, "Several keys can be used:\n");
     for (size_t i = 0; i < keys->count; i++)
         if (is_usable(&keys->items[i]))
-            fprintf(stderr, "  %zu  %s  %s\n", ++number, keys->items[i].fingerprint, keys->items[i].user_id);
+            terminal_print_line(stderr, "  %zu  %s  %s", ++number, keys->items[i].fingerprint, keys->items[i].user_id);
 }
 
 static const struct gpg_key *get_usable(const struct gpg_keys *keys, size_t number)

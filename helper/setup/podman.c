@@ -44,9 +44,11 @@ int setup_podman_find(struct setup_podman *ret, struct error *err)
         return error_set(err, ENOENT, "HOME is not set, and with it nobody knows where your configuration files are");
     if (asprintf(&ret->path, "%s/.config/containers/registries.conf.d/pass.conf", home) < 0)
         return error_set_oom(err);
-    fd = open(ret->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    fd = file_open_regular(AT_FDCWD, ret->path, NULL);
+    if (fd == -EINVAL)
+        return error_set(err, EINVAL, "%s is no regular file", ret->path);
     if (fd < 0)
-        return errno == ENOENT ? 0 : error_set_errno(err, errno, "cannot read %s", ret->path);
+        return fd == -ENOENT ? 0 : error_set_errno(err, -fd, "cannot read %s", ret->path);
     r = file_read_all(fd, FILE_MAX, &content, &size);
     if (r < 0)
         return error_set_errno(err, -r, "cannot read %s", ret->path);

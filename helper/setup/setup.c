@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/process.h"
 #include "helper/setup/key.h"
 #include "helper/setup/move.h"
 #include "helper/setup/podman.h"
@@ -190,16 +191,12 @@ static void tell_plan(const struct setup *setup)
 /* docker finds a helper by its name alone. */
 static void warn_of_path(void)
 {
-    const char *path = getenv("PATH");
+    CLEANUP_FREE char *found = NULL;
     char own[4096];
     ssize_t size;
 
-    for (const char *at = path; at && *at; at += strcspn(at, ":"), at += *at == ':') {
-        CLEANUP_FREE char *file = NULL;
-
-        if (asprintf(&file, "%.*s/" PROGRAM, (int)strcspn(at, ":"), at) >= 0 && access(file, X_OK) == 0)
-            return;
-    }
+    if (process_find(PROGRAM, &found) != -ENOENT)
+        return;
     size = readlink("/proc/self/exe", own, sizeof(own) - 1);
     own[size > 0 ? size : 0] = '\0';
     terminal_say(stdout, TERMINAL_WARNING, "docker will not find this program, for it is in no folder of PATH as " PROGRAM
@@ -317,7 +314,8 @@ static int run(struct setup *setup, struct error *err)
     tell_plan(setup);
     warn_of_path();
     if (!has_work(setup)) {
-        printf("Nothing is to be done. Log in: docker login %s\n", setup->options.host ? setup->options.host : "HOST");
+        terminal_print_line(stdout, "Nothing is to be done. Log in: docker login %s",
+                            setup->options.host ? setup->options.host : "HOST");
         return 0;
     }
     if (setup->options.is_dry_run)
@@ -327,7 +325,7 @@ static int run(struct setup *setup, struct error *err)
         return r < 0 ? r : error_set(err, ECANCELED, "nothing was changed");
     r = act(setup, err);
     if (r == 0)
-        printf("Ready. Log in: docker login %s\n", setup->options.host ? setup->options.host : "HOST");
+        terminal_print_line(stdout, "Ready. Log in: docker login %s", setup->options.host ? setup->options.host : "HOST");
     return r;
 }
 

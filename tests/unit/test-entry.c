@@ -231,6 +231,20 @@ static void what_is_longer_than_any_username_is_passed_over(void **state)
     assert_found("y");
 }
 
+static void an_entry_larger_than_any_credential_is_a_failure(void **state)
+{
+    char username[PASS_USERNAME_MAX + 1];
+    struct error err = {0};
+
+    (void)state;
+    make_entry("user", "");
+    assert_int_equal(truncate(BELOW_SERVER "user.gpg", PASS_ENTRY_MAX), 0);
+    assert_found("user");
+    assert_int_equal(truncate(BELOW_SERVER "user.gpg", (off_t)1 << 30), 0);
+    assert_int_equal(find(URL, username, &err), -EFBIG);
+    assert_says(&err, "user.gpg is larger than any credential (16 MiB)");
+}
+
 static void a_store_with_age_is_named_for_what_it_is(void **state)
 {
     char username[PASS_USERNAME_MAX + 1];
@@ -379,6 +393,7 @@ int main(void)
         store_test(the_deepest_username_is_found),
         store_test(what_lies_deeper_than_any_username_is_passed_over),
         store_test(what_is_longer_than_any_username_is_passed_over),
+        store_test(an_entry_larger_than_any_credential_is_a_failure),
         store_test(a_store_with_age_is_named_for_what_it_is),
         store_test(a_server_that_cannot_be_read_is_a_failure),
         store_test(want_of_descriptors_is_never_taken_for_not_found),

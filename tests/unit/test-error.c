@@ -60,6 +60,15 @@ static void control_characters_become_question_marks(void **state)
     assert_string_equal(err.text, "c?d: a?b: Input/output error");
 }
 
+static void what_a_terminal_would_obey_becomes_question_marks(void **state)
+{
+    struct error err;
+
+    (void)state;
+    error_set(&err, EIO, "a%sz", "\xC2\x9B" "2J\x9B" "2J\xE2\x80\xAE\xFF\xC3");
+    assert_string_equal(err.text, "a?2J?2J???z");
+}
+
 static void text_beyond_ascii_stays(void **state)
 {
     struct error err;
@@ -132,6 +141,7 @@ int main(void)
         cmocka_unit_test(errno_adds_what_the_system_says),
         cmocka_unit_test(wrapping_puts_text_before),
         cmocka_unit_test(control_characters_become_question_marks),
+        cmocka_unit_test(what_a_terminal_would_obey_becomes_question_marks),
         cmocka_unit_test(text_beyond_ascii_stays),
         cmocka_unit_test(long_text_is_cut),
         cmocka_unit_test(a_full_text_can_be_wrapped),

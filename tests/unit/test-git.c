@@ -188,6 +188,41 @@ static void after_a_failure_the_others_are_committed(void **state)
     assert_string_equal(git("store", "log", "--format=%s", NULL), "Add given password for " SUBJECT " to store.\n");
 }
 
+/* A username is no pattern: the removal of a "*" that git never saw would be that of every entry. */
+static void a_username_of_wildcards_is_taken_literally(void **state)
+{
+    (void)state;
+    make_repository("store");
+    make_file(BELOW_SERVER "user.gpg", "secret");
+    assert_recorded(false, "user.gpg");
+    assert_recorded(true, "*.gpg");
+    assert_recorded(true, "[u]ser.gpg");
+    assert_string_equal(git("store", "ls-files", NULL), PASS_FOLDER "/" SERVER "/user.gpg\n");
+    make_file(BELOW_SERVER "*.gpg", "another");
+    assert_recorded(false, "*.gpg");
+    assert_string_equal(git("store", "log", "-1", "--format=", "--name-only", NULL), PASS_FOLDER "/" SERVER "/*.gpg\n");
+}
+
+/*
+ * The files of a bare repository can be committed into a store; git run in their folder would take its configuration, and
+ * run the program that is named there.
+ */
+static void a_folder_that_looks_like_a_repository_is_none(void **state)
+{
+    (void)state;
+    make_repository("store");
+    make_file(BELOW_SERVER "HEAD", "ref: refs/heads/main\n");
+    make_folder(BELOW_SERVER "objects");
+    make_folder(BELOW_SERVER "refs");
+    make_file(BELOW_SERVER "config",
+              "[core]\n\trepositoryformatversion = 0\n\tworktree = .\n\tfsmonitor = \"touch was-run; false\"\n");
+    make_file(BELOW_SERVER "user.gpg", "secret");
+    assert_recorded(false, "user.gpg");
+    assert_string_equal(git("store", "ls-files", NULL), PASS_FOLDER "/" SERVER "/user.gpg\n");
+    assert_is_absent(BELOW_SERVER "was-run");
+    assert_is_absent("was-run");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -198,6 +233,8 @@ int main(void)
         git_test(the_innermost_repository_takes_it),
         git_test(the_environment_does_not_redirect_git),
         git_test(a_commit_that_fails_says_which_file_and_why),
+        git_test(a_username_of_wildcards_is_taken_literally),
+        git_test(a_folder_that_looks_like_a_repository_is_none),
         git_test(after_a_failure_the_others_are_committed),
     };
 

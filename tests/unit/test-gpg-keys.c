@@ -17,7 +17,7 @@ static void run(const char *command)
     char output[4096];
     int status = 0;
 
-    if (process_run((const char *const[]){"sh", "-c", command, NULL}, output, sizeof(output), &status) < 0 || status != 0)
+    if (process_run((const char *const[]){"sh", "-c", command, NULL}, 60, output, sizeof(output), &status) < 0 || status != 0)
         fail_msg("%s: %d: %s", command, status, output);
 }
 

@@ -78,14 +78,98 @@ static void changes_name_what_was_written_and_what_was_removed(void **state)
     assert_string_equal(changes.items[1].path, PASS_FOLDER "/" SERVER "/other.gpg");
 }
 
-static void a_link_is_written_through(void **state)
+static void a_link_to_a_message_is_written_through(void **state)
 {
     (void)state;
-    make_file("elsewhere", "old");
+    make_file("elsewhere", "\x84\x5E old");
     make_folder(BELOW_SERVER);
     make_link(BELOW_SERVER "user.gpg", "../../../elsewhere");
     assert_inserted("user", "new");
     assert_file_is("elsewhere", "new");
+}
+
+/* What somebody could have a store's link lead to: a list of keys that may log in, a keyring, an empty file. */
+static void a_link_to_anything_else_is_refused(void **state)
+{
+    static const char *const contents[] = {"ssh-ed25519 AAAA", "\x99\x01\x0D a keyring", ""};
+
+    (void)state;
+    make_folder(BELOW_SERVER);
+    make_link(BELOW_SERVER "user.gpg", "../../../elsewhere");
+    for (size_t i = 0; i < ARRAY_SIZE(contents); i++) {
+        CLEANUP(pass_changes_done) struct pass_changes changes = {0};
+        struct error err = {0};
+
+        make_file("elsewhere", contents[i]);
+        assert_int_equal(insert("user", "new", &changes, &err), -EPERM);
+        assert_says(&err, "user.gpg is a link to what is no encrypted message");
+        assert_file_is("elsewhere", contents[i]);
+        assert_tree_is("store/" PASS_FOLDER, SERVER "/\n" SERVER "/user.gpg\n");
+    }
+}
+
+static void a_link_in_a_circle_is_replaced(void **state)
+{
+    (void)state;
+    make_folder(BELOW_SERVER);
+    make_link(BELOW_SERVER "user.gpg", "user.gpg");
+    assert_inserted("user", "new");
+    assert_file_is(ENTRY, "new");
+}
+
+static void assert_refused_behind(const char *link)
+{
+    CLEANUP(pass_changes_done) struct pass_changes changes = {0};
+    struct error err = {0};
+
+    make_file("elsewhere/kept.gpg", "kept");
+    make_link(link, "../../elsewhere");
+    assert_int_equal(insert("a/user", "new", &changes, &err), -ELOOP);
+    assert_says(&err, "one of its folders is a link");
+    assert_tree_is("elsewhere", "kept.gpg\n");
+}
+
+static void nothing_is_written_through_a_folder_that_is_a_link(void **state)
+{
+    (void)state;
+    make_folder("store/" PASS_FOLDER);
+    assert_refused_behind(BELOW_FOLDER SERVER);
+}
+
+static void not_through_an_inner_one_either(void **state)
+{
+    (void)state;
+    make_folder(BELOW_SERVER);
+    make_folder("store/elsewhere");
+    assert_refused_behind(BELOW_SERVER "a");
+    assert_tree_is("store/elsewhere", "");
+}
+
+static void an_entry_that_everybody_may_change_is_no_more(void **state)
+{
+    (void)state;
+    make_file(ENTRY, "old");
+    assert_int_equal(chmod(ENTRY, 07777), 0);
+    assert_inserted("user", "new");
+    assert_mode_is(ENTRY, 0664);
+}
+
+static void a_pipe_in_its_place_is_replaced(void **state)
+{
+    (void)state;
+    make_folder(BELOW_SERVER);
+    assert_int_equal(mkfifo(ENTRY, 0600), 0);
+    assert_inserted("user", "new");
+    assert_file_is(ENTRY, "new");
+}
+
+static void a_folder_called_like_the_temporary_is_no_hindrance(void **state)
+{
+    (void)state;
+    make_file(BELOW_FOLDER PASS_TEMPORARY "/file", "not ours");
+    assert_inserted("user", "new");
+    assert_file_is(ENTRY, "new");
+    assert_file_is(BELOW_FOLDER PASS_TEMPORARY "/file", "not ours");
 }
 
 static void the_longest_and_the_deepest_username_fit(void **state)
@@ -136,7 +220,14 @@ int main(void)
         store_test(an_entry_is_replaced_and_keeps_its_mode),
         store_test(the_last_login_wins),
         store_test(changes_name_what_was_written_and_what_was_removed),
-        store_test(a_link_is_written_through),
+        store_test(a_link_to_a_message_is_written_through),
+        store_test(a_link_to_anything_else_is_refused),
+        store_test(a_link_in_a_circle_is_replaced),
+        store_test(nothing_is_written_through_a_folder_that_is_a_link),
+        store_test(not_through_an_inner_one_either),
+        store_test(an_entry_that_everybody_may_change_is_no_more),
+        store_test(a_pipe_in_its_place_is_replaced),
+        store_test(a_folder_called_like_the_temporary_is_no_hindrance),
         store_test(the_longest_and_the_deepest_username_fit),
         store_test(a_folder_in_the_way_is_an_error_that_changes_nothing),
         store_test(where_there_is_no_room_the_old_entry_stays),

@@ -18,7 +18,7 @@ static int run_script(const char *script, char *ret_output, size_t size)
     const char *const argv[] = {"sh", "-c", script, NULL};
     int status = -1;
 
-    assert_case(script, process_run(argv, ret_output, size, &status) == 0);
+    assert_case(script, process_run(argv, 60, ret_output, size, &status) == 0);
     return status;
 }
 
@@ -76,6 +76,42 @@ static void what_does_not_fit_is_thrown_away(void **state)
     }
 }
 
+static void what_does_not_end_is_ended_with_its_children(void **state)
+{
+    static const char *const scripts[] = {
+        "echo started; sleep 1000",
+        "trap '' TERM; (trap '' TERM; sleep 1000; sleep 1000) & sleep 1000; wait",
+        "kill -STOP $$",
+        "exec >&- 2>&-; sleep 1000",
+        "yes",
+    };
+    char output[16];
+    int status;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(scripts); i++) {
+        const char *const argv[] = {"sh", "-c", scripts[i], NULL};
+
+        assert_case(scripts[i], process_run(argv, 1, output, sizeof(output), &status) == -ETIMEDOUT);
+        assert_case(scripts[i], waitpid(-1, NULL, 0) < 0 && errno == ECHILD);
+    }
+}
+
+static void what_is_left_in_the_background_is_not_waited_for(void **state)
+{
+    const char *const argv[] = {"sh", "-c", "echo before; sleep 20 & echo $!", NULL};
+    char output[64];
+    int status;
+    pid_t left;
+
+    (void)state;
+    assert_int_equal(process_run(argv, 10, output, sizeof(output), &status), 0); /* and not -ETIMEDOUT */
+    assert_int_equal(strncmp(output, "before\n", 7), 0);
+    left = (pid_t)strtol(output + 7, NULL, 10);
+    assert_int_equal(kill(left, SIGKILL), 0); /* it was not ended */
+    assert_int_equal(waitpid(left, NULL, 0), left); /* and is a child of ours now */
+}
+
 static void much_output_blocks_nobody(void **state)
 {
     char output[4];
@@ -92,7 +128,7 @@ static void arguments_pass_as_they_are(void **state)
     int status;
 
     (void)state;
-    assert_int_equal(process_run(argv, output, sizeof(output), &status), 0);
+    assert_int_equal(process_run(argv, 60, output, sizeof(output), &status), 0);
     assert_string_equal(output, "a b||$HOME|`id`|*|';\"|\n|");
 }
 
@@ -127,7 +163,7 @@ static void a_program_is_looked_up_on_path(void **state)
     make_file("bin/only-here", "#!/bin/sh\necho found\n");
     assert_int_equal(chmod("bin/only-here", 0755), 0);
     setenv("PATH", "bin", 1);
-    assert_int_equal(process_run(argv, output, sizeof(output), &status), 0);
+    assert_int_equal(process_run(argv, 60, output, sizeof(output), &status), 0);
     assert_string_equal(output, "found\n");
     setenv("PATH", path, 1);
     free(path);
@@ -139,7 +175,7 @@ static void assert_cannot_run(const char *program, int expected)
     char output[8];
     int status = 99;
 
-    assert_case(program, process_run(argv, output, sizeof(output), &status) == expected);
+    assert_case(program, process_run(argv, 60, output, sizeof(output), &status) == expected);
     assert_int_equal(status, 99);
     assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* and no child is left over */
     assert_int_equal(errno, ECHILD);
@@ -232,7 +268,7 @@ static int run_without_standard_streams(void *closed)
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (*(int *)closed >> fd & 1)
             close(fd);
-    if (process_run(argv, output, sizeof(output), &status) != 0 || status != 0)
+    if (process_run(argv, 60, output, sizeof(output), &status) != 0 || status != 0)
         return 1;
     return strcmp(output, "a\nb\n") == 0 ? 0 : 2;
 }
@@ -256,13 +292,31 @@ static int run_without_free_descriptors(void *unused)
         close(fd);
     if (setrlimit(RLIMIT_NOFILE, &none) < 0)
         return 1;
-    return process_run(argv, output, sizeof(output), &status) == -EMFILE ? 0 : 2;
+    return process_run(argv, 60, output, sizeof(output), &status) == -EMFILE ? 0 : 2;
 }
 
 static void no_more_descriptors_is_a_failure(void **state)
 {
     (void)state;
     assert_int_equal(run_in_child(run_without_free_descriptors, NULL), 0);
+}
+
+static void a_program_is_found_as_a_shell_finds_it(void **state)
+{
+    char *path = NULL;
+
+    (void)state;
+    make_file("a/x", "no program");
+    make_file("b/x", "#!/bin/sh\n");
+    make_file("c/x", "#!/bin/sh\n");
+    assert_int_equal(chmod("b/x", 0755) | chmod("c/x", 0755), 0);
+    setenv("PATH", "a:nowhere:b:c", 1);
+    assert_int_equal(process_find("x", &path), 0);
+    assert_string_equal(path, "b/x");
+    free(path);
+    assert_int_equal(process_find("y", &path), -ENOENT);
+    setenv("PATH", "", 1);
+    assert_int_equal(process_find("x", &path), -ENOENT);
 }
 
 int main(void)
@@ -272,6 +326,8 @@ int main(void)
         scratch_test(the_exit_status_is_told),
         scratch_test(a_signal_is_told_as_128_and_its_number),
         scratch_test(what_does_not_fit_is_thrown_away),
+        scratch_test(what_does_not_end_is_ended_with_its_children),
+        scratch_test(what_is_left_in_the_background_is_not_waited_for),
         scratch_test(much_output_blocks_nobody),
         scratch_test(arguments_pass_as_they_are),
         scratch_test(the_child_reads_an_empty_stdin),
@@ -283,6 +339,7 @@ int main(void)
         scratch_test(our_own_stdout_is_never_written),
         scratch_test(closed_standard_streams_are_no_trouble),
         scratch_test(no_more_descriptors_is_a_failure),
+        scratch_test(a_program_is_found_as_a_shell_finds_it),
     };
 
     return cmocka_run_group_tests_name("process", tests, NULL, NULL);

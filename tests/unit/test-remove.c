@@ -67,6 +67,17 @@ static void a_link_goes_and_what_it_leads_to_stays(void **state)
     assert_is_absent(BELOW_FOLDER SERVER);
 }
 
+static void a_server_that_is_a_link_goes_alone(void **state)
+{
+    (void)state;
+    make_file("elsewhere/user.gpg", "kept");
+    make_file(BELOW_FOLDER "b3RoZXI=/user.gpg", "other");
+    make_link(BELOW_FOLDER SERVER, "../../elsewhere");
+    assert_removed(1);
+    assert_tree_is("elsewhere", "user.gpg\n");
+    assert_is_absent(BELOW_FOLDER SERVER);
+}
+
 /* --- recovery ------------------------------------------------------------------- */
 
 static void recover(void)
@@ -94,6 +105,15 @@ static void without_a_temporary_empty_folders_are_somebody_elses(void **state)
     assert_tree_is("store/" PASS_FOLDER, SERVER "/\n" SERVER "/team/\n");
 }
 
+static void recovery_leaves_folders_that_are_no_servers(void **state)
+{
+    (void)state;
+    make_file(BELOW_FOLDER PASS_TEMPORARY, "half");
+    make_folder(BELOW_FOLDER "my photographs");
+    recover();
+    assert_tree_is("store/" PASS_FOLDER, "my photographs/\n");
+}
+
 static void recovery_does_not_follow_links(void **state)
 {
     (void)state;
@@ -111,8 +131,10 @@ int main(void)
         store_test(the_folder_of_all_servers_goes_with_the_last_one_but_never_the_root),
         store_test(where_there_is_nothing_nothing_is_removed),
         store_test(a_link_goes_and_what_it_leads_to_stays),
+        store_test(a_server_that_is_a_link_goes_alone),
         store_test(what_a_killed_writer_left_is_removed),
         store_test(without_a_temporary_empty_folders_are_somebody_elses),
+        store_test(recovery_leaves_folders_that_are_no_servers),
         store_test(recovery_does_not_follow_links),
     };
 

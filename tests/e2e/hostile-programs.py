@@ -1,0 +1,310 @@
+#!/usr/bin/env python3
+"""A gpg, gpg-agent, pinentry or git that hangs, talks rubbish, floods or dies: an end, the truth in one line, nothing lost or left.
+
+Patience is set to a second here. A program that is to be ended has to be gone afterwards, with all that it has started.
+"""
+
+import itertools
+import json
+import os
+import pathlib
+import shutil
+import signal
+import time
+
+from harness import Skip, assert_refused, case, is_wrapped, main, shared_sandbox
+from hostile import assert_safe_to_show, run_helper
+
+URL = "https://example.com"
+IS_LONG = os.environ.get("LOAD") == "full"
+PATIENCE_S = 1
+LONGEST_S = 30  # what a second of patience may take on a machine that does much else
+
+USER = shared_sandbox()
+KEY = USER.make_store()[0]
+USER.store(URL, "me", "old")
+REAL = {name: shutil.which(name) for name in ("gpg", "git")}
+BIN = USER.dir / "fake-bin"
+BIN.mkdir()
+
+
+# --- what is on PATH -----------------------------------------------------------------------------------------
+
+# Of a gpg that answers --version as it should and then does SCRIPT; FD is where its status lines go.
+HONEST_VERSION = 'for a in "$@"; do [ "$a" = --version ] && exec {real} "$@"; done\n'
+STATUS_FD = 'FD=1; while [ $# -gt 0 ]; do [ "$1" = --status-fd ] && FD=$2; shift; done\n'
+
+
+def fake(program, script, honest_version=True):
+    path = BIN / program
+    path.unlink(missing_ok=True)
+    begin = HONEST_VERSION.format(real=REAL.get(program)) if honest_version else ""
+    path.write_text(f"#!/bin/bash\n{begin}{script}\n")
+    path.chmod(0o755)
+
+
+def clear():
+    for path in BIN.iterdir():
+        path.unlink()
+
+
+def run(*args, stdin=b"", **env):
+    """The helper, with what is in BIN first on PATH; answers its Result, which says how many seconds it took."""
+    return run_helper(USER, *args, stdin=stdin, longest_s=LONGEST_S * (10 if is_wrapped() else 1),
+                      env={"PATH": f"{BIN}:{USER.env['PATH']}", "DOCKER_CREDENTIAL_PASS_TIMEOUT": PATIENCE_S, **env})
+
+
+def document(secret="new"):
+    return json.dumps({"ServerURL": URL, "Username": "me", "Secret": secret}).encode()
+
+
+def processes():
+    """Those that have this user's HOME, gpg-agent apart, as {pid: command line}."""
+    mark, found = f"HOME={USER.home}\0".encode(), {}
+    for path in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if mark in path.joinpath("environ").read_bytes() + b"\0":
+                found[path.name] = path.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+    return {pid: line for pid, line in found.items() if "gpg-agent" not in line and line}
+
+
+def assert_nothing_left():
+    end = time.monotonic() + 5
+    while (left := processes()) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not left, f"still running: {left}"
+
+
+turns = itertools.cycle(("store", "get"))
+
+
+def assert_holds(program, script, words, honest_version=True, verbs=None):
+    """Each verb (the long form tries both, the short one takes turns) ends in a line that has the words; the store is as it was."""
+    for verb in verbs or (("store", "get") if IS_LONG else (next(turns),)):
+        fake(program, script, honest_version)
+        before = USER.snapshot()
+        result = run(verb, stdin=document() if verb == "store" else URL.encode())
+        try:
+            assert_refused(result, *words)
+            assert_safe_to_show(result.out + result.err)
+            assert len(result.out) < 1500 and result.err == b"", result
+            assert_nothing_left()
+            assert USER.snapshot() == before
+        except AssertionError as error:
+            raise AssertionError(f"{verb}, {program}: {script}: {error}") from error
+        finally:
+            clear()
+
+
+# --- gpg -----------------------------------------------------------------------------------------------------
+
+HANGS = {
+    "asleep": "sleep 1000",
+    "deaf, with a deaf child": "trap '' TERM; (trap '' TERM; sleep 1000; sleep 1000) & sleep 1000; wait",
+    "stopped": "kill -STOP $$; sleep 1000",
+    "holding its output open elsewhere": "sleep 1000 & exit 0",
+    "deaf": "trap '' TERM INT HUP; while :; do sleep 1; done",
+}
+
+
+@case("a gpg that hangs is ended when patience is, with what it has started; the line says so")
+def _():
+    for name, script in list(HANGS.items())[:None if IS_LONG else 2]:
+        assert_holds("gpg", script, ["did not end within 1 seconds"] if "elsewhere" not in name else [])
+
+
+@case("one that hangs already when it is asked for its version, likewise; setup and doctor too")
+def _():
+    assert_holds("gpg", HANGS["deaf, with a deaf child"], ["did not end within 1 seconds"], honest_version=False)
+    fake("gpg", HANGS["asleep"], honest_version=False)
+    for args in (("setup", "--yes"), ("doctor", "--json")):
+        result = run(*args)
+        assert result.rc == 1 and b"did not end within 1 seconds" in b" ".join((result.out + result.err).split()), result
+        assert_nothing_left()
+    for program in ("gpg", "git", "gpgconf") if IS_LONG else ():
+        fake(program, HANGS["deaf"])
+        for args in (("setup", "--yes"), ("doctor",)):
+            result = run(*args)
+            assert result.rc == 1 or args[0] == "setup" or program == "git", result
+            assert_safe_to_show(result.out + result.err)
+            assert_nothing_left()
+        clear()
+
+
+@case("a gpg that is none: rubbish for its version, for its answers, for its status lines; silence that looks like success")
+def _():
+    for script in ("echo hello", "head -c 1000 /dev/urandom", "exit 0", "exit 127"):
+        assert_holds("gpg", script, ["gpg", "--version"], honest_version=False)
+    for script in ("exit 0", "echo hello", "cat > /dev/null", "head -c 10000 /dev/urandom; cat > /dev/null",
+                   STATUS_FD + "head -c 10000 /dev/urandom >&$FD; cat > /dev/null",
+                   STATUS_FD + "printf '[GNUPG:] %s\\n' BEGIN_ENCRYPTION 'FAILURE x' '' ' ' 'NEED_PASSPHRASE' >&$FD"):
+        assert_holds("gpg", script, ["gpg"])
+
+
+@case("a program that cannot be run is named; none at all, too")
+def _():
+    (BIN / "gpg").write_bytes(b"\x7fELF and no more")
+    (BIN / "gpg").chmod(0o755)
+    assert_refused(run("get", stdin=URL.encode()), str(BIN / "gpg"), "does not tell which GnuPG")
+    clear()
+    nowhere = {"PATH": USER.path_without("gpg")}
+    assert_refused(USER.helper("get", stdin=URL.encode(), env=nowhere), "gpg was not found on PATH")
+
+
+@case("a gpg that writes without end, to any of its pipes, costs bounded memory and time")
+def _():
+    flood = "tr '\\0' x < /dev/zero"
+    lines = "yes '[GNUPG:] PROGRESS x x x x'"
+    for script in (STATUS_FD + f"{flood} >&$FD", STATUS_FD + f"{lines} >&$FD", f"{flood}",
+                   "for fd in /proc/self/fd/*; do " + flood + " > $fd & done; wait"):
+        assert_holds("gpg", script, [], verbs=None if IS_LONG else ("get",))
+    assert_holds("gpg", "cat /dev/zero", [], honest_version=False, verbs=("get",))
+
+
+@case("a gpg that dies, before its output, in the midst of it or after it: never an entry of half a message")
+def _():
+    for number in (signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT):
+        assert_holds("gpg", f"kill -{int(number)} $$", [f"signal {int(number)}"])
+    half = f'{REAL["gpg"]} "$@" | head -c 60; kill -9 $$'
+    assert_holds("gpg", half, ["signal 9"], verbs=("store",))
+    told = STATUS_FD + "printf '[GNUPG:] %s\\n' 'BEGIN_ENCRYPTION 2 9' END_ENCRYPTION >&$FD; "
+    assert_holds("gpg", told + "head -c 60 /dev/urandom; kill -9 $$", ["signal 9"], verbs=("store",))
+    assert_holds("gpg", told + "exit 0", ["without encrypting"], verbs=("store",))
+
+
+@case("a recipients' file that makes gpg's command line too long to start it is an error, not an empty entry")
+def _():
+    (USER.prefix / ".gpg-id").write_text("x" * 1000000)
+    before = USER.snapshot()
+    assert_refused(run("store", stdin=document()), "without encrypting")
+    assert USER.snapshot() == before
+    (USER.prefix / ".gpg-id").write_text(KEY + "\n")
+
+
+# --- gpg-agent and pinentry ------------------------------------------------------------------------------------
+
+
+def agent_pid():
+    said = USER.run(["gpg-connect-agent", "getinfo pid", "/bye"], check=True).out.decode()
+    return int(next(line.split()[1] for line in said.splitlines() if line.startswith("D ")))
+
+
+@case("a gpg-agent that hangs: get ends and says so, so does doctor, store needs none; afterwards all is well")
+def _():
+    pid = agent_pid()
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        before = USER.snapshot()
+        assert_refused(run("get", stdin=URL.encode()), "did not end within 1 seconds", "gpg-agent")
+        assert_nothing_left()
+        result = run("doctor")
+        assert result.rc == 1 and b"gpg-agent" in result.out, result
+        assert_nothing_left()
+        assert USER.snapshot() == before
+        stored = run("store", stdin=document("old"))
+        assert stored.rc == 0, stored
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert USER.get(URL) == ("me", "old")
+
+
+class Locked:
+    """Another key, with a passphrase, and a pinentry that does what a script says."""
+
+    def __init__(self, script):
+        self.script = script
+
+    def __enter__(self):
+        USER.locked = getattr(USER, "locked", None) or USER.make_key("Locked <locked@example.com>", passphrase="open sesame")
+        pinentry = USER.dir / "pinentry"
+        pinentry.unlink(missing_ok=True)
+        pinentry.write_text(f"#!/bin/bash\n{self.script}\n")
+        pinentry.chmod(0o755)
+        self.pinentry = str(pinentry)
+        (USER.gnupg / "gpg-agent.conf").write_text(f"pinentry-program {pinentry}\n")
+        USER.run(["gpgconf", "--kill", "gpg-agent"], check=True)
+        (USER.prefix / ".gpg-id").write_text(USER.locked + "\n")
+        result = run("store", stdin=document("locked"))
+        assert result.rc == 0, result
+        return self
+
+    def __exit__(self, *_):
+        for pid, line in processes().items():  # gpg-agent leaves it behind
+            if self.pinentry in line:
+                os.kill(int(pid), signal.SIGKILL)
+        USER.run(["gpgconf", "--kill", "gpg-agent"], check=True)
+        (USER.gnupg / "gpg-agent.conf").unlink()
+        (USER.prefix / ".gpg-id").write_text(KEY + "\n")
+        USER.store(URL, "me", "old")
+
+
+ANSWERS = """echo OK; while read -r word rest; do case $word in
+GETPIN) {before}; echo "D {passphrase}"; echo OK ;;
+GETINFO) [ "$rest" = pid ] && echo "D $$"; echo OK ;;
+BYE) echo OK; exit 0 ;;
+*) echo OK ;;
+esac; done"""
+
+
+@case("a person may take longer over the passphrase than patience lasts")
+def _():
+    with Locked(ANSWERS.format(before="sleep 2", passphrase="open sesame")):
+        result = run("get", stdin=URL.encode())
+        assert result.rc == 0 and json.loads(result.out)["Secret"] == "locked", result
+        assert result.seconds >= 2, result.seconds
+
+
+@case("a pinentry that dies, talks rubbish or hangs before it has said anything: the truth, and an end")
+def _():
+    scripts = ["exit 1", ANSWERS.format(before="exit 1", passphrase="x"), 'exec -a "$0" sleep 1000', "kill -9 $$",
+               "head -c 1000 /dev/urandom", "echo ERR 1 no", 'exec -a "$0" cat /dev/zero']
+    for script in scripts if IS_LONG else scripts[:3]:
+        with Locked(script):
+            before = USER.snapshot()
+            result = run("get", stdin=URL.encode())
+            assert_refused(result)
+            assert_safe_to_show(result.out + result.err)
+            assert USER.snapshot() == before
+    assert USER.get(URL) == ("me", "old")
+
+
+# --- git -----------------------------------------------------------------------------------------------------
+
+
+@case("a git that hangs, dies, floods or talks rubbish: the entry is kept, exit status 0, one line on stderr, nothing left")
+def _():
+    (USER.prefix / ".git").mkdir()
+    try:
+        for number, (script, word) in enumerate((
+                (HANGS["deaf, with a deaf child"], "did not end in time"), ("yes; yes >&2", "did not end in time"),
+                ("kill -9 $$", "git"), ("head -c 100000 /dev/urandom; exit 1", "git"), ("printf 'a\\033[2J\\nb'; exit 1", "git"),
+                ("exit 127", "git"), ("echo \"fatal: Unable to create 'x.lock': File exists.\"; exit 128", "git"))):
+            fake("git", script, honest_version=False)
+            result = run("store", stdin=document(f"secret {number}"))
+            assert result.rc == 0 and result.out == b"", (script, result)
+            assert b"warning" in result.err and word.encode() in result.err, (script, result)
+            assert_safe_to_show(result.err, may_have_lines=False)
+            assert_nothing_left()
+            clear()
+            assert USER.get(URL) == ("me", f"secret {number}"), script
+        # What a hook leaves in the background is its own affair, and nobody waits for it.
+        fake("git", "sleep 3 & exit 0", honest_version=False)
+        result = run("erase", stdin=URL.encode(), DOCKER_CREDENTIAL_PASS_TIMEOUT=20)
+        assert result.rc == 0 and result.seconds < 2.5, (result, result.seconds)
+    finally:
+        (USER.prefix / ".git").rmdir()
+        clear()
+    USER.store(URL, "me", "old")
+
+
+@case("DOCKER_CREDENTIAL_PASS_TIMEOUT that is no number of seconds is refused by name")
+def _():
+    for text in ("0", "-1", "1s", "soon", "86401", "99999999999999999999", "1 "):
+        assert_refused(run("get", stdin=URL.encode(), DOCKER_CREDENTIAL_PASS_TIMEOUT=text), "DOCKER_CREDENTIAL_PASS_TIMEOUT")
+    assert run("get", stdin=URL.encode(), DOCKER_CREDENTIAL_PASS_TIMEOUT="").rc == 0
+    assert run("get", stdin=URL.encode(), DOCKER_CREDENTIAL_PASS_TIMEOUT="86400").rc == 0
+
+
+main()
