@@ -159,10 +159,10 @@ class Sandbox:
 
     def make_key(self, uid="Test User <test@example.com>", algo="cv25519", passphrase=""):
         """Makes a key with an encryption subkey; answers its fingerprint."""
-        primary, sub = {"cv25519": ("Key-Type: eddsa\nKey-Curve: ed25519", "Subkey-Type: ecdh\nSubkey-Curve: cv25519"),
-                        "rsa2048": ("Key-Type: rsa\nKey-Length: 2048", "Subkey-Type: rsa\nSubkey-Length: 2048"),
-                        "rsa4096": ("Key-Type: rsa\nKey-Length: 4096", "Subkey-Type: rsa\nSubkey-Length: 4096"),
-                        }[algo]
+        if algo.startswith("rsa"):
+            primary, sub = (f"{which}-Type: rsa\n{which}-Length: {algo[3:]}" for which in ("Key", "Subkey"))
+        else:
+            primary, sub = "Key-Type: eddsa\nKey-Curve: ed25519", f"Subkey-Type: ecdh\nSubkey-Curve: {algo}"
         name, _, mail = uid.rstrip(">").partition(" <")
         protection = f"Passphrase: {passphrase}" if passphrase else "%no-protection"
         batch = (f"{primary}\nKey-Usage: sign\n{sub}\nSubkey-Usage: encrypt\nName-Real: {name}\n"
