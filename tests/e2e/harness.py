@@ -18,6 +18,7 @@ Programs are named by the environment, so that the same files run against any he
     HELPER          the helper (default: build/helper/docker-credential-pass of this checkout)
     HELPER_WRAPPER  words put before it, for example "valgrind -q --error-exitcode=99"
     GO_HELPER       Docker's own helper (default: where Debian's package puts it)
+    DOCKER_CREDENTIAL_PASS_FAST  0 has the helper decrypt by gpg alone, as its users would
 """
 
 import atexit
@@ -113,7 +114,7 @@ class Sandbox:
     """
 
     KEPT = ("PATH", "LANG", "LC_ALL", "TERM", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
-            "LLVM_PROFILE_FILE", "GCOV_PREFIX")
+            "LLVM_PROFILE_FILE", "GCOV_PREFIX", "DOCKER_CREDENTIAL_PASS_FAST")
 
     def __init__(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dcp.", dir="/tmp"))
