@@ -161,11 +161,13 @@ static int receive_more(struct assuan *assuan)
 /* Takes the next line, if it is there whole. */
 static bool take_line(struct assuan *assuan, struct assuan_line *ret)
 {
-    const unsigned char *begin = assuan->in.data + assuan->taken, *end = NULL;
     size_t left = assuan->in.size - assuan->taken;
+    const unsigned char *begin, *end;
 
-    if (left > 0)
-        end = memchr(begin, '\n', left);
+    if (left == 0)
+        return false;
+    begin = assuan->in.data + assuan->taken;
+    end = memchr(begin, '\n', left);
     if (!end)
         return false;
     *ret = (struct assuan_line){begin, (size_t)(end - begin)};

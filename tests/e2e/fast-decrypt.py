@@ -3,7 +3,8 @@
 
 decrypt-fast (DECRYPT_FAST in the environment; beside this file is its source) decrypts by the fast path alone. Messages are made
 by gpg, put together otherwise, and damaged. Whatever is answered must be what gpg answers; what users have in their stores must be
-answered. LOAD=full has thousands of messages, every one held against gpg, and takes minutes.
+answered. LOAD=full has thousands of messages, every one held against gpg, and takes minutes. SAVE_MESSAGES=FOLDER keeps
+the small ones for tests/fuzz/corpus/message.
 """
 
 import hashlib
@@ -51,6 +52,8 @@ class Tool:
             path = self.user.dir / f"message-{self.number}"
             path.write_bytes(message)
             paths.append(path)
+            if "SAVE_MESSAGES" in os.environ and len(message) < 4096:
+                (pathlib.Path(os.environ["SAVE_MESSAGES"]) / f"{self.number}").write_bytes(message)
         stdin = "".join(f"{path}\n" for path in paths).encode()
         lines = self.user.run([self.path, *args], stdin, check=True, **more).out.decode().splitlines()
         assert len(lines) == len(messages), lines
