@@ -108,16 +108,18 @@ static const char *describe_code(gpgme_err_code_t code)
     }
 }
 
-int gpg_explain_decrypt(struct gpg_context *gpg, gpgme_error_t e, const char *name, struct error *err)
+int gpg_explain_code(gpgme_error_t e, const char *name, struct error *err)
 {
-    gpgme_err_code_t code = gpgme_err_code(e);
-    const char *description = describe_code(code);
+    const char *description = describe_code(gpgme_err_code(e));
 
-    if (code == GPG_ERR_NO_SECKEY)
-        return explain_no_secret_key(gpg, name, err);
     if (description)
         return error_set(err, EIO, "cannot decrypt %s: %s", name, description);
     if (gpgme_err_source(e) == GPG_ERR_SOURCE_PINENTRY)
         return explain_pinentry(e, name, err);
     return error_set(err, EIO, "cannot decrypt %s: %s (%s)", name, gpgme_strerror(e), gpgme_strsource(e));
+}
+
+int gpg_explain_decrypt(struct gpg_context *gpg, gpgme_error_t e, const char *name, struct error *err)
+{
+    return gpgme_err_code(e) == GPG_ERR_NO_SECKEY ? explain_no_secret_key(gpg, name, err) : gpg_explain_code(e, name, err);
 }

@@ -7,4 +7,8 @@
  * returns negative, with err filled.
  */
 int gpg_explain_decrypt(struct gpg_context *gpg, gpgme_error_t e, const char *name, struct error *err);
+
+/* The same for a code that needs no context to be explained. */
+int gpg_explain_code(gpgme_error_t e, const char *name, struct error *err);
+
 int gpg_explain_encrypt(struct gpg_context *gpg, gpgme_error_t e, const char *source, struct error *err);

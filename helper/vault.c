@@ -13,6 +13,7 @@
 #include "common/random.h"
 #include "gpg/decrypt.h"
 #include "gpg/encrypt.h"
+#include "gpg/fast-decrypt.h"
 #include "helper/input.h"
 #include "helper/pass/entry.h"
 #include "helper/pass/git.h"
@@ -24,13 +25,20 @@
 
 /* --- gpg as the user wants it -------------------------------------------------------- */
 
+static int read_options(enum gpg_pinentry_mode mode, struct gpg_options *ret, struct error *err)
+{
+    int r = gpg_options_parse(getenv("PASSWORD_STORE_GPG_OPTS"), ret, err);
+
+    if (r == 0 && mode != GPG_PINENTRY_DEFAULT)
+        ret->pinentry_mode = mode;
+    return r;
+}
+
 static int start_gpg(enum gpg_pinentry_mode mode, struct gpg_context **ret, struct error *err)
 {
     CLEANUP(gpg_options_done) struct gpg_options options = {0};
-    int r = gpg_options_parse(getenv("PASSWORD_STORE_GPG_OPTS"), &options, err);
+    int r = read_options(mode, &options, err);
 
-    if (mode != GPG_PINENTRY_DEFAULT)
-        options.pinentry_mode = mode;
     return r < 0 ? r : gpg_context_new(&options, ret, err);
 }
 
@@ -103,13 +111,19 @@ int vault_put(struct credential *credential, struct error *err)
 static int decrypt_entry(const struct pass_store *store, const struct pass_path *path, const struct pass_entry *entry,
                          struct secbuf *ret_secret, struct error *err)
 {
+    CLEANUP(gpg_options_done) struct gpg_options options = {0};
     CLEANUP(gpg_context_freep) struct gpg_context *gpg = NULL;
     CLEANUP_FREE char *name = NULL;
     int r;
 
     if (asprintf(&name, "%s/" PASS_FOLDER "/%s/%s", store->root, path->folder, entry->file) < 0)
         return error_set_oom(err);
-    r = start_gpg(GPG_PINENTRY_DEFAULT, &gpg, err);
+    r = read_options(GPG_PINENTRY_DEFAULT, &options, err);
+    if (r == 0)
+        r = gpg_fast_decrypt(&options, entry->fd, name, SECRET_MAX, ret_secret, err);
+    if (r != GPG_FAST_DECLINED)
+        return r;
+    r = gpg_context_new(&options, &gpg, err);
     return r < 0 ? r : gpg_decrypt(gpg, entry->fd, name, SECRET_MAX, ret_secret, err);
 }
 

@@ -18,6 +18,7 @@ Programs are named by the environment, so that the same files run against any he
     HELPER          the helper (default: build/helper/docker-credential-pass of this checkout)
     HELPER_WRAPPER  words put before it, for example "valgrind -q --error-exitcode=99"
     GO_HELPER       Docker's own helper (default: where Debian's package puts it)
+    DOCKER_CREDENTIAL_PASS_FAST  0 has the helper decrypt by gpg alone, as its users would
 """
 
 import atexit
@@ -113,7 +114,7 @@ class Sandbox:
     """
 
     KEPT = ("PATH", "LANG", "LC_ALL", "TERM", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
-            "LLVM_PROFILE_FILE", "GCOV_PREFIX")
+            "LLVM_PROFILE_FILE", "GCOV_PREFIX", "DOCKER_CREDENTIAL_PASS_FAST")
 
     def __init__(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dcp.", dir="/tmp"))
@@ -159,10 +160,10 @@ class Sandbox:
 
     def make_key(self, uid="Test User <test@example.com>", algo="cv25519", passphrase=""):
         """Makes a key with an encryption subkey; answers its fingerprint."""
-        primary, sub = {"cv25519": ("Key-Type: eddsa\nKey-Curve: ed25519", "Subkey-Type: ecdh\nSubkey-Curve: cv25519"),
-                        "rsa2048": ("Key-Type: rsa\nKey-Length: 2048", "Subkey-Type: rsa\nSubkey-Length: 2048"),
-                        "rsa4096": ("Key-Type: rsa\nKey-Length: 4096", "Subkey-Type: rsa\nSubkey-Length: 4096"),
-                        }[algo]
+        if algo.startswith("rsa"):
+            primary, sub = (f"{which}-Type: rsa\n{which}-Length: {algo[3:]}" for which in ("Key", "Subkey"))
+        else:
+            primary, sub = "Key-Type: eddsa\nKey-Curve: ed25519", f"Subkey-Type: ecdh\nSubkey-Curve: {algo}"
         name, _, mail = uid.rstrip(">").partition(" <")
         protection = f"Passphrase: {passphrase}" if passphrase else "%no-protection"
         batch = (f"{primary}\nKey-Usage: sign\n{sub}\nSubkey-Usage: encrypt\nName-Real: {name}\n"

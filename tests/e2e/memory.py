@@ -305,18 +305,18 @@ def _():
     assert start_and_wait(helper_argv("get"), has_locked_memory)
 
 
-def calls_with(secret, user, action, stdin):
+def calls_with(secret, user, action, stdin, env):
     """The system calls of the helper and all that it starts in which the secret shows: lines of strace."""
     if os.geteuid() != 0:
         raise Skip("strace needs root to read the helper's memory")
     log = user.dir / "strace"
     calls = "execve,write,writev,pwrite64,sendto,sendmsg"
     result = user.run([need("strace"), "-f", "-v", "-y", "-s1000000", "-e", "signal=none", "-e", f"trace={calls}",
-                       "-o", log, *helper_argv(action)], stdin, env=UNDER_TRACER)
-    lines = log.read_text().splitlines()
+                       "-o", log, *helper_argv(action)], stdin, env={**UNDER_TRACER, **env})
+    lines = log.read_text(errors="replace").splitlines()
     log.unlink()
     assert result.rc == 0, result
-    assert any("execve(" in line and "/gpg" in line for line in lines), "strace did not see gpg"
+    assert any("execve(" in line and "/gpg" in line for line in lines) == bool(env["DOCKER_CREDENTIAL_PASS_FAST"]), env
     return [line for line in lines if secret in line]
 
 
@@ -331,12 +331,14 @@ def _():
     with Sandbox() as user:
         user.make_store(git=True)
         secret = random_text()
-        stored = calls_with(secret, user, "store", document(secret))
-        got = calls_with(secret, user, "get", URL.encode())
-        for line in stored + got:
+        by_gpg = {"DOCKER_CREDENTIAL_PASS_FAST": "0"}
+        stored = calls_with(secret, user, "store", document(secret), by_gpg)
+        got = calls_with(secret, user, "get", URL.encode(), by_gpg)
+        got_fast = calls_with(secret, user, "get", URL.encode(), {"DOCKER_CREDENTIAL_PASS_FAST": None})
+        for line in stored + got + got_fast:
             assert re.match(r"\d+ +writev?\(\d+<pipe:\[\d+\]>, ", line), without_secret(line, secret)
-        # To gpg; and from gpg, then to stdout.
-        assert (len(stored), len(got)) == (1, 2), [without_secret(line, secret) for line in stored + got]
+        # To gpg; from gpg, then to stdout; to stdout alone, since gpg-agent never has the secret.
+        assert (len(stored), len(got), len(got_fast)) == (1, 2, 1), [without_secret(line, secret) for line in stored + got]
         files = [path for path in user.dir.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
         assert files == [], files
 

@@ -613,11 +613,20 @@ def _():
         before = USER.snapshot()
         refusals = [USER.store(URL, "me", "new", check=False, env=without)]
         if before.get(str(USER.entry(URL, "me"))):
-            refusals.append(USER.helper("get", stdin=URL.encode(), env=without))
+            refusals.append(USER.helper("get", stdin=URL.encode(), env={**without, "DOCKER_CREDENTIAL_PASS_FAST": "0"}))
         for done in refusals:
             assert_refused(done, "gpg")
             assert re.search(rb"\bPATH\b|install", done.out), f"neither where it was sought nor what to do: {done}"
         assert USER.snapshot() == before
+
+
+@case("with an agent that runs get needs no gpg")
+def _():
+    fresh()
+    put("me")
+    USER.get(URL)  # the agent is started by gpg
+    without = {"PATH": USER.path_without("gpg", "gpg2"), "DOCKER_CREDENTIAL_PASS_FAST": None}
+    assert USER.get(URL, env=without) == ("me", "secret")
 
 
 main()

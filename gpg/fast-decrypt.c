@@ -1,0 +1,258 @@
+/*
+ * Starting gpg costs ten times what decrypting does. This does the same without it, for the one kind of message and key that
+ * nearly everybody has. Wherever anything is not exactly as expected it steps aside, so that being wrong about gpg costs time alone.
+ */
+#include "gpg/fast-decrypt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/file.h"
+#include "gpg/agent-client.h"
+#include "gpg/agent-options.h"
+#include "gpg/explain.h"
+#include "gpg/home.h"
+#include "gpg/keygrip.h"
+#include "gpg/literal.h"
+#include "gpg/sealed.h"
+#include "gpg/tty.h"
+
+enum {
+    LARGEST_MESSAGE = (1 << 20) + (16 << 10),
+    LARGEST_KEYBOX = 4 << 20,
+};
+
+/* A key that the message is for and that the keyring has. */
+struct candidate {
+    struct keybox_entry entry;
+    const struct session_packet *session;
+    unsigned char fingerprint[FINGERPRINT_SIZE];
+    unsigned char keygrip[KEYGRIP_SIZE];
+};
+
+struct candidates {
+    struct candidate items[MESSAGE_MOST_KEYS];
+    size_t count;
+};
+
+/* What all of it stands on; the bytes are public. */
+struct attempt {
+    const struct gpg_options *options;
+    struct gpg_home home;
+    char *message_bytes, *keybox_bytes;
+    size_t message_size, keybox_size;
+    struct message message;
+    struct candidates candidates;
+    struct assuan agent;
+};
+
+static void attempt_done(struct attempt *attempt)
+{
+    free(attempt->message_bytes);
+    free(attempt->keybox_bytes);
+    assuan_done(&attempt->agent);
+}
+
+static int decline(struct error *err, const char *why)
+{
+    error_set(err, ENOTSUP, "%s", why);
+    return GPG_FAST_DECLINED;
+}
+
+static bool is_switched_off(void)
+{
+    const char *value = getenv("DOCKER_CREDENTIAL_PASS_FAST");
+
+    return !FAST_DECRYPT || (value && strcmp(value, "0") == 0);
+}
+
+/* --- what is on the disk -------------------------------------------------------------------------- */
+
+/* A regular file from its start; no other kind has a size to go by. */
+static int read_file(int fd, size_t limit, char **ret_bytes, size_t *ret_size)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 || (uint64_t)st.st_size > limit ||
+        lseek(fd, 0, SEEK_SET) < 0)
+        return -ENOTSUP;
+    return file_read_all(fd, (size_t)st.st_size, ret_bytes, ret_size);
+}
+
+static int read_keybox(struct attempt *attempt)
+{
+    CLEANUP_CLOSE int folder_fd = file_open_folder(AT_FDCWD, attempt->home.path), fd = -1;
+
+    if (folder_fd < 0)
+        return folder_fd;
+    fd = openat(folder_fd, "pubring.kbx", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    return read_file(fd, LARGEST_KEYBOX, &attempt->keybox_bytes, &attempt->keybox_size);
+}
+
+/* 0: a candidate; -ENOENT, -ENOTSUP: the message can be read with another key, if with any; other: decline. */
+static int find_candidate(const struct attempt *attempt, const struct session_packet *session, struct candidate *ret)
+{
+    int r = keybox_find((const unsigned char *)attempt->keybox_bytes, attempt->keybox_size, session->key_id, &ret->entry);
+
+    if (r == 0 && ret->entry.key.algorithm != session->algorithm)
+        r = -EBADMSG;
+    if (r == 0)
+        r = public_key_fingerprint(&ret->entry.key, ret->fingerprint);
+    if (r == 0 && memcmp(ret->entry.fingerprint, ret->fingerprint, FINGERPRINT_SIZE) != 0)
+        r = -EBADMSG;
+    if (r == 0)
+        r = public_key_keygrip(&ret->entry.key, ret->keygrip);
+    ret->session = session;
+    return r;
+}
+
+static int find_candidates(struct attempt *attempt)
+{
+    struct candidates *found = &attempt->candidates;
+
+    for (size_t i = 0; i < attempt->message.key_count; i++) {
+        int r = find_candidate(attempt, &attempt->message.keys[i], &found->items[found->count]);
+
+        if (r == 0)
+            found->count++;
+        else if (r != -ENOENT && r != -ENOTSUP)
+            return r;
+    }
+    return found->count ? 0 : -ENOENT;
+}
+
+/* Why not, or NULL. */
+static const char *read_all(struct attempt *attempt, int fd)
+{
+    if (read_file(fd, LARGEST_MESSAGE, &attempt->message_bytes, &attempt->message_size) < 0)
+        return "the file is of another size than entries have";
+    if (message_parse((const unsigned char *)attempt->message_bytes, attempt->message_size, &attempt->message) < 0)
+        return "the message is of another form than entries have";
+    if (gpg_home_find(attempt->options->homedir, &attempt->home) < 0)
+        return "GNUPGHOME or HOME is no plain absolute path";
+    if (gpg_home_check(&attempt->home) < 0)
+        return "gpg's configuration says more than is known to be harmless, or it has another kind of keyring";
+    if (read_keybox(attempt) < 0)
+        return "gpg's keyring (pubring.kbx) cannot be read, or is very large";
+    if (find_candidates(attempt) < 0)
+        return "none of the message's keys is in the keyring, or of a kind known here";
+    return NULL;
+}
+
+/* --- the agent --------------------------------------------------------------------------------------- */
+
+static const char *connect_agent(struct attempt *attempt)
+{
+    char path[SOCKET_PATH_SIZE];
+
+    if (gpg_home_find_socket(&attempt->home, path) < 0 || assuan_connect(path, &attempt->agent) < 0)
+        return "gpg-agent is not running yet";
+    gpg_tty_export();
+    if (agent_greet(&attempt->agent, attempt->options->pinentry_mode) < 0)
+        return "gpg-agent does not answer as usual";
+    return NULL;
+}
+
+/* Whether gpg would write its part of the prompt in another language, which only it knows. */
+static bool is_prompt_translated(void)
+{
+    const char *language = agent_locale("LC_MESSAGES");
+
+    return strcmp(language, "C") != 0 && strcmp(language, "POSIX") != 0 && strncmp(language, "C.", 2) != 0 &&
+           strncmp(language, "en", 2) != 0;
+}
+
+/* The candidate to decrypt with; NULL where gpg must choose or ask. */
+static const struct candidate *choose(struct attempt *attempt)
+{
+    const struct candidates *all = &attempt->candidates;
+
+    if (all->count == 1 && !is_prompt_translated())
+        return &all->items[0];
+    for (size_t i = 0; i < all->count; i++) {
+        enum agent_key state;
+
+        if (agent_look_up(&attempt->agent, all->items[i].keygrip, &state) < 0)
+            return NULL;
+        if (state == AGENT_KEY_READY)
+            return &all->items[i];
+    }
+    return NULL;
+}
+
+/* Whether asking once more would do the same again, before the same person. */
+static bool is_final(const struct agent_answer *answer)
+{
+    switch (gpg_err_code(answer->refusal)) {
+    case GPG_ERR_CANCELED:
+    case GPG_ERR_FULLY_CANCELED:
+    case GPG_ERR_BAD_PASSPHRASE:
+    case GPG_ERR_NO_PIN_ENTRY:
+        return true;
+    case GPG_ERR_ENOMEM: /* of the agent's secure memory: gpg_decrypt() queues for it, and the passphrase is known now */
+        return false;
+    default:
+        return answer->has_asked_person || gpg_err_source(answer->refusal) == GPG_ERR_SOURCE_PINENTRY;
+    }
+}
+
+/* --- the message -------------------------------------------------------------------------------------- */
+
+static int find_session_key(const struct candidate *chosen, const struct agent_answer *answer, struct session_key *ret)
+{
+    const struct session_packet *session = chosen->session;
+    struct bytes wrapped;
+
+    if (session->algorithm == PUBLIC_KEY_RSA)
+        return session_key_from_rsa(&answer->value, answer->has_padding, ret);
+    wrapped = (struct bytes){session->counted.data + 1, session->counted.size - 1};
+    return session_key_from_ecdh(&answer->value, &chosen->entry.key, chosen->fingerprint, &wrapped, ret);
+}
+
+static int open_message(const struct attempt *attempt, const struct candidate *chosen, const struct agent_answer *answer,
+                        size_t limit, struct secbuf *ret_plain)
+{
+    CLEANUP(session_key_done) struct session_key key = {0};
+    CLEANUP(secbuf_done) struct secbuf content = {0};
+    int r = find_session_key(chosen, answer, &key);
+
+    if (r == 0)
+        r = sealed_open(&attempt->message.sealed, &key, &content);
+    return r < 0 ? r : literal_append(&content, limit, ret_plain);
+}
+
+int gpg_fast_decrypt(const struct gpg_options *options, int fd, const char *name, size_t limit, struct secbuf *ret_plain,
+                     struct error *err)
+{
+    CLEANUP(attempt_done) struct attempt attempt = {.options = options, .agent = ASSUAN_INIT};
+    CLEANUP(agent_answer_done) struct agent_answer answer = {0};
+    struct agent_request request;
+    const struct candidate *chosen;
+    const char *why;
+    int r;
+
+    if (is_switched_off())
+        return decline(err, "it is switched off");
+    why = read_all(&attempt, fd);
+    if (!why)
+        why = connect_agent(&attempt);
+    if (why)
+        return decline(err, why);
+    chosen = choose(&attempt);
+    if (!chosen)
+        return decline(err, "gpg must choose among several keys, or ask for a passphrase in the user's language");
+    request = (struct agent_request){.key = &chosen->entry, .session = chosen->session};
+    memcpy(request.keygrip, chosen->keygrip, KEYGRIP_SIZE);
+    r = agent_decrypt(&attempt.agent, &request, &answer);
+    if (r == AGENT_REFUSED && is_final(&answer))
+        return gpg_explain_code(answer.refusal, name, err);
+    if (r != 0)
+        return decline(err, "gpg-agent does not decrypt with this key");
+    if (open_message(&attempt, chosen, &answer, limit, ret_plain) < 0)
+        return decline(err, "the message is damaged, or holds something else than entries do");
+    return 0;
+}

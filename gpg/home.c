@@ -1,0 +1,163 @@
+/*
+ * gpg's own rules for where things are. Each of its variants that is rare is not followed here but recognised, and left to gpg.
+ */
+#include "gpg/home.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gcrypt.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "common/file.h"
+#include "gpg/conf.h"
+
+enum { CONF_MAX = 64 << 10, MOST_FILES = 512, SHA1_SIZE = 20, HASHED_SIZE = 15 };
+
+#define SYSTEM_FOLDER "/etc/gnupg"
+
+/* --- the folder ---------------------------------------------------------------------------- */
+
+/* gpg makes these shorter, and compares and hashes the result. */
+static bool is_plain(const char *path)
+{
+    size_t length = strlen(path);
+
+    return path[0] == '/' && length > 1 && length < PATH_MAX && path[length - 1] != '/';
+}
+
+int gpg_home_find(const char *given, struct gpg_home *ret)
+{
+    const char *user_home = getenv("HOME"), *from_environment = getenv("GNUPGHOME");
+    char standard[PATH_MAX];
+
+    if (!given && from_environment && *from_environment)
+        given = from_environment;
+    if (!user_home || !is_plain(user_home) ||
+        (size_t)snprintf(standard, sizeof(standard), "%s/.gnupg", user_home) >= sizeof(standard))
+        return -ENOTSUP;
+    if (!given)
+        given = standard;
+    if (!is_plain(given))
+        return -ENOTSUP;
+    memcpy(ret->path, given, strlen(given) + 1);
+    ret->is_default = strcmp(given, standard) == 0;
+    return 0;
+}
+
+/* --- its configuration ----------------------------------------------------------------------- */
+
+/* Whether the file is not there, or says nothing that matters. */
+static bool is_harmless_file(int folder_fd, const char *path)
+{
+    CLEANUP_FREE char *text = NULL;
+    CLEANUP_CLOSE int fd = openat(folder_fd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    size_t size;
+
+    if (fd < 0)
+        return errno == ENOENT;
+    return file_read_all(fd, CONF_MAX, &text, &size) == 0 && gpg_conf_is_harmless(text, size);
+}
+
+/* gpg prefers pubring.gpg where there is one; gpg.conf-2 and the like come before gpg.conf; common.conf chooses keyboxd. */
+static bool is_odd(const char *name)
+{
+    return strcmp(name, "pubring.gpg") == 0 || strncmp(name, "gpg.conf-", 9) == 0 || strcmp(name, "common.conf") == 0;
+}
+
+static int check_names(DIR *folder)
+{
+    const struct dirent *entry;
+
+    errno = 0;
+    for (unsigned count = 0; (entry = readdir(folder)); count++)
+        if (count == MOST_FILES || is_odd(entry->d_name))
+            return -ENOTSUP;
+    return errno ? -ENOTSUP : 0;
+}
+
+int gpg_home_check(const struct gpg_home *home)
+{
+    DIR *folder = opendir(home->path);
+    int r;
+
+    if (!folder)
+        return -ENOTSUP;
+    r = check_names(folder);
+    if (r == 0 && !is_harmless_file(dirfd(folder), "gpg.conf"))
+        r = -ENOTSUP;
+    closedir(folder);
+    if (r == 0 && (!is_harmless_file(AT_FDCWD, SYSTEM_FOLDER "/gpg.conf") || access(SYSTEM_FOLDER "/common.conf", F_OK) == 0 ||
+                   access("/usr/bin/gpgconf.ctl", F_OK) == 0))
+        r = -ENOTSUP;
+    return r;
+}
+
+/* --- the agent's socket ---------------------------------------------------------------------- */
+
+static bool is_folder_of_ours(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == getuid();
+}
+
+static bool is_private_folder(const char *path)
+{
+    struct stat st;
+
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == getuid() && !(st.st_mode & 077);
+}
+
+static bool is_missing(const char *path)
+{
+    return access(path, F_OK) < 0 && errno == ENOENT;
+}
+
+/* Human-oriented base 32 (Z-Base-32) of the head of the path's SHA-1. */
+static void format_hash(const char *path, char ret[HASHED_SIZE * 8 / 5 + 1])
+{
+    static const char digits[] = "ybndrfg8ejkmcpqxot1uwisza345h769";
+    unsigned char hash[SHA1_SIZE];
+    unsigned value = 0, bits = 0;
+
+    gcry_md_hash_buffer(GCRY_MD_SHA1, hash, path, strlen(path));
+    for (size_t i = 0; i < HASHED_SIZE; i++) {
+        value = value << 8 | hash[i];
+        for (bits += 8; bits >= 5; bits -= 5)
+            *ret++ = digits[value >> (bits - 5) & 31];
+        value &= 31;
+    }
+    *ret = '\0';
+}
+
+/* The folder in /run/user that the home folder's sockets are in; "" where they are in the home folder itself. */
+static void find_socket_folder(const struct gpg_home *home, char *ret, size_t size)
+{
+    char users[32], base[48], hash[HASHED_SIZE * 8 / 5 + 1];
+
+    ret[0] = '\0';
+    snprintf(users, sizeof(users), "/run/user/%u", (unsigned)getuid());
+    if (!is_folder_of_ours(users))
+        return;
+    snprintf(base, sizeof(base), "%s/gnupg", users);
+    if (is_missing(base) || (is_private_folder(base) && home->is_default)) { /* gpg makes it where it is missing */
+        snprintf(ret, size, "%s", base);
+        return;
+    }
+    format_hash(home->path, hash);
+    snprintf(ret, size, "%s/d.%s", base, hash);
+    if (!is_private_folder(base) || !is_private_folder(ret))
+        ret[0] = '\0';
+}
+
+int gpg_home_find_socket(const struct gpg_home *home, char ret_path[SOCKET_PATH_SIZE])
+{
+    char folder[SOCKET_PATH_SIZE];
+
+    find_socket_folder(home, folder, sizeof(folder));
+    return snprintf(ret_path, SOCKET_PATH_SIZE, "%s/S.gpg-agent", *folder ? folder : home->path) < SOCKET_PATH_SIZE
+               ? 0 : -ENOTSUP;
+}

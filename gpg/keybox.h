@@ -1,0 +1,19 @@
+#pragma once
+
+#include "gpg/public-key.h"
+
+/* What is known of a key that somebody is asked to unlock. It points into the keybox's bytes. */
+struct keybox_entry {
+    struct public_key key;
+    uint64_t key_id;     /* its own */
+    const unsigned char *fingerprint; /* as the keybox has it, of FINGERPRINT_SIZE bytes; not checked here */
+    uint64_t primary_id; /* that of the key it belongs to; the same where it is none's subkey */
+    struct bytes user_id; /* the first; UTF-8 as a rule, but may be anything */
+};
+
+/*
+ * Finds the (sub)key with that id in the bytes of a pubring.kbx (GnuPG, kbx/keybox-blob.c: "KBXf", blobs of versions 1 and
+ * 2). 0; -ENOENT; -ENOTUNIQ where several have the id; -ENOTSUP for a key of a kind that
+ * public_key_parse() does not know; -EBADMSG. Pure; looks at each blob once.
+ */
+int keybox_find(const unsigned char *data, size_t size, uint64_t key_id, struct keybox_entry *ret) MUST_USE;

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gpg/packet.h"
+
+enum public_key_algorithm { PUBLIC_KEY_RSA = 1, PUBLIC_KEY_ECDH = 18 };
+
+enum { FINGERPRINT_SIZE = 20, KEYGRIP_SIZE = 20 };
+
+/* A run of bytes within somebody else's. */
+struct bytes {
+    const unsigned char *data;
+    size_t size;
+};
+
+struct curve {
+    struct bytes oid;       /* as it stands in a key, without its length */
+    const char *name;       /* libgcrypt's */
+    size_t coordinate_size; /* in bytes */
+    unsigned bits;          /* as gpg shows them */
+};
+
+/* An encryption (sub)key of version 4 (RFC 4880, section 5.5.2; RFC 6637, section 9). It points into the packet that it was read from. */
+struct public_key {
+    enum public_key_algorithm algorithm;
+    uint32_t created_s;        /* since 1970 */
+    struct bytes packet;       /* the body */
+    struct bytes n, e;         /* RSA: big-endian, without leading zeros */
+    const struct curve *curve; /* ECDH: the curve, */
+    struct bytes point;        /* the public point, */
+    unsigned kdf_hash;         /* and the hash and the cipher of its KDF, as OpenPGP numbers them */
+    unsigned kdf_cipher;
+};
+
+/* Reads a public (sub)key's packet. 0; -ENOTSUP for kinds that are not here; -EBADMSG. Pure. */
+int public_key_parse(const struct packet *packet, struct public_key *ret) MUST_USE;
+
+/* Reads a multiprecision integer (RFC 4880, section 3.2) at the head of *in, which is left behind it. 0 or -EBADMSG. */
+int mpi_read(struct bytes *in, struct bytes *ret) MUST_USE;
+
+/* The number of bits in a big-endian number. */
+unsigned mpi_count_bits(const struct bytes *number);

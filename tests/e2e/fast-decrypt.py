@@ -1,0 +1,316 @@
+#!/usr/bin/env python3
+"""Without gpg the helper decrypts to what gpg decrypts to, or leaves it to gpg.
+
+decrypt-fast (DECRYPT_FAST in the environment; beside this file is its source) decrypts by the fast path alone. Messages are made
+by gpg, put together otherwise, and damaged. Whatever is answered must be what gpg answers; what users have in their stores must be
+answered. LOAD=full has thousands of messages, every one held against gpg, and takes minutes. SAVE_MESSAGES=FOLDER keeps
+the small ones for tests/fuzz/corpus/message.
+"""
+
+import hashlib
+import os
+import pathlib
+import random
+import statistics
+
+from harness import ROOT, Sandbox, Skip, case, is_wrapped, main, shared_sandbox
+import openpgp
+
+FULL = os.environ.get("LOAD") == "full"
+ALGORITHMS = ["cv25519", "nistp256", "nistp384", "nistp521", "rsa2048", "rsa3072", "rsa4096"]
+PASS = ["--compress-algo=none"]  # as pass calls gpg
+SIZES = [0, 1, 15, 16, 17, 100, 191, 192, 193, 500, 511, 512, 513, 1023, 1024, 8182, 8192, 8193, 8383, 8384, 65535, 65536,
+         65537, 300_000, 1 << 20]
+
+random.seed(5)
+USER = shared_sandbox()
+KEYS = {}
+
+
+def key_of(algorithm):
+    """A recipient with that kind of encryption key, made when it is first wanted."""
+    if algorithm not in KEYS:
+        KEYS[algorithm] = USER.make_key(f"Test {algorithm} <{algorithm}@example.com>", algorithm)
+    return KEYS[algorithm]
+
+
+class Tool:
+    """What the fast path says to many files."""
+
+    def __init__(self, user=USER):
+        path = pathlib.Path(os.environ.get("DECRYPT_FAST") or ROOT / "build/tests/decrypt-fast")
+        if not path.exists():
+            raise Skip("decrypt-fast is not built")
+        self.user, self.path, self.number = user, path, 0
+        self.spans_us = {"answered": [], "declined": [], "failed": []}
+
+    def __call__(self, messages, *args, **more):
+        """A list of (outcome, what) for a list of messages."""
+        paths = []
+        for message in messages:
+            self.number += 1
+            path = self.user.dir / f"message-{self.number}"
+            path.write_bytes(message)
+            paths.append(path)
+            if "SAVE_MESSAGES" in os.environ and len(message) < 4096:
+                (pathlib.Path(os.environ["SAVE_MESSAGES"]) / f"{self.number}").write_bytes(message)
+        stdin = "".join(f"{path}\n" for path in paths).encode()
+        lines = self.user.run([self.path, *args], stdin, check=True, **more).out.decode().splitlines()
+        assert len(lines) == len(messages), lines
+        for path in paths:
+            path.unlink()
+        results = []
+        for line in lines:
+            rest, _, span = line.rpartition(" ")
+            outcome, _, what = rest.partition(" ")
+            assert outcome in self.spans_us, line
+            self.spans_us[outcome].append(int(span))
+            results.append((outcome, what))
+        return results
+
+
+TOOL = Tool()
+
+
+def gpg(message, *options):
+    """What gpg answers; None where it refuses."""
+    path = USER.dir / "message"
+    path.write_bytes(message)
+    result = USER.run(["gpg", "--batch", "-qd", *options, path])
+    return result.out if result.rc == 0 else None
+
+
+def encrypt(secret, *algorithms, options=PASS, as_file=False):
+    """By gpg: from a pipe, or of a file, whose size it knows."""
+    recipients = [word for algorithm in algorithms for word in ("-r", key_of(algorithm))]
+    argv = ["gpg", "--batch", "-q", *options, *recipients]
+    if not as_file:
+        return USER.run([*argv, "-e"], secret, check=True).out
+    plain = USER.dir / "plain"
+    plain.write_bytes(secret)
+    return USER.run([*argv, "-o", "-", "-e", plain], check=True).out
+
+
+def described(secret):
+    return f"{len(secret)} {hashlib.sha256(secret).hexdigest()}"
+
+
+def assert_answered(messages, compare=FULL):
+    """messages: (name, bytes, the plaintext). The fast path answers each; gpg the same."""
+    for (name, message, secret), (outcome, what) in zip(messages, TOOL([m for _, m, _ in messages])):
+        assert (outcome, what) == ("answered", described(secret)), f"{name}: {outcome} {what}"
+        assert not compare or gpg(message) == secret, f"{name}: gpg says otherwise"
+
+
+def assert_declined(messages, *args, **more):
+    for (name, _), (outcome, what) in zip(messages, TOOL([m for _, m in messages], *args, **more)):
+        assert outcome == "declined", f"{name}: {outcome} {what}"
+
+
+def assert_right_or_declined(messages):
+    """messages: (name, bytes). Answers how many were answered."""
+    count = 0
+    for (name, message), (outcome, what) in zip(messages, TOOL([m for _, m in messages])):
+        if outcome == "declined":
+            continue
+        assert outcome == "answered", f"{name}: {outcome} {what}"
+        said = gpg(message)
+        assert said is not None and what == described(said), f"{name}: answered {what}, and gpg {said!r:.60}"
+        count += 1
+    return count
+
+
+# --- what is answered -------------------------------------------------------------------------
+
+@case("every kind of key: answered, and what gpg answers")
+def _():
+    messages = []
+    for algorithm in ALGORITHMS:
+        for cipher in ("AES", "AES192", "AES256"):
+            secret = random.randbytes(random.randrange(60))
+            messages.append((f"{algorithm} {cipher}", encrypt(secret, algorithm, options=[*PASS, "--cipher-algo", cipher]),
+                             secret))
+    assert_answered(messages, compare=True)
+
+
+@case("every size up to 1 MiB, from a pipe and of a file, with a name in it")
+def _():
+    messages = []
+    for size in SIZES + (random.sample(range(1, 70_000), 300) if FULL else []):
+        for as_file in (False, True):
+            secret = random.randbytes(size)
+            messages.append((f"{size} bytes, file: {as_file}", encrypt(secret, "cv25519", as_file=as_file), secret))
+    assert_answered(messages)
+
+
+@case("several recipients, in every order, also those whose secret key is elsewhere")
+def _():
+    with Sandbox() as other:
+        stranger = other.make_key("Stranger <stranger@example.com>")
+        USER.import_key(other.export_key(stranger))
+    KEYS["stranger"] = stranger
+    messages = []
+    for algorithms in (["stranger", "cv25519"], ["rsa2048", "stranger"], ["cv25519", "rsa2048", "nistp256"],
+                       ["rsa2048", "cv25519"], ["stranger", "nistp521", "rsa2048"]):
+        secret = random.randbytes(40)
+        messages.append((algorithms, encrypt(secret, *algorithms), secret))
+    assert_answered(messages, compare=True)
+    assert_declined([("a stranger alone", encrypt(b"secret", "stranger"))])
+
+
+@case("what else gpg can be asked for, and changes nothing: rfc4880, no version, another name")
+def _():
+    messages = []
+    for options in (["--rfc4880"], ["--openpgp"], ["--set-filename", "secret.txt"], ["--no-emit-version"], ["--force-mdc"],
+                    ["--s2k-mode", "1"], ["--personal-cipher-preferences", "AES192"]):
+        secret = random.randbytes(30)
+        # gpg --rfc4880 prefers 3DES, which is not taken on.
+        messages.append((options, encrypt(secret, "cv25519", options=[*PASS, "--cipher-algo", "AES256", *options]), secret))
+    assert_answered(messages, compare=True)
+
+
+def framings(message):
+    """The same message in all the frames that RFC 4880 has for it."""
+    key, sealed = openpgp.parse(message)
+    keys = [openpgp.old_format(key, 2), openpgp.old_format(key, 4), openpgp.new_format(key), openpgp.new_format(key, True)]
+    frames = [openpgp.new_format(sealed), openpgp.new_format(sealed, True)]
+    size = len(sealed.body)
+    frames += [openpgp.in_pieces(sealed, *powers) for powers in ((9,), (10,), (9, 9), (9, 1, 2, 3), (11, 9), (9, 0, 0, 0, 0))
+               if sum(1 << power for power in powers) <= size]
+    frames += [openpgp.in_pieces(sealed, *[9] * (size // 512))] if size >= 512 else []
+    return [(f"frame {number}", key + frame) for number, (key, frame) in
+            enumerate((key, frame) for key in keys for frame in frames)]
+
+
+@case("old and new packet formats, every length of a length, bodies in pieces")
+def _():
+    answered = 0
+    for size in (20, 600, 3000):
+        secret = random.randbytes(size)
+        messages = framings(encrypt(secret, "cv25519"))
+        assert_answered([(f"{size}: {name}", message, secret) for name, message in messages], compare=True)
+        answered += len(messages)
+    assert answered > 40
+
+
+def session_key(message):
+    """What gpg says that the message is sealed with."""
+    path = USER.dir / "message"
+    path.write_bytes(message)
+    said = USER.run(["gpg", "--batch", "--show-session-key", "-d", path], check=True).err.decode()
+    return next(line.split("'")[1] for line in said.splitlines() if "session key:" in line)
+
+
+def ocb_message(content, algorithm="cv25519", cipher="AES256", **more):
+    """Packet 20 with a session key that gpg has made."""
+    message = encrypt(b"", algorithm, options=[*PASS, "--cipher-algo", cipher])
+    key = openpgp.parse(message)[0]
+    return openpgp.old_format(key) + openpgp.new_format(openpgp.seal_ocb(content, session_key(message), **more))
+
+
+@case("packet 20 (OCB), which gpg 2.2 reads but does not write: one chunk, many, none")
+def _():
+    messages = []
+    for size in (0, 1, 5, 50, 63, 64, 100, 190, 255, 1000, 5000):
+        for cipher, power in (("AES256", 0), ("AES", 10), ("AES192", 1)):
+            secret = random.randbytes(size)
+            content = openpgp.new_format(openpgp.literal(secret))
+            messages.append((f"{size} {cipher} {power}", ocb_message(content, cipher=cipher, chunk_power=power), secret))
+    assert_answered(messages, compare=True)
+
+
+# --- what is left to gpg ------------------------------------------------------------------------
+
+@case("compressed, signed, armoured, hidden, with a passphrase too, other ciphers, text: right or left to gpg")
+def _():
+    messages = []
+    for options in ([], ["--compress-algo=zip"], ["--compress-algo=bzip2"], ["-a", *PASS], ["--throw-keyids", *PASS],
+                    ["--textmode", *PASS], ["--for-your-eyes-only", *PASS], ["--cipher-algo", "3DES", *PASS],
+                    ["--cipher-algo", "CAMELLIA256", *PASS], ["--cipher-algo", "TWOFISH", *PASS], ["--rfc4880"],
+                    ["--hidden-recipient", key_of("rsa2048"), *PASS], ["--rfc2440", *PASS], ["-s", *PASS],
+                    ["-c", "--pinentry-mode=loopback", "--passphrase", "x", *PASS]):
+        for size in (0, 5, 3000) if FULL else (5,):
+            secret = b"text \r\n" * size
+            messages.append((f"{options} {size}", encrypt(secret, "cv25519", options=options)))
+    assert_right_or_declined(messages)
+    assert_declined([m for m in messages if "textmode" in m[0] or "throw" in m[0] or "'-a'" in m[0] or "zip" in m[0]])
+
+
+@case("packets more, fewer, twice or in another order: right or left to gpg")
+def _():
+    message = encrypt(b"secret", "cv25519")
+    key, sealed = message[:-len(openpgp.new_format(openpgp.parse(message)[1]))], openpgp.new_format(openpgp.parse(message)[1])
+    marker, odd = b"\xCA\x03PGP", b"\xFC\x01x"
+    messages = [key, sealed, sealed + key, key + key + sealed, key + sealed + sealed, marker + message, message + marker,
+                key + marker + sealed, message + message, odd + message, message + odd, message + b"\0", message + b"\n",
+                b"", b"\n" + message, key * 40 + sealed, b"-----BEGIN PGP MESSAGE-----\n"]
+    assert_right_or_declined([(number, m) for number, m in enumerate(messages)])
+    session, body = session_key(message), openpgp.new_format(openpgp.literal(b"secret"))
+    contents = [body + body, b"", body[:-1], body + b"\0", b"\xCA\x03PGP" + body, openpgp.old_format(openpgp.literal(b"x")),
+                openpgp.new_format(openpgp.literal(b"a\r\nb", b"t")), openpgp.new_format(openpgp.literal(b"x", b"u")),
+                openpgp.new_format(openpgp.literal(b"x", name=b"_CONSOLE")), openpgp.new_format(openpgp.literal(b"x" * 99, name=b"n")),
+                openpgp.in_pieces(openpgp.literal(b"y" * 2000), 9, 3), openpgp.in_pieces(openpgp.literal(b"y" * 2000), 3, 3),
+                b"\xCB\x05b\0\0\0\0", b"\xCB\x06b\x09\0\0\0\0", b"\xCB\x00", b"\xAF" + b"b\0\0\0\0\0secret", key + body]
+    keys = openpgp.old_format(openpgp.parse(message)[0])
+    sealed = [keys + openpgp.new_format(openpgp.seal_ocb(content, session, chunk_power=power)) for content in contents
+              for power in (0, 10)]
+    assert assert_right_or_declined([(f"content {number}", m) for number, m in enumerate(sealed)]) >= 6
+
+
+# --- damage --------------------------------------------------------------------------------------
+
+def damaged(message, bits):
+    yield from ((f"cut at {at}", message[:at]) for at in range(len(message)))
+    for at in range(len(message)):
+        for bit in bits:
+            changed = bytearray(message)
+            changed[at] ^= 1 << bit
+            yield f"bit {bit} of byte {at} flipped", bytes(changed)
+        if FULL:
+            yield f"byte {at} taken out", message[:at] + message[at + 1:]
+            yield f"byte {at} doubled", message[:at + 1] + message[at:]
+
+
+@case("an entry cut short anywhere, or with a bit flipped in any byte, is never answered wrongly")
+def _():
+    for algorithm in ALGORITHMS if FULL else ["cv25519", "rsa2048"]:
+        for message in (encrypt(b"secret", algorithm), *([ocb_message(openpgp.new_format(openpgp.literal(b"secret")), algorithm)]
+                                                         if algorithm == "cv25519" else [])):
+            messages = list(damaged(message, range(8) if FULL else [random.randrange(8)]))
+            if not FULL and algorithm == "rsa2048":
+                messages = messages[::4]
+            assert len(messages) > 100
+            assert_right_or_declined(messages)
+
+
+@case("in an entry of several pieces and recipients likewise, at random places")
+def _():
+    message = openpgp.parse(encrypt(random.randbytes(3000), "cv25519", "nistp256"))
+    whole = b"".join(map(openpgp.new_format, message[:-1])) + openpgp.in_pieces(message[-1], 9, 9, 3, 0, 10)
+    messages = []
+    for _ in range(2000 if FULL else 100):
+        changed = bytearray(whole)
+        for _ in range(random.randrange(1, 4)):
+            changed[random.choice([random.randrange(300), random.randrange(len(whole))])] = random.randrange(256)
+        messages.append(("changed", bytes(changed[:random.choice([len(whole), random.randrange(len(whole))])])))
+    assert_right_or_declined(messages)
+
+
+@case("control: with the authentication taken out of a message nothing of it is answered")
+def _():
+    message = encrypt(b"secret", "cv25519")
+    key, sealed = openpgp.parse(message)
+    changed = sealed.body[:-25] + bytes([sealed.body[-25] ^ 1]) + sealed.body[-24:]
+    assert TOOL([openpgp.old_format(key) + openpgp.new_format(openpgp.Packet(18, changed))])[0][0] == "declined"
+
+
+@case("the figures of all this")
+def _():
+    for outcome, spans in TOOL.spans_us.items():
+        if spans:
+            print(f"# {outcome}: {len(spans)}, median {statistics.median(spans) / 1000:.2f} ms, "
+                  f"99 of 100 within {sorted(spans)[len(spans) * 99 // 100] / 1000:.2f} ms", flush=True)
+    assert TOOL.spans_us["answered"] and not TOOL.spans_us["failed"]
+
+
+main()

@@ -1,0 +1,143 @@
+/* gpg's home folder, its configuration, and where its agent listens. */
+#include "gpg/home.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gpg/conf.h"
+#include "tests/unit/check.h"
+#include "tests/unit/scratch.h"
+
+static void only_what_is_known_is_harmless(void **state)
+{
+    static const struct { const char *text; bool is_harmless; } cases[] = {
+        {"", true},
+        {"\n\n", true},
+        {"# use-keyboxd\n", true},
+        {"no-auto-key-locate\ndisable-dirmngr", true},
+        {"  keyserver hkps://keys.example.com\r\n\tgroup team = a b\n", true},
+        {"default-key 0123\n#x\nencrypt-to 4567\n", true},
+        {"use-keyboxd\n", false},
+        {"no-greeting\nagent-program /x\n", false},
+        {"pinentry-mode loopback", false},
+        {"keyring other.kbx\n", false},
+        {"[section]\n", false},
+        {"armorx\n", false},
+        {"armo\n", false},
+        {"--armor\n", false},
+        {"max-output 5\n", false},
+        {"unknown\n", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char *copy = copy_exactly(cases[i].text, strlen(cases[i].text));
+
+        assert_case(cases[i].text, gpg_conf_is_harmless(copy, strlen(cases[i].text)) == cases[i].is_harmless);
+        free(copy);
+    }
+}
+
+static struct gpg_home find(const char *given)
+{
+    struct gpg_home home;
+
+    assert_case(given ? given : "(none)", gpg_home_find(given, &home) == 0);
+    return home;
+}
+
+static void the_folder_is_found_as_gpg_finds_it(void **state)
+{
+    struct gpg_home home;
+
+    (void)state;
+    setenv("HOME", "/home/me", 1);
+    unsetenv("GNUPGHOME");
+    home = find(NULL);
+    assert_string_equal(home.path, "/home/me/.gnupg");
+    assert_true(home.is_default);
+    setenv("GNUPGHOME", "", 1);
+    assert_string_equal(find(NULL).path, "/home/me/.gnupg");
+    setenv("GNUPGHOME", "/elsewhere", 1);
+    home = find(NULL);
+    assert_string_equal(home.path, "/elsewhere");
+    assert_false(home.is_default);
+    assert_string_equal(find("/given").path, "/given");
+    assert_true(find("/home/me/.gnupg").is_default);
+}
+
+static void a_path_that_may_mean_several_is_left_to_gpg(void **state)
+{
+    static const char *const paths[] = {"relative", "~/.gnupg", "/ends/", "/", "."};
+    struct gpg_home home;
+
+    (void)state;
+    setenv("HOME", "/home/me", 1);
+    for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+        assert_case(paths[i], gpg_home_find(paths[i], &home) == -ENOTSUP);
+        setenv("GNUPGHOME", paths[i], 1);
+        assert_case(paths[i], gpg_home_find(NULL, &home) == -ENOTSUP);
+    }
+    unsetenv("GNUPGHOME");
+    unsetenv("HOME");
+    assert_int_equal(gpg_home_find(NULL, &home), -ENOTSUP);
+    setenv("HOME", "/home/me/", 1);
+    assert_int_equal(gpg_home_find(NULL, &home), -ENOTSUP);
+}
+
+static int check_with(const char *name, const char *text)
+{
+    struct gpg_home home = {.is_default = false};
+    int r;
+
+    snprintf(home.path, sizeof(home.path), "%s", scratch_folder());
+    if (name)
+        make_file(name, text);
+    r = gpg_home_check(&home);
+    if (name)
+        unlink(name);
+    return r;
+}
+
+static void what_changes_the_keyring_or_its_keeper_is_left_to_gpg(void **state)
+{
+    (void)state;
+    assert_int_equal(check_with(NULL, NULL), 0);
+    assert_int_equal(check_with("gpg.conf", "no-greeting\n"), 0);
+    assert_int_equal(check_with("gpg.conf", "no-autostart\n"), -ENOTSUP);
+    assert_int_equal(check_with("gpg.conf-2.2", ""), -ENOTSUP);
+    assert_int_equal(check_with("common.conf", "use-keyboxd\n"), -ENOTSUP);
+    assert_int_equal(check_with("pubring.gpg", ""), -ENOTSUP);
+    make_folder("gpg.conf");
+    assert_int_equal(check_with(NULL, NULL), -ENOTSUP);
+}
+
+static void a_home_of_its_own_has_its_socket_in_it(void **state)
+{
+    struct gpg_home home = {.path = "/tmp/of-its-own"};
+    char path[SOCKET_PATH_SIZE], filled[SOCKET_PATH_SIZE];
+
+    (void)state;
+    assert_int_equal(gpg_home_find_socket(&home, path), 0);
+    assert_string_equal(path, "/tmp/of-its-own/S.gpg-agent");
+    fill(filled, 'x', SOCKET_PATH_SIZE - strlen("//S.gpg-agent") - 1);
+    snprintf(home.path, sizeof(home.path), "/%s", filled);
+    assert_int_equal(gpg_home_find_socket(&home, path), 0);
+    snprintf(home.path, sizeof(home.path), "/%sx", filled);
+    assert_int_equal(gpg_home_find_socket(&home, path), -ENOTSUP);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_what_is_known_is_harmless),
+        cmocka_unit_test(the_folder_is_found_as_gpg_finds_it),
+        cmocka_unit_test(a_path_that_may_mean_several_is_left_to_gpg),
+        scratch_test(what_changes_the_keyring_or_its_keeper_is_left_to_gpg),
+        cmocka_unit_test(a_home_of_its_own_has_its_socket_in_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
