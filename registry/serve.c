@@ -3,6 +3,7 @@
  * waited for: SIGTERM and SIGINT end it, SIGHUP has certificate and users read again.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 #include "registry/metrics.h"
 #include "registry/verbs.h"
 
-enum { TICK_S = 5, DRAIN_DEFAULT_MS = 10000, DAYS_LEFT_MIN = 14, DESCRIPTORS_WANTED = 65536 };
+enum { TICK_S = 5, DRAIN_DEFAULT_MS = 10000, DAYS_LEFT_MIN = 14, DESCRIPTORS_WANTED = 65536, LARGE_BLOCK = 128 << 10 };
 
 struct service {
     struct settings *settings;
@@ -174,6 +175,18 @@ static int copy_headers(struct service *service, struct error *err)
     return 0;
 }
 
+static struct connection_limits limits_of(const struct settings_limits *limits)
+{
+    return (struct connection_limits){
+        .most = limits->connections,
+        .most_per_address = limits->per_address,
+        .head_ms = limits->head_ms,
+        .idle_ms = limits->idle_ms,
+        .transfer_ms = limits->transfer_ms,
+        .min_rate = limits->min_rate,
+    };
+}
+
 static int start_server(struct service *service, struct error *err)
 {
     const struct settings *settings = service->settings;
@@ -196,6 +209,7 @@ static int start_server(struct service *service, struct error *err)
         .net = http->net,
         .address = http->address,
         .prefix = http->prefix,
+        .limits = limits_of(&http->limits),
         .is_tls = http->tls.certificate,
         .is_tls13_only = http->tls.is_tls13_only,
         .authenticator = service->authenticator,
@@ -217,6 +231,7 @@ static int start_debug_server(struct service *service, struct error *err)
         .store = service->store,
         .authenticator = service->authenticator,
         .settings = &service->settings->http.debug,
+        .limits = limits_of(&service->settings->http.limits),
     };
     return debug_start(&service->debug, &service->debug_server, err);
 }
@@ -283,6 +298,15 @@ static void raise_descriptor_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/*
+ * Large blocks, such as manifests and what is made of them, go back to the system when they are freed. Without a fixed
+ * threshold glibc would, after the first one, keep them in each thread's own heap.
+ */
+static void bound_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+}
+
 static void block_signals(sigset_t *ret_signals)
 {
     sigemptyset(ret_signals);
@@ -325,6 +349,7 @@ int verb_serve(int argc, char **argv)
         return EXIT_FAILURE;
     }
     raise_descriptor_limit();
+    bound_memory();
     block_signals(&signals);
     r = settings_load(settings_choose_path(argc > 1 ? argv[1] : NULL), environ, &service.settings, &err);
     if (r == 0)

@@ -315,5 +315,7 @@ int settings_read_http(const struct reader *reader, struct settings_http *http)
         r = read_headers(reader, &http->headers);
     if (r == 0)
         r = read_debug(reader, &http->debug);
+    if (r == 0)
+        r = settings_read_limits(reader, &http->limits);
     return r;
 }

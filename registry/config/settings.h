@@ -69,6 +69,16 @@ struct settings_debug {
     const char *prometheus_path; /* "/metrics" */
 };
 
+/* Ours; registry:2 has no limits. 0 is none, everywhere but in connections. */
+struct settings_limits {
+    unsigned connections;  /* 20000: open at once */
+    unsigned per_address;  /* 4000: of them, one client's */
+    unsigned min_rate;     /* 500: bytes a second that a client must send or take, on average over transfer_ms */
+    uint64_t head_ms;      /* 30s: for the TLS handshake and the head of a request */
+    uint64_t idle_ms;      /* 2m: between requests */
+    uint64_t transfer_ms;  /* 1m */
+};
+
 struct settings_http {
     const char *net;     /* "tcp" or "unix" */
     const char *address; /* "host:port", ":port" (everywhere), or the path of a unix socket */
@@ -81,6 +91,7 @@ struct settings_http {
     struct settings_pairs headers; /* added to every answer; names may repeat */
     struct settings_tls tls;
     struct settings_debug debug;
+    struct settings_limits limits;
 };
 
 struct settings {

@@ -1,0 +1,49 @@
+/*
+ * Where libmicrohttpd's connections meet those that are looked after.
+ */
+#include "registry/http/request-private.h"
+
+enum MHD_Result server_on_accept(void *cls, const struct sockaddr *address, socklen_t size)
+{
+    struct server *server = cls;
+
+    (void)size;
+    return connections_may_come(server->connections, address) ? MHD_YES : MHD_NO;
+}
+
+static struct connection *begin(struct server *server, struct MHD_Connection *connection)
+{
+    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    const struct sockaddr *address =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+
+    return connections_add(server->connections, fd, address);
+}
+
+void server_on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct server *server = cls;
+
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        *socket_context = begin(server, connection);
+    else
+        connections_remove(server->connections, steal_ptr(socket_context));
+}
+
+struct connection *server_find_watched(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+/* What the connection waits for from here on. */
+void server_note_phase(struct exchange *exchange)
+{
+    enum connection_phase phase = exchange->is_admitted ? CONNECTION_BODY : CONNECTION_REFUSED;
+
+    if (exchange->is_suspended)
+        phase = CONNECTION_WORK;
+    else if (exchange->is_answered)
+        phase = CONNECTION_ANSWER;
+    connection_enter(exchange->watched, phase);
+}
