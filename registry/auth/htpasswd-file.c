@@ -14,9 +14,7 @@
 
 enum {
     SETTLED_AFTER_MS = 20, /* more than the granularity of the kernel's clock for files */
-    UNFINISHED_MS = 1000, /* how long its writer may be held up in between, on a busy machine */
     MOST_TRIES = 5,
-    MOST_TRIES_UNFINISHED = UNFINISHED_MS / SETTLED_AFTER_MS,
     FRESH_MS = 2000,
     UNFINISHED_MS = 2000,
 };
@@ -117,19 +115,12 @@ static void wait_a_moment(void)
     nanosleep(&moment, NULL);
 }
 
-/* Whether it looks like the beginning of a file that somebody is about to write. */
-static bool is_unfinished(const struct htpasswd_content *content)
-{
-    return (content->size == 0 || content->text[content->size - 1] != '\n') &&
-           is_younger(&content->stamp, UNFINISHED_MS);
-}
-
 static int read_settled(const char *path, struct htpasswd_content *ret)
 {
     int r = open_and_read(path, ret);
 
-    for (int try = 1; try < MOST_TRIES || (r == 0 && try < MOST_TRIES_UNFINISHED && is_unfinished(ret)); try++) {
-        if (r != -EAGAIN && (r < 0 || (!is_younger(&ret->stamp, SETTLED_AFTER_MS) && !is_unfinished(ret))))
+    for (int try = 1; try < MOST_TRIES; try++) {
+        if (r != -EAGAIN && (r < 0 || !is_younger(&ret->stamp, SETTLED_AFTER_MS)))
             return r;
         wait_a_moment();
         if (r == 0)

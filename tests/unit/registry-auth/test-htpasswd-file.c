@@ -2,9 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "tests/unit/check.h"
@@ -182,34 +180,6 @@ static void a_file_just_written_is_left_alone_for_a_moment(void **state)
     assert_true((now.tv_sec - written.tv_sec) * 1000 + (now.tv_nsec - written.tv_nsec) / 1000000 >= 20);
 }
 
-/* Its writer may be held up for longer than that moment, on a busy machine. */
-static void *finish_later(void *unused)
-{
-    const struct timespec later = {.tv_nsec = 150 * 1000000L};
-
-    nanosleep(&later, NULL);
-    make_file("f", "old:hash\nnew:hash\n");
-    return unused;
-}
-
-static void what_ends_within_a_line_is_waited_for(void **state)
-{
-    static const char *const begun[] = {"", "old:hash\nne"};
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(begun); i++) {
-        CLEANUP(content_done) struct htpasswd_content content = {0};
-        struct error err;
-        pthread_t writer;
-
-        make_file("f", begun[i]);
-        assert_int_equal(pthread_create(&writer, NULL, finish_later, NULL), 0);
-        assert_int_equal(htpasswd_file_read("f", &content, &err), 0);
-        pthread_join(writer, NULL);
-        assert_int_equal(content.size, strlen("old:hash\nnew:hash\n"));
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,7 +192,6 @@ int main(void)
         scratch_test(every_change_shows_in_the_stamp),
         scratch_test(a_file_just_changed_is_fresh_where_seconds_are_counted),
         scratch_test(a_file_just_written_is_left_alone_for_a_moment),
-        scratch_test(what_ends_within_a_line_is_waited_for),
     };
 
     return cmocka_run_group_tests_name("htpasswd-file", tests, NULL, NULL);
