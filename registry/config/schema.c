@@ -99,9 +99,8 @@ static const struct setting settings[] = {
     {"http.tls.minimumtls", SCHEMA_VALUE, USED, NULL},
     {"http.tls.ciphersuites", SCHEMA_OPEN, IGNORED,
      "the ciphers are fixed: ECDHE with AES-GCM or ChaCha20-Poly1305, all without known weakness"},
-    {"http.tls.clientcas", SCHEMA_OPEN, REFUSED,
-     "clients' certificates cannot be checked, and without that check everybody could connect"},
-    {"http.tls.clientauth", SCHEMA_VALUE, POINTLESS, NULL},
+    {"http.tls.clientcas", SCHEMA_OPEN, USED, NULL},
+    {"http.tls.clientauth", SCHEMA_VALUE, USED, NULL},
     {"http.tls.letsencrypt", SCHEMA_OPEN, REFUSED,
      "certificates are not fetched; have an ACME client write http.tls.certificate and http.tls.key, and send SIGHUP"},
     {"http.limits", SCHEMA_GROUP, USED, NULL}, /* ours, and the timeouts likewise */

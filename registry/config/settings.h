@@ -61,6 +61,9 @@ struct settings_tls {
     const char *certificate; /* paths of PEM files; both NULL: no TLS */
     const char *key;
     bool is_tls13_only; /* minimumtls: otherwise TLS 1.2 is served too */
+    const char **client_cas; /* paths of PEM files: authorities of whom clients must show a certificate; NULL for none */
+    size_t client_ca_count;
+    bool is_client_optional; /* false; clientauth: who shows none is served, too */
 };
 
 struct settings_debug {

@@ -1,6 +1,7 @@
 /*
  * Where libmicrohttpd's connections meet those that are looked after.
  */
+#include "registry/http/client-ca.h"
 #include "registry/http/request-private.h"
 
 enum MHD_Result server_on_accept(void *cls, const struct sockaddr *address, socklen_t size)
@@ -17,6 +18,9 @@ static struct connection *begin(struct server *server, struct MHD_Connection *co
     const struct sockaddr *address =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
 
+    if (server->options.demands_client)
+        client_ca_demand(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session,
+                         server->options.is_client_optional);
     return connections_add(server->connections, fd, address);
 }
 

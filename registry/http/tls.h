@@ -29,7 +29,12 @@ int tls_retrieve(struct gnutls_session_int *session, const struct gnutls_cert_re
                  struct gnutls_pcert_st **ret_certificates, unsigned *ret_count, struct gnutls_ocsp_data_st **ret_ocsp,
                  unsigned *ret_ocsp_count, struct gnutls_privkey_st **ret_key, unsigned *flags);
 
-/* What we speak: TLS 1.2 and 1.3 with authenticated ciphers; AES-128-GCM first, the fastest here. */
+/*
+ * What we speak: TLS 1.2 and 1.3 with authenticated ciphers, AES-128-GCM first, the fastest here. The groups are curves:
+ * those of numbers, such as ffdhe8192, would let a client have us compute for long at no cost of his own.
+ */
+#define TLS_GROUPS ":-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:" \
-                       "-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-MAC-ALL:+AEAD:%SERVER_PRECEDENCE"
-#define TLS13_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD"
+                       "-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-MAC-ALL:+AEAD:%SERVER_PRECEDENCE" TLS_GROUPS
+#define TLS13_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD" \
+                         TLS_GROUPS

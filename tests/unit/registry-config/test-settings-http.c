@@ -111,6 +111,30 @@ static void the_rest_is_read(void **state)
     assert_int_equal(settings->warning_count, 0);
 }
 
+static void authorities_of_clients_are_a_list_or_one(void **state)
+{
+    CLEANUP(settings_freep) struct settings *list = load_http(
+        "tls: {certificate: /c, key: /k, clientcas: [/a.crt, /b.crt], clientauth: verify-client-cert-if-given}");
+    CLEANUP(settings_freep) struct settings *one = load_http("tls: {certificate: /c, key: /k, clientcas: /a.crt}");
+    CLEANUP(settings_freep) struct settings *none =
+        load_http("tls: {certificate: /c, key: /k, clientcas: , clientauth: require-and-verify-client-cert}");
+    CLEANUP(settings_freep) struct settings *variable =
+        load(NULL, ENVIRONMENT("REGISTRY_HTTP_TLS_CERTIFICATE=/c", "REGISTRY_HTTP_TLS_KEY=/k",
+                               "REGISTRY_HTTP_TLS_CLIENTCAS=[/a.crt, /b.crt]"));
+
+    (void)state;
+    assert_int_equal(list->http.tls.client_ca_count, 2);
+    assert_string_equal(list->http.tls.client_cas[0], "/a.crt");
+    assert_string_equal(list->http.tls.client_cas[1], "/b.crt");
+    assert_true(list->http.tls.is_client_optional);
+    assert_int_equal(one->http.tls.client_ca_count, 1);
+    assert_string_equal(one->http.tls.client_cas[0], "/a.crt");
+    assert_false(one->http.tls.is_client_optional);
+    assert_int_equal(none->http.tls.client_ca_count, 0);
+    assert_warns(none, "no client is asked for a certificate");
+    assert_int_equal(variable->http.tls.client_ca_count, 2);
+}
+
 static void what_is_not_set_has_its_default(void **state)
 {
     CLEANUP(settings_freep) struct settings *settings = load_http(TLS);
@@ -263,6 +287,7 @@ int main(void)
         scratch_test(a_unix_socket_is_a_path),
         scratch_test(hosts_and_prefixes_lose_their_last_slash),
         scratch_test(the_rest_is_read),
+        scratch_test(authorities_of_clients_are_a_list_or_one),
         scratch_test(what_is_not_set_has_its_default),
         scratch_test(a_drain_timeout_fits_an_int),
         scratch_test(headers_are_lists),
