@@ -94,28 +94,32 @@ static const unsigned char *skip_token(const unsigned char *at, const unsigned c
 }
 
 /*
- * Whether text is, if it is JSON at all, one value and no more than JSON_DEEPEST_PUBLIC levels deep:
- * the guard looks at the first value alone, and thins out what is deeper. *ret_bare is the length of
- * a number or literal that stands alone, else 0.
+ * Whether text is, if it is JSON at all, one value, no more than JSON_DEEPEST_PUBLIC levels deep and of no more than
+ * JSON_MOST_PUBLIC parts: the guard looks at the first value alone, and thins out what is deeper; and each part,
+ * which may be one byte, takes a node of 64 bytes. *ret_bare is the length of a number or literal that
+ * stands alone, else 0. 0, -EBADMSG or -E2BIG.
  */
-static bool is_one_value(const unsigned char *at, const unsigned char *end, size_t *ret_bare)
+static int check_shape(const unsigned char *at, const unsigned char *end, size_t *ret_bare)
 {
-    size_t depth = 0, values = 0;
+    size_t depth = 0, values = 0, parts = 0;
 
     *ret_bare = 0;
-    while (at < end && depth <= JSON_DEEPEST_PUBLIC && values < 2) {
+    while (at < end && depth <= JSON_DEEPEST_PUBLIC && values < 2 && parts <= JSON_MOST_PUBLIC) {
         bool is_opening = *at == '[' || *at == '{', is_closing = *at == ']' || *at == '}';
-        bool is_space = memchr(" \t\r\n", *at, 4) != NULL;
+        bool is_space = memchr(" \t\r\n", *at, 4) != NULL, is_between = *at == ',' || *at == ':';
         const unsigned char *token = at;
 
         values += depth == 0 && !is_space;
+        parts += !is_closing && !is_space && !is_between;
         depth += is_opening;
         depth -= is_closing && depth > 0;
-        at = is_opening || is_closing || is_space ? at + 1 : skip_token(at, end);
+        at = is_opening || is_closing || is_space || is_between ? at + 1 : skip_token(at, end);
         if (depth == 0 && !is_closing && !is_space && *token != '"')
             *ret_bare = (size_t)(at - token);
     }
-    return depth <= JSON_DEEPEST_PUBLIC && values < 2;
+    if (depth > JSON_DEEPEST_PUBLIC || values > 1)
+        return -EBADMSG;
+    return parts > JSON_MOST_PUBLIC ? -E2BIG : 0;
 }
 
 int json_parse_public(const void *text, size_t size, struct json **ret)
@@ -129,8 +133,9 @@ int json_parse_public(const void *text, size_t size, struct json **ret)
 
     if (size > SECBUF_MAX)
         return -ENOMEM;
-    if (size && !is_one_value(text, (const unsigned char *)text + size, &bare))
-        return -EBADMSG;
+    r = size ? check_shape(text, (const unsigned char *)text + size, &bare) : -EBADMSG;
+    if (r < 0)
+        return r;
     room = malloc(value.capacity);
     if (!room)
         return -ENOMEM;

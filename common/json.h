@@ -24,10 +24,10 @@ int json_parse(const void *text, size_t size, struct json **ret) MUST_USE;
 /*
  * Likewise into ordinary memory, for what is no secret. As Go's Unmarshal, and unlike
  * json_parse(), it takes nothing but white space after the value; what is more than
- * JSON_DEEPEST_PUBLIC levels deep is -EBADMSG.
+ * JSON_DEEPEST_PUBLIC levels deep is -EBADMSG, what has more than JSON_MOST_PUBLIC names and values -E2BIG.
  */
 int json_parse_public(const void *text, size_t size, struct json **ret) MUST_USE;
-enum { JSON_DEEPEST_PUBLIC = 500 };
+enum { JSON_DEEPEST_PUBLIC = 500, JSON_MOST_PUBLIC = 400000 };
 
 void json_free(struct json *document);
 

@@ -65,6 +65,7 @@ int debug_start(struct debug *debug, struct server **ret, struct error *err)
     const struct server_options options = {
         .net = "tcp",
         .address = debug->settings->address,
+        .limits = debug->limits,
         .find_endpoint = find_endpoint,
         .context = debug,
     };

@@ -12,6 +12,7 @@ struct debug {
     struct store *store;                       /* borrowed, as all of these */
     const struct authenticator *authenticator; /* may be NULL */
     const struct settings_debug *settings;
+    struct connection_limits limits;
 };
 
 /* 0 with *ret (free with server_stop()), or negative. */

@@ -3,35 +3,35 @@
  * waited for: SIGTERM and SIGINT end it, SIGHUP has certificate and users read again.
  */
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "registry/api/api.h"
 #include "registry/config/settings.h"
 #include "registry/debug.h"
-#include "registry/http/tls.h"
 #include "registry/log.h"
 #include "registry/metrics.h"
+#include "registry/serve-tls.h"
 #include "registry/verbs.h"
 
-enum { TICK_S = 5, DRAIN_DEFAULT_MS = 10000, DAYS_LEFT_MIN = 14, DESCRIPTORS_WANTED = 65536 };
+enum { TICK_S = 5, DRAIN_DEFAULT_MS = 10000, DESCRIPTORS_WANTED = 65536, LARGE_BLOCK = 128 << 10 };
 
 struct service {
     struct settings *settings;
     struct store *store;
     struct authenticator *authenticator;
     struct guess_limit *guess_limit;
+    struct serve_tls *tls;
     struct server_header *headers;
     struct api api;
     struct debug debug;
     struct server *server, *debug_server;
-    struct timespec certificate_changed; /* when it was last read, the file's own time */
     time_t next_purge;
 };
 
@@ -64,56 +64,7 @@ static void report_request(void *context, const struct server_report *report)
         log_request(fields, ARRAY_SIZE(fields), report->status ? "response completed" : "client went away");
 }
 
-/* --- certificate and users --------------------------------------------------------------------- */
-
-static void warn_of_expiry(const struct settings_tls *tls)
-{
-    int days = tls_get_days_left();
-
-    if (days < 0)
-        log_warn("the certificate %s is expired", tls->certificate);
-    else if (days < DAYS_LEFT_MIN)
-        log_warn("the certificate %s expires in %d days", tls->certificate, days);
-}
-
-static int load_certificate(struct service *service, struct error *err)
-{
-    const struct settings_tls *tls = &service->settings->http.tls;
-    struct stat st;
-    int r;
-
-    if (!tls->certificate)
-        return 0;
-    if (stat(tls->certificate, &st) == 0)
-        service->certificate_changed = st.st_mtim;
-    r = tls_load(tls->certificate, tls->key, err);
-    if (r == 0)
-        warn_of_expiry(tls);
-    return r;
-}
-
-/* What was in force stays in force where the new files cannot be used. */
-static void reload_certificate(struct service *service)
-{
-    struct error err = {0};
-
-    if (!service->settings->http.tls.certificate)
-        return;
-    if (load_certificate(service, &err) < 0)
-        log_error("the certificate from before stays in force: %s", err.text);
-    else
-        log_info("certificate read");
-}
-
-static bool has_certificate_changed(const struct service *service)
-{
-    const char *path = service->settings->http.tls.certificate;
-    struct stat st;
-
-    return path && stat(path, &st) == 0 &&
-           (st.st_mtim.tv_sec != service->certificate_changed.tv_sec ||
-            st.st_mtim.tv_nsec != service->certificate_changed.tv_nsec);
-}
+/* --- users --------------------------------------------------------------------------------------- */
 
 static void log_users(void *context, const char *warning)
 {
@@ -174,6 +125,18 @@ static int copy_headers(struct service *service, struct error *err)
     return 0;
 }
 
+static struct connection_limits limits_of(const struct settings_limits *limits)
+{
+    return (struct connection_limits){
+        .most = limits->connections,
+        .most_per_address = limits->per_address,
+        .head_ms = limits->head_ms,
+        .idle_ms = limits->idle_ms,
+        .transfer_ms = limits->transfer_ms,
+        .min_rate = limits->min_rate,
+    };
+}
+
 static int start_server(struct service *service, struct error *err)
 {
     const struct settings *settings = service->settings;
@@ -196,8 +159,11 @@ static int start_server(struct service *service, struct error *err)
         .net = http->net,
         .address = http->address,
         .prefix = http->prefix,
+        .limits = limits_of(&http->limits),
         .is_tls = http->tls.certificate,
         .is_tls13_only = http->tls.is_tls13_only,
+        .demands_client = http->tls.client_ca_count > 0,
+        .is_client_optional = http->tls.is_client_optional,
         .authenticator = service->authenticator,
         .realm = settings->auth.realm,
         .guess_limit = service->guess_limit,
@@ -217,6 +183,7 @@ static int start_debug_server(struct service *service, struct error *err)
         .store = service->store,
         .authenticator = service->authenticator,
         .settings = &service->settings->http.debug,
+        .limits = limits_of(&service->settings->http.limits),
     };
     return debug_start(&service->debug, &service->debug_server, err);
 }
@@ -230,7 +197,7 @@ static int start(struct service *service, struct error *err)
         return r;
     for (size_t i = 0; i < settings->warning_count; i++)
         log_warn("%s", settings->warnings[i]);
-    r = load_certificate(service, err);
+    r = serve_tls_open(&settings->http.tls, &service->tls, err);
     if (r == 0)
         r = open_users(service, err);
     if (r == 0)
@@ -255,7 +222,7 @@ static void stop(struct service *service)
     authenticator_close(service->authenticator);
     guess_limit_free(service->guess_limit);
     store_close(service->store);
-    tls_unload();
+    serve_tls_close(service->tls);
     free(service->headers);
     log_close();
     settings_free(service->settings);
@@ -267,7 +234,7 @@ static void reload(struct service *service)
 {
     struct error err = {0};
 
-    reload_certificate(service);
+    serve_tls_reload(service->tls);
     if (service->authenticator && authenticator_reload(service->authenticator, &err) < 0)
         log_error("the users from before stay in force: %s", err.text);
 }
@@ -281,6 +248,15 @@ static void raise_descriptor_limit(void)
         return;
     limit.rlim_cur = limit.rlim_max < DESCRIPTORS_WANTED ? limit.rlim_max : DESCRIPTORS_WANTED;
     setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/*
+ * Large blocks, such as manifests and what is made of them, go back to the system when they are freed. Without a fixed
+ * threshold glibc would, after the first one, keep them in each thread's own heap.
+ */
+static void bound_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
 }
 
 static void block_signals(sigset_t *ret_signals)
@@ -307,8 +283,8 @@ static void run(struct service *service, const sigset_t *signals)
         }
         if (signal == SIGHUP)
             reload(service);
-        else if (has_certificate_changed(service))
-            reload_certificate(service);
+        else
+            serve_tls_refresh(service->tls);
         purge_uploads(service);
     }
 }
@@ -325,6 +301,7 @@ int verb_serve(int argc, char **argv)
         return EXIT_FAILURE;
     }
     raise_descriptor_limit();
+    bound_memory();
     block_signals(&signals);
     r = settings_load(settings_choose_path(argc > 1 ? argv[1] : NULL), environ, &service.settings, &err);
     if (r == 0)

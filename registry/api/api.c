@@ -3,9 +3,6 @@
  */
 #include "registry/api/api.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "common/macros.h"
 #include "registry/api/answer.h"
 #include "registry/api/endpoints.h"
@@ -39,20 +36,21 @@ static const struct {
     {ROUTE_BASE_REDIRECT, ANY, &endpoint_base_redirect},
 };
 
-/* Go's net/http says it so, and registry:2 is written in it. */
-static void answer_plain(struct response *response, unsigned status, const char *text)
-{
-    response_set_body(response, status, "text/plain; charset=utf-8", strdup(text), strlen(text));
-    response_add_header(response, "X-Content-Type-Options", "nosniff");
-}
+/* registry:2 says both in plain text, since Go's net/http does; the specification knows one form of refusals. */
 
 static void refuse_method(const struct request *request, struct response *response)
 {
     char allow[ROUTE_ALLOW_SIZE];
 
     route_format_allow(request->route.kind, allow);
-    answer_plain(response, 405, "Method not allowed\n");
+    response_refuse(response, ERROR_CODE_UNSUPPORTED, NULL);
     response_add_header(response, "Allow", "%s", allow);
+}
+
+static void refuse_path(struct response *response)
+{
+    response_refuse(response, ERROR_CODE_UNSUPPORTED, "\"there is nothing at this path\"");
+    response->status = 404;
 }
 
 /* Paths that have the shape of a route, with a part that cannot be. */
@@ -71,7 +69,7 @@ static bool refuse_route(const struct request *request, struct response *respons
         response_refuse(response, ERROR_CODE_NAME_INVALID, NULL);
         return true;
     case ROUTE_NONE:
-        answer_plain(response, 404, "404 page not found\n");
+        refuse_path(response);
         return true;
     default:
         return false;

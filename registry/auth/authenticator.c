@@ -127,6 +127,8 @@ static int load_table(struct authenticator *a, struct htpasswd_content *content,
         return error_set_oom(err);
     content->text = NULL; /* is the table's now */
     warn_of_flaws(a, *ret);
+    if (content->is_open)
+        warn(a, "%s can be changed by every user of this machine, who can then let himself in: chmod o-w %s", a->path, a->path);
     if (content->is_public)
         warn(a, "%s can be read by every user of this machine: chmod o-r %s", a->path, a->path);
     return 0;

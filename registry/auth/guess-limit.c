@@ -5,14 +5,13 @@
  */
 #include "registry/auth/guess-limit.h"
 
-#include <arpa/inet.h>
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/digest.h"
 #include "common/random.h"
+#include "registry/auth/client-network.h"
 
 enum { BUCKETS = 1024, WAYS = 8, SEED_SIZE = 32, MINUTE_MS = 60000, ADDRESS_FACTOR = 10 };
 
@@ -55,31 +54,12 @@ struct key {
     unsigned per_minute;
 };
 
-enum { REDUCED_SIZE = 9 };
-
-/* What of an address counts, in binary: its family, and 32 or 64 bits. Into zeros, as which a socket in the file system counts. */
-static void reduce_address(const char *address, unsigned char ret[REDUCED_SIZE])
-{
-    static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff}; /* IPv4 on an IPv6 socket */
-    unsigned char whole[sizeof(struct in6_addr)];
-
-    if (inet_pton(AF_INET, address, whole) == 1) {
-        ret[0] = 4;
-        memcpy(ret + 1, whole, 4);
-    } else if (inet_pton(AF_INET6, address, whole) == 1) {
-        bool is_mapped = memcmp(whole, mapped, sizeof(mapped)) == 0;
-
-        ret[0] = is_mapped ? 4 : 6;
-        memcpy(ret + 1, is_mapped ? whole + sizeof(mapped) : whole, is_mapped ? 4 : 8);
-    }
-}
-
 /* NULL for user: of the address alone. Without memory everybody has one key, which errs on the side of slowness. */
 static struct key make_key(const struct guess_limit *limit, const char *address, const void *user, size_t user_size)
 {
     CLEANUP(hasher_freep) struct hasher *hasher = NULL;
     struct key key = {.per_minute = user ? limit->per_minute : limit->per_minute * ADDRESS_FACTOR};
-    unsigned char reduced[REDUCED_SIZE] = {0};
+    unsigned char network[CLIENT_NETWORK_SIZE];
     struct digest digest;
     char first[17];
 
@@ -87,8 +67,8 @@ static struct key make_key(const struct guess_limit *limit, const char *address,
         return key;
     hasher_write(hasher, limit->seed, sizeof(limit->seed));
     hasher_write(hasher, user ? "u" : "a", 1);
-    reduce_address(address, reduced);
-    hasher_write(hasher, reduced, sizeof(reduced));
+    client_network_of_text(address, network);
+    hasher_write(hasher, network, sizeof(network));
     if (user)
         hasher_write(hasher, user, user_size);
     hasher_get(hasher, &digest);
@@ -138,6 +118,7 @@ static uint64_t wait_of(struct guess_limit *limit, const struct key *key, uint64
 
 static void charge(struct guess_limit *limit, const struct key *key, uint64_t now_ms)
 {
+    uint64_t most_ms = now_ms + interval_of(key) * key->per_minute;
     struct place *place = find(limit, key);
 
     if (!place)
@@ -145,6 +126,9 @@ static void charge(struct guess_limit *limit, const struct key *key, uint64_t no
     if (place->paid_until_ms < now_ms)
         place->paid_until_ms = now_ms;
     place->paid_until_ms += interval_of(key);
+    /* However many there were: who shares an address with a guesser waits no longer than an interval after him. */
+    if (place->paid_until_ms > most_ms)
+        place->paid_until_ms = most_ms;
 }
 
 uint64_t guess_limit_get_wait(struct guess_limit *limit, const char *address, const void *user, size_t user_size,

@@ -94,6 +94,7 @@ static int read_once(int fd, struct htpasswd_content *ret)
     if (size != (size_t)after.st_size || !is_same_time(&before.st_mtim, &after.st_mtim))
         return -EAGAIN;
     ret->is_public = after.st_mode & S_IROTH;
+    ret->is_open = after.st_mode & S_IWOTH;
     ret->text = steal_ptr(&text);
     ret->size = size;
     ret->is_unfinished = ends_within_a_line(ret) && is_younger(&ret->stamp, UNFINISHED_MS);

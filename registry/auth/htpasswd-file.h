@@ -34,6 +34,7 @@ struct htpasswd_content {
     char *text;
     size_t size;
     bool is_public;     /* everybody may read it */
+    bool is_open;       /* everybody may write to it */
     bool is_unfinished; /* it looks like one that somebody has begun to write, and was changed in the last two seconds */
     struct htpasswd_stamp stamp;
 };

@@ -242,35 +242,6 @@ static int read_headers(const struct reader *reader, struct settings_pairs *head
 
 /* ---- */
 
-static int read_minimum_tls(const struct reader *reader, bool *is_tls13_only)
-{
-    static const char *const versions[] = {"tls1.2", "tls1.3", "tls1.1", "tls1.0", NULL};
-    unsigned version = 0;
-    int r = reader_get_choice(reader, "http.tls.minimumtls", versions, &version);
-    char place[PLACE_SIZE];
-
-    if (r < 0)
-        return r;
-    *is_tls13_only = version == 1;
-    if (version < 2)
-        return 0;
-    place_format(reader_find(reader, "http.tls.minimumtls"), "http.tls.minimumtls", place);
-    return reader_warn(reader, "%s: tls1.2 is used, for %s is not safe any more", place, versions[version]);
-}
-
-static int read_tls(const struct reader *reader, struct settings_tls *tls)
-{
-    int r = reader_get_text(reader, "http.tls.certificate", &tls->certificate);
-
-    if (r == 0)
-        r = reader_get_text(reader, "http.tls.key", &tls->key);
-    if (r == 0 && tls->certificate && !tls->key)
-        return reader_refuse(reader, "http.tls.certificate", "needs http.tls.key, too");
-    if (r == 0 && tls->key && !tls->certificate)
-        return reader_refuse(reader, "http.tls.key", "needs http.tls.certificate, too");
-    return r < 0 ? r : read_minimum_tls(reader, &tls->is_tls13_only);
-}
-
 static int read_debug(const struct reader *reader, struct settings_debug *debug)
 {
     int r = reader_get_text(reader, "http.debug.addr", &debug->address);
@@ -297,7 +268,7 @@ static int read_drain_timeout(const struct reader *reader, uint64_t *timeout_ms)
 
 int settings_read_http(const struct reader *reader, struct settings_http *http)
 {
-    int r = read_tls(reader, &http->tls);
+    int r = settings_read_tls(reader, &http->tls);
 
     if (r == 0)
         r = read_address(reader, http);
@@ -315,5 +286,7 @@ int settings_read_http(const struct reader *reader, struct settings_http *http)
         r = read_headers(reader, &http->headers);
     if (r == 0)
         r = read_debug(reader, &http->debug);
+    if (r == 0)
+        r = settings_read_limits(reader, &http->limits);
     return r;
 }

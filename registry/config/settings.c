@@ -31,7 +31,15 @@ static const struct settings defaults = {
         .max_threads = 100,
         .upload_purging = {.is_enabled = true, .age_ms = 7 * DAY_MS, .interval_ms = DAY_MS},
     },
-    .http = {.net = "tcp", .prefix = "", .debug = {.prometheus_path = "/metrics"}},
+    .http = {
+        .net = "tcp",
+        .prefix = "",
+        .debug = {.prometheus_path = "/metrics"},
+        .limits = {
+            .connections = 20000, .per_address = 4000, .min_rate = 500,
+            .head_ms = 30000, .idle_ms = 120000, .transfer_ms = 60000,
+        },
+    },
     .catalog_max = CATALOG_DEFAULT,
     .auth = {.guesses = GUESSES_DEFAULT},
 };
@@ -153,6 +161,7 @@ void settings_free(struct settings *settings)
         return;
     secbuf_done(&settings->http.secret);
     free(settings->http.headers.items);
+    free(settings->http.tls.client_cas);
     free(settings->log.fields.items);
     yaml_tree_free(settings->tree);
     text_list_done(&loaded->warnings);

@@ -61,12 +61,25 @@ struct settings_tls {
     const char *certificate; /* paths of PEM files; both NULL: no TLS */
     const char *key;
     bool is_tls13_only; /* minimumtls: otherwise TLS 1.2 is served too */
+    const char **client_cas; /* paths of PEM files: authorities of whom clients must show a certificate; NULL for none */
+    size_t client_ca_count;
+    bool is_client_optional; /* false; clientauth: who shows none is served, too */
 };
 
 struct settings_debug {
     const char *address;         /* NULL: no debug server */
     bool has_prometheus;         /* false */
     const char *prometheus_path; /* "/metrics" */
+};
+
+/* Ours; registry:2 has no limits. 0 is none, everywhere but in connections. */
+struct settings_limits {
+    unsigned connections;  /* 20000: open at once */
+    unsigned per_address;  /* 4000: of them, one client's */
+    unsigned min_rate;     /* 500: bytes a second that a client must send or take, on average over transfer_ms */
+    uint64_t head_ms;      /* 30s: for the TLS handshake and the head of a request */
+    uint64_t idle_ms;      /* 2m: between requests */
+    uint64_t transfer_ms;  /* 1m */
 };
 
 struct settings_http {
@@ -81,6 +94,7 @@ struct settings_http {
     struct settings_pairs headers; /* added to every answer; names may repeat */
     struct settings_tls tls;
     struct settings_debug debug;
+    struct settings_limits limits;
 };
 
 struct settings {

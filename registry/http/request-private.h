@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "common/secbuf.h"
+#include "registry/http/connections.h"
 #include "registry/http/request.h"
 #include "registry/http/response.h"
 #include "registry/http/server-handshake.h"
@@ -27,9 +28,11 @@ struct exchange {
     struct request request; /* first: one is the other */
     struct server *server;
     struct MHD_Connection *connection;
+    struct connection *watched; /* the same one; NULL where memory was out */
     enum exchange_state state;
     bool is_admitted;
     bool is_past_head; /* what is called next is for the body, or for its end */
+    bool is_answered; /* the answer is libmicrohttpd's to send */
     bool is_suspended; /* in this call: the event thread's own note, since a worker may be done at once */
     const struct endpoint *endpoint;
     struct response response;
@@ -50,6 +53,7 @@ struct server {
     struct server_options options;
     struct MHD_Daemon *daemon;
     struct handshakes *handshakes; /* NULL without TLS */
+    struct connections *connections;
     struct worker_pool *checkers; /* passwords: bcrypt */
     struct worker_pool *workers;  /* folders and fsync */
     /* These are atomic. */
@@ -86,9 +90,19 @@ static inline struct exchange *exchange_of_job(struct job *job)
 /* The last act of a worker: the connection goes on, and the exchange is the event thread's again. */
 void server_hand_back(struct exchange *exchange);
 
+/* Tells server_options.report of one that is over. */
+void server_report(const struct exchange *exchange);
+
 /* What libmicrohttpd calls. */
 void *server_on_uri(void *cls, const char *uri, struct MHD_Connection *connection);
 enum MHD_Result server_on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
                                   const char *version, const char *data, size_t *data_size, void **con_cls);
 void server_on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
                          enum MHD_RequestTerminationCode why);
+
+/* What libmicrohttpd calls for connections, and what the server says of them. */
+struct connection *server_find_watched(struct MHD_Connection *connection); /* NULL where memory was out */
+void server_note_phase(struct exchange *exchange);
+enum MHD_Result server_on_accept(void *cls, const struct sockaddr *address, socklen_t size);
+void server_on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code);

@@ -59,14 +59,14 @@ static bool is_host(const char *text)
     return size > 0 && size < REQUEST_HOST_MAX && text[size] == '\0';
 }
 
-/* The first of a list, without white space and quotes. */
+/* The first of a list, without white space and quotes; "" if it is too long to be meant. */
 static void copy_first(const char *list, char *ret_text, size_t size)
 {
     size_t length;
 
     list += strspn(list, " \t\"");
     length = strcspn(list, " \t\",;");
-    snprintf(ret_text, size, "%.*s", length < size ? (int)length : (int)size - 1, list);
+    snprintf(ret_text, size, "%.*s", length < size ? (int)length : 0, list);
 }
 
 /* A parameter of the first element of a Forwarded header (RFC 7239); "" if absent. */
@@ -105,9 +105,9 @@ void request_get_origin(const struct request *request, char *ret_origin, size_t 
     find_out(request, "host", "X-Forwarded-Host", host, sizeof(host));
     if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0)
         snprintf(scheme, sizeof(scheme), "%s", request->is_tls ? "https" : "http");
-    if (!is_host(host))
-        snprintf(host, sizeof(host), "%s", asked ? asked : "");
     ret_origin[0] = '\0';
     if (is_host(host))
         snprintf(ret_origin, size, "%s://%s", scheme, host);
+    else if (asked && is_host(asked))
+        snprintf(ret_origin, size, "%s://%s", scheme, asked);
 }

@@ -62,6 +62,9 @@ void response_set_source(struct response *response, const struct response_source
 /* The specification's error body with the code's own status; detail is JSON, or NULL for none. */
 void response_refuse(struct response *response, enum error_code code, const char *detail);
 
+/* 400, and what is wrong with the request (plain text), in the specification's form. */
+void response_refuse_malformed(struct response *response, const char *flaw);
+
 /* The server's fault: 500, 503 or 507 by err's cause; its words go to the log, not to the client. */
 void response_fail(struct response *response, const struct error *err);
 

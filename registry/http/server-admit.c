@@ -111,6 +111,20 @@ static void count_guess(const struct exchange *exchange)
                           now_ms());
 }
 
+/*
+ * Thousands of guesses may have come before the first of them was found to be one, so that each is looked at again when
+ * its turn has come. Who waited with the right password may find that it is known by now.
+ */
+static enum auth_verdict verify(struct exchange *exchange, const struct secbuf *user)
+{
+    struct authenticator *authenticator = exchange->server->options.authenticator;
+    enum auth_verdict verdict = authenticator_look_up(authenticator, user, &exchange->password);
+
+    if (verdict == AUTH_UNKNOWN && !refuse_guesser(exchange))
+        verdict = authenticator_verify(authenticator, user, &exchange->password);
+    return verdict;
+}
+
 static void check_password(struct job *job)
 {
     struct exchange *exchange = exchange_of_job(job);
@@ -119,12 +133,12 @@ static void check_password(struct job *job)
     struct error err;
 
     if (secbuf_append(&user, exchange->request.user, strlen(exchange->request.user)) == 0)
-        verdict = authenticator_verify(exchange->server->options.authenticator, &user, &exchange->password);
+        verdict = verify(exchange, &user);
     secbuf_done(&exchange->password);
     if (verdict == AUTH_DENIED) {
         count_guess(exchange);
         refuse(exchange);
-    } else if (verdict == AUTH_UNKNOWN) {
+    } else if (verdict == AUTH_UNKNOWN && !exchange->response.status) {
         error_set_oom(&err);
         response_fail(&exchange->response, &err);
     }

@@ -14,9 +14,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "registry/http/request-private.h"
+#include "registry/http/request-check.h"
 #include "registry/http/response-send.h"
-#include "registry/spec/range.h"
 
 /*
  * How much of a refused body is read, so that its sender sees the answer and not a reset: of strangers'.
@@ -34,7 +33,9 @@ void *server_on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
     if (!exchange)
         return NULL;
     exchange->connection = connection;
+    exchange->watched = server_find_watched(connection);
     exchange->uri = strdup(uri);
+    connection_enter(exchange->watched, CONNECTION_HEAD);
     clock_gettime(CLOCK_MONOTONIC, &exchange->begin);
     return exchange;
 }
@@ -55,22 +56,6 @@ static void describe_client(struct exchange *exchange)
     skipped = strncmp(host, mapped, sizeof(mapped) - 1) == 0 ? sizeof(mapped) - 1 : 0;
     snprintf(request->address, sizeof(request->address), "%s", host + skipped);
     request->port = (unsigned)strtoul(port, NULL, 10);
-}
-
-/* False where the request is none that can be spoken of further. */
-static bool describe_body(struct exchange *exchange)
-{
-    const char *length = request_get_header(&exchange->request, "Content-Length");
-    uint64_t size = 0;
-
-    if (request_get_header(&exchange->request, "Transfer-Encoding")) {
-        exchange->request.body_size = -1;
-        return true;
-    }
-    if (length && (range_parse_length(length, &size) < 0 || size > INT64_MAX))
-        return false;
-    exchange->request.body_size = (int64_t)size;
-    return true;
 }
 
 static void parse_target(struct exchange *exchange)
@@ -97,6 +82,7 @@ static void describe_request(struct exchange *exchange, struct server *server, c
     struct request *request = &exchange->request;
 
     exchange->server = server;
+    connection_enter(exchange->watched, CONNECTION_WORK);
     request->context = server->options.context;
     request->is_tls = server->options.is_tls;
     request->method_name = method;
@@ -281,6 +267,7 @@ static enum MHD_Result send_answer(struct exchange *exchange)
 {
     response_add_header(&exchange->response, "Docker-Distribution-Api-Version", "registry/2.0");
     note_answer(exchange);
+    exchange->is_answered = true;
     return response_send(exchange->connection, &exchange->response, &exchange->server->options);
 }
 
@@ -300,12 +287,8 @@ static enum MHD_Result on_head(struct exchange *exchange)
 {
     if (exchange->state == EXCHANGE_CHECKING)
         admit(exchange, server_admit_checked(exchange));
-    else if (exchange->state == EXCHANGE_NEW && describe_body(exchange))
+    else if (exchange->state == EXCHANGE_NEW)
         admit(exchange, server_admit(exchange));
-    else if (exchange->state == EXCHANGE_NEW) {
-        response_refuse(&exchange->response, ERROR_CODE_SIZE_INVALID, NULL);
-        exchange->state = EXCHANGE_REFUSED;
-    }
     if (exchange->is_suspended)
         return MHD_YES;
     exchange->is_past_head = true;
@@ -327,50 +310,42 @@ static enum MHD_Result on_end(struct exchange *exchange)
     return exchange->is_suspended ? MHD_YES : send_answer(exchange);
 }
 
-enum MHD_Result server_on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
-                                  const char *version, const char *data, size_t *data_size, void **con_cls)
+/* Where a request begins and ends nobody can be sure: the answer goes out, and the connection closes. */
+static enum MHD_Result refuse_malformed(struct exchange *exchange, const char *flaw)
 {
-    struct exchange *exchange = *con_cls;
+    response_refuse_malformed(&exchange->response, flaw);
+    exchange->is_past_head = true;
+    return send_answer(exchange);
+}
 
-    (void)connection, (void)url, (void)version;
-    if (!exchange || !exchange->uri)
-        return MHD_NO;
+static enum MHD_Result go_on(struct exchange *exchange, const char *data, size_t *data_size)
+{
     exchange->is_suspended = false;
-    if (!exchange->server)
-        describe_request(exchange, cls, method);
     if (!exchange->is_past_head)
         return on_head(exchange);
     return *data_size > 0 ? on_body(exchange, data, data_size) : on_end(exchange);
 }
 
+enum MHD_Result server_on_request(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                                  const char *version, const char *data, size_t *data_size, void **con_cls)
+{
+    struct exchange *exchange = *con_cls;
+    const char *flaw = NULL;
+    enum MHD_Result result;
+
+    (void)connection;
+    if (!exchange || !exchange->uri)
+        return MHD_NO;
+    if (!exchange->server) {
+        describe_request(exchange, cls, method);
+        flaw = request_check(exchange, url, version);
+    }
+    result = flaw ? refuse_malformed(exchange, flaw) : go_on(exchange, data, data_size);
+    server_note_phase(exchange);
+    return result;
+}
+
 /* --- the end ------------------------------------------------------------------------- */
-
-static uint64_t microseconds_since(const struct timespec *begin)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)(now.tv_sec - begin->tv_sec) * 1000000 + (uint64_t)(now.tv_nsec - begin->tv_nsec) / 1000;
-}
-
-static void report(const struct exchange *exchange)
-{
-    const struct server_options *options = &exchange->server->options;
-    const struct server_report report = {
-        .request = &exchange->request,
-        .endpoint = exchange->endpoint ? exchange->endpoint->name : NULL,
-        .status = exchange->status,
-        .sent = exchange->sent,
-        .duration_us = microseconds_since(&exchange->begin),
-        .user_agent = request_get_header(&exchange->request, "User-Agent"),
-        .host = request_get_header(&exchange->request, "Host"),
-        .content_type = *exchange->content_type ? exchange->content_type : NULL,
-        .failure = exchange->failure,
-    };
-
-    if (options->report)
-        options->report(options->context, &report);
-}
 
 void server_on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
                          enum MHD_RequestTerminationCode why)
@@ -381,8 +356,9 @@ void server_on_completed(void *cls, struct MHD_Connection *connection, void **co
     *con_cls = NULL;
     if (!exchange)
         return;
+    connection_enter(exchange->watched, CONNECTION_IDLE);
     if (exchange->server) {
-        report(exchange);
+        server_report(exchange);
         if (exchange->endpoint && exchange->endpoint->release)
             exchange->endpoint->release(&exchange->request);
         __atomic_sub_fetch(&exchange->server->under_way, 1, __ATOMIC_RELAXED);

@@ -32,16 +32,16 @@ enum {
 };
 
 /* A TLS connection, from accept() to close(). */
-struct channel {
+struct handshake {
     struct tls_reader reader; /* first: one is the other */
-    struct handshakes *handshakes;
+    struct handshakes *all;
     struct MHD_Connection *connection;
     int fd;
-    bool is_past_handshake;
+    bool is_past;
     unsigned turns; /* without bytes */
 
     time_t deadline; /* of one that waits; this and the following under the mutex */
-    struct channel *next, *previous;
+    struct handshake *next, *previous;
 
     size_t taken, filled; /* of the buffer */
     unsigned char buffer[BUFFER_SIZE];
@@ -50,7 +50,7 @@ struct channel {
 struct handshakes {
     pthread_mutex_t mutex;
     bool is_stopping;
-    struct channel *waiting;
+    struct handshake *waiting;
     int epoll_fd, wake_fd;
     pthread_t thread;
     bool has_thread;
@@ -72,45 +72,45 @@ static void wake(struct handshakes *handshakes)
 }
 
 /* False where nobody would wake it again. */
-static bool join_waiting(struct handshakes *handshakes, struct channel *channel)
+static bool join_waiting(struct handshakes *handshakes, struct handshake *handshake)
 {
-    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = channel};
+    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP, .data.ptr = handshake};
 
-    MHD_suspend_connection(channel->connection);
-    if (epoll_ctl(handshakes->epoll_fd, EPOLL_CTL_ADD, channel->fd, &event) < 0) {
-        MHD_resume_connection(channel->connection);
+    MHD_suspend_connection(handshake->connection);
+    if (epoll_ctl(handshakes->epoll_fd, EPOLL_CTL_ADD, handshake->fd, &event) < 0) {
+        MHD_resume_connection(handshake->connection);
         return false;
     }
-    channel->deadline = now_s() + LONGEST_WAIT_S;
-    channel->previous = NULL;
-    channel->next = handshakes->waiting;
-    if (channel->next)
-        channel->next->previous = channel;
+    handshake->deadline = now_s() + LONGEST_WAIT_S;
+    handshake->previous = NULL;
+    handshake->next = handshakes->waiting;
+    if (handshake->next)
+        handshake->next->previous = handshake;
     else
         wake(handshakes); /* it waits without an end while nobody is here */
-    handshakes->waiting = channel;
+    handshakes->waiting = handshake;
     return true;
 }
 
 /* The connection goes on, and is the event thread's again. */
-static void leave_waiting(struct handshakes *handshakes, struct channel *channel)
+static void leave_waiting(struct handshakes *handshakes, struct handshake *handshake)
 {
-    *(channel->previous ? &channel->previous->next : &handshakes->waiting) = channel->next;
-    if (channel->next)
-        channel->next->previous = channel->previous;
-    epoll_ctl(handshakes->epoll_fd, EPOLL_CTL_DEL, channel->fd, NULL);
-    MHD_resume_connection(channel->connection);
+    *(handshake->previous ? &handshake->previous->next : &handshakes->waiting) = handshake->next;
+    if (handshake->next)
+        handshake->next->previous = handshake->previous;
+    epoll_ctl(handshakes->epoll_fd, EPOLL_CTL_DEL, handshake->fd, NULL);
+    MHD_resume_connection(handshake->connection);
 }
 
 /* Ends the handshakes whose time is over, or all. */
 static void end_waiting(struct handshakes *handshakes, time_t now, bool is_for_all)
 {
-    for (struct channel *channel = handshakes->waiting, *next; channel; channel = next) {
-        next = channel->next;
-        if (!is_for_all && channel->deadline > now)
+    for (struct handshake *handshake = handshakes->waiting, *next; handshake; handshake = next) {
+        next = handshake->next;
+        if (!is_for_all && handshake->deadline > now)
             continue;
-        shutdown(channel->fd, SHUT_RDWR); /* what it reads next is the end */
-        leave_waiting(handshakes, channel);
+        shutdown(handshake->fd, SHUT_RDWR); /* what it reads next is the end */
+        leave_waiting(handshakes, handshake);
     }
 }
 
@@ -126,7 +126,7 @@ static void handle(struct handshakes *handshakes, const struct epoll_event *even
         (void)!eventfd_read(handshakes->wake_fd, &ignored);
 }
 
-/* Nobody else takes a channel out of the list, so that the events are always of channels that are there. */
+/* Nobody else takes a handshake out of the list, so that the events are always of some that are there. */
 static void *wait_for_clients(void *argument)
 {
     struct handshakes *handshakes = argument;
@@ -218,54 +218,54 @@ void handshakes_free(struct handshakes *handshakes)
 
 /* --- reading, on event threads ---------------------------------------------------------- */
 
-static ssize_t take(struct channel *channel, void *ret_data, size_t size)
+static ssize_t take(struct handshake *handshake, void *ret_data, size_t size)
 {
-    size_t left = channel->filled - channel->taken;
+    size_t left = handshake->filled - handshake->taken;
 
     if (size > left)
         size = left;
-    memcpy(ret_data, channel->buffer + channel->taken, size);
-    channel->taken += size;
+    memcpy(ret_data, handshake->buffer + handshake->taken, size);
+    handshake->taken += size;
     return (ssize_t)size;
 }
 
-static ssize_t receive(struct channel *channel, void *ret_data, size_t size)
+static ssize_t receive(struct handshake *handshake, void *ret_data, size_t size)
 {
-    ssize_t n = size < BUFFER_SIZE ? recv(channel->fd, channel->buffer, BUFFER_SIZE, 0)
-                                   : recv(channel->fd, ret_data, size, 0);
+    ssize_t n = size < BUFFER_SIZE ? recv(handshake->fd, handshake->buffer, BUFFER_SIZE, 0)
+                                   : recv(handshake->fd, ret_data, size, 0);
 
     if (n <= 0 || size >= BUFFER_SIZE)
         return n;
-    channel->taken = 0;
-    channel->filled = (size_t)n;
-    return take(channel, ret_data, size);
+    handshake->taken = 0;
+    handshake->filled = (size_t)n;
+    return take(handshake, ret_data, size);
 }
 
-static void wait_if_far(struct channel *channel)
+static void wait_if_far(struct handshake *handshake)
 {
-    struct handshakes *handshakes = channel->handshakes;
+    struct handshakes *handshakes = handshake->all;
 
-    if (channel->is_past_handshake || channel->turns++ < TURNS_FREE)
+    if (handshake->is_past || handshake->turns++ < TURNS_FREE)
         return;
-    channel->turns = 0;
+    handshake->turns = 0;
     pthread_mutex_lock(&handshakes->mutex);
     if (!handshakes->is_stopping)
-        (void)join_waiting(handshakes, channel);
+        (void)join_waiting(handshakes, handshake);
     pthread_mutex_unlock(&handshakes->mutex);
 }
 
-static ssize_t read_channel(struct tls_reader *reader, void *ret_data, size_t size)
+static ssize_t read_handshake(struct tls_reader *reader, void *ret_data, size_t size)
 {
-    struct channel *channel = (struct channel *)reader;
+    struct handshake *handshake = (struct handshake *)reader;
     ssize_t n;
 
-    if (channel->taken < channel->filled)
-        return take(channel, ret_data, size);
-    n = receive(channel, ret_data, size);
+    if (handshake->taken < handshake->filled)
+        return take(handshake, ret_data, size);
+    n = receive(handshake, ret_data, size);
     if (n >= 0) {
-        channel->turns = 0;
+        handshake->turns = 0;
     } else if (errno == EAGAIN) {
-        wait_if_far(channel);
+        wait_if_far(handshake);
         errno = EAGAIN;
     }
     return n;
@@ -273,38 +273,31 @@ static ssize_t read_channel(struct tls_reader *reader, void *ret_data, size_t si
 
 static void end_handshake(struct tls_reader *reader)
 {
-    struct channel *channel = (struct channel *)reader;
+    struct handshake *handshake = (struct handshake *)reader;
 
-    channel->is_past_handshake = true;
+    handshake->is_past = true;
 }
 
-/* Without memory it goes on as libmicrohttpd does by itself. */
-static struct channel *open_channel(struct handshakes *handshakes, struct MHD_Connection *connection)
+struct handshake *handshakes_add(struct handshakes *handshakes, struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     const union MHD_ConnectionInfo *tls = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    struct channel *channel = fd && tls ? malloc(sizeof(*channel)) : NULL;
+    struct handshake *handshake = fd && tls ? malloc(sizeof(*handshake)) : NULL;
 
-    if (!channel)
+    if (!handshake)
         return NULL;
-    channel->reader = (struct tls_reader){.read = read_channel, .end_handshake = end_handshake};
-    channel->handshakes = handshakes;
-    channel->connection = connection;
-    channel->fd = fd->connect_fd;
-    channel->is_past_handshake = false;
-    channel->turns = 0;
-    channel->taken = channel->filled = 0;
-    tls_set_reader(tls->tls_session, channel->fd, &channel->reader);
-    return channel;
+    handshake->reader = (struct tls_reader){.read = read_handshake, .end_handshake = end_handshake};
+    handshake->all = handshakes;
+    handshake->connection = connection;
+    handshake->fd = fd->connect_fd;
+    handshake->is_past = false;
+    handshake->turns = 0;
+    handshake->taken = handshake->filled = 0;
+    tls_set_reader(tls->tls_session, handshake->fd, &handshake->reader);
+    return handshake;
 }
 
-void handshakes_on_connection(void *handshakes, struct MHD_Connection *connection, void **context,
-                              enum MHD_ConnectionNotificationCode code)
+void handshake_free(struct handshake *handshake)
 {
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        *context = open_channel(handshakes, connection);
-    } else {
-        free(*context); /* the session is gone */
-        *context = NULL;
-    }
+    free(handshake);
 }

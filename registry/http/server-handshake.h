@@ -20,6 +20,10 @@ int handshakes_start(struct handshakes **ret, struct error *err);
 void handshakes_stop(struct handshakes *handshakes);
 void handshakes_free(struct handshakes *handshakes);
 
-/* MHD_NotifyConnectionCallback, for TLS; handshakes is its first argument. */
-void handshakes_on_connection(void *handshakes, struct MHD_Connection *connection, void **context,
-                              enum MHD_ConnectionNotificationCode code);
+/*
+ * Looks after a TLS connection that was just accepted, before anything was read from it. NULL where memory is out: it goes
+ * on as libmicrohttpd does by itself. Freed by handshake_free(), which takes NULL, when its session is gone.
+ */
+struct handshake;
+struct handshake *handshakes_add(struct handshakes *handshakes, struct MHD_Connection *connection);
+void handshake_free(struct handshake *handshake);

@@ -18,8 +18,7 @@
 
 enum {
     CONNECTION_MEMORY = 16 << 10, /* for the head of a request; it stays resident while a connection is idle */
-    CONNECTION_LIMIT = 20000,
-    CONNECTION_TIMEOUT = 120, /* seconds without a byte */
+    SILENCE_MIN = 120, /* seconds without a byte, in whatever phase */
     WORKERS = 16,             /* most wait for the disk */
     WORKER_QUEUE = 8192,
     CHECKER_QUEUE = 8192,
@@ -50,13 +49,30 @@ __attribute__((format(printf, 2, 0))) static void keep_complaint(void *cls, cons
         vsnprintf(server->complaint, sizeof(server->complaint), format, arguments);
 }
 
+/*
+ * In seconds, for libmicrohttpd: what our own limits do not see, such as a socket in the file system on which nothing
+ * moves. Longer than any of them, and none if one of them is.
+ */
+static unsigned silence_limit(const struct connection_limits *limits)
+{
+    const uint64_t all[] = {limits->head_ms, limits->idle_ms, limits->transfer_ms};
+    uint64_t longest = SILENCE_MIN;
+
+    for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+        if (all[i] == 0)
+            return 0;
+        if (all[i] / 1000 >= longest)
+            longest = all[i] / 1000 + 1;
+    }
+    return longest < INT_MAX ? (unsigned)longest : 0;
+}
+
 static int start_daemon(struct server *server, int fd, struct error *err)
 {
     const struct server_options *options = &server->options;
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)(intptr_t)tls_retrieve},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (char *)(options->is_tls13_only ? TLS13_PRIORITIES : TLS_PRIORITIES)},
-        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)handshakes_on_connection, server->handshakes},
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_OptionItem *extra = options->is_tls ? tls : &tls[ARRAY_SIZE(tls) - 1];
@@ -64,13 +80,14 @@ static int start_daemon(struct server *server, int fd, struct error *err)
                      (options->is_tls ? MHD_USE_TLS : 0);
 
     server->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, server_on_request, server,
+        flags, 0, server_on_accept, server, server_on_request, server,
         MHD_OPTION_EXTERNAL_LOGGER, keep_complaint, server,
         MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_THREAD_POOL_SIZE, processor_count(),
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)CONNECTION_LIMIT,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CONNECTION_TIMEOUT,
+        MHD_OPTION_CONNECTION_LIMIT, options->limits.most,
+        MHD_OPTION_CONNECTION_TIMEOUT, silence_limit(&options->limits),
+        MHD_OPTION_NOTIFY_CONNECTION, server_on_connection, server,
         MHD_OPTION_URI_LOG_CALLBACK, server_on_uri, server,
         MHD_OPTION_UNESCAPE_CALLBACK, leave_as_it_is, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, server_on_completed, server,
@@ -103,6 +120,8 @@ int server_start(const struct server_options *options, struct server **ret, stru
     server->starter = pthread_self();
     fd = listen_open(options->net, options->address, &server->port, err);
     r = fd < 0 ? fd : start_pools(server, err);
+    if (r == 0)
+        r = connections_new(&options->limits, &server->connections, err);
     if (r == 0)
         r = start_daemon(server, fd, err);
     if (r < 0) {
@@ -155,5 +174,6 @@ void server_stop(struct server *server, unsigned timeout_ms)
     handshakes_free(server->handshakes);
     worker_pool_stop(server->checkers);
     worker_pool_stop(server->workers);
+    connections_free(server->connections);
     free(server);
 }

@@ -5,6 +5,7 @@
 #include "common/error.h"
 #include "registry/auth/authenticator.h"
 #include "registry/auth/guess-limit.h"
+#include "registry/http/connections.h"
 #include "registry/http/endpoint.h"
 
 /*
@@ -34,9 +35,12 @@ struct server_options {
     const char *net;     /* "tcp" or "unix" */
     const char *address; /* "host:port", ":port", or the socket's path */
     const char *prefix;  /* before every path, "/" or "" for none */
+    struct connection_limits limits;
 
-    bool is_tls; /* with the certificate that tls_open() has loaded */
+    bool is_tls; /* with the certificate that tls_load() has loaded */
     bool is_tls13_only;
+    bool demands_client;     /* a certificate, of the authorities that client_ca_load() has loaded */
+    bool is_client_optional; /* but one that shows none is served, too */
 
     struct authenticator *authenticator; /* borrowed; NULL: everybody is admitted */
     const char *realm;

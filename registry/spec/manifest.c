@@ -299,6 +299,8 @@ int manifest_parse(const char *content_type, const void *bytes, size_t size, str
 
     if (r == -EBADMSG)
         return error_set(err, EBADMSG, "the manifest is no JSON, or nested more than %d levels deep", JSON_DEEPEST_PUBLIC);
+    if (r == -E2BIG)
+        return error_set(err, EBADMSG, "the manifest has more than %d names and values", JSON_MOST_PUBLIC);
     if (r < 0)
         return error_set_oom(err);
     r = read_manifest(root, content_type, &manifest, err);

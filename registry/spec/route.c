@@ -5,11 +5,12 @@
  */
 #include "registry/spec/route.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "registry/spec/escape.h"
 
-/* Longer than any path that could name something; what is longer is none. */
+/* Longer than any path that could name something. */
 enum { LONGEST_PATH = 2048 };
 
 /* A piece of the path. */
@@ -142,9 +143,10 @@ void route_parse(const char *path, size_t size, struct route *ret)
 void route_parse_escaped(const char *path, size_t size, struct route *ret)
 {
     char decoded[LONGEST_PATH];
+    int r = escape_decode(path, size, false, decoded, sizeof(decoded));
 
-    *ret = (struct route){.kind = ROUTE_NONE};
-    if (escape_decode(path, size, false, decoded, sizeof(decoded)) == 0)
+    *ret = (struct route){.kind = r == -E2BIG ? ROUTE_NAME_INVALID : ROUTE_NONE};
+    if (r == 0)
         route_parse(decoded, strlen(decoded), ret);
 }
 

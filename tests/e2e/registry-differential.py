@@ -31,6 +31,10 @@ DIFFERENCES = {
         ["POST /v2", "PUT /v2", "DELETE /v2", "PATCH /v2", "OPTIONS /v2"],
     "a name that cannot be is NAME_INVALID (Error codes), a digest that cannot be DIGEST_INVALID, as JSON":
         ["route /v2/UPPER/tags/list", "route /v2/a_/tags/list", "route /v2/a/b/blobs/x"],
+    "a refusal has the specification's form (Error codes), also where there is no such route or method":
+        ["route /v2/a/b", "route /v2/a/b/", "route /v2/a/b/tags", "route /v2/a/b/manifests/", "route /v2/a/b/manifests/.x",
+         "route /v2/a/b/blobs/", "route /nothing", "route /v3/", "route /v1/_ping", "wrong method POST /v2/a/manifests/x",
+         f"wrong method PATCH /v2/a/blobs/{ABSENT}", "manifest: put as a tag of 129 letters"],
     "paths are not tidied: what has no name of the specification's form is refused":
         ["route /v2/a/b/tags/list/", "route /v2//tags/list", "route /v2/a//b/tags/list", "route /v2/a/./b/tags/list",
          "route /v2/_catalog/"],

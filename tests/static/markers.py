@@ -49,7 +49,7 @@ def _(root):
 def _(root):
     findings = []
     for path, text in texts(root):
-        if "fuzz" in path.parts or path.suffix == ".patch":
+        if {"fuzz", "openpgp"} & set(path.parts) or path.suffix == ".patch":
             continue  # inputs are what they are
         findings += [finding(path, number, line) for number, line in numbered(text) if line != line.rstrip()]
         if text and not text.endswith("\n"):

@@ -53,19 +53,19 @@ static void the_folder_is_found_as_gpg_finds_it(void **state)
     struct gpg_home home;
 
     (void)state;
-    setenv("HOME", "/home/me", 1);
+    setenv("HOME", "/home/ada", 1);
     unsetenv("GNUPGHOME");
     home = find(NULL);
-    assert_string_equal(home.path, "/home/me/.gnupg");
+    assert_string_equal(home.path, "/home/ada/.gnupg");
     assert_true(home.is_default);
     setenv("GNUPGHOME", "", 1);
-    assert_string_equal(find(NULL).path, "/home/me/.gnupg");
+    assert_string_equal(find(NULL).path, "/home/ada/.gnupg");
     setenv("GNUPGHOME", "/elsewhere", 1);
     home = find(NULL);
     assert_string_equal(home.path, "/elsewhere");
     assert_false(home.is_default);
     assert_string_equal(find("/given").path, "/given");
-    assert_true(find("/home/me/.gnupg").is_default);
+    assert_true(find("/home/ada/.gnupg").is_default);
 }
 
 static void a_path_that_may_mean_several_is_left_to_gpg(void **state)
@@ -74,7 +74,7 @@ static void a_path_that_may_mean_several_is_left_to_gpg(void **state)
     struct gpg_home home;
 
     (void)state;
-    setenv("HOME", "/home/me", 1);
+    setenv("HOME", "/home/ada", 1);
     for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
         assert_case(paths[i], gpg_home_find(paths[i], &home) == -ENOTSUP);
         setenv("GNUPGHOME", paths[i], 1);
@@ -83,7 +83,7 @@ static void a_path_that_may_mean_several_is_left_to_gpg(void **state)
     unsetenv("GNUPGHOME");
     unsetenv("HOME");
     assert_int_equal(gpg_home_find(NULL, &home), -ENOTSUP);
-    setenv("HOME", "/home/me/", 1);
+    setenv("HOME", "/home/ada/", 1);
     assert_int_equal(gpg_home_find(NULL, &home), -ENOTSUP);
 }
 

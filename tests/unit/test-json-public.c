@@ -57,6 +57,28 @@ static void public_nesting_ends_at_its_limit(void **state)
     }
 }
 
+static void there_is_an_end_to_names_and_values(void **state)
+{
+    static char text[2 * (JSON_MOST_PUBLIC + 8)];
+    struct json *document = NULL;
+    size_t size;
+
+    (void)state;
+    for (size_t count = JSON_MOST_PUBLIC - 3; count < JSON_MOST_PUBLIC + 3; count++) {
+        /* the array is one, too */
+        fill(text, ',', 2 * count);
+        for (size_t i = 0; i < count; i++)
+            text[2 * i + 1] = '1';
+        text[0] = '[';
+        size = 2 * count;
+        text[size] = ']';
+        text[size + 1] = '\0';
+        assert_int_equal(json_parse_public(text, size + 1, &document), count < JSON_MOST_PUBLIC ? 0 : -E2BIG);
+        if (count < JSON_MOST_PUBLIC)
+            json_free(document);
+    }
+}
+
 /* The most that the guard makes of it: three bytes for each. */
 static void what_is_no_utf8_has_room(void **state)
 {
@@ -106,6 +128,7 @@ int main(void)
         cmocka_unit_test(threads_parse_side_by_side), /* first, so that the threads set cJSON up */
         cmocka_unit_test(a_public_document_is_one_value),
         cmocka_unit_test(public_nesting_ends_at_its_limit),
+        cmocka_unit_test(there_is_an_end_to_names_and_values),
         cmocka_unit_test(what_is_no_utf8_has_room),
     };
 

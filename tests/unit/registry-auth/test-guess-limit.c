@@ -37,6 +37,18 @@ static void a_minutes_guesses_may_come_at_once_and_then_one_an_interval(void **s
     guess_limit_free(limit);
 }
 
+/* Else a guesser would lock out for days who comes from the same address when he is gone. */
+static void a_thousand_guesses_are_forgotten_as_soon_as_a_minutes(void **state)
+{
+    struct guess_limit *limit = guess_limit_new(PER_MINUTE);
+
+    (void)state;
+    count(limit, "192.0.2.1", "me", START_MS, 1000);
+    assert_int_equal(wait_of(limit, "192.0.2.1", "me", START_MS), INTERVAL_MS);
+    assert_int_equal(wait_of(limit, "192.0.2.1", "other", START_MS), INTERVAL_MS / 10);
+    guess_limit_free(limit);
+}
+
 static void a_user_on_another_address_is_not_locked_out(void **state)
 {
     struct guess_limit *limit = guess_limit_new(PER_MINUTE);
@@ -144,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_minutes_guesses_may_come_at_once_and_then_one_an_interval),
+        cmocka_unit_test(a_thousand_guesses_are_forgotten_as_soon_as_a_minutes),
         cmocka_unit_test(a_user_on_another_address_is_not_locked_out),
         cmocka_unit_test(an_address_that_tries_many_users_has_to_wait_too),
         cmocka_unit_test(addresses_are_told_apart_by_what_a_client_cannot_choose),

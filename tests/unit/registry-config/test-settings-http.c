@@ -111,6 +111,30 @@ static void the_rest_is_read(void **state)
     assert_int_equal(settings->warning_count, 0);
 }
 
+static void authorities_of_clients_are_a_list_or_one(void **state)
+{
+    CLEANUP(settings_freep) struct settings *list = load_http(
+        "tls: {certificate: /c, key: /k, clientcas: [/a.crt, /b.crt], clientauth: verify-client-cert-if-given}");
+    CLEANUP(settings_freep) struct settings *one = load_http("tls: {certificate: /c, key: /k, clientcas: /a.crt}");
+    CLEANUP(settings_freep) struct settings *none =
+        load_http("tls: {certificate: /c, key: /k, clientcas: , clientauth: require-and-verify-client-cert}");
+    CLEANUP(settings_freep) struct settings *variable =
+        load(NULL, ENVIRONMENT("REGISTRY_HTTP_TLS_CERTIFICATE=/c", "REGISTRY_HTTP_TLS_KEY=/k",
+                               "REGISTRY_HTTP_TLS_CLIENTCAS=[/a.crt, /b.crt]"));
+
+    (void)state;
+    assert_int_equal(list->http.tls.client_ca_count, 2);
+    assert_string_equal(list->http.tls.client_cas[0], "/a.crt");
+    assert_string_equal(list->http.tls.client_cas[1], "/b.crt");
+    assert_true(list->http.tls.is_client_optional);
+    assert_int_equal(one->http.tls.client_ca_count, 1);
+    assert_string_equal(one->http.tls.client_cas[0], "/a.crt");
+    assert_false(one->http.tls.is_client_optional);
+    assert_int_equal(none->http.tls.client_ca_count, 0);
+    assert_warns(none, "no client is asked for a certificate");
+    assert_int_equal(variable->http.tls.client_ca_count, 2);
+}
+
 static void what_is_not_set_has_its_default(void **state)
 {
     CLEANUP(settings_freep) struct settings *settings = load_http(TLS);
@@ -216,6 +240,45 @@ static void what_is_wrong_is_said_with_file_line_and_key(void **state)
     }
 }
 
+static void limits_have_defaults_and_can_be_set(void **state)
+{
+    CLEANUP(settings_freep) struct settings *usual = load_http("addr: ':1'");
+    CLEANUP(settings_freep) struct settings *set =
+        load_http("limits: {connections: 7, peraddress: 0, minrate: 1}, timeouts: {head: 1m, idle: 1500ms, transfer: 99999h}");
+    const struct settings_limits *limits = &usual->http.limits;
+
+    (void)state;
+    assert_int_equal(limits->connections, 20000);
+    assert_int_equal(limits->per_address, 4000);
+    assert_int_equal(limits->min_rate, 500);
+    assert_int_equal(limits->head_ms, 30000);
+    assert_int_equal(limits->idle_ms, 120000);
+    assert_int_equal(limits->transfer_ms, 60000);
+    limits = &set->http.limits;
+    assert_int_equal(limits->connections, 7);
+    assert_int_equal(limits->per_address, 0);
+    assert_int_equal(limits->min_rate, 1);
+    assert_int_equal(limits->head_ms, 60000);
+    assert_int_equal(limits->idle_ms, 1500);
+    assert_int_equal(limits->transfer_ms, (uint64_t)366 * 24 * 60 * 60 * 1000);
+}
+
+static void limits_that_are_none_are_refused(void **state)
+{
+    static const char *const wrong[] = {
+        "limits: {connections: 0}", "limits: {connections: -1}", "limits: {connections: many}", "limits: {peraddress: 1.5}",
+        "limits: 5", "timeouts: {head: 5}", "timeouts: {idle: -1s}", "timeouts: 1m",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        char text[200];
+
+        snprintf(text, sizeof(text), HEAD "http: {%s}\n", wrong[i]);
+        check_refusal(text, NO_ENVIRONMENT, "c.yml:2: http.");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -224,9 +287,12 @@ int main(void)
         scratch_test(a_unix_socket_is_a_path),
         scratch_test(hosts_and_prefixes_lose_their_last_slash),
         scratch_test(the_rest_is_read),
+        scratch_test(authorities_of_clients_are_a_list_or_one),
         scratch_test(what_is_not_set_has_its_default),
         scratch_test(a_drain_timeout_fits_an_int),
         scratch_test(headers_are_lists),
+        scratch_test(limits_have_defaults_and_can_be_set),
+        scratch_test(limits_that_are_none_are_refused),
         scratch_test(old_versions_of_tls_are_not_used),
         scratch_test(what_is_wrong_is_said_with_file_line_and_key),
     };

@@ -1,0 +1,125 @@
+"""registryd, or docker-registry, without TLS and with an htpasswd file that a test writes.
+
+    with Server(line("me", "secret")) as server:
+        assert server.status("me", "secret") == 200
+"""
+
+import base64
+import http.client
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+from harness import ROOT, need
+from registry import free_port
+
+PROGRAM = str(pathlib.Path(os.environ.get("REGISTRYD") or ROOT / "build/registry/registryd").resolve())
+TIMEOUT_S = 60
+
+
+class Server:
+    """registryd, or docker-registry, on a free loopback port with this htpasswd file (None: there is none)."""
+
+    def __init__(self, htpasswd, program=PROGRAM, **settings):
+        """settings: more of the registry's variables, without REGISTRY_."""
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="registry-auth.", dir="/tmp"))
+        self.file, self.log_path = self.dir / "htpasswd", self.dir / "log"
+        self.config = self.dir / "config.yml"
+        self.config.write_text("version: 0.1\nstorage:\n  filesystem: {}\nhttp: {}\n")
+        self.port, self.debug_port = free_port(), free_port()
+        if htpasswd is not None:
+            self.write(htpasswd)
+        env = {"PATH": os.environ["PATH"], "REGISTRY_AUTH": "htpasswd", "REGISTRY_AUTH_HTPASSWD_REALM": "Registry Realm",
+               "REGISTRY_AUTH_HTPASSWD_PATH": str(self.file), "REGISTRY_HTTP_ADDR": f"127.0.0.1:{self.port}",
+               "REGISTRY_HTTP_DEBUG_ADDR": f"127.0.0.1:{self.debug_port}", "REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED": "true",
+               "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(self.dir / "data")}
+        env.update({f"REGISTRY_{name}": value for name, value in settings.items()})
+        env.update({name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS") if name in os.environ})
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen([program, "serve", self.config], cwd=self.dir, env=env, stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log)
+
+    def __enter__(self):
+        end = time.monotonic() + TIMEOUT_S
+        while time.monotonic() < end and self.process.poll() is None:
+            try:
+                self.get()
+                return self
+            except OSError:
+                time.sleep(0.02)
+        self.__exit__()
+        raise AssertionError("the registry does not start: " + self.log())
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def write(self, text):
+        """In one step, as an editor does."""
+        new = self.dir / "new"
+        new.write_bytes(text if isinstance(text, bytes) else text.encode())
+        new.chmod(0o600)
+        new.rename(self.file)
+
+    def rss_kib(self):
+        """Its memory, now."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
+        return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
+
+    def cpu_ns(self):
+        """The processor time of all its threads so far."""
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
+        return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks.iterdir())
+
+    def descriptors(self):
+        return len(list(pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def get(self, user=None, password="", path="/v2/", authorization=None, source="127.0.0.1", headers=None):
+        """The answer to a GET from that address: its status, headers and body."""
+        if user is not None:
+            pair = [part if isinstance(part, bytes) else part.encode() for part in (user, password)]
+            authorization = "Basic " + base64.b64encode(b":".join(pair)).decode()
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S, source_address=(source, 0))
+        try:
+            connection.request("GET", path, headers={**({"Authorization": authorization} if authorization else {}),
+                                                     **(headers or {})})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+    def status(self, *words, **more):
+        return self.get(*words, **more)[0]
+
+    def metric(self, name):
+        connection = http.client.HTTPConnection("127.0.0.1", self.debug_port, timeout=TIMEOUT_S)
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+        connection.close()
+        return int(re.search(rf"^{name} (\d+)$", text, re.MULTILINE)[1])
+
+
+def line(user, password, cost=4):
+    """What Apache's htpasswd makes of it."""
+    done = subprocess.run([need("htpasswd"), "-inB", "-C", str(cost), user], input=password.encode(), check=True, capture_output=True)
+    return done.stdout.decode().strip() + "\n"
+
+
+def wait_for(condition, what):
+    end = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < end, what
+        time.sleep(0.02)

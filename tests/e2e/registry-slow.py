@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Clients that take their time, and those that take all connections: what they get, and what the others notice.
+
+LOAD=full holds 3,000 connections for the idle ones; otherwise fewer.
+"""
+
+import concurrent.futures
+import contextlib
+import os
+import socket
+import threading
+import time
+
+from harness import case, main
+from plain_registry import Server, line, wait_for
+from raw_http import Raw, ask, basic, head
+from registry_client import digest, serve
+
+GOOD = basic("me", "secret")
+START = "/v2/a/blobs/uploads/"
+CONNECTIONS = 3000 if os.environ.get("LOAD") == "full" else 60
+LATEST_S = 30  # only that it happens: when is up to the machine
+
+
+def trickle(raw, data, every_s=0.1):
+    """Sends data byte by byte; answers for how long the other side put up with it (None: until all was sent)."""
+    begin = time.monotonic()
+    for i in range(len(data)):
+        try:
+            raw.send(data[i:i + 1])
+            raw.socket.settimeout(every_s)
+            if raw.socket.recv(1) == b"":
+                return time.monotonic() - begin
+        except TimeoutError:
+            continue
+        except OSError:
+            return time.monotonic() - begin
+    return None
+
+
+def goes_on(server):
+    return ask(server.port, head("GET", "/v2/", GOOD)).status == 200
+
+
+@case("a head that comes byte by byte is waited for as long as http.timeouts.head says, and a handshake too")
+def _():
+    with Server(line("me", "secret"), HTTP_TIMEOUTS_HEAD="1s") as server, \
+            concurrent.futures.ThreadPoolExecutor(8) as threads:
+        long = b"X: " + b"a" * 2000
+        taken = [threads.submit(lambda data=data: trickle(Raw(server.port), data))
+                 for data in (head("GET", "/v2/", GOOD, long), b"G" * 500, b"\r\n" * 300, b"GET /v2/ HTTP/1.1\r\n" + long)]
+        for one in taken:
+            assert one.result() and 0.9 < one.result() < LATEST_S, [each.result() for each in taken]
+        assert goes_on(server)
+    with serve(HTTP_TIMEOUTS_HEAD="1s") as server:
+        with Raw(server.registry.port) as raw:
+            taken_s = trickle(raw, b"\x16\x03\x01\x01\x00" + bytes(500))
+            assert taken_s and taken_s < LATEST_S, taken_s
+        assert server.call("GET", "/v2/").status == 200
+
+
+@case("who asks for nothing more is let go after http.timeouts.idle, and not before")
+def _():
+    with Server(line("me", "secret"), HTTP_TIMEOUTS_IDLE="1s") as server, Raw(server.port) as raw:
+        for _ in range(3):
+            assert raw.send(head("GET", "/v2/", GOOD)).read().status == 200
+            time.sleep(0.5)
+        begin = time.monotonic()
+        assert raw.is_closed() and time.monotonic() - begin < LATEST_S
+        with Raw(server.port) as late:
+            late.send(head("GET", "/v2/", GOOD)).read()
+            taken_s = trickle(late, b"\r\n" + b"G" * 500)  # what is no request yet does not count as one
+            assert taken_s and taken_s < LATEST_S, taken_s
+
+
+def location(server):
+    answer = ask(server.port, head("POST", START, GOOD, b"Content-Length: 0\r\n"))
+    return answer.headers["location"].removeprefix("http://localhost").encode()
+
+
+@case("a body slower than http.limits.minrate ends, whatever it is for; what had arrived of an upload stays")
+def _():
+    with Server(line("me", "secret"), HTTP_TIMEOUTS_TRANSFER="1s", HTTP_LIMITS_MINRATE="1000") as server, \
+            concurrent.futures.ThreadPoolExecutor(8) as threads:
+        place, length = location(server), b"Content-Length: 100000\r\n"
+        chunked = b"Transfer-Encoding: chunked\r\n"
+
+        def drip(start, data=b"x" * 600):
+            with Raw(server.port) as raw:
+                return trickle(raw.send(start), data)
+        taken = {what: threads.submit(drip, start) for what, start in {
+            "a chunk of an upload": head("PATCH", place, GOOD, length),
+            "a manifest": head("PUT", "/v2/a/manifests/t", GOOD, length),
+            "a body that nobody wants": head("POST", "/v2/_catalog", GOOD, length),
+            "a stranger's": head("PATCH", place, length),
+            "the size of a chunk": head("PATCH", location(server), GOOD, chunked) + b"1\r\nx\r\n",
+        }.items()}
+        for what, one in taken.items():
+            assert one.result() and one.result() < LATEST_S, (what, one.result())
+        wait_for(lambda: ask(server.port, head("GET", place, GOOD)).headers["range"] != "0-0", "what had arrived is gone")
+        # As fast as asked for: ten times the rate, in pieces.
+        content = b"y" * 20000
+        with Raw(server.port) as raw:
+            raw.send(head("PATCH", location(server), GOOD, b"Content-Length: %d\r\n" % len(content)))
+            for i in range(0, len(content), 1000):
+                raw.send(content[i:i + 1000])
+                time.sleep(0.1)
+            assert raw.read().status == 202
+        assert goes_on(server)
+
+
+@case("a reader slower than http.limits.minrate is left; one that is quick enough gets everything")
+def _():
+    content = os.urandom(1 << 20) * 12  # more than all the buffers on the way
+    with Server(line("me", "secret"), HTTP_TIMEOUTS_TRANSFER="1s", HTTP_LIMITS_MINRATE="10000") as server:
+        pushed = ask(server.port, head("POST", f"{START}?digest={digest(content)}", GOOD, b"Content-Length: %d\r\n" % len(content))
+                     + content)
+        assert pushed.status == 201, pushed
+        wanted = head("GET", f"/v2/a/blobs/{digest(content)}", GOOD)
+        with Raw(server.port, receive_buffer=4096) as slow, Raw(server.port) as quick:
+            slow.send(wanted)
+            quick.send(wanted)
+            # A few bytes now and then: each lets the sender send again, which libmicrohttpd takes for life.
+            end = time.monotonic() + LATEST_S
+            before, is_left = server.descriptors(), False
+            back = threading.Thread(target=lambda: results.append(quick.read().body == content))
+            results = []
+            back.start()
+            while time.monotonic() < end and not is_left:
+                with contextlib.suppress(OSError):
+                    slow.socket.recv(10)
+                time.sleep(0.1)
+                is_left = server.descriptors() < before - 1  # the connection and its blob
+            back.join()
+            assert results == [True] and is_left
+        assert goes_on(server)
+
+
+@case("one address has no more connections than http.limits.peraddress, others theirs, and closed ones are given back")
+def _():
+    with Server(line("me", "secret"), HTTP_LIMITS_PERADDRESS="5") as server, contextlib.ExitStack() as stack:
+        held = [stack.enter_context(Raw(server.port)) for _ in range(5)]
+        for raw in held:
+            assert raw.send(head("GET", "/v2/", GOOD)).read().status == 200
+        for _ in range(3):
+            assert ask(server.port, head("GET", "/v2/", GOOD)) is None
+        answer = ask(server.port, head("GET", "/v2/", GOOD), source="127.0.0.2")
+        assert answer and answer.status == 200, "another address"
+        held[0].close()
+        wait_for(lambda: ask(server.port, head("GET", "/v2/", GOOD)), "the place is not given back")
+
+
+@case("where places run short, those who ask for nothing go sooner")
+def _():
+    with Server(line("me", "secret"), HTTP_LIMITS_CONNECTIONS=str(CONNECTIONS), HTTP_TIMEOUTS_IDLE="24s",
+                HTTP_LIMITS_PERADDRESS="0") as server, contextlib.ExitStack() as stack:
+        def hold(count):
+            held = [stack.enter_context(Raw(server.port)) for _ in range(count)]
+            for raw in held:
+                raw.send(head("GET", "/v2/", GOOD)).read()
+            return held
+        few = hold(CONNECTIONS // 2)
+        time.sleep(1)
+        for raw in few:  # there is room, and they may stay
+            assert raw.send(head("GET", "/v2/", GOOD)).read().status == 200
+        hold(CONNECTIONS // 3)
+        before = server.descriptors()
+        wait_for(lambda: server.descriptors() < before - CONNECTIONS // 20, "nobody had to go")
+        assert goes_on(server)
+
+
+@case("a slow client on TLS does not hold up others, and thousands of idle ones do not either")
+def _():
+    with serve() as server, contextlib.ExitStack() as stack:
+        for _ in range(CONNECTIONS):
+            raw = stack.enter_context(socket.create_connection(("127.0.0.1", server.registry.port)))
+            raw.sendall(b"\x16\x03\x01")  # a handshake that does not go on
+        done = []
+        for _ in range(20):
+            done.append(server.call("GET", "/v2/").status)
+        assert done == [200] * 20, done
+
+
+main()
