@@ -11,7 +11,7 @@
 #include "gpg/key-description.h"
 
 enum {
-    GREETING_TIMEOUT_MS = 10000, /* an agent that hashes passphrases for others does nothing else meanwhile */
+    GREETING_TIMEOUT_MS = 5000, /* an agent that hashes passphrases for others does nothing else meanwhile */
     ANSWER_TIMEOUT_MS = 30000,
     MOST_VALUE = 16 << 10,
     DATA_PIECE = 300, /* escaped, at most 900 bytes of a line */

@@ -15,7 +15,7 @@
 
 #include "common/file.h"
 
-enum { REDIRECTION_MAX = 512, CONNECT_TIMEOUT_S = 10 };
+enum { REDIRECTION_MAX = 512, CONNECT_TIMEOUT_S = 5 };
 
 static int64_t now_ms(void)
 {

@@ -108,23 +108,32 @@ int vault_put(struct credential *credential, struct error *err)
 
 /* --- get ----------------------------------------------------------------------------- */
 
-static int decrypt_entry(const struct pass_store *store, const struct pass_path *path, const struct pass_entry *entry,
-                         struct secbuf *ret_secret, struct error *err)
+/* By the fast path or, where that declines, by gpg; then why_by_gpg (may be NULL) says what it declined for. */
+static int decrypt(enum gpg_pinentry_mode mode, int fd, const char *name, struct secbuf *ret_plain,
+                   struct error *why_by_gpg, struct error *err)
 {
     CLEANUP(gpg_options_done) struct gpg_options options = {0};
     CLEANUP(gpg_context_freep) struct gpg_context *gpg = NULL;
+    int r = read_options(mode, &options, err);
+
+    if (r == 0)
+        r = gpg_fast_decrypt(&options, fd, name, SECRET_MAX, ret_plain, err);
+    if (r != GPG_FAST_DECLINED)
+        return r;
+    if (why_by_gpg)
+        *why_by_gpg = *err;
+    r = gpg_context_new(&options, &gpg, err);
+    return r < 0 ? r : gpg_decrypt(gpg, fd, name, SECRET_MAX, ret_plain, err);
+}
+
+static int decrypt_entry(const struct pass_store *store, const struct pass_path *path, const struct pass_entry *entry,
+                         struct secbuf *ret_secret, struct error *err)
+{
     CLEANUP_FREE char *name = NULL;
-    int r;
 
     if (asprintf(&name, "%s/" PASS_FOLDER "/%s/%s", store->root, path->folder, entry->file) < 0)
         return error_set_oom(err);
-    r = read_options(GPG_PINENTRY_DEFAULT, &options, err);
-    if (r == 0)
-        r = gpg_fast_decrypt(&options, entry->fd, name, SECRET_MAX, ret_secret, err);
-    if (r != GPG_FAST_DECLINED)
-        return r;
-    r = gpg_context_new(&options, &gpg, err);
-    return r < 0 ? r : gpg_decrypt(gpg, entry->fd, name, SECRET_MAX, ret_secret, err);
+    return decrypt(GPG_PINENTRY_DEFAULT, entry->fd, name, ret_secret, NULL, err);
 }
 
 /* An editor or `pass insert` ends the secret with a newline that is no part of it. */
@@ -169,26 +178,29 @@ static uint64_t now_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* A file without a name, for gpg reads messages from files. */
-static int decrypt_message(struct gpg_context *gpg, const struct secbuf *message, struct secbuf *ret_plain,
-                           struct error *err)
+/* In a file without a name, for messages are read from files; as `get` would do it. */
+static int decrypt_message(enum gpg_pinentry_mode mode, const struct secbuf *message, struct secbuf *ret_plain,
+                           struct vault_proof *ret_proof, struct error *err)
 {
     CLEANUP_CLOSE int fd = memfd_create("message", MFD_CLOEXEC);
+    uint64_t begin = now_us();
     int r = fd < 0 ? -errno : file_write_all(fd, message->data, message->size);
 
     if (r < 0)
         return error_set_errno(err, -r, "cannot make a file in memory");
-    return gpg_decrypt(gpg, fd, "a message that was just encrypted", SECRET_MAX, ret_plain, err);
+    r = decrypt(mode, fd, "a message that was just encrypted", ret_plain, &ret_proof->why_by_gpg, err);
+    ret_proof->decrypt_us = now_us() - begin;
+    return r;
 }
 
-int vault_prove(enum gpg_pinentry_mode mode, uint64_t *ret_microseconds, struct error *err)
+int vault_prove(enum gpg_pinentry_mode mode, struct vault_proof *ret_proof, struct error *err)
 {
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
     CLEANUP(gpg_context_freep) struct gpg_context *gpg = NULL;
     CLEANUP(secbuf_done) struct secbuf plain = {0}, message = {0}, again = {0};
     struct pass_path path = {.folder = "", .file = ""};
+    struct vault_proof proof = {0};
     char random[RANDOM_UUID_SIZE];
-    uint64_t begin = 0;
     int r = pass_store_open(&store, err);
 
     random_uuid(random);
@@ -198,12 +210,11 @@ int vault_prove(enum gpg_pinentry_mode mode, uint64_t *ret_microseconds, struct 
         r = error_set_oom(err);
     if (r == 0)
         r = encrypt_for(&store, gpg, &path, &plain, &message, err);
-    begin = now_us();
     if (r == 0)
-        r = decrypt_message(gpg, &message, &again, err);
+        r = decrypt_message(mode, &message, &again, &proof, err);
     if (r == 0 && (again.size != plain.size || memcmp(again.data, plain.data, plain.size) != 0))
         r = error_set(err, EBADMSG, "gpg decrypts something else than it was given to encrypt");
-    if (r == 0 && ret_microseconds)
-        *ret_microseconds = now_us() - begin;
+    if (r == 0)
+        *ret_proof = proof;
     return r;
 }

@@ -24,9 +24,15 @@ int vault_put(struct credential *credential, struct error *err) MUST_USE;
  */
 int vault_get(struct credential *credential, struct error *err) MUST_USE;
 
+/* How a decryption went. */
+struct vault_proof {
+    uint64_t decrypt_us;
+    struct error why_by_gpg; /* its text says why gpg was needed; code 0 where it was not */
+};
+
 /*
- * Shows that the store works: encrypts a random text as a new entry would be, decrypts it, and
+ * Shows that the store works: encrypts a random text as a new entry would be, decrypts it as `get` does, and
  * compares, all in memory. mode says whether a passphrase may be asked for (GPG_PINENTRY_ERROR:
- * it is a failure instead). *ret_microseconds (may be NULL) is what the decryption took. 0 or negative.
+ * it is a failure instead). 0 or negative.
  */
-int vault_prove(enum gpg_pinentry_mode mode, uint64_t *ret_microseconds, struct error *err) MUST_USE;
+int vault_prove(enum gpg_pinentry_mode mode, struct vault_proof *ret_proof, struct error *err) MUST_USE;

@@ -222,7 +222,8 @@ static void tell_slowness(struct doctor *doctor, uint64_t ms, bool is_estimate)
 
 const char *check_proof(struct doctor *doctor)
 {
-    static char fine[100];
+    static char fine[320];
+    struct vault_proof proof;
     struct finding *finding;
     struct error err;
 
@@ -232,14 +233,20 @@ const char *check_proof(struct doctor *doctor)
         tell_slowness(doctor, doctor->s2k_count / S2K_PER_MS, true);
         return "(decrypting was not tried: it would ask for the passphrase; --prompt lets it)";
     }
-    if (vault_prove(doctor->does_prompt ? GPG_PINENTRY_DEFAULT : GPG_PINENTRY_ERROR, &doctor->report.decrypt_us, &err) < 0) {
+    if (vault_prove(doctor->does_prompt ? GPG_PINENTRY_DEFAULT : GPG_PINENTRY_ERROR, &proof, &err) < 0) {
         finding = report_add(&doctor->report, err.code == EHOSTDOWN ? "agent-unreachable" : "proof-failed", FINDING_BAD,
                              "A text could not be encrypted and decrypted again, so no password can be.", "%s", err.text);
         finding_add_command(finding, "gpgconf --kill gpg-agent; docker-credential-pass doctor --prompt");
         return NULL;
     }
-    tell_slowness(doctor, doctor->report.decrypt_us / 1000, false);
-    snprintf(fine, sizeof(fine), "a text was encrypted, and decrypted in %" PRIu64 " ms",
-             (doctor->report.decrypt_us + 500) / 1000);
+    doctor->report.decrypt_us = proof.decrypt_us;
+    doctor->report.is_by_gpg = proof.why_by_gpg.code != 0;
+    tell_slowness(doctor, proof.decrypt_us / 1000, false);
+    if (doctor->report.is_by_gpg)
+        snprintf(fine, sizeof(fine), "a text was encrypted, and decrypted in %" PRIu64 " ms by gpg (%.200s)",
+                 (proof.decrypt_us + 500) / 1000, proof.why_by_gpg.text);
+    else
+        snprintf(fine, sizeof(fine), "a text was encrypted, and decrypted in %.1f ms without gpg (the fast path)",
+                 (double)proof.decrypt_us / 1000);
     return fine;
 }

@@ -177,9 +177,10 @@ void report_print_json(const struct report *report, FILE *stream)
 {
     fprintf(stream, "{\"ok\":%s,\"decrypt_ms\":", report_count_bad(report) == 0 ? "true" : "false");
     if (report->decrypt_us)
-        fprintf(stream, "%" PRIu64, (report->decrypt_us + 500) / 1000);
+        fprintf(stream, "%" PRIu64 ",\"decrypt_way\":\"%s\"", (report->decrypt_us + 500) / 1000,
+                report->is_by_gpg ? "gpg" : "fast");
     else
-        fputs("null", stream);
+        fputs("null,\"decrypt_way\":null", stream);
     fputs(",\"findings\":[", stream);
     for (size_t i = 0; i < report->count; i++) {
         fputs(i ? "," : "", stream);

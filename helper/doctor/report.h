@@ -30,6 +30,7 @@ struct report {
     size_t count;
     bool is_out_of_memory;
     uint64_t decrypt_us; /* what decrypting took; 0: it was not tried */
+    bool is_by_gpg;      /* and that gpg did it, rather than the fast path */
 };
 
 /* Adds one; what is a format. It is the report's; where memory is out it goes to nowhere. */

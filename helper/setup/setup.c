@@ -230,10 +230,10 @@ static int make_store(struct setup *setup, struct error *err)
 
 static int prove(const struct setup *setup, struct error *err)
 {
-    uint64_t taken;
+    struct vault_proof proof;
     int r;
 
-    r = vault_prove(GPG_PINENTRY_DEFAULT, &taken, err);
+    r = vault_prove(GPG_PINENTRY_DEFAULT, &proof, err);
     if (r < 0)
         return r;
     if (setup->needs_store)

@@ -86,10 +86,21 @@ def _():
         result = user.helper("doctor", "--json")
         report = json.loads(result.out)
         assert (result.rc, report["ok"], report["findings"]) == (0, True, []), result
-        assert 0 < report["decrypt_ms"] < 10000, report
+        assert 0 <= report["decrypt_ms"] < 10000, report
         text = user.helper("doctor").out.decode()
         assert "A docker login would work." in text and "bad" not in text and "warn" not in text, text
         assert "\x1b" not in text
+
+
+@case("whether the fast path decrypts or gpg, and why gpg")
+def _():
+    with Patient() as user:
+        for fast, way, words in ((None, "fast", "without gpg (the fast path)"), ("0", "gpg", "by gpg (it is switched off)")):
+            env = {"DOCKER_CREDENTIAL_PASS_FAST": fast}
+            assert json.loads(user.helper("doctor", "--json", env=env).out)["decrypt_way"] == way
+            assert words in user.helper("doctor", env=env).out.decode()
+        (user.gnupg / "gpg.conf").write_text("no-autostart\n")
+        assert "configuration" in user.helper("doctor", env={"DOCKER_CREDENTIAL_PASS_FAST": None}).out.decode()
 
 
 @case("a hundred logins take no longer than two seconds")
@@ -466,7 +477,7 @@ def _():
         (fake / "gpg").write_text(f'#!/bin/sh\ncase " $* " in *" --decrypt "*) exit 2;; esac\nexec {real} "$@"\n')
         (fake / "gpg").chmod(0o755)
         shutil.rmtree(user.folder)
-        found, rc = user.doctor(env={"PATH": f"{fake}:{user.env['PATH']}"})
+        found, rc = user.doctor(env={"PATH": f"{fake}:{user.env['PATH']}", "DOCKER_CREDENTIAL_PASS_FAST": "0"})
         assert rc == 1 and found["proof-failed"]["commands"], found
 
 

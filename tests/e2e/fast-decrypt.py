@@ -13,17 +13,19 @@ import pathlib
 import random
 import statistics
 
-from harness import ROOT, Sandbox, Skip, case, is_wrapped, main, shared_sandbox
+from harness import ROOT, Sandbox, Skip, case, main, shared_sandbox
 import openpgp
+from fake_agent import FakeAgent
 
 FULL = os.environ.get("LOAD") == "full"
-ALGORITHMS = ["cv25519", "nistp256", "nistp384", "nistp521", "rsa2048", "rsa3072", "rsa4096"]
+ALGORITHMS = ["cv25519", "nistp256", "nistp384", "nistp521", "rsa2048"] + (["rsa3072", "rsa4096"] if FULL else [])
 PASS = ["--compress-algo=none"]  # as pass calls gpg
 SIZES = [0, 1, 15, 16, 17, 100, 191, 192, 193, 500, 511, 512, 513, 1023, 1024, 8182, 8192, 8193, 8383, 8384, 65535, 65536,
          65537, 300_000, 1 << 20]
 
 random.seed(5)
 USER = shared_sandbox()
+USER.env.pop("DOCKER_CREDENTIAL_PASS_FAST", None)
 KEYS = {}
 
 
@@ -302,6 +304,105 @@ def _():
     key, sealed = openpgp.parse(message)
     changed = sealed.body[:-25] + bytes([sealed.body[-25] ^ 1]) + sealed.body[-24:]
     assert TOOL([openpgp.old_format(key) + openpgp.new_format(openpgp.Packet(18, changed))])[0][0] == "declined"
+
+
+# --- other agents, and other homes ----------------------------------------------------------------
+
+CANCELED = b"ERR 83886179 Operation cancelled <Pinentry>\n"  # GPG_ERR_SOURCE_PINENTRY 5, GPG_ERR_CANCELED 99
+INQUIRY = b"S INQUIRE_MAXLEN 4096\nINQUIRE CIPHERTEXT\n"
+
+
+@case("a card's answer, without padding, is taken; a cancelled prompt is final, and so is one that could not be shown")
+def _():
+    message = encrypt(b"secret", "rsa2048")
+    number, key = session_key(message).split(":")
+    key = bytes.fromhex(key)
+    frame = bytes([int(number)]) + key + (sum(key) & 0xFFFF).to_bytes(2, "big")
+    escaped = frame.replace(b"%", b"%25").replace(b"\r", b"%0D").replace(b"\n", b"%0A")
+    answer = b"S PADDING 0\nD (5:value%d:%s)\0\nOK\n" % (len(frame), escaped)
+    with FakeAgent(USER, {"PKDECRYPT": INQUIRY, "END": answer}) as agent:
+        assert TOOL([message]) == [("answered", described(b"secret"))]
+        assert any(line.startswith(b"SETKEYDESC Please+enter+the+passphrase") for line in agent.told), agent.told
+    for refusal, outcome, words in (
+            (CANCELED, "failed", "the passphrase prompt was cancelled"),
+            (b"ERR 67108949 No pinentry <GPG Agent>\n", "failed", "finds no pinentry"),
+            (b"ERR 83918950 Inappropriate ioctl for device <Pinentry>\n", "failed", "no terminal"),
+            (b"ERR 67108875 Bad passphrase <GPG Agent>\n", "failed", "the passphrase was wrong"),
+            (b"ERR 67108881 No secret key <GPG Agent>\n", "declined", ""),
+            (b"ERR 16810070 Cannot allocate memory <gcrypt>\n", "declined", "")):
+        with FakeAgent(USER, {"PKDECRYPT": INQUIRY, "END": refusal}):
+            (said, what), = TOOL([message])
+            assert said == outcome and words in what, (refusal, said, what)
+    TOOL.spans_us["failed"].clear()
+
+
+@case("an agent that says something else, hangs up, or is not there, is left to gpg")
+def _():
+    message = encrypt(b"secret", "cv25519")
+    for replies in ({"OPTION": b"ERR 67109139 Unknown IPC command\n"}, {"SETKEY": b"ERR 1 x\n"}, {"PKDECRYPT": b"D x\nOK\n"},
+                    {"PKDECRYPT": b"OK\n"}, {"PKDECRYPT": b"x" * 5000 + b"\n"}, {"END": b"D (5:value2:ab)\nOK\n"}):
+        with FakeAgent(USER, {"PKDECRYPT": INQUIRY, **replies}):
+            assert_declined([(replies, message)])
+    assert_declined([("no agent", message)])
+    USER.run(["gpg-connect-agent", "/bye"], check=True)
+    assert_answered([("the agent again", message, b"secret")])
+
+
+@case("an agent that takes the connection and never says a word is not waited for without end")
+def _():
+    message = encrypt(b"secret", "cv25519")
+    with FakeAgent(USER, mute=True) as agent:
+        assert_declined([("mute", message)])
+        assert agent.count == 1
+
+
+@case("settings and keyrings that only gpg knows what to make of are left to it")
+def _():
+    message = encrypt(b"secret", "cv25519")
+    USER.run(["gpg-connect-agent", "/bye"], check=True)
+    conf = USER.gnupg / "gpg.conf"
+    before = conf.read_text()
+    for text, outcome in (("pinentry-mode loopback\n", "declined"), ("agent-program /nonexistent\n", "declined"),
+                          ("default-key me\nkeyserver hkps://x\n", "answered")):
+        conf.write_text(before + text)
+        assert TOOL([message])[0][0] == outcome, text
+    conf.write_text(before)
+    for name in ("pubring.gpg", "common.conf", "gpg.conf-2"):
+        (USER.gnupg / name).write_text("use-keyboxd\n")
+        assert_declined([(name, message)])
+        (USER.gnupg / name).unlink()
+    assert_declined([("switched off", message)], env={"DOCKER_CREDENTIAL_PASS_FAST": "0"})
+    assert_declined([("a relative home", message)], env={"GNUPGHOME": "gnupg"})
+    assert_declined([("a home that is not there", message)], env={"GNUPGHOME": "/nonexistent"})
+    assert TOOL([message], USER.gnupg, env={"GNUPGHOME": "/nonexistent"})[0][0] == "answered"
+
+
+def runs_with_own_run_folder(user):
+    """Whether a program can be given a /run of its own here."""
+    return user.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/run"]).rc == 0
+
+
+@case("sockets in /run/user, of the usual home and of another, are found where gpg has them")
+def _():
+    with Sandbox() as user:
+        if os.geteuid() != 0 or not runs_with_own_run_folder(user):
+            raise Skip("only root can make a /run of its own")
+        ids = user.make_store()
+        path = user.dir / "entry"
+        path.write_bytes(user.encrypt(b"secret", *ids))
+        user.run(["gpgconf", "--kill", "all"], check=True)
+        script = f"""mount -t tmpfs none /run && mkdir -p -m 700 /run/user/{os.geteuid()} && gpgconf --create-socketdir || exit 1
+            echo {path} | {TOOL.path}
+            gpgconf --list-dirs agent-socket
+            gpg-connect-agent /bye
+            echo {path} | {TOOL.path}
+            gpgconf --kill gpg-agent"""
+        standard = user.home / ".gnupg"
+        standard.symlink_to(user.gnupg)
+        for env, place in (({}, "gnupg/d."), ({"GNUPGHOME": None}, "gnupg/S.")):
+            lines = user.run(["unshare", "-m", "sh", "-c", script], check=True, env=env).out.decode().splitlines()
+            assert lines[0].startswith("declined") and place in lines[1], lines
+            assert lines[2].startswith("answered " + described(b"secret")), lines
 
 
 @case("the figures of all this")

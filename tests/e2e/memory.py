@@ -69,9 +69,9 @@ def search(argv, stdin, *lines, user=USER, **more):
     if is_wrapped():
         raise Skip("the wrapper's own copies would be found")
     patterns = user.dir / "patterns"
-    patterns.write_text("".join(f"{line}\n" for line in lines))
+    patterns.write_bytes(b"".join((line if isinstance(line, bytes) else line.encode()) + b"\n" for line in lines))
     try:
-        result = user.run([tool, patterns, "--", *argv], stdin, env=UNDER_TRACER, **more)
+        result = user.run([tool, patterns, "--", *argv], stdin, env={**UNDER_TRACER, **more.pop("env", {})}, **more)
     finally:
         patterns.unlink()
     if b"cannot trace" in result.err or b"cannot be traced" in result.err:
@@ -166,6 +166,20 @@ def _():
     content[-1] ^= 1
     entry.write_bytes(content)
     assert_refused(search_helper("get", URL.encode(), secret))
+
+
+@case("after get no key that the secret could be decrypted with is in memory either")
+def _():
+    fast = {"DOCKER_CREDENTIAL_PASS_FAST": None}
+    for _ in range(3):
+        USER.store(URL, "me", random_text())
+        said = USER.run(["gpg", "--batch", "--show-session-key", "-d", USER.entry(URL, "me")], check=True).err.decode()
+        key = bytes.fromhex(re.search(r"session key: '\d+:([0-9A-F]+)'", said)[1])
+        if b"\n" in key:  # the patterns are lines
+            continue
+        assert search(helper_argv("get"), URL.encode(), key, env=fast).rc == 0
+        # Its key schedule begins with it; and what gpg-agent answers it is unwrapped with.
+        assert search(helper_argv("get"), URL.encode(), key[:16], key[16:], env=fast).rc == 0
 
 
 # --- store ------------------------------------------------------------------

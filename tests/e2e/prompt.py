@@ -32,7 +32,10 @@ def write_agent_conf(user, pinentry):
 
 
 def lock(user=USER, pinentry="pinentry-curses"):
-    """Ends the agent, and with it every passphrase that it knows; the next one has this pinentry."""
+    """A new agent, which knows no passphrase, and has this pinentry.
+
+    It runs already, so that the helper asks it without gpg; DOCKER_CREDENTIAL_PASS_FAST=0 has gpg ask.
+    """
     program = pinentry if pinentry.startswith("/") else need(pinentry)
     if not (user.prefix / ".gpg-id").exists():
         write_agent_conf(user, program)
@@ -40,6 +43,7 @@ def lock(user=USER, pinentry="pinentry-curses"):
         user.store(URL, "me", SECRET)
     write_agent_conf(user, program)
     user.run(["gpgconf", "--kill", "gpg-agent"], check=True)
+    user.run(["gpg-connect-agent", "/bye"], check=True)
 
 
 def unlock(user=USER):
@@ -177,6 +181,32 @@ def _():
         assert terminal.prompts == 1, terminal.prompts
 
 
+def screen_of_prompt(env):
+    lock()
+    with Terminal(CANCEL) as terminal:
+        assert_says(get(terminal, env=env), "cancel")
+        dialog = re.sub(rb"\x1b[^A-Za-z]*[A-Za-z]|\x1b\(B|[^ -~]+", b" ", terminal.seen).decode()
+        return " ".join(dialog.split())
+
+
+@case("the prompt is the same, word for word, whether gpg asks for it or the helper does, which needs no gpg then")
+def _():
+    by_gpg = screen_of_prompt({"DOCKER_CREDENTIAL_PASS_FAST": "0"})
+    assert "Please enter the passphrase" in by_gpg and "ECDH key" in by_gpg and "main key ID" in by_gpg, by_gpg
+    assert screen_of_prompt({"DOCKER_CREDENTIAL_PASS_FAST": None, "PATH": USER.path_without("gpg")}) == by_gpg
+
+
+@case("in another language than English the prompt is gpg's own, since gpg has the words")
+def _():
+    lock()
+    german = {"LC_ALL": None, "LC_MESSAGES": "de_DE.UTF-8", "DOCKER_CREDENTIAL_PASS_FAST": None}
+    with Terminal() as terminal:
+        assert_says(get(terminal, env={**german, "PATH": USER.path_without("gpg")}), "gpg", "PATH")
+        assert terminal.prompts == 0
+    unlock()
+    assert_got_it(get(env={**german, "PATH": USER.path_without("gpg")}))
+
+
 @case("gets at once on a locked key all succeed after one prompt")
 def _():
     lock()
@@ -272,6 +302,7 @@ def _():
     with Sandbox() as user:
         user.env.update(LC_ALL="C")
         lock(user)
+        user.run(["gpgconf", "--kill", "gpg-agent"], check=True)
         with open(user.gnupg / "gpg.conf", "a") as conf:
             conf.write("no-autostart\n")
         assert_says(get_quickly(user=user), "gpg-agent")
@@ -282,6 +313,7 @@ def _():
     with Sandbox() as user:
         user.env.update(LC_ALL="C")
         lock(user)
+        user.run(["gpgconf", "--kill", "gpg-agent"], check=True)
         with open(user.gnupg / "gpg.conf", "a") as conf:
             conf.write("agent-program /nonexistent/gpg-agent\n")
         assert_says(get_quickly(user=user), "gpg-agent")
