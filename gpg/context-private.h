@@ -1,6 +1,6 @@
 #pragma once
 
-#include <gpgme.h>
+#include "gpg/gpgme.h"
 
 #include "gpg/context.h"
 
@@ -21,5 +21,5 @@ struct gpg_context {
 static inline void gpg_data_release(gpgme_data_t *data)
 {
     if (*data)
-        gpgme_data_release(*data);
+        gpgme.data_release(*data);
 }

@@ -22,18 +22,22 @@ enum { OLDEST_GPG = 2 };
 static int start_library(struct error *err)
 {
     static bool is_started;
+    int r;
 
     if (is_started)
         return 0;
+    r = gpgme_load(err);
+    if (r < 0)
+        return r;
     /* LC_ALL would open a dozen more files; these two are what pinentry is told. */
     setlocale(LC_CTYPE, "");
     setlocale(LC_MESSAGES, "");
     unsetenv("GPGME_DEBUG"); /* its higher levels write plaintext to a file */
     gpg_tty_export();
     /* Otherwise GPGME runs gpgconf three times and gpgsm once before gpg itself. */
-    gpgme_set_global_flag("disable-gpgconf", "1");
-    if (!gpgme_check_version(OLDEST_GPGME))
-        return error_set(err, ENOTSUP, "GPGME %s is too old, %s is needed", gpgme_check_version(NULL), OLDEST_GPGME);
+    gpgme.set_global_flag("disable-gpgconf", "1");
+    if (!gpgme.check_version(OLDEST_GPGME))
+        return error_set(err, ENOTSUP, "GPGME %s is too old, %s is needed", gpgme.check_version(NULL), OLDEST_GPGME);
     is_started = true;
     return 0;
 }
@@ -54,18 +58,18 @@ static gpgme_error_t configure(gpgme_ctx_t handle, const struct gpg_options *opt
 {
     gpgme_error_t e = 0;
 
-    gpgme_set_locale(handle, LC_CTYPE, setlocale(LC_CTYPE, NULL));
-    gpgme_set_locale(handle, LC_MESSAGES, setlocale(LC_MESSAGES, NULL));
+    gpgme.set_locale(handle, LC_CTYPE, setlocale(LC_CTYPE, NULL));
+    gpgme.set_locale(handle, LC_MESSAGES, setlocale(LC_MESSAGES, NULL));
     /* An e-mail-shaped recipient that is not in the keyring would be looked for on the web. */
-    gpgme_set_offline(handle, 1);
-    e = gpgme_set_ctx_flag(handle, "auto-key-locate", "local");
+    gpgme.set_offline(handle, 1);
+    e = gpgme.set_ctx_flag(handle, "auto-key-locate", "local");
     if (!e && options->trust_model)
-        e = gpgme_set_ctx_flag(handle, "trust-model", options->trust_model);
+        e = gpgme.set_ctx_flag(handle, "trust-model", options->trust_model);
     if (!e && options->homedir)
-        e = gpgme_ctx_set_engine_info(handle, GPGME_PROTOCOL_OpenPGP, NULL, options->homedir);
+        e = gpgme.ctx_set_engine_info(handle, GPGME_PROTOCOL_OpenPGP, NULL, options->homedir);
     if (!e && options->pinentry_mode != GPG_PINENTRY_DEFAULT)
-        e = gpgme_set_pinentry_mode(handle, pinentry_mode_of(options->pinentry_mode));
-    gpgme_set_armor(handle, options->has_armor);
+        e = gpgme.set_pinentry_mode(handle, pinentry_mode_of(options->pinentry_mode));
+    gpgme.set_armor(handle, options->has_armor);
     return e;
 }
 
@@ -78,7 +82,7 @@ static int check_gpg(gpgme_ctx_t handle, struct error *err)
     const char *name = NULL, *version = NULL;
     CLEANUP_FREE char *found = NULL;
 
-    for (gpgme_engine_info_t info = gpgme_ctx_get_engine_info(handle); info; info = info->next)
+    for (gpgme_engine_info_t info = gpgme.ctx_get_engine_info(handle); info; info = info->next)
         if (info->protocol == GPGME_PROTOCOL_OpenPGP) {
             name = info->file_name;
             version = info->version;
@@ -99,13 +103,13 @@ static int make_handle(struct gpg_context *gpg, struct error *err)
     int is_usable, r;
 
     gpg_watch_begin(gpg);
-    e = gpgme_new(&gpg->handle);
+    e = gpgme.new(&gpg->handle);
     is_usable = e ? 0 : check_gpg(gpg->handle, &not_gpg);
     r = gpg_watch_end(gpg, e || is_usable < 0, false, err);
     if (r < 0)
         return r;
     if (e)
-        return error_set(err, EIO, "cannot set up gpg: %s", gpgme_strerror(e));
+        return error_set(err, EIO, "cannot set up gpg: %s", gpg_strerror(e));
     return is_usable < 0 ? error_set(err, not_gpg.code, "%s", not_gpg.text) : 0;
 }
 
@@ -128,7 +132,7 @@ int gpg_context_new(const struct gpg_options *options, struct gpg_context **ret,
         return r;
     e = configure(gpg->handle, options);
     if (e)
-        return error_set(err, EIO, "cannot set up gpg: %s", gpgme_strerror(e));
+        return error_set(err, EIO, "cannot set up gpg: %s", gpg_strerror(e));
     gpg->has_hidden_recipients = options->has_hidden_recipients;
     *ret = steal_ptr(&gpg);
     return 0;
@@ -139,6 +143,6 @@ void gpg_context_free(struct gpg_context *gpg)
     if (!gpg)
         return;
     if (gpg->handle)
-        gpgme_release(gpg->handle);
+        gpgme.release(gpg->handle);
     free(gpg);
 }

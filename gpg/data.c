@@ -1,5 +1,5 @@
 /*
- * gpgme_data_new() would keep the plaintext in ordinary memory and leave a copy behind when it
+ * gpgme.data_new() would keep the plaintext in ordinary memory and leave a copy behind when it
  * grows; with callbacks it goes straight into memory of ours.
  */
 #include "gpg/data.h"
@@ -36,9 +36,9 @@ static ssize_t on_write(void *handle, const void *buffer, size_t size)
 
 static gpgme_error_t new_data(struct gpgme_data_cbs *callbacks, struct gpg_stream *stream, gpgme_data_t *ret)
 {
-    gpgme_error_t e = gpgme_data_new_from_cbs(ret, callbacks, stream);
+    gpgme_error_t e = gpgme.data_new_from_cbs(ret, callbacks, stream);
 
-    return e ? e : gpgme_data_set_flag(*ret, "sensitive", "1");
+    return e ? e : gpgme.data_set_flag(*ret, "sensitive", "1");
 }
 
 gpgme_error_t gpg_data_new_reader(struct gpg_stream *stream, gpgme_data_t *ret)

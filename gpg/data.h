@@ -1,6 +1,6 @@
 #pragma once
 
-#include <gpgme.h>
+#include "gpg/gpgme.h"
 
 #include "common/secbuf.h"
 

@@ -23,7 +23,7 @@ enum { MOST_TRIES = 8 };
 /* The lock of the queue: the agent's home folder, which is there and is the agent's alone. */
 static int open_home(struct gpg_context *gpg)
 {
-    const char *home = gpgme_ctx_get_engine_info(gpg->handle)->home_dir;
+    const char *home = gpgme.ctx_get_engine_info(gpg->handle)->home_dir;
     char path[4096];
 
     if (!home)
@@ -57,12 +57,12 @@ static gpgme_error_t decrypt_once(struct gpg_context *gpg, int fd, struct gpg_st
     gpgme_error_t e;
 
     if (lseek(fd, 0, SEEK_SET) < 0)
-        return gpgme_error_from_syserror();
-    e = gpgme_data_new_from_fd(&in, fd);
+        return gpg_error_from_syserror();
+    e = gpgme.data_new_from_fd(&in, fd);
     if (!e)
         e = gpg_data_new_writer(stream, &out);
     if (!e)
-        e = gpgme_op_decrypt(gpg->handle, in, out);
+        e = gpgme.op_decrypt(gpg->handle, in, out);
     return e;
 }
 

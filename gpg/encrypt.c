@@ -45,7 +45,7 @@ int gpg_encrypt(struct gpg_context *gpg, const char *recipients, const char *sou
     if (e)
         return error_set_oom(err);
     gpg_watch_begin(gpg);
-    e = gpgme_op_encrypt_ext(gpg->handle, NULL, text, flags, in, out);
+    e = gpgme.op_encrypt_ext(gpg->handle, NULL, text, flags, in, out);
     r = gpg_watch_end(gpg, e != 0, true, err);
     if (r < 0)
         return error_wrap(err, "cannot encrypt to the keys named in %s", source);

@@ -17,9 +17,9 @@ static void read_log(struct gpg_context *gpg, char log[LOG_SIZE])
     CLEANUP(gpg_data_release) gpgme_data_t data = NULL;
     ssize_t n = 0;
 
-    if (gpgme_data_new(&data) == 0 && gpgme_op_getauditlog(gpg->handle, data, GPGME_AUDITLOG_DIAG) == 0 &&
-        gpgme_data_seek(data, 0, SEEK_SET) == 0)
-        n = gpgme_data_read(data, log, LOG_SIZE - 1);
+    if (gpgme.data_new(&data) == 0 && gpgme.op_getauditlog(gpg->handle, data, GPGME_AUDITLOG_DIAG) == 0 &&
+        gpgme.data_seek(data, 0, SEEK_SET) == 0)
+        n = gpgme.data_read(data, log, LOG_SIZE - 1);
     log[n > 0 ? n : 0] = '\0';
 }
 
@@ -52,7 +52,7 @@ static int explain_no_secret_key(struct gpg_context *gpg, const char *name, stru
 {
     char log[LOG_SIZE], keys[256];
 
-    format_key_ids(gpgme_op_decrypt_result(gpg->handle), keys, sizeof(keys));
+    format_key_ids(gpgme.op_decrypt_result(gpg->handle), keys, sizeof(keys));
     read_log(gpg, log);
     if (is_agent_trouble(log))
         return error_set(err, EHOSTDOWN, "gpg-agent cannot be reached, so %s cannot be decrypted; look at gpg.conf and "
@@ -73,7 +73,7 @@ static int explain_pinentry(gpgme_error_t e, const char *name, struct error *err
                          "it on; run docker once from a terminal, or give docker a key without a passphrase", name);
     default:
         return error_set(err, EIO, "pinentry could not ask for the passphrase of the key for %s: %s; "
-                         "see pinentry-program in gpg-agent.conf", name, gpgme_strerror(e));
+                         "see pinentry-program in gpg-agent.conf", name, gpg_strerror(e));
     }
 }
 
@@ -116,7 +116,7 @@ int gpg_explain_code(gpgme_error_t e, const char *name, struct error *err)
         return error_set(err, EIO, "cannot decrypt %s: %s", name, description);
     if (gpgme_err_source(e) == GPG_ERR_SOURCE_PINENTRY)
         return explain_pinentry(e, name, err);
-    return error_set(err, EIO, "cannot decrypt %s: %s (%s)", name, gpgme_strerror(e), gpgme_strsource(e));
+    return error_set(err, EIO, "cannot decrypt %s: %s (%s)", name, gpg_strerror(e), gpg_strsource(e));
 }
 
 int gpg_explain_decrypt(struct gpg_context *gpg, gpgme_error_t e, const char *name, struct error *err)

@@ -57,11 +57,11 @@ static struct reason reason_in_keyring(struct gpg_context *gpg, const char *name
     if (strchr(name, '%')) /* a control byte that gpg has escaped, such as a carriage return */
         return reason;
     gpg_watch_begin(gpg);
-    if (gpgme_op_keylist_start(gpg->handle, name, 0) == 0 && gpgme_op_keylist_next(gpg->handle, &key) == 0) {
+    if (gpgme.op_keylist_start(gpg->handle, name, 0) == 0 && gpgme.op_keylist_next(gpg->handle, &key) == 0) {
         reason = reason_of_key(key);
-        gpgme_key_unref(key);
+        gpgme.key_unref(key);
     }
-    gpgme_op_keylist_end(gpg->handle);
+    gpgme.op_keylist_end(gpg->handle);
     if (gpg_watch_end(gpg, true, true, NULL) < 0)
         return (struct reason){"gpg cannot say why", "see gpg -k"};
     return reason;
@@ -83,12 +83,12 @@ static struct reason reason_for(struct gpg_context *gpg, const char *name, gpgme
 
 int gpg_explain_encrypt(struct gpg_context *gpg, gpgme_error_t e, const char *source, struct error *err)
 {
-    gpgme_encrypt_result_t result = gpgme_op_encrypt_result(gpg->handle);
+    gpgme_encrypt_result_t result = gpgme.op_encrypt_result(gpg->handle);
     CLEANUP_FREE char *name = NULL;
     struct reason reason;
 
     if (!result || !result->invalid_recipients || !result->invalid_recipients->fpr)
-        return error_set(err, EIO, "cannot encrypt to the keys named in %s: %s", source, gpgme_strerror(e));
+        return error_set(err, EIO, "cannot encrypt to the keys named in %s: %s", source, gpg_strerror(e));
     name = strdup(result->invalid_recipients->fpr);
     if (!name)
         return error_set_oom(err);

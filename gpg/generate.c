@@ -30,8 +30,8 @@ static int explain(gpgme_error_t e, const char *user_id, struct error *err)
     case GPG_ERR_INV_USER_ID:
         return error_set(err, EINVAL, "gpg does not take \"%s\" for a name and an e-mail address", user_id);
     default:
-        return error_set(err, EIO, "gpg cannot make a key for \"%s\": %s (%s)", user_id, gpgme_strerror(e),
-                         gpgme_strsource(e));
+        return error_set(err, EIO, "gpg cannot make a key for \"%s\": %s (%s)", user_id, gpg_strerror(e),
+                         gpg_strsource(e));
     }
 }
 
@@ -47,13 +47,13 @@ int gpg_key_generate(struct gpg_context *gpg, const char *user_id, bool has_pass
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             return error_set(err, EINVAL, "a key's name and e-mail address have no control characters in them");
     gpg_watch_begin(gpg);
-    e = gpgme_op_createkey(gpg->handle, user_id, "future-default", 0, 0, NULL, flags);
+    e = gpgme.op_createkey(gpg->handle, user_id, "future-default", 0, 0, NULL, flags);
     r = gpg_watch_end(gpg, e != 0, true, err);
     if (r < 0)
         return error_wrap(err, "gpg cannot make a key for \"%s\"", user_id);
     if (e)
         return explain(e, user_id, err);
-    result = gpgme_op_genkey_result(gpg->handle);
+    result = gpgme.op_genkey_result(gpg->handle);
     if (!result || !result->fpr)
         return error_set(err, EIO, "gpg made a key for \"%s\", but does not say which; see gpg -K", user_id);
     snprintf(ret_fingerprint, GPG_FINGERPRINT_SIZE, "%s", result->fpr);

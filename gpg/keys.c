@@ -60,7 +60,7 @@ static bool is_trusted(gpgme_key_t key)
 
 static enum gpg_key_problem find_problem(struct gpg_context *gpg, gpgme_key_t key)
 {
-    const char *model = gpgme_get_ctx_flag(gpg->handle, "trust-model");
+    const char *model = gpgme.get_ctx_flag(gpg->handle, "trust-model");
 
     if (key->revoked)
         return GPG_KEY_REVOKED;
@@ -95,9 +95,9 @@ static int describe(struct gpg_context *gpg, gpgme_key_t key, struct gpg_key *re
         ret->expires_s = subkey->expires;
     ret->has_secret = subkey->secret;
     snprintf(ret->keygrip, sizeof(ret->keygrip), "%s", subkey->keygrip ? subkey->keygrip : "");
-    algorithm = gpgme_pubkey_algo_string(subkey);
+    algorithm = gpgme.pubkey_algo_string(subkey);
     snprintf(ret->algorithm, sizeof(ret->algorithm), "%s", algorithm ? algorithm : "?");
-    gpgme_free(algorithm);
+    gpgme.free(algorithm);
     return 0;
 }
 
@@ -119,19 +119,19 @@ static int add_key(struct gpg_context *gpg, struct gpg_keys *keys, gpgme_key_t k
 static gpgme_error_t read_keys(struct gpg_context *gpg, const char *pattern, bool is_secret_only, struct gpg_keys *keys)
 {
     gpgme_key_t key;
-    gpgme_error_t e = gpgme_set_keylist_mode(gpg->handle, GPGME_KEYLIST_MODE_LOCAL | GPGME_KEYLIST_MODE_WITH_SECRET);
+    gpgme_error_t e = gpgme.set_keylist_mode(gpg->handle, GPGME_KEYLIST_MODE_LOCAL | GPGME_KEYLIST_MODE_WITH_SECRET);
 
     if (!e)
-        e = gpgme_op_keylist_start(gpg->handle, pattern, is_secret_only);
+        e = gpgme.op_keylist_start(gpg->handle, pattern, is_secret_only);
     while (!e) {
-        e = gpgme_op_keylist_next(gpg->handle, &key);
+        e = gpgme.op_keylist_next(gpg->handle, &key);
         if (e)
             break;
         if (add_key(gpg, keys, key) < 0)
             e = gpgme_error(GPG_ERR_ENOMEM);
-        gpgme_key_unref(key);
+        gpgme.key_unref(key);
     }
-    gpgme_op_keylist_end(gpg->handle);
+    gpgme.op_keylist_end(gpg->handle);
     return gpgme_err_code(e) == GPG_ERR_EOF ? 0 : e;
 }
 
@@ -150,7 +150,7 @@ int gpg_keys_find(struct gpg_context *gpg, const char *pattern, bool is_secret_o
     if (gpgme_err_code(e) == GPG_ERR_ENOMEM)
         return error_set_oom(err);
     if (e)
-        return error_set(err, EIO, "gpg cannot list its keys: %s; see what gpg -K says", gpgme_strerror(e));
+        return error_set(err, EIO, "gpg cannot list its keys: %s; see what gpg -K says", gpg_strerror(e));
     *ret = keys;
     keys = (struct gpg_keys){0};
     return 0;

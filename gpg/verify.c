@@ -39,10 +39,10 @@ static bool is_primary_listed(struct gpg_context *gpg, const char *fingerprints,
     gpgme_key_t key = NULL;
     bool is_found;
 
-    if (!subkey || gpgme_get_key(gpg->handle, subkey, &key, 0) != 0)
+    if (!subkey || gpgme.get_key(gpg->handle, subkey, &key, 0) != 0)
         return false;
     is_found = is_listed(fingerprints, key->fpr);
-    gpgme_key_unref(key);
+    gpgme.key_unref(key);
     return is_found;
 }
 
@@ -60,7 +60,7 @@ static bool has_listed_signer(struct gpg_context *gpg, const char *fingerprints)
     char fingerprint[8][FINGERPRINT_LENGTH + 1];
     size_t count = 0;
 
-    for (gpgme_signature_t s = gpgme_op_verify_result(gpg->handle)->signatures; s; s = s->next) {
+    for (gpgme_signature_t s = gpgme.op_verify_result(gpg->handle)->signatures; s; s = s->next) {
         if (!is_good(s))
             continue;
         if (is_listed(fingerprints, s->fpr))
@@ -92,7 +92,7 @@ static const char *describe_refusal(gpgme_verify_result_t result)
     case GPG_ERR_CERT_REVOKED:
         return "the signing key was revoked";
     default:
-        return gpgme_strerror(result->signatures->status);
+        return gpg_strerror(result->signatures->status);
     }
 }
 
@@ -105,20 +105,20 @@ int gpg_verify(struct gpg_context *gpg, const char *data, size_t size, const cha
     gpgme_error_t e;
     int r;
 
-    e = gpgme_data_new_from_mem(&signed_text, data, size, 0);
+    e = gpgme.data_new_from_mem(&signed_text, data, size, 0);
     if (!e)
-        e = gpgme_data_new_from_mem(&detached, signature, signature_size, 0);
+        e = gpgme.data_new_from_mem(&detached, signature, signature_size, 0);
     if (e)
         return error_set_oom(err);
     gpg_watch_begin(gpg);
-    e = gpgme_op_verify(gpg->handle, detached, signed_text, NULL);
-    why = describe_refusal(e ? NULL : gpgme_op_verify_result(gpg->handle));
+    e = gpgme.op_verify(gpg->handle, detached, signed_text, NULL);
+    why = describe_refusal(e ? NULL : gpgme.op_verify_result(gpg->handle));
     is_listed_signer = !e && has_listed_signer(gpg, fingerprints);
     r = gpg_watch_end(gpg, e != 0, true, err);
     if (r < 0)
         return error_wrap(err, "cannot check the signature of %s", name);
     if (e && gpgme_err_code(e) != GPG_ERR_NO_DATA && gpgme_err_code(e) != GPG_ERR_BAD_SIGNATURE)
-        return error_set(err, EIO, "cannot check the signature of %s: %s", name, gpgme_strerror(e));
+        return error_set(err, EIO, "cannot check the signature of %s: %s", name, gpg_strerror(e));
     if (is_listed_signer)
         return 0;
     return error_set(err, EBADMSG, "the signature of %s is not one that PASSWORD_STORE_SIGNING_KEY asks for: %s; "

@@ -114,8 +114,8 @@ void gpg_watch_begin(struct gpg_context *gpg)
     children_adopt();
     gpg->seen = (struct gpg_seen){0};
     if (gpg->handle) {
-        gpgme_set_ctx_flag(gpg->handle, "full-status", "1");
-        gpgme_set_status_cb(gpg->handle, on_status, gpg);
+        gpgme.set_ctx_flag(gpg->handle, "full-status", "1");
+        gpgme.set_status_cb(gpg->handle, on_status, gpg);
     }
     atomic_store(&watch.ticks_left, gpg_patience() * (1000 / TICK_MS));
     atomic_store(&watch.ticks_over, 0);
