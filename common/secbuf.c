@@ -18,8 +18,25 @@ enum {
     SMALLEST_CAPACITY = 1024,
 };
 
+static void (*last_resort)(const char *line);
+
+void secure_set_last_resort(void (*function)(const char *line))
+{
+    last_resort = function;
+}
+
+static void on_fatal_error(void *opaque, int code, const char *text)
+{
+    (void)opaque;
+    (void)code;
+    (void)text;
+    if (last_resort)
+        last_resort("out of memory");
+}
+
 static void set_up(void)
 {
+    gcry_set_fatalerror_handler(on_fatal_error, NULL);
     /* Where locking is not allowed the pool works unlocked; a warning on stderr would end up
      * in the output of programs that merge the two streams. */
     gcry_control(GCRYCTL_DISABLE_SECMEM_WARN);

@@ -37,6 +37,12 @@ void secbuf_done(struct secbuf *buf);
 /* Whether both hold the same bytes; the time depends on the sizes alone. */
 bool secbuf_is_equal(const struct secbuf *a, const struct secbuf *b);
 
+/*
+ * libgcrypt ends the program where it cannot set itself up for want of memory. What is done before that: the function may
+ * only write the line and end the process. NULL: nothing. To be set before the first buffer is used.
+ */
+void secure_set_last_resort(void (*function)(const char *line));
+
 /* Bare allocations from the same memory, for libraries that take an allocator. NULL if none. */
 void *secure_malloc(size_t size);
 void secure_free(void *memory);

@@ -56,7 +56,7 @@ int gpg_agent_find_socket(char **ret_path, struct error *err)
 /* --- keys ---------------------------------------------------------------------------------- */
 
 /* "S KEYINFO <grip> <D|T|X> <serial> <id> <1|-> <P|C|-> ..." */
-static int parse_keyinfo(const char *output, const char *keygrip, struct gpg_agent_key *ret)
+int gpg_agent_parse_keyinfo(const char *output, const char *keygrip, struct gpg_agent_key *ret)
 {
     const char *line = strstr(output, "S KEYINFO ");
     char grip[64], type[8], serial[64], id[64], cached[8], protection[8];
@@ -83,7 +83,7 @@ int gpg_agent_find_key(const char *keygrip, struct gpg_agent_key *ret, struct er
         return r;
     if (strstr(output, "ERR ") && !strstr(output, "S KEYINFO "))
         return GPG_AGENT_NO_KEY;
-    return parse_keyinfo(output, keygrip, ret);
+    return gpg_agent_parse_keyinfo(output, keygrip, ret);
 }
 
 /* Decimal digits at *at, up to end; *at is left behind them. */
@@ -154,8 +154,7 @@ int gpg_agent_get_s2k_count(const char *keygrip, uint64_t *ret, struct error *er
 
 /* --- pinentry -------------------------------------------------------------------------------- */
 
-/* The value of an option in a configuration file of GnuPG, "" for none; NULL where it is not there. */
-static char *find_option(const char *text, const char *name)
+char *gpg_agent_parse_option(const char *text, const char *name)
 {
     size_t size = strlen(name);
 
@@ -181,7 +180,7 @@ static char *find_in_agent_conf(const char *name)
     fd = file_open_regular(AT_FDCWD, path, NULL);
     if (fd < 0 || file_read_all(fd, KEY_FILE_MAX, &text, &size) < 0)
         return NULL;
-    return find_option(text, name);
+    return gpg_agent_parse_option(text, name);
 }
 
 bool gpg_agent_has_option(const char *name)

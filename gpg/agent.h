@@ -16,6 +16,9 @@ struct gpg_agent_key {
 enum { GPG_AGENT_NO_KEY = 1 };
 int gpg_agent_find_key(const char *keygrip, struct gpg_agent_key *ret, struct error *err) MUST_USE;
 
+/* That from what the agent answers to KEYINFO. 0 or GPG_AGENT_NO_KEY. Pure. */
+int gpg_agent_parse_keyinfo(const char *output, const char *keygrip, struct gpg_agent_key *ret) MUST_USE;
+
 /*
  * How often the passphrase of a key's file is hashed before each use (OpenPGP's S2K count), from
  * private-keys-v1.d/<keygrip>.key in gpg's home folder. 0; or GPG_AGENT_NO_KEY where there is no such file or no passphrase.
@@ -28,6 +31,12 @@ bool gpg_agent_parse_s2k_count(const void *key_file, size_t size, uint64_t *ret)
 /* gpg's home folder ($GNUPGHOME or ~/.gnupg) and its agent's socket, as gpg finds them (`gpgconf --list-dirs`); owned by the caller, free with free(). */
 int gpg_find_home(char **ret_path, struct error *err) MUST_USE;
 int gpg_agent_find_socket(char **ret_path, struct error *err) MUST_USE;
+
+/*
+ * The value of an option in the text of a configuration file of GnuPG, "" for none; NULL where it is not there or memory
+ * is out. Owned by the caller, free with free(). Pure.
+ */
+char *gpg_agent_parse_option(const char *text, const char *name);
 
 /* Whether gpg-agent.conf has that option. */
 bool gpg_agent_has_option(const char *name);

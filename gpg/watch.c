@@ -16,7 +16,8 @@
 #include "gpg/context-private.h"
 #include "gpg/patience.h"
 
-enum { TICK_MS = 50, KILL_AFTER_TICKS = 20, MOST_MEMORY = 64 << 20, MOST_PROMPTS = 50, LINGERING_MS = 500 };
+enum { TICK_MS = 50, KILL_AFTER_TICKS = 20, MOST_MEMORY = 64 << 20, MOST_PROMPTS = 50, LINGERING_MS = 500,
+       LAST_RESORT_TICKS = 100 };
 
 /* Shared with the handler. */
 static struct {
@@ -45,10 +46,14 @@ static size_t measure_memory(void)
     return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
+static void (*last_resort)(const char *line);
+
 static void end_gpg(void)
 {
     int ticks = atomic_fetch_add(&watch.ticks_over, 1);
 
+    if (ticks == LAST_RESORT_TICKS && last_resort)
+        last_resort("gpg did not end in time, and something that it has started cannot be ended; nothing was changed");
     if (ticks == 0 || ticks > KILL_AFTER_TICKS)
         children_signal(ticks == 0 ? SIGTERM : SIGKILL);
 }
@@ -67,6 +72,11 @@ static void on_tick(int number)
     end_gpg();
 done:
     errno = kept;
+}
+
+void gpg_watch_set_last_resort(void (*function)(const char *line))
+{
+    last_resort = function;
 }
 
 /* --- around an operation -------------------------------------------------------------------- */

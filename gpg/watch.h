@@ -19,6 +19,12 @@
 void gpg_watch_begin(struct gpg_context *gpg);
 
 /*
+ * What is to be done where GPGME does not come back though gpg was ended, because somebody that is no child of ours holds a
+ * pipe of its open: called in a signal handler, with the line to say; it may only write it and end the process. NULL: nothing.
+ */
+void gpg_watch_set_last_resort(void (*function)(const char *line));
+
+/*
  * 0 where what GPGME says may be believed, or negative with err saying what became of gpg (-ETIMEDOUT, -ENOBUFS, -EIO).
  * Where has_failed, or is_careful, gpg's end is waited for, for a moment; what is left of it then is ended.
  */

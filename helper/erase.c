@@ -2,6 +2,7 @@
  * erase: a server URL on stdin, and its entries are gone. `docker logout` asks for four spellings
  * of each server, so what is not there is no failure.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -38,8 +39,11 @@ int verb_erase(struct secbuf *ret_answer, struct error *err)
         r = pass_store_open(&store, err);
     if (r < 0)
         return r;
-    if (pass_path_set_url(&path, url.data, url.size) < 0 || store.folder_fd < 0 ||
-        faccessat(store.folder_fd, path.folder, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+    if (pass_path_set_url(&path, url.data, url.size) < 0 || store.folder_fd < 0)
         return 0;
-    return erase_server(&store, &path, err);
+    if (faccessat(store.folder_fd, path.folder, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return erase_server(&store, &path, err);
+    if (errno == ENOENT)
+        return 0;
+    return error_set_errno(err, errno, "cannot look into %s/" PASS_FOLDER, store.root);
 }

@@ -10,6 +10,7 @@
 #include "common/harden.h"
 #include "common/macros.h"
 #include "common/printable.h"
+#include "gpg/watch.h"
 #include "helper/doctor/doctor.h"
 #include "helper/protocol.h"
 #include "helper/setup/setup.h"
@@ -141,6 +142,14 @@ static int refuse_action(const char *action)
     return print_error(&err);
 }
 
+/* In the midst of anything, perhaps in a signal handler. */
+static void end_at_once(const char *line)
+{
+    if (file_write_all(STDOUT_FILENO, line, strlen(line)) == 0)
+        (void)!file_write_all(STDOUT_FILENO, "\n", 1);
+    _exit(EXIT_FAILURE);
+}
+
 int main(int argc, char **argv)
 {
     static const char *const help_words[] = {"--help", "-h", NULL};
@@ -149,6 +158,8 @@ int main(int argc, char **argv)
     int exit_code;
 
     harden_process();
+    secure_set_last_resort(end_at_once);
+    gpg_watch_set_last_resort(end_at_once);
     if (argc > 1 && strcmp(argv[1], "setup") == 0)
         return setup_main(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "doctor") == 0)

@@ -30,7 +30,7 @@ static PRINTF_LIKE(1, 0) char *format_text(const char *format, va_list arguments
     char *text;
 
     if (vasprintf(&text, format, arguments) < 0)
-        return NULL;
+        return strdup("(no memory to say it)");
     printable_clean(text);
     return text;
 }

@@ -83,10 +83,12 @@ static int parse(struct client_config *config, struct error *err)
     CLEANUP(json_freep) struct json *json = NULL;
     int r = json_edit_check(&config->text);
 
-    if (r == 0 && json_parse(config->text.data, config->text.size, &json) < 0)
-        r = json_parse("{}", 2, &json); /* it is blank */
     if (r == -EBADMSG)
         return error_set(err, EBADMSG, "%s is no JSON object; mend it, or move it away", config->path);
+    if (r == 0)
+        r = json_parse(config->text.data, config->text.size, &json);
+    if (r == -EBADMSG) /* it is blank */
+        r = json_parse("{}", 2, &json);
     if (r < 0)
         return error_set_oom(err);
     json_free(config->json);

@@ -38,14 +38,14 @@ struct finding *report_add(struct report *report, const char *id, enum finding_s
     finding->why = why;
     va_start(arguments, what);
     if (vasprintf(&finding->what, what, arguments) < 0)
-        finding->what = NULL;
+        finding->what = NULL; /* said when it is told */
     va_end(arguments);
     return finding;
 }
 
 char *shell_quote(const char *text)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,~";
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,";
     size_t size = strlen(text), quotes = 0;
     char *quoted, *to;
 
@@ -140,40 +140,45 @@ void report_tell(const struct report *report, size_t first)
         tell(report->items[i]);
 }
 
-/* For a person's terminal too, so it is escaped further than JSON asks for. */
-static void print_quoted(FILE *stream, const char *text)
+/* For a person's terminal too, so it is escaped further than JSON asks for. Without memory it is null, and false is answered. */
+static bool print_quoted(FILE *stream, const char *text)
 {
-    size_t size = json_quote(text, strlen(text), NULL), shown_size;
-    CLEANUP_FREE char *quoted = malloc(size), *shown = NULL;
+    size_t size = text ? json_quote(text, strlen(text), NULL) : 0, shown_size;
+    CLEANUP_FREE char *quoted = text ? malloc(size) : NULL, *shown = NULL;
 
-    if (!quoted)
-        return;
-    json_quote(text, strlen(text), quoted);
-    shown_size = printable_escape_json(quoted, size, NULL);
-    shown = malloc(shown_size);
-    if (!shown)
-        return;
+    if (quoted) {
+        json_quote(text, strlen(text), quoted);
+        shown_size = printable_escape_json(quoted, size, NULL);
+        shown = malloc(shown_size);
+    }
+    if (!shown) {
+        fputs("null", stream);
+        return false;
+    }
     printable_escape_json(quoted, size, shown);
     fwrite(shown, 1, shown_size, stream);
+    return true;
 }
 
-static void print_finding(FILE *stream, const struct finding *finding)
+static bool print_finding(FILE *stream, const struct finding *finding)
 {
     const char *status = finding->is_fixed ? "fixed" : finding->status == FINDING_BAD ? "bad" : "warning";
+    bool is_whole;
 
     fprintf(stream, "{\"id\":\"%s\",\"status\":\"%s\",\"what\":", finding->id, status);
-    print_quoted(stream, finding->what ? finding->what : "");
+    is_whole = print_quoted(stream, finding->what);
     fputs(",\"why\":", stream);
-    print_quoted(stream, finding->why);
+    is_whole &= print_quoted(stream, finding->why);
     fputs(",\"commands\":[", stream);
     for (size_t i = 0; i < FINDING_COMMANDS && finding->commands[i]; i++) {
         fputs(i ? "," : "", stream);
-        print_quoted(stream, finding->commands[i]);
+        is_whole &= print_quoted(stream, finding->commands[i]);
     }
     fprintf(stream, "],\"fixable\":%s}", finding->is_fixable ? "true" : "false");
+    return is_whole;
 }
 
-void report_print_json(const struct report *report, FILE *stream)
+void report_print_json(struct report *report, FILE *stream)
 {
     fprintf(stream, "{\"ok\":%s,\"decrypt_ms\":", report_count_bad(report) == 0 ? "true" : "false");
     if (report->decrypt_us)
@@ -184,7 +189,7 @@ void report_print_json(const struct report *report, FILE *stream)
     fputs(",\"findings\":[", stream);
     for (size_t i = 0; i < report->count; i++) {
         fputs(i ? "," : "", stream);
-        print_finding(stream, report->items[i]);
+        report->is_out_of_memory |= !print_finding(stream, report->items[i]);
     }
     fputs("]}\n", stream);
 }

@@ -47,5 +47,5 @@ size_t report_count_bad(const struct report *report);
 
 /* From the first-th on, for a person; or all as one line of JSON. */
 void report_tell(const struct report *report, size_t first);
-void report_print_json(const struct report *report, FILE *stream);
+void report_print_json(struct report *report, FILE *stream);
 void report_done(struct report *report);

@@ -21,8 +21,7 @@ void setup_podman_done(struct setup_podman *podman)
     *podman = (struct setup_podman){0};
 }
 
-/* Whether one of its lines is that setting. */
-static bool says_so(const char *content)
+bool setup_podman_parse(const char *content)
 {
     for (const char *line = content; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
         line += strspn(line, " \t");
@@ -52,7 +51,7 @@ int setup_podman_find(struct setup_podman *ret, struct error *err)
     r = file_read_all(fd, FILE_MAX, &content, &size);
     if (r < 0)
         return error_set_errno(err, -r, "cannot read %s", ret->path);
-    ret->is_right = says_so(content);
+    ret->is_right = setup_podman_parse(content);
     if (!ret->is_right)
         return error_set(err, EEXIST, "%s is there and says something else; put this line into it, before any [table]: "
                          "credential-helpers = [\"pass\"]", ret->path);

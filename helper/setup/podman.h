@@ -17,5 +17,8 @@ struct setup_podman {
 int setup_podman_find(struct setup_podman *ret, struct error *err) MUST_USE;
 void setup_podman_done(struct setup_podman *podman);
 
+/* Whether one of the lines of such a file is that setting. Pure. */
+bool setup_podman_parse(const char *content);
+
 /* Writes it, at once or not at all. 0 or negative. */
 int setup_podman_write(const struct setup_podman *podman, struct error *err) MUST_USE;

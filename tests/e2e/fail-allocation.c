@@ -4,8 +4,9 @@
  *
  *     FAIL_ALLOCATION=N       the Nth returns NULL; 0: none
  *     FAIL_ALLOCATION_ON=1    and so do all after it
- *     FAIL_ALLOCATION_LOG=F   writes to F how many there were and, of the first that failed, the file that the code lies in
- *                             which asked for it (the C library apart)
+ *     FAIL_CLOSE=N            the Nth close() closes, and says EIO; 0: none
+ *     FAIL_ALLOCATION_LOG=F   writes to F how many allocations there were; of the first that failed, the file that the code
+ *                             lies in which asked for it (the C library apart); and how many times close() was called
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void *__libc_malloc(size_t size);
@@ -24,7 +26,7 @@ void *__libc_realloc(void *memory, size_t size);
 void *gcry_malloc_secure(size_t size);
 
 static bool is_counting, fails_on;
-static unsigned long count, failing;
+static unsigned long count, failing, closings, failing_close;
 static char log_file[512];
 static const char *asker = "-";
 
@@ -32,7 +34,7 @@ static void write_log(void)
 {
     char text[512];
     int fd = *log_file ? open(log_file, O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
-    int size = snprintf(text, sizeof(text), "%lu %s\n", count, asker);
+    int size = snprintf(text, sizeof(text), "%lu %s %lu\n", count, asker, closings);
 
     if (fd < 0)
         return;
@@ -48,8 +50,8 @@ static void find_asker(void)
     int n = backtrace(addresses, 24);
     Dl_info own, libc, info;
 
-    dladdr((void *)find_asker, &own);
-    dladdr((void *)__libc_malloc, &libc);
+    dladdr(log_file, &own);
+    dladdr(stdout, &libc); /* both are objects that lie in the file in question */
     for (int i = 0; i < n; i++)
         if (dladdr(addresses[i], &info) && info.dli_fbase != own.dli_fbase && info.dli_fbase != libc.dli_fbase) {
             asker = info.dli_fname;
@@ -107,11 +109,24 @@ void *gcry_malloc_secure(size_t size)
     if (fails())
         return NULL;
     is_counting = false;
-    if (!real)
-        *(void **)&real = dlsym(RTLD_NEXT, "gcry_malloc_secure");
+    if (!real) {
+        void *symbol = dlsym(RTLD_NEXT, "gcry_malloc_secure");
+
+        memcpy(&real, &symbol, sizeof(real)); /* ISO C has no cast for it */
+    }
     memory = real(size);
     is_counting = was_counting;
     return memory;
+}
+
+int close(int fd)
+{
+    int r = (int)syscall(SYS_close, fd);
+
+    if (!is_counting || ++closings != failing_close || r < 0)
+        return r;
+    errno = EIO;
+    return -1;
 }
 
 __attribute__((constructor)) static void begin(void)
@@ -121,6 +136,7 @@ __attribute__((constructor)) static void begin(void)
     if (!wanted || strcmp(program_invocation_short_name, "docker-credential-pass") != 0)
         return;
     failing = strtoul(wanted, NULL, 10);
+    failing_close = getenv("FAIL_CLOSE") ? strtoul(getenv("FAIL_CLOSE"), NULL, 10) : 0;
     fails_on = on && *on == '1';
     snprintf(log_file, sizeof(log_file), "%s", name ? name : "");
     is_counting = true;

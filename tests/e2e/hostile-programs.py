@@ -105,6 +105,7 @@ HANGS = {
     "deaf, with a deaf child": "trap '' TERM; (trap '' TERM; sleep 1000; sleep 1000) & sleep 1000; wait",
     "stopped": "kill -STOP $$; sleep 1000",
     "holding its output open elsewhere": "sleep 1000 & exit 0",
+    "out of reach": "setsid sleep 12",
     "deaf": "trap '' TERM INT HUP; while :; do sleep 1; done",
 }
 

@@ -1,0 +1,297 @@
+#!/usr/bin/env python3
+"""Each allocation and each system call failed in turn: a clean error or success, never a wrong answer, nothing lost.
+
+The short form takes a sample, other ones each time (SEED=NUMBER repeats one); LOAD=full has every one of them.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import random
+import re
+
+from harness import (NO_SERVER_URL, NO_USERNAME, NOT_FOUND, Skip, case, helper_argv, helper_path, is_wrapped, main, need,
+                     shared_sandbox)
+from hostile import assert_safe_to_show
+
+IS_LONG = os.environ.get("LOAD") == "full"
+SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1_000_000))
+RNG = random.Random(SEED)
+print(f"# SEED={SEED}", flush=True)
+
+URL, OTHER = "https://example.com", "https://other.example.com"
+OLD, NEW = ("me", "old"), ("me", "new")
+
+USER = shared_sandbox()
+USER.make_store()
+USER.store(OTHER, "you", "two")
+USER.store(URL, *OLD)
+ENTRY = USER.entry(URL, "me")
+OLD_MESSAGE = ENTRY.read_bytes()
+CONFIG = USER.docker / "config.json"
+PLAIN = {"auths": {URL: {"auth": "bWU6cGxhaW4="}}}  # me:plain
+
+
+@dataclasses.dataclass
+class Call:
+    """A call of the helper, and what may be found after it: with its success, and with its failure."""
+    args: tuple
+    stdin: bytes
+    after_success: tuple
+    after_failure: tuple
+    is_first: bool = False   # there is no entry before
+    answer: bytes = b""      # what its success prints; None: anything
+
+    def prepare(self):
+        if self.is_first:
+            USER.erase(URL)
+        else:
+            ENTRY.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            ENTRY.write_bytes(OLD_MESSAGE)
+            ENTRY.chmod(0o600)
+        CONFIG.write_text(json.dumps({"credsStore": "pass"} if self.args[0] != "setup" else PLAIN))
+
+
+def document():
+    return json.dumps({"ServerURL": URL, "Username": NEW[0], "Secret": NEW[1]}).encode()
+
+
+ANSWER = json.dumps({"ServerURL": URL, "Username": OLD[0], "Secret": OLD[1]}, separators=(",", ":")).encode() + b"\n"
+LISTED = json.dumps({URL: "me", OTHER: "you"}, separators=(",", ":")).encode() + b"\n"
+
+CALLS = {
+    "store": Call(("store",), document(), (NEW,), (OLD, NEW)),
+    "the first store": Call(("store",), document(), (NEW,), (None, NEW), is_first=True),
+    "erase": Call(("erase",), URL.encode(), (None,), (OLD, None)),
+    "get": Call(("get",), URL.encode(), (OLD,), (OLD,), answer=ANSWER),
+    "list": Call(("list",), b"", (OLD,), (OLD,), answer=LISTED),
+    "setup": Call(("setup", "--yes"), b"", (("me", "plain"),), (None, ("me", "plain")), is_first=True, answer=None),
+    "doctor": Call(("doctor", "--json"), b"", (OLD,), (OLD,), answer=None),
+}
+
+
+def found_in_config():
+    """Whether the password stands in docker's file, which must be whole whatever happened."""
+    return bool(json.loads(CONFIG.read_text()).get("auths", {}).get(URL, {}).get("auth"))
+
+
+def assert_clean(call, result, may_leave=False):
+    """What holds after each run, whatever failed in it."""
+    assert result.rc in (0, 1), result
+    assert_safe_to_show(result.out + result.err)
+    if result.rc == 0:
+        assert call.answer is None or result.out == call.answer, result
+        assert call.args[0] in ("setup", "doctor") or "warning" in result.err.decode() or result.err == b"", result
+    elif call.args[0] not in ("setup", "doctor"):
+        assert result.out.count(b"\n") <= 1 and (result.out.strip() or result.err.strip()), result
+        assert result.out not in (NOT_FOUND, NO_SERVER_URL, NO_USERNAME), result
+    assert_nothing_lost(call, call.after_success if result.rc == 0 else call.after_failure, may_leave)
+
+
+# What a healthy user's doctor may say here: another helper is on PATH, the machine is slow.
+HARMLESS = {"other-helper-first", "helper-not-on-path", "slow-key"}
+
+
+def assert_no_wrong_finding(result):
+    """doctor says all of it as JSON, or that it cannot; and takes want of memory for nothing else."""
+    if b"not everything could be said" in result.err or result.out == b"out of memory\n":
+        return
+    for finding in json.loads(result.out)["findings"]:
+        assert finding["id"] in HARMLESS or "memory" in finding["what"], finding
+
+
+def assert_nothing_lost(call, allowed, may_leave=False):
+    answer = USER.get(URL)
+    assert answer in allowed, f"get answers {answer}, and not one of {allowed}"
+    assert USER.get(OTHER) == ("you", "two")
+    if call.args[0] == "setup":
+        assert answer or found_in_config(), "the password is neither in the store nor in docker's file"
+    left = USER.leftovers()
+    assert not left or may_leave, f"left behind: {left}"
+    for path in left:
+        assert path.is_dir() or path.name.startswith(".docker-credential-pass"), path
+        if not path.is_dir():
+            path.unlink()
+
+
+def sample(every, most):
+    """All of them in the long form, some in the short one."""
+    every = list(every)
+    return every if IS_LONG or len(every) <= most else sorted(RNG.sample(every, most))
+
+
+# --- memory --------------------------------------------------------------------------------------------------
+
+SHIM = os.environ.get("FAIL_ALLOCATION_SHIM", "")
+LOG = USER.dir / "allocations"
+
+# They end the program themselves when memory is out: libgcrypt means to, GPGME frees what it has not allocated.
+THEIR_OWN_FAULT = re.compile(r"lib(gcrypt|gpgme|assuan|gpg-error)\.so")
+
+
+def need_shim():
+    if not os.path.exists(SHIM):
+        raise Skip("FAIL_ALLOCATION_SHIM does not name the library that lets allocations fail")
+    if is_wrapped() or b"libasan" in pathlib.Path(helper_path()).read_bytes():
+        raise Skip("AddressSanitizer and valgrind have allocators of their own")
+
+
+def run_failing(call, number, on=False, close=0):
+    LOG.unlink(missing_ok=True)
+    return USER.helper(*call.args, stdin=call.stdin, env={
+        "LD_PRELOAD": SHIM, "FAIL_ALLOCATION": number, "FAIL_ALLOCATION_ON": int(on), "FAIL_CLOSE": close,
+        "FAIL_ALLOCATION_LOG": LOG})
+
+
+def check_allocations(name, most):
+    need_shim()
+    call = CALLS[name]
+    call.prepare()
+    assert run_failing(call, 0).rc == 0
+    total = int(LOG.read_text().split()[0])
+    assert total > 20, "the allocations are not counted: this case proves nothing"
+    failed, ended = 0, {}
+    for number in sample(range(1, total + 1), most):
+        for on in (False, True) if IS_LONG else (number % 2 == 1,):
+            call.prepare()
+            result = run_failing(call, number, on)
+            asker = LOG.read_text().split()[1]
+            failed += asker != "-"
+            try:
+                if result.rc < 0 and THEIR_OWN_FAULT.search(asker):
+                    ended[os.path.basename(asker)] = ended.get(os.path.basename(asker), 0) + 1
+                    assert_nothing_lost(call, call.after_failure, may_leave=True)
+                else:
+                    assert_clean(call, result)
+                # Where GPGME's own memory is out while it lists keys, it lists fewer, and says nothing.
+                if name == "doctor" and not THEIR_OWN_FAULT.search(asker):
+                    assert_no_wrong_finding(result)
+            except AssertionError as error:
+                raise AssertionError(f"{name}, allocation {number}{' and on' if on else ''}, of {asker}: {error}; "
+                                     f"{result}") from error
+    print(f"# {name}: {total} allocations; {failed} runs with one that failed; ended by the library itself: {ended}", flush=True)
+    assert failed > 0, "no allocation failed: this case proves nothing"
+
+
+@case("no memory for store: the old entry or the new one, and a clean end")
+def _():
+    check_allocations("store", 12)
+    check_allocations("the first store", 6)
+
+
+@case("no memory for get, list and erase: the answer or an error, and never \"not found\"")
+def _():
+    check_allocations("get", 12)
+    check_allocations("list", 10)
+    check_allocations("erase", 10)
+
+
+@case("no memory for setup and doctor: the password is where it was or where it is to be, and what is said is whole")
+def _():
+    check_allocations("setup", 6)
+    check_allocations("doctor", 5)
+
+
+# --- system calls ----------------------------------------------------------------------------------------------
+
+# What fails in what ways; close() apart, which strace would leave undone. "?" is for what not every machine has.
+FAULTS = {
+    "openat": ("EIO", "EMFILE", "EINTR"), "read": ("EIO", "EINTR"), "write": ("EIO", "ENOSPC", "EINTR"), "fsync": ("EIO", "ENOSPC"),
+    "renameat": ("EIO", "ENOSPC"), "renameat2": ("EIO", "ENOSPC"), "rename": ("EIO", "ENOSPC"), "mkdir": ("EIO", "ENOSPC"),
+    "mkdirat": ("EIO", "ENOSPC"), "unlinkat": ("EIO", "EPERM"), "unlink": ("EIO", "EPERM"), "flock": ("EIO", "EINTR", "ENOLCK"),
+    "fstat": ("EIO",), "newfstatat": ("EIO",), "getdents64": ("EIO",), "lseek": ("EIO",),
+    "fchmod": ("EIO", "EPERM"), "pipe2": ("EMFILE",), "clone": ("EAGAIN",), "clone3": ("EAGAIN",), "vfork": ("EAGAIN",),
+    "faccessat": ("EIO",), "faccessat2": ("EIO",), "access": ("EIO",), "poll": ("EINTR",), "select": ("EINTR",),
+    "pselect6": ("EINTR",), "wait4": ("EINTR",), "memfd_create": ("EMFILE",), "setitimer": ("EINVAL",), "readlink": ("EIO",),
+}
+# Not even these leave things behind, but for what they were to remove.
+REMOVALS = ("unlinkat", "unlink")
+
+# Two libraries end the program by themselves: libgcrypt where it cannot see whether the system is in FIPS mode, and GPGME
+# where it cannot read from one of its pipes (of which 0 is none).
+THEIR_OWN_END = re.compile(r"fips_enabled|read\([1-9]\d*<pipe:\[\d+\]>.*INJECTED")
+
+# LeakSanitizer refuses to work under strace.
+UNDER_STRACE = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
+
+
+def traced(call, *options):
+    return USER.run([need("strace"), "-qq", "-y", "-o", LOG, *options, *helper_argv(*call.args)], call.stdin, env=UNDER_STRACE)
+
+
+def list_calls(call):
+    """Each system call by its name and number, from the helper's first own step on."""
+    result = traced(call, "-e", f"trace=prctl,{','.join('?' + name for name in FAULTS)}")
+    if result.rc != 0:
+        raise Skip(f"strace cannot be used here: {result}")
+    seen, begun, found = {}, False, []
+    for line in LOG.read_text(errors="replace").splitlines():
+        begun = begun or "PR_SET_DUMPABLE" in line
+        name = re.match(r"\w*", line)[0]
+        seen[name] = seen.get(name, 0) + 1
+        if begun and name in FAULTS:
+            found.append((name, seen[name]))
+    assert found, "no system call was seen: this case proves nothing"
+    return found
+
+
+def check_system_calls(name, most):
+    if is_wrapped():
+        raise Skip("valgrind does system calls of its own")
+    call = CALLS[name]
+    call.prepare()
+    faults = [(one, number, error) for one, number in list_calls(call) for error in FAULTS[one]]
+    tried, ended = sample(faults, most), 0
+    for one, number, error in tried:
+        call.prepare()
+        result = traced(call, "-e", f"trace={one}", "-e", f"inject={one}:error={error}:when={number}")
+        try:
+            if result.rc < 0 and THEIR_OWN_END.search(LOG.read_text(errors="replace") + result.err.decode()):
+                ended += 1
+                assert_nothing_lost(call, call.after_failure, may_leave=True)
+            else:
+                assert_clean(call, result, may_leave=one in REMOVALS)
+        except AssertionError as failure:
+            raise AssertionError(f"{name}, {one} no. {number} with {error}: {failure}; {result}") from failure
+    print(f"# {name}: {len(faults)} faults, {len(tried)} injected; {ended} times a library ended the program", flush=True)
+
+
+@case("close() that says EIO, as where a network's disk has lost what was written: an error, or it does not matter")
+def _():
+    need_shim()
+    for name in ("store", "the first store", "erase", "get", "list"):
+        call = CALLS[name]
+        call.prepare()
+        assert run_failing(call, 0).rc == 0
+        total = int(LOG.read_text().split()[2])
+        assert total > 1, "no close() was counted: this case proves nothing"
+        for number in sample(range(1, total + 1), 3):
+            call.prepare()
+            result = run_failing(call, 0, close=number)
+            try:
+                assert_clean(call, result)
+            except AssertionError as error:
+                raise AssertionError(f"{name}, close() no. {number}: {error}; {result}") from error
+        print(f"# {name}: {total} times close()", flush=True)
+
+
+@case("system calls that fail during store: the old entry or the new one, and a clean end")
+def _():
+    check_system_calls("store", 16)
+    check_system_calls("the first store", 8)
+
+
+@case("system calls that fail during get, list and erase: the answer or an error, and never \"not found\"")
+def _():
+    check_system_calls("erase", 8)
+    check_system_calls("get", 8)
+    check_system_calls("list", 6)
+
+
+@case("system calls that fail during setup: the password is where it was or where it is to be")
+def _():
+    check_system_calls("setup", 5)
+
+
+main()
