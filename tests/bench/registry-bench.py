@@ -30,6 +30,13 @@ COST_5, COST_10 = "docker-registry-5", "docker-registry-10"
 ROW = "{:<34} {:<18} {:>10} {:>6} {:>8} {:>8} {:>7} {:>6}"
 
 
+def verdict(ratio, bar):
+    """Without a ratio the peer answered nothing at all."""
+    if not bar:
+        return ""
+    return f"{'ok' if not ratio or ratio >= bar else 'SHORT'} {bar}"
+
+
 class Step:
     """name, unit, the load, who takes part (the first is ours), and the bars: {peer: at least this ratio}."""
 
@@ -56,17 +63,15 @@ class Step:
     def ratio(self, peer):
         ours, theirs = self.rates[self.servers[0]], self.rates[peer]
         ratios = [a / b for a, b in zip(ours, theirs) if b]
-        return statistics.median(ratios) if ratios else float("inf")
+        return statistics.median(ratios) if ratios else None
 
     def report(self):
         for name in self.servers:
             rate, cpu = statistics.median(self.rates[name]), statistics.median(self.cpu_us[name])
             p99 = statistics.median(self.p99_ms[name])
-            bar = self.bars.get(name)
             ratio = None if name == self.servers[0] else self.ratio(name)
             print(ROW.format(self.name, name, f"{rate:.1f}", self.unit, f"{cpu:.1f}", f"{p99:.1f}" if p99 else "",
-                             f"{ratio:.2f}" if ratio is not None else "",
-                             "" if not bar else f"{'ok' if ratio >= bar else 'SHORT'} {bar}"))
+                             f"{ratio:.2f}" if ratio else "", verdict(ratio, self.bars.get(name))))
 
 
 def make_steps(world, arguments):
@@ -83,7 +88,7 @@ def make_steps(world, arguments):
         Step("manifest by digest", "/s", lambda s: loads.wrk(
             s, kib if s.name == NGINX else f"/v2/bench/manifests/{s.manifest}", 32, seconds), [OURS, NGINX, COST_10],
             {NGINX: 0.6, COST_10: 500}),
-        Step("HEAD blob", "/s", wrk(kib, 32, method="HEAD"), [OURS, NGINX, COST_10], {NGINX: 0.6, COST_10: 500}),
+        Step("HEAD blob", "/s", lambda s: loads.ab_head(s, kib, seconds), [OURS, NGINX, COST_10], {NGINX: 0.6, COST_10: 500}),
         Step("GET /v2/, 1000 connections", "/s", wrk("/v2/", 1000, kib, length=seconds * 3), [OURS, NGINX]),
         Step("GET /v2/, new connection each", "/s", lambda s: loads.new_connections(s, kib if s.name == NGINX else "/v2/",
                                                                                     seconds),
@@ -122,8 +127,8 @@ def report_thousand(steps):
     if few and many:
         for name in (OURS, NGINX):
             ratio = statistics.median(b / a for a, b in zip(few.rates[name], many.rates[name]) if a)
-            bar = f"{'ok' if ratio >= 0.8 else 'SHORT'} 0.8" if name == OURS else ""
-            print(ROW.format("1000 connections to 32", name, "", "", "", "", f"{ratio:.2f}", bar))
+            print(ROW.format("1000 connections to 32", name, "", "", "", "", f"{ratio:.2f}",
+                             verdict(ratio, 0.8 if name == OURS else None)))
 
 
 def report_memory(servers, seconds):

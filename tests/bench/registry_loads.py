@@ -20,13 +20,11 @@ def number(text):
     return float(found[1]) * UNITS[found[2]] if found else 0.0
 
 
-def wrk(server, path, connections, seconds, method="GET", headers=()):
+def wrk(server, path, connections, seconds, headers=()):
     """Many requests over connections that stay open, unless a header says otherwise."""
-    script = server.world.dir / f"{method}.lua"
-    script.write_text(f'wrk.method = "{method}"\n')
     words = [f"{name}: {value}" for name, value in {**server.world.auth, "Accept": MANIFEST_TYPE, **dict(headers)}.items()]
     out = subprocess.run(["wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout",
-                          "30s", "-s", str(script), *[word for value in words for word in ("-H", value)],
+                          "30s", *[word for value in words for word in ("-H", value)],
                           server.url + path], capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in out:
         raise RuntimeError(f"{server.name} refuses {path}")
@@ -35,6 +33,18 @@ def wrk(server, path, connections, seconds, method="GET", headers=()):
             "per_s": float(re.search(r"Requests/sec:\s+([\d.]+)", out)[1]),
             "mib_per_s": number(re.search(r"Transfer/sec:\s+(\S+)", out)[1]) / MIB,
             "p99_ms": number(latencies[1]) if latencies else 0}
+
+
+def ab_head(server, path, seconds):
+    """wrk waits for the body that HEAD does not have."""
+    words = [f"{name}: {value}" for name, value in server.world.auth.items()]
+    out = subprocess.run(["ab", "-q", "-i", "-k", "-c32", f"-t{seconds}", "-n10000000",
+                          *[word for value in words for word in ("-H", value)], server.url + path],
+                         capture_output=True, text=True, check=True).stdout
+    if "Non-2xx" in out:
+        raise RuntimeError(f"{server.name} refuses {path}")
+    return {"count": int(re.search(r"Complete requests:\s+(\d+)", out)[1]),
+            "per_s": float(re.search(r"Requests per second:\s+([\d.]+)", out)[1])}
 
 
 def new_connections(server, path, seconds):
