@@ -15,6 +15,11 @@ static ssize_t read_blob(void *object, uint64_t offset, void *ret_data, size_t s
     return store_reader_read(object, offset, ret_data, size);
 }
 
+static int get_blob_fd(void *object)
+{
+    return store_reader_get_fd(object);
+}
+
 static void close_blob(void *object)
 {
     store_reader_close(object);
@@ -90,7 +95,8 @@ static void send_blob(struct request *request, struct response *response, const 
             answer_unknown_digest(response, ERROR_CODE_BLOB_UNKNOWN, &request->route.digest);
             return;
         }
-        source = (struct response_source){.object = reader, .read = read_blob, .close = close_blob};
+        source = (struct response_source){
+            .object = reader, .read = read_blob, .get_fd = get_blob_fd, .close = close_blob};
     }
     response_set_source(response, &source, blob->size, blob_type, ranges, count);
     response_add_header(response, "Accept-Ranges", "bytes");

@@ -247,6 +247,21 @@ void response_fail(struct response *response, const struct error *err)
     response->failure = strdup(err->text);
 }
 
+char *response_take_text(struct response *response)
+{
+    return response->segment_count == 1 ? steal_ptr(&response->segments[0].text) : NULL;
+}
+
+bool response_get_range(const struct response *response, struct response_range *ret)
+{
+    const struct response_segment *segment = response->segments;
+
+    if (response->segment_count != 1 || segment->text || !response->source.read)
+        return false;
+    *ret = (struct response_range){.first = segment->first, .size = segment->size};
+    return true;
+}
+
 static ssize_t read_segment(const struct response *response, const struct response_segment *segment, uint64_t offset,
                             void *ret_data, size_t size)
 {

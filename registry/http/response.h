@@ -18,6 +18,7 @@
 struct response_source {
     void *object;
     ssize_t (*read)(void *object, uint64_t offset, void *ret_data, size_t size); /* bytes or -errno */
+    int (*get_fd)(void *object); /* of a file with the same bytes, borrowed; -1: there is none. May be NULL */
     void (*close)(void *object);
 };
 
@@ -67,6 +68,12 @@ void response_refuse_malformed(struct response *response, const char *flaw);
 
 /* The server's fault: 500, 503 or 507 by err's cause; its words go to the log, not to the client. */
 void response_fail(struct response *response, const struct error *err);
+
+/* The text that the body is, if it is one piece of text: the caller's, free with free(). NULL otherwise. */
+char *response_take_text(struct response *response);
+
+/* The range of the source that the body is; false where it is something else. */
+bool response_get_range(const struct response *response, struct response_range *ret);
 
 /* Reads size bytes at offset of the body; what libmicrohttpd sends comes from here. */
 ssize_t response_read(const struct response *response, uint64_t offset, void *ret_data, size_t size);

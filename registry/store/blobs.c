@@ -68,6 +68,11 @@ ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *re
     return reader->reader.type->reader_read(&reader->reader, offset, ret_data, size);
 }
 
+int store_reader_get_fd(struct store_reader *reader)
+{
+    return reader->reader.type->reader_get_fd(&reader->reader);
+}
+
 void store_reader_close(struct store_reader *reader)
 {
     if (reader)

@@ -86,10 +86,15 @@ struct driver_type {
     /* A content for reading in part; it stays whole even when key is removed or gets another. */
     int (*open)(struct driver *driver, const char *key, struct driver_reader **ret, struct error *err);
     ssize_t (*reader_read)(struct driver_reader *reader, uint64_t offset, void *ret_data, size_t size);
+    int (*reader_get_fd)(struct driver_reader *reader); /* of a file with the same bytes, borrowed; -1: there is none */
     void (*reader_close)(struct driver_reader *reader);
 
     /* The names in a folder. */
     int (*list)(struct driver *driver, const char *key, struct folder_names *ret, struct error *err);
+
+    /* Up to n of them after that one (NULL: from the first), in order; their types are not known. */
+    int (*list_after)(struct driver *driver, const char *key, const char *after, size_t n, struct folder_names *ret,
+                      struct error *err);
 
     /*
      * Makes changes in their order, each at once or not at all; contents are safely kept before the

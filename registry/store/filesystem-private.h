@@ -14,6 +14,9 @@ struct filesystem {
     int root_fd; /* of docker/registry/v2 */
     int lock_fd; /* of the user's root folder */
     char *root;  /* the path of root_fd, absolute if the user's is */
+    /* NULL where a stamp may be of before. */
+    struct content_cache *contents;
+    struct folder_cache *folders;
 };
 
 struct filesystem_session {
@@ -32,6 +35,17 @@ int filesystem_fail(const struct filesystem *filesystem, int code, const char *v
 typedef int filesystem_made_function(void *object, const char *key, size_t size);
 int filesystem_make_parents(const struct filesystem *filesystem, const char *key, filesystem_made_function *made,
                             void *object) MUST_USE;
+
+int filesystem_stat(struct driver *driver, const char *key, struct driver_stat *ret, struct error *err);
+int filesystem_read(struct driver *driver, const char *key, size_t limit, char **ret_bytes, size_t *ret_size,
+                    struct error *err);
+int filesystem_open_reader(struct driver *driver, const char *key, struct driver_reader **ret, struct error *err);
+ssize_t filesystem_reader_read(struct driver_reader *reader, uint64_t offset, void *ret_data, size_t size);
+int filesystem_reader_get_fd(struct driver_reader *reader);
+void filesystem_reader_close(struct driver_reader *reader);
+int filesystem_list(struct driver *driver, const char *key, struct folder_names *ret, struct error *err);
+int filesystem_list_after(struct driver *driver, const char *key, const char *after, size_t n, struct folder_names *ret,
+                          struct error *err);
 
 int filesystem_publish(struct driver *driver, const struct driver_change *changes, size_t count, struct error *err);
 int filesystem_remove(struct driver *driver, const char *const *keys, size_t count, struct error *err);

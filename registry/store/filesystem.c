@@ -1,6 +1,6 @@
 /*
- * The driver of files: reading. Everything is found from one descriptor of the root, so that nobody
- * can move the store away below us, and what is not there is told from what cannot be reached.
+ * The driver of files: opening. Everything is found from one descriptor of the root, so that nobody can move the store away
+ * below us.
  */
 #include "registry/store/driver.h"
 
@@ -10,26 +10,19 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "common/file.h"
+#include "registry/store/content-cache.h"
+#include "registry/store/folder-cache.h"
 #include "registry/store/filesystem-private.h"
 
 static const char below_root[] = "docker/registry/v2";
-
-struct filesystem_reader {
-    struct driver_reader reader;
-    int fd;
-};
 
 int filesystem_fail(const struct filesystem *filesystem, int code, const char *verb, const char *key,
                     struct error *err)
 {
     return error_set_errno(err, code, "cannot %s %s/%s", verb, filesystem->root, key);
-}
-
-static bool is_missing(int code)
-{
-    return code == ENOENT || code == ENOTDIR;
 }
 
 int filesystem_make_parents(const struct filesystem *filesystem, const char *key, filesystem_made_function *made,
@@ -64,106 +57,6 @@ int filesystem_make_parents(const struct filesystem *filesystem, const char *key
     return 0;
 }
 
-/* --- reading ---------------------------------------------------------------------------- */
-
-static int filesystem_stat(struct driver *driver, const char *key, struct driver_stat *ret, struct error *err)
-{
-    const struct filesystem *filesystem = (struct filesystem *)driver;
-    struct stat st;
-
-    if (fstatat(filesystem->root_fd, key, &st, 0) < 0)
-        return is_missing(errno) ? DRIVER_NOT_FOUND : filesystem_fail(filesystem, errno, "look at", key, err);
-    *ret = (struct driver_stat){.size = (uint64_t)st.st_size, .modified_s = st.st_mtim.tv_sec};
-    return 0;
-}
-
-/* The descriptor, DRIVER_NOT_FOUND as -ENOENT, or -errno. */
-static int open_content(const struct filesystem *filesystem, const char *key)
-{
-    int fd = openat(filesystem->root_fd, key, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-
-    return fd < 0 ? -(is_missing(errno) ? ENOENT : errno) : fd;
-}
-
-static int read_content(int fd, size_t limit, char **ret_bytes, size_t *ret_size)
-{
-    struct stat st;
-
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    if (S_ISDIR(st.st_mode))
-        return -EISDIR;
-    if ((uint64_t)st.st_size > limit)
-        return -EFBIG;
-    return file_read_all(fd, (size_t)st.st_size, ret_bytes, ret_size);
-}
-
-static int filesystem_read(struct driver *driver, const char *key, size_t limit, char **ret_bytes, size_t *ret_size,
-                           struct error *err)
-{
-    const struct filesystem *filesystem = (struct filesystem *)driver;
-    CLEANUP_CLOSE int fd = open_content(filesystem, key);
-    int r;
-
-    if (fd == -ENOENT)
-        return DRIVER_NOT_FOUND;
-    r = fd < 0 ? fd : read_content(fd, limit, ret_bytes, ret_size);
-    return r < 0 ? filesystem_fail(filesystem, -r, "read", key, err) : 0;
-}
-
-static int filesystem_open_reader(struct driver *driver, const char *key, struct driver_reader **ret,
-                                  struct error *err)
-{
-    const struct filesystem *filesystem = (struct filesystem *)driver;
-    CLEANUP_CLOSE int fd = open_content(filesystem, key);
-    struct filesystem_reader *reader;
-
-    if (fd == -ENOENT)
-        return DRIVER_NOT_FOUND;
-    if (fd < 0)
-        return filesystem_fail(filesystem, -fd, "read", key, err);
-    reader = malloc(sizeof(*reader));
-    if (!reader)
-        return error_set_oom(err);
-    reader->reader.type = driver->type;
-    reader->fd = steal_fd(&fd);
-    *ret = &reader->reader;
-    return 0;
-}
-
-static ssize_t filesystem_reader_read(struct driver_reader *base, uint64_t offset, void *ret_data, size_t size)
-{
-    const struct filesystem_reader *reader = (struct filesystem_reader *)base;
-    ssize_t n;
-
-    do
-        n = pread(reader->fd, ret_data, size, (off_t)offset);
-    while (n < 0 && errno == EINTR);
-    return n < 0 ? -errno : n;
-}
-
-static void filesystem_reader_close(struct driver_reader *base)
-{
-    struct filesystem_reader *reader = (struct filesystem_reader *)base;
-
-    if (!reader)
-        return;
-    close(reader->fd);
-    free(reader);
-}
-
-static int filesystem_list(struct driver *driver, const char *key, struct folder_names *ret, struct error *err)
-{
-    const struct filesystem *filesystem = (struct filesystem *)driver;
-    CLEANUP_CLOSE int fd = file_open_folder(filesystem->root_fd, key);
-    int r;
-
-    if (fd < 0 && is_missing(-fd))
-        return DRIVER_NOT_FOUND;
-    r = fd < 0 ? fd : folder_names_read(fd, ret);
-    return r < 0 ? filesystem_fail(filesystem, -r, "read", key, err) : 0;
-}
-
 /* --- opening ---------------------------------------------------------------------------- */
 
 static int filesystem_check(struct driver *driver, struct error *err)
@@ -189,6 +82,8 @@ static void filesystem_close(struct driver *driver)
         close(filesystem->root_fd);
     if (filesystem->lock_fd >= 0)
         close(filesystem->lock_fd);
+    content_cache_free(filesystem->contents);
+    folder_cache_free(filesystem->folders);
     free(filesystem->root);
     free(filesystem);
 }
@@ -200,8 +95,10 @@ static const struct driver_type filesystem_type = {
     .read = filesystem_read,
     .open = filesystem_open_reader,
     .reader_read = filesystem_reader_read,
+    .reader_get_fd = filesystem_reader_get_fd,
     .reader_close = filesystem_reader_close,
     .list = filesystem_list,
+    .list_after = filesystem_list_after,
     .publish = filesystem_publish,
     .remove = filesystem_remove,
     .want = filesystem_want,
@@ -267,6 +164,25 @@ static int open_folders(struct filesystem *filesystem, const char *root_director
     return 0;
 }
 
+/*
+ * Whether a look at a file shows at once what any process made of it. File systems of networks answer from what they were
+ * told seconds ago; of those that are not known here the same is feared.
+ */
+static bool is_local(int fd)
+{
+    static const unsigned long kinds[] = {
+        0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x01021994, 0x2fc12fc1, 0x794c7630,
+    }; /* ext4, XFS, Btrfs, F2FS, tmpfs, ZFS, overlayfs */
+    struct statfs fs;
+
+    if (fstatfs(fd, &fs) < 0)
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+        if ((unsigned long)fs.f_type == kinds[i])
+            return true;
+    return false;
+}
+
 int filesystem_open(const char *root_directory, enum driver_sharing sharing, struct driver **ret, struct error *err)
 {
     struct filesystem *filesystem = calloc(1, sizeof(*filesystem));
@@ -280,6 +196,11 @@ int filesystem_open(const char *root_directory, enum driver_sharing sharing, str
         r = error_set_oom(err);
     } else {
         r = open_folders(filesystem, root_directory, sharing, err);
+    }
+    /* Without memory everything is read each time. */
+    if (r == 0 && sharing == DRIVER_SERVES && is_local(filesystem->root_fd)) {
+        filesystem->contents = content_cache_new();
+        filesystem->folders = folder_cache_new();
     }
     if (r < 0)
         filesystem_close(&filesystem->driver);

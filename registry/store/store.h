@@ -90,6 +90,8 @@ int store_open_blob(struct store *store, const struct store_blob *blob, struct s
                     struct error *err) MUST_USE;
 /* Up to size bytes at offset; 0 at the end, or -errno. From several threads at once. */
 ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *ret_data, size_t size);
+/* A file with the same bytes, borrowed; -1 where the store keeps none. */
+int store_reader_get_fd(struct store_reader *reader);
 void store_reader_close(struct store_reader *reader);
 
 /*

@@ -2,6 +2,8 @@
  * Tags: names for manifests, which move in one step.
  */
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "registry/spec/name.h"
@@ -86,24 +88,47 @@ static int add_tag(struct store *store, const char *name, const char *tag, size_
     return !page->has_more && store_names_add(page, tag) < 0 ? error_set_oom(err) : 0;
 }
 
+/* Adds to the page what of the names after that one is a tag; *ret_last is the last of them, "" where there was none. */
+static int add_tags(struct store *store, const char *name, const char *after, size_t n, struct store_names *page,
+                    char ret_last[NAME_MAX + 1], struct error *err)
+{
+    CLEANUP(folder_names_done) struct folder_names tags = {0};
+    struct key folder = key_in_repository(name, "_manifests/tags");
+    size_t wanted = n == SIZE_MAX ? n : n - page->count + 1; /* and whether there are more */
+    int r = store->driver->type->list_after(store->driver, folder.text, after, wanted, &tags, err);
+
+    ret_last[0] = '\0';
+    if (r < 0)
+        return r;
+    for (size_t at = 0; at < tags.count && !page->has_more; at++) {
+        r = add_tag(store, name, tags.names[at]->text, n, page, err);
+        if (r < 0)
+            return r;
+    }
+    if (tags.count > 0 && wanted != SIZE_MAX)
+        snprintf(ret_last, NAME_MAX + 1, "%s", tags.names[tags.count - 1]->text);
+    return tags.count > 0 ? 0 : DRIVER_NOT_FOUND;
+}
+
 int store_list_tags(struct store *store, const char *name, const char *last, size_t n, struct store_names *ret,
                     struct error *err)
 {
-    CLEANUP(folder_names_done) struct folder_names tags = {0};
     CLEANUP(store_names_done) struct store_names page = {0};
-    size_t at = 0;
-    int r = store_list_tag_folders(store, name, &tags, err);
+    char seen[NAME_MAX + 1];
+    int r = 0;
 
-    if (r == 0 && tags.count == 0)
-        r = find_repository(store, name, err);
-    if (r != 0)
-        return r;
-    while (last && at < tags.count && strcmp(tags.names[at]->text, last) <= 0)
-        at++;
-    for (; r == 0 && n > 0 && !page.has_more && at < tags.count; at++)
-        r = add_tag(store, name, tags.names[at]->text, n, &page, err);
+    if (n > 0)
+        r = add_tags(store, name, last, n, &page, seen, err);
+    /* Where folders without a link stood among the tags, the page is not full yet. */
+    while (r == 0 && n > 0 && *seen && !page.has_more)
+        r = add_tags(store, name, seen, n, &page, seen, err);
     if (r < 0)
         return r;
+    if (page.count == 0) {
+        r = find_repository(store, name, err);
+        if (r != 0)
+            return r;
+    }
     *ret = page;
     page = (struct store_names){0};
     return 0;

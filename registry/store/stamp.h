@@ -1,0 +1,29 @@
+#pragma once
+
+#include <stdbool.h>
+#include <sys/stat.h>
+#include <time.h>
+
+/*
+ * By what one sees that a file or folder is as it was. Others write to the storage too (registry:2, a second registryd,
+ * people), in place or by a new file; each of these changes one of device, inode, size and the two times.
+ */
+static inline bool stamp_is_same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
+/*
+ * Whether a stamp will tell of the next change. One of a moment ago may not: a second change within the same tick of the
+ * file system's clock leaves it the same. ctime is the kernel's own, nobody can set it back as one can mtime.
+ */
+static inline bool stamp_is_settled(const struct stat *stamp)
+{
+    enum { TICK_S = 2 }; /* longer than that of any file system */
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return stamp->st_ctim.tv_sec + TICK_S < now.tv_sec;
+}
