@@ -27,7 +27,7 @@ int json_parse(const void *text, size_t size, struct json **ret) MUST_USE;
  * JSON_DEEPEST_PUBLIC levels deep is -EBADMSG, what has more than JSON_MOST_PUBLIC names and values -E2BIG.
  */
 int json_parse_public(const void *text, size_t size, struct json **ret) MUST_USE;
-enum { JSON_DEEPEST_PUBLIC = 500, JSON_MOST_PUBLIC = 400000 };
+enum { JSON_DEEPEST_PUBLIC = 500, JSON_MOST_PUBLIC = 250000 };
 
 void json_free(struct json *document);
 

@@ -66,6 +66,7 @@ int debug_start(struct debug *debug, struct server **ret, struct error *err)
         .net = "tcp",
         .address = debug->settings->address,
         .limits = debug->limits,
+        .listener = debug->listener,
         .find_endpoint = find_endpoint,
         .context = debug,
     };

@@ -13,6 +13,7 @@ struct debug {
     const struct authenticator *authenticator; /* may be NULL */
     const struct settings_debug *settings;
     struct connection_limits limits;
+    int listener; /* as in struct server_options */
 };
 
 /* 0 with *ret (free with server_stop()), or negative. */

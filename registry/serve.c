@@ -14,7 +14,9 @@
 
 #include "registry/api/api.h"
 #include "registry/config/settings.h"
+#include "registry/confine.h"
 #include "registry/debug.h"
+#include "registry/http/listen.h"
 #include "registry/log.h"
 #include "registry/metrics.h"
 #include "registry/serve-tls.h"
@@ -32,6 +34,9 @@ struct service {
     struct api api;
     struct debug debug;
     struct server *server, *debug_server;
+    int listener, debug_listener; /* until they are the servers' */
+    struct confinement confinement;
+    const char **confined_files;
     time_t next_purge;
 };
 
@@ -137,6 +142,14 @@ static struct connection_limits limits_of(const struct settings_limits *limits)
     };
 }
 
+static int steal_listener(int *fd)
+{
+    int stolen = *fd;
+
+    *fd = 0;
+    return stolen;
+}
+
 static int start_server(struct service *service, struct error *err)
 {
     const struct settings *settings = service->settings;
@@ -158,6 +171,7 @@ static int start_server(struct service *service, struct error *err)
     return server_start(&(struct server_options){
         .net = http->net,
         .address = http->address,
+        .listener = steal_listener(&service->listener),
         .prefix = http->prefix,
         .limits = limits_of(&http->limits),
         .is_tls = http->tls.certificate,
@@ -184,8 +198,67 @@ static int start_debug_server(struct service *service, struct error *err)
         .authenticator = service->authenticator,
         .settings = &service->settings->http.debug,
         .limits = limits_of(&service->settings->http.limits),
+        .listener = steal_listener(&service->debug_listener),
     };
     return debug_start(&service->debug, &service->debug_server, err);
+}
+
+/* Before anything is given up, for a port below 1024 may take a capability. */
+static int open_listeners(struct service *service, struct error *err)
+{
+    const struct settings_http *http = &service->settings->http;
+    unsigned port;
+    int fd = listen_open(http->net, http->address, &port, err);
+
+    if (fd < 0)
+        return fd;
+    service->listener = fd;
+    if (!http->debug.address)
+        return 0;
+    fd = listen_open("tcp", http->debug.address, &port, err);
+    if (fd < 0)
+        return fd;
+    service->debug_listener = fd;
+    return 0;
+}
+
+/* With what is to be reached later. */
+static int begin_confinement(struct service *service, struct error *err)
+{
+    const struct settings *settings = service->settings;
+    const struct settings_tls *tls = &settings->http.tls;
+    const char *const files[] = {settings->auth.path, tls->certificate, tls->key};
+
+    if (!settings->confinement.is_enabled)
+        return 0;
+    service->confined_files = calloc(ARRAY_SIZE(files) + tls->client_ca_count, sizeof(*files));
+    if (!service->confined_files)
+        return error_set_oom(err);
+    memcpy(service->confined_files, files, sizeof(files));
+    for (size_t i = 0; i < tls->client_ca_count; i++)
+        service->confined_files[ARRAY_SIZE(files) + i] = tls->client_cas[i];
+    service->confinement = (struct confinement){
+        .user = settings->confinement.user,
+        .storage = settings->storage.root_directory,
+        .files = service->confined_files,
+        .file_count = ARRAY_SIZE(files) + tls->client_ca_count,
+    };
+    return confine_identity(&service->confinement, err);
+}
+
+/* What is read here can be read again later: it is done with no more rights than are left then. */
+static int open_all(struct service *service, struct error *err)
+{
+    const struct settings *settings = service->settings;
+    int r = serve_tls_open(&settings->http.tls, &service->tls, err);
+
+    if (r == 0)
+        r = open_users(service, err);
+    if (r == 0)
+        r = store_open(settings->storage.root_directory, STORE_SERVES, &service->store, err);
+    if (r == 0 && settings->confinement.is_enabled)
+        r = confine_rest(&service->confinement, err);
+    return r;
 }
 
 static int start(struct service *service, struct error *err)
@@ -197,11 +270,11 @@ static int start(struct service *service, struct error *err)
         return r;
     for (size_t i = 0; i < settings->warning_count; i++)
         log_warn("%s", settings->warnings[i]);
-    r = serve_tls_open(&settings->http.tls, &service->tls, err);
+    r = open_listeners(service, err);
     if (r == 0)
-        r = open_users(service, err);
+        r = begin_confinement(service, err);
     if (r == 0)
-        r = store_open(settings->storage.root_directory, STORE_SERVES, &service->store, err);
+        r = open_all(service, err);
     if (r == 0)
         r = start_server(service, err);
     if (r == 0)
@@ -223,7 +296,12 @@ static void stop(struct service *service)
     guess_limit_free(service->guess_limit);
     store_close(service->store);
     serve_tls_close(service->tls);
+    if (service->listener > 0)
+        close(service->listener);
+    if (service->debug_listener > 0)
+        close(service->debug_listener);
     free(service->headers);
+    free(service->confined_files);
     log_close();
     settings_free(service->settings);
 }

@@ -117,6 +117,10 @@ static const struct setting settings[] = {
     {"http.debug.prometheus.enabled", SCHEMA_VALUE, USED, NULL},
     {"http.debug.prometheus.path", SCHEMA_VALUE, USED, NULL},
 
+    {"confinement", SCHEMA_GROUP, USED, NULL}, /* ours */
+    {"confinement.enabled", SCHEMA_VALUE, USED, NULL},
+    {"confinement.user", SCHEMA_VALUE, USED, NULL},
+
     {"catalog", SCHEMA_GROUP, USED, NULL},
     {"catalog.maxentries", SCHEMA_VALUE, USED, NULL},
     {"tags", SCHEMA_GROUP, USED, NULL},

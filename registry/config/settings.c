@@ -42,6 +42,7 @@ static const struct settings defaults = {
     },
     .catalog_max = CATALOG_DEFAULT,
     .auth = {.guesses = GUESSES_DEFAULT},
+    .confinement = {.is_enabled = true},
 };
 
 const char *settings_choose_path(const char *argument)
@@ -126,6 +127,12 @@ static int read_tree(struct loaded *loaded, struct error *err)
         r = reader_get_unsigned(&reader, "catalog.maxentries", 1, PAGE_MAX, &settings->catalog_max);
     if (r == 0)
         r = reader_get_unsigned(&reader, "tags.maxtags", 0, PAGE_MAX, &settings->tags_max);
+    if (r == 0)
+        r = reader_get_bool(&reader, "confinement.enabled", &settings->confinement.is_enabled);
+    if (r == 0)
+        r = reader_get_text(&reader, "confinement.user", &settings->confinement.user);
+    if (r == 0 && settings->confinement.user && !settings->confinement.is_enabled)
+        r = reader_refuse(&reader, "confinement.user", "needs confinement.enabled");
     if (r == 0 && settings->auth.is_htpasswd && !settings->http.tls.key)
         r = reader_warn(&reader, "auth.htpasswd without http.tls: passwords come here unencrypted; let only a proxy that "
                         "does TLS reach %s", settings->http.address);

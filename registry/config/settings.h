@@ -97,11 +97,18 @@ struct settings_http {
     struct settings_limits limits;
 };
 
+/* Ours: what the server gives up at its start. */
+struct settings_confinement {
+    bool is_enabled;  /* true */
+    const char *user; /* whom root becomes; NULL: nobody else */
+};
+
 struct settings {
     struct settings_log log;
     struct settings_storage storage;
     struct settings_auth auth;
     struct settings_http http;
+    struct settings_confinement confinement;
     unsigned catalog_max; /* 1000: names in one page of the catalog */
     unsigned tags_max;    /* 0, without limit: names in one page of a tag list */
 

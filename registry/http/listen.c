@@ -103,7 +103,7 @@ static unsigned port_of(int fd)
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof(address);
 
-    if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+    if (getsockname(fd, (struct sockaddr *)&address, &size) < 0 || address.ss_family == AF_UNIX)
         return 0;
     if (address.ss_family == AF_INET6)
         return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
@@ -139,5 +139,11 @@ int listen_open(const char *net, const char *address, unsigned *ret_port, struct
     fd = listen_unix(address, err);
     if (fd >= 0)
         *ret_port = 0;
+    return fd;
+}
+
+int listen_adopt(int fd, unsigned *ret_port)
+{
+    *ret_port = port_of(fd);
     return fd;
 }

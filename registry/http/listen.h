@@ -8,3 +8,6 @@
  * owned by the caller, or negative. *ret_port is the port (0 for unix).
  */
 int listen_open(const char *net, const char *address, unsigned *ret_port, struct error *err);
+
+/* The descriptor of one that listen_open() has opened, with its port. */
+int listen_adopt(int fd, unsigned *ret_port);

@@ -60,6 +60,7 @@ struct server {
     unsigned under_way;   /* requests that are not over */
     unsigned handed_over; /* of them, those whose connection waits for a worker */
     bool is_stopping;     /* nothing is handed over any more */
+    size_t bodies_kept;   /* bytes of bodies that endpoints want whole */
 
     unsigned port;
     pthread_t starter;   /* who called server_start() */

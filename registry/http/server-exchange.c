@@ -21,7 +21,7 @@
  * How much of a refused body is read, so that its sender sees the answer and not a reset: of strangers'.
  * Who is admitted may send what he likes; it would cost no less if it were taken.
  */
-enum { THROWN_AWAY_MAX = 4 << 20 };
+enum { THROWN_AWAY_MAX = 4 << 20, BODIES_MAX = 256 << 20, SMALL_BODY = 256 << 10 };
 
 /* --- from the first header to the last byte ------------------------------------------ */
 
@@ -193,6 +193,26 @@ static void admit(struct exchange *exchange, enum admission admission)
     }
 }
 
+/*
+ * Whoever is admitted could send the greater part of a manifest on each of his connections, and stop: all of the large
+ * ones together have BODIES_MAX. Small ones, such as images have, are always taken.
+ */
+static bool make_room(struct exchange *exchange, size_t capacity)
+{
+    size_t more = capacity - exchange->body_capacity, *kept = &exchange->server->bodies_kept;
+    char *body = NULL;
+
+    if (__atomic_add_fetch(kept, more, __ATOMIC_RELAXED) <= BODIES_MAX || capacity <= SMALL_BODY)
+        body = realloc(exchange->body, capacity);
+    if (!body) {
+        __atomic_sub_fetch(kept, more, __ATOMIC_RELAXED);
+        return false;
+    }
+    exchange->body = body;
+    exchange->body_capacity = capacity;
+    return true;
+}
+
 static void keep_body(struct exchange *exchange, const void *data, size_t size)
 {
     struct request *request = &exchange->request;
@@ -204,16 +224,11 @@ static void keep_body(struct exchange *exchange, const void *data, size_t size)
         request->is_body_too_large = true;
         return;
     }
-    if (needed > exchange->body_capacity) {
-        size_t capacity = needed * 2 < limit ? needed * 2 : limit;
-        char *more = realloc(exchange->body, capacity);
-
-        if (!more) {
-            request->is_body_too_large = true;
-            return;
-        }
-        exchange->body = more;
-        exchange->body_capacity = capacity;
+    if (needed > exchange->body_capacity && !make_room(exchange, needed * 2 < limit ? needed * 2 : limit)) {
+        response_refuse(&exchange->response, ERROR_CODE_TOOMANYREQUESTS, "\"too many large manifests at once\"");
+        response_add_header(&exchange->response, "Retry-After", "10");
+        exchange->state = EXCHANGE_REFUSED;
+        return;
     }
     memcpy(exchange->body + request->body_kept, data, size);
     request->body_kept = needed;
@@ -362,6 +377,7 @@ void server_on_completed(void *cls, struct MHD_Connection *connection, void **co
         if (exchange->endpoint && exchange->endpoint->release)
             exchange->endpoint->release(&exchange->request);
         __atomic_sub_fetch(&exchange->server->under_way, 1, __ATOMIC_RELAXED);
+        __atomic_sub_fetch(&exchange->server->bodies_kept, exchange->body_capacity, __ATOMIC_RELAXED);
     }
     response_done(&exchange->response);
     secbuf_done(&exchange->password);

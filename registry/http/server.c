@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +27,11 @@ enum {
     DRAIN_STEP_MS = 10,
 };
 
+/* Those that this process may use. */
 static unsigned processor_count(void)
 {
-    int count = get_nprocs();
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : get_nprocs();
 
     return count < 2 ? 2 : (unsigned)count;
 }
@@ -118,7 +121,8 @@ int server_start(const struct server_options *options, struct server **ret, stru
         return error_set_oom(err);
     server->options = *options;
     server->starter = pthread_self();
-    fd = listen_open(options->net, options->address, &server->port, err);
+    fd = options->listener ? listen_adopt(options->listener, &server->port)
+                           : listen_open(options->net, options->address, &server->port, err);
     r = fd < 0 ? fd : start_pools(server, err);
     if (r == 0)
         r = connections_new(&options->limits, &server->connections, err);

@@ -34,6 +34,7 @@ struct server_report {
 struct server_options {
     const char *net;     /* "tcp" or "unix" */
     const char *address; /* "host:port", ":port", or the socket's path */
+    int listener;        /* the socket, if listen_open() has opened it already, and then the server's own; else 0 */
     const char *prefix;  /* before every path, "/" or "" for none */
     struct connection_limits limits;
 

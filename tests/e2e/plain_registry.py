@@ -24,24 +24,47 @@ TIMEOUT_S = 60
 class Server:
     """registryd, or docker-registry, on a free loopback port with this htpasswd file (None: there is none)."""
 
-    def __init__(self, htpasswd, program=PROGRAM, **settings):
-        """settings: more of the registry's variables, without REGISTRY_."""
+    def __init__(self, htpasswd, program=PROGRAM, owner=None, port=None, **settings):
+        """settings: more of the registry's variables, without REGISTRY_; owner: whose its files are."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="registry-auth.", dir="/tmp"))
         self.file, self.log_path = self.dir / "htpasswd", self.dir / "log"
         self.config = self.dir / "config.yml"
         self.config.write_text("version: 0.1\nstorage:\n  filesystem: {}\nhttp: {}\n")
-        self.port, self.debug_port = free_port(), free_port()
+        self.port, self.debug_port = port or free_port(), free_port()
         if htpasswd is not None:
             self.write(htpasswd)
-        env = {"PATH": os.environ["PATH"], "REGISTRY_AUTH": "htpasswd", "REGISTRY_AUTH_HTPASSWD_REALM": "Registry Realm",
-               "REGISTRY_AUTH_HTPASSWD_PATH": str(self.file), "REGISTRY_HTTP_ADDR": f"127.0.0.1:{self.port}",
-               "REGISTRY_HTTP_DEBUG_ADDR": f"127.0.0.1:{self.debug_port}", "REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED": "true",
-               "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(self.dir / "data")}
-        env.update({f"REGISTRY_{name}": value for name, value in settings.items()})
-        env.update({name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS") if name in os.environ})
+        self.env = {"PATH": os.environ["PATH"], "REGISTRY_AUTH": "htpasswd", "REGISTRY_AUTH_HTPASSWD_REALM": "Registry Realm",
+                    "REGISTRY_AUTH_HTPASSWD_PATH": str(self.file), "REGISTRY_HTTP_ADDR": f"127.0.0.1:{self.port}",
+                    "REGISTRY_HTTP_DEBUG_ADDR": f"127.0.0.1:{self.debug_port}", "REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED": "true",
+                    "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(self.dir / "data")}
+        self.env.update({f"REGISTRY_{name}": value for name, value in settings.items()})
+        self.env.update({name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
+                         if name in os.environ})
+        if owner is not None:
+            (self.dir / "data").mkdir()
+            for path in (self.dir, self.dir / "data", self.file):
+                os.chown(path, owner, -1)
+        self.program = program
+        self._start()
+
+    def _start(self):
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen([program, "serve", self.config], cwd=self.dir, env=env, stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log)
+            self.process = subprocess.Popen([self.program, "serve", self.config], cwd=self.dir, env=self.env,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+
+    def _stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def restart(self):
+        self._stop()
+        self._start()
+        self.__enter__()
 
     def __enter__(self):
         end = time.monotonic() + TIMEOUT_S
@@ -55,13 +78,7 @@ class Server:
         raise AssertionError("the registry does not start: " + self.log())
 
     def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
+        self._stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def write(self, text):

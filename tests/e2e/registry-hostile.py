@@ -389,6 +389,23 @@ def _():
     assert is_alive(server)
 
 
+@case("the greater parts of large manifests, on many connections, have a bound together, and small ones pass by them")
+def _():
+    with Server(line("me", "secret")) as server, contextlib.ExitStack() as stack:
+        size = (4 << 20) - 1000
+        start = head("PUT", "/v2/a/manifests/t", GOOD, b"Content-Length: %d\r\n" % size, b"Content-Type: " + INDEX.encode() + b"\r\n")
+        held = [stack.enter_context(Raw(server.port)).send(start + b" " * (size - 1)) for _ in range(68)]
+        small = b'{"schemaVersion":2,"manifests":[]}'
+        assert put_manifest(server, small).status == 201
+        if not IS_SANITIZED:
+            assert server.rss_kib() < 320 << 10, server.rss_kib()
+        answers = [raw.send(b" ").read() for raw in held]
+        assert {answer.status for answer in answers} == {400, 429}, {answer.status for answer in answers}
+        refused = next(answer for answer in answers if answer.status == 429)
+        assert refused.code == "TOOMANYREQUESTS" and refused.headers["retry-after"], refused
+        assert put_manifest(server, b" " * (size - 100) + small).status == 201  # and then there is room again
+
+
 @case("after all of that the server has no more memory than before")
 def _():
     if IS_SANITIZED:

@@ -1,0 +1,139 @@
+/*
+ * Landlock: which files can be reached at all. glibc has no wrappers for it, and the kernel's header on Debian 12 is
+ * older than the kernel may be, so that what it offers is written down here (Documentation/userspace-api/landlock.rst).
+ *
+ * Files that are replaced are found by their name again, so it is their folder that may be read, and where that is a link
+ * (as Let's Encrypt and Kubernetes make them) also the folder that it leads to.
+ */
+#include "registry/confine-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <linux/landlock.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "registry/log.h"
+
+/* Moves between folders are always refused by the first version. */
+enum { VERSION_MIN = 2, VERSION_TRUNCATE = 3, VERSION_TCP = 4, VERSION_DEVICES = 5, VERSION_SCOPES = 6 };
+
+#define READING ((uint64_t)LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
+#define ALL_OF_VERSION_1 (((uint64_t)LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
+#define REFER ((uint64_t)1 << 13)
+#define TRUNCATE ((uint64_t)1 << 14)
+#define DEVICES ((uint64_t)1 << 15)
+#define STORING (READING | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | \
+                 LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | REFER | TRUNCATE)
+
+/* As of version 6; an older kernel takes it as far as it knows it. */
+struct rules {
+    uint64_t files;
+    uint64_t tcp;    /* binding and connecting */
+    uint64_t scopes; /* abstract sockets and signals of others */
+};
+
+struct ruleset {
+    int fd;
+    uint64_t handled;
+};
+
+static int make_ruleset(int version, struct ruleset *ret)
+{
+    const struct rules rules = {
+        .files = ALL_OF_VERSION_1 | REFER | (version >= VERSION_TRUNCATE ? TRUNCATE : 0) |
+                 (version >= VERSION_DEVICES ? DEVICES : 0),
+        .tcp = 3,
+        .scopes = 3,
+    };
+    size_t size = version >= VERSION_SCOPES ? sizeof(rules) : version >= VERSION_TCP ? 16 : 8;
+
+    ret->handled = rules.files;
+    ret->fd = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
+    return ret->fd < 0 ? -errno : 0;
+}
+
+/* Below the folder at path these may be done. What is not there need not be allowed. */
+static int allow(const struct ruleset *ruleset, const char *path, uint64_t access, struct error *err)
+{
+    CLEANUP_CLOSE int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct landlock_path_beneath_attr rule = {.allowed_access = access & ruleset->handled, .parent_fd = fd};
+
+    if (fd < 0)
+        return errno == ENOENT || errno == ENOTDIR ? 0 : error_set_errno(err, errno, "cannot open %s", path);
+    if (syscall(SYS_landlock_add_rule, ruleset->fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+        return error_set_errno(err, errno, "Landlock: cannot allow %s", path);
+    return 0;
+}
+
+static int allow_folder_of(const struct ruleset *ruleset, const char *path, struct error *err)
+{
+    CLEANUP_FREE char *copy = strdup(path);
+    const char *folder = copy ? dirname(copy) : NULL;
+
+    if (!folder)
+        return error_set_oom(err);
+    if (strcmp(folder, "/") == 0 || strcmp(folder, "/etc") == 0)
+        log_warn("%s: all of %s stays readable to the server, so that it can be replaced; a folder of its own would be better",
+                 path, folder);
+    return allow(ruleset, folder, READING, err);
+}
+
+static int allow_file(const struct ruleset *ruleset, const char *path, struct error *err)
+{
+    CLEANUP_FREE char *real = realpath(path, NULL);
+    int r = allow_folder_of(ruleset, path, err);
+
+    return r < 0 || !real || strcmp(real, path) == 0 ? r : allow_folder_of(ruleset, real, err);
+}
+
+/* Somebody may have moved a part of the storage to another disk, and left a link. */
+static int allow_storage(const struct ruleset *ruleset, const char *root, struct error *err)
+{
+    static const char *const below[] = {
+        "", "/docker", "/docker/registry", "/docker/registry/v2", "/docker/registry/v2/blobs",
+        "/docker/registry/v2/repositories",
+    };
+    char path[PATH_MAX];
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(below); i++) {
+        snprintf(path, sizeof(path), "%s%s", root, below[i]);
+        r = allow(ruleset, path, STORING, err);
+    }
+    return r;
+}
+
+static int fill(const struct ruleset *ruleset, const struct confinement *confinement, struct error *err)
+{
+    int r = allow_storage(ruleset, confinement->storage, err);
+
+    for (size_t i = 0; r == 0 && i < confinement->file_count; i++)
+        if (confinement->files[i])
+            r = allow_file(ruleset, confinement->files[i], err);
+    return r;
+}
+
+int confine_files(const struct confinement *confinement, struct error *err)
+{
+    int version = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    struct ruleset ruleset;
+    int r;
+
+    if (version < VERSION_MIN)
+        return CONFINE_ABSENT;
+    r = make_ruleset(version, &ruleset);
+    if (r < 0)
+        return error_set_errno(err, -r, "Landlock: cannot make rules");
+    r = fill(&ruleset, confinement, err);
+    if (r == 0 && syscall(SYS_landlock_restrict_self, ruleset.fd, 0) < 0)
+        r = error_set_errno(err, errno, "Landlock: cannot put rules in force");
+    close(ruleset.fd);
+    return r;
+}

@@ -1,0 +1,8 @@
+#pragma once
+
+#include "registry/confine.h"
+
+/* 0; 1 where the kernel does not have it; negative. */
+enum { CONFINE_ABSENT = 1 };
+int confine_files(const struct confinement *confinement, struct error *err) MUST_USE;
+int confine_calls(struct error *err) MUST_USE;

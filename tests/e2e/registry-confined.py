@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""What the server has given up when it serves: privileges, files, calls; and that what it needs it still has."""
+
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+
+from harness import ROOT, Skip, case, main, need
+from plain_registry import Server, line, wait_for
+from raw_http import ask, basic, head
+from registry import Registry, free_port
+from registry_client import digest
+
+IS_SANITIZED = "build-sanitize" in os.environ.get("REGISTRYD", "")
+GOOD = basic("me", "secret")
+SECRET = b"what lies outside of the storage"
+
+
+def need_plain():
+    if IS_SANITIZED:
+        raise Skip("a sanitizer needs what would be given up")
+
+
+def need_root():
+    if os.getuid() != 0:
+        raise Skip("only root can become somebody else")
+
+
+def threads(process):
+    """What the kernel says of each thread: {field: value}."""
+    for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
+        yield dict(re.findall(r"^(\w+):\s+(.*)$", (task / "status").read_text(encoding="ascii"), re.MULTILINE))
+
+
+def push(server, content, name="a"):
+    answer = ask(server.port, head("POST", f"/v2/{name}/blobs/uploads/?digest={digest(content)}", GOOD,
+                                   b"Content-Length: %d\r\n" % len(content)) + content)
+    return answer.status
+
+
+def pull(server, content, name="a"):
+    return ask(server.port, head("GET", f"/v2/{name}/blobs/{digest(content)}", GOOD))
+
+
+def blob_path(server, content):
+    hexadecimal = digest(content).split(":")[1]
+    return server.dir / "data/docker/registry/v2/blobs/sha256" / hexadecimal[:2] / hexadecimal / "data"
+
+
+@case("every thread: no capability, no way to one, no program with more, and a filter for calls")
+def _():
+    with Server(line("me", "secret")) as server:
+        assert push(server, b"content") == 201  # workers run
+        found = list(threads(server.process))
+        assert len(found) > 5, found
+        for thread in found:
+            assert thread["NoNewPrivs"] == "1", thread
+            for name in ("CapInh", "CapPrm", "CapEff", "CapAmb") + (("CapBnd",) if os.getuid() == 0 else ()):
+                assert int(thread[name], 16) == 0, (name, thread)
+            assert thread["Seccomp"] == ("0" if IS_SANITIZED else "2"), thread
+        assert "runs without" not in server.log(), server.log()
+
+
+@case("confinement.enabled: false leaves everything as it was")
+def _():
+    with Server(line("me", "secret"), CONFINEMENT_ENABLED="false") as server:
+        assert push(server, b"content") == 201
+        for thread in threads(server.process):
+            assert thread["Seccomp"] == "0" and thread["NoNewPrivs"] == "0", thread
+
+
+def link_out(server, content):
+    """A pushed blob whose bytes are replaced by a link to a file outside; answers what a pull then gets."""
+    with tempfile.TemporaryDirectory(prefix="dcp-outside.", dir="/tmp") as folder:
+        outside = pathlib.Path(folder) / "outside"
+        outside.write_bytes(SECRET)
+        assert push(server, content) == 201
+        path = blob_path(server, content)
+        path.unlink()
+        path.symlink_to(outside)
+        return pull(server, content)
+
+
+@case("a link from the storage to a file outside is a failure without a word of it; unconfined it would be served")
+def _():
+    need_plain()
+    content = b"x" * len(SECRET)
+    with Server(line("me", "secret"), CONFINEMENT_ENABLED="false") as server:
+        assert SECRET in link_out(server, content).body, "the case proves nothing"
+    with Server(line("me", "secret")) as server:
+        answer = link_out(server, content)
+        assert answer.status in (404, 500, 503) and answer.code, answer
+        assert SECRET not in answer.body and b"outside" not in answer.body, answer
+        assert "Permission denied" in server.log(), server.log()
+        assert push(server, b"the next one") == 201 and pull(server, b"the next one").body == b"the next one"
+
+
+@case("a link from the storage to a folder outside: nothing is written there")
+def _():
+    need_plain()
+    with Server(line("me", "secret")) as server:
+        assert push(server, b"content") == 201
+        outside = server.dir / "outside"
+        outside.mkdir()
+        (server.dir / "data/docker/registry/v2/repositories/evil").symlink_to(outside)
+        answer = ask(server.port, head("POST", "/v2/evil/blobs/uploads/", GOOD, b"Content-Length: 0\r\n"))
+        assert answer.status >= 500 and answer.code, answer
+        assert not list(outside.iterdir())
+        assert push(server, b"more") == 201
+
+
+@case("files are replaced as editors, ACME clients and Kubernetes do it, and read again")
+def _():
+    with Registry() as registry:
+        before = registry.password
+        # Kubernetes: htpasswd -> ..data/htpasswd, ..data -> a folder, which is replaced.
+        mounted = registry.dir / "mounted"
+        (mounted / "..first").mkdir(parents=True)
+        (mounted / "..data").symlink_to("..first")
+        shutil.copy(registry.dir / "htpasswd", mounted / "..first/htpasswd")
+        (mounted / "htpasswd").symlink_to("..data/htpasswd")
+        registry.settings["REGISTRY_AUTH_HTPASSWD_PATH"] = mounted / "htpasswd"
+        # Let's Encrypt: live/ leads to archive/.
+        (registry.dir / "archive").mkdir()
+        (registry.dir / "live").mkdir()
+        for name in ("cert.crt", "privkey.key"):
+            shutil.copy(registry.dir / name, registry.dir / "archive" / f"1-{name}")
+            (registry.dir / "live" / name).symlink_to(f"../archive/1-{name}")
+        registry.settings["REGISTRY_HTTP_TLS_CERTIFICATE"] = registry.dir / "live/cert.crt"
+        registry.settings["REGISTRY_HTTP_TLS_KEY"] = registry.dir / "live/privkey.key"
+        registry.restart("registryd")
+        assert registry.request("GET", "/v2/") == 200
+        registry.password = registry.add_user(registry.username)
+        (mounted / "..second").mkdir()
+        shutil.copy(registry.dir / "htpasswd", mounted / "..second/htpasswd")
+        (mounted / "..new").symlink_to("..second")
+        (mounted / "..new").rename(mounted / "..data")
+        assert registry.password != before and registry.request("GET", "/v2/") == 200
+        for name in ("cert.crt", "privkey.key"):
+            shutil.copy(registry.dir / name, registry.dir / "archive" / f"2-{name}")
+            (registry.dir / "new").symlink_to(f"../archive/2-{name}")
+            (registry.dir / "new").rename(registry.dir / "live" / name)
+        registry.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "certificate read" in registry.log.read_text(), registry.log.read_text())
+        assert "Permission denied" not in registry.log.read_text(), registry.log.read_text()
+
+
+@case("parts of the storage that lie elsewhere, by links of the administrator's, are served as before")
+def _():
+    with Server(line("me", "secret")) as server:
+        assert push(server, b"content") == 201
+        (server.dir / "data/docker").rename(server.dir / "disk")
+        (server.dir / "data/docker").symlink_to(server.dir / "disk")
+        server.restart()
+        assert pull(server, b"content").body == b"content"
+        assert push(server, b"more") == 201 and pull(server, b"more").body == b"more"
+
+
+@case("root with a port below 1024 becomes confinement.user, who has the storage and the files and nothing else")
+def _():
+    need_root()
+    user = pwd.getpwnam("nobody")
+    port = next(port for port in range(1023, 600, -1) if is_free(port))
+    with Server(line("me", "secret"), CONFINEMENT_USER="nobody", HTTP_ADDR=f"127.0.0.1:{port}", owner=user.pw_uid, port=port) as server:
+        assert push(server, b"content") == 201
+        for thread in threads(server.process):
+            assert set(thread["Uid"].split()) == {str(user.pw_uid)} and set(thread["Gid"].split()) == {str(user.pw_gid)}, thread
+            assert set(thread["Groups"].split()) <= {str(user.pw_gid)} and int(thread["CapEff"], 16) == 0, thread
+        assert blob_path(server, b"content").stat().st_uid == user.pw_uid
+        server.write(line("me", "secret") + line("new", "other"))
+        os.chown(server.file, user.pw_uid, -1)
+        assert server.status("new", "other") == 200
+
+
+def is_free(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+@case("a user that is not there, or whom we may not become, and files that he may not read: no start, and the reason")
+def _():
+    need_root()
+    for settings, words in (({"CONFINEMENT_USER": "no-such-user-here"}, "there is no user no-such-user-here"),
+                            ({"CONFINEMENT_USER": "nobody"}, "cannot read"),
+                            ({"CONFINEMENT_USER": "nobody", "CONFINEMENT_ENABLED": "false"}, "needs confinement.enabled")):
+        server = Server(line("me", "secret"), **settings)
+        try:
+            assert server.process.wait(60) == 1
+            assert words in server.log(), (settings, server.log())
+        finally:
+            server.__exit__()
+
+
+@case("root keeps the right to files of others where it needs it, and says so")
+def _():
+    need_root()
+    with Server(line("me", "secret"), owner=pwd.getpwnam("nobody").pw_uid) as server:
+        assert push(server, b"content") == 201 and server.status("me", "secret") == 200
+        for thread in threads(server.process):
+            assert int(thread["CapEff"], 16) == 1 << 1, thread  # CAP_DAC_OVERRIDE
+        assert "CAP_DAC_OVERRIDE is kept" in server.log(), server.log()
+
+
+@case("the systemd unit's exposure is below 2.0")
+def _():
+    analyze = need("systemd-analyze")
+    template = (ROOT / "registry/registryd.service.in").read_text()
+    unit = pathlib.Path(f"/tmp/dcp-unit.{os.getpid()}.{free_port()}/registryd.service")
+    unit.parent.mkdir()
+    try:
+        unit.write_text(template.replace("@bindir@", "/usr/bin").replace("@sysconfdir@", "/etc"))
+        done = subprocess.run([analyze, "security", "--offline=true", "--no-pager", unit], capture_output=True, text=True, check=False)
+    finally:
+        shutil.rmtree(unit.parent)
+    found = re.search(r"Overall exposure level for registryd.service: (\d+\.\d)", done.stdout)
+    if not found:
+        raise Skip(f"systemd-analyze cannot look at files: {done.stderr.strip()[:200]}")
+    print(f"# {found[1]}")
+    assert float(found[1]) < 2.0, done.stdout
+
+
+main()
