@@ -207,6 +207,16 @@ static void admit(struct exchange *exchange, enum admission admission)
     }
 }
 
+/* The rest of the body is thrown away. */
+static void refuse_for_memory(struct exchange *exchange)
+{
+    struct error err;
+
+    error_set_oom(&err);
+    response_fail(&exchange->response, &err);
+    exchange->state = EXCHANGE_REFUSED;
+}
+
 static void keep_body(struct exchange *exchange, const void *data, size_t size)
 {
     struct request *request = &exchange->request;
@@ -223,7 +233,7 @@ static void keep_body(struct exchange *exchange, const void *data, size_t size)
         char *more = realloc(exchange->body, capacity);
 
         if (!more) {
-            request->is_body_too_large = true;
+            refuse_for_memory(exchange);
             return;
         }
         exchange->body = more;
