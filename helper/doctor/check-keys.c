@@ -208,7 +208,7 @@ static void tell_slowness(struct doctor *doctor, uint64_t ms, bool is_estimate)
 {
     struct finding *finding;
 
-    if (ms < SLOW_MS)
+    if (ms < SLOW_MS || doctor->s2k_count == 0) /* without a passphrase it is the machine that is slow */
         return;
     finding = report_add(&doctor->report, "slow-key", FINDING_WARNING,
                          "Each pull waits for it, and gpg-agent does one at a time. A cheaper derivation (s2k-calibration) "

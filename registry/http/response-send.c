@@ -119,7 +119,7 @@ static void add_to(void *context, const char *name, const char *value)
 enum MHD_Result response_send(struct MHD_Connection *connection, struct response *response,
                               const struct server_options *options)
 {
-    unsigned status = response->status;
+    unsigned status = response->is_given_up ? 503 : response->status;
     struct response headers = {.headers = response->headers};
     struct MHD_Response *made;
     enum MHD_Result result;

@@ -62,6 +62,7 @@ static void give_up(struct response *response)
     drop_body(response);
     drop_headers(response);
     response->status = 503;
+    response->is_given_up = true;
 }
 
 static void drop_control_characters(char *text)
@@ -77,10 +78,13 @@ static void drop_control_characters(char *text)
 void response_add_header(struct response *response, const char *name, const char *format, ...)
 {
     size_t name_size = strlen(name) + 1;
-    struct response_header *header = malloc(sizeof(*header) + name_size), **last;
+    struct response_header *header, **last;
     va_list arguments;
     int length;
 
+    if (response->is_given_up)
+        return;
+    header = malloc(sizeof(*header) + name_size);
     if (!header) {
         give_up(response);
         return;
@@ -119,8 +123,10 @@ void response_for_each_header(const struct response *response,
 /* Takes ownership of text. */
 static void add_segment(struct response *response, const struct response_segment *segment)
 {
-    struct response_segment *more = reallocarray(response->segments, response->segment_count + 1, sizeof(*more));
+    struct response_segment *more = NULL;
 
+    if (!response->is_given_up)
+        more = reallocarray(response->segments, response->segment_count + 1, sizeof(*more));
     if (!more) {
         free(segment->text);
         give_up(response);
@@ -134,7 +140,8 @@ static void add_segment(struct response *response, const struct response_segment
 void response_set_empty(struct response *response, unsigned status)
 {
     drop_body(response);
-    response->status = status;
+    if (!response->is_given_up)
+        response->status = status;
 }
 
 void response_set_body(struct response *response, unsigned status, const char *content_type, char *text, size_t size)
@@ -192,6 +199,10 @@ void response_set_source(struct response *response, const struct response_source
 
     response_set_empty(response, count == 0 ? 200 : 206);
     response->source = *source;
+    if (response->is_given_up) {
+        drop_body(response);
+        return;
+    }
     if (count > 1) {
         set_multipart(response, total, content_type, ranges, count);
         return;
@@ -219,30 +230,50 @@ void response_refuse_malformed(struct response *response, const char *flaw)
     response_set_body(response, 400, "application/json; charset=utf-8", text, size);
 }
 
-static unsigned status_of(int code)
+/* What may go away by itself, or by a hand that is not the client's. */
+static const struct failure {
+    int code;
+    unsigned status;
+    const char *message;
+} failures[] = {
+    {ENOSPC, 507, "the registry's storage is full"},
+    {EDQUOT, 507, "the registry's storage is full"},
+    {EFBIG, 507, "the registry's storage takes no file of this size"},
+    {EROFS, 503, "the registry's storage is read-only"},
+    {EMFILE, 503, "the registry is short of descriptors; try again later"},
+    {ENFILE, 503, "the registry is short of descriptors; try again later"},
+    {ENOMEM, 503, "the registry is short of memory; try again later"},
+    {EAGAIN, 503, "the registry is busy; try again later"},
+};
+
+static const struct failure *find_failure(int code)
 {
-    switch (code) {
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-        return 507;
-    case EMFILE:
-    case ENFILE:
-    case ENOMEM:
-    case EAGAIN:
-        return 503;
-    default:
-        return 500;
+    for (size_t i = 0; i < ARRAY_SIZE(failures); i++) {
+        if (failures[i].code == code)
+            return &failures[i];
     }
+    return NULL;
+}
+
+static void set_failure(struct response *response, const struct failure *failure)
+{
+    size_t size = 0;
+    char *text = error_code_format_message(ERROR_CODE_UNAVAILABLE, failure->message, NULL, &size);
+
+    response_set_body(response, failure->status, "application/json; charset=utf-8", text, size);
+    if (failure->status == 503)
+        response_add_header(response, "Retry-After", "5");
 }
 
 void response_fail(struct response *response, const struct error *err)
 {
-    unsigned status = status_of(err->code);
+    const struct failure *failure = find_failure(err->code);
 
     drop_headers(response);
-    response_refuse(response, status == 503 ? ERROR_CODE_UNAVAILABLE : ERROR_CODE_UNKNOWN, NULL);
-    response->status = status;
+    if (failure)
+        set_failure(response, failure);
+    else
+        response_refuse(response, ERROR_CODE_UNKNOWN, NULL);
     free(response->failure);
     response->failure = strdup(err->text);
 }

@@ -11,7 +11,7 @@
 
 /*
  * The answer to one request, made by an endpoint on whatever thread, sent by the server. Setters
- * that run out of memory turn it into a plain 503.
+ * that run out of memory turn it into a plain 503, and then it stays that.
  */
 
 /* Where the bytes of a body come from: an open blob, as a rule. */
@@ -37,6 +37,7 @@ struct response {
     uint64_t size; /* of the body, in bytes */
     struct response_source source;
     char *failure; /* what went wrong on our side, for the log alone; NULL if nothing */
+    bool is_given_up; /* memory is out */
 };
 
 void response_done(struct response *response);
@@ -66,7 +67,10 @@ void response_refuse(struct response *response, enum error_code code, const char
 /* 400, and what is wrong with the request (plain text), in the specification's form. */
 void response_refuse_malformed(struct response *response, const char *flaw);
 
-/* The server's fault: 500, 503 or 507 by err's cause; its words go to the log, not to the client. */
+/*
+ * The server's fault: 507 where the storage is full, 503 where it is read-only or something else is short, 500; err's words
+ * go to the log, not to the client.
+ */
 void response_fail(struct response *response, const struct error *err);
 
 /* The text that the body is, if it is one piece of text: the caller's, free with free(). NULL otherwise. */

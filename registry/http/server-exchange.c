@@ -195,22 +195,36 @@ static void admit(struct exchange *exchange, enum admission admission)
 
 /*
  * Whoever is admitted could send the greater part of a manifest on each of his connections, and stop: all of the large
- * ones together have BODIES_MAX. Small ones, such as images have, are always taken.
+ * ones together have BODIES_MAX. Small ones, such as images have, are always taken. 0, -EBUSY or -ENOMEM.
  */
-static bool make_room(struct exchange *exchange, size_t capacity)
+static int make_room(struct exchange *exchange, size_t capacity)
 {
     size_t more = capacity - exchange->body_capacity, *kept = &exchange->server->bodies_kept;
-    char *body = NULL;
+    bool has_room = __atomic_add_fetch(kept, more, __ATOMIC_RELAXED) <= BODIES_MAX || capacity <= SMALL_BODY;
+    char *body = has_room ? realloc(exchange->body, capacity) : NULL;
 
-    if (__atomic_add_fetch(kept, more, __ATOMIC_RELAXED) <= BODIES_MAX || capacity <= SMALL_BODY)
-        body = realloc(exchange->body, capacity);
     if (!body) {
         __atomic_sub_fetch(kept, more, __ATOMIC_RELAXED);
-        return false;
+        return has_room ? -ENOMEM : -EBUSY;
     }
     exchange->body = body;
     exchange->body_capacity = capacity;
-    return true;
+    return 0;
+}
+
+/* The rest of the body is thrown away. */
+static void refuse_for_want_of_room(struct exchange *exchange, int r)
+{
+    struct error err;
+
+    if (r == -ENOMEM) {
+        error_set_oom(&err);
+        response_fail(&exchange->response, &err);
+    } else {
+        response_refuse(&exchange->response, ERROR_CODE_TOOMANYREQUESTS, "\"too many large manifests at once\"");
+        response_add_header(&exchange->response, "Retry-After", "10");
+    }
+    exchange->state = EXCHANGE_REFUSED;
 }
 
 static void keep_body(struct exchange *exchange, const void *data, size_t size)
@@ -224,11 +238,13 @@ static void keep_body(struct exchange *exchange, const void *data, size_t size)
         request->is_body_too_large = true;
         return;
     }
-    if (needed > exchange->body_capacity && !make_room(exchange, needed * 2 < limit ? needed * 2 : limit)) {
-        response_refuse(&exchange->response, ERROR_CODE_TOOMANYREQUESTS, "\"too many large manifests at once\"");
-        response_add_header(&exchange->response, "Retry-After", "10");
-        exchange->state = EXCHANGE_REFUSED;
-        return;
+    if (needed > exchange->body_capacity) {
+        int r = make_room(exchange, needed * 2 < limit ? needed * 2 : limit);
+
+        if (r < 0) {
+            refuse_for_want_of_room(exchange, r);
+            return;
+        }
     }
     memcpy(exchange->body + request->body_kept, data, size);
     request->body_kept = needed;

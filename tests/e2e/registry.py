@@ -19,6 +19,7 @@ import io
 import json
 import os
 import pathlib
+import resource
 import secrets
 import shutil
 import socket
@@ -77,8 +78,9 @@ class Registry:
     password  made anew each time, so that a search for it on the disk proves something
     """
 
-    def __init__(self, username="testuser", program="registryd", **settings):
-        """settings: more of the registry's variables, without REGISTRY_."""
+    def __init__(self, username="testuser", program="registryd", environment=None, limits=None, **settings):
+        """settings: more of the registry's variables, without REGISTRY_; environment: others; limits: of resource.setrlimit()."""
+        self.environment, self.limits = environment or {}, limits or {}
         self.program = registryd() if program == "registryd" else need(program)
         self.settings = {f"REGISTRY_{name}": value for name, value in settings.items()}
         self.username, self.users = username, {}
@@ -155,8 +157,13 @@ class Registry:
             "REGISTRY_STORAGE_DELETE_ENABLED": "true",
             "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": self.dir / "data",
             **{name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS") if name in os.environ},
+            **self.environment,
             **self.settings,
         }
+
+    def _set_limits(self):
+        for limit, value in self.limits.items():
+            resource.setrlimit(limit, (value, value))
 
     def _start(self):
         """Starts it; takes another port if somebody else was quicker to take this one."""
@@ -169,7 +176,7 @@ class Registry:
             with open(self.log, "wb") as log:
                 self.process = subprocess.Popen(
                     [self.program, "serve", config], cwd=self.dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                    env={name: str(value) for name, value in self._settings().items()})
+                    env={name: str(value) for name, value in self._settings().items()}, preexec_fn=self._set_limits)
             if self._is_ready():
                 return
             self._stop()

@@ -64,10 +64,10 @@ class Answer:
 
 
 class Client:
-    """Speaks to a registry as one user; a connection for each thread."""
+    """Speaks to a registry as one user; a connection for each thread. What a broken one took may be sent again."""
 
-    def __init__(self, registry):
-        self.registry, self.local = registry, threading.local()
+    def __init__(self, registry, tries=2):
+        self.registry, self.local, self.tries = registry, threading.local(), tries
         self.trust = ssl.create_default_context(cafile=registry.ca)
         token = base64.b64encode(f"{registry.username}:{registry.password}".encode()).decode()
         self.auth = {"Authorization": f"Basic {token}"}
@@ -89,7 +89,7 @@ class Client:
         parts = urllib.parse.urlsplit(target)
         path = urllib.parse.urlunsplit(("", "", parts.path, parts.query, ""))
         sent = {**(self.auth if auth else {}), **({"Content-Type": content_type} if content_type else {}), **(headers or {})}
-        for is_last in (False, True):
+        for number in range(self.tries):
             connection = self.connection()
             try:
                 connection.request(method, path, body, sent, encode_chunked="Transfer-Encoding" in sent)
@@ -97,7 +97,7 @@ class Client:
             except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
                 connection.close()
                 self.local.connection = None
-                if is_last:
+                if number == self.tries - 1:
                     raise
         raise AssertionError("not reached")
 
