@@ -160,7 +160,7 @@ const char *check_secret_key(struct doctor *doctor)
     if (r < 0)
         return NULL; /* said by check_agent() */
     doctor->is_locked = r == 0 && known.is_protected && !known.is_cached && !known.is_on_card;
-    if (doctor->is_locked && gpg_agent_get_s2k_count(doctor->keygrip, &doctor->s2k_count, &err) != 0)
+    if (gpg_agent_get_s2k_count(doctor->keygrip, &doctor->s2k_count, &err) != 0)
         doctor->s2k_count = 0;
     if (gpg_keys_find(doctor->gpg, doctor->fingerprint, false, &keys, &err) == 0 && keys.count > 0)
         check_memory(doctor, keys.items[0].algorithm);

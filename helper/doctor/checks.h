@@ -17,7 +17,7 @@ struct doctor {
     struct pass_recipients recipients;
     bool has_recipients;  /* they could be found, and each can be encrypted to */
     bool is_locked;       /* the passphrase would have to be asked for */
-    uint64_t s2k_count;   /* of the locked key; 0: not known */
+    uint64_t s2k_count;   /* of the key; 0: it has no passphrase, or that is not known */
     char fingerprint[GPG_FINGERPRINT_SIZE]; /* of the key that decrypts here; "" if there is none */
     char keygrip[41];
 };

@@ -56,7 +56,7 @@ int gpg_encrypt(struct gpg_context *gpg, const char *recipients, const char *sou
 int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit, struct secbuf *ret_plain, struct error *err)
 {
     unsigned char message[4096];
-    ssize_t size = read(fd, message, sizeof(message));
+    ssize_t size = pread(fd, message, sizeof(message), 0); /* from the start, wherever the last reader left it */
 
     (void)gpg;
     (void)name;
