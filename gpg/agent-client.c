@@ -9,6 +9,7 @@
 
 #include "gpg/agent-options.h"
 #include "gpg/key-description.h"
+#include "gpg/patience.h"
 
 enum {
     GREETING_TIMEOUT_MS = 5000, /* an agent that hashes passphrases for others does nothing else meanwhile */
@@ -32,12 +33,19 @@ static int receive_ok(struct assuan *assuan)
     return r < 0 ? r : assuan_is(&line, "OK", NULL) ? 0 : -EPROTO;
 }
 
+static void set_timeout(struct assuan *assuan, int64_t most_ms)
+{
+    int64_t patience_ms = (int64_t)gpg_patience() * 1000;
+
+    assuan_set_timeout(assuan, patience_ms < most_ms ? patience_ms : most_ms);
+}
+
 int agent_greet(struct assuan *assuan, enum gpg_pinentry_mode mode)
 {
     CLEANUP(secbuf_done) struct secbuf lines = {0};
     int r = agent_options_append(&lines, mode);
 
-    assuan_set_timeout(assuan, GREETING_TIMEOUT_MS);
+    set_timeout(assuan, GREETING_TIMEOUT_MS);
     if (r == 0)
         r = assuan_send(assuan, lines.data, lines.size);
     if (r == 0)
@@ -252,7 +260,7 @@ int agent_decrypt(struct assuan *assuan, const struct agent_request *request, st
     int r = send_request(assuan, request);
 
     ret->has_padding = true;
-    assuan_set_timeout(assuan, ANSWER_TIMEOUT_MS);
+    set_timeout(assuan, ANSWER_TIMEOUT_MS);
     for (unsigned i = 0; r == 0 && i < 2; i++)
         r = receive_ok(assuan);
     if (r == 0)

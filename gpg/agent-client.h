@@ -8,8 +8,9 @@
 /* What is asked of gpg-agent over its socket, where gpg would ask it too, in the same words. */
 
 /*
- * Takes the greeting, and says what gpg says at first: terminal, display, language, and the environment of the pinentry. 0, or negative (-ETIMEDOUT,
- * -EPROTO: the agent refuses something, -E2BIG: a variable too long to say, -EPIPE and the like).
+ * Takes the greeting, and says what gpg says at first: terminal, display, language, and the environment of the pinentry.
+ * 0, or negative: -ETIMEDOUT after five seconds or one's patience (gpg/patience.h); -EPROTO: the agent refuses something;
+ * -E2BIG: a variable too long to say; -EPIPE and the like.
  */
 int agent_greet(struct assuan *assuan, enum gpg_pinentry_mode mode) MUST_USE;
 
@@ -37,7 +38,7 @@ struct agent_answer {
 
 /*
  * Has the agent do the secret key's part of a decryption. A person may be asked for the passphrase, and takes as long as that
- * takes; without a pinentry it is half a minute at most. 0; AGENT_REFUSED with ret->refusal; or negative (-EMSGSIZE: the key's
+ * takes; without a pinentry it is half a minute or one's patience at most. 0; AGENT_REFUSED with ret->refusal; or negative (-EMSGSIZE: the key's
  * description makes no line). *ret is the caller's in any case (agent_answer_done).
  */
 enum { AGENT_REFUSED = 1 };

@@ -16,6 +16,7 @@
 #include "gpg/home.h"
 #include "gpg/keygrip.h"
 #include "gpg/literal.h"
+#include "gpg/patience.h"
 #include "gpg/sealed.h"
 #include "gpg/tty.h"
 
@@ -233,8 +234,10 @@ int gpg_fast_decrypt(const struct gpg_options *options, int fd, const char *name
     struct agent_request request;
     const struct candidate *chosen;
     const char *why;
-    int r;
+    int patience, r = gpg_patience_read(&patience, err);
 
+    if (r < 0)
+        return r;
     if (is_switched_off())
         return decline(err, "it is switched off");
     why = read_all(&attempt, fd);

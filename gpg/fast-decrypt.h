@@ -10,8 +10,8 @@
  * gpg_decrypt() is to do it, and nobody has been asked for anything.
  *
  * 0 with the plaintext, at most limit bytes, appended to ret_plain; GPG_FAST_DECLINED with err saying why, for whoever wants to
- * tell; or negative, where a person has cancelled or could not be asked: err is what gpg_decrypt() would say, and doing
- * it again would ask again. name is the file, for the error text. DOCKER_CREDENTIAL_PASS_FAST=0 in the environment, and a
+ * tell; or negative, where a person has cancelled or could not be asked (err is what gpg_decrypt() would say, and doing
+ * it again would ask again), or the user's patience is no number. name is the file, for the error text. DOCKER_CREDENTIAL_PASS_FAST=0 in the environment, and a
  * build without it, decline everything.
  */
 enum { GPG_FAST_DECLINED = 1 };

@@ -100,7 +100,8 @@ def _():
             assert json.loads(user.helper("doctor", "--json", env=env).out)["decrypt_way"] == way
             assert words in user.helper("doctor", env=env).out.decode()
         (user.gnupg / "gpg.conf").write_text("no-autostart\n")
-        assert "configuration" in user.helper("doctor", env={"DOCKER_CREDENTIAL_PASS_FAST": None}).out.decode()
+        text = user.helper("doctor", env={"DOCKER_CREDENTIAL_PASS_FAST": None}).out.decode()
+        assert "configuration" in text, text
 
 
 @case("a hundred logins take no longer than two seconds")

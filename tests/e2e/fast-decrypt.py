@@ -352,7 +352,7 @@ def _():
 def _():
     message = encrypt(b"secret", "cv25519")
     with FakeAgent(USER, mute=True) as agent:
-        assert_declined([("mute", message)])
+        assert_declined([("mute", message)], env={"DOCKER_CREDENTIAL_PASS_TIMEOUT": "1"})
         assert agent.count == 1
 
 
