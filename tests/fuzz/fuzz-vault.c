@@ -16,6 +16,7 @@
 #include "common/file.h"
 #include "gpg/decrypt.h"
 #include "gpg/encrypt.h"
+#include "gpg/fast-decrypt.h"
 #include "helper/pass/entry.h"
 #include "helper/pass/remove.h"
 #include "helper/vault.h"
@@ -36,6 +37,18 @@ int gpg_context_new(const struct gpg_options *options, struct gpg_context **ret,
 void gpg_context_free(struct gpg_context *gpg)
 {
     (void)gpg;
+}
+
+int gpg_fast_decrypt(const struct gpg_options *options, int fd, const char *name, size_t limit, struct secbuf *ret_plain,
+                     struct error *err)
+{
+    (void)options;
+    (void)fd;
+    (void)name;
+    (void)limit;
+    (void)ret_plain;
+    (void)err;
+    return GPG_FAST_DECLINED;
 }
 
 int gpg_encrypt(struct gpg_context *gpg, const char *recipients, const char *source, struct secbuf *plain,
