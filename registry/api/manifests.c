@@ -38,15 +38,19 @@ static int resolve(const struct request *request, struct digest *ret_digest, str
  * Who asks whether a manifest is here may not push it, and who reads it may push an index that names it. But nothing
  * holds up who only pulls; and where files are another user's nothing can be promised for long.
  */
-static int want(const struct request *request, const struct digest *digest, struct error *err)
+static int get(const struct request *request, const struct digest *digest, struct store_content *ret, struct error *err)
 {
     const struct api *api = api_of(request);
+    const char *name = request->route.name;
     bool is_question = request->method == ROUTE_METHOD_HEAD && request->route.kind == ROUTE_MANIFEST_DIGEST;
-    int r = 0;
 
-    if (!api->is_read_only)
-        r = store_want_manifest(api->store, request->route.name, digest, is_question ? STORE_SHORT_PATIENCE_MS : 0, err);
-    return r < 0 && (!is_question || r == -EACCES || r == -EPERM) ? 0 : r;
+    if (!api->is_read_only) {
+        int r = store_get_wanted_manifest(api->store, name, digest, is_question ? STORE_SHORT_PATIENCE_MS : 0, ret, err);
+
+        if (r >= 0 || (is_question && r != -EACCES && r != -EPERM))
+            return r;
+    }
+    return store_get_manifest(api->store, name, digest, ret, err);
 }
 
 static void answer_get(struct request *request, struct response *response)
@@ -57,9 +61,7 @@ static void answer_get(struct request *request, struct response *response)
     int r = resolve(request, &digest, &err);
 
     if (r == 0)
-        r = want(request, &digest, &err);
-    if (r == 0)
-        r = store_get_manifest(api_of(request)->store, request->route.name, &digest, &content, &err);
+        r = get(request, &digest, &content, &err);
     if (r < 0) {
         response_fail(response, &err);
     } else if (r > 0) {

@@ -10,7 +10,8 @@ static uint64_t microseconds_since(const struct timespec *begin)
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)(now.tv_sec - begin->tv_sec) * 1000000 + (uint64_t)(now.tv_nsec - begin->tv_nsec) / 1000;
+    /* The second difference is negative where a second has begun meanwhile. */
+    return (uint64_t)((int64_t)(now.tv_sec - begin->tv_sec) * 1000000 + (now.tv_nsec - begin->tv_nsec) / 1000);
 }
 
 void server_report(const struct exchange *exchange)

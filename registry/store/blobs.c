@@ -18,7 +18,7 @@ int store_find_blob(struct store *store, const char *name, const struct digest *
     struct key link = key_layer(name, digest), data;
     struct driver_stat st;
     struct digest canonical;
-    int r = link_read(store->driver, &link, &canonical, err);
+    int r = link_find(store->driver, &link, digest, &canonical, err);
 
     if (r != 0)
         return r < 0 ? r : STORE_NOT_FOUND;
@@ -39,7 +39,8 @@ int store_want_blob(struct store *store, const char *name, const struct digest *
 {
     struct store_blob blob = {.canonical = *digest};
     struct driver_stat st;
-    struct key data;
+    struct digest canonical;
+    struct key link = key_layer(name, digest), data;
     int r = digest->algorithm == DIGEST_SHA256 ? 0 : store_find_blob(store, name, digest, &blob, err);
 
     if (r != 0)
@@ -48,7 +49,13 @@ int store_want_blob(struct store *store, const char *name, const struct digest *
     r = store->driver->type->want(store->driver, data.text, patience_ms, &st, err);
     if (r != 0)
         return r < 0 ? r : STORE_NOT_FOUND;
-    return store_find_blob(store, name, digest, ret, err);
+    r = link_find(store->driver, &link, digest, &canonical, err);
+    if (r != 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+    if (!digest_is_equal(&canonical, &blob.canonical))
+        return store_find_blob(store, name, digest, ret, err);
+    *ret = (struct store_blob){.canonical = canonical, .size = st.size};
+    return 0;
 }
 
 int store_open_blob(struct store *store, const struct store_blob *blob, struct store_reader **ret, struct error *err)

@@ -136,3 +136,23 @@ int link_read(struct driver *driver, const struct key *key, struct digest *ret, 
         return error_set(err, EBADMSG, "%s holds no digest; push again what it stands for, or remove it", key->text);
     return 0;
 }
+
+bool link_is_plain(const struct digest *digest, uint64_t size)
+{
+    return digest->algorithm == DIGEST_SHA256 &&
+           size == strlen(digest_algorithm_name(DIGEST_SHA256)) + 1 + digest_hex_size(DIGEST_SHA256);
+}
+
+int link_find(struct driver *driver, const struct key *key, const struct digest *digest, struct digest *ret,
+              struct error *err)
+{
+    struct driver_stat st;
+    int r = digest->algorithm == DIGEST_SHA256 ? driver->type->stat(driver, key->text, &st, err) : 0;
+
+    if (r != 0)
+        return r;
+    if (digest->algorithm != DIGEST_SHA256 || !link_is_plain(digest, st.size))
+        return link_read(driver, key, ret, err);
+    *ret = *digest;
+    return 0;
+}

@@ -61,3 +61,13 @@ bool key_parse_hex(enum digest_algorithm algorithm, const char *hex, struct dige
  * power failure leaves from registry:2.
  */
 int link_read(struct driver *driver, const struct key *key, struct digest *ret, struct error *err) MUST_USE;
+
+/*
+ * Likewise of a link in a folder that is named by a digest. Where that is a sha256 the link holds the same, so that its
+ * size is all that is looked at.
+ */
+int link_find(struct driver *driver, const struct key *key, const struct digest *digest, struct digest *ret,
+              struct error *err) MUST_USE;
+
+/* Whether such a link is of that size, and so holds the digest itself. */
+bool link_is_plain(const struct digest *digest, uint64_t size);

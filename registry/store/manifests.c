@@ -15,7 +15,7 @@ int store_find_revision(struct store *store, const char *name, const struct dige
                         struct error *err)
 {
     struct key link = key_revision(name, digest, "link");
-    int r = link_read(store->driver, &link, ret, err);
+    int r = link_find(store->driver, &link, digest, ret, err);
 
     return r > 0 ? STORE_NOT_FOUND : r;
 }
@@ -40,28 +40,45 @@ static int read_type(struct store *store, const char *name, const struct digest 
     return r;
 }
 
-int store_get_manifest(struct store *store, const char *name, const struct digest *digest, struct store_content *ret,
+static int get_content(struct store *store, const char *name, const struct digest *canonical, struct store_content *ret,
                        struct error *err)
 {
     CLEANUP(store_content_done) struct store_content content = {0};
-    struct digest canonical;
-    struct key data;
-    int r = store_find_revision(store, name, digest, &canonical, err);
+    struct key data = key_blob(canonical);
+    int r = store->driver->type->read(store->driver, data.text, MANIFEST_SIZE_LIMIT, &content.bytes, &content.size, err);
 
     if (r != 0)
-        return r;
-    data = key_blob(&canonical);
-    r = store->driver->type->read(store->driver, data.text, MANIFEST_SIZE_LIMIT, &content.bytes, &content.size, err);
-    if (r != 0)
         return r < 0 ? r : STORE_NOT_FOUND;
-    r = read_type(store, name, &canonical, content.media_type, err);
+    r = read_type(store, name, canonical, content.media_type, err);
     if (r < 0)
         return r;
     if (r == DRIVER_NOT_FOUND)
-        type_cache_sniff(store->types, &canonical, content.bytes, content.size, content.media_type);
+        type_cache_sniff(store->types, canonical, content.bytes, content.size, content.media_type);
     *ret = content;
     content = (struct store_content){0};
     return 0;
+}
+
+int store_get_manifest(struct store *store, const char *name, const struct digest *digest, struct store_content *ret,
+                       struct error *err)
+{
+    struct digest canonical;
+    int r = store_find_revision(store, name, digest, &canonical, err);
+
+    return r != 0 ? r : get_content(store, name, &canonical, ret, err);
+}
+
+int store_get_wanted_manifest(struct store *store, const char *name, const struct digest *digest, unsigned patience_ms,
+                              struct store_content *ret, struct error *err)
+{
+    struct key link = key_revision(name, digest, "link");
+    struct driver_stat st;
+    int r = store->driver->type->want(store->driver, link.text, patience_ms, &st, err);
+
+    if (r != 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+    return link_is_plain(digest, st.size) ? get_content(store, name, digest, ret, err)
+                                          : store_get_manifest(store, name, digest, ret, err);
 }
 
 int store_has_manifest(struct store *store, const char *name, const struct digest *digest, struct error *err)

@@ -192,6 +192,10 @@ int store_has_manifest(struct store *store, const char *name, const struct diges
 int store_want_manifest(struct store *store, const char *name, const struct digest *digest, unsigned patience_ms,
                         struct error *err) MUST_USE;
 
+/* Both in one. */
+int store_get_wanted_manifest(struct store *store, const char *name, const struct digest *digest, unsigned patience_ms,
+                              struct store_content *ret, struct error *err) MUST_USE;
+
 /* Removes a manifest, under each digest that it was pushed by, and the tags that point to it. */
 int store_delete_manifest(struct store *store, const char *name, const struct digest *digest,
                           struct error *err) MUST_USE;

@@ -146,8 +146,8 @@ class Server:
         self.manifest = digest(manifest.encode())
 
 
-def start_registry(world, name, program, cost, is_tls=True):
-    """registryd or docker-registry: they take the same configuration."""
+def start_registry(world, name, program, cost, is_tls=True, storage=None):
+    """registryd or docker-registry: they take the same configuration. storage: a folder that is there already."""
     server = Server(world, name, is_tls)
     (server.dir / "config.yml").write_text("version: 0.1\nstorage:\n  filesystem: {}\nhttp: {}\n")
     settings = {
@@ -156,7 +156,7 @@ def start_registry(world, name, program, cost, is_tls=True):
         "REGISTRY_AUTH_HTPASSWD_PATH": str(world.users(cost)),
         "REGISTRY_HTTP_ADDR": f"127.0.0.1:{server.port}",
         "REGISTRY_HTTP_HOST": server.url,
-        "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(server.dir / "data"),
+        "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(storage or server.dir / "data"),
     }
     if is_tls:
         settings |= {"REGISTRY_HTTP_TLS_CERTIFICATE": str(world.dir / "cert.pem"),

@@ -386,6 +386,19 @@ def _():
         assert " http.request.method=GET " in lines[0] and " http.response.status=404" in lines[0], lines
 
 
+@case("a request that goes on into the next second is not said to have taken ages")
+def _():
+    with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_LOG_FORMATTER="json") as server:
+        with socket.create_connection(("127.0.0.1", server.port), 20) as client:
+            time.sleep(1.9 - time.monotonic() % 1)  # late in a second of the clock that durations are taken from
+            client.sendall(b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
+            time.sleep(0.3)
+            client.sendall(b"x")
+            assert client.recv(4096).startswith(b"HTTP/1.1 202")
+        lines = [json.loads(line) for line in server.stop().splitlines() if "uploads" in line]
+        assert re.fullmatch(r"[\d.]+m?s", lines[0]["http.response.duration"]), lines
+
+
 @case("json and logstash: every line is a JSON object, whatever clients send")
 def _():
     nasty = b'GET /v2/a%0a%22\x1b[31m\xff"}{/tags/list HTTP/1.1\r\nHost: a"b\r\nUser-Agent: x\x1b]0;y\x07"\xff\xe2\x80\xae' \
