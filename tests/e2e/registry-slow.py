@@ -52,6 +52,7 @@ def _():
         for one in taken:
             assert one.result() and 0.9 < one.result() < LATEST_S, [each.result() for each in taken]
         assert goes_on(server)
+        assert server.metric("registry_http_connections_ended_total") == 4
     with serve(HTTP_TIMEOUTS_HEAD="1s") as server:
         with Raw(server.registry.port) as raw:
             taken_s = trickle(raw, b"\x16\x03\x01\x01\x00" + bytes(500))
@@ -153,6 +154,8 @@ def _():
             assert ask(server.port, head("GET", "/v2/", GOOD)) is None
         answer = ask(server.port, head("GET", "/v2/", GOOD), source="127.0.0.2")
         assert answer and answer.status == 200, "another address"
+        assert server.metric("registry_http_connections_refused_total") >= 3
+        assert server.metric("registry_http_connections") >= 5
         held[0].close()
         wait_for(lambda: ask(server.port, head("GET", "/v2/", GOOD)), "the place is not given back")
 
