@@ -27,7 +27,7 @@ static void answer_health(struct request *request, struct response *response)
 static void answer_metrics(struct request *request, struct response *response)
 {
     size_t size = 0;
-    char *text = metrics_format(debug_of(request)->authenticator, &size);
+    char *text = metrics_format(debug_of(request)->server, debug_of(request)->authenticator, &size);
 
     response_set_body(response, 200, "text/plain; version=0.0.4; charset=utf-8", text, size);
 }

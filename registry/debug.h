@@ -10,6 +10,7 @@
  */
 struct debug {
     struct store *store;                       /* borrowed, as all of these */
+    const struct server *server;               /* the registry's; to be stopped later than the debug server */
     const struct authenticator *authenticator; /* may be NULL */
     const struct settings_debug *settings;
     struct connection_limits limits;

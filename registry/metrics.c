@@ -155,7 +155,19 @@ static void print_authentication(FILE *out, const struct authenticator *authenti
     print_value(out, "registry_auth_bcrypt_total", "Runs of bcrypt.", counters.bcrypts);
 }
 
-char *metrics_format(const struct authenticator *authenticator, size_t *ret_size)
+static void print_connections(FILE *out, const struct server *server)
+{
+    struct connections_counters counters;
+
+    server_count_connections(server, &counters);
+    describe(out, "registry_http_connections", "gauge", "Connections that are open.");
+    fprintf(out, "registry_http_connections %" PRIu64 "\n", counters.open);
+    print_value(out, "registry_http_connections_refused_total", "Connections beyond http.limits.peraddress.", counters.refused);
+    print_value(out, "registry_http_connections_ended_total", "Connections ended by http.limits or http.timeouts.",
+                counters.ended);
+}
+
+char *metrics_format(const struct server *server, const struct authenticator *authenticator, size_t *ret_size)
 {
     char *text = NULL;
     FILE *out = open_memstream(&text, ret_size);
@@ -167,6 +179,7 @@ char *metrics_format(const struct authenticator *authenticator, size_t *ret_size
     describe(out, "registry_http_request_duration_seconds", "histogram", "From the first line of a request to the end of its answer.");
     print_each(out, print_durations);
     print_sums(out);
+    print_connections(out, server);
     print_authentication(out, authenticator);
     if (fclose(out) != 0) {
         free(text);

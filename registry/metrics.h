@@ -13,5 +13,5 @@
 /* Counts a request that is over. */
 void metrics_count(const struct server_report *report);
 
-/* The text of /metrics; authenticator may be NULL. Owned by the caller, free with free(); NULL if memory is out. */
-char *metrics_format(const struct authenticator *authenticator, size_t *ret_size);
+/* The text of /metrics, of server and authenticator (NULL: none). Owned by the caller, free with free(); NULL if memory is out. */
+char *metrics_format(const struct server *server, const struct authenticator *authenticator, size_t *ret_size);

@@ -195,6 +195,7 @@ static int start_debug_server(struct service *service, struct error *err)
         return 0;
     service->debug = (struct debug){
         .store = service->store,
+        .server = service->server,
         .authenticator = service->authenticator,
         .settings = &service->settings->http.debug,
         .limits = limits_of(&service->settings->http.limits),
@@ -289,9 +290,9 @@ static void stop(struct service *service)
 {
     uint64_t drain_ms = service->settings ? service->settings->http.drain_timeout_ms : 0;
 
+    server_stop(service->debug_server, 0); /* first: it asks the other */
     if (service->server)
         server_stop(service->server, drain_ms ? (unsigned)drain_ms : DRAIN_DEFAULT_MS);
-    server_stop(service->debug_server, 0);
     authenticator_close(service->authenticator);
     guess_limit_free(service->guess_limit);
     store_close(service->store);

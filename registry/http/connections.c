@@ -46,6 +46,7 @@ struct connections {
     bool is_ending;
     struct connection *first;
     unsigned count;
+    uint64_t refused, ended;
     uint64_t seed;
     struct client *buckets[BUCKETS];
     pthread_t watcher;
@@ -116,6 +117,7 @@ bool connections_may_come(struct connections *connections, const struct sockaddr
     pthread_mutex_lock(&connections->lock);
     client = *find_client(connections, network);
     may_come = !client || client->count < most;
+    connections->refused += !may_come;
     pthread_mutex_unlock(&connections->lock);
     return may_come;
 }
@@ -157,6 +159,15 @@ void connections_remove(struct connections *connections, struct connection *conn
     connections->count--;
     pthread_mutex_unlock(&connections->lock);
     free(connection);
+}
+
+void connections_get_counters(struct connections *connections, struct connections_counters *ret)
+{
+    pthread_mutex_lock(&connections->lock);
+    *ret = (struct connections_counters){
+        .open = connections->count, .refused = connections->refused, .ended = connections->ended,
+    };
+    pthread_mutex_unlock(&connections->lock);
 }
 
 /* --- phases --------------------------------------------------------------------------------- */
@@ -255,8 +266,11 @@ static void end_overdue(struct connections *connections)
 
     /* The event thread sees the end, and removes the connection before it closes the descriptor. */
     for (struct connection *connection = connections->first; connection; connection = connection->next)
-        if (is_overdue(connections, connection, now))
+        if (is_overdue(connections, connection, now)) {
             shutdown(connection->fd, SHUT_RDWR);
+            connection_enter(connection, CONNECTION_WORK); /* once is enough */
+            connections->ended++;
+        }
 }
 
 /* --- the thread ------------------------------------------------------------------------------- */

@@ -36,6 +36,12 @@ struct connection_limits {
 /* Begins to look after connections. 0 with *ret, owned by the caller (connections_free), or negative. */
 int connections_new(const struct connection_limits *limits, struct connections **ret, struct error *err) MUST_USE;
 
+struct connections_counters {
+    uint64_t open;    /* now */
+    uint64_t refused; /* because their client had as many as he may */
+    uint64_t ended;   /* because they were overdue */
+};
+
 /* When none is left. Takes NULL. */
 void connections_free(struct connections *connections);
 
@@ -48,6 +54,8 @@ bool connections_may_come(struct connections *connections, const struct sockaddr
  */
 struct connection *connections_add(struct connections *connections, int fd, const struct sockaddr *address);
 void connections_remove(struct connections *connections, struct connection *connection);
+
+void connections_get_counters(struct connections *connections, struct connections_counters *ret);
 
 /* Notes what it waits for now; costs nothing where that is so already. connection may be NULL. */
 void connection_enter(struct connection *connection, enum connection_phase phase);

@@ -143,6 +143,11 @@ unsigned server_get_port(const struct server *server)
     return server->port;
 }
 
+void server_count_connections(const struct server *server, struct connections_counters *ret)
+{
+    connections_get_counters(server->connections, ret);
+}
+
 /* Waits until none of these is left, or timeout_ms are over. */
 static void wait_for_none(const unsigned *count, unsigned timeout_ms)
 {

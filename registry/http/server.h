@@ -60,6 +60,9 @@ int server_start(const struct server_options *options, struct server **ret, stru
 /* The port it listens on (0 for a socket in the file system). */
 unsigned server_get_port(const struct server *server);
 
+/* How many connections there are and were, from any thread. */
+void server_count_connections(const struct server *server, struct connections_counters *ret);
+
 /*
  * Takes no new connections, waits until the requests under way are answered or timeout_ms are over,
  * then ends the rest. Frees the server; takes NULL.

@@ -52,6 +52,7 @@ def _():
         for one in taken:
             assert one.result() and 0.9 < one.result() < LATEST_S, [each.result() for each in taken]
         assert goes_on(server)
+        assert server.metric("registry_http_connections_ended_total") == 4
     with serve(HTTP_TIMEOUTS_HEAD="1s") as server:
         with Raw(server.registry.port) as raw:
             taken_s = trickle(raw, b"\x16\x03\x01\x01\x00" + bytes(500))
@@ -139,13 +140,22 @@ def _():
 @case("one address has no more connections than http.limits.peraddress, others theirs, and closed ones are given back")
 def _():
     with Server(line("me", "secret"), HTTP_LIMITS_PERADDRESS="5") as server, contextlib.ExitStack() as stack:
-        held = [stack.enter_context(Raw(server.port)) for _ in range(5)]
-        for raw in held:
-            assert raw.send(head("GET", "/v2/", GOOD)).read().status == 200
+        held = []
+
+        def hold():
+            """One more; false while the server has not noticed yet that an earlier one is gone."""
+            raw = stack.enter_context(Raw(server.port))
+            with contextlib.suppress(EOFError, ConnectionError):
+                if raw.send(head("GET", "/v2/", GOOD)).read().status == 200:
+                    held.append(raw)
+            return len(held) == 5
+        wait_for(hold, "five connections are not had")
         for _ in range(3):
             assert ask(server.port, head("GET", "/v2/", GOOD)) is None
         answer = ask(server.port, head("GET", "/v2/", GOOD), source="127.0.0.2")
         assert answer and answer.status == 200, "another address"
+        assert server.metric("registry_http_connections_refused_total") >= 3
+        assert server.metric("registry_http_connections") >= 5
         held[0].close()
         wait_for(lambda: ask(server.port, head("GET", "/v2/", GOOD)), "the place is not given back")
 
