@@ -1,12 +1,10 @@
 #include "tests/fuzz/registry-api/in-process.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "common/json.h"
 #include "tests/fuzz/fuzz.h"
@@ -46,26 +44,7 @@ void request_get_origin(const struct request *request, char *ret_origin, size_t 
     snprintf(ret_origin, size, "http://registry");
 }
 
-/* What is only for the day when the machine falls is left out. */
-int fsync(int fd)
-{
-    (void)fd;
-    return 0;
-}
-
-int fdatasync(int fd)
-{
-    (void)fd;
-    return 0;
-}
-
 /* --- the store -------------------------------------------------------------------------------------- */
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-    (void)st, (void)type, (void)where;
-    return remove(path);
-}
 
 static void open_store(struct in_process *registry)
 {
@@ -79,18 +58,15 @@ static void open_store(struct in_process *registry)
 
 void in_process_start(struct in_process *registry)
 {
-    const char *memory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
-
     *registry = (struct in_process){.api = {.prefix = "", .is_delete_enabled = true, .catalog_max = 1000}};
-    snprintf(registry->root, sizeof(registry->root), "%s/dcp-fuzz.XXXXXX", memory);
-    REQUIRE(mkdtemp(registry->root));
+    memory_folder_make(registry->root);
     open_store(registry);
 }
 
 void in_process_stop(struct in_process *registry)
 {
     store_close(registry->api.store);
-    nftw(registry->root, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    memory_folder_remove(registry->root);
 }
 
 void in_process_restart(struct in_process *registry)

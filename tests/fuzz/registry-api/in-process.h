@@ -4,13 +4,14 @@
 #include <stddef.h>
 
 #include "registry/api/api.h"
+#include "tests/fuzz/memory-folder.h"
 
 /*
  * A registry without sockets: its endpoints are called as the server calls them, in one thread. Nothing waits for a disk.
  */
 struct in_process {
     struct api api; /* its store may be closed and opened again */
-    char root[64];  /* the folder it lies in */
+    char root[MEMORY_FOLDER_SIZE]; /* the folder it lies in */
 };
 
 /* The folder is made anew; ends the program where that cannot be. */
