@@ -150,6 +150,11 @@ static int steal_listener(int *fd)
     return stolen;
 }
 
+static void log_damage(const struct digest *canonical)
+{
+    log_error("the blob sha256:%s is damaged, and is not sent whole: remove its file and push it again", canonical->hex);
+}
+
 static int start_server(struct service *service, struct error *err)
 {
     const struct settings *settings = service->settings;
@@ -167,6 +172,7 @@ static int start_server(struct service *service, struct error *err)
         .is_read_only = settings->storage.is_read_only,
         .catalog_max = settings->catalog_max,
         .tags_max = settings->tags_max,
+        .report_damage = log_damage,
     };
     return server_start(&(struct server_options){
         .net = http->net,

@@ -28,11 +28,11 @@ static int verify(const struct settings *settings, struct error *err)
         r = store_verify(store, &(struct verify_options){.say = say}, &result, err);
     if (r < 0)
         return r;
-    printf("%zu blobs and manifests verified, %" PRIu64 " bytes; %zu damaged, %zu missing\n", result.blobs, result.bytes,
-           result.damaged, result.missing);
+    printf("%zu blobs and manifests verified, %" PRIu64 " bytes; %zu damaged, %zu missing, %zu links wrong\n", result.blobs, result.bytes,
+           result.damaged, result.missing, result.wrong);
     if (fflush(stdout) != 0)
         return error_set_errno(err, errno, "cannot write to standard output");
-    return result.damaged || result.missing;
+    return result.damaged || result.missing || result.wrong;
 }
 
 static int run(int argc, char **argv, struct error *err)

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/digest.h"
 #include "registry/http/endpoint.h"
 #include "registry/store/store.h"
 
@@ -19,6 +20,8 @@ struct api {
     bool is_read_only;
     size_t catalog_max;  /* names in one page of the catalog */
     size_t tags_max;     /* names in one page of a tag list; 0 is no limit */
+    /* Told of a blob whose bytes are not those of its digest, on the thread that finds it out. May be NULL. */
+    void (*report_damage)(const struct digest *canonical);
 };
 
 /* An endpoint_finder; request->context is a struct api. */

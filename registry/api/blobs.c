@@ -2,6 +2,7 @@
  * Blobs: end-2 and end-10 of the specification.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "registry/api/answer.h"
@@ -72,34 +73,92 @@ static bool find_ranges(const struct request *request, uint64_t size, struct res
     }
 }
 
+/* A blob that is compared with its digest on the way. */
+struct checked {
+    const struct api *api;
+    struct digest canonical;
+    struct store_check *check;
+};
+
+static ssize_t read_checked(void *object, uint64_t offset, void *ret_data, size_t size)
+{
+    const struct checked *checked = object;
+    ssize_t n = store_check_read(checked->check, offset, ret_data, size);
+
+    if (n == -EBADMSG && checked->api->report_damage)
+        checked->api->report_damage(&checked->canonical);
+    return n;
+}
+
+static void close_checked(void *object)
+{
+    struct checked *checked = object;
+
+    store_check_close(checked->check);
+    free(checked);
+}
+
+/* Takes ownership of reader, also when it fails. */
+static int check_on_the_way(const struct api *api, const struct store_blob *blob, struct store_reader *reader,
+                            struct response_source *ret, struct error *err)
+{
+    struct checked *checked = malloc(sizeof(*checked));
+    int r;
+
+    if (!checked)
+        store_reader_close(reader);
+    if (!checked)
+        return error_set_oom(err);
+    *checked = (struct checked){.api = api, .canonical = blob->canonical};
+    r = store_check_start(api->store, blob, reader, &checked->check, err);
+    if (r < 0)
+        free(checked);
+    else
+        *ret = (struct response_source){.object = checked, .read = read_checked, .close = close_checked};
+    return r;
+}
+
+/*
+ * Where the bytes come from. All of a blob is compared with its digest if that was not done lately; a part of it cannot
+ * be. 0, STORE_NOT_FOUND, or negative.
+ */
+static int open_source(const struct request *request, const struct store_blob *blob, bool is_whole,
+                       struct response_source *ret, struct error *err)
+{
+    const struct api *api = api_of(request);
+    struct store_reader *reader;
+    int r = store_open_blob(api->store, blob, &reader, err);
+
+    if (r != 0)
+        return r;
+    if (is_whole && !store_is_checked(api->store, blob))
+        return check_on_the_way(api, blob, reader, ret, err);
+    *ret = (struct response_source){.object = reader, .read = read_blob, .get_fd = get_blob_fd, .close = close_blob};
+    return 0;
+}
+
 static void send_blob(struct request *request, struct response *response, const struct store_blob *blob)
 {
     struct response_source source = {.read = read_nothing};
     struct response_range ranges[RANGE_MAX];
-    struct store_reader *reader;
     struct error err = {0};
     size_t count;
+    int r = 0;
 
     if (!find_ranges(request, blob->size, ranges, &count)) {
         answer_unsatisfiable(response, blob->size);
         return;
     }
-    if (request->method == ROUTE_METHOD_GET) {
-        int r = store_open_blob(api_of(request)->store, blob, &reader, &err);
-
-        if (r < 0) {
-            response_fail(response, &err);
-            return;
-        }
-        if (r == STORE_NOT_FOUND) { /* deleted since */
-            answer_unknown_digest(response, ERROR_CODE_BLOB_UNKNOWN, &request->route.digest);
-            return;
-        }
-        source = (struct response_source){
-            .object = reader, .read = read_blob, .get_fd = get_blob_fd, .close = close_blob};
+    if (request->method == ROUTE_METHOD_GET)
+        r = open_source(request, blob, count == 0, &source, &err);
+    if (r < 0) {
+        response_fail(response, &err);
+    } else if (r == STORE_NOT_FOUND) { /* deleted since */
+        answer_unknown_digest(response, ERROR_CODE_BLOB_UNKNOWN, &request->route.digest);
+    } else {
+        response_set_source(response, &source, blob->size, blob_type, ranges, count);
+        response_add_header(response, "Accept-Ranges", "bytes");
     }
-    response_set_source(response, &source, blob->size, blob_type, ranges, count);
-    response_add_header(response, "Accept-Ranges", "bytes");
 }
 
 /* Who asks whether a blob is here will not upload it. Where files are another user's nothing can be promised for long. */

@@ -129,6 +129,8 @@ static int add_referrer(const struct request *request, struct listing *listing, 
     struct error ignored;
     int r = store_get_manifest(api_of(request)->store, request->route.name, digest, &content, err);
 
+    if (r == -EBADMSG) /* damaged; the others are listed */
+        return 0;
     if (r != 0)
         return r < 0 ? r : 0;
     if (manifest_parse(content.media_type, content.bytes, content.size, &manifest, &ignored) == 0 &&

@@ -32,6 +32,8 @@ int htpasswd_check_user(const char *user, struct error *err)
     for (const char *c = user; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             return error_set(err, EINVAL, "the user's name must not have control characters in it");
+    if (strncmp(user, mark, strlen(mark)) == 0)
+        return error_set(err, EINVAL, "the user's name must not begin with a byte order mark, which the file may begin with");
     if (user[0] == '#' || user[0] == ' ' || user[size - 1] == ' ')
         return error_set(err, EINVAL, "the user's name must not begin with '#', nor begin or end with a blank, which mean "
                          "something else in the file");

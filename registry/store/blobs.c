@@ -26,7 +26,7 @@ int store_find_blob(struct store *store, const char *name, const struct digest *
     r = store->driver->type->stat(store->driver, data.text, &st, err);
     if (r != 0)
         return r < 0 ? r : STORE_NOT_FOUND;
-    *ret = (struct store_blob){.canonical = canonical, .size = st.size};
+    *ret = (struct store_blob){.canonical = canonical, .size = st.size, .identity = st.identity};
     return 0;
 }
 
@@ -100,7 +100,7 @@ static int find_anywhere(struct store *store, const struct digest *digest, struc
     r = store->driver->type->want(store->driver, data.text, STORE_PATIENCE_MS, &st, err);
     if (r != 0)
         return r < 0 ? r : STORE_NOT_FOUND;
-    *ret = (struct store_blob){.canonical = canonical, .size = st.size};
+    *ret = (struct store_blob){.canonical = canonical, .size = st.size, .identity = st.identity};
     return 0;
 }
 

@@ -21,6 +21,7 @@ enum { DRIVER_NOT_FOUND = 1 };
 struct driver_stat {
     uint64_t size;      /* of a content, in bytes; of a folder it means nothing */
     int64_t modified_s; /* since 1970 */
+    uint64_t identity;  /* another one where the key got another content */
 };
 
 /*

@@ -31,7 +31,8 @@ int filesystem_stat(struct driver *driver, const char *key, struct driver_stat *
 
     if (fstatat(filesystem->root_fd, key, &st, 0) < 0)
         return is_missing(errno) ? DRIVER_NOT_FOUND : filesystem_fail(filesystem, errno, "look at", key, err);
-    *ret = (struct driver_stat){.size = (uint64_t)st.st_size, .modified_s = st.st_mtim.tv_sec};
+    *ret = (struct driver_stat){.size = (uint64_t)st.st_size, .modified_s = st.st_mtim.tv_sec,
+                                .identity = filesystem_identify(&st)};
     return 0;
 }
 

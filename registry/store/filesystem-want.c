@@ -128,7 +128,7 @@ int filesystem_want(struct driver *driver, const char *key, unsigned patience_ms
     if (r < 0)
         return filesystem_fail(filesystem, -r, "note the use of", key, err);
     if (r == 0)
-        *ret = (struct driver_stat){.size = (uint64_t)st.st_size, .modified_s = time(NULL)};
+        *ret = (struct driver_stat){.size = (uint64_t)st.st_size, .modified_s = time(NULL), .identity = filesystem_identify(&st)};
     return r;
 }
 

@@ -40,6 +40,18 @@ static int read_type(struct store *store, const char *name, const struct digest 
     return r;
 }
 
+static int check_bytes(const struct digest *canonical, const struct store_content *content, struct error *err)
+{
+    struct digest found;
+
+    if (digest_of(DIGEST_SHA256, content->bytes, content->size, &found) < 0)
+        return error_set_oom(err);
+    if (!digest_is_equal(&found, canonical))
+        return error_set(err, EBADMSG, "the manifest sha256:%s is damaged: its bytes have another digest; delete it or push "
+                         "it again", canonical->hex);
+    return 0;
+}
+
 static int get_content(struct store *store, const char *name, const struct digest *canonical, struct store_content *ret,
                        struct error *err)
 {
@@ -49,6 +61,9 @@ static int get_content(struct store *store, const char *name, const struct diges
 
     if (r != 0)
         return r < 0 ? r : STORE_NOT_FOUND;
+    r = check_bytes(canonical, &content, err);
+    if (r < 0)
+        return r;
     r = read_type(store, name, canonical, content.media_type, err);
     if (r < 0)
         return r;

@@ -58,6 +58,8 @@ static int index_one(struct indexing *indexing, const struct digest *digest, str
     struct error ignored;
     int r = store_get_manifest(indexing->store, indexing->name, digest, &content, err);
 
+    if (r == -EBADMSG) /* one that is damaged does not keep the others from being found */
+        return 0;
     if (r != 0)
         return r < 0 ? r : 0;
     if (manifest_parse(content.media_type, content.bytes, content.size, &manifest, &ignored) < 0 ||

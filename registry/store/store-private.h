@@ -22,6 +22,7 @@ struct store {
     pthread_rwlock_t locks[STORE_LOCKS];
     struct upload_states *uploads;
     struct type_cache *types;
+    struct checked_blobs *checked;
     struct name_set *indexed; /* the repositories whose referrers are all in the index */
 };
 

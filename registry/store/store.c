@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "registry/store/checked-blobs.h"
 #include "registry/store/media-type.h"
 #include "registry/store/store-private.h"
 #include "registry/store/upload-states.h"
@@ -38,7 +39,8 @@ int store_new(struct driver *driver, struct store **ret, struct error *err)
     store->uploads = upload_states_new();
     store->types = type_cache_new();
     store->indexed = name_set_new();
-    if (!store->uploads || !store->types || !store->indexed || init_locks(store) < 0)
+    store->checked = checked_blobs_new();
+    if (!store->checked || !store->uploads || !store->types || !store->indexed || init_locks(store) < 0)
         return error_set_oom(err);
     *ret = steal_ptr(&store);
     return 0;
@@ -62,6 +64,7 @@ void store_close(struct store *store)
     upload_states_free(store->uploads);
     type_cache_free(store->types);
     name_set_free(store->indexed);
+    checked_blobs_free(store->checked);
     store->driver->type->close(store->driver);
     free(store);
 }

@@ -61,7 +61,8 @@ void store_digests_done(struct store_digests *digests);
 /* Where a blob's bytes lie: under sha256, whatever it was asked for by, as in registry:2. */
 struct store_blob {
     struct digest canonical;
-    uint64_t size; /* in bytes */
+    uint64_t size;     /* in bytes */
+    uint64_t identity; /* another one where the bytes were replaced by other bytes */
 };
 
 /* STORE_NOT_FOUND unless the repository has it and its bytes are there. No waiting: for event threads too. */
@@ -93,6 +94,23 @@ ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *re
 /* A file with the same bytes, borrowed; -1 where the store keeps none. */
 int store_reader_get_fd(struct store_reader *reader);
 void store_reader_close(struct store_reader *reader);
+
+/* Whether the blob was compared with its digest in the last day, and had it. No waiting: for event threads too. */
+bool store_is_checked(struct store *store, const struct store_blob *blob);
+
+/*
+ * A blob that is compared with its digest while it is read: from the beginning to the end, in order, by one thread at a
+ * time. Where its bytes are not those of the digest the read that would be the last answers -EBADMSG, and an empty
+ * one fails with that at once.
+ */
+struct store_check;
+
+/* Takes ownership of reader, also when it fails. *ret is the caller's, free with store_check_close(). */
+int store_check_start(struct store *store, const struct store_blob *blob, struct store_reader *reader,
+                      struct store_check **ret, struct error *err) MUST_USE;
+ssize_t store_check_read(struct store_check *check, uint64_t offset, void *ret_data, size_t size);
+void store_check_close(struct store_check *check); /* takes NULL */
+void store_check_closep(struct store_check **check);
 
 /*
  * Gives a repository a blob that lies in another: in from_name, or, if that is NULL, anywhere.
@@ -183,7 +201,10 @@ void store_content_done(struct store_content *content);
 int store_put_manifest(struct store *store, const char *name, const struct store_manifest *manifest,
                        struct error *err) MUST_USE;
 
-/* *ret is the caller's, free with store_content_done(). No waiting: for event threads too. */
+/*
+ * The bytes are compared with the digest each time: -EBADMSG where they are others. *ret is the caller's, free with
+ * store_content_done(). No waiting: for event threads too.
+ */
 int store_get_manifest(struct store *store, const char *name, const struct digest *digest, struct store_content *ret,
                        struct error *err) MUST_USE;
 int store_has_manifest(struct store *store, const char *name, const struct digest *digest, struct error *err) MUST_USE;

@@ -42,7 +42,7 @@ static int find_start(struct purge *purge, const char *name, const char *id, int
     size_t size;
     int r = type->read(purge->store->driver, start.text, START_SIZE, &text, &size, err);
 
-    if (r < 0)
+    if (r < 0 && r != -EFBIG) /* what is longer is no time */
         return r;
     if (r == 0 && strptime(text, "%Y-%m-%dT%H:%M:%S", &tm)) {
         *ret_ms = (int64_t)timegm(&tm) * 1000;

@@ -1,5 +1,6 @@
 #include "registry/store/verify.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,30 +95,117 @@ static int verify_folder(void *object, const struct key *folder, struct error *e
 
 /* --- links ----------------------------------------------------------------------------------- */
 
-static int verify_link(struct verification *verification, const char *name, const char *kind, const struct digest *digest,
-                       struct error *err)
+static void note_wrong(struct verification *verification, const struct key *link, const char *what)
+{
+    verification->result.wrong++;
+    say(verification, "wrong: %s: %s", link->text, what);
+}
+
+/* The digest in a link: 0, STORE_NOT_FOUND where there is none or where it was said what is wrong with it, or negative. */
+static int read_link(struct verification *verification, const struct key *link, struct digest *ret, struct error *err)
 {
     struct driver *driver = verification->store->driver;
-    struct key data = key_blob(digest);
     struct driver_stat st;
-    int r = driver->type->stat(driver, data.text, &st, err);
+    int r = link_read(driver, link, ret, err);
 
+    if (r == DRIVER_NOT_FOUND && driver->type->stat(driver, link->text, &st, err) == 0)
+        note_wrong(verification, link, "it is empty, as after a power failure");
+    else if (r == -EBADMSG || r == -EFBIG)
+        note_wrong(verification, link, "it holds no digest");
+    return r == 0 ? 0 : r > 0 || r == -EBADMSG || r == -EFBIG ? STORE_NOT_FOUND : r;
+}
+
+/* A link in a folder that a digest names, to bytes of kind. */
+static int verify_link(struct verification *verification, const char *name, const char *kind, const struct key *link,
+                       const struct digest *digest, struct error *err)
+{
+    struct driver *driver = verification->store->driver;
+    struct digest canonical;
+    struct driver_stat st;
+    struct key data;
+    int r = read_link(verification, link, &canonical, err);
+
+    if (r != 0)
+        return r < 0 ? r : 0;
+    if (canonical.algorithm != DIGEST_SHA256 ||
+        (digest->algorithm == DIGEST_SHA256 && !digest_is_equal(&canonical, digest))) {
+        note_wrong(verification, link, "it holds another digest than its folder is named by");
+        return 0;
+    }
+    data = key_blob(&canonical);
+    r = driver->type->stat(driver, data.text, &st, err);
     if (r == DRIVER_NOT_FOUND) {
         verification->result.missing++;
-        say(verification, "missing: sha256:%s, a %s of %s", digest->hex, kind, name);
+        say(verification, "missing: sha256:%s, a %s of %s", canonical.hex, kind, name);
     }
     return r < 0 ? r : 0;
 }
 
-static int verify_links(struct verification *verification, const char *name, const char *kind, const struct key *folder,
-                        struct error *err)
+static int verify_blobs_of(struct verification *verification, const char *name, enum digest_algorithm algorithm,
+                           struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests digests = {0};
-    int r = store_list_digests(verification->store, folder, DIGEST_SHA256, &digests, err);
+    struct key folder = key_layers(name, algorithm);
+    int r = store_list_digests(verification->store, &folder, algorithm, &digests, err);
 
-    for (size_t i = 0; r == 0 && i < digests.count; i++)
-        r = verify_link(verification, name, kind, &digests.items[i], err);
-    return r;
+    for (size_t i = 0; r >= 0 && i < digests.count; i++) {
+        struct key link = key_layer(name, &digests.items[i]);
+
+        r = verify_link(verification, name, "blob", &link, &digests.items[i], err);
+    }
+    return r < 0 ? r : 0;
+}
+
+static int verify_manifests_of(struct verification *verification, const char *name, enum digest_algorithm algorithm,
+                               struct error *err)
+{
+    CLEANUP(store_digests_done) struct store_digests digests = {0};
+    struct key folder = key_revisions(name, algorithm);
+    int r = store_list_digests(verification->store, &folder, algorithm, &digests, err);
+
+    for (size_t i = 0; r >= 0 && i < digests.count; i++) {
+        struct key link = key_revision(name, &digests.items[i], "link");
+
+        r = verify_link(verification, name, "manifest", &link, &digests.items[i], err);
+    }
+    return r < 0 ? r : 0;
+}
+
+static int verify_tags_of(struct verification *verification, const char *name, struct error *err)
+{
+    CLEANUP(folder_names_done) struct folder_names tags = {0};
+    int r = store_list_tag_folders(verification->store, name, &tags, err);
+
+    for (size_t i = 0; r >= 0 && i < tags.count; i++) {
+        struct key link = key_tag_current(name, tags.names[i]->text);
+        struct digest digest, canonical;
+
+        r = read_link(verification, &link, &digest, err);
+        if (r == 0)
+            r = store_find_revision(verification->store, name, &digest, &canonical, err);
+        else
+            continue;
+        if (r > 0) {
+            verification->result.missing++;
+            say(verification, "missing: %s:%s, the tag %s of %s", digest_algorithm_name(digest.algorithm), digest.hex,
+                tags.names[i]->text, name);
+        }
+        r = r == -EBADMSG ? 0 : r; /* that is said of the manifest's own link */
+    }
+    return r < 0 ? r : 0;
+}
+
+static int verify_repository(struct verification *verification, const char *name, struct error *err)
+{
+    static const enum digest_algorithm algorithms[] = {DIGEST_SHA256, DIGEST_SHA512};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(algorithms); i++) {
+        r = verify_blobs_of(verification, name, algorithms[i], err);
+        if (r == 0)
+            r = verify_manifests_of(verification, name, algorithms[i], err);
+    }
+    return r < 0 ? r : verify_tags_of(verification, name, err);
 }
 
 static int verify_repositories(struct verification *verification, struct error *err)
@@ -125,14 +213,8 @@ static int verify_repositories(struct verification *verification, struct error *
     CLEANUP(store_names_done) struct store_names names = {0};
     int r = store_list_repositories(verification->store, NULL, SIZE_MAX, &names, err);
 
-    for (size_t i = 0; r == 0 && i < names.count; i++) {
-        struct key layers = key_layers(names.items[i], DIGEST_SHA256);
-        struct key revisions = key_revisions(names.items[i], DIGEST_SHA256);
-
-        r = verify_links(verification, names.items[i], "blob", &layers, err);
-        if (r == 0)
-            r = verify_links(verification, names.items[i], "manifest", &revisions, err);
-    }
+    for (size_t i = 0; r == 0 && i < names.count; i++)
+        r = verify_repository(verification, names.items[i], err);
     return r;
 }
 

@@ -119,7 +119,7 @@ static void what_is_no_users_file_is_seen(void **state)
 
 static void names_that_mean_something_else_are_refused(void **state)
 {
-    static const char *const names[] = {"", "a:b", "a\nb", "#u", " u", "u ", "a\x7f"};
+    static const char *const names[] = {"", "a:b", "a\nb", "#u", " u", "u ", "a\x7f", "\xEF\xBB\xBFu"};
     char longest[HTPASSWD_USER_MAX + 2];
     struct error err;
 

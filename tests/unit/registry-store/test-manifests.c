@@ -163,7 +163,7 @@ static void a_delete_takes_its_tags_and_no_others(void **state)
 
 static void a_delete_among_many_tags_is_quick(void **state)
 {
-    enum { MANY = 10000 };
+    enum { MANY = 3000 };
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest one = push_image(store, "a", "one", "1", NULL), two = push_image(store, "a", "two", "2", NULL);
     struct error err = {0};
@@ -174,9 +174,9 @@ static void a_delete_among_many_tags_is_quick(void **state)
         make_file(below("repositories/a/_manifests/tags/t%d/current/link", i), text_of(two));
     start = clock();
     assert_int_equal(store_delete_manifest(store, "a", &one, &err), 0);
-    assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 1.0);
+    assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 0.3);
     assert_int_equal(tag_of(store, "a", "one").hex[0], '\0');
-    assert_string_equal(text_of(tag_of(store, "a", "t9999")), text_of(two));
+    assert_string_equal(text_of(tag_of(store, "a", "t2999")), text_of(two));
 }
 
 static void many_tags_are_pushed_at_once(void **state)

@@ -128,6 +128,21 @@ static void an_age_beyond_all_time_keeps_everything(void **state)
     assert_string_equal(told, "");
 }
 
+static void a_start_that_is_no_time_is_none(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    char text[101];
+
+    (void)state;
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    make_file(below("repositories/a/_uploads/" OLD "/startedat"), text);
+    make_file(below("repositories/a/_uploads/" NEW "/startedat"), text);
+    make_older(below("repositories/a/_uploads/" OLD), 2 * 60 * 60);
+    assert_int_equal(purge(store, HOUR_MS, false), 0);
+    assert_string_equal(told, "a 11111111\n");
+}
+
 /* One that cannot be removed does not keep the others. */
 static void a_failure_is_told_at_the_end(void **state)
 {
@@ -149,6 +164,7 @@ int main(void)
         scratch_test(nobody_loses_what_he_is_writing),
         scratch_test(what_crashes_left_goes),
         scratch_test(an_age_beyond_all_time_keeps_everything),
+        scratch_test(a_start_that_is_no_time_is_none),
         scratch_test(a_failure_is_told_at_the_end),
     };
 

@@ -97,6 +97,28 @@ static void a_folder_in_the_place_of_bytes_is_damage(void **state)
     assert_int_equal(verify(store, &said).damaged, 1);
 }
 
+/* Those of docker-registry, too, which leaves folders without links, and links that a power failure has emptied. */
+static void links_that_hold_what_they_should_not_are_told(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    struct digest image = push_image(store, "a", "t", "1", NULL), blob = sha256_of("1"), other = sha256_of("other");
+    struct said said;
+
+    (void)state;
+    make_folder(below("repositories/a/_layers/sha256/%s", other.hex));
+    assert_int_equal(verify(store, &said).wrong, 0);
+    make_file(below("repositories/a/_layers/sha256/%s/link", blob.hex), text_of(other));
+    make_file(below("repositories/a/_layers/sha512/%s/link", sha512_of("1").hex), text_of(sha512_of("1")));
+    make_file(below("repositories/a/_manifests/revisions/sha512/%s/link", sha512_of("2").hex), text_of(image));
+    make_file(below("repositories/a/_manifests/tags/empty/current/link"), "");
+    make_file(below("repositories/a/_manifests/tags/astray/current/link"), text_of(other));
+    assert_int_equal(verify(store, &said).wrong, 3);
+    assert_int_equal(verify(store, &said).missing, 1);
+    assert_non_null(strstr(said.text, "it is empty"));
+    assert_non_null(strstr(said.text, "it holds another digest"));
+    assert_non_null(strstr(said.text, "the tag astray of a"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +126,7 @@ int main(void)
         scratch_test(another_byte_is_found),
         scratch_test(bytes_that_are_gone_are_missed_in_each_repository),
         scratch_test(a_folder_in_the_place_of_bytes_is_damage),
+        scratch_test(links_that_hold_what_they_should_not_are_told),
     };
 
     return cmocka_run_group_tests_name("verify", tests, NULL, NULL);
