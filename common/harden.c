@@ -5,7 +5,6 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -27,32 +26,30 @@ static void open_standard_streams(void)
 
 enum {
     WIPED_STACK_SIZE = 256 << 10, /* more than any of our calls has used; the stack limit is 8 MiB as a rule */
-    PAGE_SIZE = 4 << 10,          /* where the system's are larger, several of ours are in one */
+    SMALLEST_PAGE_SIZE = 4 << 10,
 };
 
-/* Whether something was ever written there; also where that cannot be told. */
-static bool is_in_use(const unsigned char *page)
-{
-    unsigned char is_resident;
-    uintptr_t begin = (uintptr_t)page & ~(uintptr_t)(sysconf(_SC_PAGESIZE) - 1);
-
-    return mincore((void *)begin, 1, &is_resident) < 0 || (is_resident & 1);
-}
-
 /*
- * Not inlined, so that the array lies where the frames of earlier calls were. To wipe also what was never used would have the
- * system find memory for it first, which takes longer than all the rest of a short run.
+ * Not inlined, so that the array lies where the frames of earlier calls were. To wipe also the pages that were never used would
+ * have the system find memory for them first, which takes longer than all the rest of a short run.
  */
 __attribute__((noinline)) void harden_wipe_stack(void)
 {
-    unsigned char used_before[WIPED_STACK_SIZE];
-    size_t to_page = PAGE_SIZE - (uintptr_t)used_before % PAGE_SIZE, at = 0;
+    unsigned char used_before[WIPED_STACK_SIZE], is_used[WIPED_STACK_SIZE / SMALLEST_PAGE_SIZE + 1];
+    size_t page_size = (size_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)used_before % page_size, at = 0;
 
-    for (size_t end = to_page; at < WIPED_STACK_SIZE; at = end, end += PAGE_SIZE) {
+    if (mincore((void *)((uintptr_t)used_before - begin), WIPED_STACK_SIZE + begin, is_used) < 0) {
+        explicit_bzero(used_before, sizeof(used_before));
+        return;
+    }
+    for (size_t i = 0; at < WIPED_STACK_SIZE; i++) {
+        size_t end = (i + 1) * page_size - begin;
+
         if (end > WIPED_STACK_SIZE)
             end = WIPED_STACK_SIZE;
-        if (is_in_use(used_before + at))
+        if (is_used[i] & 1)
             explicit_bzero(used_before + at, end - at);
+        at = end;
     }
 }
 
