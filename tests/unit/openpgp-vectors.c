@@ -11,7 +11,7 @@ const char *const vector_keys[] = {"cv25519", "nistp256", "nistp384", "nistp521"
 unsigned char *read_vector(const char *name, const char *suffix, size_t *ret_size)
 {
     CLEANUP_CLOSE int fd = -1;
-    char path[512], *text;
+    char path[512], *text = NULL;
 
     snprintf(path, sizeof(path), "%s/%s%s%s", OPENPGP_VECTORS, name, suffix ? "." : "", suffix ? suffix : "");
     fd = open(path, O_RDONLY | O_CLOEXEC);

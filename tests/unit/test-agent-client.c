@@ -258,6 +258,7 @@ static void a_file_may_say_where_the_socket_is(void **state)
     struct assuan agent;
 
     (void)state;
+    assert_true(fd >= 0);
     assert_int_equal(assuan_connect("socket", &agent), 0);
     assuan_done(&agent);
     snprintf(text, sizeof(text), "%%Assuan%%\nsocket=%s/socket\n", scratch_folder());

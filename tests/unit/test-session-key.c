@@ -48,10 +48,11 @@ static void vector_done(struct vector *vector)
 static int find_session_key(const struct vector *vector, struct session_key *ret)
 {
     const struct session_packet *session = &vector->message.keys[0];
-    struct bytes wrapped = {session->counted.data + 1, session->counted.size - 1};
+    struct bytes wrapped;
 
     if (session->algorithm == PUBLIC_KEY_RSA)
         return session_key_from_rsa(&vector->value, true, ret);
+    wrapped = (struct bytes){session->counted.data + 1, session->counted.size - 1};
     return session_key_from_ecdh(&vector->value, &vector->entry.key, vector->fingerprint, &wrapped, ret);
 }
 
