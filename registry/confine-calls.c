@@ -18,6 +18,8 @@
 
 #define CALL(name) SCMP_SYS(name)
 
+enum { API_KILL_PROCESS = 3 }; /* libseccomp's level of what the kernel has */
+
 static const int allowed[] = {
     /* bytes */
     CALL(read), CALL(pread64), CALL(readv), CALL(preadv), CALL(write), CALL(pwrite64), CALL(writev), CALL(pwritev),
@@ -90,7 +92,8 @@ static int add_rules(scmp_filter_ctx filter)
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(allowed); i++)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(deadly); i++)
+    /* A kernel before 4.14 would end the thread alone: there they are refused as the others are. */
+    for (size_t i = 0; r == 0 && seccomp_api_get() >= API_KILL_PROCESS && i < ARRAY_SIZE(deadly); i++)
         r = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
     return r < 0 ? r : add_conditions(filter);
 }

@@ -21,7 +21,7 @@
  * How much of a refused body is read, so that its sender sees the answer and not a reset: of strangers'.
  * Who is admitted may send what he likes; it would cost no less if it were taken.
  */
-enum { THROWN_AWAY_MAX = 4 << 20, BODIES_MAX = 256 << 20, SMALL_BODY = 256 << 10 };
+enum { THROWN_AWAY_MAX = 4 << 20, BODIES_MAX = 64 << 20, SMALL_BODY = 256 << 10 };
 
 /* --- from the first header to the last byte ------------------------------------------ */
 

@@ -24,8 +24,9 @@ TIMEOUT_S = 60
 class Server:
     """registryd, or docker-registry, on a free loopback port with this htpasswd file (None: there is none)."""
 
-    def __init__(self, htpasswd, program=PROGRAM, owner=None, port=None, **settings):
-        """settings: more of the registry's variables, without REGISTRY_; owner: whose its files are."""
+    def __init__(self, htpasswd, program=PROGRAM, owner=None, port=None, before=None, **settings):
+        """settings: more of the registry's variables, without REGISTRY_; owner: whose its files are; before: what the
+        process does before it becomes the program."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="registry-auth.", dir="/tmp"))
         self.file, self.log_path = self.dir / "htpasswd", self.dir / "log"
         self.config = self.dir / "config.yml"
@@ -44,13 +45,13 @@ class Server:
             (self.dir / "data").mkdir()
             for path in (self.dir, self.dir / "data", self.file):
                 os.chown(path, owner, -1)
-        self.program = program
+        self.program, self.before = program, before
         self._start()
 
     def _start(self):
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen([self.program, "serve", self.config], cwd=self.dir, env=self.env,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=self.before)
 
     def _stop(self):
         if self.process.poll() is None:
@@ -74,8 +75,9 @@ class Server:
                 return self
             except OSError:
                 time.sleep(0.02)
+        log = self.log()
         self.__exit__()
-        raise AssertionError("the registry does not start: " + self.log())
+        raise AssertionError("the registry does not start: " + log)
 
     def __exit__(self, *_):
         self._stop()

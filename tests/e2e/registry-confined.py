@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
 """What the server has given up when it serves: privileges, files, calls; and that what it needs it still has."""
 
+import ctypes
+import errno
 import os
 import pathlib
+import platform
 import pwd
 import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 
@@ -205,6 +209,36 @@ def _():
         for thread in threads(server.process):
             assert int(thread["CapEff"], 16) == 1 << 1, thread  # CAP_DAC_OVERRIDE
         assert "CAP_DAC_OVERRIDE is kept" in server.log(), server.log()
+
+
+def without(*calls):
+    """A filter for this process and what it becomes: there are no such calls (numbers of x86-64), and no PR_SET_SECCOMP."""
+    def instruction(code, value, if_true=0, if_false=0):
+        return struct.pack("=HBBI", code, if_true, if_false, value)
+    load, jump, answer = 0x20, 0x15, 0x06
+    program = instruction(load, 0)
+    for number in calls:
+        program += instruction(jump, number, 0, 1) + instruction(answer, 0x50000 | errno.ENOSYS)
+    program += instruction(jump, 157, 0, 3) + instruction(load, 16) + instruction(jump, 22, 0, 1)  # prctl, its first argument
+    program += instruction(answer, 0x50000 | errno.EINVAL) + instruction(answer, 0x7fff0000)
+    kept = ctypes.create_string_buffer(program, len(program))
+
+    def install():
+        libc = ctypes.CDLL(None, use_errno=True)
+        header = struct.pack("=HxxxxxxQ", len(program) // 8, ctypes.addressof(kept))
+        assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, header, 0, 0) == 0
+    return install
+
+
+@case("on a kernel that has neither Landlock nor seccomp it says so, and serves")
+def _():
+    need_plain()
+    if platform.machine() != "x86_64":
+        raise Skip("the numbers of calls are those of x86-64")
+    with Server(line("me", "secret"), before=without(317, 444, 445, 446)) as server:  # seccomp, landlock_*
+        assert push(server, b"content") == 201 and pull(server, b"content").body == b"content"
+        log = server.log()
+        assert "no Landlock" in log and "no seccomp" in log and log.count("runs without") == 2, log
 
 
 @case("the systemd unit's exposure is below 2.0")
