@@ -56,12 +56,10 @@ static bool get_digest(const struct request *request, struct response *response,
 {
     const struct route *route = &request->route;
     bool is_named = route->kind == ROUTE_MANIFEST_DIGEST;
-    struct error err;
 
     if (digest_of(is_named ? route->digest.algorithm : DIGEST_SHA256, request->body ? (const char *)request->body : "",
                   request->body_kept, ret) < 0) {
-        error_set_oom(&err);
-        response_fail(response, &err);
+        response_fail_oom(response);
         return false;
     }
     if (!is_named || digest_is_equal(ret, &route->digest))
@@ -195,11 +193,9 @@ static void answer_put(struct request *request, struct response *response)
 {
     CLEANUP(manifest_done) struct manifest manifest = {0};
     CLEANUP_FREE struct wanted_tags *tags = calloc(1, sizeof(*tags));
-    struct error err;
 
     if (!tags) {
-        error_set_oom(&err);
-        response_fail(response, &err);
+        response_fail_oom(response);
         return;
     }
     if (!answer_if_read_only(request, response) && parse(request, response, &manifest) &&

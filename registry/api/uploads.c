@@ -50,12 +50,10 @@ static void receive(struct request *request, const void *data, size_t size)
 static struct writing *start_writing(struct request *request, struct response *response, struct upload *upload)
 {
     struct writing *writing = calloc(1, sizeof(*writing));
-    struct error err;
 
     if (!writing) {
         upload_release(upload);
-        error_set_oom(&err);
-        response_fail(response, &err);
+        response_fail_oom(response);
         return NULL;
     }
     writing->upload = upload;

@@ -293,6 +293,14 @@ bool response_get_range(const struct response *response, struct response_range *
     return true;
 }
 
+void response_fail_oom(struct response *response)
+{
+    struct error err;
+
+    error_set_oom(&err);
+    response_fail(response, &err);
+}
+
 static ssize_t read_segment(const struct response *response, const struct response_segment *segment, uint64_t offset,
                             void *ret_data, size_t size)
 {

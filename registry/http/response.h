@@ -73,6 +73,9 @@ void response_refuse_malformed(struct response *response, const char *flaw);
  */
 void response_fail(struct response *response, const struct error *err);
 
+/* Likewise where memory is out. */
+void response_fail_oom(struct response *response);
+
 /* The text that the body is, if it is one piece of text: the caller's, free with free(). NULL otherwise. */
 char *response_take_text(struct response *response);
 

@@ -130,7 +130,6 @@ static void check_password(struct job *job)
     struct exchange *exchange = exchange_of_job(job);
     CLEANUP(secbuf_done) struct secbuf user = {0};
     enum auth_verdict verdict = AUTH_UNKNOWN;
-    struct error err;
 
     if (secbuf_append(&user, exchange->request.user, strlen(exchange->request.user)) == 0)
         verdict = verify(exchange, &user);
@@ -139,8 +138,7 @@ static void check_password(struct job *job)
         count_guess(exchange);
         refuse(exchange);
     } else if (verdict == AUTH_UNKNOWN && !exchange->response.status) {
-        error_set_oom(&err);
-        response_fail(&exchange->response, &err);
+        response_fail_oom(&exchange->response);
     }
     server_hand_back(exchange);
 }

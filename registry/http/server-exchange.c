@@ -215,11 +215,8 @@ static int make_room(struct exchange *exchange, size_t capacity)
 /* The rest of the body is thrown away. */
 static void refuse_for_want_of_room(struct exchange *exchange, int r)
 {
-    struct error err;
-
     if (r == -ENOMEM) {
-        error_set_oom(&err);
-        response_fail(&exchange->response, &err);
+        response_fail_oom(&exchange->response);
     } else {
         response_refuse(&exchange->response, ERROR_CODE_TOOMANYREQUESTS, "\"too many large manifests at once\"");
         response_add_header(&exchange->response, "Retry-After", "10");
@@ -231,6 +228,7 @@ static void keep_body(struct exchange *exchange, const void *data, size_t size)
 {
     struct request *request = &exchange->request;
     size_t limit = exchange->endpoint->body_limit, needed = request->body_kept + size;
+    int r = 0;
 
     if (limit == 0 || request->is_body_too_large)
         return;
@@ -238,13 +236,11 @@ static void keep_body(struct exchange *exchange, const void *data, size_t size)
         request->is_body_too_large = true;
         return;
     }
-    if (needed > exchange->body_capacity) {
-        int r = make_room(exchange, needed * 2 < limit ? needed * 2 : limit);
-
-        if (r < 0) {
-            refuse_for_want_of_room(exchange, r);
-            return;
-        }
+    if (needed > exchange->body_capacity)
+        r = make_room(exchange, needed * 2 < limit ? needed * 2 : limit);
+    if (r < 0) {
+        refuse_for_want_of_room(exchange, r);
+        return;
     }
     memcpy(exchange->body + request->body_kept, data, size);
     request->body_kept = needed;
