@@ -6,6 +6,7 @@ LOAD=full takes the sizes of a real day (20 GiB, 2000 connections); otherwise th
 
 import hashlib
 import os
+import pathlib
 import re
 import socket
 import statistics
@@ -52,13 +53,15 @@ def _():
         assert peak_mib(server) < 32, peak_mib(server)
 
 
-def median_ms(server, count=200):
-    times = []
+def processor_ms(server, count=500):
+    """What a request costs the server in processor time, all threads together: that does not depend on who else is busy."""
+    def used_ns():
+        tasks = pathlib.Path(f"/proc/{server.registry.process.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
+    begin = used_ns()
     for _i in range(count):
-        begin = time.monotonic()
         assert server.call("GET", "/v2/").status == 200
-        times.append((time.monotonic() - begin) * 1000)
-    return statistics.median(times)
+    return (used_ns() - begin) / count / 1e6
 
 
 @case("many idle connections take little memory, and the others do not notice them")
@@ -66,20 +69,20 @@ def _():
     need_plain()
     with serve() as server:
         server.call("GET", "/v2/")
-        before, held = median_ms(server), []
+        before, held = processor_ms(server), []
         for _i in range(CONNECTIONS):
             raw = server.trust.wrap_socket(socket.create_connection(("127.0.0.1", server.registry.port)),
                                            server_hostname="localhost")
             raw.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             raw.recv(1000)
             held.append(raw)
-        after = median_ms(server)
+        after = processor_ms(server)
         used = peak_mib(server)
         for raw in held:
             raw.close()
-        print(f"# {used:.1f} MiB with {CONNECTIONS} idle connections; GET /v2/ {before:.2f} ms before, {after:.2f} with them")
+        print(f"# {used:.1f} MiB with {CONNECTIONS} idle connections; GET /v2/ takes {before:.3f} ms of processor time before, {after:.3f} with them")
         assert used < 64, f"{used} MiB for {CONNECTIONS} connections"
-        assert after < before * 5 + 1, (before, after)
+        assert after < before * 3 + 0.1, (before, after)
 
 
 @case("somebody who guesses passwords on 32 connections does not hold up a user who is known")
