@@ -157,6 +157,9 @@ NOT_OURS = {
     "3,000 headers": (head("GET", "/v2/", GOOD, *(b"X%d: 1\r\n" % i for i in range(3000))), 431),
     "a target of 20,000 bytes": (head("GET", "/v2/" + "a" * 20000, GOOD), 414),
     "a chunk whose size is none": (head("POST", START, GOOD, CHUNKED) + b"zz\r\n\r\n", 400),
+    **{f"a chunk whose size is {size!r}": (head("POST", START, GOOD, CHUNKED) + size + b"\r\nhello\r\n0\r\n\r\n", 400)
+       for size in (b"+5", b"-5", b"0x5", b" 5", b"5 ", b"5g", b"", b"5\r")},
+    "a chunk longer than its size": (head("POST", START, GOOD, CHUNKED) + b"5\r\nhelloXX0\r\n\r\n", 400),
     "a chunk of 2^72 bytes": (head("POST", START, GOOD, CHUNKED) + b"f" * 18 + b"\r\n\r\n", 413),
     "no version": (b"GET /v2/\r\n\r\n", 400),
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
