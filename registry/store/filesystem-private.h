@@ -58,6 +58,9 @@ int filesystem_want(struct driver *driver, const char *key, unsigned patience_ms
 int filesystem_remove_unwanted(struct driver *driver, struct driver_removal *removals, size_t count, int64_t before_s,
                                struct error *err);
 
+/* Opens the folder of temporary files, which is made if need be. The descriptor or -errno. */
+int filesystem_open_temporary(const struct filesystem *filesystem) MUST_USE;
+
 /*
  * Keeps remove_unwanted() out until the descriptor is closed, which is to be soon. The descriptor, or -errno; -EAGAIN
  * after patience_ms.

@@ -69,8 +69,10 @@ static int make_temporary(const struct filesystem *filesystem, struct step *step
     snprintf(step->temporary, sizeof(step->temporary), FILESYSTEM_TEMPORARY "/%s", uuid);
     step->fd = openat(filesystem->root_fd, step->temporary, flags, FILESYSTEM_FILE_MODE);
     if (step->fd < 0 && errno == ENOENT) {
-        if (mkdirat(filesystem->root_fd, FILESYSTEM_TEMPORARY, FILESYSTEM_FOLDER_MODE) < 0 && errno != EEXIST)
-            return -errno;
+        CLEANUP_CLOSE int folder = filesystem_open_temporary(filesystem);
+
+        if (folder < 0)
+            return folder;
         step->fd = openat(filesystem->root_fd, step->temporary, flags, FILESYSTEM_FILE_MODE);
     }
     if (step->fd >= 0)

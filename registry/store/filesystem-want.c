@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/file.h"
 #include "common/random.h"
@@ -54,13 +55,25 @@ static int have_alone(int fd)
     return 0;
 }
 
-static int open_gate(const struct filesystem *filesystem)
+/* A collector that root runs makes no folder that the server cannot write to. */
+static void give_to_owner(const struct filesystem *filesystem)
+{
+    struct stat st;
+
+    if (geteuid() == 0 && fstat(filesystem->root_fd, &st) == 0 && st.st_uid != 0 &&
+        fchownat(filesystem->root_fd, FILESYSTEM_TEMPORARY, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+        return; /* who may not do that is no such root */
+}
+
+int filesystem_open_temporary(const struct filesystem *filesystem)
 {
     int fd = file_open_folder(filesystem->root_fd, FILESYSTEM_TEMPORARY);
 
     if (fd != -ENOENT)
         return fd;
-    if (mkdirat(filesystem->root_fd, FILESYSTEM_TEMPORARY, FILESYSTEM_FOLDER_MODE) < 0 && errno != EEXIST)
+    if (mkdirat(filesystem->root_fd, FILESYSTEM_TEMPORARY, FILESYSTEM_FOLDER_MODE) == 0)
+        give_to_owner(filesystem);
+    else if (errno != EEXIST)
         return -errno;
     return file_open_folder(filesystem->root_fd, FILESYSTEM_TEMPORARY);
 }
@@ -68,7 +81,7 @@ static int open_gate(const struct filesystem *filesystem)
 int filesystem_guard(const struct filesystem *filesystem, unsigned patience_ms)
 {
     const int64_t deadline_ms = now_ms() + patience_ms;
-    CLEANUP_CLOSE int gate = open_gate(filesystem);
+    CLEANUP_CLOSE int gate = filesystem_open_temporary(filesystem);
     CLEANUP_CLOSE int fd = -1;
     int r = gate < 0 ? gate : share(gate, deadline_ms);
 
@@ -82,7 +95,7 @@ int filesystem_guard(const struct filesystem *filesystem, unsigned patience_ms)
 /* Keeps everybody else out; the descriptor or -errno. */
 static int guard_alone(const struct filesystem *filesystem)
 {
-    CLEANUP_CLOSE int gate = open_gate(filesystem);
+    CLEANUP_CLOSE int gate = filesystem_open_temporary(filesystem);
     CLEANUP_CLOSE int fd = -1;
     int r = gate < 0 ? gate : have_alone(gate);
 
@@ -184,7 +197,7 @@ static int remove_together(const struct filesystem *filesystem, struct driver_re
     int r = names ? hide_all(filesystem, removal, before_s, names) : -ENOMEM;
 
     if (r == 0)
-        temporary = open_gate(filesystem);
+        temporary = filesystem_open_temporary(filesystem);
     if (r == 0 && temporary < 0)
         r = temporary;
     for (size_t i = 0; r == 0 && i < removal->key_count; i++) {

@@ -164,6 +164,22 @@ static void what_a_crash_left_half_removed_is_cleaned(void **state)
     assert_tree_is(below("_temporary"), "");
 }
 
+/* Where root collects what another user serves. */
+static void folders_belong_to_who_owns_the_storage(void **state)
+{
+    struct stat st;
+
+    (void)state;
+    if (geteuid() != 0)
+        return;
+    make_old("a/link");
+    assert_int_equal(chown(ROOT, 12345, 12345), 0);
+    assert_false(is_spared("a", "a/link", "a/link"));
+    assert_int_equal(stat(below("_temporary"), &st), 0);
+    assert_int_equal(st.st_uid, 12345);
+    assert_int_equal(chown(ROOT, 0, 0), 0);
+}
+
 #define want_test(function) {#function, function, set_up, tear_down, NULL}
 
 int main(void)
@@ -176,6 +192,7 @@ int main(void)
         want_test(a_collector_that_hangs_holds_nobody_up_for_long),
         want_test(removal_waits_for_those_who_want),
         want_test(what_a_crash_left_half_removed_is_cleaned),
+        want_test(folders_belong_to_who_owns_the_storage),
     };
 
     return cmocka_run_group_tests_name("store-want", tests, NULL, NULL);
