@@ -190,7 +190,16 @@ def _():
 @case("memory runs out at any one of its allocations")
 def _():
     with with_layer() as (layer, registry, books):
-        refusals, at = 0, 0
+        refusals, at, reached = 0, 0, True
+        while reached:  # pulls are quick: each in turn
+            with layer.failing("memory", errno.ENOMEM, at, 1):
+                with contextlib.suppress(Refused, http.client.HTTPException, OSError):
+                    books.pull("kept")
+                reached = layer.failed("memory") > 0
+            assert registry.process.poll() is None, at
+            books.client = Client(registry, tries=1)
+            at += 1
+        assert at > 20
         places = range(10000) if IS_FULL else random.sample(range(250), 12)
         for at in places:
             with layer.failing("memory", errno.ENOMEM, at, 1):
