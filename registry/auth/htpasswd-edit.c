@@ -139,8 +139,16 @@ static int make_room(const struct htpasswd_text *before, const char *user, const
 
     for (size_t at = mark_size(before); find_line(before, at, &line); at += line.size)
         count += is_of(&line, user);
-    out->text = malloc(before->size + count * most + strlen("\r\n") + 1);
+    out->text = malloc(strlen(mark) + before->size + count * most + strlen("\r\n") + 1);
     return out->text ? 0 : -ENOMEM;
+}
+
+/* A line that comes to be the first, and begins as a file may begin, needs that before it to stay what it is. */
+static void put_other(struct htpasswd_text *out, const struct line *line)
+{
+    if (out->size == 0 && line->size >= strlen(mark) && memcmp(line->at, mark, strlen(mark)) == 0)
+        put(out, mark, strlen(mark));
+    put(out, line->at, line->size);
 }
 
 /* hash NULL: the user's lines are left out. How many there were. */
@@ -157,7 +165,7 @@ static size_t copy_lines(const struct htpasswd_text *before, const char *user, c
 
         *ret_end = end ? end : *ret_end;
         if (!is_of(&line, user)) {
-            put(out, line.at, line.size);
+            put_other(out, &line);
             continue;
         }
         found++;

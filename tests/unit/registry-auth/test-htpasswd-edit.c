@@ -75,6 +75,7 @@ static const struct edit removals[] = {
     {"all of them", "u:1\n# u\n u:2\r\nb:3", "# u\nb:3"},
     {"the last without an end", "a:x\nu:y", "a:x\n"},
     {"behind a mark", "\xEF\xBB\xBFu:y\na:x\n", "\xEF\xBB\xBF" "a:x\n"},
+    {"a mark that comes first by it", "u:y\n\xEF\xBB\xBFu:z\n", "\xEF\xBB\xBF\xEF\xBB\xBFu:z\n"},
 };
 
 static void a_user_is_removed_and_nothing_else_changes(void **state)
