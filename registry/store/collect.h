@@ -11,8 +11,8 @@
  * `registry garbage-collect` of registry:2. On one thread; servers may go on meanwhile if there is a grace.
  */
 
-/* The least grace beside servers: more than STORE_WANTED_FOR_S, what a whole second may hide and what clocks differ. */
-enum { COLLECT_LEAST_GRACE_S = 10, COLLECT_USUAL_GRACE_S = 24 * 60 * 60 };
+/* The least grace beside servers: STORE_WANTED_FOR_S and DRIVER_WANTED_S, and some for what clocks differ. */
+enum { COLLECT_LEAST_GRACE_S = 120, COLLECT_USUAL_GRACE_S = 24 * 60 * 60 };
 
 struct collect_options {
     bool is_dry_run;  /* only say what would be done */

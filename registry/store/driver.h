@@ -36,8 +36,8 @@ struct driver_removal {
     bool is_spared; /* set by remove_unwanted() */
 };
 
-/* What is wanted again so soon is not written down anew. */
-enum { DRIVER_WANTED_S = 2 };
+/* What is wanted again so soon is not written down anew: what changes all the time cannot be remembered by readers. */
+enum { DRIVER_WANTED_S = 60 };
 
 /* Who has a storage beside us. */
 enum driver_sharing {
