@@ -12,12 +12,13 @@
 #include "common/file.h"
 #include "common/folder-names.h"
 
-enum { DEEPEST = 64, MOST_TRIES = 100 };
+enum { DEEPEST = 64, MOST_TRIES = 100, LOOKS = 3 };
 
 /* A search below a server's folder; on success `file` is the path found. */
 struct search {
     char file[sizeof(((struct pass_entry *)0)->file)];
     int depth;
+    bool has_names; /* there was anything at all */
     bool has_age_file;
     bool is_opening;
     int fd; /* of the file found, if is_opening */
@@ -82,6 +83,7 @@ static int search_folder(struct search *search, int fd, size_t used)
     CLEANUP(folder_names_done) struct folder_names names = {0};
     int r = folder_names_read(fd, &names);
 
+    search->has_names |= names.count > 0;
     for (size_t i = 0; r == 0 && i < names.count; i++) {
         const char *name = names.names[i]->text;
         size_t size = strlen(name) + 1;
@@ -100,6 +102,24 @@ static int search_folder(struct search *search, int fd, size_t used)
     return r;
 }
 
+/*
+ * The same of a server's folder. While we go down to one user, a writer may put another where we have looked already, and
+ * then remove the first: so where there are names but no entry is seen, that is believed only when it is seen several times.
+ */
+static int search_server(struct search *search, int fd)
+{
+    int r = 0;
+
+    for (int look = 0; r == 0 && look < LOOKS; look++) {
+        if (look > 0 && lseek(fd, 0, SEEK_SET) < 0)
+            return -errno;
+        r = search_folder(search, fd, 0);
+        if (!search->has_names)
+            break;
+    }
+    return r;
+}
+
 static int open_once(const struct pass_store *store, const struct pass_path *path, struct pass_entry *ret,
                      struct search *search)
 {
@@ -110,7 +130,7 @@ static int open_once(const struct pass_store *store, const struct pass_path *pat
         return PASS_NOT_FOUND;
     if (server_fd < 0)
         return server_fd;
-    r = search_folder(search, server_fd, 0);
+    r = search_server(search, server_fd);
     if (r <= 0)
         return r == 0 ? PASS_NOT_FOUND : r;
     ret->fd = search->fd;
@@ -162,7 +182,7 @@ static int read_server(int folder_fd, const char *name, struct pass_listed *item
     server_fd = file_open_folder(folder_fd, name);
     if (server_fd < 0)
         return is_absence(server_fd) ? PASS_NOT_FOUND : server_fd;
-    r = search_folder(&search, server_fd, 0);
+    r = search_server(&search, server_fd);
     if (r <= 0)
         return r == 0 ? PASS_NOT_FOUND : r;
     item->username_size = strlen(search.file) - strlen(PASS_SUFFIX);
