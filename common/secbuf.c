@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <gcrypt.h>
 #include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -34,11 +36,20 @@ static void on_fatal_error(void *opaque, int code, const char *text)
         last_resort("out of memory");
 }
 
+/* libgcrypt writes to stderr what it returns as an error too; stderr is to stay empty. What it ends the program for is told. */
+static PRINTF_LIKE(3, 0) void on_log(void *unused, int level, const char *format, va_list arguments)
+{
+    (void)unused;
+    if (level >= GCRY_LOG_FATAL && level < GCRY_LOG_DEBUG)
+        vfprintf(stderr, format, arguments);
+}
+
 static void set_up(void)
 {
     gcry_set_fatalerror_handler(on_fatal_error, NULL);
     /* Where locking is not allowed the pool works unlocked; a warning on stderr would end up
      * in the output of programs that merge the two streams. */
+    gcry_set_log_handler(on_log, NULL);
     gcry_control(GCRYCTL_DISABLE_SECMEM_WARN);
     gcry_check_version(NULL);
     gcry_control(GCRYCTL_INIT_SECMEM, LOCKED_POOL_SIZE, 0);

@@ -8,7 +8,7 @@ import pathlib
 import shutil
 import time
 
-from harness import Sandbox, case, helper_path, main, need
+from harness import Sandbox, case, helper_path, main, need, need_fast_path
 from terminal import Terminal
 
 URL = "https://example.com"
@@ -94,6 +94,7 @@ def _():
 
 @case("whether the fast path decrypts or gpg, and why gpg")
 def _():
+    need_fast_path()
     with Patient() as user:
         for fast, way, words in ((None, "fast", "without gpg (the fast path)"), ("0", "gpg", "by gpg (it is switched off)")):
             env = {"DOCKER_CREDENTIAL_PASS_FAST": fast}

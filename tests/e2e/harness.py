@@ -90,6 +90,12 @@ def need(program):
     return path
 
 
+def need_fast_path():
+    """Skip where the helper was built without it (-Dfast_decrypt=false)."""
+    if os.environ.get("HAS_FAST_PATH") == "0":
+        raise Skip("this helper was built without the fast path")
+
+
 def assert_refused(result, *words):
     """The helper failed with one line on stdout that names every word and is no text clients compare."""
     assert result.rc == 1, f"exit status must be 1: {result}"

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 
-from harness import (ROOT, Sandbox, Skip, assert_refused, case, helper_argv, helper_path, is_wrapped, main, need,
+from harness import (ROOT, Sandbox, Skip, assert_refused, case, helper_argv, helper_path, is_wrapped, main, need, need_fast_path,
                      shared_sandbox)
 
 # LeakSanitizer, where the helper is built with it, refuses to work beside another tracer.
@@ -170,6 +170,7 @@ def _():
 
 @case("after get no key that the secret could be decrypted with is in memory either")
 def _():
+    need_fast_path()
     fast = {"DOCKER_CREDENTIAL_PASS_FAST": None}
     for _ in range(5):
         USER.store(URL, "me", random_text())
@@ -341,6 +342,7 @@ def without_secret(line, secret):
 
 @case("the secret is given to gpg and to stdout through pipes alone: never a file, argv or environment")
 def _():
+    need_fast_path()
     if is_wrapped():
         raise Skip("the wrapper starts programs and writes files of its own")
     with Sandbox() as user:

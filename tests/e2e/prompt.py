@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import time
 
-from harness import Result, Sandbox, Skip, assert_refused, case, helper_argv, is_wrapped, main, need, shared_sandbox
+from harness import Result, Sandbox, Skip, assert_refused, case, helper_argv, is_wrapped, main, need, need_fast_path, shared_sandbox
 from terminal import Terminal
 
 URL = "https://example.com"
@@ -191,6 +191,7 @@ def screen_of_prompt(env):
 
 @case("the prompt is the same, word for word, whether gpg asks for it or the helper does, which needs no gpg then")
 def _():
+    need_fast_path()
     by_gpg = screen_of_prompt({"DOCKER_CREDENTIAL_PASS_FAST": "0"})
     assert "Please enter the passphrase" in by_gpg and "ECDH key" in by_gpg and "main key ID" in by_gpg, by_gpg
     assert screen_of_prompt({"DOCKER_CREDENTIAL_PASS_FAST": None, "PATH": USER.path_without("gpg")}) == by_gpg
@@ -198,6 +199,7 @@ def _():
 
 @case("in another language than English the prompt is gpg's own, since gpg has the words")
 def _():
+    need_fast_path()
     lock()
     german = {"LC_ALL": None, "LC_MESSAGES": "de_DE.UTF-8", "DOCKER_CREDENTIAL_PASS_FAST": None}
     with Terminal() as terminal:

@@ -10,7 +10,7 @@ import re
 import shutil
 import stat
 
-from harness import NOT_FOUND, Sandbox, assert_refused, case, main, shared_sandbox
+from harness import NOT_FOUND, Sandbox, assert_refused, case, main, need_fast_path, shared_sandbox
 
 URL = "https://example.com"
 USER = shared_sandbox()
@@ -622,6 +622,7 @@ def _():
 
 @case("with an agent that runs get needs no gpg")
 def _():
+    need_fast_path()
     fresh()
     put("me")
     USER.get(URL)  # the agent is started by gpg
