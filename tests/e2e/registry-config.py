@@ -5,6 +5,7 @@ REGISTRYD names the program under test (default: build/registry/registryd of thi
 docker-registry is installed, what both should do alike is asked of both.
 """
 
+import hashlib
 import http.client
 import json
 import os
@@ -242,6 +243,34 @@ def _():
         path = folder.path / "s"
         with Server(folder, socket_path=path, REGISTRY_HTTP_NET="unix", REGISTRY_HTTP_ADDR=path) as server:
             assert server.request("GET", "/v2/")[0] == 200
+
+
+def put_blob(server, content):
+    connection, name = http.client.HTTPConnection("localhost", server.port, timeout=TIMEOUT_S), hashlib.sha256(content).hexdigest()
+    connection.sock = server.connect()
+    connection.request("POST", f"/v2/a/blobs/uploads/?digest=sha256:{name}", content)
+    assert connection.getresponse().status == 201
+    return f"/v2/a/blobs/sha256:{name}"
+
+
+@case("without TLS, over TCP and a socket in the file system, blobs of every size come whole and in ranges")
+def _():
+    for is_unix in (False, True):
+        with Folder() as folder:
+            path = folder.path / "socket" if is_unix else None
+            address = {"REGISTRY_HTTP_NET": "unix", "REGISTRY_HTTP_ADDR": path} if is_unix else {"REGISTRY_HTTP_ADDR": "127.0.0.1:PORT"}
+            with Server(folder, socket_path=path, **address) as server:
+                for size in (0, 1, (16 << 10) - 1, 16 << 10, (16 << 10) + 1, 200000, 3 << 20):
+                    content = os.urandom(size)
+                    blob = put_blob(server, content)
+                    status, headers, body = server.request("HEAD", blob)
+                    assert (status, headers["Content-Length"], body) == (200, str(size), b""), (size, status, headers)
+                    assert server.request("GET", blob)[::2] == (200, content), size
+                    if size > 20000:
+                        status, _headers, body = server.request("GET", blob, {"Range": f"bytes=7-{size - 9}"})
+                        assert (status, body) == (206, content[7:size - 8]), size
+                        status, _headers, body = server.request("GET", blob, {"Range": "bytes=0-99,200-299"})
+                        assert status == 206 and content[:100] in body and content[200:300] in body, size
 
 
 @case("http.debug: health and metrics on an address of their own, and not on the other")
