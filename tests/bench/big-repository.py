@@ -13,7 +13,9 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import statistics
+import sys
 import tempfile
 import time
 
@@ -136,6 +138,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--folder", default="/tmp")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     folder = pathlib.Path(tempfile.mkdtemp(prefix="registry-bench.", dir=arguments.folder))
     world, servers = World(), []
     layer = os.urandom(1024)

@@ -16,6 +16,7 @@ import hashlib
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -169,6 +170,7 @@ def main():
     parser.add_argument("--big", type=int, default=1024, help="MiB of the large upload")
     parser.add_argument("--only", default="", help="steps with these words in their name")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that the servers end, too
     world, servers = World(), {}
     try:
         start_all(world, arguments, servers)
