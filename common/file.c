@@ -6,6 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 int file_write_all(int fd, const void *data, size_t size)
@@ -123,4 +126,37 @@ int file_open_regular(int folder_fd, const char *path, struct stat *ret_stat)
     if (ret_stat)
         *ret_stat = st;
     return steal_fd(&fd);
+}
+
+/* What a link that lies at path points to; a relative one counts from its folder. */
+static char *join_target(const char *path, const char *target)
+{
+    const char *slash = strrchr(path, '/');
+    int folder_size = *target == '/' || !slash ? 0 : (int)(slash + 1 - path);
+    char *joined;
+
+    return asprintf(&joined, "%.*s%s", folder_size, path, target) < 0 ? NULL : joined;
+}
+
+/* By hand, since realpath() wants the last of them to be there. */
+int file_follow_links(const char *path, char **ret)
+{
+    enum { MOST_LINKS = 40 };
+    CLEANUP_FREE char *at = strdup(path);
+    char target[PATH_MAX];
+
+    for (int i = 0; at && i < MOST_LINKS; i++) {
+        ssize_t size = readlink(at, target, sizeof(target) - 1);
+        char *next;
+
+        if (size < 0) {
+            *ret = steal_ptr(&at);
+            return 0;
+        }
+        target[size] = '\0';
+        next = join_target(at, target);
+        free(at);
+        at = next;
+    }
+    return at ? -ELOOP : -ENOMEM;
 }

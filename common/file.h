@@ -41,3 +41,9 @@ int file_open_real_folder(int folder_fd, const char *name) MUST_USE;
  * device, a folder), or -errno. Never waits, whatever it turns out to be. *ret_stat (which may be NULL) is of the open file.
  */
 int file_open_regular(int folder_fd, const char *path, struct stat *ret_stat) MUST_USE;
+
+/*
+ * The path of the file that path means, links followed, also to one that is yet to be made. *ret is owned by the caller,
+ * free with free(). -ELOOP where links go in a circle.
+ */
+int file_follow_links(const char *path, char **ret) MUST_USE;

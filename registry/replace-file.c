@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -16,7 +15,7 @@
 #include "common/file.h"
 #include "common/random.h"
 
-enum { LINKS_MAX = 40, ACCESS_LIST_MAX = 4096, TEMPORARY_SIZE = 64 };
+enum { ACCESS_LIST_MAX = 4096, TEMPORARY_SIZE = 64 };
 
 #define ACCESS_LIST "system.posix_acl_access"
 
@@ -28,38 +27,6 @@ static size_t folder_size(const char *path)
     const char *slash = strrchr(path, '/');
 
     return slash ? (size_t)(slash + 1 - path) : 0;
-}
-
-/* What a link that lies at path points to; relative ones count from its folder. */
-static char *join_target(const char *path, const char *target)
-{
-    char *joined;
-
-    if (asprintf(&joined, "%.*s%s", target[0] == '/' ? 0 : (int)folder_size(path), path, target) < 0)
-        return NULL;
-    return joined;
-}
-
-/* By hand, since a link may point to a file that is yet to be made. */
-static int follow_links(const char *path, char **ret, struct error *err)
-{
-    CLEANUP_FREE char *at = strdup(path);
-    char target[PATH_MAX];
-
-    for (int i = 0; at && i < LINKS_MAX; i++) {
-        ssize_t size = readlink(at, target, sizeof(target) - 1);
-        char *next;
-
-        if (size < 0) {
-            *ret = steal_ptr(&at);
-            return 0;
-        }
-        target[size] = '\0';
-        next = join_target(at, target);
-        free(at);
-        at = next;
-    }
-    return at ? error_set_errno(err, ELOOP, "cannot follow %s", path) : error_set_oom(err);
 }
 
 static int open_folder(const char *path, struct error *err)
@@ -100,10 +67,10 @@ static void hold_signals(struct replacement *file)
 
 int replacement_open(const char *path, struct replacement *ret, struct error *err)
 {
-    int r = follow_links(path, &ret->path, err);
+    int r = file_follow_links(path, &ret->path);
 
     if (r < 0)
-        return r;
+        return error_set_errno(err, -r, "cannot follow %s", path);
     ret->name = ret->path + folder_size(ret->path);
     ret->folder_fd = open_folder(ret->path, err);
     if (ret->folder_fd < 0)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/file.h"
 #include "common/json-edit.h"
 #include "common/json-quote.h"
 #include "helper/client/read-secret-file.h"
@@ -41,40 +42,6 @@ int client_config_find_podman(char **ret_path, struct error *err)
     return join(ret_path, err, getenv("HOME"), ".config/containers/auth.json");
 }
 
-/* The path that a link's text means, seen from the link's folder. */
-static char *resolve(const char *link, const char *target)
-{
-    const char *slash = strrchr(link, '/');
-    char *path = NULL;
-
-    if (*target == '/' || !slash)
-        return strdup(target);
-    return asprintf(&path, "%.*s/%s", (int)(slash - link), link, target) < 0 ? NULL : path;
-}
-
-/* Follows links also to a file that is not there yet. */
-static int find_real_path(const char *path, char **ret, struct error *err)
-{
-    enum { MOST_LINKS = 40 };
-    CLEANUP_FREE char *at = strdup(path);
-
-    for (int i = 0; at && i < MOST_LINKS; i++) {
-        char target[4096];
-        ssize_t size = readlink(at, target, sizeof(target) - 1);
-        char *next;
-
-        if (size < 0) {
-            *ret = steal_ptr(&at);
-            return 0;
-        }
-        target[size] = '\0';
-        next = resolve(at, target);
-        free(at);
-        at = next;
-    }
-    return at ? error_set_errno(err, ELOOP, "cannot read %s", path) : error_set_oom(err);
-}
-
 /* --- reading ----------------------------------------------------------------------------- */
 
 /* Of text as it is now. */
@@ -104,9 +71,9 @@ int client_config_open(const char *path, struct client_config *ret, struct error
     config.path = strdup(path);
     if (!config.path)
         return error_set_oom(err);
-    r = find_real_path(path, &config.real_path, err);
+    r = file_follow_links(path, &config.real_path);
     if (r < 0)
-        return r;
+        return error_set_errno(err, -r, "cannot read %s", path);
     r = read_secret_file(config.real_path, &config.text, &config.stat);
     if (r == -EINVAL)
         return error_set(err, EINVAL, "%s is no regular file", path);
