@@ -370,6 +370,27 @@ static void what_is_no_folder_is_not_opened(void **state)
     assert_int_equal(file_open_folder(closed_fd(), "a"), -EBADF);
 }
 
+static void links_are_followed_to_what_is_yet_to_be_made(void **state)
+{
+    char *path = NULL;
+
+    (void)state;
+    assert_int_equal(mkdir("folder", 0700), 0);
+    assert_int_equal(symlink("folder/second", "first"), 0);
+    assert_int_equal(symlink("third", "folder/second"), 0);
+    assert_int_equal(file_follow_links("first", &path), 0);
+    assert_string_equal(path, "folder/third");
+    free(steal_ptr(&path));
+    assert_int_equal(symlink("/nowhere/at/all", "folder/third"), 0);
+    assert_int_equal(file_follow_links("first", &path), 0);
+    assert_string_equal(path, "/nowhere/at/all");
+    free(steal_ptr(&path));
+    assert_int_equal(symlink("one", "two"), 0);
+    assert_int_equal(symlink("two", "one"), 0);
+    assert_int_equal(file_follow_links("one", &path), -ELOOP);
+    assert_null(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,6 +413,7 @@ int main(void)
         scratch_test(a_folder_that_has_no_sync_is_no_failure),
         scratch_test(folders_are_opened_from_folders),
         scratch_test(what_is_no_folder_is_not_opened),
+        scratch_test(links_are_followed_to_what_is_yet_to_be_made),
     };
 
     return cmocka_run_group_tests_name("file", tests, NULL, NULL);
