@@ -265,7 +265,8 @@ def check_system_calls(name, most):
         call.prepare()
         result = traced(call, "-e", f"trace={one}", "-e", f"inject={one}:error={error}:when={number}")
         try:
-            if result.rc < 0 and THEIR_OWN_END.search(LOG.read_text(errors="replace") + result.err.decode()):
+            is_dead = result.rc < 0 or b"AddressSanitizer:DEADLYSIGNAL" in result.err
+            if is_dead and THEIR_OWN_END.search(LOG.read_text(errors="replace") + result.err.decode()):
                 ended += 1
                 assert_nothing_lost(call, call.after_failure, may_leave=True)
             else:
