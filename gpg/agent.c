@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <gpg-error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,18 +73,33 @@ int gpg_agent_parse_keyinfo(const char *output, const char *keygrip, struct gpg_
     return 0;
 }
 
+/* The code of the first "ERR <code> <words>" in it, or 0. */
+static gpg_err_code_t find_refusal(const char *output)
+{
+    const char *line = strstr(output, "ERR ");
+
+    return line ? gpg_err_code((gpg_error_t)strtoul(line + strlen("ERR "), NULL, 10)) : GPG_ERR_NO_ERROR;
+}
+
+/* An agent that is just ending hangs up on us; the next one to ask starts another. */
 int gpg_agent_find_key(const char *keygrip, struct gpg_agent_key *ret, struct error *err)
 {
-    char command[80], output[OUTPUT_SIZE];
-    int r;
+    enum { MOST_TRIES = 3 };
+    char command[80], output[OUTPUT_SIZE] = "";
 
     snprintf(command, sizeof(command), "KEYINFO %s", keygrip);
-    r = ask((const char *const[]){"gpg-connect-agent", command, "/bye", NULL}, output, err);
-    if (r < 0)
-        return r;
-    if (strstr(output, "ERR ") && !strstr(output, "S KEYINFO "))
-        return GPG_AGENT_NO_KEY;
-    return gpg_agent_parse_keyinfo(output, keygrip, ret);
+    for (int try = 0; try < MOST_TRIES; try++) {
+        int r = ask((const char *const[]){"gpg-connect-agent", command, "/bye", NULL}, output, err);
+
+        if (r < 0)
+            return r;
+        if (gpg_agent_parse_keyinfo(output, keygrip, ret) == 0)
+            return 0;
+        if (find_refusal(output) == GPG_ERR_NOT_FOUND)
+            return GPG_AGENT_NO_KEY;
+    }
+    return error_set(err, EIO, "gpg-agent does not say whether it has the key %s (%.*s); end it with: gpgconf --kill gpg-agent",
+                     keygrip, (int)strcspn(output, "\n"), output);
 }
 
 /* Decimal digits at *at, up to end; *at is left behind them. */

@@ -630,4 +630,4 @@ def _():
     assert USER.get(URL, env=without) == ("me", "secret")
 
 
-main()
+main(under_valgrind_each=5)
