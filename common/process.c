@@ -15,6 +15,7 @@
 #include <time.h>
 
 #include "common/children.h"
+#include "common/monotonic.h"
 
 static void set_signal_defaults(posix_spawnattr_t *attributes)
 {
@@ -65,14 +66,6 @@ struct running {
 
 enum { LOOK_MS = 20, LOOK_AFTER_END_MS = 1, MOST_DRAINED = 1 << 20 };
 
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* 1 where something was read, 0 at the end, or -errno. */
 static int read_some(struct running *one)
 {
@@ -122,7 +115,7 @@ static int wait_until(struct running *one, int64_t end_ms)
             is_open = false;
         if (n != 1 || !is_open)
             r = look_for_end(one);
-        if (r == 0 && !one->has_ended && now_ms() >= end_ms)
+        if (r == 0 && !one->has_ended && monotonic_ms() >= end_ms)
             return 1;
     }
     return r;
@@ -150,7 +143,7 @@ int process_run(const char *const argv[], int seconds, char *ret_output, size_t 
     close(ends[1]);
     if (r < 0)
         return r;
-    r = wait_until(&one, now_ms() + seconds * INT64_C(1000));
+    r = wait_until(&one, monotonic_ms() + seconds * INT64_C(1000));
     if (r == 0)
         drain(&one);
     ret_output[one.used] = '\0';

@@ -14,16 +14,9 @@
 #include <time.h>
 
 #include "common/file.h"
+#include "common/monotonic.h"
 
 enum { REDIRECTION_MAX = 512, CONNECT_TIMEOUT_S = 5 };
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void assuan_done(struct assuan *assuan)
 {
@@ -34,7 +27,7 @@ void assuan_done(struct assuan *assuan)
 
 void assuan_set_timeout(struct assuan *assuan, int64_t milliseconds)
 {
-    assuan->deadline_ms = milliseconds == ASSUAN_FOREVER ? ASSUAN_FOREVER : now_ms() + milliseconds;
+    assuan->deadline_ms = milliseconds == ASSUAN_FOREVER ? ASSUAN_FOREVER : monotonic_ms() + milliseconds;
 }
 
 /* --- connecting ------------------------------------------------------------------------------ */
@@ -115,7 +108,7 @@ static int wait_for_input(struct assuan *assuan)
     struct pollfd waited = {.fd = assuan->fd, .events = POLLIN};
 
     for (;;) {
-        int64_t left = assuan->deadline_ms == ASSUAN_FOREVER ? -1 : assuan->deadline_ms - now_ms();
+        int64_t left = assuan->deadline_ms == ASSUAN_FOREVER ? -1 : assuan->deadline_ms - monotonic_ms();
         int r;
 
         if (assuan->deadline_ms != ASSUAN_FOREVER && left <= 0)

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "common/monotonic.h"
 #include "common/random.h"
 #include "registry/auth/client-network.h"
 
@@ -52,14 +53,6 @@ struct connections {
     pthread_t watcher;
     bool has_watcher;
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* --- clients; the lock is held ------------------------------------------------------------ */
 
@@ -190,7 +183,7 @@ void connection_enter(struct connection *connection, enum connection_phase phase
         return;
     word = load_word(connection);
     if (word == 0 || phase_of(word) != phase)
-        __atomic_store_n(&connection->phase_word, now_ms() << PHASE_BITS | phase, __ATOMIC_RELAXED);
+        __atomic_store_n(&connection->phase_word, (uint64_t)monotonic_ms() << PHASE_BITS | phase, __ATOMIC_RELAXED);
 }
 
 /* --- who is overdue; the lock is held --------------------------------------------------------- */
@@ -262,7 +255,7 @@ static bool is_overdue(struct connections *connections, struct connection *conne
 
 static void end_overdue(struct connections *connections)
 {
-    uint64_t now = now_ms();
+    uint64_t now = (uint64_t)monotonic_ms();
 
     /* The event thread sees the end, and removes the connection before it closes the descriptor. */
     for (struct connection *connection = connections->first; connection; connection = connection->next)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/monotonic.h"
 #include "registry/http/request-private.h"
 #include "registry/spec/basic.h"
 #include "registry/spec/escape.h"
@@ -75,14 +76,6 @@ static int take_credential(struct exchange *exchange, struct secbuf *ret_user)
     return r;
 }
 
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
 /* Who guesses too fast is not even listened to: then true, with the answer. */
 static bool refuse_guesser(struct exchange *exchange)
 {
@@ -92,7 +85,7 @@ static bool refuse_guesser(struct exchange *exchange)
 
     if (!limit)
         return false;
-    wait_ms = guess_limit_get_wait(limit, request->address, request->user, strlen(request->user), now_ms());
+    wait_ms = guess_limit_get_wait(limit, request->address, request->user, strlen(request->user), (uint64_t)monotonic_ms());
     if (wait_ms == 0)
         return false;
     response_refuse(&exchange->response, ERROR_CODE_TOOMANYREQUESTS, "\"too many wrong passwords; try again later\"");
@@ -108,7 +101,7 @@ static void count_guess(const struct exchange *exchange)
 
     if (exchange->server->options.guess_limit)
         guess_limit_count(exchange->server->options.guess_limit, request->address, request->user, strlen(request->user),
-                          now_ms());
+                          (uint64_t)monotonic_ms());
 }
 
 /*

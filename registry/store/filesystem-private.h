@@ -33,6 +33,9 @@ struct filesystem_session {
 int filesystem_fail(const struct filesystem *filesystem, int code, const char *verb, const char *key,
                     struct error *err);
 
+/* pread(2) that a signal does not end; -errno on failure. */
+ssize_t filesystem_pread(int fd, uint64_t offset, void *ret_data, size_t size);
+
 /* Makes the folders of key before its last '/'; told of each one made (may be NULL). 0 or -errno. */
 typedef int filesystem_made_function(void *object, const char *key, size_t size);
 int filesystem_make_parents(const struct filesystem *filesystem, const char *key, filesystem_made_function *made,

@@ -118,15 +118,19 @@ int filesystem_open_reader(struct driver *driver, const char *key, struct driver
     return 0;
 }
 
-ssize_t filesystem_reader_read(struct driver_reader *base, uint64_t offset, void *ret_data, size_t size)
+ssize_t filesystem_pread(int fd, uint64_t offset, void *ret_data, size_t size)
 {
-    const struct filesystem_reader *reader = (struct filesystem_reader *)base;
     ssize_t n;
 
     do
-        n = pread(reader->fd, ret_data, size, (off_t)offset);
+        n = pread(fd, ret_data, size, (off_t)offset);
     while (n < 0 && errno == EINTR);
     return n < 0 ? -errno : n;
+}
+
+ssize_t filesystem_reader_read(struct driver_reader *base, uint64_t offset, void *ret_data, size_t size)
+{
+    return filesystem_pread(((const struct filesystem_reader *)base)->fd, offset, ret_data, size);
 }
 
 int filesystem_reader_get_fd(struct driver_reader *reader)

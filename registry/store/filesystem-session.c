@@ -91,13 +91,7 @@ int filesystem_session_append(struct driver_session *base, uint64_t offset, cons
 
 ssize_t filesystem_session_read(struct driver_session *base, uint64_t offset, void *ret_data, size_t size)
 {
-    const struct filesystem_session *session = (struct filesystem_session *)base;
-    ssize_t n;
-
-    do
-        n = pread(session->fd, ret_data, size, (off_t)offset);
-    while (n < 0 && errno == EINTR);
-    return n < 0 ? -errno : n;
+    return filesystem_pread(((const struct filesystem_session *)base)->fd, offset, ret_data, size);
 }
 
 void filesystem_session_close(struct driver_session *base)

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <stdint.h>
+#include <time.h>
+
+/* Milliseconds of a clock that nobody sets, for spans and deadlines; its zero means nothing. */
+static inline int64_t monotonic_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
