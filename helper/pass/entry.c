@@ -8,11 +8,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "common/file.h"
 #include "common/folder-names.h"
 
-enum { DEEPEST = 64, MOST_TRIES = 100, LOOKS = 3 };
+enum { DEEPEST = 64, MOST_TRIES = 100, MOST_LOOKS = 100, PAUSE_NS = 500 * 1000 };
 
 /* A search below a server's folder; on success `file` is the path found. */
 struct search {
@@ -22,6 +23,8 @@ struct search {
     bool has_age_file;
     bool is_opening;
     int fd; /* of the file found, if is_opening */
+    bool is_dating;
+    struct timespec changed; /* if is_dating: the last change of any folder looked at */
 };
 
 static int search_folder(struct search *search, int fd, size_t used);
@@ -77,12 +80,31 @@ static int open_found(struct search *search, int fd, const char *name)
     return 1;
 }
 
+static bool is_before(struct timespec a, struct timespec b)
+{
+    return a.tv_sec < b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec < b.tv_nsec);
+}
+
+/* The time of the change of status: unlike that of modification, no program sets it back. */
+static int note_change(struct search *search, int fd)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    if (is_before(search->changed, st.st_ctim))
+        search->changed = st.st_ctim;
+    return 0;
+}
+
 /* 1 where search->file is an entry now, 0 where there is none, or -errno. */
 static int search_folder(struct search *search, int fd, size_t used)
 {
     CLEANUP(folder_names_done) struct folder_names names = {0};
-    int r = folder_names_read(fd, &names);
+    int r = search->is_dating ? note_change(search, fd) : 0;
 
+    if (r == 0)
+        r = folder_names_read(fd, &names);
     search->has_names |= names.count > 0;
     for (size_t i = 0; r == 0 && i < names.count; i++) {
         const char *name = names.names[i]->text;
@@ -104,18 +126,28 @@ static int search_folder(struct search *search, int fd, size_t used)
 
 /*
  * The same of a server's folder. While we go down to one user, a writer may put another where we have looked already, and
- * then remove the first: so where there are names but no entry is seen, that is believed only when it is seen several times.
+ * then remove the first: so where there are names but no entry is seen, we look again, and believe it when none of the
+ * folders has changed since the look before began: then they were all as they were read, at one and the same moment. The
+ * clock is the one that the kernel dates changes with, which stands still for some milliseconds.
  */
 static int search_server(struct search *search, int fd)
 {
+    const struct timespec pause = {.tv_nsec = PAUSE_NS};
+    struct timespec began, before = {0};
     int r = 0;
 
-    for (int look = 0; r == 0 && look < LOOKS; look++) {
-        if (look > 0 && lseek(fd, 0, SEEK_SET) < 0)
-            return -errno;
+    for (int look = 0; look < MOST_LOOKS; look++) {
+        clock_gettime(CLOCK_REALTIME_COARSE, &began);
+        search->is_dating = look > 0;
         r = search_folder(search, fd, 0);
-        if (!search->has_names)
+        if (r != 0 || !search->has_names || (look > 0 && is_before(search->changed, before)))
             break;
+        before = began;
+        search->changed = (struct timespec){0};
+        if (look > 0)
+            nanosleep(&pause, NULL);
+        if (lseek(fd, 0, SEEK_SET) < 0)
+            return -errno;
     }
     return r;
 }
