@@ -128,13 +128,15 @@ static void put_quoted(struct log_line *line, const char *value, size_t size)
     put_text(line, line->is_cut ? MARK "\"" : "\"");
 }
 
-/* What logrus leaves without quotes. */
+/* What logrus leaves without quotes: letters, digits and -._/@^+, a bit for each of the first 128 characters. */
 static bool is_bare(const char *value, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
-        char c = value[i];
+    static const uint64_t bare[2] = {0x03ffe80000000000, 0x07fffffec7ffffff};
 
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._/@^+", c))))
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)value[i];
+
+        if (c >= 128 || !(bare[c / 64] >> c % 64 & 1))
             return false;
     }
     return true;

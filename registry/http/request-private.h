@@ -103,6 +103,7 @@ void server_on_completed(void *cls, struct MHD_Connection *connection, void **co
 
 /* What libmicrohttpd calls for connections, and what the server says of them. */
 struct connection *server_find_watched(struct MHD_Connection *connection); /* NULL where memory was out */
+void server_describe_client(struct exchange *exchange);
 void server_note_phase(struct exchange *exchange);
 enum MHD_Result server_on_accept(void *cls, const struct sockaddr *address, socklen_t size);
 void server_on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,

@@ -15,7 +15,7 @@
 
 struct response_header {
     struct response_header *next;
-    char *value;
+    char *value; /* behind the name */
     char name[];
 };
 
@@ -43,7 +43,6 @@ static void drop_headers(struct response *response)
         struct response_header *header = response->headers;
 
         response->headers = header->next;
-        free(header->value);
         free(header);
     }
 }
@@ -75,27 +74,41 @@ static void drop_control_characters(char *text)
     *to = '\0';
 }
 
-void response_add_header(struct response *response, const char *name, const char *format, ...)
+/* With room for a value of that many bytes; NULL where memory is out. */
+static struct response_header *make_header(const char *name, size_t value_size)
 {
     size_t name_size = strlen(name) + 1;
-    struct response_header *header, **last;
-    va_list arguments;
+    struct response_header *header = malloc(sizeof(*header) + name_size + value_size);
+
+    if (!header)
+        return NULL;
+    header->next = NULL;
+    header->value = header->name + name_size;
+    memcpy(header->name, name, name_size);
+    return header;
+}
+
+void response_add_header(struct response *response, const char *name, const char *format, ...)
+{
+    struct response_header *header = NULL, **last;
+    va_list arguments, again;
+    char text[256]; /* nearly all fit, and are formatted once */
     int length;
 
     if (response->is_given_up)
         return;
-    header = malloc(sizeof(*header) + name_size);
-    if (!header) {
-        give_up(response);
-        return;
-    }
-    *header = (struct response_header){0};
-    memcpy(header->name, name, name_size);
     va_start(arguments, format);
-    length = vasprintf(&header->value, format, arguments);
+    va_copy(again, arguments);
+    length = vsnprintf(text, sizeof(text), format, arguments);
+    if (length >= 0)
+        header = make_header(name, (size_t)length + 1);
+    if (header && (size_t)length < sizeof(text))
+        memcpy(header->value, text, (size_t)length + 1);
+    else if (header)
+        vsnprintf(header->value, (size_t)length + 1, format, again);
+    va_end(again);
     va_end(arguments);
-    if (length < 0) {
-        free(header);
+    if (!header) {
         give_up(response);
         return;
     }

@@ -1,7 +1,11 @@
 /*
  * Where libmicrohttpd's connections meet those that are looked after: by the clock, and in the handshake of TLS.
  */
+#include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #include "registry/http/client-ca.h"
 #include "registry/http/request-private.h"
@@ -14,17 +18,42 @@ enum MHD_Result server_on_accept(void *cls, const struct sockaddr *address, sock
     return connections_may_come(server->connections, address) ? MHD_YES : MHD_NO;
 }
 
-/* What hangs on a connection of libmicrohttpd, from accept() to close(). Each may be NULL. */
+struct client {
+    char address[REQUEST_ADDRESS_MAX]; /* "" for a socket in the file system */
+    unsigned port;
+};
+
+/* What hangs on a connection of libmicrohttpd, from accept() to close(). Each pointer may be NULL. */
 struct accepted {
     struct connection *watched;
     struct handshake *handshake;
+    struct client client;
 };
+
+static const struct sockaddr *address_of(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+}
+
+static void describe(const struct sockaddr *address, struct client *ret)
+{
+    static const char mapped[] = "::ffff:"; /* what an IPv4 address begins with on a socket for both */
+    char host[REQUEST_ADDRESS_MAX], port[8];
+    size_t skipped;
+
+    *ret = (struct client){0};
+    if (!address || getnameinfo(address, sizeof(struct sockaddr_in6), host, sizeof(host), port, sizeof(port),
+                                NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+        return;
+    skipped = strncmp(host, mapped, sizeof(mapped) - 1) == 0 ? sizeof(mapped) - 1 : 0;
+    snprintf(ret->address, sizeof(ret->address), "%s", host + skipped);
+    ret->port = (unsigned)strtoul(port, NULL, 10);
+}
 
 static struct accepted *begin(struct server *server, struct MHD_Connection *connection)
 {
     int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    const struct sockaddr *address =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    const struct sockaddr *address = address_of(connection);
     struct accepted *accepted = calloc(1, sizeof(*accepted));
 
     if (server->options.demands_client)
@@ -32,6 +61,7 @@ static struct accepted *begin(struct server *server, struct MHD_Connection *conn
                          server->options.is_client_optional);
     if (!accepted)
         return NULL;
+    describe(address, &accepted->client);
     accepted->watched = connections_add(server->connections, fd, address);
     if (server->handshakes)
         accepted->handshake = handshakes_add(server->handshakes, connection);
@@ -56,10 +86,27 @@ void server_on_connection(void *cls, struct MHD_Connection *connection, void **s
         end(cls, steal_ptr(socket_context));
 }
 
+static const struct accepted *find(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+}
+
+void server_describe_client(struct exchange *exchange)
+{
+    const struct accepted *accepted = find(exchange->connection);
+    struct client client;
+
+    if (accepted)
+        client = accepted->client;
+    else
+        describe(address_of(exchange->connection), &client);
+    memcpy(exchange->request.address, client.address, sizeof(client.address));
+    exchange->request.port = client.port;
+}
+
 struct connection *server_find_watched(struct MHD_Connection *connection)
 {
-    const struct accepted *accepted =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
+    const struct accepted *accepted = find(connection);
 
     return accepted ? accepted->watched : NULL;
 }

@@ -8,11 +8,9 @@
  * piece of the body, and for its end, also where there is none.
  */
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "registry/http/request-check.h"
 #include "registry/http/response-send.h"
@@ -38,24 +36,6 @@ void *server_on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
     connection_enter(exchange->watched, CONNECTION_HEAD);
     clock_gettime(CLOCK_MONOTONIC, &exchange->begin);
     return exchange;
-}
-
-static void describe_client(struct exchange *exchange)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    static const char mapped[] = "::ffff:"; /* what an IPv4 address begins with on a socket for both */
-    struct request *request = &exchange->request;
-    char host[REQUEST_ADDRESS_MAX], port[8];
-    size_t skipped;
-
-    if (!info || !info->client_addr ||
-        getnameinfo(info->client_addr, sizeof(struct sockaddr_in6), host, sizeof(host), port, sizeof(port),
-                    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-        return;
-    skipped = strncmp(host, mapped, sizeof(mapped) - 1) == 0 ? sizeof(mapped) - 1 : 0;
-    snprintf(request->address, sizeof(request->address), "%s", host + skipped);
-    request->port = (unsigned)strtoul(port, NULL, 10);
 }
 
 static void parse_target(struct exchange *exchange)
@@ -88,7 +68,7 @@ static void describe_request(struct exchange *exchange, struct server *server, c
     request->method_name = method;
     request->method = route_method_parse(method);
     parse_target(exchange);
-    describe_client(exchange);
+    server_describe_client(exchange);
     __atomic_add_fetch(&server->under_way, 1, __ATOMIC_RELAXED);
 }
 

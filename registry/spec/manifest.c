@@ -286,9 +286,11 @@ static int read_manifest(const struct json *root, const char *content_type, stru
         r = read_references(root, type, ret, err);
     if (r == 0)
         r = read_description(root, type, ret, err);
-    if (r == 0)
-        memcpy(ret->media_type, type->name, strlen(type->name) + 1);
-    return r;
+    if (r < 0)
+        return r;
+    memcpy(ret->media_type, type->name, strlen(type->name) + 1);
+    ret->is_type_stated = manifest_find(root, "mediaType") != NULL;
+    return 0;
 }
 
 int manifest_parse(const char *content_type, const void *bytes, size_t size, struct manifest *ret, struct error *err)

@@ -32,6 +32,7 @@ struct manifest_descriptors {
 /* What the registry must know of a manifest; all of it owned. */
 struct manifest {
     char media_type[MANIFEST_TYPE_SIZE];
+    bool is_type_stated; /* it has a mediaType, which is that one */
     struct manifest_descriptors blobs;     /* config first, then the layers in order */
     struct manifest_descriptors manifests; /* of an index or list */
     bool has_subject;

@@ -26,18 +26,25 @@ void store_content_done(struct store_content *content)
     *content = (struct store_content){0};
 }
 
-/* The type that it was pushed as, if that is not what it shows by itself. 0, DRIVER_NOT_FOUND or negative. */
-static int read_type(struct store *store, const char *name, const struct digest *canonical,
-                     char ret_type[MANIFEST_TYPE_SIZE], struct error *err)
+/* The type that it was pushed as, which is what it shows by itself if nothing else is written. 0 or negative. */
+static int find_type(struct store *store, const char *name, const struct digest *canonical, struct store_content *content,
+                     struct error *err)
 {
-    struct key key = key_revision(name, canonical, "media-type");
     CLEANUP_FREE char *type = NULL;
+    struct shown_type shown;
+    struct key key;
     size_t size;
-    int r = store->driver->type->read(store->driver, key.text, MANIFEST_TYPE_SIZE - 1, &type, &size, err);
+    int r = DRIVER_NOT_FOUND;
 
-    if (r == 0)
-        memcpy(ret_type, type, size + 1);
-    return r;
+    type_cache_sniff(store->types, canonical, content->bytes, content->size, &shown);
+    if (!shown.is_stated) {
+        key = key_revision(name, canonical, "media-type");
+        r = store->driver->type->read(store->driver, key.text, MANIFEST_TYPE_SIZE - 1, &type, &size, err);
+    }
+    if (r < 0)
+        return r;
+    memcpy(content->media_type, type ? type : shown.name, (type ? size : strlen(shown.name)) + 1);
+    return 0;
 }
 
 static int check_bytes(const struct digest *canonical, const struct store_content *content, struct error *err)
@@ -62,13 +69,10 @@ static int get_content(struct store *store, const char *name, const struct diges
     if (r != 0)
         return r < 0 ? r : STORE_NOT_FOUND;
     r = check_bytes(canonical, &content, err);
+    if (r == 0)
+        r = find_type(store, name, canonical, &content, err);
     if (r < 0)
         return r;
-    r = read_type(store, name, canonical, content.media_type, err);
-    if (r < 0)
-        return r;
-    if (r == DRIVER_NOT_FOUND)
-        type_cache_sniff(store->types, canonical, content.bytes, content.size, content.media_type);
     *ret = content;
     content = (struct store_content){0};
     return 0;
@@ -197,12 +201,12 @@ static int add_type(struct store *store, struct push *push, struct error *err)
 {
     const struct store_manifest *manifest = push->manifest;
     struct key key = key_revision(push->name, &push->canonical, "media-type");
-    char shown[MANIFEST_TYPE_SIZE];
+    struct shown_type shown;
     struct driver_stat st;
     int r;
 
-    type_cache_sniff(store->types, &push->canonical, manifest->bytes, manifest->size, shown);
-    r = strcmp(shown, manifest->media_type) != 0 ? 0 : store->driver->type->stat(store->driver, key.text, &st, err);
+    type_cache_sniff(store->types, &push->canonical, manifest->bytes, manifest->size, &shown);
+    r = strcmp(shown.name, manifest->media_type) != 0 ? 0 : store->driver->type->stat(store->driver, key.text, &st, err);
     if (r == 0)
         add_text(push, key, manifest->media_type);
     return r < 0 ? r : 0;

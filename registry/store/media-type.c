@@ -6,7 +6,7 @@
 
 #include "common/json.h"
 
-/* 4096 entries of 80 bytes. */
+/* 4096 entries of 67 bytes. */
 enum { ENTRIES = 4096 };
 
 static const char *const types[] = {
@@ -22,9 +22,14 @@ static const char *const types[] = {
 
 enum { TYPE_UNKNOWN, TYPE_SCHEMA_1, TYPE_SCHEMA_1_SIGNED };
 
+struct sniffed {
+    unsigned char type; /* in types */
+    bool is_stated;
+};
+
 struct entry {
     char hex[65];
-    unsigned char type; /* in types */
+    struct sniffed sniffed;
 };
 
 struct type_cache {
@@ -33,7 +38,7 @@ struct type_cache {
 };
 
 /* Schema 1 is not taken any more, but old data has it. */
-static size_t sniff_schema_1(const void *bytes, size_t size)
+static unsigned char sniff_schema_1(const void *bytes, size_t size)
 {
     CLEANUP(json_freep) struct json *document = NULL;
     int64_t version = 0;
@@ -44,27 +49,33 @@ static size_t sniff_schema_1(const void *bytes, size_t size)
     return json_find(document, "signatures") ? TYPE_SCHEMA_1_SIGNED : TYPE_SCHEMA_1;
 }
 
-static size_t sniff(const void *bytes, size_t size)
+static unsigned char find_type(const char *name)
 {
-    CLEANUP(manifest_done) struct manifest manifest = {0};
-
-    if (manifest_parse(NULL, bytes, size, &manifest, NULL) < 0)
-        return sniff_schema_1(bytes, size);
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-        if (strcmp(manifest.media_type, types[i]) == 0)
-            return i;
+        if (strcmp(name, types[i]) == 0)
+            return (unsigned char)i;
     }
     return TYPE_UNKNOWN;
 }
 
-static void copy_type(size_t type, char ret_type[MANIFEST_TYPE_SIZE])
+static struct sniffed sniff(const void *bytes, size_t size)
 {
-    memcpy(ret_type, types[type], strlen(types[type]) + 1);
+    CLEANUP(manifest_done) struct manifest manifest = {0};
+
+    if (manifest_parse(NULL, bytes, size, &manifest, NULL) < 0)
+        return (struct sniffed){.type = sniff_schema_1(bytes, size)};
+    return (struct sniffed){.type = find_type(manifest.media_type), .is_stated = manifest.is_type_stated};
 }
 
-void media_type_sniff(const void *bytes, size_t size, char ret_type[MANIFEST_TYPE_SIZE])
+static void tell(struct sniffed sniffed, struct shown_type *ret)
 {
-    copy_type(sniff(bytes, size), ret_type);
+    memcpy(ret->name, types[sniffed.type], strlen(types[sniffed.type]) + 1);
+    ret->is_stated = sniffed.is_stated;
+}
+
+void media_type_sniff(const void *bytes, size_t size, struct shown_type *ret)
+{
+    tell(sniff(bytes, size), ret);
 }
 
 struct type_cache *type_cache_new(void)
@@ -93,23 +104,23 @@ static struct entry *find_entry(struct type_cache *cache, const struct digest *c
 }
 
 void type_cache_sniff(struct type_cache *cache, const struct digest *canonical, const void *bytes, size_t size,
-                      char ret_type[MANIFEST_TYPE_SIZE])
+                      struct shown_type *ret)
 {
     struct entry *entry = find_entry(cache, canonical);
     bool is_known;
-    size_t type = 0;
+    struct sniffed sniffed = {0};
 
     pthread_mutex_lock(&cache->mutex);
     is_known = strncmp(entry->hex, canonical->hex, sizeof(entry->hex)) == 0;
     if (is_known)
-        type = entry->type;
+        sniffed = entry->sniffed;
     pthread_mutex_unlock(&cache->mutex);
     if (!is_known) {
-        type = sniff(bytes, size);
+        sniffed = sniff(bytes, size);
         pthread_mutex_lock(&cache->mutex);
         memcpy(entry->hex, canonical->hex, 64);
-        entry->type = (unsigned char)type;
+        entry->sniffed = sniffed;
         pthread_mutex_unlock(&cache->mutex);
     }
-    copy_type(type, ret_type);
+    tell(sniffed, ret);
 }

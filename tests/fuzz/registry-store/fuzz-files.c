@@ -107,7 +107,8 @@ static void maintain(struct store *store)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char root[MEMORY_FOLDER_SIZE], type[MANIFEST_TYPE_SIZE];
+    char root[MEMORY_FOLDER_SIZE];
+    struct shown_type type;
     struct store *store;
     struct digest digest;
     struct error err = {0};
@@ -115,7 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (size == 0)
         return 0;
-    media_type_sniff(data + 1, size - 1, type);
+    media_type_sniff(data + 1, size - 1, &type);
     memory_folder_make(root);
     REQUIRE(store_open(root, STORE_SERVES, &store, &err) == 0);
     REQUIRE(digest_of(DIGEST_SHA256, manifest_text, sizeof(manifest_text) - 1, &digest) == 0);
