@@ -137,8 +137,10 @@ static void commit(struct request *request, struct response *response)
 }
 
 /* Whether the body was written, and was what Content-Range promised; else the refusal. */
-static bool is_received(const struct writing *writing, struct response *response)
+static bool is_received(struct writing *writing, struct response *response)
 {
+    if (!writing->has_failed)
+        writing->has_failed = upload_flush(writing->upload, &writing->err) < 0;
     if (writing->has_failed)
         response_fail(response, &writing->err);
     else if (writing->expected && writing->expected != writing->received)

@@ -23,6 +23,7 @@ struct store {
     struct upload_states *uploads;
     struct type_cache *types;
     struct checked_blobs *checked;
+    unsigned blocks; /* that uploads have to gather in; atomic */
     struct name_set *indexed; /* the repositories whose referrers are all in the index */
 };
 

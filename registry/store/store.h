@@ -148,8 +148,17 @@ int store_upload_stat(struct store *store, const char *name, const char *id, uin
 const char *upload_get_id(const struct upload *upload);
 uint64_t upload_get_size(const struct upload *upload);
 
-/* Appends. Where it fails nothing of data is in the session. Writes to the page cache only: for event threads. */
+/*
+ * Appends, and may gather what it is given before it does so. Where it fails nothing of data is in the session, nor of
+ * what was gathered. Writes to the page cache only: for event threads.
+ */
 int upload_write(struct upload *upload, const void *data, size_t size, struct error *err) MUST_USE;
+
+/*
+ * What was gathered goes into the session, too: to be called before a client is told that his bytes have come. Committing
+ * does it, and so does releasing, but in silence.
+ */
+int upload_flush(struct upload *upload, struct error *err) MUST_USE;
 
 /*
  * Makes the session a blob of its repository, on disk for good when this returns 0. After

@@ -21,6 +21,12 @@ enum { PATIENCE_MS = 1000 };
 
 enum { READ_SIZE = 256 << 10, ID_SIZE = RANDOM_UUID_SIZE };
 
+/*
+ * Bytes come in pieces of any size, such as TLS has. A kernel takes whole pages, and many at once, in half the time or
+ * less; so who sends more than a block has one to gather them in, as long as there are BLOCKS_MAX at most.
+ */
+enum { BLOCK_SIZE = 64 << 10, BLOCKS_MAX = 256 };
+
 struct upload {
     struct store *store;
     struct driver_session *session; /* NULL where there is none, or no more */
@@ -28,8 +34,11 @@ struct upload {
     char id[ID_SIZE];
     uint64_t size;
     struct upload_hash hash; /* of all of them, or of nothing: then they are to be read again */
+    char *block;             /* NULL where it is not large, or too many have one */
+    size_t held;             /* in the block: neither in the session nor in size */
+    bool is_large;           /* it was written across the end of a block */
     bool is_claimed;
-    bool is_over; /* committed or cancelled */
+    bool is_over;            /* committed or cancelled */
 };
 
 static const struct driver_type *driver_of(const struct upload *upload)
@@ -37,10 +46,51 @@ static const struct driver_type *driver_of(const struct upload *upload)
     return upload->store->driver->type;
 }
 
+static void add_to_hash(struct upload_hash *hash, const void *data, size_t size)
+{
+    if (hash->sha256)
+        hasher_write(hash->sha256, data, size);
+    if (hash->sha512)
+        hasher_write(hash->sha512, data, size);
+    hash->hashed += size;
+}
+
+static int append(struct upload *upload, const void *data, size_t size, struct error *err)
+{
+    int r = driver_of(upload)->session_append(upload->session, upload->size, data, size, err);
+
+    if (r < 0)
+        return r;
+    if (upload->hash.sha256)
+        add_to_hash(&upload->hash, data, size);
+    upload->size += size;
+    return 0;
+}
+
+static int flush(struct upload *upload, struct error *err)
+{
+    size_t size = upload->held;
+
+    upload->held = 0;
+    return size > 0 ? append(upload, upload->block, size, err) : 0;
+}
+
+static void drop_block(struct upload *upload)
+{
+    if (!upload->block)
+        return;
+    free(upload->block);
+    upload->block = NULL;
+    __atomic_sub_fetch(&upload->store->blocks, 1, __ATOMIC_RELAXED);
+}
+
 void upload_release(struct upload *upload)
 {
     if (!upload)
         return;
+    if (!upload->is_over)
+        (void)flush(upload, NULL); /* of a client that is gone; he asks how far he came */
+    drop_block(upload);
     driver_of(upload)->session_close(upload->session);
     if (upload->is_claimed)
         upload_states_release(upload->store->uploads, upload->name, upload->id, &upload->hash, !upload->is_over);
@@ -217,28 +267,49 @@ uint64_t upload_get_size(const struct upload *upload)
     return upload->size;
 }
 
-static void add_to_hash(struct upload_hash *hash, const void *data, size_t size)
+/* Whether there is a block to gather in. */
+static bool has_block(struct upload *upload)
 {
-    if (hash->sha256)
-        hasher_write(hash->sha256, data, size);
-    if (hash->sha512)
-        hasher_write(hash->sha512, data, size);
-    hash->hashed += size;
+    if (upload->block || !upload->is_large)
+        return upload->block;
+    if (__atomic_add_fetch(&upload->store->blocks, 1, __ATOMIC_RELAXED) <= BLOCKS_MAX)
+        upload->block = malloc(BLOCK_SIZE);
+    if (!upload->block)
+        __atomic_sub_fetch(&upload->store->blocks, 1, __ATOMIC_RELAXED);
+    return upload->block;
+}
+
+/* Blocks end where those of the file end. */
+static int gather(struct upload *upload, const char *data, size_t size, struct error *err)
+{
+    int r = 0;
+
+    while (r == 0 && size > 0) {
+        size_t room = BLOCK_SIZE - (size_t)((upload->size + upload->held) % BLOCK_SIZE), n = size < room ? size : room;
+
+        memcpy(upload->block + upload->held, data, n);
+        upload->held += n;
+        data += n;
+        size -= n;
+        if (n == room)
+            r = flush(upload, err);
+    }
+    return r;
+}
+
+int upload_flush(struct upload *upload, struct error *err)
+{
+    return flush(upload, err);
 }
 
 int upload_write(struct upload *upload, const void *data, size_t size, struct error *err)
 {
-    int r;
-
     if (size == 0)
         return 0;
-    r = driver_of(upload)->session_append(upload->session, upload->size, data, size, err);
-    if (r < 0)
-        return r;
-    if (upload->hash.sha256)
-        add_to_hash(&upload->hash, data, size);
-    upload->size += size;
-    return 0;
+    if (has_block(upload))
+        return gather(upload, data, size, err);
+    upload->is_large = upload->is_large || upload->size % BLOCK_SIZE + size >= BLOCK_SIZE;
+    return append(upload, data, size, err);
 }
 
 /* --- the end ------------------------------------------------------------------------------- */
@@ -293,8 +364,10 @@ int upload_commit(struct upload *upload, const struct digest *expected, struct e
     struct driver_change changes[4] = {{0}};
     struct key data, link, alias, alias_link;
     char text[DIGEST_TEXT_SIZE];
-    int r = verify(upload, expected, &canonical, err);
+    int r = upload_flush(upload, err);
 
+    if (r == 0)
+        r = verify(upload, expected, &canonical, err);
     if (r != 0)
         return r;
     data = key_blob(&canonical);
