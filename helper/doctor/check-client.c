@@ -56,8 +56,8 @@ static void check_plaintext(struct doctor *doctor, const struct client_config *c
         return;
     finding = report_add(&doctor->report, "plaintext-auths", FINDING_WARNING,
                          "Whoever reads that file, or a backup of it, has them; docker never moves them itself.",
-                         "%zu passwords stand unencrypted in %s (the first for %s)", logins.count, config->path,
-                         logins.items[0].host);
+                         "%zu %s unencrypted in %s (the first for %s)", logins.count,
+                         logins.count == 1 ? "password stands" : "passwords stand", config->path, logins.items[0].host);
     finding_add_command(finding, "docker-credential-pass setup --yes");
     if (config->exists && config->stat.st_mode & 0077) {
         finding = report_add(&doctor->report, "config-readable-by-others", FINDING_WARNING,

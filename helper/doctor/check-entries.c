@@ -212,7 +212,10 @@ const char *check_entries(struct doctor *doctor)
         check_entry(doctor, &listing.items[i], is_decrypted);
         decrypted += is_decrypted;
     }
-    snprintf(fine, sizeof(fine), "the %zu logins in it are in order%s", listing.count,
-             decrypted < listing.count ? " (64 of them were tried)" : "");
+    if (listing.count == 1)
+        snprintf(fine, sizeof(fine), "the login in it is in order");
+    else
+        snprintf(fine, sizeof(fine), "the %zu logins in it are in order%s", listing.count,
+                 decrypted < listing.count ? " (64 of them were tried)" : "");
     return fine;
 }

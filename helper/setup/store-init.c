@@ -30,8 +30,9 @@ static int refuse_entries(const struct pass_store *store, struct error *err)
     if (r < 0)
         return r;
     if (listing.count > 0)
-        return error_set(err, EEXIST, "%s/" PASS_FOLDER " holds %zu entries that are encrypted to another key; have pass "
-                         "encrypt them again: pass init -p " PASS_FOLDER " FINGERPRINT", store->root, listing.count);
+        return error_set(err, EEXIST, "%s/" PASS_FOLDER " holds %zu %s encrypted to another key; have pass encrypt "
+                         "them again: pass init -p " PASS_FOLDER " FINGERPRINT", store->root, listing.count,
+                         listing.count == 1 ? "entry that is" : "entries that are");
     return SETUP_NO_STORE;
 }
 
