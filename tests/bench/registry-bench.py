@@ -57,6 +57,7 @@ class Step:
                 print(f"# {self.name}: {name}: {why}", flush=True)
                 seen = {"count": 0, "per_s": 0.0}
             spent = server.cpu_s() - before
+            server.wait_until_idle()
             self.rates[name].append(seen["mib_per_s"] if self.unit == "MiB/s" and "mib_per_s" in seen else seen["per_s"])
             self.cpu_us[name].append(spent / seen["count"] * 1e6 if seen["count"] else 0)
             self.p99_ms[name].append(seen.get("p99_ms", 0))
