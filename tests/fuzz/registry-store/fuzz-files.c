@@ -17,7 +17,8 @@
 
 bool fuzz_was_accepted;
 
-static const char manifest_text[] = "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[]}";
+/* Without a mediaType, so that the one beside its link is read. */
+static const char manifest_text[] = "{\"schemaVersion\":2,\"manifests\":[]}";
 static const char id[] = "6a5b9b44-5d3e-4b2e-9a5c-0123456789ab";
 
 static void write_file(struct store *store, const struct key *key, const void *data, size_t size)
