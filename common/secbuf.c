@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/same-bytes.h"
+
 enum {
     /* Enough for any usual credential several times over, and within the 64 KiB that a user
      * may lock on systems with the old default of RLIMIT_MEMLOCK. */
@@ -124,11 +126,5 @@ void secbuf_done(struct secbuf *buf)
 
 bool secbuf_is_equal(const struct secbuf *a, const struct secbuf *b)
 {
-    unsigned char difference = 0;
-
-    if (a->size != b->size)
-        return false;
-    for (size_t i = 0; i < a->size; i++)
-        difference |= a->data[i] ^ b->data[i];
-    return difference == 0;
+    return a->size == b->size && same_bytes(a->data, b->data, a->size);
 }

@@ -8,6 +8,8 @@
 #include <gcrypt.h>
 #include <string.h>
 
+#include "common/same-bytes.h"
+
 enum {
     BLOCK_SIZE = 16,
     PREFIX_SIZE = BLOCK_SIZE + 2, /* random bytes, the last two of them twice */
@@ -36,16 +38,6 @@ static int open_cipher(const struct session_key *key, int mode, gcry_cipher_hd_t
     return gcry_cipher_setkey(*ret, key->key.data, key->key.size) ? -EBADMSG : 0;
 }
 
-/* Whether both are the same; the time does not tell where they differ. */
-static bool is_equal(const unsigned char *a, const unsigned char *b, size_t size)
-{
-    unsigned char difference = 0;
-
-    for (size_t i = 0; i < size; i++)
-        difference |= a[i] ^ b[i];
-    return difference == 0;
-}
-
 /* --- CFB and a modification detection code ------------------------------------------------- */
 
 /* SHA-1 over all but its own 20 bytes. */
@@ -58,7 +50,7 @@ static int check_mdc(const unsigned char *text, size_t size)
     if (gcry_md_open(&hash, GCRY_MD_SHA1, GCRY_MD_FLAG_SECURE))
         return -ENOMEM;
     gcry_md_write(hash, text, size - SHA1_SIZE);
-    is_good = is_equal(gcry_md_read(hash, GCRY_MD_SHA1), mdc + 2, SHA1_SIZE);
+    is_good = same_bytes(gcry_md_read(hash, GCRY_MD_SHA1), mdc + 2, SHA1_SIZE);
     gcry_md_close(hash);
     return is_good && mdc[0] == MDC_HEAD && mdc[1] == SHA1_SIZE ? 0 : -EBADMSG;
 }
@@ -84,7 +76,7 @@ static int open_cfb(const struct session_key *key, struct secbuf *text)
         return r;
     if (gcry_cipher_setiv(cipher, NULL, 0) || gcry_cipher_decrypt(cipher, data, size, NULL, 0))
         return -EBADMSG;
-    if (!is_equal(data + BLOCK_SIZE - 2, data + BLOCK_SIZE, 2))
+    if (!same_bytes(data + BLOCK_SIZE - 2, data + BLOCK_SIZE, 2))
         return -EBADMSG;
     r = check_mdc(data, size);
     if (r < 0)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/random.h"
+#include "common/same-bytes.h"
 
 enum { COST_AT = 4, SALT_AT = 7, HASH_AT = 29, SALT_BYTES = 16 };
 
@@ -78,14 +79,10 @@ static bool has_nul(const struct secbuf *password)
     return password->size > 0 && memchr(password->data, '\0', password->size);
 }
 
-/* In constant time; what comes before is what was asked for, in libxcrypt's own spelling. */
+/* What comes before is what was asked for, in libxcrypt's own spelling. */
 static bool is_same_hash(const char *a, const char *b)
 {
-    unsigned char difference = 0;
-
-    for (size_t i = HASH_AT; i < BCRYPT_SIZE; i++)
-        difference |= (unsigned char)(a[i] ^ b[i]);
-    return difference == 0;
+    return same_bytes(a + HASH_AT, b + HASH_AT, BCRYPT_SIZE - HASH_AT);
 }
 
 int bcrypt_check(const struct secbuf *password, const char *hash)

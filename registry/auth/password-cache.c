@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "common/random.h"
+#include "common/same-bytes.h"
 #include "registry/auth/bcrypt.h"
 
 enum { MAC_SIZE = 32, KEY_SIZE = 32, NONE = -1 };
@@ -86,15 +87,6 @@ static int make_key(struct password_cache *cache)
     return r == 0 ? 0 : -ENOMEM;
 }
 
-static bool is_same_mac(const unsigned char *a, const unsigned char *b)
-{
-    unsigned char difference = 0;
-
-    for (size_t i = 0; i < MAC_SIZE; i++)
-        difference |= a[i] ^ b[i];
-    return difference == 0;
-}
-
 /* --- the table; the mutex is held ------------------------------------------------------- */
 
 static int *bucket_of(struct password_cache *cache, const unsigned char *mac)
@@ -110,7 +102,7 @@ static int *find(struct password_cache *cache, const unsigned char *mac)
 {
     int *at = bucket_of(cache, mac);
 
-    while (*at != NONE && !is_same_mac(cache->macs[*at], mac))
+    while (*at != NONE && !same_bytes(cache->macs[*at], mac, MAC_SIZE))
         at = &cache->entries[*at].next_of_bucket;
     return at;
 }
