@@ -49,16 +49,6 @@ static int needs_unicode_escape(uint32_t code_point, size_t length)
            code_point == 0x2028 || code_point == 0x2029 || (code_point == UTF8_REPLACEMENT && length == 1);
 }
 
-/* How many bytes from here on stand for themselves: most texts have no others. */
-static size_t count_plain(const unsigned char *at, const unsigned char *end)
-{
-    const unsigned char *from = at;
-
-    while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\' && *at != '<' && *at != '>' && *at != '&')
-        at++;
-    return (size_t)(at - from);
-}
-
 size_t json_quote(const void *text, size_t size, char *ret_quoted)
 {
     struct quoted quoted = {.at = ret_quoted};
@@ -68,14 +58,8 @@ size_t json_quote(const void *text, size_t size, char *ret_quoted)
 
     put(&quoted, "\"", 1);
     while (at < end) {
-        size_t length = count_plain(at, end);
+        size_t length = utf8_decode(at, (size_t)(end - at), &code_point);
 
-        if (length > 0) {
-            put(&quoted, at, length);
-            at += length;
-            continue;
-        }
-        length = utf8_decode(at, (size_t)(end - at), &code_point);
         if (has_short_escape(code_point, &letter))
             put(&quoted, (const char[]){'\\', letter}, 2);
         else if (needs_unicode_escape(code_point, length))
