@@ -112,9 +112,22 @@ static bool read_number(const unsigned char **at, const unsigned char *end, uint
     return *at > begin;
 }
 
-/* Behind "sha1": " #<salt>#\n \"<count>\"", as gpg-agent writes it since 2.2.12. */
+/* Behind a quoted string that begins here, or end. */
+static const unsigned char *skip_quoted(const unsigned char *at, const unsigned char *end)
+{
+    for (at++; at < end && *at != '"'; at++)
+        at += *at == '\\' && at + 1 < end;
+    return at < end ? at + 1 : end;
+}
+
+/*
+ * Behind "sha1": " #<salt>#\n \"<count>\"", as gpg-agent writes it since 2.2.12. One salt in fourteen consists of bytes that
+ * it takes for a text, and is quoted, too.
+ */
 static bool read_text_count(const unsigned char *at, const unsigned char *end, uint64_t *ret)
 {
+    if (at < end && *at == '"')
+        at = skip_quoted(at, end);
     at = memchr(at, '"', (size_t)(end - at));
     return at && ++at < end && read_number(&at, end, ret) && at < end && *at == '"';
 }

@@ -179,6 +179,12 @@ static void counts_are_read_from_both_forms(void **state)
     static const struct { const char *bytes; size_t size; uint64_t count; } cases[] = {
 #define CASE(text, count) {text, sizeof(text) - 1, count}
         CASE("Key: (protected-private-key (ecc)(protected openpgp-s2k3-ocb-aes ((sha1 #4C95#\n  \"322767872\")#11#)#27#))", 322767872),
+        CASE("Key: (protected-private-key (protected openpgp-s2k3-ocb-aes ((sha1 \"B\xcb\xed\xfd\xf9\x39w\x41\"\n  \"65536\")#21#)))", 65536),
+        CASE("Key: (protected-private-key (protected openpgp-s2k3-ocb-aes ((sha1 \"1\\\"2\\\\\"\n  \"65536\")#21#)))", 65536),
+        CASE("protected-private-key (sha1 \"1\\", 0),
+        CASE("protected-private-key (sha1 \"1", 0),
+        CASE("protected-private-key (sha1 \"1\"", 0),
+        CASE("protected-private-key (sha1 ", 0),
         CASE("(21:protected-private-key(3:ecc)(9:protected25:openpgp-s2k3-sha1-aes-cbc((4:sha18:\x01\"3:)\x02xy8:65011712)", 65011712),
         CASE("(21:protected-private-key((4:sha18:12345678", 0),
         CASE("(21:protected-private-key((4:sha199999:1", 0),
