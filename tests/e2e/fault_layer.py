@@ -14,7 +14,7 @@ import struct
 import subprocess
 import tempfile
 
-from harness import ROOT, Skip
+from harness import ROOT, Skip, preloadable
 from registry import registryd
 
 CALLS = ("openat", "write", "pwrite", "pread", "read", "fdatasync", "fsync", "renameat", "mkdirat", "unlinkat", "fstatat",
@@ -35,7 +35,7 @@ class FaultLayer:
         self.map = mmap.mmap(self.file.fileno(), len(CALLS) * RULE.size)
 
     def environment(self):
-        return {"LD_PRELOAD": str(self.library), "FAULT_LAYER": self.file.name}
+        return {"LD_PRELOAD": preloadable(self.library), "FAULT_LAYER": self.file.name}
 
     def set(self, call, code, after=0, count=-1):
         RULE.pack_into(self.map, CALLS.index(call) * RULE.size, code, after, count, 0)

@@ -25,6 +25,7 @@ import atexit
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import subprocess
@@ -80,6 +81,25 @@ def go_helper():
         if b"Go build" not in program.read():
             raise Skip(f"{path} is not Docker's Go helper")
     return path
+
+
+def preloadable(library):
+    """A path of the library that LD_PRELOAD can have: blanks and colons end one there, and nothing quotes them."""
+    if not re.search(r"[\s:]", str(library)):
+        return str(library)
+    folder = tempfile.mkdtemp(prefix="dcp-preload.", dir="/tmp")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    link = os.path.join(folder, os.path.basename(library))
+    os.symlink(library, link)
+    return link
+
+
+def descriptors_of(process):
+    """How many a program has open that nobody but root may look into, or Skip."""
+    try:
+        return len(os.listdir(f"/proc/{process.pid}/fd"))
+    except PermissionError:
+        raise Skip("only root may count the descriptors of a program that leaves no core") from None
 
 
 def need(program):

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 
-from harness import ROOT, need
+from harness import ROOT, descriptors_of, need
 from registry import free_port
 
 PROGRAM = str(pathlib.Path(os.environ.get("REGISTRYD") or ROOT / "build/registry/registryd").resolve())
@@ -101,7 +101,7 @@ class Server:
         return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks.iterdir())
 
     def descriptors(self):
-        return len(list(pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir()))
+        return descriptors_of(self.process)
 
     def log(self):
         return self.log_path.read_text(errors="replace")
