@@ -1,5 +1,5 @@
 /*
- * The way from our response to libmicrohttpd's. Large bodies are read from a callback in blocks of a TLS record: under TLS
+ * The way from our response to libmicrohttpd's. Large bodies are read from a callback in blocks of 64 KiB: under TLS
  * its own way to send a file reads 4 KiB at a time and takes 2.6 times as long. Without TLS that way is sendfile(2), and the
  * faster one.
  */
@@ -14,7 +14,7 @@
  * libmicrohttpd clears a block before its first use, so that what is smaller than SMALL goes without one, and in a packet
  * with the headers.
  */
-enum { BLOCK_SIZE = 16 << 10, SMALL = 16 << 10 };
+enum { BLOCK_SIZE = 64 << 10, SMALL = 16 << 10 };
 
 static ssize_t read_block(void *cls, uint64_t offset, char *ret_data, size_t size)
 {
