@@ -273,6 +273,7 @@ static int read_description(const struct json *root, const struct type *type, st
 static int read_manifest(const struct json *root, const char *content_type, struct manifest *ret, struct error *err)
 {
     const struct type *type;
+    const char *stated = NULL;
     int r;
 
     if (json_get_type(root) != JSON_OBJECT)
@@ -286,10 +287,12 @@ static int read_manifest(const struct json *root, const char *content_type, stru
         r = read_references(root, type, ret, err);
     if (r == 0)
         r = read_description(root, type, ret, err);
+    if (r == 0)
+        r = manifest_get_text(root, "", "mediaType", &stated, err);
     if (r < 0)
         return r;
     memcpy(ret->media_type, type->name, strlen(type->name) + 1);
-    ret->is_type_stated = manifest_find(root, "mediaType") != NULL;
+    ret->is_type_stated = stated != NULL;
     return 0;
 }
 
