@@ -98,7 +98,8 @@ static int check_type(const struct type *type, const char *own, struct error *er
     return 0;
 }
 
-static int find_out_type(const struct json *root, const char *content_type, const struct type **ret, struct error *err)
+static int find_out_type(const struct json *root, const char *content_type, const struct type **ret, bool *ret_is_stated,
+                         struct error *err)
 {
     char stripped[MANIFEST_TYPE_SIZE];
     const char *own;
@@ -106,6 +107,7 @@ static int find_out_type(const struct json *root, const char *content_type, cons
 
     if (r < 0)
         return r;
+    *ret_is_stated = own != NULL;
     if (!content_type || !*content_type)
         return own ? look_up_type(own, "the manifest's mediaType", ret, err) : sniff_type(root, ret, err);
     if (manifest_strip_type(content_type, stripped) < 0)
@@ -273,12 +275,11 @@ static int read_description(const struct json *root, const struct type *type, st
 static int read_manifest(const struct json *root, const char *content_type, struct manifest *ret, struct error *err)
 {
     const struct type *type;
-    const char *stated = NULL;
     int r;
 
     if (json_get_type(root) != JSON_OBJECT)
         return error_set(err, EINVAL, "the manifest is no JSON object");
-    r = find_out_type(root, content_type, &type, err);
+    r = find_out_type(root, content_type, &type, &ret->is_type_stated, err);
     if (r == 0)
         r = check_version(root, type, err);
     if (r == 0)
@@ -288,12 +289,8 @@ static int read_manifest(const struct json *root, const char *content_type, stru
     if (r == 0)
         r = read_description(root, type, ret, err);
     if (r == 0)
-        r = manifest_get_text(root, "", "mediaType", &stated, err);
-    if (r < 0)
-        return r;
-    memcpy(ret->media_type, type->name, strlen(type->name) + 1);
-    ret->is_type_stated = stated != NULL;
-    return 0;
+        memcpy(ret->media_type, type->name, strlen(type->name) + 1);
+    return r;
 }
 
 int manifest_parse(const char *content_type, const void *bytes, size_t size, struct manifest *ret, struct error *err)

@@ -16,20 +16,13 @@
 #include <unistd.h>
 
 #include "common/file.h"
+#include "common/monotonic.h"
 #include "common/random.h"
 #include "registry/store/filesystem-private.h"
 
 enum { TRY_AGAIN_NS = 200000, NAME_SIZE = sizeof(FILESYSTEM_TEMPORARY) + RANDOM_UUID_SIZE };
 
 /* --- the lock -------------------------------------------------------------------------------- */
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* Where no locks are known nobody collects garbage, either. */
 static int share(int fd, int64_t deadline_ms)
@@ -39,7 +32,7 @@ static int share(int fd, int64_t deadline_ms)
     while (flock(fd, LOCK_SH | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return 0;
-        if (now_ms() >= deadline_ms)
+        if (monotonic_ms() >= deadline_ms)
             return -EAGAIN;
         nanosleep(&pause, NULL);
     }
@@ -80,7 +73,7 @@ int filesystem_open_temporary(const struct filesystem *filesystem)
 
 int filesystem_guard(const struct filesystem *filesystem, unsigned patience_ms)
 {
-    const int64_t deadline_ms = now_ms() + patience_ms;
+    const int64_t deadline_ms = monotonic_ms() + patience_ms;
     CLEANUP_CLOSE int gate = filesystem_open_temporary(filesystem);
     CLEANUP_CLOSE int fd = -1;
     int r = gate < 0 ? gate : share(gate, deadline_ms);
