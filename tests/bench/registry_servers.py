@@ -106,8 +106,8 @@ class Server:
     def wait_until_idle(self):
         """Passwords of clients that have left are checked all the same, for a second or more; the next server would pay."""
         before, deadline = -1.0, time.monotonic() + 20
-        while self.cpu_s() > before and time.monotonic() < deadline:
-            before = self.cpu_s()
+        while (now := self.cpu_s()) > before and time.monotonic() < deadline:
+            before = now
             time.sleep(0.1)
 
     def memory_mib(self, what):

@@ -18,7 +18,8 @@ import statistics
 import subprocess
 import time
 
-from harness import helper_path, Sandbox, Skip, assert_refused, case, helper_argv, is_wrapped, main, need, shared_sandbox
+from harness import (Sandbox, Skip, assert_refused, case, helper_argv, is_sanitized, is_wrapped, main, need,
+                     shared_sandbox)
 
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1_000_000))
 print(f"# SEED={SEED}", flush=True)
@@ -43,7 +44,7 @@ USER.make_store()
 def number_of_kills(natively):
     if is_wrapped():
         return max(5, natively // 20)
-    return natively // 4 if "build-sanitize" in helper_path() else natively
+    return natively // 4 if is_sanitized() else natively
 
 
 @dataclasses.dataclass

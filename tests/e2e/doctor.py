@@ -8,7 +8,7 @@ import pathlib
 import shutil
 import time
 
-from harness import Sandbox, case, helper_path, main, need, need_fast_path
+from harness import Sandbox, case, helper_path, is_sanitized, main, need, need_fast_path
 from terminal import Terminal
 
 URL = "https://example.com"
@@ -117,7 +117,7 @@ def _():
         begin = time.monotonic()
         found, rc = user.doctor()
         assert (found, rc) == ({}, 0), found
-        assert time.monotonic() - begin < (60 if "build-sanitize" in helper_path() else 4)
+        assert time.monotonic() - begin < (60 if is_sanitized() else 4)
 
 
 @case("what it does not understand is refused; --help helps")

@@ -22,6 +22,7 @@ Programs are named by the environment, so that the same files run against any he
 """
 
 import atexit
+import functools
 import json
 import os
 import pathlib
@@ -72,6 +73,11 @@ def is_wrapped():
     return bool(os.environ.get("HELPER_WRAPPER"))
 
 
+def is_sanitized(program=None):
+    """Whether AddressSanitizer is in the helper, or another program: slower, and with an allocator that keeps what is freed."""
+    return b"__asan_init" in pathlib.Path(program or helper_path()).read_bytes()
+
+
 def go_helper():
     """Path of Docker's Go helper, or Skip."""
     path = os.environ.get("GO_HELPER", "/usr/bin/docker-credential-pass")
@@ -83,6 +89,7 @@ def go_helper():
     return path
 
 
+@functools.cache
 def preloadable(library):
     """A path of the library that LD_PRELOAD can have: blanks and colons end one there, and nothing quotes them."""
     if not re.search(r"[\s:]", str(library)):

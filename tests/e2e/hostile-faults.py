@@ -10,9 +10,9 @@ import os
 import random
 import re
 
-from harness import (NO_SERVER_URL, NO_USERNAME, NOT_FOUND, Skip, case, helper_argv, is_wrapped, main, need, preloadable,
-                     shared_sandbox)
-from hostile import assert_safe_to_show, is_sanitized
+from harness import (NO_SERVER_URL, NO_USERNAME, NOT_FOUND, Skip, case, helper_argv, is_sanitized, is_wrapped, main, need,
+                     preloadable, shared_sandbox)
+from hostile import assert_safe_to_show
 
 IS_LONG = os.environ.get("LOAD") == "full"
 SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1_000_000))

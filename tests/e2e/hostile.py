@@ -1,12 +1,11 @@
 """What the tests of a hostile world share: programs that are watched, and texts that a terminal must not see."""
 
 import os
-import pathlib
 import re
 import tempfile
 import time
 
-from harness import Result, helper_argv, helper_path
+from harness import Result, helper_argv, is_sanitized
 
 # Generous, for machines that do much else; what hangs takes longer than this.
 LONGEST_S = 60
@@ -18,11 +17,6 @@ EVIL_NAMES = [b"a\x1b[2J\x1b]0;owned\x07", b"b\xc2\x9b31m", b"c\x9b31m", b"d\ner
               "f\u202egpj".encode(), b"g\xff\xfe\xc0\xaf", "h\u2028i\u0085".encode()]
 
 UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-
-def is_sanitized():
-    """AddressSanitizer keeps what is freed for a while, and allocates by itself."""
-    return b"__asan_init" in pathlib.Path(helper_path()).read_bytes()
 
 
 def assert_safe_to_show(text, may_have_lines=True):

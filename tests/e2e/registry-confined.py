@@ -15,13 +15,13 @@ import struct
 import subprocess
 import tempfile
 
-from harness import ROOT, Skip, case, main, need
+from harness import ROOT, Skip, case, is_sanitized, main, need
 from plain_registry import Server, line, wait_for
 from raw_http import ask, basic, head
-from registry import Registry, free_port
+from registry import Registry, free_port, registryd
 from registry_client import digest
 
-IS_SANITIZED = "build-sanitize" in os.environ.get("REGISTRYD", "")
+IS_SANITIZED = is_sanitized(registryd())
 GOOD = basic("me", "secret")
 SECRET = b"what lies outside of the storage"
 

@@ -15,11 +15,11 @@ import subprocess
 import threading
 import time
 
-from harness import case, main
-from registry import Registry
+from harness import case, is_sanitized, main
+from registry import Registry, registryd
 from registry_client import Client, digest
 
-KILLS = 20 if "build-sanitize" in os.environ.get("REGISTRYD", "") else 100
+KILLS = 20 if is_sanitized(registryd()) else 100
 WRITERS, TAGS = 4, 3
 LONGEST_S = 0.3
 GONE = None

@@ -8,12 +8,13 @@ import os
 import re
 import time
 
-from harness import Skip, case, main
+from harness import Skip, case, is_sanitized, main
 from plain_registry import Server, line, wait_for
 from raw_http import HOST, Raw, ask, basic, head
+from registry import registryd
 from registry_client import CONFIG, EMPTY, IMAGE, INDEX, LAYER, digest
 
-IS_SANITIZED = "build-sanitize" in os.environ.get("REGISTRYD", "")
+IS_SANITIZED = is_sanitized(registryd())
 GOOD = basic("me", "secret")
 BLOB, UPLOAD = digest(b"blob"), "00000000-0000-4000-8000-000000000000"
 ROUTES = [

@@ -13,13 +13,14 @@ import statistics
 import threading
 import time
 
-from harness import Skip, case, main
+from harness import Skip, case, is_sanitized, main
+from registry import registryd
 from registry_client import serve
 
 IS_FULL = os.environ.get("LOAD") == "full"
 BLOB_MIB = 20 << 10 if IS_FULL else 300
 CONNECTIONS = 2000 if IS_FULL else 500
-IS_SANITIZED = "build-sanitize" in os.environ.get("REGISTRYD", "")
+IS_SANITIZED = is_sanitized(registryd())
 
 
 def peak_mib(server):
