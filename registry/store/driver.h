@@ -124,7 +124,7 @@ struct driver_type {
     int (*remove_unwanted)(struct driver *driver, struct driver_removal *removals, size_t count, int64_t before_s,
                            struct error *err);
 
-    /* Removes what was left by crashes at least age_s ago. Nothing of it is visible by any key. */
+    /* Removes what was left by crashes at least age_s ago; all of it with 0. Nothing of it is visible by any key. */
     int (*clean)(struct driver *driver, int64_t age_s, struct error *err);
 
     /* Opens a session for the content that grows at key; it need not be there. Its folder is made, too. */

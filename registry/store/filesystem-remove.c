@@ -123,12 +123,14 @@ int filesystem_clean(struct driver *driver, int64_t age_s, struct error *err)
     const struct filesystem *filesystem = (struct filesystem *)driver;
     CLEANUP(folder_names_done) struct folder_names names = {0};
     CLEANUP_CLOSE int fd = file_open_folder(filesystem->root_fd, FILESYSTEM_TEMPORARY);
+    /* The clock of files runs a little ahead of ours at times, and either may have been set back. */
+    const int64_t before_s = age_s > 0 ? (int64_t)time(NULL) - age_s : INT64_MAX;
     int r;
 
     if (fd == -ENOENT)
         return 0;
     r = fd < 0 ? fd : folder_names_read(fd, &names);
     for (size_t i = 0; r == 0 && i < names.count; i++)
-        r = clean_one(fd, names.names[i]->text, (int64_t)time(NULL) - age_s);
+        r = clean_one(fd, names.names[i]->text, before_s);
     return r < 0 ? filesystem_fail(filesystem, -r, "remove what is left in", FILESYSTEM_TEMPORARY, err) : 0;
 }

@@ -201,16 +201,19 @@ static void removal_follows_no_links(void **state)
 
 static void leftovers_are_cleaned_by_age(void **state)
 {
-    const struct timespec times[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    const struct timespec past[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
+    const struct timespec future[2] = {{.tv_sec = INT32_MAX}, {.tv_sec = INT32_MAX}};
     struct error err = {0};
 
     (void)state;
     assert_int_equal(driver->type->clean(driver, 0, &err), 0);
     make_file(below("_temporary/old"), "");
     make_file(below("_temporary/new"), "");
-    assert_int_equal(utimensat(AT_FDCWD, below("_temporary/old"), times, 0), 0);
+    make_file(below("_temporary/future"), "");
+    assert_int_equal(utimensat(AT_FDCWD, below("_temporary/old"), past, 0), 0);
+    assert_int_equal(utimensat(AT_FDCWD, below("_temporary/future"), future, 0), 0);
     assert_int_equal(driver->type->clean(driver, 3600, &err), 0);
-    assert_tree_is(below("_temporary"), "new\n");
+    assert_tree_is(below("_temporary"), "future\nnew\n");
     assert_int_equal(driver->type->clean(driver, 0, &err), 0);
     assert_tree_is(below("_temporary"), "");
 }
