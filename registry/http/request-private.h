@@ -101,8 +101,17 @@ enum MHD_Result server_on_request(void *cls, struct MHD_Connection *connection, 
 void server_on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
                          enum MHD_RequestTerminationCode why);
 
+/* What hangs on a connection; NULL where memory was out, or no request is under way. */
+struct connection *server_find_watched(struct MHD_Connection *connection);
+struct server *server_find(struct MHD_Connection *connection);
+struct exchange *server_find_exchange(struct MHD_Connection *connection);
+void server_set_exchange(struct MHD_Connection *connection, struct exchange *exchange);
+
+/* Queues an answer of ours; libmicrohttpd's own refusals do not come by here. */
+enum MHD_Result server_queue(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response);
+int server_find_queue(struct error *err) MUST_USE; /* before the first of them; 0 or negative */
+
 /* What libmicrohttpd calls for connections, and what the server says of them. */
-struct connection *server_find_watched(struct MHD_Connection *connection); /* NULL where memory was out */
 void server_describe_client(struct exchange *exchange);
 void server_note_phase(struct exchange *exchange);
 enum MHD_Result server_on_accept(void *cls, const struct sockaddr *address, socklen_t size);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "registry/http/request-private.h"
+
 /*
  * libmicrohttpd clears a block before its first use, so that what is smaller than SMALL goes without one, and in a packet
  * with the headers.
@@ -135,7 +137,7 @@ enum MHD_Result response_send(struct MHD_Connection *connection, struct response
     response_for_each_header(&headers, add_to, made);
     for (size_t i = 0; i < options->header_count; i++)
         MHD_add_response_header(made, options->headers[i].name, options->headers[i].value);
-    result = MHD_queue_response(connection, status, made);
+    result = server_queue(connection, status, made);
     MHD_destroy_response(made);
     response_done(&headers);
     return result;

@@ -25,8 +25,10 @@ struct client {
 
 /* What hangs on a connection of libmicrohttpd, from accept() to close(). Each pointer may be NULL. */
 struct accepted {
+    struct server *server;
     struct connection *watched;
     struct handshake *handshake;
+    struct exchange *exchange; /* the request that is under way */
     struct client client;
 };
 
@@ -61,6 +63,7 @@ static struct accepted *begin(struct server *server, struct MHD_Connection *conn
                          server->options.is_client_optional);
     if (!accepted)
         return NULL;
+    accepted->server = server;
     describe(address, &accepted->client);
     accepted->watched = connections_add(server->connections, fd, address);
     if (server->handshakes)
@@ -86,7 +89,7 @@ void server_on_connection(void *cls, struct MHD_Connection *connection, void **s
         end(cls, steal_ptr(socket_context));
 }
 
-static const struct accepted *find(struct MHD_Connection *connection)
+static struct accepted *find(struct MHD_Connection *connection)
 {
     return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
@@ -109,6 +112,28 @@ struct connection *server_find_watched(struct MHD_Connection *connection)
     const struct accepted *accepted = find(connection);
 
     return accepted ? accepted->watched : NULL;
+}
+
+struct server *server_find(struct MHD_Connection *connection)
+{
+    const struct accepted *accepted = find(connection);
+
+    return accepted ? accepted->server : NULL;
+}
+
+struct exchange *server_find_exchange(struct MHD_Connection *connection)
+{
+    const struct accepted *accepted = find(connection);
+
+    return accepted ? accepted->exchange : NULL;
+}
+
+void server_set_exchange(struct MHD_Connection *connection, struct exchange *exchange)
+{
+    struct accepted *accepted = find(connection);
+
+    if (accepted)
+        accepted->exchange = exchange;
 }
 
 /* What the connection waits for from here on. */

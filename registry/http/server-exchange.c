@@ -33,6 +33,7 @@ void *server_on_uri(void *cls, const char *uri, struct MHD_Connection *connectio
     exchange->connection = connection;
     exchange->watched = server_find_watched(connection);
     exchange->uri = strdup(uri);
+    server_set_exchange(connection, exchange);
     connection_enter(exchange->watched, CONNECTION_HEAD);
     clock_gettime(CLOCK_MONOTONIC, &exchange->begin);
     return exchange;
@@ -359,10 +360,11 @@ void server_on_completed(void *cls, struct MHD_Connection *connection, void **co
 {
     struct exchange *exchange = *con_cls;
 
-    (void)cls, (void)connection, (void)why;
+    (void)cls, (void)why;
     *con_cls = NULL;
     if (!exchange)
         return;
+    server_set_exchange(connection, NULL);
     connection_enter(exchange->watched, CONNECTION_IDLE);
     if (exchange->server) {
         server_report(exchange);

@@ -103,8 +103,10 @@ static int start_daemon(struct server *server, int fd, struct error *err)
 
 static int start_pools(struct server *server, struct error *err)
 {
-    int r = server->options.is_tls ? handshakes_start(&server->handshakes, err) : 0;
+    int r = server_find_queue(err);
 
+    if (r == 0 && server->options.is_tls)
+        r = handshakes_start(&server->handshakes, err);
     if (r == 0)
         r = worker_pool_start("worker", WORKERS, WORKER_QUEUE, 0, &server->workers, err);
     if (r == 0 && server->options.authenticator)

@@ -240,3 +240,14 @@ void tls_set_reader(struct gnutls_session_int *session, int fd, struct tls_reade
     gnutls_transport_set_pull_function(session, pull);
     gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_POST, note_finished);
 }
+
+void tls_say_last(struct gnutls_session_int *session, size_t throw_away, const void *data, size_t size)
+{
+    char ignored[4096];
+    ssize_t n = 1;
+
+    for (size_t taken = 0; n > 0 && taken < throw_away; taken += (size_t)n)
+        n = gnutls_record_recv(session, ignored, sizeof(ignored));
+    if (gnutls_record_send(session, data, size) == (ssize_t)size)
+        gnutls_bye(session, GNUTLS_SHUT_WR);
+}

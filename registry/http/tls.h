@@ -44,6 +44,12 @@ struct tls_reader {
 void tls_set_reader(struct gnutls_session_int *session, int fd, struct tls_reader *reader);
 
 /*
+ * The last that the session says, on a socket that does not block: what has arrived is read and thrown away, as far as
+ * throw_away bytes of it, then data goes out if the socket takes all of it, and the end of the session behind it.
+ */
+void tls_say_last(struct gnutls_session_int *session, size_t throw_away, const void *data, size_t size);
+
+/*
  * What we speak: TLS 1.2 and 1.3 with authenticated ciphers; AES-128-GCM first, the fastest here. Of the groups for the
  * key exchange X25519 leads, since that is what clients send their share of at once: with any other, each of them is
  * told to begin anew (HelloRetryRequest), which costs another round trip and most of a handshake. All are curves: groups

@@ -9,13 +9,13 @@ import re
 import time
 
 from harness import Skip, case, is_sanitized, main
+from malformed_requests import CHUNKED, GOOD, MALFORMED, NO_REQUESTS, START
 from plain_registry import Server, line, wait_for
 from raw_http import HOST, Raw, ask, basic, head
 from registry import registryd
 from registry_client import CONFIG, EMPTY, IMAGE, INDEX, LAYER, digest
 
 IS_SANITIZED = is_sanitized(registryd())
-GOOD = basic("me", "secret")
 BLOB, UPLOAD = digest(b"blob"), "00000000-0000-4000-8000-000000000000"
 ROUTES = [
     ("GET", "/v2/"), ("HEAD", "/v2/"), ("GET", "/v2/_catalog"), ("GET", "/v2/a/tags/list"), ("GET", "/v2/a/manifests/t"),
@@ -115,86 +115,7 @@ def _():
             assert answers[0].headers.keys() == answers[1].headers.keys(), answers
 
 
-# --- what is no request -----------------------------------------------------------------------------
-
-START = "/v2/a/blobs/uploads/"
-CHUNKED = b"Transfer-Encoding: chunked\r\n"
-SMUGGLED = head("DELETE", "/v2/a/manifests/t", GOOD)
-
-# Refused by us: 400, the specification's JSON, and the connection closes, so that what follows is no request.
-MALFORMED = {
-    "two lengths": head("POST", START, GOOD, b"Content-Length: 0\r\n", b"Content-Length: %d\r\n" % len(SMUGGLED)),
-    "the same length twice": head("POST", START, GOOD, b"Content-Length: 0\r\n", b"Content-Length: 0\r\n"),
-    "a length and chunks": head("POST", START, GOOD, b"Content-Length: 4\r\n", CHUNKED) + b"0\r\n\r\n",
-    "chunks and a length": head("POST", START, GOOD, CHUNKED, b"Content-Length: 4\r\n") + b"0\r\n\r\n",
-    "chunked twice": head("POST", START, GOOD, CHUNKED, CHUNKED) + b"0\r\n\r\n",
-    "gzip": head("POST", START, GOOD, b"Transfer-Encoding: gzip\r\n"),
-    "gzip and chunked": head("POST", START, GOOD, b"Transfer-Encoding: gzip, chunked\r\n") + b"0\r\n\r\n",
-    "chunked with a tab": head("POST", START, GOOD, b"Transfer-Encoding: \x0bchunked\r\n") + b"0\r\n\r\n",
-    "chunks in HTTP/1.0": head("POST", START, GOOD, CHUNKED, version="HTTP/1.0") + b"0\r\n\r\n",
-    "a length of 2^63": head("POST", START, GOOD, b"Content-Length: 9223372036854775808\r\n"),
-    "a blank before the colon of a length": head("POST", START, GOOD, b"Content-Length : %d\r\n" % len(SMUGGLED)),
-    "a blank before the colon of chunks": head("POST", START, GOOD, b"Transfer-Encoding : chunked\r\n"),
-    "a line end within a header": head("GET", "/v2/", GOOD, b"X: a\rContent-Length: 5\r\n"),
-    "a control character in a header": head("GET", "/v2/", GOOD, b"X: a\x1b[2J\r\n"),
-    "a name that is none": head("GET", "/v2/", GOOD, b"X(y): 1\r\n"),
-    "a first header that goes on": b"GET /v2/ HTTP/1.1\r\n X: 1\r\n" + HOST + GOOD + b"\r\n",
-    "no Host": b"GET /v2/ HTTP/1.1\r\n" + GOOD + b"\r\n",
-    "two Hosts": head("GET", "/v2/", GOOD, b"Host: elsewhere\r\n"),
-    "a NUL in the target": head("GET", b"/v2/\0a/tags/list", GOOD),
-    "a blank in the target": head("GET", "/v2/ /a", GOOD),
-}
-
-# libmicrohttpd answers these before we see them: no JSON. Of some lengths it sends the head of its answer twice, the
-# second one in the place of the body.
-NOT_OURS = {
-    "a negative length": (head("POST", START, GOOD, b"Content-Length: -1\r\n"), 400),
-    "a length with a sign": (head("POST", START, GOOD, b"Content-Length: +1\r\n"), 400),
-    "a length with a letter": (head("POST", START, GOOD, b"Content-Length: 1x\r\n"), 400),
-    "no length in a length": (head("POST", START, GOOD, b"Content-Length: \r\n"), 400),
-    "a list of lengths": (head("POST", START, GOOD, b"Content-Length: 1, 1\r\n"), 400),
-    "a length of 24 digits": (head("POST", START, GOOD, b"Content-Length: " + b"9" * 24 + b"\r\n"), 413),
-    "a header of 20,000 bytes": (head("GET", "/v2/", GOOD, b"X: " + b"a" * 20000 + b"\r\n"), 431),
-    "3,000 headers": (head("GET", "/v2/", GOOD, *(b"X%d: 1\r\n" % i for i in range(3000))), 431),
-    "a target of 20,000 bytes": (head("GET", "/v2/" + "a" * 20000, GOOD), 414),
-    "a chunk whose size is none": (head("POST", START, GOOD, CHUNKED) + b"zz\r\n\r\n", 400),
-    **{f"a chunk whose size is {size!r}": (head("POST", START, GOOD, CHUNKED) + size + b"\r\nhello\r\n0\r\n\r\n", 400)
-       for size in (b"+5", b"-5", b"0x5", b" 5", b"5 ", b"5g", b"", b"5\r")},
-    "a chunk longer than its size": (head("POST", START, GOOD, CHUNKED) + b"5\r\nhelloXX0\r\n\r\n", 400),
-    "a chunk of 2^72 bytes": (head("POST", START, GOOD, CHUNKED) + b"f" * 18 + b"\r\n\r\n", 413),
-    "no version": (b"GET /v2/\r\n\r\n", 400),
-    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
-    "no colon": (head("GET", "/v2/", GOOD, b"X\r\n"), 400),
-}
-
-
-@case("what can be read in two ways is 400 in the specification's form, and nothing behind it is a request")
-def _():
-    server = shared()
-    for what, data in MALFORMED.items():
-        with Raw(server.port) as raw:
-            answer = raw.send(data + SMUGGLED).read()
-            assert (answer.status, answer.code) == (400, "UNSUPPORTED"), (what, answer)
-            assert answer.headers["connection"] == "close", (what, answer)
-            assert raw.is_closed(), what
-    assert is_alive(server)
-
-
-@case("what libmicrohttpd refuses by itself has a status of that kind, and the connection closes")
-def _():
-    server = shared()
-    for what, (data, status) in NOT_OURS.items():
-        with Raw(server.port) as raw:
-            answer = raw.send(data).read()
-            assert answer.status == status and answer.headers["connection"] == "close", (what, answer)
-            with contextlib.suppress(ConnectionError):
-                while raw._more():
-                    pass
-    for junk in (b"\x16\x03\x01\x02\x00" + bytes(100) + b"\r\n\r\n", bytes(range(128, 256)) * 4 + b"\r\n\r\n", b"\r\n" * 500):
-        with Raw(server.port) as raw:
-            raw.send(junk)
-    assert is_alive(server)
-
+# --- many at once -----------------------------------------------------------------------------------
 
 @case("50 requests in one piece get 50 answers, HEAD none of the bodies, and a body is not taken for a request")
 def _():
@@ -415,7 +336,7 @@ def _():
     if IS_SANITIZED:
         raise Skip("a sanitizer keeps what is freed")
     with Server(line("me", "secret"), AUTH_HTPASSWD_GUESSES="0") as server:
-        requests = [*MALFORMED.values(), *(data for data, _ in NOT_OURS.values()),
+        requests = [*MALFORMED.values(), *(data for data, _ in NO_REQUESTS.values()),
                     *(head("GET", "/v2/", header) for header, _ in STRANGERS.values()),
                     *(head(method, template.format(part).encode("latin-1"), GOOD, b"Content-Length: 0\r\n")
                       for method, template in TEMPLATES[:6] for part in EVIL_PARTS)]
@@ -434,19 +355,6 @@ def _():
             sizes.append(server.rss_kib())
         print("# memory after each round, KiB:", sizes)
         assert sizes[-1] < 40 << 10, sizes  # of which the workers' heaps come to some 20 MiB in time
-
-
-@case("what libmicrohttpd refuses after it has told us of the target is not remembered for ever")
-def _():
-    if IS_SANITIZED:
-        raise Skip("a sanitizer keeps what is freed")
-    with Server(line("me", "secret")) as server:
-        data, sizes = head("GET", "/v2/" + "a" * 8000, b"no colon\r\n"), []
-        for _ in range(3):
-            for _ in range(500):
-                assert ask(server.port, data).status == 400
-            sizes.append(server.rss_kib())
-        assert sizes[-1] < sizes[0] + 2048, sizes
 
 
 main()

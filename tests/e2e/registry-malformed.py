@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+"""What is no request, or could be read as two different ones: it is refused in the specification's form, once, and the
+connection closes."""
+
+import contextlib
+import functools
+import re
+
+from harness import Skip, case, is_sanitized, main
+from malformed_requests import CHUNKED, GOOD, MALFORMED, NO_REQUESTS, SMUGGLED, START
+from plain_registry import Server, line, wait_for
+from raw_http import Raw, ask, head
+from registry import registryd
+from registry_client import serve
+
+@functools.cache
+def shared():
+    """One server for the cases that do not need one of their own."""
+    import atexit
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(Server(line("me", "secret"), AUTH_HTPASSWD_GUESSES="0", STORAGE_DELETE_ENABLED="true",
+                                      HTTP_HEADERS='{"X-Content-Type-Options": ["nosniff"]}'))
+
+
+def is_alive(server):
+    answer = ask(server.port, head("GET", "/v2/", GOOD))
+    return server.process.poll() is None and answer and answer.status == 200
+
+
+@case("what can be read in two ways is 400 in the specification's form, and nothing behind it is a request")
+def _():
+    server = shared()
+    for what, data in MALFORMED.items():
+        with Raw(server.port) as raw:
+            answer = raw.send(data + SMUGGLED).read()
+            assert (answer.status, answer.code) == (400, "UNSUPPORTED"), (what, answer)
+            assert answer.headers["connection"] == "close", (what, answer)
+            assert raw.is_closed(), what
+    assert is_alive(server)
+
+
+def check_refusal(raw, what, data, status):
+    answer = raw.send(data).read()
+    assert (answer.status, answer.code) == (status, "SIZE_INVALID" if status == 413 else "UNSUPPORTED"), (what, answer)
+    assert answer.headers["connection"] == "close" and "date" in answer.headers, (what, answer)
+    assert answer.headers["docker-distribution-api-version"] == "registry/2.0", (what, answer)
+    assert raw.is_closed(), what  # and no second head, nor anything else
+    return answer
+
+
+@case("what is no request at all is refused in the same form, once, with the registry's headers")
+def _():
+    server = shared()
+    for what, (data, status) in NO_REQUESTS.items():
+        with Raw(server.port) as raw:
+            answer = check_refusal(raw, what, data, status)
+            assert answer.headers["x-content-type-options"] == "nosniff", (what, answer)
+    assert is_alive(server)
+
+
+@case("nor over TLS, where the connection ends as TLS wants it")
+def _():
+    with serve() as client:
+        for what, (data, status) in NO_REQUESTS.items():
+            with Raw(client.registry.port, wrap=lambda plain: client.trust.wrap_socket(plain, server_hostname="localhost",
+                                                                                       suppress_ragged_eofs=False)) as raw:
+                check_refusal(raw, what, data, status)
+        assert client.call("GET", "/v2/").status == 200
+
+
+@case("it is refused after other requests on the connection as well, and they are answered first")
+def _():
+    for what, (data, status) in NO_REQUESTS.items():
+        with Raw(shared().port) as raw:
+            raw.send(head("GET", "/v2/", GOOD) * 3 + data)
+            assert [raw.read().status for _ in range(3)] == [200] * 3, what
+            check_refusal(raw, what, b"", status)
+
+
+@case("each is a line in the log, with the client's address and what else is known")
+def _():
+    with Server(line("me", "secret")) as server:
+        for data, status, uri in ((head("POST", START, GOOD, b"Content-Length: x\r\n"), 400, START), (b"GET /v2/\r\n\r\n", 400, None),
+                                  (head("PATCH", START, GOOD, CHUNKED) + b"zz\r\n", 400, START),
+                                  (head("GET", "/v2/" + "a" * 20000), 414, None)):
+            with Raw(server.port) as raw:
+                client = 'http.request.remoteaddr="127.0.0.1:%d"' % raw.socket.getsockname()[1]
+                assert raw.send(data).read().status == status
+            wait_for(lambda: client in server.log(), server.log)
+            said = [line for line in server.log().splitlines() if client in line]
+            assert len(said) == 1 and f"http.response.status={status}" in said[0], said
+            assert (f"http.request.uri={uri} " in said[0]) if uri else "request.uri" not in said[0], said
+            assert GOOD.split()[-1].decode() not in said[0], said
+
+
+@case("bytes that are no text, and none at all, do no harm")
+def _():
+    server = shared()
+    for junk in (b"\x16\x03\x01\x02\x00" + bytes(100) + b"\r\n\r\n", bytes(range(128, 256)) * 4 + b"\r\n\r\n", b"\r\n" * 500, b""):
+        with Raw(server.port) as raw:
+            raw.send(junk)
+    assert is_alive(server)
+
+
+@case("a refused upload leaves what had come, and can go on")
+def _():
+    server = shared()
+    location = ask(server.port, head("POST", START, GOOD, b"Content-Length: 0\r\n")).headers["location"]
+    target = re.sub(r"^http://[^/]*", "", location)
+    with Raw(server.port) as raw:
+        check_refusal(raw, "a bad chunk", head("PATCH", target, GOOD, CHUNKED) + b"5\r\nhello\r\nzz\r\n", 400)
+    answer = ask(server.port, head("GET", target, GOOD))
+    assert (answer.status, answer.headers["range"]) == (204, "0-4"), answer
+
+
+@case("what libmicrohttpd refuses after it has told us of the target is not remembered for ever")
+def _():
+    if is_sanitized(registryd()):
+        raise Skip("a sanitizer keeps what is freed")
+    with Server(line("me", "secret")) as server:
+        data, sizes = head("GET", "/v2/" + "a" * 8000, b"no colon\r\n"), []
+        for _ in range(3):
+            for _ in range(500):
+                assert ask(server.port, data).status == 400
+            sizes.append(server.rss_kib())
+        assert sizes[-1] < sizes[0] + 2048, sizes
+
+
+main()
