@@ -14,7 +14,7 @@
 
 #include "registry/api/api.h"
 #include "registry/config/settings.h"
-#include "registry/confine.h"
+#include "registry/confine/confine.h"
 #include "registry/debug.h"
 #include "registry/http/listen.h"
 #include "registry/log.h"

@@ -21,8 +21,9 @@ MAY_INCLUDE = {
     "registry/auth": {"common", "registry/auth"},
     "registry/http": {"common", "registry/spec", "registry/auth", "registry/http", "registry"},
     "registry/api": {"common", "registry/spec", "registry/store", "registry/http", "registry/api"},
+    "registry/confine": {"common", "registry/confine", "registry"},
     "registry": {"common", "registry/spec", "registry/config", "registry/store", "registry/auth", "registry/http",
-                 "registry/api", "registry"},
+                 "registry/api", "registry/confine", "registry"},
 }
 
 # The files that may include a library's header. Of the registry's files one may see
@@ -37,7 +38,7 @@ FENCES = {
     "gnutls.h": ["registry/http/tls.*", "registry/http/client-ca.*", "registry/certificate.c", "tests/*"],
     "x509.h": ["registry/http/client-ca.*", "registry/certificate.c", "tests/*"],
     "abstract.h": ["registry/http/tls.*"],
-    "seccomp.h": ["registry/confine-calls.c"],
+    "seccomp.h": ["registry/confine/calls.c"],
     "yaml.h": ["registry/config/yaml.*"],
     "crypt.h": ["registry/auth/bcrypt.*", "registry/htpasswd-command.c"],
     "cmocka.h": ["tests/*"],

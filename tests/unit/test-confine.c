@@ -1,5 +1,5 @@
 /* Each test confines a process of its own, which then tries what somebody would who has taken it over. */
-#include "registry/confine.h"
+#include "registry/confine/confine.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -74,6 +74,39 @@ struct digest push_blob(struct store *store, const char *name, const char *text)
     return digest;
 }
 
+struct upload *create_upload(struct store *store, enum digest_algorithm algorithm)
+{
+    struct error err = {0};
+    struct upload *upload;
+
+    if (store_upload_create(store, "a/b", algorithm, &upload, &err) != 0)
+        fail_msg("%s", err.text);
+    return upload;
+}
+
+struct upload *reopen_upload(struct store *store, const char *id)
+{
+    struct error err = {0};
+    struct upload *upload;
+    int r = store_upload_open(store, "a/b", id, &upload, &err);
+
+    if (r != 0)
+        fail_msg("%d %s", r, err.text);
+    return upload;
+}
+
+int commit_upload(struct upload *upload, struct digest digest)
+{
+    struct error err = {0};
+
+    return upload_commit(upload, &digest, &err);
+}
+
+void keep_upload_id(const struct upload *upload, char ret_id[UPLOAD_ID_SIZE + 1])
+{
+    memcpy(ret_id, upload_get_id(upload), UPLOAD_ID_SIZE + 1);
+}
+
 struct digest push_manifest(struct store *store, const char *name, const char *tag, const char *type,
                             const char *text)
 {

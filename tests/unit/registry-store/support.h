@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/digest.h"
+#include "registry/spec/name.h"
 #include "registry/store/store.h"
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
@@ -28,6 +29,12 @@ const char *below(const char *format, ...) PRINTF_LIKE(1, 2);
 
 /* Uploads text to a repository, in one piece. */
 struct digest push_blob(struct store *store, const char *name, const char *text);
+
+/* A session in the repository a/b: a new one, the one of that id, its end, and its id for later. upload_release() frees. */
+struct upload *create_upload(struct store *store, enum digest_algorithm algorithm);
+struct upload *reopen_upload(struct store *store, const char *id);
+int commit_upload(struct upload *upload, struct digest digest); /* what upload_commit() answers */
+void keep_upload_id(const struct upload *upload, char ret_id[UPLOAD_ID_SIZE + 1]);
 
 /* Pushes a manifest; tag may be NULL. The subject is what the text says. */
 struct digest push_manifest(struct store *store, const char *name, const char *tag, const char *type,

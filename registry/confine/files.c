@@ -5,7 +5,7 @@
  * Files that are replaced are found by their name again, so it is their folder that may be read, and where that is a link
  * (as Let's Encrypt and Kubernetes make them) also the folder that it leads to.
  */
-#include "registry/confine-private.h"
+#include "registry/confine/confine-private.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  * is refused with EPERM, as a kernel without it would, since a C library tries this and that. What only somebody would
  * call who has taken over ends the process.
  */
-#include "registry/confine-private.h"
+#include "registry/confine/confine-private.h"
 
 #include <errno.h>
 #include <linux/sockios.h>

@@ -1,7 +1,7 @@
 /*
  * Who the process is: its user and its capabilities, which Linux has for each thread.
  */
-#include "registry/confine-private.h"
+#include "registry/confine/confine-private.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "registry/confine.h"
+#include "registry/confine/confine.h"
 
 /* 0; 1 where the kernel does not have it; negative. */
 enum { CONFINE_ABSENT = 1 };
