@@ -6,9 +6,8 @@ import json
 import os
 import pathlib
 import shutil
-import time
 
-from harness import Sandbox, case, helper_path, is_sanitized, main, need, need_fast_path
+from harness import Sandbox, case, helper_path, main, need, need_fast_path
 from terminal import Terminal
 
 URL = "https://example.com"
@@ -105,7 +104,7 @@ def _():
         assert "configuration" in text, text
 
 
-@case("a hundred logins take no longer than two seconds")
+@case("of many logins no more than 64 are decrypted, and doctor says so")
 def _():
     with Patient() as user:
         entry = user.entry(URL, "me").read_bytes()
@@ -114,10 +113,8 @@ def _():
             folder.mkdir(mode=0o700)
             (folder / "me.gpg").write_bytes(entry)
             (folder / "me.gpg").chmod(0o600)
-        begin = time.monotonic()
-        found, rc = user.doctor()
-        assert (found, rc) == ({}, 0), found
-        assert time.monotonic() - begin < (60 if is_sanitized() else 4)
+        assert user.doctor() == ({}, 0)
+        assert "the 101 logins in it are in order (64 of them were tried)" in user.helper("doctor").out.decode().replace("\n", " ")
 
 
 @case("what it does not understand is refused; --help helps")

@@ -205,6 +205,7 @@ def _():
     text = line("victim", "secret", 11) + line("known", "secret", 4) + line("new", "secret", 4)
     with Server(text, AUTH_HTPASSWD_GUESSES="0") as server, concurrent.futures.ThreadPoolExecutor(100) as threads:
         assert server.status("known", "secret") == 200
+        began = time.monotonic()
         guesses = [threads.submit(server.status, "victim", f"guess{i}") for i in range(100)]
         wait_for(lambda: server.metric("registry_auth_bcrypt_total") > 2, "nobody guesses")
         slowest = 0
@@ -217,8 +218,9 @@ def _():
         of_new = time.monotonic() - begin
         left = sum(not guess.done() for guess in guesses)
         assert {guess.result() for guess in guesses} <= {401, 429}
+        of_all = time.monotonic() - began
         assert left > 10, f"the guesser was done too early to prove anything: {left}"
-        assert slowest < 0.5 and of_new < 1.5, (slowest, of_new)
+        assert slowest < of_all / 10 and of_new < of_all / 4, (slowest, of_new, of_all)
 
 
 @case("who guesses too fast has to wait: that user at that address, and nobody else")
