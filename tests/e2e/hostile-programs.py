@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import time
@@ -27,7 +28,9 @@ USER.store(URL, "me", "old")
 REAL = {name: shutil.which(name) for name in ("gpg", "git")}
 BIN = USER.dir / "fake-bin"
 BIN.mkdir()
-
+RUBBISH = USER.dir / "rubbish"
+# The same each time: chance would make it a version, or a status line, once in a while. Its first line has no number at its end.
+RUBBISH.write_bytes(random.Random(1).randbytes(100000))
 
 # --- what is on PATH -----------------------------------------------------------------------------------------
 
@@ -139,10 +142,10 @@ def _():
 
 @case("a gpg that is none: rubbish for its version, for its answers, for its status lines; silence that looks like success")
 def _():
-    for script in ("echo hello", "head -c 1000 /dev/urandom", "exit 0", "exit 127"):
+    for script in ("echo hello", f"head -c 1000 {RUBBISH}", "exit 0", "exit 127"):
         assert_holds("gpg", script, ["gpg", "--version"], honest_version=False)
-    for script in ("exit 0", "echo hello", "cat > /dev/null", "head -c 10000 /dev/urandom; cat > /dev/null",
-                   STATUS_FD + "head -c 10000 /dev/urandom >&$FD; cat > /dev/null",
+    for script in ("exit 0", "echo hello", "cat > /dev/null", f"head -c 10000 {RUBBISH}; cat > /dev/null",
+                   STATUS_FD + f"head -c 10000 {RUBBISH} >&$FD; cat > /dev/null",
                    STATUS_FD + "printf '[GNUPG:] %s\\n' BEGIN_ENCRYPTION 'FAILURE x' '' ' ' 'NEED_PASSPHRASE' >&$FD"):
         assert_holds("gpg", script, ["gpg"])
 
@@ -176,7 +179,7 @@ def _():
     half = f'{REAL["gpg"]} "$@" | head -c 60; kill -9 $$'
     assert_holds("gpg", half, ["signal 9"], verbs=("store",))
     told = STATUS_FD + "printf '[GNUPG:] %s\\n' 'BEGIN_ENCRYPTION 2 9' END_ENCRYPTION >&$FD; "
-    assert_holds("gpg", told + "head -c 60 /dev/urandom; kill -9 $$", ["signal 9"], verbs=("store",))
+    assert_holds("gpg", told + f"head -c 60 {RUBBISH}; kill -9 $$", ["signal 9"], verbs=("store",))
     assert_holds("gpg", told + "exit 0", ["without encrypting"], verbs=("store",))
 
 
@@ -267,7 +270,7 @@ def _():
 @case("a pinentry that dies, talks rubbish or hangs before it has said anything: the truth, and an end")
 def _():
     scripts = ["exit 1", ANSWERS.format(before="exit 1", passphrase="x"), 'exec -a "$0" sleep 1000', "kill -9 $$",
-               "head -c 1000 /dev/urandom", "echo ERR 1 no", 'exec -a "$0" cat /dev/zero']
+               f"head -c 1000 {RUBBISH}", "echo ERR 1 no", 'exec -a "$0" cat /dev/zero']
     for number, script in enumerate(scripts if IS_LONG else scripts[:2]):
         with Locked(script):
             before = USER.snapshot()
@@ -287,7 +290,7 @@ def _():
     try:
         for number, (script, word) in enumerate((
                 ("yes; yes >&2", "did not end in time"), *([(HANGS["deaf, with a deaf child"], "did not end in time")] * IS_LONG),
-                ("kill -9 $$", "git"), ("head -c 100000 /dev/urandom; exit 1", "git"), ("printf 'a\\033[2J\\nb'; exit 1", "git"),
+                ("kill -9 $$", "git"), (f"head -c 100000 {RUBBISH}; exit 1", "git"), ("printf 'a\\033[2J\\nb'; exit 1", "git"),
                 ("exit 127", "git"), ("echo \"fatal: Unable to create 'x.lock': File exists.\"; exit 128", "git"))):
             fake("git", script, honest_version=False)
             result = run("store", stdin=document(f"secret {number}"))
