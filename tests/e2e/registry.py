@@ -13,12 +13,14 @@ process id and removes the folder.
 """
 
 import base64
+import contextlib
 import gzip
 import hashlib
 import io
 import json
 import os
 import pathlib
+import random
 import resource
 import secrets
 import shutil
@@ -51,10 +53,19 @@ def registryd():
     return str(pathlib.Path(os.environ.get("REGISTRYD") or ROOT / "build/registry/registryd").resolve())
 
 
+_given = set()
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """For a server that is to be started. Below the ports that the kernel gives to clients (32768 and up), one of which could have
+    it before the server has."""
+    while True:
+        port = random.SystemRandom().randrange(10000, 32768)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
 
 
 def make_layer():
