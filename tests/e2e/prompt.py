@@ -18,7 +18,7 @@ URL = "https://example.com"
 SECRET = "the secret"
 PASSPHRASE = "correct horse"
 FAST_S = 30 if is_wrapped() else 3
-TIMEOUT_S = 90 if is_wrapped() else 20
+TIMEOUT_S = 90 if is_wrapped() else 60
 CANCEL = "\t\t\r"  # from the passphrase past <OK>
 
 USER = shared_sandbox()

@@ -338,7 +338,7 @@ def _():
 
 @case("uploads that nobody goes on with are purged by themselves")
 def _():
-    with Registry(STORAGE_MAINTENANCE_UPLOADPURGING_AGE="2s", STORAGE_MAINTENANCE_UPLOADPURGING_INTERVAL="1s") as registry:
+    with Registry(STORAGE_MAINTENANCE_UPLOADPURGING_AGE="4s", STORAGE_MAINTENANCE_UPLOADPURGING_INTERVAL="1s") as registry:
         client = Client(registry)
         old = client.start("a/b")
         assert client.patch(old, b"half").status == 202

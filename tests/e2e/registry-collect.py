@@ -20,7 +20,7 @@ import time
 from harness import ROOT, Skip, case, main, need
 from registry import free_port
 
-START_TIMEOUT_S = 30
+START_TIMEOUT_S = 60
 
 IMAGE = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"

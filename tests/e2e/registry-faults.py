@@ -263,7 +263,7 @@ def _():
         env = {name: str(value) for name, value in {**registry._settings(), **layer.environment()}.items()}
         for after in (0, 1, 16, 17, 18, 19):
             with layer.failing("thread", errno.EAGAIN, after):
-                done = subprocess.run([registry.program, "serve", registry.dir / "config.yml"], env=env, timeout=20,
+                done = subprocess.run([registry.program, "serve", registry.dir / "config.yml"], env=env, timeout=60,
                                       capture_output=True, text=True, check=False)
                 assert layer.failed("thread")
             assert done.returncode == 1 and "registryd: cannot start" in done.stderr, (after, done)

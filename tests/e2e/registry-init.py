@@ -68,7 +68,7 @@ def ask(folder, port, user="me", password="secret", host="localhost"):
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trust), urllib.request.ProxyHandler({}),
                                          urllib.request.HTTPBasicAuthHandler(passwords))
     try:
-        return opener.open(f"https://{host}:{port}/v2/", timeout=10).status
+        return opener.open(f"https://{host}:{port}/v2/", timeout=60).status
     except urllib.error.HTTPError as error:
         return error.code
     except urllib.error.URLError as error:

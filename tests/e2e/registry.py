@@ -36,7 +36,7 @@ import urllib.request
 
 from harness import ROOT, need
 
-START_TIMEOUT_S = 30
+START_TIMEOUT_S = 60
 START_TRIES = 5
 
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
@@ -210,7 +210,7 @@ class Registry:
         if self.process and self.process.poll() is None:
             self.process.terminate()
             try:
-                self.process.wait(timeout=10)
+                self.process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
