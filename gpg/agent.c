@@ -26,6 +26,8 @@ static int ask(const char *const argv[], char *ret_output, struct error *err)
     if (r == -ETIMEDOUT)
         return error_set(err, ETIMEDOUT, "%s did not answer within %d seconds; gpg-agent may hang, then end it with: gpgconf "
                          "--kill gpg-agent", argv[0], most);
+    if (r == -ENOMEM)
+        return error_set_oom(err);
     if (r < 0 || status == 127)
         return error_set(err, ENOENT, "%s cannot be run; install GnuPG (packages gpg, gpg-agent and gpgconf)", argv[0]);
     return status == 0 ? 0 : error_set(err, EIO, "%s fails: %.*s", argv[0], (int)strcspn(ret_output, "\n"), ret_output);

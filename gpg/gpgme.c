@@ -21,7 +21,10 @@ int gpgme_load(struct error *err)
 
     if (is_loaded)
         return 0;
+    errno = 0;
     library = dlopen(GPGME_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (!library && errno == ENOMEM) /* not all of its messages say so */
+        return error_set_oom(err);
     if (!library)
         return error_set(err, ENOENT, "GPGME cannot be loaded; install it (package libgpgme11): %s", dlerror());
     for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {

@@ -83,16 +83,22 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
     CLEANUP_CLOSE int fd = file_open_folder(parent_fd, name);
     struct finding *finding;
     size_t users = 0;
+    int r = fd < 0 ? fd : folder_names_read(fd, &names);
 
-    if (fd < 0 || folder_names_read(fd, &names) < 0 || asprintf(&path, "%s/" PASS_FOLDER "/%s", doctor->store.root, name) < 0)
+    if (r == 0 && asprintf(&path, "%s/" PASS_FOLDER "/%s", doctor->store.root, name) < 0)
+        r = -ENOMEM;
+    doctor->report.is_out_of_memory |= r == -ENOMEM;
+    if (r < 0)
         return;
     check_file_mode(doctor, fd, ".", path);
     for (size_t i = 0; i < names.count; i++) {
         CLEANUP_FREE char *file = NULL;
         bool is_folder = folder_names_get_kind(&names, i, fd) == S_IFDIR;
 
-        if (asprintf(&file, "%s/%s", path, names.names[i]->text) < 0)
-            continue;
+        if (asprintf(&file, "%s/%s", path, names.names[i]->text) < 0) {
+            doctor->report.is_out_of_memory = true;
+            return;
+        }
         if (!is_folder && pass_path_is_entry(names.names[i]->text) && folder_names_get_kind(&names, i, fd) != S_IFREG) {
             explain_no_file(doctor, file);
             continue;

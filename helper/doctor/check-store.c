@@ -40,16 +40,15 @@ static void check_line_ends(struct doctor *doctor, const char *path, const char 
     }
 }
 
-/* The file that docker's entries go by; NULL where there is none, which was said. */
-static char *find_gpg_id(const struct pass_store *store)
+/* The file that docker's entries go by: 1 with its path, 0 where there is none, or -ENOMEM. */
+static int find_gpg_id(const struct pass_store *store, char **ret_path)
 {
-    char *path = NULL;
+    const char *folder = has_file(store->folder_fd, ".gpg-id") ? "/" PASS_FOLDER
+                         : has_file(store->root_fd, ".gpg-id") ? "" : NULL;
 
-    if (has_file(store->folder_fd, ".gpg-id"))
-        return asprintf(&path, "%s/" PASS_FOLDER "/.gpg-id", store->root) < 0 ? NULL : path;
-    if (has_file(store->root_fd, ".gpg-id"))
-        return asprintf(&path, "%s/.gpg-id", store->root) < 0 ? NULL : path;
-    return NULL;
+    if (!folder)
+        return 0;
+    return asprintf(ret_path, "%s%s/.gpg-id", store->root, folder) < 0 ? -ENOMEM : 1;
 }
 
 static void report_unreadable_gpg_id(struct doctor *doctor, const char *path, int error)
@@ -129,15 +128,17 @@ const char *check_store(struct doctor *doctor)
     const char *key = getenv("PASSWORD_STORE_KEY");
     CLEANUP_FREE char *gpg_id = NULL;
     struct error err;
+    int r;
 
     if (pass_store_open(&doctor->store, &err) < 0) {
         report_unreadable_store(doctor, &err);
         return NULL;
     }
-    gpg_id = find_gpg_id(&doctor->store);
-    if (gpg_id)
+    r = find_gpg_id(&doctor->store, &gpg_id);
+    doctor->report.is_out_of_memory |= r < 0;
+    if (r > 0)
         check_gpg_id(doctor, gpg_id);
-    else if (!(key && *key))
+    else if (r == 0 && !(key && *key))
         explain_missing(doctor);
     snprintf(fine, sizeof(fine), "the password store is there: %s", doctor->store.root);
     return fine;
