@@ -9,6 +9,7 @@ import socket
 import ssl
 
 from harness import case, main
+from plain_registry import wait_for
 from registry_client import BYTES, digest, serve, shared
 
 CONTENT = b"0123456789" * 1000
@@ -133,16 +134,16 @@ def _():
     raw = server.trust.wrap_socket(socket.create_connection(("127.0.0.1", server.registry.port)), server_hostname="localhost")
     raw.sendall(f"PATCH {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {server.auth['Authorization']}\r\n"
                 f"Content-Type: {BYTES}\r\nContent-Length: 10000\r\n\r\n".encode() + CONTENT[:6000])
-    for _try in range(200):
-        answer = server.call("GET", location)
-        if answer.headers["Range"] == "0-5999":
-            break
+    # What nobody has read is gone with the connection.
+    wait_for(lambda: server.call("GET", location).headers["Range"] == "0-5999", "the first bytes do not arrive")
     raw.close()
-    for _try in range(200):
-        answer = server.call("GET", location)
-        result = server.patch(answer.location, CONTENT[6000:], Content_Range="6000-9999")
-        if result.status != 429:
-            break
+    results = []
+
+    def goes_on():
+        results.append(server.patch(server.call("GET", location).location, CONTENT[6000:], Content_Range="6000-9999"))
+        return results[-1].status != 429
+    wait_for(goes_on, "the upload stays taken")
+    result = results[-1]
     assert result.status == 202, result
     assert_created(server.finish(result.location, digest(CONTENT)), name, CONTENT)
 
