@@ -26,17 +26,12 @@ struct graph_node *graph_find(const struct graph *graph, const struct digest_id 
 
 int graph_read_link(const struct graph *graph, const struct key *key, struct digest *ret, struct error *err)
 {
-    struct driver *driver = graph->collection->store->driver;
-    struct driver_stat st;
-    int r = link_read(driver, key, ret, err);
+    int r = link_read_strictly(graph->collection->store->driver, key, ret, err);
 
-    if (r <= 0)
-        return r;
-    r = driver->type->stat(driver, key->text, &st, err);
-    if (r == 0)
+    if (r == LINK_EMPTY)
         return error_set(err, EBADMSG, "%s is empty, as after a power failure; push again what it stands for, or "
                          "remove it", key->text);
-    return r < 0 ? r : STORE_NOT_FOUND;
+    return r > 0 ? STORE_NOT_FOUND : r;
 }
 
 int graph_resolve(const struct graph *graph, const struct digest *digest, struct digest_id *ret, struct error *err)

@@ -137,6 +137,20 @@ int link_read(struct driver *driver, const struct key *key, struct digest *ret, 
     return 0;
 }
 
+int link_read_strictly(struct driver *driver, const struct key *key, struct digest *ret, struct error *err)
+{
+    struct driver_stat st;
+    int r;
+
+    do { /* one that has been made since it was read is read again */
+        r = link_read(driver, key, ret, err);
+        if (r <= 0)
+            return r;
+        r = driver->type->stat(driver, key->text, &st, err);
+    } while (r == 0 && st.size > 0);
+    return r == 0 ? LINK_EMPTY : r;
+}
+
 bool link_is_plain(const struct digest *digest, uint64_t size)
 {
     return digest->algorithm == DIGEST_SHA256 &&

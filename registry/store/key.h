@@ -6,7 +6,7 @@
 /*
  * registry:2's layout: where what lies below docker/registry/v2 (distribution 2.8,
  * registry/storage/paths.go), and the keys that are ours alone (aliases, the type and the referrers),
- * which registry:2 passes over. Pure, but for link_read(); from any thread.
+ * which registry:2 passes over. Pure, but for what reads links; from any thread.
  */
 enum { KEY_SIZE = 1024 }; /* more than the longest name, tag and digests take */
 
@@ -61,6 +61,10 @@ bool key_parse_hex(enum digest_algorithm algorithm, const char *hex, struct dige
  * power failure leaves from registry:2.
  */
 int link_read(struct driver *driver, const struct key *key, struct digest *ret, struct error *err) MUST_USE;
+
+/* Likewise, but LINK_EMPTY where it is empty; who pushes meanwhile does not disturb. */
+enum { LINK_EMPTY = DRIVER_NOT_FOUND + 1 };
+int link_read_strictly(struct driver *driver, const struct key *key, struct digest *ret, struct error *err) MUST_USE;
 
 /*
  * Likewise of a link in a folder that is named by a digest. Where that is a sha256 the link holds the same, so that its

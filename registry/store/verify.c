@@ -104,11 +104,9 @@ static void note_wrong(struct verification *verification, const struct key *link
 /* The digest in a link: 0, STORE_NOT_FOUND where there is none or where it was said what is wrong with it, or negative. */
 static int read_link(struct verification *verification, const struct key *link, struct digest *ret, struct error *err)
 {
-    struct driver *driver = verification->store->driver;
-    struct driver_stat st;
-    int r = link_read(driver, link, ret, err);
+    int r = link_read_strictly(verification->store->driver, link, ret, err);
 
-    if (r == DRIVER_NOT_FOUND && driver->type->stat(driver, link->text, &st, err) == 0)
+    if (r == LINK_EMPTY)
         note_wrong(verification, link, "it is empty, as after a power failure");
     else if (r == -EBADMSG || r == -EFBIG)
         note_wrong(verification, link, "it holds no digest");

@@ -274,6 +274,48 @@ static void a_manifest_that_is_deleted_meanwhile_stops_nothing(void **state)
     store_close(busy_store);
 }
 
+/* --- pushed while the links are read ------------------------------------------------------------- */
+
+static struct digest tagged;
+static bool is_tagged;
+
+/* A push has made the tag's folder already; its link comes right after it was looked for. */
+static int read_and_tag(struct driver *driver, const char *key, size_t limit, char **ret_bytes, size_t *ret_size,
+                        struct error *err)
+{
+    int r = real_type->read(driver, key, limit, ret_bytes, ret_size, err);
+
+    if (!is_tagged && strstr(key, "/tags/new/current/link")) {
+        is_tagged = true;
+        assert_int_equal(r, DRIVER_NOT_FOUND);
+        assert_int_equal(store_put_tag(busy_store, "a", "new", &tagged, err), 0);
+    }
+    return r;
+}
+
+static void a_tag_that_comes_while_it_is_looked_for_is_not_empty(void **state)
+{
+    struct driver *driver;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(filesystem_open("root", DRIVER_SERVES, &driver, &err), 0);
+    real_type = driver->type;
+    busy_type = *real_type;
+    assert_int_equal(store_new(driver, &busy_store, &err), 0);
+    tagged = push_image(busy_store, "a", "t", "1", NULL);
+    make_folder(below("repositories/a/_manifests/tags/new/current"));
+    is_tagged = false;
+    busy_type.read = read_and_tag;
+    driver->type = &busy_type;
+    collect(busy_store, true, NULL);
+    driver->type = real_type;
+    assert_true(is_tagged);
+    assert_true(has_manifest(busy_store, "a", tagged));
+    assert_string_equal(tags_of(busy_store, "a", NULL, SIZE_MAX), "new t ");
+    store_close(busy_store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +328,7 @@ int main(void)
         scratch_test(an_entry_whose_manifest_is_still_to_come_stays),
         scratch_test(what_is_just_being_written_stays),
         scratch_test(a_manifest_that_is_deleted_meanwhile_stops_nothing),
+        scratch_test(a_tag_that_comes_while_it_is_looked_for_is_not_empty),
     };
 
     return cmocka_run_group_tests_name("store-collect-online", tests, NULL, NULL);
