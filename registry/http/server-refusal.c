@@ -126,35 +126,37 @@ static void send_last(struct MHD_Connection *connection, bool is_tls, const char
     shutdown(fd, SHUT_WR);
 }
 
-/* One that has come as far as to a handler of ours is reported when it is over. */
-static void report(struct exchange *exchange, const struct exchange *refused)
+/* One that has come as far as to a handler of ours is reported when it is over, any other here. */
+static void report(struct exchange *exchange, struct server *server, struct MHD_Connection *connection, unsigned status,
+                   uint64_t sent)
 {
-    if (!exchange || !exchange->server) {
-        server_report(refused);
+    struct exchange stranger = {.server = server, .connection = connection};
+    bool is_known = exchange && exchange->server;
+    struct exchange *told = is_known ? exchange : &stranger;
+
+    told->status = status;
+    told->sent = sent;
+    snprintf(told->content_type, sizeof(told->content_type), "%s", CONTENT_TYPE);
+    if (is_known)
         return;
+    clock_gettime(CLOCK_MONOTONIC, &stranger.begin);
+    if (exchange) {
+        stranger.begin = exchange->begin;
+        stranger.request.uri = exchange->uri;
     }
-    exchange->status = refused->status;
-    exchange->sent = refused->sent;
-    snprintf(exchange->content_type, sizeof(exchange->content_type), "%s", refused->content_type);
+    server_describe_client(&stranger);
+    server_report(&stranger);
 }
 
 static void refuse(struct server *server, struct MHD_Connection *connection, unsigned status)
 {
     struct exchange *exchange = server_find_exchange(connection);
-    struct exchange refused = {.server = server, .connection = connection, .status = status, .content_type = CONTENT_TYPE};
     bool has_body = !exchange || exchange->request.method != ROUTE_METHOD_HEAD;
-    size_t size, body_size = 0;
+    size_t size = 0, body_size = 0;
     CLEANUP_FREE char *answer = format_answer(&server->options, status, has_body, &size, &body_size);
 
     send_last(connection, server->options.is_tls, answer, size);
-    refused.request.uri = exchange ? exchange->uri : NULL;
-    refused.sent = has_body ? body_size : 0;
-    if (exchange)
-        refused.begin = exchange->begin;
-    else
-        clock_gettime(CLOCK_MONOTONIC, &refused.begin);
-    server_describe_client(&refused);
-    report(exchange, &refused);
+    report(exchange, server, connection, status, has_body ? body_size : 0);
 }
 
 /* Called by libmicrohttpd alone, on the event thread of the connection. */

@@ -32,6 +32,7 @@ RUBBISH = USER.dir / "rubbish"
 # The same each time: chance would make it a version, or a status line, once in a while. Its first line has no number at its end.
 RUBBISH.write_bytes(random.Random(1).randbytes(100000))
 
+
 # --- what is on PATH -----------------------------------------------------------------------------------------
 
 # Of a gpg that answers --version as it should and then does SCRIPT; FD is where its status lines go.

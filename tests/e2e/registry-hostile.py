@@ -40,11 +40,6 @@ def shared():
     return server
 
 
-def is_alive(server):
-    answer = ask(server.port, head("GET", "/v2/", GOOD))
-    return server.process.poll() is None and answer and answer.status == 200
-
-
 # --- who gets in ------------------------------------------------------------------------------------
 
 # What is sent instead of a login, and what comes back: 401, or 400 and 431 where it is no request at all.
@@ -174,7 +169,7 @@ def _():
     assert [name for name in tree(server) if not name.startswith("data/")] == before
     names = [name for name in tree(server) if "_uploads" not in name]
     assert not [name for name in names if ".." in name or "%" in name or not name.isprintable()], names
-    assert is_alive(server)
+    assert server.status("me", "secret") == 200
 
 
 @case("a repository's name of 8 KiB is NAME_INVALID, a tag of 129 letters 404, digests of other lengths DIGEST_INVALID")
@@ -311,7 +306,7 @@ def _():
     answer = ask(server.port, head("PUT", "/v2/a/manifests/gone", GOOD, b"Content-Length: %d\r\n" % len(manifest),
                                    b"Content-Type: " + INDEX.encode() + b"\r\n") + manifest)
     assert answer.status == 201, answer
-    assert is_alive(server)
+    assert server.status("me", "secret") == 200
 
 
 @case("the greater parts of large manifests, on many connections, have a bound together, and small ones pass by them")

@@ -240,8 +240,27 @@ static void what_is_just_being_written_stays(void **state)
 
 static const struct driver_type *real_type;
 static struct driver_type busy_type;
+static struct driver *busy_driver;
 static struct store *busy_store;
 static struct digest doomed_one;
+
+static void open_busy_store(void)
+{
+    struct error err = {0};
+
+    assert_int_equal(filesystem_open("root", DRIVER_SERVES, &busy_driver, &err), 0);
+    real_type = busy_driver->type;
+    busy_type = *real_type;
+    assert_int_equal(store_new(busy_driver, &busy_store, &err), 0);
+}
+
+/* With whatever busy_type has been given to do. */
+static void collect_while_busy(void)
+{
+    busy_driver->type = &busy_type;
+    collect(busy_store, true, NULL);
+    busy_driver->type = real_type;
+}
 
 static int list_and_delete(struct driver *driver, const char *key, struct folder_names *ret, struct error *err)
 {
@@ -254,21 +273,14 @@ static int list_and_delete(struct driver *driver, const char *key, struct folder
 
 static void a_manifest_that_is_deleted_meanwhile_stops_nothing(void **state)
 {
-    struct driver *driver;
-    struct error err = {0};
     struct digest kept;
 
     (void)state;
-    assert_int_equal(filesystem_open("root", DRIVER_SERVES, &driver, &err), 0);
-    real_type = driver->type;
-    busy_type = *real_type;
-    assert_int_equal(store_new(driver, &busy_store, &err), 0);
+    open_busy_store();
     doomed_one = push_image(busy_store, "a", "t", "1", NULL);
     kept = push_image(busy_store, "a", "u", "2", NULL);
     busy_type.list = list_and_delete;
-    driver->type = &busy_type;
-    collect(busy_store, true, NULL);
-    driver->type = real_type;
+    collect_while_busy();
     assert_true(has_manifest(busy_store, "a", kept));
     assert_false(has_manifest(busy_store, "a", doomed_one));
     store_close(busy_store);
@@ -295,21 +307,13 @@ static int read_and_tag(struct driver *driver, const char *key, size_t limit, ch
 
 static void a_tag_that_comes_while_it_is_looked_for_is_not_empty(void **state)
 {
-    struct driver *driver;
-    struct error err = {0};
-
     (void)state;
-    assert_int_equal(filesystem_open("root", DRIVER_SERVES, &driver, &err), 0);
-    real_type = driver->type;
-    busy_type = *real_type;
-    assert_int_equal(store_new(driver, &busy_store, &err), 0);
+    open_busy_store();
     tagged = push_image(busy_store, "a", "t", "1", NULL);
     make_folder(below("repositories/a/_manifests/tags/new/current"));
     is_tagged = false;
     busy_type.read = read_and_tag;
-    driver->type = &busy_type;
-    collect(busy_store, true, NULL);
-    driver->type = real_type;
+    collect_while_busy();
     assert_true(is_tagged);
     assert_true(has_manifest(busy_store, "a", tagged));
     assert_string_equal(tags_of(busy_store, "a", NULL, SIZE_MAX), "new t ");
