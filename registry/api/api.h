@@ -5,7 +5,7 @@
 
 #include "common/digest.h"
 #include "registry/http/endpoint.h"
-#include "registry/store/store.h"
+#include "registry/core/store.h"
 
 /*
  * The registry's API: what each route and method does (OCI distribution specification 1.1; what

@@ -19,7 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "registry/log.h"
+#include "registry/runtime/log.h"
 
 /* Moves between folders are always refused by the first version. */
 enum { VERSION_MIN = 2, VERSION_TRUNCATE = 3, VERSION_TCP = 4, VERSION_DEVICES = 5, VERSION_SCOPES = 6 };

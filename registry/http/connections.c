@@ -19,7 +19,7 @@
 
 #include "common/monotonic.h"
 #include "common/random.h"
-#include "registry/auth/client-network.h"
+#include "registry/access/client-network.h"
 
 enum { TICK_MS = 500, BUCKETS = 4096, PHASE_BITS = 3, CROWDED_DIVISOR = 8 };
 

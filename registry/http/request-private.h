@@ -10,7 +10,7 @@
 #include "registry/http/response.h"
 #include "registry/http/server-handshake.h"
 #include "registry/http/server.h"
-#include "registry/worker-pool.h"
+#include "registry/runtime/worker-pool.h"
 
 /* What the files of this folder share: a request on its way. */
 

@@ -3,8 +3,8 @@
 #include <stdbool.h>
 
 #include "common/error.h"
-#include "registry/auth/authenticator.h"
-#include "registry/auth/guess-limit.h"
+#include "registry/access/authenticator.h"
+#include "registry/access/guess-limit.h"
 #include "registry/http/connections.h"
 #include "registry/http/endpoint.h"
 

@@ -26,8 +26,8 @@ MAY_REALLOC = {
     "common/folder-names.c", "gpg/keys.c", "helper/client/config-logins.c", "helper/doctor/report.c", "helper/pass/change.c",
     "registry/api/text.c", "registry/config/settings-http.c",
     "registry/config/text-list.c", "registry/config/yaml-tree.c", "registry/config/yaml.c", "registry/http/response.c",
-    "registry/http/server-exchange.c", "registry/store/digest-set.c", "registry/store/filesystem-publish.c",
-    "registry/store/lists.c",
+    "registry/http/server-exchange.c", "registry/core/digest-set.c", "registry/storage/filesystem/publish.c",
+    "registry/core/lists.c",
 }
 
 CALL = re.compile(r"(?<![\w.>])(\w+)\s*\(")

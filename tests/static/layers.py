@@ -17,13 +17,15 @@ MAY_INCLUDE = {
     "helper": {"common", "gpg", "helper/pass", "helper/client", "helper", "helper/setup", "helper/doctor"},
     "registry/spec": {"common", "registry/spec"},
     "registry/config": {"common", "registry/config"},
-    "registry/store": {"common", "registry/spec", "registry/store"},
-    "registry/auth": {"common", "registry/auth"},
-    "registry/http": {"common", "registry/spec", "registry/auth", "registry/http", "registry"},
-    "registry/api": {"common", "registry/spec", "registry/store", "registry/http", "registry/api"},
-    "registry/confine": {"common", "registry/confine", "registry"},
-    "registry": {"common", "registry/spec", "registry/config", "registry/store", "registry/auth", "registry/http",
-                 "registry/api", "registry/confine", "registry"},
+    "registry/runtime": {"common", "registry/config", "registry/runtime"},
+    "registry/storage": {"common", "registry/storage"},
+    "registry/core": {"common", "registry/spec", "registry/storage", "registry/core"},
+    "registry/access": {"common", "registry/access"},
+    "registry/http": {"common", "registry/spec", "registry/runtime", "registry/access", "registry/http"},
+    "registry/api": {"common", "registry/spec", "registry/core", "registry/http", "registry/api"},
+    "registry/confine": {"common", "registry/runtime", "registry/confine"},
+    "registry/cli": {"common", "registry/spec", "registry/config", "registry/runtime", "registry/core", "registry/access",
+                     "registry/http", "registry/api", "registry/confine", "registry/cli"},
 }
 
 # The files that may include a library's header. Of the registry's files one may see
@@ -35,12 +37,12 @@ FENCES = {
     "gcrypt.h": ["common/secbuf*", "common/digest*", "common/random*", "registry/*", "gpg/keygrip.c",
                  "gpg/session-key.c", "gpg/sealed.c", "gpg/home.c"],
     "microhttpd.h": ["registry/http/server*", "registry/http/request*", "registry/http/response*"],
-    "gnutls.h": ["registry/http/tls.*", "registry/http/client-ca.*", "registry/certificate.c", "tests/*"],
-    "x509.h": ["registry/http/client-ca.*", "registry/certificate.c", "tests/*"],
+    "gnutls.h": ["registry/http/tls.*", "registry/http/client-ca.*", "registry/cli/certificate.c", "tests/*"],
+    "x509.h": ["registry/http/client-ca.*", "registry/cli/certificate.c", "tests/*"],
     "abstract.h": ["registry/http/tls.*"],
     "seccomp.h": ["registry/confine/calls.c"],
     "yaml.h": ["registry/config/yaml.*"],
-    "crypt.h": ["registry/auth/bcrypt.*", "registry/htpasswd-command.c"],
+    "crypt.h": ["registry/access/bcrypt.*", "registry/cli/htpasswd.c"],
     "cmocka.h": ["tests/*"],
 }
 

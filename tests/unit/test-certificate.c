@@ -1,4 +1,4 @@
-#include "registry/certificate.h"
+#include "registry/cli/certificate.h"
 
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "registry/store/collect.h"
-#include "registry/store/verify.h"
+#include "registry/core/collect.h"
+#include "registry/core/verify.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/registry-api/in-process.h"
 #include "tests/fuzz/registry-api/model.h"

@@ -8,7 +8,7 @@
 #include "common/json.h"
 #include "common/macros.h"
 #include "common/utf8.h"
-#include "registry/log-line.h"
+#include "registry/runtime/log-line.h"
 #include "tests/fuzz/fuzz.h"
 
 bool fuzz_was_accepted;

@@ -1,4 +1,4 @@
-#include "registry/log.h"
+#include "registry/runtime/log.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,0 +1,135 @@
+/*
+ * The one file that sees libxcrypt. Its interface is made of C strings in 32 KiB of work space, of
+ * which nothing may be left behind: the phrase lies in secure memory, the work space is wiped.
+ */
+#include "registry/access/bcrypt.h"
+
+#include <crypt.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/random.h"
+#include "common/same-bytes.h"
+
+enum { COST_AT = 4, SALT_AT = 7, HASH_AT = 29, SALT_BYTES = 16 };
+
+static bool is_bcrypt_base64(char c)
+{
+    return c == '.' || c == '/' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+int bcrypt_parse(const char *text, size_t size, unsigned *ret_cost)
+{
+    unsigned cost;
+
+    if (size < BCRYPT_SIZE || memcmp(text, "$2", 2) != 0 || !memchr("abxy", text[2], 4) || text[3] != '$' ||
+        text[SALT_AT - 1] != '$' || !is_digit(text[COST_AT]) || !is_digit(text[COST_AT + 1]))
+        return -EINVAL;
+    for (size_t i = SALT_AT; i < BCRYPT_SIZE; i++)
+        if (!is_bcrypt_base64(text[i]))
+            return -EINVAL;
+    cost = (unsigned)((text[COST_AT] - '0') * 10 + text[COST_AT + 1] - '0');
+    if (cost < BCRYPT_COST_MIN || cost > BCRYPT_COST_MAX)
+        return -EINVAL;
+    *ret_cost = cost;
+    return 0;
+}
+
+struct work {
+    struct crypt_data *data;
+    struct secbuf phrase; /* ends in a NUL */
+};
+
+static void work_done(struct work *work)
+{
+    if (work->data)
+        explicit_bzero(work->data, sizeof(*work->data));
+    free(work->data);
+    secbuf_done(&work->phrase);
+}
+
+/* bcrypt itself looks at 72 bytes, but libxcrypt refuses more than 511. */
+static int work_init(struct work *work, const struct secbuf *password)
+{
+    size_t size = password->size < BCRYPT_PASSWORD_MAX ? password->size : BCRYPT_PASSWORD_MAX;
+    int r;
+
+    work->data = calloc(1, sizeof(*work->data));
+    if (!work->data)
+        return -ENOMEM;
+    r = secbuf_append(&work->phrase, password->data, size);
+    return r < 0 ? r : secbuf_append(&work->phrase, "", 1);
+}
+
+/* The hash of the phrase lies in work->data; setting begins with "$2y$", a cost and a salt. */
+static const char *run(struct work *work, const char *setting)
+{
+    return crypt_rn((const char *)work->phrase.data, setting, work->data, (int)sizeof(*work->data));
+}
+
+static bool has_nul(const struct secbuf *password)
+{
+    return password->size > 0 && memchr(password->data, '\0', password->size);
+}
+
+/* What comes before is what was asked for, in libxcrypt's own spelling. */
+static bool is_same_hash(const char *a, const char *b)
+{
+    return same_bytes(a + HASH_AT, b + HASH_AT, BCRYPT_SIZE - HASH_AT);
+}
+
+int bcrypt_check(const struct secbuf *password, const char *hash)
+{
+    CLEANUP(work_done) struct work work = {0};
+    char setting[BCRYPT_SIZE + 1];
+    const char *found;
+    int r = work_init(&work, password);
+
+    if (r < 0)
+        return r;
+    memcpy(setting, hash, BCRYPT_SIZE);
+    setting[2] = 'y';
+    setting[BCRYPT_SIZE] = '\0';
+    found = run(&work, setting);
+    if (!found)
+        return errno == ENOMEM ? -ENOMEM : BCRYPT_MISMATCH;
+    return is_same_hash(found, hash) && !has_nul(password) ? 0 : BCRYPT_MISMATCH;
+}
+
+int bcrypt_waste(const struct secbuf *password, unsigned cost)
+{
+    char hash[BCRYPT_SIZE + 1];
+    int r;
+
+    snprintf(hash, sizeof(hash), "$2y$%02u$%053d", cost % 100, 0);
+    r = bcrypt_check(password, hash);
+    return r < 0 ? r : 0;
+}
+
+int bcrypt_make(const struct secbuf *password, unsigned cost, char ret_hash[BCRYPT_SIZE + 1])
+{
+    CLEANUP(work_done) struct work work = {0};
+    char salt[SALT_BYTES], setting[CRYPT_GENSALT_OUTPUT_SIZE];
+    const char *hash;
+    int r = work_init(&work, password);
+
+    if (r < 0)
+        return r;
+    if (has_nul(password) || cost < BCRYPT_COST_MIN || cost > BCRYPT_COST_MAX)
+        return -EINVAL;
+    random_bytes(salt, sizeof(salt));
+    if (!crypt_gensalt_rn("$2y$", cost, salt, sizeof(salt), setting, sizeof(setting)))
+        return -EINVAL;
+    hash = run(&work, setting);
+    if (!hash || strlen(hash) != BCRYPT_SIZE)
+        return -ENOMEM;
+    memcpy(ret_hash, hash, BCRYPT_SIZE + 1);
+    return 0;
+}

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "registry/access/bcrypt.h"
+
+/*
+ * The text of an htpasswd file by registry:2's rules: lines of "user:hash", white space around them
+ * and a carriage return dropped, empty ones and those with '#' first skipped, the last of several
+ * for a user counts, what follows the 60 characters of the hash is ignored. Unlike there, a line
+ * without ':' spoils itself alone. A byte order mark at the beginning is skipped.
+ *
+ * A table never changes, so any thread may read it; it is counted who still does.
+ */
+struct htpasswd;
+
+enum { HTPASSWD_USERS_MAX = 1000000 };
+
+/* What is wrong with a line; it is told by number, for it may hold a password. */
+enum htpasswd_flaw_kind {
+    HTPASSWD_NO_COLON,   /* skipped */
+    HTPASSWD_NOT_BCRYPT, /* the user is known and can never log in */
+    HTPASSWD_SLOW,       /* a check would take many seconds */
+};
+
+enum { HTPASSWD_FLAWS_MAX = 16 };
+
+struct htpasswd_flaws {
+    struct htpasswd_flaw {
+        enum htpasswd_flaw_kind kind;
+        size_t line; /* from 1 */
+    } first[HTPASSWD_FLAWS_MAX];
+    size_t count; /* may be more than there is room for */
+};
+
+struct htpasswd_user {
+    const char *name; /* not NUL-terminated; may hold anything but ':' and newlines */
+    size_t name_size;
+    const char *hash; /* BCRYPT_SIZE characters, not NUL-terminated; NULL: no password matches */
+    unsigned cost;
+    size_t line;
+};
+
+/*
+ * Reads text, which has to come from malloc(). 0 with *ret owned by the caller (htpasswd_unref)
+ * and holding the text; or the text is the caller's as before: -E2BIG for more than
+ * HTPASSWD_USERS_MAX lines with users, -ENOMEM.
+ */
+int htpasswd_parse(char *text, size_t size, struct htpasswd **ret) MUST_USE;
+
+struct htpasswd *htpasswd_ref(struct htpasswd *table);
+void htpasswd_unref(struct htpasswd *table); /* the last one wipes; takes NULL */
+void htpasswd_unrefp(struct htpasswd **table);
+
+/* NULL if there is none; valid as long as the table. */
+const struct htpasswd_user *htpasswd_find(const struct htpasswd *table, const void *name, size_t size);
+
+/* The highest cost of any hash; 0 where there is no user that could log in. */
+unsigned htpasswd_highest_cost(const struct htpasswd *table);
+
+/* The cost that most hashes have, the lower of two; 0 likewise. */
+unsigned htpasswd_usual_cost(const struct htpasswd *table);
+
+/* How many users there are, those who can never log in among them. */
+size_t htpasswd_count(const struct htpasswd *table);
+
+const struct htpasswd_flaws *htpasswd_get_flaws(const struct htpasswd *table);
+
+/* What to tell the operator of such a line: "the line has no ':' ...". */
+const char *htpasswd_flaw_text(enum htpasswd_flaw_kind kind);
+
+/* Whether the table was made of this text. */
+bool htpasswd_is_of(const struct htpasswd *table, const char *text, size_t size);

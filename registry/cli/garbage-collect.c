@@ -1,0 +1,124 @@
+/*
+ * `registryd garbage-collect`: with registry:2's switches and words, so that what is written about
+ * registry:2 works with ours in its place. While nobody serves the storage it removes what registry:2's would; beside
+ * servers, where registry:2's would remove what is just being pushed, it spares what is new.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "registry/config/duration.h"
+#include "registry/config/settings.h"
+#include "registry/core/collect.h"
+#include "registry/cli/verbs.h"
+
+/* What the command line says. */
+struct order {
+    struct collect_options options;
+    bool is_quiet;
+    bool has_grace; /* one was asked for */
+    const char *config; /* borrowed from argv; NULL: none is named */
+};
+
+static void say(void *object, const char *line)
+{
+    (void)object;
+    puts(line);
+}
+
+static int parse_grace(struct order *order, const char *text, struct error *err)
+{
+    uint64_t grace_ms;
+
+    if (duration_parse(text, &grace_ms) < 0 || grace_ms < COLLECT_LEAST_GRACE_S * UINT64_C(1000))
+        return error_set(err, EINVAL, "--grace is to be a duration such as 24h or 90m, of %d seconds at least",
+                         COLLECT_LEAST_GRACE_S);
+    order->options.grace_s = (grace_ms + 999) / 1000;
+    order->has_grace = true;
+    return 0;
+}
+
+static int parse(int argc, char **argv, struct order *order, struct error *err)
+{
+    static const struct option switches[] = {
+        {"delete-untagged", no_argument, NULL, 'm'},
+        {"dry-run", no_argument, NULL, 'd'},
+        {"grace", required_argument, NULL, 'g'},
+        {"quiet", no_argument, NULL, 'q'},
+        {0},
+    };
+    int letter, r;
+
+    optind = 1;
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, ":mdqg:", switches, NULL)) != -1) {
+        if (letter == '?' || letter == ':')
+            return error_set(err, EINVAL, "garbage-collect takes --dry-run (-d), --delete-untagged (-m), --quiet (-q), "
+                             "--grace DURATION (-g) and a configuration file, and nothing else");
+        r = letter == 'g' ? parse_grace(order, optarg, err) : 0;
+        if (r < 0)
+            return r;
+        order->options.does_untag |= letter == 'm';
+        order->options.is_dry_run |= letter == 'd';
+        order->is_quiet |= letter == 'q';
+    }
+    if (argc - optind > 1)
+        return error_set(err, EINVAL, "garbage-collect takes one configuration file at most");
+    order->config = argv[optind];
+    return 0;
+}
+
+/* Alone if that can be had and no grace is asked for. */
+static int open_store(struct order *order, const char *root_directory, struct store **ret, struct error *err)
+{
+    int r = order->has_grace ? -EBUSY : store_open(root_directory, STORE_ALONE, ret, err);
+
+    if (r != -EBUSY)
+        return r;
+    if (!order->has_grace)
+        order->options.grace_s = COLLECT_USUAL_GRACE_S;
+    return store_open(root_directory, STORE_LOOKS, ret, err);
+}
+
+static int collect(struct order *order, const struct settings *settings, struct error *err)
+{
+    CLEANUP(store_closep) struct store *store = NULL;
+    struct collect_result result;
+    int r = open_store(order, settings->storage.root_directory, &store, err);
+
+    if (r < 0)
+        return r;
+    if (!order->is_quiet && order->options.grace_s)
+        printf("what was pushed or asked for in the last %" PRIu64 " s stays, for it may be part of a push\n",
+               order->options.grace_s);
+    order->options.say = order->is_quiet ? NULL : say;
+    r = store_collect(store, &order->options, &result, err);
+    if (r == 0 && fflush(stdout) != 0)
+        return error_set_errno(err, errno, "cannot write to standard output");
+    return r;
+}
+
+static int run(int argc, char **argv, struct error *err)
+{
+    CLEANUP(settings_freep) struct settings *settings = NULL;
+    struct order order = {0};
+    int r = parse(argc, argv, &order, err);
+
+    if (r == 0)
+        r = settings_load(settings_choose_path(order.config), environ, &settings, err);
+    return r < 0 ? r : collect(&order, settings, err);
+}
+
+int verb_garbage_collect(int argc, char **argv)
+{
+    struct error err = {0};
+
+    if (run(argc, argv, &err) == 0)
+        return EXIT_SUCCESS;
+    fflush(stdout);
+    fprintf(stderr, "registryd: %s\n", err.text);
+    return EXIT_FAILURE;
+}

@@ -1,0 +1,331 @@
+/*
+ * `registryd htpasswd`: makes and changes the file that `registryd serve` reads, by the switches and
+ * the exit statuses of Apache's program of that name.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "registry/access/ask-password.h"
+#include "registry/access/bcrypt.h"
+#include "registry/access/htpasswd-edit.h"
+#include "registry/access/htpasswd-file.h"
+#include "registry/access/htpasswd.h"
+#include "registry/cli/htpasswd-options.h"
+#include "registry/cli/replace-file.h"
+#include "registry/cli/verbs.h"
+
+/* Apache's, which scripts ask for. Here functions return one of these, err filled, where they fail. */
+enum status {
+    STATUS_DONE,
+    STATUS_FILE,        /* something cannot be read or written */
+    STATUS_SYNTAX,      /* of the command line */
+    STATUS_MISMATCH,    /* the password is not the user's, or the two that were typed differ */
+    STATUS_INTERRUPTED,
+    STATUS_TOO_LONG,    /* name or password */
+    STATUS_USER,        /* no name for a user, or nobody's whom to verify */
+    STATUS_NO_HTPASSWD, /* the file holds something else */
+};
+
+/* "added u to FILE", for the person who typed it; what is asked for goes to standard output. */
+static void say(const char *did, const char *user, const char *where, const char *file)
+{
+    struct error line; /* no control characters get out of it */
+
+    error_set(&line, 0, "%s %s %s %s", did, user, where, file);
+    fprintf(stderr, "registryd: %s\n", line.text);
+}
+
+/* --- the user --------------------------------------------------------------------------- */
+
+/* Whoever is in a file already can be looked for, whatever the name. */
+static int check_user(const struct htpasswd_order *order, struct error *err)
+{
+    bool is_old = order->task == HTPASSWD_DELETE || order->task == HTPASSWD_VERIFY;
+    int r = htpasswd_check_user(order->user, err);
+
+    if (r == -EMSGSIZE)
+        return STATUS_TOO_LONG;
+    return r < 0 && (!is_old || strchr(order->user, ':')) ? STATUS_USER : 0;
+}
+
+/* Others see the command line for as long as we leave it there. */
+static int take_from_line(char *argument, struct secbuf *ret, struct error *err)
+{
+    size_t size = strlen(argument);
+    int r = secbuf_append(ret, argument, size);
+
+    explicit_bzero(argument, size);
+    if (r < 0)
+        return error_set_oom(err);
+    return size > ASK_PASSWORD_MAX ? error_set(err, EMSGSIZE, "the password is longer than %d bytes", ASK_PASSWORD_MAX) : 0;
+}
+
+/* One on the command line is looked at before the file, as in Apache's. */
+static int check_password(const struct htpasswd_order *order, struct error *err)
+{
+    size_t size = order->password ? strlen(order->password) : 0;
+
+    if (size <= ASK_PASSWORD_MAX)
+        return 0;
+    explicit_bzero(order->password, size);
+    error_set(err, EMSGSIZE, "the password is longer than %d bytes", ASK_PASSWORD_MAX);
+    return STATUS_TOO_LONG;
+}
+
+static int ask(const struct htpasswd_order *order, struct secbuf *ret, struct error *err)
+{
+    if (order->password)
+        return take_from_line(order->password, ret, err);
+    if (order->is_from_input)
+        return ask_password_from(STDIN_FILENO, ret, err);
+    return order->task == HTPASSWD_VERIFY ? ask_password_once(ret, err) : ask_password_twice(ret, err);
+}
+
+static int get_password(const struct htpasswd_order *order, struct secbuf *ret, struct error *err)
+{
+    switch (ask(order, ret, err)) {
+    case 0:
+        return 0;
+    case ASK_DIFFERENT:
+        error_set(err, EINVAL, "the two passwords are not the same; nothing was made");
+        return STATUS_MISMATCH;
+    case ASK_INTERRUPTED:
+        error_set(err, EINTR, "interrupted; nothing was made");
+        return STATUS_INTERRUPTED;
+    case -EMSGSIZE:
+        return STATUS_TOO_LONG;
+    case -EINVAL:
+        return STATUS_SYNTAX;
+    default:
+        return STATUS_FILE;
+    }
+}
+
+static int make_hash(const struct htpasswd_order *order, char ret_hash[BCRYPT_SIZE + 1], struct error *err)
+{
+    CLEANUP(secbuf_done) struct secbuf password = {0};
+    int r = get_password(order, &password, err);
+
+    if (r != 0)
+        return r;
+    if (password.size > BCRYPT_PASSWORD_MAX)
+        fprintf(stderr, "registryd: bcrypt looks at the first %d bytes of the password alone\n", BCRYPT_PASSWORD_MAX);
+    r = bcrypt_make(&password, order->cost, ret_hash);
+    if (r == 0)
+        return 0;
+    error_set_errno(err, -r, "cannot hash the password");
+    return STATUS_FILE;
+}
+
+/* --- files ------------------------------------------------------------------------------ */
+
+/* What is in the file that is to be changed. */
+static int read_text(const struct replacement *file, struct htpasswd_text *ret, struct error *err)
+{
+    size_t line;
+
+    if (!file->exists) {
+        error_set(err, ENOENT, "%s does not exist; say -c to make it", file->path);
+        return STATUS_FILE;
+    }
+    if (replacement_read(file, HTPASSWD_FILE_MAX, &ret->text, &ret->size, err) < 0)
+        return STATUS_FILE;
+    line = htpasswd_text_find_stranger(ret);
+    if (line == 0)
+        return 0;
+    error_set(err, EBADMSG, "%s:%zu: the line has no ':' between user and hash; correct it, or name an htpasswd file",
+              file->path, line);
+    return STATUS_NO_HTPASSWD;
+}
+
+/* Says what is wrong with the file before a password is typed for nothing. */
+static int look_at(const struct htpasswd_order *order, struct error *err)
+{
+    CLEANUP(replacement_done) struct replacement file = REPLACEMENT_NONE;
+    CLEANUP(htpasswd_text_done) struct htpasswd_text text = {0};
+
+    if (replacement_open(order->file, &file, err) < 0)
+        return STATUS_FILE;
+    return order->task == HTPASSWD_CREATE ? 0 : read_text(&file, &text, err);
+}
+
+static int write_text(const struct replacement *file, const struct htpasswd_text *text, struct error *err)
+{
+    return replacement_write(file, 0600, text->text, text->size, err) < 0 ? STATUS_FILE : 0;
+}
+
+static int put_user(const struct htpasswd_order *order, const char *hash, struct error *err)
+{
+    CLEANUP(replacement_done) struct replacement file = REPLACEMENT_NONE;
+    CLEANUP(htpasswd_text_done) struct htpasswd_text before = {0}, after = {0};
+    int r, changed;
+
+    if (replacement_open(order->file, &file, err) < 0)
+        return STATUS_FILE;
+    r = order->task == HTPASSWD_CREATE ? 0 : read_text(&file, &before, err);
+    if (r != 0)
+        return r;
+    changed = htpasswd_text_set(&before, order->user, hash, &after);
+    if (changed < 0) {
+        error_set_oom(err);
+        return STATUS_FILE;
+    }
+    r = write_text(&file, &after, err);
+    if (r == 0 && changed == HTPASSWD_NO_SUCH_USER)
+        say("added", order->user, "to", order->file);
+    else if (r == 0)
+        say("changed the password of", order->user, "in", order->file);
+    return r;
+}
+
+static int change_file(const struct htpasswd_order *order, struct error *err)
+{
+    char hash[BCRYPT_SIZE + 1];
+    int r = look_at(order, err);
+
+    if (r == 0)
+        r = make_hash(order, hash, err);
+    return r == 0 ? put_user(order, hash, err) : r;
+}
+
+/* That somebody is not there is what was asked for, as in Apache's. */
+static int delete_user(const struct htpasswd_order *order, struct error *err)
+{
+    CLEANUP(replacement_done) struct replacement file = REPLACEMENT_NONE;
+    CLEANUP(htpasswd_text_done) struct htpasswd_text before = {0}, after = {0};
+    int r;
+
+    if (replacement_open(order->file, &file, err) < 0)
+        return STATUS_FILE;
+    r = read_text(&file, &before, err);
+    if (r != 0)
+        return r;
+    switch (htpasswd_text_remove(&before, order->user, &after)) {
+    case 0:
+        r = write_text(&file, &after, err);
+        if (r == 0)
+            say("removed", order->user, "from", order->file);
+        return r;
+    case HTPASSWD_NO_SUCH_USER:
+        say("there is no user", order->user, "in", order->file);
+        return 0;
+    default:
+        error_set_oom(err);
+        return STATUS_FILE;
+    }
+}
+
+/* --- verification ----------------------------------------------------------------------- */
+
+/* The user as the server would see him; the table is the caller's. */
+static int find_user(const struct htpasswd_order *order, struct htpasswd **ret_table, const struct htpasswd_user **ret,
+                     struct error *err)
+{
+    CLEANUP(htpasswd_text_done) struct htpasswd_text text = {0};
+    struct htpasswd_content content;
+    size_t line;
+
+    if (htpasswd_file_read(order->file, &content, err) < 0)
+        return STATUS_FILE;
+    text = (struct htpasswd_text){.text = content.text, .size = content.size};
+    line = htpasswd_text_find_stranger(&text);
+    if (line > 0) {
+        error_set(err, EBADMSG, "%s:%zu: the line has no ':' between user and hash", order->file, line);
+        return STATUS_NO_HTPASSWD;
+    }
+    if (htpasswd_parse(text.text, text.size, ret_table) < 0) {
+        error_set(err, E2BIG, "%s has too many users", order->file);
+        return STATUS_FILE;
+    }
+    text = (struct htpasswd_text){0};
+    *ret = htpasswd_find(*ret_table, order->user, strlen(order->user));
+    if (*ret)
+        return 0;
+    error_set(err, ENOENT, "there is no user %s in %s", order->user, order->file);
+    return STATUS_USER;
+}
+
+static int verify_password(const struct htpasswd_order *order, struct error *err)
+{
+    CLEANUP(secbuf_done) struct secbuf password = {0};
+    CLEANUP(htpasswd_unrefp) struct htpasswd *table = NULL;
+    const struct htpasswd_user *user;
+    int r = find_user(order, &table, &user, err);
+
+    if (r == 0)
+        r = get_password(order, &password, err);
+    if (r != 0)
+        return r;
+    if (!user->hash) {
+        error_set(err, EINVAL, "the hash of %s in %s is not bcrypt, so that no password matches; set one with "
+                  "registryd htpasswd", order->user, order->file);
+        return STATUS_MISMATCH;
+    }
+    r = bcrypt_check(&password, user->hash);
+    if (r == 0) {
+        say("this is the password of", order->user, "in", order->file);
+        return 0;
+    }
+    if (r < 0) {
+        error_set_oom(err);
+        return STATUS_FILE;
+    }
+    error_set(err, EACCES, "this is not the password of %s in %s", order->user, order->file);
+    return STATUS_MISMATCH;
+}
+
+/* --- the verb --------------------------------------------------------------------------- */
+
+/* "user:hash" and an empty line, as Apache's program prints it. */
+static int print_line(const struct htpasswd_order *order, struct error *err)
+{
+    char hash[BCRYPT_SIZE + 1], line[HTPASSWD_USER_MAX + BCRYPT_SIZE + 4];
+    int size, r = make_hash(order, hash, err);
+
+    if (r != 0)
+        return r;
+    size = snprintf(line, sizeof(line), "%s:%s\n\n", order->user, hash);
+    r = file_write_all(STDOUT_FILENO, line, (size_t)size);
+    if (r == 0)
+        return 0;
+    error_set_errno(err, -r, "cannot write to standard output");
+    return STATUS_FILE;
+}
+
+static int run(int argc, char **argv, struct error *err)
+{
+    struct htpasswd_order order;
+    int r;
+
+    if (htpasswd_order_parse(argc, argv, &order, err) < 0)
+        return STATUS_SYNTAX;
+    r = check_user(&order, err);
+    if (r == 0)
+        r = check_password(&order, err);
+    if (r != 0)
+        return r;
+    switch (order.task) {
+    case HTPASSWD_PRINT:
+        return print_line(&order, err);
+    case HTPASSWD_DELETE:
+        return delete_user(&order, err);
+    case HTPASSWD_VERIFY:
+        return verify_password(&order, err);
+    default:
+        return change_file(&order, err);
+    }
+}
+
+int verb_htpasswd(int argc, char **argv)
+{
+    struct error err;
+    int status = run(argc, argv, &err);
+
+    if (status != 0)
+        fprintf(stderr, "registryd: %s\n", err.text);
+    return status;
+}

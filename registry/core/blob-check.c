@@ -1,0 +1,80 @@
+/*
+ * Blobs are compared with their digests while they are sent, if they have not been lately. It is found out with the last
+ * byte whether they are right, so the last read is the one that fails: what was sent until then is not all of it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "registry/core/checked-blobs.h"
+#include "registry/core/store-private.h"
+
+struct store_check {
+    struct store *store;
+    struct store_blob blob;
+    struct store_reader *reader;
+    struct hasher *hasher;
+    uint64_t hashed;
+};
+
+bool store_is_checked(struct store *store, const struct store_blob *blob)
+{
+    return checked_blobs_have(store->checked, &blob->canonical, blob->identity);
+}
+
+/* Whether the bytes are those of the digest; they are all there. */
+static bool is_right(struct store_check *check)
+{
+    struct digest found;
+
+    hasher_get(check->hasher, &found);
+    if (!digest_is_equal(&found, &check->blob.canonical))
+        return false;
+    checked_blobs_add(check->store->checked, &check->blob.canonical, check->blob.identity);
+    return true;
+}
+
+int store_check_start(struct store *store, const struct store_blob *blob, struct store_reader *reader,
+                      struct store_check **ret, struct error *err)
+{
+    CLEANUP(store_check_closep) struct store_check *check = calloc(1, sizeof(*check));
+
+    if (!check)
+        store_reader_close(reader);
+    if (!check)
+        return error_set_oom(err);
+    *check = (struct store_check){.store = store, .blob = *blob, .reader = reader};
+    if (hasher_new(DIGEST_SHA256, &check->hasher) < 0)
+        return error_set_oom(err);
+    if (blob->size == 0 && !is_right(check)) /* there will be no last read */
+        return error_set(err, EBADMSG, "the blob sha256:%s is damaged: it is empty; remove its file and push it again",
+                         blob->canonical.hex);
+    *ret = steal_ptr(&check);
+    return 0;
+}
+
+ssize_t store_check_read(struct store_check *check, uint64_t offset, void *ret_data, size_t size)
+{
+    ssize_t n = store_reader_read(check->reader, offset, ret_data, size);
+
+    if (n <= 0)
+        return n;
+    if (offset != check->hashed)
+        return -EINVAL;
+    hasher_write(check->hasher, ret_data, (size_t)n);
+    check->hashed += (uint64_t)n;
+    return check->hashed < check->blob.size || is_right(check) ? n : -EBADMSG;
+}
+
+void store_check_close(struct store_check *check)
+{
+    if (!check)
+        return;
+    store_reader_close(check->reader);
+    hasher_free(check->hasher);
+    free(check);
+}
+
+void store_check_closep(struct store_check **check)
+{
+    store_check_close(*check);
+}

@@ -1,0 +1,212 @@
+/*
+ * What of a repository stays. registry:2 removes children of indexes that are in use, and knows no
+ * referrers; here everything stays that a tag leads to in any way.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "registry/core/collect-private.h"
+
+/* A walk from what is tagged to all that it keeps. */
+struct walk {
+    struct graph *graph;
+    struct graph_node **waiting; /* kept, but not looked at yet; room for all */
+    size_t waiting_count;
+    struct graph_node **referrers; /* sorted by subject */
+    size_t referrer_count;
+};
+
+static void walk_done(struct walk *walk)
+{
+    free(walk->waiting);
+    free(walk->referrers);
+}
+
+static void keep(struct walk *walk, struct graph_node *node)
+{
+    if (!node || node->is_kept)
+        return;
+    node->is_kept = true;
+    walk->waiting[walk->waiting_count++] = node;
+}
+
+static int compare_subjects(const void *a, const void *b)
+{
+    const struct graph_node *const *left = a, *const *right = b;
+
+    return digest_id_compare(&(*left)->subject, &(*right)->subject);
+}
+
+static int start_walk(struct walk *walk, struct error *err)
+{
+    struct graph *graph = walk->graph;
+    size_t room = graph->count ? graph->count : 1;
+
+    walk->waiting = calloc(room, sizeof(*walk->waiting));
+    walk->referrers = calloc(room, sizeof(*walk->referrers));
+    if (!walk->waiting || !walk->referrers)
+        return error_set_oom(err);
+    for (size_t i = 0; i < graph->count; i++) {
+        if (graph->nodes[i].has_subject)
+            walk->referrers[walk->referrer_count++] = &graph->nodes[i];
+    }
+    qsort(walk->referrers, walk->referrer_count, sizeof(*walk->referrers), compare_subjects);
+    return 0;
+}
+
+static void keep_referrers(struct walk *walk, const struct digest_id *subject)
+{
+    size_t low = 0, high = walk->referrer_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (digest_id_compare(&walk->referrers[middle]->subject, subject) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < walk->referrer_count && digest_id_compare(&walk->referrers[low]->subject, subject) == 0; low++)
+        keep(walk, walk->referrers[low]);
+}
+
+static void keep_all_reached(struct walk *walk)
+{
+    while (walk->waiting_count > 0) {
+        const struct graph_node *node = walk->waiting[--walk->waiting_count];
+
+        for (size_t i = 0; i < node->child_count; i++)
+            keep(walk, graph_find(walk->graph, &walk->graph->refs[node->first + i]));
+        keep_referrers(walk, &node->id);
+    }
+}
+
+static int keep_tagged(struct walk *walk, struct error *err)
+{
+    const struct graph *graph = walk->graph;
+    CLEANUP(folder_names_done) struct folder_names tags = {0};
+    int r = store_list_tag_folders(graph->collection->store, graph->name, &tags, err);
+
+    for (size_t i = 0; r >= 0 && i < tags.count; i++) {
+        struct key link = key_tag_current(graph->name, tags.names[i]->text);
+        struct digest digest;
+        struct digest_id id;
+
+        r = graph_read_link(graph, &link, &digest, err);
+        if (r == 0)
+            r = graph_resolve(graph, &digest, &id, err);
+        if (r == 0)
+            keep(walk, graph_find(graph, &id));
+    }
+    return r < 0 ? r : 0;
+}
+
+static int keep_if_wanted(struct walk *walk, const struct digest *digest, struct graph_node *node, struct error *err)
+{
+    struct key link = key_revision(walk->graph->name, digest, "link");
+    int r = collect_is_wanted(walk->graph->collection, &link, err);
+
+    if (r > 0)
+        keep(walk, node);
+    return r < 0 ? r : 0;
+}
+
+/* A child is pushed before its index, and a subject may be tagged after its referrers. */
+static int keep_wanted(struct walk *walk, struct error *err)
+{
+    struct graph *graph = walk->graph;
+    struct digest digest;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < graph->count; i++) {
+        digest_id_format(&graph->nodes[i].id, &digest);
+        r = keep_if_wanted(walk, &digest, &graph->nodes[i], err);
+    }
+    for (size_t i = 0; r == 0 && i < graph->aliases.count; i++) {
+        struct digest_id id = digest_id_of(&graph->canonicals.items[i]);
+
+        r = keep_if_wanted(walk, &graph->aliases.items[i], graph_find(graph, &id), err);
+    }
+    return r;
+}
+
+static void keep_everything(struct graph *graph)
+{
+    for (size_t i = 0; i < graph->count; i++)
+        graph->nodes[i].is_kept = true;
+}
+
+static int choose(struct graph *graph, struct error *err)
+{
+    CLEANUP(walk_done) struct walk walk = {.graph = graph};
+    int r = start_walk(&walk, err);
+
+    if (r == 0)
+        r = keep_tagged(&walk, err);
+    if (r == 0)
+        r = keep_wanted(&walk, err);
+    keep_all_reached(&walk);
+    return r;
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+/*
+ * registry:2 writes a link to bytes that lie there already, and does not touch these; so what a new link leads to is
+ * wanted, too.
+ */
+static int mark_new_links(struct collection *collection, const char *name, enum digest_algorithm algorithm,
+                          struct error *err)
+{
+    CLEANUP(store_digests_done) struct store_digests digests = {0};
+    struct key folder = key_layers(name, algorithm);
+    int r = 0;
+
+    if (collection->options->grace_s)
+        r = store_list_digests(collection->store, &folder, algorithm, &digests, err);
+    for (size_t i = 0; r >= 0 && i < digests.count; i++) {
+        struct key link = key_layer(name, &digests.items[i]);
+        struct digest canonical;
+        struct digest_id id;
+
+        r = collect_is_wanted(collection, &link, err);
+        if (r > 0)
+            r = link_read(collection->store->driver, &link, &canonical, err) == 0;
+        if (r <= 0 || canonical.algorithm != DIGEST_SHA256)
+            continue;
+        id = digest_id_of(&canonical);
+        if (digest_set_add(&collection->marks, &id) < 0)
+            return error_set_oom(err);
+    }
+    return r < 0 ? r : 0;
+}
+
+static int mark(struct collection *collection, const char *name, bool does_untag, struct error *err)
+{
+    CLEANUP(graph_done) struct graph graph = {.collection = collection, .name = name};
+    int r;
+
+    collect_say(collection, "%s", name);
+    r = graph_read(&graph, err);
+    if (r == 0 && does_untag)
+        r = choose(&graph, err);
+    else if (r == 0)
+        keep_everything(&graph);
+    if (r < 0)
+        return r;
+    return graph_settle(&graph) < 0 ? error_set_oom(err) : 0;
+}
+
+int collect_mark(struct collection *collection, const char *name, struct error *err)
+{
+    int r = mark(collection, name, collection->options->does_untag, err);
+
+    if (r == 0)
+        r = mark_new_links(collection, name, DIGEST_SHA256, err);
+    return r < 0 ? r : mark_new_links(collection, name, DIGEST_SHA512, err);
+}
+
+int collect_mark_all(struct collection *collection, const char *name, struct error *err)
+{
+    return mark(collection, name, false, err);
+}

@@ -1,0 +1,209 @@
+/*
+ * The sweep. Links go before what they lead to, so that at whatever point it is cut off nothing is
+ * left that leads nowhere; the next collection finds the rest.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "registry/core/collect-private.h"
+
+static bool is_marked(const struct collection *collection, const struct digest *digest)
+{
+    struct digest_id id = digest_id_of(digest);
+
+    return digest_set_has(&collection->marks, &id);
+}
+
+/* --- links to blobs -------------------------------------------------------------------------- */
+
+/*
+ * Where the bytes lie that the link of a digest leads to, if they are not marked: 0; 1 where they are, or negative. A
+ * link that leads nowhere is its own witness.
+ */
+static int find_bytes(const struct collection *collection, const struct key *link, const struct digest *digest,
+                      struct key *ret_data, struct error *err)
+{
+    struct digest canonical = *digest;
+    int r = 0;
+
+    if (digest->algorithm != DIGEST_SHA256)
+        r = link_read(collection->store->driver, link, &canonical, err);
+    if (r < 0 && r != -EBADMSG)
+        return r;
+    if (r == 0 && canonical.algorithm == DIGEST_SHA256) {
+        *ret_data = key_blob(&canonical);
+        return is_marked(collection, &canonical);
+    }
+    *ret_data = *link;
+    return 0;
+}
+
+static int sweep_links_of(struct collection *collection, const char *name, enum digest_algorithm algorithm,
+                          struct error *err)
+{
+    CLEANUP(store_digests_done) struct store_digests digests = {0};
+    CLEANUP(sweep_batch_done) struct sweep_batch batch = {.collection = collection};
+    struct key folder = key_layers(name, algorithm);
+    int r = store_list_digests(collection->store, &folder, algorithm, &digests, err);
+
+    for (size_t i = 0; r >= 0 && i < digests.count; i++) {
+        struct key link = key_layer(name, &digests.items[i]), key = key_layer_folder(name, &digests.items[i]), data;
+
+        r = find_bytes(collection, &link, &digests.items[i], &data, err);
+        if (r == 0)
+            r = sweep_batch_add(&batch, &key, &link, &data, err);
+    }
+    return r < 0 ? r : sweep_batch_flush(&batch, err);
+}
+
+static int sweep_links(struct collection *collection, struct error *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < collection->names.count; i++) {
+        r = sweep_links_of(collection, collection->names.items[i], DIGEST_SHA256, err);
+        if (r == 0)
+            r = sweep_links_of(collection, collection->names.items[i], DIGEST_SHA512, err);
+    }
+    return r;
+}
+
+/* --- entries of the referrers' index --------------------------------------------------------- */
+
+static int sweep_subject(struct collection *collection, const char *name, const struct digest *subject,
+                         enum digest_algorithm algorithm, struct error *err)
+{
+    CLEANUP(store_digests_done) struct store_digests entries = {0};
+    CLEANUP(sweep_batch_done) struct sweep_batch batch = {.collection = collection};
+    struct key folder = key_referrers(name, subject, algorithm);
+    int r = store_list_digests(collection->store, &folder, algorithm, &entries, err);
+
+    for (size_t i = 0; r >= 0 && i < entries.count; i++) {
+        struct key key = key_referrer_folder(name, subject, &entries.items[i]);
+        struct key link = key_referrer(name, subject, &entries.items[i]);
+        struct digest ignored;
+
+        r = store_find_revision(collection->store, name, &entries.items[i], &ignored, err);
+        if (r == STORE_NOT_FOUND) /* or not yet there, if the entry is new */
+            r = sweep_batch_add(&batch, &key, &link, NULL, err);
+    }
+    return r < 0 ? r : sweep_batch_flush(&batch, err);
+}
+
+static int sweep_subjects(struct collection *collection, const char *name, enum digest_algorithm algorithm,
+                          struct error *err)
+{
+    CLEANUP(store_digests_done) struct store_digests subjects = {0};
+    struct key folder = key_in_repository(name, algorithm == DIGEST_SHA256 ? "_manifests/referrers/sha256"
+                                                                           : "_manifests/referrers/sha512");
+    int r = store_list_digests(collection->store, &folder, algorithm, &subjects, err);
+
+    for (size_t i = 0; r == 0 && i < subjects.count; i++) {
+        r = sweep_subject(collection, name, &subjects.items[i], DIGEST_SHA256, err);
+        if (r == 0)
+            r = sweep_subject(collection, name, &subjects.items[i], DIGEST_SHA512, err);
+    }
+    return r;
+}
+
+static int sweep_referrers(struct collection *collection, struct error *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < collection->names.count; i++) {
+        r = sweep_subjects(collection, collection->names.items[i], DIGEST_SHA256, err);
+        if (r == 0)
+            r = sweep_subjects(collection, collection->names.items[i], DIGEST_SHA512, err);
+    }
+    return r;
+}
+
+/* --- bytes ----------------------------------------------------------------------------------- */
+
+typedef int found_function(struct sweep_batch *batch, const struct digest *digest, struct error *err);
+
+struct search {
+    struct collection *collection;
+    enum digest_algorithm algorithm;
+    found_function *found;
+};
+
+static int search_folder(void *object, const struct key *folder, struct error *err)
+{
+    const struct search *search = object;
+    struct collection *collection = search->collection;
+    CLEANUP(store_digests_done) struct store_digests digests = {0};
+    CLEANUP(sweep_batch_done) struct sweep_batch batch = {.collection = collection};
+    int r = store_list_digests(collection->store, folder, search->algorithm, &digests, err);
+
+    for (size_t i = 0; r == 0 && i < digests.count; i++)
+        r = search->found(&batch, &digests.items[i], err);
+    return r < 0 ? r : sweep_batch_flush(&batch, err);
+}
+
+/* Of all digests below KEY_BLOBS or KEY_ALIASES. */
+static int for_each_digest(struct collection *collection, const char *root, enum digest_algorithm algorithm,
+                           found_function *found, struct error *err)
+{
+    struct search search = {.collection = collection, .algorithm = algorithm, .found = found};
+
+    return store_for_each_folder(collection->store, root, search_folder, &search, err);
+}
+
+/* Whether a blob is to go, by all that is known yet. 1 or 0, or negative. */
+static int is_eligible(const struct collection *collection, const struct digest *digest, struct error *err)
+{
+    struct key data = key_blob(digest);
+    int r = is_marked(collection, digest) ? 1 : collect_is_wanted(collection, &data, err);
+
+    return r < 0 ? r : r == 0;
+}
+
+static int count_blob(struct sweep_batch *batch, const struct digest *digest, struct error *err)
+{
+    int r = is_eligible(batch->collection, digest, err);
+
+    batch->collection->result.blobs += r > 0;
+    return r < 0 ? r : 0;
+}
+
+static int sweep_alias(struct sweep_batch *batch, const struct digest *digest, struct error *err)
+{
+    struct key link = key_alias(digest), folder = key_blob_folder(digest), data;
+    int r = find_bytes(batch->collection, &link, digest, &data, err);
+
+    return r == 0 ? sweep_batch_add(batch, &folder, &link, &data, err) : r < 0 ? r : 0;
+}
+
+static int sweep_blob(struct sweep_batch *batch, const struct digest *digest, struct error *err)
+{
+    struct key folder = key_blob_folder(digest), data = key_blob(digest);
+    int r = is_eligible(batch->collection, digest, err);
+
+    if (r <= 0)
+        return r;
+    collect_say(batch->collection, "blob eligible for deletion: sha256:%s", digest->hex);
+    return sweep_batch_add(batch, &folder, &data, NULL, err);
+}
+
+int collect_sweep(struct collection *collection, struct error *err)
+{
+    struct collect_result *result = &collection->result;
+    int r = for_each_digest(collection, KEY_BLOBS, DIGEST_SHA256, count_blob, err);
+
+    if (r < 0)
+        return r;
+    result->marked = collection->marks.count;
+    result->manifests = collection->doomed_count;
+    collect_say(collection, "\n%zu blobs marked, %zu blobs and %zu manifests eligible for deletion", result->marked,
+                result->blobs, result->manifests);
+    r = collect_sweep_manifests(collection, err);
+    if (r == 0)
+        r = sweep_links(collection, err);
+    if (r == 0)
+        r = sweep_referrers(collection, err);
+    if (r == 0)
+        r = for_each_digest(collection, KEY_ALIASES, DIGEST_SHA512, sweep_alias, err);
+    return r < 0 ? r : for_each_digest(collection, KEY_BLOBS, DIGEST_SHA256, sweep_blob, err);
+}

@@ -1,0 +1,271 @@
+/*
+ * Manifests are blobs that a repository has as revisions. One that was pushed by its sha512 digest has
+ * two revisions, both naming the sha256 under which the bytes lie: registry:2's collector takes only
+ * what it finds under that.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "registry/core/media-type.h"
+#include "registry/core/store-private.h"
+
+/* --- reading ------------------------------------------------------------------------------- */
+
+int store_find_revision(struct store *store, const char *name, const struct digest *digest, struct digest *ret,
+                        struct error *err)
+{
+    struct key link = key_revision(name, digest, "link");
+    int r = link_find(store->driver, &link, digest, ret, err);
+
+    return r > 0 ? STORE_NOT_FOUND : r;
+}
+
+void store_content_done(struct store_content *content)
+{
+    free(content->bytes);
+    *content = (struct store_content){0};
+}
+
+/* The type that it was pushed as, which is what it shows by itself if nothing else is written. 0 or negative. */
+static int find_type(struct store *store, const char *name, const struct digest *canonical, struct store_content *content,
+                     struct error *err)
+{
+    CLEANUP_FREE char *type = NULL;
+    struct shown_type shown;
+    struct key key;
+    size_t size;
+    int r = DRIVER_NOT_FOUND;
+
+    type_cache_sniff(store->types, canonical, content->bytes, content->size, &shown);
+    if (!shown.is_stated) {
+        key = key_revision(name, canonical, "media-type");
+        r = store->driver->type->read(store->driver, key.text, MANIFEST_TYPE_SIZE - 1, &type, &size, err);
+    }
+    if (r < 0)
+        return r;
+    memcpy(content->media_type, type ? type : shown.name, (type ? size : strlen(shown.name)) + 1);
+    return 0;
+}
+
+static int check_bytes(const struct digest *canonical, const struct store_content *content, struct error *err)
+{
+    struct digest found;
+
+    if (digest_of(DIGEST_SHA256, content->bytes, content->size, &found) < 0)
+        return error_set_oom(err);
+    if (!digest_is_equal(&found, canonical))
+        return error_set(err, EBADMSG, "the manifest sha256:%s is damaged: its bytes have another digest; delete it or push "
+                         "it again", canonical->hex);
+    return 0;
+}
+
+static int get_content(struct store *store, const char *name, const struct digest *canonical, struct store_content *ret,
+                       struct error *err)
+{
+    CLEANUP(store_content_done) struct store_content content = {0};
+    struct key data = key_blob(canonical);
+    int r = store->driver->type->read(store->driver, data.text, MANIFEST_SIZE_LIMIT, &content.bytes, &content.size, err);
+
+    if (r != 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+    r = check_bytes(canonical, &content, err);
+    if (r == 0)
+        r = find_type(store, name, canonical, &content, err);
+    if (r < 0)
+        return r;
+    *ret = content;
+    content = (struct store_content){0};
+    return 0;
+}
+
+int store_get_manifest(struct store *store, const char *name, const struct digest *digest, struct store_content *ret,
+                       struct error *err)
+{
+    struct digest canonical;
+    int r = store_find_revision(store, name, digest, &canonical, err);
+
+    return r != 0 ? r : get_content(store, name, &canonical, ret, err);
+}
+
+int store_get_wanted_manifest(struct store *store, const char *name, const struct digest *digest, unsigned patience_ms,
+                              struct store_content *ret, struct error *err)
+{
+    struct key link = key_revision(name, digest, "link");
+    struct driver_stat st;
+    int r = store->driver->type->want(store->driver, link.text, patience_ms, &st, err);
+
+    if (r != 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+    return link_is_plain(digest, st.size) ? get_content(store, name, digest, ret, err)
+                                          : store_get_manifest(store, name, digest, ret, err);
+}
+
+int store_has_manifest(struct store *store, const char *name, const struct digest *digest, struct error *err)
+{
+    struct digest canonical;
+    struct driver_stat st;
+    struct key data;
+    int r = store_find_revision(store, name, digest, &canonical, err);
+
+    if (r != 0)
+        return r;
+    data = key_blob(&canonical);
+    r = store->driver->type->stat(store->driver, data.text, &st, err);
+    return r > 0 ? STORE_NOT_FOUND : r;
+}
+
+int store_want_manifest(struct store *store, const char *name, const struct digest *digest, unsigned patience_ms,
+                        struct error *err)
+{
+    struct key link = key_revision(name, digest, "link");
+    struct driver_stat st;
+    int r = store->driver->type->want(store->driver, link.text, patience_ms, &st, err);
+
+    if (r != 0)
+        return r < 0 ? r : STORE_NOT_FOUND;
+    return store_has_manifest(store, name, digest, err);
+}
+
+int store_parse_manifest(struct store *store, const char *name, const struct digest *digest, struct manifest *ret,
+                         struct error *err)
+{
+    CLEANUP(store_content_done) struct store_content content = {0};
+    int r = store_get_manifest(store, name, digest, &content, err);
+
+    return r != 0 ? r : manifest_parse(content.media_type, content.bytes, content.size, ret, err);
+}
+
+int store_list_aliases(struct store *store, const char *name, struct store_digests *ret_aliases,
+                       struct store_digests *ret_canonical, struct error *err)
+{
+    CLEANUP(store_digests_done) struct store_digests found = {0};
+    CLEANUP(store_digests_done) struct store_digests aliases = {0};
+    CLEANUP(store_digests_done) struct store_digests canonicals = {0};
+    struct key folder = key_revisions(name, DIGEST_SHA512);
+    int r = store_list_digests(store, &folder, DIGEST_SHA512, &found, err);
+
+    for (size_t i = 0; r >= 0 && i < found.count; i++) {
+        struct digest canonical;
+
+        r = store_find_revision(store, name, &found.items[i], &canonical, err);
+        if (r == 0 && (store_digests_add(&aliases, &found.items[i]) < 0 ||
+                       store_digests_add(&canonicals, &canonical) < 0))
+            return error_set_oom(err);
+    }
+    if (r < 0)
+        return r;
+    *ret_aliases = aliases;
+    *ret_canonical = canonicals;
+    aliases = canonicals = (struct store_digests){0};
+    return 0;
+}
+
+/* --- writing ------------------------------------------------------------------------------- */
+
+/* What a push changes, in the order in which it may be seen. */
+struct push {
+    const char *name;
+    const struct store_manifest *manifest;
+    struct digest canonical;
+    char link[DIGEST_TEXT_SIZE];     /* what revisions hold */
+    char tag_link[DIGEST_TEXT_SIZE]; /* what tags and referrers hold */
+    struct driver_change *changes;
+    struct key *keys;
+    size_t count;
+};
+
+enum { MOST_CHANGES = 6, CHANGES_OF_TAG = 2 };
+
+static void push_done(struct push *push)
+{
+    free(push->changes);
+    free(push->keys);
+}
+
+static void add_change(struct push *push, enum driver_change_kind kind, const struct key *key, const void *data,
+                       size_t size)
+{
+    push->keys[push->count] = *key;
+    push->changes[push->count] = (struct driver_change){
+        .kind = kind, .key = push->keys[push->count].text, .data = data, .size = size};
+    push->count++;
+}
+
+static void add_text(struct push *push, struct key key, const char *text)
+{
+    add_change(push, DRIVER_PUT, &key, text, strlen(text));
+}
+
+/* The type is written down where it is not what the bytes show, or was not what was written before. */
+static int add_type(struct store *store, struct push *push, struct error *err)
+{
+    const struct store_manifest *manifest = push->manifest;
+    struct key key = key_revision(push->name, &push->canonical, "media-type");
+    struct shown_type shown;
+    struct driver_stat st;
+    int r;
+
+    type_cache_sniff(store->types, &push->canonical, manifest->bytes, manifest->size, &shown);
+    r = strcmp(shown.name, manifest->media_type) != 0 ? 0 : store->driver->type->stat(store->driver, key.text, &st, err);
+    if (r == 0)
+        add_text(push, key, manifest->media_type);
+    return r < 0 ? r : 0;
+}
+
+static void add_tags(struct push *push)
+{
+    const struct store_manifest *manifest = push->manifest;
+
+    for (size_t i = 0; i < manifest->tag_count; i++) {
+        add_text(push, key_tag_index(push->name, manifest->tags[i], &manifest->digest, "link"), push->tag_link);
+        add_text(push, key_tag_current(push->name, manifest->tags[i]), push->tag_link);
+    }
+}
+
+static int add_changes(struct store *store, struct push *push, struct error *err)
+{
+    const struct store_manifest *manifest = push->manifest;
+    struct key data = key_blob(&push->canonical), layers = key_in_repository(push->name, "_layers");
+    int r;
+
+    add_change(push, DRIVER_PUT, &data, manifest->bytes, manifest->size);
+    /* By this folder registry:2 knows a repository; its collector would not see the manifest without. */
+    add_change(push, DRIVER_FOLDER, &layers, NULL, 0);
+    if (manifest->subject)
+        add_text(push, key_referrer(push->name, manifest->subject, &manifest->digest), push->tag_link);
+    r = add_type(store, push, err);
+    if (r < 0)
+        return r;
+    add_text(push, key_revision(push->name, &push->canonical, "link"), push->link);
+    if (!digest_is_equal(&push->canonical, &manifest->digest))
+        add_text(push, key_revision(push->name, &manifest->digest, "link"), push->link);
+    add_tags(push);
+    return 0;
+}
+
+static int find_canonical(const struct store_manifest *manifest, struct digest *ret)
+{
+    if (manifest->digest.algorithm != DIGEST_SHA256)
+        return digest_of(DIGEST_SHA256, manifest->bytes, manifest->size, ret);
+    *ret = manifest->digest;
+    return 0;
+}
+
+int store_put_manifest(struct store *store, const char *name, const struct store_manifest *manifest,
+                       struct error *err)
+{
+    size_t most = MOST_CHANGES + manifest->tag_count * CHANGES_OF_TAG;
+    CLEANUP(push_done) struct push push = {.name = name, .manifest = manifest};
+    CLEANUP_UNLOCK pthread_rwlock_t *lock = NULL;
+    int r;
+
+    push.changes = calloc(most, sizeof(*push.changes));
+    push.keys = calloc(most, sizeof(*push.keys));
+    if (!push.changes || !push.keys || find_canonical(manifest, &push.canonical) < 0)
+        return error_set_oom(err);
+    digest_format(&push.canonical, push.link);
+    digest_format(&manifest->digest, push.tag_link);
+    lock = store_lock_shared(store, name);
+    r = add_changes(store, &push, err);
+    return r < 0 ? r : store->driver->type->publish(store->driver, push.changes, push.count, err);
+}

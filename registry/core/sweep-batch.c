@@ -1,0 +1,47 @@
+#include <errno.h>
+#include <stdlib.h>
+
+#include "registry/core/collect-private.h"
+
+int sweep_batch_flush(struct sweep_batch *batch, struct error *err)
+{
+    const struct collection *collection = batch->collection;
+    struct driver *driver = collection->store->driver;
+    size_t count = batch->count;
+
+    batch->count = 0;
+    if (count == 0 || collection->options->is_dry_run)
+        return 0;
+    return driver->type->remove_unwanted(driver, batch->removals, count, collection->before_s, err);
+}
+
+int sweep_batch_add(struct sweep_batch *batch, const struct key *key, const struct key *witness,
+                    const struct key *other_witness, struct error *err)
+{
+    struct sweep_item *item;
+
+    if (!batch->items)
+        batch->items = calloc(SWEEP_BATCH, sizeof(*batch->items));
+    if (!batch->items)
+        return error_set_oom(err);
+    item = &batch->items[batch->count];
+    item->key = *key;
+    item->key_text = item->key.text;
+    item->witnesses[0] = *witness;
+    item->witness_texts[0] = item->witnesses[0].text;
+    if (other_witness) {
+        item->witnesses[1] = *other_witness;
+        item->witness_texts[1] = item->witnesses[1].text;
+    }
+    batch->removals[batch->count++] = (struct driver_removal){
+        .keys = &item->key_text, .key_count = 1,
+        .witnesses = item->witness_texts, .witness_count = other_witness ? 2 : 1,
+    };
+    return batch->count < SWEEP_BATCH ? 0 : sweep_batch_flush(batch, err);
+}
+
+void sweep_batch_done(struct sweep_batch *batch)
+{
+    free(batch->items);
+    batch->items = NULL;
+}

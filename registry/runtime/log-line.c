@@ -1,0 +1,276 @@
+/*
+ * How a line of the log is written. Values come from clients, so that each byte of them is taken for an attempt to
+ * forge a line or to take over a terminal until it is seen to be harmless.
+ */
+#include "registry/runtime/log-line.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/utf8.h"
+
+/* For the mark, the closing quote, the field that says that there were more, the brace and the newline. */
+enum { RESERVE = 64 };
+
+#define MARK "..."
+
+static bool is_json(const struct log_line *line)
+{
+    return line->formatter != LOG_FORMATTER_TEXT;
+}
+
+/* For what always fits. */
+static void put(struct log_line *line, const char *text, size_t size)
+{
+    memcpy(line->text + line->used, text, size);
+    line->used += size;
+}
+
+static void put_text(struct log_line *line, const char *text)
+{
+    put(line, text, strlen(text));
+}
+
+/* False where it does not fit. */
+static bool try_put(struct log_line *line, const char *text, size_t size)
+{
+    if (line->is_cut || line->limit - line->used < size) {
+        line->is_cut = true;
+        return false;
+    }
+    put(line, text, size);
+    return true;
+}
+
+/* What has no picture of its own or changes how its neighbours look: controls, directions, joiners, tags. */
+static bool is_hidden(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0xad || c == 0x61c || c == 0x180e ||
+           (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
+           (c >= 0xe000 && c <= 0xf8ff) || (c >= 0xfe00 && c <= 0xfe0f) || c == 0xfeff || (c >= 0xfff0 && c <= 0xfffc) ||
+           (c & 0xfffe) == 0xfffe || c >= 0xe0000;
+}
+
+/* As Go's strconv.Quote, which logrus' text has. */
+static int escape_text(char *ret, size_t size, const unsigned char *at, size_t taken, uint32_t c)
+{
+    static const char letters[] = "abtnvfr"; /* from 7 on */
+
+    if (c == '"' || c == '\\')
+        return snprintf(ret, size, "\\%c", (int)c);
+    if (c >= 7 && c <= 13)
+        return snprintf(ret, size, "\\%c", letters[c - 7]);
+    if (c < 0x80 || (c == UTF8_REPLACEMENT && taken == 1))
+        return snprintf(ret, size, "\\x%02x", *at);
+    return snprintf(ret, size, c > 0xffff ? "\\U%08" PRIx32 : "\\u%04" PRIx32, c);
+}
+
+static int escape_json(char *ret, size_t size, uint32_t c)
+{
+    if (c == '"' || c == '\\')
+        return snprintf(ret, size, "\\%c", (int)c);
+    if (c == '\n' || c == '\r' || c == '\t')
+        return snprintf(ret, size, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
+    if (c > 0xffff)
+        return snprintf(ret, size, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd800 + ((c - 0x10000) >> 10),
+                        0xdc00 + ((c - 0x10000) & 0x3ff));
+    return snprintf(ret, size, "\\u%04" PRIx32, c);
+}
+
+/* Writes one code point, escaped if need be; returns how many bytes it took. */
+static size_t put_code_point(struct log_line *line, const unsigned char *at, size_t size)
+{
+    uint32_t c;
+    size_t taken = utf8_decode(at, size, &c);
+    bool is_broken = c == UTF8_REPLACEMENT && taken == 1;
+    char escaped[16];
+    int length;
+
+    if (!is_hidden(c) && c != '"' && c != '\\' && !is_broken) {
+        try_put(line, (const char *)at, taken);
+        return taken;
+    }
+    length = is_json(line) ? escape_json(escaped, sizeof(escaped), c)
+                           : escape_text(escaped, sizeof(escaped), at, taken, c);
+    try_put(line, escaped, (size_t)length);
+    return taken;
+}
+
+/* The run of bytes that stand for themselves in every format. */
+static size_t count_harmless(const unsigned char *text, size_t size)
+{
+    size_t count = 0;
+
+    while (count < size && text[count] >= 0x20 && text[count] < 0x7f && text[count] != '"' && text[count] != '\\')
+        count++;
+    return count;
+}
+
+static void put_quoted(struct log_line *line, const char *value, size_t size)
+{
+    const unsigned char *at = (const unsigned char *)value;
+
+    put_text(line, "\"");
+    while (size > 0 && !line->is_cut) {
+        size_t count = count_harmless(at, size), room = line->limit - line->used;
+
+        if (count > 0) {
+            put(line, (const char *)at, count < room ? count : room);
+            line->is_cut = count > room;
+        } else {
+            count = put_code_point(line, at, size);
+        }
+        at += count;
+        size -= count;
+    }
+    put_text(line, line->is_cut ? MARK "\"" : "\"");
+}
+
+/* What logrus leaves without quotes: letters, digits and -._/@^+, a bit for each of the first 128 characters. */
+static bool is_bare(const char *value, size_t size)
+{
+    static const uint64_t bare[2] = {0x03ffe80000000000, 0x07fffffec7ffffff};
+
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)value[i];
+
+        if (c >= 128 || !(bare[c / 64] >> c % 64 & 1))
+            return false;
+    }
+    return true;
+}
+
+static void put_value(struct log_line *line, const char *value, size_t size)
+{
+    if (!is_json(line) && line->limit - line->used >= size && is_bare(value, size))
+        put(line, value, size);
+    else
+        put_quoted(line, value, size);
+}
+
+/* False where it does not fit with a value of some bytes. */
+static bool put_name(struct log_line *line, const char *name)
+{
+    size_t size = strlen(name);
+
+    if (line->is_cut || line->limit - line->used < size + RESERVE) {
+        line->is_cut = true;
+        return false;
+    }
+    put_text(line, is_json(line) ? ",\"" : " ");
+    put(line, name, size);
+    put_text(line, is_json(line) ? "\":" : "=");
+    return true;
+}
+
+/* Microseconds as Go writes a time.Duration: 0s, 850µs, 1.5ms, 2m3.5s. */
+static int format_duration(uint64_t us, char *ret, size_t size)
+{
+    uint64_t whole = us < 1000000 ? us / 1000 : us / 1000000 % 60, part = us < 1000000 ? us % 1000 : us % 1000000;
+    uint64_t minutes = us / 60000000;
+    char digits[16];
+    int length = snprintf(digits, sizeof(digits), us < 1000000 ? ".%03" PRIu64 : ".%06" PRIu64, part);
+
+    while (digits[length - 1] == '0')
+        digits[--length] = '\0';
+    if (part == 0)
+        digits[0] = '\0';
+    if (us > 0 && us < 1000)
+        return snprintf(ret, size, "%" PRIu64 "\xC2\xB5s", us);
+    if (us > 0 && us < 1000000)
+        return snprintf(ret, size, "%" PRIu64 "%sms", whole, digits);
+    if (minutes == 0)
+        return snprintf(ret, size, "%" PRIu64 "%ss", whole, digits);
+    if (minutes < 60)
+        return snprintf(ret, size, "%" PRIu64 "m%" PRIu64 "%ss", minutes, whole, digits);
+    return snprintf(ret, size, "%" PRIu64 "h%" PRIu64 "m%" PRIu64 "%ss", minutes / 60, minutes % 60, whole, digits);
+}
+
+void log_line_add(struct log_line *line, const struct log_field *field)
+{
+    char number[64];
+    int length;
+
+    if (field->kind == LOG_TEXT && !field->text)
+        return;
+    if (!put_name(line, field->name))
+        return;
+    switch (field->kind) {
+    case LOG_TEXT:
+        put_value(line, field->text, strlen(field->text));
+        break;
+    case LOG_INTEGER:
+        length = snprintf(number, sizeof(number), "%" PRId64, field->integer);
+        put(line, number, (size_t)length); /* bare in JSON too */
+        break;
+    case LOG_DURATION:
+        length = format_duration(field->duration_us, number, sizeof(number));
+        put_value(line, number, (size_t)length);
+        break;
+    }
+}
+
+void log_line_add_made(struct log_line *line, const char *made, size_t size)
+{
+    try_put(line, made, size);
+}
+
+/* The same second is asked for thousands of times. */
+static void put_time(struct log_line *line)
+{
+    static _Thread_local time_t second = -1;
+    static _Thread_local char text[32];
+    struct timespec now;
+    char fraction[16];
+    int length;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (now.tv_sec != second) {
+        struct tm tm;
+
+        gmtime_r(&now.tv_sec, &tm);
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+        second = now.tv_sec;
+    }
+    put_text(line, text);
+    length = snprintf(fraction, sizeof(fraction), ".%06ldZ", now.tv_nsec / 1000);
+    put(line, fraction, (size_t)length);
+}
+
+void log_line_begin_made(struct log_line *line, enum log_formatter formatter)
+{
+    line->formatter = formatter;
+    line->used = 0;
+    line->limit = LOG_LINE_MAX / 4;
+    line->is_cut = false;
+}
+
+void log_line_begin(struct log_line *line, enum log_formatter formatter, enum log_level level, const char *message)
+{
+    static const char *const names[] = {"error", "warning", "info", "debug"};
+    static const struct { const char *time, *level, *message; } words[] = {
+        [LOG_FORMATTER_TEXT] = {"time=\"", "\" level=", " msg="},
+        [LOG_FORMATTER_JSON] = {"{\"time\":\"", "\",\"level\":\"", "\",\"msg\":"},
+        [LOG_FORMATTER_LOGSTASH] = {"{\"@timestamp\":\"", "\",\"@version\":\"1\",\"level\":\"", "\",\"message\":"},
+    };
+
+    log_line_begin_made(line, formatter);
+    put_text(line, words[formatter].time);
+    put_time(line);
+    put_text(line, words[formatter].level);
+    put_text(line, names[level]);
+    put_text(line, words[formatter].message);
+    line->limit = LOG_LINE_MAX / 2; /* a long message leaves room for fields */
+    put_value(line, message, strlen(message));
+    line->limit = LOG_LINE_MAX - RESERVE;
+    line->is_cut = false;
+}
+
+void log_line_end(struct log_line *line)
+{
+    if (line->is_cut)
+        put_text(line, is_json(line) ? ",\"truncated\":\"" MARK "\"" : " truncated=" MARK);
+    put_text(line, is_json(line) ? "}\n" : "\n");
+}

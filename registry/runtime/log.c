@@ -1,0 +1,127 @@
+/*
+ * The log's settings, and its way to standard error.
+ */
+#include "registry/runtime/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "registry/runtime/log-line.h"
+
+/* Set before other threads are there. */
+static struct {
+    enum log_level level;
+    enum log_formatter formatter;
+    bool is_access_disabled;
+    char *fields; /* of every line, made once; owned */
+    size_t fields_size;
+} state = {.level = LOG_LEVEL_INFO};
+
+/* logrus moves a field that is called like its own out of the way, too. */
+static bool is_taken(const char *name)
+{
+    static const char *const names[] = {"time", "level", "msg", "message", "truncated", NULL};
+
+    for (size_t i = 0; names[i]; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static void add_fixed(struct log_line *line, const struct settings_pair *pair)
+{
+    char name[128];
+
+    snprintf(name, sizeof(name), "%s%s", is_taken(pair->name) ? "fields." : "", pair->name);
+    log_line_add(line, &(struct log_field){.name = name, .kind = LOG_TEXT, .text = pair->value});
+}
+
+int log_open(const struct settings *settings, struct error *err)
+{
+    struct log_line line;
+    char *fields;
+
+    log_line_begin_made(&line, settings->log.formatter);
+    for (size_t i = 0; i < settings->log.fields.count; i++)
+        add_fixed(&line, &settings->log.fields.items[i]);
+    fields = malloc(line.used + 1);
+    if (!fields)
+        return error_set_oom(err);
+    memcpy(fields, line.text, line.used);
+    log_close();
+    state.level = settings->log.level;
+    state.formatter = settings->log.formatter;
+    state.is_access_disabled = settings->log.is_access_disabled;
+    state.fields = fields;
+    state.fields_size = line.used;
+    return 0;
+}
+
+void log_close(void)
+{
+    free(state.fields);
+    state.fields = NULL;
+    state.fields_size = 0;
+    state.level = LOG_LEVEL_INFO;
+    state.formatter = LOG_FORMATTER_TEXT;
+    state.is_access_disabled = false;
+}
+
+bool log_is_on(enum log_level level)
+{
+    return level <= state.level;
+}
+
+/* In one write(2), so that lines of different threads do not mix; only a full pipe makes it more. */
+static void write_line(const struct log_line *line)
+{
+    size_t done = 0;
+
+    while (done < line->used) {
+        ssize_t r = write(STDERR_FILENO, line->text + done, line->used - done);
+
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r <= 0)
+            return;
+        done += (size_t)r;
+    }
+}
+
+static void log_message(enum log_level level, const struct log_field *fields, size_t count, const char *message)
+{
+    struct log_line line;
+
+    log_line_begin(&line, state.formatter, level, message);
+    log_line_add_made(&line, state.fields ? state.fields : "", state.fields_size);
+    for (size_t i = 0; i < count; i++)
+        log_line_add(&line, &fields[i]);
+    log_line_end(&line);
+    write_line(&line);
+}
+
+void log_write(enum log_level level, const struct log_field *fields, size_t count, const char *format, ...)
+{
+    char message[LOG_LINE_MAX / 2];
+    int errno_before = errno;
+    va_list args;
+
+    if (!log_is_on(level))
+        return;
+    va_start(args, format);
+    vsnprintf(message, sizeof(message), format, args);
+    va_end(args);
+    log_message(level, fields, count, message);
+    errno = errno_before;
+}
+
+void log_request(const struct log_field *fields, size_t count, const char *message)
+{
+    int errno_before = errno;
+
+    if (!state.is_access_disabled && log_is_on(LOG_LEVEL_INFO))
+        log_message(LOG_LEVEL_INFO, fields, count, message);
+    errno = errno_before;
+}

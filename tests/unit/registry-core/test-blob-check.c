@@ -1,0 +1,127 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "registry/core/checked-blobs.h"
+#include "tests/unit/registry-core/support.h"
+
+static struct store_blob find(struct store *store, struct digest digest)
+{
+    struct store_blob blob;
+    struct error err = {0};
+
+    assert_int_equal(store_find_blob(store, "a", &digest, &blob, &err), 0);
+    return blob;
+}
+
+static struct store_check *start(struct store *store, const struct store_blob *blob)
+{
+    struct store_reader *reader;
+    struct store_check *check;
+    struct error err = {0};
+
+    assert_int_equal(store_open_blob(store, blob, &reader, &err), 0);
+    assert_int_equal(store_check_start(store, blob, reader, &check, &err), 0);
+    return check;
+}
+
+static void what_is_right_is_known_afterwards(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    struct store_blob blob = find(store, push_blob(store, "a", "hello")), other = blob;
+    CLEANUP(store_check_closep) struct store_check *check = start(store, &blob);
+    char text[8];
+
+    (void)state;
+    assert_false(store_is_checked(store, &blob));
+    assert_int_equal(store_check_read(check, 0, text, 3), 3);
+    assert_false(store_is_checked(store, &blob));
+    assert_int_equal(store_check_read(check, 3, text, sizeof(text)), 2);
+    assert_true(store_is_checked(store, &blob));
+    assert_int_equal(store_check_read(check, 5, text, sizeof(text)), 0);
+    other.identity++;
+    assert_false(store_is_checked(store, &other));
+    store_check_close(NULL);
+}
+
+static void damage_is_found_with_the_last_byte(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    struct digest digest = push_blob(store, "a", "hello");
+    struct store_check *check;
+    struct store_blob blob;
+    char text[8];
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        make_file(below("blobs/sha256/2c/%s/data", digest.hex), i == 0 ? "hellp" : "hell");
+        blob = find(store, digest);
+        check = start(store, &blob);
+        assert_int_equal(store_check_read(check, 0, text, 3), 3);
+        assert_int_equal(store_check_read(check, 3, text, 1 - i), (int)(1 - i));
+        assert_int_equal(store_check_read(check, 4 - i, text, 1), -EBADMSG);
+        store_check_close(check);
+        assert_false(store_is_checked(store, &blob));
+    }
+}
+
+static void nothing_is_what_it_is_or_damage(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    struct digest digest = push_blob(store, "a", "hello");
+    struct store_blob nothing = find(store, push_blob(store, "a", "")), torn;
+    struct store_reader *reader;
+    struct store_check *check;
+    struct error err = {0};
+
+    (void)state;
+    store_check_close(start(store, &nothing));
+    assert_true(store_is_checked(store, &nothing));
+    make_file(below("blobs/sha256/2c/%s/data", digest.hex), "");
+    torn = find(store, digest);
+    assert_int_equal(store_open_blob(store, &torn, &reader, &err), 0);
+    assert_int_equal(store_check_start(store, &torn, reader, &check, &err), -EBADMSG);
+    assert_says(&err, "is damaged");
+}
+
+static void what_is_read_out_of_order_is_not_vouched_for(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    struct store_blob blob = find(store, push_blob(store, "a", "hello"));
+    CLEANUP(store_check_closep) struct store_check *check = start(store, &blob);
+    char text[8];
+
+    (void)state;
+    assert_int_equal(store_check_read(check, 2, text, 3), -EINVAL);
+    assert_false(store_is_checked(store, &blob));
+}
+
+static void one_takes_the_place_of_another(void **state)
+{
+    struct checked_blobs *checked = checked_blobs_new();
+    struct digest one = sha256_of("1"), two = one;
+
+    (void)state;
+    two.hex[63] = two.hex[63] == '0' ? '1' : '0';
+    checked_blobs_add(checked, &one, 1);
+    assert_true(checked_blobs_have(checked, &one, 1));
+    assert_false(checked_blobs_have(checked, &two, 1));
+    checked_blobs_add(checked, &two, 2);
+    assert_true(checked_blobs_have(checked, &two, 2));
+    assert_false(checked_blobs_have(checked, &one, 1));
+    checked_blobs_free(checked);
+    checked_blobs_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        scratch_test(what_is_right_is_known_afterwards),
+        scratch_test(damage_is_found_with_the_last_byte),
+        scratch_test(nothing_is_what_it_is_or_damage),
+        scratch_test(what_is_read_out_of_order_is_not_vouched_for),
+        scratch_test(one_takes_the_place_of_another),
+    };
+
+    return cmocka_run_group_tests_name("store-blob-check", tests, NULL, NULL);
+}

@@ -1,0 +1,106 @@
+#include "registry/core/store.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+
+#include "tests/unit/registry-core/support.h"
+
+static void opening_makes_the_folders(void **state)
+{
+    struct store *store = open_store();
+    struct error err = {0};
+
+    (void)state;
+    assert_tree_is("root", "docker/\ndocker/registry/\ndocker/registry/v2/\n");
+    assert_int_equal(store_check(store, &err), 0);
+    store_close(store);
+    store_close(NULL);
+    store_close(open_store());
+}
+
+static void who_serves_or_looks_shares_the_store_and_who_is_alone_does_not(void **state)
+{
+    struct store *one = open_store(), *two = open_store(), *three;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(store_open("root", STORE_ALONE, &three, &err), -EBUSY);
+    assert_says(&err, "a server is running on root");
+    store_close(one);
+    assert_int_equal(store_open("root", STORE_ALONE, &three, &err), -EBUSY);
+    store_close(two);
+    assert_int_equal(store_open("root", STORE_ALONE, &three, &err), 0);
+    assert_int_equal(store_open("root", STORE_SERVES, &one, &err), -EBUSY);
+    assert_says(&err, "garbage is being collected in root; wait");
+    assert_int_equal(store_open("root", STORE_ALONE, &one, &err), -EBUSY);
+    assert_int_equal(store_open("root", STORE_LOOKS, &one, &err), -EBUSY);
+    store_close(three);
+    one = open_store();
+    assert_int_equal(store_open("root", STORE_LOOKS, &two, &err), 0);
+    store_close(one);
+    assert_int_equal(store_open("root", STORE_ALONE, &three, &err), -EBUSY);
+    store_close(two);
+}
+
+/* Whoever mistypes the folder should learn of it. */
+static void the_collector_makes_no_store(void **state)
+{
+    struct store *store;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(store_open("root", STORE_LOOKS, &store, &err), -ENOENT);
+    assert_int_equal(store_open("root", STORE_ALONE, &store, &err), -ENOENT);
+    assert_says(&err, "cannot open the storage folder root");
+    assert_is_absent("root");
+    make_folder("root");
+    assert_int_equal(store_open("root", STORE_ALONE, &store, &err), -ENOENT);
+    assert_says(&err, "cannot open the storage folder root/docker/registry/v2");
+    assert_tree_is("root", "");
+}
+
+static void what_is_no_folder_cannot_be_opened(void **state)
+{
+    struct store *store;
+    struct error err = {0};
+
+    (void)state;
+    make_file("root", "");
+    assert_int_equal(store_open("root", STORE_SERVES, &store, &err), -ENOTDIR);
+    assert_says(&err, "cannot open the storage folder root");
+    assert_int_equal(store_open("root/below", STORE_SERVES, &store, &err), -ENOTDIR);
+    make_file("other/docker/registry/v2", "");
+    assert_int_equal(store_open("other", STORE_SERVES, &store, &err), -ENOTDIR);
+    assert_int_equal(store_open("", STORE_SERVES, &store, &err), -ENOENT);
+}
+
+static void a_storage_that_went_away_is_not_healthy(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(rename(ROOT, "root/docker/registry/elsewhere"), 0);
+    assert_int_equal(store_check(store, &err), -ENOENT);
+    assert_says(&err, "cannot reach the storage at root/docker/registry/v2");
+    make_folder(ROOT);
+    assert_int_equal(store_check(store, &err), -ESTALE);
+    assert_int_equal(remove(ROOT), 0);
+    assert_int_equal(rename("root/docker/registry/elsewhere", ROOT), 0);
+    assert_int_equal(store_check(store, &err), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        scratch_test(opening_makes_the_folders),
+        scratch_test(who_serves_or_looks_shares_the_store_and_who_is_alone_does_not),
+        scratch_test(the_collector_makes_no_store),
+        scratch_test(what_is_no_folder_cannot_be_opened),
+        scratch_test(a_storage_that_went_away_is_not_healthy),
+    };
+
+    return cmocka_run_group_tests_name("store", tests, NULL, NULL);
+}
