@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "gpg/agent.h"
+#include "gpg/s2k-time.h"
 #include "helper/doctor/checks.h"
 #include "helper/vault.h"
 
@@ -202,19 +203,22 @@ const char *check_passphrase(struct doctor *doctor)
 
 /* --- the proof --------------------------------------------------------------------------- */
 
-enum { SLOW_MS = 100, S2K_PER_MS = 900000 /* measured on a machine of 2023: 356,329,472 rounds take 393 ms */ };
+/* Half of what gpg-agent calibrates a new key to (100 ms), five times what s2k-calibration 10 gives. */
+enum { SLOW_MS = 50 };
 
-static void tell_slowness(struct doctor *doctor, uint64_t ms, bool is_estimate)
+/* Judged by the key's S2K count and the speed of this machine's CPU: the clock would blame the key for a busy machine. */
+static void tell_slowness(struct doctor *doctor)
 {
+    uint64_t ms = doctor->s2k_count ? gpg_estimate_s2k_ms(doctor->s2k_count) : 0;
     struct finding *finding;
 
-    if (ms < SLOW_MS || doctor->s2k_count == 0) /* without a passphrase it is the machine that is slow */
+    if (ms < SLOW_MS)
         return;
     finding = report_add(&doctor->report, "slow-key", FINDING_WARNING,
                          "Each pull waits for it, and gpg-agent does one at a time. A cheaper derivation (s2k-calibration) "
                          "mends it, and makes guessing the passphrase of a stolen key file cheaper by as much.",
-                         "decrypting %s %" PRIu64 " ms, for the passphrase of %s is hashed at length each time",
-                         is_estimate ? "will take about" : "took", ms, doctor->fingerprint);
+                         "each decryption takes about %" PRIu64 " ms of CPU time, because gpg-agent hashes the passphrase of "
+                         "%s at length each time", ms, doctor->fingerprint);
     finding_add_command(finding, "echo s2k-calibration 10 >> \"$(gpgconf --list-dirs homedir)/gpg-agent.conf\"; gpgconf "
                         "--kill gpg-agent");
     finding_add_command(finding, "gpg --change-passphrase %s", doctor->fingerprint);
@@ -230,7 +234,7 @@ const char *check_proof(struct doctor *doctor)
     if (!doctor->has_recipients || !*doctor->fingerprint || report_count_bad(&doctor->report) > 0)
         return NULL;
     if (doctor->is_locked && !doctor->does_prompt) {
-        tell_slowness(doctor, doctor->s2k_count / S2K_PER_MS, true);
+        tell_slowness(doctor);
         return "(decrypting was not tried: it would ask for the passphrase; --prompt lets it)";
     }
     if (vault_prove(doctor->does_prompt ? GPG_PINENTRY_DEFAULT : GPG_PINENTRY_ERROR, &proof, &err) < 0) {
@@ -241,7 +245,7 @@ const char *check_proof(struct doctor *doctor)
     }
     doctor->report.decrypt_us = proof.decrypt_us;
     doctor->report.is_by_gpg = proof.why_by_gpg.code != 0;
-    tell_slowness(doctor, proof.decrypt_us / 1000, false);
+    tell_slowness(doctor);
     if (doctor->report.is_by_gpg)
         snprintf(fine, sizeof(fine), "a text was encrypted, and decrypted in %" PRIu64 " ms by gpg (%.200s)",
                  (proof.decrypt_us + 500) / 1000, proof.why_by_gpg.text);
