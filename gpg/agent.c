@@ -13,6 +13,7 @@
 #include "common/file.h"
 #include "common/process.h"
 #include "common/secbuf.h"
+#include "common/words.h"
 #include "gpg/patience.h"
 
 enum { OUTPUT_SIZE = 8192, MOST_SECONDS = 10, KEY_FILE_MAX = 1 << 16 };
@@ -20,12 +21,13 @@ enum { OUTPUT_SIZE = 8192, MOST_SECONDS = 10, KEY_FILE_MAX = 1 << 16 };
 /* Runs a program for ten seconds at most. 0 with its output, or negative. */
 static int ask(const char *const argv[], char *ret_output, struct error *err)
 {
+    char words[WORDS_SIZE_MAX];
     int most = gpg_patience() < MOST_SECONDS ? gpg_patience() : MOST_SECONDS, status;
     int r = process_run(argv, most, ret_output, OUTPUT_SIZE, &status);
 
     if (r == -ETIMEDOUT)
-        return error_set(err, ETIMEDOUT, "%s did not answer within %d seconds; gpg-agent may hang, then end it with: gpgconf "
-                         "--kill gpg-agent", argv[0], most);
+        return error_set(err, ETIMEDOUT, "%s did not answer within %s; gpg-agent may hang, then end it with: gpgconf "
+                         "--kill gpg-agent", argv[0], words_duration((uint64_t)most, words));
     if (r == -ENOMEM)
         return error_set_oom(err);
     if (r < 0 || status == 127)

@@ -13,6 +13,7 @@
 #include <sys/time.h>
 
 #include "common/children.h"
+#include "common/words.h"
 #include "gpg/context-private.h"
 #include "gpg/patience.h"
 
@@ -144,6 +145,7 @@ static int explain_death(int number, struct error *err)
 
 int gpg_watch_end(struct gpg_context *gpg, bool has_failed, bool is_careful, struct error *err)
 {
+    char words[WORDS_SIZE_MAX];
     int died_of = 0;
 
     (void)gpg;
@@ -156,8 +158,8 @@ int gpg_watch_end(struct gpg_context *gpg, bool has_failed, bool is_careful, str
         return error_set(err, ENOBUFS, "gpg wrote without end and was ended; see what gpg --version says: it may be another "
                          "program, or have options that have it say too much (gpg.conf)");
     if (atomic_load(&watch.ticks_over))
-        return error_set(err, ETIMEDOUT, "gpg did not end within %d seconds and was ended; gpg-agent may hang, then end it "
-                         "with: gpgconf --kill gpg-agent", gpg_patience());
+        return error_set(err, ETIMEDOUT, "gpg did not end within %s and was ended; gpg-agent may hang, then end it "
+                         "with: gpgconf --kill gpg-agent", words_duration((uint64_t)gpg_patience(), words));
     return died_of ? explain_death(died_of, err) : 0;
 }
 

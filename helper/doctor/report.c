@@ -7,6 +7,7 @@
 
 #include "common/json-quote.h"
 #include "common/printable.h"
+#include "common/shell-quote.h"
 #include "helper/terminal.h"
 
 /* --- adding ------------------------------------------------------------------------------ */
@@ -41,32 +42,6 @@ struct finding *report_add(struct report *report, const char *id, enum finding_s
         finding->what = NULL; /* said when it is told */
     va_end(arguments);
     return finding;
-}
-
-char *shell_quote(const char *text)
-{
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=@%+,";
-    size_t size = strlen(text), quotes = 0;
-    char *quoted, *to;
-
-    if (size > 0 && strspn(text, plain) == size)
-        return strdup(text);
-    for (const char *c = text; *c; c++)
-        quotes += *c == '\'';
-    quoted = to = malloc(size + 3 * quotes + 3);
-    if (!quoted)
-        return NULL;
-    *to++ = '\'';
-    for (const char *c = text; *c; c++) {
-        if (*c == '\'') { /* ends the quotes, is quoted itself, and begins them again */
-            memcpy(to, "'\\'", 3);
-            to += 3;
-        }
-        *to++ = *c;
-    }
-    *to++ = '\'';
-    *to = '\0';
-    return quoted;
 }
 
 void finding_add_command(struct finding *finding, const char *format, ...)

@@ -40,9 +40,6 @@ struct finding *report_add(struct report *report, const char *id, enum finding_s
 /* Adds a command to it: every %s in the format is quoted for a shell. Nothing else may be in the format. */
 void finding_add_command(struct finding *finding, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* The text for a shell, in quotes where it needs them; owned by the caller. NULL: out of memory. */
-char *shell_quote(const char *text);
-
 size_t report_count_bad(const struct report *report);
 
 /* From the first-th on, for a person; or all as one line of JSON. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "common/words.h"
 #include "registry/http/client-ca.h"
 #include "registry/http/tls.h"
 #include "registry/runtime/log.h"
@@ -85,7 +86,8 @@ static void warn_of_expiry(const struct serve_tls *tls)
     if (days < 0)
         log_warn("the certificate %s is expired", tls->settings->certificate);
     else if (days < DAYS_LEFT_MIN)
-        log_warn("the certificate %s expires in %d days", tls->settings->certificate, days);
+        log_warn("the certificate %s expires in %d %s", tls->settings->certificate, days,
+                 words_plural((uint64_t)days, "day", "days"));
 }
 
 /* The stamps are taken before: a change after it is seen. */

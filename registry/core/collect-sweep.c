@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/words.h"
 #include "registry/core/collect-private.h"
 
 static bool is_marked(const struct collection *collection, const struct digest *digest)
@@ -196,8 +197,9 @@ int collect_sweep(struct collection *collection, struct error *err)
         return r;
     result->marked = collection->marks.count;
     result->manifests = collection->doomed_count;
-    collect_say(collection, "\n%zu blobs marked, %zu blobs and %zu manifests eligible for deletion", result->marked,
-                result->blobs, result->manifests);
+    collect_say(collection, "\n%zu %s marked, %zu %s and %zu %s eligible for deletion", result->marked,
+                words_plural(result->marked, "blob", "blobs"), result->blobs, words_plural(result->blobs, "blob", "blobs"),
+                result->manifests, words_plural(result->manifests, "manifest", "manifests"));
     r = collect_sweep_manifests(collection, err);
     if (r == 0)
         r = sweep_links(collection, err);

@@ -121,16 +121,16 @@ SAID = {"holding its output open elsewhere": [], "out of reach": ["something tha
 @case("a gpg that hangs is ended when patience is, with what it has started; the line says so")
 def _():
     for name, script in list(HANGS.items())[:None if IS_LONG else 2]:
-        assert_holds("gpg", script, SAID.get(name, ["did not end within 1 seconds"]))
+        assert_holds("gpg", script, SAID.get(name, ["did not end within 1 second"]))
 
 
 @case("one that hangs already when it is asked for its version, likewise; setup and doctor too")
 def _():
-    assert_holds("gpg", HANGS["deaf, with a deaf child"], ["did not end within 1 seconds"], honest_version=False)
+    assert_holds("gpg", HANGS["deaf, with a deaf child"], ["did not end within 1 second"], honest_version=False)
     fake("gpg", HANGS["asleep"], honest_version=False)
     for args in (("setup", "--yes"), ("doctor", "--json"), ("doctor",))[:None if IS_LONG else 1]:
         result = run(*args)
-        assert result.rc == 1 and b"did not end within 1 seconds" in b" ".join((result.out + result.err).split()), result
+        assert result.rc == 1 and b"did not end within 1 second" in b" ".join((result.out + result.err).split()), result
         assert_nothing_left()
     for program in ("gpg", "git", "gpgconf") if IS_LONG else ():
         fake(program, HANGS["deaf"])
@@ -209,7 +209,7 @@ def _():
     try:
         before = USER.snapshot()
         for way in BOTH_WAYS:
-            assert_refused(run("get", stdin=URL.encode(), **way), "did not end within 1 seconds", "gpg-agent")
+            assert_refused(run("get", stdin=URL.encode(), **way), "did not end within 1 second", "gpg-agent")
             assert_nothing_left()
         result = run("doctor") if IS_LONG else run("doctor", "--json")
         assert result.rc == 1 and b"gpg-agent" in result.out, result

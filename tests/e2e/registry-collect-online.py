@@ -259,7 +259,7 @@ def _():
         world.age()
         for switches in (["-d"], []):
             result = registry.run_program("garbage-collect", *switches)
-            assert ", 1 blobs and 0 manifests eligible for deletion" in result.stdout, result.stdout
+            assert ", 1 blob and 0 manifests eligible for deletion" in result.stdout, result.stdout
             assert f"blob eligible for deletion: {garbage}" in result.stdout, result.stdout
         assert client.call("HEAD", f"/v2/a/b/blobs/{garbage}").status == 404
 

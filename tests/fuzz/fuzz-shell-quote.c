@@ -1,9 +1,10 @@
 /*
- * Commands that doctor prints are pasted into shells: a name in them is one word, and that name.
+ * Commands that doctor and registryd print are pasted into shells: a name in them is one word, and that name.
  */
 #include <string.h>
 
-#include "helper/doctor/report.h"
+#include "common/macros.h"
+#include "common/shell-quote.h"
 #include "tests/fuzz/fuzz.h"
 
 bool fuzz_was_accepted;

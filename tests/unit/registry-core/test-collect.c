@@ -72,7 +72,7 @@ static void it_speaks_as_registry_2_does(void **state)
     collect(store, false);
     snprintf(expected, sizeof(expected),
              "a/b\na/b: marking manifest %s \na/b: marking blob %s\nc\n"
-             "\n2 blobs marked, 1 blobs and 0 manifests eligible for deletion\nblob eligible for deletion: %s\n",
+             "\n2 blobs marked, 1 blob and 0 manifests eligible for deletion\nblob eligible for deletion: %s\n",
              text_of(image), text_of(sha256_of("1")), text_of(garbage));
     assert_string_equal(said, expected);
 }
