@@ -5,15 +5,17 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/words.h"
 #include "registry/config/duration.h"
 #include "registry/config/settings.h"
 #include "registry/core/collect.h"
 #include "registry/cli/verbs.h"
+
+enum { ORDER_HELP = 1 };
 
 /* What the command line says. */
 struct order {
@@ -31,22 +33,25 @@ static void say(void *object, const char *line)
 
 static int parse_grace(struct order *order, const char *text, struct error *err)
 {
+    char words[WORDS_SIZE_MAX];
     uint64_t grace_ms;
 
     if (duration_parse(text, &grace_ms) < 0 || grace_ms < COLLECT_LEAST_GRACE_S * UINT64_C(1000))
-        return error_set(err, EINVAL, "--grace is to be a duration such as 24h or 90m, of %d seconds at least",
-                         COLLECT_LEAST_GRACE_S);
+        return error_set(err, EINVAL, "--grace must be a duration such as 24h or 90m, at least %s",
+                         words_duration(COLLECT_LEAST_GRACE_S, words));
     order->options.grace_s = (grace_ms + 999) / 1000;
     order->has_grace = true;
     return 0;
 }
 
+/* 0, ORDER_HELP, or negative. */
 static int parse(int argc, char **argv, struct order *order, struct error *err)
 {
     static const struct option switches[] = {
         {"delete-untagged", no_argument, NULL, 'm'},
         {"dry-run", no_argument, NULL, 'd'},
         {"grace", required_argument, NULL, 'g'},
+        {"help", no_argument, NULL, 'h'},
         {"quiet", no_argument, NULL, 'q'},
         {0},
     };
@@ -54,10 +59,13 @@ static int parse(int argc, char **argv, struct order *order, struct error *err)
 
     optind = 1;
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, ":mdqg:", switches, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, ":mdqg:h", switches, NULL)) != -1) {
         if (letter == '?' || letter == ':')
             return error_set(err, EINVAL, "garbage-collect takes --dry-run (-d), --delete-untagged (-m), --quiet (-q), "
-                             "--grace DURATION (-g) and a configuration file, and nothing else");
+                             "--grace DURATION (-g) and a configuration file, and nothing else; see registryd help "
+                             "garbage-collect");
+        if (letter == 'h')
+            return ORDER_HELP;
         r = letter == 'g' ? parse_grace(order, optarg, err) : 0;
         if (r < 0)
             return r;
@@ -87,13 +95,14 @@ static int collect(struct order *order, const struct settings *settings, struct 
 {
     CLEANUP(store_closep) struct store *store = NULL;
     struct collect_result result;
+    char words[WORDS_SIZE_MAX];
     int r = open_store(order, settings->storage.root_directory, &store, err);
 
     if (r < 0)
         return r;
     if (!order->is_quiet && order->options.grace_s)
-        printf("what was pushed or asked for in the last %" PRIu64 " s stays, for it may be part of a push\n",
-               order->options.grace_s);
+        printf("whatever was pushed or requested in the last %s stays, because it may be part of a push\n",
+               words_duration(order->options.grace_s, words));
     order->options.say = order->is_quiet ? NULL : say;
     r = store_collect(store, &order->options, &result, err);
     if (r == 0 && fflush(stdout) != 0)
@@ -109,16 +118,42 @@ static int run(int argc, char **argv, struct error *err)
 
     if (r == 0)
         r = settings_load(settings_choose_path(order.config), environ, &settings, err);
-    return r < 0 ? r : collect(&order, settings, err);
+    return r == 0 ? collect(&order, settings, err) : r;
 }
 
-int verb_garbage_collect(int argc, char **argv)
+static int run_garbage_collect(int argc, char **argv)
 {
     struct error err = {0};
+    int r = run(argc, argv, &err);
 
-    if (run(argc, argv, &err) == 0)
+    if (r == 0)
         return EXIT_SUCCESS;
+    if (r == ORDER_HELP)
+        return verb_print_help(&verb_garbage_collect);
     fflush(stdout);
     fprintf(stderr, "registryd: %s\n", err.text);
     return EXIT_FAILURE;
 }
+
+const struct verb verb_garbage_collect = {
+    .name = "garbage-collect",
+    .function = run_garbage_collect,
+    .help = "Usage: registryd garbage-collect [OPTIONS] [CONFIG]\n"
+            "\n"
+            "Removes the blobs that no manifest refers to. While servers use the storage,\n"
+            "whatever was pushed or requested in the last day stays.\n"
+            "\n"
+            "  -d, --dry-run          only print what would be removed\n"
+            "  -m, --delete-untagged  first remove the manifests that have no tag\n"
+            "  -g, --grace TIME       keep what is younger, such as 24h or 90m (at least 2m)\n"
+            "  -q, --quiet            print errors only\n"
+            "  -h, --help             this text\n"
+            "\n"
+            "CONFIG is the server's configuration; REGISTRY_CONFIGURATION_PATH can name it.\n"
+            "\n"
+            "Example:\n"
+            "  registryd garbage-collect --dry-run /srv/registry/config.yml\n"
+            "\n"
+            "Exit status: 0 if all garbage is gone; 1 on failure and for a wrong command\n"
+            "line: standard error says why.\n",
+};

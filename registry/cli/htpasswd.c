@@ -320,7 +320,7 @@ static int run(int argc, char **argv, struct error *err)
     }
 }
 
-int verb_htpasswd(int argc, char **argv)
+static int run_htpasswd(int argc, char **argv)
 {
     struct error err;
     int status = run(argc, argv, &err);
@@ -329,3 +329,34 @@ int verb_htpasswd(int argc, char **argv)
         fprintf(stderr, "registryd: %s\n", err.text);
     return status;
 }
+
+const struct verb verb_htpasswd = {
+    .name = "htpasswd",
+    .function = run_htpasswd,
+    .help = "Usage: registryd htpasswd [-c] [-B] [-i|-b] [-C COST] FILE USER [PASSWORD]\n"
+            "       registryd htpasswd -n [-B] [-i|-b] [-C COST] USER [PASSWORD]\n"
+            "       registryd htpasswd -D FILE USER\n"
+            "       registryd htpasswd -v [-i|-b] FILE USER [PASSWORD]\n"
+            "\n"
+            "Adds a user to the password file, or changes a password. A running registryd\n"
+            "notices. The options are those of Apache's htpasswd.\n"
+            "\n"
+            "  -c        create the file, or empty the existing one first\n"
+            "  -n        print the line on standard output instead\n"
+            "  -D        delete the user\n"
+            "  -v        verify a password\n"
+            "  -i        read the password from standard input\n"
+            "  -b        the password is the last word; other users of the machine see it\n"
+            "  -B        bcrypt, which is always used\n"
+            "  -C COST   the cost of bcrypt, 4 to 17 (default: 10)\n"
+            "  --help    this text\n"
+            "\n"
+            "Without -i and -b the password is asked for on the terminal.\n"
+            "\n"
+            "Example:\n"
+            "  registryd htpasswd /srv/registry/htpasswd bob\n"
+            "\n"
+            "Exit status: 0 on success; 1 a file cannot be read or written; 2 wrong command\n"
+            "line; 3 wrong password, or two different ones; 4 interrupted; 5 name or\n"
+            "password too long; 6 invalid or unknown user; 7 not a password file.\n",
+};

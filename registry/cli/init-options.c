@@ -9,7 +9,7 @@
 
 #define USAGE "usage: registryd init DIR --host NAME --user NAME [--port N] [--password-stdin] [--csr], or init DIR --renew"
 
-enum { HOST = 1, USER, PORT, PASSWORD_STDIN, CSR, RENEW, PORT_STANDARD = 5000, HOST_MAX = 253 };
+enum { HOST = 1, USER, PORT, PASSWORD_STDIN, CSR, RENEW, HELP = 'h', PORT_STANDARD = 5000, HOST_MAX = 253 };
 
 static const struct option switches[] = {
     {"host", required_argument, NULL, HOST},
@@ -18,6 +18,7 @@ static const struct option switches[] = {
     {"password-stdin", no_argument, NULL, PASSWORD_STDIN},
     {"csr", no_argument, NULL, CSR},
     {"renew", no_argument, NULL, RENEW},
+    {"help", no_argument, NULL, HELP},
     {0},
 };
 
@@ -58,7 +59,7 @@ static int take_switch(int letter, struct init_options *options, struct error *e
     case PORT:
         port = strtoul(optarg, &end, 10);
         if (!isdigit((unsigned char)*optarg) || *end || port == 0 || port > 65535)
-            return error_set(err, EINVAL, "--port: \"%s\" is no port from 1 to 65535", optarg);
+            return error_set(err, EINVAL, "--port: \"%s\" is not a port from 1 to 65535", optarg);
         options->port = (unsigned)port;
         return 0;
     case PASSWORD_STDIN:
@@ -76,19 +77,19 @@ static int take_switch(int letter, struct init_options *options, struct error *e
 static int check(const struct init_options *options, struct error *err)
 {
     if (!options->folder)
-        return error_set(err, EINVAL, "a folder is wanted (" USAGE ")");
+        return error_set(err, EINVAL, "init needs a directory (" USAGE ")");
     if (options->is_renewal) {
         if (options->user || options->is_from_input || options->is_request)
-            return error_set(err, EINVAL, "--renew makes a new certificate and nothing else; leave the other switches out but "
-                             "--host");
+            return error_set(err, EINVAL, "--renew makes a new certificate and nothing else: the only other option that it "
+                             "takes is --host");
         return 0;
     }
     if (options->host_count == 0)
-        return error_set(err, EINVAL, "--host is wanted: the name that clients will use (" USAGE ")");
+        return error_set(err, EINVAL, "--host is required: the name that clients use (" USAGE ")");
     if (strncmp(options->hosts[0], "*.", 2) == 0)
         return error_set(err, EINVAL, "--host: the first must be a name that clients can use, not %s", options->hosts[0]);
     if (!options->user)
-        return error_set(err, EINVAL, "--user is wanted: the first user's name (" USAGE ")");
+        return error_set(err, EINVAL, "--user is required: the name of the first user (" USAGE ")");
     return 0;
 }
 
@@ -99,16 +100,18 @@ int init_options_parse(int argc, char **argv, struct init_options *ret, struct e
 
     optind = 1;
     opterr = 0;
-    while (r == 0 && (letter = getopt_long(argc, argv, ":", switches, NULL)) != -1) {
+    while (r == 0 && (letter = getopt_long(argc, argv, ":h", switches, NULL)) != -1) {
+        if (letter == HELP)
+            return INIT_HELP;
         if (letter == '?' || letter == ':')
             return error_set(err, EINVAL, "%s: %s (" USAGE ")", argv[optind - 1],
-                             letter == ':' ? "a value is wanted" : "no such switch");
+                             letter == ':' ? "a value is required" : "no such option");
         r = take_switch(letter, &options, err);
     }
     if (r < 0)
         return r;
     if (argc - optind > 1)
-        return error_set(err, EINVAL, "one folder is wanted, and nothing else: %s", argv[optind + 1]);
+        return error_set(err, EINVAL, "init takes one directory; superfluous: %s", argv[optind + 1]);
     options.folder = argv[optind];
     r = check(&options, err);
     if (r == 0)

@@ -15,9 +15,11 @@ struct init_options {
     const char *user;
     unsigned port;
     bool is_from_input; /* --password-stdin */
-    bool is_request;    /* --csr: another authority is to sign */
-    bool is_renewal;    /* --renew: a new certificate for a folder that is there */
+    bool is_request;    /* --csr: another authority signs the certificate */
+    bool is_renewal;    /* --renew: a new certificate in an existing directory */
 };
 
-/* 0, or negative for what it does not understand, or what makes no sense together. */
+enum { INIT_HELP = 1 };
+
+/* 0, INIT_HELP where the user asks for help, or negative: an unknown option, or options that exclude each other. */
 int init_options_parse(int argc, char **argv, struct init_options *ret, struct error *err) MUST_USE;

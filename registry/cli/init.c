@@ -1,6 +1,6 @@
 /*
- * `registryd init`: a folder with all that a registry of one's own needs, and the lines that start it and that clients
- * run. What it makes works with registry:2, too.
+ * `registryd init`: creates a directory with all that a private registry needs, and prints the commands that start it and
+ * those that clients run. The directory works with registry:2, too.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,9 @@
 
 #include "common/file.h"
 #include "common/json-quote.h"
+#include "common/macros.h"
 #include "common/random.h"
+#include "common/shell-quote.h"
 #include "registry/access/ask-password.h"
 #include "registry/access/bcrypt.h"
 #include "registry/cli/certificate.h"
@@ -183,27 +185,61 @@ static void format_registry(const struct init_options *options, char *ret, size_
         snprintf(ret, size, has_colon ? "[%s]:%u" : "%s:%u", host, options->port);
 }
 
-static void tell(const struct init_options *options, const char *folder, const struct secbuf *generated)
+/* The unit registryd@.service sees neither home directories nor the shared directories for temporary files. */
+static bool is_hidden_from_services(const char *directory)
 {
+    static const char *const hidden[] = {"/home", "/root", "/run/user", "/tmp", "/var/tmp"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
+        if (strncmp(directory, hidden[i], strlen(hidden[i])) == 0 && directory[strlen(hidden[i])] == '/')
+            return true;
+    return false;
+}
+
+static void tell_start(const char *directory, const char *quoted)
+{
+    printf("\nStart it here:\n  registryd serve %s/" CONFIGURATION "\n", quoted);
+    if (is_hidden_from_services(directory))
+        printf("\nA systemd service does not see this directory: for a service that starts with\n"
+               "the machine, run init in another place, such as /srv/registry.\n");
+    else
+        printf("\nOr as a systemd service, which starts with the machine:\n"
+               "  sudo chown -R registryd: %s\n"
+               "  sudo systemctl enable --now \"$(systemd-escape -p --template=registryd@.service %s)\"\n", quoted, quoted);
+}
+
+static void tell_clients(const struct init_options *options, const char *registry, const char *quoted)
+{
+    printf("\nClients must trust the authority %s/" AUTHORITY ". For docker:\n"
+           "  sudo install -D -m 644 %s/" AUTHORITY " /etc/docker/certs.d/%s/ca.crt\n"
+           "for podman, buildah and skopeo:\n"
+           "  install -D -m 644 %s/" AUTHORITY " ~/.config/containers/certs.d/%s/ca.crt\n"
+           "and for curl:\n"
+           "  curl --cacert %s/" AUTHORITY " -u %s https://%s/v2/\n"
+           "On another machine, copy " AUTHORITY " there first and give its path there.\n",
+           quoted, quoted, registry, quoted, registry, quoted, options->user, registry);
+}
+
+static int tell(const struct init_options *options, const char *directory, const struct secbuf *generated, struct error *err)
+{
+    CLEANUP_FREE char *quoted = shell_quote(directory);
     char registry[300];
 
+    if (!quoted)
+        return error_set_oom(err);
     format_registry(options, registry, sizeof(registry));
-    printf("%s is ready.\n", folder);
+    printf("%s is ready.\n", directory);
     if (generated)
-        printf("\nThe password of %s, which stands nowhere else:\n  %.*s\n", options->user, (int)generated->size,
+        printf("\nThe password of %s, which is stored nowhere else:\n  %.*s\n", options->user, (int)generated->size,
                (const char *)generated->data);
     if (options->is_request)
-        printf("\nHave your authority sign %s/" REQUEST ", and put what it answers (the\n"
-               "certificate, then those between it and the root) at %s/" CERTIFICATE ".\n", folder, folder);
-    printf("\nStart it:\n  registryd serve %s/" CONFIGURATION "\n", folder);
+        printf("\nHave your authority sign %s/" REQUEST ", and put the answer (the\n"
+               "certificate, then those between it and the root) at %s/" CERTIFICATE ".\n", directory, directory);
+    tell_start(directory, quoted);
     if (!options->is_request)
-        printf("\nClients have to trust %s/" AUTHORITY ". For docker:\n"
-               "  sudo install -D -m 644 ca.crt /etc/docker/certs.d/%s/ca.crt\n"
-               "for podman, buildah and skopeo:\n"
-               "  install -D -m 644 ca.crt ~/.config/containers/certs.d/%s/ca.crt\n"
-               "and for curl:\n"
-               "  curl --cacert ca.crt -u %s https://%s/v2/\n", folder, registry, registry, options->user, registry);
+        tell_clients(options, registry, quoted);
     printf("\nThen log in:\n  docker login -u %s %s\n", options->user, registry);
+    return 0;
 }
 
 static int make(const struct init_options *options, struct error *err)
@@ -229,7 +265,7 @@ static int make(const struct init_options *options, struct error *err)
     if (r == 0)
         r = init_folder_finish(&folder, err);
     if (r == 0)
-        tell(options, folder.path, is_generated ? &password : NULL);
+        r = tell(options, folder.path, is_generated ? &password : NULL, err);
     return r;
 }
 
@@ -306,12 +342,14 @@ static int renew(const struct init_options *options, struct error *err)
     return r;
 }
 
-int verb_init(int argc, char **argv)
+static int run_init(int argc, char **argv)
 {
     struct init_options options;
     struct error err = {0};
     int r = init_options_parse(argc, argv, &options, &err);
 
+    if (r == INIT_HELP)
+        return verb_print_help(&verb_init);
     if (r == 0)
         r = options.is_renewal ? renew(&options, &err) : make(&options, &err);
     if (r == 0 && fflush(stdout) != 0)
@@ -320,3 +358,29 @@ int verb_init(int argc, char **argv)
         fprintf(stderr, "registryd: %s\n", err.text);
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
+
+const struct verb verb_init = {
+    .name = "init",
+    .function = run_init,
+    .help = "Usage: registryd init DIR --host NAME --user NAME [OPTIONS]\n"
+            "       registryd init DIR --renew [--host NAME]\n"
+            "\n"
+            "Creates the directory DIR with everything that a registry needs: configuration,\n"
+            "password file, certificate authority, certificate, storage. Prints the commands\n"
+            "that start the registry, run it as a service, and make clients trust it.\n"
+            "\n"
+            "  --host NAME       the name or address that clients use; may be repeated\n"
+            "  --user NAME       the first user\n"
+            "  --port N          the port (default: 5000)\n"
+            "  --password-stdin  read the password from standard input; without it, init asks\n"
+            "                    on a terminal, and generates a password elsewhere\n"
+            "  --csr             make a request that another authority signs\n"
+            "  --renew           replace the certificate in an existing directory\n"
+            "  -h, --help        this text\n"
+            "\n"
+            "Example:\n"
+            "  sudo registryd init /srv/registry --host registry.example.com --user alice\n"
+            "\n"
+            "Exit status: 0 if the directory is complete; 1 on failure and for a wrong\n"
+            "command line: standard error says why.\n",
+};

@@ -1,5 +1,5 @@
 /*
- * The edge: from argv to a verb. Each verb is in a file of its own and says itself what went wrong.
+ * The edge: from argv to a command. Each command is in a file of its own and reports its own errors.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "registry/cli/verbs.h"
 
 #define NAME "registryd"
-#define USAGE "Usage: " NAME " <serve|garbage-collect|htpasswd|init|verify|version>\n"
+#define USAGE "Usage: " NAME " <serve|garbage-collect|htpasswd|init|verify|help|version>\n"
 
 static const char help[] = USAGE
     "\n"
@@ -20,22 +20,22 @@ static const char help[] = USAGE
     "image registry:2.\n"
     "\n"
     "  serve [CONFIG]\n"
-    "            serve until SIGTERM; SIGHUP has the certificate and users read again\n"
-    "  garbage-collect [--dry-run] [--delete-untagged] [--quiet] [--grace TIME]\n"
-    "                  [CONFIG]\n"
-    "            remove what no manifest names; beside servers, what is not new\n"
-    "  htpasswd [-c] [-i|-b] [-C COST] FILE USER [PASSWORD]\n"
-    "            add or change a user; -D deletes, -v verifies, -n USER prints a line\n"
-    "  init DIR --host NAME --user NAME [--port N] [--password-stdin] [--csr]\n"
-    "            lay out a ready folder: configuration, users, certificate, storage\n"
-    "  init DIR --renew\n"
-    "            make a new certificate for it\n"
+    "            serve until SIGTERM; SIGHUP reloads the certificate and the users\n"
+    "  garbage-collect [OPTIONS] [CONFIG]\n"
+    "            remove the blobs that no manifest refers to\n"
+    "  htpasswd [OPTIONS] FILE USER [PASSWORD]\n"
+    "            add, change, delete or verify a user of the password file\n"
+    "  init DIR --host NAME --user NAME [OPTIONS]\n"
+    "            create a directory with configuration, users, certificate, storage\n"
     "  verify [CONFIG]\n"
-    "            read all data again, and say what is damaged or missing\n"
+    "            read all data again and report what is damaged or missing\n"
+    "  help COMMAND\n"
+    "            explain a command (also COMMAND --help)\n"
     "  version   print the version (also --version, -v)\n"
     "\n"
-    "CONFIG is a YAML file; without one, REGISTRY_CONFIGURATION_PATH names it, or\n"
-    "there is none. Each setting has a variable, too, which has precedence:\n"
+    "CONFIG is a YAML file. Without it, REGISTRY_CONFIGURATION_PATH names the file;\n"
+    "if that is unset, too, the defaults and these variables count. Each setting has\n"
+    "a variable, which has precedence over the file:\n"
     "\n"
     "  REGISTRY_AUTH=htpasswd        REGISTRY_HTTP_ADDR=:5000\n"
     "  REGISTRY_AUTH_HTPASSWD_REALM  REGISTRY_HTTP_HOST=https://example.com\n"
@@ -48,19 +48,42 @@ static const char help[] = USAGE
 
 static const char version[] = NAME " (" PACKAGE_NAME ") " PACKAGE_VERSION "\n";
 
-typedef int verb_function(int argc, char **argv);
+static int run_version(int argc, char **argv);
+static int run_help(int argc, char **argv);
 
-static verb_function *find_verb(const char *name)
+static const struct verb verb_version = {
+    .name = "version",
+    .function = run_version,
+    .help = "Usage: registryd version\n"
+            "\n"
+            "Prints the name of the program, of its package, and the version. Also --version\n"
+            "and -v.\n"
+            "\n"
+            "Exit status: 0, or 1 if standard output cannot be written.\n",
+};
+
+static const struct verb verb_help = {
+    .name = "help",
+    .function = run_help,
+    .help = "Usage: registryd help [COMMAND]\n"
+            "\n"
+            "Explains a command, or lists all commands. Also COMMAND --help.\n"
+            "\n"
+            "Example:\n"
+            "  registryd help init\n"
+            "\n"
+            "Exit status: 0, or 1 if there is no such command.\n",
+};
+
+static const struct verb *find_verb(const char *name)
 {
-    static const struct { const char *name; verb_function *function; } verbs[] = {
-        {"serve", verb_serve}, {"garbage-collect", verb_garbage_collect}, {"htpasswd", verb_htpasswd},
-        {"init", verb_init},
-        {"verify", verb_verify},
+    static const struct verb *const verbs[] = {
+        &verb_serve, &verb_garbage_collect, &verb_htpasswd, &verb_init, &verb_verify, &verb_help, &verb_version,
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
-        if (strcmp(name, verbs[i].name) == 0)
-            return verbs[i].function;
+        if (strcmp(name, verbs[i]->name) == 0)
+            return verbs[i];
     return NULL;
 }
 
@@ -81,7 +104,12 @@ static int print(const char *text)
     return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* A word that a terminal should not see as it is may be among the arguments. */
+int verb_print_help(const struct verb *verb)
+{
+    return print(verb->help);
+}
+
+/* The name comes from the command line: no control character of it reaches the terminal. */
 static int refuse_verb(const char *name)
 {
     char shown[100];
@@ -93,21 +121,42 @@ static int refuse_verb(const char *name)
     return EXIT_FAILURE;
 }
 
+/* Further words are ignored, as other programs do for --version. */
+static int run_version(int argc, char **argv)
+{
+    (void)argc;
+    (void)argv;
+    return print(version);
+}
+
+static int run_help(int argc, char **argv)
+{
+    const struct verb *verb = argc > 1 ? find_verb(argv[1]) : NULL;
+
+    if (argc < 2)
+        return print(help);
+    return verb ? verb_print_help(verb) : refuse_verb(argv[1]);
+}
+
 int main(int argc, char **argv)
 {
-    static const char *const help_words[] = {"--help", "-h", "help", NULL};
-    static const char *const version_words[] = {"--version", "-v", "version", NULL};
-    verb_function *verb;
+    static const char *const help_words[] = {"--help", "-h", NULL};
+    static const char *const version_words[] = {"--version", "-v", NULL};
+    const struct verb *verb;
 
     harden_process();
     if (argc < 2) {
         fputs(USAGE, stderr);
         return EXIT_FAILURE;
     }
-    if (is_one_of(argv[1], help_words) || (argc > 2 && is_one_of(argv[2], (const char *const[]){"--help", "-h", NULL})))
+    if (is_one_of(argv[1], help_words))
         return print(help);
     if (is_one_of(argv[1], version_words))
         return print(version);
     verb = find_verb(argv[1]);
-    return verb ? verb(argc - 1, argv + 1) : refuse_verb(argv[1]);
+    if (!verb)
+        return refuse_verb(argv[1]);
+    if (argc > 2 && is_one_of(argv[2], help_words))
+        return verb_print_help(verb);
+    return verb->function(argc - 1, argv + 1);
 }

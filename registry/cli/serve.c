@@ -374,7 +374,7 @@ static void run(struct service *service, const sigset_t *signals)
     }
 }
 
-int verb_serve(int argc, char **argv)
+static int run_serve(int argc, char **argv)
 {
     struct service service = {0};
     struct error err = {0};
@@ -398,3 +398,23 @@ int verb_serve(int argc, char **argv)
     stop(&service);
     return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
+
+const struct verb verb_serve = {
+    .name = "serve",
+    .function = run_serve,
+    .help = "Usage: registryd serve [CONFIG]\n"
+            "\n"
+            "Serves until SIGTERM or SIGINT. SIGHUP reloads the certificate and the users.\n"
+            "Takes no options: settings come from CONFIG, a YAML file, and from variables\n"
+            "such as REGISTRY_HTTP_ADDR, which have precedence. Without CONFIG the file is\n"
+            "the one that REGISTRY_CONFIGURATION_PATH names, if any.\n"
+            "\n"
+            "  --help    this text\n"
+            "\n"
+            "Examples:\n"
+            "  registryd serve /srv/registry/config.yml\n"
+            "  REGISTRY_HTTP_ADDR=127.0.0.1:5000 registryd serve\n"
+            "\n"
+            "Exit status: 0 after SIGTERM or SIGINT; 1 if it cannot start: standard error\n"
+            "says why.\n",
+};

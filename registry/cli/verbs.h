@@ -1,21 +1,20 @@
 #pragma once
 
 /*
- * What registryd can be told to do, one file a verb. argv[0] is the verb, argv[argc] is NULL; the result is the exit
+ * The commands of registryd, one file each. argv[0] is the command's name, argv[argc] is NULL; the result is the exit
  * status: 0, or 1 with one line on standard error that says what is wrong. Each runs once, on the main thread.
  */
+struct verb {
+    const char *name;
+    int (*function)(int argc, char **argv);
+    const char *help; /* printed by `registryd NAME --help` and `registryd help NAME` */
+};
 
-/* registry/cli/serve.c */
-int verb_serve(int argc, char **argv);
+extern const struct verb verb_serve;           /* registry/cli/serve.c */
+extern const struct verb verb_garbage_collect; /* registry/cli/garbage-collect.c */
+extern const struct verb verb_htpasswd;        /* registry/cli/htpasswd.c; statuses of Apache's htpasswd, up to 7 */
+extern const struct verb verb_init;            /* registry/cli/init.c */
+extern const struct verb verb_verify;          /* registry/cli/verify.c */
 
-/* registry/cli/garbage-collect.c */
-int verb_garbage_collect(int argc, char **argv);
-
-/* registry/cli/htpasswd.c; the exit status is one of those of Apache's htpasswd, up to 7 */
-int verb_htpasswd(int argc, char **argv);
-
-/* registry/cli/init.c */
-int verb_init(int argc, char **argv);
-
-/* registry/cli/verify.c */
-int verb_verify(int argc, char **argv);
+/* Prints the help of a command; the exit status. In registry/cli/main.c. */
+int verb_print_help(const struct verb *verb);

@@ -2,11 +2,11 @@
  * `registryd verify`: is everything still what its digest says?
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/words.h"
 #include "registry/config/settings.h"
 #include "registry/core/verify.h"
 #include "registry/cli/verbs.h"
@@ -22,14 +22,16 @@ static int verify(const struct settings *settings, struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
     struct verify_result result;
+    char words[WORDS_SIZE_MAX];
     int r = store_open(settings->storage.root_directory, STORE_LOOKS, &store, err);
 
     if (r == 0)
         r = store_verify(store, &(struct verify_options){.say = say}, &result, err);
     if (r < 0)
         return r;
-    printf("%zu blobs and manifests verified, %" PRIu64 " bytes; %zu damaged, %zu missing, %zu links wrong\n", result.blobs, result.bytes,
-           result.damaged, result.missing, result.wrong);
+    printf("%zu %s verified, %s; %zu damaged, %zu missing, %zu %s wrong\n", result.blobs,
+           words_plural(result.blobs, "blob or manifest", "blobs and manifests"), words_bytes(result.bytes, words),
+           result.damaged, result.missing, result.wrong, words_plural(result.wrong, "link", "links"));
     if (fflush(stdout) != 0)
         return error_set_errno(err, errno, "cannot write to standard output");
     return result.damaged || result.missing || result.wrong;
@@ -41,12 +43,12 @@ static int run(int argc, char **argv, struct error *err)
     int r;
 
     if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
-        return error_set(err, EINVAL, "verify takes one configuration file at most, and no switches");
+        return error_set(err, EINVAL, "verify takes one configuration file at most, and no options; see registryd help verify");
     r = settings_load(settings_choose_path(argv[1]), environ, &settings, err);
     return r < 0 ? r : verify(settings, err);
 }
 
-int verb_verify(int argc, char **argv)
+static int run_verify(int argc, char **argv)
 {
     struct error err = {0};
     int r = run(argc, argv, &err);
@@ -55,3 +57,23 @@ int verb_verify(int argc, char **argv)
         fprintf(stderr, "registryd: %s\n", err.text);
     return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
+
+const struct verb verb_verify = {
+    .name = "verify",
+    .function = run_verify,
+    .help = "Usage: registryd verify [CONFIG]\n"
+            "\n"
+            "Reads all blobs and manifests and reports each that does not match its digest,\n"
+            "each that a repository refers to and that is missing, and each link with a\n"
+            "wrong content. Changes nothing, and may run beside a server.\n"
+            "\n"
+            "  --help    this text\n"
+            "\n"
+            "CONFIG is the server's configuration; REGISTRY_CONFIGURATION_PATH can name it.\n"
+            "\n"
+            "Example:\n"
+            "  registryd verify /srv/registry/config.yml\n"
+            "\n"
+            "Exit status: 0 if everything is in order; 1 if anything is damaged, missing or\n"
+            "wrong, if the storage cannot be read, and for a wrong command line.\n",
+};

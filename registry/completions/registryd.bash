@@ -10,22 +10,28 @@ _registryd() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     COMPREPLY=()
     if [ "$COMP_CWORD" = 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W 'serve garbage-collect htpasswd init verify version --help --version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'serve garbage-collect htpasswd init verify help version --help --version' -- "$word")
         return
     fi
     case ${COMP_WORDS[1]} in
+    help)
+        mapfile -t COMPREPLY < <(compgen -W 'serve garbage-collect htpasswd init verify version' -- "$word")
+        ;;
     serve | verify)
-        _registryd_files "$word"
+        case $word in
+        -*) mapfile -t COMPREPLY < <(compgen -W '--help' -- "$word") ;;
+        *) _registryd_files "$word" ;;
+        esac
         ;;
     garbage-collect)
         case $word in
-        -*) mapfile -t COMPREPLY < <(compgen -W '--dry-run --delete-untagged --quiet --grace' -- "$word") ;;
+        -*) mapfile -t COMPREPLY < <(compgen -W '--dry-run --delete-untagged --quiet --grace --help' -- "$word") ;;
         *) _registryd_files "$word" ;;
         esac
         ;;
     htpasswd)
         case $word in
-        -*) mapfile -t COMPREPLY < <(compgen -W '-B -C -D -b -c -i -n -v' -- "$word") ;;
+        -*) mapfile -t COMPREPLY < <(compgen -W '-B -C -D -b -c -i -n -v --help' -- "$word") ;;
         esac
         ;;
     init)
@@ -34,7 +40,7 @@ _registryd() {
         --user | --port) ;;
         *)
             case $word in
-            -*) mapfile -t COMPREPLY < <(compgen -W '--host --user --port --password-stdin --csr --renew' -- "$word") ;;
+            -*) mapfile -t COMPREPLY < <(compgen -W '--host --user --port --password-stdin --csr --renew --help' -- "$word") ;;
             *)
                 compopt -o filenames 2> /dev/null
                 mapfile -t COMPREPLY < <(compgen -d -- "$word")

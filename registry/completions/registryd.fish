@@ -8,10 +8,15 @@ $c -n $first -s h -l help -d 'Print a summary'
 $c -n $first -s v -l version -d 'Print the version'
 $c -n $first -a serve -d 'Serve until SIGTERM'
 $c -n $first -a garbage-collect -d 'Remove what no manifest names'
-$c -n $first -a htpasswd -d 'Print a line for the password file'
+$c -n $first -a htpasswd -d 'Add or change a user of the password file'
 $c -n $first -a init -d 'Lay out configuration, users, certificate and storage'
 $c -n $first -a verify -d 'Read all data again, and say what is damaged'
+$c -n $first -a help -d 'Explain a command'
 $c -n $first -a version -d 'Print the version'
+
+set -l verbs serve garbage-collect htpasswd init verify
+$c -n "__fish_seen_subcommand_from $verbs; and not __fish_is_first_arg" -l help -d 'Explain the command'
+$c -n '__fish_seen_subcommand_from help; and not __fish_is_first_arg' -a "$verbs version"
 
 set -l configured '__fish_seen_subcommand_from serve garbage-collect verify; and not __fish_is_first_arg'
 $c -n $configured -a '(__fish_complete_suffix .yml; __fish_complete_suffix .yaml)'

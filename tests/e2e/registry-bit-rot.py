@@ -125,7 +125,7 @@ def _():
                 place.write_bytes(wrong)
                 result = registry.run_program("verify")
                 assert result.returncode == 1 and f"wrong: {place.relative_to(root)}" in result.stdout, (place, wrong, result)
-                assert ", 1 links wrong" in result.stdout, result
+                assert ", 1 link wrong" in result.stdout, result
             place.write_bytes(whole)
         (path.parent / "extra").write_bytes(b"nobody's")
         result = registry.run_program("verify")

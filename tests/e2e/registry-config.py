@@ -476,6 +476,25 @@ def _():
         assert nothing.rc == 1 and nothing.out == b"" and nothing.err.startswith(b"Usage: registryd <"), nothing
 
 
+@case("each command has a help of its own: usage, options, an example, exit statuses")
+def _():
+    with Folder() as folder:
+        summary = folder.run("--help").out
+        commands = re.search(rb"<(.*)>", summary)[1].decode().split("|")
+        assert len(commands) == 7 and folder.run("help").out == summary, commands
+        for command in commands:
+            said = folder.run(command, "--help")
+            text = said.out.decode()
+            assert said.rc == 0 and not said.err and text.startswith(f"Usage: registryd {command}"), said
+            assert folder.run(command, "-h").out == folder.run("help", command).out == said.out, command
+            assert "Exit status: 0" in text and max(map(len, text.splitlines())) <= 80, text
+            assert command == "version" or "Example" in text and f"\n  registryd {command} " in text.replace("sudo ", ""), text
+            assert command in ("help", "version") or "--help " in text, text
+        for words in (("init", "/nonexistent", "--help"), ("garbage-collect", "--dry-run", "-h")):
+            assert folder.run(*words).out == folder.run("help", words[0]).out, words
+        assert_refused(folder.run("help", "serv\x1be"), "serv?e", "--help")
+
+
 @case("a file that cannot be read is named")
 def _():
     with Folder() as folder:

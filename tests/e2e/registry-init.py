@@ -5,6 +5,7 @@ import contextlib
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import ssl
@@ -16,7 +17,7 @@ import urllib.error
 import urllib.request
 
 from docker_user import DockerUser
-from harness import case, main, need
+from harness import Skip, case, main, need
 from registry import free_port, registryd
 
 TIMEOUT_S = 60
@@ -129,10 +130,12 @@ def _():
         port = free_port()
         result = init(folder, "--host", "localhost", "--user", "me", "--port", str(port), password=b"")
         text = result.stdout.decode()
-        password = re.search(r"stands nowhere else:\n  (\w{24})\n", text)[1]
-        assert f"registryd serve {folder}/config.yml" in text
-        for line in (f"/etc/docker/certs.d/localhost:{port}/ca.crt", f"certs.d/localhost:{port}/ca.crt",
-                     f"docker login -u me localhost:{port}", "curl --cacert ca.crt -u me"):
+        password = re.search(r"stored nowhere else:\n  (\w{24})\n", text)[1]
+        quoted = shlex.quote(str(folder))
+        assert shlex.split(f"{quoted}/ca.crt") == [str(folder / "ca.crt")]
+        for line in (f"registryd serve {quoted}/config.yml", f"{quoted}/ca.crt /etc/docker/certs.d/localhost:{port}/ca.crt",
+                     f"{quoted}/ca.crt ~/.config/containers/certs.d/localhost:{port}/ca.crt",
+                     f"docker login -u me localhost:{port}", f"curl --cacert {quoted}/ca.crt -u me"):
             assert line in text, (line, text)
 
         class Server:  # what DockerUser wants to know of a registry
@@ -140,6 +143,38 @@ def _():
         Server.password = password
         with serving(folder, port), DockerUser(Server) as user:
             user.login()
+
+
+@case("each path in a printed command is absolute, and is a file of the directory")
+def _():
+    with scratch() as place:
+        result = subprocess.run([registryd(), "init", "sub/../r", "--host", "localhost", "--user", "me", "--password-stdin"],
+                                input=b"secret\n", capture_output=True, timeout=TIMEOUT_S, cwd=place)
+        assert result.returncode == 1, "a directory that is missing is not the parent"
+        result = subprocess.run([registryd(), "init", "./r", "--host", "localhost", "--user", "me", "--password-stdin"],
+                                input=b"secret\n", capture_output=True, timeout=TIMEOUT_S, cwd=place)
+        commands = [shlex.split(line) for line in result.stdout.decode().splitlines() if line.startswith("  ")]
+        words = [word for command in commands for word in command if word.endswith((".crt", ".yml"))]
+        assert len(words) >= 6 and all(word.startswith((f"{place}/r/", "/etc/", "~/")) for word in words), words
+        for word in words:
+            assert not word.startswith(str(place)) or pathlib.Path(word).is_file(), word
+
+
+@case("the service is named where it can read the directory")
+def _():
+    with scratch() as place:
+        init(place / "r", "--host", "localhost", "--user", "me", "--password-stdin")
+        text = init(place / "s", "--host", "localhost", "--user", "me", "--password-stdin").stdout.decode()
+        assert "registryd@" not in text and "does not see" in text, text
+    if os.geteuid():
+        raise Skip("only root can write to /srv")
+    place = pathlib.Path(tempfile.mkdtemp(prefix="registry-init.", dir="/srv"))
+    try:
+        text = init(place / "r", "--host", "localhost", "--user", "me", "--password-stdin").stdout.decode()
+        assert f"systemd-escape -p --template=registryd@.service {place}/r)" in text, text
+        assert f"chown -R registryd: {place}/r\n" in text, text
+    finally:
+        shutil.rmtree(place)
 
 
 @case("what is there is never touched: a folder with something in it, a file, a folder that is not there to make it in")
