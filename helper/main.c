@@ -44,6 +44,14 @@ static const char help[] = USAGE
     "DOCKER_CREDENTIAL_PASS_TIMEOUT, REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, NO_COLOR.\n"
     "See docker-credential-pass(1).\n";
 
+/* Clients read a pipe and get the usage line alone; at a terminal it is a person, who wants another command. */
+static const char hint[] =
+    "\n"
+    "Docker runs this program. For you there are:\n"
+    "  " NAME " setup     make a key and a store, and configure docker\n"
+    "  " NAME " doctor    report what is wrong, and how to correct it\n"
+    "  " NAME " --help    all commands\n";
+
 static const char version[] = NAME " (" PACKAGE_NAME ") " PACKAGE_VERSION "\n";
 
 struct verb {
@@ -134,6 +142,13 @@ static int run(const struct verb *verb)
     return print_answer(&answer);
 }
 
+static int print_usage(void)
+{
+    int r = print(USAGE, strlen(USAGE), EXIT_FAILURE);
+
+    return isatty(STDOUT_FILENO) ? print(hint, strlen(hint), r) : r;
+}
+
 static int refuse_action(const char *action)
 {
     struct error err;
@@ -165,7 +180,7 @@ int main(int argc, char **argv)
     if (argc > 1 && strcmp(argv[1], "doctor") == 0)
         return doctor_main(argc - 1, argv + 1);
     if (argc != 2)
-        return print(USAGE, strlen(USAGE), EXIT_FAILURE);
+        return print_usage();
     if (is_one_of(argv[1], help_words))
         return print(help, strlen(help), EXIT_SUCCESS);
     if (is_one_of(argv[1], version_words))

@@ -106,6 +106,18 @@ def assert_says(result, *patterns):
 
 # --- with a terminal --------------------------------------------------------
 
+@case("without a command: a pipe gets the usage line alone, a terminal is told of setup and doctor, too")
+def _():
+    with Sandbox() as user, Terminal() as terminal:
+        usage = b"Usage: docker-credential-pass <store|get|erase|list|version>\n"
+        piped = user.run(helper_argv())
+        assert (piped.rc, piped.out, piped.err) == (1, usage, b""), piped
+        shown = subprocess.run(helper_argv(), stdin=terminal.slave, stdout=terminal.slave, stderr=subprocess.PIPE, env=user.env)
+        screen = os.read(terminal.master, 65536).replace(b"\r\n", b"\n")
+        assert shown.returncode == 1 and shown.stderr == b"" and screen.startswith(usage), (shown, screen)
+        assert b"docker-credential-pass setup " in screen and b"docker-credential-pass doctor " in screen, screen
+
+
 @case("run as docker runs it, with stderr on the terminal and nothing exported, the prompt comes up and get succeeds")
 def _():
     lock()
