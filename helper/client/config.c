@@ -20,15 +20,6 @@ static int join(char **ret, struct error *err, const char *folder, const char *r
     return asprintf(ret, "%s/%s", folder, rest) < 0 ? error_set_oom(err) : 0;
 }
 
-int client_config_find_docker(char **ret_path, struct error *err)
-{
-    const char *folder = getenv("DOCKER_CONFIG");
-
-    if (folder && *folder)
-        return join(ret_path, err, folder, "config.json");
-    return join(ret_path, err, getenv("HOME"), ".docker/config.json");
-}
-
 int client_config_find_podman(char **ret_path, struct error *err)
 {
     const char *file = getenv("REGISTRY_AUTH_FILE"), *runtime = getenv("XDG_RUNTIME_DIR");

@@ -22,9 +22,6 @@ struct client_config {
     struct json *json;     /* of text; never NULL after client_config_open() */
 };
 
-/* docker's own: $DOCKER_CONFIG/config.json or ~/.docker/config.json. *ret is owned by the caller, free with free(). */
-int client_config_find_docker(char **ret_path, struct error *err) MUST_USE;
-
 /* podman's and skopeo's: $REGISTRY_AUTH_FILE, else ${XDG_RUNTIME_DIR}/containers/auth.json, else ~/.config/containers/auth.json. */
 int client_config_find_podman(char **ret_path, struct error *err) MUST_USE;
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/process.h"
+#include "helper/client/docker.h"
 #include "helper/setup/key.h"
 #include "helper/setup/move.h"
 #include "helper/setup/podman.h"
@@ -90,7 +91,7 @@ static int look_at_docker(struct setup *setup, struct error *err)
 {
     CLEANUP_FREE char *path = NULL;
     const char *named;
-    int r = client_config_find_docker(&path, err);
+    int r = client_docker_find(&path, err);
 
     if (r == 0)
         r = client_config_open(path, &setup->docker, err);

@@ -6,9 +6,10 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 
-from harness import Sandbox, case, helper_path, main, need, need_fast_path
+from harness import Sandbox, Skip, case, helper_argv, helper_path, main, need, need_fast_path
 from terminal import Terminal
 
 URL = "https://example.com"
@@ -75,6 +76,10 @@ def both_ways(make, wanted, status):
             make(user)
             left = check(user, wanted, status, way)
             assert not left, left
+
+
+def skip_without_mounts():
+    raise Skip("mounting needs root here")
 
 
 def said(result):
@@ -176,11 +181,61 @@ def _():
 
 @case("creds-store-missing")
 def _():
-    both_ways(lambda user: (user.docker / "config.json").write_text("{}"), "creds-store-missing", "bad")
-    both_ways(lambda user: (user.docker / "config.json").unlink(), "creds-store-missing", "bad")
+    def hide_pass(user):
+        """Without `pass` on PATH, for with it docker chooses the helper by itself."""
+        user.env["PATH"] = f"{user.dir / 'bin'}:{user.path_without('pass')}"
+
+    def empty(user):
+        hide_pass(user)
+        (user.docker / "config.json").write_text("{}")
+
+    def remove(user):
+        hide_pass(user)
+        (user.docker / "config.json").unlink()
+
+    both_ways(empty, "creds-store-missing", "bad")
+    both_ways(remove, "creds-store-missing", "bad")
     with Patient() as user:
         (user.docker / "config.json").write_text('{"credHelpers": {"example.com": "pass"}}')
         assert user.doctor() == ({}, 0)
+
+
+@case("docker chooses the helper by itself where pass is on PATH and config.json names no store")
+def _():
+    with Patient() as user:
+        user.env["PATH"] = f"{user.dir / 'bin'}:{user.path_without('pass')}"
+        (user.dir / "bin/pass").write_text("#!/bin/sh\n")
+        (user.dir / "bin/pass").chmod(0o755)
+        for text in (None, "{}", '{"auths": {}, "credHelpers": {}}', '{"psFormat": "table"}'):
+            (user.docker / "config.json").unlink(missing_ok=True)
+            if text:
+                (user.docker / "config.json").write_text(text)
+            assert user.doctor() == ({}, 0), text
+        assert "docker chooses this program by itself" in said(user.helper("doctor"))
+        (user.docker / "config.json").write_text('{"auths": {"h": {}}}')
+        check(user, "creds-store-missing", "bad")
+
+
+@case("config-not-writable: a mount point, a read-only directory, a directory that is missing, a link to elsewhere")
+def _():
+    unshare = need("unshare")
+    with Patient() as user:
+        config, script = user.docker / "config.json", user.dir / "doctor"
+        script.write_text(f'#!/bin/sh\nset -e\neval "$1"\nexec {shlex.join(helper_argv("doctor", "--json"))}\n')
+        user.run([unshare, "-m", "true"]).rc == 0 or skip_without_mounts()
+        for mount, words in ((f"mount --bind {config} {config}", "because it is a mount point"),
+                             (f"mount --bind {user.docker} {user.docker}; mount -o remount,bind,ro {user.docker}",
+                              "Read-only file system"),
+                             (f"mkdir {user.dir}/t; mount -t tmpfs t {user.dir}/t; mv {config} {user.dir}/t/c; "
+                              f"ln -s {user.dir}/t/c {config}", "link to it is on another file system")):
+            before = config.read_bytes()
+            result = user.run([unshare, "-m", "sh", script, mount])
+            found = {one["id"]: one for one in json.loads(result.out)["findings"]}
+            assert result.rc == 1 and set(found) == {"config-not-writable"}, result
+            assert words in found["config-not-writable"]["what"], found
+            config.unlink()
+            config.write_bytes(before)
+        assert sorted(path.name for path in user.docker.iterdir()) == ["config.json"]
 
 
 @case("creds-store-other")

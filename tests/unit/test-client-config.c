@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "helper/client/docker.h"
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 
@@ -255,7 +256,7 @@ static void the_environment_says_where(void **state)
         cases[i].docker ? setenv("DOCKER_CONFIG", cases[i].docker, 1) : unsetenv("DOCKER_CONFIG");
         cases[i].podman ? setenv("REGISTRY_AUTH_FILE", cases[i].podman, 1) : unsetenv("REGISTRY_AUTH_FILE");
         cases[i].runtime ? setenv("XDG_RUNTIME_DIR", cases[i].runtime, 1) : unsetenv("XDG_RUNTIME_DIR");
-        assert_int_equal(client_config_find_docker(&docker, &err), 0);
+        assert_int_equal(client_docker_find(&docker, &err), 0);
         assert_int_equal(client_config_find_podman(&podman, &err), 0);
         assert_string_equal(docker, cases[i].expected_docker);
         assert_string_equal(podman, cases[i].expected_podman);
