@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Counts the single cases of all test runs and says why some failed or were skipped.
+"""Counts the cases of all test runs, says why some failed or were skipped, and how long they took.
 
-    tests/summarise.py FOLDER
+    tests/summarise.py DIRECTORY
 
-FOLDER holds a file for each run, named for what was run: NAME.json is meson's test log,
-NAME.tap the TAP that a script printed. The last line of the output is
-`N passed, N failed`, with `, N skipped` where some were; the exit status is 0 only if
-something ran and nothing failed.
+DIRECTORY holds a file for each run, named after it: NAME.json is meson's test log, NAME.tap
+the TAP that a script printed, where a line `# seconds: N` says how long it took. The last line
+of the output is `N passed, N failed, N skipped`, without the last part if it is zero. The exit
+status is 0 only if something ran and nothing failed.
 """
 
 import json
@@ -18,7 +18,9 @@ TAP_LINE = re.compile(r"^(not )?ok\b\s*\d*\s*-?\s*(.*)$")
 TAP_SKIP = re.compile(r"#\s*skip\S*\s*(.*)$", re.IGNORECASE)
 CMOCKA_LINE = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] ([\w-]+)$")
 CMOCKA_REASON = re.compile(r"^\[\s*(ERROR|LINE)\s*\]|^[^\[\s]")
+TAP_SECONDS = re.compile(r"^# seconds: (\d+)$", re.MULTILINE)
 TAIL_LINES = 40
+LISTED_S = 1.0  # topics that take less in every run are counted, not listed
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
@@ -79,15 +81,64 @@ def program_cases(entry):
     return cases
 
 
+def read_log(path):
+    """The entries of meson's log, one for each program that it ran."""
+    return [json.loads(line) for line in path.read_text(errors="replace").splitlines() if line]
+
+
 def run_cases(path):
     if path.suffix == ".tap":
         return tap_cases(path.read_text(errors="replace"))
-    entries = (json.loads(line) for line in path.read_text(errors="replace").splitlines() if line)
-    return [case for entry in entries for case in program_cases(entry)]
+    return [case for entry in read_log(path) for case in program_cases(entry)]
+
+
+# --- how long it took ----------------------------------------------------------
+
+def suite_and_topic(entry):
+    """Of `project:suite+suite / topic`: the first suite, and the topic."""
+    suites, _, topic = entry["name"].rpartition(" / ")
+    return suites.rpartition(":")[2].partition("+")[0] or "-", topic
+
+
+def table(title, columns, rows):
+    """rows: for each name, the seconds by column; the longest first."""
+    print(f"\n{title}")
+    width = max(map(len, rows), default=0)
+    print(f"  {'':{width}}" + "".join(f"{column:>15}" for column in columns))
+    for name in sorted(rows, key=lambda name: -max(rows[name].values())):
+        cells = (f"{rows[name][column]:15.1f}" if column in rows[name] else " " * 15 for column in columns)
+        print(f"  {name:{width}}{''.join(cells)}".rstrip())
+
+
+def tell_times(paths):
+    """One table by suite, one by topic. Topics that run at the same time are each counted whole."""
+    suites, topics, columns = {}, {}, []
+    for path in paths:
+        if path.suffix == ".tap":
+            found = TAP_SECONDS.search(path.read_text(errors="replace"))
+            if found:
+                suites.setdefault("building", {})[path.stem.removesuffix("-build")] = int(found[1])
+            continue
+        columns.append(path.stem)
+        for entry in read_log(path):
+            suite, topic = suite_and_topic(entry)
+            sums = suites.setdefault(suite, {})
+            sums[path.stem] = sums.get(path.stem, 0) + entry["duration"]
+            topics.setdefault(f"{suite} {topic}", {})[path.stem] = entry["duration"]
+    listed = {name: row for name, row in topics.items() if max(row.values()) >= LISTED_S}
+    if suites:
+        columns += [column for column in suites.get("building", {}) if column not in columns]
+        table("Seconds by suite:", columns, suites)
+        table("Seconds by topic:", columns, listed)
+        print(f"  ({len(topics) - len(listed)} topics took less than {LISTED_S:g} s)")
+
+
+# --- telling -------------------------------------------------------------------
+
 
 
 def tell(title, told):
-    """told: for each case a line, and the text that explains it."""
+    """Prints pairs of a line and the text that explains it."""
     if told:
         print(f"\n{title}:")
     for line, text in told:
@@ -97,7 +148,7 @@ def tell(title, told):
 
 
 def tell_skipped(runs):
-    """The same reason is told once, with how many cases it kept from running."""
+    """Prints each reason once, with the cases that it kept from running."""
     reasons = {}
     for name, cases in runs.items():
         for case in cases:
@@ -116,11 +167,13 @@ def summary(cases):
 
 
 def main():
-    runs = {path.stem: run_cases(path) for path in sorted(pathlib.Path(sys.argv[1]).iterdir())}
+    paths = sorted(pathlib.Path(sys.argv[1]).iterdir())
+    runs = {path.stem: run_cases(path) for path in paths}
     every = [case for cases in runs.values() for case in cases]
     tell_skipped(runs)
     tell("Failed", [(f"{name}: {case.name}", case.reason) for name, cases in runs.items() for case in cases
                     if case.verdict == FAILED])
+    tell_times(paths)
     print("\nBy run:")
     for name, cases in runs.items():
         print(f"  {name + ':':24}{summary(cases)}")

@@ -23,7 +23,7 @@ FISH = 'source $argv[1]; complete -C "$argv[2] "'
 
 
 def run(*command):
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
 
 
 def long_option(option):
