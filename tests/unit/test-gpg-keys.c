@@ -123,7 +123,7 @@ static void what_is_in_the_way_is_found(void **state)
         CLEANUP(gpg_keys_done) struct gpg_keys keys = {0};
         char command[1024], pattern[64];
 
-        snprintf(command, sizeof(command), "G=\"gpg --batch --quiet --passphrase ''\"; %s", cases[i].script);
+        snprintf(command, sizeof(command), "G='gpg --batch --quiet --passphrase='; %s", cases[i].script);
         run(command);
         snprintf(pattern, sizeof(pattern), "%s@x", cases[i].name);
         keys = find(gpg, pattern, false);
