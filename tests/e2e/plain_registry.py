@@ -14,10 +14,10 @@ import subprocess
 import tempfile
 import time
 
-from harness import ROOT, descriptors_of, need
-from registry import free_port
+from harness import descriptors_of, need
+from registry import free_port, registryd
 
-PROGRAM = str(pathlib.Path(os.environ.get("REGISTRYD") or ROOT / "build/registry/registryd").resolve())
+PROGRAM = registryd()
 TIMEOUT_S = 60
 
 

@@ -153,10 +153,13 @@ def _():
 
 @contextlib.contextmanager
 def docker_daemon(user):
-    """A daemon of the test's own; it needs root and a kernel that lets it."""
+    """A daemon of the test's own. It needs root, and a mount namespace: its mounts end with it."""
     if os.geteuid() != 0:
         raise Skip("a Docker daemon needs root")
-    words = [need("dockerd"), "--storage-driver=vfs", "--iptables=false", "--ip6tables=false", "--bridge=none", "-H",
+    namespace = [need("unshare"), "--mount", "--propagation=private"]
+    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode != 0:
+        raise Skip("no mount namespace can be made here")
+    words = [*namespace, need("dockerd"), "--storage-driver=vfs", "--iptables=false", "--ip6tables=false", "--bridge=none", "-H",
              user.env["DOCKER_HOST"], "--data-root", user.dir / "docker-data", "--exec-root", user.dir / "exec", "--pidfile",
              user.dir / "dockerd.pid"]
     with open(user.dir / "dockerd.log", "wb") as log:

@@ -18,10 +18,10 @@ import subprocess
 import tempfile
 import time
 
-from harness import ROOT, Result, Skip, case, main, need
-from registry import free_port
+from harness import Result, Skip, case, main, need
+from registry import free_port, registryd
 
-PROGRAM = str(pathlib.Path(os.environ.get("REGISTRYD") or ROOT / "build/registry/registryd").resolve())
+PROGRAM = registryd()
 TIMEOUT_S = 60
 KEPT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LLVM_PROFILE_FILE", "GCOV_PREFIX")
 

@@ -16,10 +16,10 @@ import tempfile
 import termios
 import time
 
-from harness import ROOT, Result, case, main, need
-from registry import Registry
+from harness import Result, case, main, need
+from registry import Registry, registryd
 
-PROGRAM = str(pathlib.Path(os.environ.get("REGISTRYD") or ROOT / "build/registry/registryd").resolve())
+PROGRAM = registryd()
 TIMEOUT_S = 60
 LINE = re.compile(rb"\A([^:\n]+):\$2y\$(\d\d)\$[./0-9A-Za-z]{53}\n\n\Z")
 

@@ -34,6 +34,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+from caller import for_all_users
 from harness import ROOT, need
 
 START_TIMEOUT_S = 60
@@ -50,7 +51,7 @@ def sha256(content):
 
 def registryd():
     """The program under test; REGISTRYD names it."""
-    return str(pathlib.Path(os.environ.get("REGISTRYD") or ROOT / "build/registry/registryd").resolve())
+    return for_all_users(pathlib.Path(os.environ.get("REGISTRYD") or ROOT / "build/registry/registryd").resolve())
 
 
 _given = set()

@@ -1,0 +1,71 @@
+"""Makes the tests independent of the caller: environment, umask, signals and standard streams.
+
+harness.py imports this module first and calls leave_nothing_of_the_caller().
+"""
+
+import atexit
+import functools
+import os
+import pathlib
+import shutil
+import signal
+import stat
+import tempfile
+
+# Variables by which a caller would configure the programs under test, or those that they run.
+PREFIXES = ("BUILDAH_", "CONTAINERS_", "DOCKER_", "GIT_", "GPG_", "LC_", "PASSWORD_STORE_", "REGISTRY_", "XDG_")
+NAMES = {"BASH_ENV", "CDPATH", "CONTAINER_HOST", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "EDITOR", "ENV", "GNUPGHOME", "HTPASSWD",
+         "LANGUAGE", "LISTEN_FDS", "LISTEN_PID", "MALLOC_PERTURB_", "NOTIFY_SOCKET", "PINENTRY_USER_DATA", "SSH_AUTH_SOCK",
+         "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "VISUAL", "WAYLAND_DISPLAY"}
+PROXIES = {"all_proxy", "ftp_proxy", "http_proxy", "https_proxy", "no_proxy"}
+KEPT = {"DOCKER_CREDENTIAL_PASS_FAST"}  # how meson.build tells a topic to test without the fast path
+
+# Python ignores these itself, and gives programs that it starts the default.
+IGNORED_BY_PYTHON = {signal.SIGPIPE, signal.SIGXFSZ}
+
+
+def is_callers(name):
+    return name not in KEPT and (name.startswith(PREFIXES) or name in NAMES or name.lower() in PROXIES)
+
+
+def leave_nothing_of_the_caller():
+    for name in filter(is_callers, list(os.environ)):
+        del os.environ[name]
+    os.environ["LC_ALL"] = "C.UTF-8"  # the programs' messages are compared
+    os.environ.setdefault("TERM", "xterm")
+    tempfile.tempdir = None
+    os.umask(0o022)
+    for number in signal.valid_signals() - IGNORED_BY_PYTHON - {signal.SIGKILL, signal.SIGSTOP}:
+        if signal.getsignal(number) == signal.SIG_IGN:  # as under nohup, or in a shell's background
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    open_standard_streams()
+
+
+def open_standard_streams():
+    """A closed one would become the first file that a test opens."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+
+
+def can_others_run(program):
+    path = pathlib.Path(program)
+    return all(place.stat().st_mode & stat.S_IXOTH for place in (path, *path.parents))
+
+
+@functools.cache
+def for_all_users(program):
+    """A path from which every user can run the program: a copy if its directory is closed to others.
+
+    Root's clone is in a home of mode 0700, usually. A test that gives up root's rights needs the
+    program nevertheless.
+    """
+    if os.geteuid() != 0 or not os.path.isfile(program) or can_others_run(program):
+        return str(program)
+    directory = tempfile.mkdtemp(prefix="dcp-program.", dir="/tmp")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    os.chmod(directory, 0o755)
+    copy = shutil.copy(program, directory)
+    os.chmod(copy, 0o755)
+    return copy
