@@ -46,12 +46,21 @@ static PRINTF_LIKE(3, 0) void on_log(void *unused, int level, const char *format
         vfprintf(stderr, format, arguments);
 }
 
+/* libgcrypt 1.11 and newer declare the handler deprecated. They still call it, and offer no other way to keep quiet. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+static void set_log_handler(void)
+{
+    gcry_set_log_handler(on_log, NULL);
+}
+#pragma GCC diagnostic pop
+
 static void set_up(void)
 {
     gcry_set_fatalerror_handler(on_fatal_error, NULL);
+    set_log_handler();
     /* Where locking is not allowed the pool works unlocked; a warning on stderr would end up
      * in the output of programs that merge the two streams. */
-    gcry_set_log_handler(on_log, NULL);
     gcry_control(GCRYCTL_DISABLE_SECMEM_WARN);
     gcry_check_version(NULL);
     gcry_control(GCRYCTL_INIT_SECMEM, LOCKED_POOL_SIZE, 0);
