@@ -78,6 +78,7 @@ static enum gpg_key_problem find_problem(struct gpg_context *gpg, gpgme_key_t ke
 static int describe(struct gpg_context *gpg, gpgme_key_t key, struct gpg_key *ret)
 {
     gpgme_subkey_t subkey = find_encryption_subkey(key, true);
+    int64_t expires_s; /* GPGME 2 has an unsigned long, GPGME 1 a long, which is negative where the time is invalid */
     char *algorithm;
 
     *ret = (struct gpg_key){.problem = find_problem(gpg, key)};
@@ -88,11 +89,12 @@ static int describe(struct gpg_context *gpg, gpgme_key_t key, struct gpg_key *re
     if (!ret->user_id)
         return -ENOMEM;
     if (key->subkeys)
-        ret->expires_s = key->subkeys->expires;
+        ret->expires_s = (int64_t)key->subkeys->expires;
     if (!subkey)
         return 0;
-    if (subkey->expires > 0 && (ret->expires_s == 0 || subkey->expires < ret->expires_s))
-        ret->expires_s = subkey->expires;
+    expires_s = (int64_t)subkey->expires;
+    if (expires_s > 0 && (ret->expires_s == 0 || expires_s < ret->expires_s))
+        ret->expires_s = expires_s;
     ret->has_secret = subkey->secret;
     snprintf(ret->keygrip, sizeof(ret->keygrip), "%s", subkey->keygrip ? subkey->keygrip : "");
     algorithm = gpgme.pubkey_algo_string(subkey);
