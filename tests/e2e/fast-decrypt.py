@@ -7,6 +7,7 @@ answered. LOAD=full has thousands of messages, every one held against gpg, and t
 the small ones for tests/fuzz/corpus/message.
 """
 
+import functools
 import hashlib
 import os
 import pathlib
@@ -94,6 +95,13 @@ def encrypt(secret, *algorithms, options=PASS, as_file=False):
     plain = USER.dir / "plain"
     plain.write_bytes(secret)
     return USER.run([*argv, "-o", "-", "-e", plain], check=True).out
+
+
+@functools.cache
+def old_ciphers():
+    """What has gpg encrypt with 3DES and its like: gpg 2.4 refuses unless it is told to."""
+    options = USER.run(["gpg", "--dump-options"], check=True).out.decode().split()
+    return ["--allow-old-cipher-algos"] if "--allow-old-cipher-algos" in options else []
 
 
 def described(secret):
@@ -230,7 +238,7 @@ def _():
 def _():
     messages = []
     for options in ([], ["--compress-algo=zip"], ["--compress-algo=bzip2"], ["-a", *PASS], ["--throw-keyids", *PASS],
-                    ["--textmode", *PASS], ["--for-your-eyes-only", *PASS], ["--cipher-algo", "3DES", *PASS],
+                    ["--textmode", *PASS], ["--for-your-eyes-only", *PASS], ["--cipher-algo", "3DES", *old_ciphers(), *PASS],
                     ["--cipher-algo", "CAMELLIA256", *PASS], ["--cipher-algo", "TWOFISH", *PASS], ["--rfc4880"],
                     ["--hidden-recipient", key_of("rsa2048"), *PASS], ["--rfc2440", *PASS], ["-s", *PASS],
                     ["-c", "--pinentry-mode=loopback", "--passphrase", "x", *PASS]):
