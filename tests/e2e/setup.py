@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import random
+import re
 import stat
 import subprocess
 import time
@@ -86,8 +87,10 @@ def _():
         (user.gnupg / "gpg-agent.conf").write_text(f"pinentry-program {need('pinentry-curses')}\ns2k-count 65536\n")
         user.env.update(LC_ALL="C", TERM="xterm")
         asked = rb"passphrase.*<Cancel>"
-        # Twice for the key; once more for the proof, for the agent has not seen it used yet.
-        with Terminal((rb"Go on\? \[Y/n\]", "\r"), *3 * [(asked, PASSPHRASE + "\r")]) as terminal:
+        for_the_key = [f"{PASSPHRASE}\t{PASSPHRASE}\r"] if repeats_in_one_dialog() else 2 * [PASSPHRASE + "\r"]
+        # Once more for the proof, because the agent has not seen it used yet.
+        passphrases = [(asked, typed) for typed in [*for_the_key, PASSPHRASE + "\r"]]
+        with Terminal((rb"Go on\? \[Y/n\]", "\r"), *passphrases) as terminal:
             result = run_on(terminal, user, "--name", "Test User", "--email", "test@example.com")
             assert result == 0, terminal.seen
         assert b"Ready" in terminal.seen, terminal.seen
@@ -95,6 +98,13 @@ def _():
         keys = [path.read_bytes() for path in user.gnupg.glob("private-keys-v1.d/*.key")]
         assert keys and all(b"protected-private-key" in key for key in keys)
         assert user.leftovers() == []
+
+
+def repeats_in_one_dialog():
+    """Whether pinentry asks for a new passphrase and its repetition at once (from 1.3 on), not one after the other."""
+    version = subprocess.run(["pinentry-curses", "--version"], capture_output=True, check=True, text=True).stdout
+    major, minor = re.search(r"(\d+)\.(\d+)", version).groups()
+    return (int(major), int(minor)) >= (1, 3)
 
 
 def run_on(terminal, user, *options):
