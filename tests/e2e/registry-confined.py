@@ -243,11 +243,14 @@ def _():
 @case("the systemd unit's exposure is below 2.0")
 def _():
     analyze = need("systemd-analyze")
-    template = (ROOT / "registry/registryd.service.in").read_text()
+    text = (ROOT / "registry/registryd.service.in").read_text()
+    for name, value in {"bindir": "/usr/bin", "description": "Registry", "configuration": "/etc/registryd/config.yml",
+                        "storage": "StateDirectory=registryd"}.items():
+        text = text.replace(f"@{name}@", value)
     unit = pathlib.Path(f"/tmp/dcp-unit.{os.getpid()}.{free_port()}/registryd.service")
     unit.parent.mkdir()
     try:
-        unit.write_text(template.replace("@bindir@", "/usr/bin").replace("@sysconfdir@", "/etc"))
+        unit.write_text(text)
         done = subprocess.run([analyze, "security", "--offline=true", "--no-pager", unit], capture_output=True, text=True, check=False)
     finally:
         shutil.rmtree(unit.parent)
