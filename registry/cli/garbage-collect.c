@@ -117,7 +117,7 @@ static int run(int argc, char **argv, struct error *err)
     int r = parse(argc, argv, &order, err);
 
     if (r == 0)
-        r = settings_load(settings_choose_path(order.config), environ, &settings, err);
+        r = settings_load_for_data(order.config, environ, &settings, err);
     return r == 0 ? collect(&order, settings, err) : r;
 }
 
@@ -149,7 +149,7 @@ const struct verb verb_garbage_collect = {
             "  -q, --quiet            print errors only\n"
             "  -h, --help             this text\n"
             "\n"
-            "CONFIG is the server's configuration; REGISTRY_CONFIGURATION_PATH can name it.\n"
+            "CONFIG is the server's configuration; without it, the file that serve reads.\n"
             "\n"
             "Example:\n"
             "  registryd garbage-collect --dry-run /srv/registry/config.yml\n"

@@ -33,9 +33,10 @@ static const char help[] = USAGE
     "            explain a command (also COMMAND --help)\n"
     "  version   print the version (also --version, -v)\n"
     "\n"
-    "CONFIG is a YAML file. Without it, REGISTRY_CONFIGURATION_PATH names the file;\n"
-    "if that is unset, too, the defaults and these variables count. Each setting has\n"
-    "a variable, which has precedence over the file:\n"
+    "CONFIG is a YAML file. Without it, REGISTRY_CONFIGURATION_PATH names the file.\n"
+    "If that is unset, too, it is the service's file unless a variable below is set,\n"
+    "or /etc/docker/registry/config.yml if it exists. \"registryd config.yml\" serves.\n"
+    "Each setting has a variable, which has precedence over the file:\n"
     "\n"
     "  REGISTRY_AUTH=htpasswd        REGISTRY_HTTP_ADDR=:5000\n"
     "  REGISTRY_AUTH_HTPASSWD_REALM  REGISTRY_HTTP_HOST=https://example.com\n"
@@ -85,6 +86,14 @@ static const struct verb *find_verb(const char *name)
         if (strcmp(name, verbs[i]->name) == 0)
             return verbs[i];
     return NULL;
+}
+
+/* `registryd config.yml` is `registryd serve config.yml`, as the image registry:2 has it. */
+static bool is_configuration(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+
+    return dot && *name != '-' && (strcmp(dot, ".yml") == 0 || strcmp(dot, ".yaml") == 0);
 }
 
 static bool is_one_of(const char *word, const char *const *words)
@@ -153,6 +162,8 @@ int main(int argc, char **argv)
         return print(help);
     if (is_one_of(argv[1], version_words))
         return print(version);
+    if (is_configuration(argv[1]))
+        return verb_serve.function(argc, argv);
     verb = find_verb(argv[1]);
     if (!verb)
         return refuse_verb(argv[1]);

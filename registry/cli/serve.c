@@ -25,6 +25,7 @@
 enum { TICK_S = 5, DRAIN_DEFAULT_MS = 10000, DESCRIPTORS_WANTED = 65536, LARGE_BLOCK = 128 << 10 };
 
 struct service {
+    const char *configuration; /* its path; NULL: there is no file */
     struct settings *settings;
     struct store *store;
     struct authenticator *authenticator;
@@ -275,6 +276,8 @@ static int start(struct service *service, struct error *err)
 
     if (r < 0)
         return r;
+    if (service->configuration)
+        log_info("configuration: %s", service->configuration);
     for (size_t i = 0; i < settings->warning_count; i++)
         log_warn("%s", settings->warnings[i]);
     r = open_listeners(service, err);
@@ -388,7 +391,8 @@ static int run_serve(int argc, char **argv)
     raise_descriptor_limit();
     bound_memory();
     block_signals(&signals);
-    r = settings_load(settings_choose_path(argc > 1 ? argv[1] : NULL), environ, &service.settings, &err);
+    service.configuration = settings_choose_path(argc > 1 ? argv[1] : NULL, environ);
+    r = settings_load(service.configuration, environ, &service.settings, &err);
     if (r == 0)
         r = start(&service, &err);
     if (r == 0)
@@ -406,8 +410,8 @@ const struct verb verb_serve = {
             "\n"
             "Serves until SIGTERM or SIGINT. SIGHUP reloads the certificate and the users.\n"
             "Takes no options: settings come from CONFIG, a YAML file, and from variables\n"
-            "such as REGISTRY_HTTP_ADDR, which have precedence. Without CONFIG the file is\n"
-            "the one that REGISTRY_CONFIGURATION_PATH names, if any.\n"
+            "such as REGISTRY_HTTP_ADDR, which have precedence. registryd(1) says which\n"
+            "file is read without CONFIG; the log names it.\n"
             "\n"
             "  --help    this text\n"
             "\n"

@@ -44,7 +44,7 @@ static int run(int argc, char **argv, struct error *err)
 
     if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
         return error_set(err, EINVAL, "verify takes one configuration file at most, and no options; see registryd help verify");
-    r = settings_load(settings_choose_path(argv[1]), environ, &settings, err);
+    r = settings_load_for_data(argv[1], environ, &settings, err);
     return r < 0 ? r : verify(settings, err);
 }
 
@@ -69,7 +69,7 @@ const struct verb verb_verify = {
             "\n"
             "  --help    this text\n"
             "\n"
-            "CONFIG is the server's configuration; REGISTRY_CONFIGURATION_PATH can name it.\n"
+            "CONFIG is the server's configuration; without it, the file that serve reads.\n"
             "\n"
             "Example:\n"
             "  registryd verify /srv/registry/config.yml\n"

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/file.h"
 #include "registry/config/environment.h"
@@ -45,11 +46,29 @@ static const struct settings defaults = {
     .confinement = {.is_enabled = true},
 };
 
-const char *settings_choose_path(const char *argument)
+/* A file that cannot be looked at is there: better an error than other settings. */
+static bool is_there(const char *path)
+{
+    return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+static bool has_settings(char *const *environment)
+{
+    for (; *environment; environment++)
+        if (strncmp(*environment, VARIABLE_PREFIX, strlen(VARIABLE_PREFIX)) == 0)
+            return true;
+    return false;
+}
+
+const char *settings_choose_path(const char *argument, char *const *environment)
 {
     const char *path = argument ? argument : getenv("REGISTRY_CONFIGURATION_PATH");
 
-    return path && *path ? path : NULL;
+    if (path)
+        return *path ? path : NULL;
+    if (!has_settings(environment) && is_there(SETTINGS_SERVICE_PATH))
+        return SETTINGS_SERVICE_PATH;
+    return is_there(SETTINGS_IMAGE_PATH) ? SETTINGS_IMAGE_PATH : NULL;
 }
 
 static int read_file(const char *path, char **ret_text, size_t *ret_size, struct error *err)
@@ -157,6 +176,23 @@ int settings_load(const char *path, char *const *environment, struct settings **
     loaded->settings.warnings = loaded->warnings.items;
     loaded->settings.warning_count = loaded->warnings.count;
     *ret = &loaded->settings;
+    return 0;
+}
+
+int settings_load_for_data(const char *argument, char *const *environment, struct settings **ret, struct error *err)
+{
+    CLEANUP(settings_freep) struct settings *settings = NULL;
+    const char *path = settings_choose_path(argument, environment);
+    int r = settings_load(path, environment, &settings, err);
+    const struct reader reader = {.tree = settings ? settings->tree : NULL, .err = err};
+
+    if (r < 0)
+        return r;
+    if (!path && !reader_find(&reader, "storage.filesystem.rootdirectory"))
+        return error_set(err, EINVAL, "no configuration says where the data is: name the file, or set "
+                         "REGISTRY_CONFIGURATION_PATH or REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY");
+    *ret = settings;
+    settings = NULL;
     return 0;
 }
 

@@ -119,11 +119,16 @@ struct settings {
     struct yaml_tree *tree; /* holds all text above */
 };
 
+/* The service's own file is the build's; that of the image registry:2 may be mounted into a container. */
+#define SETTINGS_SERVICE_PATH CONFIGURATION_DIRECTORY "/config.yml"
+#define SETTINGS_IMAGE_PATH "/etc/docker/registry/config.yml"
+
 /*
- * The file to load: the command's argument where there is one (not NULL), otherwise
- * REGISTRY_CONFIGURATION_PATH as registry:2 has it, otherwise NULL: none.
+ * The file to load, or NULL for none. In this order: the command's argument (not NULL),
+ * REGISTRY_CONFIGURATION_PATH as registry:2 has it (empty: no file), SETTINGS_SERVICE_PATH if it exists and environment
+ * has no setting at all, SETTINGS_IMAGE_PATH if it exists.
  */
-const char *settings_choose_path(const char *argument);
+const char *settings_choose_path(const char *argument, char *const *environment);
 
 /*
  * Loads the file at path (NULL: none; it must say `version: 0.1`), then what the variables of
@@ -132,6 +137,13 @@ const char *settings_choose_path(const char *argument);
  * refused; err begins with "FILE:LINE: KEY: " or "VARIABLE: ".
  */
 int settings_load(const char *path, char *const *environment, struct settings **ret, struct error *err);
+
+/*
+ * Chooses and loads, for a command that works on the data of a server: never with a storage that neither the file nor
+ * a variable names. 0 or negative, as settings_load().
+ */
+int settings_load_for_data(const char *argument, char *const *environment, struct settings **ret,
+                           struct error *err) MUST_USE;
 
 /* Wipes and frees; takes NULL. */
 void settings_free(struct settings *settings);

@@ -41,6 +41,7 @@ class Folder:
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="dcp-config.", dir="/tmp"))
         self.env = {name: os.environ[name] for name in KEPT if name in os.environ}
         self.env["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = str(self.path / "data")
+        self.env["REGISTRY_CONFIGURATION_PATH"] = ""  # not the file of this machine's own registry
         return self
 
     def __exit__(self, *_):
@@ -214,6 +215,42 @@ def _():
         server.__exit__()  # only for a port that is written into the file
         with Server(folder, REGISTRY_CONFIGURATION_PATH=path, REGISTRY_HTTP_ADDR="127.0.0.1:PORT") as server:
             assert server.request("GET", "/v2/")[1]["X-A"] == "file"
+
+
+def run_beside_image_file(folder, config, words, **env):
+    """Runs registryd where /etc holds nothing but the file of the image registry:2 (None: not even that)."""
+    if os.getuid() != 0 or subprocess.run([need("unshare"), "--mount", "true"], capture_output=True).returncode:
+        raise Skip("this needs root and a mount namespace of its own")
+    script = "mount -t tmpfs none /etc && mkdir -p /etc/docker/registry && " \
+             "{ [ -z \"$CONFIG\" ] || cp \"$CONFIG\" /etc/docker/registry/config.yml; } && exec \"$0\" \"$@\""
+    own = {name: value for name, value in folder.env.items() if not name.startswith("REGISTRY_")}
+    return subprocess.run(["unshare", "--mount", "sh", "-c", script, PROGRAM, *words], cwd=folder.path,
+                          env={**own, "CONFIG": config or "", **env}, capture_output=True, text=True, timeout=TIMEOUT_S)
+
+
+@case("every command finds the file of the image registry:2; a file alone is served")
+def _():
+    with Folder() as folder:
+        (folder.path / "data/docker/registry/v2").mkdir(parents=True)
+        path = folder.write("c.yml", f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder.path}/data}}}}\n"
+                                     "http: {addr: '192.0.2.1:5000'}\n")
+        for words in (["serve"], [path]):
+            done = run_beside_image_file(folder, path, words)
+            assert done.returncode == 1 and "192.0.2.1" in done.stderr, done
+        for words in (["verify"], ["garbage-collect", "--dry-run"]):
+            done = run_beside_image_file(folder, path, words)
+            assert done.returncode == 0, done
+
+
+@case("verify and garbage-collect without a configuration do not guess where the data is")
+def _():
+    with Folder() as folder:
+        for words in (["verify"], ["garbage-collect"]):
+            for env in {}, {"REGISTRY_CONFIGURATION_PATH": ""}, {"REGISTRY_LOG_LEVEL": "debug"}:
+                done = run_beside_image_file(folder, None, words, **env)
+                assert done.returncode == 1 and "no configuration says where the data is" in done.stderr, (words, env, done)
+            done = run_beside_image_file(folder, None, words, REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=folder.path / "data")
+            assert "no configuration" not in done.stderr, done
 
 
 @case("storage.delete.enabled and readonly decide about 405, as parts and as a whole")

@@ -305,14 +305,12 @@ static void a_file_that_cannot_be_read_is_refused(void **state)
 static void the_file_is_the_argument_or_the_variable_s(void **state)
 {
     (void)state;
-    unsetenv("REGISTRY_CONFIGURATION_PATH");
-    assert_null(settings_choose_path(NULL));
-    assert_string_equal(settings_choose_path("a.yml"), "a.yml");
     setenv("REGISTRY_CONFIGURATION_PATH", "b.yml", 1);
-    assert_string_equal(settings_choose_path(NULL), "b.yml");
-    assert_string_equal(settings_choose_path("a.yml"), "a.yml");
+    assert_string_equal(settings_choose_path(NULL, NO_ENVIRONMENT), "b.yml");
+    assert_string_equal(settings_choose_path("a.yml", NO_ENVIRONMENT), "a.yml");
     setenv("REGISTRY_CONFIGURATION_PATH", "", 1);
-    assert_null(settings_choose_path(NULL));
+    assert_null(settings_choose_path(NULL, NO_ENVIRONMENT));
+    assert_string_equal(settings_choose_path("a.yml", NO_ENVIRONMENT), "a.yml");
     unsetenv("REGISTRY_CONFIGURATION_PATH");
 }
 
