@@ -211,7 +211,8 @@ def session_key(message):
     path = USER.dir / "message"
     path.write_bytes(message)
     said = USER.run(["gpg", "--batch", "--show-session-key", "-d", path], check=True).err.decode()
-    return next(line.split("'")[1] for line in said.splitlines() if "session key:" in line)
+    cipher, key = next(line.split("'")[1] for line in said.splitlines() if "session key:" in line).split(":")
+    return f"{cipher.partition('.')[0]}:{key}"  # gpg 2.4 writes "9.2:KEY" if the message is in OCB mode
 
 
 def ocb_message(content, algorithm="cv25519", cipher="AES256", **more):
