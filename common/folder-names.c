@@ -61,7 +61,7 @@ int folder_names_read(int fd, struct folder_names *ret)
     union records records;
     ssize_t n;
 
-    while ((n = getdents64(fd, &records, sizeof(records))) > 0) {
+    while ((n = getdents64(fd, (void *)&records, sizeof(records))) > 0) {
         int r = add_names(&list, &records, (size_t)n);
 
         if (r < 0)

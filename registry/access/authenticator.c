@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "registry/access/bcrypt.h"
 #include "registry/access/htpasswd-file.h"
 #include "registry/access/htpasswd.h"
 #include "registry/access/password-cache.h"
@@ -367,6 +368,9 @@ static int set_up(struct authenticator *a, const struct authenticator_options *o
     a->path = strdup(options->path);
     if (!a->path || password_cache_new(max, life_ms, &a->cache) < 0)
         return error_set_oom(err);
+    r = bcrypt_test(err);
+    if (r < 0)
+        return r;
     r = authenticator_reload(a, err);
     if (r == -ENOENT)
         return error_set(err, ENOENT, "there is no file %s with users; make one with: registryd htpasswd -Bn USER > %s",

@@ -1,6 +1,7 @@
 /*
- * The one file that sees libxcrypt. Its interface is made of C strings in 32 KiB of work space, of
- * which nothing may be left behind: the phrase lies in secure memory, the work space is wiped.
+ * The one file that sees crypt_r(), libxcrypt's or the C library's. Its interface is made of C strings and a work space
+ * that may not keep a secret: the phrase lies in secure memory, the work space is wiped. musl works on the stack, which
+ * is wiped, too.
  */
 #include "registry/access/bcrypt.h"
 
@@ -13,7 +14,7 @@
 #include "common/random.h"
 #include "common/same-bytes.h"
 
-enum { COST_AT = 4, SALT_AT = 7, HASH_AT = 29, SALT_BYTES = 16 };
+enum { COST_AT = 4, SALT_AT = 7, HASH_AT = 29, SALT_BYTES = 16, SALT_SIZE = 22, FRAMES_SIZE = 16 << 10 };
 
 static bool is_bcrypt_base64(char c)
 {
@@ -68,10 +69,42 @@ static int work_init(struct work *work, const struct secbuf *password)
     return r < 0 ? r : secbuf_append(&work->phrase, "", 1);
 }
 
-/* The hash of the phrase lies in work->data; setting begins with "$2y$", a cost and a salt. */
-static const char *run(struct work *work, const char *setting)
+/* Where the frames of crypt_r() were. Not inlined, so that the array lies there. */
+__attribute__((noinline)) static void wipe_frames(void)
 {
-    return crypt_rn((const char *)work->phrase.data, setting, work->data, (int)sizeof(*work->data));
+    unsigned char frames[FRAMES_SIZE];
+
+    explicit_bzero(frames, sizeof(frames));
+}
+
+/*
+ * The hash of the phrase lies in work->data; setting begins with "$2y$", a cost and a salt. NULL, errno set, where there
+ * is none: libraries answer NULL or a short text that begins with '*'.
+ */
+static const char *run_crypt(struct work *work, const char *setting)
+{
+    const char *hash;
+
+    errno = 0;
+    hash = crypt_r((const char *)work->phrase.data, setting, work->data);
+    wipe_frames();
+    if (hash && strlen(hash) == BCRYPT_SIZE && memcmp(hash, setting, SALT_AT) == 0)
+        return hash;
+    errno = errno == ENOMEM ? ENOMEM : ENOSYS;
+    return NULL;
+}
+
+/* bcrypt's own base64: another order of characters than RFC 4648's, and no padding. */
+static void format_salt(const unsigned char salt[SALT_BYTES], char ret[SALT_SIZE + 1])
+{
+    static const char digits[] = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+    for (size_t i = 0; i < SALT_SIZE; i++) {
+        size_t bit = i * 6, byte = bit / 8, next = byte + 1 < SALT_BYTES ? salt[byte + 1] : 0;
+
+        ret[i] = digits[((salt[byte] << 8 | next) >> (10 - bit % 8)) & 63];
+    }
+    ret[SALT_SIZE] = '\0';
 }
 
 static bool has_nul(const struct secbuf *password)
@@ -79,7 +112,7 @@ static bool has_nul(const struct secbuf *password)
     return password->size > 0 && memchr(password->data, '\0', password->size);
 }
 
-/* What comes before is what was asked for, in libxcrypt's own spelling. */
+/* What comes before is what was asked for, in the library's own spelling. */
 static bool is_same_hash(const char *a, const char *b)
 {
     return same_bytes(a + HASH_AT, b + HASH_AT, BCRYPT_SIZE - HASH_AT);
@@ -97,9 +130,9 @@ int bcrypt_check(const struct secbuf *password, const char *hash)
     memcpy(setting, hash, BCRYPT_SIZE);
     setting[2] = 'y';
     setting[BCRYPT_SIZE] = '\0';
-    found = run(&work, setting);
+    found = run_crypt(&work, setting);
     if (!found)
-        return errno == ENOMEM ? -ENOMEM : BCRYPT_MISMATCH;
+        return -errno;
     return is_same_hash(found, hash) && !has_nul(password) ? 0 : BCRYPT_MISMATCH;
 }
 
@@ -116,7 +149,8 @@ int bcrypt_waste(const struct secbuf *password, unsigned cost)
 int bcrypt_make(const struct secbuf *password, unsigned cost, char ret_hash[BCRYPT_SIZE + 1])
 {
     CLEANUP(work_done) struct work work = {0};
-    char salt[SALT_BYTES], setting[CRYPT_GENSALT_OUTPUT_SIZE];
+    unsigned char salt[SALT_BYTES];
+    char text[SALT_SIZE + 1], setting[SALT_AT + SALT_SIZE + 1];
     const char *hash;
     int r = work_init(&work, password);
 
@@ -125,11 +159,23 @@ int bcrypt_make(const struct secbuf *password, unsigned cost, char ret_hash[BCRY
     if (has_nul(password) || cost < BCRYPT_COST_MIN || cost > BCRYPT_COST_MAX)
         return -EINVAL;
     random_bytes(salt, sizeof(salt));
-    if (!crypt_gensalt_rn("$2y$", cost, salt, sizeof(salt), setting, sizeof(setting)))
-        return -EINVAL;
-    hash = run(&work, setting);
-    if (!hash || strlen(hash) != BCRYPT_SIZE)
-        return -ENOMEM;
+    format_salt(salt, text);
+    snprintf(setting, sizeof(setting), "$2y$%02u$%s", cost % 100, text);
+    hash = run_crypt(&work, setting);
+    if (!hash)
+        return -errno;
     memcpy(ret_hash, hash, BCRYPT_SIZE + 1);
     return 0;
+}
+
+int bcrypt_test(struct error *err)
+{
+    static const char hash[] = "$2y$04$......................w74bL5gU7LSJClZClCa.Pkz14aTv/XO";
+    CLEANUP(secbuf_done) struct secbuf password = {0};
+    int r = bcrypt_check(&password, hash);
+
+    if (r == -ENOMEM)
+        return error_set_oom(err);
+    return r == 0 ? 0 : error_set(err, ENOSYS, "crypt_r() of this system's C library does not compute bcrypt ($2y$), which "
+                                  "all users need: build registryd with libxcrypt");
 }

@@ -303,7 +303,7 @@ static int run(int argc, char **argv, struct error *err)
 
     if (htpasswd_order_parse(argc, argv, &order, err) < 0)
         return STATUS_SYNTAX;
-    r = check_user(&order, err);
+    r = bcrypt_test(err) < 0 ? STATUS_FILE : check_user(&order, err);
     if (r == 0)
         r = check_password(&order, err);
     if (r != 0)

@@ -251,6 +251,8 @@ static int make(const struct init_options *options, struct error *err)
     int r = check_user(options->user, err);
 
     if (r == 0)
+        r = bcrypt_test(err);
+    if (r == 0)
         r = init_folder_begin(options->folder, &folder, err);
     if (r == 0)
         r = get_password(options, &password, &is_generated, err);

@@ -340,11 +340,14 @@ static void raise_descriptor_limit(void)
 
 /*
  * Large blocks, such as manifests and what is made of them, go back to the system when they are freed. Without a fixed
- * threshold glibc would, after the first one, keep them in each thread's own heap.
+ * threshold glibc would, after the first one, keep them in each thread's own heap. musl, which has no mallopt(), always
+ * returns blocks of 128 KiB and more.
  */
 static void bound_memory(void)
 {
+#if HAVE_MALLOPT
     mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+#endif
 }
 
 static void block_signals(sigset_t *ret_signals)

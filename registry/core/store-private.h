@@ -20,6 +20,7 @@ struct store {
      * alone, for he looks first at what names what. Readers and blobs need none.
      */
     pthread_rwlock_t locks[STORE_LOCKS];
+    pthread_mutex_t turns[STORE_LOCKS]; /* held while waiting for the lock of that number */
     struct upload_states *uploads;
     struct type_cache *types;
     struct checked_blobs *checked;

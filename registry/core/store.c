@@ -16,15 +16,13 @@
 
 static int init_locks(struct store *store)
 {
-    pthread_rwlockattr_t attributes;
-    int r = pthread_rwlockattr_init(&attributes);
+    int r = 0;
 
-    /* A delete would never come to its turn among many pushes. */
-    if (r == 0)
-        r = pthread_rwlockattr_setkind_np(&attributes, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
-    for (int i = 0; r == 0 && i < STORE_LOCKS; i++)
-        r = pthread_rwlock_init(&store->locks[i], &attributes);
-    pthread_rwlockattr_destroy(&attributes);
+    for (int i = 0; r == 0 && i < STORE_LOCKS; i++) {
+        r = pthread_mutex_init(&store->turns[i], NULL);
+        if (r == 0)
+            r = pthread_rwlock_init(&store->locks[i], NULL);
+    }
     return -r;
 }
 
@@ -82,32 +80,40 @@ int store_check(struct store *store, struct error *err)
 
 /* --- locks ------------------------------------------------------------------------------- */
 
-static pthread_rwlock_t *find_lock(struct store *store, const char *name)
+static size_t find_lock(const char *name)
 {
     uint32_t hash = 2166136261u; /* FNV-1a: it only spreads */
 
     for (; *name; name++)
         hash = (hash ^ (unsigned char)*name) * 16777619u;
-    return &store->locks[hash % STORE_LOCKS];
+    return hash % STORE_LOCKS;
 }
 
-/* Neither can fail: nobody takes a lock that he has. */
+/*
+ * Everybody takes the turn before the lock and gives it back after. A delete that waits for readers to finish holds the
+ * turn, so that no new reader overtakes it: among many pushes it would otherwise wait forever, because POSIX does not say
+ * whom a read-write lock prefers, and musl's prefers readers.
+ *
+ * Neither can fail: no thread takes a lock that it holds.
+ */
+static pthread_rwlock_t *take_lock(struct store *store, const char *name, int (*take)(pthread_rwlock_t *))
+{
+    size_t i = find_lock(name);
+
+    if (pthread_mutex_lock(&store->turns[i]) != 0 || take(&store->locks[i]) != 0 ||
+        pthread_mutex_unlock(&store->turns[i]) != 0)
+        abort();
+    return &store->locks[i];
+}
+
 pthread_rwlock_t *store_lock_shared(struct store *store, const char *name)
 {
-    pthread_rwlock_t *lock = find_lock(store, name);
-
-    if (pthread_rwlock_rdlock(lock) != 0)
-        abort();
-    return lock;
+    return take_lock(store, name, pthread_rwlock_rdlock);
 }
 
 pthread_rwlock_t *store_lock_alone(struct store *store, const char *name)
 {
-    pthread_rwlock_t *lock = find_lock(store, name);
-
-    if (pthread_rwlock_wrlock(lock) != 0)
-        abort();
-    return lock;
+    return take_lock(store, name, pthread_rwlock_wrlock);
 }
 
 void store_unlock(pthread_rwlock_t **lock)

@@ -141,7 +141,7 @@ LAYER(accept4, int, CALL_ACCEPT, (int fd, void *address, void *size, int flags),
         if (!next)                                                                                  \
             *(void **)&next = real(#name);                                                          \
         va_start(args, flags);                                                                      \
-        if (flags & (O_CREAT | __O_TMPFILE))                                                        \
+        if (flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)))                                                        \
             mode = va_arg(args, mode_t);                                                            \
         va_end(args);                                                                               \
         return fd >= 0 && fails(CALL_OPENAT) ? -1 : next(fd, path, flags, mode);                    \
