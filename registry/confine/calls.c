@@ -3,108 +3,160 @@
  * difference: no memory that can be run, no process (a thread is one that shares everything), no new socket. The rest
  * is refused with EPERM, as a kernel without it would, since a C library tries this and that. What only somebody would
  * call who has taken over ends the process.
+ *
+ * Calls are listed by name and not by number: names that an architecture does not have are passed over, and a C library
+ * may define a name as a macro (musl: pread64). docs/system-calls.md says where each name comes from.
  */
-#include "registry/confine/confine-private.h"
+#include "registry/confine/calls.h"
 
 #include <errno.h>
 #include <linux/sockios.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define CALL(name) SCMP_SYS(name)
+#include "registry/confine/confine-private.h"
 
 enum { API_KILL_PROCESS = 3 }; /* libseccomp's level of what the kernel has */
 
-static const int allowed[] = {
+static const char *const allowed[] = {
     /* bytes */
-    CALL(read), CALL(pread64), CALL(readv), CALL(preadv), CALL(write), CALL(pwrite64), CALL(writev), CALL(pwritev),
-    CALL(sendfile), CALL(lseek), CALL(close),
+    "read", "pread64", "readv", "preadv", "write", "pwrite64", "writev", "pwritev", "sendfile", "sendfile64", "lseek",
+    "_llseek", "close",
     /* files, of which Landlock says where */
-    CALL(open), CALL(openat), CALL(access), CALL(faccessat), CALL(faccessat2), CALL(stat), CALL(lstat), CALL(fstat),
-    CALL(newfstatat), CALL(statx), CALL(statfs), CALL(fstatfs), CALL(readlink), CALL(readlinkat), CALL(getdents64),
-    CALL(mkdir), CALL(mkdirat), CALL(rmdir), CALL(unlink), CALL(unlinkat), CALL(rename), CALL(renameat), CALL(renameat2),
-    CALL(link), CALL(linkat), CALL(fsync), CALL(fdatasync), CALL(sync_file_range), CALL(ftruncate), CALL(fallocate),
-    CALL(fadvise64), CALL(utimensat), CALL(flock), CALL(fcntl), CALL(umask), CALL(dup), CALL(dup3),
+    "open", "openat", "access", "faccessat", "faccessat2", "stat", "lstat", "fstat", "stat64", "lstat64", "fstat64",
+    "newfstatat", "fstatat64", "statx", "statfs", "fstatfs", "statfs64", "fstatfs64", "readlink", "readlinkat", "getdents64",
+    "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2", "link", "linkat", "fsync",
+    "fdatasync", "sync_file_range", "sync_file_range2", "arm_sync_file_range", "ftruncate", "ftruncate64", "fallocate",
+    "fadvise64", "fadvise64_64", "arm_fadvise64_64", "utimensat", "utimensat_time64", "flock", "fcntl", "fcntl64", "umask",
+    "dup", "dup3",
     /* sockets that are there, and those that come from them */
-    CALL(accept), CALL(accept4), CALL(recvfrom), CALL(recvmsg), CALL(sendto), CALL(sendmsg), CALL(shutdown),
-    CALL(getsockopt), CALL(setsockopt), CALL(getsockname), CALL(getpeername),
+    "accept", "accept4", "recv", "recvfrom", "recvmsg", "send", "sendto", "sendmsg", "shutdown", "getsockopt", "setsockopt",
+    "getsockname", "getpeername",
     /* waiting */
-    CALL(epoll_create1), CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait), CALL(poll), CALL(ppoll), CALL(select),
-    CALL(pselect6), CALL(eventfd2), CALL(pipe2), CALL(futex), CALL(nanosleep), CALL(clock_nanosleep), CALL(restart_syscall),
-    CALL(sched_yield),
+    "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "poll", "ppoll", "ppoll_time64", "select", "_newselect",
+    "pselect6", "pselect6_time64", "eventfd2", "pipe2", "futex", "futex_time64", "nanosleep", "clock_nanosleep",
+    "clock_nanosleep_time64", "restart_syscall", "sched_yield",
     /* memory */
-    CALL(brk), CALL(munmap), CALL(mremap), CALL(madvise), CALL(mlock), CALL(mlock2), CALL(munlock),
+    "brk", "munmap", "mremap", "madvise", "mlock", "mlock2", "munlock",
     /* threads, signals and their end */
-    CALL(set_robust_list), CALL(rseq), CALL(sched_getaffinity), CALL(membarrier), CALL(rt_sigaction), CALL(rt_sigprocmask),
-    CALL(rt_sigreturn), CALL(rt_sigtimedwait), CALL(sigaltstack), CALL(exit), CALL(exit_group),
+    "set_robust_list", "rseq", "sched_getaffinity", "membarrier", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
+    "sigreturn", "rt_sigtimedwait", "rt_sigtimedwait_time64", "sigaltstack", "exit", "exit_group",
     /* who and when */
-    CALL(getpid), CALL(gettid), CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid), CALL(getpriority), CALL(getrusage),
-    CALL(sysinfo), CALL(uname), CALL(times), CALL(clock_gettime), CALL(clock_getres), CALL(gettimeofday), CALL(time),
-    CALL(getrandom),
+    "getpid", "gettid", "getuid", "geteuid", "getgid", "getegid", "getuid32", "geteuid32", "getgid32", "getegid32",
+    "getpriority", "getrusage", "sysinfo", "uname", "times", "clock_gettime", "clock_gettime64", "clock_getres",
+    "clock_getres_time64", "gettimeofday", "time", "getrandom",
 };
 
-static const int deadly[] = {
-    CALL(execve), CALL(execveat), CALL(ptrace), CALL(process_vm_readv), CALL(process_vm_writev), CALL(bpf), CALL(mount),
-    CALL(umount2), CALL(pivot_root), CALL(chroot), CALL(setns), CALL(unshare), CALL(init_module), CALL(finit_module),
-    CALL(delete_module), CALL(kexec_load), CALL(kexec_file_load), CALL(perf_event_open), CALL(userfaultfd),
-    CALL(open_by_handle_at), CALL(io_uring_setup), CALL(add_key), CALL(request_key), CALL(keyctl), CALL(setuid),
-    CALL(setgid), CALL(setreuid), CALL(setregid), CALL(setresuid), CALL(setresgid), CALL(setgroups), CALL(capset),
-    CALL(reboot), CALL(swapon), CALL(swapoff), CALL(iopl), CALL(ioperm),
+static const char *const deadly[] = {
+    "execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "bpf", "mount", "umount2", "pivot_root", "chroot",
+    "setns", "unshare", "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "perf_event_open",
+    "userfaultfd", "open_by_handle_at", "io_uring_setup", "add_key", "request_key", "keyctl", "setuid", "setgid", "setreuid",
+    "setregid", "setresuid", "setresgid", "setgroups", "setuid32", "setgid32", "setreuid32", "setregid32", "setresuid32",
+    "setresgid32", "setgroups32", "capset", "reboot", "swapon", "swapoff", "iopl", "ioperm",
 };
 
 /* A call that is allowed where one of its arguments, under a mask, is this. */
-static const struct {
-    int call;
+static const struct condition {
+    const char *call;
     unsigned argument;
     scmp_datum_t mask, value;
 } conditions[] = {
-    {CALL(mmap), 2, PROT_EXEC, 0},
-    {CALL(mprotect), 2, PROT_EXEC, 0},
-    {CALL(clone), 0, CLONE_THREAD | CLONE_VM, CLONE_THREAD | CLONE_VM},
-    {CALL(prctl), 0, ~(scmp_datum_t)0, PR_SET_NAME},
-    {CALL(prlimit64), 2, ~(scmp_datum_t)0, 0}, /* to look */
-    {CALL(setpriority), 0, ~(scmp_datum_t)0, PRIO_PROCESS},
-    {CALL(ioctl), 1, 0xffffffff, SIOCINQ},
-    {CALL(ioctl), 1, 0xffffffff, SIOCOUTQ},
-    {CALL(ioctl), 1, 0xffffffff, FIONBIO},
+    {"mmap", 2, PROT_EXEC, 0},
+    {"mmap2", 2, PROT_EXEC, 0},
+    {"mprotect", 2, PROT_EXEC, 0},
+    {"clone", 0, CLONE_THREAD | CLONE_VM, CLONE_THREAD | CLONE_VM},
+    {"prctl", 0, ~(scmp_datum_t)0, PR_SET_NAME},
+    {"prlimit64", 2, ~(scmp_datum_t)0, 0}, /* to look */
+    {"setpriority", 0, ~(scmp_datum_t)0, PRIO_PROCESS},
+    {"ioctl", 1, 0xffffffff, SIOCINQ},
+    {"ioctl", 1, 0xffffffff, SIOCOUTQ},
+    {"ioctl", 1, 0xffffffff, FIONBIO},
 };
 
-static int add_conditions(scmp_filter_ctx filter)
-{
-    int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, CALL(tgkill), 1,
-                             SCMP_CMP(0, SCMP_CMP_MASKED_EQ, 0xffffffff, (scmp_datum_t)getpid()));
+/* The filter that is being made, and for what. */
+struct calls {
+    scmp_filter_ctx filter;
+    uint32_t architecture;
+    pid_t pid;
+    bool can_kill_process;
+};
 
-    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(conditions); i++)
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, conditions[i].call, 1,
-                             SCMP_CMP(conditions[i].argument, SCMP_CMP_MASKED_EQ, conditions[i].mask, conditions[i].value));
-    return r;
+/* On i386 the call of that name takes one pointer to its arguments, which a filter cannot follow; there it is mmap2. */
+static bool hides_arguments(const struct calls *calls, const char *name)
+{
+    return calls->architecture == SCMP_ARCH_X86 && strcmp(name, "mmap") == 0;
+}
+
+/* s390 has the stack first. */
+static unsigned find_argument(const struct calls *calls, const struct condition *condition)
+{
+    bool is_swapped = calls->architecture == SCMP_ARCH_S390X && strcmp(condition->call, "clone") == 0;
+
+    return is_swapped ? 1 : condition->argument;
+}
+
+/* A name that this libseccomp does not know is passed over; so is one that the filter's architecture does not have. */
+static int add(const struct calls *calls, uint32_t action, const char *name)
+{
+    int number = seccomp_syscall_resolve_name(name);
+
+    return number == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(calls->filter, action, number, 0);
+}
+
+static int add_condition(const struct calls *calls, const struct condition *condition)
+{
+    int number = seccomp_syscall_resolve_name(condition->call);
+
+    if (number == __NR_SCMP_ERROR || hides_arguments(calls, condition->call))
+        return 0;
+    return seccomp_rule_add(calls->filter, SCMP_ACT_ALLOW, number, 1,
+                            SCMP_CMP(find_argument(calls, condition), SCMP_CMP_MASKED_EQ, condition->mask,
+                                     condition->value));
 }
 
 /* clone3 has its flags where a filter cannot look; without it the C library takes clone. */
-static int add_rules(scmp_filter_ctx filter)
+static int add_rules(const struct calls *calls)
 {
-    int r = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), CALL(clone3), 0);
+    const struct condition own_threads = {"tgkill", 0, 0xffffffff, (scmp_datum_t)calls->pid};
+    int r = add(calls, SCMP_ACT_ERRNO(ENOSYS), "clone3");
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(allowed); i++)
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+        r = add(calls, SCMP_ACT_ALLOW, allowed[i]);
     /* A kernel before 4.14 would end the thread alone: there they are refused as the others are. */
-    for (size_t i = 0; r == 0 && seccomp_api_get() >= API_KILL_PROCESS && i < ARRAY_SIZE(deadly); i++)
-        r = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
-    return r < 0 ? r : add_conditions(filter);
+    for (size_t i = 0; r == 0 && calls->can_kill_process && i < ARRAY_SIZE(deadly); i++)
+        r = add(calls, SCMP_ACT_KILL_PROCESS, deadly[i]);
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(conditions); i++)
+        r = add_condition(calls, &conditions[i]);
+    return r < 0 ? r : add_condition(calls, &own_threads);
 }
 
-static int load(scmp_filter_ctx filter, struct error *err)
+static int make_filter(struct calls *calls, struct error *err)
 {
-    int r = add_rules(filter);
+    int r = 0;
 
-    if (r < 0)
-        return error_set_errno(err, -r, "seccomp: cannot make a filter");
-    r = seccomp_load(filter);
+    calls->filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    if (!calls->filter)
+        return error_set_oom(err);
+    seccomp_attr_set(calls->filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary search, not a list */
+    if (calls->architecture != seccomp_arch_native())
+        r = seccomp_arch_add(calls->filter, calls->architecture);
+    if (r == 0 && calls->architecture != seccomp_arch_native())
+        r = seccomp_arch_remove(calls->filter, SCMP_ARCH_NATIVE);
+    if (r == 0)
+        r = add_rules(calls);
+    return r < 0 ? error_set_errno(err, -r, "seccomp: cannot make a filter") : 0;
+}
+
+static int load(const struct calls *calls, struct error *err)
+{
+    int r = seccomp_load(calls->filter);
+
     if (r == -EINVAL || r == -ENOSYS || r == -ECANCELED)
         return CONFINE_ABSENT;
     return r < 0 ? error_set_errno(err, -r, "seccomp: cannot put the filter in force") : 0;
@@ -112,13 +164,28 @@ static int load(scmp_filter_ctx filter, struct error *err)
 
 int confine_calls(struct error *err)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    int r;
+    struct calls calls = {
+        .architecture = seccomp_arch_native(),
+        .pid = getpid(),
+        .can_kill_process = seccomp_api_get() >= API_KILL_PROCESS,
+    };
+    int r = make_filter(&calls, err);
 
-    if (!filter)
-        return error_set_oom(err);
-    seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary search, not a list */
-    r = load(filter, err);
-    seccomp_release(filter);
+    if (r == 0)
+        r = load(&calls, err);
+    seccomp_release(calls.filter);
+    return r;
+}
+
+int confine_export_calls(uint32_t architecture, pid_t pid, int fd, struct error *err)
+{
+    struct calls calls = {.architecture = architecture, .pid = pid, .can_kill_process = true};
+    int r = make_filter(&calls, err);
+
+    if (r == 0) {
+        r = seccomp_export_bpf(calls.filter, fd);
+        r = r < 0 ? error_set_errno(err, -r, "seccomp: cannot write the filter") : 0;
+    }
+    seccomp_release(calls.filter);
     return r;
 }
