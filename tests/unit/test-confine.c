@@ -58,6 +58,18 @@ static void lay_out(void)
     make_link("data/folder-out", "../elsewhere");
 }
 
+/* An emulator of user programs (qemu-aarch64) has neither Landlock nor seccomp to offer. */
+static bool has_confinement(void)
+{
+    return syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* its version */) >= 2 && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
+}
+
+static void need_confinement(void)
+{
+    if (!confine_is_sanitized() && !has_confinement())
+        skip();
+}
+
 /* The status that waitpid() has of the process; 0 under a sanitizer, where there is nothing to try. */
 static int status_of(attempt *try)
 {
@@ -78,8 +90,10 @@ static int status_of(attempt *try)
 
 static void run_attempt(attempt *try)
 {
-    int status = status_of(try);
+    int status;
 
+    need_confinement();
+    status = status_of(try);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
         fail_msg("line %d of the attempt (signal %d)", WEXITSTATUS(status), WTERMSIG(status));
 }
@@ -216,6 +230,7 @@ static void what_only_an_intruder_does_is_the_end(void **state)
     static attempt *const attempts[] = {run_a_program, become_root, look_into_another};
 
     (void)state;
+    need_confinement();
     for (size_t i = 0; i < ARRAY_SIZE(attempts) && !confine_is_sanitized(); i++) {
         int status = status_of(attempts[i]);
 
