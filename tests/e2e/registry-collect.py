@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -190,7 +191,8 @@ def _():
             theirs = ours.copy()
             said = by_repository(ours.must_collect(registryd(), *switches))
             # docker-registry's words on what it deletes go to a log; its list of them is on stdout
-            wanted = by_repository(line for line in theirs.must_collect(peer(), *switches) if "level=" not in line)
+            wanted = by_repository(re.sub(r"\b1 (blob|manifest)s\b", r"1 \1", line)  # we count as English does
+                                   for line in theirs.must_collect(peer(), *switches) if "level=" not in line)
             assert said == wanted, f"{switches}\nours: {said}\ntheirs: {wanted}"
             assert ours.blobs() == theirs.blobs(), switches
 
