@@ -1,8 +1,45 @@
 #include "tests/unit/check.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+static bool is_callers(const char *name)
+{
+    static const char *const prefixes[] = {"DOCKER_", "GIT_", "GPG_", "PASSWORD_STORE_", "REGISTRY_", "XDG_"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    }
+    return strcmp(name, "GNUPGHOME") == 0;
+}
+
+/* What the caller's shell has set must not change what is tested. Runs before main(). */
+__attribute__((constructor)) static void leave_nothing_of_the_caller(void)
+{
+    static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGCHLD};
+    sigset_t none;
+
+    for (size_t i = 0; environ[i];) {
+        char *name = strndup(environ[i], strcspn(environ[i], "="));
+
+        if (!name)
+            abort();
+        if (!is_callers(name) || unsetenv(name) < 0) /* unsetenv() moves the next one here */
+            i++;
+        free(name);
+    }
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+        signal(signals[i], SIG_DFL);
+    umask(022);
+}
 
 void check_says(const struct error *err, const char *part, const char *file, int line)
 {
