@@ -69,3 +69,22 @@ def for_all_users(program):
     copy = shutil.copy(program, directory)
     os.chmod(copy, 0o755)
     return copy
+
+
+ENOUGH_MIB = 2048
+
+
+@functools.cache
+def scratch_parent():
+    """Where throwaway directories are made: SCRATCH, if it has space and programs can run there; else /tmp.
+
+    meson.build sets it to a file system in memory for the slower of two runs of the same tests.
+    Whatever TMPDIR says, the path is short: that of gpg-agent's socket is limited to 107 bytes.
+    """
+    wanted = os.environ.get("SCRATCH", "/tmp")
+    try:
+        found = os.statvfs(wanted)
+    except OSError:
+        return "/tmp"
+    is_usable = os.access(wanted, os.W_OK) and not found.f_flag & (os.ST_NOEXEC | os.ST_RDONLY)
+    return wanted if is_usable and found.f_bavail * found.f_frsize >> 20 >= ENOUGH_MIB else "/tmp"

@@ -34,12 +34,12 @@ import sys
 import tempfile
 import traceback
 
-from caller import for_all_users, leave_nothing_of_the_caller
+from caller import for_all_users, leave_nothing_of_the_caller, scratch_parent
 
 leave_nothing_of_the_caller()
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TIMEOUT_S = 120
+TIMEOUT_S = 300
 
 NOT_FOUND = b"credentials not found in native keychain\n"
 NO_SERVER_URL = b"no credentials server URL\n"
@@ -121,6 +121,11 @@ def need(program):
     return path
 
 
+def is_readable(directory):
+    """False for a directory on an ordinary user's PATH that is in somebody else's home, say."""
+    return os.access(directory or ".", os.R_OK | os.X_OK)
+
+
 def need_fast_path():
     """Skip where the helper was built without it (-Dfast_decrypt=false)."""
     if os.environ.get("HAS_FAST_PATH") == "0":
@@ -154,7 +159,7 @@ class Sandbox:
             "LLVM_PROFILE_FILE", "GCOV_PREFIX", "DOCKER_CREDENTIAL_PASS_FAST")
 
     def __init__(self):
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dcp.", dir="/tmp"))
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dcp.", dir=scratch_parent()))
         self.home = self.dir / "home"
         self.gnupg = self.dir / "gnupg"
         self.docker = self.home / ".docker"
@@ -273,7 +278,7 @@ class Sandbox:
         folder = self.dir / ("path-without-" + "-".join(programs))
         if not folder.exists():
             folder.mkdir()
-            for place in self.env["PATH"].split(":"):
+            for place in filter(is_readable, self.env["PATH"].split(":")):
                 for program in pathlib.Path(place).glob("*"):
                     link = folder / program.name
                     if program.name not in programs and not link.is_symlink():

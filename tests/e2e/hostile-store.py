@@ -70,7 +70,7 @@ def make_socket(path):
 STRANGE = {
     "a pipe": os.mkfifo,
     "a socket": make_socket,
-    "a link to a device that never ends": lambda path: path.symlink_to("/dev/zero"),
+    "a link to a device that never ends": lambda path: path.symlink_to("/dev/full"),
     "a link to a terminal": lambda path: path.symlink_to("/dev/tty"),
     "a link to a pipe": lambda path: (os.mkfifo(f"{path}.pipe"), path.symlink_to(f"{path}.pipe")),
     "a link in a circle": lambda path: path.symlink_to(path.name),
@@ -356,7 +356,7 @@ def assert_config_refused(*words, by=(("setup", "--yes"), ("setup", "--dry-run")
 def _():
     fresh()
     for make, word in ((os.mkfifo, "no regular file"), (lambda path: path.mkdir(), "no regular file"),
-                       (lambda path: path.symlink_to("/dev/zero"), "no regular file"), (make_socket, "config.json"),
+                       (lambda path: path.symlink_to("/dev/full"), "no regular file"), (make_socket, "config.json"),
                        (lambda path: path.symlink_to(path.name), "symbolic links"),
                        (lambda path: (path.touch(), os.truncate(path, GIB)), "File too large"),
                        (lambda path: path.write_bytes(b"\xff\xfe{\0}\0"), "no JSON object"),
@@ -421,7 +421,7 @@ def _():
     auth = USER.home / ".config/containers/auth.json"
     conf.parent.mkdir(parents=True)
     for path in (conf, auth):
-        for make in (os.mkfifo, lambda path: path.symlink_to("/dev/zero"), lambda path: (path.touch(), os.truncate(path, GIB))):
+        for make in (os.mkfifo, lambda path: path.symlink_to("/dev/full"), lambda path: (path.touch(), os.truncate(path, GIB))):
             make(path)
             result = run_helper(USER, "setup", "--yes", "--podman", env={"REGISTRY_AUTH_FILE": auth})
             assert result.rc == 1 and path.name.encode() in result.err, result

@@ -269,7 +269,7 @@ def start_and_wait(argv, holds, **more):
     """Starts a program that waits for its stdin; true if holds(its folder in /proc) within a short time."""
     program = subprocess.Popen(argv, env=USER.env, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, **more)
     try:
-        end = time.monotonic() + (60 if is_wrapped() else 5)
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             if holds(pathlib.Path(f"/proc/{program.pid}")):
                 return True

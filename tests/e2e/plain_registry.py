@@ -18,7 +18,7 @@ from harness import descriptors_of, need
 from registry import free_port, registryd
 
 PROGRAM = registryd()
-TIMEOUT_S = 60
+TIMEOUT_S = 300
 
 
 class Server:

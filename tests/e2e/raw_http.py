@@ -11,7 +11,7 @@ import json
 import re
 import socket
 
-TIMEOUT_S = 60
+TIMEOUT_S = 300
 HOST = b"Host: localhost\r\n"
 
 

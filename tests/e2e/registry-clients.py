@@ -166,7 +166,7 @@ def docker_daemon(user):
         daemon = subprocess.Popen([str(word) for word in words], env=user.env, stdin=subprocess.DEVNULL, stdout=log,
                                   stderr=log)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while subprocess.run(["docker", "version"], env=user.env, capture_output=True, check=False).returncode != 0:
             if daemon.poll() is not None or time.monotonic() > deadline:
                 raise Skip("dockerd does not start here: " + (user.dir / "dockerd.log").read_text()[-200:])

@@ -21,7 +21,7 @@ import time
 from harness import ROOT, Skip, case, main, need
 from registry import free_port
 
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 300
 
 IMAGE = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -102,12 +102,12 @@ class Server:
     def __exit__(self, *_):
         if self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=300)
         self.log.close()
 
     def request(self, method, path, body=None, headers=None):
         """Answers (status, headers, body)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             connection.request(method, path, body=body, headers=headers or {})
             answer = connection.getresponse()

@@ -22,7 +22,7 @@ from harness import Result, Skip, case, main, need
 from registry import free_port, registryd
 
 PROGRAM = registryd()
-TIMEOUT_S = 60
+TIMEOUT_S = 300
 KEPT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LLVM_PROFILE_FILE", "GCOV_PREFIX")
 
 HTPASSWD = b"alice:$2y$04$abcdefghijklmnopqrstuuHYtFhcxP8gkPJSVIvXPg5VXBCSUHJFm\n"  # nobody knows the password

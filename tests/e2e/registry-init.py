@@ -20,7 +20,7 @@ from docker_user import DockerUser
 from harness import Skip, case, main, need
 from registry import free_port, registryd
 
-TIMEOUT_S = 60
+TIMEOUT_S = 300
 
 
 @contextlib.contextmanager

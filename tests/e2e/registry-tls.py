@@ -56,7 +56,7 @@ def context(registry, pair=None, version=None, verify=True):
 
 def status(registry, pair=None, version=None):
     """Of GET / (which needs no login), or the reason why the handshake failed."""
-    connection = http.client.HTTPSConnection("localhost", registry.port, timeout=30, context=context(registry, pair, version))
+    connection = http.client.HTTPSConnection("localhost", registry.port, timeout=300, context=context(registry, pair, version))
     try:
         connection.request("GET", "/")
         return connection.getresponse().status
@@ -123,7 +123,7 @@ class MutualRegistry(Registry):
         super().__init__(**settings)
 
     def _is_ready(self):
-        end = time.monotonic() + 30
+        end = time.monotonic() + 300
         while time.monotonic() < end and self.process.poll() is None:
             if status(self, self.pair) == 200:
                 return True
@@ -240,7 +240,7 @@ def _():
             count, connection = 0, None
             while not is_over.is_set():
                 try:
-                    connection = connection or http.client.HTTPSConnection("localhost", registry.port, timeout=30, context=trust)
+                    connection = connection or http.client.HTTPSConnection("localhost", registry.port, timeout=300, context=trust)
                     connection.request("GET", "/v2/", headers={"Authorization": f"Basic {token}"})
                     answer = connection.getresponse()
                     answer.read()

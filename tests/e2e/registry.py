@@ -34,10 +34,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from caller import for_all_users
+from caller import for_all_users, scratch_parent
 from harness import ROOT, need
 
-START_TIMEOUT_S = 60
+START_TIMEOUT_S = 300
 START_TRIES = 5
 
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
@@ -96,7 +96,7 @@ class Registry:
         self.program = registryd() if program == "registryd" else need(program)
         self.settings = {f"REGISTRY_{name}": value for name, value in settings.items()}
         self.username, self.users = username, {}
-        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dcp-registry.", dir="/tmp"))
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dcp-registry.", dir=scratch_parent()))
         self.log = self.dir / "log"
         self.ca_dir = self.dir / "ca"
         self.ca = self.ca_dir / "ca.crt"

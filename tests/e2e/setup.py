@@ -18,7 +18,7 @@ from terminal import Terminal
 NEW_KEY = ("--name", "Test User", "--email", "test@example.com", "--no-passphrase")
 PASSPHRASE = "correct horse 5 battery"
 KILLS = 50
-TIMEOUT_S = 60
+TIMEOUT_S = 300
 
 
 def setup(user, *options, check=True, **more):
