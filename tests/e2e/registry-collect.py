@@ -179,8 +179,8 @@ def with_garbage(program):
 
 
 def by_repository(lines):
-    """What is said, in an order that does not hang on that of folders."""
-    return sorted(line.strip() for line in lines if line.strip())
+    """The output in an order that does not depend on the directories'. docker-registry writes "1 blobs"."""
+    return sorted(re.sub(r"\b1 (blob|manifest)s\b", r"1 \1", line.strip()) for line in lines if line.strip())
 
 
 @case("it says and leaves what docker-registry's collector says and leaves, on the data of either")
