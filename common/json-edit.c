@@ -341,7 +341,7 @@ static int begin_edit(struct secbuf *text, size_t *ret_root)
 int json_edit_set(struct secbuf *text, const char *const *path, const char *value)
 {
     struct place place = {0};
-    struct member member;
+    struct member member = {0};
     size_t root, size_before = text->size;
     int r = begin_edit(text, &root);
 
@@ -381,23 +381,43 @@ static void find_extent(const struct secbuf *text, size_t object, const struct m
     }
 }
 
+/* The first member that path leads to, in any of the objects on the way. 1, 0, -ENOTDIR or -ENOMEM. */
+static int find_any(const struct secbuf *text, size_t object, const char *const *path, size_t *ret_object,
+                    struct member *ret)
+{
+    struct member member;
+    int result = 0;
+
+    for (bool is_there = read_member(text, object + 1, &member); is_there; is_there = read_next(text, &member)) {
+        int r = is_named(text, &member, path[0]);
+
+        if (r == 1 && !path[1]) {
+            *ret_object = object;
+            *ret = member;
+        } else if (r == 1) {
+            r = text->data[member.value] == '{' ? find_any(text, member.value, path + 1, ret_object, ret) : -ENOTDIR;
+        }
+        if (r == 1 || r == -ENOMEM)
+            return r;
+        result = r < 0 ? r : result;
+    }
+    return result;
+}
+
 int json_edit_remove(struct secbuf *text, const char *const *path)
 {
+    const struct secbuf nothing = {0};
     size_t root, size_before = text->size;
     int r = begin_edit(text, &root);
 
     while (r == 0) {
-        const struct secbuf nothing = {0};
-        const char *const *rest = path;
-        struct place place = {0};
-        struct member member;
-        size_t begin, end;
+        struct member member = {0};
+        size_t object = 0, begin, end;
 
-        look_at(text, root, NULL, &place);
-        r = follow(text, &place, &rest, &member);
+        r = find_any(text, root, path, &object, &member);
         if (r != 1)
             break;
-        find_extent(text, place.object, &member, &begin, &end);
+        find_extent(text, object, &member, &begin, &end);
         r = splice(text, begin, end, &nothing);
     }
     if (size_before == 0)

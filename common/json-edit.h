@@ -19,5 +19,8 @@ int json_edit_check(const struct secbuf *text) MUST_USE;
 /* Makes the member `value` (JSON as it is to stand there), and the objects on the way where they are missing, indented like its neighbours. */
 int json_edit_set(struct secbuf *text, const char *const *path, const char *value) MUST_USE;
 
-/* Removes all members of that name with what comma and white space belong to them. One that is not there is no failure. */
+/*
+ * Removes all members of that name, in every object that the path leads to, with the comma and white space that belong
+ * to them. A missing member is not a failure.
+ */
 int json_edit_remove(struct secbuf *text, const char *const *path) MUST_USE;

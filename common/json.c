@@ -198,6 +198,31 @@ const struct json *json_find(const struct json *object, const char *name)
     return found;
 }
 
+/* Skips one letter that folds to `lower`. */
+static bool skip_folded(const char **name, char lower)
+{
+    static const char long_s[] = "\xC5\xBF", kelvin[] = "\xE2\x84\xAA";
+    const char *other = lower == 's' ? long_s : lower == 'k' ? kelvin : NULL;
+    char c = **name;
+
+    if (other && strncmp(*name, other, strlen(other)) == 0) {
+        *name += strlen(other);
+        return true;
+    }
+    if ((c >= 'A' && c <= 'Z' ? c | 0x20 : c) != lower)
+        return false;
+    *name += 1;
+    return true;
+}
+
+bool json_is_folded(const char *name, const char *folded)
+{
+    for (; *folded; folded++)
+        if (!skip_folded(&name, *folded))
+            return false;
+    return *name == '\0';
+}
+
 const char *json_get_text(const struct json *string)
 {
     const char *text = string && json_get_type(string) == JSON_STRING ? node_of(string)->valuestring : NULL;

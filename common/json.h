@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,12 @@ const char *json_get_name(const struct json *member);
 
 /* The last member of exactly that name, as Go's decoder would have it; NULL if there is none, or no object. */
 const struct json *json_find(const struct json *object, const char *name);
+
+/*
+ * Whether Go's encoding/json takes a member of this name for the field `folded`, which is in lower case: letters in any
+ * case, U+017F for s, U+212A for k.
+ */
+bool json_is_folded(const char *name, const char *folded);
 
 /* The text of a JSON_STRING; NULL for NULL, for other types, and for a text that holds a NUL. */
 const char *json_get_text(const struct json *string);

@@ -12,36 +12,13 @@
 
 enum { SHORT_TEXT = 300 };
 
-/* U+017F, a long s, is an s in another case: Go's folding takes it for one, and so do we. */
-static bool is_same_letter(const char **text, char lower)
-{
-    static const char long_s[] = "\xC5\xBF";
-
-    if (lower == 's' && strncmp(*text, long_s, 2) == 0) {
-        *text += 2;
-        return true;
-    }
-    if ((**text | 0x20) != lower || **text == '\0')
-        return false;
-    *text += 1;
-    return true;
-}
-
-static bool is_named(const char *name, const char *lower)
-{
-    for (; *lower; lower++)
-        if (!is_same_letter(&name, *lower))
-            return false;
-    return *name == '\0';
-}
-
 static struct secbuf *field_named(struct credential *credential, const char *name)
 {
-    if (is_named(name, "serverurl"))
+    if (json_is_folded(name, "serverurl"))
         return &credential->server_url;
-    if (is_named(name, "username"))
+    if (json_is_folded(name, "username"))
         return &credential->username;
-    if (is_named(name, "secret"))
+    if (json_is_folded(name, "secret"))
         return &credential->secret;
     return NULL;
 }

@@ -23,21 +23,25 @@ void client_logins_done(struct client_logins *logins)
     *logins = (struct client_logins){0};
 }
 
-/* 1 with the member's text appended, 0 where it is absent, null or empty, -EINVAL where it is no string, or -ENOMEM. */
-static int get_text(const struct json *entry, const char *name, struct secbuf *ret)
+/*
+ * Appends the text of the last member that Go takes for that field; null leaves what came before. 1 where the text is
+ * not empty, else 0, -EINVAL where a member is not a string, or -ENOMEM.
+ */
+static int get_text(const struct json *entry, const char *folded, struct secbuf *ret)
 {
-    const struct json *member = json_find(entry, name);
-
-    if (!member || json_get_type(member) == JSON_NULL)
-        return 0;
-    if (json_get_type(member) != JSON_STRING)
-        return -EINVAL;
-    if (json_copy_string(member, ret) < 0)
-        return -ENOMEM;
+    for (const struct json *member = json_get_first(entry); member; member = json_get_next(member)) {
+        if (!json_is_folded(json_get_name(member), folded) || json_get_type(member) == JSON_NULL)
+            continue;
+        if (json_get_type(member) != JSON_STRING)
+            return -EINVAL;
+        secbuf_truncate(ret, 0);
+        if (json_copy_string(member, ret) < 0)
+            return -ENOMEM;
+    }
     return ret->size > 0;
 }
 
-/* Of the standard alphabet (RFC 4648 section 4), line ends left out as by Go. 0, -EINVAL or -ENOMEM. */
+/* The standard alphabet (RFC 4648 section 4); line ends are skipped, as Go does. 0, -EINVAL or -ENOMEM. */
 static int decode(const struct secbuf *text, struct secbuf *ret)
 {
     CLEANUP(secbuf_done) struct secbuf url_safe = {0};
@@ -59,14 +63,14 @@ static int decode(const struct secbuf *text, struct secbuf *ret)
     return 0;
 }
 
-/* "user:password"; docker takes NULs at both ends of the password off. */
+/* "user:password"; docker removes NULs at both ends of the password. */
 static int split(struct client_login *login, const struct secbuf *decoded)
 {
     const unsigned char *colon = decoded->size ? memchr(decoded->data, ':', decoded->size) : NULL;
     const unsigned char *begin, *end;
 
     if (!colon || colon == decoded->data) {
-        login->problem = "its \"auth\" holds no username and password";
+        login->problem = "its \"auth\" does not hold a username and a password";
         return 0;
     }
     begin = colon + 1;
@@ -86,13 +90,13 @@ static int take_auth(struct client_login *login, const struct secbuf *auth)
     int r = decode(auth, &decoded);
 
     if (r == -EINVAL) {
-        login->problem = "its \"auth\" is no base64";
+        login->problem = "its \"auth\" is not valid base64";
         return 0;
     }
     return r < 0 ? r : split(login, &decoded);
 }
 
-/* docker's native store keeps an identity token under this name, and asks for it by it. */
+/* Docker keeps an identity token in a helper under this user name. */
 static int take_token(struct client_login *login, const struct secbuf *token)
 {
     static const char name[] = "<token>";
@@ -129,14 +133,14 @@ static int read_fields(const struct json *entry, struct fields *ret)
     return r < 0 ? r : 0;
 }
 
-/* 1 where the entry holds anything secret, 0 where not, or -ENOMEM. */
+/* 1 where the entry holds a secret, else 0, or -ENOMEM. */
 static int read_entry(const struct json *entry, struct client_login *login)
 {
     CLEANUP(fields_done) struct fields fields = {0};
     int r = read_fields(entry, &fields);
 
     if (r == -EINVAL)
-        login->problem = "a part of it is no text";
+        login->problem = "one of its members is not a string";
     else if (r < 0)
         return r;
     else if (fields.token.size)
@@ -148,7 +152,7 @@ static int read_entry(const struct json *entry, struct client_login *login)
                 ? -ENOMEM
                 : secbuf_append(&login->secret, fields.password.data, fields.password.size);
     else if (fields.registry_token.size)
-        login->problem = "it holds a registry token, which docker never keeps in a store";
+        login->problem = "it holds a registry token, which no helper can keep";
     else
         return 0;
     return r == -ENOMEM ? r : 1;
@@ -166,19 +170,26 @@ static int add_login(struct client_logins *logins, struct client_login *login)
     return 0;
 }
 
-/* Of several entries for one host the last counts. */
-static bool is_last(const struct json *auths, const struct json *member)
+/* Whether a later entry for the same host follows, in this object or in a later one. */
+static bool is_replaced(const struct json *entry, const struct json *container, bool is_legacy)
 {
-    return json_find(auths, json_get_name(member)) == member;
+    for (const struct json *one = json_get_next(entry); one; one = json_get_next(one))
+        if (strcmp(json_get_name(one), json_get_name(entry)) == 0)
+            return true;
+    for (container = is_legacy ? NULL : json_get_next(container); container; container = json_get_next(container))
+        if (json_is_folded(json_get_name(container), "auths") &&
+            (json_get_type(container) == JSON_NULL || json_find(container, json_get_name(entry))))
+            return true;
+    return false;
 }
 
-static int read_all(const struct json *auths, struct client_logins *logins)
+static int read_all(const struct json *container, bool is_legacy, struct client_logins *logins)
 {
-    for (const struct json *member = json_get_first(auths); member; member = json_get_next(member)) {
+    for (const struct json *member = json_get_first(container); member; member = json_get_next(member)) {
         CLEANUP(login_done) struct client_login login = {0};
         int r;
 
-        if (json_get_type(member) != JSON_OBJECT || !is_last(auths, member))
+        if (json_get_type(member) != JSON_OBJECT || is_replaced(member, container, is_legacy))
             continue;
         login.host = strdup(json_get_name(member));
         r = login.host ? read_entry(member, &login) : -ENOMEM;
@@ -193,9 +204,13 @@ static int read_all(const struct json *auths, struct client_logins *logins)
 int client_config_list_logins(const struct client_config *config, struct client_logins *ret, struct error *err)
 {
     CLEANUP(client_logins_done) struct client_logins logins = {0};
-    const struct json *auths = json_find(config->json, "auths");
+    int r = config->is_legacy ? read_all(config->json, true, &logins) : 0;
 
-    if (auths && json_get_type(auths) == JSON_OBJECT && read_all(auths, &logins) < 0)
+    for (const struct json *member = json_get_first(config->json); r == 0 && !config->is_legacy && member;
+         member = json_get_next(member))
+        if (json_is_folded(json_get_name(member), "auths") && json_get_type(member) == JSON_OBJECT)
+            r = read_all(member, false, &logins);
+    if (r < 0)
         return error_set_oom(err);
     *ret = logins;
     logins = (struct client_logins){0};

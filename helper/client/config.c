@@ -11,28 +11,6 @@
 #include "common/json-quote.h"
 #include "helper/client/read-secret-file.h"
 
-/* --- where it is ------------------------------------------------------------------------- */
-
-static int join(char **ret, struct error *err, const char *folder, const char *rest)
-{
-    if (!folder || !*folder)
-        return error_set(err, ENOENT, "HOME is not set, and with it nobody knows where your configuration files are");
-    return asprintf(ret, "%s/%s", folder, rest) < 0 ? error_set_oom(err) : 0;
-}
-
-int client_config_find_podman(char **ret_path, struct error *err)
-{
-    const char *file = getenv("REGISTRY_AUTH_FILE"), *runtime = getenv("XDG_RUNTIME_DIR");
-
-    if (file && *file) {
-        *ret_path = strdup(file);
-        return *ret_path ? 0 : error_set_oom(err);
-    }
-    if (runtime && *runtime)
-        return join(ret_path, err, runtime, "containers/auth.json");
-    return join(ret_path, err, getenv("HOME"), ".config/containers/auth.json");
-}
-
 /* --- reading ----------------------------------------------------------------------------- */
 
 /* Of text as it is now. */
@@ -42,7 +20,7 @@ static int parse(struct client_config *config, struct error *err)
     int r = json_edit_check(&config->text);
 
     if (r == -EBADMSG)
-        return error_set(err, EBADMSG, "%s is no JSON object; mend it, or move it away", config->path);
+        return error_set(err, EBADMSG, "%s is not a JSON object; correct it, or move it away", config->path);
     if (r == 0)
         r = json_parse(config->text.data, config->text.size, &json);
     if (r == -EBADMSG) /* it is blank */
@@ -67,7 +45,7 @@ int client_config_open(const char *path, struct client_config *ret, struct error
         return error_set_errno(err, -r, "cannot read %s", path);
     r = read_secret_file(config.real_path, &config.text, &config.stat);
     if (r == -EINVAL)
-        return error_set(err, EINVAL, "%s is no regular file", path);
+        return error_set(err, EINVAL, "%s is not a regular file", path);
     if (r < 0 && r != -ENOENT)
         return error_set_errno(err, -r, "cannot read %s", path);
     config.exists = r == 0;
@@ -93,12 +71,41 @@ void client_config_done(struct client_config *config)
 
 const char *client_config_get_store(const struct client_config *config)
 {
-    return json_get_text(json_find(config->json, "credsStore"));
+    const char *store = NULL;
+
+    for (const struct json *member = json_get_first(config->json); member; member = json_get_next(member)) {
+        const char *text = json_is_folded(json_get_name(member), "credsstore") ? json_get_text(member) : NULL;
+
+        store = text ? text : store;
+    }
+    return store;
 }
 
 const char *client_config_get_helper(const struct client_config *config, const char *host)
 {
-    return json_get_text(json_find(json_find(config->json, "credHelpers"), host));
+    const char *helper = NULL;
+
+    for (const struct json *member = json_get_first(config->json); member; member = json_get_next(member)) {
+        const char *text;
+
+        if (!json_is_folded(json_get_name(member), "credhelpers"))
+            continue;
+        text = json_get_text(json_find(member, host));
+        helper = text || json_get_type(member) == JSON_NULL ? text : helper;
+    }
+    return helper;
+}
+
+const char *client_config_get_helper_host(const struct client_config *config, size_t index)
+{
+    for (const struct json *member = json_get_first(config->json); member; member = json_get_next(member)) {
+        if (!json_is_folded(json_get_name(member), "credhelpers") || json_get_type(member) != JSON_OBJECT)
+            continue;
+        for (const struct json *one = json_get_first(member); one; one = json_get_next(one))
+            if (index-- == 0)
+                return json_get_name(one);
+    }
+    return NULL;
 }
 
 /* --- changing ---------------------------------------------------------------------------- */
@@ -106,7 +113,7 @@ const char *client_config_get_helper(const struct client_config *config, const c
 static int explain_edit(const struct client_config *config, int r, const char *name, struct error *err)
 {
     if (r == -ENOTDIR)
-        return error_set(err, EINVAL, "%s: \"%s\" is no JSON object; mend it by hand", config->path, name);
+        return error_set(err, EINVAL, "%s: \"%s\" is not a JSON object; correct it by hand", config->path, name);
     return r == -ENOMEM ? error_set_oom(err) : error_set_errno(err, -r, "cannot change %s", config->path);
 }
 
@@ -124,25 +131,82 @@ static int set(struct client_config *config, const char *const *path, const char
     return r < 0 ? explain_edit(config, r, path[0], err) : parse(config, err);
 }
 
+/* The name of the last member that Go takes for that field, as the file spells it; NULL: there is none. Owned by the caller. */
+static int find_spelling(const struct client_config *config, const char *folded, const char *standard, char **ret,
+                         enum json_type *ret_type)
+{
+    const char *spelling = standard;
+
+    *ret_type = JSON_OBJECT;
+    for (const struct json *member = json_get_first(config->json); member; member = json_get_next(member))
+        if (json_is_folded(json_get_name(member), folded)) {
+            spelling = json_get_name(member);
+            *ret_type = json_get_type(member);
+        }
+    *ret = strdup(spelling);
+    return *ret ? 0 : -ENOMEM;
+}
+
 int client_config_set_store(struct client_config *config, const char *store, struct error *err)
 {
-    return set(config, (const char *const[]){"credsStore", NULL}, store, err);
+    CLEANUP_FREE char *name = NULL;
+    enum json_type type;
+
+    if (find_spelling(config, "credsstore", "credsStore", &name, &type) < 0)
+        return error_set_oom(err);
+    return set(config, (const char *const[]){name, NULL}, store, err);
 }
 
 int client_config_set_helper(struct client_config *config, const char *host, const char *store, struct error *err)
 {
-    return set(config, (const char *const[]){"credHelpers", host, NULL}, store, err);
+    CLEANUP_FREE char *name = NULL;
+    enum json_type type;
+
+    if (find_spelling(config, "credhelpers", "credHelpers", &name, &type) < 0)
+        return error_set_oom(err);
+    if (type == JSON_NULL && json_edit_set(&config->text, (const char *const[]){name, NULL}, "{}") < 0)
+        return error_set_oom(err);
+    return set(config, (const char *const[]){name, host, NULL}, store, err);
+}
+
+static int remove_member(struct client_config *config, const char *container, const char *host, const char *name)
+{
+    const char *path[] = {container, host, name, NULL};
+
+    return json_edit_remove(&config->text, container ? path : path + 1);
+}
+
+/* All secret members of one entry. The names in json stay valid: only the text is edited. */
+static int remove_from_entry(struct client_config *config, const char *container, const struct json *entry)
+{
+    static const char *const members[] = {"auth", "identitytoken", "username", "password"};
+    int r = 0;
+
+    for (const struct json *one = json_get_first(entry); r == 0 && one; one = json_get_next(one))
+        for (size_t i = 0; r == 0 && i < ARRAY_SIZE(members); i++)
+            if (json_is_folded(json_get_name(one), members[i]))
+                r = remove_member(config, container, json_get_name(entry), json_get_name(one));
+    return r;
+}
+
+static int remove_from_all(struct client_config *config, const char *container, const struct json *entries,
+                           const char *host)
+{
+    int r = 0;
+
+    for (const struct json *entry = json_get_first(entries); r == 0 && entry; entry = json_get_next(entry))
+        if (strcmp(json_get_name(entry), host) == 0 && json_get_type(entry) == JSON_OBJECT)
+            r = remove_from_entry(config, container, entry);
+    return r;
 }
 
 int client_config_remove_secret(struct client_config *config, const char *host, struct error *err)
 {
-    static const char *const members[] = {"auth", "identitytoken", "username", "password"};
+    int r = config->is_legacy ? remove_from_all(config, NULL, config->json, host) : 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-        int r = json_edit_remove(&config->text, (const char *const[]){"auths", host, members[i], NULL});
-
-        if (r < 0)
-            return explain_edit(config, r, "auths", err);
-    }
-    return parse(config, err);
+    for (const struct json *member = json_get_first(config->json); r == 0 && !config->is_legacy && member;
+         member = json_get_next(member))
+        if (json_is_folded(json_get_name(member), "auths") && json_get_type(member) == JSON_OBJECT)
+            r = remove_from_all(config, json_get_name(member), member, host);
+    return r < 0 ? explain_edit(config, r, "auths", err) : parse(config, err);
 }

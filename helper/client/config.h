@@ -8,33 +8,40 @@
 #include "common/secbuf.h"
 
 /*
- * The configuration file of a registry client: docker's config.json (docker/cli, cli/config), and the
- * auth.json of podman and skopeo (containers-auth.json(5)), which has the same form.
- * Passwords in it are base64, so all of it is kept in secure memory.
+ * The configuration file of a registry client: docker's config.json (docker/cli, cli/config), and the auth.json of
+ * podman, buildah and skopeo (containers-auth.json(5)), which has the same form. Passwords in it are base64, so all
+ * of it is kept in secure memory.
+ *
+ * Names of members are compared as Go's encoding/json does, in any case ("credSstore"). A member may occur
+ * several times: of several texts the last one counts, several objects are merged, and null empties what came before.
  */
 struct client_config {
     char *path;        /* as the user knows it */
     char *real_path;   /* where the file lies, symlinks followed */
     bool exists;
+    bool is_legacy;    /* ~/.dockercfg: the document is what other files call "auths" */
     struct stat stat;  /* of the file, if it exists */
     struct secbuf text;
     struct secbuf on_disk; /* what text was when it was read or written */
     struct json *json;     /* of text; never NULL after client_config_open() */
 };
 
-/* podman's and skopeo's: $REGISTRY_AUTH_FILE, else ${XDG_RUNTIME_DIR}/containers/auth.json, else ~/.config/containers/auth.json. */
-int client_config_find_podman(char **ret_path, struct error *err) MUST_USE;
-
 /*
- * Reads it; that there is no file is no failure ("{}"). Refuses, with the reason, what is no regular file, more
- * than 16 MiB, or no JSON object. On success *ret is owned by the caller (client_config_done).
+ * Reads it; a missing file is not a failure ("{}"). Refuses, with the reason, what is not a regular file, more
+ * than 16 MiB, or not a JSON object. On success *ret is owned by the caller (client_config_done).
  */
 int client_config_open(const char *path, struct client_config *ret, struct error *err) MUST_USE;
 void client_config_done(struct client_config *config);
 
-/* The values of credsStore and credHelpers[host]; NULL where there is none; borrowed, valid until the next change. */
+/*
+ * The value of credsStore, and that of credHelpers[host], which may be "" (docker then keeps logins to that host in the
+ * file). NULL where it is not set; borrowed, valid until the next change.
+ */
 const char *client_config_get_store(const struct client_config *config);
 const char *client_config_get_helper(const struct client_config *config, const char *host);
+
+/* The index-th host of credHelpers, a host that occurs twice counts twice; NULL at the end. Borrowed as above. */
+const char *client_config_get_helper_host(const struct client_config *config, size_t index);
 
 /* In memory; client_config_save() makes it so on disk. 0 or negative. */
 int client_config_set_store(struct client_config *config, const char *store, struct error *err) MUST_USE;
@@ -53,16 +60,19 @@ struct client_logins {
     size_t count;
 };
 
-/* All of them, in the order of the file; entries without a password (docker leaves {} behind) are none. 0 or negative. */
+/* All of them, in the order of the file, without entries that hold no password (docker leaves {} behind). 0 or negative. */
 int client_config_list_logins(const struct client_config *config, struct client_logins *ret, struct error *err) MUST_USE;
 void client_logins_done(struct client_logins *logins);
 
-/* Takes "auth" and "identitytoken" (and docker's old "username" and "password") out of a host's entry, in memory; the entry stays, as docker leaves it. 0 or negative. */
+/*
+ * Removes "auth" and "identitytoken" (and docker's old "username" and "password") from all of a host's entries, in memory;
+ * the entries stay, as docker leaves them. 0 or negative.
+ */
 int client_config_remove_secret(struct client_config *config, const char *host, struct error *err) MUST_USE;
 
 /*
- * Writes it: temporary file in the same folder, fsync, rename, fsync of the folder; the mode and (where we may) the
- * owner stay, a symlink stays one; a new file has 0600 and a new folder 0700. ESTALE, and nothing changed, where somebody
- * else changed the file since it was read. 0 or negative.
+ * Writes it: temporary file in the same directory, fsync, rename, fsync of the directory; its mode and,
+ * if we may, its owner stay, and a symlink stays one; a new file gets 0600, a new directory 0700. ESTALE, and nothing is
+ * changed, where another program changed the file since it was read. 0 or negative.
  */
 int client_config_save(struct client_config *config, struct error *err) MUST_USE;

@@ -24,18 +24,21 @@ static bool is_on_path(const char *program)
     return process_find(program, &found) == 0;
 }
 
-static bool has_members(const struct client_config *config, const char *name)
+/* Whether an object of that name (in lower case) has members. */
+static bool has_members(const struct client_config *config, const char *folded)
 {
-    const struct json *object = json_find(config->json, name);
-
-    return object && json_get_type(object) == JSON_OBJECT && json_get_first(object);
+    for (const struct json *member = json_get_first(config->json); member; member = json_get_next(member))
+        if (json_is_folded(json_get_name(member), folded) && json_get_type(member) == JSON_OBJECT &&
+            json_get_first(member))
+            return true;
+    return false;
 }
 
 const char *client_docker_get_default_store(const struct client_config *config)
 {
     const char *named = client_config_get_store(config);
 
-    if ((named && *named) || has_members(config, "credHelpers") || has_members(config, "auths"))
+    if ((named && *named) || has_members(config, "credhelpers") || has_members(config, "auths"))
         return NULL;
     if (is_on_path("pass"))
         return is_on_path("docker-credential-pass") ? "pass" : NULL;

@@ -15,10 +15,10 @@ _docker_credential_pass() {
             mapfile -t COMPREPLY < <(compgen -W "$(gpg --batch --list-secret-keys --with-colons 2> /dev/null |
                 awk -F : '$1 == "fpr" { print $10 }')" -- "$word")
             ;;
-        --name | --email | --host) ;;
+        --name | --email | --host | --from) ;;
         *)
             mapfile -t COMPREPLY < <(compgen -W '--key --name --email --no-passphrase --subfolder --host --podman
-                --force --yes --dry-run --help' -- "$word")
+                --from --erase --force --yes --dry-run --help' -- "$word")
             ;;
         esac
         ;;

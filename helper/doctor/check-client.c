@@ -12,13 +12,12 @@
 
 static bool has_pass_helper(const struct client_config *config)
 {
-    const struct json *helpers = json_find(config->json, "credHelpers");
-    bool is_object = helpers && json_get_type(helpers) == JSON_OBJECT;
+    const char *host;
 
-    for (const struct json *one = is_object ? json_get_first(helpers) : NULL; one; one = json_get_next(one)) {
-        const char *name = json_get_text(one);
+    for (size_t i = 0; (host = client_config_get_helper_host(config, i)); i++) {
+        const char *helper = client_config_get_helper(config, host);
 
-        if (name && strcmp(name, STORE) == 0)
+        if (helper && strcmp(helper, STORE) == 0)
             return true;
     }
     return false;

@@ -1,6 +1,6 @@
 /*
- * A password is taken out of a file only when the store has given it back. Until the file is
- * written, once and for all of them, it is in both places, so a kill loses nothing.
+ * A password is removed from a file only when the store has given it back. Until the file is written, once for all of
+ * them, it is in both places, so a kill loses nothing.
  */
 #include "helper/setup/move.h"
 
@@ -8,78 +8,264 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "helper/terminal.h"
+#include "helper/client/podman.h"
 #include "helper/vault.h"
 
-int setup_moves_find(const struct client_config *config, const char *host, struct setup_moves *ret, struct error *err)
+#define STORE "pass"
+
+/* --- the store ----------------------------------------------------------------------------- */
+
+enum comparison { STORE_HAS_NONE, STORE_HAS_SAME, STORE_HAS_OTHER };
+
+static struct secbuf without_line_ends(const struct secbuf *text)
 {
-    CLEANUP(setup_moves_done) struct setup_moves moves = {0};
-    int r = client_config_list_logins(config, &moves.logins, err);
+    struct secbuf view = *text;
 
-    if (r < 0)
-        return r;
-    moves.items = calloc(moves.logins.count + 1, sizeof(*moves.items));
-    if (!moves.items)
-        return error_set_oom(err);
-    for (size_t i = 0; i < moves.logins.count; i++) {
-        const struct client_login *login = &moves.logins.items[i];
-
-        if (!host || strcmp(login->host, host) == 0)
-            moves.items[moves.count++] = (struct setup_move){.login = login, .stays = login->problem};
-    }
-    *ret = moves;
-    moves = (struct setup_moves){0};
-    return 0;
+    while (view.size > 0 && (view.data[view.size - 1] == '\n' || view.data[view.size - 1] == '\r'))
+        view.size--;
+    return view;
 }
 
-void setup_moves_done(struct setup_moves *moves)
+/* The store does not keep line ends at the end of a secret. In a key in JSON ("_json_key") they do not count. */
+static bool can_be_kept(const struct secbuf *secret)
 {
-    client_logins_done(&moves->logins);
-    free(moves->items);
-    *moves = (struct setup_moves){0};
+    struct secbuf view = without_line_ends(secret);
+
+    return view.size == secret->size || (view.size > 1 && view.data[0] == '{' && view.data[view.size - 1] == '}');
 }
 
-size_t setup_moves_count(const struct setup_moves *moves)
+static bool is_same_login(const struct client_login *login, const struct secbuf *username, const struct secbuf *secret)
 {
-    size_t count = 0;
+    struct secbuf own = without_line_ends(&login->secret), other = without_line_ends(secret);
 
-    for (size_t i = 0; i < moves->count; i++)
-        count += !moves->items[i].stays;
-    return count;
+    return secbuf_is_equal(username, &login->username) && secbuf_is_equal(&own, &other);
 }
 
-/* --- one of them ----------------------------------------------------------------------------- */
-
-/* Whether the store has that login: 0 where it has none, one of these, or negative. */
-enum { HAS_SAME = 1, HAS_OTHER = 2 };
-
-static int look_up(const struct client_login *login, struct error *err)
+/* enum comparison, or negative. */
+static int compare(const char *name, const struct client_login *login, struct error *err)
 {
     CLEANUP(credential_done) struct credential stored = {0};
     int r;
 
-    if (secbuf_append(&stored.server_url, login->host, strlen(login->host)) < 0)
+    if (secbuf_append(&stored.server_url, name, strlen(name)) < 0)
         return error_set_oom(err);
     r = vault_get(&stored, err);
     if (r == VAULT_NOT_FOUND)
-        return 0;
+        return STORE_HAS_NONE;
     if (r < 0)
         return r;
-    return secbuf_is_equal(&stored.username, &login->username) && secbuf_is_equal(&stored.secret, &login->secret)
-               ? HAS_SAME
-               : HAS_OTHER;
+    return is_same_login(login, &stored.username, &stored.secret) ? STORE_HAS_SAME : STORE_HAS_OTHER;
 }
 
-static int put(const struct client_login *login, struct error *err)
+static int put(const char *name, const struct client_login *login, struct error *err)
 {
     CLEANUP(credential_done) struct credential credential = {0};
 
-    if (secbuf_append(&credential.server_url, login->host, strlen(login->host)) < 0 ||
+    if (secbuf_append(&credential.server_url, name, strlen(name)) < 0 ||
         secbuf_append(&credential.username, login->username.data, login->username.size) < 0 ||
         secbuf_append(&credential.secret, login->secret.data, login->secret.size) < 0)
         return error_set_oom(err);
     return vault_put(&credential, err);
 }
+
+/* --- the names of a login ------------------------------------------------------------------ */
+
+/* The names under which a login must be found afterwards; unused ones are NULL. */
+struct names {
+    const char *docker, *podman;
+};
+
+static struct names names_of(const struct setup_move *move)
+{
+    struct names names = {0};
+    bool has_host = *move->podman_name && !setup_move_is_namespaced(move);
+
+    if (move->is_used_by_docker)
+        names.docker = move->docker_name;
+    if (move->is_used_by_podman && has_host)
+        names.podman = move->podman_name;
+    if (!move->is_used_by_docker && !move->is_used_by_podman) {
+        if (move->file->is_docker && *move->docker_name)
+            names.docker = move->docker_name;
+        else if (move->file->is_podman && has_host)
+            names.podman = move->podman_name;
+    }
+    if (names.docker && names.podman && strcmp(names.docker, names.podman) == 0)
+        names.podman = NULL;
+    return names;
+}
+
+static bool is_used(const struct setup_move *move)
+{
+    return move->is_used_by_docker || move->is_used_by_podman;
+}
+
+static void stay(struct setup_move *move, const char *reason)
+{
+    move->result = SETUP_MOVE_STAYS;
+    move->reason = reason;
+    move->is_kept_by_docker = move->is_used_by_docker;
+}
+
+/* --- conflicts ----------------------------------------------------------------------------- */
+
+/* Another login that a client uses, and that would have to be stored under the same name. */
+static const struct setup_move *find_rival(const struct setup_plan *plan, const struct setup_move *move,
+                                           const char *name)
+{
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct setup_move *other = &plan->moves[i];
+        struct names names = names_of(other);
+        bool is_asked = (names.docker && strcmp(names.docker, name) == 0) ||
+                        (names.podman && strcmp(names.podman, name) == 0);
+
+        if (other != move && is_used(other) && is_asked && other->result == SETUP_MOVE_PLANNED &&
+            !is_same_login(move->login, &other->login->username, &other->login->secret))
+            return other;
+    }
+    return NULL;
+}
+
+static int refuse_rival(const struct setup_move *move, const struct setup_move *rival, const char *name,
+                        struct error *err)
+{
+    return error_set(err, EEXIST, "%s and %s have different logins for %s, and the store keeps one login for a server; "
+                     "log out of one of them, or leave out --podman; nothing was moved", move->file->config.path,
+                     rival->file->config.path, name);
+}
+
+/* What the store has under a name in the way of a login that a client uses. */
+static int judge_name(struct setup_plan *plan, struct setup_move *move, const char *name, struct error *err)
+{
+    const struct setup_move *rival = find_rival(plan, move, name);
+    int r;
+
+    if (rival)
+        return refuse_rival(move, rival, name, err);
+    r = compare(name, move->login, err);
+    if (r != STORE_HAS_OTHER)
+        return r < 0 ? r : 0;
+    if (plan->is_podman_switched && move->is_used_by_podman && !plan->is_pass_first)
+        return error_set(err, EEXIST, "the store has another login for %s than %s, which podman uses now; remove one of "
+                         "them, or leave out --podman; nothing was moved", name, move->file->config.path);
+    stay(move, "the store has another login for that server");
+    return 0;
+}
+
+/* The login for all of a server, stored, would be used in place of that for a part of it. */
+static int judge_namespaced(struct setup_plan *plan, struct setup_move *move, struct error *err)
+{
+    CLEANUP_FREE char *host = strndup(move->podman_name, strcspn(move->podman_name, "/"));
+    const struct setup_move *rival;
+    int r;
+
+    if (!host)
+        return error_set_oom(err);
+    move->result = SETUP_MOVE_STAYS;
+    move->reason = "podman and skopeo use it for a part of that server, for which no helper can keep a login";
+    if (!plan->is_podman_switched)
+        return 0;
+    rival = find_rival(plan, move, host);
+    if (rival && rival->is_used_by_docker)
+        return refuse_rival(move, rival, host, err);
+    r = rival || plan->is_pass_first ? 0 : compare(host, move->login, err);
+    if (r == STORE_HAS_OTHER)
+        return error_set(err, EEXIST, "podman would use the store's login for %s in place of that for %s in %s; remove one "
+                         "of them, or leave out --podman; nothing was moved", host, move->login->host,
+                         move->file->config.path);
+    if (r == STORE_HAS_SAME && !rival && !plan->is_pass_first) /* the login for all of the server serves as well */
+        move->result = SETUP_MOVE_DONE;
+    return r < 0 ? r : 0;
+}
+
+/* The login for all of a server stays beside one for a part of it, if nobody but podman uses it. */
+static void keep_beside_namespaced(struct setup_plan *plan, const struct setup_move *part)
+{
+    size_t size = strcspn(part->podman_name, "/");
+
+    for (size_t i = 0; i < plan->count; i++) {
+        struct setup_move *move = &plan->moves[i];
+        bool is_beside = strlen(move->podman_name) == size && strncmp(move->podman_name, part->podman_name, size) == 0;
+
+        if (is_beside && move->is_used_by_podman && move->result == SETUP_MOVE_PLANNED &&
+            (plan->is_podman_switched ? !move->is_used_by_docker : move->file == part->file) &&
+            !is_same_login(move->login, &part->login->username, &part->login->secret)) {
+            move->result = SETUP_MOVE_STAYS;
+            move->reason = "podman and skopeo use it beside another login for a part of that server";
+        }
+    }
+}
+
+static int judge(struct setup_plan *plan, struct setup_move *move, struct error *err)
+{
+    struct names names = names_of(move);
+    int r = 0;
+
+    if (move->result != SETUP_MOVE_PLANNED || !is_used(move))
+        return 0;
+    if (!can_be_kept(&move->login->secret)) {
+        stay(move, "its password ends in a line end, which the store does not keep");
+        return 0;
+    }
+    if (names.docker)
+        r = judge_name(plan, move, names.docker, err);
+    if (r == 0 && names.podman && move->result == SETUP_MOVE_PLANNED)
+        r = judge_name(plan, move, names.podman, err);
+    return r;
+}
+
+/* With --podman: a helper that a file names for a server must not be hidden by a login in the store. */
+static int check_helpers(const struct setup_plan *plan, const struct setup_file *file, struct error *err)
+{
+    const char *host;
+
+    for (size_t i = 0; (host = client_config_get_helper_host(&file->config, i)); i++) {
+        const char *helper = client_config_get_helper(&file->config, host);
+        struct client_login nothing = {0};
+        int r;
+
+        if (!helper || strcmp(helper, STORE) == 0 || plan->is_pass_first)
+            continue;
+        r = compare(host, &nothing, err);
+        if (r < 0)
+            return r;
+        if (r != STORE_HAS_NONE)
+            return error_set(err, EEXIST, "the store has a login for %s, which podman would use in place of "
+                             "docker-credential-%s in %s; remove one of them, or leave out --podman; nothing was moved",
+                             host, helper, file->config.path);
+    }
+    return 0;
+}
+
+static bool has_other_helper(const struct setup_file *file)
+{
+    const char *host;
+
+    for (size_t i = 0; (host = client_config_get_helper_host(&file->config, i)); i++) {
+        const char *helper = client_config_get_helper(&file->config, host);
+
+        if (helper && *helper && strcmp(helper, STORE) != 0)
+            return true;
+    }
+    return false;
+}
+
+static int judge_all(struct setup_plan *plan, struct error *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->moves[i].is_used_by_podman && setup_move_is_namespaced(&plan->moves[i]))
+            keep_beside_namespaced(plan, &plan->moves[i]);
+    for (size_t i = 0; r == 0 && i < plan->count; i++)
+        r = judge(plan, &plan->moves[i], err);
+    for (size_t i = 0; r == 0 && i < plan->file_count; i++)
+        if (plan->is_podman_switched && plan->files[i].is_podman)
+            r = check_helpers(plan, &plan->files[i], err);
+    return r;
+}
+
+/* --- storing ------------------------------------------------------------------------------- */
 
 /* What is wrong with this login alone, and no reason to think that others fail. */
 static bool is_its_own_fault(int r)
@@ -87,65 +273,154 @@ static bool is_its_own_fault(int r)
     return r == -ENAMETOOLONG || r == -EINVAL || r == -EISDIR || r == -ENOTDIR;
 }
 
-static int move_one(struct setup_move *move, struct error *err)
+static int store_under(struct setup_move *move, const char *name, struct error *err)
 {
-    int r = look_up(move->login, err);
+    int r = name ? compare(name, move->login, err) : STORE_HAS_SAME;
 
-    if (r == 0) {
-        r = put(move->login, err);
+    if (r == STORE_HAS_NONE) {
+        r = put(name, move->login, err);
         if (is_its_own_fault(r)) {
-            move->stays = "the store cannot take its server or username";
+            stay(move, "the store cannot take its server or username");
             return 0;
         }
         if (r == 0)
-            r = look_up(move->login, err);
-        if (r == 0)
-            return error_set(err, EIO, "the login for %s was stored, but is not found again; nothing was taken out of any "
+            r = compare(name, move->login, err);
+        if (r == STORE_HAS_NONE)
+            return error_set(err, EIO, "the login for %s was stored, but is not found again; nothing was removed from any "
                              "file", move->login->host);
     }
+    if (r == STORE_HAS_OTHER)
+        stay(move, "the store has another login for that server");
+    return r < 0 ? r : 0;
+}
+
+/* A namespaced login stays where podman finds it, but docker, which does not know namespaces, gets it from the store. */
+static int store_one(struct setup_plan *plan, struct setup_move *move, struct error *err)
+{
+    struct names names = names_of(move);
+    bool is_namespaced = move->is_used_by_podman && setup_move_is_namespaced(move);
+    int r = store_under(move, names.docker, err);
+
+    if (r == 0 && move->result == SETUP_MOVE_PLANNED)
+        r = store_under(move, names.podman, err);
+    if (r < 0 || move->result != SETUP_MOVE_PLANNED)
+        return r;
+    if (is_namespaced)
+        return judge_namespaced(plan, move, err);
+    if (names.docker || names.podman)
+        move->result = SETUP_MOVE_DONE;
+    else
+        stay(move, "no client uses it under that name");
+    return 0;
+}
+
+static int store_all(struct setup_plan *plan, bool are_used, struct error *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < plan->count; i++) {
+        struct setup_move *move = &plan->moves[i];
+        bool is_for_docker_too = move->result == SETUP_MOVE_STAYS && move->is_used_by_docker && !move->is_kept_by_docker &&
+                                 !move->login->problem;
+
+        if (is_used(move) != are_used)
+            continue;
+        if (move->result == SETUP_MOVE_PLANNED)
+            r = store_one(plan, move, err);
+        else if (is_for_docker_too) /* it stays for podman's sake alone */
+            r = store_under(move, move->docker_name, err);
+    }
+    return r;
+}
+
+/* podman runs the helper that docker's file names for a server, also where its name is "". */
+static int check_kept(const struct setup_plan *plan, struct error *err)
+{
+    bool reads = plan->is_podman_here && plan->docker->is_podman &&
+                 (plan->is_podman_switched ? plan->needs_files : plan->reads_podman_files);
+
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct setup_move *move = &plan->moves[i];
+
+        if (!move->is_kept_by_docker)
+            continue;
+        if (plan->only)
+            return error_set(err, EEXIST, "docker cannot be switched for %s: the login in %s cannot be moved: %s", plan->only,
+                             move->file->config.path, move->reason);
+        if (reads)
+            return error_set(err, EEXIST, "the login for %s in %s cannot be moved (%s), and docker and podman can "
+                             "both use it only as long as docker is not switched; log in again or log out first",
+                             move->login->host, move->file->config.path, move->reason);
+    }
+    return 0;
+}
+
+int setup_moves_store(struct setup_plan *plan, struct error *err)
+{
+    int r = judge_all(plan, err);
+
+    if (r == 0)
+        r = store_all(plan, true, err);
+    if (r == 0) /* what no client uses must not be in the way of what one does */
+        r = store_all(plan, false, err);
     if (r < 0)
         return r;
-    move->is_stored = r == HAS_SAME;
-    if (r == HAS_OTHER)
-        move->stays = "the store has another login for that server already, which is used from now on";
-    return 0;
+    for (size_t i = 0; i < plan->count; i++)
+        plan->needs_files |= plan->moves[i].result == SETUP_MOVE_STAYS && plan->moves[i].is_used_by_podman;
+    for (size_t i = 0; i < plan->file_count; i++)
+        plan->needs_files |= plan->files[i].is_podman && has_other_helper(&plan->files[i]);
+    return check_kept(plan, err);
 }
 
-int setup_moves_store(struct setup_moves *moves, struct error *err)
-{
-    for (size_t i = 0; i < moves->count; i++) {
-        int r = moves->items[i].stays ? 0 : move_one(&moves->items[i], err);
+/* --- the files ----------------------------------------------------------------------------- */
 
-        if (r < 0)
-            return r;
-    }
-    return 0;
+static struct setup_file *get_file(struct setup_plan *plan, const struct setup_move *move)
+{
+    return &plan->files[move->file - plan->files];
 }
 
-int setup_moves_take_out(const struct setup_moves *moves, struct client_config *config, struct error *err)
+int setup_moves_take_out(struct setup_plan *plan, struct error *err)
 {
-    for (size_t i = 0; i < moves->count; i++) {
-        int r = moves->items[i].is_stored ? client_config_remove_secret(config, moves->items[i].login->host, err) : 0;
+    int r = 0;
 
-        if (r < 0)
-            return r;
+    for (size_t i = 0; r == 0 && i < plan->count; i++) {
+        struct setup_move *move = &plan->moves[i];
+
+        if (move->result == SETUP_MOVE_DONE)
+            r = client_config_remove_secret(&get_file(plan, move)->config, move->login->host, err);
     }
-    return 0;
+    return r;
 }
 
-void setup_moves_tell(const struct setup_moves *moves, const char *path, bool is_plan)
+/* Whether podman finds the login only if docker's file names this program for the server. */
+static bool needs_helper_for_podman(const struct setup_plan *plan, const struct setup_move *move)
 {
-    for (size_t i = 0; i < moves->count; i++) {
-        const struct setup_move *move = &moves->items[i];
+    if (plan->is_podman_switched)
+        return false;
+    return move->result == SETUP_MOVE_DONE && move->is_used_by_podman && move->file->is_podman;
+}
 
-        if (move->stays)
-            terminal_say(stdout, TERMINAL_WARNING, "the login for %s stays in %s: %s", move->login->host, path,
-                         move->stays);
-        else if (is_plan)
-            terminal_say(stdout, TERMINAL_WOULD, "move the password for %s from %s into the store", move->login->host,
-                         path);
-        else if (move->is_stored)
-            terminal_say(stdout, TERMINAL_DONE, "the password for %s is in the store, and out of %s", move->login->host,
-                         path);
+/* podman 5.8 stores a login under docker's name for the server, with the helper that docker's file names for it. */
+static bool needs_helper_for_login(const struct setup_plan *plan, const struct setup_move *move)
+{
+    return plan->is_podman_switched && client_podman_writes_to_docker() && move->result == SETUP_MOVE_DONE &&
+           *move->docker_name;
+}
+
+int setup_moves_name_helpers(struct setup_plan *plan, struct error *err)
+{
+    struct client_config *config = &plan->docker->config;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < plan->count; i++) {
+        const struct setup_move *move = &plan->moves[i];
+
+        if (move->is_kept_by_docker)
+            r = client_config_set_helper(config, move->docker_name, "", err);
+        else if (needs_helper_for_podman(plan, move))
+            r = client_config_set_helper(config, move->podman_name, STORE, err);
+        else if (needs_helper_for_login(plan, move))
+            r = client_config_set_helper(config, move->docker_name, STORE, err);
     }
+    return r;
 }

@@ -18,12 +18,14 @@ const char setup_help[] =
     "  --subfolder       a key for docker's credentials alone, in an existing store\n"
     "  --host HOST       for one registry (credHelpers) instead of all (credsStore)\n"
     "  --podman          for podman, buildah and skopeo too\n"
+    "  --from HELPER     import the logins of docker-credential-HELPER (desktop, ...)\n"
+    "  --erase           with --from: remove them from that helper afterwards\n"
     "  --force           replace another credential store in config.json\n"
     "  --yes             do not ask\n"
     "  --dry-run         only say what would be done\n"
     "  --help            this text\n";
 
-enum { KEY = 1, NAME, EMAIL, NO_PASSPHRASE, SUBFOLDER, HOST, PODMAN, FORCE, YES, DRY_RUN, HELP };
+enum { KEY = 1, NAME, EMAIL, NO_PASSPHRASE, SUBFOLDER, HOST, PODMAN, FROM, ERASE, FORCE, YES, DRY_RUN, HELP };
 
 static const struct option switches[] = {
     {"key", required_argument, NULL, KEY},
@@ -33,6 +35,8 @@ static const struct option switches[] = {
     {"subfolder", no_argument, NULL, SUBFOLDER},
     {"host", required_argument, NULL, HOST},
     {"podman", no_argument, NULL, PODMAN},
+    {"from", required_argument, NULL, FROM},
+    {"erase", no_argument, NULL, ERASE},
     {"force", no_argument, NULL, FORCE},
     {"yes", no_argument, NULL, YES},
     {"dry-run", no_argument, NULL, DRY_RUN},
@@ -54,6 +58,12 @@ static void take_switch(int letter, struct setup_options *options)
         break;
     case HOST:
         options->host = optarg;
+        break;
+    case FROM:
+        options->from = optarg;
+        break;
+    case ERASE:
+        options->is_erase = true;
         break;
     case NO_PASSPHRASE:
         options->has_no_passphrase = true;
@@ -78,7 +88,7 @@ static void take_switch(int letter, struct setup_options *options)
 
 static int check(const struct setup_options *options, struct error *err)
 {
-    const char *const texts[] = {options->key, options->name, options->email, options->host};
+    const char *const texts[] = {options->key, options->name, options->email, options->host, options->from};
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         if (texts[i] && !*texts[i])
@@ -86,6 +96,10 @@ static int check(const struct setup_options *options, struct error *err)
     if (options->is_podman && options->host)
         return error_set(err, EINVAL, "setup: --podman and --host exclude each other: podman's login uses a helper for all "
                          "registries or for none");
+    if (options->from && options->host)
+        return error_set(err, EINVAL, "setup: --from and --host exclude each other: all logins of the helper are imported");
+    if (options->is_erase && !options->from)
+        return error_set(err, EINVAL, "setup: --erase needs --from");
     if (options->key && (options->name || options->email))
         return error_set(err, EINVAL, "setup: --key names a key that is there, --name and --email a new one; give one or "
                          "the other");

@@ -4,15 +4,17 @@
 
 #include "common/error.h"
 
-/* What the command line of `setup` says; texts are borrowed from argv, NULL where they were not given. */
+/* What the command line of `setup` says; texts are borrowed from argv, NULL where they are not given. */
 struct setup_options {
     const char *key;   /* the key to encrypt to, in any form that gpg takes */
     const char *name;  /* of a key that is to be made */
     const char *email;
     const char *host;  /* one registry instead of all */
+    const char *from;  /* another helper whose logins are imported */
     bool has_no_passphrase;
     bool is_subfolder; /* docker's credentials alone get the key */
-    bool is_podman;    /* podman and skopeo too */
+    bool is_podman;    /* podman, buildah and skopeo too */
+    bool is_erase;     /* what was imported is removed from the other helper */
     bool is_forced;    /* another credsStore is replaced */
     bool is_yes;       /* nothing is asked */
     bool is_dry_run;

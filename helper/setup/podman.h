@@ -2,23 +2,31 @@
 
 #include <stdbool.h>
 
-#include "common/error.h"
+#include "helper/client/registries-conf.h"
 
 /*
- * podman, buildah and skopeo use helpers that registries.conf(5) names, for all registries; a file of our own in
- * ~/.config/containers/registries.conf.d/ does it.
+ * podman, buildah and skopeo use the helpers that registries.conf(5) names for all registries. setup writes a drop-in of
+ * its own, ~/.config/containers/registries.conf.d/pass.conf.
  */
 struct setup_podman {
-    char *path;
-    bool is_right; /* it is there already, as it should be */
+    char *path;                     /* our drop-in */
+    struct client_helpers in_force; /* now */
+    struct client_helpers others;   /* if our drop-in did not exist */
+    bool is_ours;                   /* the drop-in exists, and this program wrote it */
 };
 
-/* Looks. Refuses a file of that name that says something else. *ret is owned by the caller (setup_podman_done). */
+/* Reads what is in force. *ret is owned by the caller (setup_podman_done). 0 or negative. */
 int setup_podman_find(struct setup_podman *ret, struct error *err) MUST_USE;
 void setup_podman_done(struct setup_podman *podman);
 
-/* Whether one of the lines of such a file is that setting. Pure. */
-bool setup_podman_parse(const char *content);
+/*
+ * Whether the drop-in may be written: refuses to replace another helper (unless is_forced), and a file of that name that
+ * says something else. Where a later drop-in names another helper, is_forced chooses a name that comes after it.
+ */
+int setup_podman_check(struct setup_podman *podman, bool is_forced, struct error *err) MUST_USE;
 
-/* Writes it, at once or not at all. 0 or negative. */
-int setup_podman_write(const struct setup_podman *podman, struct error *err) MUST_USE;
+/* Whether what is in force asks this program first, and with needs_files the files with logins as well. */
+bool setup_podman_is_right(const struct setup_podman *podman, bool needs_files);
+
+/* Writes it, at once or not at all, and checks that it has come into force. 0 or negative. */
+int setup_podman_write(struct setup_podman *podman, bool needs_files, struct error *err) MUST_USE;

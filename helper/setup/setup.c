@@ -1,17 +1,19 @@
 /*
- * setup: look, say what would be done, ask once, do it. Whatever comes between, docker goes on to work: passwords are
+ * setup: look, say what would be done, ask once, do it. Docker works at every moment in between: passwords are
  * stored before docker is told of the store, and leave its file in the same write that tells it.
  */
 #include "helper/setup/setup.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/process.h"
-#include "helper/client/docker.h"
+#include "helper/client/podman.h"
+#include "helper/setup/import.h"
 #include "helper/setup/key.h"
 #include "helper/setup/move.h"
 #include "helper/setup/podman.h"
@@ -27,15 +29,15 @@ struct setup {
     struct setup_options options;
     struct gpg_context *gpg;
     struct setup_key key;
-    char *gpg_id;         /* the store's .gpg-id: there, or to be written */
+    char *gpg_id;         /* the store's .gpg-id: existing, or to be written */
     bool needs_store;
-    struct client_config docker;
-    bool needs_docker;    /* its config.json has to name the store */
+    struct setup_plan plan;
+    bool needs_docker;    /* docker's config.json has to name the store */
     char *other_store;    /* that it names now; NULL: none */
-    struct setup_moves moves;
+    nlink_t links;        /* how many names the file has, before it is replaced */
+    ino_t inode;
     struct setup_podman podman;
-    struct client_config auth; /* podman's own file of logins */
-    struct setup_moves auth_moves;
+    struct setup_import import;
 };
 
 static void setup_done(struct setup *setup)
@@ -43,12 +45,10 @@ static void setup_done(struct setup *setup)
     gpg_context_free(setup->gpg);
     setup_key_done(&setup->key);
     free(setup->gpg_id);
-    client_config_done(&setup->docker);
+    setup_plan_done(&setup->plan);
     free(setup->other_store);
-    setup_moves_done(&setup->moves);
     setup_podman_done(&setup->podman);
-    client_config_done(&setup->auth);
-    setup_moves_done(&setup->auth_moves);
+    setup_import_done(&setup->import);
 }
 
 /* --- look ------------------------------------------------------------------------------------ */
@@ -80,49 +80,60 @@ static int look_at_store(struct setup *setup, struct error *err)
     return setup_key_choose(setup->gpg, &setup->options, &setup->key, err);
 }
 
+static int look_at_podman(struct setup *setup, struct error *err)
+{
+    bool must_override = setup->options.is_forced, is_from;
+    int r = setup_podman_find(&setup->podman, err);
+
+    /* Without --podman nothing of podman's is changed, so what cannot be read is no reason to stop. */
+    if (!setup->options.is_podman)
+        return r == -ENOMEM ? r : 0;
+    if (r < 0)
+        return r;
+    is_from = setup->options.from && client_helpers_is_first(&setup->podman.others, setup->options.from);
+    return setup_podman_check(&setup->podman, must_override || is_from, err);
+}
+
+static int make_plan(struct setup *setup, struct error *err)
+{
+    static char files[] = CLIENT_AUTH_FILES;
+    char *names[] = {files, NULL};
+    const struct client_helpers standard = {.names = names};
+    bool is_known = setup->podman.in_force.names != NULL;
+    /* With --podman, what is in force because of an earlier run does not count. */
+    const struct client_helpers *helpers = !is_known                   ? &standard
+                                           : setup->options.is_podman ? &setup->podman.others
+                                                                      : &setup->podman.in_force;
+    bool is_pass_first = is_known && client_helpers_is_first(&setup->podman.in_force, STORE);
+
+    return setup_plan_make(&setup->options, helpers, is_pass_first, &setup->plan, err);
+}
+
 /* The store that docker's file names for what is set up; NULL where it names none. */
 static const char *get_named_store(const struct setup *setup)
 {
-    return setup->options.host ? client_config_get_helper(&setup->docker, setup->options.host)
-                               : client_config_get_store(&setup->docker);
+    const struct client_config *config = &setup->plan.docker->config;
+
+    return setup->plan.only ? client_config_get_helper(config, setup->plan.only) : client_config_get_store(config);
 }
 
 static int look_at_docker(struct setup *setup, struct error *err)
 {
-    CLEANUP_FREE char *path = NULL;
-    const char *named;
-    int r = client_docker_find(&path, err);
+    const struct client_config *config = &setup->plan.docker->config;
+    const char *named = get_named_store(setup), *from = setup->options.from;
 
-    if (r == 0)
-        r = client_config_open(path, &setup->docker, err);
-    if (r < 0)
-        return r;
-    named = get_named_store(setup);
     setup->needs_docker = !named || strcmp(named, STORE) != 0;
-    if (named && *named && setup->needs_docker) {
-        setup->other_store = strdup(named);
-        if (!setup->other_store)
-            return error_set_oom(err);
-        if (!setup->options.is_forced)
-            return error_set(err, EEXIST, "%s keeps passwords with docker-credential-%s; --force has it use this one instead "
-                             "(log in again then: what the other store has is not moved)", setup->docker.path, named);
-    }
-    return setup_moves_find(&setup->docker, setup->options.host, &setup->moves, err);
-}
-
-static int look_at_podman(struct setup *setup, struct error *err)
-{
-    CLEANUP_FREE char *path = NULL;
-    int r;
-
-    if (!setup->options.is_podman)
+    setup->links = config->exists ? config->stat.st_nlink : 1;
+    setup->inode = config->exists ? config->stat.st_ino : 0;
+    if (!named || !*named || !setup->needs_docker)
         return 0;
-    r = setup_podman_find(&setup->podman, err);
-    if (r == 0)
-        r = client_config_find_podman(&path, err);
-    if (r == 0)
-        r = client_config_open(path, &setup->auth, err);
-    return r < 0 ? r : setup_moves_find(&setup->auth, NULL, &setup->auth_moves, err);
+    setup->other_store = strdup(named);
+    if (!setup->other_store)
+        return error_set_oom(err);
+    if (!setup->options.is_forced && !(from && strcmp(named, from) == 0))
+        return error_set(err, EEXIST, "%s keeps passwords with docker-credential-%s; --from %s imports its logins, --force "
+                         "replaces it without them", config->path, named, named);
+    return 0;
 }
 
 static int look(struct setup *setup, struct error *err)
@@ -132,14 +143,20 @@ static int look(struct setup *setup, struct error *err)
     if (r == 0)
         r = look_at_store(setup, err);
     if (r == 0)
+        r = look_at_podman(setup, err);
+    if (r == 0)
+        r = make_plan(setup, err);
+    if (r == 0)
         r = look_at_docker(setup, err);
-    return r < 0 ? r : look_at_podman(setup, err);
+    if (r == 0 && setup->options.from)
+        r = setup_import_find(setup->options.from, &setup->import, err);
+    return r;
 }
 
 static bool has_work(const struct setup *setup)
 {
-    return setup->needs_store || setup->needs_docker || setup_moves_count(&setup->moves) > 0 ||
-           (setup->options.is_podman && (!setup->podman.is_right || setup_moves_count(&setup->auth_moves) > 0));
+    return setup->needs_store || setup->needs_docker || setup_plan_count(&setup->plan) > 0 || setup->options.from ||
+           (setup->options.is_podman && !setup_podman_is_right(&setup->podman, false));
 }
 
 /* --- say ------------------------------------------------------------------------------------- */
@@ -163,30 +180,32 @@ static void tell_plan_of_store(const struct setup *setup)
 
 static void tell_plan_of_docker(const struct setup *setup)
 {
-    const char *host = setup->options.host;
+    const char *host = setup->plan.only, *path = setup->plan.docker->config.path;
 
     if (!setup->needs_docker)
         terminal_say(stdout, TERMINAL_OK, "docker keeps passwords%s%s in the store: %s", host ? " for " : "", host ? host : "",
-                     setup->docker.path);
+                     path);
     else
         terminal_say(stdout, TERMINAL_WOULD, "tell docker to keep passwords%s%s in the store%s%s: \"%s\" in %s",
                      host ? " for " : "", host ? host : "", setup->other_store ? " instead of " : "",
-                     setup->other_store ? setup->other_store : "", host ? "credHelpers" : "credsStore", setup->docker.path);
-    setup_moves_tell(&setup->moves, setup->docker.path, true);
+                     setup->other_store ? setup->other_store : "", host ? "credHelpers" : "credsStore", path);
 }
 
 static void tell_plan(const struct setup *setup)
 {
+    bool is_right = setup->options.is_podman && setup_podman_is_right(&setup->podman, false);
+
     tell_plan_of_store(setup);
     if (setup->needs_store)
         terminal_say(stdout, TERMINAL_WOULD, "encrypt and decrypt a text, to see that it works");
     tell_plan_of_docker(setup);
-    if (!setup->options.is_podman)
-        return;
-    terminal_say(stdout, setup->podman.is_right ? TERMINAL_OK : TERMINAL_WOULD,
-                 setup->podman.is_right ? "podman, buildah and skopeo use the store: %s"
-                                        : "tell podman, buildah and skopeo to use the store: %s", setup->podman.path);
-    setup_moves_tell(&setup->auth_moves, setup->auth.path, true);
+    if (setup->options.is_podman)
+        terminal_say(stdout, is_right ? TERMINAL_OK : TERMINAL_WOULD,
+                     is_right ? "podman, buildah and skopeo use the store: %s"
+                              : "tell podman, buildah and skopeo to use the store: %s",
+                     is_right ? setup->podman.in_force.source : setup->podman.path);
+    setup_import_tell(&setup->import);
+    setup_plan_tell(&setup->plan, true);
 }
 
 /* docker finds a helper by its name alone. */
@@ -242,45 +261,71 @@ static int prove(const struct setup *setup, struct error *err)
     return 0;
 }
 
-/* Both in one write, so that docker has every password at each moment. */
-static int change_docker(struct setup *setup, struct error *err)
-{
-    int r = setup_moves_store(&setup->moves, err);
-
-    if (r == 0)
-        r = setup_moves_take_out(&setup->moves, &setup->docker, err);
-    if (r == 0 && setup->needs_docker)
-        r = setup->options.host ? client_config_set_helper(&setup->docker, setup->options.host, STORE, err)
-                                : client_config_set_store(&setup->docker, STORE, err);
-    if (r == 0)
-        r = client_config_save(&setup->docker, err);
-    if (r < 0)
-        return r;
-    if (setup->needs_docker)
-        terminal_say(stdout, TERMINAL_DONE, "docker keeps passwords in the store");
-    setup_moves_tell(&setup->moves, setup->docker.path, false);
-    return 0;
-}
-
 static int change_podman(struct setup *setup, struct error *err)
 {
     int r;
 
-    if (!setup->options.is_podman)
+    if (!setup->options.is_podman || setup_podman_is_right(&setup->podman, setup->plan.needs_files))
         return 0;
-    r = setup_moves_store(&setup->auth_moves, err);
-    if (r == 0 && !setup->podman.is_right)
-        r = setup_podman_write(&setup->podman, err);
-    if (r == 0)
-        r = setup_moves_take_out(&setup->auth_moves, &setup->auth, err);
-    if (r == 0 && setup_moves_count(&setup->auth_moves) > 0)
-        r = client_config_save(&setup->auth, err);
+    r = setup_podman_write(&setup->podman, setup->plan.needs_files, err);
     if (r < 0)
         return r;
-    if (!setup->podman.is_right)
-        terminal_say(stdout, TERMINAL_DONE, "podman, buildah and skopeo use the store");
-    setup_moves_tell(&setup->auth_moves, setup->auth.path, false);
+    terminal_say(stdout, TERMINAL_DONE, "podman, buildah and skopeo use the store%s",
+                 setup->plan.needs_files ? ", and read their files after it: a login that the store cannot take goes there, "
+                                           "unencrypted" : "");
     return 0;
+}
+
+/* In memory: everything goes into one write, so that docker has every password at each moment. */
+static int change_docker(struct setup *setup, struct error *err)
+{
+    struct client_config *config = &setup->plan.docker->config;
+    int r = setup_moves_take_out(&setup->plan, err);
+
+    if (r == 0 && setup->needs_docker)
+        r = setup->plan.only ? client_config_set_helper(config, setup->plan.only, STORE, err)
+                             : client_config_set_store(config, STORE, err);
+    if (r == 0 && setup->import.helper)
+        r = setup_import_switch(&setup->import, config, err);
+    return r == 0 ? setup_moves_name_helpers(&setup->plan, err) : r;
+}
+
+static bool is_changed(const struct client_config *config)
+{
+    return !secbuf_is_equal(&config->text, &config->on_disk);
+}
+
+/* Docker's file first: it says where docker looks for what the others lose. */
+static int save_files(struct setup *setup, struct error *err)
+{
+    int r = is_changed(&setup->plan.docker->config) ? client_config_save(&setup->plan.docker->config, err) : 0;
+
+    for (size_t i = 0; r == 0 && i < setup->plan.file_count; i++)
+        if (is_changed(&setup->plan.files[i].config))
+            r = client_config_save(&setup->plan.files[i].config, err);
+    return r;
+}
+
+/* Every login is in the store before any file changes, and podman is told before its files lose one. */
+static int change_clients(struct setup *setup, struct error *err)
+{
+    int r = setup->import.helper ? setup_import_store(&setup->import, err) : 0;
+
+    if (r == 0)
+        r = setup_moves_store(&setup->plan, err);
+    if (r == 0)
+        r = change_podman(setup, err);
+    if (r == 0)
+        r = change_docker(setup, err);
+    if (r == 0)
+        r = save_files(setup, err);
+    if (r < 0)
+        return r;
+    if (setup->needs_docker)
+        terminal_say(stdout, TERMINAL_DONE, "docker keeps passwords in the store");
+    setup_import_tell(&setup->import);
+    setup_plan_tell(&setup->plan, false);
+    return setup->options.is_erase ? setup_import_erase(&setup->import, err) : 0;
 }
 
 static int act(struct setup *setup, struct error *err)
@@ -289,9 +334,7 @@ static int act(struct setup *setup, struct error *err)
 
     if (r == 0)
         r = prove(setup, err);
-    if (r == 0 && (setup->needs_docker || setup_moves_count(&setup->moves) > 0))
-        r = change_docker(setup, err);
-    return r < 0 ? r : change_podman(setup, err);
+    return r == 0 ? change_clients(setup, err) : r;
 }
 
 /* 1 to go on, 0 not to, or negative. */
@@ -306,8 +349,33 @@ static int ask(const struct setup *setup, struct error *err)
     return terminal_ask_yes("Go on?", true, err);
 }
 
+static bool has_moved(const struct setup_plan *plan, const struct setup_file *file)
+{
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->moves[i].file == file && plan->moves[i].result == SETUP_MOVE_DONE)
+            return true;
+    return false;
+}
+
+/* What a user must know of copies and of clients that go their own way. */
+static void warn_of_rest(const struct setup *setup)
+{
+    const struct client_config *config = &setup->plan.docker->config;
+
+    if (setup->links > 1 && has_moved(&setup->plan, setup->plan.docker)) {
+        terminal_say(stdout, TERMINAL_WARNING, "%s had %zu more hard links, which keep the passwords unencrypted; find and "
+                     "remove them:", config->path, (size_t)setup->links - 1);
+        terminal_show_command(stdout, "find / -xdev -inum %ju", (uintmax_t)setup->inode);
+    }
+    if (setup->options.is_podman && client_podman_writes_to_docker())
+        terminal_say(stdout, TERMINAL_WARNING, "DOCKER_CONFIG is set: from 5.8 on, podman login (buildah 1.43, skopeo 1.22) "
+                     "then writes a new password unencrypted into %s, whatever helpers are configured. Run it as: env -u "
+                     "DOCKER_CONFIG podman login HOST", config->path);
+}
+
 static int run(struct setup *setup, struct error *err)
 {
+    const char *host = setup->options.host ? setup->options.host : "HOST";
     int r = look(setup, err);
 
     if (r < 0)
@@ -315,8 +383,8 @@ static int run(struct setup *setup, struct error *err)
     tell_plan(setup);
     warn_of_path();
     if (!has_work(setup)) {
-        terminal_print_line(stdout, "Nothing is to be done. Log in: docker login %s",
-                            setup->options.host ? setup->options.host : "HOST");
+        warn_of_rest(setup);
+        terminal_print_line(stdout, "Nothing is to be done. Log in: docker login %s", host);
         return 0;
     }
     if (setup->options.is_dry_run)
@@ -325,9 +393,11 @@ static int run(struct setup *setup, struct error *err)
     if (r <= 0)
         return r < 0 ? r : error_set(err, ECANCELED, "nothing was changed");
     r = act(setup, err);
-    if (r == 0)
-        terminal_print_line(stdout, "Ready. Log in: docker login %s", setup->options.host ? setup->options.host : "HOST");
-    return r;
+    if (r < 0)
+        return r;
+    warn_of_rest(setup);
+    terminal_print_line(stdout, "Ready. Log in: docker login %s", host);
+    return 0;
 }
 
 int setup_main(int argc, char **argv)

@@ -355,14 +355,14 @@ def assert_config_refused(*words, by=(("setup", "--yes"), ("setup", "--dry-run")
 @case("config.json that is a pipe, a device, a folder, a circle, of 1 GiB, no JSON: setup and doctor refuse, and leave it")
 def _():
     fresh()
-    for make, word in ((os.mkfifo, "no regular file"), (lambda path: path.mkdir(), "no regular file"),
-                       (lambda path: path.symlink_to("/dev/full"), "no regular file"), (make_socket, "config.json"),
+    for make, word in ((os.mkfifo, "not a regular file"), (lambda path: path.mkdir(), "not a regular file"),
+                       (lambda path: path.symlink_to("/dev/full"), "not a regular file"), (make_socket, "config.json"),
                        (lambda path: path.symlink_to(path.name), "symbolic links"),
                        (lambda path: (path.touch(), os.truncate(path, GIB)), "File too large"),
-                       (lambda path: path.write_bytes(b"\xff\xfe{\0}\0"), "no JSON object"),
-                       (lambda path: path.write_bytes(b'{"auths":' + b"[" * 200000), "no JSON object"),
-                       (lambda path: path.write_bytes(b'{"a":' * 100000 + b"1" + b"}" * 100000), "no JSON object"),
-                       (lambda path: path.write_bytes(bytes(100000)), "no JSON object")):
+                       (lambda path: path.write_bytes(b"\xff\xfe{\0}\0"), "not a JSON object"),
+                       (lambda path: path.write_bytes(b'{"auths":' + b"[" * 200000), "not a JSON object"),
+                       (lambda path: path.write_bytes(b'{"a":' * 100000 + b"1" + b"}" * 100000), "not a JSON object"),
+                       (lambda path: path.write_bytes(bytes(100000)), "not a JSON object")):
         reset_config()
         make(CONFIG)
         before = CONFIG.lstat()

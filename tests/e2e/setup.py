@@ -58,6 +58,11 @@ def auth(username, secret):
     return base64.b64encode(f"{username}:{secret}".encode()).decode()
 
 
+def only_docker(user):
+    """podman, buildah and skopeo are not installed, so only docker reads the user's files."""
+    user.env["PATH"] = user.path_without("podman", "buildah", "skopeo")
+
+
 def gpg_id(user, folder="."):
     return (user.prefix / folder / ".gpg-id").read_text()
 
@@ -292,14 +297,14 @@ def _():
         assert sorted(path.name for path in real.parent.iterdir()) == ["docker.json"]
 
 
-@case("what is no JSON is refused and left")
+@case("a file that is not JSON is refused and left as it is")
 def _():
     with Sandbox() as user:
         user.make_store()
         for text in ("{", "[]", '{"auths":{}} x'):
             config_of(user).write_text(text)
             before = everything(user)
-            assert_refused(user, setup(user, "--yes", check=False), before, "config.json", "no JSON object")
+            assert_refused(user, setup(user, "--yes", check=False), before, "config.json", "not a JSON object")
 
 
 # --- passwords that stand there -------------------------------------------------------------------
@@ -323,11 +328,12 @@ def many_logins():
 @case("twenty passwords of all sorts: those that can be are moved, the rest is untouched and named")
 def _():
     with Sandbox() as user:
+        only_docker(user)
         user.make_store()
         text, stored = many_logins()
         config_of(user).write_text(text)
         result = setup(user, "--yes")
-        said(result, "bad.example", "no base64")
+        said(result, "bad.example", "not valid base64")
         for host, login in stored.items():
             assert user.get(host) == login, host
             said(result, f"the password for {host} is in the store")
@@ -342,9 +348,10 @@ def _():
         said(setup(user, "--yes"), "Nothing is to be done")
 
 
-@case("a login that the store has otherwise is not overwritten; the same one is only taken out of the file")
+@case("another login in the store is not overwritten, and docker goes on reading its own; the same one only leaves the file")
 def _():
     with Sandbox() as user:
+        only_docker(user)
         user.make_store()
         user.store("same.example", "me", "secret")
         user.store("other.example", "you", "another")
@@ -354,19 +361,22 @@ def _():
         said(setup(user, "--yes"), "other.example stays", "another login")
         assert user.get("other.example") == ("you", "another")
         assert user.entry("same.example", "me").read_bytes() == entry
-        assert json.loads(config_of(user).read_text())["auths"] == {
-            "same.example": {}, "other.example": {"auth": auth("me", "secret")}}
+        assert json.loads(config_of(user).read_text()) == {
+            "auths": {"same.example": {}, "other.example": {"auth": auth("me", "secret")}},
+            "credsStore": "pass", "credHelpers": {"other.example": ""}}
 
 
-@case("what the store cannot take stays in the file and is named")
+@case("what the store cannot take stays in the file, is named, and docker goes on reading it")
 def _():
     with Sandbox() as user:
+        only_docker(user)
         user.make_store()
         long = "h" * 250
         config_of(user).write_text(json.dumps({"auths": {long: {"auth": auth("me", "x")}, "dots": {"auth": auth("../me", "x")},
                                                          "good": {"auth": auth("me", "x")}}}))
         said(setup(user, "--yes"), f"{long} stays", "dots stays", "the password for good is in the store")
-        assert set(json.loads(config_of(user).read_text())["auths"]["dots"]) == {"auth"}
+        config = json.loads(config_of(user).read_text())
+        assert set(config["auths"]["dots"]) == {"auth"} and config["credHelpers"] == {long: "", "dots": ""}
 
 
 @case(f"killed at {KILLS} random moments: no password is lost, and docker's file is always valid")
@@ -389,7 +399,8 @@ def _():
                 else:
                     assert config["credsStore"] == "pass" and user.get(host) == login
             setup(user, "--yes")
-            assert json.loads(config_of(user).read_text()) == {"auths": {host: {} for host in hosts}, "credsStore": "pass"}
+            config = json.loads(config_of(user).read_text())
+            assert config["auths"] == {host: {} for host in hosts} and config["credsStore"] == "pass"
             assert user.get("h3") == ("me", "secret3") and user.leftovers() == []
 
 

@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
+#include "helper/client/registries-conf.h"
 #include "helper/setup/options.h"
-#include "helper/setup/podman.h"
 #include "tests/fuzz/fuzz.h"
 
 bool fuzz_was_accepted;
@@ -17,14 +17,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     CLEANUP_FREE char *words = malloc(size + 1);
     struct setup_options options;
     struct error err = {0};
+    char **names = NULL;
     int argc = 1, r;
 
     REQUIRE(words);
     if (size)
         memcpy(words, data, size);
     words[size] = '\0';
-    if (setup_podman_parse(words))
-        REQUIRE(strstr(words, "credential-helpers") && strstr(words, "\"pass\""));
+    REQUIRE(client_helpers_parse(words, &names) != 1 || names);
+    client_helper_names_free(names);
     for (size_t at = 0; at < size && argc <= MOST_WORDS; at += strlen(words + at) + 1)
         argv[argc++] = words + at;
     argv[argc] = NULL;

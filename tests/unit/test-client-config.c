@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "helper/client/docker.h"
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 
@@ -124,7 +123,7 @@ static void it_can_be_saved_again(void **state)
 static void what_cannot_be_used_is_refused(void **state)
 {
     static const struct { const char *text, *says; } cases[] = {
-        {"[]", "no JSON object"}, {"{", "no JSON object"}, {"{}{}", "no JSON object"}, {"hello", "no JSON object"},
+        {"[]", "not a JSON object"}, {"{", "not a JSON object"}, {"{}{}", "not a JSON object"}, {"hello", "not a JSON object"},
     };
     struct client_config config;
     struct error err = {0};
@@ -138,7 +137,7 @@ static void what_cannot_be_used_is_refused(void **state)
     }
     make_folder("folder");
     assert_true(client_config_open("folder", &config, &err) < 0);
-    assert_says(&err, "no regular file");
+    assert_says(&err, "not a regular file");
     make_link("loop", "loop");
     assert_true(client_config_open("loop", &config, &err) < 0);
     make_file("strange.json", "{\"credHelpers\":[]}");
@@ -195,10 +194,10 @@ static void what_cannot_be_moved_is_named(void **state)
         {"{\"auth\": \"%%%%\"}", "base64"},
         {"{\"auth\": \"bWU6c2VjcmV0=\"}", "base64"},
         {"{\"auth\": \"Pz8_\"}", "base64"},
-        {"{\"auth\": \"bWU=\"}", "no username and password"},
-        {"{\"auth\": \"OnB3\"}", "no username and password"},
+        {"{\"auth\": \"bWU=\"}", "does not hold a username"},
+        {"{\"auth\": \"OnB3\"}", "does not hold a username"},
         {"{\"registrytoken\": \"x\"}", "registry token"},
-        {"{\"auth\": 1}", "no text"},
+        {"{\"auth\": 1}", "not a string"},
     };
 
     (void)state;
@@ -237,30 +236,97 @@ static void secrets_are_taken_out_and_the_rest_stays(void **state)
     assert_int_equal(logins.count, 0);
 }
 
-/* --- where they are -------------------------------------------------------------------------- */
+/* --- names in another case, and several of one name ---------------------------------------------- */
 
-static void the_environment_says_where(void **state)
+static void names_are_compared_as_go_does(void **state)
 {
-    static const struct { const char *docker, *podman, *runtime, *expected_docker, *expected_podman; } cases[] = {
-        {NULL, NULL, NULL, "/h/.docker/config.json", "/h/.config/containers/auth.json"},
-        {"/d", "/p/auth", "/run/u", "/d/config.json", "/p/auth"},
-        {"", "", "/run/u", "/h/.docker/config.json", "/run/u/containers/auth.json"},
+    static const char *const texts[] = {
+        "{\"credSstore\":\"x\",\"CREDSSTORE\":\"desktop\",\"Auths\":{\"h\":{\"Auth\":\"bWU6cw==\"}}}",
+        "{\"cred\\u017fStore\":\"desktop\",\"auths\":{\"x\":{}},\"AUTH\\u017f\":{\"h\":{\"identityTo\\u212aen\":\"s\"}}}",
+        "{\"credsStore\":\"desktop\",\"credsstore\":null,\"auths\":{\"h\":{\"auth\":\"bWU6cw==\"}},\"auths\":{}}",
     };
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        CLEANUP_FREE char *docker = NULL, *podman = NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        CLEANUP(client_config_done) struct client_config config = {0};
+        CLEANUP(client_logins_done) struct client_logins logins = {0}, left = {0};
         struct error err = {0};
 
-        setenv("HOME", "/h", 1);
-        cases[i].docker ? setenv("DOCKER_CONFIG", cases[i].docker, 1) : unsetenv("DOCKER_CONFIG");
-        cases[i].podman ? setenv("REGISTRY_AUTH_FILE", cases[i].podman, 1) : unsetenv("REGISTRY_AUTH_FILE");
-        cases[i].runtime ? setenv("XDG_RUNTIME_DIR", cases[i].runtime, 1) : unsetenv("XDG_RUNTIME_DIR");
-        assert_int_equal(client_docker_find(&docker, &err), 0);
-        assert_int_equal(client_config_find_podman(&podman, &err), 0);
-        assert_string_equal(docker, cases[i].expected_docker);
-        assert_string_equal(podman, cases[i].expected_podman);
+        make_file("config.json", texts[i]);
+        config = open_config("config.json");
+        assert_string_equal(client_config_get_store(&config), "desktop");
+        assert_int_equal(client_config_list_logins(&config, &logins, &err), 0);
+        assert_int_equal(logins.count, 1);
+        assert_holds(&logins.items[0].secret, "s");
+        set_store(&config);
+        assert_string_equal(client_config_get_store(&config), "pass");
+        assert_int_equal(client_config_remove_secret(&config, "h", &err), 0);
+        assert_int_equal(client_config_list_logins(&config, &left, &err), 0);
+        assert_int_equal(left.count, 0);
+        assert_int_equal(unlink("config.json"), 0);
     }
+}
+
+static void every_copy_of_a_secret_is_removed(void **state)
+{
+    CLEANUP(client_config_done) struct client_config config = {0};
+    struct error err = {0};
+
+    (void)state;
+    make_file("config.json", "{\"auths\":{\"h\":{\"auth\":\"AA==\"},\"h\":{\"Auth\":\"bWU6cw==\",\"auth\":\"AA==\"}},"
+                             "\"AUTHS\":{\"h\":{\"auth\":\"bWU6cw==\"}},\"auths\":{\"h\":{\"auth\":\"bWU6cw==\"}}}");
+    config = open_config("config.json");
+    assert_int_equal(client_config_remove_secret(&config, "h", &err), 0);
+    save(&config);
+    assert_file_is("config.json", "{\"auths\":{\"h\":{},\"h\":{}},\"AUTHS\":{\"h\":{}},\"auths\":{\"h\":{}}}");
+}
+
+static void helpers_of_several_objects_are_merged(void **state)
+{
+    CLEANUP(client_config_done) struct client_config config = {0};
+    struct error err = {0};
+
+    (void)state;
+    make_file("config.json", "{\"credHelpers\":{\"a\":\"x\",\"gone\":\"x\"},\"credHelpers\":null,\"CredHelpers\":{\"a\":\"y\"},"
+                             "\"credhelpers\":{\"b\":\"\"}}");
+    config = open_config("config.json");
+    assert_string_equal(client_config_get_helper(&config, "a"), "y");
+    assert_string_equal(client_config_get_helper(&config, "b"), "");
+    assert_null(client_config_get_helper(&config, "gone"));
+    assert_int_equal(client_config_set_helper(&config, "a", "pass", &err), 0);
+    assert_string_equal(client_config_get_helper(&config, "a"), "pass");
+    assert_string_equal(client_config_get_helper_host(&config, 0), "a");
+    assert_null(client_config_get_helper_host(&config, 9));
+}
+
+static void null_becomes_an_object(void **state)
+{
+    CLEANUP(client_config_done) struct client_config config = {0};
+    struct error err = {0};
+
+    (void)state;
+    make_file("config.json", "{\"credHelpers\": null}");
+    config = open_config("config.json");
+    assert_int_equal(client_config_set_helper(&config, "h", "pass", &err), 0);
+    assert_string_equal(client_config_get_helper(&config, "h"), "pass");
+}
+
+static void the_old_file_is_what_others_call_auths(void **state)
+{
+    CLEANUP(client_config_done) struct client_config config = {0};
+    CLEANUP(client_logins_done) struct client_logins logins = {0};
+    struct error err = {0};
+
+    (void)state;
+    make_file(".dockercfg", "{\"https://h/v1/\":{\"auth\":\"bWU6cw==\",\"email\":\"e\"}}");
+    config = open_config(".dockercfg");
+    config.is_legacy = true;
+    assert_int_equal(client_config_list_logins(&config, &logins, &err), 0);
+    assert_int_equal(logins.count, 1);
+    assert_string_equal(logins.items[0].host, "https://h/v1/");
+    assert_int_equal(client_config_remove_secret(&config, "https://h/v1/", &err), 0);
+    save(&config);
+    assert_file_is(".dockercfg", "{\"https://h/v1/\":{\"email\":\"e\"}}");
 }
 
 int main(void)
@@ -275,7 +341,11 @@ int main(void)
         scratch_test(passwords_and_tokens_are_found),
         scratch_test(what_cannot_be_moved_is_named),
         scratch_test(secrets_are_taken_out_and_the_rest_stays),
-        scratch_test(the_environment_says_where),
+        scratch_test(names_are_compared_as_go_does),
+        scratch_test(every_copy_of_a_secret_is_removed),
+        scratch_test(helpers_of_several_objects_are_merged),
+        scratch_test(null_becomes_an_object),
+        scratch_test(the_old_file_is_what_others_call_auths),
     };
 
     return cmocka_run_group_tests_name("client-config", tests, NULL, NULL);

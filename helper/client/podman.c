@@ -1,0 +1,100 @@
+#include "helper/client/podman.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/process.h"
+
+static const char *get_variable(const char *name)
+{
+    const char *value = getenv(name);
+
+    return value && *value ? value : NULL;
+}
+
+void client_podman_files_done(struct client_podman_files *files)
+{
+    for (size_t i = 0; i < files->count; i++)
+        free(files->items[i].path);
+    free(files->items);
+    *files = (struct client_podman_files){0};
+}
+
+static int add_file(struct client_podman_files *files, bool is_legacy, const char *format, ...) PRINTF_LIKE(3, 4);
+
+static int add_file(struct client_podman_files *files, bool is_legacy, const char *format, ...)
+{
+    struct client_podman_file *more = reallocarray(files->items, files->count + 1, sizeof(*more));
+    char *path = NULL;
+    va_list args;
+    int r;
+
+    if (!more)
+        return -ENOMEM;
+    files->items = more;
+    va_start(args, format);
+    r = vasprintf(&path, format, args);
+    va_end(args);
+    if (r < 0)
+        return -ENOMEM;
+    more[files->count++] = (struct client_podman_file){.path = path, .is_legacy = is_legacy};
+    return 0;
+}
+
+static int add_defaults(struct client_podman_files *files, const char *home)
+{
+    const char *runtime = get_variable("XDG_RUNTIME_DIR"), *config = get_variable("XDG_CONFIG_HOME");
+    const char *docker = get_variable("DOCKER_CONFIG");
+    int r;
+
+    if (runtime)
+        r = add_file(files, false, "%s/containers/auth.json", runtime);
+    else
+        r = add_file(files, false, "/run/containers/%u/auth.json", (unsigned)getuid());
+    /* Versions before 2023 look below ~/.config whatever XDG_CONFIG_HOME says. */
+    if (r == 0 && config)
+        r = add_file(files, false, "%s/containers/auth.json", config);
+    if (r == 0)
+        r = add_file(files, false, "%s/.config/containers/auth.json", home);
+    if (r == 0)
+        r = docker ? add_file(files, false, "%s/config.json", docker)
+                   : add_file(files, false, "%s/.docker/config.json", home);
+    return r == 0 ? add_file(files, true, "%s/.dockercfg", home) : r;
+}
+
+int client_podman_find(struct client_podman_files *ret, struct error *err)
+{
+    CLEANUP(client_podman_files_done) struct client_podman_files files = {0};
+    const char *named = get_variable("REGISTRY_AUTH_FILE"), *home = get_variable("HOME");
+    int r;
+
+    if (!named && !home)
+        return error_set(err, ENOENT, "HOME is not set, so the directory of podman's configuration files is unknown");
+    r = named ? add_file(&files, false, "%s", named) : add_defaults(&files, home);
+    if (r < 0)
+        return error_set_oom(err);
+    *ret = files;
+    files = (struct client_podman_files){0};
+    return 0;
+}
+
+bool client_podman_is_installed(void)
+{
+    static const char *const programs[] = {"podman", "buildah", "skopeo"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+        CLEANUP_FREE char *found = NULL;
+
+        if (process_find(programs[i], &found) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool client_podman_writes_to_docker(void)
+{
+    return get_variable("DOCKER_CONFIG") && !get_variable("REGISTRY_AUTH_FILE");
+}

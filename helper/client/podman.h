@@ -1,0 +1,37 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/error.h"
+
+/*
+ * podman, buildah and skopeo (containers/image, pkg/docker/config), which look for logins by the same library.
+ */
+
+/* The files in which they look for a login, in their order. A file may be missing. */
+struct client_podman_file {
+    char *path;
+    bool is_legacy; /* ~/.dockercfg: the whole file is what others call "auths" */
+};
+struct client_podman_files {
+    struct client_podman_file *items;
+    size_t count;
+};
+
+/*
+ * $REGISTRY_AUTH_FILE alone; or else $XDG_RUNTIME_DIR/containers/auth.json (/run/containers/UID/auth.json where it is
+ * unset), $XDG_CONFIG_HOME/containers/auth.json (~/.config), $DOCKER_CONFIG/config.json (~/.docker) and ~/.dockercfg.
+ * The first one is where `podman login` writes. *ret is owned by the caller (client_podman_files_done).
+ */
+int client_podman_find(struct client_podman_files *ret, struct error *err) MUST_USE;
+void client_podman_files_done(struct client_podman_files *files);
+
+/* Whether one of the three is on PATH. */
+bool client_podman_is_installed(void);
+
+/*
+ * Whether versions of 2026 (podman 5.8, buildah 1.43, skopeo 1.22) would write a login into docker's config.json and pass
+ * over the helpers of registries.conf: DOCKER_CONFIG is set, and REGISTRY_AUTH_FILE is not.
+ */
+bool client_podman_writes_to_docker(void);
