@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "helper/doctor/checks.h"
 #include "helper/pass/entry.h"
 #include "helper/pass/path.h"
+#include "helper/pass/repair.h"
 
 /* Decrypting is dear; of a large store these show enough. */
 enum { MOST_DECRYPTED = 64, SMALLEST_MESSAGE = 60, SECRET_MAX = 4 << 20 };
@@ -34,13 +36,22 @@ static void add_relogin(struct finding *finding, const char *folder)
 
 /* --- one server ------------------------------------------------------------------------------ */
 
+/* What a link leads to may lie outside the store: its mode is left alone, and no command that would follow the link is shown. */
 static void check_file_mode(struct doctor *doctor, int fd, const char *name, const char *path)
 {
     struct finding *finding;
-    struct stat st;
+    struct stat st, target;
 
-    if (fstatat(fd, name, &st, 0) < 0)
+    if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
         return;
+    if (S_ISLNK(st.st_mode)) {
+        if (fstatat(fd, name, &target, 0) == 0 && target.st_uid != geteuid())
+            report_add(&doctor->report, "entry-owner", FINDING_WARNING,
+                       "Its owner can put another entry there, and docker would use that.",
+                       "%s is a link to a file of user %u, and this runs as user %u", path, (unsigned)target.st_uid,
+                       (unsigned)geteuid());
+        return;
+    }
     if (st.st_uid != geteuid()) {
         finding = report_add(&doctor->report, "entry-owner", FINDING_WARNING,
                              "Its owner can put another entry there, and docker would use that.",
@@ -52,7 +63,7 @@ static void check_file_mode(struct doctor *doctor, int fd, const char *name, con
                              "The text is encrypted, but others can copy it, or put another there.", "%s has the mode %04o",
                              path, (unsigned)st.st_mode & 07777);
         finding_add_command(finding, "chmod %s %s", S_ISDIR(st.st_mode) ? "700" : "600", path);
-        doctor_fix_mode(doctor, finding, path, S_ISDIR(st.st_mode) ? 0700 : 0600);
+        doctor_fix_store_mode(doctor, finding, path, S_ISDIR(st.st_mode) ? 0700 : 0600);
     }
 }
 
@@ -117,10 +128,22 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
                              "%s has no entry in it", path);
         finding_add_command(finding, "rmdir %s", path);
         if (finding) {
-            finding->is_fixable = true;
-            finding->is_fixed = doctor->does_fix && unlinkat(parent_fd, name, AT_REMOVEDIR) == 0;
+            const char *below = doctor_store_path(doctor, path);
+
+            finding->is_fixable = pass_repair_check(&doctor->store, below) == 0;
+            finding->is_fixed = doctor->does_fix &&
+                                pass_repair_leftover(&doctor->store, below, PASS_LEFTOVER_DIRECTORY) == 0;
         }
     }
+}
+
+static void fix_leftover(struct doctor *doctor, struct finding *finding, const char *name)
+{
+    char path[sizeof(PASS_FOLDER "/") + NAME_MAX];
+
+    snprintf(path, sizeof(path), PASS_FOLDER "/%s", name);
+    finding->is_fixable = pass_repair_check(&doctor->store, path) == 0;
+    finding->is_fixed = doctor->does_fix && pass_repair_leftover(&doctor->store, path, PASS_LEFTOVER_FILE) == 0;
 }
 
 static void check_folder(struct doctor *doctor)
@@ -141,10 +164,8 @@ static void check_folder(struct doctor *doctor)
                                  "A docker login was cut off; the next one removes it.", "%s/" PASS_FOLDER "/%s is left over",
                                  doctor->store.root, name);
             finding_add_command(finding, "docker-credential-pass doctor --fix");
-            if (finding) {
-                finding->is_fixable = true;
-                finding->is_fixed = doctor->does_fix && unlinkat(fd, name, 0) == 0;
-            }
+            if (finding)
+                fix_leftover(doctor, finding, name);
         } else if (folder_names_get_kind(&names, i, fd) != S_IFDIR || strcmp(name, ".git") == 0) {
             continue;
         } else if (pass_path_parse_folder(name, url, &size) < 0) {

@@ -9,6 +9,24 @@
 #include "common/file.h"
 #include "helper/doctor/checks.h"
 #include "helper/pass/gpg-id.h"
+#include "helper/pass/repair.h"
+
+const char *doctor_store_path(const struct doctor *doctor, const char *path)
+{
+    const char *below = path + strlen(doctor->store.root);
+
+    return *below == '/' ? below + 1 : below;
+}
+
+void doctor_fix_store_mode(const struct doctor *doctor, struct finding *finding, const char *path, unsigned mode)
+{
+    const char *below = doctor_store_path(doctor, path);
+
+    if (!finding)
+        return;
+    finding->is_fixable = pass_repair_check(&doctor->store, below) == 0;
+    finding->is_fixed = doctor->does_fix && pass_repair_mode(&doctor->store, below, mode) == 0;
+}
 
 static bool has_file(int fd, const char *name)
 {
@@ -32,10 +50,10 @@ static void check_line_ends(struct doctor *doctor, const char *path, const char 
                              "the last line of %s does not end", path);
         finding_add_command(finding, "echo >> %s", path);
         if (finding) {
-            CLEANUP_CLOSE int fd = doctor->does_fix ? open(path, O_WRONLY | O_APPEND | O_CLOEXEC) : -1;
+            const char *below = doctor_store_path(doctor, path);
 
-            finding->is_fixable = true;
-            finding->is_fixed = fd >= 0 && file_write_all(fd, "\n", 1) == 0;
+            finding->is_fixable = pass_repair_check(&doctor->store, below) == 0;
+            finding->is_fixed = doctor->does_fix && pass_repair_last_line(&doctor->store, below) == 0;
         }
     }
 }
@@ -164,7 +182,7 @@ static void check_mode(struct doctor *doctor, const char *path, int fd)
                              "Others see for which registries you have passwords, and may change the entries.",
                              "%s has the mode %04o", path, (unsigned)st.st_mode & 07777);
         finding_add_command(finding, "chmod 700 %s", path);
-        doctor_fix_mode(doctor, finding, path, 0700);
+        doctor_fix_store_mode(doctor, finding, path, 0700);
     }
 }
 

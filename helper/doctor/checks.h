@@ -37,5 +37,11 @@ check_function check_proof;                                          /* check-ke
 check_function check_entries;                                        /* check-entries.c */
 check_function check_git;                                            /* check-git.c */
 
-/* Sets the mode of a file or folder, with --fix; whether it did. */
+/* Sets the mode of a file or directory that the user has named, with --fix; whether it did. */
 bool doctor_fix_mode(const struct doctor *doctor, struct finding *finding, const char *path, unsigned mode);
+
+/* The same for a path in the store (absolute, as the finding shows it), through no symbolic link: see helper/pass/repair.h. */
+void doctor_fix_store_mode(const struct doctor *doctor, struct finding *finding, const char *path, unsigned mode);
+
+/* The path below the store's root; "" for the root itself. */
+const char *doctor_store_path(const struct doctor *doctor, const char *path);

@@ -474,4 +474,52 @@ def _():
     reset_config()
 
 
+@case("doctor --fix repairs what lies in the store, and nothing that links lead to")
+def _():
+    reset_config()
+    outside = USER.dir / "outside"
+
+    def prepare(name):
+        folder = fresh()
+        folder.chmod(0o700)
+        USER.folder.chmod(0o700)
+        shutil.rmtree(outside, ignore_errors=True)
+        server = outside / folder.name
+        server.mkdir(parents=True)
+        for path, content in ((outside / "id", KEY.encode()), (server / "me.gpg", MESSAGE),
+                              (outside / ".docker-credential-pass.tmp", b"theirs"), (outside / "file", b"x")):
+            path.write_bytes(content)
+            path.chmod(0o644)
+        (outside / "ZW1wdHk=").mkdir(mode=0o755)
+        if name == ".gpg-id":
+            (USER.prefix / ".gpg-id").unlink()
+            (USER.prefix / ".gpg-id").symlink_to(outside / "id")
+        elif name == "entry":
+            (folder / "me.gpg").symlink_to(server / "me.gpg")
+        elif name == "hard link":
+            os.link(server / "me.gpg", folder / "me.gpg")
+        elif name == "server":
+            folder.rmdir()
+            folder.symlink_to(server)
+        elif name == "docker-credential-helpers":
+            shutil.rmtree(USER.folder)
+            USER.folder.symlink_to(outside)
+
+    def look():
+        return {str(path): (path.lstat().st_mode, path.read_bytes() if path.is_file() else b"")
+                for path in [outside, *outside.rglob("*")]}
+
+    for name in (".gpg-id", "entry", "hard link", "server", "docker-credential-helpers"):
+        prepare(name)
+        before = look()
+        found, _ = findings("--fix")
+        assert look() == before, (name, found)
+        assert not [one for one in found.values() if one["status"] == "fixed" and "outside" in one["what"]], (name, found)
+        for one in found.values():
+            assert name in ("hard link", "docker-credential-helpers") or not any(
+                word in command for command in one["commands"] for word in ("chown", "chmod 600", "chmod 700")), (name, one)
+    remove(USER.folder)
+    remove(outside)
+
+
 main()
