@@ -22,7 +22,7 @@ static int erase_server(struct pass_store *store, const struct pass_path *path, 
         r = pass_store_open_folder(store, false, err);
     if (r == 0)
         r = pass_remove_server(store, path, &changes, err);
-    if (r == 0 && pass_git_record(store, &changes, &git_err) < 0)
+    if (r == 0 && pass_git_record(store, &changes, &git_err) != 0)
         fprintf(stderr, "docker-credential-pass: warning: %s\n", git_err.text);
     return r;
 }

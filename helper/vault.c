@@ -82,7 +82,7 @@ static int write_entry(struct pass_store *store, const struct pass_path *path, c
     if (r == 0)
         r = pass_insert(store, path, message, &changes, err);
     /* The credential is safe and the login has succeeded: git's trouble is a warning. */
-    if (r == 0 && pass_git_record(store, &changes, &git_err) < 0)
+    if (r == 0 && pass_git_record(store, &changes, &git_err) != 0)
         fprintf(stderr, "docker-credential-pass: warning: %s\n", git_err.text);
     return r;
 }

@@ -7,14 +7,15 @@
 #include "common/process.h"
 #include "gpg/patience.h"
 #include "helper/doctor/checks.h"
+#include "helper/pass/git-trust.h"
 
 enum { OUTPUT_SIZE = 4096 };
 
-/* git -C root words...; its exit status, or negative. */
-static int git(const char *root, char output[OUTPUT_SIZE], const char *const words[])
+/* git in an inspected repository; its exit status, or negative. */
+static int git(const char *root, const struct pass_git_trust *trust, char output[OUTPUT_SIZE], const char *const words[])
 {
-    const char *argv[12] = {"git", "-C", root};
-    size_t count = 3;
+    const char *argv[12 + PASS_GIT_OVERRIDES] = {"git", "-C", root};
+    size_t count = pass_git_overrides(trust, argv, 3);
     int status, r;
 
     for (; *words && count < ARRAY_SIZE(argv) - 1; words++)
@@ -23,29 +24,65 @@ static int git(const char *root, char output[OUTPUT_SIZE], const char *const wor
     return r < 0 ? r : status;
 }
 
+static void add_trust_command(struct finding *finding, const char *root)
+{
+    finding_add_command(finding, "git config --global --add " PASS_GIT_TRUST_KEY " %s", root);
+}
+
+/* Whether git may be run in the repository. */
+static bool check_trust(struct doctor *doctor, const char *root, struct pass_git_trust *ret)
+{
+    struct finding *finding;
+    struct error err;
+
+    if (pass_git_inspect(root, gpg_patience(), ret, &err) < 0) {
+        report_add(&doctor->report, "git-not-run", FINDING_WARNING,
+                   "Passwords are stored all the same, but not recorded, and not carried to other machines.", "%s", err.text);
+        return false;
+    }
+    if (ret->verdict == PASS_GIT_REFUSED) {
+        finding = report_add(&doctor->report, "git-not-trusted", FINDING_WARNING,
+                             "git would run programs, or change files, that somebody else may have named there, so nothing is "
+                             "recorded. If the repository is yours alone, say so once:",
+                             "git is not run in %s: %s", root, ret->why);
+        add_trust_command(finding, root);
+        return false;
+    }
+    if (*ret->switched_off) {
+        finding = report_add(&doctor->report, "git-programs-not-run", FINDING_WARNING,
+                             "They came with the store, and may be somebody else's. If you trust them, say so once:",
+                             "%s/.git has programs of its own that do not run: %s", root, ret->switched_off);
+        add_trust_command(finding, root);
+    }
+    return true;
+}
+
 const char *check_git(struct doctor *doctor)
 {
     const char *root = doctor->store.root;
-    CLEANUP_FREE char *folder = NULL, *lock = NULL;
+    CLEANUP_FREE char *git_path = NULL, *lock = NULL;
+    struct pass_git_trust trust;
     char output[OUTPUT_SIZE];
     struct finding *finding;
 
-    if (!root || doctor->store.root_fd < 0 || asprintf(&folder, "%s/.git", root) < 0 || access(folder, F_OK) < 0)
+    if (!root || doctor->store.root_fd < 0 || asprintf(&git_path, "%s/.git", root) < 0 || access(git_path, F_OK) < 0)
         return NULL;
-    if (asprintf(&lock, "%s/index.lock", folder) >= 0 && access(lock, F_OK) == 0) {
+    if (asprintf(&lock, "%s/index.lock", git_path) >= 0 && access(lock, F_OK) == 0) {
         finding = report_add(&doctor->report, "git-lock", FINDING_WARNING,
                              "While it is there nothing is recorded; it is left by a git that was cut off, unless one runs now.",
                              "%s is there", lock);
         finding_add_command(finding, "rm %s", lock);
     }
-    if (git(root, output, (const char *const[]){"var", "GIT_COMMITTER_IDENT", NULL}) != 0) {
+    if (!check_trust(doctor, root, &trust))
+        return NULL;
+    if (git(root, &trust, output, (const char *const[]){"var", "GIT_COMMITTER_IDENT", NULL}) != 0) {
         finding = report_add(&doctor->report, "git-no-identity", FINDING_WARNING,
                              "Passwords are stored all the same, but not recorded, and not carried to other machines.",
                              "git does not know who you are, and records nothing in %s", root);
         finding_add_command(finding, "git -C %s config user.email \"$USER@localhost\" && git -C %s config user.name \"$USER\"",
                             root, root);
     }
-    if (git(root, output, (const char *const[]){"status", "--porcelain", "--", PASS_FOLDER, NULL}) == 0 && *output) {
+    if (git(root, &trust, output, (const char *const[]){"status", "--porcelain", "--", PASS_FOLDER, NULL}) == 0 && *output) {
         finding = report_add(&doctor->report, "git-not-recorded", FINDING_WARNING,
                              "What is not recorded is not carried to other machines, and has no history.",
                              "%s has changes in " PASS_FOLDER " that git has not recorded", root);

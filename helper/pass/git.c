@@ -12,13 +12,15 @@
 
 #include "common/process.h"
 #include "gpg/patience.h"
+#include "helper/pass/git-trust.h"
 
 enum { LOCK_TRIES = 40, LOCK_PAUSE_MS = 50, OUTPUT_SIZE = 1024, SIGNING_S = 600 };
 
-/* One run of git: its arguments are fixed, its output is kept for the error text. */
+/* What all runs of git for one change share. */
 struct git {
-    char *dir;  /* -C: the work tree's root */
-    char *path; /* absolute */
+    const struct pass_git_trust *trust; /* borrowed */
+    const char *dir;                    /* -C: the work tree's root; borrowed */
+    char *path;                         /* absolute */
     char output[OUTPUT_SIZE];
     int status;
     time_t end_s; /* of all that is run for one change, by the monotonic clock */
@@ -34,8 +36,18 @@ static time_t now_s(void)
 
 static void git_done(struct git *git)
 {
-    free(git->dir);
     free(git->path);
+}
+
+/* A repository in the store, inspected once for all changes in it. */
+struct repository {
+    char *dir;
+    struct pass_git_trust trust;
+};
+
+static void repository_done(struct repository *repository)
+{
+    free(repository->dir);
 }
 
 /* pass does the same: nothing outside may redirect git, and no repository above is used. */
@@ -77,19 +89,38 @@ static bool find_work_tree(int root_fd, const char *path, size_t *ret_length)
 }
 
 /*
- * git is run where the .git was found, not where the entry is: from there git would look for itself, and take a folder that
- * only looks like a repository, which anybody can commit into a store, for one whose configuration names programs to run.
+ * git is run where the .git was found, not where the entry is: from there git would look for itself, and take a directory
+ * that only looks like a repository, which anybody can commit into a store, for a real one.
  */
-static int git_init(struct git *git, const struct pass_store *store, const char *path, size_t tree_length)
+static int repository_open(struct repository *repository, const struct pass_store *store, const char *path,
+                           size_t tree_length, struct error *err)
+{
+    CLEANUP_FREE char *dir = NULL;
+    int r;
+
+    if (asprintf(&dir, "%s%s%.*s", store->root, tree_length ? "/" : "", (int)tree_length, path) < 0) {
+        dir = NULL;
+        return error_set_oom(err);
+    }
+    if (repository->dir && strcmp(repository->dir, dir) == 0)
+        return 0;
+    r = pass_git_inspect(dir, gpg_patience(), &repository->trust, err);
+    if (r < 0)
+        return error_wrap(err, "%s/%s is changed, but not committed", store->root, path);
+    free(repository->dir);
+    repository->dir = steal_ptr(&dir);
+    return 0;
+}
+
+static int git_init(struct git *git, const struct pass_store *store, const struct repository *repository,
+                    const char *path)
 {
     if (asprintf(&git->path, "%s/%s", store->root, path) < 0) {
         git->path = NULL;
         return -ENOMEM;
     }
-    if (asprintf(&git->dir, "%s/%.*s", store->root, (int)tree_length, path) < 0) {
-        git->dir = NULL;
-        return -ENOMEM;
-    }
+    git->dir = repository->dir;
+    git->trust = &repository->trust;
     git->end_s = now_s() + gpg_patience();
     return 0;
 }
@@ -101,8 +132,9 @@ static int git_init(struct git *git, const struct pass_store *store, const char 
 static int git_run(struct git *git, const char *const words[])
 {
     const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000L * 1000};
-    const char *argv[20] = {"git", "-C", git->dir, "--literal-pathspecs", "-c", "safe.bareRepository=explicit"};
-    size_t n = 6;
+    const char *argv[20 + PASS_GIT_OVERRIDES] = {"git", "-C", git->dir, "--literal-pathspecs", "-c",
+                                                 "safe.bareRepository=explicit"};
+    size_t n = pass_git_overrides(git->trust, argv, 6);
     int r;
 
     while (*words && n < ARRAY_SIZE(argv) - 1)
@@ -117,18 +149,11 @@ static int git_run(struct git *git, const char *const words[])
     }
 }
 
-static bool is_signed(struct git *git)
-{
-    const char *const words[] = {"config", "--bool", "--get", "pass.signcommits", NULL};
-
-    return git_run(git, words) == 0 && git->status == 0 && strncmp(git->output, "true", 4) == 0;
-}
-
 /* Whether git sees a change at the path that a commit could hold. Keeps the output as it is. */
 static bool has_change(struct git *git)
 {
     const char *const words[] = {"status", "--porcelain", "--", git->path, NULL};
-    struct git asked = {.dir = git->dir, .path = git->path, .end_s = git->end_s};
+    struct git asked = {.trust = git->trust, .dir = git->dir, .path = git->path, .end_s = git->end_s};
 
     return git_run(&asked, words) == 0 && asked.status == 0 && *asked.output;
 }
@@ -138,7 +163,7 @@ static int commit(struct git *git, const struct pass_change *change)
     CLEANUP_FREE char *message = NULL;
     const char *words[] = {"commit", "-q", "-m", NULL, "--", git->path, NULL};
     const char *signed_words[] = {"commit", "-q", "-S", "-m", NULL, "--", git->path, NULL};
-    bool has_signature = is_signed(git);
+    bool has_signature = git->trust->is_signing;
 
     if (asprintf(&message, change->is_removal ? "Remove %s from store." : "Add given password for %s to store.",
                  change->name) < 0)
@@ -179,7 +204,26 @@ static int stage_and_commit(struct git *git, const struct pass_change *change)
     return r;
 }
 
-static int record(const struct pass_store *store, const struct pass_change *change, struct error *err)
+/* 0, or negative with the reason. */
+static int commit_change(struct git *git, const struct pass_change *change, struct error *err)
+{
+    int r = stage_and_commit(git, change);
+
+    if (r == -ETIMEDOUT)
+        return error_set(err, ETIMEDOUT, "%s is changed, but git or one of its hooks did not end in time and was stopped; "
+                         "look with: git -C %s status", git->path, git->dir);
+    if (r < 0)
+        return error_set_errno(err, -r, "%s is changed, but git could not be run to commit it", change->path);
+    if (git->status != 0) {
+        git->output[strcspn(git->output, "\n")] = '\0';
+        return error_set(err, EIO, "%s is changed, but git did not commit it: %s", git->path,
+                         *git->output ? git->output : "a hook refused, or it was stopped");
+    }
+    return 0;
+}
+
+static int record(const struct pass_store *store, const struct pass_change *change, struct repository *repository,
+                  struct error *err)
 {
     CLEANUP(git_done) struct git git = {0};
     size_t tree_length;
@@ -187,36 +231,42 @@ static int record(const struct pass_store *store, const struct pass_change *chan
 
     if (!find_work_tree(store->root_fd, change->path, &tree_length))
         return 0;
-    r = git_init(&git, store, change->path, tree_length);
-    if (r == 0 && is_outside_work_tree(&git))
-        return 0;
-    if (r == 0)
-        r = stage_and_commit(&git, change);
-    if (r == -ETIMEDOUT)
-        return error_set(err, ETIMEDOUT, "%s is changed, but git, or a hook of its, did not end in time and was ended; look "
-                         "with: git -C %s status", git.path, git.dir);
+    r = repository_open(repository, store, change->path, tree_length, err);
     if (r < 0)
-        return error_set_errno(err, -r, "%s is changed, but git could not be run to commit it",
-                               change->path);
-    if (git.status != 0) {
-        git.output[strcspn(git.output, "\n")] = '\0';
-        return error_set(err, EIO, "%s is changed, but git did not commit it: %s", git.path,
-                         *git.output ? git.output : "a hook refused, or it was stopped");
-    }
-    return 0;
+        return r;
+    if (repository->trust.verdict == PASS_GIT_REFUSED)
+        return error_set(err, EPERM, "%s/%s is changed, but not committed, because git might run or change things that are not "
+                         "yours (%s); if you trust %s/.git, run: git config --global --add " PASS_GIT_TRUST_KEY " '%s'",
+                         store->root, change->path, repository->trust.why, repository->dir, repository->dir);
+    if (git_init(&git, store, repository, change->path) < 0)
+        return error_set_oom(err);
+    if (is_outside_work_tree(&git))
+        return 0;
+    r = commit_change(&git, change, err);
+    if (r < 0 || !*repository->trust.switched_off)
+        return r;
+    error_set(err, EPERM, "%s is committed, but %s/.git has programs of its own that were not run: %s; if you trust them, "
+              "run: git config --global --add " PASS_GIT_TRUST_KEY " '%s'", git.path, repository->dir,
+              repository->trust.switched_off, repository->dir);
+    return PASS_GIT_SWITCHED_OFF;
 }
 
 int pass_git_record(const struct pass_store *store, const struct pass_changes *changes, struct error *err)
 {
+    CLEANUP(repository_done) struct repository repository = {0};
     int first = 0;
 
     if (changes->count > 0 && set_environment(store) < 0)
         return error_set_oom(err);
     for (size_t i = 0; i < changes->count && first != -ETIMEDOUT; i++) {
-        int r = record(store, &changes->items[i], first ? NULL : err);
+        struct error failure = {0};
+        int r = record(store, &changes->items[i], &repository, &failure);
 
-        if (first == 0)
+        if (r < 0 ? first >= 0 : first == 0) { /* a failure comes before a remark */
             first = r;
+            if (r != 0)
+                *err = failure;
+        }
     }
     return first;
 }

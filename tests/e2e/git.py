@@ -50,7 +50,13 @@ def status(user, at=None):
     return user.run(["git", "-C", at or user.prefix, "status", "--porcelain", "--untracked-files=all"], check=True).out
 
 
+def trust(user):
+    user.run(["git", "config", "--global", "docker-credential-pass.trustedRepository", user.prefix], check=True)
+
+
 def hook(user, name, text):
+    """A hook that the user trusts; tests/e2e/hostile-git.py has the others."""
+    trust(user)
     path = user.prefix / ".git" / "hooks" / name
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"#!/bin/sh\n{text}\n")
@@ -233,6 +239,7 @@ def _():
         user.prefix = user.home / ".password-store"
         user.run(["git", "-C", origin, "worktree", "add", "-q", "-b", "work", user.prefix], check=True)
         assert (user.prefix / ".git").is_file()
+        trust(user)
         user.store(URL, "me", "secret")
         user.erase(URL)
         assert [message for message, _ in commits(user)] == [added(user), removed(user)]

@@ -58,10 +58,22 @@ static int git_set_up(void **state)
     if (store_set_up(state) != 0)
         return -1;
     setenv("GIT_CONFIG_GLOBAL", "/dev/null", 1);
+    unsetenv("GIT_CONFIG_COUNT");
     return setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
 }
 
 #define git_test(function) scratch_test_with(function, git_set_up)
+
+/* The user trusts the repository in that directory, hooks and all. */
+static void trust(const char *directory)
+{
+    char path[256];
+
+    snprintf(path, sizeof(path), "%s/%s", scratch_folder(), directory);
+    setenv("GIT_CONFIG_COUNT", "1", 1);
+    setenv("GIT_CONFIG_KEY_0", "docker-credential-pass.trustedRepository", 1);
+    setenv("GIT_CONFIG_VALUE_0", path, 1);
+}
 
 /* Records one change of the URL's entry; what pass_git_record() answers. */
 static int record(bool is_removal, const char *file, struct error *err)
@@ -162,6 +174,7 @@ static void a_commit_that_fails_says_which_file_and_why(void **state)
     make_file(BELOW_SERVER "user.gpg", "secret");
     make_file("store/.git/hooks/pre-commit", "#!/bin/sh\necho this repository is closed >&2\nexit 1\n");
     assert_int_equal(chmod("store/.git/hooks/pre-commit", 0700), 0);
+    trust("store");
     assert_int_equal(record(false, "user.gpg", &err), -EIO);
     assert_says(&err, SUBJECT ".gpg is changed, but git did not commit it: this repository is closed");
     assert_file_is(BELOW_SERVER "user.gpg", "secret");
@@ -179,6 +192,7 @@ static void after_a_failure_the_others_are_committed(void **state)
     make_file(BELOW_FOLDER "YQ==/user.gpg", "a");
     make_file(BELOW_FOLDER "YQ==/.git/hooks/pre-commit", "#!/bin/sh\nexit 1\n");
     assert_int_equal(chmod(BELOW_FOLDER "YQ==/.git/hooks/pre-commit", 0700), 0);
+    trust(BELOW_FOLDER "YQ==");
     make_file(BELOW_SERVER "user.gpg", "b");
     store = open_store();
     assert_int_equal(pass_changes_add(&changes, false, "YQ==", "user.gpg"), 0);
