@@ -15,10 +15,11 @@
 #include <time.h>
 
 #include "common/file.h"
+#include "helper/pass/lock-holder.h"
 #include "helper/pass/path.h"
 #include "helper/pass/recover.h"
 
-enum { LOCK_TIMEOUT_MS = 30000, LOCK_POLL_MS = 3 };
+enum { LOCK_TIMEOUT_MS = 30000, STRANGER_TIMEOUT_MS = 1500, LOCK_POLL_MS = 3 };
 
 static const char *find_home(void)
 {
@@ -141,14 +142,44 @@ static int make_root(const char *root)
     return mkdir(path, 0777) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* Some network file systems cannot lock a folder; there, writers go on side by side. */
-static int wait_for_lock(int fd, bool *ret_has_lock)
+/* Who holds the lock; a text of its own where that cannot be told. */
+static void describe_holder(int fd, char *ret_text, size_t size)
+{
+    struct pass_lock_holder holder;
+
+    if (pass_lock_find_holder(fd, &holder) == 0)
+        snprintf(ret_text, size, "%s (process %ld of %s)", holder.name, (long)holder.pid, holder.user);
+    else
+        snprintf(ret_text, size, "another program");
+}
+
+/* Whether a user who cannot change the store holds its lock; says so, once. */
+static bool is_held_by_stranger(const struct pass_store *store)
+{
+    struct pass_lock_holder holder;
+    struct error remark;
+
+    if (pass_lock_find_holder(store->root_fd, &holder) < 0 || !pass_lock_is_stranger(&holder, store->root_fd))
+        return false;
+    error_set(&remark, EBUSY, "%s (process %ld) holds the lock on %s, which is not theirs, and was not waited for; keep others "
+              "out with: chmod 700 %s", holder.user, (long)holder.pid, store->root, store->root);
+    fprintf(stderr, "docker-credential-pass: warning: %s\n", remark.text);
+    return true;
+}
+
+/*
+ * Some network file systems cannot lock a directory; there, writers go on side by side. So they do where a stranger holds the
+ * lock: what that risks is an entry of a former user that stays behind when two logins to one server coincide.
+ */
+static int wait_for_lock(struct pass_store *store)
 {
     const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000L * 1000};
 
     for (int waited = 0; waited < LOCK_TIMEOUT_MS; waited += LOCK_POLL_MS) {
-        *ret_has_lock = flock(fd, LOCK_EX | LOCK_NB) == 0;
-        if (*ret_has_lock || (errno != EWOULDBLOCK && errno != EINTR))
+        store->has_lock = flock(store->root_fd, LOCK_EX | LOCK_NB) == 0;
+        if (store->has_lock || (errno != EWOULDBLOCK && errno != EINTR))
+            return 0;
+        if (waited == STRANGER_TIMEOUT_MS && is_held_by_stranger(store))
             return 0;
         nanosleep(&pause, NULL);
     }
@@ -170,6 +201,7 @@ void pass_store_name_temporary(struct pass_store *store, bool is_random)
 int pass_store_lock(struct pass_store *store, struct error *err)
 {
     int r = set_umask(err);
+    char holder[128];
 
     if (r < 0)
         return r;
@@ -181,9 +213,11 @@ int pass_store_lock(struct pass_store *store, struct error *err)
         if (r < 0)
             return r;
     }
-    if (wait_for_lock(store->root_fd, &store->has_lock) < 0)
-        return error_set(err, ETIMEDOUT, "another program has been changing the password store %s for %d seconds; "
-                         "try again when it is done", store->root, LOCK_TIMEOUT_MS / 1000);
+    if (wait_for_lock(store) < 0) {
+        describe_holder(store->root_fd, holder, sizeof(holder));
+        return error_set(err, ETIMEDOUT, "%s has been changing the password store %s for %d seconds; try again when it is done",
+                         holder, store->root, LOCK_TIMEOUT_MS / 1000);
+    }
     set_signals_blocked(true);
     store->has_blocked_signals = true;
     pass_store_name_temporary(store, !store->has_lock);

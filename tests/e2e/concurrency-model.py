@@ -22,7 +22,7 @@ print(f"# SEED={SEED}", flush=True)
 
 SERVERS = [f"https://registry-{number}.example.com" for number in range(20)]
 USERS = ("alice", "bob", "team/carol", "zed")
-BUSY = b"another program has been changing the password store"
+BUSY = b"has been changing the password store"
 
 
 class Write:

@@ -522,4 +522,32 @@ def _():
     remove(outside)
 
 
+@case("another user who holds the store's lock is not waited for where the store is not theirs, and named")
+def _():
+    if os.geteuid() != 0 or not os.path.exists("/proc/locks"):
+        raise Skip("only root can start a program as somebody else")
+    fresh()
+    for parent in (USER.dir, USER.home):
+        parent.chmod(0o755)
+    for mode, kind in ((0o755, "LOCK_EX"), (0o755, "LOCK_SH")):
+        USER.prefix.chmod(mode)
+        script = (f"import fcntl, os, time; f = os.open({str(USER.prefix)!r}, os.O_RDONLY); fcntl.flock(f, fcntl.{kind}); "
+                  "print('held', flush=True); time.sleep(1000)")
+        with subprocess.Popen(["/usr/bin/python3", "-c", script], stdout=subprocess.PIPE, user=1234, group=1234,
+                              extra_groups=[]) as holder:
+            try:
+                assert holder.stdout.readline() == b"held\n"
+                result = store()
+                assert (result.rc, result.out) == (0, b"") and str(holder.pid).encode() in result.err, result
+                assert result.err.count(b"\n") == 1 and b"chmod 700" in result.err, result
+                assert USER.get(URL) == ("me", "new")
+                assert not USER.leftovers(), USER.leftovers()
+                result = erase()
+                assert result.rc == 0 and USER.get(URL) is None, result
+            finally:
+                holder.kill()
+    fresh()
+    assert store().err == b""
+
+
 main()
