@@ -7,25 +7,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "gpg/option-table.h"
+
 struct words {
     char *rest; /* for strtok_r */
 };
-
-/* Options that ask for what the store or GPGME does in any case. */
-static bool is_no_op(const char *word)
-{
-    static const char *const words[] = {
-        "--batch",      "--yes",          "--quiet",         "-q",           "--no-tty",
-        "--use-agent",  "--no-greeting",  "--no-encrypt-to", "--no-verbose", "--no-auto-check-trustdb",
-        "--no-secmem-warning", "--no-permission-warning", "--compress-algo=none", "--no-auto-key-locate",
-        "--disable-dirmngr",
-    };
-
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-        if (strcmp(word, words[i]) == 0)
-            return true;
-    return false;
-}
 
 /* The value of "--name=value" or "--name value"; NULL where word is another option, or has none or an empty one. */
 static const char *match_value(struct words *words, const char *word, const char *name)
@@ -65,21 +51,37 @@ static int set_pinentry_mode(const char *mode, struct gpg_options *options)
     return -EINVAL;
 }
 
+static bool is_one_of(const char *word, const char *a, const char *b, const char *c)
+{
+    return strcmp(word, a) == 0 || (b && strcmp(word, b) == 0) || (c && strcmp(word, c) == 0);
+}
+
+/* An option that changes nothing here. Its value is a word of its own, unless "=" joins them. */
+static int pass_over(struct words *words, const char *word)
+{
+    switch (gpg_option_classify(word)) {
+    case GPG_OPTION_IDLE:
+        return 0;
+    case GPG_OPTION_IDLE_VALUE:
+        return strchr(word, '=') || strtok_r(NULL, " \t\n", &words->rest) ? 0 : -EINVAL;
+    default:
+        return -EINVAL;
+    }
+}
+
 /* 0, -EINVAL for an option we cannot honour, or -ENOMEM. */
 static int apply_word(struct words *words, const char *word, struct gpg_options *options)
 {
     const char *value;
 
-    if (is_no_op(word))
-        return 0;
-    if (strcmp(word, "--always-trust") == 0)
+    if (is_one_of(word, "--always-trust", NULL, NULL))
         return replace(&options->trust_model, "always");
-    if (strcmp(word, "-a") == 0 || strcmp(word, "--armor") == 0 || strcmp(word, "--armour") == 0) {
-        options->has_armor = true;
+    if (is_one_of(word, "-a", "--armor", "--armour") || is_one_of(word, "--no-armor", "--no-armour", NULL)) {
+        options->has_armor = word[2] != 'n';
         return 0;
     }
-    if (strcmp(word, "--throw-keyids") == 0) {
-        options->has_hidden_recipients = true;
+    if (is_one_of(word, "--throw-keyids", "--no-throw-keyids", NULL)) {
+        options->has_hidden_recipients = word[2] != 'n';
         return 0;
     }
     if ((value = match_value(words, word, "--homedir")))
@@ -88,9 +90,16 @@ static int apply_word(struct words *words, const char *word, struct gpg_options 
         return replace(&options->trust_model, value);
     if ((value = match_value(words, word, "--pinentry-mode")))
         return set_pinentry_mode(value, options);
-    if ((value = match_value(words, word, "--compress-algo")))
-        return strcmp(value, "none") == 0 ? 0 : -EINVAL;
-    return -EINVAL;
+    return pass_over(words, word);
+}
+
+static const char *explain_refusal(const char *word)
+{
+    if (strncmp(word, "--pinentry-mode", strlen("--pinentry-mode")) == 0)
+        return "must be default, ask, cancel or error here, because a passphrase can be asked for by pinentry alone";
+    if (strcmp(word, "--homedir") == 0 || strcmp(word, "--trust-model") == 0 || gpg_option_classify(word) == GPG_OPTION_IDLE_VALUE)
+        return "lacks its value";
+    return gpg_option_refusal(gpg_option_classify(word));
 }
 
 int gpg_options_parse(const char *text, struct gpg_options *ret, struct error *err)
@@ -107,8 +116,7 @@ int gpg_options_parse(const char *text, struct gpg_options *ret, struct error *e
         if (r == -ENOMEM)
             return error_set_oom(err);
         if (r < 0)
-            return error_set(err, EINVAL, "PASSWORD_STORE_GPG_OPTS: the option %s is not supported here; "
-                             "take it out, or set it in gpg.conf", word);
+            return error_set(err, EINVAL, "PASSWORD_STORE_GPG_OPTS: %s %s", word, explain_refusal(word));
     }
     *ret = options;
     options = (struct gpg_options){0};

@@ -16,10 +16,9 @@ struct gpg_options {
 };
 
 /*
- * Reads PASSWORD_STORE_GPG_OPTS as pass does: words split at blanks. Options that GPGME can
- * carry out are taken, those that say what we do anyway are accepted, any other is an error that
- * names it: an option must never be dropped in silence. NULL and "" are no options.
- * On success *ret is owned by the caller (gpg_options_done).
+ * Reads PASSWORD_STORE_GPG_OPTS as pass does: words split at blanks. Options that GPGME can carry out are carried out; those
+ * that cannot change where the plaintext goes, or to whom, are accepted (gpg/option-table.c); any other is an error that names
+ * it and says why. NULL and "" are no options. On success *ret is owned by the caller (gpg_options_done).
  */
 int gpg_options_parse(const char *text, struct gpg_options *ret, struct error *err) MUST_USE;
 void gpg_options_done(struct gpg_options *options);

@@ -469,8 +469,8 @@ def _():
 def _():
     fresh(f"{ALICE}\n")
     USER.store(URL, "me", "secret")
-    for text, name in (("--cipher-algo=AES256", "--cipher-algo"), ("--batch --sign", "--sign"), ("-z 9", "-z"),
-                       ("--compress-algo=zlib", "--compress-algo"), ("--no-such-option", "--no-such-option"),
+    for text, name in (("--output x", "--output"), ("--batch --sign", "--sign"), ("-r x", "-r"),
+                       ("--group a=b", "--group"), ("--no-such-option", "--no-such-option"),
                        (f"--recipient {BOB}", "--recipient"), ("--homedirx=/tmp", "--homedirx"),
                        ("nonsense", "nonsense"), ("--homedir", "--homedir"), ("--trust-model", "--trust-model")):
         refused_for("PASSWORD_STORE_GPG_OPTS", name, env=options(text))
@@ -594,6 +594,32 @@ def _():
 def _():
     fresh(f"{ALICE}\n")
     stored_for(ALICE, env=signing(""))
+
+
+@case("PASSWORD_STORE_GPG_OPTS: every option of this gpg is known, and each is accepted or refused for a reason")
+def _():
+    with Sandbox() as user:
+        user.make_store()
+        user.store("https://example.com", "me", "secret")
+        version = user.run(["gpg", "--version"], check=True).out.decode().split()[2]
+        if tuple(int(one) for one in version.split(".")[:2]) > (2, 5):
+            raise Skip(f"GnuPG {version} is newer than the table")
+        shown = user.run(["gpg", "--dump-options"], check=True).out.decode().split()
+        options = [one for one in shown if one[2:3].islower()]  # the others are headings
+        assert len(options) > 300, options
+        unknown, taken = [], []
+        for option in options:
+            value = {"--homedir": f"={user.gnupg}", "--trust-model": "=pgp", "--pinentry-mode": "=ask"}.get(option, "")
+            result = user.helper("get", stdin=b"https://example.com", env={"PASSWORD_STORE_GPG_OPTS": option + value})
+            if result.rc == 0:
+                assert b'"secret"' in result.out, (option, result)
+                taken.append(option)
+            elif b"is not known here" in result.out:
+                unknown.append(option)
+            else:
+                assert_refused(result, "PASSWORD_STORE_GPG_OPTS", option)
+        assert not unknown, unknown
+        assert {"--no-throw-keyids", "--armor", "--batch", "--homedir"} <= set(taken) and "--output" not in taken, taken
 
 
 main()

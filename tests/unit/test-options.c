@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gpg/option-table.h"
 #include "tests/unit/check.h"
 
 static bool is_same(const char *a, const char *b)
@@ -67,6 +68,9 @@ static void of_several_the_last_counts(void **state)
         {"--trust-model pgp --always-trust", {.trust_model = "always"}},
         {"--pinentry-mode ask --pinentry-mode default", {.pinentry_mode = GPG_PINENTRY_DEFAULT}},
         {"-a -a", {.has_armor = true}},
+        {"-a --no-armor", {.has_armor = false}},
+        {"--throw-keyids --no-throw-keyids", {.has_hidden_recipients = false}},
+        {"--no-throw-keyids --throw-keyids", {.has_hidden_recipients = true}},
     };
 
     (void)state;
@@ -100,7 +104,8 @@ static void what_we_do_anyway_is_accepted(void **state)
         "--batch", "--yes", "--quiet", "-q", "--no-tty", "--use-agent", "--no-greeting", "--no-encrypt-to",
         "--no-verbose", "--no-auto-check-trustdb", "--no-secmem-warning", "--no-permission-warning",
         "--compress-algo=none", "--compress-algo none", "--no-auto-key-locate", "--disable-dirmngr",
-        "--quiet --yes --compress-algo=none --no-encrypt-to",
+        "--quiet --yes --compress-algo=none --no-encrypt-to", "--no-throw-keyids", "--cipher-algo AES256", "--comment=x",
+        "--compress-algo zip -z 9", "-t -v -u me@example.com", "--no-emit-version --no-comments --display-charset utf-8",
     };
     static const struct expected none;
 
@@ -117,11 +122,13 @@ static void an_option_that_cannot_be_honoured_is_named(void **state)
         {"--symmetric", "--symmetric"},
         {"--recipient=abc", "--recipient=abc"},
         {"-r abc", "-r"},
-        {"--encrypt-to abc", "--encrypt-to"},
         {"--passphrase-fd 0", "--passphrase-fd"},
-        {"--batch --comment x --armor", "--comment"},
-        {"--compress-algo=zip", "--compress-algo=zip"},
-        {"--compress-algo zip", "--compress-algo"},
+        {"--batch --output x --armor", "--output"},
+        {"--keyring=x", "--keyring=x"},
+        {"--group a=b", "--group"},
+        {"-o x", "-o"},
+        {"-qv", "-qv"},
+        {"--quiet=", "--quiet="},
         {"--pinentry-mode=loopback", "--pinentry-mode=loopback"},
         {"--pinentry-mode=Ask", "--pinentry-mode=Ask"},
         {"--pinentry-mode=", "--pinentry-mode="},
@@ -146,17 +153,16 @@ static void an_option_that_cannot_be_honoured_is_named(void **state)
         struct error err = {0};
         char expected[128];
 
-        snprintf(expected, sizeof(expected), "option %s is not supported", cases[i].named);
+        snprintf(expected, sizeof(expected), "PASSWORD_STORE_GPG_OPTS: %s ", cases[i].named);
         assert_case(cases[i].text, gpg_options_parse(cases[i].text, &options, &err) == -EINVAL);
         assert_says(&err, expected);
-        assert_says(&err, "PASSWORD_STORE_GPG_OPTS");
         assert_string_equal(options.homedir, "untouched");
     }
 }
 
 static void an_option_whose_value_is_missing_is_named(void **state)
 {
-    static const char *const cases[] = {"--homedir", "--trust-model", "--pinentry-mode", "--compress-algo"};
+    static const char *const cases[] = {"--homedir", "--trust-model", "--pinentry-mode", "--compress-algo", "--cipher-algo", "-u"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -183,6 +189,35 @@ static void an_empty_value_is_no_value(void **state)
             gpg_options_done(&options);
         assert_case(cases[i], r == -EINVAL);
     }
+}
+
+/* Lines "<group> <option>", of all options that any GnuPG from 2.2 to 2.5 has. */
+static void every_option_of_gpg_is_in_its_group(void **state)
+{
+    static const struct { const char *name; enum gpg_option_kind kind; } groups[] = {
+        {"idle", GPG_OPTION_IDLE}, {"value", GPG_OPTION_IDLE_VALUE}, {"output", GPG_OPTION_OUTPUT},
+        {"recipients", GPG_OPTION_RECIPIENTS}, {"configuration", GPG_OPTION_CONFIGURATION},
+        {"passphrase", GPG_OPTION_PASSPHRASE}, {"command", GPG_OPTION_COMMAND}, {"carried", GPG_OPTION_UNKNOWN},
+    };
+    FILE *list = fopen(GPG_OPTIONS_LIST, "re");
+    char group[32], option[64], text[80];
+    size_t count = 0;
+
+    (void)state;
+    assert_non_null(list);
+    for (; fscanf(list, "%31s %63s", group, option) == 2; count++) {
+        CLEANUP(gpg_options_done) struct gpg_options options = {0};
+        bool is_taken = strcmp(group, "idle") == 0 || strcmp(group, "value") == 0 || strcmp(group, "carried") == 0;
+        size_t i = 0;
+
+        while (i < ARRAY_SIZE(groups) && strcmp(groups[i].name, group) != 0)
+            i++;
+        assert_case(option, i < ARRAY_SIZE(groups) && gpg_option_classify(option) == groups[i].kind);
+        snprintf(text, sizeof(text), strcmp(group, "value") == 0 ? "%s x" : "%s", option);
+        assert_case(option, (gpg_options_parse(text, &options, NULL) == 0) == is_taken);
+    }
+    fclose(list);
+    assert_true(count > 400);
 }
 
 static void the_text_is_not_changed(void **state)
@@ -233,6 +268,7 @@ int main(void)
         cmocka_unit_test(an_option_that_cannot_be_honoured_is_named),
         cmocka_unit_test(an_option_whose_value_is_missing_is_named),
         cmocka_unit_test(an_empty_value_is_no_value),
+        cmocka_unit_test(every_option_of_gpg_is_in_its_group),
         cmocka_unit_test(the_text_is_not_changed),
         cmocka_unit_test(a_very_long_option_is_an_error_of_one_line),
         cmocka_unit_test(options_that_are_done_are_the_default),
