@@ -70,3 +70,26 @@ bool gpg_conf_is_harmless(const char *text, size_t size)
     }
     return true;
 }
+
+enum gpg_common_conf gpg_common_conf_parse(const char *text, size_t size)
+{
+    static const char use_keyboxd[] = "use-keyboxd";
+    enum gpg_common_conf found = GPG_COMMON_CONF_NOTHING;
+
+    while (size > 0) {
+        const char *end = memchr(text, '\n', size);
+        size_t length = end ? (size_t)(end - text) : size, blanks = span(text, length, true);
+        const char *word = text + blanks;
+        size_t word_length = span(word, length - blanks, false);
+
+        if (word_length == strlen(use_keyboxd) && memcmp(word, use_keyboxd, word_length) == 0 &&
+            span(word + word_length, length - blanks - word_length, true) == length - blanks - word_length)
+            found = GPG_COMMON_CONF_KEYBOXD;
+        else if (word_length > 0 && word[0] != '#')
+            return GPG_COMMON_CONF_UNKNOWN;
+        length += end ? 1 : 0;
+        text += length;
+        size -= length;
+    }
+    return found;
+}

@@ -14,6 +14,7 @@
 #include "gpg/agent-options.h"
 #include "gpg/explain.h"
 #include "gpg/home.h"
+#include "gpg/keyboxd.h"
 #include "gpg/keygrip.h"
 #include "gpg/literal.h"
 #include "gpg/patience.h"
@@ -28,6 +29,7 @@ enum {
 /* A key that the message is for and that the keyring has. */
 struct candidate {
     struct keybox_entry entry;
+    unsigned char *keyblock; /* owned: what the entry points into, where it came from keyboxd */
     const struct session_packet *session;
     unsigned char fingerprint[FINGERPRINT_SIZE];
     unsigned char keygrip[KEYGRIP_SIZE];
@@ -46,13 +48,16 @@ struct attempt {
     size_t message_size, keybox_size;
     struct message message;
     struct candidates candidates;
-    struct assuan agent;
+    struct assuan keyboxd, agent;
 };
 
 static void attempt_done(struct attempt *attempt)
 {
     free(attempt->message_bytes);
     free(attempt->keybox_bytes);
+    for (size_t i = 0; i < attempt->candidates.count; i++)
+        free(attempt->candidates.items[i].keyblock);
+    assuan_done(&attempt->keyboxd);
     assuan_done(&attempt->agent);
 }
 
@@ -94,10 +99,17 @@ static int read_keybox(struct attempt *attempt)
     return read_file(fd, LARGEST_KEYBOX, &attempt->keybox_bytes, &attempt->keybox_size);
 }
 
-/* 0: a candidate; -ENOENT, -ENOTSUP: the message can be read with another key, if with any; other: decline. */
-static int find_candidate(const struct attempt *attempt, const struct session_packet *session, struct candidate *ret)
+static int find_key(struct attempt *attempt, uint64_t key_id, struct candidate *ret)
 {
-    int r = keybox_find((const unsigned char *)attempt->keybox_bytes, attempt->keybox_size, session->key_id, &ret->entry);
+    if (attempt->home.uses_keyboxd)
+        return keyboxd_find(&attempt->keyboxd, key_id, &ret->entry, &ret->keyblock);
+    return keybox_find((const unsigned char *)attempt->keybox_bytes, attempt->keybox_size, key_id, &ret->entry);
+}
+
+/* 0: a candidate; -ENOENT, -ENOTSUP: the message can be read with another key, if with any; other: decline. */
+static int find_candidate(struct attempt *attempt, const struct session_packet *session, struct candidate *ret)
+{
+    int r = find_key(attempt, session->key_id, ret);
 
     if (r == 0 && ret->entry.key.algorithm != session->algorithm)
         r = -EBADMSG;
@@ -108,6 +120,10 @@ static int find_candidate(const struct attempt *attempt, const struct session_pa
     if (r == 0)
         r = public_key_keygrip(&ret->entry.key, ret->keygrip);
     ret->session = session;
+    if (r < 0) {
+        free(ret->keyblock);
+        ret->keyblock = NULL;
+    }
     return r;
 }
 
@@ -126,9 +142,29 @@ static int find_candidates(struct attempt *attempt)
     return found->count ? 0 : -ENOENT;
 }
 
+static int connect_daemon(const struct attempt *attempt, const char *socket_name, struct assuan *ret)
+{
+    char path[SOCKET_PATH_SIZE];
+    int r = gpg_home_find_socket(&attempt->home, socket_name, path);
+
+    return r < 0 ? r : assuan_connect(path, ret);
+}
+
+/* Why not, or NULL. */
+static const char *open_keyring(struct attempt *attempt)
+{
+    if (!attempt->home.uses_keyboxd)
+        return read_keybox(attempt) < 0 ? "gpg's keyring (pubring.kbx) cannot be read, or is very large" : NULL;
+    if (connect_daemon(attempt, GPG_KEYBOXD_SOCKET, &attempt->keyboxd) < 0)
+        return "keyboxd is not running yet";
+    return keyboxd_greet(&attempt->keyboxd) < 0 ? "keyboxd does not answer as usual" : NULL;
+}
+
 /* Why not, or NULL. */
 static const char *read_all(struct attempt *attempt, int fd)
 {
+    const char *why;
+
     if (read_file(fd, LARGEST_MESSAGE, &attempt->message_bytes, &attempt->message_size) < 0)
         return "the file is of another size than entries have";
     if (message_parse((const unsigned char *)attempt->message_bytes, attempt->message_size, &attempt->message) < 0)
@@ -137,8 +173,9 @@ static const char *read_all(struct attempt *attempt, int fd)
         return "GNUPGHOME or HOME is no plain absolute path";
     if (gpg_home_check(&attempt->home) < 0)
         return "gpg's configuration says more than is known to be harmless, or it has another kind of keyring";
-    if (read_keybox(attempt) < 0)
-        return "gpg's keyring (pubring.kbx) cannot be read, or is very large";
+    why = open_keyring(attempt);
+    if (why)
+        return why;
     if (find_candidates(attempt) < 0)
         return "none of the message's keys is in the keyring, or of a kind known here";
     return NULL;
@@ -148,9 +185,7 @@ static const char *read_all(struct attempt *attempt, int fd)
 
 static const char *connect_agent(struct attempt *attempt)
 {
-    char path[SOCKET_PATH_SIZE];
-
-    if (gpg_home_find_socket(&attempt->home, path) < 0 || assuan_connect(path, &attempt->agent) < 0)
+    if (connect_daemon(attempt, GPG_AGENT_SOCKET, &attempt->agent) < 0)
         return "gpg-agent is not running yet";
     gpg_tty_export();
     if (agent_greet(&attempt->agent, attempt->options->pinentry_mode) < 0)
@@ -229,7 +264,9 @@ static int open_message(const struct attempt *attempt, const struct candidate *c
 int gpg_fast_decrypt(const struct gpg_options *options, int fd, const char *name, size_t limit, struct secbuf *ret_plain,
                      struct error *err)
 {
-    CLEANUP(attempt_done) struct attempt attempt = {.options = options, .agent = ASSUAN_INIT};
+    CLEANUP(attempt_done) struct attempt attempt = {
+        .options = options, .keyboxd = ASSUAN_INIT, .agent = ASSUAN_INIT,
+    };
     CLEANUP(agent_answer_done) struct agent_answer answer = {0};
     struct agent_request request;
     const struct candidate *chosen;

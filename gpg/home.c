@@ -14,7 +14,7 @@
 #include "common/file.h"
 #include "gpg/conf.h"
 
-enum { CONF_MAX = 64 << 10, MOST_FILES = 512, SHA1_SIZE = 20, HASHED_SIZE = 15 };
+enum { CONF_MAX = 64 << 10, UID_MAP_MAX = 16 << 10, MOST_FILES = 512, SHA1_SIZE = 20, HASHED_SIZE = 15 };
 
 #define SYSTEM_FOLDER "/etc/gnupg"
 
@@ -61,10 +61,27 @@ static bool is_harmless_file(int folder_fd, const char *path)
     return file_read_all(fd, CONF_MAX, &text, &size) == 0 && gpg_conf_is_harmless(text, size);
 }
 
-/* gpg prefers pubring.gpg where there is one; gpg.conf-2 and the like come before gpg.conf; common.conf chooses keyboxd. */
+/* gpg prefers pubring.gpg where there is one; gpg.conf-2 and the like come before gpg.conf. */
 static bool is_odd(const char *name)
 {
-    return strcmp(name, "pubring.gpg") == 0 || strncmp(name, "gpg.conf-", 9) == 0 || strcmp(name, "common.conf") == 0;
+    return strcmp(name, "pubring.gpg") == 0 || strncmp(name, "gpg.conf-", 9) == 0;
+}
+
+/* Reads a common.conf, which may be missing. */
+static int check_common_conf(struct gpg_home *home, int folder_fd, const char *path)
+{
+    CLEANUP_FREE char *text = NULL;
+    CLEANUP_CLOSE int fd = openat(folder_fd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    enum gpg_common_conf said;
+    size_t size;
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : -ENOTSUP;
+    if (file_read_all(fd, CONF_MAX, &text, &size) < 0)
+        return -ENOTSUP;
+    said = gpg_common_conf_parse(text, size);
+    home->uses_keyboxd |= said == GPG_COMMON_CONF_KEYBOXD;
+    return said == GPG_COMMON_CONF_UNKNOWN ? -ENOTSUP : 0;
 }
 
 static int check_names(DIR *folder)
@@ -78,7 +95,7 @@ static int check_names(DIR *folder)
     return errno ? -ENOTSUP : 0;
 }
 
-int gpg_home_check(const struct gpg_home *home)
+int gpg_home_check(struct gpg_home *home)
 {
     DIR *folder = opendir(home->path);
     int r;
@@ -88,9 +105,12 @@ int gpg_home_check(const struct gpg_home *home)
     r = check_names(folder);
     if (r == 0 && !is_harmless_file(dirfd(folder), "gpg.conf"))
         r = -ENOTSUP;
+    if (r == 0)
+        r = check_common_conf(home, dirfd(folder), "common.conf");
+    if (r == 0)
+        r = check_common_conf(home, AT_FDCWD, SYSTEM_FOLDER "/common.conf");
     closedir(folder);
-    if (r == 0 && (!is_harmless_file(AT_FDCWD, SYSTEM_FOLDER "/gpg.conf") || access(SYSTEM_FOLDER "/common.conf", F_OK) == 0 ||
-                   access("/usr/bin/gpgconf.ctl", F_OK) == 0))
+    if (r == 0 && (!is_harmless_file(AT_FDCWD, SYSTEM_FOLDER "/gpg.conf") || access("/usr/bin/gpgconf.ctl", F_OK) == 0))
         r = -ENOTSUP;
     return r;
 }
@@ -133,13 +153,15 @@ static void format_hash(const char *path, char ret[HASHED_SIZE * 8 / 5 + 1])
     *ret = '\0';
 }
 
-/* The folder in /run/user that the home folder's sockets are in; "" where they are in the home folder itself. */
-static void find_socket_folder(const struct gpg_home *home, char *ret, size_t size)
+/*
+ * The directory in /run/user/<uid> that the home directory's sockets are in; "" where they are in the home directory itself.
+ */
+static void find_socket_folder(const struct gpg_home *home, uid_t uid, char *ret, size_t size)
 {
     char users[32], base[48], hash[HASHED_SIZE * 8 / 5 + 1];
 
     ret[0] = '\0';
-    snprintf(users, sizeof(users), "/run/user/%u", (unsigned)getuid());
+    snprintf(users, sizeof(users), "/run/user/%u", (unsigned)uid);
     if (!is_folder_of_ours(users))
         return;
     snprintf(base, sizeof(base), "%s/gnupg", users);
@@ -153,11 +175,48 @@ static void find_socket_folder(const struct gpg_home *home, char *ret, size_t si
         ret[0] = '\0';
 }
 
-int gpg_home_find_socket(const struct gpg_home *home, char ret_path[SOCKET_PATH_SIZE])
+/* "<first inside> <first outside> <count>" a line; a process outside any user namespace has 0 0 4294967295. */
+bool gpg_home_map_uid(const char *map, uid_t inside, uid_t *ret_outside)
 {
-    char folder[SOCKET_PATH_SIZE];
+    unsigned long first, outer, count;
+    int length;
 
-    find_socket_folder(home, folder, sizeof(folder));
-    return snprintf(ret_path, SOCKET_PATH_SIZE, "%s/S.gpg-agent", *folder ? folder : home->path) < SOCKET_PATH_SIZE
-               ? 0 : -ENOTSUP;
+    while (sscanf(map, " %lu %lu %lu%n", &first, &outer, &count, &length) == 3) {
+        if (inside >= first && inside - first < count) {
+            *ret_outside = (uid_t)(outer + (inside - first));
+            return true;
+        }
+        map += length;
+    }
+    return false;
+}
+
+/*
+ * Rootless podman runs its helpers as uid 0 of a user namespace. The user's agent was started outside, and listens in the
+ * directory of the uid that they have there.
+ */
+static bool find_outer_uid(uid_t *ret)
+{
+    CLEANUP_CLOSE int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+    CLEANUP_FREE char *map = NULL;
+    size_t size;
+
+    return fd >= 0 && file_read_all(fd, UID_MAP_MAX, &map, &size) == 0 && gpg_home_map_uid(map, getuid(), ret) &&
+           *ret != getuid();
+}
+
+int gpg_home_find_socket(const struct gpg_home *home, const char *name, char ret_path[SOCKET_PATH_SIZE])
+{
+    char folder[SOCKET_PATH_SIZE], outer_path[SOCKET_PATH_SIZE];
+    uid_t outer;
+
+    find_socket_folder(home, getuid(), folder, sizeof(folder));
+    if (snprintf(ret_path, SOCKET_PATH_SIZE, "%s/%s", *folder ? folder : home->path, name) >= SOCKET_PATH_SIZE)
+        return -ENOTSUP;
+    if (!is_missing(ret_path) || !find_outer_uid(&outer))
+        return 0;
+    find_socket_folder(home, outer, folder, sizeof(folder));
+    if (*folder && snprintf(outer_path, SOCKET_PATH_SIZE, "%s/%s", folder, name) < SOCKET_PATH_SIZE)
+        memcpy(ret_path, outer_path, SOCKET_PATH_SIZE);
+    return 0;
 }

@@ -2,13 +2,15 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "common/macros.h"
 
 /* Where gpg keeps its keys, and how to reach the agent that has the secret ones. */
 struct gpg_home {
     char path[PATH_MAX];
-    bool is_default; /* ~/.gnupg */
+    bool is_default;   /* ~/.gnupg */
+    bool uses_keyboxd; /* set by gpg_home_check(): the public keys are not in pubring.kbx */
 };
 
 /*
@@ -18,13 +20,21 @@ struct gpg_home {
 int gpg_home_find(const char *given, struct gpg_home *ret) MUST_USE;
 
 /*
- * Whether gpg with this home folder would do the usual: keys in pubring.kbx, without a daemon for them, and no configuration
- * that matters to decryption. 0; or -ENOTSUP, also where that cannot be told.
+ * Whether gpg with this home directory would do the usual: keys in pubring.kbx or with keyboxd, and no configuration that
+ * matters to decryption. 0; or -ENOTSUP, also where that cannot be told.
  */
-int gpg_home_check(const struct gpg_home *home) MUST_USE;
+int gpg_home_check(struct gpg_home *home) MUST_USE;
 
-/* An agent's socket is a file by this name in the home folder, or in a folder in /run/user that belongs to it. */
+/* A daemon's socket is a file in the home directory, or in a directory in /run/user that belongs to it. */
 enum { SOCKET_PATH_SIZE = 108 };
+#define GPG_AGENT_SOCKET "S.gpg-agent"
+#define GPG_KEYBOXD_SOCKET "S.keyboxd"
 
-/* Finds it by GnuPG's rules (common/homedir.c), without looking whether it is there. 0 or -ENOTSUP. */
-int gpg_home_find_socket(const struct gpg_home *home, char ret_path[SOCKET_PATH_SIZE]) MUST_USE;
+/*
+ * Finds a socket by GnuPG's rules (common/homedir.c), without looking whether anybody listens. Where it is not there, and this
+ * process is in a user namespace, also in the place of the user outside. 0 or -ENOTSUP.
+ */
+int gpg_home_find_socket(const struct gpg_home *home, const char *name, char ret_path[SOCKET_PATH_SIZE]) MUST_USE;
+
+/* The uid outside a user namespace, by the text of /proc/self/uid_map. false where the uid has none. Pure. */
+bool gpg_home_map_uid(const char *map, uid_t inside, uid_t *ret_outside);

@@ -116,12 +116,12 @@ static int read_packets(const struct blob *blob, size_t number, struct keybox_en
 static int read_entry(const struct blob *blob, size_t number, struct keybox_entry *ret)
 {
     struct keybox_entry entry = {
-        .fingerprint = key_info(blob, number),
         .key_id = id_of_fingerprint(key_info(blob, number)),
         .primary_id = id_of_fingerprint(key_info(blob, 0)),
     };
     int r = read_packets(blob, number, &entry);
 
+    memcpy(entry.fingerprint, key_info(blob, number), FINGERPRINT_SIZE);
     if (r == 0)
         *ret = entry;
     return r;

@@ -27,6 +27,7 @@ MISSING = "https://missing.example.com"
 SECRET = b"dckr_pat_0123456789abcdefghijklmnop"
 ROW = "{:<26} {:<20} {:>9} {:>9} {:>12}"
 SMALL, LARGE, ALL = 1000, 10_000, 100  # entries to list; to list, or to find one among; to get one by one
+WITH_KEYBOXD = "get, cv25519, keyboxd"
 GET, MISSED, FOUND_AMONG = "get, cv25519", "get of a missing one", f"get among {LARGE:,}"
 LIST, LONG_LIST, GET_ALL, STORE = f"list of {SMALL:,}", f"list of {LARGE:,}", f"list and {ALL} get", "store that replaces"
 
@@ -58,6 +59,7 @@ class Bench:
         user.make_store(self.key)
         self.encrypted = user.encrypt(SECRET, self.key)
         self.jobs = []
+        self.other_homes = []   # of GnuPG's, whose daemons are to end
 
     def lay(self, url, username, content):
         """An entry, without the cost of any helper."""
@@ -84,6 +86,25 @@ class Bench:
         self.add_helpers(operation, "get", url.encode())
         self.add(operation, "pass show", [self.pass_, "show", self.name_of(path)])
         self.add(operation, "gpg -qd", [self.gpg, "--batch", "-qd", path])
+
+    def add_get_with_keyboxd(self, operation):
+        """A user of GnuPG 2.4 or later whose public keys are with keyboxd; nothing where gpg has none."""
+        version = self.user.run([self.gpg, "--version"], check=True).out.decode().split()[2]
+        if tuple(int(one) for one in version.split(".")[:2]) < (2, 4):
+            return
+        home = self.user.dir / "kbx"
+        home.mkdir(mode=0o700)
+        self.other_homes.append(home)
+        (home / "gpg.conf").write_text("no-auto-key-locate\ndisable-dirmngr\n")
+        (home / "common.conf").write_text("use-keyboxd\n")
+        env = {"GNUPGHOME": str(home)}
+        self.user.run([self.gpg, "--batch", "--passphrase", "", "--quick-gen-key", "k@k", "future-default", "default",
+                       "never"], check=True, env=env)
+        encrypted = self.user.run([self.gpg, "--batch", "-q", "--compress-algo=none", "-r", "k@k", "-e"], SECRET, check=True,
+                                  env=env).out
+        path = self.lay(f"{URL}/keyboxd", "me", encrypted)
+        self.add(operation, OURS, [self.ours, "get"], f"{URL}/keyboxd".encode(), env=env)
+        self.add(operation, "gpg -qd", [self.gpg, "--batch", "-qd", path], env=env)
 
     def add_store(self, operation):
         document = b'{"ServerURL":"%s","Username":"me","Secret":"%s"}' % (URL.encode(), SECRET)
@@ -126,6 +147,7 @@ class Bench:
         self.add("any program", "true", [shutil.which("true")])
         self.add_get(GET, URL, self.encrypted)
         self.add_get("get, rsa4096", f"{URL}/rsa", self.user.encrypt(SECRET, self.user.make_key("R <r@r>", "rsa4096")))
+        self.add_get_with_keyboxd(WITH_KEYBOXD)
         # Older Go helpers answer an empty credential, and success.
         self.add_helpers(MISSED, "get", MISSING.encode(), rcs=(0, 1))
         self.add_store(STORE)
@@ -192,6 +214,8 @@ def print_bars(jobs):
                                                  if job.program == OURS}
     go = {job.operation: median[job.operation, "Go helper"] for job in jobs if job.program == "Go helper"}
     bars = [("get / gpg -qd", ours[GET] / median[GET, "gpg -qd"], 0.5),
+            ("get with keyboxd / gpg -qd", ours[WITH_KEYBOXD] / median[WITH_KEYBOXD, "gpg -qd"] if WITH_KEYBOXD in ours
+             else None, 0.6),
             ("get / Go helper", ours[GET] / go[GET] if go else None, 1 / 12),
             ("missing get / true", ours[MISSED] / true, 2),
             (f"{LIST} / true", ours[LIST] / true, 4),
@@ -218,6 +242,8 @@ def main():
         print(f"{options.rounds} rounds on a machine with {os.cpu_count()} cores, {version}, agent running\n")
         print_table(bench.jobs)
         print_bars(bench.jobs)
+        for home in bench.other_homes:
+            user.run(["gpgconf", "--homedir", home, "--kill", "all"])
 
 
 main()

@@ -11,9 +11,10 @@ class FakeAgent:
     A reply of None is silence. What it was told is in told. From mute=True on not even the greeting is said.
     """
 
-    def __init__(self, user, replies=None, mute=False):
-        self.path = str(user.gnupg / "S.gpg-agent")
-        user.run(["gpgconf", "--kill", "gpg-agent"], check=True)
+    def __init__(self, user, replies=None, mute=False, name="S.gpg-agent"):
+        self.path = str(user.gnupg / name)
+        if name == "S.gpg-agent":
+            user.run(["gpgconf", "--kill", "gpg-agent"], check=True)
         if os.path.exists(self.path):
             os.unlink(self.path)
         self.replies, self.mute, self.told, self.count = replies or {}, mute, [], 0
@@ -51,11 +52,47 @@ class FakeAgent:
             self._say(lines, b"OK Pleased to meet you, process 1\n")
         for line in lines:
             self.told.append(line.rstrip(b"\n"))
-            reply = self.replies.get(line.split()[0].decode(errors="replace"), b"OK\n")
+            word = line.split()[0].decode(errors="replace")
+            reply = self.replies[word] if word in self.replies else self.reply(line)
             if reply is not None and not self.mute and not line.startswith(b"D "):
                 self._say(lines, reply)
+
+    def reply(self, line):
+        """What is said to a line that replies has nothing for."""
+        return b"OK\n"
 
     @staticmethod
     def _say(lines, text):
         lines.write(text)
         lines.flush()
+
+
+class FakeKeyboxd(FakeAgent):
+    """A keyboxd that has the keys of a user: it answers from what gpg exports. common.conf says to use it, which gpg 2.2 ignores."""
+
+    def __init__(self, user, replies=None, mute=False):
+        self.keys = {}
+        shown = user.run(["gpg", "--batch", "--with-colons", "--list-keys"], check=True).out.decode().splitlines()
+        primary = None
+        for fields in (line.split(":") for line in shown):
+            if fields[0] == "pub":
+                primary = fields[4]
+                exported = user.run(["gpg", "--batch", "--export", primary], check=True).out
+            if fields[0] in ("pub", "sub"):
+                self.keys[fields[4]] = exported
+        self.conf = user.gnupg / "common.conf"
+        self.conf.write_text("use-keyboxd\n")
+        super().__init__(user, replies, mute, name="S.keyboxd")
+
+    def __exit__(self, *_):
+        super().__exit__()
+        self.conf.unlink()
+
+    def reply(self, line):
+        words = line.split()
+        if words[0] == b"SEARCH" and words[-1][2:].decode() in self.keys:
+            block = self.keys[words[-1][2:].decode()]
+            pieces = [block[at:at + 300] for at in range(0, len(block), 300)]
+            escaped = [one.replace(b"%", b"%25").replace(b"\r", b"%0D").replace(b"\n", b"%0A") for one in pieces]
+            return b"S PUBKEY_INFO 1 " + b"0" * 40 + b" -- 0 2\n" + b"".join(b"D " + one + b"\n" for one in escaped) + b"OK\n"
+        return b"ERR 134217755 Not found <Keybox>\n"

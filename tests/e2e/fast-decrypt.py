@@ -17,7 +17,7 @@ import sys
 
 from harness import ROOT, Sandbox, Skip, case, main, shared_sandbox
 import openpgp
-from fake_agent import FakeAgent
+from fake_agent import FakeAgent, FakeKeyboxd
 
 FULL = os.environ.get("LOAD") == "full"
 ALGORITHMS = ["cv25519", "nistp256", "nistp384", "nistp521", "rsa2048"] + (["rsa3072", "rsa4096"] if FULL else [])
@@ -379,14 +379,59 @@ def _():
         conf.write_text(before + text)
         assert TOOL([message])[0][0] == outcome, text
     conf.write_text(before)
-    for name in ("pubring.gpg", "common.conf", "gpg.conf-2"):
-        (USER.gnupg / name).write_text("use-keyboxd\n")
+    for name, text in (("pubring.gpg", ""), ("gpg.conf-2", ""), ("common.conf", "use-keyboxd\nno-autostart\n"),
+                       ("common.conf", "use-keyboxd\n")):  # there is no keyboxd
+        (USER.gnupg / name).write_text(text)
         assert_declined([(name, message)])
         (USER.gnupg / name).unlink()
     assert_declined([("switched off", message)], env={"DOCKER_CREDENTIAL_PASS_FAST": "0"})
     assert_declined([("a relative home", message)], env={"GNUPGHOME": "gnupg"})
     assert_declined([("a home that is not there", message)], env={"GNUPGHOME": "/nonexistent"})
     assert TOOL([message], USER.gnupg, env={"GNUPGHOME": "/nonexistent"})[0][0] == "answered"
+
+
+@case("keyboxd is asked where common.conf says so, for keys of every kind; what it has not is left to gpg")
+def _():
+    USER.run(["gpg-connect-agent", "/bye"], check=True)
+    messages = {name: encrypt(name.encode(), name) for name in ("cv25519", "nistp256", "rsa2048")}
+    hidden = USER.gnupg / "pubring.hidden"
+    for name, message in messages.items():
+        with FakeKeyboxd(USER) as keyboxd:
+            (USER.gnupg / "pubring.kbx").rename(hidden)     # or the answer might come from there
+            try:
+                assert TOOL([message])[0] == ("answered", described(name.encode())), name
+            finally:
+                hidden.rename(USER.gnupg / "pubring.kbx")
+            assert [line.split()[0] for line in keyboxd.told] == [b"SEARCH", b"NEXT"], keyboxd.told
+            keyboxd.keys = {}
+            assert_declined([(name, message)])
+
+
+@case("a keyboxd that says something else, has a key twice, hangs up or says nothing, is left to gpg")
+def _():
+    message = encrypt(b"secret", "cv25519")
+    for replies in ({"SEARCH": b"ERR 134217784 x\n"}, {"SEARCH": b"OK\n"}, {"SEARCH": b"D x\nOK\n"}, {"NEXT": b"OK\n"},
+                    {"NEXT": b"ERR 134217784 x\n"}, {"SEARCH": b"x" * 5000 + b"\n"}, {"SEARCH": b"INQUIRE X\n"}):
+        with FakeKeyboxd(USER, replies):
+            assert_declined([(replies, message)])
+    with FakeKeyboxd(USER, mute=True) as keyboxd:
+        assert_declined([("mute", message)], env={"DOCKER_CREDENTIAL_PASS_TIMEOUT": "1"})
+        assert keyboxd.count >= 1
+
+
+@case("GnuPG's own keyboxd: store, get without gpg, and the same answer by gpg")
+def _():
+    with Sandbox() as user:
+        version = user.run(["gpg", "--version"], check=True).out.decode().split()[2]
+        if tuple(int(one) for one in version.split(".")[:2]) < (2, 4):
+            raise Skip(f"GnuPG {version} has no keyboxd")
+        (user.gnupg / "common.conf").write_text("use-keyboxd\n")
+        user.make_store()
+        user.store("https://example.com", "me", "secret")
+        assert user.get("https://example.com") == ("me", "secret")
+        assert user.get("https://example.com", env={"PATH": user.path_without("gpg")}) == ("me", "secret")
+        assert user.get("https://example.com", env={"DOCKER_CREDENTIAL_PASS_FAST": "0"}) == ("me", "secret")
+        assert not (user.gnupg / "pubring.kbx").exists()
 
 
 def runs_with_own_run_folder(user):

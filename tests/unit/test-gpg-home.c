@@ -108,10 +108,58 @@ static void what_changes_the_keyring_or_its_keeper_is_left_to_gpg(void **state)
     assert_int_equal(check_with("gpg.conf", "no-greeting\n"), 0);
     assert_int_equal(check_with("gpg.conf", "no-autostart\n"), -ENOTSUP);
     assert_int_equal(check_with("gpg.conf-2.2", ""), -ENOTSUP);
-    assert_int_equal(check_with("common.conf", "use-keyboxd\n"), -ENOTSUP);
+    assert_int_equal(check_with("common.conf", "use-keyboxd\nkeyboxd-program /x\n"), -ENOTSUP);
     assert_int_equal(check_with("pubring.gpg", ""), -ENOTSUP);
     make_folder("gpg.conf");
     assert_int_equal(check_with(NULL, NULL), -ENOTSUP);
+}
+
+static void common_conf_says_who_has_the_keys(void **state)
+{
+    static const struct { const char *text; enum gpg_common_conf said; } cases[] = {
+        {"", GPG_COMMON_CONF_NOTHING},
+        {"# use-keyboxd\n\n", GPG_COMMON_CONF_NOTHING},
+        {"use-keyboxd", GPG_COMMON_CONF_KEYBOXD},
+        {"#x\n \tuse-keyboxd \r\n\n", GPG_COMMON_CONF_KEYBOXD},
+        {"use-keyboxd no\n", GPG_COMMON_CONF_UNKNOWN},
+        {"use-keyboxds\n", GPG_COMMON_CONF_UNKNOWN},
+        {"no-autostart\n", GPG_COMMON_CONF_UNKNOWN},
+        {"use-keyboxd\n[x]\n", GPG_COMMON_CONF_UNKNOWN},
+    };
+    struct gpg_home home = {.is_default = false};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char *copy = copy_exactly(cases[i].text, strlen(cases[i].text));
+
+        assert_case(cases[i].text, gpg_common_conf_parse(copy, strlen(cases[i].text)) == cases[i].said);
+        free(copy);
+    }
+    snprintf(home.path, sizeof(home.path), "%s", scratch_folder());
+    make_file("common.conf", "use-keyboxd\n");
+    assert_int_equal(gpg_home_check(&home), 0);
+    assert_true(home.uses_keyboxd);
+}
+
+static void a_uid_is_mapped_to_the_one_outside(void **state)
+{
+    static const struct { const char *map; uid_t inside; bool is_mapped; uid_t outside; } cases[] = {
+        {"         0          0 4294967295\n", 1000, true, 1000},
+        {"         0       1000          1\n", 0, true, 1000},
+        {"         0       1000          1\n         1     100000      65536\n", 0, true, 1000},
+        {"         0       1000          1\n         1     100000      65536\n", 5, true, 100004},
+        {"         0       1000          1\n", 1, false, 0},
+        {"", 0, false, 0},
+        {"rubbish", 0, false, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        uid_t outside = 0;
+
+        assert_case(cases[i].map, gpg_home_map_uid(cases[i].map, cases[i].inside, &outside) == cases[i].is_mapped);
+        assert_case(cases[i].map, outside == cases[i].outside);
+    }
 }
 
 static void a_home_of_its_own_has_its_socket_in_it(void **state)
@@ -120,13 +168,13 @@ static void a_home_of_its_own_has_its_socket_in_it(void **state)
     char path[SOCKET_PATH_SIZE], filled[SOCKET_PATH_SIZE];
 
     (void)state;
-    assert_int_equal(gpg_home_find_socket(&home, path), 0);
+    assert_int_equal(gpg_home_find_socket(&home, GPG_AGENT_SOCKET, path), 0);
     assert_string_equal(path, "/tmp/of-its-own/S.gpg-agent");
     fill(filled, 'x', SOCKET_PATH_SIZE - strlen("//S.gpg-agent") - 1);
     snprintf(home.path, sizeof(home.path), "/%s", filled);
-    assert_int_equal(gpg_home_find_socket(&home, path), 0);
+    assert_int_equal(gpg_home_find_socket(&home, GPG_AGENT_SOCKET, path), 0);
     snprintf(home.path, sizeof(home.path), "/%sx", filled);
-    assert_int_equal(gpg_home_find_socket(&home, path), -ENOTSUP);
+    assert_int_equal(gpg_home_find_socket(&home, GPG_AGENT_SOCKET, path), -ENOTSUP);
 }
 
 int main(void)
@@ -136,6 +184,8 @@ int main(void)
         cmocka_unit_test(the_folder_is_found_as_gpg_finds_it),
         cmocka_unit_test(a_path_that_may_mean_several_is_left_to_gpg),
         scratch_test(what_changes_the_keyring_or_its_keeper_is_left_to_gpg),
+        scratch_test(common_conf_says_who_has_the_keys),
+        cmocka_unit_test(a_uid_is_mapped_to_the_one_outside),
         cmocka_unit_test(a_home_of_its_own_has_its_socket_in_it),
     };
 
