@@ -3,8 +3,8 @@
  * gpg is not started; a store that is not there lists nothing.
  */
 #include "helper/credential.h"
-#include "helper/pass/entry.h"
 #include "helper/protocol.h"
+#include "helper/vault.h"
 
 static int append_item(struct secbuf *answer, const struct pass_listed *item, bool is_first)
 {
@@ -21,12 +21,9 @@ static int append_item(struct secbuf *answer, const struct pass_listed *item, bo
 
 int verb_list(struct secbuf *ret_answer, struct error *err)
 {
-    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
     CLEANUP(pass_listing_done) struct pass_listing listing = {0};
-    int r = pass_store_open(&store, err);
+    int r = vault_list(&listing, err);
 
-    if (r == 0)
-        r = pass_entry_list(&store, &listing, err);
     if (r < 0)
         return r;
     r = secbuf_append(ret_answer, "{", 1);

@@ -4,6 +4,7 @@
 #include "helper/vault.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -19,6 +20,7 @@
 #include "helper/pass/git.h"
 #include "helper/pass/insert.h"
 #include "helper/pass/recipients.h"
+#include "helper/pass/remove.h"
 
 /* A request has at most INPUT_MAX bytes, of which each that is no UTF-8 becomes three. */
 #define SECRET_MAX (4 * INPUT_MAX)
@@ -72,18 +74,25 @@ static int make_path(const struct credential *credential, struct pass_path *ret,
     return 0;
 }
 
+/* The password store is as it should be by now, and the login or logout has succeeded: git's trouble is a warning. */
+static void record_changes(const struct pass_store *store, const struct pass_changes *changes)
+{
+    struct error err;
+
+    if (pass_git_record(store, changes, &err) != 0)
+        fprintf(stderr, "docker-credential-pass: warning: %s\n", err.text);
+}
+
 static int write_entry(struct pass_store *store, const struct pass_path *path, const struct secbuf *message,
                        struct error *err)
 {
     CLEANUP(pass_changes_done) struct pass_changes changes = {0};
-    struct error git_err;
     int r = pass_store_lock(store, err);
 
     if (r == 0)
         r = pass_insert(store, path, message, &changes, err);
-    /* The credential is safe and the login has succeeded: git's trouble is a warning. */
-    if (r == 0 && pass_git_record(store, &changes, &git_err) != 0)
-        fprintf(stderr, "docker-credential-pass: warning: %s\n", git_err.text);
+    if (r == 0)
+        record_changes(store, &changes);
     return r;
 }
 
@@ -166,6 +175,47 @@ int vault_get(struct credential *credential, struct error *err)
         return r;
     trim_line_ends(&credential->secret);
     return secbuf_append(&credential->username, entry.file, entry.username_size) < 0 ? error_set_oom(err) : 0;
+}
+
+/* --- erase and list ------------------------------------------------------------------ */
+
+static int erase_server(struct pass_store *store, const struct pass_path *path, struct error *err)
+{
+    CLEANUP(pass_changes_done) struct pass_changes changes = {0};
+    int r = pass_store_lock(store, err);
+
+    if (r == 0)
+        r = pass_store_open_folder(store, false, err);
+    if (r == 0)
+        r = pass_remove_server(store, path, &changes, err);
+    if (r == 0)
+        record_changes(store, &changes);
+    return r;
+}
+
+int vault_erase(const struct secbuf *server_url, struct error *err)
+{
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+    struct pass_path path;
+    int r = pass_store_open(&store, err);
+
+    if (r < 0)
+        return r;
+    if (pass_path_set_url(&path, server_url->data, server_url->size) < 0 || store.folder_fd < 0)
+        return 0;
+    if (faccessat(store.folder_fd, path.folder, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return erase_server(&store, &path, err);
+    if (errno == ENOENT)
+        return 0;
+    return error_set_errno(err, errno, "cannot look into %s/" PASS_FOLDER, store.root);
+}
+
+int vault_list(struct pass_listing *ret, struct error *err)
+{
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+    int r = pass_store_open(&store, err);
+
+    return r < 0 ? r : pass_entry_list(&store, ret, err);
 }
 
 /* --- prove --------------------------------------------------------------------------- */

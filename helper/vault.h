@@ -4,10 +4,12 @@
 
 #include "gpg/options.h"
 #include "helper/credential.h"
+#include "helper/pass/entry.h"
 
 /*
- * The password store as the place where credentials are: what docker's verbs, `setup` and
- * `doctor` do with it. Each call opens the store that the environment names, and closes it.
+ * The vault is where credentials are kept: what docker's verbs (store, get, erase, list), `setup` and `doctor` do with the
+ * password store. Each call opens the password store that the environment names, and closes it. "store" alone means docker's
+ * verb here; docker's `credsStore` is the name of a helper.
  */
 enum { VAULT_NOT_FOUND = 1 };
 
@@ -23,6 +25,15 @@ int vault_put(struct credential *credential, struct error *err) MUST_USE;
  * passphrase. That there is none is found out without gpg. 0, VAULT_NOT_FOUND, or negative.
  */
 int vault_get(struct credential *credential, struct error *err) MUST_USE;
+
+/*
+ * Removes every credential of a server. That there is none is no failure, and takes no lock. That git could not record it is
+ * a warning on stderr. 0 or negative.
+ */
+int vault_erase(const struct secbuf *server_url, struct error *err) MUST_USE;
+
+/* All servers with their first user, sorted by URL; owned by the caller (pass_listing_done). Decrypts nothing. 0 or negative. */
+int vault_list(struct pass_listing *ret, struct error *err) MUST_USE;
 
 /* How a decryption went. */
 struct vault_proof {

@@ -39,10 +39,10 @@ static mode_t keep_mode(mode_t mode)
 }
 
 /*
- * 0 where the file is an encrypted message of ours to replace, else NOT_OURS: a store that somebody else prepared may have
- * links to anything.
+ * 0 where the file is an encrypted message of ours to replace, else NOT_OURS: a password store that somebody else prepared may
+ * have links to anything.
  */
-enum { NOT_OURS = 1 };
+enum link_target { NOT_OURS = 1 };
 static int check_target(int folder_fd, const char *name, mode_t *ret_mode)
 {
     CLEANUP_CLOSE int fd = -1;
