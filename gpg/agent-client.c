@@ -4,6 +4,7 @@
 #include "gpg/agent-client.h"
 
 #include <errno.h>
+#include <gpg-error.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,9 +41,43 @@ static void set_timeout(struct assuan *assuan, int64_t most_ms)
     assuan_set_timeout(assuan, patience_ms < most_ms ? patience_ms : most_ms);
 }
 
-int agent_greet(struct assuan *assuan, enum gpg_pinentry_mode mode)
+/* The number at the head of the text, 0 for none. */
+static unsigned parse_number(const struct assuan_line *text)
+{
+    unsigned number = 0;
+
+    for (size_t i = 0; i < text->size && i < 10 && text->data[i] >= '0' && text->data[i] <= '9'; i++)
+        number = number * 10 + (unsigned)(text->data[i] - '0');
+    return number;
+}
+
+static bool is_code(const struct assuan_line *text, gpg_err_code_t code)
+{
+    return gpg_err_code(parse_number(text)) == code;
+}
+
+/*
+ * The answer to one OPTION. A restricted socket, as ssh forwards it, forbids them, and gpg goes on without; not so for how a
+ * person may be asked, which the caller relies on.
+ */
+static int receive_option(struct assuan *assuan, const char *line, bool *ret_is_restricted)
+{
+    static const char mode[] = "OPTION pinentry-mode=";
+    struct assuan_line answer, rest;
+    int r = assuan_receive(assuan, &answer);
+
+    if (r < 0 || assuan_is(&answer, "OK", NULL))
+        return r;
+    if (!assuan_is(&answer, "ERR", &rest) || !is_code(&rest, GPG_ERR_FORBIDDEN) || strncmp(line, mode, strlen(mode)) == 0)
+        return -EPROTO;
+    *ret_is_restricted = true;
+    return 0;
+}
+
+int agent_greet(struct assuan *assuan, enum gpg_pinentry_mode mode, bool *ret_is_restricted)
 {
     CLEANUP(secbuf_done) struct secbuf lines = {0};
+    bool is_restricted = false;
     int r = agent_options_append(&lines, mode);
 
     set_timeout(assuan, GREETING_TIMEOUT_MS);
@@ -50,9 +85,14 @@ int agent_greet(struct assuan *assuan, enum gpg_pinentry_mode mode)
         r = assuan_send(assuan, lines.data, lines.size);
     if (r == 0)
         r = receive_ok(assuan); /* the greeting */
-    for (size_t i = 0; r == 0 && i < lines.size; i++)
-        if (lines.data[i] == '\n')
-            r = receive_ok(assuan);
+    for (size_t at = 0; r == 0 && at < lines.size;) {
+        const char *line = (const char *)lines.data + at, *end = memchr(line, '\n', lines.size - at);
+
+        r = receive_option(assuan, line, &is_restricted);
+        at += (size_t)(end - line) + 1;
+    }
+    if (r == 0)
+        *ret_is_restricted = is_restricted;
     return r;
 }
 
@@ -179,16 +219,6 @@ static void take_status(const struct assuan_line *status, struct agent_answer *a
         answer->has_padding = !(rest.size > 0 && rest.data[0] == '0');
 }
 
-/* The number at the head of the text, 0 for none. */
-static unsigned parse_number(const struct assuan_line *text)
-{
-    unsigned number = 0;
-
-    for (size_t i = 0; i < text->size && i < 10 && text->data[i] >= '0' && text->data[i] <= '9'; i++)
-        number = number * 10 + (unsigned)(text->data[i] - '0');
-    return number;
-}
-
 /* All that comes back for PKDECRYPT, up to OK (0), ERR (AGENT_REFUSED) or a failure. */
 static int receive_answer(struct assuan *assuan, const struct session_packet *session, struct agent_answer *answer)
 {
@@ -260,7 +290,8 @@ int agent_decrypt(struct assuan *assuan, const struct agent_request *request, st
     int r = send_request(assuan, request);
 
     ret->has_padding = true;
-    set_timeout(assuan, ANSWER_TIMEOUT_MS);
+    /* A restricted agent does not tell when it asks a person. */
+    set_timeout(assuan, request->is_restricted ? INT32_MAX : ANSWER_TIMEOUT_MS);
     for (unsigned i = 0; r == 0 && i < 2; i++)
         r = receive_ok(assuan);
     if (r == 0)

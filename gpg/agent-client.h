@@ -11,8 +11,9 @@
  * Takes the greeting, and says what gpg says at first: terminal, display, language, and the environment of the pinentry.
  * 0, or negative: -ETIMEDOUT after five seconds or one's patience (gpg/patience.h); -EPROTO: the agent refuses something;
  * -E2BIG: a variable too long to say; -EPIPE and the like.
+ * *ret_is_restricted tells that the agent took no options, as through its restricted socket, which ssh forwards.
  */
-int agent_greet(struct assuan *assuan, enum gpg_pinentry_mode mode) MUST_USE;
+int agent_greet(struct assuan *assuan, enum gpg_pinentry_mode mode, bool *ret_is_restricted) MUST_USE;
 
 enum agent_key {
     AGENT_KEY_MISSING,
@@ -27,6 +28,7 @@ struct agent_request {
     unsigned char keygrip[KEYGRIP_SIZE];
     const struct keybox_entry *key;
     const struct session_packet *session;
+    bool is_restricted; /* as agent_greet() told */
 };
 
 struct agent_answer {

@@ -49,6 +49,7 @@ struct attempt {
     struct message message;
     struct candidates candidates;
     struct assuan keyboxd, agent;
+    bool is_restricted; /* the agent */
 };
 
 static void attempt_done(struct attempt *attempt)
@@ -188,7 +189,7 @@ static const char *connect_agent(struct attempt *attempt)
     if (connect_daemon(attempt, GPG_AGENT_SOCKET, &attempt->agent) < 0)
         return "gpg-agent is not running yet";
     gpg_tty_export();
-    if (agent_greet(&attempt->agent, attempt->options->pinentry_mode) < 0)
+    if (agent_greet(&attempt->agent, attempt->options->pinentry_mode, &attempt->is_restricted) < 0)
         return "gpg-agent does not answer as usual";
     return NULL;
 }
@@ -285,7 +286,9 @@ int gpg_fast_decrypt(const struct gpg_options *options, int fd, const char *name
     chosen = choose(&attempt);
     if (!chosen)
         return decline(err, "gpg must choose among several keys, or ask for a passphrase in the user's language");
-    request = (struct agent_request){.key = &chosen->entry, .session = chosen->session};
+    request = (struct agent_request){
+        .key = &chosen->entry, .session = chosen->session, .is_restricted = attempt.is_restricted,
+    };
     memcpy(request.keygrip, chosen->keygrip, KEYGRIP_SIZE);
     r = agent_decrypt(&attempt.agent, &request, &answer);
     if (r == AGENT_REFUSED && is_final(&answer))

@@ -462,6 +462,54 @@ def _():
             assert lines[2].startswith("answered " + described(b"secret")), lines
 
 
+@case("in a user namespace, as rootless podman makes one, the agent of the user outside is found")
+def _():
+    with Sandbox() as user:
+        if os.geteuid() != 0 or not runs_with_own_run_folder(user):
+            raise Skip("only root can make a /run of its own")
+        uid = 1234
+        as_user = ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups"]
+        if user.run([*as_user, "unshare", "-Ur", "true"]).rc != 0:
+            raise Skip("a user may not make a user namespace here")
+        ids = user.make_store()
+        path = user.dir / "entry"
+        path.write_bytes(user.encrypt(b"secret", *ids))
+        user.run(["gpgconf", "--kill", "all"], check=True)
+        user.gnupg.rename(user.home / ".gnupg")
+        user.run(["chown", "-R", uid, user.dir], check=True)
+        words = " ".join(str(word) for word in as_user)
+        script = f"""mount -t tmpfs none /run && mkdir -p /run/user && mkdir -m 700 /run/user/{uid} || exit 1
+            chown {uid}:{uid} /run/user/{uid}
+            echo {path} | {words} unshare -Ur {TOOL.path}
+            {words} gpgconf --create-socketdir
+            {words} gpg-connect-agent /bye
+            test -S /run/user/{uid}/gnupg/S.gpg-agent || echo no socket
+            echo {path} | {words} unshare -Ur {TOOL.path}
+            {words} gpgconf --kill gpg-agent"""
+        lines = user.run(["unshare", "-m", "sh", "-c", script], check=True, env={"GNUPGHOME": None}).out.decode().splitlines()
+        assert len(lines) == 2 and lines[0].startswith("declined"), lines
+        assert lines[1].startswith("answered " + described(b"secret")), lines
+        (user.home / ".gnupg").rename(user.gnupg)
+
+
+@case("an agent forwarded by ssh: its restricted socket, behind a redirection file, with the public keys alone here")
+def _():
+    with Sandbox() as owner, Sandbox() as user:
+        key = owner.make_key()
+        owner.run(["gpg-connect-agent", "/bye"], check=True)
+        extra = owner.run(["gpgconf", "--list-dirs", "agent-extra-socket"], check=True).out.decode().strip()
+        user.import_key(owner.export_key(key))
+        user.run(["gpgconf", "--kill", "all"], check=True)
+        (user.gnupg / "S.gpg-agent").unlink(missing_ok=True)
+        (user.gnupg / "S.gpg-agent").write_text(f"%Assuan%\nsocket={extra}\n")
+        user.make_store(key)
+        user.store("https://example.com", "me", "secret")
+        assert user.get("https://example.com") == ("me", "secret")
+        assert user.get("https://example.com", env={"PATH": user.path_without("gpg")}) == ("me", "secret")
+        assert user.get("https://example.com", env={"DOCKER_CREDENTIAL_PASS_FAST": "0"}) == ("me", "secret")
+        assert not any((user.gnupg / "private-keys-v1.d").glob("*.key"))
+
+
 @case("the figures of all this")
 def _():
     for outcome, spans in TOOL.spans_us.items():

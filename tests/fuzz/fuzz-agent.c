@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     agent.deadline_ms = ASSUAN_FOREVER;
     REQUIRE(size == 0 || send(ends[1], data, size, 0) == (ssize_t)size);
     shutdown(ends[1], SHUT_WR);
-    if (agent_greet(&agent, GPG_PINENTRY_DEFAULT) == 0 && agent_look_up(&agent, request.keygrip, &state) == 0)
+    if (agent_greet(&agent, GPG_PINENTRY_DEFAULT, &request.is_restricted) == 0 && agent_look_up(&agent, request.keygrip, &state) == 0)
         fuzz_was_accepted = agent_decrypt(&agent, &request, &answer) == 0;
     REQUIRE(answer.value.size <= 16 << 10);
     close(ends[1]);

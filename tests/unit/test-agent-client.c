@@ -73,6 +73,8 @@ static void the_agent_is_told_what_gpg_tells_it(void **state)
     assert_string_equal(agent_locale("LC_MESSAGES"), "C");
 }
 
+static bool was_restricted;
+
 static int greet(const char *lines)
 {
     struct assuan agent;
@@ -80,7 +82,7 @@ static int greet(const char *lines)
 
     clear_environment(); /* lc-ctype, lc-messages, allow-pinentry-notify and agent-awareness are left */
     script(lines, strlen(lines), &agent, &other);
-    r = agent_greet(&agent, GPG_PINENTRY_DEFAULT);
+    r = agent_greet(&agent, GPG_PINENTRY_DEFAULT, &was_restricted);
     assuan_done(&agent);
     close(other);
     return r;
@@ -92,6 +94,14 @@ static void a_greeting_is_taken_only_as_a_whole(void **state)
     assert_int_equal(greet("OK Pleased to meet you\nOK\n# note\nOK\nOK\nOK\n"), 0);
     assert_int_equal(greet("OK Pleased to meet you\nOK\nERR 1 no\nOK\nOK\n"), -EPROTO);
     assert_int_equal(greet("HTTP/1.1 400\n"), -EPROTO);
+    assert_false(was_restricted);
+}
+
+static void a_restricted_agent_takes_no_options(void **state)
+{
+    (void)state;
+    assert_int_equal(greet("OK\nERR 67109115 Forbidden <GPG Agent>\nERR 67109115 Forbidden <GPG Agent>\nOK\nOK\n"), 0);
+    assert_true(was_restricted);
 }
 
 /* What agent_decrypt() makes of these lines. */
@@ -279,6 +289,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_agent_is_told_what_gpg_tells_it),
         cmocka_unit_test(a_greeting_is_taken_only_as_a_whole),
+        cmocka_unit_test(a_restricted_agent_takes_no_options),
         cmocka_unit_test(an_answer_is_taken_from_its_lines),
         cmocka_unit_test(a_refusal_has_its_number),
         cmocka_unit_test(other_answers_are_none),
