@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gpg/card.h"
+
 enum { LOG_SIZE = 4096 };
 
 /* What gpg logged during the last operation; "" where that is not to be had. */
@@ -112,6 +114,8 @@ int gpg_explain_code(gpgme_error_t e, const char *name, struct error *err)
 {
     const char *description = describe_code(gpgme_err_code(e));
 
+    if (gpg_card_is_concerned(e))
+        return gpg_card_explain(e, NULL, name, err);
     if (description)
         return error_set(err, EIO, "cannot decrypt %s: %s", name, description);
     if (gpgme_err_source(e) == GPG_ERR_SOURCE_PINENTRY)

@@ -12,6 +12,7 @@
 #include "common/file.h"
 #include "gpg/agent-client.h"
 #include "gpg/agent-options.h"
+#include "gpg/card.h"
 #include "gpg/explain.h"
 #include "gpg/home.h"
 #include "gpg/keyboxd.h"
@@ -270,6 +271,7 @@ int gpg_fast_decrypt(const struct gpg_options *options, int fd, const char *name
     };
     CLEANUP(agent_answer_done) struct agent_answer answer = {0};
     struct agent_request request;
+    struct gpg_card card;
     const struct candidate *chosen;
     const char *why;
     int patience, r = gpg_patience_read(&patience, err);
@@ -291,6 +293,10 @@ int gpg_fast_decrypt(const struct gpg_options *options, int fd, const char *name
     };
     memcpy(request.keygrip, chosen->keygrip, KEYGRIP_SIZE);
     r = agent_decrypt(&attempt.agent, &request, &answer);
+    /* A card has asked for its PIN or its touch: gpg would ask for them again. */
+    if (r == AGENT_REFUSED && gpg_err_code(answer.refusal) != GPG_ERR_ENOMEM &&
+        gpg_card_find(&attempt.agent, request.keygrip, &card))
+        return gpg_card_explain(answer.refusal, &card, name, err);
     if (r == AGENT_REFUSED && is_final(&answer))
         return gpg_explain_code(answer.refusal, name, err);
     if (r != 0)

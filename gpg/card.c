@@ -1,0 +1,145 @@
+/*
+ * gpg-agent asks for a missing card by pinentry, so without a terminal, or when the person cancels, the error is about the
+ * prompt. Asking scdaemon tells what it really is.
+ */
+#include "gpg/card.h"
+
+#include <errno.h>
+#include <gpg-error.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { TIMEOUT_MS = 5000, OPENPGP_SERIAL_SIZE = 32 };
+
+void gpg_card_format_serial(const char *serial, char *ret_text, size_t size)
+{
+    if (strlen(serial) == OPENPGP_SERIAL_SIZE && strncasecmp(serial, "D27600012401", 12) == 0)
+        snprintf(ret_text, size, "%.4s %.8s", serial + 16, serial + 20);
+    else
+        snprintf(ret_text, size, "%s", serial);
+}
+
+/* The number behind "ERR". */
+static unsigned parse_refusal(const struct assuan_line *text)
+{
+    unsigned number = 0;
+
+    for (size_t i = 0; i < text->size && i < 10 && text->data[i] >= '0' && text->data[i] <= '9'; i++)
+        number = number * 10 + (unsigned)(text->data[i] - '0');
+    return number;
+}
+
+/* "KEYINFO <grip> T <serial> ..."; other keys have no card. */
+static void take_status(const struct assuan_line *status, char *ret_serial, size_t size)
+{
+    struct assuan_line rest;
+    char text[200] = "", type, serial[64];
+
+    if (!assuan_is(status, "KEYINFO", &rest))
+        return;
+    memcpy(text, rest.data, rest.size < sizeof(text) ? rest.size : sizeof(text) - 1);
+    if (sscanf(text, "%*s %c %63s", &type, serial) == 2 && type == 'T')
+        snprintf(ret_serial, size, "%s", serial);
+}
+
+/* Sends a command and receives all of its answer. 0; the number of its ERR; or negative. */
+static int64_t ask(struct assuan *agent, const char *command, char *ret_serial, size_t size)
+{
+    struct assuan_line line, rest;
+    int r = assuan_send(agent, command, strlen(command));
+
+    while (r == 0) {
+        r = assuan_receive(agent, &line);
+        if (r < 0 || assuan_is(&line, "OK", NULL))
+            return r;
+        if (assuan_is(&line, "ERR", &rest))
+            return parse_refusal(&rest);
+        if (assuan_is(&line, "S", &rest))
+            take_status(&rest, ret_serial, size);
+        else if (assuan_is(&line, "INQUIRE", NULL))
+            r = assuan_send(agent, "CAN\n", 4);
+    }
+    return r;
+}
+
+bool gpg_card_find(struct assuan *agent, const unsigned char keygrip[KEYGRIP_SIZE], struct gpg_card *ret)
+{
+    char command[64] = "KEYINFO ", serial[64] = "", ignored[64];
+    int64_t r;
+
+    for (size_t i = 0; i < KEYGRIP_SIZE; i++)
+        snprintf(command + strlen("KEYINFO ") + 2 * i, 4, "%02X\n", keygrip[i]);
+    assuan_set_timeout(agent, TIMEOUT_MS);
+    if (ask(agent, command, serial, sizeof(serial)) != 0 || !*serial)
+        return false;
+    *ret = (struct gpg_card){.refusal = 0};
+    gpg_card_format_serial(serial, ret->serial, sizeof(ret->serial));
+    snprintf(command, sizeof(command), "SCD SERIALNO\n");
+    r = ask(agent, command, ignored, sizeof(ignored));
+    ret->refusal = r > 0 ? (unsigned)r : 0;
+    return true;
+}
+
+bool gpg_card_is_concerned(unsigned refusal)
+{
+    switch (gpg_err_code(refusal)) {
+    case GPG_ERR_NO_SCDAEMON:
+    case GPG_ERR_SCDAEMON:
+    case GPG_ERR_CARD:
+    case GPG_ERR_CARD_NOT_PRESENT:
+    case GPG_ERR_CARD_REMOVED:
+    case GPG_ERR_CARD_RESET:
+    case GPG_ERR_CARD_NOT_INITIALIZED:
+    case GPG_ERR_INV_CARD:
+    case GPG_ERR_WRONG_CARD:
+    case GPG_ERR_BAD_PIN:
+    case GPG_ERR_PIN_BLOCKED:
+    case GPG_ERR_PIN_NOT_SYNCED:
+        return true;
+    default:
+        return gpg_err_source(refusal) == GPG_ERR_SOURCE_SCD;
+    }
+}
+
+/* Why, and what to do; NULL where the code says neither. */
+static const char *describe(unsigned refusal)
+{
+    switch (gpg_err_code(refusal)) {
+    case GPG_ERR_NO_SCDAEMON:
+        return "the program that talks to smartcards is missing; install scdaemon";
+    case GPG_ERR_CARD_NOT_PRESENT:
+    case GPG_ERR_CARD_REMOVED:
+    case GPG_ERR_WRONG_CARD:
+    case GPG_ERR_ENODEV:
+    case GPG_ERR_NOT_FOUND:
+        return "it is not in the reader; insert it and try again";
+    case GPG_ERR_BAD_PIN:
+        return "the PIN was wrong; try again, but mind that the card is blocked after three wrong ones";
+    case GPG_ERR_PIN_BLOCKED:
+        return "its PIN is blocked after too many wrong ones; unblock it with the reset code or the admin PIN: gpg --change-pin";
+    case GPG_ERR_CANCELED:
+    case GPG_ERR_FULLY_CANCELED:
+        return "the prompt was cancelled; try again";
+    case GPG_ERR_TIMEOUT:
+        return "nobody typed the PIN or touched the card in time; try again";
+    case GPG_ERR_NO_PIN_ENTRY:
+        return "gpg-agent finds no pinentry that can ask for its PIN; install pinentry-curses, or mend pinentry-program in "
+               "gpg-agent.conf";
+    default:
+        return NULL;
+    }
+}
+
+int gpg_card_explain(unsigned refusal, const struct gpg_card *card, const char *name, struct error *err)
+{
+    unsigned cause = card && card->refusal ? card->refusal : refusal;
+    const char *description = describe(cause);
+
+    if (!description && gpg_err_source(refusal) == GPG_ERR_SOURCE_PINENTRY)
+        description = "its PIN is needed, but there is no terminal to ask for it on; run docker once from a terminal";
+    if (card)
+        return error_set(err, EIO, "cannot decrypt %s: the key is on the smartcard with serial number %s: %s", name, card->serial,
+                         description ? description : gpg_strerror(cause));
+    return error_set(err, EIO, "cannot decrypt %s: the key is on a smartcard: %s", name,
+                     description ? description : gpg_strerror(cause));
+}

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/error.h"
+#include "gpg/assuan.h"
+#include "gpg/public-key.h"
+
+/* A key on a smartcard, of which gpg-agent keeps the serial number alone, and scdaemon talks to the card. */
+struct gpg_card {
+    char serial[64];    /* as it is printed on the card, where that is known */
+    unsigned refusal;   /* libgpg-error's number, why the card does not answer now; 0: it is there */
+};
+
+/*
+ * Asks the agent whether the key is on a card, and then whether that card is there, for which nobody is asked for a PIN or a
+ * touch. false: it is not on a card, or the agent does not tell.
+ */
+bool gpg_card_find(struct assuan *agent, const unsigned char keygrip[KEYGRIP_SIZE], struct gpg_card *ret);
+
+/* "0006 12345678" for the serial number of an OpenPGP card, as gpg shows it and the card has it printed; else the number. */
+void gpg_card_format_serial(const char *serial, char *ret_text, size_t size);
+
+/* Says why the card's key did not decrypt the file: refusal is the agent's answer, card may be NULL. Returns negative. */
+int gpg_card_explain(unsigned refusal, const struct gpg_card *card, const char *name, struct error *err);
+
+/* Whether the number is about a card, whatever else is known. */
+bool gpg_card_is_concerned(unsigned refusal);
