@@ -21,10 +21,6 @@ int setup_import_find(const char *helper, struct setup_import *ret, struct error
     CLEANUP(setup_import_done) struct setup_import import = {.helper = helper};
     int r;
 
-    if (strcmp(helper, STORE) == 0)
-        return error_set(err, EINVAL, "setup: --from names another helper, not this one");
-    if (!*helper || strchr(helper, '/'))
-        return error_set(err, EINVAL, "setup: --from takes the name of a helper: desktop for docker-credential-desktop");
     r = other_helper_list(helper, &import.servers, err);
     if (r < 0)
         return r;
@@ -113,7 +109,7 @@ int setup_import_store(struct setup_import *import, struct error *err)
     return r;
 }
 
-static const char *find_switched_host(const struct client_config *config, const char *helper)
+const char *setup_import_find_host(const struct client_config *config, const char *helper)
 {
     const char *host;
 
@@ -131,7 +127,7 @@ int setup_import_switch(const struct setup_import *import, struct client_config 
     const char *host;
     int r = 0;
 
-    while (r == 0 && (host = find_switched_host(config, import->helper))) {
+    while (r == 0 && (host = setup_import_find_host(config, import->helper))) {
         CLEANUP_FREE char *copy = strdup(host); /* what host points to goes with the next change */
 
         r = copy ? client_config_set_helper(config, copy, STORE, err) : error_set_oom(err);

@@ -24,6 +24,9 @@ void setup_import_done(struct setup_import *import);
 /* Gets, stores and compares each. Negative, with nothing lost, where a login cannot be got, or the store has another one. */
 int setup_import_store(struct setup_import *import, struct error *err) MUST_USE;
 
+/* A server for which credHelpers names the helper; NULL: there is none. Borrowed, valid until the next change. */
+const char *setup_import_find_host(const struct client_config *config, const char *helper);
+
 /*
  * In memory: has credHelpers name this program where it named the other one, and the other one for servers whose login
  * stays there. 0 or negative.

@@ -96,6 +96,10 @@ static int check(const struct setup_options *options, struct error *err)
     if (options->is_podman && options->host)
         return error_set(err, EINVAL, "setup: --podman and --host exclude each other: podman's login uses a helper for all "
                          "registries or for none");
+    if (options->from && strcmp(options->from, "pass") == 0)
+        return error_set(err, EINVAL, "setup: --from names another helper, not this one");
+    if (options->from && strchr(options->from, '/'))
+        return error_set(err, EINVAL, "setup: --from takes the name of a helper: desktop for docker-credential-desktop");
     if (options->from && options->host)
         return error_set(err, EINVAL, "setup: --from and --host exclude each other: all logins of the helper are imported");
     if (options->is_erase && !options->from)

@@ -136,6 +136,28 @@ static int look_at_docker(struct setup *setup, struct error *err)
     return 0;
 }
 
+/* What --erase takes away from the other helper must not be needed there. */
+static int check_erase(const struct setup *setup, struct error *err)
+{
+    const char *helper = setup->options.from;
+    const struct client_helpers *in_force = &setup->podman.in_force;
+
+    if (!setup->options.is_erase)
+        return 0;
+    if (!setup->options.is_podman && in_force->names && client_helpers_has(in_force, helper))
+        return error_set(err, EBUSY, "podman, buildah and skopeo use docker-credential-%s too (%s); switch them as well, with "
+                         "--podman, or leave out --erase", helper, in_force->source);
+    for (size_t i = 0; i < setup->plan.file_count; i++) {
+        const struct client_config *config = &setup->plan.files[i].config;
+        const char *host = setup_import_find_host(config, helper);
+
+        if (config != &setup->plan.docker->config && host)
+            return error_set(err, EBUSY, "%s names docker-credential-%s for %s; correct that first, or leave out --erase",
+                             config->path, helper, host);
+    }
+    return 0;
+}
+
 static int look(struct setup *setup, struct error *err)
 {
     int r = start_gpg(setup, err);
@@ -148,6 +170,8 @@ static int look(struct setup *setup, struct error *err)
         r = make_plan(setup, err);
     if (r == 0)
         r = look_at_docker(setup, err);
+    if (r == 0)
+        r = check_erase(setup, err);
     if (r == 0 && setup->options.from)
         r = setup_import_find(setup->options.from, &setup->import, err);
     return r;
