@@ -323,6 +323,9 @@ void setup_plan_tell(const struct setup_plan *plan, bool is_plan)
         if (move->result == SETUP_MOVE_STAYS)
             terminal_say(stdout, TERMINAL_WARNING, "the login for %s stays in %s: %s%s", host, path, move->reason,
                          move->is_kept_by_docker ? "; docker goes on reading it there (credHelpers)" : "");
+        else if (is_plan && move->is_used_by_podman && setup_move_is_namespaced(move))
+            terminal_say(stdout, TERMINAL_WOULD, "leave the login for %s in %s, where podman and skopeo use it for a part of "
+                         "that server, unless one for all of it serves as well", host, path);
         else if (is_plan)
             terminal_say(stdout, TERMINAL_WOULD, "move the password for %s from %s into the store", host, path);
         else if (move->result == SETUP_MOVE_DONE)

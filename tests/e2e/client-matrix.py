@@ -14,11 +14,24 @@ import os
 import shutil
 
 from docker_user import ContainersUser, find_secret
-from harness import case, main, need
+from harness import Skip, case, main, need
 from registry import Registry
 
 HUB = "https://index.docker.io/v1/"
 OTHER_STORE = "other"
+
+
+class MatrixUser(ContainersUser):
+    """With `below_run` set, programs see that directory as /run/containers, and nothing else below /run."""
+
+    below_run = None
+    IN_OWN_RUN = ('mount -t tmpfs none /run && mkdir /run/containers && mount --bind "$0" /run/containers && '
+                  'exec "$@"')
+
+    def run(self, argv, *args, **more):
+        if self.below_run:
+            argv = ["unshare", "-m", "sh", "-c", self.IN_OWN_RUN, self.below_run, *argv]
+        return super().run(argv, *args, **more)
 
 
 class World:
@@ -28,7 +41,7 @@ class World:
         for program in ("docker", "skopeo", "podman"):
             need(program)
         self.registry = Registry()
-        self.user = ContainersUser(self.registry, drop_in=False)
+        self.user = MatrixUser(self.registry, drop_in=False)
         atexit.register(self.registry.close)
         atexit.register(self.user.close)
         self.registry.push_image()
@@ -54,7 +67,7 @@ class World:
             place.mkdir(mode=0o700, parents=True)
         (user.home / ".dockercfg").unlink(missing_ok=True)
         (user.home / "named.json").unlink(missing_ok=True)
-        user.env = dict(self.env)
+        user.env, user.below_run = dict(self.env), None
 
     def path(self, source):
         user = self.user
@@ -102,8 +115,10 @@ class World:
 
     def exposed(self):
         """The files in which a password can be read."""
-        return sorted({str(path) for word in (self.registry.password, self.team_password)
-                       for path, _ in find_secret(self.user.dir, word)})
+        found = {str(path) for word in (self.registry.password, self.team_password)
+                 for path, _ in find_secret(self.user.dir, word)}
+        below_run = self.user.below_run
+        return sorted(path.replace(below_run, "/run/containers") if below_run else path for path in found)
 
     def setup(self, *options, check=True):
         result = self.user.helper("setup", "--yes", *options)
@@ -210,6 +225,27 @@ def _():
     for source in ("docker", "runtime", "config", "named"):
         for options in ((), ("--podman",)):
             assert_kept(helper_for_elsewhere(source), *options)
+
+
+@case("without XDG_RUNTIME_DIR, /run/containers/UID/auth.json is read, moved, and stays in use")
+def _():
+    place = the_world().user.dir / "below-run"
+    for options in ((), ("--podman",)):
+        for form in ("R", "R/team", "docker.io"):
+            def make(world, form=form):
+                file = place / f"{os.getuid()}/auth.json"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(json.dumps({"auths": {form.replace("R", world.host): world.auth()}}))
+                del world.user.env["XDG_RUNTIME_DIR"]
+                world.user.below_run = str(place)
+                if world.user.run(["true"]).rc != 0:
+                    raise Skip("mounting needs root here")
+            try:
+                world = assert_kept(make, *options, words=["stays in"] if options and form == "R/team" else ())
+                assert world.who("skopeo", form.replace("R", world.host)) == "testuser"
+            finally:
+                the_world().user.below_run = None
+                shutil.rmtree(place, ignore_errors=True)
 
 
 @case("a login for a part of a server stays in use, alone and beside one for all of it")
