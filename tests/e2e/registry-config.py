@@ -60,7 +60,7 @@ class Folder:
     def make_certificate(self):
         subprocess.run([need("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
                         "-keyout", "privkey.key", "-out", "cert.crt", "-days", "2", "-subj", "/CN=localhost",
-                        "-addext", "subjectAltName=DNS:localhost"], cwd=self.path, check=True, capture_output=True)
+                        "-addext", "subjectAltName=DNS:localhost", "-addext", "keyUsage=critical,digitalSignature,keyCertSign"], cwd=self.path, check=True, capture_output=True)
 
 
 class Server:

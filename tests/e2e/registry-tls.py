@@ -18,7 +18,7 @@ import xml.etree.ElementTree
 
 from harness import case, main, need
 from plain_registry import wait_for
-from registry import Registry
+from registry import AUTHORITY, Registry
 
 EC = ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
 
@@ -30,19 +30,27 @@ class Authority:
         self.folder, self.name = folder, name
         folder.mkdir(exist_ok=True)
         self._run("req", "-x509", "-newkey", *EC, "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.crt", "-days", "2",
-                  "-subj", f"/CN={name}")
+                  "-subj", f"/CN={name}", *AUTHORITY)
         self.certificate = folder / f"{name}.crt"
 
     def _run(self, *words):
         subprocess.run([need("openssl"), *words], cwd=self.folder, check=True, capture_output=True)
 
-    def sign(self, name, extensions="extendedKeyUsage=clientAuth\n", key=EC, days="2"):
+    def sign(self, name, extensions="extendedKeyUsage=clientAuth\n", key=EC, times=("-days", "2")):
         """Answers the paths of the certificate and its key."""
-        (self.folder / "extensions").write_text(extensions)
+        (self.folder / "extensions").write_text(extensions + "authorityKeyIdentifier=keyid\n")
         self._run("req", "-newkey", *key, "-nodes", "-keyout", f"{name}.key", "-out", "request", "-subj", f"/CN={name}")
-        self._run("x509", "-req", "-in", "request", "-CA", f"{self.name}.crt", "-CAkey", f"{self.name}.key", "-days", days,
+        self._run("x509", "-req", "-in", "request", "-CA", f"{self.name}.crt", "-CAkey", f"{self.name}.key", *times,
                   "-extfile", "extensions", "-out", f"{name}.crt")
         return self.folder / f"{name}.crt", self.folder / f"{name}.key"
+
+
+def expired():
+    """How openssl is told to make a certificate that is not valid any more: 3.4 and later refuse a negative number of days."""
+    known = subprocess.run([need("openssl"), "x509", "-help"], capture_output=True, check=False)
+    if b"-not_after" in known.stdout + known.stderr:
+        return "-not_before", "20200101000000Z", "-not_after", "20200102000000Z"
+    return "-days", "-1"
 
 
 def context(registry, pair=None, version=None, verify=True):
@@ -135,13 +143,13 @@ class MutualRegistry(Registry):
 def _():
     with mutual() as (registry, clients):
         other = Authority(registry.dir / "other", "clients")  # of the same name
-        middle = clients.sign("middle", "basicConstraints=critical,CA:TRUE\n")
+        middle = clients.sign("middle", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n")
         strangers = {
             "none": None,
             "another authority's": other.sign("usual"),
             "the authority's own name, another's key": (other.certificate, other.folder / "clients.key"),
             "one for servers": clients.sign("server", "extendedKeyUsage=serverAuth\n"),
-            "an expired one": clients.sign("old", days="-1"),
+            "an expired one": clients.sign("old", times=expired()),
         }
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             for what, pair in strangers.items():

@@ -44,6 +44,9 @@ MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
 LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
+# What makes a certificate authority of `openssl req -x509` one that strict verifiers accept (Python 3.13's default).
+AUTHORITY = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
+
 
 def sha256(content):
     return "sha256:" + hashlib.sha256(content).hexdigest()
@@ -138,10 +141,10 @@ class Registry:
         tool = need("openssl")
         new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         self.ca_dir.mkdir()
-        (self.dir / "extensions").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        (self.dir / "extensions").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\nauthorityKeyIdentifier=keyid\n")
         for words in (
                 ["req", "-x509", *new_key, "-keyout", "ca.key", "-out", self.ca, "-days", "2",
-                 "-subj", "/CN=Throwaway authority"],
+                 "-subj", "/CN=Throwaway authority", *AUTHORITY],
                 ["req", *new_key, "-keyout", "privkey.key", "-out", "request", "-subj", "/CN=localhost"],
                 ["x509", "-req", "-in", "request", "-CA", self.ca, "-CAkey", "ca.key", "-days", "2",
                  "-extfile", "extensions", "-out", "cert.crt"]):
