@@ -101,6 +101,10 @@ enum MHD_Result server_on_request(void *cls, struct MHD_Connection *connection, 
 void server_on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
                          enum MHD_RequestTerminationCode why);
 
+/* The connection's own, borrowed; a session only with TLS. */
+int server_get_fd(struct MHD_Connection *connection);
+struct gnutls_session_int *server_get_session(struct MHD_Connection *connection);
+
 /* What hangs on a connection; NULL where memory was out, or no request is under way. */
 struct connection *server_find_watched(struct MHD_Connection *connection);
 struct server *server_find(struct MHD_Connection *connection);

@@ -32,9 +32,23 @@ struct accepted {
     struct client client;
 };
 
+/*
+ * libmicrohttpd 1.0 answers every MHD_get_connection_info() of a connection in the same union, so a result is valid until
+ * the next call only. These functions return what the union holds, by value.
+ */
 static const struct sockaddr *address_of(struct MHD_Connection *connection)
 {
     return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+}
+
+int server_get_fd(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+}
+
+struct gnutls_session_int *server_get_session(struct MHD_Connection *connection)
+{
+    return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
 }
 
 static void describe(const struct sockaddr *address, struct client *ret)
@@ -54,20 +68,19 @@ static void describe(const struct sockaddr *address, struct client *ret)
 
 static struct accepted *begin(struct server *server, struct MHD_Connection *connection)
 {
-    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     const struct sockaddr *address = address_of(connection);
     struct accepted *accepted = calloc(1, sizeof(*accepted));
+    int fd = server_get_fd(connection);
 
     if (server->options.demands_client)
-        client_ca_demand(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session,
-                         server->options.is_client_optional);
+        client_ca_demand(server_get_session(connection), server->options.is_client_optional);
     if (!accepted)
         return NULL;
     accepted->server = server;
     describe(address, &accepted->client);
     accepted->watched = connections_add(server->connections, fd, address);
     if (server->handshakes)
-        accepted->handshake = handshakes_add(server->handshakes, connection);
+        accepted->handshake = handshakes_add(server->handshakes, connection, fd, server_get_session(connection));
     return accepted;
 }
 

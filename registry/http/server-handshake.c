@@ -278,22 +278,21 @@ static void end_handshake(struct tls_reader *reader)
     handshake->is_past = true;
 }
 
-struct handshake *handshakes_add(struct handshakes *handshakes, struct MHD_Connection *connection)
+struct handshake *handshakes_add(struct handshakes *handshakes, struct MHD_Connection *connection, int fd,
+                                 struct gnutls_session_int *session)
 {
-    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    const union MHD_ConnectionInfo *tls = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    struct handshake *handshake = fd && tls ? malloc(sizeof(*handshake)) : NULL;
+    struct handshake *handshake = malloc(sizeof(*handshake));
 
     if (!handshake)
         return NULL;
     handshake->reader = (struct tls_reader){.read = read_handshake, .end_handshake = end_handshake};
     handshake->all = handshakes;
     handshake->connection = connection;
-    handshake->fd = fd->connect_fd;
+    handshake->fd = fd;
     handshake->is_past = false;
     handshake->turns = 0;
     handshake->taken = handshake->filled = 0;
-    tls_set_reader(tls->tls_session, handshake->fd, &handshake->reader);
+    tls_set_reader(session, fd, &handshake->reader);
     return handshake;
 }
 

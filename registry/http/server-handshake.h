@@ -21,9 +21,12 @@ void handshakes_stop(struct handshakes *handshakes);
 void handshakes_free(struct handshakes *handshakes);
 
 /*
- * Looks after a TLS connection that was just accepted, before anything was read from it. NULL where memory is out: it goes
- * on as libmicrohttpd does by itself. Freed by handshake_free(), which takes NULL, when its session is gone.
+ * Looks after a TLS connection that was just accepted, before anything is read from it. fd and session are the
+ * connection's, borrowed. NULL if memory is out: the connection goes on as libmicrohttpd handles it by itself.
+ * Freed by handshake_free(), which takes NULL, when its session is gone.
  */
 struct handshake;
-struct handshake *handshakes_add(struct handshakes *handshakes, struct MHD_Connection *connection);
+struct gnutls_session_int;
+struct handshake *handshakes_add(struct handshakes *handshakes, struct MHD_Connection *connection, int fd,
+                                 struct gnutls_session_int *session);
 void handshake_free(struct handshake *handshake);

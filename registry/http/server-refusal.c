@@ -115,11 +115,10 @@ static void send_plain(int fd, const char *answer, size_t size)
 
 static void send_last(struct MHD_Connection *connection, bool is_tls, const char *answer, size_t size)
 {
-    int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    int fd = server_get_fd(connection);
 
     if (answer && is_tls)
-        tls_say_last(MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session, THROWN_AWAY_MAX,
-                     answer, size);
+        tls_say_last(server_get_session(connection), THROWN_AWAY_MAX, answer, size);
     else if (answer)
         send_plain(fd, answer, size);
     /* What the library sends now fails, and it closes the connection. */
