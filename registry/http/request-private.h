@@ -107,13 +107,8 @@ struct gnutls_session_int *server_get_session(struct MHD_Connection *connection)
 
 /* What hangs on a connection; NULL where memory was out, or no request is under way. */
 struct connection *server_find_watched(struct MHD_Connection *connection);
-struct server *server_find(struct MHD_Connection *connection);
 struct exchange *server_find_exchange(struct MHD_Connection *connection);
 void server_set_exchange(struct MHD_Connection *connection, struct exchange *exchange);
-
-/* Queues an answer of ours; libmicrohttpd's own refusals do not come by here. */
-enum MHD_Result server_queue(struct MHD_Connection *connection, unsigned status, struct MHD_Response *response);
-int server_find_queue(struct error *err) MUST_USE; /* before the first of them; 0 or negative */
 
 /* What libmicrohttpd calls for connections, and what the server says of them. */
 void server_describe_client(struct exchange *exchange);

@@ -137,7 +137,7 @@ enum MHD_Result response_send(struct MHD_Connection *connection, struct response
     response_for_each_header(&headers, add_to, made);
     for (size_t i = 0; i < options->header_count; i++)
         MHD_add_response_header(made, options->headers[i].name, options->headers[i].value);
-    result = server_queue(connection, status, made);
+    result = MHD_queue_response(connection, status, made);
     MHD_destroy_response(made);
     response_done(&headers);
     return result;

@@ -235,14 +235,6 @@ void response_refuse(struct response *response, enum error_code code, const char
     response_set_body(response, error_code_get_status(code), "application/json; charset=utf-8", text, size);
 }
 
-void response_refuse_malformed(struct response *response, const char *flaw)
-{
-    size_t size = 0;
-    char *text = error_code_format_message(ERROR_CODE_UNSUPPORTED, flaw, NULL, &size);
-
-    response_set_body(response, 400, "application/json; charset=utf-8", text, size);
-}
-
 /* What may go away by itself, or by a hand that is not the client's. */
 static const struct failure {
     int code;

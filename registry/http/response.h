@@ -64,9 +64,6 @@ void response_set_source(struct response *response, const struct response_source
 /* The specification's error body with the code's own status; detail is JSON, or NULL for none. */
 void response_refuse(struct response *response, enum error_code code, const char *detail);
 
-/* 400, and what is wrong with the request (plain text), in the specification's form. */
-void response_refuse_malformed(struct response *response, const char *flaw);
-
 /*
  * The server's fault: 507 where the storage is full, 503 where it is read-only or something else is short, 500; err's words
  * go to the log, not to the client.

@@ -9,6 +9,7 @@
 
 #include "registry/http/client-ca.h"
 #include "registry/http/request-private.h"
+#include "registry/http/server-guard.h"
 
 enum MHD_Result server_on_accept(void *cls, const struct sockaddr *address, socklen_t size)
 {
@@ -25,10 +26,10 @@ struct client {
 
 /* What hangs on a connection of libmicrohttpd, from accept() to close(). Each pointer may be NULL. */
 struct accepted {
-    struct server *server;
     struct connection *watched;
     struct handshake *handshake;
     struct exchange *exchange; /* the request that is under way */
+    struct guard guard;
     struct client client;
 };
 
@@ -66,17 +67,35 @@ static void describe(const struct sockaddr *address, struct client *ret)
     ret->port = (unsigned)strtoul(port, NULL, 10);
 }
 
+/* NULL if memory or descriptors are short. */
+static struct accepted *new_accepted(struct server *server, struct MHD_Connection *connection)
+{
+    struct accepted *accepted = calloc(1, sizeof(*accepted));
+
+    if (!accepted)
+        return NULL;
+    accepted->guard.server = server;
+    accepted->guard.connection = connection;
+    accepted->guard.fd = server_get_fd(connection);
+    accepted->guard.is_tls = server->options.is_tls;
+    if (guard_add(&accepted->guard))
+        return accepted;
+    free(accepted);
+    return NULL;
+}
+
 static struct accepted *begin(struct server *server, struct MHD_Connection *connection)
 {
     const struct sockaddr *address = address_of(connection);
-    struct accepted *accepted = calloc(1, sizeof(*accepted));
+    struct accepted *accepted = new_accepted(server, connection);
     int fd = server_get_fd(connection);
 
+    if (!accepted) { /* without a guard nothing is served: the connection ends */
+        shutdown(fd, SHUT_RDWR);
+        return NULL;
+    }
     if (server->options.demands_client)
         client_ca_demand(server_get_session(connection), server->options.is_client_optional);
-    if (!accepted)
-        return NULL;
-    accepted->server = server;
     describe(address, &accepted->client);
     accepted->watched = connections_add(server->connections, fd, address);
     if (server->handshakes)
@@ -88,6 +107,7 @@ static void end(struct server *server, struct accepted *accepted)
 {
     if (!accepted)
         return;
+    guard_remove(&accepted->guard);
     connections_remove(server->connections, accepted->watched);
     handshake_free(accepted->handshake);
     free(accepted);
@@ -125,13 +145,6 @@ struct connection *server_find_watched(struct MHD_Connection *connection)
     const struct accepted *accepted = find(connection);
 
     return accepted ? accepted->watched : NULL;
-}
-
-struct server *server_find(struct MHD_Connection *connection)
-{
-    const struct accepted *accepted = find(connection);
-
-    return accepted ? accepted->server : NULL;
 }
 
 struct exchange *server_find_exchange(struct MHD_Connection *connection)

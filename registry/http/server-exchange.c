@@ -12,8 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "registry/http/request-check.h"
+#include "registry/http/request-private.h"
 #include "registry/http/response-send.h"
+#include "registry/spec/range.h"
 
 /*
  * How much of a refused body is read, so that its sender sees the answer and not a reset: of strangers'.
@@ -58,6 +59,17 @@ static void parse_target(struct exchange *exchange)
         route_parse_escaped(path + prefix_size, size - prefix_size, &request->route);
 }
 
+/* -1 if the body comes in chunks. */
+static int64_t find_body_size(const struct request *request)
+{
+    const char *length = request_get_header(request, "Content-Length");
+    uint64_t size;
+
+    if (request_get_header(request, "Transfer-Encoding"))
+        return -1;
+    return length && range_parse_length(length, &size) == 0 ? (int64_t)size : 0;
+}
+
 static void describe_request(struct exchange *exchange, struct server *server, const char *method)
 {
     struct request *request = &exchange->request;
@@ -68,6 +80,7 @@ static void describe_request(struct exchange *exchange, struct server *server, c
     request->is_tls = server->options.is_tls;
     request->method_name = method;
     request->method = route_method_parse(method);
+    request->body_size = find_body_size(request);
     parse_target(exchange);
     server_describe_client(exchange);
     __atomic_add_fetch(&server->under_way, 1, __ATOMIC_RELAXED);
@@ -318,14 +331,6 @@ static enum MHD_Result on_end(struct exchange *exchange)
     return exchange->is_suspended ? MHD_YES : send_answer(exchange);
 }
 
-/* Where a request begins and ends nobody can be sure: the answer goes out, and the connection closes. */
-static enum MHD_Result refuse_malformed(struct exchange *exchange, const char *flaw)
-{
-    response_refuse_malformed(&exchange->response, flaw);
-    exchange->is_past_head = true;
-    return send_answer(exchange);
-}
-
 static enum MHD_Result go_on(struct exchange *exchange, const char *data, size_t *data_size)
 {
     exchange->is_suspended = false;
@@ -338,17 +343,14 @@ enum MHD_Result server_on_request(void *cls, struct MHD_Connection *connection, 
                                   const char *version, const char *data, size_t *data_size, void **con_cls)
 {
     struct exchange *exchange = *con_cls;
-    const char *flaw = NULL;
     enum MHD_Result result;
 
-    (void)connection;
+    (void)connection, (void)url, (void)version;
     if (!exchange || !exchange->uri)
         return MHD_NO;
-    if (!exchange->server) {
+    if (!exchange->server)
         describe_request(exchange, cls, method);
-        flaw = request_check(exchange, url, version);
-    }
-    result = flaw ? refuse_malformed(exchange, flaw) : go_on(exchange, data, data_size);
+    result = go_on(exchange, data, data_size);
     server_note_phase(exchange);
     return result;
 }

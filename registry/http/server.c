@@ -15,6 +15,7 @@
 
 #include "registry/http/listen.h"
 #include "registry/http/request-private.h"
+#include "registry/http/server-guard.h"
 #include "registry/http/tls.h"
 
 enum {
@@ -103,7 +104,7 @@ static int start_daemon(struct server *server, int fd, struct error *err)
 
 static int start_pools(struct server *server, struct error *err)
 {
-    int r = server_find_queue(err);
+    int r = guard_start(err);
 
     if (r == 0 && server->options.is_tls)
         r = handshakes_start(&server->handshakes, err);

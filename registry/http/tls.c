@@ -241,6 +241,14 @@ void tls_set_reader(struct gnutls_session_int *session, int fd, struct tls_reade
     gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_POST, note_finished);
 }
 
+int tls_get_fd(struct gnutls_session_int *session)
+{
+    gnutls_transport_ptr_t reader, socket;
+
+    gnutls_transport_get_ptr2(session, &reader, &socket);
+    return (int)(intptr_t)socket;
+}
+
 void tls_say_last(struct gnutls_session_int *session, size_t throw_away, const void *data, size_t size)
 {
     char ignored[4096];

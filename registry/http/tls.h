@@ -43,6 +43,9 @@ struct tls_reader {
  */
 void tls_set_reader(struct gnutls_session_int *session, int fd, struct tls_reader *reader);
 
+/* The socket that the session sends to. */
+int tls_get_fd(struct gnutls_session_int *session);
+
 /*
  * The last that the session says, on a socket that does not block: what has arrived is read and thrown away, as far as
  * throw_away bytes of it, then data goes out if the socket takes all of it, and the end of the session behind it.

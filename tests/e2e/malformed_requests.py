@@ -7,7 +7,7 @@ START = "/v2/a/blobs/uploads/"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 SMUGGLED = head("DELETE", "/v2/a/manifests/t", GOOD)
 
-# Refused by us: 400, the specification's JSON, and the connection closes, so that what follows is no request.
+# 400, the specification's JSON, and the connection closes, so that what follows is no request.
 MALFORMED = {
     "two lengths": head("POST", START, GOOD, b"Content-Length: 0\r\n", b"Content-Length: %d\r\n" % len(SMUGGLED)),
     "the same length twice": head("POST", START, GOOD, b"Content-Length: 0\r\n", b"Content-Length: 0\r\n"),
@@ -25,13 +25,21 @@ MALFORMED = {
     "a control character in a header": head("GET", "/v2/", GOOD, b"X: a\x1b[2J\r\n"),
     "a name that is none": head("GET", "/v2/", GOOD, b"X(y): 1\r\n"),
     "a first header that goes on": b"GET /v2/ HTTP/1.1\r\n X: 1\r\n" + HOST + GOOD + b"\r\n",
+    "a length in a folded line": head("POST", START, GOOD, b"Content-Length:\r\n %d\r\n" % len(SMUGGLED)),
+    "chunks in a folded line": head("POST", START, GOOD, b"Transfer-Encoding:\r\n chunked\r\n") + b"0\r\n\r\n",
+    "a line end without CR": head("GET", "/v2/", GOOD, b"X: a\n"),
+    "a head without any CR": b"GET /v2/ HTTP/1.1\nHost: localhost\n" + GOOD.replace(b"\r\n", b"\n") + b"\n",
+    "a NUL in a header": head("GET", "/v2/", GOOD, b"X: a\0b\r\n"),
+    "a tab in the target": head("GET", "/v2/\t/a", GOOD),
+    "a blank behind the version": b"GET /v2/ HTTP/1.1 \r\n" + HOST + GOOD + b"\r\n",
+    "an empty name": head("GET", "/v2/", GOOD, b": 1\r\n"),
     "no Host": b"GET /v2/ HTTP/1.1\r\n" + GOOD + b"\r\n",
     "two Hosts": head("GET", "/v2/", GOOD, b"Host: elsewhere\r\n"),
     "a NUL in the target": head("GET", b"/v2/\0a/tags/list", GOOD),
     "a blank in the target": head("GET", "/v2/ /a", GOOD),
 }
 
-# Refused by libmicrohttpd, in our words (registry/http/server-refusal.c).
+# No HTTP at all, or too long for any server.
 NO_REQUESTS = {
     "a negative length": (head("POST", START, GOOD, b"Content-Length: -1\r\n"), 400),
     "a length with a sign": (head("POST", START, GOOD, b"Content-Length: +1\r\n"), 400),
@@ -47,6 +55,10 @@ NO_REQUESTS = {
        for size in (b"+5", b"-5", b"0x5", b" 5", b"5 ", b"5g", b"", b"5\r")},
     "a chunk longer than its size": (head("POST", START, GOOD, CHUNKED) + b"5\r\nhelloXX0\r\n\r\n", 400),
     "a chunk of 2^72 bytes": (head("POST", START, GOOD, CHUNKED) + b"f" * 18 + b"\r\n\r\n", 413),
+    "a chunk's size without CR": (head("POST", START, GOOD, CHUNKED) + b"5\nhello\r\n0\r\n\r\n", 400),
+    "a chunk's end without CR": (head("POST", START, GOOD, CHUNKED) + b"5\r\nhello\n0\r\n\r\n", 400),
+    "an extension without CR": (head("POST", START, GOOD, CHUNKED) + b"5;a\nhello\r\n0\r\n\r\n", 400),
+    "4,000 arguments": (head("GET", "/v2/_catalog?" + "a&" * 4000, GOOD), 414),
     "no version": (b"GET /v2/\r\n\r\n", 400),
     "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     "no colon": (head("GET", "/v2/", GOOD, b"X\r\n"), 400),

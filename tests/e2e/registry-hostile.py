@@ -65,7 +65,7 @@ STRANGERS = {
     "Bearer": (GOOD.replace(b"Basic ", b"Bearer "), 401),
     "Digest": (b'Authorization: Digest username="me", response="secret"\r\n', 401),
     "two logins in one header": (GOOD[:-2] + b", Basic " + GOOD[21:], 401),
-    "the login in a folded line": (GOOD[:21] + b"\r\n " + GOOD[21:-6] + b"\r\n  " + GOOD[-6:], 401),
+    "the login in a folded line": (GOOD[:21] + b"\r\n " + GOOD[21:-6] + b"\r\n  " + GOOD[-6:], 400),
     "the login for a proxy": (b"Proxy-" + GOOD, 401),
     "the login as a cookie": (GOOD.replace(b"Authorization:", b"Cookie: Authorization="), 401),
     "a password of 7,000 bytes": (basic("me", "s" * 7000), 401),
