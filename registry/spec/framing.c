@@ -8,13 +8,10 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "common/macros.h"
+#include "registry/spec/framing-fields.h"
 
 enum { EMPTY_LINES_MAX = 8, CHUNK_DIGITS_MAX = 16 };
-
-enum field { FIELD_OTHER, FIELD_HOST, FIELD_AUTHORIZATION, FIELD_COOKIE, FIELD_LENGTH, FIELD_ENCODING };
 
 static const struct framing_flaw
     bad_line = {400, "the request line is malformed"},
@@ -26,12 +23,7 @@ static const struct framing_flaw
     folded = {400, "a header continues on a second line"},
     no_colon = {400, "a header has no colon"},
     bad_value = {400, "a header has a control character"},
-    bad_length = {400, "invalid Content-Length"},
-    length_too_large = {413, "the body is longer than a number can say"},
-    bad_encoding = {400, "the only supported Transfer-Encoding is chunked, with HTTP/1.1"},
-    two_lengths = {400, "the length of the body is stated twice"},
-    bad_host = {400, "exactly one Host header is required"},
-    two_authorizations = {400, "there is more than one Authorization header"},
+    chunk_too_large = {413, "the body is longer than a number can say"},
     bad_chunk = {400, "the chunked encoding of the body is malformed"};
 
 /* One call of framing_take(). Positions are of the bytes that are passed on. */
@@ -105,67 +97,15 @@ static void add_text(struct framing *framing, char c)
     framing->text_size++;
 }
 
-static bool is_text(const struct framing *framing, const char *wanted)
-{
-    size_t size = strlen(wanted);
-
-    return framing->text_size == size && strncasecmp(framing->text, wanted, size) == 0;
-}
-
 /* --- the end of a head -------------------------------------------------------------------- */
-
-static enum field find_field(const struct framing *framing)
-{
-    static const char *const names[] = {
-        [FIELD_HOST] = "Host", [FIELD_AUTHORIZATION] = "Authorization", [FIELD_COOKIE] = "Cookie",
-        [FIELD_LENGTH] = "Content-Length", [FIELD_ENCODING] = "Transfer-Encoding",
-    };
-
-    for (size_t i = FIELD_HOST; i < ARRAY_SIZE(names); i++)
-        if (is_text(framing, names[i]))
-            return (enum field)i;
-    return FIELD_OTHER;
-}
-
-static void end_length(struct pass *pass)
-{
-    struct framing *framing = pass->framing;
-    bool is_too_large = false;
-    uint64_t length = 0;
-
-    framing->lengths++;
-    if (framing->text_size == 0)
-        note(pass, &bad_length);
-    for (size_t i = 0; i < framing->text_size; i++) {
-        unsigned char c = i < sizeof(framing->text) ? (unsigned char)framing->text[i] : '0';
-
-        if (!isdigit(c)) {
-            note(pass, &bad_length);
-            return;
-        }
-        is_too_large |= __builtin_mul_overflow(length, 10, &length) || __builtin_add_overflow(length, c - '0', &length);
-    }
-    if (is_too_large || length > INT64_MAX)
-        note(pass, is_too_large ? &length_too_large : &bad_length);
-    framing->length = length;
-}
 
 static void end_value(struct pass *pass)
 {
-    struct framing *framing = pass->framing;
+    const struct framing_flaw *flaw = framing_end_field(pass->framing);
 
-    while (framing->text_size > 0 && framing->text_size <= sizeof(framing->text) &&
-           strchr(" \t", framing->text[framing->text_size - 1]))
-        framing->text_size--;
-    framing->hosts += framing->field == FIELD_HOST;
-    framing->authorizations += framing->field == FIELD_AUTHORIZATION;
-    if (framing->field == FIELD_LENGTH)
-        end_length(pass);
-    if (framing->field != FIELD_ENCODING)
-        return;
-    framing->encodings++;
-    if (!is_text(framing, "chunked"))
-        note(pass, &bad_encoding);
+    if (flaw)
+        note(pass, flaw);
+    pass->framing->state = FRAMING_LINE;
 }
 
 static void begin_request(struct framing *framing)
@@ -176,19 +116,13 @@ static void begin_request(struct framing *framing)
     *framing = (struct framing){.flaw = flaw, .target = target};
 }
 
-/* RFC 9112 section 6: the length of the body is stated once, or not at all. */
 static void end_head(struct pass *pass)
 {
     struct framing *framing = pass->framing;
+    const struct framing_flaw *flaw = framing_check_fields(framing);
 
-    if (framing->hosts > 1 || (framing->hosts == 0 && !framing->is_1_0))
-        note(pass, &bad_host);
-    if (framing->authorizations > 1)
-        note(pass, &two_authorizations);
-    if (framing->lengths + framing->encodings > 1)
-        note(pass, &two_lengths);
-    if (framing->encodings > 0 && framing->is_1_0)
-        note(pass, &bad_encoding);
+    if (flaw)
+        note(pass, flaw);
     framing->digits = 0;
     if (framing->flaw)
         framing->state = FRAMING_REFUSED;
@@ -259,7 +193,6 @@ static void end_line(struct pass *pass)
         break;
     case FRAMING_VALUE:
         end_value(pass);
-        framing->state = FRAMING_LINE;
         break;
     case FRAMING_CHUNK_SIZE:
     case FRAMING_CHUNK_EXTENSION:
@@ -335,7 +268,7 @@ static void take_name(struct pass *pass, unsigned char c)
         note(pass, &bad_name);
     if (c != ':')
         return;
-    framing->field = framing->is_trailer ? FIELD_OTHER : find_field(framing);
+    framing->field = framing->is_trailer ? FIELD_OTHER : framing_find_field(framing);
     begin_text(framing, FRAMING_VALUE);
     if (framing->field == FIELD_COOKIE)
         (void)pay(pass, FRAMING_ITEM_COST);
@@ -362,7 +295,7 @@ static void take_chunk_size(struct pass *pass, unsigned char c)
     } else if (!isxdigit(c)) {
         refuse(pass, &bad_chunk);
     } else if (framing->length >> 60) {
-        refuse(pass, &length_too_large);
+        refuse(pass, &chunk_too_large);
     } else if (++framing->digits > CHUNK_DIGITS_MAX) {
         refuse(pass, &bad_chunk);
     } else {
