@@ -231,6 +231,14 @@ static int add_moves(struct setup_plan *plan, struct error *err)
     return 0;
 }
 
+/* "credHelpers": {"host": ""}, whatever credsStore says. */
+static bool is_kept_in_file(const struct setup_plan *plan, const char *name)
+{
+    const char *helper = client_config_get_helper(&plan->docker->config, name);
+
+    return helper && !*helper;
+}
+
 static const char *find_reason_to_stay(const struct setup_plan *plan, const struct setup_move *move)
 {
     const char *helper = setup_plan_get_docker_helper(plan, move->docker_name);
@@ -238,6 +246,8 @@ static const char *find_reason_to_stay(const struct setup_plan *plan, const stru
 
     if (move->login->problem)
         return move->login->problem;
+    if (!plan->only && move->file->is_docker && is_kept_in_file(plan, move->docker_name))
+        return "credHelpers has docker read it from the file; setup --host moves it";
     if (move->is_used_by_docker || move->is_used_by_podman)
         return NULL;
     if (move->file->is_docker && client_config_get_helper(&move->file->config, move->docker_name) &&

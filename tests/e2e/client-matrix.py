@@ -322,6 +322,49 @@ def _():
         assert "another login" not in world.setup().out.decode()
 
 
+@case("a server that credHelpers keeps in the file stays there, and --host moves it")
+def _():
+    def make(world):
+        world.write("docker", {"R": "testuser"}, credHelpers={world.host: ""})
+    world = assert_kept(make, words=["credHelpers has docker read it from the file"])
+    assert_kept(make, "--host", world.host)
+    assert json.loads(world.path("docker").read_text()) == {"auths": {world.host: {}}, "credHelpers": {world.host: "pass"}}
+
+
+@case("empty entries, entries that are malformed or hold only a user beside good ones, and tokens")
+def _():
+    def make(world):
+        token = {**world.auth(), "identitytoken": "t0ken"}
+        bad = {"bad.example": {"auth": "%%%"}, "user.example": {"auth": base64.b64encode(b"user").decode()},
+               "empty.example": {}, "token.example": token, "registry.example": {"registrytoken": "x"}}
+        world.write("docker", {"https://R": "testuser"})
+        config = json.loads(world.path("docker").read_text())
+        config["auths"].update(bad)
+        config["currentContext"] = "rootless"
+        world.path("docker").write_text(json.dumps(config))
+    # docker itself reads such a file only in part, so podman and skopeo are asked before, and docker after.
+    world = assert_kept(make, asked=("skopeo", "podman"), words=["bad.example stays", "user.example stays",
+                                                                 "registry.example stays"])
+    assert world.user.inspect().rc == 0 and world.user.get("token.example") == ("<token>", "t0ken")
+    assert json.loads(world.path("docker").read_text())["currentContext"] == "rootless"
+
+
+@case("docker before version 23 reads ~/.dockercfg as long as there is no config.json")
+def _():
+    old = "/usr/bin/docker"
+    if not os.access(old, os.X_OK) or b"version 20." not in the_world().user.run([old, "--version"]).out:
+        raise Skip("no docker 20 is installed")
+    world = the_world()
+    world.reset()
+    world.write("dockercfg", {"https://R/v1/": "testuser"})
+    image = f"{world.host}/busybox:latest"
+    world.user.env["DOCKER_CLI_EXPERIMENTAL"] = "enabled"
+    before = world.user.run([old, "manifest", "inspect", image]).rc
+    world.setup()
+    assert world.user.run([old, "manifest", "inspect", image]).rc == before == 0
+    assert not world.exposed()
+
+
 @case("--host takes every name by which a person calls a registry")
 def _():
     for typed in ("R", "https://R", "R/", "https://R/v1/"):
