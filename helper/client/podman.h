@@ -31,7 +31,7 @@ void client_podman_files_done(struct client_podman_files *files);
 bool client_podman_is_installed(void);
 
 /*
- * Whether versions of 2026 (podman 5.8, buildah 1.43, skopeo 1.22) would write a login into docker's config.json and pass
- * over the helpers of registries.conf: DOCKER_CONFIG is set, and REGISTRY_AUTH_FILE is not.
+ * Whether newer versions (at least from podman 5.4 and skopeo 1.18 on) would write a login into docker's config.json and
+ * ignore the helpers of registries.conf: DOCKER_CONFIG is set, and REGISTRY_AUTH_FILE is not.
  */
 bool client_podman_writes_to_docker(void);

@@ -400,7 +400,7 @@ static bool needs_helper_for_podman(const struct setup_plan *plan, const struct 
     return move->result == SETUP_MOVE_DONE && move->is_used_by_podman && move->file->is_podman;
 }
 
-/* podman 5.8 stores a login under docker's name for the server, with the helper that docker's file names for it. */
+/* Then podman stores a login under docker's name for the server, with the helper that docker's file names for it. */
 static bool needs_helper_for_login(const struct setup_plan *plan, const struct setup_move *move)
 {
     return plan->is_podman_switched && client_podman_writes_to_docker() && move->result == SETUP_MOVE_DONE &&

@@ -392,9 +392,9 @@ static void warn_of_rest(const struct setup *setup)
         terminal_show_command(stdout, "find / -xdev -inum %ju", (uintmax_t)setup->inode);
     }
     if (setup->options.is_podman && client_podman_writes_to_docker())
-        terminal_say(stdout, TERMINAL_WARNING, "DOCKER_CONFIG is set: from 5.8 on, podman login (buildah 1.43, skopeo 1.22) "
-                     "then writes a new password unencrypted into %s, whatever helpers are configured. Run it as: env -u "
-                     "DOCKER_CONFIG podman login HOST", config->path);
+        terminal_say(stdout, TERMINAL_WARNING, "DOCKER_CONFIG is set: newer versions of podman login, buildah login and "
+                     "skopeo login then write a new password unencrypted into %s, whatever helpers are configured. Run them "
+                     "as: env -u DOCKER_CONFIG podman login HOST", config->path);
 }
 
 static int run(struct setup *setup, struct error *err)
