@@ -20,7 +20,7 @@
 
 enum { MOST_TRIES = 8 };
 
-/* The lock of the queue: the agent's home folder, which is there and is the agent's alone. */
+/* The lock of the queue: the agent's home directory, which is there and is the agent's alone. */
 static int open_home(struct gpg_context *gpg)
 {
     const char *home = gpgme.ctx_get_engine_info(gpg->handle)->home_dir;

@@ -18,7 +18,7 @@ enum { CONF_MAX = 64 << 10, UID_MAP_MAX = 16 << 10, MOST_FILES = 512, SHA1_SIZE 
 
 #define SYSTEM_FOLDER "/etc/gnupg"
 
-/* --- the folder ---------------------------------------------------------------------------- */
+/* --- the directory ------------------------------------------------------------------------- */
 
 /* gpg makes these shorter, and compares and hashes the result. */
 static bool is_plain(const char *path)

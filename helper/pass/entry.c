@@ -1,6 +1,6 @@
 /*
  * Finding entries. A reader takes no lock: a writer may replace one user by another between our
- * look at the folder and the opening of the file, and then we look again.
+ * look at the directory and the opening of the file, and then we look again.
  */
 #include "helper/pass/entry.h"
 
@@ -15,7 +15,7 @@
 
 enum { DEEPEST = 64, MOST_TRIES = 100, MOST_LOOKS = 100, PAUSE_NS = 500 * 1000 };
 
-/* A search below a server's folder; on success `file` is the path found. */
+/* A search below a server's directory; on success `file` is the path found. */
 struct search {
     char file[sizeof(((struct pass_entry *)0)->file)];
     int depth;
@@ -24,7 +24,7 @@ struct search {
     bool is_opening;
     int fd; /* of the file found, if is_opening */
     bool is_dating;
-    struct timespec changed; /* if is_dating: the last change of any folder looked at */
+    struct timespec changed; /* if is_dating: the last change of any directory looked at */
 };
 
 static int search_folder(struct search *search, int fd, size_t used);
@@ -36,7 +36,7 @@ static bool ends_in(const char *name, const char *suffix)
     return length > suffix_length && strcmp(name + length - suffix_length, suffix) == 0;
 }
 
-/* What a folder may turn into between our look at its name and its opening; -ELOOP: a link. */
+/* What a directory may turn into between our look at its name and its opening; -ELOOP: a link. */
 static bool is_absence(int r)
 {
     return r == -ENOENT || r == -ENOTDIR || r == -ELOOP;
@@ -202,7 +202,7 @@ void pass_entry_done(struct pass_entry *entry)
     entry->fd = -1;
 }
 
-/* Fills item for a server's folder. 0, PASS_NOT_FOUND where it holds no entry, or -errno. */
+/* Fills item for a server's directory. 0, PASS_NOT_FOUND where it holds no entry, or -errno. */
 static int read_server(int folder_fd, const char *name, struct pass_listed *item)
 {
     CLEANUP_CLOSE int server_fd = -1;

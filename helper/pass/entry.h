@@ -12,7 +12,7 @@ enum { PASS_ENTRY_MAX = 16 << 20 };
 /* An entry opened for reading; ended by pass_entry_done(). */
 struct pass_entry {
     int fd;
-    char file[sizeof(((struct pass_path *)0)->file)]; /* below its server's folder, with ".gpg" */
+    char file[sizeof(((struct pass_path *)0)->file)]; /* below its server's directory, with ".gpg" */
     size_t username_size;                             /* file without ".gpg" is the username */
 };
 
@@ -20,7 +20,7 @@ struct pass_entry {
  * Opens the entry of a server: the bytewise first, level by level, where there are several users.
  * A link to a file counts, and so does a server's folder that is one; links to folders below it, dangling ones and what is
  * no regular file do not. Never waits for a lock nor on a pipe, and sees either all of an entry or nothing of it. Where it
- * finds none while somebody changes the server's folder it looks again until that stands still, for 50 ms at most.
+ * finds none while somebody changes the server's directory it looks again until that stands still, for 50 ms at most.
  * 0, PASS_NOT_FOUND (ret is as before), or negative.
  */
 int pass_entry_open(const struct pass_store *store, const struct pass_path *path, struct pass_entry *ret,
@@ -41,7 +41,7 @@ struct pass_listing {
 };
 
 /*
- * All servers that have an entry, sorted bytewise by URL. Folders that are no server's are
+ * All servers that have an entry, sorted bytewise by URL. Directories that are no server's are
  * skipped. *ret is owned by the caller (pass_listing_done). 0 or negative.
  */
 int pass_entry_list(const struct pass_store *store, struct pass_listing *ret, struct error *err) MUST_USE;

@@ -68,7 +68,7 @@ static int set_environment(const struct pass_store *store)
 
 /*
  * Whether a work tree's .git (a folder, or a file that leads to one) lies at path or above; *ret_length is how much of path
- * names the folder that it lies in.
+ * names the directory that it lies in.
  */
 static bool find_work_tree(int root_fd, const char *path, size_t *ret_length)
 {
@@ -182,7 +182,7 @@ static int stage(struct git *git, const struct pass_change *change)
     return git_run(git, change->is_removal ? rm : add);
 }
 
-/* Whether the path lies in the .git folder itself or the repository has no work tree. */
+/* Whether the path lies in the .git directory itself or the repository has no work tree. */
 static bool is_outside_work_tree(struct git *git)
 {
     const char *const words[] = {"rev-parse", "--is-inside-work-tree", NULL};

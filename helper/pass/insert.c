@@ -1,5 +1,5 @@
 /*
- * The safe write. The order is everything: the new content is on disk before a folder is made
+ * The safe write. The order is everything: the new content is on disk before a directory is made
  * for it, it takes its name in one step, and others lose theirs only after that.
  */
 #include "helper/pass/insert.h"
@@ -19,7 +19,7 @@
 /* Where an entry really lies, and where its temporary file goes. */
 struct destination {
     const char *path;       /* the entry's, below docker-credential-helpers; borrowed */
-    int temporary_fd;       /* owned; the temporary file's folder, on the same file system */
+    int temporary_fd;       /* owned; the temporary file's directory, on the same file system */
     mode_t mode;
     char target[PATH_MAX];  /* of an entry that is a link: the file's name in temporary_fd; else "" */
 };
@@ -42,7 +42,7 @@ static mode_t keep_mode(mode_t mode)
  * 0 where the file is an encrypted message of ours to replace, else NOT_OURS: a password store that somebody else prepared may
  * have links to anything.
  */
-enum link_target { NOT_OURS = 1 };
+enum { NOT_OURS = 1 };
 static int check_target(int folder_fd, const char *name, mode_t *ret_mode)
 {
     CLEANUP_CLOSE int fd = -1;

@@ -11,7 +11,7 @@
  *
  * At any moment, also at a power failure, the old entry or the new one is there whole. Its mode is kept when it is
  * replaced, but for writing by everybody. An entry that is a link is written through, as pass does, where it leads to an
- * encrypted message that the user owns; where it leads to anything else, and where a folder below
+ * encrypted message that the user owns; where it leads to anything else, and where a directory below
  * docker-credential-helpers is a link, nothing is written (EPERM, ELOOP).
  * 0 with changes appended, or negative: the entry is as before and nothing is left behind.
  */

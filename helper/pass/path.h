@@ -10,7 +10,7 @@
  *
  *     <root>/docker-credential-helpers/<URL in base64url, padded>/<username>.gpg
  *
- * The URL is taken byte for byte. A username may hold '/', and then lies in folders of its own.
+ * The URL is taken byte for byte. A username may hold '/', and then lies in directories of its own.
  * Pure functions: nothing here looks at the disk.
  */
 #define PASS_FOLDER "docker-credential-helpers"
@@ -40,5 +40,5 @@ int pass_path_set_username(struct pass_path *path, const void *username, size_t 
 /* Whether a file of this name is an entry: it ends in ".gpg" and has something before that. */
 bool pass_path_is_entry(const char *name);
 
-/* Decodes a folder's name to the URL; ret_url has room for 256 bytes. 0 or -EINVAL. */
+/* Decodes a directory's name to the URL; ret_url has room for 256 bytes. 0 or -EINVAL. */
 int pass_path_parse_folder(const char *name, void *ret_url, size_t *ret_size) MUST_USE;

@@ -1,6 +1,6 @@
 /*
- * A new server folder and the entry in it cannot appear in one step, so a kill between the two
- * leaves an empty folder. The temporary file is still there then and tells the next writer.
+ * A new server directory and the entry in it cannot appear in one step, so a kill between the two
+ * leaves an empty directory. The temporary file is still there then and tells the next writer.
  */
 #include "helper/pass/recover.h"
 
@@ -50,7 +50,7 @@ void pass_recover(int folder_fd)
 
     if (unlinkat(folder_fd, PASS_TEMPORARY, 0) < 0)
         return;
-    fd = file_open_folder(folder_fd, "."); /* reading a folder moves its fd's position */
+    fd = file_open_folder(folder_fd, "."); /* reading a directory moves its fd's position */
     if (fd >= 0)
         remove_empty_folders(fd, 0);
 }

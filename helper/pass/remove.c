@@ -52,7 +52,7 @@ static int remove_subfolder(struct removal *removal, int fd, const char *name, i
     return r;
 }
 
-/* Removes what is in the folder open at fd; file[0..used) is the path that leads there. */
+/* Removes what is in the directory open at fd; file[0..used) is the path that leads there. */
 static int remove_below(struct removal *removal, int fd, size_t used)
 {
     CLEANUP(folder_names_done) struct folder_names names = {0};
@@ -97,7 +97,7 @@ int pass_remove_others(struct pass_store *store, const struct pass_path *path, s
     return r < 0 ? fail(err, r, store, path) : 0;
 }
 
-/* The folder itself may be a link, which goes alone. */
+/* The directory itself may be a link, which goes alone. */
 static int remove_folder(int parent_fd, const char *name)
 {
     if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)

@@ -11,7 +11,7 @@ int pass_remove_others(struct pass_store *store, const struct pass_path *path, s
                        struct error *err) MUST_USE;
 
 /*
- * Removes a server's folder with all that is in it (as `pass rm -rf` does; a link goes alone), and
+ * Removes a server's directory with all that is in it (as `pass rm -rf` does; a link goes alone), and
  * docker-credential-helpers where nothing is left in that; never the root.
  * 0, also where there is none; or negative.
  */

@@ -32,7 +32,7 @@ static const char *find_home(void)
     return user ? user->pw_dir : NULL;
 }
 
-/* PASSWORD_STORE_DIR is taken literally, as pass does: no "~", relative to the working folder. */
+/* PASSWORD_STORE_DIR is taken literally, as pass does: no "~", relative to the working directory. */
 static int find_root(char **ret_root, struct error *err)
 {
     const char *dir = getenv("PASSWORD_STORE_DIR"), *home;

@@ -5,12 +5,12 @@
 #include "common/error.h"
 
 /*
- * A password store: the folder that PASSWORD_STORE_DIR names, or ~/.password-store, opened.
+ * A password store: the directory that PASSWORD_STORE_DIR names, or ~/.password-store, opened.
  * Opening looks at the root alone, so it costs the same however many entries there are.
  */
 struct pass_store {
     char *root;    /* absolute */
-    int root_fd;   /* -1 while there is no such folder */
+    int root_fd;   /* -1 while there is no such directory */
     int folder_fd; /* docker-credential-helpers; -1 while there is none */
     char temporary[64]; /* set by pass_store_lock(): the name for temporary files */
     bool has_lock;
@@ -28,7 +28,7 @@ void pass_store_done(struct pass_store *store);
 
 /*
  * Prepares for a change: sets the umask (PASSWORD_STORE_UMASK, else 077), makes the root where
- * it is missing, waits for the lock that all writers of ours take (on the root folder itself, so
+ * it is missing, waits for the lock that all writers of ours take (on the root directory itself, so
  * no file is left behind), keeps SIGINT, SIGTERM, SIGHUP and SIGQUIT back until
  * pass_store_done(), and removes what a crashed writer left. 0 or negative.
  */

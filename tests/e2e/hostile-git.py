@@ -2,33 +2,48 @@
 """A store whose .git somebody else prepared: none of its programs runs, nothing outside changes, until the user trusts it."""
 
 import contextlib
+import functools
 import json
 import os
 import shutil
 
-from harness import Sandbox, Skip, case, helper_path, main, need
+from harness import Skip, case, main, need, shared_sandbox
 
 URL = "https://example.com"
 NEW = "https://new.example.com"
 
 
+USER = shared_sandbox()
+CONFIG = "[user]\n\tname = Test User\n\temail = test@example.com\n"
+
+
+@functools.cache
+def template():
+    """A store in a repository with one login, as it is before anybody prepares it."""
+    need("git")
+    USER.make_store(git=True)
+    USER.prefix.chmod(0o700)
+    USER.run(["chmod", "-R", "go-w", USER.prefix], check=True)
+    USER.store(URL, "me", "secret")
+    USER.program = USER.dir / "program"
+    USER.outside = USER.dir / "outside"
+    USER.program.write_text(f"#!/bin/sh\necho \"$0 $*\" >>{USER.dir}/canary\nexec cat\n")
+    USER.program.chmod(0o755)
+    return shutil.copytree(USER.prefix, USER.dir / "template", symlinks=True)
+
+
 @contextlib.contextmanager
 def prepared(prepare):
-    """A user with one login in a repository, on which prepare(user, canary) was let loose afterwards."""
-    need("git")
-    with Sandbox() as user:
-        user.make_store(git=True)
-        os.chmod(user.prefix, 0o700)
-        user.run(["chmod", "-R", "go-w", user.prefix], check=True)
-        user.store(URL, "me", "secret")
-        canary = user.dir / "canary"
-        program = user.dir / "program"
-        program.write_text(f"#!/bin/sh\necho \"$0 $*\" >>{canary}\nexec cat\n")
-        program.chmod(0o755)
-        user.program, user.outside = program, user.dir / "outside"
-        user.outside.mkdir()
-        prepare(user)
-        yield user, canary
+    """The user with a fresh copy of that store, on which prepare(user) was let loose; and what its programs would write to."""
+    source, canary = template(), USER.dir / "canary"
+    for path in (USER.prefix, USER.outside, USER.dir / "clone", USER.dir / "hooks"):
+        shutil.rmtree(path, ignore_errors=True)
+    canary.unlink(missing_ok=True)
+    (USER.home / ".gitconfig").write_text(CONFIG)
+    shutil.copytree(source, USER.prefix, symlinks=True)
+    USER.outside.mkdir()
+    prepare(USER)
+    yield USER, canary
 
 
 def config(name, value="PROGRAM", more=()):
@@ -203,10 +218,6 @@ def head(user):
     shown = user.run(["git", "-C", user.prefix, "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "rev-list",
                       "--count", "HEAD"])
     return shown.out.decode().strip() if shown.rc == 0 else "unreadable"
-
-
-def fully_quiet(user, canary, what):
-    assert not canary.exists(), (what, canary.read_text())
 
 
 for name, (prepare, is_committed) in SITUATIONS.items():
