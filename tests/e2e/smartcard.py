@@ -104,6 +104,8 @@ for name, (prepare, words, most) in SITUATIONS.items():
         need_fast_path()
         with card_holder() as user:
             prepare(user)
+            user.run(["gpgconf", "--kill", "gpg-agent"], check=True)     # and with it a scdaemon that runs already
+            user.run(["gpg-connect-agent", "/bye"], check=True)
             result = get(user)
             assert_refused(result, *words)
             assert result.err == b"", result
