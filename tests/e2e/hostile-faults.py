@@ -19,7 +19,7 @@ SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1_000_000))
 RNG = random.Random(SEED)
 print(f"# SEED={SEED}", flush=True)
 
-URL, OTHER = "https://example.com", "https://other.example.com"
+URL, OTHER = "example.com", "other.example.com"  # as docker asks for them, so that setup moves the login under this name
 OLD, NEW = ("me", "old"), ("me", "new")
 
 USER = shared_sandbox()
