@@ -9,64 +9,9 @@
 #include <string.h>
 
 #include "helper/client/podman.h"
-#include "helper/vault.h"
+#include "helper/setup/compare.h"
 
 #define STORE "pass"
-
-/* --- the store ----------------------------------------------------------------------------- */
-
-enum comparison { STORE_HAS_NONE, STORE_HAS_SAME, STORE_HAS_OTHER };
-
-static struct secbuf without_line_ends(const struct secbuf *text)
-{
-    struct secbuf view = *text;
-
-    while (view.size > 0 && (view.data[view.size - 1] == '\n' || view.data[view.size - 1] == '\r'))
-        view.size--;
-    return view;
-}
-
-/* The store does not keep line ends at the end of a secret. In a key in JSON ("_json_key") they do not count. */
-static bool can_be_kept(const struct secbuf *secret)
-{
-    struct secbuf view = without_line_ends(secret);
-
-    return view.size == secret->size || (view.size > 1 && view.data[0] == '{' && view.data[view.size - 1] == '}');
-}
-
-static bool is_same_login(const struct client_login *login, const struct secbuf *username, const struct secbuf *secret)
-{
-    struct secbuf own = without_line_ends(&login->secret), other = without_line_ends(secret);
-
-    return secbuf_is_equal(username, &login->username) && secbuf_is_equal(&own, &other);
-}
-
-/* enum comparison, or negative. */
-static int compare(const char *name, const struct client_login *login, struct error *err)
-{
-    CLEANUP(credential_done) struct credential stored = {0};
-    int r;
-
-    if (secbuf_append(&stored.server_url, name, strlen(name)) < 0)
-        return error_set_oom(err);
-    r = vault_get(&stored, err);
-    if (r == VAULT_NOT_FOUND)
-        return STORE_HAS_NONE;
-    if (r < 0)
-        return r;
-    return is_same_login(login, &stored.username, &stored.secret) ? STORE_HAS_SAME : STORE_HAS_OTHER;
-}
-
-static int put(const char *name, const struct client_login *login, struct error *err)
-{
-    CLEANUP(credential_done) struct credential credential = {0};
-
-    if (secbuf_append(&credential.server_url, name, strlen(name)) < 0 ||
-        secbuf_append(&credential.username, login->username.data, login->username.size) < 0 ||
-        secbuf_append(&credential.secret, login->secret.data, login->secret.size) < 0)
-        return error_set_oom(err);
-    return vault_put(&credential, err);
-}
 
 /* --- the names of a login ------------------------------------------------------------------ */
 
@@ -120,7 +65,7 @@ static const struct setup_move *find_rival(const struct setup_plan *plan, const 
                         (names.podman && strcmp(names.podman, name) == 0);
 
         if (other != move && is_used(other) && is_asked && other->result == SETUP_MOVE_PLANNED &&
-            !is_same_login(move->login, &other->login->username, &other->login->secret))
+            !setup_is_same_login(move->login, &other->login->username, &other->login->secret))
             return other;
     }
     return NULL;
@@ -142,7 +87,7 @@ static int judge_name(struct setup_plan *plan, struct setup_move *move, const ch
 
     if (rival)
         return refuse_rival(move, rival, name, err);
-    r = compare(name, move->login, err);
+    r = setup_compare(name, move->login, err);
     if (r != STORE_HAS_OTHER)
         return r < 0 ? r : 0;
     if (plan->is_podman_switched && move->is_used_by_podman && !plan->is_pass_first)
@@ -168,7 +113,7 @@ static int judge_namespaced(struct setup_plan *plan, struct setup_move *move, st
     rival = find_rival(plan, move, host);
     if (rival && rival->is_used_by_docker)
         return refuse_rival(move, rival, host, err);
-    r = rival || plan->is_pass_first ? 0 : compare(host, move->login, err);
+    r = rival || plan->is_pass_first ? 0 : setup_compare(host, move->login, err);
     if (r == STORE_HAS_OTHER)
         return error_set(err, EEXIST, "podman would use the store's login for %s in place of that for %s in %s; remove one "
                          "of them, or leave out --podman; nothing was moved", host, move->login->host,
@@ -189,7 +134,7 @@ static void keep_beside_namespaced(struct setup_plan *plan, const struct setup_m
 
         if (is_beside && move->is_used_by_podman && move->result == SETUP_MOVE_PLANNED &&
             (plan->is_podman_switched ? !move->is_used_by_docker : move->file == part->file) &&
-            !is_same_login(move->login, &part->login->username, &part->login->secret)) {
+            !setup_is_same_login(move->login, &part->login->username, &part->login->secret)) {
             move->result = SETUP_MOVE_STAYS;
             move->reason = "podman and skopeo use it beside another login for a part of that server";
         }
@@ -203,7 +148,7 @@ static int judge(struct setup_plan *plan, struct setup_move *move, struct error 
 
     if (move->result != SETUP_MOVE_PLANNED || !is_used(move))
         return 0;
-    if (!can_be_kept(&move->login->secret)) {
+    if (!setup_can_keep(&move->login->secret)) {
         stay(move, "its password ends in a line end, which the store does not keep");
         return 0;
     }
@@ -226,7 +171,7 @@ static int check_helpers(const struct setup_plan *plan, const struct setup_file 
 
         if (!helper || strcmp(helper, STORE) == 0 || plan->is_pass_first)
             continue;
-        r = compare(host, &nothing, err);
+        r = setup_compare(host, &nothing, err);
         if (r < 0)
             return r;
         if (r != STORE_HAS_NONE)
@@ -275,16 +220,16 @@ static bool is_its_own_fault(int r)
 
 static int store_under(struct setup_move *move, const char *name, struct error *err)
 {
-    int r = name ? compare(name, move->login, err) : STORE_HAS_SAME;
+    int r = name ? setup_compare(name, move->login, err) : STORE_HAS_SAME;
 
     if (r == STORE_HAS_NONE) {
-        r = put(name, move->login, err);
+        r = setup_put(name, move->login, err);
         if (is_its_own_fault(r)) {
             stay(move, "the store cannot take its server or username");
             return 0;
         }
         if (r == 0)
-            r = compare(name, move->login, err);
+            r = setup_compare(name, move->login, err);
         if (r == STORE_HAS_NONE)
             return error_set(err, EIO, "the login for %s was stored, but is not found again; nothing was removed from any "
                              "file", move->login->host);

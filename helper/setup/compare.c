@@ -1,0 +1,54 @@
+#include "helper/setup/compare.h"
+
+#include <string.h>
+
+#include "helper/vault.h"
+
+static struct secbuf without_line_ends(const struct secbuf *text)
+{
+    struct secbuf view = *text;
+
+    while (view.size > 0 && (view.data[view.size - 1] == '\n' || view.data[view.size - 1] == '\r'))
+        view.size--;
+    return view;
+}
+
+bool setup_can_keep(const struct secbuf *secret)
+{
+    struct secbuf view = without_line_ends(secret);
+
+    return view.size == secret->size || (view.size > 1 && view.data[0] == '{' && view.data[view.size - 1] == '}');
+}
+
+bool setup_is_same_login(const struct client_login *login, const struct secbuf *username, const struct secbuf *secret)
+{
+    struct secbuf own = without_line_ends(&login->secret), other = without_line_ends(secret);
+
+    return secbuf_is_equal(username, &login->username) && secbuf_is_equal(&own, &other);
+}
+
+int setup_compare(const char *name, const struct client_login *login, struct error *err)
+{
+    CLEANUP(credential_done) struct credential stored = {0};
+    int r;
+
+    if (secbuf_append(&stored.server_url, name, strlen(name)) < 0)
+        return error_set_oom(err);
+    r = vault_get(&stored, err);
+    if (r == VAULT_NOT_FOUND)
+        return STORE_HAS_NONE;
+    if (r < 0)
+        return r;
+    return setup_is_same_login(login, &stored.username, &stored.secret) ? STORE_HAS_SAME : STORE_HAS_OTHER;
+}
+
+int setup_put(const char *name, const struct client_login *login, struct error *err)
+{
+    CLEANUP(credential_done) struct credential credential = {0};
+
+    if (secbuf_append(&credential.server_url, name, strlen(name)) < 0 ||
+        secbuf_append(&credential.username, login->username.data, login->username.size) < 0 ||
+        secbuf_append(&credential.secret, login->secret.data, login->secret.size) < 0)
+        return error_set_oom(err);
+    return vault_put(&credential, err);
+}

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "helper/client/config.h"
+
+/* A login of a client's file beside what the store has for a server. */
+enum setup_comparison { STORE_HAS_NONE, STORE_HAS_SAME, STORE_HAS_OTHER };
+
+/* What the store has under that name: enum setup_comparison, or negative. May ask for a passphrase. */
+int setup_compare(const char *name, const struct client_login *login, struct error *err) MUST_USE;
+
+/* Stores the login under that name. 0 or negative. */
+int setup_put(const char *name, const struct client_login *login, struct error *err) MUST_USE;
+
+/*
+ * Whether the store gives this secret back as it is. It does not keep line ends at the end; in a key in JSON
+ * ("_json_key") they do not count.
+ */
+bool setup_can_keep(const struct secbuf *secret);
+
+/* Whether two logins are the same, line ends at the end of their secrets apart. */
+bool setup_is_same_login(const struct client_login *login, const struct secbuf *username, const struct secbuf *secret);
