@@ -6,14 +6,16 @@
 #include "registry/access/guess-limit.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/digest.h"
 #include "common/random.h"
-#include "registry/access/client-network.h"
+#include "common/client-network.h"
 
-enum { BUCKETS = 1024, WAYS = 8, SEED_SIZE = 32, MINUTE_MS = 60000, ADDRESS_FACTOR = 10 };
+enum { BUCKETS = 1024, WAYS = 8, SEED_SIZE = 32, MINUTE_MS = 60000, LOGIN_MS = 60 * MINUTE_MS,
+       ADDRESS_FACTOR = 10, INPUT_MAX = 512 };
 
 struct place {
     uint64_t key;
@@ -24,7 +26,9 @@ struct guess_limit {
     pthread_mutex_t lock;
     unsigned per_minute;
     unsigned char seed[SEED_SIZE];
-    struct place places[BUCKETS][WAYS];
+    uint64_t quiet_from_ms; /* atomic: when the last guess is paid for */
+    /* Apart, so that many users do not displace the guesses. */
+    struct place guesses[BUCKETS][WAYS], logins[BUCKETS][WAYS];
 };
 
 struct guess_limit *guess_limit_new(unsigned per_minute)
@@ -54,24 +58,30 @@ struct key {
     unsigned per_minute;
 };
 
-/* NULL for user: of the address alone. Without memory everybody has one key, which errs on the side of slowness. */
-static struct key make_key(const struct guess_limit *limit, const char *address, const void *user, size_t user_size)
+/* What a key is of: guesses at a user from an address, guesses from an address, logins of a user from an address. */
+enum key_kind { KEY_GUESSES = 'u', KEY_ADDRESS = 'a', KEY_LOGIN = 'l' };
+
+/* Users with names longer than any that can log in share a key. */
+static struct key make_key(const struct guess_limit *limit, enum key_kind kind, const char *address, const void *user,
+                           size_t user_size)
 {
-    CLEANUP(hasher_freep) struct hasher *hasher = NULL;
-    struct key key = {.per_minute = user ? limit->per_minute : limit->per_minute * ADDRESS_FACTOR};
-    unsigned char network[CLIENT_NETWORK_SIZE];
+    struct key key = {.per_minute = kind == KEY_ADDRESS ? limit->per_minute * ADDRESS_FACTOR : limit->per_minute};
+    unsigned char input[INPUT_MAX], *at = input;
     struct digest digest;
     char first[17];
 
-    if (hasher_new(DIGEST_SHA256, &hasher) < 0)
+    memcpy(at, limit->seed, SEED_SIZE);
+    at += SEED_SIZE;
+    *at++ = (unsigned char)kind;
+    client_network_of_text(address, at);
+    at += CLIENT_NETWORK_SIZE;
+    if (kind != KEY_ADDRESS && user_size <= (size_t)(input + sizeof(input) - at)) {
+        memcpy(at, user, user_size);
+        at += user_size;
+    }
+    /* Without memory everybody has one key, which errs on the side of slowness. */
+    if (digest_of(DIGEST_SHA256, input, (size_t)(at - input), &digest) < 0)
         return key;
-    hasher_write(hasher, limit->seed, sizeof(limit->seed));
-    hasher_write(hasher, user ? "u" : "a", 1);
-    client_network_of_text(address, network);
-    hasher_write(hasher, network, sizeof(network));
-    if (user)
-        hasher_write(hasher, user, user_size);
-    hasher_get(hasher, &digest);
     memcpy(first, digest.hex, 16);
     first[16] = '\0';
     key.hash = strtoull(first, NULL, 16);
@@ -85,9 +95,9 @@ static uint64_t interval_of(const struct key *key)
 
 /* --- places ------------------------------------------------------------------------------ */
 
-static struct place *find(struct guess_limit *limit, const struct key *key)
+static struct place *find(struct place table[BUCKETS][WAYS], const struct key *key)
 {
-    struct place *places = limit->places[key->hash % BUCKETS];
+    struct place *places = table[key->hash % BUCKETS];
 
     for (size_t i = 0; i < WAYS; i++)
         if (places[i].key == key->hash)
@@ -96,9 +106,9 @@ static struct place *find(struct guess_limit *limit, const struct key *key)
 }
 
 /* The one whose time comes first has the least to lose. */
-static struct place *make_room(struct guess_limit *limit, const struct key *key)
+static struct place *make_room(struct place table[BUCKETS][WAYS], const struct key *key)
 {
-    struct place *places = limit->places[key->hash % BUCKETS], *first = &places[0];
+    struct place *places = table[key->hash % BUCKETS], *first = &places[0];
 
     for (size_t i = 1; i < WAYS; i++)
         if (places[i].paid_until_ms < first->paid_until_ms)
@@ -109,7 +119,7 @@ static struct place *make_room(struct guess_limit *limit, const struct key *key)
 
 static uint64_t wait_of(struct guess_limit *limit, const struct key *key, uint64_t now_ms)
 {
-    const struct place *place = find(limit, key);
+    const struct place *place = find(limit->guesses, key);
     /* All of a minute's guesses may come at once; one more has to wait until the first is paid for. */
     uint64_t ahead = interval_of(key) * (key->per_minute - 1);
 
@@ -119,10 +129,10 @@ static uint64_t wait_of(struct guess_limit *limit, const struct key *key, uint64
 static void charge(struct guess_limit *limit, const struct key *key, uint64_t now_ms)
 {
     uint64_t most_ms = now_ms + interval_of(key) * key->per_minute;
-    struct place *place = find(limit, key);
+    struct place *place = find(limit->guesses, key);
 
     if (!place)
-        place = make_room(limit, key);
+        place = make_room(limit->guesses, key);
     if (place->paid_until_ms < now_ms)
         place->paid_until_ms = now_ms;
     place->paid_until_ms += interval_of(key);
@@ -131,26 +141,65 @@ static void charge(struct guess_limit *limit, const struct key *key, uint64_t no
         place->paid_until_ms = most_ms;
 }
 
+static bool is_quiet(const struct guess_limit *limit, uint64_t now_ms)
+{
+    return now_ms >= __atomic_load_n(&limit->quiet_from_ms, __ATOMIC_RELAXED);
+}
+
 uint64_t guess_limit_get_wait(struct guess_limit *limit, const char *address, const void *user, size_t user_size,
                               uint64_t now_ms)
 {
-    struct key of_user = make_key(limit, address, user, user_size), of_address = make_key(limit, address, NULL, 0);
+    struct key guesses, of_address;
     uint64_t wait, wait_of_address;
 
+    if (is_quiet(limit, now_ms))
+        return 0;
+    guesses = make_key(limit, KEY_GUESSES, address, user, user_size);
+    of_address = make_key(limit, KEY_ADDRESS, address, NULL, 0);
     pthread_mutex_lock(&limit->lock);
-    wait = wait_of(limit, &of_user, now_ms);
+    wait = wait_of(limit, &guesses, now_ms);
     wait_of_address = wait_of(limit, &of_address, now_ms);
     pthread_mutex_unlock(&limit->lock);
     return wait > wait_of_address ? wait : wait_of_address;
 }
 
+bool guess_limit_has_login(struct guess_limit *limit, const char *address, const void *user, size_t user_size,
+                           uint64_t now_ms)
+{
+    struct key login = make_key(limit, KEY_LOGIN, address, user, user_size);
+    const struct place *place;
+    bool has_login;
+
+    pthread_mutex_lock(&limit->lock);
+    place = find(limit->logins, &login);
+    has_login = place && place->paid_until_ms > now_ms;
+    pthread_mutex_unlock(&limit->lock);
+    return has_login;
+}
+
+void guess_limit_note_login(struct guess_limit *limit, const char *address, const void *user, size_t user_size,
+                            uint64_t now_ms)
+{
+    struct key login = make_key(limit, KEY_LOGIN, address, user, user_size);
+    struct place *place;
+
+    pthread_mutex_lock(&limit->lock);
+    place = find(limit->logins, &login);
+    if (!place)
+        place = make_room(limit->logins, &login);
+    place->paid_until_ms = now_ms + LOGIN_MS;
+    pthread_mutex_unlock(&limit->lock);
+}
+
 void guess_limit_count(struct guess_limit *limit, const char *address, const void *user, size_t user_size,
                        uint64_t now_ms)
 {
-    struct key of_user = make_key(limit, address, user, user_size), of_address = make_key(limit, address, NULL, 0);
+    struct key guesses = make_key(limit, KEY_GUESSES, address, user, user_size);
+    struct key of_address = make_key(limit, KEY_ADDRESS, address, NULL, 0);
 
     pthread_mutex_lock(&limit->lock);
-    charge(limit, &of_user, now_ms);
+    charge(limit, &guesses, now_ms);
     charge(limit, &of_address, now_ms);
+    __atomic_store_n(&limit->quiet_from_ms, now_ms + 2 * MINUTE_MS, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&limit->lock);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,14 @@ void guess_limit_free(struct guess_limit *limit);
 /* How long until the next password may be tried, in milliseconds; 0: now. */
 uint64_t guess_limit_get_wait(struct guess_limit *limit, const char *address, const void *user, size_t user_size,
                               uint64_t now_ms) MUST_USE;
+
+/* A password was right. It is remembered for an hour that this user has logged in from this address. */
+void guess_limit_note_login(struct guess_limit *limit, const char *address, const void *user, size_t user_size,
+                            uint64_t now_ms);
+
+/* Whether that is remembered: then nobody else's guesses from there should keep the user out. */
+bool guess_limit_has_login(struct guess_limit *limit, const char *address, const void *user, size_t user_size,
+                           uint64_t now_ms) MUST_USE;
 
 /* A password was wrong. */
 void guess_limit_count(struct guess_limit *limit, const char *address, const void *user, size_t user_size,

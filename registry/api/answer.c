@@ -14,9 +14,9 @@
 
 enum { DETAIL_MAX = 1024, ORIGIN_MAX = 512, PATH_MAX_SIZE = 1024 };
 
-void answer_location(const struct request *request, struct response *response, const char *format, ...)
+void answer_location(const struct call *call, struct response *response, const char *format, ...)
 {
-    const struct api *api = api_of(request);
+    const struct api *api = api_of(call);
     char origin[ORIGIN_MAX] = "", path[PATH_MAX_SIZE];
     va_list arguments;
 
@@ -24,7 +24,7 @@ void answer_location(const struct request *request, struct response *response, c
     vsnprintf(path, sizeof(path), format, arguments);
     va_end(arguments);
     if (!api->has_relative_urls && !api->host)
-        request_get_origin(request, origin, sizeof(origin));
+        request_get_origin(call->request, origin, sizeof(origin));
     /* http.host is all that stands before /v2/, as in registry:2: who sets it may map the prefix away. */
     if (api->host && !api->has_relative_urls)
         response_add_header(response, "Location", "%s/v2/%s", api->host, path);
@@ -49,24 +49,24 @@ void answer_format_etag(const struct digest *digest, char ret_etag[ANSWER_ETAG_S
 }
 
 /* Whether a condition's list of entity tags names this one (0 or 1); negative without a readable list. */
-static int match_condition(const struct request *request, const char *condition, const char *etag)
+static int match_condition(const struct call *call, const char *condition, const char *etag)
 {
     char list[2048];
-    int r = request_join_header(request, condition, list, sizeof(list));
+    int r = request_join_header(call->request, condition, list, sizeof(list));
 
     return r < 0 ? r : range_matches_etag(list, etag);
 }
 
-bool answer_if_settled(const struct request *request, struct response *response, const struct digest *digest)
+bool answer_if_settled(const struct call *call, struct response *response, const struct digest *digest)
 {
     char etag[ANSWER_ETAG_SIZE];
 
     answer_digest(response, digest);
     answer_format_etag(digest, etag);
     response_add_header(response, "Etag", "%s", etag);
-    if (match_condition(request, "If-Match", etag) == 0)
+    if (match_condition(call, "If-Match", etag) == 0)
         response_set_empty(response, 412);
-    else if (match_condition(request, "If-None-Match", etag) > 0)
+    else if (match_condition(call, "If-None-Match", etag) > 0)
         response_set_empty(response, 304);
     else
         return false;
@@ -113,32 +113,32 @@ void answer_invalid(struct response *response, enum error_code code, const char 
     response_refuse(response, code, quoted);
 }
 
-bool answer_if_read_only(const struct request *request, struct response *response)
+bool answer_if_read_only(const struct call *call, struct response *response)
 {
-    if (!api_of(request)->is_read_only)
+    if (!api_of(call)->is_read_only)
         return false;
     answer_invalid(response, ERROR_CODE_UNSUPPORTED, "this registry is read-only");
     response_add_header(response, "Allow", "GET, HEAD");
     return true;
 }
 
-bool answer_if_not_deleting(const struct request *request, struct response *response)
+bool answer_if_not_deleting(const struct call *call, struct response *response)
 {
-    if (answer_if_read_only(request, response))
+    if (answer_if_read_only(call, response))
         return true;
-    if (api_of(request)->is_delete_enabled)
+    if (api_of(call)->is_delete_enabled)
         return false;
     response_refuse(response, ERROR_CODE_UNSUPPORTED, NULL);
     return true;
 }
 
-void answer_next_page(const struct request *request, struct response *response, const char *path, const char *last,
+void answer_next_page(const struct call *call, struct response *response, const char *path, const char *last,
                       size_t n, const char *more)
 {
     char escaped[3 * 256 + 1];
 
     if (escape_query(last, strlen(last), escaped, sizeof(escaped)) < 0)
         return;
-    response_add_header(response, "Link", "<%s/v2/%s?last=%s&n=%zu%s>; rel=\"next\"", api_of(request)->prefix, path,
+    response_add_header(response, "Link", "<%s/v2/%s?last=%s&n=%zu%s>; rel=\"next\"", api_of(call)->prefix, path,
                         escaped, n, more);
 }

@@ -4,17 +4,18 @@
 
 #include "common/digest.h"
 #include "registry/api/api.h"
-#include "registry/spec/error-code.h"
+#include "registry/api/endpoint.h"
+#include "registry/api/refusal.h"
 
 /* What endpoints say again and again. */
 
-static inline const struct api *api_of(const struct request *request)
+static inline const struct api *api_of(const struct call *call)
 {
-    return (const struct api *)request->context;
+    return call->api;
 }
 
 /* "Location:" of a path below /v2/, absolute or relative as configured. */
-void answer_location(const struct request *request, struct response *response, const char *format, ...) PRINTF_LIKE(3, 4);
+void answer_location(const struct call *call, struct response *response, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* "Docker-Content-Digest:" */
 void answer_digest(struct response *response, const struct digest *digest);
@@ -27,7 +28,7 @@ void answer_format_etag(const struct digest *digest, char ret_etag[ANSWER_ETAG_S
  * Docker-Content-Digest and ETag, and where a condition of the request leaves nothing to send (RFC 9110 section
  * 13.2.2: If-Match, 412; If-None-Match, 304) that answer: then true.
  */
-bool answer_if_settled(const struct request *request, struct response *response, const struct digest *digest);
+bool answer_if_settled(const struct call *call, struct response *response, const struct digest *digest);
 
 /* A refusal whose detail is the digest as a JSON string, or {"<key>":"<text>"}. */
 void answer_unknown_digest(struct response *response, enum error_code code, const struct digest *digest);
@@ -37,9 +38,9 @@ void answer_unknown(struct response *response, enum error_code code, const char 
 void answer_invalid(struct response *response, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* 405 where the registry is read-only, or does not delete: then true. */
-bool answer_if_read_only(const struct request *request, struct response *response);
-bool answer_if_not_deleting(const struct request *request, struct response *response);
+bool answer_if_read_only(const struct call *call, struct response *response);
+bool answer_if_not_deleting(const struct call *call, struct response *response);
 
 /* "Link:" to the next page: /v2/<path>?last=<last>&n=<n>, with more, already escaped, at its end. */
-void answer_next_page(const struct request *request, struct response *response, const char *path, const char *last,
+void answer_next_page(const struct call *call, struct response *response, const char *path, const char *last,
                       size_t n, const char *more);

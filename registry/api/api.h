@@ -4,15 +4,22 @@
 #include <stddef.h>
 
 #include "common/digest.h"
-#include "registry/http/endpoint.h"
+#include "registry/access/access.h"
 #include "registry/core/store.h"
+#include "registry/runtime/worker-pool.h"
 
 /*
  * The registry's API: what each route and method does (OCI distribution specification 1.1; what
  * registry:2 answers where it is silent).
  */
+struct call_report;
+
 struct api {
-    struct store *store; /* borrowed */
+    struct store *store;         /* borrowed, as are the next three */
+    const struct access *access;
+    struct worker_pool *workers;  /* for what waits for the disk, or computes for long */
+    struct worker_pool *checkers; /* for passwords; NULL where nobody is asked for one */
+    const char *realm;
     const char *host;    /* http.host: before every Location; NULL: what the client asked for */
     const char *prefix;  /* before every path, without a slash at its end; "" for none */
     bool has_relative_urls;
@@ -22,7 +29,8 @@ struct api {
     size_t tags_max;     /* names in one page of a tag list; 0 is no limit */
     /* Told of a blob whose bytes are not those of its digest, on the thread that finds it out. May be NULL. */
     void (*report_damage)(const struct digest *canonical);
-};
+    /* Told of each request that is over, on any thread. May be NULL. */
+    void (*report)(const struct call_report *report);
 
-/* An endpoint_finder; request->context is a struct api. */
-endpoint_finder api_find_endpoint;
+    size_t bodies_kept; /* atomic: bytes of bodies that endpoints want whole; 0 at first */
+};

@@ -7,43 +7,47 @@
 #include "registry/api/answer.h"
 #include "registry/api/endpoints.h"
 
-static void answer_base(struct request *request, struct response *response)
+static enum http_result answer_base(struct call *call, struct response *response)
 {
-    (void)request;
+    (void)call;
     response_set_body(response, 200, "application/json; charset=utf-8", strdup("{}"), 2);
+    return HTTP_DONE;
 }
 
 /* registry:2 answers so at /v2, and clients follow. */
-static void answer_base_redirect(struct request *request, struct response *response)
+static enum http_result answer_base_redirect(struct call *call, struct response *response)
 {
     static const char text[] = "<a href=\"/v2/\">Moved Permanently</a>.\n\n";
 
     response_set_body(response, 301, "text/html; charset=utf-8", strdup(text), sizeof(text) - 1);
-    response_add_header(response, "Location", "%s/v2/", api_of(request)->prefix);
+    response_add_header(response, "Location", "%s/v2/", api_of(call)->prefix);
+    return HTTP_DONE;
 }
 
-static void answer_root(struct request *request, struct response *response)
+static enum http_result answer_root(struct call *call, struct response *response)
 {
-    (void)request;
+    (void)call;
     response_set_empty(response, 200);
     response_add_header(response, "Cache-Control", "no-cache");
+    return HTTP_DONE;
 }
 
 /* Healthy is who can reach the storage. */
-static void answer_health(struct request *request, struct response *response)
+static enum http_result answer_health(struct call *call, struct response *response)
 {
     struct error err = {0};
 
-    if (store_check(api_of(request)->store, &err) < 0) {
+    if (store_check(api_of(call)->store, &err) < 0) {
         response_fail(response, &err);
         response->status = 503;
-        return;
+        return HTTP_DONE;
     }
     response_set_body(response, 200, "application/json; charset=utf-8", strdup("{}"), 2);
     response_add_header(response, "Cache-Control", "no-cache");
+    return HTTP_DONE;
 }
 
-const struct endpoint endpoint_base = {.name = "base", .answer = answer_base};
-const struct endpoint endpoint_base_redirect = {.name = "base", .answer = answer_base_redirect};
-const struct endpoint endpoint_root = {.name = "root", .answer = answer_root};
-const struct endpoint endpoint_health = {.name = "health", .answer = answer_health, .is_slow = true};
+const struct endpoint endpoint_base = {.answer = answer_base};
+const struct endpoint endpoint_base_redirect = {.answer = answer_base_redirect};
+const struct endpoint endpoint_root = {.answer = answer_root};
+const struct endpoint endpoint_health = {.answer = answer_health};

@@ -40,25 +40,25 @@ static void answer_unsatisfiable(struct response *response, uint64_t size)
 }
 
 /* Whether a client that has a part of the blob has it of this one (RFC 9110 section 13.1.5); dates never do. */
-static bool is_same_blob(const struct request *request)
+static bool is_same_blob(const struct call *call)
 {
-    const char *condition = request_get_header(request, "If-Range");
+    const char *condition = call_get_header(call, "If-Range");
     char etag[ANSWER_ETAG_SIZE];
 
-    answer_format_etag(&request->route.digest, etag);
+    answer_format_etag(&call->route.digest, etag);
     return !condition || strcmp(condition, etag) == 0;
 }
 
 /* The ranges that the request asks for; *ret_count is 0 for all. False where none is in the blob. */
-static bool find_ranges(const struct request *request, uint64_t size, struct response_range *ret_ranges,
+static bool find_ranges(const struct call *call, uint64_t size, struct response_range *ret_ranges,
                         size_t *ret_count)
 {
-    const char *header = request->method == ROUTE_METHOD_GET ? request_get_header(request, "Range") : NULL;
+    const char *header = call->method == ROUTE_METHOD_GET ? call_get_header(call, "Range") : NULL;
     struct range ranges[RANGE_MAX];
     size_t count = 0;
 
     *ret_count = 0;
-    if (!header || !is_same_blob(request))
+    if (!header || !is_same_blob(call))
         return true;
     switch (range_parse(header, size, ranges, &count)) {
     case RANGE_UNSATISFIABLE:
@@ -122,10 +122,10 @@ static int check_on_the_way(const struct api *api, const struct store_blob *blob
  * Where the bytes come from. All of a blob is compared with its digest if that was not done lately; a part of it cannot
  * be. 0, STORE_NOT_FOUND, or negative.
  */
-static int open_source(const struct request *request, const struct store_blob *blob, bool is_whole,
+static int open_source(const struct call *call, const struct store_blob *blob, bool is_whole,
                        struct response_source *ret, struct error *err)
 {
-    const struct api *api = api_of(request);
+    const struct api *api = api_of(call);
     struct store_reader *reader;
     int r = store_open_blob(api->store, blob, &reader, err);
 
@@ -137,7 +137,7 @@ static int open_source(const struct request *request, const struct store_blob *b
     return 0;
 }
 
-static void send_blob(struct request *request, struct response *response, const struct store_blob *blob)
+static void send_blob(struct call *call, struct response *response, const struct store_blob *blob)
 {
     struct response_source source = {.read = read_nothing};
     struct response_range ranges[RANGE_MAX];
@@ -145,16 +145,16 @@ static void send_blob(struct request *request, struct response *response, const 
     size_t count;
     int r = 0;
 
-    if (!find_ranges(request, blob->size, ranges, &count)) {
+    if (!find_ranges(call, blob->size, ranges, &count)) {
         answer_unsatisfiable(response, blob->size);
         return;
     }
-    if (request->method == ROUTE_METHOD_GET)
-        r = open_source(request, blob, count == 0, &source, &err);
+    if (call->method == ROUTE_METHOD_GET)
+        r = open_source(call, blob, count == 0, &source, &err);
     if (r < 0) {
         response_fail(response, &err);
     } else if (r == STORE_NOT_FOUND) { /* deleted since */
-        answer_unknown_digest(response, ERROR_CODE_BLOB_UNKNOWN, &request->route.digest);
+        answer_unknown_digest(response, ERROR_CODE_BLOB_UNKNOWN, &call->route.digest);
     } else {
         response_set_source(response, &source, blob->size, blob_type, ranges, count);
         response_add_header(response, "Accept-Ranges", "bytes");
@@ -162,13 +162,14 @@ static void send_blob(struct request *request, struct response *response, const 
 }
 
 /* Who asks whether a blob is here will not upload it. Where files are another user's nothing can be promised for long. */
-static int find(const struct request *request, struct store_blob *ret, struct error *err)
+static int find(const struct call *call, struct store_blob *ret, struct error *err)
 {
-    const struct route *route = &request->route;
-    const struct api *api = api_of(request);
+    const struct route *route = &call->route;
+    const struct api *api = api_of(call);
 
-    if (request->method == ROUTE_METHOD_HEAD && !api->is_read_only) {
-        int r = store_want_blob(api->store, route->name, &route->digest, STORE_SHORT_PATIENCE_MS, ret, err);
+    if (call->method == ROUTE_METHOD_HEAD && !api->is_read_only) {
+        enum store_waiting waiting = call_is_on_worker(call) ? STORE_MAY_WAIT : STORE_MUST_NOT_WAIT;
+        int r = store_want_blob(api->store, route->name, &route->digest, waiting, ret, err);
 
         if (r != -EACCES && r != -EPERM)
             return r;
@@ -176,40 +177,46 @@ static int find(const struct request *request, struct store_blob *ret, struct er
     return store_find_blob(api->store, route->name, &route->digest, ret, err);
 }
 
-static void answer_get(struct request *request, struct response *response)
+static enum http_result answer_get(struct call *call, struct response *response)
 {
-    const struct route *route = &request->route;
+    const struct route *route = &call->route;
     struct store_blob blob;
     struct error err = {0};
-    int r = find(request, &blob, &err);
+    int r = find(call, &blob, &err);
 
+    if (r == STORE_WOULD_WAIT)
+        return call_move(call);
     if (r < 0) {
         response_fail(response, &err);
     } else if (r == STORE_NOT_FOUND) {
         answer_unknown_digest(response, ERROR_CODE_BLOB_UNKNOWN, &route->digest);
     } else {
         response_add_header(response, "Cache-Control", "max-age=31536000");
-        if (!answer_if_settled(request, response, &route->digest))
-            send_blob(request, response, &blob);
+        if (!answer_if_settled(call, response, &route->digest))
+            send_blob(call, response, &blob);
     }
+    return HTTP_DONE;
 }
 
-static void answer_delete(struct request *request, struct response *response)
+static enum http_result answer_delete(struct call *call, struct response *response)
 {
-    const struct route *route = &request->route;
+    const struct route *route = &call->route;
     struct error err = {0};
     int r;
 
-    if (answer_if_not_deleting(request, response))
-        return;
-    r = store_unlink_blob(api_of(request)->store, route->name, &route->digest, &err);
+    if (!call_is_on_worker(call))
+        return call_move(call);
+    if (answer_if_not_deleting(call, response))
+        return HTTP_DONE;
+    r = store_unlink_blob(api_of(call)->store, route->name, &route->digest, &err);
     if (r < 0)
         response_fail(response, &err);
     else if (r == STORE_NOT_FOUND)
         response_refuse(response, ERROR_CODE_BLOB_UNKNOWN, NULL);
     else
         response_set_empty(response, 202);
+    return HTTP_DONE;
 }
 
-const struct endpoint endpoint_blob_get = {.name = "blob", .answer = answer_get};
-const struct endpoint endpoint_blob_delete = {.name = "blob", .answer = answer_delete, .is_slow = true};
+const struct endpoint endpoint_blob_get = {.answer = answer_get};
+const struct endpoint endpoint_blob_delete = {.answer = answer_delete};

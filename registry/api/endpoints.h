@@ -1,6 +1,6 @@
 #pragma once
 
-#include "registry/http/endpoint.h"
+#include "registry/api/endpoint.h"
 
 /* One per route and method; each lies in the file of its topic. */
 

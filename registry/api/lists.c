@@ -38,12 +38,12 @@ static void refuse_n(struct response *response, const char *text)
 }
 
 /* False where n is no number, or more than most: then with the refusal. */
-static bool get_page(const struct request *request, struct response *response, size_t standard, size_t most,
+static bool get_page(const struct call *call, struct response *response, size_t standard, size_t most,
                      struct page *ret)
 {
     char text[24];
     uint64_t n = standard;
-    int r = escape_find(request->query, "n", text, sizeof(text));
+    int r = escape_find(call->query, "n", text, sizeof(text));
 
     if (r != -ENOENT && (r < 0 || range_parse_length(text, &n) < 0 || n > most)) {
         refuse_n(response, r < 0 ? "" : text);
@@ -51,7 +51,7 @@ static bool get_page(const struct request *request, struct response *response, s
     }
     ret->n = (size_t)n;
     /* What is too long for a name comes after all names of that beginning, or before them; nobody asks. */
-    if (escape_find(request->query, "last", ret->last, sizeof(ret->last)) < 0)
+    if (escape_find(call->query, "last", ret->last, sizeof(ret->last)) < 0)
         ret->last[0] = '\0';
     return true;
 }
@@ -72,7 +72,7 @@ static void add_names(struct text *text, const struct store_names *names)
 }
 
 /* Takes ownership of text; path is that of the list, for the next page. */
-static void answer_page(const struct request *request, struct response *response, struct text *text,
+static void answer_page(const struct call *call, struct response *response, struct text *text,
                         const struct store_names *names, const struct page *page, const char *path)
 {
     size_t size;
@@ -82,57 +82,63 @@ static void answer_page(const struct request *request, struct response *response
     data = text_steal(text, &size);
     response_set_body(response, 200, list_type, data, size);
     if (names->has_more && names->count > 0)
-        answer_next_page(request, response, path, names->items[names->count - 1], page->n, "");
+        answer_next_page(call, response, path, names->items[names->count - 1], page->n, "");
 }
 
-static void answer_tags(struct request *request, struct response *response)
+static enum http_result answer_tags(struct call *call, struct response *response)
 {
-    const char *name = request->route.name;
+    const char *name = call->route.name;
     CLEANUP(store_names_done) struct store_names names = {0};
     struct text text = {0};
-    size_t most = api_of(request)->tags_max ? api_of(request)->tags_max : SIZE_MAX;
+    size_t most = api_of(call)->tags_max ? api_of(call)->tags_max : SIZE_MAX;
     struct page page;
     struct error err = {0};
     char path[NAME_MAX_SIZE + 16];
     int r;
 
-    if (!get_page(request, response, most, most, &page))
-        return;
-    r = store_list_tags(api_of(request)->store, name, last_of(&page), page.n, &names, &err);
+    if (!call_is_on_worker(call))
+        return call_move(call);
+    if (!get_page(call, response, most, most, &page))
+        return HTTP_DONE;
+    r = store_list_tags(api_of(call)->store, name, last_of(&page), page.n, &names, &err);
     if (r < 0) {
         response_fail(response, &err);
-        return;
+        return HTTP_DONE;
     }
     if (r == STORE_NOT_FOUND) {
         answer_unknown(response, ERROR_CODE_NAME_UNKNOWN, "name", name);
-        return;
+        return HTTP_DONE;
     }
     text_add_string(&text, "{\"name\":");
     text_add_quoted(&text, name);
     text_add_string(&text, ",\"tags\":");
     add_names(&text, &names);
     snprintf(path, sizeof(path), "%s/tags/list", name);
-    answer_page(request, response, &text, &names, &page, path);
+    answer_page(call, response, &text, &names, &page, path);
+    return HTTP_DONE;
 }
 
-static void answer_catalog(struct request *request, struct response *response)
+static enum http_result answer_catalog(struct call *call, struct response *response)
 {
-    size_t most = api_of(request)->catalog_max;
+    size_t most = api_of(call)->catalog_max;
     CLEANUP(store_names_done) struct store_names names = {0};
     struct text text = {0};
     struct page page;
     struct error err = {0};
 
-    if (!get_page(request, response, most < CATALOG_DEFAULT ? most : CATALOG_DEFAULT, most, &page))
-        return;
-    if (store_list_repositories(api_of(request)->store, last_of(&page), page.n, &names, &err) < 0) {
+    if (!call_is_on_worker(call))
+        return call_move(call);
+    if (!get_page(call, response, most < CATALOG_DEFAULT ? most : CATALOG_DEFAULT, most, &page))
+        return HTTP_DONE;
+    if (store_list_repositories(api_of(call)->store, last_of(&page), page.n, &names, &err) < 0) {
         response_fail(response, &err);
-        return;
+        return HTTP_DONE;
     }
     text_add_string(&text, "{\"repositories\":");
     add_names(&text, &names);
-    answer_page(request, response, &text, &names, &page, "_catalog");
+    answer_page(call, response, &text, &names, &page, "_catalog");
+    return HTTP_DONE;
 }
 
-const struct endpoint endpoint_tags = {.name = "tags", .answer = answer_tags, .is_slow = true};
-const struct endpoint endpoint_catalog = {.name = "catalog", .answer = answer_catalog, .is_slow = true};
+const struct endpoint endpoint_tags = {.answer = answer_tags};
+const struct endpoint endpoint_catalog = {.answer = answer_catalog};

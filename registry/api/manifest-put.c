@@ -24,14 +24,14 @@ struct wanted_tags {
 };
 
 /* False with the refusal in response. */
-static bool get_tags(const struct request *request, struct response *response, struct wanted_tags *ret)
+static bool get_tags(const struct call *call, struct response *response, struct wanted_tags *ret)
 {
-    const char *at = request->query;
+    const char *at = call->query;
     char value[TAG_MAX_SIZE + 2];
     int r;
 
-    if (request->route.kind == ROUTE_MANIFEST_TAG) {
-        ret->items[ret->count++] = request->route.tag;
+    if (call->route.kind == ROUTE_MANIFEST_TAG) {
+        ret->items[ret->count++] = call->route.tag;
         return true;
     }
     while ((r = escape_find_next(&at, "tag", value, sizeof(value))) != -ENOENT) {
@@ -52,13 +52,13 @@ static bool get_tags(const struct request *request, struct response *response, s
 }
 
 /* The digest that the path names, which the bytes must have; else the one they have. */
-static bool get_digest(const struct request *request, struct response *response, struct digest *ret)
+static bool get_digest(const struct call *call, struct response *response, struct digest *ret)
 {
-    const struct route *route = &request->route;
+    const struct route *route = &call->route;
     bool is_named = route->kind == ROUTE_MANIFEST_DIGEST;
 
-    if (digest_of(is_named ? route->digest.algorithm : DIGEST_SHA256, request->body ? (const char *)request->body : "",
-                  request->body_kept, ret) < 0) {
+    if (digest_of(is_named ? route->digest.algorithm : DIGEST_SHA256, call->body ? (const char *)call->body : "",
+                  call->body_kept, ret) < 0) {
         response_fail_oom(response);
         return false;
     }
@@ -68,17 +68,17 @@ static bool get_digest(const struct request *request, struct response *response,
     return false;
 }
 
-static bool parse(const struct request *request, struct response *response, struct manifest *ret)
+static bool parse(const struct call *call, struct response *response, struct manifest *ret)
 {
     struct error err = {0};
 
-    if (request->is_body_too_large) {
+    if (call->is_body_too_large) {
         answer_invalid(response, ERROR_CODE_MANIFEST_INVALID, "a manifest has at most %d bytes", MANIFEST_SIZE_MAX);
         response->status = 413;
         return false;
     }
-    if (manifest_parse(request_get_header(request, "Content-Type"), request->body ? request->body : (const void *)"",
-                       request->body_kept, ret, &err) == 0)
+    if (manifest_parse(call_get_header(call, "Content-Type"), call->body ? call->body : (const void *)"",
+                       call->body_kept, ret, &err) == 0)
         return true;
     if (err.code == ENOMEM)
         response_fail(response, &err);
@@ -95,32 +95,32 @@ static bool parse(const struct request *request, struct response *response, stru
  */
 
 /* 0, STORE_NOT_FOUND, or negative. */
-static int find_blob(const struct request *request, const struct digest *digest, struct error *err)
+static int find_blob(const struct call *call, const struct digest *digest, struct error *err)
 {
     struct store_blob blob;
 
-    return store_want_blob(api_of(request)->store, request->route.name, digest, STORE_PATIENCE_MS, &blob, err);
+    return store_want_blob(api_of(call)->store, call->route.name, digest, STORE_MAY_WAIT, &blob, err);
 }
 
 /* An index may name blobs too, so says the specification. */
-static int find_manifest(const struct request *request, const struct digest *digest, struct error *err)
+static int find_manifest(const struct call *call, const struct digest *digest, struct error *err)
 {
-    int r = store_want_manifest(api_of(request)->store, request->route.name, digest, STORE_PATIENCE_MS, err);
+    int r = store_want_manifest(api_of(call)->store, call->route.name, digest, STORE_MAY_WAIT, err);
 
-    return r == STORE_NOT_FOUND ? find_blob(request, digest, err) : r;
+    return r == STORE_NOT_FOUND ? find_blob(call, digest, err) : r;
 }
 
-typedef int finder(const struct request *request, const struct digest *digest, struct error *err);
+typedef int finder(const struct call *call, const struct digest *digest, struct error *err);
 
 /* Whether all are there but those that need not be; else the refusal. */
-static bool has_each(const struct request *request, struct response *response,
+static bool has_each(const struct call *call, struct response *response,
                      const struct manifest_descriptors *descriptors, finder *find)
 {
     struct error err = {0};
 
     for (size_t i = 0; i < descriptors->count; i++) {
         const struct manifest_descriptor *item = &descriptors->items[i];
-        int r = find(request, &item->digest, &err);
+        int r = find(call, &item->digest, &err);
 
         if (r < 0) {
             response_fail(response, &err);
@@ -142,38 +142,38 @@ static int64_t now_s(void)
     return now.tv_sec;
 }
 
-static bool has_all(const struct request *request, struct response *response, const struct manifest *manifest)
+static bool has_all(const struct call *call, struct response *response, const struct manifest *manifest)
 {
-    return has_each(request, response, &manifest->blobs, find_blob) &&
-           has_each(request, response, &manifest->manifests, find_manifest);
+    return has_each(call, response, &manifest->blobs, find_blob) &&
+           has_each(call, response, &manifest->manifests, find_manifest);
 }
 
 /* --- the answer -------------------------------------------------------------------------- */
 
-static void add_headers(const struct request *request, struct response *response, const struct manifest *manifest,
+static void add_headers(const struct call *call, struct response *response, const struct manifest *manifest,
                         const struct digest *digest, const struct wanted_tags *tags)
 {
     char text[DIGEST_TEXT_SIZE];
 
     digest_format(digest, text);
     response_set_empty(response, 201);
-    answer_location(request, response, "%s/manifests/%s", request->route.name, text);
+    answer_location(call, response, "%s/manifests/%s", call->route.name, text);
     answer_digest(response, digest);
     if (manifest->has_subject) {
         digest_format(&manifest->subject, text);
         response_add_header(response, "OCI-Subject", "%s", text);
     }
-    for (size_t i = 0; request->route.kind == ROUTE_MANIFEST_DIGEST && i < tags->count; i++)
+    for (size_t i = 0; call->route.kind == ROUTE_MANIFEST_DIGEST && i < tags->count; i++)
         response_add_header(response, "OCI-Tag", "%s", tags->items[i]);
 }
 
-static void put(struct request *request, struct response *response, const struct manifest *manifest,
+static void put(struct call *call, struct response *response, const struct manifest *manifest,
                 const struct wanted_tags *tags)
 {
     struct store_manifest kept = {
         .media_type = manifest->media_type,
-        .bytes = request->body,
-        .size = request->body_kept,
+        .bytes = call->body,
+        .size = call->body_kept,
         .subject = manifest->has_subject ? &manifest->subject : NULL,
         .tags = tags->items,
         .tag_count = tags->count,
@@ -181,28 +181,31 @@ static void put(struct request *request, struct response *response, const struct
     const int64_t start_s = now_s();
     struct error err = {0};
 
-    if (!get_digest(request, response, &kept.digest) || !has_all(request, response, manifest))
+    if (!get_digest(call, response, &kept.digest) || !has_all(call, response, manifest))
         return;
-    if (store_put_manifest(api_of(request)->store, request->route.name, &kept, &err) < 0)
+    if (store_put_manifest(api_of(call)->store, call->route.name, &kept, &err) < 0)
         response_fail(response, &err);
-    else if (now_s() - start_s <= STORE_WANTED_FOR_S || has_all(request, response, manifest))
-        add_headers(request, response, manifest, &kept.digest, tags);
+    else if (now_s() - start_s <= STORE_WANTED_FOR_S || has_all(call, response, manifest))
+        add_headers(call, response, manifest, &kept.digest, tags);
 }
 
-static void answer_put(struct request *request, struct response *response)
+static enum http_result answer_put(struct call *call, struct response *response)
 {
     CLEANUP(manifest_done) struct manifest manifest = {0};
     CLEANUP_FREE struct wanted_tags *tags = calloc(1, sizeof(*tags));
 
+    if (!call_is_on_worker(call))
+        return call_move(call);
     if (!tags) {
         response_fail_oom(response);
-        return;
+        return HTTP_DONE;
     }
-    if (!answer_if_read_only(request, response) && parse(request, response, &manifest) &&
-        get_tags(request, response, tags))
-        put(request, response, &manifest, tags);
+    if (!answer_if_read_only(call, response) && parse(call, response, &manifest) &&
+        get_tags(call, response, tags))
+        put(call, response, &manifest, tags);
+    return HTTP_DONE;
 }
 
 const struct endpoint endpoint_manifest_put = {
-    .name = "manifest", .body_limit = MANIFEST_SIZE_MAX, .answer = answer_put, .is_slow = true,
+    .body_limit = MANIFEST_SIZE_MAX, .answer = answer_put,
 };

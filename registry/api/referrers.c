@@ -34,10 +34,10 @@ struct listing {
     bool has_more;
 };
 
-static bool get_query(const struct request *request, struct response *response, struct query *ret)
+static bool get_query(const struct call *call, struct response *response, struct query *ret)
 {
     char text[24];
-    int r = escape_find(request->query, "n", text, sizeof(text));
+    int r = escape_find(call->query, "n", text, sizeof(text));
 
     ret->n = PAGE_MAX;
     if (r != -ENOENT && (r < 0 || range_parse_length(text, &ret->n) < 0)) {
@@ -46,9 +46,9 @@ static bool get_query(const struct request *request, struct response *response, 
     }
     if (ret->n > PAGE_MAX)
         ret->n = PAGE_MAX;
-    if (escape_find(request->query, "artifactType", ret->artifact_type, sizeof(ret->artifact_type)) < 0)
+    if (escape_find(call->query, "artifactType", ret->artifact_type, sizeof(ret->artifact_type)) < 0)
         ret->artifact_type[0] = '\0';
-    if (escape_find(request->query, "last", ret->last, sizeof(ret->last)) < 0)
+    if (escape_find(call->query, "last", ret->last, sizeof(ret->last)) < 0)
         ret->last[0] = '\0';
     return true;
 }
@@ -70,10 +70,10 @@ static int add_children(struct store_digests *digests, const struct store_conten
     return r < 0 ? error_set_oom(err) : 0;
 }
 
-static int add_fallback(const struct request *request, struct store_digests *digests, struct error *err)
+static int add_fallback(const struct call *call, struct store_digests *digests, struct error *err)
 {
-    const struct route *route = &request->route;
-    struct store *store = api_of(request)->store;
+    const struct route *route = &call->route;
+    struct store *store = api_of(call)->store;
     CLEANUP(store_content_done) struct store_content content = {0};
     struct digest digest;
     char tag[TAG_MAX_SIZE + 1];
@@ -83,7 +83,7 @@ static int add_fallback(const struct request *request, struct store_digests *dig
     snprintf(tag, sizeof(tag), "%s-%.*s", digest_algorithm_name(route->digest.algorithm), 64, route->digest.hex);
     r = store_resolve_tag(store, route->name, tag, &digest, err);
     if (r == 0)
-        r = store_get_manifest(store, route->name, &digest, &content, err);
+        r = store_get_manifest(store, route->name, &digest, STORE_MAY_WAIT, &content, err);
     if (r != 0)
         return r < 0 ? r : 0;
     return add_children(digests, &content, err);
@@ -121,13 +121,13 @@ static bool is_wanted(const struct listing *listing, const struct manifest *mani
 }
 
 /* Adds one, if it is still there and of the type asked for. 0 or negative. */
-static int add_referrer(const struct request *request, struct listing *listing, const struct digest *digest,
+static int add_referrer(const struct call *call, struct listing *listing, const struct digest *digest,
                         struct error *err)
 {
     CLEANUP(store_content_done) struct store_content content = {0};
     CLEANUP(manifest_done) struct manifest manifest = {0};
     struct error ignored;
-    int r = store_get_manifest(api_of(request)->store, request->route.name, digest, &content, err);
+    int r = store_get_manifest(api_of(call)->store, call->route.name, digest, STORE_MAY_WAIT, &content, err);
 
     if (r == -EBADMSG) /* damaged; the others are listed */
         return 0;
@@ -140,7 +140,7 @@ static int add_referrer(const struct request *request, struct listing *listing, 
 }
 
 /* One page of digests, which are sorted and without doubles. */
-static int add_page(const struct request *request, struct listing *listing, const struct store_digests *digests,
+static int add_page(const struct call *call, struct listing *listing, const struct store_digests *digests,
                     struct error *err)
 {
     const struct query *query = listing->query;
@@ -156,31 +156,31 @@ static int add_page(const struct request *request, struct listing *listing, cons
             return 0;
         }
         memcpy(listing->last, text, sizeof(text));
-        r = add_referrer(request, listing, &digests->items[i], err);
+        r = add_referrer(call, listing, &digests->items[i], err);
     }
     return r;
 }
 
-static int list(const struct request *request, struct listing *listing, struct error *err)
+static int list(const struct call *call, struct listing *listing, struct error *err)
 {
-    const struct route *route = &request->route;
+    const struct route *route = &call->route;
     CLEANUP(store_digests_done) struct store_digests digests = {0};
-    int r = store_list_referrers(api_of(request)->store, route->name, &route->digest, &digests, err);
+    int r = store_list_referrers(api_of(call)->store, route->name, &route->digest, &digests, err);
 
     if (r == 0)
-        r = add_fallback(request, &digests, err);
+        r = add_fallback(call, &digests, err);
     if (r < 0)
         return r;
     store_digests_sort(&digests);
     text_add_string(&listing->text, "{\"schemaVersion\":2,\"mediaType\":\"");
     text_add_string(&listing->text, index_type);
     text_add_string(&listing->text, "\",\"manifests\":[");
-    r = add_page(request, listing, &digests, err);
+    r = add_page(call, listing, &digests, err);
     text_add_string(&listing->text, "]}");
     return r;
 }
 
-static void add_link(const struct request *request, struct response *response, const struct listing *listing)
+static void add_link(const struct call *call, struct response *response, const struct listing *listing)
 {
     const struct query *query = listing->query;
     char path[NAME_MAX_SIZE + DIGEST_TEXT_SIZE + 16], digest[DIGEST_TEXT_SIZE];
@@ -189,12 +189,12 @@ static void add_link(const struct request *request, struct response *response, c
     if (*query->artifact_type &&
         escape_query(query->artifact_type, strlen(query->artifact_type), type, sizeof(type)) == 0)
         snprintf(more, sizeof(more), "&artifactType=%s", type);
-    digest_format(&request->route.digest, digest);
-    snprintf(path, sizeof(path), "%s/referrers/%s", request->route.name, digest);
-    answer_next_page(request, response, path, listing->last, (size_t)query->n, more);
+    digest_format(&call->route.digest, digest);
+    snprintf(path, sizeof(path), "%s/referrers/%s", call->route.name, digest);
+    answer_next_page(call, response, path, listing->last, (size_t)query->n, more);
 }
 
-static void answer_get(struct request *request, struct response *response)
+static enum http_result answer_get(struct call *call, struct response *response)
 {
     struct query query = {0};
     struct listing listing = {.query = &query};
@@ -202,19 +202,22 @@ static void answer_get(struct request *request, struct response *response)
     char *text;
     size_t size;
 
-    if (!get_query(request, response, &query))
-        return;
-    if (list(request, &listing, &err) < 0) {
+    if (!call_is_on_worker(call))
+        return call_move(call);
+    if (!get_query(call, response, &query))
+        return HTTP_DONE;
+    if (list(call, &listing, &err) < 0) {
         text_done(&listing.text);
         response_fail(response, &err);
-        return;
+        return HTTP_DONE;
     }
     text = text_steal(&listing.text, &size);
     response_set_body(response, 200, index_type, text, size);
     if (*query.artifact_type)
         response_add_header(response, "OCI-Filters-Applied", "artifactType");
     if (listing.has_more)
-        add_link(request, response, &listing);
+        add_link(call, response, &listing);
+    return HTTP_DONE;
 }
 
-const struct endpoint endpoint_referrers = {.name = "referrers", .answer = answer_get, .is_slow = true};
+const struct endpoint endpoint_referrers = {.answer = answer_get};

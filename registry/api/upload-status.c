@@ -5,48 +5,53 @@
 
 #include "registry/api/endpoints.h"
 
-void upload_add_headers(const struct request *request, struct response *response, const char *id, uint64_t size)
+void upload_add_headers(const struct call *call, struct response *response, const char *id, uint64_t size)
 {
     /* We need no state from the client; but scripts written for registry:2 go on with "&digest=". */
-    answer_location(request, response, "%s/blobs/uploads/%s?_state=%s", request->route.name, id, id);
+    answer_location(call, response, "%s/blobs/uploads/%s?_state=%s", call->route.name, id, id);
     /* The specification has no range for nothing; registry:2 says 0-0, and clients know that. */
     response_add_header(response, "Range", "0-%ju", (uintmax_t)(size ? size - 1 : 0));
     response_add_header(response, "Docker-Upload-Uuid", "%s", id);
 }
 
-void upload_answer(const struct request *request, struct response *response, const char *id, uint64_t size)
+void upload_answer(const struct call *call, struct response *response, const char *id, uint64_t size)
 {
     response_set_empty(response, 202);
-    upload_add_headers(request, response, id, size);
+    upload_add_headers(call, response, id, size);
 }
 
-static void answer_get(struct request *request, struct response *response)
+static enum http_result answer_get(struct call *call, struct response *response)
 {
-    const struct route *route = &request->route;
+    const struct route *route = &call->route;
     struct error err = {0};
     uint64_t size;
-    int r = store_upload_stat(api_of(request)->store, route->name, route->upload, &size, &err);
+    int r = store_upload_stat(api_of(call)->store, route->name, route->upload, &size, &err);
 
+    if (!call_is_on_worker(call))
+        return call_move(call);
     if (r < 0) {
         response_fail(response, &err);
     } else if (r == STORE_NOT_FOUND) {
         response_refuse(response, ERROR_CODE_BLOB_UPLOAD_UNKNOWN, "{}");
     } else {
         response_set_empty(response, 204);
-        upload_add_headers(request, response, route->upload, size);
+        upload_add_headers(call, response, route->upload, size);
     }
+    return HTTP_DONE;
 }
 
-static void answer_delete(struct request *request, struct response *response)
+static enum http_result answer_delete(struct call *call, struct response *response)
 {
-    const struct route *route = &request->route;
+    const struct route *route = &call->route;
     struct upload *upload;
     struct error err = {0};
     int r;
 
-    if (answer_if_read_only(request, response))
-        return;
-    r = store_upload_open(api_of(request)->store, route->name, route->upload, &upload, &err);
+    if (!call_is_on_worker(call))
+        return call_move(call);
+    if (answer_if_read_only(call, response))
+        return HTTP_DONE;
+    r = store_upload_open(api_of(call)->store, route->name, route->upload, &upload, &err);
     if (r == 0) {
         r = upload_cancel(upload, &err);
         upload_release(upload);
@@ -61,7 +66,8 @@ static void answer_delete(struct request *request, struct response *response)
         response_set_empty(response, 204);
         response_add_header(response, "Docker-Upload-Uuid", "%s", route->upload);
     }
+    return HTTP_DONE;
 }
 
-const struct endpoint endpoint_upload_get = {.name = "blob-upload-chunk", .answer = answer_get, .is_slow = true};
-const struct endpoint endpoint_upload_delete = {.name = "blob-upload-chunk", .answer = answer_delete, .is_slow = true};
+const struct endpoint endpoint_upload_get = {.answer = answer_get};
+const struct endpoint endpoint_upload_delete = {.answer = answer_delete};

@@ -26,28 +26,29 @@ struct writing {
     uint64_t received;
 };
 
-static void release(struct request *request)
+static void release(struct call *call)
 {
-    struct writing *writing = request->state;
+    struct writing *writing = call->state;
 
     if (writing)
         upload_release(writing->upload);
     free(writing);
-    request->state = NULL;
+    call->state = NULL;
 }
 
-static void receive(struct request *request, const void *data, size_t size)
+static enum http_result receive(struct call *call, const void *data, size_t size)
 {
-    struct writing *writing = request->state;
+    struct writing *writing = call->state;
 
     if (!writing || writing->has_failed)
-        return;
+        return HTTP_MORE;
     writing->received += size;
     writing->has_failed = upload_write(writing->upload, data, size, &writing->err) < 0;
+    return HTTP_MORE;
 }
 
 /* Takes ownership of upload. NULL: out of memory, and response says so. */
-static struct writing *start_writing(struct request *request, struct response *response, struct upload *upload)
+static struct writing *start_writing(struct call *call, struct response *response, struct upload *upload)
 {
     struct writing *writing = calloc(1, sizeof(*writing));
 
@@ -57,17 +58,17 @@ static struct writing *start_writing(struct request *request, struct response *r
         return NULL;
     }
     writing->upload = upload;
-    request->state = writing;
+    call->state = writing;
     return writing;
 }
 
 /* --- digests in queries ------------------------------------------------------------- */
 
 /* 0, or -ENOENT where there is none, or -EINVAL where it is none of ours. */
-static int find_digest(const struct request *request, const char *key, struct digest *ret)
+static int find_digest(const struct call *call, const char *key, struct digest *ret)
 {
     char text[DIGEST_TEXT_SIZE * 2];
-    int r = escape_find(request->query, key, text, sizeof(text));
+    int r = escape_find(call->query, key, text, sizeof(text));
 
     if (r == -ENOENT || (r == 0 && !*text))
         return -ENOENT;
@@ -89,11 +90,11 @@ static void refuse_mismatch(struct response *response, const struct digest *dige
 }
 
 /* The algorithm that the whole will be named by: of digest, else of digest-algorithm, else sha256. */
-static int get_algorithm(const struct request *request, struct response *response, const struct writing *wish,
+static int get_algorithm(const struct call *call, struct response *response, const struct writing *wish,
                          enum digest_algorithm *ret)
 {
     char text[32];
-    int r = escape_find(request->query, "digest-algorithm", text, sizeof(text));
+    int r = escape_find(call->query, "digest-algorithm", text, sizeof(text));
 
     *ret = wish->has_digest ? wish->digest.algorithm : DIGEST_SHA256;
     if (r == -ENOENT)
@@ -107,19 +108,19 @@ static int get_algorithm(const struct request *request, struct response *respons
 
 /* --- the end: a blob ----------------------------------------------------------------- */
 
-static void answer_created(const struct request *request, struct response *response, const struct digest *digest)
+static void answer_created(const struct call *call, struct response *response, const struct digest *digest)
 {
     char text[DIGEST_TEXT_SIZE];
 
     digest_format(digest, text);
     response_set_empty(response, 201);
-    answer_location(request, response, "%s/blobs/%s", request->route.name, text);
+    answer_location(call, response, "%s/blobs/%s", call->route.name, text);
     answer_digest(response, digest);
 }
 
-static void commit(struct request *request, struct response *response)
+static void commit(struct call *call, struct response *response)
 {
-    struct writing *writing = request->state;
+    struct writing *writing = call->state;
     struct error err = {0};
     int r = upload_commit(writing->upload, &writing->digest, &err);
 
@@ -132,7 +133,7 @@ static void commit(struct request *request, struct response *response)
         else
             refuse_mismatch(response, &writing->digest);
     } else {
-        answer_created(request, response, &writing->digest);
+        answer_created(call, response, &writing->digest);
     }
 }
 
@@ -153,20 +154,20 @@ static bool is_received(struct writing *writing, struct response *response)
 
 /* --- POST ---------------------------------------------------------------------------- */
 
-static void start_session(struct request *request, struct response *response, const struct writing *wish)
+static void start_session(struct call *call, struct response *response, const struct writing *wish)
 {
     enum digest_algorithm algorithm;
     struct upload *upload;
     struct writing *writing;
     struct error err = {0};
 
-    if (get_algorithm(request, response, wish, &algorithm) < 0)
+    if (get_algorithm(call, response, wish, &algorithm) < 0)
         return;
-    if (store_upload_create(api_of(request)->store, request->route.name, algorithm, &upload, &err) < 0) {
+    if (store_upload_create(api_of(call)->store, call->route.name, algorithm, &upload, &err) < 0) {
         response_fail(response, &err);
         return;
     }
-    writing = start_writing(request, response, upload);
+    writing = start_writing(call, response, upload);
     if (!writing)
         return;
     writing->digest = wish->digest;
@@ -174,40 +175,43 @@ static void start_session(struct request *request, struct response *response, co
 }
 
 /* A blob that lies here already is linked, if it is found; else a session begins (end-11). */
-static bool mount(struct request *request, struct response *response)
+static bool mount(struct call *call, struct response *response)
 {
     struct digest digest;
     char from[NAME_MAX_SIZE + 1];
     struct error err = {0};
-    int found, r = find_digest(request, "mount", &digest);
+    int found, r = find_digest(call, "mount", &digest);
 
     if (r < 0)
         return false;
-    found = escape_find(request->query, "from", from, sizeof(from));
+    found = escape_find(call->query, "from", from, sizeof(from));
     if (found == 0 && !name_is_repository(from, strlen(from)))
         return false;
-    r = store_mount_blob(api_of(request)->store, request->route.name, &digest, found == 0 ? from : NULL, &err);
+    r = store_mount_blob(api_of(call)->store, call->route.name, &digest, found == 0 ? from : NULL, &err);
     if (r < 0)
         response_fail(response, &err);
     else if (r == 0)
-        answer_created(request, response, &digest);
+        answer_created(call, response, &digest);
     return r <= 0;
 }
 
-static void begin_start(struct request *request, struct response *response)
+static enum http_result begin_start(struct call *call, struct response *response)
 {
     struct writing wish = {0};
     int r;
 
-    if (answer_if_read_only(request, response) || mount(request, response))
-        return;
-    r = find_digest(request, "digest", &wish.digest);
+    if (!call_is_on_worker(call))
+        return call_move(call);
+    if (answer_if_read_only(call, response) || mount(call, response))
+        return HTTP_DONE;
+    r = find_digest(call, "digest", &wish.digest);
     if (r == -EINVAL) {
         refuse_unreadable_digest(response);
-        return;
+        return HTTP_DONE;
     }
     wish.has_digest = r == 0;
-    start_session(request, response, &wish);
+    start_session(call, response, &wish);
+    return HTTP_DONE;
 }
 
 static bool is_of_nothing(const struct digest *digest)
@@ -217,39 +221,43 @@ static bool is_of_nothing(const struct digest *digest)
     return digest_of(digest->algorithm, "", 0, &nothing) == 0 && digest_is_equal(&nothing, digest);
 }
 
-static void answer_start(struct request *request, struct response *response)
+static enum http_result answer_start(struct call *call, struct response *response)
 {
-    struct writing *writing = request->state;
+    struct writing *writing = call->state;
 
+    if (!call_is_on_worker(call))
+        return call_move(call);
     if (!is_received(writing, response))
-        return;
+        return HTTP_DONE;
     /* A body without a digest is not a blob; a digest without a body announces one, if it is not empty. */
     if (writing->has_digest && (writing->received > 0 || is_of_nothing(&writing->digest)))
-        commit(request, response);
+        commit(call, response);
     else
-        upload_answer(request, response, upload_get_id(writing->upload), upload_get_size(writing->upload));
+        upload_answer(call, response, upload_get_id(writing->upload), upload_get_size(writing->upload));
+    return HTTP_DONE;
 }
 
 /* Without a digest the specification gives the body no meaning. */
-static void receive_start(struct request *request, const void *data, size_t size)
+static enum http_result receive_start(struct call *call, const void *data, size_t size)
 {
-    const struct writing *writing = request->state;
+    const struct writing *writing = call->state;
 
     if (writing && writing->has_digest)
-        receive(request, data, size);
+        receive(call, data, size);
+    return HTTP_MORE;
 }
 
 /* --- PATCH and PUT ------------------------------------------------------------------- */
 
-static struct writing *open_session(struct request *request, struct response *response)
+static struct writing *open_session(struct call *call, struct response *response)
 {
-    const struct route *route = &request->route;
+    const struct route *route = &call->route;
     struct upload *upload;
     struct error err = {0};
 
-    switch (store_upload_open(api_of(request)->store, route->name, route->upload, &upload, &err)) {
+    switch (store_upload_open(api_of(call)->store, route->name, route->upload, &upload, &err)) {
     case 0:
-        return start_writing(request, response, upload);
+        return start_writing(call, response, upload);
     case STORE_NOT_FOUND:
         response_refuse(response, ERROR_CODE_BLOB_UPLOAD_UNKNOWN, "{}");
         return NULL;
@@ -264,9 +272,9 @@ static struct writing *open_session(struct request *request, struct response *re
 }
 
 /* Chunks come in order (end-5): one that begins elsewhere is refused, and told where to go on. */
-static void check_content_range(struct request *request, struct response *response, struct writing *writing)
+static void check_content_range(struct call *call, struct response *response, struct writing *writing)
 {
-    const char *header = request_get_header(request, "Content-Range");
+    const char *header = call_get_header(call, "Content-Range");
     uint64_t first, last;
 
     if (!header)
@@ -276,68 +284,80 @@ static void check_content_range(struct request *request, struct response *respon
         response->status = 400;
     } else if (first != upload_get_size(writing->upload)) {
         response_refuse(response, ERROR_CODE_RANGE_INVALID, NULL);
-        upload_add_headers(request, response, request->route.upload, upload_get_size(writing->upload));
-    } else if (request->body_size >= 0 && (uint64_t)request->body_size != last - first + 1) {
+        upload_add_headers(call, response, call->route.upload, upload_get_size(writing->upload));
+    } else if (call_get_body_size(call) >= 0 && (uint64_t)call_get_body_size(call) != last - first + 1) {
         response_refuse(response, ERROR_CODE_SIZE_INVALID, NULL);
     } else {
         writing->expected = last - first + 1;
     }
 }
 
-static void begin_patch(struct request *request, struct response *response)
+static enum http_result begin_patch(struct call *call, struct response *response)
 {
     struct writing *writing;
 
-    if (answer_if_read_only(request, response))
-        return;
-    writing = open_session(request, response);
+    if (!call_is_on_worker(call))
+        return call_move(call);
+    if (answer_if_read_only(call, response))
+        return HTTP_DONE;
+    writing = open_session(call, response);
     if (writing)
-        check_content_range(request, response, writing);
+        check_content_range(call, response, writing);
+    return HTTP_DONE;
 }
 
-static void answer_patch(struct request *request, struct response *response)
+static enum http_result answer_patch(struct call *call, struct response *response)
 {
-    struct writing *writing = request->state;
+    struct writing *writing = call->state;
 
+    if (!call_is_on_worker(call))
+        return call_move(call);
     if (is_received(writing, response))
-        upload_answer(request, response, upload_get_id(writing->upload), upload_get_size(writing->upload));
+        upload_answer(call, response, upload_get_id(writing->upload), upload_get_size(writing->upload));
+    return HTTP_DONE;
 }
 
-static void begin_put(struct request *request, struct response *response)
+static enum http_result begin_put(struct call *call, struct response *response)
 {
     struct digest digest;
     struct writing *writing;
-    int r = find_digest(request, "digest", &digest);
+    int r = find_digest(call, "digest", &digest);
 
+    if (!call_is_on_worker(call))
+        return call_move(call);
     if (r == -ENOENT)
         response_refuse(response, ERROR_CODE_DIGEST_INVALID, "\"digest missing\"");
     else if (r < 0)
         refuse_unreadable_digest(response);
-    if (r < 0 || answer_if_read_only(request, response))
-        return;
-    writing = open_session(request, response);
+    if (r < 0 || answer_if_read_only(call, response))
+        return HTTP_DONE;
+    writing = open_session(call, response);
     if (!writing)
-        return;
+        return HTTP_DONE;
     writing->digest = digest;
-    if (request->body_size != 0)
-        check_content_range(request, response, writing);
+    if (call_get_body_size(call) != 0)
+        check_content_range(call, response, writing);
+    return HTTP_DONE;
 }
 
-static void answer_put(struct request *request, struct response *response)
+static enum http_result answer_put(struct call *call, struct response *response)
 {
-    if (is_received(request->state, response))
-        commit(request, response);
+    if (!call_is_on_worker(call))
+        return call_move(call);
+    if (is_received(call->state, response))
+        commit(call, response);
+    return HTTP_DONE;
 }
 
 const struct endpoint endpoint_upload_start = {
-    .name = "blob-upload", .begin = begin_start, .receive = receive_start, .answer = answer_start,
-    .release = release, .is_slow = true,
+    .begin = begin_start, .receive = receive_start, .answer = answer_start,
+    .release = release,
 };
 const struct endpoint endpoint_upload_patch = {
-    .name = "blob-upload-chunk", .begin = begin_patch, .receive = receive, .answer = answer_patch,
-    .release = release, .is_slow = true,
+    .begin = begin_patch, .receive = receive, .answer = answer_patch,
+    .release = release,
 };
 const struct endpoint endpoint_upload_put = {
-    .name = "blob-upload-chunk", .begin = begin_put, .receive = receive, .answer = answer_put,
-    .release = release, .is_slow = true,
+    .begin = begin_put, .receive = receive, .answer = answer_put,
+    .release = release,
 };

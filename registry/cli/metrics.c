@@ -50,22 +50,22 @@ static size_t find(const char *text, const char *const *names, size_t count)
     return i;
 }
 
-void metrics_count(const struct server_report *report)
+void metrics_count(const struct call_report *report)
 {
-    struct series *series = &all[find(report->endpoint, handlers, ARRAY_SIZE(handlers))]
-                                [find(report->request->method_name, methods, ARRAY_SIZE(methods))];
+    struct series *series = &all[find(report->name, handlers, ARRAY_SIZE(handlers))]
+                                [find(report->request->head->method, methods, ARRAY_SIZE(methods))];
     size_t code = 0, bucket = 0;
 
-    while (code < ARRAY_SIZE(codes) - 1 && codes[code] != report->status)
+    while (code < ARRAY_SIZE(codes) - 1 && codes[code] != report->end->status)
         code++;
-    while (bucket < ARRAY_SIZE(bounds) && report->duration_us > bounds[bucket])
+    while (bucket < ARRAY_SIZE(bounds) && report->end->duration_us > bounds[bucket])
         bucket++;
     add(&series->by_code[code], 1);
     add(&series->by_duration[bucket], 1);
-    add(&series->duration_us, report->duration_us);
+    add(&series->duration_us, report->end->duration_us);
     add(&series->received, report->request->received);
-    add(&series->sent, report->sent);
-    add(&series->failures, report->failure ? 1 : 0);
+    add(&series->sent, report->end->sent);
+    add(&series->failures, report->end->failure ? 1 : 0);
 }
 
 /* --- the text ------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #include "registry/access/authenticator.h"
+#include "registry/api/dispatch.h"
 #include "registry/http/server.h"
 
 /*
@@ -11,7 +12,7 @@
  */
 
 /* Counts a request that is over. */
-void metrics_count(const struct server_report *report);
+void metrics_count(const struct call_report *report);
 
 /* The text of /metrics, of server and authenticator (NULL: none). Owned by the caller, free with free(); NULL if memory is out. */
 char *metrics_format(const struct server *server, const struct authenticator *authenticator, size_t *ret_size);

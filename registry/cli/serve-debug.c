@@ -5,18 +5,14 @@
 
 #include <string.h>
 
+#include "registry/api/refusal.h"
 #include "registry/cli/metrics.h"
 
-static const struct debug *debug_of(const struct request *request)
-{
-    return request->context;
-}
-
-static void answer_health(struct request *request, struct response *response)
+static void answer_health(const struct debug *debug, struct response *response)
 {
     struct error err = {0};
 
-    if (store_check(debug_of(request)->store, &err) < 0) {
+    if (store_check(debug->store, &err) < 0) {
         response_fail(response, &err);
         response->status = 503;
         return;
@@ -24,52 +20,75 @@ static void answer_health(struct request *request, struct response *response)
     response_set_body(response, 200, "application/json; charset=utf-8", strdup("{}"), 2);
 }
 
-static void answer_metrics(struct request *request, struct response *response)
+static void answer_metrics(const struct debug *debug, struct response *response)
 {
     size_t size = 0;
-    char *text = metrics_format(debug_of(request)->server, debug_of(request)->authenticator, &size);
+    char *text = metrics_format(debug->server, debug->authenticator, &size);
 
     response_set_body(response, 200, "text/plain; version=0.0.4; charset=utf-8", text, size);
 }
 
-static void answer_not_found(struct request *request, struct response *response)
+static void answer_text(struct response *response, unsigned status, const char *text)
 {
-    static const char text[] = "404 page not found\n";
-
-    (void)request;
-    response_set_body(response, 404, "text/plain; charset=utf-8", strdup(text), sizeof(text) - 1);
+    response_set_body(response, status, "text/plain; charset=utf-8", strdup(text), strlen(text));
 }
 
 static bool has_path(const struct request *request, const char *path)
 {
+    const char *target = request->head->target;
     size_t size = strlen(path);
 
-    return strncmp(request->uri, path, size) == 0 && (request->uri[size] == '\0' || request->uri[size] == '?');
+    return strncmp(target, path, size) == 0 && (target[size] == '\0' || target[size] == '?');
 }
 
-static const struct endpoint *find_endpoint(struct request *request, struct response *response)
+static enum http_result begin(void *context, struct request *request, struct response *response)
 {
-    static const struct endpoint health = {.name = "health", .answer = answer_health, .is_slow = true};
-    static const struct endpoint metrics = {.name = "metrics", .answer = answer_metrics};
-    static const struct endpoint not_found = {.name = "none", .answer = answer_not_found};
-    const struct settings_debug *settings = debug_of(request)->settings;
+    const struct debug *debug = context;
 
-    (void)response;
     if (has_path(request, "/debug/health"))
-        return &health;
-    return settings->has_prometheus && has_path(request, settings->prometheus_path) ? &metrics : &not_found;
+        answer_health(debug, response);
+    else if (debug->settings->has_prometheus && has_path(request, debug->settings->prometheus_path))
+        answer_metrics(debug, response);
+    else
+        answer_text(response, 404, "404 page not found\n");
+    return HTTP_DONE;
+}
+
+/* Every request is answered by its head. */
+static enum http_result receive(void *context, struct request *request, const void *data, size_t size,
+                                struct response *response)
+{
+    (void)context, (void)request, (void)data, (void)size, (void)response;
+    return HTTP_DONE;
+}
+
+static enum http_result answer(void *context, struct request *request, struct response *response)
+{
+    (void)context, (void)request, (void)response;
+    return HTTP_DONE;
+}
+
+static void refuse(void *context, const struct request *request, unsigned status, const char *why, struct response *response)
+{
+    (void)context, (void)request;
+    answer_text(response, status, why);
+}
+
+static void end(void *context, struct request *request, const struct http_end *how)
+{
+    (void)context, (void)request, (void)how;
 }
 
 int debug_start(struct debug *debug, struct server **ret, struct error *err)
 {
-    const struct server_options options = {
+    debug->handler = (struct http_handler){
+        .context = debug, .begin = begin, .receive = receive, .answer = answer, .refuse = refuse, .end = end,
+    };
+    return server_start(&(struct server_options){
         .net = "tcp",
         .address = debug->settings->address,
         .limits = debug->limits,
         .listener = debug->listener,
-        .find_endpoint = find_endpoint,
-        .context = debug,
-    };
-
-    return server_start(&options, ret, err);
+        .handler = &debug->handler,
+    }, ret, err);
 }

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "registry/config/settings.h"
-#include "registry/http/server.h"
 #include "registry/core/store.h"
+#include "registry/http/server.h"
 
 /*
  * The debug server, on an address of its own and without authentication, as registry:2 has it (http.debug):
@@ -15,6 +15,7 @@ struct debug {
     const struct settings_debug *settings;
     struct connection_limits limits;
     int listener; /* as in struct server_options */
+    struct http_handler handler; /* its own */
 };
 
 /* 0 with *ret (free with server_stop()), or negative. */

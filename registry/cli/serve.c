@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "registry/api/api.h"
+#include "registry/api/dispatch.h"
 #include "registry/config/settings.h"
 #include "registry/confine/confine.h"
 #include "registry/cli/serve-debug.h"
@@ -22,7 +23,8 @@
 #include "registry/cli/serve-tls.h"
 #include "registry/cli/verbs.h"
 
-enum { TICK_S = 5, DRAIN_DEFAULT_MS = 10000, DESCRIPTORS_WANTED = 65536, LARGE_BLOCK = 128 << 10 };
+enum { TICK_S = 5, DRAIN_DEFAULT_MS = 10000, DESCRIPTORS_WANTED = 65536, LARGE_BLOCK = 128 << 10,
+       WORKERS = 16 /* most wait for the disk */, QUEUE = 8192, CHECKER_NICENESS = 5 };
 
 struct service {
     const char *configuration; /* its path; NULL: there is no file */
@@ -32,7 +34,10 @@ struct service {
     struct guess_limit *guess_limit;
     struct serve_tls *tls;
     struct server_header *headers;
+    struct access access;
+    struct worker_pool *workers, *checkers;
     struct api api;
+    struct http_handler handler;
     struct debug debug;
     struct server *server, *debug_server;
     int listener, debug_listener; /* until they are the servers' */
@@ -43,31 +48,35 @@ struct service {
 
 /* --- the log of requests -------------------------------------------------------------------- */
 
-static void report_request(void *context, const struct server_report *report)
+static void report_request(const struct call_report *report)
 {
+    const struct call *call = report->call;
     const struct request *request = report->request;
+    const struct http_end *end = report->end;
+    const char *failure = end->failure ? end->failure : end->cut;
     char address[REQUEST_ADDRESS_MAX + 16];
     const struct log_field fields[] = {
-        log_text("auth.user.name", *request->user ? request->user : NULL),
-        log_text("err.detail", report->failure),
+        log_text("auth.user.name", call && *call->principal.name ? call->principal.name : NULL),
+        log_text("err.detail", failure),
         log_text("http.request.host", report->host),
-        log_text("http.request.method", request->method_name),
+        log_text("http.request.method", request->head->method),
         log_text("http.request.remoteaddr", *request->address ? address : NULL),
-        log_text("http.request.uri", request->uri),
+        log_text("http.request.uri", request->head->target),
         log_text("http.request.useragent", report->user_agent),
-        log_text("http.response.contenttype", report->content_type),
-        log_duration("http.response.duration", report->duration_us),
-        log_integer("http.response.status", report->status),
-        log_integer("http.response.written", (int64_t)report->sent),
+        log_text("http.response.contenttype", end->content_type),
+        log_duration("http.response.duration", end->duration_us),
+        log_integer("http.response.status", end->status),
+        log_integer("http.response.written", (int64_t)end->sent),
     };
 
-    (void)context;
     snprintf(address, sizeof(address), strchr(request->address, ':') ? "[%s]:%u" : "%s:%u", request->address, request->port);
     metrics_count(report);
-    if (report->failure)
+    if (end->failure)
         log_write(LOG_LEVEL_ERROR, fields, ARRAY_SIZE(fields), "response completed with error");
+    else if (end->cut)
+        log_request(fields, ARRAY_SIZE(fields), "connection ended by this server");
     else
-        log_request(fields, ARRAY_SIZE(fields), report->status ? "response completed" : "client went away");
+        log_request(fields, ARRAY_SIZE(fields), end->status ? "response completed" : "client went away");
 }
 
 /* --- users --------------------------------------------------------------------------------------- */
@@ -156,16 +165,28 @@ static void log_damage(const struct digest *canonical)
     log_error("the blob sha256:%s is damaged, and is not sent whole: remove its file and push it again", canonical->hex);
 }
 
-static int start_server(struct service *service, struct error *err)
+/* One pool for what waits for the disk, and one for bcrypt, which gives way to those who are already known. */
+static int start_pools(struct service *service, struct error *err)
+{
+    int r = worker_pool_start("worker", WORKERS, QUEUE, 0, &service->workers, err);
+
+    if (r == 0 && service->authenticator)
+        r = worker_pool_start("checker", server_count_threads(), QUEUE, CHECKER_NICENESS, &service->checkers, err);
+    return r;
+}
+
+static void make_api(struct service *service)
 {
     const struct settings *settings = service->settings;
     const struct settings_http *http = &settings->http;
-    int r = copy_headers(service, err);
 
-    if (r < 0)
-        return r;
+    service->access = (struct access){.authenticator = service->authenticator, .guess_limit = service->guess_limit};
     service->api = (struct api){
         .store = service->store,
+        .access = &service->access,
+        .workers = service->workers,
+        .checkers = service->checkers,
+        .realm = settings->auth.realm,
         .host = http->host,
         .prefix = http->prefix,
         .has_relative_urls = http->has_relative_urls,
@@ -174,23 +195,31 @@ static int start_server(struct service *service, struct error *err)
         .catalog_max = settings->catalog_max,
         .tags_max = settings->tags_max,
         .report_damage = log_damage,
+        .report = report_request,
     };
+    dispatch_init(&service->api, &service->handler);
+}
+
+static int start_server(struct service *service, struct error *err)
+{
+    const struct settings_http *http = &service->settings->http;
+    int r = copy_headers(service, err);
+
+    if (r == 0)
+        r = start_pools(service, err);
+    if (r < 0)
+        return r;
+    make_api(service);
     return server_start(&(struct server_options){
         .net = http->net,
         .address = http->address,
         .listener = steal_listener(&service->listener),
-        .prefix = http->prefix,
         .limits = limits_of(&http->limits),
         .is_tls = http->tls.certificate,
         .is_tls13_only = http->tls.is_tls13_only,
         .demands_client = http->tls.client_ca_count > 0,
         .is_client_optional = http->tls.is_client_optional,
-        .authenticator = service->authenticator,
-        .realm = settings->auth.realm,
-        .guess_limit = service->guess_limit,
-        .find_endpoint = api_find_endpoint,
-        .context = &service->api,
-        .report = report_request,
+        .handler = &service->handler,
         .headers = service->headers,
         .header_count = http->headers.count,
     }, &service->server, err);
@@ -302,6 +331,8 @@ static void stop(struct service *service)
     server_stop(service->debug_server, 0); /* first: it asks the other */
     if (service->server)
         server_stop(service->server, drain_ms ? (unsigned)drain_ms : DRAIN_DEFAULT_MS);
+    worker_pool_stop(service->workers);
+    worker_pool_stop(service->checkers);
     authenticator_close(service->authenticator);
     guess_limit_free(service->guess_limit);
     store_close(service->store);

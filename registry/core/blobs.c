@@ -30,11 +30,25 @@ int store_find_blob(struct store *store, const char *name, const struct digest *
     return 0;
 }
 
+/* The collection holds its lock for much less than a millisecond at a time, unless it hangs. */
+enum { PATIENCE_MS = 2000 };
+
+int store_want(struct store *store, const char *key, enum store_waiting waiting, struct driver_stat *ret,
+               struct error *err)
+{
+    unsigned patience_ms = waiting == STORE_MAY_WAIT ? PATIENCE_MS : 0;
+    int r = store->driver->type->want(store->driver, key, patience_ms, ret, err);
+
+    if (r == -EAGAIN && waiting != STORE_MAY_WAIT)
+        return STORE_WOULD_WAIT;
+    return r > 0 ? STORE_NOT_FOUND : r;
+}
+
 /*
  * The bytes are wanted before the link is read, for the collection takes no link to bytes that are wanted. Those of a
  * sha512 are found by the link; then it is read again.
  */
-int store_want_blob(struct store *store, const char *name, const struct digest *digest, unsigned patience_ms,
+int store_want_blob(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
                     struct store_blob *ret, struct error *err)
 {
     struct store_blob blob = {.canonical = *digest};
@@ -46,9 +60,9 @@ int store_want_blob(struct store *store, const char *name, const struct digest *
     if (r != 0)
         return r;
     data = key_blob(&blob.canonical);
-    r = store->driver->type->want(store->driver, data.text, patience_ms, &st, err);
+    r = store_want(store, data.text, waiting, &st, err);
     if (r != 0)
-        return r < 0 ? r : STORE_NOT_FOUND;
+        return r;
     r = link_find(store->driver, &link, digest, &canonical, err);
     if (r != 0)
         return r < 0 ? r : STORE_NOT_FOUND;
@@ -97,9 +111,9 @@ static int find_anywhere(struct store *store, const struct digest *digest, struc
     if (r != 0)
         return r < 0 ? r : STORE_NOT_FOUND;
     data = key_blob(&canonical);
-    r = store->driver->type->want(store->driver, data.text, STORE_PATIENCE_MS, &st, err);
+    r = store_want(store, data.text, STORE_MAY_WAIT, &st, err);
     if (r != 0)
-        return r < 0 ? r : STORE_NOT_FOUND;
+        return r;
     *ret = (struct store_blob){.canonical = canonical, .size = st.size, .identity = st.identity};
     return 0;
 }
@@ -111,7 +125,7 @@ int store_mount_blob(struct store *store, const char *to_name, const struct dige
     char text[DIGEST_TEXT_SIZE];
     struct store_blob blob;
     struct key canonical, alias;
-    int r = from_name ? store_want_blob(store, from_name, digest, STORE_PATIENCE_MS, &blob, err)
+    int r = from_name ? store_want_blob(store, from_name, digest, STORE_MAY_WAIT, &blob, err)
                       : find_anywhere(store, digest, &blob, err);
 
     if (r != 0)

@@ -143,7 +143,7 @@ static int get_content(const struct graph *graph, const struct digest *digest, s
                        struct error *err)
 {
     for (int try = 0; try < 10; try++) {
-        int r = store_get_manifest(graph->collection->store, graph->name, digest, ret, err);
+        int r = store_get_manifest(graph->collection->store, graph->name, digest, STORE_MAY_WAIT, ret, err);
 
         if (r != STORE_NOT_FOUND)
             return r;

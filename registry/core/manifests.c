@@ -9,6 +9,9 @@
 #include "registry/core/media-type.h"
 #include "registry/core/store-private.h"
 
+/* What a thread that must not wait may read, and parse: about a tenth of a millisecond's work. */
+enum { READ_AT_ONCE = 64 << 10, PARSED_AT_ONCE = 4 << 10 };
+
 /* --- reading ------------------------------------------------------------------------------- */
 
 int store_find_revision(struct store *store, const char *name, const struct digest *digest, struct digest *ret,
@@ -27,8 +30,8 @@ void store_content_done(struct store_content *content)
 }
 
 /* The type that it was pushed as, which is what it shows by itself if nothing else is written. 0 or negative. */
-static int find_type(struct store *store, const char *name, const struct digest *canonical, struct store_content *content,
-                     struct error *err)
+static int find_type(struct store *store, const char *name, const struct digest *canonical, enum store_waiting waiting,
+                     struct store_content *content, struct error *err)
 {
     CLEANUP_FREE char *type = NULL;
     struct shown_type shown;
@@ -36,6 +39,9 @@ static int find_type(struct store *store, const char *name, const struct digest 
     size_t size;
     int r = DRIVER_NOT_FOUND;
 
+    if (waiting == STORE_MUST_NOT_WAIT && content->size > PARSED_AT_ONCE &&
+        !type_cache_find(store->types, canonical, &shown))
+        return STORE_WOULD_WAIT;
     type_cache_sniff(store->types, canonical, content->bytes, content->size, &shown);
     if (!shown.is_stated) {
         key = key_revision(name, canonical, "media-type");
@@ -59,45 +65,48 @@ static int check_bytes(const struct digest *canonical, const struct store_conten
     return 0;
 }
 
-static int get_content(struct store *store, const char *name, const struct digest *canonical, struct store_content *ret,
-                       struct error *err)
+static int get_content(struct store *store, const char *name, const struct digest *canonical,
+                       enum store_waiting waiting, struct store_content *ret, struct error *err)
 {
     CLEANUP(store_content_done) struct store_content content = {0};
     struct key data = key_blob(canonical);
-    int r = store->driver->type->read(store->driver, data.text, MANIFEST_SIZE_LIMIT, &content.bytes, &content.size, err);
+    size_t limit = waiting == STORE_MUST_NOT_WAIT ? READ_AT_ONCE : MANIFEST_SIZE_LIMIT;
+    int r = store->driver->type->read(store->driver, data.text, limit, &content.bytes, &content.size, err);
 
+    if (r == -EFBIG && waiting == STORE_MUST_NOT_WAIT)
+        return STORE_WOULD_WAIT;
     if (r != 0)
         return r < 0 ? r : STORE_NOT_FOUND;
     r = check_bytes(canonical, &content, err);
     if (r == 0)
-        r = find_type(store, name, canonical, &content, err);
-    if (r < 0)
+        r = find_type(store, name, canonical, waiting, &content, err);
+    if (r != 0)
         return r;
     *ret = content;
     content = (struct store_content){0};
     return 0;
 }
 
-int store_get_manifest(struct store *store, const char *name, const struct digest *digest, struct store_content *ret,
-                       struct error *err)
+int store_get_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
+                       struct store_content *ret, struct error *err)
 {
     struct digest canonical;
     int r = store_find_revision(store, name, digest, &canonical, err);
 
-    return r != 0 ? r : get_content(store, name, &canonical, ret, err);
+    return r != 0 ? r : get_content(store, name, &canonical, waiting, ret, err);
 }
 
-int store_get_wanted_manifest(struct store *store, const char *name, const struct digest *digest, unsigned patience_ms,
-                              struct store_content *ret, struct error *err)
+int store_get_wanted_manifest(struct store *store, const char *name, const struct digest *digest,
+                              enum store_waiting waiting, struct store_content *ret, struct error *err)
 {
     struct key link = key_revision(name, digest, "link");
     struct driver_stat st;
-    int r = store->driver->type->want(store->driver, link.text, patience_ms, &st, err);
+    int r = store_want(store, link.text, waiting, &st, err);
 
     if (r != 0)
-        return r < 0 ? r : STORE_NOT_FOUND;
-    return link_is_plain(digest, st.size) ? get_content(store, name, digest, ret, err)
-                                          : store_get_manifest(store, name, digest, ret, err);
+        return r;
+    return link_is_plain(digest, st.size) ? get_content(store, name, digest, waiting, ret, err)
+                                          : store_get_manifest(store, name, digest, waiting, ret, err);
 }
 
 int store_has_manifest(struct store *store, const char *name, const struct digest *digest, struct error *err)
@@ -114,15 +123,15 @@ int store_has_manifest(struct store *store, const char *name, const struct diges
     return r > 0 ? STORE_NOT_FOUND : r;
 }
 
-int store_want_manifest(struct store *store, const char *name, const struct digest *digest, unsigned patience_ms,
+int store_want_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
                         struct error *err)
 {
     struct key link = key_revision(name, digest, "link");
     struct driver_stat st;
-    int r = store->driver->type->want(store->driver, link.text, patience_ms, &st, err);
+    int r = store_want(store, link.text, waiting, &st, err);
 
     if (r != 0)
-        return r < 0 ? r : STORE_NOT_FOUND;
+        return r;
     return store_has_manifest(store, name, digest, err);
 }
 
@@ -130,7 +139,7 @@ int store_parse_manifest(struct store *store, const char *name, const struct dig
                          struct error *err)
 {
     CLEANUP(store_content_done) struct store_content content = {0};
-    int r = store_get_manifest(store, name, digest, &content, err);
+    int r = store_get_manifest(store, name, digest, STORE_MAY_WAIT, &content, err);
 
     return r != 0 ? r : manifest_parse(content.media_type, content.bytes, content.size, ret, err);
 }

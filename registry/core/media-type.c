@@ -103,19 +103,37 @@ static struct entry *find_entry(struct type_cache *cache, const struct digest *c
     return &cache->entries[strtoul(text, NULL, 16) % ENTRIES];
 }
 
-void type_cache_sniff(struct type_cache *cache, const struct digest *canonical, const void *bytes, size_t size,
-                      struct shown_type *ret)
+/* Whether it is known what those bytes show. */
+static bool recall(struct type_cache *cache, const struct digest *canonical, struct sniffed *ret)
 {
     struct entry *entry = find_entry(cache, canonical);
     bool is_known;
-    struct sniffed sniffed = {0};
 
     pthread_mutex_lock(&cache->mutex);
     is_known = strncmp(entry->hex, canonical->hex, sizeof(entry->hex)) == 0;
     if (is_known)
-        sniffed = entry->sniffed;
+        *ret = entry->sniffed;
     pthread_mutex_unlock(&cache->mutex);
-    if (!is_known) {
+    return is_known;
+}
+
+bool type_cache_find(struct type_cache *cache, const struct digest *canonical, struct shown_type *ret)
+{
+    struct sniffed sniffed;
+
+    if (!recall(cache, canonical, &sniffed))
+        return false;
+    tell(sniffed, ret);
+    return true;
+}
+
+void type_cache_sniff(struct type_cache *cache, const struct digest *canonical, const void *bytes, size_t size,
+                      struct shown_type *ret)
+{
+    struct entry *entry = find_entry(cache, canonical);
+    struct sniffed sniffed;
+
+    if (!recall(cache, canonical, &sniffed)) {
         sniffed = sniff(bytes, size);
         pthread_mutex_lock(&cache->mutex);
         memcpy(entry->hex, canonical->hex, 64);

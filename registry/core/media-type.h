@@ -25,6 +25,9 @@ struct type_cache;
 struct type_cache *type_cache_new(void); /* NULL: out of memory */
 void type_cache_free(struct type_cache *cache);
 
+/* Whether it is there; then with it in *ret. canonical is the digest of the bytes. */
+bool type_cache_find(struct type_cache *cache, const struct digest *canonical, struct shown_type *ret);
+
 /* media_type_sniff(), but out of the cache where it is there; canonical is the digest of bytes. */
 void type_cache_sniff(struct type_cache *cache, const struct digest *canonical, const void *bytes, size_t size,
                       struct shown_type *ret);

@@ -56,7 +56,7 @@ static int index_one(struct indexing *indexing, const struct digest *digest, str
     CLEANUP(manifest_done) struct manifest manifest = {0};
     CLEANUP(store_content_done) struct store_content content = {0};
     struct error ignored;
-    int r = store_get_manifest(indexing->store, indexing->name, digest, &content, err);
+    int r = store_get_manifest(indexing->store, indexing->name, digest, STORE_MAY_WAIT, &content, err);
 
     if (r == -EBADMSG) /* one that is damaged does not keep the others from being found */
         return 0;

@@ -13,6 +13,10 @@ enum { MANIFEST_SIZE_LIMIT = 64 << 20 };
 
 enum { STORE_LOCKS = 64 };
 
+/* The driver's want(), which waits for the collection of garbage as long as the caller may. */
+int store_want(struct store *store, const char *key, enum store_waiting waiting, struct driver_stat *ret,
+               struct error *err) MUST_USE;
+
 struct store {
     struct driver *driver;
     /*

@@ -16,7 +16,14 @@
  * Names and tags passed in are valid ones (registry/spec/name.h). Unless it says otherwise, a
  * function may be called from any thread, and returns 0, negative with err filled, or one of:
  */
-enum { STORE_NOT_FOUND = 1, STORE_BUSY = 2, STORE_DIGEST_MISMATCH = 3 };
+enum { STORE_NOT_FOUND = 1, STORE_BUSY = 2, STORE_DIGEST_MISMATCH = 3, STORE_WOULD_WAIT = 4 };
+
+/* What the caller's thread may do. */
+enum store_waiting {
+    STORE_MUST_NOT_WAIT, /* nothing that takes long: event threads; the answer may be STORE_WOULD_WAIT */
+    STORE_MAY_READ,      /* read and parse manifests of any size, but not wait for the collection of garbage */
+    STORE_MAY_WAIT,      /* anything */
+};
 
 struct store;
 
@@ -72,15 +79,12 @@ int store_find_blob(struct store *store, const char *name, const struct digest *
 /* What is wanted is spared for that long, whatever the collection was told. */
 enum { STORE_WANTED_FOR_S = 5 };
 
-/* What event threads wait for the collection, and what workers do. */
-enum { STORE_SHORT_PATIENCE_MS = 50, STORE_PATIENCE_MS = 2000 };
-
 /*
- * Likewise for one that relies on finding the blob later, such as a client that will not upload it: the collection of
- * garbage spares it as if it had just been uploaded. Fails with EACCES or EPERM where the file is another user's, and
- * with EAGAIN where the collection holds it up for longer than patience_ms, which it does not do unless it hangs.
+ * Like store_find_blob(), but also protects the blob from garbage collection, for a caller that relies on finding it
+ * later, such as a client that will not upload it. Fails with EACCES or EPERM where the file is another user's, and
+ * with EAGAIN where the collection does not let go of its lock for two seconds, because it hangs.
  */
-int store_want_blob(struct store *store, const char *name, const struct digest *digest, unsigned patience_ms,
+int store_want_blob(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
                     struct store_blob *ret, struct error *err) MUST_USE;
 
 /* A blob being read; stays whole even if the blob is deleted meanwhile. */
@@ -212,19 +216,19 @@ int store_put_manifest(struct store *store, const char *name, const struct store
 
 /*
  * The bytes are compared with the digest each time: -EBADMSG where they are others. *ret is the caller's, free with
- * store_content_done(). No waiting: for event threads too.
+ * store_content_done().
  */
-int store_get_manifest(struct store *store, const char *name, const struct digest *digest, struct store_content *ret,
-                       struct error *err) MUST_USE;
+int store_get_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
+                       struct store_content *ret, struct error *err) MUST_USE;
 int store_has_manifest(struct store *store, const char *name, const struct digest *digest, struct error *err) MUST_USE;
 
-/* Likewise as store_want_blob(): the manifest and all that it names are spared. */
-int store_want_manifest(struct store *store, const char *name, const struct digest *digest, unsigned patience_ms,
+/* As store_want_blob(): the manifest and all that it names are protected from garbage collection. */
+int store_want_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
                         struct error *err) MUST_USE;
 
 /* Both in one. */
-int store_get_wanted_manifest(struct store *store, const char *name, const struct digest *digest, unsigned patience_ms,
-                              struct store_content *ret, struct error *err) MUST_USE;
+int store_get_wanted_manifest(struct store *store, const char *name, const struct digest *digest,
+                              enum store_waiting waiting, struct store_content *ret, struct error *err) MUST_USE;
 
 /* Removes a manifest, under each digest that it was pushed by, and the tags that point to it. */
 int store_delete_manifest(struct store *store, const char *name, const struct digest *digest,

@@ -1,7 +1,6 @@
 /*
- * libmicrohttpd can ask for clients' certificates, but it leaves to the application to look at them with each
- * request, and cannot change the authorities while it runs. GnuTLS checks them in the handshake, if it is told so for
- * each session: who shows none that is good never gets to send a request.
+ * GnuTLS checks clients' certificates in the handshake, with a function that each session is given. So the authorities
+ * can change while the server runs, and a client without a valid certificate never gets to send a request.
  */
 #include "registry/http/client-ca.h"
 

@@ -19,25 +19,15 @@
 
 #include "common/monotonic.h"
 #include "common/random.h"
-#include "registry/access/client-network.h"
+#include "common/client-network.h"
 
 enum { TICK_MS = 500, BUCKETS = 4096, PHASE_BITS = 3, CROWDED_DIVISOR = 8 };
 
-/* How many connections one client has, while he has any. */
+/* How many connections one client has, while it has any. */
 struct client {
     unsigned char network[CLIENT_NETWORK_SIZE];
     unsigned count;
     struct client *next;
-};
-
-struct connection {
-    struct connection *next, *before;
-    struct client *client; /* NULL: not counted */
-    int fd;
-    uint64_t phase_word; /* atomic: when the phase began, in milliseconds, and in the low bits which */
-
-    /* The watcher's: what it measures the rate by, as long as measured is the phase's word. */
-    uint64_t measured, window_begin_ms, window_bytes;
 };
 
 struct connections {
@@ -45,7 +35,7 @@ struct connections {
     pthread_mutex_t lock; /* of all below but the thread */
     pthread_cond_t end;
     bool is_ending;
-    struct connection *first;
+    struct watched *first;
     unsigned count;
     uint64_t refused, ended;
     uint64_t seed;
@@ -117,41 +107,34 @@ bool connections_may_come(struct connections *connections, const struct sockaddr
 
 /* --- connections that come and go ----------------------------------------------------------- */
 
-struct connection *connections_add(struct connections *connections, int fd, const struct sockaddr *address)
+void connections_add(struct connections *connections, struct watched *watched, int fd, const struct sockaddr *address)
 {
-    struct connection *connection = calloc(1, sizeof(*connection));
     unsigned char network[CLIENT_NETWORK_SIZE];
 
-    if (!connection)
-        return NULL;
-    connection->fd = fd;
-    connection_enter(connection, CONNECTION_HEAD);
+    *watched = (struct watched){.fd = fd};
+    connection_enter(watched, CONNECTION_HEAD);
     if (address)
         client_network_of_socket(address, network);
     pthread_mutex_lock(&connections->lock);
     if (address)
-        connection->client = count_client(connections, network);
-    connection->next = connections->first;
+        watched->client = count_client(connections, network);
+    watched->next = connections->first;
     if (connections->first)
-        connections->first->before = connection;
-    connections->first = connection;
+        connections->first->before = watched;
+    connections->first = watched;
     connections->count++;
     pthread_mutex_unlock(&connections->lock);
-    return connection;
 }
 
-void connections_remove(struct connections *connections, struct connection *connection)
+void connections_remove(struct connections *connections, struct watched *watched)
 {
-    if (!connection)
-        return;
     pthread_mutex_lock(&connections->lock);
-    uncount_client(connections, connection->client);
-    *(connection->before ? &connection->before->next : &connections->first) = connection->next;
-    if (connection->next)
-        connection->next->before = connection->before;
+    uncount_client(connections, watched->client);
+    *(watched->before ? &watched->before->next : &connections->first) = watched->next;
+    if (watched->next)
+        watched->next->before = watched->before;
     connections->count--;
     pthread_mutex_unlock(&connections->lock);
-    free(connection);
 }
 
 void connections_get_counters(struct connections *connections, struct connections_counters *ret)
@@ -165,9 +148,9 @@ void connections_get_counters(struct connections *connections, struct connection
 
 /* --- phases --------------------------------------------------------------------------------- */
 
-static uint64_t load_word(const struct connection *connection)
+static uint64_t load_word(const struct watched *watched)
 {
-    return __atomic_load_n(&connection->phase_word, __ATOMIC_RELAXED);
+    return __atomic_load_n(&watched->phase_word, __ATOMIC_RELAXED);
 }
 
 static enum connection_phase phase_of(uint64_t word)
@@ -175,15 +158,17 @@ static enum connection_phase phase_of(uint64_t word)
     return (enum connection_phase)(word & ((1 << PHASE_BITS) - 1));
 }
 
-void connection_enter(struct connection *connection, enum connection_phase phase)
+void connection_enter(struct watched *watched, enum connection_phase phase)
 {
-    uint64_t word;
+    uint64_t word = load_word(watched);
 
-    if (!connection)
-        return;
-    word = load_word(connection);
     if (word == 0 || phase_of(word) != phase)
-        __atomic_store_n(&connection->phase_word, (uint64_t)monotonic_ms() << PHASE_BITS | phase, __ATOMIC_RELAXED);
+        __atomic_store_n(&watched->phase_word, (uint64_t)monotonic_ms() << PHASE_BITS | phase, __ATOMIC_RELAXED);
+}
+
+const char *connection_get_cut(const struct watched *watched)
+{
+    return __atomic_load_n(&watched->cut, __ATOMIC_ACQUIRE);
 }
 
 /* --- who is overdue; the lock is held --------------------------------------------------------- */
@@ -193,63 +178,66 @@ static bool is_over(uint64_t begin_ms, uint64_t limit_ms, uint64_t now)
     return limit_ms > 0 && now > begin_ms && now - begin_ms > limit_ms;
 }
 
-/* What the kernel has taken in from the client, or the client from the kernel. False for what is no TCP. */
-static bool count_bytes(const struct connection *connection, enum connection_phase phase, uint64_t *ret_bytes)
+/* What the kernel has taken in from the client, or the client from the kernel; what is no TCP we count ourselves. */
+static uint64_t count_bytes(const struct watched *watched, enum connection_phase phase)
 {
     struct tcp_info info = {0};
     socklen_t size = sizeof(info);
 
-    if (getsockopt(connection->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
-        return false;
-    *ret_bytes = phase == CONNECTION_BODY ? info.tcpi_bytes_received : info.tcpi_bytes_acked;
-    return true;
+    if (getsockopt(watched->fd, IPPROTO_TCP, TCP_INFO, &info, &size) < 0)
+        return __atomic_load_n(&watched->moved, __ATOMIC_RELAXED);
+    return phase == CONNECTION_BODY ? info.tcpi_bytes_received : info.tcpi_bytes_acked;
 }
 
-/* Whether it is the client that we wait for, rather than he for us: bytes of his lie here, or none of ours are on the way. */
-static bool is_client_late(const struct connection *connection, enum connection_phase phase)
+/* Whether it is the client that we wait for, rather than the client for us: its bytes lie here, or none of ours are on the way. */
+static bool is_client_late(const struct watched *watched, enum connection_phase phase)
 {
     int waiting = 0;
 
-    if (ioctl(connection->fd, phase == CONNECTION_BODY ? SIOCINQ : SIOCOUTQ, &waiting) < 0)
+    if (ioctl(watched->fd, phase == CONNECTION_BODY ? SIOCINQ : SIOCOUTQ, &waiting) < 0)
         return false;
     return phase == CONNECTION_BODY ? waiting == 0 : waiting > 0;
 }
 
 /* Measures from one look at the connection to the first that is transfer_ms later. */
-static bool is_too_slow(struct connection *connection, uint64_t word, const struct connection_limits *limits, uint64_t now)
+static bool is_too_slow(struct watched *watched, uint64_t word, const struct connection_limits *limits, uint64_t now)
 {
-    bool is_first = connection->measured != word;
+    bool is_first = watched->measured != word;
     enum connection_phase phase = phase_of(word);
-    uint64_t bytes, passed_ms = now - connection->window_begin_ms, got;
+    uint64_t bytes, passed_ms = now - watched->window_begin_ms, got;
 
-    if (limits->min_rate == 0 || limits->transfer_ms == 0 || (!is_first && passed_ms < limits->transfer_ms) ||
-        !count_bytes(connection, phase, &bytes))
+    if (limits->min_rate == 0 || limits->transfer_ms == 0 || (!is_first && passed_ms < limits->transfer_ms))
         return false;
-    got = bytes - connection->window_bytes;
-    connection->measured = word;
-    connection->window_begin_ms = now;
-    connection->window_bytes = bytes;
-    return !is_first && got * 1000 / passed_ms < limits->min_rate && is_client_late(connection, phase);
+    bytes = count_bytes(watched, phase);
+    got = bytes - watched->window_bytes;
+    watched->measured = word;
+    watched->window_begin_ms = now;
+    watched->window_bytes = bytes;
+    return !is_first && got * 1000 / passed_ms < limits->min_rate && is_client_late(watched, phase);
 }
 
-static bool is_overdue(struct connections *connections, struct connection *connection, uint64_t now)
+/* Why the connection is to end now; NULL where it is not. */
+static const char *find_overdue(struct connections *connections, struct watched *watched, uint64_t now)
 {
     const struct connection_limits *limits = &connections->limits;
     bool is_crowded = limits->most > 0 && connections->count > limits->most - limits->most / 4;
-    uint64_t word = load_word(connection), begin_ms = word >> PHASE_BITS;
+    uint64_t word = load_word(watched), begin_ms = word >> PHASE_BITS;
 
     switch (phase_of(word)) {
     case CONNECTION_HEAD:
-        return is_over(begin_ms, limits->head_ms, now);
+        return is_over(begin_ms, limits->head_ms, now) ? "the request did not arrive within http.timeouts.head" : NULL;
     case CONNECTION_IDLE:
-        return is_over(begin_ms, is_crowded ? limits->idle_ms / CROWDED_DIVISOR : limits->idle_ms, now);
+        return is_over(begin_ms, is_crowded ? limits->idle_ms / CROWDED_DIVISOR : limits->idle_ms, now)
+                   ? "no request within http.timeouts.idle" : NULL;
     case CONNECTION_REFUSED:
-        return is_over(begin_ms, limits->transfer_ms, now);
+        return is_over(begin_ms, limits->transfer_ms, now)
+                   ? "the refused body did not arrive within http.timeouts.transfer" : NULL;
     case CONNECTION_BODY:
+        return is_too_slow(watched, word, limits, now) ? "the client sent more slowly than http.limits.minrate" : NULL;
     case CONNECTION_ANSWER:
-        return is_too_slow(connection, word, limits, now);
+        return is_too_slow(watched, word, limits, now) ? "the client read more slowly than http.limits.minrate" : NULL;
     default:
-        return false;
+        return NULL;
     }
 }
 
@@ -258,12 +246,16 @@ static void end_overdue(struct connections *connections)
     uint64_t now = (uint64_t)monotonic_ms();
 
     /* The event thread sees the end, and removes the connection before it closes the descriptor. */
-    for (struct connection *connection = connections->first; connection; connection = connection->next)
-        if (is_overdue(connections, connection, now)) {
-            shutdown(connection->fd, SHUT_RDWR);
-            connection_enter(connection, CONNECTION_WORK); /* once is enough */
-            connections->ended++;
-        }
+    for (struct watched *watched = connections->first; watched; watched = watched->next) {
+        const char *cut = find_overdue(connections, watched, now);
+
+        if (!cut)
+            continue;
+        __atomic_store_n(&watched->cut, cut, __ATOMIC_RELEASE);
+        shutdown(watched->fd, SHUT_RDWR);
+        connection_enter(watched, CONNECTION_WORK); /* once is enough */
+        connections->ended++;
+    }
 }
 
 /* --- the thread ------------------------------------------------------------------------------- */

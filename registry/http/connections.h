@@ -1,18 +1,18 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/error.h"
 
 /*
- * The open connections of a server, and what is expected of each: libmicrohttpd's own timeout begins anew with every
- * byte, so that somebody who sends one a minute would keep a connection for ever. A thread looks at all of them
- * twice a second and shuts those down that are overdue. How much went over the wire the kernel counts, for TCP.
+ * The open connections of a server, and what is expected of each. A thread looks at all of them twice a second, and
+ * shuts down those that are overdue. A client that sends a byte a minute is overdue, too: the kernel counts how much
+ * went over the wire, for TCP.
  */
 struct connections;
-struct connection;
-
+struct client;
 struct sockaddr;
 
 /* What a connection waits for. */
@@ -25,12 +25,25 @@ enum connection_phase {
     CONNECTION_WORK,    /* us */
 };
 
-/* 0 is without limit, everywhere. */
+/* 0 means no limit, everywhere. */
 struct connection_limits {
     unsigned most;             /* connections */
-    unsigned most_per_address; /* of one client (auth/client-network.h) */
+    unsigned most_per_address; /* of one client (common/client-network.h) */
     uint64_t head_ms, idle_ms, transfer_ms;
     unsigned min_rate; /* bytes a second, on average over each transfer_ms, unless it is we who are late */
+};
+
+/* A connection as it is looked after; a member of the connection's own struct, whose other members it does not know. */
+struct watched {
+    struct watched *next, *before;
+    struct client *client; /* NULL: not counted */
+    int fd;
+    uint64_t phase_word; /* atomic: when the phase began, in milliseconds, and in the low bits which */
+    uint64_t moved;      /* atomic: bytes that were read and written, where the kernel does not count them */
+    const char *cut;     /* atomic: why it was shut down; NULL if it was not */
+
+    /* The watcher's: what it measures the rate by, as long as measured is the phase's word. */
+    uint64_t measured, window_begin_ms, window_bytes;
 };
 
 /* Begins to look after connections. 0 with *ret, owned by the caller (connections_free), or negative. */
@@ -38,7 +51,7 @@ int connections_new(const struct connection_limits *limits, struct connections *
 
 struct connections_counters {
     uint64_t open;    /* now */
-    uint64_t refused; /* because their client had as many as he may */
+    uint64_t refused; /* because their client had as many as it may */
     uint64_t ended;   /* because they were overdue */
 };
 
@@ -49,13 +62,23 @@ void connections_free(struct connections *connections);
 bool connections_may_come(struct connections *connections, const struct sockaddr *address);
 
 /*
- * A connection is there, in phase CONNECTION_HEAD. fd stays the caller's, and open until connections_remove().
- * address may be NULL. NULL where memory is out: then nobody looks after it, which the functions below take.
+ * A connection is there, in phase CONNECTION_HEAD. fd stays the caller's, and open until connections_remove();
+ * watched is borrowed as long. address may be NULL.
  */
-struct connection *connections_add(struct connections *connections, int fd, const struct sockaddr *address);
-void connections_remove(struct connections *connections, struct connection *connection);
+void connections_add(struct connections *connections, struct watched *watched, int fd, const struct sockaddr *address);
+void connections_remove(struct connections *connections, struct watched *watched);
 
 void connections_get_counters(struct connections *connections, struct connections_counters *ret);
 
-/* Notes what it waits for now; costs nothing where that is so already. connection may be NULL. */
-void connection_enter(struct connection *connection, enum connection_phase phase);
+/* Notes what it waits for now; costs nothing where that is so already. */
+void connection_enter(struct watched *watched, enum connection_phase phase);
+
+/* Notes that so many bytes were read or written. */
+static inline void connection_count(struct watched *watched, size_t size)
+{
+    /* Only the connection's event thread writes it. */
+    __atomic_store_n(&watched->moved, watched->moved + size, __ATOMIC_RELAXED);
+}
+
+/* Why it was shut down, in words for the log; NULL if it was not. */
+const char *connection_get_cut(const struct watched *watched);

@@ -1,53 +1,30 @@
-/*
- * What endpoints may ask of a request; the headers themselves stay libmicrohttpd's.
- */
-#include "registry/http/request-private.h"
+#include "registry/http/request.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-static const struct exchange *exchange_of(const struct request *request)
-{
-    return (const struct exchange *)request;
-}
-
 const char *request_get_header(const struct request *request, const char *name)
 {
-    return MHD_lookup_connection_value(exchange_of(request)->connection, MHD_HEADER_KIND, name);
-}
-
-struct joined {
-    const char *name;
-    char *text;
-    size_t size, used;
-    int count;
-};
-
-static enum MHD_Result join_one(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
-{
-    struct joined *joined = cls;
-    int length;
-
-    (void)kind;
-    if (strcasecmp(name, joined->name) != 0)
-        return MHD_YES;
-    length = snprintf(joined->text + joined->used, joined->size - joined->used, "%s%s", joined->count++ ? ", " : "",
-                      value ? value : "");
-    joined->used += (size_t)length;
-    return joined->used < joined->size ? MHD_YES : MHD_NO;
+    return head_find(request->head, name);
 }
 
 int request_join_header(const struct request *request, const char *name, char *ret_value, size_t size)
 {
-    struct joined joined = {.name = name, .text = ret_value, .size = size};
+    const struct head *head = request->head;
+    size_t used = 0;
+    int count = 0;
 
-    MHD_get_connection_values(exchange_of(request)->connection, MHD_HEADER_KIND, join_one, &joined);
-    if (joined.count == 0)
-        return -ENOENT;
-    return joined.used < size ? 0 : -E2BIG;
+    for (unsigned i = 0; i < head->header_count; i++) {
+        if (strcasecmp(head->text + head->headers[i].name, name) != 0)
+            continue;
+        used += (size_t)snprintf(ret_value + used, size - used, "%s%s", count++ ? ", " : "",
+                                 head->text + head->headers[i].value);
+        if (used >= size)
+            return -E2BIG;
+    }
+    return count ? 0 : -ENOENT;
 }
 
 /* --- where the client thinks we are ------------------------------------------------ */

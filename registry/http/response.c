@@ -37,7 +37,7 @@ static void drop_body(struct response *response)
     response->source = (struct response_source){0};
 }
 
-static void drop_headers(struct response *response)
+void response_drop_headers(struct response *response)
 {
     while (response->headers) {
         struct response_header *header = response->headers;
@@ -50,7 +50,7 @@ static void drop_headers(struct response *response)
 void response_done(struct response *response)
 {
     drop_body(response);
-    drop_headers(response);
+    response_drop_headers(response);
     free(response->failure);
     *response = (struct response){0};
 }
@@ -59,7 +59,7 @@ void response_done(struct response *response)
 static void give_up(struct response *response)
 {
     drop_body(response);
-    drop_headers(response);
+    response_drop_headers(response);
     response->status = 503;
     response->is_given_up = true;
 }
@@ -227,62 +227,6 @@ void response_set_source(struct response *response, const struct response_source
     add_range(response, count == 1 ? ranges : &whole);
 }
 
-void response_refuse(struct response *response, enum error_code code, const char *detail)
-{
-    size_t size = 0;
-    char *text = error_code_format(code, detail, &size);
-
-    response_set_body(response, error_code_get_status(code), "application/json; charset=utf-8", text, size);
-}
-
-/* What may go away by itself, or by a hand that is not the client's. */
-static const struct failure {
-    int code;
-    unsigned status;
-    const char *message;
-} failures[] = {
-    {ENOSPC, 507, "the registry's storage is full"},
-    {EDQUOT, 507, "the registry's storage is full"},
-    {EFBIG, 507, "the registry's storage takes no file of this size"},
-    {EROFS, 503, "the registry's storage is read-only"},
-    {EMFILE, 503, "the registry is short of descriptors; try again later"},
-    {ENFILE, 503, "the registry is short of descriptors; try again later"},
-    {ENOMEM, 503, "the registry is short of memory; try again later"},
-    {EAGAIN, 503, "the registry is busy; try again later"},
-};
-
-static const struct failure *find_failure(int code)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(failures); i++) {
-        if (failures[i].code == code)
-            return &failures[i];
-    }
-    return NULL;
-}
-
-static void set_failure(struct response *response, const struct failure *failure)
-{
-    size_t size = 0;
-    char *text = error_code_format_message(ERROR_CODE_UNAVAILABLE, failure->message, NULL, &size);
-
-    response_set_body(response, failure->status, "application/json; charset=utf-8", text, size);
-    if (failure->status == 503)
-        response_add_header(response, "Retry-After", "5");
-}
-
-void response_fail(struct response *response, const struct error *err)
-{
-    const struct failure *failure = find_failure(err->code);
-
-    drop_headers(response);
-    if (failure)
-        set_failure(response, failure);
-    else
-        response_refuse(response, ERROR_CODE_UNKNOWN, NULL);
-    free(response->failure);
-    response->failure = strdup(err->text);
-}
-
 char *response_take_text(struct response *response)
 {
     return response->segment_count == 1 ? steal_ptr(&response->segments[0].text) : NULL;
@@ -296,14 +240,6 @@ bool response_get_range(const struct response *response, struct response_range *
         return false;
     *ret = (struct response_range){.first = segment->first, .size = segment->size};
     return true;
-}
-
-void response_fail_oom(struct response *response)
-{
-    struct error err;
-
-    error_set_oom(&err);
-    response_fail(response, &err);
 }
 
 static ssize_t read_segment(const struct response *response, const struct response_segment *segment, uint64_t offset,

@@ -7,7 +7,6 @@
 
 #include "common/error.h"
 #include "common/macros.h"
-#include "registry/spec/error-code.h"
 
 /*
  * The answer to one request, made by an endpoint on whatever thread, sent by the server. Setters
@@ -48,6 +47,8 @@ void response_add_header(struct response *response, const char *name, const char
 /* Whether there is one of that name. */
 bool response_has_header(const struct response *response, const char *name);
 
+void response_drop_headers(struct response *response);
+
 /* A body of text; takes ownership of text (malloc'ed, NULL is out of memory). */
 void response_set_body(struct response *response, unsigned status, const char *content_type, char *text, size_t size);
 
@@ -61,25 +62,13 @@ void response_set_empty(struct response *response, unsigned status);
 void response_set_source(struct response *response, const struct response_source *source, uint64_t total,
                          const char *content_type, const struct response_range *ranges, size_t count);
 
-/* The specification's error body with the code's own status; detail is JSON, or NULL for none. */
-void response_refuse(struct response *response, enum error_code code, const char *detail);
-
-/*
- * The server's fault: 507 where the storage is full, 503 where it is read-only or something else is short, 500; err's words
- * go to the log, not to the client.
- */
-void response_fail(struct response *response, const struct error *err);
-
-/* Likewise where memory is out. */
-void response_fail_oom(struct response *response);
-
 /* The text that the body is, if it is one piece of text: the caller's, free with free(). NULL otherwise. */
 char *response_take_text(struct response *response);
 
 /* The range of the source that the body is; false where it is something else. */
 bool response_get_range(const struct response *response, struct response_range *ret);
 
-/* Reads size bytes at offset of the body; what libmicrohttpd sends comes from here. */
+/* Reads size bytes at offset of the body. */
 ssize_t response_read(const struct response *response, uint64_t offset, void *ret_data, size_t size);
 
 /* Calls each(name, value) for every header, in the order they were added. */

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include "common/error.h"
 
 /*
@@ -21,7 +19,7 @@ void tls_unload(void);
 /* Whether it expires within days, or is expired (negative): for a warning at start. */
 int tls_get_days_left(void);
 
-/* gnutls_certificate_retrieve_function3, for libmicrohttpd. */
+/* A gnutls_certificate_retrieve_function3. */
 struct gnutls_session_int;
 struct gnutls_cert_retr_st;
 struct gnutls_pcert_st;
@@ -30,27 +28,6 @@ struct gnutls_privkey_st;
 int tls_retrieve(struct gnutls_session_int *session, const struct gnutls_cert_retr_st *info,
                  struct gnutls_pcert_st **ret_certificates, unsigned *ret_count, struct gnutls_ocsp_data_st **ret_ocsp,
                  unsigned *ret_ocsp_count, struct gnutls_privkey_st **ret_key, unsigned *flags);
-
-/* How a session reads, in place of recv(2), whose result and errno read() has. */
-struct tls_reader {
-    ssize_t (*read)(struct tls_reader *reader, void *ret_data, size_t size);
-    void (*end_handshake)(struct tls_reader *reader); /* called once the client's last message of it is read */
-};
-
-/*
- * Before the handshake. reader is borrowed until the session's end, as a rule at the head of a struct. What the session
- * sends goes to the socket fd itself.
- */
-void tls_set_reader(struct gnutls_session_int *session, int fd, struct tls_reader *reader);
-
-/* The socket that the session sends to. */
-int tls_get_fd(struct gnutls_session_int *session);
-
-/*
- * The last that the session says, on a socket that does not block: what has arrived is read and thrown away, as far as
- * throw_away bytes of it, then data goes out if the socket takes all of it, and the end of the session behind it.
- */
-void tls_say_last(struct gnutls_session_int *session, size_t throw_away, const void *data, size_t size);
 
 /*
  * What we speak: TLS 1.2 and 1.3 with authenticated ciphers; AES-128-GCM first, the fastest here. Of the groups for the

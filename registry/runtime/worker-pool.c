@@ -1,5 +1,5 @@
 /*
- * Libmicrohttpd's event threads serve thousands of connections each, so what takes long is done
+ * The event threads serve thousands of connections each, so what takes long is done
  * here. The fairness is why this is not just a queue: a lane holds the jobs of one key, and the lanes
  * that have jobs stand in a ring of their own.
  */

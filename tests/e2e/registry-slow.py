@@ -121,7 +121,7 @@ def _():
         with Raw(server.port, receive_buffer=4096) as slow, Raw(server.port) as quick:
             slow.send(wanted)
             quick.send(wanted)
-            # A few bytes now and then: each lets the sender send again, which libmicrohttpd takes for life.
+            # A few bytes now and then: each lets the sender send again, which must not count as progress enough.
             end = time.monotonic() + LATEST_S
             most, is_left = 0, False
             back = threading.Thread(target=lambda: results.append(quick.read().body == content))

@@ -27,7 +27,7 @@ MAY_REALLOC = {
     "helper/client/registries-conf.c", "helper/doctor/report.c", "helper/pass/change.c", "helper/setup/plan.c",
     "registry/api/text.c", "registry/config/settings-http.c",
     "registry/config/text-list.c", "registry/config/yaml-tree.c", "registry/config/yaml.c", "registry/http/response.c",
-    "registry/http/server-exchange.c", "registry/core/digest-set.c", "registry/storage/filesystem/publish.c",
+    "registry/api/dispatch.c", "registry/core/digest-set.c", "registry/storage/filesystem/publish.c",
     "registry/core/lists.c",
 }
 

@@ -7,7 +7,7 @@ import subprocess
 
 from checks import check, main, sources
 
-LIBRARIES = ("gpgme", "libgcrypt", "libcjson", "libmicrohttpd")
+LIBRARIES = ("gpgme", "libgcrypt", "libcjson")
 
 
 def compiler():

@@ -20,7 +20,7 @@ from checks import check, main
 
 # In /usr/include or in the directory of the architecture there.
 HEADERS = ("asm", "asm-generic", "cjson", "cmocka.h", "cmocka_pbc.h", "gcrypt.h", "gnutls", "gpg-error.h", "gpgme.h", "gpgrt.h",
-           "linux", "microhttpd.h", "mtd", "seccomp-syscalls.h", "seccomp.h", "yaml.h")
+           "linux", "mtd", "seccomp-syscalls.h", "seccomp.h", "yaml.h")
 # Debian's musl-dev leaves this header out, although the library has the functions.
 CRYPT_H = """struct crypt_data { int initialized; char __buf[256]; };
 char *crypt(const char *, const char *);

@@ -7,42 +7,38 @@
 #include <strings.h>
 
 #include "common/json.h"
+#include "registry/api/dispatch.h"
 #include "tests/fuzz/fuzz.h"
 
-/* --- what takes the place of the server's own ----------------------------------------------------- */
-
-struct in_process_request {
-    struct request request; /* first: the endpoints know only this */
+/* A request as the server would hand it to the API. */
+struct sending {
     const struct sent *sent;
+    struct head head;
+    struct request request;
+    char text[4096]; /* the headers */
+    size_t used;
 };
 
-const char *request_get_header(const struct request *request, const char *name)
+static void add_header(struct sending *sending, const char *name, const char *value)
 {
-    const struct sent *sent = ((const struct in_process_request *)request)->sent;
-
-    if (strcasecmp(name, "Content-Type") == 0)
-        return sent->content_type;
-    if (strcasecmp(name, "Content-Range") == 0)
-        return sent->content_range;
-    if (strcasecmp(name, "Range") == 0)
-        return sent->range;
-    return strcasecmp(name, "Accept") == 0 ? sent->accept : NULL;
-}
-
-int request_join_header(const struct request *request, const char *name, char *ret_value, size_t size)
-{
-    const char *value = request_get_header(request, name);
+    struct head *head = &sending->head;
+    struct head_header *header = &head->headers[head->header_count];
+    size_t name_size = strlen(name) + 1, value_size;
 
     if (!value)
-        return -ENOENT;
-    return (size_t)snprintf(ret_value, size, "%s", value) < size ? 0 : -E2BIG;
+        return;
+    value_size = strlen(value) + 1;
+    REQUIRE(sending->used + name_size + value_size <= sizeof(sending->text));
+    header->name = (uint16_t)sending->used;
+    header->value = (uint16_t)(sending->used + name_size);
+    memcpy(sending->text + header->name, name, name_size);
+    memcpy(sending->text + header->value, value, value_size);
+    sending->used += name_size + value_size;
+    head->header_count++;
 }
 
-void request_get_origin(const struct request *request, char *ret_origin, size_t size)
-{
-    (void)request;
-    snprintf(ret_origin, size, "http://registry");
-}
+/* Nobody is asked who they are. */
+static const struct access everybody;
 
 /* --- the store -------------------------------------------------------------------------------------- */
 
@@ -58,7 +54,8 @@ static void open_store(struct in_process *registry)
 
 void in_process_start(struct in_process *registry)
 {
-    *registry = (struct in_process){.api = {.prefix = "", .is_delete_enabled = true, .catalog_max = 1000}};
+    *registry = (struct in_process){.api = {.access = &everybody, .prefix = "", .is_delete_enabled = true, .catalog_max = 1000}};
+    dispatch_init(&registry->api, &registry->handler);
     memory_folder_make(registry->root);
     open_store(registry);
 }
@@ -77,54 +74,57 @@ void in_process_restart(struct in_process *registry)
 
 /* --- the way of a request ----------------------------------------------------------------------------- */
 
-static void receive(struct request *request, const struct endpoint *endpoint, const struct sent *sent)
+/* As if there were workers: this thread may wait. */
+static void finish(enum http_result result)
 {
-    size_t step = sent->chunk ? sent->chunk : sent->size;
+    REQUIRE(result != HTTP_ON_WORKER);
+}
 
-    for (size_t at = 0; at < sent->size; at += step) {
+static void receive(const struct http_handler *handler, struct sending *sending, struct response *response)
+{
+    const struct sent *sent = sending->sent;
+    size_t step = sent->chunk ? sent->chunk : sent->size;
+    enum http_result result = HTTP_MORE;
+
+    for (size_t at = 0; at < sent->size && result == HTTP_MORE; at += step) {
         size_t size = sent->size - at < step ? sent->size - at : step;
 
-        request->received += size;
-        if (endpoint->receive)
-            endpoint->receive(request, (const char *)sent->body + at, size);
+        sending->request.received += size;
+        result = handler->receive(handler->context, &sending->request, (const char *)sent->body + at, size, response);
+        finish(result);
     }
-    if (endpoint->receive || endpoint->body_limit == 0)
-        return;
-    request->is_body_too_large = sent->size > endpoint->body_limit;
-    request->body_kept = request->is_body_too_large ? 0 : sent->size;
-    request->body = request->body_kept ? sent->body : NULL;
 }
 
-static void run(struct in_process *registry, struct in_process_request *request, const struct sent *sent,
-                struct response *response)
+static void run(struct in_process *registry, struct sending *sending, struct response *response)
 {
-    const struct endpoint *endpoint;
+    const struct http_handler *handler = &registry->handler;
+    struct request *request = &sending->request;
 
-    request->request.context = &registry->api;
-    endpoint = api_find_endpoint(&request->request, response);
-    if (response->status || !endpoint)
-        return;
-    if (endpoint->begin)
-        endpoint->begin(&request->request, response);
-    if (!response->status) {
-        receive(&request->request, endpoint, sent);
-        endpoint->answer(&request->request, response);
-    }
-    if (endpoint->release)
-        endpoint->release(&request->request);
+    request->is_on_worker = true;
+    /* Once more after the caller was admitted, as it goes from the checkers to the workers. */
+    if (handler->begin(handler->context, request, response) == HTTP_ON_WORKER)
+        finish(handler->begin(handler->context, request, response));
+    if (!response->status)
+        receive(handler, sending, response);
+    if (!response->status)
+        finish(handler->answer(handler->context, request, response));
+    handler->end(handler->context, request, &(struct http_end){.status = response->status});
 }
 
-static void parse(struct in_process_request *request, const struct sent *sent)
+static void prepare(struct sending *sending, const struct sent *sent)
 {
-    size_t size = strcspn(sent->target, "?");
-
-    request->sent = sent;
-    request->request.method_name = sent->method;
-    request->request.method = route_method_parse(sent->method);
-    request->request.uri = sent->target;
-    request->request.query = sent->target[size] ? sent->target + size + 1 : sent->target + size;
-    request->request.body_size = sent->is_chunked ? -1 : (int64_t)sent->size;
-    route_parse_escaped(sent->target, size, &request->request.route);
+    sending->sent = sent;
+    sending->head.text = sending->text;
+    sending->head.method = sent->method;
+    sending->head.target = sent->target;
+    sending->head.minor = 1;
+    sending->head.body_size = sent->is_chunked ? -1 : (int64_t)sent->size;
+    sending->request.head = &sending->head;
+    add_header(sending, "Host", "registry");
+    add_header(sending, "Content-Type", sent->content_type);
+    add_header(sending, "Content-Range", sent->content_range);
+    add_header(sending, "Range", sent->range);
+    add_header(sending, "Accept", sent->accept);
 }
 
 /* --- the answer ---------------------------------------------------------------------------------------- */
@@ -176,19 +176,22 @@ static void check_refusal(const struct answer *answer)
 
 void in_process_send(struct in_process *registry, const struct sent *sent, struct answer *ret)
 {
-    struct in_process_request request = {0};
+    CLEANUP_FREE struct sending *sending = calloc(1, sizeof(*sending));
     struct response response = {0};
+    struct route route;
 
+    REQUIRE(sending);
     *ret = (struct answer){0};
-    parse(&request, sent);
-    run(registry, &request, sent, &response);
+    prepare(sending, sent);
+    run(registry, sending, &response);
+    route_parse_escaped(sent->target, strcspn(sent->target, "?"), &route);
     if (response.failure) /* the server's own fault: there is none here */
         fprintf(stderr, "%s %s: %s\n", sent->method, sent->target, response.failure);
     REQUIRE(!response.failure && response.status >= 200 && response.status < 500);
     ret->status = response.status;
     response_for_each_header(&response, take_header, ret);
     read_body(&response, sent, ret);
-    if (response.status >= 400 && strcmp(sent->method, "HEAD") != 0 && ret->size && request.request.route.kind != ROUTE_NONE)
+    if (response.status >= 400 && strcmp(sent->method, "HEAD") != 0 && ret->size && route.kind != ROUTE_NONE)
         check_refusal(ret);
     response_done(&response);
 }

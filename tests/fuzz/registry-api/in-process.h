@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "registry/api/api.h"
+#include "registry/http/handler.h"
 #include "tests/fuzz/memory-folder.h"
 
 /*
@@ -11,6 +12,7 @@
  */
 struct in_process {
     struct api api; /* its store may be closed and opened again */
+    struct http_handler handler;
     char root[MEMORY_FOLDER_SIZE]; /* the folder it lies in */
 };
 

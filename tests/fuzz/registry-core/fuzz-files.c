@@ -81,12 +81,12 @@ static void ask_everything(struct store *store, const struct digest *digest)
     struct error err = {0};
 
     REQUIRE(digest_of(DIGEST_SHA512, "x", 1, &alias) == 0);
-    if (store_get_manifest(store, "a", digest, &content, &err) == 0)
+    if (store_get_manifest(store, "a", digest, STORE_MAY_WAIT, &content, &err) == 0)
         REQUIRE(strlen(content.media_type) < sizeof(content.media_type));
     if (store_resolve_tag(store, "a", "t", &tagged, &err) == 0)
         REQUIRE(store_has_manifest(store, "a", &tagged, &err) <= STORE_NOT_FOUND);
     REQUIRE(store_find_blob(store, "a", digest, &blob, &err) <= STORE_NOT_FOUND);
-    REQUIRE(store_want_blob(store, "a", &alias, 0, &blob, &err) <= STORE_NOT_FOUND);
+    REQUIRE(store_want_blob(store, "a", &alias, STORE_MUST_NOT_WAIT, &blob, &err) <= STORE_NOT_FOUND);
     REQUIRE(store_list_referrers(store, "a", digest, &referrers, &err) <= 0);
     REQUIRE(store_list_tags(store, "a", NULL, SIZE_MAX, &tags, &err) <= STORE_NOT_FOUND);
 }

@@ -265,7 +265,7 @@ void assert_manifest_is(struct store *store, const char *name, struct digest dig
 {
     CLEANUP(store_content_done) struct store_content content = {0};
     struct error err = {0};
-    int r = store_get_manifest(store, name, &digest, &content, &err);
+    int r = store_get_manifest(store, name, &digest, STORE_MAY_WAIT, &content, &err);
 
     if (r != 0)
         fail_msg("%s: %d %s", text_of(digest), r, err.text);

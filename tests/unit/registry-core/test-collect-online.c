@@ -46,14 +46,14 @@ static void want_blob(struct meanwhile *meanwhile)
     struct store_blob blob;
     struct error err = {0};
 
-    meanwhile->result = store_want_blob(meanwhile->store, "a", &meanwhile->digest, 100, &blob, &err);
+    meanwhile->result = store_want_blob(meanwhile->store, "a", &meanwhile->digest, STORE_MAY_WAIT, &blob, &err);
 }
 
 static void want_manifest(struct meanwhile *meanwhile)
 {
     struct error err = {0};
 
-    meanwhile->result = store_want_manifest(meanwhile->store, "a", &meanwhile->digest, 100, &err);
+    meanwhile->result = store_want_manifest(meanwhile->store, "a", &meanwhile->digest, STORE_MAY_WAIT, &err);
 }
 
 static void mount(struct meanwhile *meanwhile)

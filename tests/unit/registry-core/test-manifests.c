@@ -45,8 +45,8 @@ static void a_manifest_comes_back_as_pushed(void **state)
         assert_manifest_is(store, "a", digest, IMAGE_TYPE, text);
     assert_true(has_manifest(store, "a", digest));
     assert_false(has_manifest(store, "b", digest));
-    assert_int_equal(store_get_manifest(store, "b", &digest, &content, &err), STORE_NOT_FOUND);
-    assert_int_equal(store_get_manifest(store, "a", &other, &content, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_get_manifest(store, "b", &digest, STORE_MAY_WAIT, &content, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_get_manifest(store, "a", &other, STORE_MAY_WAIT, &content, &err), STORE_NOT_FOUND);
 }
 
 static void the_type_comes_back_as_pushed(void **state)
@@ -87,7 +87,7 @@ static void a_link_without_bytes_is_no_manifest(void **state)
     (void)state;
     assert_int_equal(remove(below("blobs/sha256/%.2s/%s/data", digest.hex, digest.hex)), 0);
     assert_false(has_manifest(store, "a", digest));
-    assert_int_equal(store_get_manifest(store, "a", &digest, &content, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_get_manifest(store, "a", &digest, STORE_MAY_WAIT, &content, &err), STORE_NOT_FOUND);
     assert_int_equal(store_delete_manifest(store, "a", &digest, &err), 0);
     assert_string_equal(tags_of(store, "a", NULL, SIZE_MAX), "");
 }

@@ -217,7 +217,7 @@ static void *read_all_the_while(void *object)
 
         worker->result = store_resolve_tag(worker->store, "r", "latest", &digest, &worker->err);
         if (worker->result == 0)
-            worker->result = store_get_manifest(worker->store, "r", &digest, &content, &worker->err);
+            worker->result = store_get_manifest(worker->store, "r", &digest, STORE_MAY_WAIT, &content, &worker->err);
         if (worker->result == 0)
             worker->result = digest_of(DIGEST_SHA256, content.bytes, content.size, &found);
         if (worker->result == 0 && !digest_is_equal(&digest, &found))

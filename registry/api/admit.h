@@ -1,0 +1,9 @@
+#pragma once
+
+#include "registry/api/endpoint.h"
+
+/*
+ * Asks registry/access/ whether the call may do what it asks for. HTTP_DONE with call->is_admitted
+ * set, or with the refusal in response; HTTP_ON_WORKER where a password has to be checked first.
+ */
+enum http_result admit(struct call *call, struct response *response);

@@ -1,0 +1,308 @@
+/*
+ * The way of a request through the API: its route is found, it is admitted, and its endpoint answers.
+ */
+#include "registry/api/dispatch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "registry/api/admit.h"
+#include "registry/api/answer.h"
+#include "registry/api/fairness.h"
+#include "registry/api/routes.h"
+
+/* All large bodies that endpoints want whole have BODIES_MAX; small ones, such as images have, are always taken. */
+enum { BODIES_MAX = 64 << 20, SMALL_BODY = 64 << 10 };
+
+static struct call *call_of(const struct request *request)
+{
+    return request->state;
+}
+
+enum http_result call_move(struct call *call)
+{
+    call->request->pool = call->api->workers;
+    call->request->fairness_key = fairness_of_call(call);
+    return HTTP_ON_WORKER;
+}
+
+/* --- the head ------------------------------------------------------------------------------------ */
+
+static void parse_target(struct call *call)
+{
+    const char *prefix = call->api->prefix, *path = call->request->head->target;
+    size_t prefix_size = prefix ? strlen(prefix) : 0, size = strcspn(path, "?");
+
+    /* The prefix may end with a slash or not; the path keeps that slash. */
+    while (prefix_size > 0 && prefix[prefix_size - 1] == '/')
+        prefix_size--;
+    call->uri = path;
+    call->query = path[size] ? path + size + 1 : path + size;
+    if (size >= prefix_size && memcmp(path, prefix ? prefix : "", prefix_size) == 0 &&
+        (size == prefix_size || path[prefix_size] == '/'))
+        route_parse_escaped(path + prefix_size, size - prefix_size, &call->route);
+    else
+        call->route.kind = ROUTE_NONE;
+    /* Probes of load balancers do not know of a prefix. */
+    if (call->route.kind == ROUTE_NONE) {
+        route_parse_escaped(path, size, &call->route);
+        if (!routes_is_public(call->route.kind) || call->route.kind == ROUTE_BASE_REDIRECT)
+            call->route = (struct route){.kind = ROUTE_NONE};
+    }
+}
+
+static struct call *call_new(struct api *api, struct request *request)
+{
+    struct call *call = calloc(1, sizeof(*call));
+
+    if (!call)
+        return NULL;
+    call->api = api;
+    call->request = request;
+    call->method_name = request->head->method;
+    call->method = route_method_parse(request->head->method);
+    parse_target(call);
+    call->operation = routes_find(call->route.kind, call->method);
+    request->state = call;
+    return call;
+}
+
+/* registry:2 answers both in plain text, since Go's net/http does; the specification knows one form of refusals. */
+
+static void refuse_method(const struct call *call, struct response *response)
+{
+    char allow[ROUTES_ALLOW_SIZE];
+
+    routes_format_allow(call->route.kind, allow);
+    response_refuse(response, ERROR_CODE_UNSUPPORTED, NULL);
+    response_add_header(response, "Allow", "%s", allow);
+}
+
+static void refuse_path(struct response *response)
+{
+    response_refuse(response, ERROR_CODE_UNSUPPORTED, "\"there is nothing at this path\"");
+    response->status = 404;
+}
+
+/* The route has no operation: a part of the path is invalid, or the method does not fit. */
+static void refuse_operation(const struct call *call, struct response *response)
+{
+    switch (call->route.kind) {
+    case ROUTE_MANIFEST_BAD_DIGEST:
+    case ROUTE_BLOB_BAD_DIGEST:
+    case ROUTE_REFERRERS_BAD_DIGEST:
+        response_refuse(response, ERROR_CODE_DIGEST_INVALID, "{}");
+        break;
+    case ROUTE_UPLOAD_BAD:
+        response_refuse(response, ERROR_CODE_BLOB_UPLOAD_UNKNOWN, "{}");
+        break;
+    case ROUTE_NAME_INVALID:
+        response_refuse(response, ERROR_CODE_NAME_INVALID, NULL);
+        break;
+    case ROUTE_NONE:
+        refuse_path(response);
+        break;
+    default:
+        refuse_method(call, response);
+    }
+}
+
+/* A browser asks without credentials what it may send with them (CORS); http.headers say the rest. */
+static bool answer_preflight(const struct call *call, struct response *response)
+{
+    char allow[ROUTES_ALLOW_SIZE];
+
+    if (strcmp(call->method_name, "OPTIONS") != 0 || !call_get_header(call, "Origin") ||
+        !routes_is_known(call->route.kind))
+        return false;
+    routes_format_allow(call->route.kind, allow);
+    response_set_empty(response, 204);
+    response_add_header(response, "Allow", "%s", allow);
+    return true;
+}
+
+static void add_version(struct response *response)
+{
+    response_add_header(response, "Docker-Distribution-Api-Version", "registry/2.0");
+}
+
+static enum http_result begin_endpoint(struct call *call, struct response *response)
+{
+    if (!call->operation) {
+        refuse_operation(call, response);
+        return HTTP_DONE;
+    }
+    return call->operation->endpoint->begin ? call->operation->endpoint->begin(call, response) : HTTP_DONE;
+}
+
+static enum http_result begin_call(struct call *call, struct response *response)
+{
+    bool was_admitted = call->is_admitted;
+    enum http_result result;
+
+    if (answer_preflight(call, response))
+        return HTTP_DONE;
+    if (!was_admitted) {
+        result = admit(call, response);
+        if (result != HTTP_DONE || response->status)
+            return result;
+        /* Checkers are for passwords. */
+        if (call_is_on_worker(call))
+            return call_move(call);
+    }
+    return begin_endpoint(call, response);
+}
+
+static enum http_result begin(void *context, struct request *request, struct response *response)
+{
+    struct call *call = request->state ? request->state : call_new(context, request);
+    enum http_result result;
+
+    if (!call) {
+        response_fail_oom(response);
+        add_version(response);
+        return HTTP_DONE;
+    }
+    result = begin_call(call, response);
+    if (result == HTTP_DONE && response->status)
+        add_version(response);
+    return result;
+}
+
+/* --- the body ------------------------------------------------------------------------------------ */
+
+/* 0, -EBUSY or -ENOMEM. */
+static int make_room(struct call *call, size_t capacity)
+{
+    size_t more = capacity - call->kept_capacity, *kept = &call->api->bodies_kept;
+    bool has_room = __atomic_add_fetch(kept, more, __ATOMIC_RELAXED) <= BODIES_MAX || capacity <= SMALL_BODY;
+    char *body = has_room ? realloc(call->kept, capacity) : NULL;
+
+    if (!body) {
+        __atomic_sub_fetch(kept, more, __ATOMIC_RELAXED);
+        return has_room ? -ENOMEM : -EBUSY;
+    }
+    call->kept = body;
+    call->kept_capacity = capacity;
+    return 0;
+}
+
+static void drop_body(struct call *call)
+{
+    __atomic_sub_fetch(&call->api->bodies_kept, call->kept_capacity, __ATOMIC_RELAXED);
+    free(call->kept);
+    call->kept = NULL;
+    call->kept_capacity = call->body_kept = 0;
+    call->body = NULL;
+}
+
+static enum http_result refuse_for_lack_of_room(struct call *call, struct response *response, int r)
+{
+    drop_body(call);
+    if (r == -ENOMEM) {
+        response_fail_oom(response);
+    } else {
+        response_refuse(response, ERROR_CODE_TOOMANYREQUESTS, "\"too many large manifests at once\"");
+        response_add_header(response, "Retry-After", "10");
+    }
+    add_version(response);
+    return HTTP_DONE;
+}
+
+static enum http_result keep_body(struct call *call, const void *data, size_t size, struct response *response)
+{
+    size_t limit = call->operation->endpoint->body_limit, needed = call->body_kept + size;
+    int r = 0;
+
+    if (limit == 0 || call->is_body_too_large)
+        return HTTP_MORE;
+    if (needed > limit) {
+        call->is_body_too_large = true;
+        drop_body(call);
+        return HTTP_MORE;
+    }
+    if (needed > call->kept_capacity)
+        r = make_room(call, needed * 2 < limit ? needed * 2 : limit);
+    if (r < 0)
+        return refuse_for_lack_of_room(call, response, r);
+    memcpy(call->kept + call->body_kept, data, size);
+    call->body_kept = needed;
+    call->body = (const unsigned char *)call->kept;
+    return HTTP_MORE;
+}
+
+static enum http_result receive(void *context, struct request *request, const void *data, size_t size,
+                                struct response *response)
+{
+    struct call *call = call_of(request);
+
+    (void)context;
+    if (call->operation->endpoint->receive)
+        return call->operation->endpoint->receive(call, data, size);
+    return keep_body(call, data, size, response);
+}
+
+static enum http_result answer(void *context, struct request *request, struct response *response)
+{
+    struct call *call = call_of(request);
+    enum http_result result = call->operation->endpoint->answer(call, response);
+
+    (void)context;
+    if (result == HTTP_DONE)
+        add_version(response);
+    return result;
+}
+
+/* --- refusals of the server, and the end ------------------------------------------------------------ */
+
+static enum error_code code_of(unsigned status)
+{
+    if (status == 413)
+        return ERROR_CODE_SIZE_INVALID;
+    return status == 429 ? ERROR_CODE_TOOMANYREQUESTS : ERROR_CODE_UNSUPPORTED;
+}
+
+static void refuse(void *context, const struct request *request, unsigned status, const char *why, struct response *response)
+{
+    size_t size = 0;
+    char *text = error_code_format_message(code_of(status), why, NULL, &size);
+
+    (void)context, (void)request;
+    response_set_body(response, status, "application/json; charset=utf-8", text, size);
+    if (status == 429)
+        response_add_header(response, "Retry-After", "1");
+    add_version(response);
+}
+
+static void end(void *context, struct request *request, const struct http_end *how)
+{
+    struct api *api = context;
+    struct call *call = call_of(request);
+
+    if (api->report)
+        api->report(&(struct call_report){
+            .call = call,
+            .request = request,
+            .name = call && call->operation ? call->operation->name : NULL,
+            .user_agent = request_get_header(request, "User-Agent"),
+            .host = request_get_header(request, "Host"),
+            .end = how,
+        });
+    if (!call)
+        return;
+    if (call->operation && call->operation->endpoint->release)
+        call->operation->endpoint->release(call);
+    drop_body(call);
+    secbuf_done(&call->user);
+    secbuf_done(&call->password);
+    free(call);
+    request->state = NULL;
+}
+
+void dispatch_init(struct api *api, struct http_handler *ret)
+{
+    *ret = (struct http_handler){
+        .context = api, .begin = begin, .receive = receive, .answer = answer, .refuse = refuse, .end = end,
+    };
+}

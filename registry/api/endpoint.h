@@ -1,0 +1,70 @@
+#pragma once
+
+#include "common/digest.h"
+#include "common/secbuf.h"
+#include "registry/access/access.h"
+#include "registry/http/handler.h"
+#include "registry/spec/route.h"
+
+struct api;
+struct call;
+
+/*
+ * What answers one kind of request, in the three phases of registry/http/handler.h. A phase that
+ * has to wait (directories, fsync, locks) or to compute for long moves to a worker by call_move().
+ */
+struct endpoint {
+    /* Before the body; may set a response, which refuses the body. NULL: nothing is to be done. */
+    enum http_result (*begin)(struct call *call, struct response *response);
+
+    /* A piece of the body; NULL: kept up to body_limit, then thrown away. */
+    enum http_result (*receive)(struct call *call, const void *data, size_t size);
+    size_t body_limit;
+
+    /* Sets the response. */
+    enum http_result (*answer)(struct call *call, struct response *response);
+
+    /* Frees call->state, also that of a client that went away at any moment. May be NULL. */
+    void (*release)(struct call *call);
+};
+
+/* A request to the API, from the end of its head to the end of its answer. */
+struct call {
+    struct api *api;
+    struct request *request;
+    const struct operation *operation; /* NULL: the route has none for the method */
+    const char *method_name, *uri, *query; /* as sent; what follows the '?', "" if none */
+    unsigned method;                       /* one ROUTE_METHOD_* bit of registry/spec/route.h, 0 for others */
+    struct route route;
+    struct principal principal;
+    bool is_admitted;
+    struct secbuf user, password; /* until they are checked */
+
+    /* The body of an endpoint with a body_limit. */
+    const unsigned char *body; /* NULL if empty */
+    size_t body_kept;
+    bool is_body_too_large;
+    char *kept;
+    size_t kept_capacity;
+
+    void *state; /* the endpoint's own, freed by its release() */
+};
+
+/* A header's value, NULL if absent; borrowed, valid until the call is over. */
+static inline const char *call_get_header(const struct call *call, const char *name)
+{
+    return request_get_header(call->request, name);
+}
+
+/* How long the body is, in bytes; -1 where it comes in chunks. */
+static inline int64_t call_get_body_size(const struct call *call)
+{
+    return call->request->head->body_size;
+}
+
+/* Whether this phase runs on a worker. If not: "if (!call_is_on_worker(call)) return call_move(call);" */
+static inline bool call_is_on_worker(const struct call *call)
+{
+    return call->request->is_on_worker;
+}
+enum http_result call_move(struct call *call);

@@ -1,0 +1,328 @@
+/*
+ * An event thread. Sockets are edge-triggered: epoll tells once that one can be read or written, and
+ * the connection remembers it until a call says otherwise, so that a request costs no call of epoll_ctl().
+ */
+#include "registry/http/loop.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "registry/http/connection.h"
+
+enum {
+    EVENTS = 256,
+    ACCEPTS = 64,    /* at a time, so that connections that are there have their turn */
+    PAUSE_MS = 100,  /* until accepting is tried again, where descriptors or connections have run out */
+    STACK_SIZE = 512 << 10,
+};
+
+/* What epoll's data points to for what is no connection. */
+static char listener_tag, wake_tag;
+
+/* --- queues ----------------------------------------------------------------------------------- */
+
+static void queue_init(struct connection_queue *queue)
+{
+    queue->first = NULL;
+    queue->last = &queue->first;
+}
+
+static void queue_push(struct connection_queue *queue, struct connection *connection)
+{
+    connection->next = NULL;
+    *queue->last = connection;
+    queue->last = &connection->next;
+}
+
+/* Takes all of them, in their order. */
+static struct connection *queue_take(struct connection_queue *queue)
+{
+    struct connection *first = queue->first;
+
+    queue_init(queue);
+    return first;
+}
+
+/* --- wake-ups ----------------------------------------------------------------------------------- */
+
+void loop_wake(struct loop *loop)
+{
+    (void)!eventfd_write(loop->wake_fd, 1);
+}
+
+void loop_end(struct loop *loop)
+{
+    pthread_mutex_lock(&loop->mutex);
+    loop->is_ending = true;
+    pthread_mutex_unlock(&loop->mutex);
+    loop_wake(loop);
+}
+
+void loop_resume(struct loop *loop, struct connection *connection)
+{
+    bool is_first;
+
+    pthread_mutex_lock(&loop->mutex);
+    is_first = !loop->resumed.first;
+    queue_push(&loop->resumed, connection);
+    /* Under the mutex: once the connection can be taken, the loop may end. */
+    if (is_first)
+        loop_wake(loop);
+    pthread_mutex_unlock(&loop->mutex);
+}
+
+void loop_requeue(struct loop *loop, struct connection *connection)
+{
+    if (connection->is_queued)
+        return;
+    connection->is_queued = true;
+    queue_push(&loop->ready, connection);
+}
+
+const char *loop_get_date(struct loop *loop)
+{
+    time_t now = time(NULL);
+    struct tm tm;
+
+    /* The program keeps to the C locale, whose names of days are those of HTTP. */
+    if (now != loop->date_s && gmtime_r(&now, &tm) &&
+        strftime(loop->date, sizeof(loop->date), "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm) > 0)
+        loop->date_s = now;
+    return loop->date;
+}
+
+/* --- new connections ------------------------------------------------------------------------------ */
+
+static int add_to_epoll(const struct loop *loop, int fd, uint32_t events, void *tag)
+{
+    struct epoll_event event = {.events = events, .data.ptr = tag};
+
+    return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
+}
+
+/* Of the loops that wait, the kernel wakes one for each connection. */
+static void start_accepting(struct loop *loop)
+{
+    loop->is_accepting = add_to_epoll(loop, loop->server->listener, EPOLLIN | EPOLLEXCLUSIVE, &listener_tag) == 0;
+}
+
+static void stop_accepting(struct loop *loop)
+{
+    if (loop->is_accepting)
+        epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, loop->server->listener, NULL);
+    loop->is_accepting = false;
+}
+
+static void take_in(struct loop *loop, int fd, const struct sockaddr *address)
+{
+    const int on = 1;
+    struct connection *connection;
+
+    if (!connections_may_come(loop->server->connections, address)) {
+        close(fd);
+        __atomic_sub_fetch(&loop->server->open, 1, __ATOMIC_SEQ_CST);
+        return;
+    }
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    connection = connection_new(loop, fd, address);
+    if (!connection) {
+        __atomic_sub_fetch(&loop->server->open, 1, __ATOMIC_SEQ_CST);
+        return;
+    }
+    if (add_to_epoll(loop, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, connection) < 0)
+        connection_free(connection);
+    else
+        connection_run(connection);
+}
+
+/* Takes a place for one more connection. */
+static bool has_place(struct server *server)
+{
+    unsigned most = server->options.limits.most;
+
+    if (__atomic_add_fetch(&server->open, 1, __ATOMIC_SEQ_CST) <= most || most == 0)
+        return true;
+    __atomic_sub_fetch(&server->open, 1, __ATOMIC_SEQ_CST);
+    return false;
+}
+
+static bool is_passing(int code)
+{
+    return code == EINTR || code == ECONNABORTED || code == EPROTO || code == ENETDOWN || code == EHOSTUNREACH ||
+           code == ENETUNREACH || code == ENOPROTOOPT || code == EOPNOTSUPP || code == EHOSTDOWN || code == ENONET;
+}
+
+static void accept_some(struct loop *loop)
+{
+    for (int i = 0; i < ACCEPTS; i++) {
+        struct sockaddr_storage address;
+        socklen_t size = sizeof(address);
+        int fd;
+
+        if (!has_place(loop->server)) {
+            stop_accepting(loop);
+            return;
+        }
+        address.ss_family = AF_UNSPEC;
+        fd = accept4(loop->server->listener, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            take_in(loop, fd, (const struct sockaddr *)&address);
+            continue;
+        }
+        __atomic_sub_fetch(&loop->server->open, 1, __ATOMIC_SEQ_CST);
+        if (is_passing(errno))
+            continue;
+        if (errno != EAGAIN) /* descriptors or memory have run out */
+            stop_accepting(loop);
+        return;
+    }
+}
+
+/* --- the thread ------------------------------------------------------------------------------------- */
+
+static void handle(struct loop *loop, const struct epoll_event *event)
+{
+    struct connection *connection;
+    eventfd_t ignored;
+
+    if (event->data.ptr == &listener_tag) {
+        accept_some(loop);
+    } else if (event->data.ptr == &wake_tag) {
+        (void)!eventfd_read(loop->wake_fd, &ignored);
+    } else {
+        connection = event->data.ptr;
+        connection->is_readable = connection->is_readable || (event->events & ~(uint32_t)EPOLLOUT);
+        connection->is_writable = connection->is_writable || (event->events & ~(uint32_t)EPOLLIN);
+        if (!connection->is_on_worker && !connection->is_queued)
+            connection_run(connection);
+    }
+}
+
+/* True where the loop is to end. */
+static bool run_resumed(struct loop *loop)
+{
+    struct connection *connection, *next;
+    bool is_ending;
+
+    pthread_mutex_lock(&loop->mutex);
+    connection = queue_take(&loop->resumed);
+    is_ending = loop->is_ending;
+    pthread_mutex_unlock(&loop->mutex);
+    for (; connection; connection = next) {
+        next = connection->next;
+        connection_run(connection);
+    }
+    return is_ending;
+}
+
+static void run_ready(struct loop *loop)
+{
+    struct connection *connection = queue_take(&loop->ready), *next;
+
+    for (; connection; connection = next) {
+        next = connection->next;
+        connection->is_queued = false;
+        connection_run(connection);
+    }
+}
+
+static int choose_timeout(const struct loop *loop)
+{
+    if (loop->ready.first)
+        return 0;
+    return loop->is_accepting || server_is_draining(loop->server) ? -1 : PAUSE_MS;
+}
+
+static void *run(void *argument)
+{
+    struct loop *loop = argument;
+    struct epoll_event events[EVENTS];
+    bool is_ending = false;
+
+    while (!is_ending) {
+        int count = epoll_wait(loop->epoll_fd, events, EVENTS, choose_timeout(loop));
+
+        for (int i = 0; i < count; i++)
+            handle(loop, &events[i]);
+        /* These may free connections, of which there are no events left to be handled. */
+        is_ending = run_resumed(loop);
+        run_ready(loop);
+        if (server_is_draining(loop->server))
+            stop_accepting(loop);
+        else if (!loop->is_accepting)
+            start_accepting(loop);
+    }
+    while (loop->open)
+        connection_free(loop->open);
+    return NULL;
+}
+
+static int start_thread(struct loop *loop, unsigned number)
+{
+    char name[16];
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    int r = pthread_attr_init(&attributes);
+
+    if (r != 0)
+        return -r;
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    sigfillset(&all); /* signals are for the main thread */
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    r = pthread_create(&loop->thread, &attributes, run, loop);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    if (r != 0)
+        return -r;
+    loop->is_started = true;
+    snprintf(name, sizeof(name), "events-%u", number);
+    pthread_setname_np(loop->thread, name);
+    return 0;
+}
+
+int loop_start(struct loop *loop, struct server *server, unsigned number, struct error *err)
+{
+    int r = 0;
+
+    *loop = (struct loop){.server = server, .date_s = -1};
+    pthread_mutex_init(&loop->mutex, NULL);
+    queue_init(&loop->ready);
+    queue_init(&loop->resumed);
+    loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    loop->input = malloc(LOOP_BUFFER_SIZE);
+    loop->output = malloc(LOOP_BUFFER_SIZE);
+    if (!loop->input || !loop->output)
+        return error_set_oom(err);
+    if (loop->epoll_fd < 0 || loop->wake_fd < 0)
+        r = -errno;
+    if (r == 0)
+        r = add_to_epoll(loop, loop->wake_fd, EPOLLIN, &wake_tag);
+    if (r == 0) {
+        start_accepting(loop);
+        r = start_thread(loop, number);
+    }
+    return r < 0 ? error_set_errno(err, -r, "cannot start an event thread") : 0;
+}
+
+void loop_join(struct loop *loop)
+{
+    if (loop->is_started)
+        pthread_join(loop->thread, NULL);
+    if (loop->epoll_fd >= 0)
+        close(loop->epoll_fd);
+    if (loop->wake_fd >= 0)
+        close(loop->wake_fd);
+    free(loop->input);
+    free(loop->output);
+    pthread_mutex_destroy(&loop->mutex);
+}

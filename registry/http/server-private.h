@@ -1,0 +1,30 @@
+#pragma once
+
+#include "registry/http/connections.h"
+#include "registry/http/loop.h"
+#include "registry/http/server.h"
+#include "registry/http/tls-session.h"
+
+/* What the files of the server share. */
+
+struct server {
+    struct server_options options;
+    int listener;
+    unsigned port;
+    struct tls_context *tls; /* NULL without TLS */
+    struct connections *connections;
+    struct loop *loops;
+    unsigned loop_count;
+
+    /* These are atomic. */
+    unsigned open;       /* connections */
+    unsigned under_way;  /* requests that are not over */
+    unsigned handed_over; /* of them, those that a worker has */
+    bool is_draining;    /* no new connections, and no further requests on those that there are */
+    bool is_stopping;    /* nothing is handed over any more */
+};
+
+static inline bool server_is_draining(const struct server *server)
+{
+    return __atomic_load_n(&server->is_draining, __ATOMIC_RELAXED);
+}
