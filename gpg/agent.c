@@ -106,6 +106,30 @@ int gpg_agent_find_key(const char *keygrip, struct gpg_agent_key *ret, struct er
                      keygrip, (int)strcspn(output, "\n"), output);
 }
 
+bool gpg_agent_parse_locked(const char *output)
+{
+    char type[8], cached[8], protection[8];
+    bool has_key = false;
+
+    for (const char *line = strstr(output, "S KEYINFO "); line; line = strstr(line + 1, "S KEYINFO ")) {
+        if (sscanf(line, "S KEYINFO %*s %7s %*s %*s %7s %7s", type, cached, protection) != 3)
+            return true;
+        has_key = true;
+        if (type[0] == 'T' || (protection[0] != 'C' && cached[0] != '1'))
+            return true;
+    }
+    return !has_key;
+}
+
+bool gpg_agent_may_have_locked_key(void)
+{
+    char output[OUTPUT_SIZE] = "";
+    struct error err;
+
+    return ask((const char *const[]){"gpg-connect-agent", "KEYINFO --list", "/bye", NULL}, output, &err) < 0 ||
+           gpg_agent_parse_locked(output);
+}
+
 /* Decimal digits at *at, up to end; *at is left behind them. */
 static bool read_number(const unsigned char **at, const unsigned char *end, uint64_t *ret)
 {
@@ -187,6 +211,20 @@ int gpg_agent_get_s2k_count(const char *keygrip, uint64_t *ret, struct error *er
 
 /* --- pinentry -------------------------------------------------------------------------------- */
 
+/* A value as GnuPG reads it: without blanks around it, and without quotes. */
+static char *copy_value(const char *text, size_t size)
+{
+    while (size > 0 && strchr(" \t\r", text[size - 1]))
+        size--;
+    if (size > 0 && text[0] == '"') {
+        text++;
+        size--;
+        if (size > 0 && text[size - 1] == '"')
+            size--;
+    }
+    return strndup(text, size);
+}
+
 char *gpg_agent_parse_option(const char *text, const char *name)
 {
     size_t size = strlen(name);
@@ -195,25 +233,33 @@ char *gpg_agent_parse_option(const char *text, const char *name)
         line += strspn(line, " \t");
         if (strncmp(line, name, size) == 0 && strchr(" \t\r\n", line[size])) {
             line += size + strspn(line + size, " \t");
-            return strndup(line, strcspn(line, "\r\n"));
+            return copy_value(line, strcspn(line, "\n"));
         }
     }
     return NULL;
 }
 
+/* The option in one file; NULL where it is not there. */
+static char *find_in_file(const char *path, const char *name)
+{
+    CLEANUP_CLOSE int fd = file_open_regular(AT_FDCWD, path, NULL);
+    CLEANUP_FREE char *text = NULL;
+    size_t size;
+
+    return fd >= 0 && file_read_all(fd, KEY_FILE_MAX, &text, &size) == 0 ? gpg_agent_parse_option(text, name) : NULL;
+}
+
+/* The user's file wins over the system's. */
 static char *find_in_agent_conf(const char *name)
 {
-    CLEANUP_FREE char *home = NULL, *path = NULL, *text = NULL;
-    CLEANUP_CLOSE int fd = -1;
+    CLEANUP_FREE char *home = NULL, *path = NULL;
     struct error err;
-    size_t size;
+    char *value;
 
     if (gpg_find_home(&home, &err) < 0 || asprintf(&path, "%s/gpg-agent.conf", home) < 0)
         return NULL;
-    fd = file_open_regular(AT_FDCWD, path, NULL);
-    if (fd < 0 || file_read_all(fd, KEY_FILE_MAX, &text, &size) < 0)
-        return NULL;
-    return gpg_agent_parse_option(text, name);
+    value = find_in_file(path, name);
+    return value ? value : find_in_file("/etc/gnupg/gpg-agent.conf", name);
 }
 
 bool gpg_agent_has_option(const char *name)

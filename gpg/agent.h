@@ -16,6 +16,15 @@ struct gpg_agent_key {
 enum { GPG_AGENT_NO_KEY = 1 };
 int gpg_agent_find_key(const char *keygrip, struct gpg_agent_key *ret, struct error *err) MUST_USE;
 
+/*
+ * Whether a passphrase or a card may be needed for one of the secret keys that the agent has: true also if it does not say,
+ * as it does to a remote machine.
+ */
+bool gpg_agent_may_have_locked_key(void);
+
+/* That from what the agent answers to KEYINFO --list. Pure. */
+bool gpg_agent_parse_locked(const char *output);
+
 /* That from what the agent answers to KEYINFO. 0 or GPG_AGENT_NO_KEY. Pure. */
 int gpg_agent_parse_keyinfo(const char *output, const char *keygrip, struct gpg_agent_key *ret) MUST_USE;
 

@@ -3,19 +3,14 @@
 #include "gpg/gpgme.h"
 
 #include "gpg/context.h"
-
-/* What gpg's status lines have told. */
-struct gpg_seen {
-    bool has_spoken;    /* there was one */
-    bool has_encrypted; /* all of the input is encrypted */
-    int prompts;        /* how often a pinentry came up */
-};
+#include "gpg/status.h"
 
 /* What the other files of gpg/ share with context.c. */
 struct gpg_context {
     gpgme_ctx_t handle;
     bool has_hidden_recipients;
-    struct gpg_seen seen; /* in the last operation; watch.c sets it */
+    enum gpg_pinentry_mode pinentry_mode;
+    struct gpg_status status; /* of the last operation; watch.c notes it */
 };
 
 static inline void gpg_data_release(gpgme_data_t *data)

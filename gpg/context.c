@@ -134,6 +134,7 @@ int gpg_context_new(const struct gpg_options *options, struct gpg_context **ret,
     if (e)
         return error_set(err, EIO, "cannot set up gpg: %s", gpg_strerror(e));
     gpg->has_hidden_recipients = options->has_hidden_recipients;
+    gpg->pinentry_mode = options->pinentry_mode;
     *ret = steal_ptr(&gpg);
     return 0;
 }

@@ -66,12 +66,13 @@ static gpgme_error_t decrypt_once(struct gpg_context *gpg, int fd, struct gpg_st
     return e;
 }
 
-/* Of nothing at all GPGME makes a damaged message, which would be an answer about the entry. */
-static bool is_guess(const struct gpg_context *gpg, gpgme_error_t e)
+/*
+ * With "pinentry-mode loopback" in gpg.conf gpg itself asks on its terminal, which it does not have here. The pinentry asks
+ * on the same terminal.
+ */
+static bool asks_by_itself(struct gpg_context *gpg)
 {
-    gpgme_err_code_t code = gpgme_err_code(e);
-
-    return !gpg_watch_has_spoken(gpg) && code != GPG_ERR_ENOMEM && code != GPG_ERR_EFBIG;
+    return gpg->status.wants_loopback && gpg->pinentry_mode == GPG_PINENTRY_DEFAULT;
 }
 
 int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit, struct secbuf *ret_plain,
@@ -93,6 +94,8 @@ int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit,
         secbuf_truncate(ret_plain, size_before);
         if (r < 0)
             return error_wrap(err, "cannot decrypt %s", name);
+        if (try == 1 && asks_by_itself(gpg) && gpgme.set_pinentry_mode(gpg->handle, GPGME_PINENTRY_MODE_ASK) == 0)
+            continue;
         if (gpgme_err_code(e) != GPG_ERR_ENOMEM || try == MOST_TRIES)
             break;
         if (queue_fd < 0) {
@@ -102,7 +105,5 @@ int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit,
         }
         pause_before_try(try);
     }
-    if (is_guess(gpg, e))
-        return error_set(err, EIO, "cannot decrypt %s: gpg ended without saying why; see what it says: gpg -d FILE", name);
     return gpg_explain_decrypt(gpg, e, name, err);
 }

@@ -53,7 +53,6 @@ int gpg_encrypt(struct gpg_context *gpg, const char *recipients, const char *sou
         return gpg_explain_encrypt(gpg, e, source, err);
     /* GPGME takes it for success that gpg says nothing, also where it could not be started or was killed. */
     if (!gpg_watch_has_encrypted(gpg) || ret_message->size == size_before)
-        return error_set(err, EIO, "gpg ended without encrypting to the keys named in %s; see what gpg -e says, and how many "
-                         "keys there are", source);
+        return gpg_explain_encrypt(gpg, 0, source, err);
     return 0;
 }

@@ -9,7 +9,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "gpg/failure.h"
 #include "gpg/watch.h"
+#include "gpg/words.h"
 
 struct reason {
     const char *why;
@@ -43,11 +45,11 @@ static struct reason reason_of_key(gpgme_key_t key)
     if (subkey->revoked)
         return (struct reason){"its subkey for encryption was revoked", "gpg --quick-add-key FINGERPRINT"};
     if (subkey->expired)
-        return (struct reason){"its subkey for encryption has expired", "gpg --quick-set-expire FINGERPRINT 2y '*'"};
+        return (struct reason){"its subkey for encryption has expired", "gpg --quick-set-expire FINGERPRINT 2y SUBKEY-FINGERPRINT"};
     return (struct reason){"gpg takes it for unusable", "see gpg -k"};
 }
 
-/* The state of the keys that a name matches: the first usable-looking fault found. */
+/* The state of the keys that a name matches: the first usable-looking fault found. why is NULL where gpg cannot tell. */
 static struct reason reason_in_keyring(struct gpg_context *gpg, const char *name)
 {
     struct reason reason = {"there is no such public key in the keyring",
@@ -62,8 +64,8 @@ static struct reason reason_in_keyring(struct gpg_context *gpg, const char *name
         gpgme.key_unref(key);
     }
     gpgme.op_keylist_end(gpg->handle);
-    if (gpg_watch_end(gpg, true, true, NULL) < 0)
-        return (struct reason){"gpg cannot say why", "see gpg -k"};
+    if (gpg_watch_end(gpg, true, true, NULL) < 0 || gpg->status.has_keyring_failure || !gpg->status.has_spoken)
+        return (struct reason){0};
     return reason;
 }
 
@@ -81,18 +83,38 @@ static struct reason reason_for(struct gpg_context *gpg, const char *name, gpgme
     }
 }
 
+/* Where e is 0 GPGME takes it for success that gpg says nothing. */
+static int explain_unknown(const char *words, gpgme_error_t e, const char *source, struct error *err)
+{
+    if (*words)
+        return error_set(err, GPG_FAILURE_UNKNOWN, "cannot encrypt to the keys named in %s; gpg says: %s", source, words);
+    if (e)
+        return error_set(err, GPG_FAILURE_UNKNOWN, "cannot encrypt to the keys named in %s: %s", source, gpg_strerror(e));
+    return error_set(err, GPG_FAILURE_UNKNOWN, "gpg ended without encrypting to the keys named in %s; see what gpg -e says, and "
+                     "how many keys there are", source);
+}
+
 int gpg_explain_encrypt(struct gpg_context *gpg, gpgme_error_t e, const char *source, struct error *err)
 {
     gpgme_encrypt_result_t result = gpgme.op_encrypt_result(gpg->handle);
+    char words[GPG_WORDS_SIZE];
     CLEANUP_FREE char *name = NULL;
+    struct gpg_barrier barrier;
     struct reason reason;
 
-    if (!result || !result->invalid_recipients || !result->invalid_recipients->fpr)
-        return error_set(err, EIO, "cannot encrypt to the keys named in %s: %s", source, gpg_strerror(e));
+    gpg_words_read(gpg, words);
+    if (gpg->status.has_option_failure)
+        return gpg_explain_configuration(words, err);
+    if (gpg_find_barrier(gpg, &barrier))
+        return gpg_explain_barrier(&barrier, err);
+    if (gpg->status.has_keyring_failure || !result || !result->invalid_recipients || !result->invalid_recipients->fpr)
+        return explain_unknown(words, e, source, err);
     name = strdup(result->invalid_recipients->fpr);
     if (!name)
         return error_set_oom(err);
     reason = reason_for(gpg, name, result->invalid_recipients->reason);
-    return error_set(err, ENOKEY, "cannot encrypt to \"%s\" (named in %s): %s; %s", name, source, reason.why,
+    if (!reason.why)
+        return explain_unknown(words, e, source, err);
+    return error_set(err, GPG_FAILURE_RECIPIENT, "cannot encrypt to \"%s\" (named in %s): %s; %s", name, source, reason.why,
                      reason.cure);
 }

@@ -298,7 +298,7 @@ int gpg_fast_decrypt(const struct gpg_options *options, int fd, const char *name
         gpg_card_find(&attempt.agent, request.keygrip, &card))
         return gpg_card_explain(answer.refusal, &card, name, err);
     if (r == AGENT_REFUSED && is_final(&answer))
-        return gpg_explain_code(answer.refusal, name, err);
+        return gpg_explain_code(options->pinentry_mode, answer.refusal, name, err);
     if (r != 0)
         return decline(err, "gpg-agent does not decrypt with this key");
     if (open_message(&attempt, chosen, &answer, limit, ret_plain) < 0)

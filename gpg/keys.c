@@ -26,6 +26,8 @@ const char *gpg_key_problem_words(enum gpg_key_problem problem)
         [GPG_KEY_REVOKED] = "was revoked",
         [GPG_KEY_EXPIRED] = "has expired",
         [GPG_KEY_DISABLED] = "is disabled",
+        [GPG_KEY_SUBKEY_EXPIRED] = "has a subkey for encryption that has expired",
+        [GPG_KEY_INVALID] = "is not valid for gpg (is the clock right?)",
         [GPG_KEY_CANNOT_ENCRYPT] = "has no valid subkey for encryption",
         [GPG_KEY_NOT_TRUSTED] = "is not known to be its owner's (gpg does not trust it)",
     };
@@ -61,6 +63,7 @@ static bool is_trusted(gpgme_key_t key)
 static enum gpg_key_problem find_problem(struct gpg_context *gpg, gpgme_key_t key)
 {
     const char *model = gpgme.get_ctx_flag(gpg->handle, "trust-model");
+    gpgme_subkey_t former = find_encryption_subkey(key, false);
 
     if (key->revoked)
         return GPG_KEY_REVOKED;
@@ -68,7 +71,11 @@ static enum gpg_key_problem find_problem(struct gpg_context *gpg, gpgme_key_t ke
         return GPG_KEY_EXPIRED;
     if (key->disabled)
         return GPG_KEY_DISABLED;
-    if (key->invalid || !find_encryption_subkey(key, true))
+    if (!find_encryption_subkey(key, true) && former && former->expired && !former->revoked)
+        return GPG_KEY_SUBKEY_EXPIRED;
+    if (key->invalid || (former && former->invalid && !former->revoked && !find_encryption_subkey(key, true)))
+        return GPG_KEY_INVALID;
+    if (!find_encryption_subkey(key, true))
         return GPG_KEY_CANNOT_ENCRYPT;
     if (!is_trusted(key) && !(model && strcmp(model, "always") == 0))
         return GPG_KEY_NOT_TRUSTED;
@@ -90,12 +97,15 @@ static int describe(struct gpg_context *gpg, gpgme_key_t key, struct gpg_key *re
         return -ENOMEM;
     if (key->subkeys)
         ret->expires_s = (int64_t)key->subkeys->expires;
+    for (gpgme_subkey_t s = key->subkeys; s; s = s->next)
+        ret->has_secret |= s->secret;
     if (!subkey)
         return 0;
     expires_s = (int64_t)subkey->expires;
     if (expires_s > 0 && (ret->expires_s == 0 || expires_s < ret->expires_s))
         ret->expires_s = expires_s;
     ret->has_secret = subkey->secret;
+    snprintf(ret->subkey, sizeof(ret->subkey), "%s", subkey->fpr ? subkey->fpr : "");
     snprintf(ret->keygrip, sizeof(ret->keygrip), "%s", subkey->keygrip ? subkey->keygrip : "");
     algorithm = gpgme.pubkey_algo_string(subkey);
     snprintf(ret->algorithm, sizeof(ret->algorithm), "%s", algorithm ? algorithm : "?");

@@ -11,6 +11,8 @@ enum gpg_key_problem {
     GPG_KEY_REVOKED,
     GPG_KEY_EXPIRED,
     GPG_KEY_DISABLED,
+    GPG_KEY_SUBKEY_EXPIRED, /* it had a subkey for encryption, which has expired */
+    GPG_KEY_INVALID,        /* gpg does not say why; it takes keys for invalid that were made after what its clock shows */
     GPG_KEY_CANNOT_ENCRYPT, /* no encryption subkey, or none that is valid still */
     GPG_KEY_NOT_TRUSTED,    /* not known to belong to whom it names: gpg encrypts to it only when told to trust it */
 };
@@ -19,6 +21,7 @@ enum { GPG_FINGERPRINT_SIZE = 65 }; /* 40 or 64 hexadecimal digits and a NUL */
 
 struct gpg_key {
     char fingerprint[GPG_FINGERPRINT_SIZE];
+    char subkey[GPG_FINGERPRINT_SIZE]; /* the fingerprint of the subkey that encrypts, or that did; "" if there is none */
     char keygrip[41];      /* of the subkey that encrypts; "" if there is none */
     char *user_id;         /* the first; UTF-8; never NULL, may be "" */
     char algorithm[32];    /* "cv25519", "rsa4096" */

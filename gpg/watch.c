@@ -108,12 +108,8 @@ static gpgme_error_t on_status(void *hook, const char *keyword, const char *args
     struct gpg_context *gpg = hook;
     bool is_prompt = strcmp(keyword, "PINENTRY_LAUNCHED") == 0;
 
-    (void)args;
-    if (*keyword)
-        gpg->seen.has_spoken = true;
-    if (strcmp(keyword, "END_ENCRYPTION") == 0)
-        gpg->seen.has_encrypted = true;
-    if (is_prompt && ++gpg->seen.prompts > MOST_PROMPTS)
+    gpg_status_note(&gpg->status, keyword, args ? args : "");
+    if (is_prompt && gpg->status.prompts > MOST_PROMPTS)
         return 0;
     if (atomic_exchange(&watch.is_prompting, is_prompt) && !is_prompt) /* what follows the answer has all of its time */
         atomic_store(&watch.ticks_left, gpg_patience() * (1000 / TICK_MS));
@@ -123,7 +119,7 @@ static gpgme_error_t on_status(void *hook, const char *keyword, const char *args
 void gpg_watch_begin(struct gpg_context *gpg)
 {
     children_adopt();
-    gpg->seen = (struct gpg_seen){0};
+    gpg->status = (struct gpg_status){0};
     if (gpg->handle) {
         gpgme.set_ctx_flag(gpg->handle, "full-status", "1");
         gpgme.set_status_cb(gpg->handle, on_status, gpg);
@@ -165,10 +161,10 @@ int gpg_watch_end(struct gpg_context *gpg, bool has_failed, bool is_careful, str
 
 bool gpg_watch_has_encrypted(const struct gpg_context *gpg)
 {
-    return gpg->seen.has_encrypted;
+    return gpg->status.has_encrypted;
 }
 
 bool gpg_watch_has_spoken(const struct gpg_context *gpg)
 {
-    return gpg->seen.has_spoken;
+    return gpg->status.has_spoken;
 }

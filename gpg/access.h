@@ -1,0 +1,16 @@
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+
+/* A file or directory of gpg's that exists and that this user may not read. */
+struct gpg_barrier {
+    char path[PATH_MAX];
+    int error; /* errno */
+};
+
+/*
+ * Looks for the first such file in gpg's home directory: configuration, public keys, trust database, secret keys. gpg says
+ * of most of them no more than "No secret key". True with *ret.
+ */
+bool gpg_access_find_barrier(const char *home, struct gpg_barrier *ret);

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <errno.h>
+
+/*
+ * What is established about a failed operation of gpg's: err->code is one of these, or an errno. Each rests on gpg's status
+ * lines, on error codes or on what gpg-agent answers, never on the words of a message, which are translated.
+ */
+enum gpg_failure {
+    GPG_FAILURE_UNKNOWN = EIO,           /* not recognised: err->text has gpg's own words */
+    GPG_FAILURE_CONFIGURATION = EBADRQC, /* gpg refuses its options or its gpg.conf: in its own words */
+    GPG_FAILURE_ACCESS = EACCES,         /* a file of gpg's that this user may not read */
+    GPG_FAILURE_LOCKED = EAGAIN,         /* a passphrase or a card is needed, and GPG_PINENTRY_ERROR forbids to ask */
+    GPG_FAILURE_REMOTE = EREMOTE,        /* likewise, but gpg-agent is on another machine and might ask there all the same */
+    GPG_FAILURE_NO_SECRET_KEY = ENOKEY,  /* gpg-agent answers, and has none of the message's keys */
+    GPG_FAILURE_DAMAGED = EBADMSG,       /* the message was read, and is not a whole OpenPGP message */
+    GPG_FAILURE_NO_AGENT = EHOSTDOWN,    /* gpg-agent cannot be reached */
+    GPG_FAILURE_NO_PINENTRY = ENOEXEC,   /* gpg-agent cannot run a pinentry */
+    GPG_FAILURE_NO_TERMINAL = ENOTTY,    /* the pinentry has no terminal and no window to ask on */
+    GPG_FAILURE_BAD_PASSPHRASE = EKEYREJECTED,
+    GPG_FAILURE_CANCELED = ECANCELED,    /* the person cancelled the prompt, or did not answer */
+    GPG_FAILURE_AGENT_MEMORY = ENOMEM,   /* gpg-agent is out of secure memory */
+    GPG_FAILURE_RECIPIENT = EDESTADDRREQ, /* a key cannot be encrypted to; the text says which and why */
+};

@@ -1,0 +1,67 @@
+/*
+ * GPGME keeps gpg's log of each operation. gpg reads its configuration before it knows where to log to, so what is wrong
+ * there is lost; `gpg --gpgconf-test` only reads the configuration, and says it again.
+ */
+#include "gpg/words.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/process.h"
+#include "gpg/context-private.h"
+#include "gpg/patience.h"
+
+enum { LOG_SIZE = 4096, MOST_SECONDS = 10 };
+
+static void read_log(struct gpg_context *gpg, char log[LOG_SIZE])
+{
+    CLEANUP(gpg_data_release) gpgme_data_t data = NULL;
+    ssize_t n = 0;
+
+    if (gpgme.data_new(&data) == 0 && gpgme.op_getauditlog(gpg->handle, data, GPGME_AUDITLOG_DIAG) == 0 &&
+        gpgme.data_seek(data, 0, SEEK_SET) == 0)
+        n = gpgme.data_read(data, log, LOG_SIZE - 1);
+    log[n > 0 ? n : 0] = '\0';
+}
+
+static void test_configuration(struct gpg_context *gpg, char log[LOG_SIZE])
+{
+    const char *home = gpgme.ctx_get_engine_info(gpg->handle)->home_dir;
+    const char *argv[] = {"gpg", "--batch", "--no-tty", "--gpgconf-test", home ? "--homedir" : NULL, home, NULL};
+    int most = gpg_patience() < MOST_SECONDS ? gpg_patience() : MOST_SECONDS, status;
+
+    if (process_run(argv, most, log, LOG_SIZE, &status) < 0)
+        log[0] = '\0';
+}
+
+void gpg_words_parse(const char *log, char ret[GPG_WORDS_SIZE])
+{
+    static const char program[] = "gpg: ";
+    size_t used = 0;
+
+    ret[0] = '\0';
+    for (const char *line = log; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+        size_t size = strcspn(line, "\n");
+
+        if (size == 0 || isspace((unsigned char)line[0])) /* an empty line, or one that goes on with the last */
+            continue;
+        if (strncmp(line, program, strlen(program)) == 0 && size > strlen(program)) {
+            line += strlen(program);
+            size -= strlen(program);
+        }
+        if (used + size + sizeof("; ") > GPG_WORDS_SIZE)
+            return;
+        used += (size_t)snprintf(ret + used, GPG_WORDS_SIZE - used, "%s%.*s", used ? "; " : "", (int)size, line);
+    }
+}
+
+void gpg_words_read(struct gpg_context *gpg, char ret[GPG_WORDS_SIZE])
+{
+    char log[LOG_SIZE];
+
+    read_log(gpg, log);
+    if (!*log && gpg->status.has_option_failure)
+        test_configuration(gpg, log);
+    gpg_words_parse(log, ret);
+}

@@ -1,0 +1,78 @@
+#include "gpg/status.h"
+#include "gpg/words.h"
+
+#include <string.h>
+
+#include "tests/unit/check.h"
+
+static void what_gpg_says_of_a_decryption(void **state)
+{
+    struct gpg_status status = {0};
+
+    (void)state;
+    gpg_status_note(&status, "", "");
+    assert_false(status.has_spoken);
+    gpg_status_note(&status, "ENC_TO", "1C51DCA5D055CA40 18 0");
+    assert_true(status.has_spoken && status.has_recipient && !status.has_hidden_recipient);
+    gpg_status_note(&status, "ENC_TO", "0000000000000000 18 0");
+    assert_true(status.has_hidden_recipient);
+    gpg_status_note(&status, "ERROR", "pkdecrypt_failed 67108949");
+    assert_int_equal(gpg_err_code(status.key_error), GPG_ERR_NO_PIN_ENTRY);
+    gpg_status_note(&status, "PINENTRY_LAUNCHED", "12 curses");
+    assert_int_equal(status.prompts, 1);
+    gpg_status_note(&status, "INQUIRE_MAXLEN", "100");
+    gpg_status_note(&status, "NODATA", "2");
+    gpg_status_note(&status, "DECRYPTION_INFO", "2 9 0");
+    assert_true(status.wants_loopback && status.has_no_data && status.has_session_key);
+    assert_false(status.has_option_failure || status.has_keyring_failure || status.has_encrypted);
+}
+
+static void options_and_keyring_are_told_from_other_failures(void **state)
+{
+    static const struct { const char *keyword, *args; bool is_option, is_keyring; } rows[] = {
+        {"FAILURE", "option-parser 33554433", true, false},
+        {"FAILURE", "option-checking 33554433", true, false},
+        {"FAILURE", "decrypt 4294967295", false, false},
+        {"FAILURE", "encrypt 9", false, false},
+        {"ERROR", "add_keyblock_resource 33587201", false, true},
+        {"ERROR", "keydb_search 33554445", false, true},
+        {"ERROR", "keylist.getkey 14", false, true},
+        {"ERROR", "keylist.getkey 9", false, false},
+        {"ERROR", "", false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct gpg_status status = {0};
+
+        gpg_status_note(&status, rows[i].keyword, rows[i].args);
+        assert_int_equal(status.has_option_failure, rows[i].is_option);
+        assert_int_equal(status.has_keyring_failure, rows[i].is_keyring);
+    }
+}
+
+static void gpgs_words_are_one_line(void **state)
+{
+    char words[GPG_WORDS_SIZE], log[2 * GPG_WORDS_SIZE];
+
+    (void)state;
+    gpg_words_parse("", words);
+    assert_string_equal(words, "");
+    gpg_words_parse("gpg: encrypted with ECDH key\n      \"A <a@x.org>\"\n\ngpg: \n/x/gpg.conf:3: invalid option", words);
+    assert_string_equal(words, "encrypted with ECDH key; gpg: ; /x/gpg.conf:3: invalid option");
+    memset(log, 'x', sizeof(log) - 1);
+    log[sizeof(log) - 1] = '\0';
+    gpg_words_parse(log, words);
+    assert_string_equal(words, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_gpg_says_of_a_decryption),
+        cmocka_unit_test(options_and_keyring_are_told_from_other_failures),
+        cmocka_unit_test(gpgs_words_are_one_line),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
