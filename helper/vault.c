@@ -7,11 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <time.h>
 
-#include "common/file.h"
-#include "common/random.h"
 #include "gpg/decrypt.h"
 #include "gpg/encrypt.h"
 #include "gpg/fast-decrypt.h"
@@ -36,20 +32,23 @@ static int read_options(enum gpg_pinentry_mode mode, struct gpg_options *ret, st
     return r;
 }
 
-static int start_gpg(enum gpg_pinentry_mode mode, struct gpg_context **ret, struct error *err)
+static int start_gpg(struct gpg_context **ret, struct error *err)
 {
     CLEANUP(gpg_options_done) struct gpg_options options = {0};
-    int r = read_options(mode, &options, err);
+    int r = read_options(GPG_PINENTRY_DEFAULT, &options, err);
 
     return r < 0 ? r : gpg_context_new(&options, ret, err);
 }
 
-static int encrypt_for(const struct pass_store *store, struct gpg_context *gpg, const struct pass_path *path,
-                       struct secbuf *plain, struct secbuf *ret_message, struct error *err)
+int vault_encrypt(const struct pass_store *store, const struct pass_path *path, struct secbuf *plain,
+                  struct secbuf *ret_message, struct error *err)
 {
     CLEANUP(pass_recipients_done) struct pass_recipients recipients = {0};
-    int r = pass_recipients_find(store, gpg, path, &recipients, err);
+    CLEANUP(gpg_context_freep) struct gpg_context *gpg = NULL;
+    int r = start_gpg(&gpg, err);
 
+    if (r == 0)
+        r = pass_recipients_find(store, gpg, path, &recipients, err);
     return r < 0 ? r : gpg_encrypt(gpg, recipients.ids, recipients.source, plain, ret_message, err);
 }
 
@@ -99,7 +98,6 @@ static int write_entry(struct pass_store *store, const struct pass_path *path, c
 int vault_put(struct credential *credential, struct error *err)
 {
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
-    CLEANUP(gpg_context_freep) struct gpg_context *gpg = NULL;
     CLEANUP(secbuf_done) struct secbuf message = {0};
     struct pass_path path;
     int r = make_path(credential, &path, err);
@@ -107,9 +105,7 @@ int vault_put(struct credential *credential, struct error *err)
     if (r == 0)
         r = pass_store_open(&store, err);
     if (r == 0)
-        r = start_gpg(GPG_PINENTRY_DEFAULT, &gpg, err);
-    if (r == 0)
-        r = encrypt_for(&store, gpg, &path, &credential->secret, &message, err);
+        r = vault_encrypt(&store, &path, &credential->secret, &message, err);
     if (r == 0)
         r = write_entry(&store, &path, &message, err);
     return r;
@@ -117,9 +113,8 @@ int vault_put(struct credential *credential, struct error *err)
 
 /* --- get ----------------------------------------------------------------------------- */
 
-/* By the fast path or, where that declines, by gpg; then why_by_gpg (may be NULL) says what it declined for. */
-static int decrypt(enum gpg_pinentry_mode mode, int fd, const char *name, struct secbuf *ret_plain,
-                   struct error *why_by_gpg, struct error *err)
+int vault_decrypt(enum gpg_pinentry_mode mode, int fd, const char *name, struct secbuf *ret_plain,
+                  struct error *why_by_gpg, struct error *err)
 {
     CLEANUP(gpg_options_done) struct gpg_options options = {0};
     CLEANUP(gpg_context_freep) struct gpg_context *gpg = NULL;
@@ -142,7 +137,7 @@ static int decrypt_entry(const struct pass_store *store, const struct pass_path 
 
     if (asprintf(&name, "%s/" PASS_FOLDER "/%s/%s", store->root, path->folder, entry->file) < 0)
         return error_set_oom(err);
-    return decrypt(GPG_PINENTRY_DEFAULT, entry->fd, name, ret_secret, NULL, err);
+    return vault_decrypt(GPG_PINENTRY_DEFAULT, entry->fd, name, ret_secret, NULL, err);
 }
 
 /* An editor or `pass insert` ends the secret with a newline that is no part of it. */
@@ -216,55 +211,4 @@ int vault_list(struct pass_listing *ret, struct error *err)
     int r = pass_store_open(&store, err);
 
     return r < 0 ? r : pass_entry_list(&store, ret, err);
-}
-
-/* --- prove --------------------------------------------------------------------------- */
-
-static uint64_t now_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
-/* In a file without a name, for messages are read from files; as `get` would do it. */
-static int decrypt_message(enum gpg_pinentry_mode mode, const struct secbuf *message, struct secbuf *ret_plain,
-                           struct vault_proof *ret_proof, struct error *err)
-{
-    CLEANUP_CLOSE int fd = memfd_create("message", MFD_CLOEXEC);
-    uint64_t begin = now_us();
-    int r = fd < 0 ? -errno : file_write_all(fd, message->data, message->size);
-
-    if (r < 0)
-        return error_set_errno(err, -r, "cannot make a file in memory");
-    r = decrypt(mode, fd, "a message that was just encrypted", ret_plain, &ret_proof->why_by_gpg, err);
-    ret_proof->decrypt_us = now_us() - begin;
-    return r;
-}
-
-int vault_prove(enum gpg_pinentry_mode mode, struct vault_proof *ret_proof, struct error *err)
-{
-    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
-    CLEANUP(gpg_context_freep) struct gpg_context *gpg = NULL;
-    CLEANUP(secbuf_done) struct secbuf plain = {0}, message = {0}, again = {0};
-    struct pass_path path = {.folder = "", .file = ""};
-    struct vault_proof proof = {0};
-    char random[RANDOM_UUID_SIZE];
-    int r = pass_store_open(&store, err);
-
-    random_uuid(random);
-    if (r == 0)
-        r = start_gpg(mode, &gpg, err);
-    if (r == 0 && secbuf_append(&plain, random, strlen(random)) < 0)
-        r = error_set_oom(err);
-    if (r == 0)
-        r = encrypt_for(&store, gpg, &path, &plain, &message, err);
-    if (r == 0)
-        r = decrypt_message(mode, &message, &again, &proof, err);
-    if (r == 0 && (again.size != plain.size || memcmp(again.data, plain.data, plain.size) != 0))
-        r = error_set(err, EBADMSG, "gpg decrypts something else than it was given to encrypt");
-    if (r == 0)
-        *ret_proof = proof;
-    return r;
 }

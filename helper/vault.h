@@ -1,10 +1,10 @@
 #pragma once
 
-#include <stdint.h>
-
 #include "gpg/options.h"
 #include "helper/credential.h"
 #include "helper/pass/entry.h"
+#include "helper/pass/path.h"
+#include "helper/pass/store.h"
 
 /*
  * The vault is where credentials are kept: what docker's verbs (store, get, erase, list), `setup` and `doctor` do with the
@@ -35,15 +35,16 @@ int vault_erase(const struct secbuf *server_url, struct error *err) MUST_USE;
 /* All servers with their first user, sorted by URL; owned by the caller (pass_listing_done). Decrypts nothing. 0 or negative. */
 int vault_list(struct pass_listing *ret, struct error *err) MUST_USE;
 
-/* How a decryption went. */
-struct vault_proof {
-    uint64_t decrypt_us;
-    struct error why_by_gpg; /* its text says why gpg was needed; code 0 where it was not */
-};
+/*
+ * The two halves of a login, for those who want to prove that one would work. Encrypts plain for those who would get the
+ * entry at path. 0, or negative with nothing appended.
+ */
+int vault_encrypt(const struct pass_store *store, const struct pass_path *path, struct secbuf *plain,
+                  struct secbuf *ret_message, struct error *err) MUST_USE;
 
 /*
- * Shows that the store works: encrypts a random text as a new entry would be, decrypts it as `get` does, and
- * compares, all in memory. mode says whether a passphrase may be asked for (GPG_PINENTRY_ERROR:
- * it is a failure instead). 0 or negative.
+ * Decrypts the message open at fd, by the fast path or, where that declines, by gpg; then why_by_gpg (may be NULL) says why
+ * it declined, and is untouched otherwise. name is the file, for the error text. 0 or negative (gpg/failure.h).
  */
-int vault_prove(enum gpg_pinentry_mode mode, struct vault_proof *ret_proof, struct error *err) MUST_USE;
+int vault_decrypt(enum gpg_pinentry_mode mode, int fd, const char *name, struct secbuf *ret_plain,
+                  struct error *why_by_gpg, struct error *err) MUST_USE;

@@ -1,4 +1,4 @@
-/* The entries: what is in their folders, and whether they can be read. */
+/* The entries: what is in their directories, and whether they can be read. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,18 +11,16 @@
 
 #include "common/file.h"
 #include "common/folder-names.h"
-#include "gpg/decrypt.h"
 #include "helper/doctor/checks.h"
 #include "helper/pass/entry.h"
 #include "helper/pass/path.h"
 #include "helper/pass/repair.h"
 
-/* Decrypting is dear; of a large store these show enough. */
-enum { MOST_DECRYPTED = 64, SMALLEST_MESSAGE = 60, SECRET_MAX = 4 << 20 };
+enum { SMALLEST_MESSAGE = 60 };
 
 static const char relogin_why[] = "Docker pulls without a login then, and says \"denied\".";
 
-/* docker logout and login again, for the server of that folder. */
+/* A login replaces the entry; nothing has to be removed before. */
 static void add_relogin(struct finding *finding, const char *folder)
 {
     unsigned char url[257];
@@ -31,7 +29,7 @@ static void add_relogin(struct finding *finding, const char *folder)
     if (pass_path_parse_folder(folder, url, &size) < 0)
         return;
     url[size] = '\0';
-    finding_add_command(finding, "docker logout %s && docker login %s", (const char *)url, (const char *)url);
+    finding_add_command(finding, "docker login %s", (const char *)url);
 }
 
 /* --- one server ------------------------------------------------------------------------------ */
@@ -41,8 +39,13 @@ static void check_file_mode(struct doctor *doctor, int fd, const char *name, con
 {
     struct finding *finding;
     struct stat st, target;
+    char owner[24];
 
-    if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+        doctor_add_unchecked(doctor, path, errno);
+        return;
+    }
+    if (doctor_is_team_store(doctor))
         return;
     if (S_ISLNK(st.st_mode)) {
         if (fstatat(fd, name, &target, 0) == 0 && target.st_uid != geteuid())
@@ -57,7 +60,8 @@ static void check_file_mode(struct doctor *doctor, int fd, const char *name, con
                              "Its owner can put another entry there, and docker would use that.",
                              "%s belongs to user %u, and this runs as user %u", path, (unsigned)st.st_uid,
                              (unsigned)geteuid());
-        finding_add_command(finding, "sudo chown \"$(id -u)\" %s", path);
+        snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
+        finding_add_root_command(finding, "chown %s %s", owner, path);
     } else if (st.st_mode & 0077 && !getenv("PASSWORD_STORE_UMASK")) {
         finding = report_add(&doctor->report, "entry-mode", FINDING_WARNING,
                              "The text is encrypted, but others can copy it, or put another there.", "%s has the mode %04o",
@@ -96,9 +100,11 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
     size_t users = 0;
     int r = fd < 0 ? fd : folder_names_read(fd, &names);
 
-    if (r == 0 && asprintf(&path, "%s/" PASS_FOLDER "/%s", doctor->store.root, name) < 0)
+    if (asprintf(&path, "%s/" PASS_FOLDER "/%s", doctor->store.root, name) < 0)
         r = -ENOMEM;
     doctor->report.is_out_of_memory |= r == -ENOMEM;
+    if (r < 0 && r != -ENOMEM)
+        doctor_add_unchecked(doctor, path, -r);
     if (r < 0)
         return;
     check_file_mode(doctor, fd, ".", path);
@@ -154,8 +160,12 @@ static void check_folder(struct doctor *doctor)
     struct finding *finding;
     size_t size;
 
-    if (fd < 0 || folder_names_read(fd, &names) < 0)
+    int r = fd < 0 ? fd : folder_names_read(fd, &names);
+
+    if (r < 0) {
+        doctor_add_unchecked(doctor, PASS_FOLDER, -r);
         return;
+    }
     for (size_t i = 0; i < names.count; i++) {
         const char *name = names.names[i]->text;
 
@@ -194,55 +204,103 @@ static bool is_message(int fd)
     return (first[0] & 0x80) || memmem(first, (size_t)n, "-----BEGIN PGP", 14);
 }
 
-static void check_entry(struct doctor *doctor, const struct pass_listed *listed, bool is_decrypted)
+/* Whether what the proof found of all entries is known for this one too, so that it need not be tried again. */
+static bool is_proven(const struct doctor *doctor)
+{
+    return doctor->entries.result == PROOF_PASSED || doctor->entries.result == PROOF_NOT_TRIED ||
+           doctor->entries.err.code == ETIMEDOUT;
+}
+
+/* The two causes for which a new login is certain to help; all others are explained elsewhere, or by the proof's own text. */
+static void explain_entry(struct doctor *doctor, const struct proof_step *step, const char *folder)
+{
+    struct finding *finding;
+
+    if (step->result != PROOF_FAILED ||
+        (step->err.code != GPG_FAILURE_NO_SECRET_KEY && step->err.code != GPG_FAILURE_DAMAGED))
+        return;
+    if (step->err.code == GPG_FAILURE_NO_SECRET_KEY && doctor->proof.decrypt.result == PROOF_FAILED)
+        return; /* not the entry's fault */
+    finding = report_add(&doctor->report, step->err.code == GPG_FAILURE_NO_SECRET_KEY ? "entry-unreadable" : "entry-damaged",
+                         FINDING_BAD, relogin_why, "%s", step->err.text);
+    add_relogin(finding, folder);
+}
+
+static void check_entry(struct doctor *doctor, const struct pass_listed *listed)
 {
     CLEANUP(pass_entry_done) struct pass_entry entry = {.fd = -1};
-    CLEANUP(secbuf_done) struct secbuf secret = {0};
     CLEANUP_FREE char *path = NULL;
+    struct proof_step step = {0};
     struct pass_path place;
     struct finding *finding;
-    struct error err;
 
-    if (pass_path_set_url(&place, listed->url, listed->url_size) < 0 ||
-        pass_entry_open(&doctor->store, &place, &entry, &err) != 0 ||
+    if (pass_path_set_url(&place, listed->url, listed->url_size) < 0)
+        return;
+    place.file[0] = '\0';
+    if (pass_entry_open(&doctor->store, &place, &entry, &step.err) != 0 ||
         asprintf(&path, "%s/" PASS_FOLDER "/%s/%s", doctor->store.root, place.folder, entry.file) < 0)
         return;
     if (!is_message(entry.fd)) {
         finding = report_add(&doctor->report, "entry-damaged", FINDING_BAD, relogin_why,
-                             "%s is no encrypted message: it is cut off, or something else", path);
+                             "%s is not an encrypted message: it is cut off, or something else", path);
         add_relogin(finding, place.folder);
-    } else if (is_decrypted && gpg_decrypt(doctor->gpg, entry.fd, path, SECRET_MAX, &secret, &err) < 0) {
-        /* What wants a passphrase, or an agent, was said before. */
-        if (err.code != ENOKEY && !strstr(err.text, "damaged"))
-            return;
-        finding = report_add(&doctor->report, err.code == ENOKEY ? "entry-unreadable" : "entry-damaged", FINDING_BAD,
-                             relogin_why, "%s", err.text);
-        add_relogin(finding, place.folder);
+    } else if (!is_proven(doctor)) {
+        proof_read_entry(&doctor->store, &place, GPG_PINENTRY_ERROR, &step);
+        explain_entry(doctor, &step, place.folder);
     }
+}
+
+/* A login replaces an entry in the directory of its server, which may differ from the one that holds them all. */
+static void check_writing(struct doctor *doctor, const struct pass_listed *listed)
+{
+    struct proof_step step = {0};
+    struct pass_path place;
+    struct stat all, own;
+    struct finding *finding;
+    char owner[24];
+
+    if (pass_path_set_url(&place, listed->url, listed->url_size) < 0 || fstat(doctor->store.folder_fd, &all) < 0 ||
+        fstatat(doctor->store.folder_fd, place.folder, &own, AT_SYMLINK_NOFOLLOW) < 0 || S_ISLNK(own.st_mode) ||
+        (own.st_uid == all.st_uid && own.st_gid == all.st_gid && own.st_dev == all.st_dev && (own.st_mode & 0300) == 0300))
+        return;
+    proof_write(&place, &step);
+    if (step.result != PROOF_FAILED)
+        return;
+    finding = report_add(&doctor->report, "server-not-writable", FINDING_BAD,
+                         "A docker login to that server fails; this often comes from running docker with sudo.", "%s",
+                         step.err.text);
+    snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
+    if (own.st_uid == geteuid())
+        finding_add_command(finding, "chmod u+rwx %s/" PASS_FOLDER "/%s", doctor->store.root, place.folder);
+    else
+        finding_add_root_command(finding, "chown -R %s %s/" PASS_FOLDER "/%s", owner, doctor->store.root, place.folder);
 }
 
 const char *check_entries(struct doctor *doctor)
 {
     static char fine[100];
     CLEANUP(pass_listing_done) struct pass_listing listing = {0};
-    size_t decrypted = 0;
+    unsigned explains = doctor->report.explains;
     struct error err;
 
     if (!doctor->store.root || doctor->store.folder_fd < 0)
         return NULL;
     check_folder(doctor);
-    if (pass_entry_list(&doctor->store, &listing, &err) < 0)
+    if (pass_entry_list(&doctor->store, &listing, &err) < 0) {
+        doctor_add_unchecked(doctor, PASS_FOLDER, err.code);
         return NULL;
-    for (size_t i = 0; i < listing.count; i++) {
-        bool is_decrypted = doctor->gpg && decrypted < MOST_DECRYPTED;
-
-        check_entry(doctor, &listing.items[i], is_decrypted);
-        decrypted += is_decrypted;
     }
+    for (size_t i = 0; i < listing.count; i++) {
+        check_entry(doctor, &listing.items[i]);
+        doctor->report.explains = 0; /* each directory is a proof of its own */
+        check_writing(doctor, &listing.items[i]);
+        doctor->report.explains = explains;
+    }
+    if (doctor->entries.result != PROOF_PASSED)
+        return NULL;
     if (listing.count == 1)
-        snprintf(fine, sizeof(fine), "the login in it is in order");
+        snprintf(fine, sizeof(fine), "the login in it can be read");
     else
-        snprintf(fine, sizeof(fine), "the %zu logins in it are in order%s", listing.count,
-                 decrypted < listing.count ? " (64 of them were tried)" : "");
+        snprintf(fine, sizeof(fine), "the %zu logins in it can be read", listing.count);
     return fine;
 }

@@ -1,4 +1,4 @@
-/* Whether docker finds this program, and whose home folder this is. */
+/* Whether docker finds this program, and whose home directory this is. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -52,17 +52,24 @@ const char *check_path(struct doctor *doctor)
     } else if (r < 0) {
         finding = report_add(&doctor->report, "helper-not-on-path", FINDING_BAD,
                              "Docker runs the helper by its name, so without it no password is stored or found.",
-                             PROGRAM " is in no folder of PATH");
-        finding_add_command(finding, "install %s /usr/local/bin/" PROGRAM, own ? own : self);
+                             PROGRAM " is in no directory of PATH");
+        finding_add_root_command(finding, "install %s /usr/local/bin/" PROGRAM, own ? own : self);
     } else if (!is_same_program(found, self)) {
         finding = report_add(&doctor->report, "other-helper-first", FINDING_WARNING,
                              "Docker runs the first on PATH; what is said here is about another program.",
                              "%s comes first on PATH, and is not this program (%s)", found, own ? own : self);
-        finding_add_command(finding, "install %s %s", own ? own : self, found);
+        if (own && strrchr(own, '/') && strcmp(strrchr(own, '/'), "/" PROGRAM) == 0) {
+            *strrchr(own, '/') = '\0';
+            finding_add_command(finding, "export PATH=%s:\"$PATH\"", own);
+        }
     }
     return "docker finds this program on PATH";
 }
 
+/*
+ * In a container HOME often belongs to nobody in particular, and everything works. Root with the HOME of a user is another
+ * matter: it works, and leaves files behind that the user cannot read.
+ */
 const char *check_home(struct doctor *doctor)
 {
     const char *home = getenv("HOME");
@@ -72,14 +79,17 @@ const char *check_home(struct doctor *doctor)
     if (!home || !*home || stat(home, &st) < 0) {
         report_add(&doctor->report, "home-missing", FINDING_BAD,
                    "The store, gpg's keys and docker's configuration are looked for below it.",
-                   "HOME does not name a folder: %s", home ? home : "(not set)");
+                   "HOME does not name a directory: %s", home ? home : "(not set)");
     } else if (st.st_uid != geteuid()) {
-        finding = report_add(&doctor->report, "home-of-another", FINDING_BAD,
+        finding = report_add(&doctor->report, "home-of-another", geteuid() == 0 ? FINDING_WARNING : FINDING_BAD,
                              "With sudo the store and the keys of one user are used by another, whose gpg refuses them or "
-                             "leaves files behind that the first cannot read.",
+                             "leaves files behind that the first cannot read. With sudo -H, root has its own.",
                              "HOME is %s, which belongs to user %u, and this runs as user %u", home, (unsigned)st.st_uid,
                              (unsigned)geteuid());
-        finding_add_command(finding, "sudo -H docker login");
+        if (geteuid() == 0)
+            finding_add_command(finding, "export HOME=~root");
+        else
+            return NULL;
     }
-    return "the home folder is yours";
+    return "the home directory is yours";
 }

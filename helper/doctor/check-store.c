@@ -1,4 +1,4 @@
-/* The password store's own folder and its .gpg-id. */
+/* The password store's own directory and its .gpg-id. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -58,8 +58,7 @@ static void check_line_ends(struct doctor *doctor, const char *path, const char 
     }
 }
 
-/* The file that docker's entries go by: 1 with its path, 0 where there is none, or -ENOMEM. */
-static int find_gpg_id(const struct pass_store *store, char **ret_path)
+int doctor_find_gpg_id(const struct pass_store *store, char **ret_path)
 {
     const char *folder = has_file(store->folder_fd, ".gpg-id") ? "/" PASS_FOLDER
                          : has_file(store->root_fd, ".gpg-id") ? "" : NULL;
@@ -73,11 +72,16 @@ static void report_unreadable_gpg_id(struct doctor *doctor, const char *path, in
 {
     struct finding *finding = report_add(&doctor->report, "gpg-id-unreadable", FINDING_BAD, "It says whom to encrypt for.",
                                          "%s cannot be read: %s", path,
-                                         error == EINVAL ? "it is no regular file" : strerror(error));
+                                         error == EINVAL ? "it is not a regular file" : strerror(error));
+    char owner[24];
+    struct stat st;
 
-    if (error == EACCES)
-        finding_add_command(finding, "sudo chown \"$(id -u)\" %s && chmod 600 %s", path, path);
-    else
+    snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
+    if (error == EACCES && stat(path, &st) == 0 && st.st_uid == geteuid())
+        finding_add_command(finding, "chmod u+r %s", path);
+    else if (error == EACCES && stat(path, &st) == 0)
+        finding_add_root_command(finding, "chown %s %s", owner, path);
+    else if (error == EINVAL || error == EFBIG)
         finding_add_command(finding, "mv %s %s.old && docker-credential-pass setup --yes", path, path);
 }
 
@@ -94,14 +98,14 @@ static void check_gpg_id(struct doctor *doctor, const char *path)
         report_unreadable_gpg_id(doctor, path, -r);
         return;
     }
-    if (st.st_uid != geteuid() && st.st_uid != 0)
+    if (st.st_uid != geteuid() && st.st_uid != 0 && !doctor_is_team_store(doctor))
         report_add(&doctor->report, "gpg-id-owner", FINDING_WARNING,
                    "Its owner may add keys, of people who then can read the passwords that are stored from now on.",
                    "%s belongs to user %u, and this runs as user %u", path, (unsigned)st.st_uid, (unsigned)geteuid());
     if (gpg_id_parse(text, size, &ids) == 0 && !*ids) {
         finding = report_add(&doctor->report, "gpg-id-empty", FINDING_BAD,
                              "It says whom to encrypt for, so nothing can be stored.", "%s names no key", path);
-        finding_add_command(finding, "rm %s && docker-credential-pass setup --yes", path);
+        finding_add_command(finding, "mv %s %s.old && docker-credential-pass setup --yes", path, path);
         return;
     }
     check_line_ends(doctor, path, text, size);
@@ -133,9 +137,14 @@ static void report_unreadable_store(struct doctor *doctor, const struct error *e
     const char *root = doctor->store.root;
     struct finding *finding =
         report_add(&doctor->report, "store-unreadable", FINDING_BAD, "Passwords are kept there.", "%s", err->text);
+    char owner[24];
+    struct stat st;
 
-    if (root && err->code == EACCES)
-        finding_add_command(finding, "sudo chown -R \"$(id -u)\" %s && chmod -R u+rwX %s", root, root);
+    snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
+    if (root && err->code == EACCES && stat(root, &st) == 0 && st.st_uid == geteuid())
+        finding_add_command(finding, "chmod -R u+rwX %s", root);
+    else if (root && err->code == EACCES && stat(root, &st) == 0)
+        finding_add_root_command(finding, "chown -R %s %s", owner, root);
     else if (root && err->code == ENOTDIR)
         finding_add_command(finding, "mv %s %s.old && docker-credential-pass setup --yes", root, root);
 }
@@ -152,7 +161,7 @@ const char *check_store(struct doctor *doctor)
         report_unreadable_store(doctor, &err);
         return NULL;
     }
-    r = find_gpg_id(&doctor->store, &gpg_id);
+    r = doctor_find_gpg_id(&doctor->store, &gpg_id);
     doctor->report.is_out_of_memory |= r < 0;
     if (r > 0)
         check_gpg_id(doctor, gpg_id);
@@ -164,20 +173,44 @@ const char *check_store(struct doctor *doctor)
 
 /* --- modes ----------------------------------------------------------------------------------- */
 
+bool doctor_is_team_store(const struct doctor *doctor)
+{
+    struct stat st;
+
+    return doctor->store.root_fd >= 0 && fstat(doctor->store.root_fd, &st) == 0 && (st.st_mode & S_ISGID) &&
+           (st.st_mode & S_IWGRP) && !(st.st_mode & S_IRWXO);
+}
+
+static void check_owner(struct doctor *doctor, const char *path, const struct stat *st)
+{
+    char owner[24];
+    struct finding *finding =
+        report_add(&doctor->report, "store-owner", FINDING_BAD,
+                   "No entry can be written there; this often comes from running docker with sudo.",
+                   "%s belongs to user %u, and this runs as user %u", path, (unsigned)st->st_uid, (unsigned)geteuid());
+
+    snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
+    finding_add_root_command(finding, "chown -R %s %s", owner, path);
+}
+
 static void check_mode(struct doctor *doctor, const char *path, int fd)
 {
     struct finding *finding;
     struct stat st;
 
-    if (fd < 0 || fstat(fd, &st) < 0)
+    if (fd < 0)
         return;
-    if (st.st_uid != geteuid()) {
-        finding = report_add(&doctor->report, "store-owner", FINDING_BAD,
-                             "What another user owns cannot be changed; this comes from running docker with sudo.",
-                             "%s belongs to user %u, and this runs as user %u", path, (unsigned)st.st_uid,
-                             (unsigned)geteuid());
-        finding_add_command(finding, "sudo chown -R \"$(id -u)\" %s", path);
-    } else if (st.st_mode & 0077 && !getenv("PASSWORD_STORE_UMASK")) {
+    if (fstat(fd, &st) < 0) {
+        doctor_add_unchecked(doctor, path, errno);
+        return;
+    }
+    if (st.st_uid != geteuid() && !doctor_is_team_store(doctor)) {
+        check_owner(doctor, path, &st);
+    } else if (st.st_uid == geteuid() && doctor->proof.write.result == PROOF_FAILED && (st.st_mode & 0300) != 0300) {
+        finding = report_add(&doctor->report, "store-mode", FINDING_BAD, "No entry can be written there.",
+                             "%s has the mode %04o", path, (unsigned)st.st_mode & 07777);
+        finding_add_command(finding, "chmod u+rwx %s", path);
+    } else if (st.st_mode & 0077 && !getenv("PASSWORD_STORE_UMASK") && !doctor_is_team_store(doctor)) {
         finding = report_add(&doctor->report, "store-mode", FINDING_WARNING,
                              "Others see for which registries you have passwords, and may change the entries.",
                              "%s has the mode %04o", path, (unsigned)st.st_mode & 07777);
@@ -191,9 +224,16 @@ const char *check_modes(struct doctor *doctor)
     const struct pass_store *store = &doctor->store;
     CLEANUP_FREE char *folder = NULL;
 
-    if (!store->root || store->root_fd < 0 || asprintf(&folder, "%s/" PASS_FOLDER, store->root) < 0)
+    if (!store->root || store->root_fd < 0)
         return NULL;
+    if (asprintf(&folder, "%s/" PASS_FOLDER, store->root) < 0) {
+        doctor->report.is_out_of_memory = true;
+        return NULL;
+    }
     check_mode(doctor, store->root, store->root_fd);
     check_mode(doctor, folder, store->folder_fd);
-    return "nobody else can look into it";
+    if (doctor->proof.write.result != PROOF_PASSED)
+        return NULL;
+    return doctor_is_team_store(doctor) ? "entries can be written; the store is shared with a group"
+                                        : "entries can be written, and nobody else can look into it";
 }

@@ -1,24 +1,28 @@
 #pragma once
 
+#include "gpg/failure.h"
 #include "gpg/keys.h"
 #include "helper/doctor/report.h"
 #include "helper/pass/recipients.h"
 #include "helper/pass/store.h"
+#include "helper/proof.h"
 
-/* What all checks work on. They go from cheap to dear, and each leaves for the next what it found out. */
+/* What all checks work on. The proof comes first; the checks explain it (docs/doctor.md). */
 struct doctor {
     bool does_fix;    /* --fix: mend what is safe to mend */
     bool does_prompt; /* --prompt: a passphrase may be asked for */
     struct report report;
     const char *given_tty; /* GPG_TTY before anybody changed it; borrowed */
 
+    struct proof proof;
+    struct proof_step entries;  /* of all entries: the first that failed, else the first that is locked */
+    bool had_gnupg_home;        /* before the proof, which may make one */
+
     struct pass_store store;
-    struct gpg_context *gpg; /* NULL: there is no gpg */
+    struct gpg_context *gpg; /* NULL: gpg cannot be used */
     struct pass_recipients recipients;
-    bool has_recipients;  /* they could be found, and each can be encrypted to */
-    bool is_locked;       /* the passphrase would have to be asked for */
-    uint64_t s2k_count;   /* of the key; 0: it has no passphrase, or that is not known */
-    char fingerprint[GPG_FINGERPRINT_SIZE]; /* of the key that decrypts here; "" if there is none */
+    uint64_t s2k_count;      /* of the key; 0: it has no passphrase, or that is not known */
+    char fingerprint[GPG_FINGERPRINT_SIZE]; /* of the key that decrypts here; "" if it is not known */
     char keygrip[41];
 };
 
@@ -33,9 +37,27 @@ check_function check_docker;                                         /* check-cl
 check_function check_gpg, check_agent;                               /* check-gpg.c */
 check_function check_store, check_modes;                             /* check-store.c */
 check_function check_recipients, check_secret_key, check_passphrase; /* check-keys.c */
-check_function check_proof;                                          /* check-keys.c */
 check_function check_entries;                                        /* check-entries.c */
 check_function check_git;                                            /* check-git.c */
+check_function check_unexplained, check_speed;                       /* prove.c */
+
+/* Runs the proof and reads all entries (prove.c). */
+void doctor_prove(struct doctor *doctor);
+
+/* Why decrypting fails, of a fresh text or of an entry; 0 if it does not. */
+int doctor_get_decrypt_failure(const struct doctor *doctor);
+
+/* Whether decrypting was not tried because the key needs its passphrase. */
+bool doctor_is_locked(const struct doctor *doctor);
+
+/* The .gpg-id that docker's entries go by: 1 with its path (owned by the caller), 0 where there is none, or -ENOMEM. */
+int doctor_find_gpg_id(const struct pass_store *store, char **ret_path) MUST_USE;
+
+/* Whether the store is shared on purpose: its root hands its group down to what is made in it. */
+bool doctor_is_team_store(const struct doctor *doctor);
+
+/* Adds that something could not be checked: what is a noun, for example the path of a directory. */
+void doctor_add_unchecked(struct doctor *doctor, const char *what, int error);
 
 /* Sets the mode of a file or directory that the user has named, with --fix; whether it did. */
 bool doctor_fix_mode(const struct doctor *doctor, struct finding *finding, const char *path, unsigned mode);

@@ -13,9 +13,9 @@
 static const char help[] =
     "Usage: docker-credential-pass doctor [options]\n"
     "\n"
-    "Says what keeps docker login from working or makes it worse than it need be,\n"
-    "why that matters, and the command that mends it. The exit status is 0 only if a\n"
-    "login would work.\n"
+    "Does what a login does, and says what fails, why that matters, and the command\n"
+    "that mends it. The exit status is 0 if a login would work, 1 if not, and 2 if\n"
+    "nothing is known to be wrong but not everything could be tried.\n"
     "\n"
     "  --fix       mend what is safe to mend: modes, leftovers, a missing credsStore\n"
     "  --prompt    try decryption too where that asks for a passphrase\n"
@@ -24,11 +24,27 @@ static const char help[] =
 
 enum { FIX = 1, PROMPT, JSON, HELP };
 
-/* From cheap to dear. */
-static check_function *const checks[] = {
-    check_path,       check_home,       check_docker,     check_gpg,     check_agent,   check_store,
-    check_modes,      check_recipients, check_secret_key, check_passphrase, check_proof, check_entries,
-    check_git,
+enum { EXIT_UNKNOWN = 2 };
+
+/* Checks in the order in which they are told, and which steps of the login each may explain; 0: its findings stand alone. */
+static const struct {
+    check_function *function;
+    unsigned explains;
+} checks[] = {
+    {check_path, 0},
+    {check_home, STEP_MASK_ALL},
+    {check_docker, 0},
+    {check_gpg, STEP_MASK_ALL},
+    {check_agent, 1 << STEP_DECRYPT | 1 << STEP_ENTRIES},
+    {check_store, 1 << STEP_ENCRYPT | 1 << STEP_WRITE},
+    {check_modes, 1 << STEP_WRITE},
+    {check_recipients, 1 << STEP_ENCRYPT},
+    {check_secret_key, 1 << STEP_DECRYPT},
+    {check_passphrase, 1 << STEP_DECRYPT | 1 << STEP_ENTRIES},
+    {check_speed, 1 << STEP_DECRYPT},
+    {check_entries, 1 << STEP_ENTRIES},
+    {check_unexplained, 0},
+    {check_git, 0},
 };
 
 static void doctor_done(struct doctor *doctor)
@@ -69,10 +85,13 @@ static int parse(int argc, char **argv, struct doctor *doctor, bool *ret_is_json
 
 static void run(struct doctor *doctor, bool is_told)
 {
+    doctor_prove(doctor);
     for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
         size_t before = doctor->report.count;
-        const char *fine = checks[i](doctor);
+        const char *fine;
 
+        doctor->report.explains = checks[i].explains;
+        fine = checks[i].function(doctor);
         if (is_told && fine && doctor->report.count == before)
             terminal_say(stdout, TERMINAL_OK, "%s", fine);
         if (is_told)
@@ -80,14 +99,31 @@ static void run(struct doctor *doctor, bool is_told)
     }
 }
 
-static void tell_verdict(const struct report *report)
+static void tell_verdict(const struct doctor *doctor)
 {
-    size_t bad = report_count_bad(report);
+    size_t bad = report_count_bad(&doctor->report);
 
-    if (bad == 0)
+    switch (report_judge(&doctor->report)) {
+    case REPORT_WORKS:
         printf("A docker login would work.\n");
-    else
+        break;
+    case REPORT_FAILS:
         printf("A docker login would not work: %zu %s to mend.\n", bad, bad == 1 ? "thing is" : "things are");
+        break;
+    case REPORT_UNKNOWN:
+        printf("Nothing is known to be wrong, but not everything could be tried%s.\n",
+               doctor_is_locked(doctor) ? ": docker-credential-pass doctor --prompt tries to decrypt" : "");
+        break;
+    }
+}
+
+static int choose_exit_code(const struct report *report)
+{
+    static const int codes[] = {
+        [REPORT_WORKS] = EXIT_SUCCESS, [REPORT_FAILS] = EXIT_FAILURE, [REPORT_UNKNOWN] = EXIT_UNKNOWN,
+    };
+
+    return codes[report_judge(report)];
 }
 
 int doctor_main(int argc, char **argv)
@@ -108,11 +144,11 @@ int doctor_main(int argc, char **argv)
     if (is_json)
         report_print_json(&doctor.report, stdout);
     else
-        tell_verdict(&doctor.report);
+        tell_verdict(&doctor);
     if (doctor.report.is_out_of_memory || fflush(stdout) != 0) {
         fprintf(stderr, PROGRAM ": not everything could be said: %s\n",
                 doctor.report.is_out_of_memory ? "memory is out" : strerror(errno));
         return EXIT_FAILURE;
     }
-    return report_count_bad(&doctor.report) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return choose_exit_code(&doctor.report);
 }

@@ -4,9 +4,11 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/json-quote.h"
 #include "common/printable.h"
+#include "common/process.h"
 #include "common/shell-quote.h"
 #include "helper/terminal.h"
 
@@ -29,11 +31,16 @@ static struct finding *add(struct report *report, struct finding *finding)
 struct finding *report_add(struct report *report, const char *id, enum finding_status status, const char *why,
                            const char *what, ...)
 {
-    struct finding *finding = add(report, calloc(1, sizeof(*finding)));
+    struct finding *finding;
     va_list arguments;
 
+    if (status == FINDING_BAD && report->explains && !(report->explains & (report->failed | report->untried)))
+        return NULL;
+    finding = add(report, calloc(1, sizeof(*finding)));
     if (!finding)
         return NULL;
+    if (status == FINDING_BAD)
+        report->explained |= report->explains;
     finding->id = id;
     finding->status = status;
     finding->why = why;
@@ -44,19 +51,15 @@ struct finding *report_add(struct report *report, const char *id, enum finding_s
     return finding;
 }
 
-void finding_add_command(struct finding *finding, const char *format, ...)
+/* The format with every %s quoted; owned by the caller. NULL: out of memory. */
+static PRINTF_LIKE(1, 0) char *format_command(const char *format, va_list arguments)
 {
-    char *text = NULL, **place = NULL;
+    char *text = NULL;
     size_t size = 0;
-    va_list arguments;
-    FILE *stream;
+    FILE *stream = open_memstream(&text, &size);
 
-    for (size_t i = 0; finding && !place && i < FINDING_COMMANDS; i++)
-        place = finding->commands[i] ? NULL : &finding->commands[i];
-    stream = place ? open_memstream(&text, &size) : NULL;
     if (!stream)
-        return;
-    va_start(arguments, format);
+        return NULL;
     for (const char *at = format; *at; at++) {
         if (at[0] == '%' && at[1] == 's') {
             CLEANUP_FREE char *quoted = shell_quote(va_arg(arguments, const char *));
@@ -67,9 +70,50 @@ void finding_add_command(struct finding *finding, const char *format, ...)
             fputc(*at, stream);
         }
     }
-    va_end(arguments);
     if (fclose(stream) == 0)
-        *place = text;
+        return text;
+    free(text);
+    return NULL;
+}
+
+static void take_command(struct finding *finding, char *command)
+{
+    for (size_t i = 0; finding && i < FINDING_COMMANDS; i++)
+        if (!finding->commands[i]) {
+            finding->commands[i] = command;
+            return;
+        }
+    free(command);
+}
+
+void finding_add_command(struct finding *finding, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    take_command(finding, format_command(format, arguments));
+    va_end(arguments);
+}
+
+void finding_add_root_command(struct finding *finding, const char *format, ...)
+{
+    CLEANUP_FREE char *command = NULL, *sudo = NULL;
+    va_list arguments;
+    char *wrapped = NULL;
+
+    va_start(arguments, format);
+    command = format_command(format, arguments);
+    va_end(arguments);
+    if (!command)
+        return;
+    if (geteuid() == 0)
+        wrapped = steal_ptr(&command);
+    else if (process_find("sudo", &sudo) == 0)
+        wrapped = asprintf(&wrapped, "sudo %s", command) < 0 ? NULL : wrapped;
+    else
+        finding_add_command(finding, "su -c %s", command);
+    if (wrapped)
+        take_command(finding, wrapped);
 }
 
 size_t report_count_bad(const struct report *report)
@@ -79,6 +123,18 @@ size_t report_count_bad(const struct report *report)
     for (size_t i = 0; i < report->count; i++)
         count += report->items[i]->status == FINDING_BAD && !report->items[i]->is_fixed;
     return count;
+}
+
+enum report_verdict report_judge(const struct report *report)
+{
+    enum report_verdict verdict = report->untried ? REPORT_UNKNOWN : REPORT_WORKS;
+
+    if (report_count_bad(report) > 0)
+        return REPORT_FAILS;
+    for (size_t i = 0; i < report->count; i++)
+        if (report->items[i]->status == FINDING_UNCHECKED)
+            verdict = REPORT_UNKNOWN;
+    return verdict;
 }
 
 void report_done(struct report *report)
@@ -97,9 +153,9 @@ void report_done(struct report *report)
 
 static void tell(const struct finding *finding)
 {
-    enum terminal_mark mark = finding->is_fixed                   ? TERMINAL_DONE
+    enum terminal_mark mark = finding->is_fixed                ? TERMINAL_DONE
                               : finding->status == FINDING_BAD ? TERMINAL_BAD
-                                                                 : TERMINAL_WARNING;
+                                                               : TERMINAL_WARNING;
 
     terminal_say(stdout, mark, "%s%s", finding->is_fixed ? "mended: " : "", finding->what ? finding->what : "");
     if (finding->is_fixed)
@@ -137,7 +193,10 @@ static bool print_quoted(FILE *stream, const char *text)
 
 static bool print_finding(FILE *stream, const struct finding *finding)
 {
-    const char *status = finding->is_fixed ? "fixed" : finding->status == FINDING_BAD ? "bad" : "warning";
+    static const char *const statuses[] = {
+        [FINDING_WARNING] = "warning", [FINDING_BAD] = "bad", [FINDING_UNCHECKED] = "unchecked",
+    };
+    const char *status = finding->is_fixed ? "fixed" : statuses[finding->status];
     bool is_whole;
 
     fprintf(stream, "{\"id\":\"%s\",\"status\":\"%s\",\"what\":", finding->id, status);
@@ -153,14 +212,40 @@ static bool print_finding(FILE *stream, const struct finding *finding)
     return is_whole;
 }
 
+static const char *name_result(const struct report *report, unsigned step)
+{
+    if (report->failed & step)
+        return "failed";
+    if (report->locked & step)
+        return "locked";
+    return report->untried & step ? "not tried" : "passed";
+}
+
+static void print_steps(const struct report *report, FILE *stream)
+{
+    static const char *const names[] = {
+        [STEP_ENCRYPT] = "encrypt", [STEP_DECRYPT] = "decrypt", [STEP_WRITE] = "write", [STEP_ENTRIES] = "entries",
+    };
+
+    fputs(",\"steps\":{", stream);
+    for (unsigned i = 0; i < STEP_COUNT; i++)
+        fprintf(stream, "%s\"%s\":\"%s\"", i ? "," : "", names[i], name_result(report, 1U << i));
+    fputs("}", stream);
+}
+
 void report_print_json(struct report *report, FILE *stream)
 {
-    fprintf(stream, "{\"ok\":%s,\"decrypt_ms\":", report_count_bad(report) == 0 ? "true" : "false");
+    static const char *const verdicts[] = {
+        [REPORT_WORKS] = "true", [REPORT_FAILS] = "false", [REPORT_UNKNOWN] = "null",
+    };
+
+    fprintf(stream, "{\"ok\":%s,\"decrypt_ms\":", verdicts[report_judge(report)]);
     if (report->decrypt_us)
         fprintf(stream, "%" PRIu64 ",\"decrypt_way\":\"%s\"", (report->decrypt_us + 500) / 1000,
                 report->is_by_gpg ? "gpg" : "fast");
     else
         fputs("null,\"decrypt_way\":null", stream);
+    print_steps(report, stream);
     fputs(",\"findings\":[", stream);
     for (size_t i = 0; i < report->count; i++) {
         fputs(i ? "," : "", stream);

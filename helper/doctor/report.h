@@ -9,8 +9,26 @@
 
 /* What the doctor has found. */
 enum finding_status {
-    FINDING_WARNING, /* a login works, and something should be better */
-    FINDING_BAD,     /* a login, or what comes after it, fails */
+    FINDING_WARNING,   /* a login works, and something should be better */
+    FINDING_BAD,       /* a login, or what comes after it, fails */
+    FINDING_UNCHECKED, /* something could not be looked at, so nothing is known about it */
+};
+
+/* The steps of a login, each tried before any check runs (docs/doctor.md). */
+enum report_step {
+    STEP_ENCRYPT,
+    STEP_DECRYPT,
+    STEP_WRITE,
+    STEP_ENTRIES,
+    STEP_COUNT,
+};
+
+enum { STEP_MASK_ALL = (1 << STEP_COUNT) - 1 };
+
+enum report_verdict {
+    REPORT_WORKS,   /* every step has passed, and nothing is bad */
+    REPORT_FAILS,   /* something is bad */
+    REPORT_UNKNOWN, /* nothing is bad, but something was not tried */
 };
 
 enum { FINDING_COMMANDS = 2 };
@@ -31,16 +49,30 @@ struct report {
     bool is_out_of_memory;
     uint64_t decrypt_us; /* what decrypting took; 0: it was not tried */
     bool is_by_gpg;      /* and that gpg did it, rather than the fast path */
+
+    /* Masks of steps: 1 << STEP_… */
+    unsigned failed;    /* tried and failed */
+    unsigned untried;   /* locked, or not tried */
+    unsigned locked;    /* of these: the key needs its passphrase */
+    unsigned explains;  /* what the running check may explain; 0: its findings stand for themselves */
+    unsigned explained; /* steps for which something bad was found */
 };
 
-/* Adds one; what is a format. It is the report's; where memory is out it goes to nowhere. */
+/*
+ * Adds one; what is a format. It is the report's. NULL where memory is out, or where it is bad and all of the steps that
+ * the running check explains have passed: then a login works in spite of it.
+ */
 struct finding *report_add(struct report *report, const char *id, enum finding_status status, const char *why,
                            const char *what, ...) PRINTF_LIKE(5, 6);
 
 /* Adds a command to it: every %s in the format is quoted for a shell. Nothing else may be in the format. */
 void finding_add_command(struct finding *finding, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* Likewise one that only root may run: as it is for root, else by sudo, or by su where there is no sudo. */
+void finding_add_root_command(struct finding *finding, const char *format, ...) PRINTF_LIKE(2, 3);
+
 size_t report_count_bad(const struct report *report);
+enum report_verdict report_judge(const struct report *report);
 
 /* From the first-th on, for a person; or all as one line of JSON. */
 void report_tell(const struct report *report, size_t first);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "helper/proof.h"
 #include "helper/terminal.h"
 
 void setup_key_done(struct setup_key *key)
@@ -49,7 +50,7 @@ static int choose_named(struct gpg_context *gpg, const char *name, struct setup_
     if (key->problem != GPG_KEY_USABLE)
         return error_set(err, ENOKEY, "the key %s (%s) %s", key->fingerprint, key->user_id,
                          gpg_key_problem_words(key->problem));
-    if (!key->has_secret)
+    if (!key->has_secret && proof_try_key(gpg, key->fingerprint, NULL) < 0)
         return error_set(err, ENOKEY, "of the key %s (%s) only the public part is here, so nothing could be read again; "
                          "import the secret one: gpg --import", key->fingerprint, key->user_id);
     return take(key, ret, err);
@@ -167,10 +168,24 @@ int setup_key_choose(struct gpg_context *gpg, const struct setup_options *option
     return error_set(err, EINVAL, "there are %zu keys that could be used; say which: --key FINGERPRINT", count);
 }
 
+/* After su the terminal still belongs to who logged in, and gpg's pinentry cannot open it. */
+static int check_terminal(struct error *err)
+{
+    const char *tty = getenv("GPG_TTY"); /* gpg_context_new() has set it */
+
+    if (!tty || access(tty, R_OK | W_OK) == 0 || (errno != EACCES && errno != EPERM))
+        return 0;
+    return error_set(err, ENOTTY, "the terminal %s belongs to another user, as it does after su, so gpg cannot ask for the new "
+                     "key's passphrase on it; log in as yourself, or start a shell first with: script -q /dev/null", tty);
+}
+
 int setup_key_make(struct gpg_context *gpg, const struct setup_options *options, struct setup_key *key,
                    struct error *err)
 {
+    int r;
+
     if (*key->fingerprint)
         return 0;
-    return gpg_key_generate(gpg, key->user_id, !options->has_no_passphrase, key->fingerprint, err);
+    r = options->has_no_passphrase ? 0 : check_terminal(err);
+    return r < 0 ? r : gpg_key_generate(gpg, key->user_id, !options->has_no_passphrase, key->fingerprint, err);
 }

@@ -13,13 +13,13 @@
 
 #include "common/process.h"
 #include "helper/client/podman.h"
+#include "helper/proof.h"
 #include "helper/setup/import.h"
 #include "helper/setup/key.h"
 #include "helper/setup/move.h"
 #include "helper/setup/podman.h"
 #include "helper/setup/store-init.h"
 #include "helper/terminal.h"
-#include "helper/vault.h"
 
 #define PROGRAM "docker-credential-pass"
 #define STORE "pass" /* what docker calls it */
@@ -274,10 +274,11 @@ static int make_store(struct setup *setup, struct error *err)
 
 static int prove(const struct setup *setup, struct error *err)
 {
-    struct vault_proof proof;
+    struct proof proof;
     int r;
 
-    r = vault_prove(GPG_PINENTRY_DEFAULT, &proof, err);
+    proof_run(GPG_PINENTRY_DEFAULT, &proof);
+    r = proof_check(&proof, err);
     if (r < 0)
         return r;
     if (setup->needs_store)
@@ -397,6 +398,22 @@ static void warn_of_rest(const struct setup *setup)
                      "as: env -u DOCKER_CONFIG podman login HOST", config->path);
 }
 
+/* Where nothing is to be done, a login must work; whether the passphrase is known is another matter, and asked by nobody. */
+static int finish_without_work(const struct setup *setup, struct error *err)
+{
+    struct proof proof;
+    int r;
+
+    proof_run(GPG_PINENTRY_ERROR, &proof);
+    r = proof_check(&proof, err);
+    if (r < 0)
+        return error_wrap(err, "there is nothing to set up, but a login would not work");
+    warn_of_rest(setup);
+    terminal_print_line(stdout, "Nothing is to be done. Log in: docker login %s",
+                        setup->options.host ? setup->options.host : "HOST");
+    return 0;
+}
+
 static int run(struct setup *setup, struct error *err)
 {
     const char *host = setup->options.host ? setup->options.host : "HOST";
@@ -406,11 +423,8 @@ static int run(struct setup *setup, struct error *err)
         return r;
     tell_plan(setup);
     warn_of_path();
-    if (!has_work(setup)) {
-        warn_of_rest(setup);
-        terminal_print_line(stdout, "Nothing is to be done. Log in: docker login %s", host);
-        return 0;
-    }
+    if (!has_work(setup))
+        return finish_without_work(setup, err);
     if (setup->options.is_dry_run)
         return 0;
     r = ask(setup, err);

@@ -1,0 +1,177 @@
+/* The proof: what a login does, step by step; and what is said of a step that failed and that no check explains. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gpg/home.h"
+#include "gpg/s2k-time.h"
+#include "helper/doctor/checks.h"
+#include "helper/pass/entry.h"
+
+/* --- all steps ----------------------------------------------------------------------------- */
+
+static void note_step(struct report *report, enum report_step which, const struct proof_step *step)
+{
+    report->failed |= step->result == PROOF_FAILED ? 1U << which : 0;
+    report->locked |= step->result == PROOF_LOCKED ? 1U << which : 0;
+    report->untried |= step->result == PROOF_LOCKED || step->result == PROOF_NOT_TRIED ? 1U << which : 0;
+}
+
+/* A failure counts more than a locked entry, and that more than one that was read. */
+static void take_worst(struct proof_step *worst, const struct proof_step *step)
+{
+    if (worst->result != PROOF_FAILED && step->result != PROOF_PASSED && step->result != PROOF_NOT_TRIED &&
+        (worst->result == PROOF_PASSED || step->result == PROOF_FAILED))
+        *worst = *step;
+}
+
+/* Whether the next entry would fail in the same way, after the same long wait or the same question. */
+static bool is_end(const struct proof_step *step)
+{
+    return step->result == PROOF_FAILED && (step->err.code == ETIMEDOUT || step->err.code == GPG_FAILURE_CANCELED ||
+                                            step->err.code == GPG_FAILURE_BAD_PASSPHRASE);
+}
+
+static void prove_entries(struct doctor *doctor, enum gpg_pinentry_mode mode)
+{
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+    CLEANUP(pass_listing_done) struct pass_listing listing = {0};
+    struct proof_step *worst = &doctor->entries;
+
+    worst->result = PROOF_PASSED;
+    if (pass_store_open(&store, &worst->err) < 0 ||
+        (store.folder_fd >= 0 && pass_entry_list(&store, &listing, &worst->err) < 0)) {
+        worst->result = PROOF_NOT_TRIED;
+        return;
+    }
+    for (size_t i = 0; i < listing.count && !is_end(worst); i++) {
+        struct proof_step step = {0};
+        struct pass_path path;
+
+        if (pass_path_set_url(&path, listing.items[i].url, listing.items[i].url_size) < 0)
+            continue;
+        path.file[0] = '\0';
+        proof_read_entry(&store, &path, mode, &step);
+        take_worst(worst, &step);
+    }
+}
+
+void doctor_prove(struct doctor *doctor)
+{
+    enum gpg_pinentry_mode mode = doctor->does_prompt ? GPG_PINENTRY_DEFAULT : GPG_PINENTRY_ERROR;
+    struct gpg_home home;
+
+    doctor->had_gnupg_home = gpg_home_find(NULL, &home) < 0 || access(home.path, F_OK) == 0;
+    proof_run(mode, &doctor->proof);
+    prove_entries(doctor, mode);
+    note_step(&doctor->report, STEP_ENCRYPT, &doctor->proof.encrypt);
+    note_step(&doctor->report, STEP_DECRYPT, &doctor->proof.decrypt);
+    note_step(&doctor->report, STEP_WRITE, &doctor->proof.write);
+    note_step(&doctor->report, STEP_ENTRIES, &doctor->entries);
+    doctor->report.decrypt_us = doctor->proof.decrypt_us;
+    doctor->report.is_by_gpg = doctor->proof.why_by_gpg.code != 0;
+}
+
+int doctor_get_decrypt_failure(const struct doctor *doctor)
+{
+    if (doctor->proof.decrypt.result == PROOF_FAILED)
+        return doctor->proof.decrypt.err.code;
+    return doctor->entries.result == PROOF_FAILED ? doctor->entries.err.code : 0;
+}
+
+bool doctor_is_locked(const struct doctor *doctor)
+{
+    return doctor->proof.decrypt.result == PROOF_LOCKED || doctor->entries.result == PROOF_LOCKED;
+}
+
+/* --- what no check explains ---------------------------------------------------------------- */
+
+struct unexplained {
+    enum report_step step;
+    const char *id, *why;
+};
+
+static void explain_by_its_text(struct doctor *doctor, const struct unexplained *what, const struct proof_step *step)
+{
+    const char *id = what->id;
+
+    if (step->result != PROOF_FAILED || doctor->report.explained & 1U << what->step)
+        return;
+    if (what->step == STEP_ENTRIES && doctor->proof.decrypt.result == PROOF_FAILED &&
+        doctor->proof.decrypt.err.code == step->err.code)
+        return; /* said of decrypting */
+    if (step->err.code == GPG_FAILURE_CONFIGURATION)
+        id = "gpg-conf-invalid";
+    doctor->report.explains = 1U << what->step;
+    report_add(&doctor->report, id, FINDING_BAD, what->why, "%s", step->err.text);
+    if (step->err.code == GPG_FAILURE_CONFIGURATION) /* one cause is said once */
+        doctor->report.explained |= STEP_MASK_ALL;
+}
+
+const char *check_unexplained(struct doctor *doctor)
+{
+    static const struct unexplained steps[] = {
+        {STEP_ENCRYPT, "encrypt-failed", "A text could not be encrypted as docker login would, so no password can be stored."},
+        {STEP_DECRYPT, "decrypt-failed", "What was just encrypted could not be decrypted, so a pull would have no password."},
+        {STEP_WRITE, "write-failed", "No entry can be written, so docker login fails."},
+        {STEP_ENTRIES, "entry-fails", "Docker pulls without a login then, and says \"denied\"."},
+    };
+    const struct proof_step *const results[] = {
+        [STEP_ENCRYPT] = &doctor->proof.encrypt, [STEP_DECRYPT] = &doctor->proof.decrypt,
+        [STEP_WRITE] = &doctor->proof.write, [STEP_ENTRIES] = &doctor->entries,
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+        explain_by_its_text(doctor, &steps[i], results[i]);
+    doctor->report.explains = 0;
+    if (doctor_is_locked(doctor))
+        return "(decrypting was not tried, because the key needs its passphrase; --prompt lets gpg ask for it)";
+    return NULL;
+}
+
+void doctor_add_unchecked(struct doctor *doctor, const char *what, int error)
+{
+    report_add(&doctor->report, "unchecked", FINDING_UNCHECKED, "So nothing is known about it, good or bad.",
+               "%s could not be looked at: %s", what, strerror(error));
+}
+
+/* --- how fast ------------------------------------------------------------------------------ */
+
+/* Half of what gpg-agent calibrates a new key to (100 ms), five times what s2k-calibration 10 gives. */
+enum { SLOW_MS = 50 };
+
+/* Judged by the key's S2K count and the speed of this machine's CPU: the clock would blame the key for a busy machine. */
+static void tell_slowness(struct doctor *doctor)
+{
+    uint64_t ms = doctor->s2k_count ? gpg_estimate_s2k_ms(doctor->s2k_count) : 0;
+    struct finding *finding;
+
+    if (ms < SLOW_MS)
+        return;
+    finding = report_add(&doctor->report, "slow-key", FINDING_WARNING,
+                         "Each pull waits for it, and gpg-agent does one at a time. A cheaper derivation (s2k-calibration) "
+                         "helps, and makes guessing the passphrase of a stolen key file cheaper by as much.",
+                         "each decryption takes about %" PRIu64 " ms of CPU time, because gpg-agent hashes the passphrase of "
+                         "%s at length each time", ms, doctor->fingerprint);
+    finding_add_command(finding, "echo s2k-calibration 10 >> \"$(gpgconf --list-dirs homedir)/gpg-agent.conf\"; gpgconf "
+                        "--kill gpg-agent");
+    finding_add_command(finding, "gpg --change-passphrase %s", doctor->fingerprint);
+}
+
+const char *check_speed(struct doctor *doctor)
+{
+    static char fine[320];
+    const struct proof *proof = &doctor->proof;
+
+    tell_slowness(doctor);
+    if (proof->decrypt.result != PROOF_PASSED)
+        return NULL;
+    if (proof->why_by_gpg.code != 0)
+        snprintf(fine, sizeof(fine), "a text was encrypted, and decrypted in %" PRIu64 " ms by gpg (%.200s)",
+                 (proof->decrypt_us + 500) / 1000, proof->why_by_gpg.text);
+    else
+        snprintf(fine, sizeof(fine), "a text was encrypted, and decrypted in %.1f ms without gpg (the fast path)",
+                 (double)proof->decrypt_us / 1000);
+    return fine;
+}

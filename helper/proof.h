@@ -1,0 +1,54 @@
+#pragma once
+
+#include <stdint.h>
+
+#include "gpg/context.h"
+#include "helper/pass/path.h"
+#include "helper/pass/store.h"
+
+/*
+ * Proves that a login would work, by doing what a login does: a text is encrypted for exactly those who would get docker's
+ * next entry, decrypted again as `get` does it, and a file is made where the entry would go. Nothing is left behind.
+ * `setup` and `doctor` judge by this; whatever else they look at only explains a failure.
+ */
+enum proof_result {
+    PROOF_NOT_TRIED, /* an earlier step failed; err says which */
+    PROOF_PASSED,
+    PROOF_FAILED,    /* err says why; its code is an errno or one of gpg/failure.h */
+    PROOF_LOCKED,    /* not tried: the key needs its passphrase, or its card, and nobody may be asked */
+};
+
+struct proof_step {
+    enum proof_result result;
+    struct error err; /* meaningful unless the step has passed */
+};
+
+struct proof {
+    struct proof_step encrypt; /* for the recipients of docker's next entry */
+    struct proof_step decrypt; /* what was encrypted */
+    struct proof_step write;   /* a file where the entry would go */
+    uint64_t decrypt_us;       /* how long decrypting took; 0 if it was not tried */
+    struct error why_by_gpg;   /* why gpg decrypted and not the fast path; code 0 if the fast path did */
+};
+
+/* Runs all steps. mode is GPG_PINENTRY_ERROR if nobody may be asked for a passphrase. */
+void proof_run(enum gpg_pinentry_mode mode, struct proof *ret);
+
+/* 0 if no step has failed (one may be PROOF_LOCKED); else negative, with err of the first step that failed. */
+int proof_check(const struct proof *proof, struct error *err) MUST_USE;
+
+/*
+ * Whether what is encrypted to a key can be decrypted here, tried with a text: gpg does not list secret keys that are on
+ * another machine, behind a forwarded agent. May ask for its passphrase. 0 or negative.
+ */
+int proof_try_key(struct gpg_context *gpg, const char *fingerprint, struct error *err) MUST_USE;
+
+/* Decrypts the first entry of a server as `get` does; not tried if it has none. */
+void proof_read_entry(struct pass_store *store, const struct pass_path *path, enum gpg_pinentry_mode mode,
+                      struct proof_step *ret);
+
+/*
+ * Makes a file of some bytes and removes it again: in the directory of path's server, or where that directory would be
+ * made. The store is locked meanwhile, as at a login.
+ */
+void proof_write(const struct pass_path *path, struct proof_step *ret);

@@ -1,0 +1,121 @@
+"""A user of `doctor`: each fault is made, recognised, mended by the command that is printed, and gone."""
+
+import json
+import os
+import shutil
+import subprocess
+
+from harness import Sandbox, Skip, helper_argv, helper_path, need
+
+URL = "https://example.com"
+
+
+class Patient(Sandbox):
+    """A user for whom everything is in order: a key, a store, one login, docker's file, the program on PATH."""
+
+    def __init__(self, key="me@example.com", store=True, **more):
+        super().__init__()
+        self.uid = None
+        folder = self.dir / "bin"
+        folder.mkdir()
+        (folder / "docker-credential-pass").symlink_to(helper_path())
+        self.env["PATH"] = f"{folder}:{self.env['PATH']}"
+        self.env["LC_ALL"] = "C"
+        (self.docker / "config.json").write_text('{"credsStore": "pass"}')
+        self.key = self.make_key(key, **more) if key else None
+        if store and key:
+            self.make_store(self.key)
+            self.store(URL, "me", "secret")
+
+    def doctor(self, *options, **more):
+        """The findings by their id, and the exit status."""
+        argv = ["docker-credential-pass", "doctor", "--json", *options] if self.uid else helper_argv("doctor", "--json", *options)
+        return self.read_report(self.run(argv, **more))
+
+    def read_report(self, result):
+        assert result.err == b"" and result.out.count(b"\n") == 1, result
+        report = json.loads(result.out)
+        self.steps = report["steps"]
+        assert result.rc == {True: 0, False: 1, None: 2}[report["ok"]], result
+        for finding in report["findings"]:
+            assert set(finding) == {"id", "status", "what", "why", "commands", "fixable"}, finding
+            assert finding["why"].endswith((".", ":") if finding["commands"] else "."), finding
+        return {finding["id"]: finding for finding in report["findings"]}, result.rc
+
+    def run_command(self, command):
+        return self.run(["sh", "-c", command], env={"USER": "me"})
+
+    def type_and_ask_again(self, commands):
+        """What doctor finds in the shell in which its own commands were typed, exactly as they were printed."""
+        script = self.dir / "typed"
+        script.write_text("".join(f"({command}) >&2\n" if " && " in command or "|" in command else f"{command} >&2\n"
+                                  for command in commands))
+        typed = f". {script} 2>{self.dir}/said || exit 99; exec docker-credential-pass doctor --json"
+        result = self.run(["sh", "-ec", typed], env={"USER": "me"})
+        assert result.rc != 99, (commands, (self.dir / "said").read_text())
+        return self.read_report(result)
+
+    def become(self, uid=4711):
+        """An ordinary user from now on, whom no passwd file knows. All that is theirs becomes so."""
+        if os.geteuid() != 0:
+            raise Skip("only root can become another user")
+        need("setpriv")
+        super().run(["gpgconf", "--kill", "all"])
+        program = self.dir / "bin/docker-credential-pass"
+        program.unlink()
+        shutil.copy2(helper_path(), program)
+        subprocess.run(["chown", "-R", f"{uid}:{uid}", str(self.dir)], check=True)
+        self.uid = uid
+
+    def run(self, argv, *more, **named):
+        if self.uid:
+            argv = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups", *argv]
+        return super().run(argv, *more, **named)
+
+    def as_root(self, *argv):
+        uid, self.uid = self.uid, None
+        try:
+            return self.run(argv, check=True)
+        finally:
+            self.uid = uid
+
+
+def check(user, wanted, status, mended_by="command", options=(), **more):
+    """The fault is found, alone or with what follows from it; and it is gone when it is mended in that way."""
+    found, rc = user.doctor(*options, **more)
+    assert wanted in found, (wanted, found)
+    assert found[wanted]["status"] == status, found[wanted]
+    assert (rc == 1) == any(finding["status"] == "bad" for finding in found.values()), found
+    assert found[wanted]["commands"] or mended_by == "nothing", found[wanted]
+    if mended_by == "command":
+        for command in found[wanted]["commands"]:
+            result = user.run_command(command)
+            assert result.rc == 0, (command, result)
+    elif mended_by == "--fix":
+        assert found[wanted]["fixable"], found[wanted]
+        fixed, _ = user.doctor("--fix")
+        assert fixed[wanted]["status"] == "fixed", fixed
+    elif callable(mended_by):
+        mended_by(found[wanted]["commands"])
+    if mended_by != "nothing":
+        found, _ = user.doctor(*options, **more)
+        assert wanted not in found, found[wanted]
+    return found
+
+
+def both_ways(make, wanted, status):
+    """By the printed command, and by --fix."""
+    for way in ("command", "--fix"):
+        with Patient() as user:
+            make(user)
+            left = check(user, wanted, status, way)
+            assert not left, left
+
+
+def skip_without_mounts():
+    raise Skip("mounting needs root here")
+
+
+def said(result):
+    """What doctor says, without the ends of its lines: where they are depends on the length of paths and figures."""
+    return " ".join(result.out.decode().split())
