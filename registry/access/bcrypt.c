@@ -86,7 +86,11 @@ static const char *run_crypt(struct work *work, const char *setting)
     const char *hash;
 
     errno = 0;
+#ifdef HAVE_CRYPT_RN
+    hash = crypt_rn((const char *)work->phrase.data, setting, work->data, (int)sizeof(*work->data));
+#else
     hash = crypt_r((const char *)work->phrase.data, setting, work->data);
+#endif
     wipe_frames();
     if (hash && strlen(hash) == BCRYPT_SIZE && memcmp(hash, setting, SALT_AT) == 0)
         return hash;

@@ -1,4 +1,4 @@
-/* A C library whose crypt_r() has no bcrypt: no password may be taken for a wrong one because of that. */
+/* A C library whose crypt functions have no bcrypt: no password may be taken for a wrong one because of that. */
 #include "registry/access/bcrypt.h"
 
 #include <crypt.h>
@@ -9,7 +9,7 @@
 
 static char failure[] = "*0";
 
-/* Takes the place of the library's. */
+/* These take the place of the library's. */
 char *crypt_r(const char *phrase, const char *setting, struct crypt_data *data)
 {
     (void)phrase;
@@ -17,6 +17,14 @@ char *crypt_r(const char *phrase, const char *setting, struct crypt_data *data)
     (void)data;
     return failure;
 }
+
+#ifdef HAVE_CRYPT_RN
+char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
+{
+    (void)size;
+    return crypt_r(phrase, setting, data);
+}
+#endif
 
 static void it_is_an_error_and_no_mismatch(void **state)
 {
