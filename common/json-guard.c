@@ -15,6 +15,7 @@
 enum {
     DEEPEST_NESTING = 10000, /* as in Go */
     DEEPEST_KEPT = 500,      /* cJSON recurses; what lies deeper becomes null, for nobody asks for it */
+    LONGEST_NUMBER = 62,     /* cJSON up to 1.7.17 reads no more of one and refuses the rest */
 };
 
 /* What may come next. */
@@ -88,6 +89,28 @@ static int copy_number(struct reader *in)
             r = copy(in, 1);
         r = r < 0 ? r : copy_digits(in);
     }
+    return r;
+}
+
+/* Makes the number that begins at start in the output infinite and keeps its length: no integer of ours is as long. */
+static void replace_long_number(struct reader *in, size_t start)
+{
+    static const char infinite[] = "1e999";
+    size_t size = in->out->size - start;
+
+    if (size <= LONGEST_NUMBER)
+        return;
+    memset(in->out->data + start, ' ', size);
+    memcpy(in->out->data + start, infinite, strlen(infinite));
+}
+
+static int copy_short_number(struct reader *in)
+{
+    size_t start = in->out->size;
+    int r = copy_number(in);
+
+    if (r == 0)
+        replace_long_number(in, start);
     return r;
 }
 
@@ -240,7 +263,7 @@ static int copy_value(struct reader *in)
     if (c == '"')
         return end_value(in, copy_string(in));
     if (c == '-' || is_digit(c))
-        return end_value(in, copy_number(in));
+        return end_value(in, copy_short_number(in));
     return end_value(in, copy_literal(in));
 }
 
