@@ -100,8 +100,8 @@ static void replace_long_number(struct reader *in, size_t start)
 
     if (size <= LONGEST_NUMBER)
         return;
-    memset(in->out->data + start, ' ', size);
-    memcpy(in->out->data + start, infinite, strlen(infinite));
+    for (size_t i = 0; i < size; i++)
+        in->out->data[start + i] = i < strlen(infinite) ? (unsigned char)infinite[i] : ' ';
 }
 
 static int copy_short_number(struct reader *in)
