@@ -148,12 +148,41 @@ static int put(const struct override *override, struct yaml_tree *tree, char *pa
     return 0;
 }
 
+/* "..._PORT_80_TCP" and what Kubernetes appends to that, where the name goes on with digits. */
+static bool is_port_of_service(const char *rest)
+{
+    rest += strspn(rest, "0123456789");
+    return strncmp(rest, "_TCP", 4) == 0 || strncmp(rest, "_UDP", 4) == 0 || strncmp(rest, "_SCTP", 5) == 0;
+}
+
+/*
+ * Whose variable it is, if it only looks like one of ours; otherwise NULL. Kubernetes sets some in every pod for each
+ * service, so that one named "registry-auth" gives REGISTRY_AUTH_PORT=tcp://10.0.0.1:80.
+ */
+static const char *find_owner(const char *name, const char *value)
+{
+    const char *port = strstr(name, "_PORT");
+    size_t size = strlen(name), host_size = strlen("_SERVICE_HOST");
+
+    if (strcmp(name, "REGISTRY_AUTH_FILE") == 0)
+        return "podman's, and tells where it keeps logins";
+    if ((size > host_size && strcmp(name + size - host_size, "_SERVICE_HOST") == 0) || strstr(name, "_SERVICE_PORT") ||
+        (port && !port[5] && strstr(value, "://")) || (port && port[5] == '_' && is_port_of_service(port + 6)))
+        return "one that Kubernetes sets for a service";
+    return NULL;
+}
+
 static int apply(const struct override *override, struct yaml_tree *root)
 {
     CLEANUP(yaml_tree_freep) struct yaml_tree *value = NULL;
+    const char *owner = find_owner(override->name, override->value);
     char path[NAME_MAX_SIZE];
     int r;
 
+    if (owner) {
+        r = text_list_add(override->warnings, "Ignoring %s: it is %s", override->name, owner);
+        return r < 0 ? error_set_oom(override->err) : 0;
+    }
     make_path(override->name, path);
     if (schema_find(path) == SCHEMA_UNKNOWN || strchr(override->name, '.')) {
         r = text_list_add(override->warnings, "Ignoring unrecognized environment variable %s", override->name);

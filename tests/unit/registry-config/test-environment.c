@@ -104,10 +104,25 @@ static void names_of_no_setting_are_warned_about(void **state)
 
     (void)state;
     assert_int_equal(settings->warning_count, 10);
-    assert_warns(settings, "Ignoring unrecognized environment variable REGISTRY_PORT_5000_TCP_ADDR");
+    assert_warns(settings, "Ignoring REGISTRY_PORT_5000_TCP_ADDR: it is one that Kubernetes sets for a service");
     assert_warns(settings, "Ignoring unrecognized environment variable REGISTRY_HTTP_ADDRESS");
     assert_warns(settings, "Ignoring unrecognized environment variable REGISTRY_HTTP_ADDR_X");
     assert_warns(settings, "Ignoring unrecognized environment variable REGISTRY__HTTP");
+}
+
+/* They look like settings of auth and storage, whose members have names of the user's own. */
+static void variables_of_others_are_no_settings(void **state)
+{
+    CLEANUP(settings_freep) struct settings *settings = load(NULL, ENVIRONMENT(
+        ADDRESS, "REGISTRY_AUTH_FILE=/run/user/1000/containers/auth.json", "REGISTRY_AUTH_PORT=tcp://10.0.0.1:80",
+        "REGISTRY_AUTH_SERVICE_HOST=10.0.0.1", "REGISTRY_AUTH_SERVICE_PORT_HTTP=80",
+        "REGISTRY_STORAGE_PORT_80_UDP_PROTO=udp"));
+
+    (void)state;
+    assert_false(settings->auth.is_htpasswd);
+    assert_int_equal(settings->warning_count, 5);
+    assert_warns(settings, "Ignoring REGISTRY_AUTH_FILE: it is podman's, and tells where it keeps logins");
+    assert_warns(settings, "Ignoring REGISTRY_AUTH_PORT: it is one that Kubernetes sets for a service");
 }
 
 static void other_variables_are_none_of_ours(void **state)
@@ -227,6 +242,7 @@ int main(void)
         scratch_test(deeper_names_change_what_shorter_ones_set),
         scratch_test(values_are_yaml),
         scratch_test(names_of_no_setting_are_warned_about),
+        scratch_test(variables_of_others_are_no_settings),
         scratch_test(other_variables_are_none_of_ours),
         scratch_test(names_of_any_length_are_survived),
         scratch_test(what_is_wrong_is_said_with_the_variable),
