@@ -86,7 +86,7 @@ static const char *run_crypt(struct work *work, const char *setting)
     const char *hash;
 
     errno = 0;
-#ifdef HAVE_CRYPT_RN
+#if HAVE_CRYPT_RN
     hash = crypt_rn((const char *)work->phrase.data, setting, work->data, (int)sizeof(*work->data));
 #else
     hash = crypt_r((const char *)work->phrase.data, setting, work->data);

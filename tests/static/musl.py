@@ -29,7 +29,7 @@ char *crypt_r(const char *, const char *, struct crypt_data *);
 # These replace functions of glibc in a running program, and cannot do that for another C library.
 OF_GLIBC = {"tests/e2e/fail-allocation.c"}
 # What meson finds in musl's headers, where glibc has more.
-FOUND = {"-DHAVE_MALLOPT=1": "-DHAVE_MALLOPT=0"}
+FOUND = {"-DHAVE_MALLOPT=1": "-DHAVE_MALLOPT=0", "-DHAVE_CRYPT_RN=1": "-DHAVE_CRYPT_RN=0"}
 
 
 def library_headers(directory):

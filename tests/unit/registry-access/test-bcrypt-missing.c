@@ -18,7 +18,7 @@ char *crypt_r(const char *phrase, const char *setting, struct crypt_data *data)
     return failure;
 }
 
-#ifdef HAVE_CRYPT_RN
+#if HAVE_CRYPT_RN
 char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
 {
     (void)size;
