@@ -145,6 +145,8 @@ def _():
 
 @case("after get of a long secret nothing of it is in memory")
 def _():
+    if b"__asan_init" in pathlib.Path(helper_path()).read_bytes():
+        raise Skip("the address sanitizer keeps 16 bytes on the stack, in frames of its own that nobody wipes")
     secret = random_text(60_000)
     search_get(secret, *(secret[at:at + 48] for at in (0, 1000, 4090, 33_000, 59_950)))
 
