@@ -150,7 +150,6 @@ void route_parse_escaped(const char *path, size_t size, struct route *ret)
         route_parse(decoded, strlen(decoded), ret);
 }
 
-/* In the order of their names, as Allow wants it. */
 static const struct { const char *name; unsigned bit; } methods[] = {
     {"DELETE", ROUTE_METHOD_DELETE}, {"GET", ROUTE_METHOD_GET},   {"HEAD", ROUTE_METHOD_HEAD},
     {"PATCH", ROUTE_METHOD_PATCH},   {"POST", ROUTE_METHOD_POST}, {"PUT", ROUTE_METHOD_PUT},
@@ -162,53 +161,4 @@ unsigned route_method_parse(const char *method)
         if (strcmp(methods[i].name, method) == 0)
             return methods[i].bit;
     return 0;
-}
-
-unsigned route_methods(enum route_kind kind)
-{
-    const unsigned read = ROUTE_METHOD_GET | ROUTE_METHOD_HEAD;
-
-    switch (kind) {
-    case ROUTE_ROOT:
-    case ROUTE_BASE_REDIRECT:
-    case ROUTE_BASE:
-        return ~0u;
-    case ROUTE_HEALTH:
-    case ROUTE_CATALOG:
-    case ROUTE_TAGS:
-    case ROUTE_REFERRERS:
-    case ROUTE_REFERRERS_BAD_DIGEST:
-        return read;
-    case ROUTE_MANIFEST_TAG:
-    case ROUTE_MANIFEST_DIGEST:
-    case ROUTE_MANIFEST_BAD_DIGEST:
-        return read | ROUTE_METHOD_PUT | ROUTE_METHOD_DELETE;
-    case ROUTE_BLOB:
-    case ROUTE_BLOB_BAD_DIGEST:
-        return read | ROUTE_METHOD_DELETE;
-    case ROUTE_UPLOADS:
-        return ROUTE_METHOD_POST;
-    case ROUTE_UPLOAD:
-    case ROUTE_UPLOAD_BAD:
-        return read | ROUTE_METHOD_PATCH | ROUTE_METHOD_PUT | ROUTE_METHOD_DELETE;
-    default:
-        return 0;
-    }
-}
-
-void route_format_allow(enum route_kind kind, char ret_text[ROUTE_ALLOW_SIZE])
-{
-    unsigned allowed = route_methods(kind);
-    char *at = ret_text;
-
-    for (size_t i = 0; i < ARRAY_SIZE(methods); i++) {
-        const char *name = methods[i].name;
-
-        if (!(allowed & methods[i].bit))
-            continue;
-        if (at > ret_text)
-            at = mempcpy(at, ", ", 2);
-        at = mempcpy(at, name, strlen(name));
-    }
-    *at = '\0';
 }

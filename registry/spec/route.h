@@ -57,10 +57,3 @@ enum {
 
 /* The bit of a method (they are case-sensitive), 0 for others. */
 unsigned route_method_parse(const char *method);
-
-/* The methods that a route answers; ~0u where it is any at all, as in registry:2; 0 where it is none. */
-unsigned route_methods(enum route_kind kind);
-
-/* The value of the header Allow, sorted as registry:2 does: "DELETE, GET, HEAD". */
-enum { ROUTE_ALLOW_SIZE = 48 };
-void route_format_allow(enum route_kind kind, char ret_text[ROUTE_ALLOW_SIZE]);

@@ -226,39 +226,6 @@ static void methods_are_told_apart(void **state)
     assert_int_equal(route_method_parse(""), 0);
 }
 
-static void each_route_says_what_it_allows(void **state)
-{
-    static const struct { enum route_kind kind; const char *allow; } allowed[] = {
-        {ROUTE_NONE, ""},
-        {ROUTE_NAME_INVALID, ""},
-        {ROUTE_TAGS, "GET, HEAD"},
-        {ROUTE_CATALOG, "GET, HEAD"},
-        {ROUTE_HEALTH, "GET, HEAD"},
-        {ROUTE_REFERRERS, "GET, HEAD"},
-        {ROUTE_REFERRERS_BAD_DIGEST, "GET, HEAD"},
-        {ROUTE_MANIFEST_TAG, "DELETE, GET, HEAD, PUT"},
-        {ROUTE_MANIFEST_DIGEST, "DELETE, GET, HEAD, PUT"},
-        {ROUTE_MANIFEST_BAD_DIGEST, "DELETE, GET, HEAD, PUT"},
-        {ROUTE_BLOB, "DELETE, GET, HEAD"},
-        {ROUTE_BLOB_BAD_DIGEST, "DELETE, GET, HEAD"},
-        {ROUTE_UPLOADS, "POST"},
-        {ROUTE_UPLOAD, "DELETE, GET, HEAD, PATCH, PUT"},
-        {ROUTE_UPLOAD_BAD, "DELETE, GET, HEAD, PATCH, PUT"},
-        {ROUTE_BASE, "DELETE, GET, HEAD, PATCH, POST, PUT"},
-    };
-    char text[ROUTE_ALLOW_SIZE];
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_SIZE(allowed); i++) {
-        route_format_allow(allowed[i].kind, text);
-        assert_string_equal(text, allowed[i].allow);
-    }
-    assert_int_equal(route_methods(ROUTE_ROOT), ~0u);
-    assert_int_equal(route_methods(ROUTE_BASE), ~0u);
-    assert_int_equal(route_methods(ROUTE_BASE_REDIRECT), ~0u);
-    assert_int_equal(route_methods(ROUTE_NONE), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -268,7 +235,6 @@ int main(void)
         cmocka_unit_test(long_paths_are_read_in_linear_time),
         cmocka_unit_test(escapes_are_undone),
         cmocka_unit_test(methods_are_told_apart),
-        cmocka_unit_test(each_route_says_what_it_allows),
     };
 
     return cmocka_run_group_tests_name("route", tests, NULL, NULL);
