@@ -13,6 +13,7 @@
 #include "registry/config/duration.h"
 #include "registry/config/settings.h"
 #include "registry/core/collect.h"
+#include "registry/cli/offline.h"
 #include "registry/cli/verbs.h"
 
 enum { ORDER_HELP = 1 };
@@ -94,10 +95,15 @@ static int open_store(struct order *order, const char *root_directory, struct st
 static int collect(struct order *order, const struct settings *settings, struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
+    struct confinement confinement;
     struct collect_result result;
     char words[WORDS_SIZE_MAX];
-    int r = open_store(order, settings->storage.root_directory, &store, err);
+    int r = offline_change_identity(settings, &confinement, err);
 
+    if (r == 0)
+        r = open_store(order, settings->storage.root_directory, &store, err);
+    if (r == 0)
+        r = offline_confine(settings, &confinement, err);
     if (r < 0)
         return r;
     if (!order->is_quiet && order->options.grace_s)

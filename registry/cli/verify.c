@@ -9,6 +9,7 @@
 #include "common/words.h"
 #include "registry/config/settings.h"
 #include "registry/core/verify.h"
+#include "registry/cli/offline.h"
 #include "registry/cli/verbs.h"
 
 static void say(void *object, const char *line)
@@ -21,10 +22,15 @@ static void say(void *object, const char *line)
 static int verify(const struct settings *settings, struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
+    struct confinement confinement;
     struct verify_result result;
     char words[WORDS_SIZE_MAX];
-    int r = store_open(settings->storage.root_directory, STORE_LOOKS, &store, err);
+    int r = offline_change_identity(settings, &confinement, err);
 
+    if (r == 0)
+        r = store_open(settings->storage.root_directory, STORE_LOOKS, &store, err);
+    if (r == 0)
+        r = offline_confine(settings, &confinement, err);
     if (r == 0)
         r = store_verify(store, &(struct verify_options){.say = say}, &result, err);
     if (r < 0)

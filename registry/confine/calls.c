@@ -1,11 +1,10 @@
 /*
- * seccomp: which system calls there are for the server. What it needs is listed, with its arguments where they make the
- * difference: no memory that can be run, no process (a thread is one that shares everything), no new socket. The rest
- * is refused with EPERM, as a kernel without it would, since a C library tries this and that. What only somebody would
- * call who has taken over ends the process.
+ * seccomp decides which system calls registryd can make. The allowed calls are listed, with their arguments where these make
+ * the difference: no executable memory, no new process (only threads), no new socket. All other calls fail with EPERM,
+ * because a C library may try one and do without it. Calls that only an intruder makes end the process.
  *
- * Calls are listed by name and not by number: names that an architecture does not have are passed over, and a C library
- * may define a name as a macro (musl: pread64). docs/system-calls.md says where each name comes from.
+ * Calls are listed by name and not by number: names that an architecture does not have are skipped, and a C library may
+ * define a name as a macro (musl: pread64). docs/system-calls.md says where each name comes from.
  */
 #include "registry/confine/calls.h"
 
@@ -22,20 +21,20 @@
 
 #include "registry/confine/confine-private.h"
 
-enum { API_KILL_PROCESS = 3 }; /* libseccomp's level of what the kernel has */
+enum { API_KILL_PROCESS = 3 }; /* libseccomp's number for kernels that can end a process */
 
 static const char *const allowed[] = {
     /* bytes */
     "read", "pread64", "readv", "preadv", "write", "pwrite64", "writev", "pwritev", "sendfile", "sendfile64", "lseek",
     "_llseek", "close",
-    /* files, of which Landlock says where */
-    "open", "openat", "access", "faccessat", "faccessat2", "stat", "lstat", "fstat", "stat64", "lstat64", "fstat64",
+    /* files; Landlock says which */
+    "open", "openat", "openat2", "access", "faccessat", "faccessat2", "stat", "lstat", "fstat", "stat64", "lstat64", "fstat64",
     "newfstatat", "fstatat64", "statx", "statfs", "fstatfs", "statfs64", "fstatfs64", "readlink", "readlinkat", "getdents64",
     "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2", "link", "linkat", "fsync",
     "fdatasync", "sync_file_range", "sync_file_range2", "arm_sync_file_range", "ftruncate", "ftruncate64", "fallocate",
     "fadvise64", "fadvise64_64", "arm_fadvise64_64", "utimensat", "utimensat_time64", "flock", "fcntl", "fcntl64", "umask",
     "dup", "dup3",
-    /* sockets that are there, and those that come from them */
+    /* existing sockets, and connections accepted from them */
     "accept", "accept4", "recv", "recvfrom", "send", "shutdown", "getsockopt", "setsockopt",
     "getsockname", "getpeername",
     /* waiting */
@@ -47,7 +46,7 @@ static const char *const allowed[] = {
     /* threads, signals and their end */
     "set_robust_list", "rseq", "sched_getaffinity", "membarrier", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
     "sigreturn", "rt_sigtimedwait", "rt_sigtimedwait_time64", "sigaltstack", "exit", "exit_group",
-    /* who and when */
+    /* identity and time */
     "getpid", "gettid", "getuid", "geteuid", "getgid", "getegid", "getuid32", "geteuid32", "getgid32", "getegid32",
     "getpriority", "getrusage", "sysinfo", "uname", "times", "clock_gettime", "clock_gettime64", "clock_getres",
     "clock_getres_time64", "gettimeofday", "time", "getrandom",
@@ -61,7 +60,7 @@ static const char *const deadly[] = {
     "setresgid32", "setgroups32", "capset", "reboot", "swapon", "swapoff", "iopl", "ioperm",
 };
 
-/* A call that is allowed where one of its arguments, under a mask, is this. */
+/* A call that is allowed if one of its arguments, under a mask, has this value. */
 static const struct condition {
     const char *call;
     unsigned argument;
@@ -80,7 +79,7 @@ static const struct condition {
     {"ioctl", 1, 0xffffffff, FIONBIO},
 };
 
-/* The filter that is being made, and for what. */
+/* The filter that is being built, and its target. */
 struct calls {
     scmp_filter_ctx filter;
     uint32_t architecture;
@@ -88,13 +87,13 @@ struct calls {
     bool can_kill_process;
 };
 
-/* On i386 the call of that name takes one pointer to its arguments, which a filter cannot follow; there it is mmap2. */
+/* i386's mmap takes a pointer to its arguments, which a filter cannot follow; C libraries call mmap2 there. */
 static bool hides_arguments(const struct calls *calls, const char *name)
 {
     return calls->architecture == SCMP_ARCH_X86 && strcmp(name, "mmap") == 0;
 }
 
-/* s390 has the stack first. */
+/* On s390x the stack is the first argument. */
 static unsigned find_argument(const struct calls *calls, const struct condition *condition)
 {
     bool is_swapped = calls->architecture == SCMP_ARCH_S390X && strcmp(condition->call, "clone") == 0;
@@ -102,7 +101,7 @@ static unsigned find_argument(const struct calls *calls, const struct condition 
     return is_swapped ? 1 : condition->argument;
 }
 
-/* A name that this libseccomp does not know is passed over; so is one that the filter's architecture does not have. */
+/* Skips a name that this libseccomp does not know, or that the filter's architecture does not have. */
 static int add(const struct calls *calls, uint32_t action, const char *name)
 {
     int number = seccomp_syscall_resolve_name(name);
@@ -110,7 +109,7 @@ static int add(const struct calls *calls, uint32_t action, const char *name)
     return number == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(calls->filter, action, number, 0);
 }
 
-/* On i386 all calls for sockets are also one, socketcall, of which a filter sees only the kind. */
+/* On i386 socketcall stands for all calls on sockets, and a filter sees only which one it is. */
 static bool is_multiplexed(const struct calls *calls, const char *name)
 {
     return calls->architecture == SCMP_ARCH_X86 && strcmp(name, "sendto") == 0;
@@ -129,7 +128,7 @@ static int add_condition(const struct calls *calls, const struct condition *cond
                                      condition->value));
 }
 
-/* clone3 has its flags where a filter cannot look; without it the C library takes clone. */
+/* clone3 has its flags in memory, where a filter cannot look; if it is missing, the C library calls clone. */
 static int add_rules(const struct calls *calls)
 {
     const struct condition own_threads = {"tgkill", 0, 0xffffffff, (scmp_datum_t)calls->pid};
@@ -137,7 +136,7 @@ static int add_rules(const struct calls *calls)
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(allowed); i++)
         r = add(calls, SCMP_ACT_ALLOW, allowed[i]);
-    /* A kernel before 4.14 would end the thread alone: there they are refused as the others are. */
+    /* A kernel before 4.14 would end only the thread: there these calls fail like all others. */
     for (size_t i = 0; r == 0 && calls->can_kill_process && i < ARRAY_SIZE(deadly); i++)
         r = add(calls, SCMP_ACT_KILL_PROCESS, deadly[i]);
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(conditions); i++)

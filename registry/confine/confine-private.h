@@ -2,7 +2,7 @@
 
 #include "registry/confine/confine.h"
 
-/* 0; 1 where the kernel does not have it; negative. */
+/* 0, CONFINE_ABSENT if the kernel does not support it, or negative. */
 enum { CONFINE_ABSENT = 1 };
 int confine_files(const struct confinement *confinement, struct error *err) MUST_USE;
 int confine_calls(struct error *err) MUST_USE;

@@ -1,11 +1,12 @@
 /*
- * Who the process is: its user and its capabilities, which Linux has for each thread.
+ * The user and the capabilities of the process. Linux keeps both for each thread, so this runs before others are started.
  */
 #include "registry/confine/confine-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <pwd.h>
 #include <stdint.h>
@@ -59,7 +60,7 @@ static uint64_t get_permitted(void)
     return data[0].permitted | (uint64_t)data[1].permitted << 32;
 }
 
-/* Who has no more need not call, which a service manager's filter may forbid. */
+/* Without any capabilities there is no need for the call, which a service manager's filter may forbid. */
 static int set_both(uint64_t kept, struct error *err)
 {
     int r = get_permitted() == 0 ? 0 : set_capabilities(kept, kept);
@@ -67,7 +68,7 @@ static int set_both(uint64_t kept, struct error *err)
     return r < 0 ? error_set_errno(err, -r, "cannot give up capabilities") : 0;
 }
 
-/* No program that was started could have any. Refused where we have not the capability for it: then there are none to keep. */
+/* A program that an intruder started would get no capabilities. The kernel refuses this to whoever has none to drop. */
 static void empty_bounding_set(void)
 {
     for (unsigned long capability = 0; capability < CAPABILITIES_MAX; capability++)
@@ -76,34 +77,41 @@ static void empty_bounding_set(void)
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 }
 
-/* --- root, and files of others ------------------------------------------------------------------ */
+/* --- root, and other users' files ------------------------------------------------------------ */
 
-/* By the effective capabilities. What is not there is somebody else's to complain of. */
+/* By the effective capabilities. A missing file is not our concern here: whoever opens it reports it. */
 static bool is_accessible(const char *path, int how)
 {
     return !path || faccessat(AT_FDCWD, path, how, AT_EACCESS) == 0 || (errno != EACCES && errno != EPERM);
 }
 
-/* Leaves path at a folder that may not be written to: itself or, where it is yet to be made, the one to make it in. */
-static bool is_folder_accessible(char *path)
+/* Cuts path down to the deepest directory that exists. */
+static void cut_to_existing(char *path, struct stat *ret_stat)
 {
-    struct stat st;
     char *slash;
 
-    while (stat(path, &st) < 0 && errno == ENOENT && (slash = strrchr(path, '/')) != NULL && slash > path)
+    while (stat(path, ret_stat) < 0 && errno == ENOENT && (slash = strrchr(path, '/')) != NULL && slash > path)
         *slash = '\0';
+}
+
+/* Whether a directory, or the one in which it is yet to be created, can be used. Cuts path down to that one. */
+static bool is_directory_accessible(char *path)
+{
+    struct stat st;
+
+    cut_to_existing(path, &st);
     return is_accessible(path, R_OK | W_OK | X_OK);
 }
 
-/* The first that root may not use without being root, or NULL. */
+/* The first path that root may not use without its capabilities, or NULL. */
 static const char *find_foreign(const struct confinement *confinement)
 {
     static const char *const below[] = {"", "/docker/registry/v2/blobs", "/docker/registry/v2/repositories"};
-    static char path[4096];
+    static char path[PATH_MAX];
 
     for (size_t i = 0; i < ARRAY_SIZE(below); i++) {
         snprintf(path, sizeof(path), "%s%s", confinement->storage, below[i]);
-        if (!is_folder_accessible(path))
+        if (!is_directory_accessible(path))
             return path;
     }
     for (size_t i = 0; i < confinement->file_count; i++)
@@ -112,7 +120,7 @@ static const char *find_foreign(const struct confinement *confinement)
     return NULL;
 }
 
-/* registry:2 in a container is root, and reads whatever is mounted there, whoever it belongs to. */
+/* registry:2 in a container is root, and reads whatever is mounted there, whoever owns it. */
 static int look_for_foreign(struct confinement *confinement, uint64_t permitted, struct error *err)
 {
     const char *foreign;
@@ -123,42 +131,95 @@ static int look_for_foreign(struct confinement *confinement, uint64_t permitted,
     foreign = find_foreign(confinement);
     confinement->keeps_override = foreign && permitted & bit(CAP_DAC_OVERRIDE);
     if (confinement->keeps_override)
-        log_warn("%s is not open to root as its owner: CAP_DAC_OVERRIDE is kept, with which root reads and writes everything; "
+        log_warn("root keeps CAP_DAC_OVERRIDE, which lets it read and write all files, because %s belongs to another user: "
                  "give it to root, or set confinement.user to its owner", foreign);
     return 0;
 }
 
-/* --- another user -------------------------------------------------------------------------------- */
+/* --- another user ---------------------------------------------------------------------------- */
 
-static int find_user(const char *name, struct passwd *ret, char *buffer, size_t size, struct error *err)
+/* Changes the user for good. name may be NULL: a user without an entry in the user database, and so without groups. */
+static int change_user(const char *name, uid_t uid, gid_t gid)
 {
-    struct passwd *found = NULL;
-    int r = getpwnam_r(name, ret, buffer, size, &found);
+    int r = name ? initgroups(name, gid) : setgroups(0, NULL);
 
-    if (r != 0)
-        return error_set_errno(err, r, "confinement.user: cannot look up %s", name);
-    return found ? 0 : error_set(err, ENOENT, "confinement.user: there is no user %s", name);
-}
-
-static int become(const char *name, struct error *err)
-{
-    struct passwd user;
-    char buffer[4096];
-    int r = find_user(name, &user, buffer, sizeof(buffer), err);
-
-    if (r < 0 || (user.pw_uid == getuid() && user.pw_uid == geteuid()))
-        return r;
-    if (geteuid() != 0)
-        return error_set(err, EPERM, "confinement.user: only root can become %s; start it as that user, or without this",
-                         name);
-    if (initgroups(name, user.pw_gid) < 0 || setresgid(user.pw_gid, user.pw_gid, user.pw_gid) < 0 ||
-        setresuid(user.pw_uid, user.pw_uid, user.pw_uid) < 0)
-        return error_set_errno(err, errno, "confinement.user: cannot become %s", name);
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* the change of users has set it anew */
+    if (r < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+        return -errno;
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a change of user resets it */
     return 0;
 }
 
-/* --- the outside --------------------------------------------------------------------------------- */
+static int become_configured_user(const char *name, struct error *err)
+{
+    struct passwd user, *found = NULL;
+    char buffer[4096];
+    int r = getpwnam_r(name, &user, buffer, sizeof(buffer), &found);
+
+    if (r != 0)
+        return error_set_errno(err, r, "confinement.user: cannot look up %s", name);
+    if (!found)
+        return error_set(err, ENOENT, "confinement.user: there is no user %s", name);
+    if (user.pw_uid == getuid() && user.pw_uid == geteuid())
+        return 0;
+    if (geteuid() != 0)
+        return error_set(err, EPERM, "confinement.user: only root can become %s; start as that user, or unset it", name);
+    r = change_user(name, user.pw_uid, user.pw_gid);
+    return r < 0 ? error_set_errno(err, -r, "confinement.user: cannot become %s", name) : 0;
+}
+
+/*
+ * The owner of docker/registry/v2, or of the deepest directory on the way there that exists. Another user could lead root
+ * elsewhere by a link: the owner of such a link counts as the owner of the storage. Root if nothing is there yet.
+ */
+static int find_owner(const char *storage, struct stat *ret)
+{
+    static const char *const below[] = {"", "/docker", "/docker/registry", "/docker/registry/v2"};
+
+    *ret = (struct stat){0};
+    for (size_t i = 0; i < ARRAY_SIZE(below); i++) {
+        char path[PATH_MAX];
+        struct stat st;
+
+        snprintf(path, sizeof(path), "%s%s", storage, below[i]);
+        if (fstatat(AT_FDCWD, path, &st, i > 0 ? AT_SYMLINK_NOFOLLOW : 0) < 0)
+            return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+        *ret = st;
+        if (S_ISLNK(st.st_mode) && st.st_uid != 0)
+            break;
+    }
+    return 0;
+}
+
+/* The user's own groups would only help to reach other files. */
+static int become_storage_owner(const char *storage, struct error *err)
+{
+    struct passwd user, *found = NULL;
+    struct stat owner;
+    char buffer[4096];
+    int r = find_owner(storage, &owner);
+
+    if (r < 0)
+        return error_set_errno(err, -r, "cannot find out who owns %s", storage);
+    if (owner.st_uid == 0)
+        return 0;
+    if (getpwuid_r(owner.st_uid, &user, buffer, sizeof(buffer), &found) != 0 || !found)
+        found = NULL;
+    r = change_user(NULL, owner.st_uid, found ? found->pw_gid : owner.st_gid);
+    return r < 0 ? error_set_errno(err, -r, "cannot become the owner of %s (user %u): run the command as that user", storage,
+                                   (unsigned)owner.st_uid)
+                 : 0;
+}
+
+static int change_identity(const struct confinement *confinement, struct error *err)
+{
+    if (confinement->becomes_owner && geteuid() != 0)
+        return 0;
+    if (confinement->user)
+        return become_configured_user(confinement->user, err);
+    return confinement->becomes_owner ? become_storage_owner(confinement->storage, err) : 0;
+}
+
+/* --- the outside ----------------------------------------------------------------------------- */
 
 int confine_identity(struct confinement *confinement, struct error *err)
 {
@@ -167,7 +228,7 @@ int confine_identity(struct confinement *confinement, struct error *err)
 
     empty_bounding_set();
     prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0);
-    r = confinement->user ? become(confinement->user, err) : 0;
+    r = change_identity(confinement, err);
     prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
     if (r < 0)
         return r;
@@ -184,11 +245,11 @@ bool confine_is_sanitized(void)
     return IS_SANITIZED;
 }
 
-/* What the kernel has not is no reason not to serve. */
+/* A kernel that lacks a feature is no reason not to start. */
 static int note_absent(int r, const char *what)
 {
     if (r == CONFINE_ABSENT)
-        log_warn("this kernel has no %s for us: the server runs without", what);
+        log_warn("this kernel does not support %s: registryd runs without it", what);
     return r < 0 ? r : 0;
 }
 
@@ -199,7 +260,7 @@ int confine_rest(const struct confinement *confinement, struct error *err)
     if (r < 0)
         return r;
     if (confine_is_sanitized()) {
-        log_info("built with a sanitizer: no Landlock, no seccomp");
+        log_debug("built with a sanitizer: no Landlock, no seccomp");
         return 0;
     }
     r = note_absent(confine_files(confinement, err), "Landlock (5.19 or later)");

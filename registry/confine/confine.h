@@ -7,29 +7,32 @@
 #include "common/macros.h"
 
 /*
- * Giving up, at the start, what a server does not need: so that whoever finds a hole in it finds little behind it. In
- * the order of these functions, on the main thread, before others are started, which then have no more than it.
+ * At its start, registryd gives up what it does not need, so that an attacker who takes it over gains little. Call these
+ * functions in their order, on the main thread, before other threads are started, which inherit all of it.
  */
 struct confinement {
-    const char *user;                         /* NULL: stay who we are */
-    const char *storage;                      /* the folder below which anything may be done */
-    const char *const *files;                 /* what is read, and may be replaced by others; NULLs among them are passed over */
+    const char *user;         /* the user to become; NULL: see becomes_owner */
+    bool becomes_owner;       /* only root changes the user: to user, or to the storage's owner (it may be root itself) */
+    const char *storage;      /* the directory below which everything is allowed */
+    const char *const *files; /* files to read, which others may replace; NULLs among them are skipped */
     size_t file_count;
-    bool keeps_override;                      /* set by confine_identity(): files belong to others, and root has to read them */
+    bool keeps_override;      /* set by confine_identity(): root needs CAP_DAC_OVERRIDE for other users' files */
 };
 
 /*
- * Once the sockets are open: becomes the user, for good; gives up all capabilities but that for locked memory, and the
- * way to new ones by any program. Root keeps CAP_DAC_OVERRIDE where the files need it, which is logged. 0 or negative.
+ * Once the sockets are open: changes the user for good, gives up all capabilities except the one for locked memory, and
+ * forbids new privileges to this process and to any program it might run. Root keeps CAP_DAC_OVERRIDE if the files need
+ * it, which is logged. 0 or negative.
  */
 int confine_identity(struct confinement *confinement, struct error *err) MUST_USE;
 
 /*
- * Once all files have been read and the storage is open: the last capability, then Landlock (the storage, and the folders
- * of the files to read, links followed; no TCP but what is accepted) and seccomp (what calls the server makes).
- * What the kernel does not have is logged and left out; under a sanitizer, which needs more, both are. 0 or negative.
+ * Once all files have been read and the storage is open: gives up the last capability, then puts Landlock (the storage,
+ * and the directories of the files to read, links followed; no TCP but accepted connections) and seccomp (the system calls
+ * that registryd makes) in force. What the kernel does not support is logged and left out; a build with a sanitizer, which
+ * needs more, leaves out both. 0 or negative.
  */
 int confine_rest(const struct confinement *confinement, struct error *err) MUST_USE;
 
-/* Whether this program was built with a sanitizer, which confine_rest() leaves room for. */
+/* Whether this program was built with a sanitizer, so that confine_rest() leaves out Landlock and seccomp. */
 bool confine_is_sanitized(void);

@@ -1,9 +1,9 @@
 /*
- * Landlock: which files can be reached at all. glibc has no wrappers for it, and the kernel's header on Debian 12 is
- * older than the kernel may be, so that what it offers is written down here (Documentation/userspace-api/landlock.rst).
+ * Landlock decides which files can be reached at all. glibc has no wrappers for it, and the kernel's header on Debian 12 may
+ * be older than the kernel, so the constants are defined here (Documentation/userspace-api/landlock.rst).
  *
- * Files that are replaced are found by their name again, so it is their folder that may be read, and where that is a link
- * (as Let's Encrypt and Kubernetes make them) also the folder that it leads to.
+ * A file that is replaced is opened by its name again. Therefore its directory may be read, and if the file is a link (as
+ * Let's Encrypt and Kubernetes make them), also the directory of its target.
  */
 #include "registry/confine/confine-private.h"
 
@@ -21,7 +21,7 @@
 
 #include "registry/runtime/log.h"
 
-/* Moves between folders are always refused by the first version. */
+/* The first version always refuses to move files between directories. */
 enum { VERSION_MIN = 2, VERSION_TRUNCATE = 3, VERSION_TCP = 4, VERSION_DEVICES = 5, VERSION_SCOPES = 6 };
 
 #define READING ((uint64_t)LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -32,7 +32,7 @@ enum { VERSION_MIN = 2, VERSION_TRUNCATE = 3, VERSION_TCP = 4, VERSION_DEVICES =
 #define STORING (READING | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | \
                  LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | REFER | TRUNCATE)
 
-/* As of version 6; an older kernel takes it as far as it knows it. */
+/* As of version 6; an older kernel reads the members that it knows. */
 struct rules {
     uint64_t files;
     uint64_t tcp;    /* binding and connecting */
@@ -72,28 +72,28 @@ static int allow(const struct ruleset *ruleset, const char *path, uint64_t acces
     return 0;
 }
 
-static int allow_folder_of(const struct ruleset *ruleset, const char *path, struct error *err)
+static int allow_directory_of(const struct ruleset *ruleset, const char *path, struct error *err)
 {
     CLEANUP_FREE char *copy = strdup(path);
-    const char *folder = copy ? dirname(copy) : NULL;
+    const char *directory = copy ? dirname(copy) : NULL;
 
-    if (!folder)
+    if (!directory)
         return error_set_oom(err);
-    if (strcmp(folder, "/") == 0 || strcmp(folder, "/etc") == 0)
-        log_warn("%s: all of %s stays readable to the server, so that it can be replaced; a folder of its own would be better",
-                 path, folder);
-    return allow(ruleset, folder, READING, err);
+    if (strcmp(directory, "/") == 0 || strcmp(directory, "/etc") == 0)
+        log_warn("the server can read all of %s, because %s lies there and may be replaced: move the file to a directory of its "
+                 "own", directory, path);
+    return allow(ruleset, directory, READING, err);
 }
 
 static int allow_file(const struct ruleset *ruleset, const char *path, struct error *err)
 {
     CLEANUP_FREE char *real = realpath(path, NULL);
-    int r = allow_folder_of(ruleset, path, err);
+    int r = allow_directory_of(ruleset, path, err);
 
-    return r < 0 || !real || strcmp(real, path) == 0 ? r : allow_folder_of(ruleset, real, err);
+    return r < 0 || !real || strcmp(real, path) == 0 ? r : allow_directory_of(ruleset, real, err);
 }
 
-/* Somebody may have moved a part of the storage to another disk, and left a link. */
+/* The administrator may have moved a part of the storage to another disk, and left a link. */
 static int allow_storage(const struct ruleset *ruleset, const char *root, struct error *err)
 {
     static const char *const below[] = {

@@ -54,7 +54,7 @@ static const struct machine machines[] = {
 
 /* What C libraries and the server call on every one of them. */
 static const char *const made_everywhere[] = {
-    "read", "pread64", "readv", "write", "pwrite64", "writev", "close", "openat", "faccessat2", "statx", "getdents64",
+    "read", "pread64", "readv", "write", "pwrite64", "writev", "close", "openat", "openat2", "faccessat2", "statx", "getdents64",
     "readlinkat", "fsync", "fdatasync", "fallocate", "flock", "umask", "dup3", "accept4", "recvfrom", "shutdown", "getsockopt", "setsockopt", "getsockname", "getpeername", "epoll_create1", "epoll_ctl", "eventfd2",
     "pipe2", "futex", "clock_nanosleep", "restart_syscall", "brk", "munmap", "mremap", "madvise", "mlock", "munlock",
     "set_robust_list", "rseq", "sched_getaffinity", "membarrier", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
@@ -70,7 +70,7 @@ static const char *const deadly_with_32_bits[] = {"setuid32", "setgid32", "setre
 static const char *const refused_everywhere[] = {
     "socket", "connect", "bind", "listen", "socketpair", "kill", "tkill", "symlinkat", "mknodat", "fchmodat", "fchownat",
     "memfd_create", "process_madvise", "pidfd_open", "seccomp", "landlock_restrict_self", "setsid", "wait4", "shmget",
-    "personality", "open_tree", "fsopen", "splice", "chdir", "fchmod", "vfork", "fork", "openat2", "futex_waitv",
+    "personality", "open_tree", "fsopen", "splice", "chdir", "fchmod", "vfork", "fork", "futex_waitv",
 };
 
 struct program {
