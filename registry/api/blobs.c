@@ -208,7 +208,7 @@ static enum http_result answer_delete(struct call *call, struct response *respon
         return call_move(call);
     if (answer_if_not_deleting(call, response))
         return HTTP_DONE;
-    r = store_unlink_blob(api_of(call)->store, route->name, &route->digest, &err);
+    r = store_unlink_blob(api_of(call)->store, route->name, &route->digest, call_get_actor(call), &err);
     if (r < 0)
         response_fail(response, &err);
     else if (r == STORE_NOT_FOUND)

@@ -68,3 +68,9 @@ static inline bool call_is_on_worker(const struct call *call)
     return call->request->is_on_worker;
 }
 enum http_result call_move(struct call *call);
+
+/* The user, as events tell of it; NULL where nobody logs in. Borrowed, valid until the call is over. */
+static inline const char *call_get_actor(const struct call *call)
+{
+    return *call->principal.name ? call->principal.name : NULL;
+}

@@ -177,6 +177,7 @@ static void put(struct call *call, struct response *response, const struct manif
         .subject = manifest->has_subject ? &manifest->subject : NULL,
         .tags = tags->items,
         .tag_count = tags->count,
+        .actor = call_get_actor(call),
     };
     const int64_t start_s = now_s();
     struct error err = {0};

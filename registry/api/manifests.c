@@ -85,6 +85,7 @@ static enum http_result answer_delete(struct call *call, struct response *respon
 {
     const struct route *route = &call->route;
     struct store *store = api_of(call)->store;
+    const char *actor = call_get_actor(call);
     struct error err = {0};
     int r;
 
@@ -92,8 +93,8 @@ static enum http_result answer_delete(struct call *call, struct response *respon
         return call_move(call);
     if (answer_if_not_deleting(call, response))
         return HTTP_DONE;
-    r = route->kind == ROUTE_MANIFEST_TAG ? store_delete_tag(store, route->name, route->tag, &err)
-                                          : store_delete_manifest(store, route->name, &route->digest, &err);
+    r = route->kind == ROUTE_MANIFEST_TAG ? store_delete_tag(store, route->name, route->tag, actor, &err)
+                                          : store_delete_manifest(store, route->name, &route->digest, actor, &err);
     if (r < 0)
         response_fail(response, &err);
     else if (r > 0)

@@ -122,7 +122,7 @@ static void commit(struct call *call, struct response *response)
 {
     struct writing *writing = call->state;
     struct error err = {0};
-    int r = upload_commit(writing->upload, &writing->digest, &err);
+    int r = upload_commit(writing->upload, &writing->digest, call_get_actor(call), &err);
 
     if (r < 0) {
         response_fail(response, &err);
@@ -187,7 +187,8 @@ static bool mount(struct call *call, struct response *response)
     found = escape_find(call->query, "from", from, sizeof(from));
     if (found == 0 && !name_is_repository(from, strlen(from)))
         return false;
-    r = store_mount_blob(api_of(call)->store, call->route.name, &digest, found == 0 ? from : NULL, &err);
+    r = store_mount_blob(api_of(call)->store, call->route.name, &digest, found == 0 ? from : NULL, call_get_actor(call),
+                         &err);
     if (r < 0)
         response_fail(response, &err);
     else if (r == 0)

@@ -119,7 +119,7 @@ static int find_anywhere(struct store *store, const struct digest *digest, struc
 }
 
 int store_mount_blob(struct store *store, const char *to_name, const struct digest *digest, const char *from_name,
-                     struct error *err)
+                     const char *actor, struct error *err)
 {
     struct driver_change changes[2] = {{0}};
     char text[DIGEST_TEXT_SIZE];
@@ -137,16 +137,25 @@ int store_mount_blob(struct store *store, const char *to_name, const struct dige
                                         .size = strlen(text)};
     changes[1] = changes[0];
     changes[1].key = alias.text;
-    return store->driver->type->publish(store->driver, changes, digest_is_equal(digest, &blob.canonical) ? 1 : 2,
-                                        err);
+    r = store->driver->type->publish(store->driver, changes, digest_is_equal(digest, &blob.canonical) ? 1 : 2, err);
+    if (r == 0)
+        store_report_event(store, &(struct event){.kind = EVENT_MOUNT_BLOB, .repository = to_name, .digest = digest,
+                                                  .size = blob.size, .source = from_name, .actor = actor});
+    return r;
 }
 
-int store_unlink_blob(struct store *store, const char *name, const struct digest *digest, struct error *err)
+int store_unlink_blob(struct store *store, const char *name, const struct digest *digest, const char *actor,
+                      struct error *err)
 {
     struct key folder = key_layer_folder(name, digest);
     const char *keys[] = {folder.text};
     struct store_blob blob;
     int r = store_find_blob(store, name, digest, &blob, err);
 
-    return r != 0 ? r : store->driver->type->remove(store->driver, keys, 1, err);
+    if (r == 0)
+        r = store->driver->type->remove(store->driver, keys, 1, err);
+    if (r == 0)
+        store_report_event(store, &(struct event){.kind = EVENT_DELETE_BLOB, .repository = name, .digest = digest,
+                                                  .actor = actor});
+    return r;
 }

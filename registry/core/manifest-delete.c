@@ -108,11 +108,17 @@ int store_remove_revision(struct store *store, const char *name, const struct di
                                                    removal.keys.count, err);
 }
 
-int store_delete_manifest(struct store *store, const char *name, const struct digest *digest, struct error *err)
+int store_delete_manifest(struct store *store, const char *name, const struct digest *digest, const char *actor,
+                          struct error *err)
 {
     CLEANUP_UNLOCK pthread_rwlock_t *lock = store_lock_alone(store, name);
     struct digest canonical;
     int r = store_find_revision(store, name, digest, &canonical, err);
 
-    return r != 0 ? r : store_remove_revision(store, name, &canonical, err);
+    if (r == 0)
+        r = store_remove_revision(store, name, &canonical, err);
+    if (r == 0)
+        store_report_event(store, &(struct event){.kind = EVENT_DELETE_MANIFEST, .repository = name, .digest = digest,
+                                                  .actor = actor});
+    return r;
 }

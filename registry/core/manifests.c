@@ -260,6 +260,19 @@ static int find_canonical(const struct store_manifest *manifest, struct digest *
     return 0;
 }
 
+static void report_push(const struct store *store, const char *name, const struct store_manifest *manifest)
+{
+    struct event event = {.kind = EVENT_PUSH_MANIFEST, .repository = name, .digest = &manifest->digest,
+                          .size = manifest->size, .media_type = manifest->media_type, .actor = manifest->actor};
+
+    if (manifest->tag_count == 0)
+        store_report_event(store, &event);
+    for (size_t i = 0; i < manifest->tag_count; i++) {
+        event.tag = manifest->tags[i];
+        store_report_event(store, &event);
+    }
+}
+
 int store_put_manifest(struct store *store, const char *name, const struct store_manifest *manifest,
                        struct error *err)
 {
@@ -276,5 +289,9 @@ int store_put_manifest(struct store *store, const char *name, const struct store
     digest_format(&manifest->digest, push.tag_link);
     lock = store_lock_shared(store, name);
     r = add_changes(store, &push, err);
-    return r < 0 ? r : store->driver->type->publish(store->driver, push.changes, push.count, err);
+    if (r == 0)
+        r = store->driver->type->publish(store->driver, push.changes, push.count, err);
+    if (r == 0)
+        report_push(store, name, manifest);
+    return r;
 }

@@ -2,9 +2,10 @@
 
 #include <pthread.h>
 
-#include "registry/storage/storage.h"
+#include "registry/core/events.h"
 #include "registry/core/key.h"
 #include "registry/core/store.h"
+#include "registry/storage/storage.h"
 
 /* What the files of the store share. */
 
@@ -29,6 +30,8 @@ struct store {
     struct type_cache *types;
     struct checked_blobs *checked;
     unsigned blocks; /* that uploads have to gather in; atomic */
+    event_listener *listener; /* NULL: none */
+    void *listener_object;
     struct name_set *indexed; /* the repositories whose referrers are all in the index */
 };
 

@@ -13,7 +13,8 @@
  * layout (docker/registry/v2 below the root folder), so that either program can go on where the
  * other stopped.
  *
- * Names and tags passed in are valid ones (registry/spec/name.h). Unless it says otherwise, a
+ * Names and tags passed in are valid ones (registry/spec/name.h). An actor is the user whose request it is, or NULL; only
+ * events tell of it (registry/core/events.h). Unless it says otherwise, a
  * function may be called from any thread, and returns 0, negative with err filled, or one of:
  */
 enum { STORE_NOT_FOUND = 1, STORE_BUSY = 2, STORE_DIGEST_MISMATCH = 3, STORE_WOULD_WAIT = 4 };
@@ -120,10 +121,11 @@ void store_check_closep(struct store_check **check);
  * Gives a repository a blob that lies in another: in from_name, or, if that is NULL, anywhere.
  */
 int store_mount_blob(struct store *store, const char *to_name, const struct digest *digest, const char *from_name,
-                     struct error *err) MUST_USE;
+                     const char *actor, struct error *err) MUST_USE;
 
 /* Takes a blob from a repository; its bytes stay until they are collected. */
-int store_unlink_blob(struct store *store, const char *name, const struct digest *digest, struct error *err) MUST_USE;
+int store_unlink_blob(struct store *store, const char *name, const struct digest *digest, const char *actor,
+                      struct error *err) MUST_USE;
 
 /* --- uploads --------------------------------------------------------------------------- */
 
@@ -168,7 +170,7 @@ int upload_flush(struct upload *upload, struct error *err) MUST_USE;
  * Makes the session a blob of its repository, on disk for good when this returns 0. After
  * STORE_DIGEST_MISMATCH or failure the session is as it was. Waits for the disk.
  */
-int upload_commit(struct upload *upload, const struct digest *expected, struct error *err) MUST_USE;
+int upload_commit(struct upload *upload, const struct digest *expected, const char *actor, struct error *err) MUST_USE;
 
 /* Ends the session without a blob. */
 int upload_cancel(struct upload *upload, struct error *err) MUST_USE;
@@ -198,6 +200,7 @@ struct store_manifest {
     const struct digest *subject; /* NULL: it refers to none */
     const char *const *tags;
     size_t tag_count;
+    const char *actor; /* who pushes it, for events; NULL: nobody in particular */
 };
 
 struct store_content {
@@ -231,7 +234,7 @@ int store_get_wanted_manifest(struct store *store, const char *name, const struc
                               enum store_waiting waiting, struct store_content *ret, struct error *err) MUST_USE;
 
 /* Removes a manifest, under each digest that it was pushed by, and the tags that point to it. */
-int store_delete_manifest(struct store *store, const char *name, const struct digest *digest,
+int store_delete_manifest(struct store *store, const char *name, const struct digest *digest, const char *actor,
                           struct error *err) MUST_USE;
 
 /*
@@ -249,7 +252,8 @@ int store_resolve_tag(struct store *store, const char *name, const char *tag, st
                       struct error *err) MUST_USE;
 int store_put_tag(struct store *store, const char *name, const char *tag, const struct digest *digest,
                   struct error *err) MUST_USE;
-int store_delete_tag(struct store *store, const char *name, const char *tag, struct error *err) MUST_USE;
+int store_delete_tag(struct store *store, const char *name, const char *tag, const char *actor,
+                     struct error *err) MUST_USE;
 
 /*
  * Up to n (SIZE_MAX: all) tags after last (NULL: from the first), sorted bytewise. STORE_NOT_FOUND

@@ -33,17 +33,20 @@ int store_put_tag(struct store *store, const char *name, const char *tag, const 
     return store->driver->type->publish(store->driver, changes, ARRAY_SIZE(changes), err);
 }
 
-int store_delete_tag(struct store *store, const char *name, const char *tag, struct error *err)
+int store_delete_tag(struct store *store, const char *name, const char *tag, const char *actor, struct error *err)
 {
     struct key folder = key_tag(name, tag);
     const char *keys[] = {folder.text};
     CLEANUP_UNLOCK pthread_rwlock_t *lock = store_lock_alone(store, name);
     struct digest digest;
-    int r = store_resolve_tag(store, name, tag, &digest, err);
+    int found = store_resolve_tag(store, name, tag, &digest, err), r = found;
 
-    if (r < 0 && r != -EBADMSG) /* a tag that cannot be read can be deleted */
-        return r;
-    return r > 0 ? r : store->driver->type->remove(store->driver, keys, 1, err);
+    if (found == 0 || found == -EBADMSG) /* a tag that cannot be read can be deleted */
+        r = store->driver->type->remove(store->driver, keys, 1, err);
+    if (r == 0)
+        store_report_event(store, &(struct event){.kind = EVENT_DELETE_TAG, .repository = name, .tag = tag,
+                                                  .digest = found == 0 ? &digest : NULL, .actor = actor});
+    return r;
 }
 
 /* --- lists --------------------------------------------------------------------------------- */

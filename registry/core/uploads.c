@@ -358,7 +358,7 @@ static int verify(struct upload *upload, const struct digest *expected, struct d
     return 0;
 }
 
-int upload_commit(struct upload *upload, const struct digest *expected, struct error *err)
+int upload_commit(struct upload *upload, const struct digest *expected, const char *actor, struct error *err)
 {
     struct digest canonical;
     struct driver_change changes[4] = {{0}};
@@ -386,6 +386,8 @@ int upload_commit(struct upload *upload, const struct digest *expected, struct e
         return r;
     upload->is_over = true;
     (void)remove_session(upload, NULL); /* what is left of it is purged some day */
+    store_report_event(upload->store, &(struct event){.kind = EVENT_PUSH_BLOB, .repository = upload->name,
+                                                      .digest = expected, .size = upload->size, .actor = actor});
     return 0;
 }
 

@@ -68,7 +68,7 @@ struct digest push_blob(struct store *store, const char *name, const char *text)
     struct upload *upload;
 
     if (store_upload_create(store, name, DIGEST_SHA256, &upload, &err) != 0 ||
-        upload_write(upload, text, strlen(text), &err) != 0 || upload_commit(upload, &digest, &err) != 0)
+        upload_write(upload, text, strlen(text), &err) != 0 || upload_commit(upload, &digest, NULL, &err) != 0)
         fail_msg("%s", err.text);
     upload_release(upload);
     return digest;
@@ -99,7 +99,7 @@ int commit_upload(struct upload *upload, struct digest digest)
 {
     struct error err = {0};
 
-    return upload_commit(upload, &digest, &err);
+    return upload_commit(upload, &digest, NULL, &err);
 }
 
 void keep_upload_id(const struct upload *upload, char ret_id[UPLOAD_ID_SIZE + 1])

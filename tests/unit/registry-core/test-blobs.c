@@ -118,10 +118,10 @@ static void a_blob_is_mounted_from_a_repository_that_has_it(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(store_mount_blob(store, "b", &digest, "c", &err), STORE_NOT_FOUND);
-    assert_int_equal(store_mount_blob(store, "b", &other, "a", &err), STORE_NOT_FOUND);
+    assert_int_equal(store_mount_blob(store, "b", &digest, "c", NULL, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_mount_blob(store, "b", &other, "a", NULL, &err), STORE_NOT_FOUND);
     assert_false(has_blob(store, "b", digest));
-    assert_int_equal(store_mount_blob(store, "b", &digest, "a", &err), 0);
+    assert_int_equal(store_mount_blob(store, "b", &digest, "a", NULL, &err), 0);
     assert_true(has_blob(store, "b", digest));
     assert_file_is(below("repositories/b/_layers/sha256/%s/link", digest.hex), text_of(digest));
 }
@@ -133,9 +133,9 @@ static void a_blob_is_mounted_from_anywhere(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(store_mount_blob(store, "b", &other, NULL, &err), STORE_NOT_FOUND);
-    assert_int_equal(store_mount_blob(store, "b", &long_one, NULL, &err), STORE_NOT_FOUND);
-    assert_int_equal(store_mount_blob(store, "b", &digest, NULL, &err), 0);
+    assert_int_equal(store_mount_blob(store, "b", &other, NULL, NULL, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_mount_blob(store, "b", &long_one, NULL, NULL, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_mount_blob(store, "b", &digest, NULL, NULL, &err), 0);
     assert_true(has_blob(store, "b", digest));
 }
 
@@ -150,13 +150,13 @@ static void a_sha512_blob_is_mounted_from_anywhere(void **state)
     (void)state;
     assert_int_equal(store_upload_create(store, "a", DIGEST_SHA512, &upload, &err), 0);
     assert_int_equal(upload_write(upload, "hello", 5, &err), 0);
-    assert_int_equal(upload_commit(upload, &long_one, &err), 0);
+    assert_int_equal(upload_commit(upload, &long_one, NULL, &err), 0);
     upload_release(upload);
-    assert_int_equal(store_mount_blob(store, "b", &long_one, NULL, &err), 0);
+    assert_int_equal(store_mount_blob(store, "b", &long_one, NULL, NULL, &err), 0);
     assert_true(has_blob(store, "b", long_one));
     assert_true(has_blob(store, "b", sha256_of("hello")));
     assert_int_equal(remove(below("blobs/sha256/2c/%s/data", sha256_of("hello").hex)), 0);
-    assert_int_equal(store_mount_blob(store, "c", &long_one, NULL, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_mount_blob(store, "c", &long_one, NULL, NULL, &err), STORE_NOT_FOUND);
     assert_false(has_blob(store, "c", long_one));
 }
 
@@ -168,11 +168,11 @@ static void an_unlinked_blob_is_gone_from_that_repository(void **state)
 
     (void)state;
     push_blob(store, "b", "hello");
-    assert_int_equal(store_unlink_blob(store, "a", &digest, &err), 0);
+    assert_int_equal(store_unlink_blob(store, "a", &digest, NULL, &err), 0);
     assert_false(has_blob(store, "a", digest));
     assert_true(has_blob(store, "b", digest));
     assert_is_absent(below("repositories/a/_layers/sha256/%s", digest.hex));
-    assert_int_equal(store_unlink_blob(store, "a", &digest, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_unlink_blob(store, "a", &digest, NULL, &err), STORE_NOT_FOUND);
     push_blob(store, "a", "hello");
     assert_true(has_blob(store, "a", digest));
 }

@@ -154,7 +154,7 @@ static void children_go_with_their_index(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(store_delete_tag(store, "a", "t", &err), 0);
+    assert_int_equal(store_delete_tag(store, "a", "t", NULL, &err), 0);
     collect(store, true);
     assert_false(has_bytes(index));
     assert_false(has_bytes(amd64));
@@ -209,7 +209,7 @@ static void sha512_leads_to_the_same_bytes(void **state)
     (void)state;
     assert_int_equal(store_upload_create(store, "a", DIGEST_SHA512, &upload, &err), 0);
     assert_int_equal(upload_write(upload, "config", 6, &err), 0);
-    assert_int_equal(upload_commit(upload, &config, &err), 0);
+    assert_int_equal(upload_commit(upload, &config, NULL, &err), 0);
     upload_release(upload);
     text = image_of(config, "x", NULL);
     manifest.digest = sha512_of(text);
@@ -222,7 +222,7 @@ static void sha512_leads_to_the_same_bytes(void **state)
     assert_true(has_blob(store, "a", config));
     assert_true(has_manifest(store, "a", manifest.digest));
     assert_file_is(below("blobs/sha512/%.2s/%s/link", config.hex, config.hex), text_of(sha256_of("config")));
-    assert_int_equal(store_delete_tag(store, "a", "t", &err), 0);
+    assert_int_equal(store_delete_tag(store, "a", "t", NULL, &err), 0);
     result = collect(store, true);
     assert_int_equal(result.blobs, 2);
     assert_false(has_manifest(store, "a", manifest.digest));
@@ -319,7 +319,7 @@ static void uploads_stay_and_leftovers_go(void **state)
     make_file(below("_temporary/left"), "");
     collect(store, true);
     assert_is_absent(below("_temporary/left"));
-    assert_int_equal(upload_commit(upload, &digest, &err), 0);
+    assert_int_equal(upload_commit(upload, &digest, NULL, &err), 0);
     upload_release(upload);
     assert_true(has_blob(store, "a", digest));
 }

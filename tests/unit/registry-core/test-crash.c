@@ -43,7 +43,7 @@ static int push(struct store *store)
     if (r == 0)
         r = upload_write(upload, config + 3, sizeof(config) - 4, &err);
     if (r == 0)
-        r = upload_commit(upload, &digest, &err);
+        r = upload_commit(upload, &digest, NULL, &err);
     upload_release(upload);
     return r;
 }
@@ -74,14 +74,14 @@ static int delete_old(struct store *store)
     struct digest digest = old_image();
     struct error err = {0};
 
-    return store_delete_manifest(store, "a", &digest, &err);
+    return store_delete_manifest(store, "a", &digest, NULL, &err);
 }
 
 static int untag(struct store *store)
 {
     struct error err = {0};
 
-    return store_delete_tag(store, "a", "u", &err);
+    return store_delete_tag(store, "a", "u", NULL, &err);
 }
 
 static int mount(struct store *store)
@@ -89,7 +89,7 @@ static int mount(struct store *store)
     struct digest digest = sha256_of(config);
     struct error err = {0};
 
-    return store_mount_blob(store, "b", &digest, "a", &err);
+    return store_mount_blob(store, "b", &digest, "a", NULL, &err);
 }
 
 static int unlink_blob(struct store *store)
@@ -97,7 +97,7 @@ static int unlink_blob(struct store *store)
     struct digest digest = sha256_of(config);
     struct error err = {0};
 
-    return store_unlink_blob(store, "b", &digest, &err);
+    return store_unlink_blob(store, "b", &digest, NULL, &err);
 }
 
 static int collect(struct store *store)

@@ -88,7 +88,7 @@ static void a_link_without_bytes_is_no_manifest(void **state)
     assert_int_equal(remove(below("blobs/sha256/%.2s/%s/data", digest.hex, digest.hex)), 0);
     assert_false(has_manifest(store, "a", digest));
     assert_int_equal(store_get_manifest(store, "a", &digest, STORE_MAY_WAIT, &content, &err), STORE_NOT_FOUND);
-    assert_int_equal(store_delete_manifest(store, "a", &digest, &err), 0);
+    assert_int_equal(store_delete_manifest(store, "a", &digest, NULL, &err), 0);
     assert_string_equal(tags_of(store, "a", NULL, SIZE_MAX), "");
 }
 
@@ -132,7 +132,7 @@ static void a_delete_takes_all_digests_of_a_manifest(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(digests); i++) {
         push_sha512(store, "long", text);
         push_manifest(store, "a", "short", IMAGE_TYPE, text);
-        assert_int_equal(store_delete_manifest(store, "a", &digests[i], &err), 0);
+        assert_int_equal(store_delete_manifest(store, "a", &digests[i], NULL, &err), 0);
         assert_false(has_manifest(store, "a", digests[0]));
         assert_false(has_manifest(store, "a", digests[1]));
         assert_string_equal(tags_of(store, "a", NULL, SIZE_MAX), "");
@@ -150,13 +150,13 @@ static void a_delete_takes_its_tags_and_no_others(void **state)
     push_image(store, "a", "moved", "1", NULL);
     push_image(store, "a", "moved", "2", NULL);
     push_image(store, "b", "one", "1", NULL);
-    assert_int_equal(store_delete_manifest(store, "a", &one, &err), 0);
+    assert_int_equal(store_delete_manifest(store, "a", &one, NULL, &err), 0);
     assert_string_equal(tags_of(store, "a", NULL, SIZE_MAX), "moved two ");
     assert_false(has_manifest(store, "a", one));
     assert_true(has_manifest(store, "a", two));
     assert_true(has_manifest(store, "b", one));
     assert_string_equal(tags_of(store, "b", NULL, SIZE_MAX), "one ");
-    assert_int_equal(store_delete_manifest(store, "a", &one, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_delete_manifest(store, "a", &one, NULL, &err), STORE_NOT_FOUND);
     assert_is_absent(below("repositories/a/_manifests/tags/one"));
     assert_is_absent(below("repositories/a/_manifests/revisions/sha256/%s", one.hex));
 }
@@ -173,7 +173,7 @@ static void a_delete_among_many_tags_is_quick(void **state)
     for (int i = 0; i < MANY; i++)
         make_file(below("repositories/a/_manifests/tags/t%d/current/link", i), text_of(two));
     start = clock();
-    assert_int_equal(store_delete_manifest(store, "a", &one, &err), 0);
+    assert_int_equal(store_delete_manifest(store, "a", &one, NULL, &err), 0);
     assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 0.3);
     assert_int_equal(tag_of(store, "a", "one").hex[0], '\0');
     assert_string_equal(text_of(tag_of(store, "a", "t2999")), text_of(two));

@@ -42,9 +42,9 @@ static void what_was_deleted_refers_no_more(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(store_delete_manifest(store, "a", &subject, &err), 0);
+    assert_int_equal(store_delete_manifest(store, "a", &subject, NULL, &err), 0);
     assert_int_equal(count_referrers(store, "a", subject), 1);
-    assert_int_equal(store_delete_manifest(store, "a", &one, &err), 0);
+    assert_int_equal(store_delete_manifest(store, "a", &one, NULL, &err), 0);
     assert_int_equal(count_referrers(store, "a", subject), 0);
     assert_tree_is(below("repositories/a/_manifests/referrers/sha256/%s/sha256", subject.hex), "");
     push_image(store, "a", NULL, "1", &subject);
@@ -114,7 +114,7 @@ static void a_referrer_goes_by_the_digest_it_was_pushed_by(void **state)
         store_close(store);
         store = open_store();
     }
-    assert_int_equal(store_delete_manifest(store, "a", &manifest.digest, &err), 0);
+    assert_int_equal(store_delete_manifest(store, "a", &manifest.digest, NULL, &err), 0);
     assert_int_equal(count_referrers(store, "a", subject), 0);
     store_close(store);
 }

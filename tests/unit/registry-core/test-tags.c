@@ -36,12 +36,12 @@ static void a_deleted_tag_is_gone_and_its_manifest_is_not(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(store_delete_tag(store, "a", "t", &err), 0);
+    assert_int_equal(store_delete_tag(store, "a", "t", NULL, &err), 0);
     assert_int_equal(tag_of(store, "a", "t").hex[0], '\0');
     assert_true(has_manifest(store, "a", digest));
     assert_is_absent(below("repositories/a/_manifests/tags/t"));
-    assert_int_equal(store_delete_tag(store, "a", "t", &err), STORE_NOT_FOUND);
-    assert_int_equal(store_delete_tag(store, "b", "t", &err), STORE_NOT_FOUND);
+    assert_int_equal(store_delete_tag(store, "a", "t", NULL, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_delete_tag(store, "b", "t", NULL, &err), STORE_NOT_FOUND);
     assert_string_equal(tags_of(store, "a", NULL, SIZE_MAX), "");
 }
 
@@ -55,7 +55,7 @@ static void a_tag_that_cannot_be_read_can_be_deleted(void **state)
     push_image(store, "a", "t", "1", NULL);
     make_file(below("repositories/a/_manifests/tags/t/current/link"), "nonsense");
     assert_int_equal(store_resolve_tag(store, "a", "t", &digest, &err), -EBADMSG);
-    assert_int_equal(store_delete_tag(store, "a", "t", &err), 0);
+    assert_int_equal(store_delete_tag(store, "a", "t", NULL, &err), 0);
     assert_int_equal(tag_of(store, "a", "t").hex[0], '\0');
 }
 

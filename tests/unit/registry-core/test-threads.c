@@ -61,7 +61,7 @@ static int upload_text(struct worker *worker, const char *name, const char *text
     for (const char *c = text; r == 0 && *c; c++)
         r = upload_write(upload, c, 1, &worker->err);
     if (r == 0)
-        r = upload_commit(upload, &digest, &worker->err);
+        r = upload_commit(upload, &digest, NULL, &worker->err);
     upload_release(upload);
     return r;
 }
@@ -125,15 +125,15 @@ static void *push_or_delete(void *object)
         if (worker->number % 4 == 0)
             r = put_text(worker, manifests[0], "latest", NULL);
         else if (worker->number % 4 == 1)
-            r = store_delete_manifest(worker->store, "r", &digest, &worker->err);
+            r = store_delete_manifest(worker->store, "r", &digest, NULL, &worker->err);
         else if (worker->number % 4 == 2)
-            r = store_delete_tag(worker->store, "r", "latest", &worker->err);
+            r = store_delete_tag(worker->store, "r", "latest", NULL, &worker->err);
         else
             r = upload_text(worker, "r", "blob");
         if (r >= 0 && worker->number % 4 == 1) {
             r = digest_text("blob", &digest);
             if (r == 0)
-                r = store_unlink_blob(worker->store, "r", &digest, &worker->err);
+                r = store_unlink_blob(worker->store, "r", &digest, NULL, &worker->err);
             if (r >= 0)
                 r = digest_text(manifests[0], &digest);
         }
@@ -196,7 +196,7 @@ static void a_push_waits_for_the_delete_before_it(void **state)
     snprintf(manifests[0], sizeof(manifests[0]), "%s", image_of(sha256_of("config"), "1", NULL));
     digest = push_manifest(store, "r", "latest", IMAGE_TYPE, manifests[0]);
     pusher = (struct worker){.store = store};
-    assert_int_equal(store_delete_manifest(store, "r", &digest, &err), 0);
+    assert_int_equal(store_delete_manifest(store, "r", &digest, NULL, &err), 0);
     pthread_join(pusher.thread, NULL);
     assert_int_equal(pusher.result, 0);
     assert_true(has_manifest(store, "r", digest));
@@ -316,7 +316,7 @@ static void writers_of_a_session_come_one_after_another(void **state)
     upload_release(upload);
     run_all(store, add_one, THREADS);
     assert_int_equal(store_upload_open(store, "r", session, &upload, &err), 0);
-    assert_int_equal(upload_commit(upload, &digest, &err), 0);
+    assert_int_equal(upload_commit(upload, &digest, NULL, &err), 0);
     upload_release(upload);
 }
 
