@@ -1,49 +1,32 @@
 /*
- * Puts the parts together: the table of users, which a reload replaces as a whole, and the cache of
- * verified passwords. Two locks: `lock` is held for a few instructions, so that no event thread ever
- * waits for a disk; `reload_lock` for the length of a reload, by worker threads alone.
+ * Checks names and passwords: the table of users, which registry/access/watched-table.h keeps up to
+ * date, and the cache of verified passwords.
  *
- * What a refusal may tell: nothing. So it takes the work of the highest cost in the file, whoever
- * was asked for. A user whose hash has cost c adds runs of cost c, c+1, .. up to one below the
- * highest h: 2^c + (2^c + 2^(c+1) + .. + 2^(h-1)) = 2^h.
+ * The time of a refusal must not tell whether a user exists. So each refusal does the work of the
+ * highest cost in the file. A user whose hash has cost c adds runs of cost c, c+1, .. up to one below
+ * the highest h: 2^c + (2^c + 2^(c+1) + .. + 2^(h-1)) = 2^h.
  */
 #include "registry/access/authenticator.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "registry/access/bcrypt.h"
-#include "registry/access/htpasswd-file.h"
 #include "registry/access/htpasswd.h"
 #include "registry/access/password-cache.h"
+#include "registry/access/watched-table.h"
 
 enum {
     DEFAULT_REMEMBER_MS = 5 * 60 * 1000,
     DEFAULT_REMEMBER_MAX = 4096,
-    RETRY_MS = 2000,
-    UNFINISHED_RETRY_MS = 100,
     /* 0.7 s. One user of cost 17 must not make each wrong password of anybody cost 6 s. */
     HIGHEST_EVEN_COST = 14,
 };
 
 struct authenticator {
-    char *path;
-    void (*warn)(void *context, const char *text);
-    void *context;
-
-    pthread_mutex_t lock;
-    struct htpasswd *table;      /* one reference is ours */
-    struct htpasswd_stamp stamp; /* of the file when it was last read, or tried to */
-    uint64_t look_again_ms;      /* even if the stamp stays; 0: no */
-
-    pthread_mutex_t reload_lock; /* of the following, and of who writes what `lock` is of */
-    int last_failure;            /* what warn() was called for; 0 since a success */
-
+    struct watched_table *users; /* of struct htpasswd */
     struct password_cache *cache;
     struct authenticator_counters counters; /* atomic */
 };
@@ -57,184 +40,82 @@ static uint64_t now_ms(void)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_BOOTTIME, &now); /* an hour asleep is an hour */
+    clock_gettime(CLOCK_BOOTTIME, &now); /* goes on while the machine sleeps */
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* --- the file --------------------------------------------------------------------------- */
+/* --- the file of users ------------------------------------------------------------------ */
 
-static void warn(struct authenticator *a, const char *format, ...) PRINTF_LIKE(2, 3);
-
-static void warn(struct authenticator *a, const char *format, ...)
-{
-    struct error line; /* for it makes one line of anything */
-    char text[sizeof(line.text)];
-    va_list args;
-
-    if (!a->warn)
-        return;
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    va_end(args);
-    error_set(&line, 0, "%s", text);
-    a->warn(a->context, line.text);
-}
-
-static void warn_of_flaws(struct authenticator *a, const struct htpasswd *table)
+static void warn_of_flaws(struct watched_table *users, const struct htpasswd *table)
 {
     const struct htpasswd_flaws *flaws = htpasswd_get_flaws(table);
+    const char *path = watched_table_path(users);
 
     for (size_t i = 0; i < flaws->count && i < HTPASSWD_FLAWS_MAX; i++)
-        warn(a, "%s line %zu: %s", a->path, flaws->first[i].line, htpasswd_flaw_text(flaws->first[i].kind));
+        watched_table_warn(users, "%s line %zu: %s", path, flaws->first[i].line, htpasswd_flaw_text(flaws->first[i].kind));
     if (flaws->count > HTPASSWD_FLAWS_MAX)
-        warn(a, "%s: %zu more lines are of no use", a->path, flaws->count - HTPASSWD_FLAWS_MAX);
+        watched_table_warn(users, "%s: %zu more lines are of no use", path, flaws->count - HTPASSWD_FLAWS_MAX);
     if (htpasswd_highest_cost(table) == 0)
-        warn(a, "%s names no user that could log in; make one with: registryd htpasswd -Bn USER >> %s", a->path, a->path);
+        watched_table_warn(users, "%s names no user that could log in; make one with: registryd htpasswd -Bn USER >> %s",
+                           path, path);
 }
 
-/* Both take the stamp and say when the file is looked at again without a new one; 0: never. */
-
-static void keep_table(struct authenticator *a, const struct htpasswd_stamp *stamp, uint64_t look_again_ms)
+static void warn_of_modes(struct watched_table *users, const struct file_content *content)
 {
-    pthread_mutex_lock(&a->lock);
-    a->stamp = *stamp;
-    a->look_again_ms = look_again_ms;
-    pthread_mutex_unlock(&a->lock);
+    const char *path = watched_table_path(users);
+
+    if (content->is_open)
+        watched_table_warn(users, "%s can be changed by every user of this machine, who can then log in: chmod o-w %s",
+                           path, path);
+    if (content->is_public)
+        watched_table_warn(users, "%s can be read by every user of this machine: chmod o-r %s", path, path);
 }
 
-/* table may be the one that is in force already. Takes ownership of it. */
-static void put_in_force(struct authenticator *a, struct htpasswd *table, const struct htpasswd_stamp *stamp,
-                         uint64_t look_again_ms)
+static int parse_users(struct watched_table *users, struct file_content *content, void **ret, struct error *err)
 {
-    struct htpasswd *before;
-
-    pthread_mutex_lock(&a->lock);
-    before = a->table;
-    a->table = table;
-    a->stamp = *stamp;
-    a->look_again_ms = look_again_ms;
-    pthread_mutex_unlock(&a->lock);
-    htpasswd_unref(before);
-}
-
-static int load_table(struct authenticator *a, struct htpasswd_content *content, struct htpasswd **ret,
-                      struct error *err)
-{
-    int r = htpasswd_parse(content->text, content->size, ret);
+    struct htpasswd *table;
+    int r = htpasswd_parse(content->text, content->size, &table);
 
     if (r == -E2BIG)
-        return error_set(err, E2BIG, "%s has more than %d users", a->path, HTPASSWD_USERS_MAX);
+        return error_set(err, E2BIG, "%s has more than %d users", watched_table_path(users), HTPASSWD_USERS_MAX);
     if (r < 0)
         return error_set_oom(err);
-    content->text = NULL; /* is the table's now */
-    warn_of_flaws(a, *ret);
-    if (content->is_open)
-        warn(a, "%s can be changed by every user of this machine, who can then let himself in: chmod o-w %s", a->path, a->path);
-    if (content->is_public)
-        warn(a, "%s can be read by every user of this machine: chmod o-r %s", a->path, a->path);
+    content->text = NULL; /* the table owns it now */
+    warn_of_flaws(users, table);
+    warn_of_modes(users, content);
+    *ret = table;
     return 0;
 }
 
-static void content_done(struct htpasswd_content *content)
+static bool is_of(const void *table, const char *text, size_t size)
 {
-    if (content->text)
-        explicit_bzero(content->text, content->size);
-    free(content->text);
+    return htpasswd_is_of(table, text, size);
 }
 
-/* reload_lock is held, so nobody else changes a->table. */
-static int load(struct authenticator *a, struct error *err)
+static void *ref_table(void *table)
 {
-    CLEANUP(content_done) struct htpasswd_content content = {0};
-    struct htpasswd *table = NULL;
-    uint64_t now = now_ms();
-    int r = htpasswd_file_read(a->path, &content, err);
-
-    if (r < 0)
-        return r;
-    if (a->table && content.is_unfinished) { /* its writer will go on */
-        keep_table(a, &content.stamp, now + UNFINISHED_RETRY_MS);
-        return 0;
-    }
-    if (a->table && htpasswd_is_of(a->table, content.text, content.size))
-        table = htpasswd_ref(a->table);
-    else
-        r = load_table(a, &content, &table, err);
-    if (r < 0)
-        return r;
-    put_in_force(a, table, &content.stamp, htpasswd_stamp_is_fresh(&content.stamp) ? now + RETRY_MS : 0);
-    return 0;
+    return htpasswd_ref(table);
 }
 
-/* A cause that is not in the file may pass without the file changing. */
-static bool may_pass(int r)
+static void unref_table(void *table)
 {
-    return r != -ENOENT && r != -EFBIG && r != -E2BIG && r != -EINVAL;
+    htpasswd_unref(table);
 }
 
-static bool is_current(struct authenticator *a)
-{
-    struct htpasswd_stamp stamp;
-    bool is_equal;
-
-    htpasswd_stamp_take(a->path, &stamp);
-    pthread_mutex_lock(&a->lock);
-    is_equal = htpasswd_stamp_is_equal(&stamp, &a->stamp) && (a->look_again_ms == 0 || now_ms() < a->look_again_ms);
-    pthread_mutex_unlock(&a->lock);
-    return is_equal;
-}
-
-/* reload_lock is held. */
-static int load_or_keep(struct authenticator *a, struct error *err)
-{
-    struct htpasswd_stamp stamp;
-    int r;
-
-    htpasswd_stamp_take(a->path, &stamp); /* before: a change after it is seen */
-    r = load(a, err);
-    if (r < 0)
-        keep_table(a, &stamp, may_pass(r) ? now_ms() + RETRY_MS : 0);
-    return r;
-}
-
-/* For requests: whatever happens, some table is in force after it. */
-static void refresh(struct authenticator *a)
-{
-    struct error err;
-    int r;
-
-    if (is_current(a))
-        return;
-    pthread_mutex_lock(&a->reload_lock);
-    r = is_current(a) ? 0 : load_or_keep(a, &err); /* another thread may have been here meanwhile */
-    if (r < 0 && r != a->last_failure)
-        warn(a, "%s; the users known so far stay in force", err.text);
-    a->last_failure = r;
-    pthread_mutex_unlock(&a->reload_lock);
-}
+static const struct watched_table_type users_type = {
+    .parse = parse_users,
+    .is_of = is_of,
+    .ref = ref_table,
+    .unref = unref_table,
+    .stays = "the users known so far stay in force",
+};
 
 int authenticator_reload(struct authenticator *a, struct error *err)
 {
-    int r;
-
-    pthread_mutex_lock(&a->reload_lock);
-    r = load_or_keep(a, err);
-    a->last_failure = r;
-    pthread_mutex_unlock(&a->reload_lock);
-    return r;
+    return watched_table_reload(a->users, err);
 }
 
 /* --- requests --------------------------------------------------------------------------- */
-
-static struct htpasswd *get_table(struct authenticator *a)
-{
-    struct htpasswd *table;
-
-    pthread_mutex_lock(&a->lock);
-    table = htpasswd_ref(a->table);
-    pthread_mutex_unlock(&a->lock);
-    return table;
-}
 
 static enum auth_verdict grant(struct authenticator *a)
 {
@@ -276,9 +157,9 @@ enum auth_verdict authenticator_look_up(struct authenticator *a, const struct se
 {
     CLEANUP(htpasswd_unrefp) struct htpasswd *table = NULL;
 
-    if (!is_current(a))
+    if (!watched_table_is_current(a->users))
         return AUTH_UNKNOWN; /* a worker will read the file */
-    table = get_table(a);
+    table = watched_table_get(a->users);
     if (is_hopeless(table, password))
         return deny(a);
     if (!is_remembered(a, find_user(table, user), user, password))
@@ -326,8 +207,8 @@ enum auth_verdict authenticator_verify(struct authenticator *a, const struct sec
     const struct htpasswd_user *user;
     int r;
 
-    refresh(a);
-    table = get_table(a);
+    watched_table_refresh(a->users);
+    table = watched_table_get(a->users);
     if (is_hopeless(table, password))
         return deny(a);
     user = find_user(table, name);
@@ -359,22 +240,21 @@ void authenticator_get_counters(const struct authenticator *a, struct authentica
 
 static int set_up(struct authenticator *a, const struct authenticator_options *options, struct error *err)
 {
+    const struct watched_table_options users = {
+        .path = options->path, .type = &users_type, .warn = options->warn, .context = options->context};
     unsigned max = options->remember_max ? options->remember_max : DEFAULT_REMEMBER_MAX;
     uint64_t life_ms = options->remember_ms ? options->remember_ms : DEFAULT_REMEMBER_MS;
     int r;
 
-    a->warn = options->warn;
-    a->context = options->context;
-    a->path = strdup(options->path);
-    if (!a->path || password_cache_new(max, life_ms, &a->cache) < 0)
+    if (password_cache_new(max, life_ms, &a->cache) < 0)
         return error_set_oom(err);
     r = bcrypt_test(err);
     if (r < 0)
         return r;
-    r = authenticator_reload(a, err);
+    r = watched_table_open(&users, &a->users, err);
     if (r == -ENOENT)
         return error_set(err, ENOENT, "there is no file %s with users; make one with: registryd htpasswd -Bn USER > %s",
-                         a->path, a->path);
+                         options->path, options->path);
     return r;
 }
 
@@ -385,8 +265,6 @@ int authenticator_open(const struct authenticator_options *options, struct authe
 
     if (!a)
         return error_set_oom(err);
-    pthread_mutex_init(&a->lock, NULL);
-    pthread_mutex_init(&a->reload_lock, NULL);
     r = set_up(a, options, err);
     if (r < 0) {
         authenticator_close(a);
@@ -401,9 +279,6 @@ void authenticator_close(struct authenticator *a)
     if (!a)
         return;
     password_cache_free(a->cache);
-    htpasswd_unref(a->table);
-    free(a->path);
-    pthread_mutex_destroy(&a->lock);
-    pthread_mutex_destroy(&a->reload_lock);
+    watched_table_close(a->users);
     free(a);
 }

@@ -12,7 +12,7 @@
 #include "registry/access/ask-password.h"
 #include "registry/access/bcrypt.h"
 #include "registry/access/htpasswd-edit.h"
-#include "registry/access/htpasswd-file.h"
+#include "registry/access/watched-file.h"
 #include "registry/access/htpasswd.h"
 #include "registry/cli/htpasswd-options.h"
 #include "registry/cli/replace-file.h"
@@ -132,7 +132,7 @@ static int read_text(const struct replacement *file, struct htpasswd_text *ret, 
         error_set(err, ENOENT, "%s does not exist; say -c to make it", file->path);
         return STATUS_FILE;
     }
-    if (replacement_read(file, HTPASSWD_FILE_MAX, &ret->text, &ret->size, err) < 0)
+    if (replacement_read(file, WATCHED_FILE_MAX, &ret->text, &ret->size, err) < 0)
         return STATUS_FILE;
     line = htpasswd_text_find_stranger(ret);
     if (line == 0)
@@ -226,10 +226,10 @@ static int find_user(const struct htpasswd_order *order, struct htpasswd **ret_t
                      struct error *err)
 {
     CLEANUP(htpasswd_text_done) struct htpasswd_text text = {0};
-    struct htpasswd_content content;
+    struct file_content content;
     size_t line;
 
-    if (htpasswd_file_read(order->file, &content, err) < 0)
+    if (watched_file_read(order->file, &content, err) < 0)
         return STATUS_FILE;
     text = (struct htpasswd_text){.text = content.text, .size = content.size};
     line = htpasswd_text_find_stranger(&text);

@@ -1,10 +1,10 @@
 /*
- * Apache's htpasswd empties the file and writes it anew, in place. Whoever reads in between finds
- * no users, and would turn away people in the midst of their work; so a file that was changed a
- * moment ago is left alone for that moment. On a busy machine its writer may be kept waiting for longer than that: a
- * file that is empty, or ends within a line, counts as unfinished until it has been so for a while.
+ * Apache's htpasswd truncates the file and writes it again, in place. A reader that comes between
+ * the two finds no users, and would refuse people in the middle of their work. So a file that changed
+ * a moment ago is read again after a moment. On a busy machine its writer may need longer: a file
+ * that is empty, or whose last line has no newline, counts as unfinished for a while.
  */
-#include "registry/access/htpasswd-file.h"
+#include "registry/access/watched-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,20 +19,20 @@ enum {
     UNFINISHED_MS = 2000,
 };
 
-static void fill_stamp(const struct stat *st, struct htpasswd_stamp *ret)
+static void fill_stamp(const struct stat *st, struct file_stamp *ret)
 {
-    *ret = (struct htpasswd_stamp){
+    *ret = (struct file_stamp){
         .device = st->st_dev, .inode = st->st_ino, .size = st->st_size,
         .modified = st->st_mtim, .changed = st->st_ctim,
     };
 }
 
-void htpasswd_stamp_take(const char *path, struct htpasswd_stamp *ret)
+void file_stamp_take(const char *path, struct file_stamp *ret)
 {
     struct stat st;
 
     if (stat(path, &st) < 0)
-        *ret = (struct htpasswd_stamp){.error = errno};
+        *ret = (struct file_stamp){.error = errno};
     else
         fill_stamp(&st, ret);
 }
@@ -42,14 +42,14 @@ static bool is_same_time(const struct timespec *a, const struct timespec *b)
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-bool htpasswd_stamp_is_equal(const struct htpasswd_stamp *a, const struct htpasswd_stamp *b)
+bool file_stamp_is_equal(const struct file_stamp *a, const struct file_stamp *b)
 {
     return a->error == b->error && a->device == b->device && a->inode == b->inode && a->size == b->size &&
            is_same_time(&a->modified, &b->modified) && is_same_time(&a->changed, &b->changed);
 }
 
 /* Whether it was changed less than ms ago, or as little in the future; whatever its own times say. */
-static bool is_younger(const struct htpasswd_stamp *stamp, int64_t ms)
+static bool is_younger(const struct file_stamp *stamp, int64_t ms)
 {
     struct timespec now;
     int64_t age_ms;
@@ -59,20 +59,20 @@ static bool is_younger(const struct htpasswd_stamp *stamp, int64_t ms)
     return age_ms < ms && age_ms > -ms;
 }
 
-bool htpasswd_stamp_is_fresh(const struct htpasswd_stamp *stamp)
+bool file_stamp_is_fresh(const struct file_stamp *stamp)
 {
     bool may_be_coarse = stamp->modified.tv_nsec == 0 || stamp->changed.tv_nsec == 0;
 
     return stamp->error == 0 && may_be_coarse && is_younger(stamp, FRESH_MS);
 }
 
-static bool ends_within_a_line(const struct htpasswd_content *content)
+static bool ends_within_a_line(const struct file_content *content)
 {
     return content->size == 0 || content->text[content->size - 1] != '\n';
 }
 
 /* -EAGAIN where it changed while it was read. */
-static int read_once(int fd, struct htpasswd_content *ret)
+static int read_once(int fd, struct file_content *ret)
 {
     struct stat before, after;
     CLEANUP_FREE char *text = NULL;
@@ -83,7 +83,7 @@ static int read_once(int fd, struct htpasswd_content *ret)
         return -errno;
     if (!S_ISREG(before.st_mode))
         return S_ISDIR(before.st_mode) ? -EISDIR : -EINVAL;
-    if (before.st_size > HTPASSWD_FILE_MAX)
+    if (before.st_size > WATCHED_FILE_MAX)
         return -EFBIG;
     r = file_read_all(fd, (size_t)before.st_size, &text, &size);
     if (r < 0)
@@ -101,9 +101,9 @@ static int read_once(int fd, struct htpasswd_content *ret)
     return 0;
 }
 
-static int open_and_read(const char *path, struct htpasswd_content *ret)
+static int open_and_read(const char *path, struct file_content *ret)
 {
-    /* Nobody has to write to a pipe of that name for us to say what is wrong. */
+    /* O_NONBLOCK: a named pipe must not block, it is refused later. */
     CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     return fd < 0 ? -errno : read_once(fd, ret);
@@ -116,7 +116,7 @@ static void wait_a_moment(void)
     nanosleep(&moment, NULL);
 }
 
-static int read_settled(const char *path, struct htpasswd_content *ret)
+static int read_settled(const char *path, struct file_content *ret)
 {
     int r = open_and_read(path, ret);
 
@@ -131,9 +131,9 @@ static int read_settled(const char *path, struct htpasswd_content *ret)
     return r;
 }
 
-int htpasswd_file_read(const char *path, struct htpasswd_content *ret, struct error *err)
+int watched_file_read(const char *path, struct file_content *ret, struct error *err)
 {
-    struct htpasswd_content content = {0};
+    struct file_content content = {0};
     int r = read_settled(path, &content);
 
     switch (-r) {
@@ -141,7 +141,7 @@ int htpasswd_file_read(const char *path, struct htpasswd_content *ret, struct er
         *ret = content;
         return 0;
     case EFBIG:
-        return error_set(err, EFBIG, "%s is larger than %d MiB", path, HTPASSWD_FILE_MAX >> 20);
+        return error_set(err, EFBIG, "%s is larger than %d MiB", path, WATCHED_FILE_MAX >> 20);
     case EINVAL:
         return error_set(err, EINVAL, "%s is not a regular file", path);
     default:

@@ -1,4 +1,4 @@
-#include "registry/access/htpasswd-file.h"
+#include "registry/access/watched-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,34 +8,34 @@
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 
-static void content_done(struct htpasswd_content *content)
+static void content_done(struct file_content *content)
 {
     free(content->text);
 }
 
 static void a_file_is_read_whole(void **state)
 {
-    CLEANUP(content_done) struct htpasswd_content content = {0};
-    struct htpasswd_stamp stamp;
+    CLEANUP(content_done) struct file_content content = {0};
+    struct file_stamp stamp;
     struct error err;
 
     (void)state;
     make_file("f", "u:hash\n");
-    assert_int_equal(htpasswd_file_read("f", &content, &err), 0);
+    assert_int_equal(watched_file_read("f", &content, &err), 0);
     assert_int_equal(content.size, 7);
     assert_memory_equal(content.text, "u:hash\n", 7);
-    htpasswd_stamp_take("f", &stamp);
-    assert_true(htpasswd_stamp_is_equal(&stamp, &content.stamp));
+    file_stamp_take("f", &stamp);
+    assert_true(file_stamp_is_equal(&stamp, &content.stamp));
 }
 
 static void an_empty_file_is_read_too(void **state)
 {
-    CLEANUP(content_done) struct htpasswd_content content = {0};
+    CLEANUP(content_done) struct file_content content = {0};
     struct error err;
 
     (void)state;
     make_file("f", "");
-    assert_int_equal(htpasswd_file_read("f", &content, &err), 0);
+    assert_int_equal(watched_file_read("f", &content, &err), 0);
     assert_int_equal(content.size, 0);
 }
 
@@ -47,31 +47,31 @@ static void who_may_read_it_is_told(void **state)
     (void)state;
     make_file("f", "x");
     for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-        CLEANUP(content_done) struct htpasswd_content content = {0};
+        CLEANUP(content_done) struct file_content content = {0};
 
         assert_int_equal(chmod("f", modes[i].mode), 0);
-        assert_int_equal(htpasswd_file_read("f", &content, &err), 0);
+        assert_int_equal(watched_file_read("f", &content, &err), 0);
         assert_int_equal(content.is_public, modes[i].is_public);
     }
 }
 
 static void links_are_followed(void **state)
 {
-    CLEANUP(content_done) struct htpasswd_content content = {0};
+    CLEANUP(content_done) struct file_content content = {0};
     struct error err;
 
     (void)state;
     make_file("..data/htpasswd", "x");
     make_link("htpasswd", "..data/htpasswd");
-    assert_int_equal(htpasswd_file_read("htpasswd", &content, &err), 0);
+    assert_int_equal(watched_file_read("htpasswd", &content, &err), 0);
 }
 
 static void check_refused(const char *path, int code, const char *text)
 {
-    struct htpasswd_content content = {.size = 99};
+    struct file_content content = {.size = 99};
     struct error err = {0};
 
-    assert_int_equal(htpasswd_file_read(path, &content, &err), -code);
+    assert_int_equal(watched_file_read(path, &content, &err), -code);
     assert_says(&err, text);
     assert_says(&err, path);
     assert_int_equal(content.size, 99);
@@ -91,90 +91,90 @@ static void what_is_no_such_file_is_refused(void **state)
 
 static void the_size_is_bounded(void **state)
 {
-    CLEANUP(content_done) struct htpasswd_content content = {0};
+    CLEANUP(content_done) struct file_content content = {0};
     struct error err;
 
     (void)state;
     make_file("f", "");
-    assert_int_equal(truncate("f", HTPASSWD_FILE_MAX), 0);
-    assert_int_equal(htpasswd_file_read("f", &content, &err), 0);
-    assert_int_equal(content.size, HTPASSWD_FILE_MAX);
-    assert_int_equal(truncate("f", HTPASSWD_FILE_MAX + 1), 0);
+    assert_int_equal(truncate("f", WATCHED_FILE_MAX), 0);
+    assert_int_equal(watched_file_read("f", &content, &err), 0);
+    assert_int_equal(content.size, WATCHED_FILE_MAX);
+    assert_int_equal(truncate("f", WATCHED_FILE_MAX + 1), 0);
     check_refused("f", EFBIG, "is larger than 16 MiB");
 }
 
-static void check_changed(const struct htpasswd_stamp *before)
+static void check_changed(const struct file_stamp *before)
 {
-    struct htpasswd_stamp now;
+    struct file_stamp now;
 
-    htpasswd_stamp_take("f", &now);
-    assert_false(htpasswd_stamp_is_equal(before, &now));
+    file_stamp_take("f", &now);
+    assert_false(file_stamp_is_equal(before, &now));
 }
 
 static void every_change_shows_in_the_stamp(void **state)
 {
     const struct timespec long_ago[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
-    struct htpasswd_stamp stamp, again;
+    struct file_stamp stamp, again;
 
     (void)state;
     make_file("f", "one");
-    htpasswd_stamp_take("f", &stamp);
-    htpasswd_stamp_take("f", &again);
-    assert_true(htpasswd_stamp_is_equal(&stamp, &again));
+    file_stamp_take("f", &stamp);
+    file_stamp_take("f", &again);
+    assert_true(file_stamp_is_equal(&stamp, &again));
 
     make_file("f", "three");
     check_changed(&stamp);
-    htpasswd_stamp_take("f", &stamp);
+    file_stamp_take("f", &stamp);
 
     make_file("g", "three"); /* the same size, another file */
     assert_int_equal(rename("g", "f"), 0);
     check_changed(&stamp);
-    htpasswd_stamp_take("f", &stamp);
+    file_stamp_take("f", &stamp);
 
     assert_int_equal(utimensat(AT_FDCWD, "f", long_ago, 0), 0);
     check_changed(&stamp);
-    htpasswd_stamp_take("f", &stamp);
+    file_stamp_take("f", &stamp);
 
     assert_int_equal(unlink("f"), 0);
     check_changed(&stamp);
-    htpasswd_stamp_take("f", &stamp);
+    file_stamp_take("f", &stamp);
     assert_int_equal(stamp.error, ENOENT);
-    assert_false(htpasswd_stamp_is_fresh(&stamp));
+    assert_false(file_stamp_is_fresh(&stamp));
 }
 
 /* Whoever unpacks or copies a file with its old time has changed it all the same. */
 static void a_file_just_changed_is_fresh_where_seconds_are_counted(void **state)
 {
     const struct timespec long_ago[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
-    struct htpasswd_stamp stamp;
+    struct file_stamp stamp;
 
     (void)state;
     make_file("f", "x");
     assert_int_equal(utimensat(AT_FDCWD, "f", long_ago, 0), 0);
-    htpasswd_stamp_take("f", &stamp);
-    assert_true(htpasswd_stamp_is_fresh(&stamp));
+    file_stamp_take("f", &stamp);
+    assert_true(file_stamp_is_fresh(&stamp));
     stamp.changed.tv_sec -= 3;
-    assert_false(htpasswd_stamp_is_fresh(&stamp));
+    assert_false(file_stamp_is_fresh(&stamp));
     stamp.changed.tv_sec += 3600;
-    assert_false(htpasswd_stamp_is_fresh(&stamp));
-    htpasswd_stamp_take("f", &stamp);
+    assert_false(file_stamp_is_fresh(&stamp));
+    file_stamp_take("f", &stamp);
     stamp.modified.tv_nsec = stamp.changed.tv_nsec = 1;
-    assert_false(htpasswd_stamp_is_fresh(&stamp));
+    assert_false(file_stamp_is_fresh(&stamp));
     stamp.changed.tv_nsec = 0;
-    assert_true(htpasswd_stamp_is_fresh(&stamp));
+    assert_true(file_stamp_is_fresh(&stamp));
 }
 
 /* Apache's htpasswd empties the file, and fills it a moment later: what is read has to be older. */
 static void a_file_just_written_is_left_alone_for_a_moment(void **state)
 {
-    CLEANUP(content_done) struct htpasswd_content content = {0};
+    CLEANUP(content_done) struct file_content content = {0};
     struct timespec now, written;
     struct error err;
 
     (void)state;
     make_file("f", "old:hash\n");
     make_file("f", "");
-    assert_int_equal(htpasswd_file_read("f", &content, &err), 0);
+    assert_int_equal(watched_file_read("f", &content, &err), 0);
     clock_gettime(CLOCK_REALTIME, &now);
     written = content.stamp.changed;
     assert_true((now.tv_sec - written.tv_sec) * 1000 + (now.tv_nsec - written.tv_nsec) / 1000000 >= 20);

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "common/error.h"
+
+/* A file that people and programs change while it is read: users, rules. From any thread. */
+
+enum { WATCHED_FILE_MAX = 16 << 20 }; /* bytes; a larger file is refused */
+
+/* Differs from an earlier stamp if the file has changed, or can be read no longer. */
+struct file_stamp {
+    int error; /* of stat(2); 0: the rest is valid */
+    dev_t device;
+    ino_t inode;
+    off_t size;
+    struct timespec modified, changed;
+};
+
+void file_stamp_take(const char *path, struct file_stamp *ret);
+bool file_stamp_is_equal(const struct file_stamp *a, const struct file_stamp *b);
+
+/*
+ * Whether the file changed so recently that its next change may get the same stamp: some file
+ * systems count time in whole seconds, or in steps of two.
+ */
+bool file_stamp_is_fresh(const struct file_stamp *stamp);
+
+struct file_content {
+    char *text;
+    size_t size;
+    bool is_public;     /* every user of the machine may read the file */
+    bool is_open;       /* every user of the machine may write to it */
+    bool is_unfinished; /* changed in the last two seconds, and it is empty or its last line has no newline */
+    struct file_stamp stamp;
+};
+
+/*
+ * Reads the whole file. If it is being written, waits up to a tenth of a second for the end.
+ * 0 with *ret (its text is owned by the caller, free()), or negative.
+ */
+int watched_file_read(const char *path, struct file_content *ret, struct error *err) MUST_USE;

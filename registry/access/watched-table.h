@@ -1,0 +1,60 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/error.h"
+#include "registry/access/watched-file.h"
+
+/*
+ * A table that is read from a file and replaced as a whole when the file changes. A file that cannot
+ * be read, or has a mistake, leaves the table as it was. All functions may be called from any thread;
+ * those that may read the file say so.
+ */
+struct watched_table;
+
+/* What the table is made of. A table never changes and counts its references. */
+struct watched_table_type {
+    /*
+     * 0 with one reference in *ret; a type that keeps content->text sets it to NULL. Negative if the
+     * file has a mistake. May call watched_table_warn().
+     */
+    int (*parse)(struct watched_table *watched, struct file_content *content, void **ret, struct error *err);
+    bool (*is_of)(const void *table, const char *text, size_t size); /* whether it was made from this text */
+    void *(*ref)(void *table);
+    void (*unref)(void *table);
+    const char *stays; /* added to a warning when a file cannot be used: "the users known so far stay in force" */
+};
+
+struct watched_table_options {
+    const char *path;
+    const struct watched_table_type *type; /* borrowed */
+
+    /*
+     * Called with one line of text for the operator, by the thread that reads the file, one at a
+     * time. May be NULL.
+     */
+    void (*warn)(void *context, const char *text);
+    void *context;
+};
+
+/* Reads the file. 0 with *ret owned by the caller (watched_table_close), or negative, -ENOENT for a missing file. */
+int watched_table_open(const struct watched_table_options *options, struct watched_table **ret,
+                       struct error *err) MUST_USE;
+void watched_table_close(struct watched_table *watched); /* after the last other call; takes NULL */
+
+/* Whether the file is the one that was read. One stat(2), so event threads may call it. */
+bool watched_table_is_current(struct watched_table *watched);
+
+/* Reads the file if it has changed; a failure is a warning. Waits for the disk. */
+void watched_table_refresh(struct watched_table *watched);
+
+/* Reads the file now. Waits for the disk. 0, or negative, without a warning; the table is as before then. */
+int watched_table_reload(struct watched_table *watched, struct error *err) MUST_USE;
+
+/* The table in force, never NULL, with a reference for the caller. */
+void *watched_table_get(struct watched_table *watched);
+
+/* For parse(): tells the operator one line. */
+void watched_table_warn(struct watched_table *watched, const char *format, ...) PRINTF_LIKE(2, 3);
+const char *watched_table_path(const struct watched_table *watched);
