@@ -33,7 +33,7 @@ def _():
 def _():
     both_ways(lambda user: user.gnupg.chmod(0o755), "gnupg-home-mode", "warning")
     with Patient() as user:
-        user.run(["gpgconf", "--kill", "all"])
+        user.end_agent()
         shutil.rmtree(user.gnupg)
         shutil.rmtree(user.prefix)
         found, rc = user.doctor()
@@ -66,7 +66,7 @@ def _():
     for name, make, wanted, words in FAULTS:
         with Patient() as user:
             make(user)
-            user.run(["gpgconf", "--kill", "all"])
+            user.end_agent()
             for language in (None, german()):
                 found, rc = user.doctor(env=language)
                 text = json.dumps(found)
@@ -103,12 +103,12 @@ def _():
             command = found["gnupg-unreadable"]["commands"][0]
             assert command.startswith(("su -c ", "sudo ")), command
             user.as_root("sh", "-c", command.removeprefix("sudo "))
-            user.run(["gpgconf", "--kill", "all"])
+            user.end_agent()
             assert user.doctor() == ({}, 0)
             if path.is_dir():
                 continue  # gpg-agent sets the mode of its own directory right
             path.chmod(0)
-            user.run(["gpgconf", "--kill", "all"])
+            user.end_agent()
             found, rc = user.doctor()
             assert rc == 1 and set(found) == {"gnupg-unreadable"}, found
             assert user.type_and_ask_again(found["gnupg-unreadable"]["commands"]) == ({}, 0)
@@ -121,7 +121,7 @@ def _():
 def _():
     with Patient() as user:
         append("gpg.conf", "no-autostart\n")(user)
-        user.run(["gpgconf", "--kill", "all"])
+        user.end_agent()
         for language in (None, german()):
             found, rc = user.doctor(env=language)
             assert rc == 1 and set(found) == {"agent-not-started"}, found
@@ -139,7 +139,7 @@ def _():
         user.run(["gpg-connect-agent", "/bye"], check=True)
         extra = user.run(["gpgconf", "--list-dirs", "agent-extra-socket"], check=True).out.decode().strip()
         here = remote.run(["gpgconf", "--list-dirs", "agent-socket"], check=True).out.decode().strip()
-        remote.run(["gpgconf", "--kill", "all"])
+        remote.end_agent()
         pathlib.Path(here).write_text(f"%Assuan%\nsocket={extra}\n")
         remote.store(URL, "me", "secret")
         found, rc = remote.doctor()

@@ -77,7 +77,7 @@ def _():
 def _():
     with Patient() as user:
         kept = user.run(["gpg", "--batch", "--export-secret-keys", user.key]).out
-        user.run(["gpgconf", "--kill", "all"])
+        user.end_agent()
         shutil.rmtree(user.gnupg / "private-keys-v1.d")
         found, rc = user.doctor()
         assert rc == 1 and set(found) == {"secret-key-missing"} and not found["secret-key-missing"]["commands"], found
@@ -130,7 +130,7 @@ def _():
             (user.gnupg / "gpg.conf").write_text(conf)
             user.store(URL, "me", "secret")
             (user.gnupg / "gpg-agent.conf").write_text(f"pinentry-program {pinentry}\n")
-            user.run(["gpgconf", "--kill", "all"])
+            user.end_agent()
             found, rc = user.doctor()
             assert rc == 2 and set(found) == {"no-terminal", "slow-key"} and not asked.exists(), found
             assert user.steps == {"encrypt": "passed", "decrypt": "locked", "write": "passed", "entries": "locked"}, user.steps
@@ -166,11 +166,11 @@ def _():
         conf = user.gnupg / "gpg-agent.conf"
         for text, is_good in PINENTRIES:
             conf.write_text(text.format(pinentry=pinentry))
-            user.run(["gpgconf", "--kill", "all"])
+            user.end_agent()
             found, rc = user.doctor()
             assert (rc, "pinentry-missing" in found) == (2 if is_good else 1, not is_good), (text, found)
         conf.unlink()
-        user.run(["gpgconf", "--kill", "all"])
+        user.end_agent()
         unshare = need("unshare")
         (user.dir / "etc/gnupg").mkdir(parents=True)
         (user.dir / "etc/gnupg/gpg-agent.conf").write_text("pinentry-program /nonexistent\n")

@@ -14,7 +14,7 @@ class FakeAgent:
     def __init__(self, user, replies=None, mute=False, name="S.gpg-agent"):
         self.path = str(user.gnupg / name)
         if name == "S.gpg-agent":
-            user.run(["gpgconf", "--kill", "gpg-agent"], check=True)
+            user.end_agent()
         if os.path.exists(self.path):
             os.unlink(self.path)
         self.replies, self.mute, self.told, self.count = replies or {}, mute, [], 0

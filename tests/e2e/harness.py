@@ -22,11 +22,13 @@ Programs are named by the environment, so that the same files run against any he
 """
 
 import atexit
+import contextlib
 import functools
 import json
 import os
 import pathlib
 import re
+import select
 import shlex
 import shutil
 import subprocess
@@ -40,6 +42,7 @@ leave_nothing_of_the_caller()
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TIMEOUT_S = 300
+CAP_SYS_PTRACE = 19  # linux/capability.h
 
 NOT_FOUND = b"credentials not found in native keychain\n"
 NO_SERVER_URL = b"no credentials server URL\n"
@@ -113,6 +116,14 @@ def descriptors_of(process):
         raise Skip("only root may count the descriptors of a program that leaves no core") from None
 
 
+def need_tracing():
+    """Skips without CAP_SYS_PTRACE, which root lacks in many a container: the helper's memory is closed to others."""
+    status = pathlib.Path("/proc/self/status").read_text(encoding="utf-8")
+    capabilities = int(re.search(r"^CapEff:\s*(\w+)$", status, re.MULTILINE)[1], 16)
+    if not capabilities >> CAP_SYS_PTRACE & 1:
+        raise Skip("only root, with CAP_SYS_PTRACE, may look into the helper's memory")
+
+
 def need(program):
     """Path of a program on PATH, or Skip."""
     path = shutil.which(program)
@@ -139,6 +150,18 @@ def assert_refused(result, *words):
     assert result.out not in (NOT_FOUND, NO_SERVER_URL, NO_USERNAME), f"clients read more into this: {result}"
     for word in words:
         assert str(word).encode().lower() in result.out.lower(), f"does not say {word!r}: {result}"
+
+
+@contextlib.contextmanager
+def open_process(pid):
+    """A descriptor that is readable once the process has exited; None where there is no process."""
+    try:
+        descriptor = os.pidfd_open(pid) if pid else None
+    except ProcessLookupError:
+        descriptor = None
+    yield descriptor
+    if descriptor is not None:
+        os.close(descriptor)
 
 
 def shared_sandbox():
@@ -182,6 +205,18 @@ class Sandbox:
     def close(self):
         self.run(["gpgconf", "--kill", "all"])
         shutil.rmtree(self.dir, ignore_errors=True)
+
+    def end_agent(self):
+        """Ends gpg-agent and GnuPG's other daemons, and waits until the agent has exited.
+
+        An agent that is about to exit keeps its socket: on a busy machine the next client would wait for it in vain.
+        """
+        answer = self.run(["gpg-connect-agent", "--no-autostart", "getinfo pid", "/bye"])
+        pid = re.search(rb"^D (\d+)$", answer.out, re.MULTILINE)
+        with open_process(int(pid[1]) if pid else None) as agent:
+            self.run(["gpgconf", "--kill", "all"])
+            if agent is not None:
+                assert select.select([agent], [], [], TIMEOUT_S)[0], "gpg-agent does not exit"
 
     def run(self, argv, stdin=b"", check=False, env=None, **more):
         """Runs a program as this user. env adds to (None removes from) the user's.
@@ -355,7 +390,7 @@ def main(under_valgrind_each=1):
         try:
             function()
         except Skip as why:
-            remark = f" # SKIP {why}"
+            remark = f" # SKIP {' '.join(str(why).split())}"  # a line of TAP, whatever a program's own words are
         except Exception:
             verdict, failed = "not ok", failed + 1
             for line in traceback.format_exc().splitlines():

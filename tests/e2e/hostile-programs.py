@@ -236,7 +236,7 @@ class Locked:
         pinentry.chmod(0o755)
         self.pinentry = str(pinentry)
         (USER.gnupg / "gpg-agent.conf").write_text(f"pinentry-program {pinentry}\n")
-        USER.run(["gpgconf", "--kill", "gpg-agent"], check=True)
+        USER.end_agent()
         (USER.prefix / ".gpg-id").write_text(USER.locked + "\n")
         result = run("store", stdin=document("locked"))
         assert result.rc == 0, result
@@ -246,7 +246,7 @@ class Locked:
         for pid, line in processes().items():  # gpg-agent leaves it behind
             if self.pinentry in line:
                 os.kill(int(pid), signal.SIGKILL)
-        USER.run(["gpgconf", "--kill", "gpg-agent"], check=True)
+        USER.end_agent()
         (USER.gnupg / "gpg-agent.conf").unlink()
         (USER.prefix / ".gpg-id").write_text(KEY + "\n")
         USER.store(URL, "me", "old")

@@ -42,7 +42,7 @@ def lock(user=USER, pinentry="pinentry-curses"):
         user.make_store(user.make_key(passphrase=PASSPHRASE))
         user.store(URL, "me", SECRET)
     write_agent_conf(user, program)
-    user.run(["gpgconf", "--kill", "gpg-agent"], check=True)
+    user.end_agent()
     user.run(["gpg-connect-agent", "/bye"], check=True)
 
 
@@ -295,7 +295,7 @@ def _():
         user.env.update(LC_ALL="C")
         ids = user.make_store()
         user.store(URL, "me", SECRET)
-        user.run(["gpgconf", "--kill", "gpg-agent"], check=True)
+        user.end_agent()
         shutil.rmtree(user.gnupg / "private-keys-v1.d")
         assert_says(get_quickly(user=user), "secret key", encryption_key_id(user, ids[0]))
 
@@ -316,7 +316,7 @@ def _():
     with Sandbox() as user:
         user.env.update(LC_ALL="C")
         lock(user)
-        user.run(["gpgconf", "--kill", "gpg-agent"], check=True)
+        user.end_agent()
         with open(user.gnupg / "gpg.conf", "a") as conf:
             conf.write("no-autostart\n")
         assert_says(get_quickly(user=user), "gpg-agent")
@@ -327,7 +327,7 @@ def _():
     with Sandbox() as user:
         user.env.update(LC_ALL="C")
         lock(user)
-        user.run(["gpgconf", "--kill", "gpg-agent"], check=True)
+        user.end_agent()
         with open(user.gnupg / "gpg.conf", "a") as conf:
             conf.write("agent-program /nonexistent/gpg-agent\n")
         assert_says(get_quickly(user=user), "gpg-agent")
