@@ -167,4 +167,4 @@ def need_podman(user):
     """Skips where podman itself does not run, as in a container without user namespaces."""
     result = user.client("podman", "images", "-q")
     if result.rc != 0:
-        raise Skip(f"podman does not run here: {result.err.decode(errors='replace').strip()[-120:]}")
+        raise Skip(f"podman does not run here: {result.err.decode(errors='replace').strip()[-300:]}")

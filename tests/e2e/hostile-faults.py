@@ -11,7 +11,7 @@ import random
 import re
 
 from harness import (NO_SERVER_URL, NO_USERNAME, NOT_FOUND, Skip, case, helper_argv, is_sanitized, is_wrapped, main, need,
-                     preloadable, shared_sandbox)
+                     need_tracing, preloadable, shared_sandbox)
 from hostile import assert_safe_to_show
 
 IS_LONG = os.environ.get("LOAD") == "full"
@@ -257,8 +257,7 @@ def list_calls(call):
 def check_system_calls(name, most):
     if is_wrapped():
         raise Skip("valgrind does system calls of its own")
-    if os.geteuid() != 0:
-        raise Skip("strace needs root to see from what the helper reads, and so which library ended it")
+    need_tracing()  # shows from what the helper reads, and so which library ended it
     call = CALLS[name]
     call.prepare()
     faults = [(one, number, error) for one, number in list_calls(call) for error in FAULTS[one]]

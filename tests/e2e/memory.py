@@ -18,7 +18,7 @@ import sys
 import time
 
 from harness import (ROOT, Sandbox, Skip, assert_refused, case, helper_argv, helper_path, is_wrapped, main, need, need_fast_path,
-                     shared_sandbox)
+                     need_tracing, shared_sandbox)
 
 # LeakSanitizer, where the helper is built with it, refuses to work beside another tracer.
 UNDER_TRACER = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
@@ -64,8 +64,7 @@ def search(argv, stdin, *lines, user=USER, **more):
     tool = pathlib.Path(os.environ.get("SEARCH_MEMORY") or ROOT / "build/tests/search-memory")
     if not tool.exists():
         raise Skip("search-memory is not built")
-    if os.geteuid() != 0:
-        raise Skip("only root may look into the helper's memory")
+    need_tracing()
     if is_wrapped():
         raise Skip("the wrapper's own copies would be found")
     patterns = user.dir / "patterns"
@@ -325,8 +324,7 @@ def _():
 
 def calls_with(secret, user, action, stdin, env):
     """The system calls of the helper and all that it starts in which the secret shows: lines of strace."""
-    if os.geteuid() != 0:
-        raise Skip("strace needs root to read the helper's memory")
+    need_tracing()
     log = user.dir / "strace"
     calls = "execve,write,writev,pwrite64,sendto,sendmsg"
     result = user.run([need("strace"), "-f", "-v", "-y", "-s1000000", "-e", "signal=none", "-e", f"trace={calls}",
