@@ -12,9 +12,11 @@ import hashlib
 import os
 import pathlib
 import random
+import shlex
 import statistics
 import sys
 
+from caller import for_all_users
 from harness import ROOT, Sandbox, Skip, case, main, shared_sandbox
 import openpgp
 from fake_agent import FakeAgent, FakeKeyboxd
@@ -25,7 +27,7 @@ PASS = ["--compress-algo=none"]  # as pass calls gpg
 SIZES = [0, 1, 15, 16, 17, 100, 191, 192, 193, 500, 511, 512, 513, 1023, 1024, 8182, 8192, 8193, 8383, 8384, 65535, 65536,
          65537, 300_000, 1 << 20]
 
-PROGRAM = pathlib.Path(os.environ.get("DECRYPT_FAST") or ROOT / "build/tests/decrypt-fast")
+PROGRAM = pathlib.Path(for_all_users(os.environ.get("DECRYPT_FAST") or ROOT / "build/tests/decrypt-fast"))
 if os.environ.get("HAS_FAST_PATH") == "0" or not PROGRAM.exists():
     print("1..0 # SKIP the fast path is not built")
     sys.exit()
@@ -447,12 +449,13 @@ def _():
         ids = user.make_store()
         path = user.dir / "entry"
         path.write_bytes(user.encrypt(b"secret", *ids))
-        user.run(["gpgconf", "--kill", "all"], check=True)
+        user.end_agent()
+        tool = shlex.quote(str(TOOL.path))
         script = f"""mount -t tmpfs none /run && mkdir -p -m 700 /run/user/{os.geteuid()} && gpgconf --create-socketdir || exit 1
-            echo {path} | {TOOL.path}
+            echo {path} | {tool}
             gpgconf --list-dirs agent-socket
             gpg-connect-agent /bye
-            echo {path} | {TOOL.path}
+            echo {path} | {tool}
             gpgconf --kill gpg-agent"""
         standard = user.home / ".gnupg"
         standard.symlink_to(user.gnupg)
@@ -474,17 +477,18 @@ def _():
         ids = user.make_store()
         path = user.dir / "entry"
         path.write_bytes(user.encrypt(b"secret", *ids))
-        user.run(["gpgconf", "--kill", "all"], check=True)
+        user.end_agent()
         user.gnupg.rename(user.home / ".gnupg")
         user.run(["chown", "-R", uid, user.dir], check=True)
         words = " ".join(str(word) for word in as_user)
+        tool = shlex.quote(str(TOOL.path))
         script = f"""mount -t tmpfs none /run && mkdir -p /run/user && mkdir -m 700 /run/user/{uid} || exit 1
             chown {uid}:{uid} /run/user/{uid}
-            echo {path} | {words} unshare -Ur {TOOL.path}
+            echo {path} | {words} unshare -Ur {tool}
             {words} gpgconf --create-socketdir
             {words} gpg-connect-agent /bye
             test -S /run/user/{uid}/gnupg/S.gpg-agent || echo no socket
-            echo {path} | {words} unshare -Ur {TOOL.path}
+            echo {path} | {words} unshare -Ur {tool}
             {words} gpgconf --kill gpg-agent"""
         lines = user.run(["unshare", "-m", "sh", "-c", script], check=True, env={"GNUPGHOME": None}).out.decode().splitlines()
         assert len(lines) == 2 and lines[0].startswith("declined"), lines
@@ -499,7 +503,7 @@ def _():
         owner.run(["gpg-connect-agent", "/bye"], check=True)
         extra = owner.run(["gpgconf", "--list-dirs", "agent-extra-socket"], check=True).out.decode().strip()
         user.import_key(owner.export_key(key))
-        user.run(["gpgconf", "--kill", "all"], check=True)
+        user.end_agent()
         (user.gnupg / "S.gpg-agent").unlink(missing_ok=True)
         (user.gnupg / "S.gpg-agent").write_text(f"%Assuan%\nsocket={extra}\n")
         user.make_store(key)

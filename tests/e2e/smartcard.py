@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import shlex
 import sys
 
 from harness import ROOT, Sandbox, assert_refused, case, main, need_fast_path
@@ -44,7 +45,8 @@ def card_holder():
         for name, text in (("serial", SERIAL), ("grip", grip), ("agent", agent), ("pin", "123456"), ("log", "")):
             (user.card / name).write_text(text)
         scdaemon, pinentry = user.dir / "scdaemon", user.dir / "pinentry"
-        scdaemon.write_text(f"#!/bin/sh\nexec {sys.executable} {ROOT}/tests/e2e/fake_scdaemon.py {user.card}\n")
+        argv = [sys.executable, str(ROOT / "tests/e2e/fake_scdaemon.py"), str(user.card)]
+        scdaemon.write_text(f"#!/bin/sh\nexec {shlex.join(argv)}\n")
         pinentry.write_text(PINENTRY.format(dir=user.card))
         for program in (scdaemon, pinentry):
             program.chmod(0o755)
@@ -104,7 +106,7 @@ for name, (prepare, words, most) in SITUATIONS.items():
         need_fast_path()
         with card_holder() as user:
             prepare(user)
-            user.run(["gpgconf", "--kill", "gpg-agent"], check=True)     # and with it a scdaemon that runs already
+            user.end_agent()  # and with it a scdaemon that runs already
             user.run(["gpg-connect-agent", "/bye"], check=True)
             result = get(user)
             assert_refused(result, *words)
