@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Every login that docker, podman or skopeo could use before `setup` it can use after it.
+"""Every login that a client could use before `setup` it can use after it.
 
-A row of the matrix is a file with logins under some name, and what else is configured. The real clients are asked
-for the login before and after, and must give the same answers; docs/clients.md says why each row is what it is.
-LOAD=full runs all rows, an ordinary run every third one of the product.
+A row of the matrix is a file with logins under some name, and what else is configured. The real clients (docker,
+compose, buildx, podman, buildah, skopeo) are asked for the login before and after, and must give the same answers;
+docs/clients.md says why each row is what it is. LOAD=full runs all rows, an ordinary run every ninth of the product.
 """
 
 import atexit
@@ -14,11 +14,13 @@ import os
 import shutil
 
 from docker_user import ContainersUser, find_secret
+from fake_dockerd import FakeDockerd, FakeRegistry
 from harness import Skip, case, main, need
 from registry import Registry
 
 HUB = "https://index.docker.io/v1/"
 OTHER_STORE = "other"
+IS_FULL = os.environ.get("LOAD") == "full"
 
 
 class MatrixUser(ContainersUser):
@@ -49,6 +51,14 @@ class World:
         self.team_password = self.registry.add_user("teamuser")
         self.host = self.registry.host
         self._write_other_helper()
+        self.dockerd = FakeDockerd(self.user.dir / "docker.sock")
+        self.user.env["DOCKER_HOST"] = self.dockerd.host
+        self.context = self.user.dir / "context"
+        self.context.mkdir()
+        (self.context / "Dockerfile").write_text("FROM scratch\n")
+        (self.context / "compose.yml").write_text(
+            f"services:\n  one:\n    image: {self.host}/busybox:latest\n")
+        self.compose = find_compose(self.user)
         self.env = dict(self.user.env)
 
     def _write_other_helper(self):
@@ -95,6 +105,21 @@ class World:
         result = self.user.client(program, "login", "--get-login", server)
         return result.out.decode().strip() if result.rc == 0 else None
 
+    def pulls(self, *argv):
+        """The login that a client of docker's daemon sends along."""
+        self.dockerd.seen.clear()
+        self.user.run([*argv], cwd=self.context)
+        return self.dockerd.seen.get("pull")
+
+    def builds(self):
+        """The logins that the daemon would take for an image of R and of Docker Hub from all that `docker build` without
+        BuildKit sends along: one under exactly that name, else one for that host."""
+        self.dockerd.seen.clear()
+        self.user.run(["docker", "build", "-q", "."], cwd=self.context, env={"DOCKER_BUILDKIT": "0"})
+        sent = self.dockerd.seen.get("build", {})
+        by_host = {bare_host(name): login for name, login in sent.items()}
+        return {self.host: sent.get(self.host) or by_host.get(self.host), HUB: sent.get(HUB)}
+
     def skopeo_sees(self, image):
         result = self.user.client("skopeo", "inspect", f"docker://{self.host}/{image}")
         return result.rc == 0
@@ -103,6 +128,14 @@ class World:
         found = {}
         if "docker" in asked:
             found["docker"] = self.user.inspect().rc == 0
+            found["docker pull"] = self.pulls("docker", "pull", "-q", f"{self.host}/busybox:latest")
+            found["docker pull from Docker Hub"] = self.pulls("docker", "pull", "-q", "me/private")
+            found.update((f"docker build {host}", login) for host, login in self.builds().items())
+        if "compose" in asked and self.compose:
+            found["compose"] = self.pulls(*self.compose, "-f", self.context / "compose.yml", "pull")
+        if "buildah" in asked and shutil.which("buildah"):
+            found["buildah R"] = self.who("buildah", self.host)
+            found["buildah docker.io"] = self.who("buildah", "docker.io")
         if "skopeo" in asked:
             found["skopeo R"] = self.who("skopeo", self.host)
             found["skopeo docker.io"] = self.who("skopeo", "docker.io")
@@ -126,7 +159,25 @@ class World:
         return result
 
 
-def compare(make, *options, asked=("docker", "skopeo", "podman")):
+def find_compose(user):
+    """The words that run compose, version 2 or 1; None: neither is installed."""
+    for words in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(words[0]) and user.run([*words, "version"]).rc == 0:
+            return words
+    return None
+
+
+def bare_host(name):
+    """The server that an entry is for, by docker's rules."""
+    name = name.partition("://")[2] or name
+    return name.partition("/")[0]
+
+
+ORDINARY = ("docker", "skopeo", "podman")
+ALL_CLIENTS = (*ORDINARY, "buildah", "compose")
+
+
+def compare(make, *options, asked=ORDINARY):
     """Makes the files, asks, runs setup, asks again. Answers what setup said."""
     world = the_world()
     world.reset()
@@ -168,13 +219,13 @@ OPTIONS = ((), ("--podman",))
 
 def product():
     rows = list(itertools.product(SOURCES, FORMS, OTHERS, OPTIONS))
-    return rows if os.environ.get("LOAD") == "full" else rows[::9]
+    return rows if IS_FULL else rows[::9]
 
 
 @case("the same answers before and after: file x name of the entry x what else is configured x options")
 def _():
     failures = []
-    for source, form, other, options in product():
+    for number, (source, form, other, options) in enumerate(product()):
         def make(world, source=source, form=form, other=other):
             more = dict(OTHERS[other])
             extra = more.pop("extra", {})
@@ -183,7 +234,7 @@ def _():
                 world.write("docker", {}, **more)
             world.write(source, {form: "testuser", **extra}, **({} if source == "dockercfg" else more))
         try:
-            compare(make, *options)
+            compare(make, *options, asked=ALL_CLIENTS if IS_FULL or number % 3 == 0 else ORDINARY)
         except AssertionError as why:
             failures.append(f"{source}, {form}, {other}, {' '.join(options) or 'plain'}: {why}")
     assert not failures, f"{len(failures)} rows:\n" + "\n".join(failures[:12])
@@ -390,8 +441,7 @@ def _():
             world.path("docker").write_text(json.dumps({name: OTHER_STORE}))
         return make
     for name in ("credSstore", "CredsStore", "cred\u017fstore"):
-        if name != "credSstore":
-            assert_refused(store(name), words=[f"docker-credential-{OTHER_STORE}", "--from"])
+        assert_refused(store(name), words=[f"docker-credential-{OTHER_STORE}", "--from"])
     for auths, auth in (("Auths", "Auth"), ("AUTHS", "auth"), ("auth\u017f", "AUTH")):
         def make(world, auths=auths, auth=auth):
             world.path("docker").write_text(json.dumps({auths: {world.host: {auth: world.auth()["auth"]}}}))
@@ -459,6 +509,24 @@ def _():
         before, answers = world.path("docker").read_bytes(), world.answers()
         assert "Nothing is to be done" in world.setup(*options).out.decode()
         assert (world.path("docker").read_bytes(), world.answers()) == (before, answers)
+
+
+@case("buildx finds the same login before and after")
+def _():
+    world = the_world()
+    if world.user.run(["docker", "buildx", "version"]).rc != 0:
+        raise Skip("docker buildx is not installed")
+    registry = FakeRegistry()
+    try:
+        for form in ("B", "https://B", "B/v2/", "http://B/v1/"):
+            for options in ((), ("--podman",)):
+                world.reset()
+                world.write("docker", {form.replace("B", registry.host): "testuser"})
+                before = registry.login_sent_by(world.user)
+                world.setup(*options)
+                assert registry.login_sent_by(world.user) == before == ("testuser", world.registry.password), form
+    finally:
+        registry.close()
 
 
 main()
