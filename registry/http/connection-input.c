@@ -1,13 +1,12 @@
 /*
- * What a client sends. It is read into memory that all connections of a loop share, one at a time;
- * what is left at the end of a connection's turn, as a rule nothing, moves to memory of its own.
+ * Bytes from the client. They are read into a buffer that the connections of a loop share in turns. What is left at the
+ * end of a connection's turn, usually nothing, moves to memory of its own.
  */
-#include "registry/http/connection.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+
+#include "registry/http/connection.h"
 
 enum { FIRST_CAPACITY = 2048 };
 
@@ -73,32 +72,17 @@ void connection_consume(struct connection *connection, size_t size)
     }
 }
 
-/* A read that fills less than there is room for has emptied the socket, unless the client has closed its side. */
-static ssize_t read_plain(struct connection *connection, void *ret_data, size_t size)
-{
-    ssize_t n;
-
-    if (!connection->is_readable)
-        return -EAGAIN;
-    do
-        n = recv(connection->fd, ret_data, size, 0);
-    while (n < 0 && errno == EINTR);
-    return n < 0 ? -errno : n;
-}
-
 static ssize_t read_some(struct connection *connection, void *ret_data, size_t size)
 {
     ssize_t n = connection->tls ? tls_session_read(connection->tls, ret_data, size)
-                                : read_plain(connection, ret_data, size);
+                                : event_socket_read(&connection->socket, ret_data, size);
 
-    if (n == -EAGAIN)
-        connection->is_readable = false;
-    else if (n > 0)
+    if (n > 0)
         connection_count(&connection->watched, (size_t)n);
     return n;
 }
 
-/* More of what has begun to arrive. */
+/* Appends to bytes that were kept. */
 static ssize_t fill_backlog(struct connection *connection)
 {
     struct backlog *input = &connection->input;

@@ -3,25 +3,42 @@
 #include <time.h>
 
 #include "registry/http/chunked.h"
+#include "registry/http/event-socket.h"
 #include "registry/http/server-private.h"
 
 /*
- * One connection, from accept() to close(), and the request that is under way on it. It belongs to
- * its loop's thread, except while a worker runs a phase (is_on_worker): then nobody else touches it.
+ * One connection, from accept() to close(), and its current request. It belongs to its loop's thread. In
+ * STATE_WORKER it belongs to a worker, except for the socket, whose events the loop still notes.
+ *
+ * The files: connection.c has the states and the connection's beginning and end, connection-head.c the head of a
+ * request, connection-body.c its body, connection-handler.c the calls of the handler, connection-answer.c the answer.
+ * All of them read through connection-input.c and write through connection-output.c.
  */
 enum connection_state {
     STATE_HANDSHAKE, /* of TLS */
-    STATE_HEAD,      /* the head of the next request arrives */
-    STATE_BEGIN,     /* the handler's begin() */
-    STATE_BODY,      /* the body arrives, and goes to the handler's receive() */
-    STATE_DISCARD,   /* the body arrives, and is thrown away; the answer is there */
-    STATE_ANSWER,    /* the handler's answer() */
-    STATE_SEND,      /* the answer is sent */
-    STATE_LINGER,    /* our side is closed; the client's bytes are thrown away, so that it sees the answer */
+    STATE_HEAD,      /* receives the head of the next request */
+    STATE_BEGIN,     /* calls the handler's begin() */
+    STATE_BODY,      /* receives the body and calls the handler's receive() */
+    STATE_FINISH,    /* calls the handler's answer() */
+    STATE_WORKER,    /* a worker runs one of these calls */
+    STATE_DISCARD,   /* receives the rest of a body that nobody wants; the response is there */
+    STATE_ANSWER,    /* makes the head of the answer and begins to send */
+    STATE_SEND,      /* sends the rest */
+    STATE_LINGER,    /* has closed its side, and discards what the client sends so that the client sees the answer */
     STATE_CLOSED,
 };
 
-/* Bytes that did not go anywhere yet, in memory of their own. */
+/* What a state function asks for. */
+enum step {
+    STEP_ON,    /* run the new state now */
+    STEP_WAIT,  /* until epoll or a worker reports */
+    STEP_YIELD, /* run again after other connections had their turn */
+};
+
+/* A call of the handler (registry/http/handler.h). */
+enum handler_call { CALL_BEGIN, CALL_RECEIVE, CALL_ANSWER };
+
+/* A buffer of bytes that could not be processed or sent yet. */
 struct backlog {
     char *data;
     size_t begin, end, capacity;
@@ -30,76 +47,123 @@ struct backlog {
 struct connection {
     struct watched watched;
     struct loop *loop;
+    struct event_socket socket;
     struct tls_session *tls; /* NULL without TLS */
-    int fd;
     enum connection_state state;
-    bool is_readable, is_writable; /* epoll tells once; true until a call says EAGAIN */
-    bool is_queued;                /* in loop->ready */
-    bool is_on_worker;
-    struct connection *next, *next_open, **before_open;
+    struct connection *next; /* in one of the loop's queues */
+    bool is_queued;          /* in loop->ready */
+    struct connection *next_open, **before_open;
     char address[REQUEST_ADDRESS_MAX];
     unsigned port;
 
-    /* What was read and not used yet: in the loop's input, or in input if the connection's turn is over. */
+    /* Bytes that were read and not used yet: in loop->input during the connection's turn, then in backlog. */
     struct backlog input;
-    size_t shared_begin, shared_end; /* of loop->input, during the connection's turn */
+    size_t shared_begin, shared_end; /* of loop->input */
     size_t scanned;                  /* of the head */
 
     /* The request. */
     struct head head;
-    char *text; /* of the head */
+    char *text; /* of the head; kept for the next request unless large */
     size_t text_capacity;
-    struct request request;
+    struct request request; /* request.head is NULL between requests */
     struct response response;
     struct timespec begun;
-    struct chunked chunked;
-    uint64_t body_left; /* where its length is known */
-    uint64_t discarded;
-    struct job job;
-    struct backlog held;     /* the piece of the body that a worker is to receive */
-    enum http_result result; /* of the handler's last phase */
+    struct chunked chunked; /* of a body in chunks */
+    uint64_t body_left;     /* of a body of known length */
+    uint64_t discarded;     /* bytes, of this request */
 
-    /* The answer on its way. */
-    struct backlog output;
-    uint64_t sent; /* of the body, that was read from its source */
-    uint64_t body_size; /* 0 where none is sent */
+    /* The handler's current call. */
+    enum handler_call call;
+    enum http_result result;
+    struct backlog held; /* a piece of the body for a worker */
+    struct job job;
+
+    /* The answer. */
+    struct backlog output; /* what the socket did not take */
+    uint64_t body_size;    /* of the answer's body; 0 if none is sent, as for HEAD */
+    uint64_t sent;         /* of it */
     char content_type[64];
-    unsigned status;
-    bool is_last; /* the connection ends with this answer */
+    unsigned status; /* 0: none yet */
+    bool is_last;    /* the connection ends with this answer */
 };
 
-/* Takes ownership of fd. NULL where memory is out: fd is closed. On the loop's thread, as all that follow. */
+/* Takes ownership of fd. NULL if memory is out: fd is closed. On the loop's thread, as all functions here. */
 struct connection *connection_new(struct loop *loop, int fd, const struct sockaddr *address);
 
-/* Goes on as far as possible without waiting. The connection may be gone afterwards. */
+/* Goes on as far as possible without waiting. The connection may be freed. Not in STATE_WORKER. */
 void connection_run(struct connection *connection);
 
-/* Ends it, whatever it does; not while a worker has it. */
+/* Goes on after a worker's call. The connection may be freed. */
+void connection_resume(struct connection *connection);
+
+/* Ends the connection in any state but STATE_WORKER. */
 void connection_free(struct connection *connection);
 
-/* --- connection-input.c: what the client sends ------------------------------------------------- */
+/* --- connection.c, for the state functions ---------------------------------------------------------- */
 
-/* The bytes that are there; *ret_size is 0 where there are none. */
+/* Changes the state, and with it what the watcher expects of the client. Returns STEP_ON. */
+enum step connection_go(struct connection *connection, enum connection_state state);
+
+/* After a read or write that returned n <= 0: waits if n is -EAGAIN, otherwise closes. */
+enum step connection_wait_or_close(struct connection *connection, ssize_t n);
+
+/* The request is over: tells the handler, and forgets the request. Does nothing between requests. */
+void connection_end_request(struct connection *connection);
+
+/* --- state functions --------------------------------------------------------------------------------- */
+
+enum step connection_read_head(struct connection *connection);    /* STATE_HEAD, connection-head.c */
+enum step connection_call_handler(struct connection *connection); /* STATE_BEGIN, STATE_FINISH, connection-handler.c */
+enum step connection_read_body(struct connection *connection);    /* STATE_BODY, connection-body.c */
+enum step connection_discard(struct connection *connection);      /* STATE_DISCARD */
+enum step connection_linger(struct connection *connection);       /* STATE_LINGER */
+enum step connection_answer(struct connection *connection);       /* STATE_ANSWER, connection-answer.c */
+enum step connection_send(struct connection *connection);         /* STATE_SEND */
+
+/* --- connection-head.c ---------------------------------------------------------------------------------- */
+
+/* Refuses a request whose end is not certain: sends the answer, then ends the connection. */
+enum step connection_refuse(struct connection *connection, const struct head_flaw *flaw);
+
+/* Frees the text of the head, which may hold a password. */
+void connection_wipe_text(struct connection *connection);
+
+/* --- connection-handler.c ------------------------------------------------------------------------------- */
+
+/* Calls receive() with a piece of the body, on this thread or on a worker. */
+enum step connection_give_piece(struct connection *connection, const struct chunked_piece *piece);
+
+/* Goes on after the call in connection->call, whose outcome is in connection->result. */
+enum step connection_after_call(struct connection *connection);
+
+/* --- connection-body.c ---------------------------------------------------------------------------------- */
+
+bool connection_has_body(const struct connection *connection);
+bool connection_is_body_over(const struct connection *connection);
+
+/* Whether a refusal should not wait for the body: it is long, or its sender waits for "100 Continue". */
+bool connection_is_body_unwanted(const struct connection *connection);
+
+/* --- connection-input.c ----------------------------------------------------------------------------------- */
+
+/* The bytes that were read and not consumed; *ret_size may be 0. */
 const char *connection_peek(const struct connection *connection, size_t *ret_size);
 void connection_consume(struct connection *connection, size_t size);
 
-/* Reads more: how many bytes, 0 at the end, -EAGAIN where none are there, or another -errno. */
+/* Reads more: how many bytes, 0 at the end, or -errno. */
 ssize_t connection_fill(struct connection *connection);
 
-/* Keeps what is left in the loop's input, since another connection's turn comes. 0 or -ENOMEM. */
+/* Moves what is left in the loop's input to memory of the connection's own. 0 or -ENOMEM. */
 int connection_stash(struct connection *connection);
 
-/* --- connection-output.c: what it is sent --------------------------------------------------------- */
-
-/* Makes the head of the answer and the first of its body, and begins to send. 0, -EAGAIN, or another -errno. */
-int connection_send_answer(struct connection *connection);
-
-/* Goes on with it, up to the loop's patience: 0 once all is sent, 1 where it can go on at once, -EAGAIN, or another -errno. */
-int connection_send_more(struct connection *connection);
-
-/* Sends a short text at once, such as "100 Continue". */
-int connection_send_text(struct connection *connection, const char *text);
-
 void backlog_done(struct backlog *backlog);
-/* Room for size more bytes behind the end. 0 or -ENOMEM. */
+/* Makes room for size more bytes behind the end. 0 or -ENOMEM. */
 int backlog_reserve(struct backlog *backlog, size_t size);
+
+/* --- connection-output.c ------------------------------------------------------------------------------------ */
+
+/* Sends data; keeps what the socket does not take, and then returns -EAGAIN. 0 or -errno. flags: 0 or MSG_MORE. */
+int connection_write(struct connection *connection, const void *data, size_t size, int flags);
+
+/* Sends what connection_write() kept. 0 or -errno. */
+int connection_flush(struct connection *connection);

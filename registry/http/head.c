@@ -89,6 +89,29 @@ static bool parse_version(const char *text, struct head *ret, struct head_flaw *
     return true;
 }
 
+/*
+ * RFC 9112 section 3.2.2: the target may be a whole URL, whose host replaces the Host header. The host moves two bytes
+ * to the left, over the slashes, so that there is room for the NUL behind it and for the '/' of an empty path.
+ */
+static bool parse_absolute_form(char *target, struct head *ret, struct head_flaw *ret_flaw)
+{
+    size_t scheme = strncasecmp(target, "http://", 7) == 0 ? 7 : strncasecmp(target, "https://", 8) == 0 ? 8 : 0;
+    size_t size = strcspn(target + scheme, "/?#");
+    char *path = target + scheme + size, *authority = target + scheme - 2;
+
+    if (scheme == 0)
+        return true;
+    if (size == 0 || memchr(target + scheme, '@', size))
+        return refuse(ret_flaw, 400, "the URL in the request line has no valid host");
+    memmove(authority, target + scheme, size);
+    authority[size] = '\0';
+    if (*path != '/')
+        *--path = '/';
+    ret->authority = authority;
+    ret->target = path;
+    return true;
+}
+
 /* line is the request line, NUL-terminated, of that size. */
 static bool parse_request_line(char *line, size_t size, struct head *ret, struct head_flaw *ret_flaw)
 {
@@ -108,7 +131,7 @@ static bool parse_request_line(char *line, size_t size, struct head *ret, struct
     ret->target = target;
     if (!is_target(target, (size_t)(version - 1 - target)))
         return refuse(ret_flaw, 400, "the request target contains white space or a control character");
-    return true;
+    return parse_absolute_form(target, ret, ret_flaw);
 }
 
 /* --- headers --------------------------------------------------------------------------------------- */
@@ -239,8 +262,13 @@ static bool interpret(struct head *ret, struct head_flaw *ret_flaw)
 {
     struct meaning meaning = {0};
 
-    for (unsigned i = 0; i < ret->header_count; i++)
-        note_header(ret->text + ret->headers[i].name, ret->text + ret->headers[i].value, &meaning, ret);
+    for (unsigned i = 0; i < ret->header_count; i++) {
+        const char *name = ret->text + ret->headers[i].name;
+
+        if (ret->authority && strcasecmp(name, "Host") == 0)
+            ret->headers[i].value = (uint16_t)(ret->authority - ret->text);
+        note_header(name, ret->text + ret->headers[i].value, &meaning, ret);
+    }
     ret->body_size = -1;
     if (!find_framing(&meaning, ret, ret_flaw))
         return false;
@@ -254,6 +282,11 @@ static bool interpret(struct head *ret, struct head_flaw *ret_flaw)
 
 bool head_parse(char *text, size_t size, struct head *ret, struct head_flaw *ret_flaw)
 {
-    *ret = (struct head){.text = text, .body_size = -1};
+    /* Not the array of headers, whose 1 KiB would take longer to clear than a usual head to parse. */
+    ret->text = text;
+    ret->method = ret->target = ret->authority = NULL;
+    ret->minor = ret->header_count = 0;
+    ret->body_size = -1;
+    ret->keeps_alive = ret->expects_continue = false;
     return parse_lines(text, size, ret, ret_flaw) && interpret(ret, ret_flaw);
 }

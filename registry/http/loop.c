@@ -138,10 +138,9 @@ static void take_in(struct loop *loop, int fd, const struct sockaddr *address)
         __atomic_sub_fetch(&loop->server->open, 1, __ATOMIC_SEQ_CST);
         return;
     }
+    /* epoll reports at once what has arrived already. */
     if (add_to_epoll(loop, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, connection) < 0)
         connection_free(connection);
-    else
-        connection_run(connection);
 }
 
 /* Takes a place for one more connection. */
@@ -200,9 +199,8 @@ static void handle(struct loop *loop, const struct epoll_event *event)
         (void)!eventfd_read(loop->wake_fd, &ignored);
     } else {
         connection = event->data.ptr;
-        connection->is_readable = connection->is_readable || (event->events & ~(uint32_t)EPOLLOUT);
-        connection->is_writable = connection->is_writable || (event->events & ~(uint32_t)EPOLLIN);
-        if (!connection->is_on_worker && !connection->is_queued)
+        event_socket_note(&connection->socket, event->events);
+        if (connection->state != STATE_WORKER && !connection->is_queued)
             connection_run(connection);
     }
 }
@@ -219,7 +217,7 @@ static bool run_resumed(struct loop *loop)
     pthread_mutex_unlock(&loop->mutex);
     for (; connection; connection = next) {
         next = connection->next;
-        connection_run(connection);
+        connection_resume(connection);
     }
     return is_ending;
 }

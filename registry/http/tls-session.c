@@ -6,13 +6,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "registry/http/client-ca.h"
 #include "registry/http/tls.h"
 
-/* The head of a request, as a rule: so that the header of a record and what follows take one call instead of two. */
-enum { READ_AHEAD = 2048 };
+enum {
+    READ_AHEAD = 2048,  /* as much as most heads of requests: one call reads the header of a record and the record */
+    FLIGHT_SIZE = 4096, /* what a handshake sends at a time, with a usual chain of certificates */
+};
 
 struct tls_context {
     struct tls_options options;
@@ -20,11 +21,22 @@ struct tls_context {
     gnutls_priority_t priorities;
 };
 
+/*
+ * GnuTLS sends each message of a handshake by itself, and each would wake the client. They are collected here, and
+ * leave in one call when the handshake has to wait or is over.
+ */
+struct flight {
+    size_t begin, end; /* of what was not sent yet */
+    unsigned char bytes[FLIGHT_SIZE];
+};
+
 struct tls_session {
     gnutls_session_t session;
-    int fd;
-    bool is_flushing; /* GnuTLS holds a record that the socket did not take */
-    size_t taken, filled; /* of the buffer */
+    struct event_socket *socket;
+    struct flight *flight; /* NULL after the handshake */
+    bool is_flushing;      /* GnuTLS holds a record that the socket did not take */
+    bool has_pulled;       /* GnuTLS was given bytes since this was cleared */
+    size_t taken, filled;  /* of the buffer */
     unsigned char buffer[READ_AHEAD];
 };
 
@@ -63,6 +75,15 @@ int tls_context_new(const struct tls_options *options, struct tls_context **ret,
 
 /* --- the socket, as GnuTLS sees it ---------------------------------------------------------------- */
 
+/* What GnuTLS expects of its functions: bytes, or -1 with errno. */
+static ssize_t result_of(ssize_t n)
+{
+    if (n >= 0)
+        return n;
+    errno = (int)-n;
+    return -1;
+}
+
 static ssize_t take(struct tls_session *session, void *ret_data, size_t size)
 {
     size_t left = session->filled - session->taken;
@@ -71,6 +92,7 @@ static ssize_t take(struct tls_session *session, void *ret_data, size_t size)
         size = left;
     memcpy(ret_data, session->buffer + session->taken, size);
     session->taken += size;
+    session->has_pulled = true;
     return (ssize_t)size;
 }
 
@@ -81,48 +103,86 @@ static ssize_t pull(gnutls_transport_ptr_t transport, void *ret_data, size_t siz
 
     if (session->taken < session->filled)
         return take(session, ret_data, size);
-    if (size >= READ_AHEAD)
-        return recv(session->fd, ret_data, size, 0);
-    n = recv(session->fd, session->buffer, READ_AHEAD, 0);
+    if (size >= READ_AHEAD) {
+        n = event_socket_read(session->socket, ret_data, size);
+        session->has_pulled = session->has_pulled || n > 0;
+        return result_of(n);
+    }
+    n = event_socket_read(session->socket, session->buffer, READ_AHEAD);
     if (n <= 0)
-        return n;
+        return result_of(n);
     session->taken = 0;
     session->filled = (size_t)n;
     return take(session, ret_data, size);
 }
 
-/* send(2) rather than the sendmsg(2) of GnuTLS: the confinement allows only the former, which it can look into. */
+/* 0, or -errno; -EAGAIN keeps what is left. */
+static int flight_send(struct tls_session *session)
+{
+    struct flight *flight = session->flight;
+
+    while (flight && flight->begin < flight->end) {
+        ssize_t n = event_socket_write(session->socket, flight->bytes + flight->begin, flight->end - flight->begin, 0);
+
+        if (n < 0)
+            return (int)n;
+        flight->begin += (size_t)n;
+    }
+    if (flight)
+        flight->begin = flight->end = 0;
+    return 0;
+}
+
+/* By send(2) rather than the sendmsg(2) of GnuTLS: the confinement allows only the former, whose target it can check. */
 static ssize_t push(gnutls_transport_ptr_t transport, const void *data, size_t size)
 {
-    return send(((struct tls_session *)transport)->fd, data, size, MSG_NOSIGNAL);
+    struct tls_session *session = transport;
+    struct flight *flight = session->flight;
+    int r = flight && FLIGHT_SIZE - flight->end < size ? flight_send(session) : 0;
+
+    if (r < 0)
+        return result_of(r);
+    if (!flight || size > FLIGHT_SIZE)
+        return result_of(event_socket_write(session->socket, data, size, 0));
+    memcpy(flight->bytes + flight->end, data, size);
+    flight->end += size;
+    return (ssize_t)size;
 }
 
 /* --- sessions -------------------------------------------------------------------------------------- */
 
-struct tls_session *tls_session_new(const struct tls_context *context, int fd)
+static int set_up(struct tls_session *session, const struct tls_context *context)
 {
-    struct tls_session *session = malloc(sizeof(*session));
-
-    if (!session)
-        return NULL;
-    session->fd = fd;
-    session->is_flushing = false;
-    session->taken = session->filled = 0;
-    if (gnutls_init(&session->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0) {
-        free(session);
-        return NULL;
-    }
     if (gnutls_priority_set(session->session, context->priorities) < 0 ||
-        gnutls_credentials_set(session->session, GNUTLS_CRD_CERTIFICATE, context->credentials) < 0) {
-        tls_session_free(session);
-        return NULL;
-    }
+        gnutls_credentials_set(session->session, GNUTLS_CRD_CERTIFICATE, context->credentials) < 0)
+        return -ENOMEM;
     gnutls_transport_set_ptr(session->session, session);
     gnutls_transport_set_pull_function(session->session, pull);
     gnutls_transport_set_push_function(session->session, push);
     gnutls_handshake_set_timeout(session->session, GNUTLS_INDEFINITE_TIMEOUT);
     if (context->options.demands_client)
         client_ca_demand(session->session, context->options.is_client_optional);
+    return 0;
+}
+
+struct tls_session *tls_session_new(const struct tls_context *context, struct event_socket *socket)
+{
+    struct tls_session *session = calloc(1, sizeof(*session));
+
+    if (!session)
+        return NULL;
+    session->socket = socket;
+    session->flight = calloc(1, sizeof(*session->flight));
+    if (!session->flight ||
+        gnutls_init(&session->session, GNUTLS_SERVER | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL) < 0) {
+        free(session->flight);
+        free(session);
+        return NULL;
+    }
+    if (set_up(session, context) < 0) {
+        tls_session_free(session);
+        return NULL;
+    }
     return session;
 }
 
@@ -132,21 +192,8 @@ void tls_session_free(struct tls_session *session)
         return;
     gnutls_deinit(session->session);
     explicit_bzero(session->buffer, sizeof(session->buffer));
+    free(session->flight);
     free(session);
-}
-
-int tls_session_handshake(struct tls_session *session)
-{
-    int r;
-
-    do
-        r = gnutls_handshake(session->session);
-    while (r < 0 && r != GNUTLS_E_AGAIN && !gnutls_error_is_fatal(r));
-    if (r == GNUTLS_E_AGAIN)
-        return -EAGAIN;
-    if (r < 0 && r != GNUTLS_E_CERTIFICATE_ERROR) /* client-ca.c has said that already */
-        gnutls_alert_send_appropriate(session->session, r);
-    return r < 0 ? -EPROTO : 0;
 }
 
 static ssize_t errno_of(ssize_t r)
@@ -154,21 +201,66 @@ static ssize_t errno_of(ssize_t r)
     return r == GNUTLS_E_AGAIN || r == GNUTLS_E_INTERRUPTED ? -EAGAIN : -EPROTO;
 }
 
+/*
+ * Whether to repeat a call of GnuTLS. GNUTLS_E_AGAIN need not mean that the socket is empty: bytes that were read ahead,
+ * behind a message that concerns TLS alone, would not be reported by epoll again.
+ */
+static bool may_go_on(const struct tls_session *session, ssize_t r)
+{
+    if (r == GNUTLS_E_AGAIN || r == GNUTLS_E_INTERRUPTED)
+        return session->has_pulled && (session->taken < session->filled || session->socket->is_readable);
+    return r < 0 && r != GNUTLS_E_REHANDSHAKE && !gnutls_error_is_fatal((int)r);
+}
+
+int tls_session_handshake(struct tls_session *session)
+{
+    int r, sent;
+
+    do {
+        session->has_pulled = false;
+        r = gnutls_handshake(session->session);
+    } while (may_go_on(session, r));
+    if (r < 0 && r != GNUTLS_E_AGAIN && r != GNUTLS_E_INTERRUPTED && r != GNUTLS_E_CERTIFICATE_ERROR)
+        gnutls_alert_send_appropriate(session->session, r); /* a bad certificate's alert is client-ca.c's */
+    sent = flight_send(session);
+    if (r < 0)
+        return (int)errno_of(r);
+    return sent < 0 && sent != -EAGAIN ? -EPROTO : 0;
+}
+
+/* The last flight must be sent before anything else. 0 or -errno. */
+static int finish_flight(struct tls_session *session)
+{
+    int r = flight_send(session);
+
+    if (r < 0)
+        return r;
+    free(session->flight);
+    session->flight = NULL;
+    return 0;
+}
+
 ssize_t tls_session_read(struct tls_session *session, void *ret_data, size_t size)
 {
-    ssize_t n;
+    ssize_t n = finish_flight(session);
 
-    do
+    if (n < 0 && n != -EAGAIN)
+        return n;
+    do {
+        session->has_pulled = false;
         n = gnutls_record_recv(session->session, ret_data, size);
-    while (n < 0 && n != GNUTLS_E_AGAIN && n != GNUTLS_E_REHANDSHAKE && !gnutls_error_is_fatal((int)n));
+    } while (may_go_on(session, n));
     return n < 0 ? errno_of(n) : n;
 }
 
 ssize_t tls_session_write(struct tls_session *session, const void *data, size_t size)
 {
-    ssize_t n = session->is_flushing ? gnutls_record_send(session->session, NULL, 0)
-                                     : gnutls_record_send(session->session, data, size);
+    ssize_t n = finish_flight(session);
 
+    if (n < 0)
+        return n;
+    n = session->is_flushing ? gnutls_record_send(session->session, NULL, 0)
+                             : gnutls_record_send(session->session, data, size);
     session->is_flushing = n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED;
     return n < 0 ? errno_of(n) : n;
 }

@@ -6,6 +6,7 @@
 
 #include "common/error.h"
 #include "common/macros.h"
+#include "registry/http/event-socket.h"
 
 /*
  * TLS on sockets that do not block: GnuTLS behind calls like recv(2) and send(2). The certificate is
@@ -17,7 +18,7 @@ struct tls_session;
 struct tls_options {
     bool is_tls13_only;
     bool demands_client;     /* a certificate of the authorities that client_ca_load() has loaded */
-    bool is_client_optional; /* a client that shows none is served, too */
+    bool is_client_optional; /* a client without a certificate is served, too */
 };
 
 /* 0 with *ret, owned by the caller (tls_context_free), or negative. */
@@ -26,14 +27,14 @@ int tls_context_new(const struct tls_options *options, struct tls_context **ret,
 /* When its last session is freed. Takes NULL. */
 void tls_context_free(struct tls_context *context);
 
-/* A server's session on fd, which stays the caller's. NULL where memory is out. */
-struct tls_session *tls_session_new(const struct tls_context *context, int fd);
+/* A server's session on socket, which is borrowed. NULL if memory is out. */
+struct tls_session *tls_session_new(const struct tls_context *context, struct event_socket *socket);
 void tls_session_free(struct tls_session *session); /* takes NULL */
 
-/* 0 once the handshake is over; -EAGAIN where more must be read or can be written; -EPROTO where it failed. */
+/* 0 once the handshake is over; -EAGAIN if it waits for the socket; -EPROTO if it failed. */
 int tls_session_handshake(struct tls_session *session);
 
-/* Up to size bytes; 0 at the end, -EAGAIN where none are there, or another -errno. */
+/* Up to size bytes; 0 at the end, -EAGAIN if none have arrived, or another -errno. */
 ssize_t tls_session_read(struct tls_session *session, void *ret_data, size_t size);
 
 /*

@@ -169,6 +169,35 @@ static void sizes_and_numbers_are_bounded(void **state)
     assert_int_equal(parse(text), 431);
 }
 
+static void a_whole_url_is_its_path_and_its_host(void **state)
+{
+    static const struct {
+        const char *target, *path;
+    } cases[] = {
+        {"http://b:5000/v2/?n=1", "/v2/?n=1"}, {"HTTPS://b:5000/v2/", "/v2/"}, {"http://b:5000", "/"},
+        {"http://b:5000?n=1", "/?n=1"},
+    };
+    static const char *const bad[] = {"http://", "http:///v2/", "http://user@b/v2/", "https://?n"};
+    char text[128];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nX: y\r\n" HOST "\r\n", cases[i].target);
+        assert_int_equal(parse(text), 0);
+        assert_string_equal(parsed.head.target, cases[i].path);
+        assert_string_equal(parsed.head.authority, "b:5000");
+        assert_string_equal(head_find(&parsed.head, "Host"), "b:5000");
+        assert_string_equal(head_find(&parsed.head, "X"), "y");
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\n" HOST "\r\n", bad[i]);
+        assert_int_equal(parse(text), 400);
+    }
+    assert_int_equal(parse("GET http://b/v2/ HTTP/1.1\r\n\r\n"), 400); /* a Host header is still required */
+    assert_int_equal(parse("GET /v2/ HTTP/1.1\r\n" HOST "\r\n"), 0);
+    assert_null(parsed.head.authority);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -178,6 +207,7 @@ int main(void)
         cmocka_unit_test(refusals_have_their_status),
         cmocka_unit_test(a_nul_is_refused_wherever_it_is),
         cmocka_unit_test(sizes_and_numbers_are_bounded),
+        cmocka_unit_test(a_whole_url_is_its_path_and_its_host),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
