@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""`registryd init`: a folder that a registry can be started on at once, and clients can be told of."""
+"""`registryd init` creates a directory that a registry can be started on at once."""
 
-import contextlib
 import os
 import pathlib
 import re
@@ -13,87 +12,26 @@ import stat
 import subprocess
 import tempfile
 import time
-import urllib.error
-import urllib.request
 
 from docker_user import DockerUser
 from harness import Skip, case, main, need
 from registry import AUTHORITY, free_port, registryd
+from registry_directory import TIMEOUT_S, ask, init, make, scratch, serving
 
-TIMEOUT_S = 300
-
-
-@contextlib.contextmanager
-def scratch():
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="registry-init.", dir="/tmp"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def modes(directory):
+    return {str(path.relative_to(directory)): stat.S_IMODE(path.stat().st_mode) for path in [directory, *directory.rglob("*")]}
 
 
-def init(folder, *words, password=b"secret\n", check=True):
-    result = subprocess.run([registryd(), "init", folder, *words], input=password, capture_output=True, timeout=TIMEOUT_S)
-    assert not check or (result.returncode == 0 and result.stderr == b""), result
-    return result
-
-
-def make(folder, *words, **more):
-    port = free_port()
-    init(folder, "--host", "localhost", "--user", "me", "--port", str(port), "--password-stdin", *words, **more)
-    return port
-
-
-@contextlib.contextmanager
-def serving(folder, port, program=None):
-    log = open(folder.parent / "log", "wb")
-    process = subprocess.Popen([program or registryd(), "serve", folder / "config.yml"], stdin=subprocess.DEVNULL, stdout=log,
-                               stderr=log, env={"PATH": os.environ["PATH"]})
-    try:
-        end = time.monotonic() + TIMEOUT_S
-        while ask(folder, port) is None:
-            assert time.monotonic() < end and process.poll() is None, (folder.parent / "log").read_text()
-            time.sleep(0.05)
-        yield process
-    finally:
-        process.terminate()
-        process.wait(TIMEOUT_S)
-        log.close()
-
-
-def ask(folder, port, user="me", password="secret", host="localhost", is_strict=True):
-    """The status of GET /v2/ with the directory's own authority trusted; None if nobody answers."""
-    trust = ssl.create_default_context(cafile=str(folder / "ca.crt"))
-    trust.verify_flags |= ssl.VERIFY_X509_STRICT if is_strict else 0  # Python 3.13's default
-    passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
-    passwords.add_password(None, f"https://{host}:{port}/", user, password, is_authenticated=True)
-    opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=trust), urllib.request.ProxyHandler({}),
-                                         urllib.request.HTTPBasicAuthHandler(passwords))
-    try:
-        return opener.open(f"https://{host}:{port}/v2/", timeout=60).status
-    except urllib.error.HTTPError as error:
-        return error.code
-    except urllib.error.URLError as error:
-        if isinstance(error.reason, ssl.SSLError):
-            raise error.reason
-        return None
-    except ValueError:  # a refused password is not tried again
-        return 401
-
-
-def modes(folder):
-    return {str(path.relative_to(folder)): stat.S_IMODE(path.stat().st_mode) for path in [folder, *folder.rglob("*")]}
-
-
-@case("the folder has all that is needed, and secrets are for its owner alone")
+@case("the directory has all that is needed, and only its owner can read the secrets")
 def _():
     with scratch() as place:
         make(place / "r")
         assert modes(place / "r") == {
-            ".": 0o700, "config.yml": 0o644, "htpasswd": 0o600, "registry.crt": 0o644, "registry.key": 0o600,
-            "ca.crt": 0o644, "ca.key": 0o600, "data": 0o700}, modes(place / "r")
+            ".": 0o755, "config.yml": 0o644, "ca.crt": 0o644, "data": 0o700, "auth": 0o700, "auth/htpasswd": 0o600,
+            "certs": 0o700, "certs/registry.crt": 0o644, "certs/registry.key": 0o600,
+            "authority": 0o700, "authority/ca.key": 0o600}, modes(place / "r")
         assert [path.name for path in place.iterdir()] == ["r"]
-        assert b"secret" not in b"".join(path.read_bytes() for path in (place / "r").iterdir() if path.is_file())
+        assert b"secret" not in b"".join(path.read_bytes() for path in (place / "r").rglob("*") if path.is_file())
 
 
 @case("a registry starts on it; the user is let in, others are not; the certificate holds for its names alone")
@@ -110,11 +48,11 @@ def _():
             except ssl.SSLCertVerificationError:
                 pass
         result = subprocess.run([need("openssl"), "verify", "-x509_strict", "-purpose", "sslserver", "-CAfile",
-                                 place / "r/ca.crt", place / "r/registry.crt"], capture_output=True)
+                                 place / "r/ca.crt", place / "r/certs/registry.crt"], capture_output=True)
         assert result.returncode == 0, result
 
 
-@case("registry:2 starts on the same folder")
+@case("registry:2 starts on the same directory")
 def _():
     program = need("docker-registry")
     with scratch() as place:
@@ -123,26 +61,26 @@ def _():
             assert ask(place / "r", port) == 200
 
 
-@case("docker logs in by the lines that it prints, with a folder whose name has blanks and quotes")
+@case("docker logs in by the lines that it prints, with a directory whose name has blanks and quotes")
 def _():
     need("docker")
     with scratch() as place:
-        folder = place / 'my "own" registry'
+        directory = place / 'my "own" registry'
         port = free_port()
-        result = init(folder, "--host", "localhost", "--user", "me", "--port", str(port), password=b"")
+        result = init(directory, "--host", "localhost", "--user", "me", "--port", str(port), password=b"")
         text = result.stdout.decode()
         password = re.search(r"stored nowhere else:\n  (\w{24})\n", text)[1]
-        quoted = shlex.quote(str(folder))
-        assert shlex.split(f"{quoted}/ca.crt") == [str(folder / "ca.crt")]
+        quoted = shlex.quote(str(directory))
+        assert shlex.split(f"{quoted}/ca.crt") == [str(directory / "ca.crt")]
         for line in (f"registryd serve {quoted}/config.yml", f"{quoted}/ca.crt /etc/docker/certs.d/localhost:{port}/ca.crt",
                      f"{quoted}/ca.crt ~/.config/containers/certs.d/localhost:{port}/ca.crt",
                      f"docker login -u me localhost:{port}", f"curl --cacert {quoted}/ca.crt -u me"):
             assert line in text, (line, text)
 
         class Server:  # what DockerUser wants to know of a registry
-            host, ca, username = f"localhost:{port}", folder / "ca.crt", "me"
+            host, ca, username = f"localhost:{port}", directory / "ca.crt", "me"
         Server.password = password
-        with serving(folder, port), DockerUser(Server) as user:
+        with serving(directory, port), DockerUser(Server) as user:
             user.login()
 
 
@@ -173,18 +111,18 @@ def _():
     try:
         text = init(place / "r", "--host", "localhost", "--user", "me", "--password-stdin").stdout.decode()
         assert f"systemd-escape -p --template=registryd@.service {place}/r)" in text, text
-        assert f"chown -R registryd: {place}/r\n" in text, text
+        assert f"chown -R registryd: {place}/r/auth {place}/r/certs {place}/r/data\n" in text, text
     finally:
         shutil.rmtree(place)
 
 
-@case("what is there is never touched: a folder with something in it, a file, a folder that is not there to make it in")
+@case("what is there is never touched: a directory with something in it, a file, a directory that is not there to make it in")
 def _():
     with scratch() as place:
         (place / "full").mkdir()
         (place / "full/x").write_text("mine")
         (place / "file").write_text("mine")
-        for name, words in (("full", "not empty"), ("file", "no folder of ours"), ("no/such", "is to be in"), ("", "does not name")):
+        for name, words in (("full", "not empty"), ("file", "not a directory"), ("no/such", "parent directory"), ("", "not a name")):
             result = init(place / name if name else "", "--host", "h", "--user", "me", "--password-stdin", check=False)
             assert result.returncode == 1 and result.stderr.count(b"\n") == 1 and words in result.stderr.decode(), (name, result)
         assert sorted(str(path.relative_to(place)) for path in place.rglob("*")) == ["file", "full", "full/x"]
@@ -210,7 +148,7 @@ def _():
         assert list(place.iterdir()) == []
 
 
-@case("killed at any moment it leaves the whole folder or none of that name")
+@case("killed at any moment it leaves the whole directory or none of that name")
 def _():
     with scratch() as place:
         for i in range(20):
@@ -222,7 +160,7 @@ def _():
             process.kill()
             process.wait()
             if (place / "r").exists():
-                assert len(modes(place / "r")) == 8, modes(place / "r")
+                assert len(modes(place / "r")) == 11, modes(place / "r")
             for path in place.iterdir():
                 shutil.rmtree(path)
 
@@ -230,21 +168,21 @@ def _():
 @case("--renew: a new certificate for the same key and names, which a running registry takes up")
 def _():
     with scratch() as place:
-        folder = place / "r"
-        port = make(folder, "--host", "127.0.0.1")
-        key, before = (folder / "registry.key").read_bytes(), (folder / "registry.crt").read_bytes()
-        with serving(folder, port) as process:
+        directory = place / "r"
+        port = make(directory, "--host", "127.0.0.1")
+        key, before = (directory / "certs/registry.key").read_bytes(), (directory / "certs/registry.crt").read_bytes()
+        with serving(directory, port) as process:
             served = ssl.get_server_certificate(("localhost", port))
-            init(folder, "--renew")
-            assert (folder / "registry.key").read_bytes() == key and (folder / "registry.crt").read_bytes() != before
+            init(directory, "--renew")
+            assert (directory / "certs/registry.key").read_bytes() == key and (directory / "certs/registry.crt").read_bytes() != before
             process.send_signal(signal.SIGHUP)
             end = time.monotonic() + TIMEOUT_S
             while ssl.get_server_certificate(("localhost", port)) == served:
                 assert time.monotonic() < end, "the certificate from before is still served"
                 time.sleep(0.1)
-            assert ask(folder, port) == 200 and ask(folder, port, host="127.0.0.1") == 200
-        (folder / "ca.key").unlink()
-        result = init(folder, "--renew", check=False)
+            assert ask(directory, port) == 200 and ask(directory, port, host="127.0.0.1") == 200
+        (directory / "authority/ca.key").unlink()
+        result = init(directory, "--renew", check=False)
         assert result.returncode == 1 and b"ca.key" in result.stderr, result
 
 
@@ -252,19 +190,19 @@ def _():
 def _():
     openssl = need("openssl")
     with scratch() as place:
-        folder = place / "r"
-        port = make(folder, "--csr")
-        assert not (folder / "ca.key").exists() and not (folder / "registry.crt").exists()
-        assert stat.S_IMODE((folder / "registry.key").stat().st_mode) == 0o600
-        result = subprocess.run([openssl, "req", "-in", folder / "registry.csr", "-noout", "-verify", "-text"], capture_output=True)
+        directory = place / "r"
+        port = make(directory, "--csr")
+        assert not (directory / "authority/ca.key").exists() and not (directory / "certs/registry.crt").exists()
+        assert stat.S_IMODE((directory / "certs/registry.key").stat().st_mode) == 0o600
+        result = subprocess.run([openssl, "req", "-in", directory / "certs/registry.csr", "-noout", "-verify", "-text"], capture_output=True)
         assert result.returncode == 0 and b"DNS:localhost" in result.stdout, result
         run = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", place / "k",
-               "-out", folder / "ca.crt", "-subj", "/CN=Another", "-days", "2", *AUTHORITY]
+               "-out", directory / "ca.crt", "-subj", "/CN=Another", "-days", "2", *AUTHORITY]
         subprocess.run(run, check=True, capture_output=True)
-        subprocess.run([openssl, "x509", "-req", "-in", folder / "registry.csr", "-CA", folder / "ca.crt", "-CAkey", place / "k",
-                        "-copy_extensions", "copy", "-days", "2", "-out", folder / "registry.crt"], check=True, capture_output=True)
-        with serving(folder, port):
-            assert ask(folder, port, is_strict=False) == 200  # openssl 3.0 signs without an authority's key identifier
+        subprocess.run([openssl, "x509", "-req", "-in", directory / "certs/registry.csr", "-CA", directory / "ca.crt", "-CAkey", place / "k",
+                        "-copy_extensions", "copy", "-days", "2", "-out", directory / "certs/registry.crt"], check=True, capture_output=True)
+        with serving(directory, port):
+            assert ask(directory, port, is_strict=False) == 200  # openssl 3.0 signs without an authority's key identifier
 
 
 main()

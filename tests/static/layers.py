@@ -33,13 +33,15 @@ MAY_INCLUDE = {
 # libgcrypt, the one that checks passwords; which one is checked apart. In gpg/ it is the files that
 # decrypt without gpg (two hashes of a key, its session key, the data sealed with that, the name of a directory) and
 # the one that measures how fast the agent hashes.
+CERTIFICATES = ("registry/cli/init/certificate.c", "registry/cli/init/host-names.*", "registry/cli/init/pem.*")
+
 FENCES = {
     "gpgme.h": ["gpg/*"],
     "cJSON.h": ["common/json*"],
     "gcrypt.h": ["common/secbuf*", "common/digest*", "common/random*", "registry/*", "gpg/keygrip.c",
                  "gpg/session-key.c", "gpg/sealed.c", "gpg/home.c", "gpg/s2k-time.c"],
-    "gnutls.h": ["registry/http/tls*", "registry/http/client-ca.*", "registry/cli/certificate.c", "tests/*"],
-    "x509.h": ["registry/http/client-ca.*", "registry/cli/certificate.c", "tests/*"],
+    "gnutls.h": ["registry/http/tls*", "registry/http/client-ca.*", *CERTIFICATES, "tests/*"],
+    "x509.h": ["registry/http/client-ca.*", *CERTIFICATES, "tests/*"],
     "abstract.h": ["registry/http/tls*"],
     "seccomp.h": ["registry/confine/calls.c", "tests/unit/test-confine-calls.c"],
     "yaml.h": ["registry/config/yaml.*"],

@@ -1,4 +1,4 @@
-#include "registry/cli/certificate.h"
+#include "registry/cli/init/certificate.h"
 
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
@@ -26,7 +26,7 @@ static struct certificate make_authority(void)
     struct certificate authority;
     struct error err = {0};
 
-    if (certificate_make_authority("Test authority", &authority, &err) < 0)
+    if (certificate_make_authority(&names, &authority, &err) < 0)
         fail_msg("%s", err.text);
     return authority;
 }
@@ -108,6 +108,93 @@ static void a_renewed_certificate_is_for_the_same_key(void **state)
     gnutls_x509_crt_deinit(after);
 }
 
+/* The authority's certificate as it would be without constraints: same name and key. */
+static char *without_constraints(const char *text, const struct secbuf *key_text)
+{
+    const gnutls_datum_t key_datum = {.data = key_text->data, .size = (unsigned)key_text->size};
+    gnutls_x509_crt_t from = import(text), crt;
+    gnutls_x509_privkey_t key;
+    gnutls_datum_t datum;
+    char name[128], *result;
+    size_t size = sizeof(name);
+
+    assert_int_equal(gnutls_x509_privkey_init(&key), 0);
+    assert_int_equal(gnutls_x509_privkey_import2(key, &key_datum, GNUTLS_X509_FMT_PEM, NULL, 0), 0);
+    assert_int_equal(gnutls_x509_crt_init(&crt), 0);
+    assert_int_equal(gnutls_x509_crt_get_dn_by_oid(from, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &size), 0);
+    assert_int_equal(gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, (unsigned)size), 0);
+    assert_int_equal(gnutls_x509_crt_set_version(crt, 3), 0);
+    assert_int_equal(gnutls_x509_crt_set_serial(crt, "1", 1), 0);
+    assert_int_equal(gnutls_x509_crt_set_activation_time(crt, time(NULL) - 1), 0);
+    assert_int_equal(gnutls_x509_crt_set_expiration_time(crt, time(NULL) + 3600), 0);
+    assert_int_equal(gnutls_x509_crt_set_key(crt, key), 0);
+    assert_int_equal(gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0), 0);
+    assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &datum), 0);
+    result = strndup((char *)datum.data, datum.size);
+    gnutls_free(datum.data);
+    gnutls_x509_privkey_deinit(key);
+    gnutls_x509_crt_deinit(crt);
+    gnutls_x509_crt_deinit(from);
+    return result;
+}
+
+/* GnuTLS's verdict on a certificate for that name, signed by an authority for those names. */
+static unsigned judge(const struct certificate_names *permitted, const char *name)
+{
+    const struct certificate_names wanted = {.items = &name, .count = 1};
+    CLEANUP(certificate_done) struct certificate limited = {0}, unlimited = {0}, server = {0};
+    struct error err = {0};
+    gnutls_x509_crt_t crt, issuer;
+    unsigned verdict = 0;
+
+    assert_int_equal(certificate_make_authority(permitted, &limited, &err), 0);
+    /* A thief of the key signs whatever they like. */
+    assert_int_equal(secbuf_append(&unlimited.key, limited.key.data, limited.key.size), 0);
+    unlimited.text = without_constraints(limited.text, &limited.key);
+    assert_int_equal(certificate_make_server(&unlimited, &wanted, NULL, &server, &err), 0);
+    crt = import(server.text);
+    issuer = import(limited.text);
+    assert_int_equal(gnutls_x509_crt_verify(crt, &issuer, 1, 0, &verdict), 0);
+    gnutls_x509_crt_deinit(issuer);
+    gnutls_x509_crt_deinit(crt);
+    return verdict;
+}
+
+static void an_authority_signs_for_its_own_names_only(void **state)
+{
+    static const char *const permitted[] = {"registry.example.com", "x.registry.example.com", "x.example.org", "192.0.2.7",
+                                            "2001:db8::7"};
+    static const char *const forbidden[] = {"example.com", "www.example.com", "example.net", "192.0.2.8", "2001:db8::8"};
+    static const char *const domain[] = {"localhost"}, *const address[] = {"192.0.2.7"}, *const long_address[] = {"::1"};
+    const struct certificate_names only_domain = {domain, 1}, only_address = {address, 1}, only_long = {long_address, 1};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(permitted); i++)
+        assert_int_equal(judge(&names, permitted[i]), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++)
+        assert_true(judge(&names, forbidden[i]) & GNUTLS_CERT_INVALID);
+    assert_int_equal(judge(&only_domain, "localhost"), 0);
+    assert_true(judge(&only_domain, "127.0.0.1") & GNUTLS_CERT_INVALID);
+    assert_true(judge(&only_domain, "::1") & GNUTLS_CERT_INVALID);
+    assert_int_equal(judge(&only_address, "192.0.2.7"), 0);
+    assert_true(judge(&only_address, "localhost") & GNUTLS_CERT_INVALID);
+    assert_true(judge(&only_address, "::1") & GNUTLS_CERT_INVALID);
+    assert_int_equal(judge(&only_long, "::1"), 0);
+    assert_true(judge(&only_long, "127.0.0.1") & GNUTLS_CERT_INVALID);
+}
+
+static void a_name_that_the_authority_may_not_sign_for_is_refused(void **state)
+{
+    static const char *const other[] = {"registry.example.com", "other.example.net"};
+    const struct certificate_names wanted = {.items = other, .count = 2};
+    CLEANUP(certificate_done) struct certificate authority = make_authority(), server = {0};
+    struct error err = {0};
+
+    (void)state;
+    assert_true(certificate_make_server(&authority, &wanted, NULL, &server, &err) < 0);
+    assert_says(&err, "other.example.net");
+}
+
 static void names_are_read_again(void **state)
 {
     CLEANUP(certificate_done) struct certificate authority = make_authority(), server = make_server(&authority, NULL);
@@ -157,6 +244,8 @@ int main(void)
         cmocka_unit_test(an_authority_may_sign_servers_and_nothing_below),
         cmocka_unit_test(a_server_is_who_it_is_called_and_nobody_else),
         cmocka_unit_test(a_renewed_certificate_is_for_the_same_key),
+        cmocka_unit_test(an_authority_signs_for_its_own_names_only),
+        cmocka_unit_test(a_name_that_the_authority_may_not_sign_for_is_refused),
         cmocka_unit_test(names_are_read_again),
         cmocka_unit_test(a_request_names_the_same),
         cmocka_unit_test(what_is_no_key_is_refused),

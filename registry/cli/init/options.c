@@ -1,4 +1,4 @@
-#include "registry/cli/init-options.h"
+#include "registry/cli/init/options.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -76,7 +76,7 @@ static int take_switch(int letter, struct init_options *options, struct error *e
 
 static int check(const struct init_options *options, struct error *err)
 {
-    if (!options->folder)
+    if (!options->directory)
         return error_set(err, EINVAL, "init needs a directory (" USAGE ")");
     if (options->is_renewal) {
         if (options->user || options->is_from_input || options->is_request)
@@ -112,7 +112,7 @@ int init_options_parse(int argc, char **argv, struct init_options *ret, struct e
         return r;
     if (argc - optind > 1)
         return error_set(err, EINVAL, "init takes one directory; superfluous: %s", argv[optind + 1]);
-    options.folder = argv[optind];
+    options.directory = argv[optind];
     r = check(&options, err);
     if (r == 0)
         *ret = options;

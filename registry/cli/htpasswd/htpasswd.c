@@ -14,8 +14,8 @@
 #include "registry/access/htpasswd-edit.h"
 #include "registry/access/watched-file.h"
 #include "registry/access/htpasswd.h"
-#include "registry/cli/htpasswd-options.h"
-#include "registry/cli/replace-file.h"
+#include "registry/cli/htpasswd/options.h"
+#include "registry/cli/htpasswd/replace-file.h"
 #include "registry/cli/verbs.h"
 
 /* Apache's, which scripts ask for. Here functions return one of these, err filled, where they fail. */
@@ -354,7 +354,7 @@ const struct verb verb_htpasswd = {
             "Without -i and -b the password is asked for on the terminal.\n"
             "\n"
             "Example:\n"
-            "  registryd htpasswd /srv/registry/htpasswd bob\n"
+            "  registryd htpasswd /srv/registry/auth/htpasswd bob\n"
             "\n"
             "Exit status: 0 on success; 1 a file cannot be read or written; 2 wrong command\n"
             "line; 3 wrong password, or two different ones; 4 interrupted; 5 name or\n"

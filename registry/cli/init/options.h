@@ -9,7 +9,7 @@ enum { INIT_HOSTS_MAX = 16 };
 
 /* What the command line of `registryd init` says; texts are borrowed from argv. */
 struct init_options {
-    const char *folder;
+    const char *directory;
     const char *hosts[INIT_HOSTS_MAX]; /* names or addresses that clients use; the first is the one that is printed */
     size_t host_count;
     const char *user;

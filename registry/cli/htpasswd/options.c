@@ -4,7 +4,7 @@
  * The cost is 10 where Apache's is 5, which whoever has got hold of the file breaks 32 times as fast.
  * Apache chose it because it pays for each request; this registry pays once in five minutes.
  */
-#include "registry/cli/htpasswd-options.h"
+#include "registry/cli/htpasswd/options.h"
 
 #include <errno.h>
 #include <stdlib.h>

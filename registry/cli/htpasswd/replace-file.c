@@ -3,7 +3,7 @@
  * other: so files of both are never written in place. What people see of a file (owner, mode,
  * the link by which they call it) must stay the same all the same.
  */
-#include "registry/cli/replace-file.h"
+#include "registry/cli/htpasswd/replace-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
