@@ -1,10 +1,9 @@
 /*
- * `registryd garbage-collect`: with registry:2's switches and words, so that what is written about
- * registry:2 works with ours in its place. While nobody serves the storage it removes what registry:2's would; beside
- * servers, where registry:2's would remove what is just being pushed, it spares what is new.
+ * `registryd garbage-collect` has registry:2's options and output, so that instructions for registry:2 work. While no server
+ * uses the storage, it removes what registry:2's would remove. Beside servers it keeps what is new, where registry:2's would
+ * remove images that are just being pushed.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +12,16 @@
 #include "registry/config/duration.h"
 #include "registry/config/settings.h"
 #include "registry/core/collect.h"
+#include "registry/cli/flags.h"
 #include "registry/cli/offline.h"
 #include "registry/cli/verbs.h"
-
-enum { ORDER_HELP = 1 };
 
 /* What the command line says. */
 struct order {
     struct collect_options options;
     bool is_quiet;
-    bool has_grace; /* one was asked for */
-    const char *config; /* borrowed from argv; NULL: none is named */
+    bool has_grace;     /* --grace was given */
+    const char *config; /* borrowed from argv; NULL: not given */
 };
 
 static void say(void *object, const char *line)
@@ -45,42 +43,23 @@ static int parse_grace(struct order *order, const char *text, struct error *err)
     return 0;
 }
 
-/* 0, ORDER_HELP, or negative. */
-static int parse(int argc, char **argv, struct order *order, struct error *err)
+/* 0, FLAGS_HELP, or negative. */
+static int parse(char **argv, struct order *order, struct error *err)
 {
-    static const struct option switches[] = {
-        {"delete-untagged", no_argument, NULL, 'm'},
-        {"dry-run", no_argument, NULL, 'd'},
-        {"grace", required_argument, NULL, 'g'},
-        {"help", no_argument, NULL, 'h'},
-        {"quiet", no_argument, NULL, 'q'},
+    const char *grace = NULL;
+    const struct flag flags[] = {
+        {.name = "delete-untagged", .letter = 'm', .is_set = &order->options.does_untag},
+        {.name = "dry-run", .letter = 'd', .is_set = &order->options.is_dry_run},
+        {.name = "grace", .letter = 'g', .text = &grace},
+        {.name = "quiet", .letter = 'q', .is_set = &order->is_quiet},
         {0},
     };
-    int letter, r;
+    int r = flags_parse(argv, flags, &order->config, err);
 
-    optind = 1;
-    opterr = 0;
-    while ((letter = getopt_long(argc, argv, ":mdqg:h", switches, NULL)) != -1) {
-        if (letter == '?' || letter == ':')
-            return error_set(err, EINVAL, "garbage-collect takes --dry-run (-d), --delete-untagged (-m), --quiet (-q), "
-                             "--grace DURATION (-g) and a configuration file, and nothing else; see registryd help "
-                             "garbage-collect");
-        if (letter == 'h')
-            return ORDER_HELP;
-        r = letter == 'g' ? parse_grace(order, optarg, err) : 0;
-        if (r < 0)
-            return r;
-        order->options.does_untag |= letter == 'm';
-        order->options.is_dry_run |= letter == 'd';
-        order->is_quiet |= letter == 'q';
-    }
-    if (argc - optind > 1)
-        return error_set(err, EINVAL, "garbage-collect takes one configuration file at most");
-    order->config = argv[optind];
-    return 0;
+    return r == 0 && grace ? parse_grace(order, grace, err) : r;
 }
 
-/* Alone if that can be had and no grace is asked for. */
+/* For this process alone, if that is possible and --grace was not given. */
 static int open_store(struct order *order, const char *root_directory, struct store **ret, struct error *err)
 {
     int r = order->has_grace ? -EBUSY : store_open(root_directory, STORE_ALONE, ret, err);
@@ -116,11 +95,11 @@ static int collect(struct order *order, const struct settings *settings, struct 
     return r;
 }
 
-static int run(int argc, char **argv, struct error *err)
+static int run(char **argv, struct error *err)
 {
     CLEANUP(settings_freep) struct settings *settings = NULL;
     struct order order = {0};
-    int r = parse(argc, argv, &order, err);
+    int r = parse(argv, &order, err);
 
     if (r == 0)
         r = settings_load_for_data(order.config, environ, &settings, err);
@@ -130,11 +109,12 @@ static int run(int argc, char **argv, struct error *err)
 static int run_garbage_collect(int argc, char **argv)
 {
     struct error err = {0};
-    int r = run(argc, argv, &err);
+    int r = run(argv, &err);
 
+    (void)argc;
     if (r == 0)
         return EXIT_SUCCESS;
-    if (r == ORDER_HELP)
+    if (r == FLAGS_HELP)
         return verb_print_help(&verb_garbage_collect);
     fflush(stdout);
     fprintf(stderr, "registryd: %s\n", err.text);

@@ -1,5 +1,5 @@
 /*
- * `registryd verify`: is everything still what its digest says?
+ * `registryd verify` reads all data and compares it with its digests.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include "common/words.h"
 #include "registry/config/settings.h"
 #include "registry/core/verify.h"
+#include "registry/cli/flags.h"
 #include "registry/cli/offline.h"
 #include "registry/cli/verbs.h"
 
@@ -18,7 +19,9 @@ static void say(void *object, const char *line)
     puts(line);
 }
 
-/* 0, 1 where something is wrong with the data, or negative. */
+enum { VERIFY_DAMAGE = 1, VERIFY_HELP };
+
+/* 0, VERIFY_DAMAGE, or negative. */
 static int verify(const struct settings *settings, struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
@@ -40,25 +43,31 @@ static int verify(const struct settings *settings, struct error *err)
            result.damaged, result.missing, result.wrong, words_plural(result.wrong, "link", "links"));
     if (fflush(stdout) != 0)
         return error_set_errno(err, errno, "cannot write to standard output");
-    return result.damaged || result.missing || result.wrong;
+    return result.damaged || result.missing || result.wrong ? VERIFY_DAMAGE : 0;
 }
 
-static int run(int argc, char **argv, struct error *err)
+static int run(char **argv, struct error *err)
 {
+    static const struct flag flags[] = {{0}};
     CLEANUP(settings_freep) struct settings *settings = NULL;
-    int r;
+    const char *config;
+    int r = flags_parse(argv, flags, &config, err);
 
-    if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
-        return error_set(err, EINVAL, "verify takes one configuration file at most, and no options; see registryd help verify");
-    r = settings_load_for_data(argv[1], environ, &settings, err);
+    if (r == FLAGS_HELP)
+        return VERIFY_HELP;
+    if (r == 0)
+        r = settings_load_for_data(config, environ, &settings, err);
     return r < 0 ? r : verify(settings, err);
 }
 
 static int run_verify(int argc, char **argv)
 {
     struct error err = {0};
-    int r = run(argc, argv, &err);
+    int r = run(argv, &err);
 
+    (void)argc;
+    if (r == VERIFY_HELP)
+        return verb_print_help(&verb_verify);
     if (r < 0)
         fprintf(stderr, "registryd: %s\n", err.text);
     return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -6,17 +6,13 @@
 
 #include "common/error.h"
 #include "common/secbuf.h"
+#include "registry/runtime/log.h"
 
 /*
  * What the user has asked for: a configuration file and REGISTRY_* variables with registry:2's
  * names, meanings and defaults (distribution 2.8, docs/configuration.md), checked and typed.
  * Loading is for one thread; what was loaded never changes and is for every thread.
  */
-
-/* Each says all that those before it say. */
-enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
-
-enum log_formatter { LOG_FORMATTER_TEXT, LOG_FORMATTER_JSON, LOG_FORMATTER_LOGSTASH };
 
 /* A name and a value of the user's: a header, a field of every log line. */
 struct settings_pair {

@@ -6,7 +6,9 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "registry/runtime/log-line.h"
 
@@ -30,30 +32,33 @@ static bool is_taken(const char *name)
     return false;
 }
 
-static void add_fixed(struct log_line *line, const struct settings_pair *pair)
+static void add_fixed(struct log_line *line, const struct log_field *field)
 {
+    struct log_field renamed = *field;
     char name[128];
 
-    snprintf(name, sizeof(name), "%s%s", is_taken(pair->name) ? "fields." : "", pair->name);
-    log_line_add(line, &(struct log_field){.name = name, .kind = LOG_TEXT, .text = pair->value});
+    snprintf(name, sizeof(name), "fields.%s", field->name);
+    if (is_taken(field->name))
+        renamed.name = name;
+    log_line_add(line, &renamed);
 }
 
-int log_open(const struct settings *settings, struct error *err)
+int log_open(const struct log_options *options, struct error *err)
 {
     struct log_line line;
     char *fields;
 
-    log_line_begin_made(&line, settings->log.formatter);
-    for (size_t i = 0; i < settings->log.fields.count; i++)
-        add_fixed(&line, &settings->log.fields.items[i]);
+    log_line_begin_made(&line, options->formatter);
+    for (size_t i = 0; i < options->field_count; i++)
+        add_fixed(&line, &options->fields[i]);
     fields = malloc(line.used + 1);
     if (!fields)
         return error_set_oom(err);
     memcpy(fields, line.text, line.used);
     log_close();
-    state.level = settings->log.level;
-    state.formatter = settings->log.formatter;
-    state.is_access_disabled = settings->log.is_access_disabled;
+    state.level = options->level;
+    state.formatter = options->formatter;
+    state.is_access_disabled = options->is_access_disabled;
     state.fields = fields;
     state.fields_size = line.used;
     return 0;

@@ -4,25 +4,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/error.h"
 #include "common/macros.h"
-#include "registry/config/settings.h"
 
 /*
- * The log: one line an event on standard error, in one write(2), in the formats of registry:2
- * (logrus' text and JSON, logstash's JSON). Whatever a client sent may be passed in a field or
- * as an argument of the message: control characters, what would hide or reorder text, and what is no
- * UTF-8 are escaped in every format, and a line has at most LOG_LINE_MAX bytes ("..." is where it was cut).
- * Credentials are never passed.
+ * The log: one line for each event on standard error, in one write(2), in the formats of registry:2 (logrus' text and JSON,
+ * logstash's JSON). Text from a client may be passed in a field or as an argument of the message: control characters,
+ * characters that hide or reorder text, and invalid UTF-8 are escaped in every format. A line has at most LOG_LINE_MAX
+ * bytes; "..." marks where it was cut. Credentials are never passed.
  *
- * Before log_open() it is text from level info on. log_open() and log_close() are for one thread while
- * no other logs; everything else is for any thread.
+ * Before log_open() the format is text, and the level info. log_open() and log_close() are for one thread while no other
+ * thread logs; everything else is for any thread.
  */
+
+/* Each level includes those before it. */
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+enum log_formatter { LOG_FORMATTER_TEXT, LOG_FORMATTER_JSON, LOG_FORMATTER_LOGSTASH };
 
 enum { LOG_LINE_MAX = 8192 }; /* the newline included */
 
 enum log_kind { LOG_TEXT, LOG_INTEGER, LOG_DURATION };
 
-/* Something about an event that a program may want to look for. */
+/* A property of an event that a program may want to look for. */
 struct log_field {
     const char *name; /* of letters, digits and . _ - */
     enum log_kind kind;
@@ -49,8 +53,16 @@ static inline struct log_field log_duration(const char *name, uint64_t duration_
     return (struct log_field){.name = name, .kind = LOG_DURATION, .duration_us = duration_us};
 }
 
-/* Takes on settings->log; what it needs of it is copied. 0 or negative (out of memory). */
-int log_open(const struct settings *settings, struct error *err) MUST_USE;
+struct log_options {
+    enum log_level level;
+    enum log_formatter formatter;
+    bool is_access_disabled;        /* no line for each request */
+    const struct log_field *fields; /* in every line; copied */
+    size_t field_count;
+};
+
+/* 0 or negative (out of memory). */
+int log_open(const struct log_options *options, struct error *err) MUST_USE;
 
 /* Back to how it was before log_open(). */
 void log_close(void);

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`registryd serve` does what registry:2's settings say, from a file and from variables; its log; its command line.
+"""`registryd serve` does what registry:2's settings say, from a file and from variables; its log.
 
 REGISTRYD names the program under test (default: build/registry/registryd of this checkout). Where Debian's
 docker-registry is installed, what both should do alike is asked of both.
@@ -11,147 +11,16 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import socket
 import ssl
 import subprocess
-import tempfile
 import time
 
-from harness import Result, Skip, case, main, need
-from registry import free_port, registryd
-
-PROGRAM = registryd()
-TIMEOUT_S = 300
-KEPT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LLVM_PROFILE_FILE", "GCOV_PREFIX")
+from configured_server import PROGRAM, TIMEOUT_S, Folder, Server, assert_refused, programs
+from harness import Skip, case, main, need
+from registry import free_port
 
 HTPASSWD = b"alice:$2y$04$abcdefghijklmnopqrstuuHYtFhcxP8gkPJSVIvXPg5VXBCSUHJFm\n"  # nobody knows the password
-
-
-def programs():
-    """What to ask for settings that registry:2 has, too."""
-    peer = shutil.which("docker-registry")
-    return [PROGRAM, peer] if peer else [PROGRAM]
-
-
-class Folder:
-    """A folder for one case, and the environment that programs get in it."""
-
-    def __enter__(self):
-        self.path = pathlib.Path(tempfile.mkdtemp(prefix="dcp-config.", dir="/tmp"))
-        self.env = {name: os.environ[name] for name in KEPT if name in os.environ}
-        self.env["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = str(self.path / "data")
-        self.env["REGISTRY_CONFIGURATION_PATH"] = ""  # not the file of this machine's own registry
-        return self
-
-    def __exit__(self, *_):
-        shutil.rmtree(self.path, ignore_errors=True)
-
-    def write(self, name, content):
-        (self.path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-        return str(self.path / name)
-
-    def run(self, *words, **env):
-        """To its end; for what does not start."""
-        done = subprocess.run([PROGRAM, *words], env={**self.env, **env}, cwd=self.path, stdin=subprocess.DEVNULL,
-                              capture_output=True, timeout=TIMEOUT_S)
-        return Result(done.returncode, done.stdout, done.stderr)
-
-    def make_certificate(self):
-        subprocess.run([need("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
-                        "-keyout", "privkey.key", "-out", "cert.crt", "-days", "2", "-subj", "/CN=localhost",
-                        "-addext", "subjectAltName=DNS:localhost", "-addext", "keyUsage=critical,digitalSignature,keyCertSign"], cwd=self.path, check=True, capture_output=True)
-
-
-class Server:
-    """A running server. socket_path: it listens there, not on a port. owner: the user that runs it, a number."""
-
-    def __init__(self, folder, *words, program=PROGRAM, is_tls=False, socket_path=None, owner=None, **env):
-        self.folder, self.is_tls, self.socket_path = folder, is_tls, socket_path
-        self.port = free_port()
-        env = {name: str(value).replace("PORT", str(self.port)) for name, value in env.items()}
-        if program != PROGRAM and not words:  # registry:2 does not do without a file
-            words = [folder.write("peer.yml", "version: 0.1\nstorage: {filesystem: {}}\nhttp: {}\n")]
-        words = [self._with_port(word) for word in words]
-        self.log_path = folder.path / "log"
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen([program, "serve", *words], env={**folder.env, **env}, cwd=folder.path,
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=owner)
-
-    def _with_port(self, path):
-        file = self.folder.path / path
-        file.write_text(file.read_text().replace("PORT", str(self.port)))
-        return path
-
-    def __enter__(self):
-        deadline = time.monotonic() + TIMEOUT_S
-        while time.monotonic() < deadline and self.process.poll() is None:
-            try:
-                self.connect().close()
-                return self
-            except OSError:
-                time.sleep(0.02)
-        self.__exit__()
-        raise AssertionError(f"does not start: {self.log()}")
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-    def connect(self):
-        if self.socket_path:
-            plain = socket.socket(socket.AF_UNIX)
-            plain.settimeout(TIMEOUT_S)
-            plain.connect(str(self.socket_path))
-            return plain
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S)
-        if not self.is_tls:
-            return plain
-        return ssl.create_default_context(cafile=str(self.folder.path / "cert.crt")).wrap_socket(
-            plain, server_hostname="localhost")
-
-    def request(self, method, path, headers=None):
-        """Answers status, headers and body."""
-        connection = http.client.HTTPConnection("localhost", self.port, timeout=TIMEOUT_S)
-        connection.sock = self.connect()
-        try:
-            connection.request(method, path, headers=headers or {})
-            answer = connection.getresponse()
-            return answer.status, answer.headers, answer.read()
-        finally:
-            connection.close()
-
-    def raw(self, sent):
-        """Sends bytes; answers all that comes back."""
-        with self.connect() as connection:
-            connection.sendall(sent)
-            connection.settimeout(TIMEOUT_S)
-            answer = b""
-            while more := connection.recv(65536):
-                answer += more
-            return answer
-
-    def log(self):
-        return self.log_path.read_text(errors="replace")
-
-    def stop(self):
-        """Ends it as an administrator does; answers its whole log."""
-        self.process.terminate()
-        assert self.process.wait(timeout=TIMEOUT_S) == 0, self.log()
-        return self.log()
-
-
-def assert_refused(result, *words):
-    """Exit status 1, and one line on standard error that says every word."""
-    assert result.rc == 1 and result.out == b"", result
-    assert result.err.count(b"\n") == 1 and result.err.endswith(b"\n") and result.err.startswith(b"registryd: "), result
-    for word in words:
-        assert word.encode() in result.err, f"does not say {word!r}: {result}"
 
 
 # --- settings ---------------------------------------------------------------------------------
@@ -215,42 +84,6 @@ def _():
         server.__exit__()  # only for a port that is written into the file
         with Server(folder, REGISTRY_CONFIGURATION_PATH=path, REGISTRY_HTTP_ADDR="127.0.0.1:PORT") as server:
             assert server.request("GET", "/v2/")[1]["X-A"] == "file"
-
-
-def run_beside_image_file(folder, config, words, **env):
-    """Runs registryd where /etc holds nothing but the file of the image registry:2 (None: not even that)."""
-    if os.getuid() != 0 or subprocess.run([need("unshare"), "--mount", "true"], capture_output=True).returncode:
-        raise Skip("this needs root and a mount namespace of its own")
-    script = "mount -t tmpfs none /etc && mkdir -p /etc/docker/registry && " \
-             "{ [ -z \"$CONFIG\" ] || cp \"$CONFIG\" /etc/docker/registry/config.yml; } && exec \"$0\" \"$@\""
-    own = {name: value for name, value in folder.env.items() if not name.startswith("REGISTRY_")}
-    return subprocess.run(["unshare", "--mount", "sh", "-c", script, PROGRAM, *words], cwd=folder.path,
-                          env={**own, "CONFIG": config or "", **env}, capture_output=True, text=True, timeout=TIMEOUT_S)
-
-
-@case("every command finds the file of the image registry:2; a file alone is served")
-def _():
-    with Folder() as folder:
-        (folder.path / "data/docker/registry/v2").mkdir(parents=True)
-        path = folder.write("c.yml", f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder.path}/data}}}}\n"
-                                     "http: {addr: '192.0.2.1:5000'}\n")
-        for words in (["serve"], [path]):
-            done = run_beside_image_file(folder, path, words)
-            assert done.returncode == 1 and "192.0.2.1" in done.stderr, done
-        for words in (["verify"], ["garbage-collect", "--dry-run"]):
-            done = run_beside_image_file(folder, path, words)
-            assert done.returncode == 0, done
-
-
-@case("verify and garbage-collect without a configuration do not guess where the data is")
-def _():
-    with Folder() as folder:
-        for words in (["verify"], ["garbage-collect"]):
-            for env in {}, {"REGISTRY_CONFIGURATION_PATH": ""}, {"REGISTRY_LOG_LEVEL": "debug"}:
-                done = run_beside_image_file(folder, None, words, **env)
-                assert done.returncode == 1 and "no configuration says where the data is" in done.stderr, (words, env, done)
-            done = run_beside_image_file(folder, None, words, REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=folder.path / "data")
-            assert "no configuration" not in done.stderr, done
 
 
 @case("storage.delete.enabled and readonly decide about 405, as parts and as a whole")
@@ -500,45 +333,7 @@ def _():
             assert "response completed" not in log, log
 
 
-# --- the command line -------------------------------------------------------------------------
-
-@case("--version, -v and version say the same; an unknown command and none are refused with a line")
-def _():
-    with Folder() as folder:
-        said = {folder.run(word).out for word in ("--version", "-v", "version")}
-        assert len(said) == 1 and re.fullmatch(rb"registryd \(.+\) \d+\.\d+\.\d+\n", said.pop())
-        assert_refused(folder.run("serv\x1be"), "serv?e", "--help")
-        assert_refused(folder.run("serve", "a", "b"), "one")
-        nothing = folder.run()
-        assert nothing.rc == 1 and nothing.out == b"" and nothing.err.startswith(b"Usage: registryd <"), nothing
-
-
-@case("each command has a help of its own: usage, options, an example, exit statuses")
-def _():
-    with Folder() as folder:
-        summary = folder.run("--help").out
-        commands = re.search(rb"<(.*)>", summary)[1].decode().split("|")
-        assert len(commands) == 7 and folder.run("help").out == summary, commands
-        for command in commands:
-            said = folder.run(command, "--help")
-            text = said.out.decode()
-            assert said.rc == 0 and not said.err and text.startswith(f"Usage: registryd {command}"), said
-            assert folder.run(command, "-h").out == folder.run("help", command).out == said.out, command
-            assert "Exit status: 0" in text and max(map(len, text.splitlines())) <= 80, text
-            assert command == "version" or "Example" in text and f"\n  registryd {command} " in text.replace("sudo ", ""), text
-            assert command in ("help", "version") or "--help " in text, text
-        for words in (("init", "/nonexistent", "--help"), ("garbage-collect", "--dry-run", "-h")):
-            assert folder.run(*words).out == folder.run("help", words[0]).out, words
-        assert_refused(folder.run("help", "serv\x1be"), "serv?e", "--help")
-
-
-@case("a file that cannot be read is named")
-def _():
-    with Folder() as folder:
-        assert_refused(folder.run("serve", "absent.yml"), "absent.yml", "No such file")
-        assert_refused(folder.run("serve", REGISTRY_CONFIGURATION_PATH="gone.yml"), "gone.yml")
-        assert_refused(folder.run("serve", "."), "cannot read the configuration file")
-
+# --- the process ---------------------------------------------------------------------------------
 
 @case("the server leaves no core, and other processes of its user cannot look into it")
 def _():

@@ -303,8 +303,8 @@ def _():
         (registry.dir / "htpasswd").chmod(0o646)
         registry.restart("registryd")
         log = registry.log.read_text()
-        assert re.search(r"level=warn.*privkey.key can be read by every user", log), log
-        assert re.search(r"level=error.*cert.crt can be changed by every user", log), log
+        assert re.search(r"level=warn.*every user of this machine can read the key .*privkey.key", log), log
+        assert re.search(r"level=error.*every user of this machine can change .*cert.crt", log), log
         assert re.search(r"level=warn.*htpasswd can be changed by every user", log), log
 
 

@@ -58,10 +58,10 @@ static void assert_logged(const char *wanted)
 
 static void open_as(enum log_level level, enum log_formatter formatter)
 {
-    const struct settings settings = {.log = {.level = level, .formatter = formatter}};
+    const struct log_options options = {.level = level, .formatter = formatter};
     struct error err = {0};
 
-    assert_int_equal(log_open(&settings, &err), 0);
+    assert_int_equal(log_open(&options, &err), 0);
 }
 
 static void before_it_is_opened_it_is_text(void **state)
@@ -153,16 +153,16 @@ static void levels_are_kept_apart(void **state)
 
 static void requests_have_a_switch_of_their_own(void **state)
 {
-    struct settings settings = {.log = {.level = LOG_LEVEL_INFO}};
+    struct log_options options = {.level = LOG_LEVEL_INFO};
     const struct log_field field = log_integer("status", 200);
     struct error err = {0};
 
     (void)state;
     capture();
-    assert_int_equal(log_open(&settings, &err), 0);
+    assert_int_equal(log_open(&options, &err), 0);
     log_request(&field, 1, "response completed");
-    settings.log.is_access_disabled = true;
-    assert_int_equal(log_open(&settings, &err), 0);
+    options.is_access_disabled = true;
+    assert_int_equal(log_open(&options, &err), 0);
     log_request(&field, 1, "not this");
     log_info("but this");
     open_as(LOG_LEVEL_WARN, LOG_FORMATTER_TEXT);
@@ -174,17 +174,18 @@ static void requests_have_a_switch_of_their_own(void **state)
 
 static void the_user_s_fields_are_in_every_line(void **state)
 {
-    struct settings_pair pairs[] = {{"service", "registry"}, {"level", "forged"}, {"note", "a\n\"b\""}};
-    struct settings settings = {.log = {.level = LOG_LEVEL_INFO, .fields = {pairs, ARRAY_SIZE(pairs)}}};
+    const struct log_field fields[] = {log_text("service", "registry"), log_text("level", "forged"),
+                                       log_text("note", "a\n\"b\"")};
+    struct log_options options = {.level = LOG_LEVEL_INFO, .fields = fields, .field_count = ARRAY_SIZE(fields)};
     const struct log_field field = log_integer("n", 1);
     struct error err = {0};
 
     (void)state;
     capture();
-    assert_int_equal(log_open(&settings, &err), 0);
+    assert_int_equal(log_open(&options, &err), 0);
     log_write(LOG_LEVEL_INFO, &field, 1, "m");
-    settings.log.formatter = LOG_FORMATTER_JSON;
-    assert_int_equal(log_open(&settings, &err), 0);
+    options.formatter = LOG_FORMATTER_JSON;
+    assert_int_equal(log_open(&options, &err), 0);
     log_write(LOG_LEVEL_INFO, &field, 1, "m");
     log_close();
     log_info("m");

@@ -5,12 +5,13 @@
 #include "registry/http/server.h"
 
 /*
- * The debug server, on an address of its own and without authentication, as registry:2 has it (http.debug):
- * /debug/health, and Prometheus' metrics where they are enabled.
+ * The debug server of registry:2 (http.debug), on an address of its own and without authentication: /debug/health, and
+ * Prometheus' metrics if they are enabled.
  */
 struct debug {
-    struct store *store;                       /* borrowed, as all of these */
-    const struct server *server;               /* the registry's; to be stopped later than the debug server */
+    /* All of these are borrowed. */
+    struct store *store;
+    const struct server *server;               /* the registry's; stop it after the debug server */
     const struct authenticator *authenticator; /* may be NULL */
     const struct settings_debug *settings;
     struct connection_limits limits;

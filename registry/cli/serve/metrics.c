@@ -1,7 +1,7 @@
 /*
  * What is counted, and how it is told to Prometheus. A request is counted once, when it is over.
  */
-#include "registry/cli/metrics.h"
+#include "registry/cli/serve/metrics.h"
 
 #include <inttypes.h>
 #include <stdio.h>

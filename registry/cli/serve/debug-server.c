@@ -1,12 +1,12 @@
 /*
- * What the debug server answers. Its paths are none of the API's, so they are compared as they come.
+ * The debug server's answers. Its paths do not belong to the API and are compared as they come.
  */
-#include "registry/cli/serve-debug.h"
+#include "registry/cli/serve/debug-server.h"
 
 #include <string.h>
 
 #include "registry/api/refusal.h"
-#include "registry/cli/metrics.h"
+#include "registry/cli/serve/metrics.h"
 
 static void answer_health(const struct debug *debug, struct response *response)
 {

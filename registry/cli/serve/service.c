@@ -1,0 +1,305 @@
+#include "registry/cli/serve/service.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "registry/cli/serve/access-log.h"
+#include "registry/http/listen.h"
+#include "registry/runtime/log.h"
+
+enum { DRAIN_DEFAULT_MS = 10000, WORKERS = 16 /* most wait for the disk */, QUEUE = 8192, CHECKER_NICENESS = 5 };
+
+/* --- the log --------------------------------------------------------------------------------- */
+
+static int open_log(const struct settings_log *settings, struct error *err)
+{
+    CLEANUP_FREE struct log_field *fields = calloc(settings->fields.count + 1, sizeof(*fields));
+
+    if (!fields)
+        return error_set_oom(err);
+    for (size_t i = 0; i < settings->fields.count; i++)
+        fields[i] = log_text(settings->fields.items[i].name, settings->fields.items[i].value);
+    return log_open(&(struct log_options){
+        .level = settings->level,
+        .formatter = settings->formatter,
+        .is_access_disabled = settings->is_access_disabled,
+        .fields = fields,
+        .field_count = settings->fields.count,
+    }, err);
+}
+
+static void log_start(const struct settings *settings, const char *configuration)
+{
+    if (configuration)
+        log_info("configuration: %s", configuration);
+    for (size_t i = 0; i < settings->warning_count; i++)
+        log_warn("%s", settings->warnings[i]);
+}
+
+/* --- users ----------------------------------------------------------------------------------- */
+
+static void log_users(void *context, const char *warning)
+{
+    (void)context;
+    log_warn("%s", warning);
+}
+
+static int open_users(struct service *service, struct error *err)
+{
+    const struct settings_auth *auth = &service->settings->auth;
+
+    if (!auth->is_htpasswd) {
+        log_warn("no authentication is configured: everybody who can connect can read and write");
+        return 0;
+    }
+    if (auth->guesses > 0) {
+        service->guess_limit = guess_limit_new(auth->guesses);
+        if (!service->guess_limit)
+            return error_set_oom(err);
+    }
+    return authenticator_open(&(struct authenticator_options){.path = auth->path, .warn = log_users},
+                              &service->authenticator, err);
+}
+
+/* --- starting -------------------------------------------------------------------------------- */
+
+static int copy_headers(struct service *service, struct error *err)
+{
+    const struct settings_pairs *pairs = &service->settings->http.headers;
+
+    service->headers = calloc(pairs->count + 1, sizeof(*service->headers));
+    if (!service->headers)
+        return error_set_oom(err);
+    for (size_t i = 0; i < pairs->count; i++)
+        service->headers[i] = (struct server_header){.name = pairs->items[i].name, .value = pairs->items[i].value};
+    return 0;
+}
+
+static struct connection_limits limits_of(const struct settings_limits *limits)
+{
+    return (struct connection_limits){
+        .most = limits->connections,
+        .most_per_address = limits->per_address,
+        .head_ms = limits->head_ms,
+        .idle_ms = limits->idle_ms,
+        .transfer_ms = limits->transfer_ms,
+        .min_rate = limits->min_rate,
+    };
+}
+
+static int steal_listener(int *fd)
+{
+    int stolen = *fd;
+
+    *fd = 0;
+    return stolen;
+}
+
+static void log_damage(const struct digest *canonical)
+{
+    log_error("the blob sha256:%s is damaged, and was not sent to its end: remove its file and push the image again", canonical->hex);
+}
+
+/* One pool for work that waits for the disk; one with lower priority for bcrypt, so that known users are served first. */
+static int start_pools(struct service *service, struct error *err)
+{
+    int r = worker_pool_start("worker", WORKERS, QUEUE, 0, &service->workers, err);
+
+    if (r == 0 && service->authenticator)
+        r = worker_pool_start("checker", server_count_threads(), QUEUE, CHECKER_NICENESS, &service->checkers, err);
+    return r;
+}
+
+static void make_api(struct service *service)
+{
+    const struct settings *settings = service->settings;
+    const struct settings_http *http = &settings->http;
+
+    service->access = (struct access){.authenticator = service->authenticator, .guess_limit = service->guess_limit};
+    service->api = (struct api){
+        .store = service->store,
+        .access = &service->access,
+        .workers = service->workers,
+        .checkers = service->checkers,
+        .realm = settings->auth.realm,
+        .host = http->host,
+        .prefix = http->prefix,
+        .has_relative_urls = http->has_relative_urls,
+        .is_delete_enabled = settings->storage.is_delete_enabled,
+        .is_read_only = settings->storage.is_read_only,
+        .catalog_max = settings->catalog_max,
+        .tags_max = settings->tags_max,
+        .report_damage = log_damage,
+        .report = access_log_report,
+    };
+    dispatch_init(&service->api, &service->handler);
+}
+
+static int start_server(struct service *service, struct error *err)
+{
+    const struct settings_http *http = &service->settings->http;
+    int r = copy_headers(service, err);
+
+    if (r == 0)
+        r = start_pools(service, err);
+    if (r < 0)
+        return r;
+    make_api(service);
+    return server_start(&(struct server_options){
+        .net = http->net,
+        .address = http->address,
+        .listener = steal_listener(&service->listener),
+        .limits = limits_of(&http->limits),
+        .is_tls = http->tls.certificate,
+        .is_tls13_only = http->tls.is_tls13_only,
+        .demands_client = http->tls.client_ca_count > 0,
+        .is_client_optional = http->tls.is_client_optional,
+        .handler = &service->handler,
+        .headers = service->headers,
+        .header_count = http->headers.count,
+    }, &service->server, err);
+}
+
+static int start_debug_server(struct service *service, struct error *err)
+{
+    if (!service->settings->http.debug.address)
+        return 0;
+    service->debug = (struct debug){
+        .store = service->store,
+        .server = service->server,
+        .authenticator = service->authenticator,
+        .settings = &service->settings->http.debug,
+        .limits = limits_of(&service->settings->http.limits),
+        .listener = steal_listener(&service->debug_listener),
+    };
+    return debug_start(&service->debug, &service->debug_server, err);
+}
+
+/* Before any rights are given up, because a port below 1024 may need a capability. */
+static int open_listeners(struct service *service, struct error *err)
+{
+    const struct settings_http *http = &service->settings->http;
+    unsigned port;
+    int fd = listen_open(http->net, http->address, &port, err);
+
+    if (fd < 0)
+        return fd;
+    service->listener = fd;
+    if (!http->debug.address)
+        return 0;
+    fd = listen_open("tcp", http->debug.address, &port, err);
+    if (fd < 0)
+        return fd;
+    service->debug_listener = fd;
+    return 0;
+}
+
+/* The paths are those that are opened again later. */
+static int begin_confinement(struct service *service, struct error *err)
+{
+    const struct settings *settings = service->settings;
+    const struct settings_tls *tls = &settings->http.tls;
+    const char *const files[] = {settings->auth.path, tls->certificate, tls->key};
+
+    if (!settings->confinement.is_enabled)
+        return 0;
+    service->confined_files = calloc(ARRAY_SIZE(files) + tls->client_ca_count, sizeof(*files));
+    if (!service->confined_files)
+        return error_set_oom(err);
+    memcpy(service->confined_files, files, sizeof(files));
+    for (size_t i = 0; i < tls->client_ca_count; i++)
+        service->confined_files[ARRAY_SIZE(files) + i] = tls->client_cas[i];
+    service->confinement = (struct confinement){
+        .user = settings->confinement.user,
+        .storage = settings->storage.root_directory,
+        .files = service->confined_files,
+        .file_count = ARRAY_SIZE(files) + tls->client_ca_count,
+    };
+    return confine_identity(&service->confinement, err);
+}
+
+/* With the rights that are left for good, so that everything that is read here can be read again later. */
+static int open_all(struct service *service, struct error *err)
+{
+    const struct settings *settings = service->settings;
+    int r = certificates_open(&settings->http.tls, &service->certificates, err);
+
+    if (r == 0)
+        r = open_users(service, err);
+    if (r == 0)
+        r = store_open(settings->storage.root_directory, STORE_SERVES, &service->store, err);
+    if (r == 0 && settings->confinement.is_enabled)
+        r = confine_rest(&service->confinement, err);
+    return r;
+}
+
+/* In this order: sockets with the rights of the start, then files with fewer rights, then threads with the fewest. */
+static int start_parts(struct service *service, struct error *err)
+{
+    int r = open_listeners(service, err);
+
+    if (r == 0)
+        r = begin_confinement(service, err);
+    if (r == 0)
+        r = open_all(service, err);
+    if (r == 0)
+        r = start_server(service, err);
+    return r < 0 ? r : start_debug_server(service, err);
+}
+
+int service_start(struct service *service, const struct settings *settings, const char *configuration, struct error *err)
+{
+    int r;
+
+    service->settings = settings;
+    r = open_log(&settings->log, err);
+    if (r < 0)
+        return r;
+    log_start(settings, configuration);
+    r = start_parts(service, err);
+    if (r < 0)
+        return r;
+    service->purging = (struct upload_purging){.settings = &settings->storage, .store = service->store};
+    log_info("listening on %s%s, data in %s", settings->http.address, settings->http.tls.certificate ? ", tls" : "",
+             settings->storage.root_directory);
+    return 0;
+}
+
+/* --- running, and the end -------------------------------------------------------------------- */
+
+void service_reload(struct service *service)
+{
+    struct error err = {0};
+
+    certificates_reload(service->certificates);
+    if (service->authenticator && authenticator_reload(service->authenticator, &err) < 0)
+        log_error("the previous users stay in force: %s", err.text);
+}
+
+void service_tick(struct service *service)
+{
+    certificates_refresh(service->certificates);
+    upload_purging_run(&service->purging);
+}
+
+void service_stop(struct service *service)
+{
+    uint64_t drain_ms = service->settings->http.drain_timeout_ms;
+
+    server_stop(service->debug_server, 0); /* first: it asks the other */
+    server_stop(service->server, drain_ms ? (unsigned)drain_ms : DRAIN_DEFAULT_MS);
+    worker_pool_stop(service->workers);
+    worker_pool_stop(service->checkers);
+    authenticator_close(service->authenticator);
+    guess_limit_free(service->guess_limit);
+    store_close(service->store);
+    certificates_close(service->certificates);
+    if (service->listener > 0)
+        close(service->listener);
+    if (service->debug_listener > 0)
+        close(service->debug_listener);
+    free(service->headers);
+    free(service->confined_files);
+    log_close();
+}

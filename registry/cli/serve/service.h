@@ -1,0 +1,52 @@
+#pragma once
+
+#include <time.h>
+
+#include "registry/api/api.h"
+#include "registry/api/dispatch.h"
+#include "registry/cli/serve/certificates.h"
+#include "registry/cli/serve/debug-server.h"
+#include "registry/cli/serve/upload-purging.h"
+#include "registry/config/settings.h"
+#include "registry/confine/confine.h"
+#include "registry/http/server.h"
+
+/*
+ * A running registry: log, listening sockets, certificates, users, storage, worker pools and servers, put together as the
+ * settings say. For the main thread. Start it from zeros; stop it also after a failure.
+ */
+struct service {
+    const struct settings *settings; /* borrowed */
+
+    int listener, debug_listener; /* until the servers own them; 0: none */
+    struct confinement confinement;
+    const char **confined_files;
+
+    struct certificates *certificates; /* NULL: no TLS */
+    struct authenticator *authenticator; /* NULL: no authentication */
+    struct guess_limit *guess_limit;
+    struct store *store;
+    struct upload_purging purging;
+
+    struct worker_pool *workers, *checkers;
+    struct access access;
+    struct api api;
+    struct http_handler handler;
+    struct server_header *headers;
+    struct server *server;
+    struct debug debug;
+    struct server *debug_server; /* NULL: not configured */
+};
+
+/* configuration is the file's path for the log, or NULL. 0 or negative. */
+int service_start(struct service *service, const struct settings *settings, const char *configuration,
+                  struct error *err) MUST_USE;
+
+/* Reads certificates and users again, whether they have changed or not. */
+void service_reload(struct service *service);
+
+/* Every few seconds: reads changed certificates, removes abandoned uploads. */
+void service_tick(struct service *service);
+
+/* Takes no new requests, waits for those in flight as the settings say, and frees everything. */
+void service_stop(struct service *service);

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <time.h>
+
+#include "registry/config/settings.h"
+#include "registry/core/store.h"
+
+/* Removes abandoned uploads, as storage.maintenance.uploadpurging says. For the main thread. */
+struct upload_purging {
+    const struct settings_storage *settings; /* borrowed, as is the store */
+    struct store *store;
+    time_t next;
+};
+
+/* Does nothing unless the interval is over. Failures are logged. */
+void upload_purging_run(struct upload_purging *purging);
