@@ -1,7 +1,3 @@
-/*
- * Listening sockets, opened here rather than by the HTTP library, so that a failure can say which
- * address and why, and one socket serves IPv4 and IPv6.
- */
 #include "registry/http/listen.h"
 
 #include <errno.h>
@@ -13,12 +9,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 enum { BACKLOG = 4096 };
 
 /* --- unix --------------------------------------------------------------------------- */
 
-/* A socket file that refuses connections was left by a server that is gone. */
+/* A socket file that refuses connections belonged to a server that has ended. */
 static void remove_stale(const struct sockaddr_un *address)
 {
     CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -81,23 +78,6 @@ static int open_one(const struct addrinfo *info)
     return steal_fd(&fd);
 }
 
-/* IPv6 first: its "all addresses" takes IPv4 too. */
-static int open_first(const struct addrinfo *list)
-{
-    static const int families[] = {AF_INET6, AF_INET};
-    int r = -EADDRNOTAVAIL;
-
-    for (size_t i = 0; i < ARRAY_SIZE(families); i++)
-        for (const struct addrinfo *info = list; info; info = info->ai_next) {
-            if (info->ai_family != families[i])
-                continue;
-            r = open_one(info);
-            if (r >= 0 || r == -EADDRINUSE || r == -EACCES)
-                return r;
-        }
-    return r;
-}
-
 static unsigned port_of(int fd)
 {
     struct sockaddr_storage address = {0};
@@ -110,7 +90,55 @@ static unsigned port_of(int fd)
     return ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
 
-static int listen_tcp(const char *address, unsigned *ret_port, struct error *err)
+/* getaddrinfo() may answer one address twice. */
+static bool is_repeated(const struct addrinfo *list, const struct addrinfo *info)
+{
+    for (; list != info; list = list->ai_next)
+        if (list->ai_addrlen == info->ai_addrlen && memcmp(list->ai_addr, info->ai_addr, info->ai_addrlen) == 0)
+            return true;
+    return false;
+}
+
+static void set_port(struct sockaddr *address, unsigned port)
+{
+    if (address->sa_family == AF_INET6)
+        ((struct sockaddr_in6 *)address)->sin6_port = htons((uint16_t)port);
+    else
+        ((struct sockaddr_in *)address)->sin_port = htons((uint16_t)port);
+}
+
+/* Adds the addresses of one family. is_any: they stand for all addresses, for which one socket is enough. */
+static int open_family(const struct addrinfo *list, int family, bool is_any, struct listeners *ret)
+{
+    for (const struct addrinfo *info = list; info && ret->count < LISTEN_MAX; info = info->ai_next) {
+        int fd;
+
+        if (info->ai_family != family || is_repeated(list, info) || (is_any && ret->count > 0))
+            continue;
+        if (ret->port)
+            set_port(info->ai_addr, ret->port);
+        fd = open_one(info);
+        if (fd == -EADDRNOTAVAIL || fd == -EAFNOSUPPORT)
+            continue;
+        if (fd < 0)
+            return fd;
+        ret->fds[ret->count++] = fd;
+        ret->port = port_of(fd);
+    }
+    return 0;
+}
+
+/* IPv6 first: its "all addresses" includes those of IPv4. */
+static int open_all(const struct addrinfo *list, bool is_any, struct listeners *ret)
+{
+    int r = open_family(list, AF_INET6, is_any, ret);
+
+    if (r == 0)
+        r = open_family(list, AF_INET, is_any, ret);
+    return r == 0 && ret->count == 0 ? -EADDRNOTAVAIL : r;
+}
+
+static int listen_tcp(const char *address, struct listeners *ret, struct error *err)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
     struct addrinfo *list = NULL;
@@ -118,32 +146,35 @@ static int listen_tcp(const char *address, unsigned *ret_port, struct error *err
     int r;
 
     if (split(address, host, port) < 0)
-        return error_set(err, EINVAL, "http.addr is to be host:port or :port, not %s", address);
+        return error_set(err, EINVAL, "http.addr must be host:port or :port, not %s", address);
     r = getaddrinfo(*host ? host : NULL, port, &hints, &list);
     if (r != 0)
         return error_set(err, EADDRNOTAVAIL, "cannot listen on %s: %s", address, gai_strerror(r));
-    r = open_first(list);
+    r = open_all(list, !*host, ret);
     freeaddrinfo(list);
-    if (r < 0)
-        return error_set_errno(err, -r, "cannot listen on %s", address);
-    *ret_port = port_of(r);
-    return r;
+    if (r == 0)
+        return 0;
+    listeners_close(ret);
+    return error_set_errno(err, -r, "cannot listen on %s", address);
 }
 
-int listen_open(const char *net, const char *address, unsigned *ret_port, struct error *err)
+int listen_open(const char *net, const char *address, struct listeners *ret, struct error *err)
 {
     int fd;
 
+    *ret = (struct listeners){0};
     if (strcmp(net, "unix") != 0)
-        return listen_tcp(address, ret_port, err);
+        return listen_tcp(address, ret, err);
     fd = listen_unix(address, err);
-    if (fd >= 0)
-        *ret_port = 0;
-    return fd;
+    if (fd < 0)
+        return fd;
+    ret->fds[ret->count++] = fd;
+    return 0;
 }
 
-int listen_adopt(int fd, unsigned *ret_port)
+void listeners_close(struct listeners *listeners)
 {
-    *ret_port = port_of(fd);
-    return fd;
+    for (unsigned i = 0; i < listeners->count; i++)
+        close(listeners->fds[i]);
+    *listeners = (struct listeners){0};
 }

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -26,7 +27,7 @@ enum {
 };
 
 /* What epoll's data points to for what is no connection. */
-static char listener_tag, wake_tag;
+static char listener_tag[LISTEN_MAX], wake_tag;
 
 /* --- queues ----------------------------------------------------------------------------------- */
 
@@ -112,13 +113,19 @@ static int add_to_epoll(const struct loop *loop, int fd, uint32_t events, void *
 /* Of the loops that wait, the kernel wakes one for each connection. */
 static void start_accepting(struct loop *loop)
 {
-    loop->is_accepting = add_to_epoll(loop, loop->server->listener, EPOLLIN | EPOLLEXCLUSIVE, &listener_tag) == 0;
+    const struct listeners *listeners = &loop->server->options.listeners;
+
+    for (unsigned i = 0; i < listeners->count; i++)
+        if (add_to_epoll(loop, listeners->fds[i], EPOLLIN | EPOLLEXCLUSIVE, &listener_tag[i]) == 0)
+            loop->is_accepting = true;
 }
 
 static void stop_accepting(struct loop *loop)
 {
-    if (loop->is_accepting)
-        epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, loop->server->listener, NULL);
+    const struct listeners *listeners = &loop->server->options.listeners;
+
+    for (unsigned i = 0; loop->is_accepting && i < listeners->count; i++)
+        epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, listeners->fds[i], NULL);
     loop->is_accepting = false;
 }
 
@@ -160,7 +167,7 @@ static bool is_passing(int code)
            code == ENETUNREACH || code == ENOPROTOOPT || code == EOPNOTSUPP || code == EHOSTDOWN || code == ENONET;
 }
 
-static void accept_some(struct loop *loop)
+static void accept_some(struct loop *loop, int listener)
 {
     for (int i = 0; i < ACCEPTS; i++) {
         struct sockaddr_storage address;
@@ -172,7 +179,7 @@ static void accept_some(struct loop *loop)
             return;
         }
         address.ss_family = AF_UNSPEC;
-        fd = accept4(loop->server->listener, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        fd = accept4(listener, (struct sockaddr *)&address, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
             take_in(loop, fd, (const struct sockaddr *)&address);
             continue;
@@ -188,13 +195,18 @@ static void accept_some(struct loop *loop)
 
 /* --- the thread ------------------------------------------------------------------------------------- */
 
+static bool is_listener(const void *tag)
+{
+    return (uintptr_t)tag >= (uintptr_t)listener_tag && (uintptr_t)tag < (uintptr_t)(listener_tag + LISTEN_MAX);
+}
+
 static void handle(struct loop *loop, const struct epoll_event *event)
 {
     struct connection *connection;
     eventfd_t ignored;
 
-    if (event->data.ptr == &listener_tag) {
-        accept_some(loop);
+    if (is_listener(event->data.ptr)) {
+        accept_some(loop, loop->server->options.listeners.fds[(char *)event->data.ptr - listener_tag]);
     } else if (event->data.ptr == &wake_tag) {
         (void)!eventfd_read(loop->wake_fd, &ignored);
     } else {

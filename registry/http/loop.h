@@ -27,7 +27,7 @@ struct loop {
     pthread_t thread;
     bool is_started;
     int epoll_fd, wake_fd;
-    bool is_accepting; /* the listening socket is in the epoll set */
+    bool is_accepting; /* the listening sockets are in the epoll set */
 
     struct connection *open;         /* all of this loop, by connection->next_open */
     struct connection_queue ready;   /* those that can go on at once, but had their turn */

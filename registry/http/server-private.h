@@ -9,8 +9,6 @@
 
 struct server {
     struct server_options options;
-    int listener;
-    unsigned port;
     struct tls_context *tls; /* NULL without TLS */
     struct connections *connections;
     struct loop *loops;

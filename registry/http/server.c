@@ -1,5 +1,5 @@
 /*
- * The server: its listening socket, its event threads, its end.
+ * The server: its listening sockets, its event threads, its end.
  */
 #include "registry/http/server-private.h"
 
@@ -9,8 +9,6 @@
 #include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "registry/http/listen.h"
 
 enum { DRAIN_STEP_MS = 10 };
 
@@ -55,12 +53,14 @@ int server_start(const struct server_options *options, struct server **ret, stru
     struct server *server = calloc(1, sizeof(*server));
     int r;
 
-    if (!server)
+    if (!server) {
+        struct listeners listeners = options->listeners;
+
+        listeners_close(&listeners);
         return error_set_oom(err);
+    }
     server->options = *options;
-    server->listener = options->listener ? listen_adopt(options->listener, &server->port)
-                                         : listen_open(options->net, options->address, &server->port, err);
-    r = server->listener < 0 ? server->listener : start_tls(server, err);
+    r = start_tls(server, err);
     if (r == 0)
         r = connections_new(&options->limits, &server->connections, err);
     if (r == 0)
@@ -75,7 +75,7 @@ int server_start(const struct server_options *options, struct server **ret, stru
 
 unsigned server_get_port(const struct server *server)
 {
-    return server->port;
+    return server->options.listeners.port;
 }
 
 void server_count_connections(const struct server *server, struct connections_counters *ret)
@@ -118,8 +118,7 @@ void server_stop(struct server *server, unsigned timeout_ms)
     if (!server)
         return;
     stop_loops(server, timeout_ms);
-    if (server->listener >= 0)
-        close(server->listener);
+    listeners_close(&server->options.listeners);
     connections_free(server->connections);
     tls_context_free(server->tls);
     free(server->loops);

@@ -5,6 +5,7 @@
 #include "common/error.h"
 #include "registry/http/connections.h"
 #include "registry/http/handler.h"
+#include "registry/http/listen.h"
 
 /*
  * The HTTP(S) server: event threads, and the way of a request through its handler's phases. It
@@ -17,9 +18,7 @@ struct server_header {
 };
 
 struct server_options {
-    const char *net;     /* "tcp" or "unix" */
-    const char *address; /* "host:port", ":port", or the socket's path */
-    int listener;        /* the socket, if listen_open() has opened it already, and then the server's own; else 0 */
+    struct listeners listeners; /* the server takes ownership, also if it does not start */
     struct connection_limits limits;
 
     bool is_tls; /* with the certificate that tls_load() has loaded */

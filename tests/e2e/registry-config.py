@@ -107,6 +107,42 @@ def _():
         assert server.request("GET", "/v2/_catalog?n=6")[0] == 400
 
 
+def with_hosts(folder, text):
+    """A program that is registryd on a machine with that /etc/hosts."""
+    if os.getuid() != 0 or subprocess.run([need("unshare"), "--mount", "true"], capture_output=True, check=False).returncode:
+        raise Skip("this needs root and a mount namespace of its own")
+    if not pathlib.Path("/proc/net/if_inet6").exists():
+        raise Skip("this machine has no IPv6")
+    hosts = folder.write("hosts", text)
+    script = folder.write("registryd", "#!/bin/sh\nexec unshare --mount sh -c 'mount --bind \"$1\" /etc/hosts && shift && exec \"$@\"' "
+                                       f"sh '{hosts}' '{PROGRAM}' \"$@\"\n")
+    os.chmod(script, 0o755)
+    return script
+
+
+@case("http.addr with a name: it listens on every address of the name, IPv4 and IPv6, on one port")
+def _():
+    with Folder() as folder:
+        program = with_hosts(folder, "127.0.0.1 localhost\n::1 localhost\n127.0.0.1 localhost both\n203.0.113.9 partly\n::1 partly\n")
+        port = free_port()
+        with Server(folder, program=program, REGISTRY_HTTP_ADDR="localhost:PORT",
+                    REGISTRY_HTTP_DEBUG_ADDR=f"localhost:{port}") as server:
+            for address in ("127.0.0.1", "::1"):
+                for path, number in (("/v2/", server.port), ("/debug/health", port)):
+                    connection = http.client.HTTPConnection(address, number, timeout=TIMEOUT_S)
+                    connection.request("GET", path)
+                    assert connection.getresponse().status == 200, (address, path)
+                    connection.close()
+        # One of the addresses is taken: an error, and no server that some clients do not reach.
+        with socket.socket(socket.AF_INET6) as other:
+            other.bind(("::1", 0))
+            other.listen()
+            address = f"localhost:{other.getsockname()[1]}"
+            done = subprocess.run([program, "serve"], env={**folder.env, "REGISTRY_HTTP_ADDR": address}, capture_output=True, text=True,
+                                  timeout=TIMEOUT_S, check=False)
+            assert done.returncode == 1 and f"cannot listen on {address}: Address already in use" in done.stderr, done
+
+
 @case("http.net unix: it listens on a socket in the file system")
 def _():
     with Folder() as folder:

@@ -85,10 +85,8 @@ int debug_start(struct debug *debug, struct server **ret, struct error *err)
         .context = debug, .begin = begin, .receive = receive, .answer = answer, .refuse = refuse, .end = end,
     };
     return server_start(&(struct server_options){
-        .net = "tcp",
-        .address = debug->settings->address,
         .limits = debug->limits,
-        .listener = debug->listener,
+        .listeners = debug->listeners,
         .handler = &debug->handler,
     }, ret, err);
 }

@@ -15,7 +15,7 @@ struct debug {
     const struct authenticator *authenticator; /* may be NULL */
     const struct settings_debug *settings;
     struct connection_limits limits;
-    int listener; /* as in struct server_options */
+    struct listeners listeners; /* as in struct server_options */
     struct http_handler handler; /* its own */
 };
 

@@ -2,10 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "registry/cli/serve/access-log.h"
-#include "registry/http/listen.h"
 #include "registry/runtime/log.h"
 
 enum { DRAIN_DEFAULT_MS = 10000, WORKERS = 16 /* most wait for the disk */, QUEUE = 8192, CHECKER_NICENESS = 5 };
@@ -88,11 +86,11 @@ static struct connection_limits limits_of(const struct settings_limits *limits)
     };
 }
 
-static int steal_listener(int *fd)
+static struct listeners steal_listeners(struct listeners *listeners)
 {
-    int stolen = *fd;
+    struct listeners stolen = *listeners;
 
-    *fd = 0;
+    *listeners = (struct listeners){0};
     return stolen;
 }
 
@@ -147,9 +145,7 @@ static int start_server(struct service *service, struct error *err)
         return r;
     make_api(service);
     return server_start(&(struct server_options){
-        .net = http->net,
-        .address = http->address,
-        .listener = steal_listener(&service->listener),
+        .listeners = steal_listeners(&service->listeners),
         .limits = limits_of(&http->limits),
         .is_tls = http->tls.certificate,
         .is_tls13_only = http->tls.is_tls13_only,
@@ -171,7 +167,7 @@ static int start_debug_server(struct service *service, struct error *err)
         .authenticator = service->authenticator,
         .settings = &service->settings->http.debug,
         .limits = limits_of(&service->settings->http.limits),
-        .listener = steal_listener(&service->debug_listener),
+        .listeners = steal_listeners(&service->debug_listeners),
     };
     return debug_start(&service->debug, &service->debug_server, err);
 }
@@ -180,19 +176,9 @@ static int start_debug_server(struct service *service, struct error *err)
 static int open_listeners(struct service *service, struct error *err)
 {
     const struct settings_http *http = &service->settings->http;
-    unsigned port;
-    int fd = listen_open(http->net, http->address, &port, err);
+    int r = listen_open(http->net, http->address, &service->listeners, err);
 
-    if (fd < 0)
-        return fd;
-    service->listener = fd;
-    if (!http->debug.address)
-        return 0;
-    fd = listen_open("tcp", http->debug.address, &port, err);
-    if (fd < 0)
-        return fd;
-    service->debug_listener = fd;
-    return 0;
+    return r < 0 || !http->debug.address ? r : listen_open("tcp", http->debug.address, &service->debug_listeners, err);
 }
 
 /* The paths are those that are opened again later. */
@@ -295,10 +281,8 @@ void service_stop(struct service *service)
     guess_limit_free(service->guess_limit);
     store_close(service->store);
     certificates_close(service->certificates);
-    if (service->listener > 0)
-        close(service->listener);
-    if (service->debug_listener > 0)
-        close(service->debug_listener);
+    listeners_close(&service->listeners);
+    listeners_close(&service->debug_listeners);
     free(service->headers);
     free(service->confined_files);
     log_close();

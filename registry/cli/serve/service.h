@@ -9,6 +9,7 @@
 #include "registry/cli/serve/upload-purging.h"
 #include "registry/config/settings.h"
 #include "registry/confine/confine.h"
+#include "registry/http/listen.h"
 #include "registry/http/server.h"
 
 /*
@@ -18,7 +19,7 @@
 struct service {
     const struct settings *settings; /* borrowed */
 
-    int listener, debug_listener; /* until the servers own them; 0: none */
+    struct listeners listeners, debug_listeners; /* until the servers own them */
     struct confinement confinement;
     const char **confined_files;
 
