@@ -146,8 +146,9 @@ class ContainersUser(DockerUser):
         (place / "containers.conf").write_text(
             f'[engine]\ntmp_dir = "{place}/tmp"\nstatic_dir = "{place}/static"\nvolume_path = "{place}/volumes"\n'
             f'[network]\nnetwork_config_dir = "{place}/net"\n')
+        # Podman 5 warns about version 1 of the kernel's cgroups, whatever it is asked to do.
         self.env.update(CONTAINERS_STORAGE_CONF=str(place / "storage.conf"),
-                        CONTAINERS_CONF=str(place / "containers.conf"))
+                        CONTAINERS_CONF=str(place / "containers.conf"), PODMAN_IGNORE_CGROUPSV1_WARNING="1")
 
     def client(self, program, *args, stdin=b""):
         return self.run([need(program), *args], stdin)
