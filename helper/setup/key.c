@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gpg/home.h"
+#include "helper/client/save-check.h"
 #include "helper/proof.h"
 #include "helper/terminal.h"
 
@@ -16,7 +18,7 @@ void setup_key_done(struct setup_key *key)
     *key = (struct setup_key){0};
 }
 
-/* NULL: there is none. */
+/* key may be NULL. */
 static int take(const struct gpg_key *key, struct setup_key *ret, struct error *err)
 {
     if (!key)
@@ -31,7 +33,18 @@ static bool is_usable(const struct gpg_key *key)
     return key->has_secret && key->problem == GPG_KEY_USABLE;
 }
 
-/* --- the one that is named ------------------------------------------------------------------- */
+/* --- a key by name --------------------------------------------------------------------------- */
+
+/* gpg does not list a secret key behind a forwarded agent, so it is tried. */
+static int take_unlisted(struct gpg_context *gpg, const struct gpg_key *key, struct setup_key *ret, struct error *err)
+{
+    struct error why = {0};
+
+    if (proof_try_key(gpg, key->fingerprint, &why) < 0)
+        return error_set(err, ENOKEY, "gpg lists only the public part of the key %s (%s), and cannot decrypt with it (%s); "
+                         "import the secret key: gpg --import", key->fingerprint, key->user_id, why.text);
+    return take(key, ret, err);
+}
 
 static int choose_named(struct gpg_context *gpg, const char *name, struct setup_key *ret, struct error *err)
 {
@@ -42,7 +55,7 @@ static int choose_named(struct gpg_context *gpg, const char *name, struct setup_
     if (r < 0)
         return r;
     if (keys.count == 0)
-        return error_set(err, ENOKEY, "there is no key \"%s\" in gpg's keyring; gpg -K shows yours", name);
+        return error_set(err, ENOKEY, "gpg's keyring has no key \"%s\"; gpg -K shows yours", name);
     if (keys.count > 1)
         return error_set(err, EINVAL, "%zu keys match \"%s\"; name one by its fingerprint (gpg -K shows them)",
                          keys.count, name);
@@ -50,10 +63,7 @@ static int choose_named(struct gpg_context *gpg, const char *name, struct setup_
     if (key->problem != GPG_KEY_USABLE)
         return error_set(err, ENOKEY, "the key %s (%s) %s", key->fingerprint, key->user_id,
                          gpg_key_problem_words(key->problem));
-    if (!key->has_secret && proof_try_key(gpg, key->fingerprint, NULL) < 0)
-        return error_set(err, ENOKEY, "of the key %s (%s) only the public part is here, so nothing could be read again; "
-                         "import the secret one: gpg --import", key->fingerprint, key->user_id);
-    return take(key, ret, err);
+    return key->has_secret ? take(key, ret, err) : take_unlisted(gpg, key, ret, err);
 }
 
 /* --- one of several -------------------------------------------------------------------------- */
@@ -168,7 +178,7 @@ int setup_key_choose(struct gpg_context *gpg, const struct setup_options *option
     return error_set(err, EINVAL, "there are %zu keys that could be used; say which: --key FINGERPRINT", count);
 }
 
-/* After su the terminal still belongs to who logged in, and gpg's pinentry cannot open it. */
+/* After su the terminal still belongs to the user who logged in, and gpg's pinentry cannot open it. */
 static int check_terminal(struct error *err)
 {
     const char *tty = getenv("GPG_TTY"); /* gpg_context_new() has set it */
@@ -179,6 +189,26 @@ static int check_terminal(struct error *err)
                      "key's passphrase on it; log in as yourself, or start a shell first with: script -q /dev/null", tty);
 }
 
+/* gpg would only say "General error". A service's home directory is often missing, or not its own. */
+static int check_gpg_home(struct error *err)
+{
+    CLEANUP(client_save_check_done) struct client_save_check check = {0};
+    CLEANUP_FREE char *file = NULL;
+    struct gpg_home home;
+    int r;
+
+    if (gpg_home_find(NULL, &home) < 0) /* gpg may know better */
+        return 0;
+    if (asprintf(&file, "%s/pubring.kbx", home.path) < 0) {
+        file = NULL;
+        return error_set_oom(err);
+    }
+    r = client_save_check(file, CLIENT_SAVE_OVER_LINK, &check, err);
+    if (r == 0)
+        r = client_save_check_explain(&check, err);
+    return r < 0 ? error_wrap(err, "gpg cannot keep a new key") : 0;
+}
+
 int setup_key_make(struct gpg_context *gpg, const struct setup_options *options, struct setup_key *key,
                    struct error *err)
 {
@@ -186,6 +216,8 @@ int setup_key_make(struct gpg_context *gpg, const struct setup_options *options,
 
     if (*key->fingerprint)
         return 0;
-    r = options->has_no_passphrase ? 0 : check_terminal(err);
+    r = check_gpg_home(err);
+    if (r == 0 && !options->has_no_passphrase)
+        r = check_terminal(err);
     return r < 0 ? r : gpg_key_generate(gpg, key->user_id, !options->has_no_passphrase, key->fingerprint, err);
 }
