@@ -42,7 +42,8 @@ static const char help[] = USAGE
     "PASSWORD_STORE_SIGNING_KEY, PASSWORD_STORE_GPG_OPTS, GNUPGHOME, GPG_TTY,\n"
     "DISPLAY, WAYLAND_DISPLAY, DOCKER_CONFIG, DOCKER_CREDENTIAL_PASS_FAST,\n"
     "DOCKER_CREDENTIAL_PASS_TIMEOUT, REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR,\n"
-    "XDG_CONFIG_HOME, CONTAINERS_REGISTRIES_CONF, NO_COLOR.\n"
+    "XDG_CONFIG_HOME, CONTAINERS_REGISTRIES_CONF, DOCKER_AUTH_CONFIG, SUDO_USER,\n"
+    "NO_COLOR.\n"
     "See docker-credential-pass(1).\n";
 
 /* Clients read a pipe and get the usage line alone; at a terminal it is a person, who wants another command. */

@@ -23,6 +23,22 @@ void client_logins_done(struct client_logins *logins)
     *logins = (struct client_logins){0};
 }
 
+static struct secbuf without_line_ends(const struct secbuf *text)
+{
+    struct secbuf view = *text;
+
+    while (view.size > 0 && (view.data[view.size - 1] == '\n' || view.data[view.size - 1] == '\r'))
+        view.size--;
+    return view;
+}
+
+bool client_login_is_same(const struct client_login *a, const struct client_login *b)
+{
+    struct secbuf left = without_line_ends(&a->secret), right = without_line_ends(&b->secret);
+
+    return secbuf_is_equal(&a->username, &b->username) && secbuf_is_equal(&left, &right);
+}
+
 /*
  * Appends the text of the last member that Go takes for that field; null leaves what came before. 1 where the text is
  * not empty, else 0, -EINVAL where a member is not a string, or -ENOMEM.

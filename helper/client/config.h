@@ -64,6 +64,9 @@ struct client_logins {
 int client_config_list_logins(const struct client_config *config, struct client_logins *ret, struct error *err) MUST_USE;
 void client_logins_done(struct client_logins *logins);
 
+/* Whether two logins are the same, line ends at the end of their secrets apart: "_json_key" files often end in one. */
+bool client_login_is_same(const struct client_login *a, const struct client_login *b);
+
 /*
  * Removes "auth" and "identitytoken" (and docker's old "username" and "password") from all of a host's entries, in memory;
  * the entries stay, as docker leaves them. 0 or negative.

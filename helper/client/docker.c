@@ -2,16 +2,19 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "common/process.h"
+#include "helper/client/home.h"
 
 int client_docker_find(char **ret_path, struct error *err)
 {
-    const char *directory = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
+    const char *directory = getenv("DOCKER_CONFIG"), *home = client_get_home();
     bool is_named = directory && *directory;
 
-    if (!is_named && (!home || !*home))
-        return error_set(err, ENOENT, "HOME is not set, so the directory of docker's configuration file is unknown");
+    if (!is_named && (!home))
+        return error_set(err, ENOENT, "HOME is unset, and the system has no home directory for this user, so the directory of docker's configuration file is unknown");
     if (asprintf(ret_path, is_named ? "%s/config.json" : "%s/.docker/config.json", is_named ? directory : home) < 0)
         return error_set_oom(err);
     return 0;
@@ -43,4 +46,15 @@ const char *client_docker_get_default_store(const struct client_config *config)
     if (is_on_path("pass"))
         return is_on_path("docker-credential-pass") ? "pass" : NULL;
     return is_on_path("docker-credential-secretservice") ? "secretservice" : NULL;
+}
+
+/* /snap/bin/docker is a link to the program snap, which runs the snap of the link's name. */
+bool client_docker_is_snap(void)
+{
+    CLEANUP_FREE char *found = NULL, *target = NULL;
+
+    if (process_find("docker", &found) < 0)
+        return false;
+    target = realpath(found, NULL);
+    return target && (strncmp(target, "/snap/", strlen("/snap/")) == 0 || strcmp(target, "/usr/bin/snap") == 0);
 }

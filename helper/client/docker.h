@@ -3,16 +3,23 @@
 #include "helper/client/config.h"
 
 /*
- * docker's command line (docker/cli, cli/config), and with it buildx and compose, which read the same file by the same
- * library.
+ * docker's command line (docker/cli, cli/config), buildx and compose 2, which read the same file with the same library.
  */
 
 /* $DOCKER_CONFIG/config.json or ~/.docker/config.json. *ret_path is owned by the caller, free with free(). */
 int client_docker_find(char **ret_path, struct error *err) MUST_USE;
 
 /*
- * The store that docker chooses by itself while the file names no store, no helper and no server: "pass" where a
- * program `pass` is on PATH, else "secretservice"; NULL where the helper of that name is not on PATH, and where the
- * file makes the choice. Static.
+ * The store that docker chooses by itself if the file names no store, no helper and no server: "pass" if a program
+ * `pass` is on PATH, else "secretservice". NULL if the helper of that name is not on PATH, or if the file makes the
+ * choice. Static.
  */
 const char *client_docker_get_default_store(const struct client_config *config);
+
+/*
+ * Whether the docker on PATH is the snap. A snap has a home directory of its own and may run no program outside of itself.
+ */
+bool client_docker_is_snap(void);
+#define CLIENT_DOCKER_SNAP_TEXT                                                                                            \
+    "docker is installed as a snap: it reads ~/snap/docker/current/.docker/config.json and cannot run credential "         \
+    "helpers, so its passwords stay unencrypted there; use docker from a package instead"

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/process.h"
+#include "helper/client/home.h"
 
 static const char *get_variable(const char *name)
 {
@@ -68,11 +69,11 @@ static int add_defaults(struct client_podman_files *files, const char *home)
 int client_podman_find(struct client_podman_files *ret, struct error *err)
 {
     CLEANUP(client_podman_files_done) struct client_podman_files files = {0};
-    const char *named = get_variable("REGISTRY_AUTH_FILE"), *home = get_variable("HOME");
+    const char *named = get_variable("REGISTRY_AUTH_FILE"), *home = client_get_home();
     int r;
 
     if (!named && !home)
-        return error_set(err, ENOENT, "HOME is not set, so the directory of podman's configuration files is unknown");
+        return error_set(err, ENOENT, "HOME is unset, and the system has no home directory for this user, so the directory of podman's configuration files is unknown");
     r = named ? add_file(&files, false, "%s", named) : add_defaults(&files, home);
     if (r < 0)
         return error_set_oom(err);

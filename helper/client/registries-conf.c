@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "common/file.h"
+#include "helper/client/home.h"
 
 #define SYSTEM_FILE "/etc/containers/registries.conf"
 #define SYSTEM_DIRECTORY "/etc/containers/registries.conf.d"
@@ -286,11 +287,11 @@ static int read_all(const char *home, const char *without, struct client_helpers
 int client_helpers_read(const char *without, struct client_helpers *ret, struct error *err)
 {
     CLEANUP(client_helpers_done) struct client_helpers helpers = {0};
-    const char *home = getenv("HOME");
+    const char *home = client_get_home();
     int r;
 
-    if (!home || !*home)
-        return error_set(err, ENOENT, "HOME is not set, so the directory of podman's configuration files is unknown");
+    if (!home)
+        return error_set(err, ENOENT, "HOME is unset, and the system has no home directory for this user, so the directory of podman's configuration files is unknown");
     r = read_all(home, without, &helpers, err);
     if (r == 0 && (!helpers.names || !helpers.names[0])) { /* an empty array stands for the default */
         client_helpers_done(&helpers);

@@ -20,16 +20,10 @@ bool setup_can_keep(const struct secbuf *secret)
     return view.size == secret->size || (view.size > 1 && view.data[0] == '{' && view.data[view.size - 1] == '}');
 }
 
-bool setup_is_same_login(const struct client_login *login, const struct secbuf *username, const struct secbuf *secret)
-{
-    struct secbuf own = without_line_ends(&login->secret), other = without_line_ends(secret);
-
-    return secbuf_is_equal(username, &login->username) && secbuf_is_equal(&own, &other);
-}
-
 int setup_compare(const char *name, const struct client_login *login, struct error *err)
 {
     CLEANUP(credential_done) struct credential stored = {0};
+    struct client_login found;
     int r;
 
     if (secbuf_append(&stored.server_url, name, strlen(name)) < 0)
@@ -39,7 +33,8 @@ int setup_compare(const char *name, const struct client_login *login, struct err
         return STORE_HAS_NONE;
     if (r < 0)
         return r;
-    return setup_is_same_login(login, &stored.username, &stored.secret) ? STORE_HAS_SAME : STORE_HAS_OTHER;
+    found = (struct client_login){.username = stored.username, .secret = stored.secret}; /* borrows them */
+    return client_login_is_same(login, &found) ? STORE_HAS_SAME : STORE_HAS_OTHER;
 }
 
 int setup_put(const char *name, const struct client_login *login, struct error *err)

@@ -12,10 +12,7 @@ int setup_compare(const char *name, const struct client_login *login, struct err
 int setup_put(const char *name, const struct client_login *login, struct error *err) MUST_USE;
 
 /*
- * Whether the store gives this secret back as it is. It does not keep line ends at the end; in a key in JSON
- * ("_json_key") they do not count.
+ * Whether the store gives this secret back as it is. It drops line ends at the end; they mean nothing in a JSON key
+ * ("_json_key").
  */
 bool setup_can_keep(const struct secbuf *secret);
-
-/* Whether two logins are the same, line ends at the end of their secrets apart. */
-bool setup_is_same_login(const struct client_login *login, const struct secbuf *username, const struct secbuf *secret);

@@ -13,43 +13,9 @@
 
 #define STORE "pass"
 
-/* --- the names of a login ------------------------------------------------------------------ */
-
-/* The names under which a login must be found afterwards; unused ones are NULL. */
-struct names {
-    const char *docker, *podman;
-};
-
-static struct names names_of(const struct setup_move *move)
-{
-    struct names names = {0};
-    bool has_host = *move->podman_name && !setup_move_is_namespaced(move);
-
-    if (move->is_used_by_docker)
-        names.docker = move->docker_name;
-    if (move->is_used_by_podman && has_host)
-        names.podman = move->podman_name;
-    if (!move->is_used_by_docker && !move->is_used_by_podman) {
-        if (move->file->is_docker && *move->docker_name)
-            names.docker = move->docker_name;
-        else if (move->file->is_podman && has_host)
-            names.podman = move->podman_name;
-    }
-    if (names.docker && names.podman && strcmp(names.docker, names.podman) == 0)
-        names.podman = NULL;
-    return names;
-}
-
 static bool is_used(const struct setup_move *move)
 {
-    return move->is_used_by_docker || move->is_used_by_podman;
-}
-
-static void stay(struct setup_move *move, const char *reason)
-{
-    move->result = SETUP_MOVE_STAYS;
-    move->reason = reason;
-    move->is_kept_by_docker = move->is_used_by_docker;
+    return move->use->is_used_by_docker || move->use->is_used_by_podman;
 }
 
 /* --- conflicts ----------------------------------------------------------------------------- */
@@ -60,12 +26,12 @@ static const struct setup_move *find_rival(const struct setup_plan *plan, const 
 {
     for (size_t i = 0; i < plan->count; i++) {
         const struct setup_move *other = &plan->moves[i];
-        struct names names = names_of(other);
+        struct setup_names names = setup_move_get_names(other);
         bool is_asked = (names.docker && strcmp(names.docker, name) == 0) ||
                         (names.podman && strcmp(names.podman, name) == 0);
 
         if (other != move && is_used(other) && is_asked && other->result == SETUP_MOVE_PLANNED &&
-            !setup_is_same_login(move->login, &other->login->username, &other->login->secret))
+            !client_login_is_same(move->use->login, other->use->login))
             return other;
     }
     return NULL;
@@ -75,8 +41,8 @@ static int refuse_rival(const struct setup_move *move, const struct setup_move *
                         struct error *err)
 {
     return error_set(err, EEXIST, "%s and %s have different logins for %s, and the store keeps one login for a server; "
-                     "log out of one of them, or leave out --podman; nothing was moved", move->file->config.path,
-                     rival->file->config.path, name);
+                     "log out of one of them, or leave out --podman; nothing was moved", move->use->file->config.path,
+                     rival->use->file->config.path, name);
 }
 
 /* What the store has under a name in the way of a login that a client uses. */
@@ -87,71 +53,49 @@ static int judge_name(struct setup_plan *plan, struct setup_move *move, const ch
 
     if (rival)
         return refuse_rival(move, rival, name, err);
-    r = setup_compare(name, move->login, err);
+    r = setup_compare(name, move->use->login, err);
     if (r != STORE_HAS_OTHER)
         return r < 0 ? r : 0;
-    if (plan->is_podman_switched && move->is_used_by_podman && !plan->is_pass_first)
+    if (plan->survey.is_podman_switched && move->use->is_used_by_podman && !plan->is_pass_first)
         return error_set(err, EEXIST, "the store has another login for %s than %s, which podman uses now; remove one of "
-                         "them, or leave out --podman; nothing was moved", name, move->file->config.path);
-    stay(move, "the store has another login for that server");
+                         "them, or leave out --podman; nothing was moved", name, move->use->file->config.path);
+    setup_move_stay(move, "the store has another login for that server");
     return 0;
 }
 
 /* The login for all of a server, stored, would be used in place of that for a part of it. */
 static int judge_namespaced(struct setup_plan *plan, struct setup_move *move, struct error *err)
 {
-    CLEANUP_FREE char *host = strndup(move->podman_name, strcspn(move->podman_name, "/"));
+    CLEANUP_FREE char *host = strndup(move->use->podman_name, strcspn(move->use->podman_name, "/"));
     const struct setup_move *rival;
     int r;
 
     if (!host)
         return error_set_oom(err);
     move->result = SETUP_MOVE_STAYS;
-    move->reason = "podman and skopeo use it for a part of that server, for which no helper can keep a login";
-    if (!plan->is_podman_switched)
+    move->reason = CLIENT_REASON_NAMESPACED;
+    if (!plan->survey.is_podman_switched)
         return 0;
     rival = find_rival(plan, move, host);
-    if (rival && rival->is_used_by_docker)
+    if (rival && rival->use->is_used_by_docker)
         return refuse_rival(move, rival, host, err);
-    r = rival || plan->is_pass_first ? 0 : setup_compare(host, move->login, err);
+    r = rival || plan->is_pass_first ? 0 : setup_compare(host, move->use->login, err);
     if (r == STORE_HAS_OTHER)
         return error_set(err, EEXIST, "podman would use the store's login for %s in place of that for %s in %s; remove one "
-                         "of them, or leave out --podman; nothing was moved", host, move->login->host,
-                         move->file->config.path);
+                         "of them, or leave out --podman; nothing was moved", host, move->use->login->host,
+                         move->use->file->config.path);
     if (r == STORE_HAS_SAME && !rival && !plan->is_pass_first) /* the login for all of the server serves as well */
         move->result = SETUP_MOVE_DONE;
     return r < 0 ? r : 0;
 }
 
-/* The login for all of a server stays beside one for a part of it, if nobody but podman uses it. */
-static void keep_beside_namespaced(struct setup_plan *plan, const struct setup_move *part)
-{
-    size_t size = strcspn(part->podman_name, "/");
-
-    for (size_t i = 0; i < plan->count; i++) {
-        struct setup_move *move = &plan->moves[i];
-        bool is_beside = strlen(move->podman_name) == size && strncmp(move->podman_name, part->podman_name, size) == 0;
-
-        if (is_beside && move->is_used_by_podman && move->result == SETUP_MOVE_PLANNED &&
-            (plan->is_podman_switched ? !move->is_used_by_docker : move->file == part->file) &&
-            !setup_is_same_login(move->login, &part->login->username, &part->login->secret)) {
-            move->result = SETUP_MOVE_STAYS;
-            move->reason = "podman and skopeo use it beside another login for a part of that server";
-        }
-    }
-}
-
 static int judge(struct setup_plan *plan, struct setup_move *move, struct error *err)
 {
-    struct names names = names_of(move);
+    struct setup_names names = setup_move_get_names(move);
     int r = 0;
 
     if (move->result != SETUP_MOVE_PLANNED || !is_used(move))
         return 0;
-    if (!setup_can_keep(&move->login->secret)) {
-        stay(move, "its password ends in a line end, which the store does not keep");
-        return 0;
-    }
     if (names.docker)
         r = judge_name(plan, move, names.docker, err);
     if (r == 0 && names.podman && move->result == SETUP_MOVE_PLANNED)
@@ -160,7 +104,7 @@ static int judge(struct setup_plan *plan, struct setup_move *move, struct error 
 }
 
 /* With --podman: a helper that a file names for a server must not be hidden by a login in the store. */
-static int check_helpers(const struct setup_plan *plan, const struct setup_file *file, struct error *err)
+static int check_helpers(const struct setup_plan *plan, const struct client_file *file, struct error *err)
 {
     const char *host;
 
@@ -182,7 +126,7 @@ static int check_helpers(const struct setup_plan *plan, const struct setup_file 
     return 0;
 }
 
-static bool has_other_helper(const struct setup_file *file)
+static bool has_other_helper(const struct client_file *file)
 {
     const char *host;
 
@@ -199,14 +143,11 @@ static int judge_all(struct setup_plan *plan, struct error *err)
 {
     int r = 0;
 
-    for (size_t i = 0; i < plan->count; i++)
-        if (plan->moves[i].is_used_by_podman && setup_move_is_namespaced(&plan->moves[i]))
-            keep_beside_namespaced(plan, &plan->moves[i]);
     for (size_t i = 0; r == 0 && i < plan->count; i++)
         r = judge(plan, &plan->moves[i], err);
-    for (size_t i = 0; r == 0 && i < plan->file_count; i++)
-        if (plan->is_podman_switched && plan->files[i].is_podman)
-            r = check_helpers(plan, &plan->files[i], err);
+    for (size_t i = 0; r == 0 && i < plan->survey.file_count; i++)
+        if (plan->survey.is_podman_switched && plan->survey.files[i].is_podman)
+            r = check_helpers(plan, &plan->survey.files[i], err);
     return r;
 }
 
@@ -220,30 +161,30 @@ static bool is_its_own_fault(int r)
 
 static int store_under(struct setup_move *move, const char *name, struct error *err)
 {
-    int r = name ? setup_compare(name, move->login, err) : STORE_HAS_SAME;
+    int r = name ? setup_compare(name, move->use->login, err) : STORE_HAS_SAME;
 
     if (r == STORE_HAS_NONE) {
-        r = setup_put(name, move->login, err);
+        r = setup_put(name, move->use->login, err);
         if (is_its_own_fault(r)) {
-            stay(move, "the store cannot take its server or username");
+            setup_move_stay(move, "the store cannot take its server or username");
             return 0;
         }
         if (r == 0)
-            r = setup_compare(name, move->login, err);
+            r = setup_compare(name, move->use->login, err);
         if (r == STORE_HAS_NONE)
             return error_set(err, EIO, "the login for %s was stored, but is not found again; nothing was removed from any "
-                             "file", move->login->host);
+                             "file", move->use->login->host);
     }
     if (r == STORE_HAS_OTHER)
-        stay(move, "the store has another login for that server");
+        setup_move_stay(move, "the store has another login for that server");
     return r < 0 ? r : 0;
 }
 
 /* A namespaced login stays where podman finds it, but docker, which does not know namespaces, gets it from the store. */
 static int store_one(struct setup_plan *plan, struct setup_move *move, struct error *err)
 {
-    struct names names = names_of(move);
-    bool is_namespaced = move->is_used_by_podman && setup_move_is_namespaced(move);
+    struct setup_names names = setup_move_get_names(move);
+    bool is_namespaced = move->use->is_used_by_podman && client_use_is_namespaced(move->use);
     int r = store_under(move, names.docker, err);
 
     if (r == 0 && move->result == SETUP_MOVE_PLANNED)
@@ -255,7 +196,7 @@ static int store_one(struct setup_plan *plan, struct setup_move *move, struct er
     if (names.docker || names.podman)
         move->result = SETUP_MOVE_DONE;
     else
-        stay(move, "no client uses it under that name");
+        setup_move_stay(move, "no client uses it under that name");
     return 0;
 }
 
@@ -265,15 +206,15 @@ static int store_all(struct setup_plan *plan, bool are_used, struct error *err)
 
     for (size_t i = 0; r == 0 && i < plan->count; i++) {
         struct setup_move *move = &plan->moves[i];
-        bool is_for_docker_too = move->result == SETUP_MOVE_STAYS && move->is_used_by_docker && !move->is_kept_by_docker &&
-                                 !move->login->problem;
+        bool is_for_docker_too = move->result == SETUP_MOVE_STAYS && move->use->is_used_by_docker && !move->is_kept_by_docker &&
+                                 !move->use->reason;
 
         if (is_used(move) != are_used)
             continue;
         if (move->result == SETUP_MOVE_PLANNED)
             r = store_one(plan, move, err);
         else if (is_for_docker_too) /* it stays for podman's sake alone */
-            r = store_under(move, move->docker_name, err);
+            r = store_under(move, move->use->docker_name, err);
     }
     return r;
 }
@@ -281,21 +222,21 @@ static int store_all(struct setup_plan *plan, bool are_used, struct error *err)
 /* podman runs the helper that docker's file names for a server, also where its name is "". */
 static int check_kept(const struct setup_plan *plan, struct error *err)
 {
-    bool reads = plan->is_podman_here && plan->docker->is_podman &&
-                 (plan->is_podman_switched ? plan->needs_files : plan->reads_podman_files);
+    bool reads = plan->survey.is_podman_here && plan->survey.docker->is_podman &&
+                 (plan->survey.is_podman_switched ? plan->needs_files : plan->survey.reads_podman_files);
 
     for (size_t i = 0; i < plan->count; i++) {
         const struct setup_move *move = &plan->moves[i];
 
         if (!move->is_kept_by_docker)
             continue;
-        if (plan->only)
-            return error_set(err, EEXIST, "docker cannot be switched for %s: the login in %s cannot be moved: %s", plan->only,
-                             move->file->config.path, move->reason);
+        if (plan->survey.only)
+            return error_set(err, EEXIST, "docker cannot be switched for %s: the login in %s cannot be moved: %s", plan->survey.only,
+                             move->use->file->config.path, move->reason);
         if (reads)
             return error_set(err, EEXIST, "the login for %s in %s cannot be moved (%s), and docker and podman can "
                              "both use it only as long as docker is not switched; log in again or log out first",
-                             move->login->host, move->file->config.path, move->reason);
+                             move->use->login->host, move->use->file->config.path, move->reason);
     }
     return 0;
 }
@@ -311,17 +252,17 @@ int setup_moves_store(struct setup_plan *plan, struct error *err)
     if (r < 0)
         return r;
     for (size_t i = 0; i < plan->count; i++)
-        plan->needs_files |= plan->moves[i].result == SETUP_MOVE_STAYS && plan->moves[i].is_used_by_podman;
-    for (size_t i = 0; i < plan->file_count; i++)
-        plan->needs_files |= plan->files[i].is_podman && has_other_helper(&plan->files[i]);
+        plan->needs_files |= plan->moves[i].result == SETUP_MOVE_STAYS && plan->moves[i].use->is_used_by_podman;
+    for (size_t i = 0; i < plan->survey.file_count; i++)
+        plan->needs_files |= plan->survey.files[i].is_podman && has_other_helper(&plan->survey.files[i]);
     return check_kept(plan, err);
 }
 
 /* --- the files ----------------------------------------------------------------------------- */
 
-static struct setup_file *get_file(struct setup_plan *plan, const struct setup_move *move)
+static struct client_file *get_file(struct setup_plan *plan, const struct setup_move *move)
 {
-    return &plan->files[move->file - plan->files];
+    return &plan->survey.files[move->use->file - plan->survey.files];
 }
 
 int setup_moves_take_out(struct setup_plan *plan, struct error *err)
@@ -332,7 +273,7 @@ int setup_moves_take_out(struct setup_plan *plan, struct error *err)
         struct setup_move *move = &plan->moves[i];
 
         if (move->result == SETUP_MOVE_DONE)
-            r = client_config_remove_secret(&get_file(plan, move)->config, move->login->host, err);
+            r = client_config_remove_secret(&get_file(plan, move)->config, move->use->login->host, err);
     }
     return r;
 }
@@ -340,32 +281,32 @@ int setup_moves_take_out(struct setup_plan *plan, struct error *err)
 /* Whether podman finds the login only if docker's file names this program for the server. */
 static bool needs_helper_for_podman(const struct setup_plan *plan, const struct setup_move *move)
 {
-    if (plan->is_podman_switched)
+    if (plan->survey.is_podman_switched)
         return false;
-    return move->result == SETUP_MOVE_DONE && move->is_used_by_podman && move->file->is_podman;
+    return move->result == SETUP_MOVE_DONE && move->use->is_used_by_podman && move->use->file->is_podman;
 }
 
 /* Then podman stores a login under docker's name for the server, with the helper that docker's file names for it. */
 static bool needs_helper_for_login(const struct setup_plan *plan, const struct setup_move *move)
 {
-    return plan->is_podman_switched && client_podman_writes_to_docker() && move->result == SETUP_MOVE_DONE &&
-           *move->docker_name;
+    return plan->survey.is_podman_switched && client_podman_writes_to_docker() && move->result == SETUP_MOVE_DONE &&
+           *move->use->docker_name;
 }
 
 int setup_moves_name_helpers(struct setup_plan *plan, struct error *err)
 {
-    struct client_config *config = &plan->docker->config;
+    struct client_config *config = &plan->survey.docker->config;
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < plan->count; i++) {
         const struct setup_move *move = &plan->moves[i];
 
         if (move->is_kept_by_docker)
-            r = client_config_set_helper(config, move->docker_name, "", err);
+            r = client_config_set_helper(config, move->use->docker_name, "", err);
         else if (needs_helper_for_podman(plan, move))
-            r = client_config_set_helper(config, move->podman_name, STORE, err);
+            r = client_config_set_helper(config, move->use->podman_name, STORE, err);
         else if (needs_helper_for_login(plan, move))
-            r = client_config_set_helper(config, move->docker_name, STORE, err);
+            r = client_config_set_helper(config, move->use->docker_name, STORE, err);
     }
     return r;
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "common/file.h"
+#include "helper/client/home.h"
 
 #define STORE "pass"
 
@@ -55,11 +56,11 @@ static int look_at_drop_in(struct setup_podman *podman, struct error *err)
 int setup_podman_find(struct setup_podman *ret, struct error *err)
 {
     CLEANUP(setup_podman_done) struct setup_podman podman = {0};
-    const char *home = getenv("HOME");
+    const char *home = client_get_home();
     int r;
 
-    if (!home || !*home)
-        return error_set(err, ENOENT, "HOME is not set, so the directory of podman's configuration files is unknown");
+    if (!home)
+        return error_set(err, ENOENT, "HOME is unset, and the system has no home directory for this user, so the directory of podman's configuration files is unknown");
     if (asprintf(&podman.path, "%s/.config/containers/registries.conf.d/pass.conf", home) < 0) {
         podman.path = NULL;
         return error_set_oom(err);
