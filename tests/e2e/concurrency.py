@@ -93,7 +93,7 @@ class Writer:
 
 
 def read_until(writer, end):
-    """Gets all the time; answers how often, and how many different secrets it saw."""
+    """Gets all the time; returns how often, and how many different secrets it saw."""
     seen = set()
     for count in itertools.count(1):
         before = writer.finished
@@ -124,7 +124,7 @@ def _():
     assert_tidy()
 
 
-@case("parallel stores of different servers all arrive, in a store that has no folder yet")
+@case("parallel stores of different servers all arrive, in a store that has no directory yet")
 def _():
     with Sandbox() as user:
         user.make_store(user.make_key())

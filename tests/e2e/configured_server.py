@@ -19,19 +19,19 @@ KEPT = ("PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "LLVM_PROFILE_F
 
 
 def programs():
-    """What to ask for settings that registry:2 has, too."""
+    """Returns the programs to test for settings that registry:2 supports, too."""
     peer = shutil.which("docker-registry")
     return [PROGRAM, peer] if peer else [PROGRAM]
 
 
 class Folder:
-    """A folder for one case, and the environment that programs get in it."""
+    """A temporary directory for one case, and the environment of the programs that run in it."""
 
     def __enter__(self):
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="dcp-config.", dir="/tmp"))
         self.env = {name: os.environ[name] for name in KEPT if name in os.environ}
         self.env["REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY"] = str(self.path / "data")
-        self.env["REGISTRY_CONFIGURATION_PATH"] = ""  # not the file of this machine's own registry
+        self.env["REGISTRY_CONFIGURATION_PATH"] = ""  # do not read the configuration of a registry that is installed here
         return self
 
     def __exit__(self, *_):
@@ -42,7 +42,7 @@ class Folder:
         return str(self.path / name)
 
     def run(self, *words, **env):
-        """To its end; for what does not start."""
+        """Runs the program until it exits; for configurations that prevent a start."""
         done = subprocess.run([PROGRAM, *words], env={**self.env, **env}, cwd=self.path, stdin=subprocess.DEVNULL,
                               capture_output=True, timeout=TIMEOUT_S)
         return Result(done.returncode, done.stdout, done.stderr)
@@ -54,13 +54,13 @@ class Folder:
 
 
 class Server:
-    """A running server. socket_path: it listens there, not on a port. owner: the user that runs it, a number."""
+    """A running server. socket_path: a socket to listen on instead of a port. owner: the numeric user ID that runs it."""
 
     def __init__(self, folder, *words, program=PROGRAM, is_tls=False, socket_path=None, owner=None, **env):
         self.folder, self.is_tls, self.socket_path = folder, is_tls, socket_path
         self.port = free_port()
         env = {name: str(value).replace("PORT", str(self.port)) for name, value in env.items()}
-        if program != PROGRAM and not words:  # registry:2 does not do without a file
+        if program != PROGRAM and not words:  # registry:2 needs a file
             words = [folder.write("peer.yml", "version: 0.1\nstorage: {filesystem: {}}\nhttp: {}\n")]
         words = [self._with_port(word) for word in words]
         self.log_path = folder.path / "log"
@@ -106,7 +106,7 @@ class Server:
             plain, server_hostname="localhost")
 
     def request(self, method, path, headers=None):
-        """Answers status, headers and body."""
+        """Returns status, headers and body."""
         connection = http.client.HTTPConnection("localhost", self.port, timeout=TIMEOUT_S)
         connection.sock = self.connect()
         try:
@@ -117,7 +117,7 @@ class Server:
             connection.close()
 
     def raw(self, sent):
-        """Sends bytes; answers all that comes back."""
+        """Sends raw bytes; returns everything that the server sends back."""
         with self.connect() as connection:
             connection.sendall(sent)
             connection.settimeout(TIMEOUT_S)
@@ -130,14 +130,14 @@ class Server:
         return self.log_path.read_text(errors="replace")
 
     def stop(self):
-        """Ends it as an administrator does; answers its whole log."""
+        """Stops it with SIGTERM, as an administrator does; returns its whole log."""
         self.process.terminate()
         assert self.process.wait(timeout=TIMEOUT_S) == 0, self.log()
         return self.log()
 
 
 def assert_refused(result, *words):
-    """Exit status 1, and one line on standard error that says every word."""
+    """The exit status is 1, and standard error is one line that contains every word."""
     assert result.rc == 1 and result.out == b"", result
     assert result.err.count(b"\n") == 1 and result.err.endswith(b"\n") and result.err.startswith(b"registryd: "), result
     for word in words:

@@ -72,7 +72,7 @@ ERASE = Interruption("erase", URL.encode(), (("me", OLD), None))
 
 
 def run_and_signal(user, what, number=0, delay_s=0, to_group=False):
-    """Runs the helper and sends it a signal after the delay; answers its exit status and its time.
+    """Runs the helper and sends it a signal after the delay; returns its exit status and its time.
 
     A signal that comes too late is none. to_group also reaches gpg and git: so does Ctrl-C, and
     so does whoever ends a whole container.
@@ -110,7 +110,7 @@ def moments(rng, count, span_s):
 
 
 def check_after(user, what, may_leave_temporary=True):
-    """The state right after an interruption; answers what get said and the files left behind."""
+    """The state right after an interruption; returns what get said and the files left behind."""
     answer = user.get(URL)
     assert answer in what.answers, f"get answers {str(answer)[:60]}..."
     assert user.list() == ({URL: answer[0]} if answer else {}), f"get and list differ: {answer} {user.list()}"
@@ -213,7 +213,7 @@ def run_with_strace(what, inject):
 
 
 def kill_at_each(call, what):
-    """Kills at the first such call, at the second, and so on; answers how many there are."""
+    """Kills at the first such call, at the second, and so on; returns how many there are."""
     for nth in range(1, MOST_CALLS):
         what.prepare(USER)
         result = run_with_strace(what, f"{call}:signal=KILL:when={nth}")
@@ -283,7 +283,7 @@ def index_of(lines, pattern, start=0):
     return found[0]
 
 
-@case("the new entry is synced before it is put in place, and its folder after")
+@case("the new entry is synced before it is put in place, and its directory after")
 def _():
     USER.store(URL, "me", OLD)
     lines = trace(REPLACE)
@@ -304,7 +304,7 @@ def _():
     assert synced < removed, "\n".join(lines)
 
 
-@case("a first store also syncs the folder that the server's new folder is in")
+@case("a first store also syncs the directory that the server's new directory is in")
 def _():
     USER.erase(URL)
     lines = trace(FIRST)
@@ -333,7 +333,7 @@ def mounted_store(options):
 
 
 def fill_bytes(user):
-    """Fills the file system to the last byte; answers how to free it."""
+    """Fills the file system to the last byte; returns how to free it."""
     filler = user.prefix / "filler"
     with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
         for size in (4096, 1):
@@ -344,7 +344,7 @@ def fill_bytes(user):
 
 
 def fill_inodes(user):
-    """Takes every file that the file system can have; answers how to free one."""
+    """Takes every file that the file system can have; returns how to free one."""
     names = (user.prefix / f"filler-{n}" for n in range(1000))
     with contextlib.suppress(OSError):
         for name in names:

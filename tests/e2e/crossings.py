@@ -55,7 +55,7 @@ def all_ways(user, **more):
 
 
 def stores_everyone_reads():
-    """Name of a store -> what to do with a new one of two keys; answers the environment to use, if any."""
+    """Name of a store -> what to do with a new one of two keys; returns the environment to use, if any."""
 
     def group(user, _):
         with (user.gnupg / "gpg.conf").open("a") as conf:
@@ -133,7 +133,7 @@ def _():
         assert user.get(URL) is None and user.get("copy") == ("me", "secret") and user.get("moved") == ("you", "secret")
 
 
-@case("an entry that pass removed is not found, whether its folder stays or goes")
+@case("an entry that pass removed is not found, whether its directory stays or goes")
 def _():
     with sandbox() as (user, _):
         for removed in (name(user, URL, "me"), name(user, URL, "me").rpartition("/")[0]):

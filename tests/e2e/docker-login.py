@@ -37,7 +37,7 @@ def _():
         assert not user.is_let_in()
 
 
-@case("docker login: the password is nowhere in the user's folders, in plain, base64 or hex")
+@case("docker login: the password is nowhere in the user's directories, in plain, base64 or hex")
 def _():
     with Registry() as registry, DockerUser(registry) as user:
         registry.push_image()
@@ -115,7 +115,7 @@ def _():
         assert user.entries() == [user.entry(registry.host, "zoe")], user.entries()
 
 
-@case("docker logout removes the entry, its folder and docker's note of the registry")
+@case("docker logout removes the entry, its directory and docker's note of the registry")
 def _():
     with Registry() as registry, DockerUser(registry) as user:
         user.login()

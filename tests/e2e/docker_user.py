@@ -28,7 +28,7 @@ def readable_forms(secret):
 
 
 def find_secret(folder, secret):
-    """Answers (path, form) for every place below the folder, names included, that holds the secret."""
+    """Returns (path, form) for every place below the directory, names included, that holds the secret."""
     found = []
     for path in sorted(folder.rglob("*")):
         text = os.fsencode(path.name)
@@ -112,7 +112,7 @@ def warns(result):
 
 
 def is_nowhere(user, secret):
-    """Fails if the secret can be read anywhere in the user's folders."""
+    """Fails if the secret can be read anywhere in the user's directories."""
     found = find_secret(user.dir, secret)
     assert not found, f"readable in {found}"
 
@@ -138,7 +138,7 @@ class ContainersUser(DockerUser):
         self._keep_podman_inside()
 
     def _keep_podman_inside(self):
-        """Run as root, podman would make its folders below /run and /var/lib."""
+        """Run as root, podman would make its directories below /run and /var/lib."""
         place = self.dir / "podman"
         place.mkdir()
         (place / "storage.conf").write_text(

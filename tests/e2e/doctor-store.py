@@ -128,7 +128,7 @@ def _():
 # --- entries ----------------------------------------------------------------------------------------------
 
 
-@case("several-users, folder-empty, folder-undecodable")
+@case("several-users, directory-empty, directory-undecodable")
 def _():
     with Patient() as user:
         shutil.copy2(user.entry(URL, "me"), user.entry(URL, "you"))

@@ -276,7 +276,7 @@ def _():
         assert status(user) == b""
 
 
-@case("the current folder does not matter, nor a relative PASSWORD_STORE_DIR")
+@case("the current directory does not matter, nor a relative PASSWORD_STORE_DIR")
 def _():
     with sandbox() as user:
         user.store(URL, "me", "secret", cwd="/")

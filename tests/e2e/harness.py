@@ -174,7 +174,7 @@ def shared_sandbox():
 class Sandbox:
     """A user of their own: home, gpg keys and agent, password store, docker configuration.
 
-    Everything lies in one new folder with a short path (gpg-agent's socket path is limited
+    Everything lies in one new directory with a short path (gpg-agent's socket path is limited
     to 107 bytes) and is gone, agent included, when the `with` block ends.
     """
 
@@ -236,7 +236,7 @@ class Sandbox:
     # --- gpg ---------------------------------------------------------------
 
     def make_key(self, uid="Test User <test@example.com>", algo="cv25519", passphrase=""):
-        """Makes a key with an encryption subkey; answers its fingerprint."""
+        """Makes a key with an encryption subkey; returns its fingerprint."""
         if algo.startswith("rsa"):
             primary, sub = (f"{which}-Type: rsa\n{which}-Length: {algo[3:]}" for which in ("Key", "Subkey"))
         else:
@@ -287,7 +287,7 @@ class Sandbox:
         self.git("commit", "-q", "-m", "Add current contents of password store.")
 
     def git(self, *args):
-        """Runs git in the store; answers its output as text."""
+        """Runs git in the store; returns its output as text."""
         return self.run(["git", "-C", self.prefix, *args], check=True).out.decode()
 
     def server_folder(self, url):
@@ -321,7 +321,7 @@ class Sandbox:
         return str(folder)
 
     def leftovers(self):
-        """Files and empty folders below docker-credential-helpers that are no entry (.gpg-id is fine)."""
+        """Files and empty directories below docker-credential-helpers that are no entry (.gpg-id is fine)."""
         odd = []
         for path in self.folder.rglob("*"):
             if path.is_dir() and not path.is_symlink():
@@ -344,7 +344,7 @@ class Sandbox:
         return result
 
     def get(self, url, argv=None, **more):
-        """Answers (username, secret), or None where the helper says that there is none."""
+        """Returns (username, secret), or None where the helper says that there is none."""
         result = self.run([*(argv or helper_argv()), "get"], url.encode(), **more)
         if result.rc == 1 and result.out == b"credentials not found in native keychain\n":
             assert result.err == b"", f"stderr must stay empty: {result}"

@@ -103,7 +103,7 @@ def _():
         assert erase().rc == 0 and not folder.exists(), name
 
 
-@case("likewise in place of a server's folder and of docker-credential-helpers: an error, or nothing found, and never a wait")
+@case("likewise in place of a server's directory and of docker-credential-helpers: an error, or nothing found, and never a wait")
 def _():
     for name, make in [*STRANGE.items(), ("a file", lambda path: path.write_bytes(MESSAGE))]:
         for path in (USER.server_folder(URL), USER.folder):
@@ -116,7 +116,7 @@ def _():
             assert not (path.parent / "nowhere").exists()
 
 
-@case("a folder called like an entry is searched, and store says that it is in the way")
+@case("a directory called like an entry is searched, and store says that it is in the way")
 def _():
     folder = fresh()
     (folder / "me.gpg").mkdir()
@@ -160,7 +160,7 @@ def _():
         assert erase().rc == 0 and (outside / name).read_bytes() == content
 
 
-@case("a server's folder that is a link: it is read, never written through, and erase takes the link alone")
+@case("a server's directory that is a link: it is read, never written through, and erase takes the link alone")
 def _():
     outside = USER.dir / "outside"
     for target in (outside, USER.prefix / "bank"):
@@ -178,7 +178,7 @@ def _():
         shutil.rmtree(target)
 
 
-@case("a folder that is swapped for a link while others store and erase: what the link leads to never changes")
+@case("a directory that is swapped for a link while others store and erase: what the link leads to never changes")
 def _():
     outside, folder = USER.dir / "outside", fresh()
     outside.mkdir()
@@ -215,7 +215,7 @@ def _():
 # --- whom to encrypt to ----------------------------------------------------------------------------------------
 
 
-@case(".gpg-id that is a pipe, a device, a folder or a socket is none, and the one further up counts or none")
+@case(".gpg-id that is a pipe, a device, a directory or a socket is none, and the one further up counts or none")
 def _():
     for name, make in [*STRANGE.items(), ("a folder", lambda path: path.mkdir())]:
         fresh()
@@ -352,7 +352,7 @@ def assert_config_refused(*words, by=(("setup", "--yes"), ("setup", "--dry-run")
             assert word.encode() in b" ".join(text.split()), (args, word, result)
 
 
-@case("config.json that is a pipe, a device, a folder, a circle, of 1 GiB, no JSON: setup and doctor refuse, and leave it")
+@case("config.json that is a pipe, a device, a directory, a circle, of 1 GiB, no JSON: setup and doctor refuse, and leave it")
 def _():
     fresh()
     for make, word in ((os.mkfifo, "not a regular file"), (lambda path: path.mkdir(), "not a regular file"),
@@ -392,7 +392,7 @@ def _():
     reset_config()
 
 
-@case("a config.json of another owner keeps it, and a folder that cannot be written is an error that changes nothing")
+@case("a config.json of another owner keeps it, and a directory that cannot be written is an error that changes nothing")
 def _():
     fresh()
     reset_config()
@@ -438,7 +438,7 @@ def findings(*args, **more):
     return {one["id"]: one for one in json.loads(result.out)["findings"]}, result.rc
 
 
-@case("doctor names what is no file, folders that are links, keys that everybody may change, other owners")
+@case("doctor names what is no file, directories that are links, keys that everybody may change, other owners")
 def _():
     folder = fresh()
     reset_config()

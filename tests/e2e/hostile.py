@@ -28,7 +28,7 @@ def assert_safe_to_show(text, may_have_lines=True):
 
 
 def run_watched(user, argv, stdin=b"", env=None, longest_s=LONGEST_S):
-    """Runs a program to its end within bounds of time and memory; answers its Result, with .seconds."""
+    """Runs a program to its end within bounds of time and memory; returns its Result, with .seconds."""
     merged = {**user.env, **(env or {})}
     merged = {name: str(value) for name, value in merged.items() if value is not None}
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:

@@ -267,7 +267,7 @@ def _():
 # --- while it runs ----------------------------------------------------------
 
 def start_and_wait(argv, holds, **more):
-    """Starts a program that waits for its stdin; true if holds(its folder in /proc) within a short time."""
+    """Starts a program that waits for its stdin; true if holds(its directory in /proc) within a short time."""
     program = subprocess.Popen(argv, env=USER.env, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, **more)
     try:
         end = time.monotonic() + 60

@@ -124,7 +124,7 @@ class Raw:
 
 
 def ask(port, data, method="GET", **options):
-    """Sends data on a connection of its own; answers what came back, or None where it was closed without a word."""
+    """Sends data on a connection of its own; returns what came back, or None where it was closed without a word."""
     with Raw(port, **options) as raw:
         try:
             return raw.send(data).read(method)

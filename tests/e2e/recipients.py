@@ -248,7 +248,7 @@ def _():
     stored_for(BOB)
 
 
-@case("the server folder's own .gpg-id comes before all others, for a nested user too")
+@case("the server directory's own .gpg-id comes before all others, for a nested user too")
 def _():
     fresh(f"{ALICE}\n")
     USER.server_folder(URL).mkdir(parents=True)
@@ -260,7 +260,7 @@ def _():
     assert USER.get(URL) == ("tenancy/me", "secret")
 
 
-@case("a .gpg-id beside a nested user comes before the server folder's")
+@case("a .gpg-id beside a nested user comes before the server directory's")
 def _():
     fresh(f"{ALICE}\n")
     (USER.server_folder(URL) / "tenancy").mkdir(parents=True)
@@ -485,7 +485,7 @@ def sign(fingerprint, path=None, gpg=("gpg", "--batch")):
 
 
 def sign_as_stranger():
-    """Signs .gpg-id with a key of somebody else's keyring; answers its fingerprint."""
+    """Signs .gpg-id with a key of somebody else's keyring; returns its fingerprint."""
     with Sandbox() as other:
         stranger = other.make_key("Stranger <stranger@example.com>")
         other.run(["gpg", "--batch", "--detach-sign", "-o", USER.prefix / ".gpg-id.sig", USER.prefix / ".gpg-id"],

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Who is let in: users of an htpasswd file, as registry:2 reads it, and what becomes of the file's changes.
+"""Authentication with an htpasswd file: registryd reads it as registry:2 does, and follows changes of the file.
 
 REGISTRYD names the program under test (default: build/registry/registryd of this checkout).
 """
@@ -29,7 +29,7 @@ def _():
             assert json.loads(body)["errors"][0]["code"] == "UNAUTHORIZED", body
 
 
-@case("the right password is let in, any other is not")
+@case("the right password is accepted, any other is rejected")
 def _():
     with Server(line("me", "secret") + line("you", "other")) as server:
         assert server.status("me", "secret") == 200
@@ -39,7 +39,7 @@ def _():
         assert server.status("me", "secret") == 200
 
 
-@case("an Authorization header that is none is refused, and harms nothing")
+@case("an invalid Authorization header is rejected, and harms nothing")
 def _():
     with Server(line("me", "secret")) as server:
         for text in ("Basic", "Basic ", "Basic !!!", "Basic bWU=", "Bearer abc", "Basic " + "A" * 7000, "x"):
@@ -62,7 +62,7 @@ USERS = ["a", "b", "x", "y", "indented", "fields", "longer", "twice", "back", "s
          "none", "two words", "", "ü", "#", "# a comment", " indented", "nobody"]
 
 
-@case("who may come in is what registry:2 says of the same file")
+@case("registryd accepts and rejects the same users as registry:2 for the same file")
 def _():
     with Server(FILE_OF_ALL_KINDS) as ours, Server(FILE_OF_ALL_KINDS, need("docker-registry")) as theirs:
         for user in USERS:
@@ -83,7 +83,7 @@ def _():
             assert ours.status(f"u{i}", password) == 200, password
 
 
-@case("a changed file counts for the next request")
+@case("the next request uses the changed file")
 def _():
     with Server(line("me", "secret") + line("you", "other")) as server:
         assert server.status("me", "secret") == 200 and server.status("you", "other") == 200
@@ -94,7 +94,7 @@ def _():
         assert server.status("new", "third") == 200
 
 
-@case("Apache's htpasswd may change the file in place under load, and nobody is turned away")
+@case("Apache's htpasswd may change the file in place under load, and no valid login is rejected")
 def _():
     with Server(line("me", "secret")) as server, concurrent.futures.ThreadPoolExecutor(3) as threads:
         is_over = False
@@ -114,7 +114,7 @@ def _():
         assert statuses == {200}, statuses
 
 
-@case("a file that disappears leaves its users, with one warning")
+@case("the users stay valid when the file disappears, and one warning is logged")
 def _():
     with Server(line("me", "secret")) as server:
         server.file.unlink()
@@ -126,7 +126,7 @@ def _():
         assert server.status("new", "secret") == 200 and server.status("me", "secret") == 401
 
 
-@case("lines of no use are told by number, and never shown")
+@case("invalid lines are reported by number, and their content is never logged")
 def _():
     text = "hunter2\n" + line("me", "secret") + "old:$apr1$hunter2$hunter2\n"
     with Server(text) as server:
@@ -136,7 +136,7 @@ def _():
         assert "hunter2" not in log and "old" not in log, log
 
 
-@case("a file that everybody can read is warned of")
+@case("a world-readable file causes a warning")
 def _():
     with Server(line("me", "secret")) as server:
         assert "can be read by every user" not in server.log()
@@ -146,7 +146,7 @@ def _():
         assert "can be read by every user" in server.log(), server.log()
 
 
-@case("without a file there is no start, no file is made, and the command that makes one is named")
+@case("a missing file prevents the start; no file is created, and the error names the command that creates one")
 def _():
     server = Server(None)
     assert server.process.wait(TIMEOUT_S) == 1
@@ -155,19 +155,19 @@ def _():
     server.__exit__()
 
 
-@case("SIGHUP has the users read, and no password comes into the log")
+@case("SIGHUP reloads the users, and no password appears in the log")
 def _():
     with Server(line("me", "a-secret-word")) as server:
         server.status("me", "a-secret-word")
         server.status("me", "a-wrong-word")
         server.file.write_text("nonsense\n" + line("me", "a-secret-word"))
         server.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: "line 1:" in server.log(), "the file is not read on SIGHUP")
+        wait_for(lambda: "line 1:" in server.log(), "SIGHUP did not reload the file")
         assert "-word" not in server.log()
         assert base64.b64encode(b"me:a-secret-word").decode() not in server.log()
 
 
-@case("a password costs one bcrypt, not one a request")
+@case("a password is hashed once, not once per request")
 def _():
     with Server(line("me", "secret")) as server:
         for _ in range(30):
@@ -177,30 +177,30 @@ def _():
         assert server.metric("registry_auth_remembered_total") == 29
 
 
-@case("200 clients that come at once with the same password cost no more than a bcrypt a processor")
+@case("200 concurrent clients with the same password cost at most one bcrypt per processor")
 def _():
     with Server(line("me", "secret", 10)) as server, concurrent.futures.ThreadPoolExecutor(200) as threads:
         assert set(threads.map(lambda _: server.status("me", "secret"), range(200))) == {200}
         assert server.metric("registry_auth_bcrypt_total") <= os.cpu_count()
 
 
-@case("a refusal is as much work for an unknown user as for a known one, whatever his hash")
+@case("rejecting an unknown user costs as much as rejecting a known one, whatever the known user's hash")
 def _():
     text = line("ten", "secret", 10) + line("five", "secret", 5) + "apr1:$apr1$TyXgrfV2$wVX2naLcJUcqnSmarl7lA1\n"
     with Server(text, AUTH_HTPASSWD_GUESSES="0") as server:
         taken = {}
         for _ in range(9):
             for user in ("ten", "five", "apr1", "nobody", "n" * 200):
-                # The processor's time: what others do on this machine is not in it, what a client can measure is.
+                # CPU time: it includes what a client can measure, but not the load of other processes.
                 begin = server.cpu_ns()
                 assert server.status(user, "wrong") == 401
                 taken.setdefault(user, []).append(server.cpu_ns() - begin)
         usual = {user: statistics.median(times) / 1e6 for user, times in taken.items()}
-        print("# milliseconds of processor time for a refusal:", {user[:6]: round(ms, 2) for user, ms in usual.items()})
+        print("# milliseconds of CPU time for a rejected login:", {user[:6]: round(ms, 2) for user, ms in usual.items()})
         assert max(usual.values()) < 1.15 * min(usual.values()), usual
 
 
-@case("one guesser stalls neither those who are known nor those who are new")
+@case("a client that guesses passwords delays neither cached nor new logins")
 def _():
     text = line("victim", "secret", 11) + line("known", "secret", 4) + line("new", "secret", 4)
     with Server(text, AUTH_HTPASSWD_GUESSES="0") as server, concurrent.futures.ThreadPoolExecutor(100) as threads:
@@ -219,38 +219,38 @@ def _():
         left = sum(not guess.done() for guess in guesses)
         assert {guess.result() for guess in guesses} <= {401, 429}
         of_all = time.monotonic() - began
-        assert left > 10, f"the guesser was done too early to prove anything: {left}"
+        assert left > 10, f"the guessing ended too early to prove anything: {left}"
         assert slowest < of_all / 10 and of_new < of_all / 4, (slowest, of_new, of_all)
 
 
-@case("who guesses too fast has to wait: that user at that address, and nobody else")
+@case("guesses above the limit are delayed for that user at that address only")
 def _():
     text = line("victim", "secret", 4) + line("other", "secret", 4)
     with Server(text, AUTH_HTPASSWD_GUESSES="5") as server:
-        assert server.status("victim", "secret") == 200  # remembered from here on
+        assert server.status("victim", "secret") == 200  # cached from here on
         assert [server.status("victim", f"guess{i}") for i in range(7)] == 5 * [401] + 2 * [429]
         status, headers, body = server.get("victim", "one more")
         assert status == 429 and 1 <= int(headers["Retry-After"]) <= 12, headers
         assert json.loads(body)["errors"][0]["code"] == "TOOMANYREQUESTS", body
-        assert server.status("victim", "secret") == 200, "a password that is known is no guess"
-        assert server.status("other", "secret") == 200, "another user of the address"
-        server.write(text + "# changed, and all passwords forgotten\n")
+        assert server.status("victim", "secret") == 200, "a cached password must not count as a guess"
+        assert server.status("other", "secret") == 200, "another user at the same address"
+        server.write(text + "# changed: this empties the password cache\n")
         assert server.status("victim", "secret") == 429
-        assert server.status("victim", "secret", source="127.0.0.2") == 200, "the user on another address"
+        assert server.status("victim", "secret", source="127.0.0.2") == 200, "the same user at another address"
 
 
-@case("thousands of guesses at once are not more than that many")
+@case("thousands of concurrent guesses are limited to the same number")
 def _():
     with Server(line("victim", "secret", 8), AUTH_HTPASSWD_GUESSES="5") as server, \
             concurrent.futures.ThreadPoolExecutor(60) as threads:
         statuses = list(threads.map(lambda i: server.status("victim", f"guess{i}"), range(300)))
-        # Those that were being checked when the fifth turned out to be wrong are one for each thread that checks.
+        # When the fifth guess fails, each worker thread may already be checking one more.
         assert 5 <= statuses.count(401) <= 5 + os.cpu_count() + 1, statuses.count(401)
         assert statuses.count(401) + statuses.count(429) == 300, statuses
         assert server.metric("registry_auth_bcrypt_total") <= 5 + os.cpu_count() + 1
 
 
-@case("what a client says of its own address counts for nothing")
+@case("an address that a client claims in a header is ignored")
 def _():
     with Server(line("victim", "secret", 4), AUTH_HTPASSWD_GUESSES="3") as server:
         for i in range(6):

@@ -17,7 +17,7 @@ from registry_directory import TIMEOUT_S, ask, init, make, scratch, serving
 GOOD = basic("me", "secret") + b"Connection: close\r\n"
 
 
-# --- clients: each answers whether it trusts the registry at that host and port ------------------
+# --- clients: each returns whether it trusts the registry at that host and port ------------------
 
 def ask_python(directory, host, port):
     try:
@@ -34,7 +34,7 @@ def ask_curl(directory, host, port):
 
 
 def ask_skopeo(directory, host, port):
-    """Go's crypto/x509, which docker and podman have too. Docker itself does not verify a registry on loopback."""
+    """Tests Go's crypto/x509, which docker and podman use, too. Docker does not verify a registry on loopback."""
     certificates = directory.parent / "skopeo"
     certificates.mkdir(exist_ok=True)
     (certificates / "ca.crt").write_bytes((directory / "ca.crt").read_bytes())
@@ -79,7 +79,7 @@ def _():
                         assert all(client(directory, host, port) for client in CLIENTS), (hosts, host)
 
 
-@case("with the authority's key nobody can pose as another host: all clients refuse the certificate")
+@case("the authority's key cannot sign for other hosts: all clients reject such a certificate")
 def _():
     for host, names, asked in ((["localhost"], ["DNS:localhost", "IP:127.0.0.1"], "127.0.0.1"),
                                (["localhost"], ["DNS:localhost", "DNS:registry-1.docker.io"], "localhost"),
@@ -98,7 +98,7 @@ def _():
                     assert not client(directory, asked, port), (client.__name__, host, names)
 
 
-@case("--renew keeps the names, takes others that the authority permits, and refuses the rest")
+@case("--renew keeps the names, accepts other names that the authority permits, and refuses the rest")
 def _():
     with scratch() as place:
         directory = place / "r"
@@ -116,7 +116,7 @@ def _():
         assert (directory / "certs/registry.crt").read_bytes() == before
 
 
-@case("--renew works in a directory of an early version, with all files at its top and an authority without constraints")
+@case("--renew works in a directory of an early version: all files at the top, an authority without constraints")
 def _():
     openssl = need("openssl")
     with scratch() as place:
@@ -178,7 +178,7 @@ def _():
 @case("the user of the service can read neither the authority's key nor its directory")
 def _():
     if os.getuid() != 0:
-        raise Skip("only root can become the service's user")
+        raise Skip("only root can change to the service's user")
     user = pwd.getpwnam("nobody")
     with scratch() as place:
         place.chmod(0o755)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Bytes rot on the disk: nobody is given them for right, and `registryd verify` finds them."""
+"""Bit rot on the disk: registryd never serves damaged bytes as valid, and `registryd verify` finds them."""
 
 import http.client
 import random
@@ -21,7 +21,7 @@ def flipped(content, at):
 
 
 def pull(registry, path):
-    """What comes over the wire: the whole body, or None where it was cut off or refused."""
+    """Returns the whole body, or None if it was cut off or refused."""
     client = Client(registry, tries=1)
     try:
         answer = client.call("GET", path)
@@ -44,13 +44,13 @@ DAMAGE = {
 
 
 def replace(path, content):
-    """As a restored backup would: another file in its place."""
+    """Puts another file in its place, as restoring a backup does."""
     path.rename(path.with_name("old"))
     path.write_bytes(content)
     path.with_name("old").unlink()
 
 
-@case("a damaged blob is never sent whole, and is whole again when it is mended")
+@case("a damaged blob is never sent whole, and is served again after a repair")
 def _():
     with Registry() as registry:
         client = Client(registry)
@@ -61,13 +61,13 @@ def _():
                 replace(path, damage(content))
                 assert pull(registry, url) is None, (len(content), what)
                 replace(path, content)
-                for _ in range(2):  # compared, and known
+                for _ in range(2):  # the first time it is hashed, the second time the result is cached
                     assert pull(registry, url) == content, what
         log = registry.log.read_text()
         assert f"the blob {digest(BIG)} is damaged" in log, log[-500:]
 
 
-@case("a damaged manifest is refused, by digest and by tag; others are listed; it can be deleted and pushed again")
+@case("a damaged manifest is refused by digest and by tag; lists omit it; it can be deleted and pushed again")
 def _():
     with Registry() as registry:
         client = Client(registry)
@@ -93,7 +93,7 @@ def _():
         assert client.get_manifest("a/b", digest(one)).status == 404
 
 
-@case("verify tells each kind of damage, and nothing where there is none")
+@case("verify reports each kind of damage, and nothing on an undamaged storage")
 def _():
     with Registry() as registry:
         client = Client(registry)
@@ -127,7 +127,7 @@ def _():
                 assert result.returncode == 1 and f"wrong: {place.relative_to(root)}" in result.stdout, (place, wrong, result)
                 assert ", 1 link wrong" in result.stdout, result
             place.write_bytes(whole)
-        (path.parent / "extra").write_bytes(b"nobody's")
+        (path.parent / "extra").write_bytes(b"unrelated")
         result = registry.run_program("verify")
         assert result.returncode == 0 and "0 damaged, 0 missing" in result.stdout, result
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Real clients against registryd, with TLS, a user, and our helper keeping the password."""
+"""Real clients against registryd: TLS, one user, and our helper as the store of the password."""
 
 import concurrent.futures
 import contextlib
@@ -16,7 +16,7 @@ from registry_client import DOCKER_IMAGE, IMAGE, INDEX, Client, descriptor, dige
 
 
 class User(Sandbox):
-    """A newcomer with a key, a store, docker and the rest, and one registry to use them on."""
+    """A new user with a key, a password store, docker and other clients, and one registry."""
 
     def __init__(self, registry):
         super().__init__()
@@ -34,10 +34,10 @@ class User(Sandbox):
         self.env.update(PATH=f"{programs}:{self.env['PATH']}", SSL_CERT_FILE=str(registry.ca),
                         DOCKER_HOST=f"unix://{self.dir}/docker.sock", XDG_RUNTIME_DIR=str(self.dir))
         self.env.pop("DOCKER_CONFIG", None)
-        self.docker_config = {"DOCKER_CONFIG": str(config)}  # skopeo and podman would take it for their own
+        self.docker_config = {"DOCKER_CONFIG": str(config)}  # only for docker: skopeo and podman read this variable, too
 
     def do(self, *argv, stdin=None, is_right=True):
-        """Runs a program; answers what it wrote. It must succeed, or must not."""
+        """Runs a program; returns its output. is_right says whether it must succeed or fail."""
         env = {**self.env, **(self.docker_config if argv[0] == "docker" else {})}
         result = subprocess.run([str(word) for word in argv], input=stdin, env=env, capture_output=True, text=True,
                                 timeout=300, check=False)
@@ -50,7 +50,7 @@ class User(Sandbox):
         assert "Login Succeeded" in out and "WARNING" not in out, out
 
     def holds_password(self):
-        """Files below the user's folder in which the password can be read."""
+        """Returns the files in the user's directory that contain the password."""
         return [path for path in pathlib.Path(self.dir).rglob("*")
                 if path.is_file() and self.registry.password.encode() in path.read_bytes()]
 
@@ -61,11 +61,11 @@ def newcomer():
         yield user, Client(registry)
 
 
-@case("docker: refused before the login in its own words, let in after it, refused after the logout")
+@case("docker: refused with docker's own message before the login, works after it, refused after the logout")
 def _():
     need("docker")
     with newcomer() as (user, server):
-        server.push_image("team/app", "v1", mediaType=DOCKER_IMAGE)  # docker 20 inspects no other without a daemon
+        server.push_image("team/app", "v1", mediaType=DOCKER_IMAGE)  # the only type that docker 20 inspects without a daemon
         question = ("docker", "manifest", "inspect", f"{user.host}/team/app:v1")
         assert "no basic auth credentials" in user.do(*question, is_right=False)
         user.log_in()
@@ -76,7 +76,7 @@ def _():
 
 
 def make_folder_image(folder, size):
-    """An image of one layer in skopeo's dir: form; answers its manifest."""
+    """Makes an image of one layer in skopeo's dir: format; returns its manifest."""
     folder.mkdir()
     layer, config = os.urandom(size), b'{"architecture":"amd64","os":"linux"}'
     for content in (layer, config):
@@ -88,7 +88,7 @@ def make_folder_image(folder, size):
 
 
 def make_folder_index(folder, size):
-    """Three architectures, with a layer of that size each."""
+    """Makes an index of three architectures, each with one layer of the given size."""
     folder.mkdir()
     children = []
     for architecture in ("amd64", "arm64", "riscv64"):
@@ -105,7 +105,7 @@ def make_folder_index(folder, size):
     return index
 
 
-@case("skopeo: an index of three architectures with layers of 24 MiB, both ways, digests equal; tags, inspect, delete")
+@case("skopeo: push and pull of an index of three architectures with 24 MiB layers keep the digests; tags, inspect, delete")
 def _():
     need("skopeo")
     with newcomer() as (user, server):
@@ -126,7 +126,7 @@ def _():
         assert server.get_manifest("sk/other", "v2").status == 200
 
 
-@case("podman: login, push and pull (vfs), logout; the password in the store alone")
+@case("podman: login, push, pull (vfs) and logout; the password is only in the password store")
 def _():
     podman = need("podman")
     if os.geteuid() != 0:
@@ -155,12 +155,12 @@ def _():
 
 @contextlib.contextmanager
 def docker_daemon(user):
-    """A daemon of the test's own. It needs root, and a mount namespace: its mounts end with it."""
+    """Runs a Docker daemon for the test. It needs root and a mount namespace, which removes its mounts at the end."""
     if os.geteuid() != 0:
         raise Skip("a Docker daemon needs root")
     namespace = [need("unshare"), "--mount", "--propagation=private"]
     if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode != 0:
-        raise Skip("no mount namespace can be made here")
+        raise Skip("cannot create a mount namespace here")
     words = [*namespace, need("dockerd"), "--storage-driver=vfs", "--iptables=false", "--ip6tables=false", "--bridge=none", "-H",
              user.env["DOCKER_HOST"], "--data-root", user.dir / "docker-data", "--exec-root", user.dir / "exec", "--pidfile",
              user.dir / "dockerd.pid"]
@@ -179,7 +179,7 @@ def docker_daemon(user):
         daemon.wait(60)
 
 
-@case("dockerd: import, push, remove, pull, the same image; refused without the login")
+@case("dockerd: import, push, remove and pull return the same image; a push without a login is refused")
 def _():
     need("docker")
     with newcomer() as (user, _server), docker_daemon(user):
@@ -197,7 +197,7 @@ def _():
         assert not [path for path in user.holds_password() if "docker-data" not in str(path)]
 
 
-@case("50 pushes at once of images that share layers: every manifest and every blob is whole afterwards")
+@case("50 concurrent pushes of images with shared layers leave every manifest and blob intact")
 def _():
     with Registry() as registry:
         server = Client(registry)
@@ -213,7 +213,7 @@ def _():
             for item in json.loads(manifest)["layers"]:
                 body = server.call("GET", f"/v2/{name}/blobs/{item['digest']}").body
                 assert digest(body) == item["digest"], (name, tag)
-        assert not list((registry.dir / "data").rglob("_uploads/*")), "uploads are left"
+        assert not list((registry.dir / "data").rglob("_uploads/*")), "upload sessions are left over"
 
 
 main()

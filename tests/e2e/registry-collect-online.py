@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""`registryd garbage-collect` beside servers that are being pushed to: nothing goes that a push needs.
+"""`registryd garbage-collect` while servers accept pushes: it removes nothing that a push needs.
 
-    LOAD=full  goes on for minutes
+    LOAD=full  runs for minutes
 
-Two servers share a folder. Clients push images and indexes of a few layers that all of them share, as docker does: they
-ask for a layer, upload it if it is not there, wait, and push the manifest. Collectors run one after another. So that
-there is always something to collect, and in the narrowest of moments, a thread makes whatever nobody is relying on look
-old: to the collection that is garbage of long ago, until the next client asks for it.
+Two servers share one storage directory. Clients push images and indexes with a few shared layers, as docker does: they
+ask for a layer, upload it if it is missing, wait, and push the manifest. Collectors run one after another. To provide
+garbage all the time and to provoke races, a thread backdates every object that no client relies on. The collector
+treats such an object as old garbage until the next client asks for it.
 """
 
 import contextlib
@@ -24,18 +24,18 @@ from registry_client import BYTES, CONFIG, IMAGE, INDEX, Client, descriptor, dig
 
 IS_FULL = os.environ.get("LOAD") == "full"
 DURATION_S = 120 if IS_FULL else 5
-LONGEST_PAUSE_S = 7 if IS_FULL else 1  # between the question and the manifest: less than the grace
+LONGEST_PAUSE_S = 7 if IS_FULL else 1  # between the request for a layer and the push of the manifest; shorter than GRACE
 GRACE = "2m"
 PUSHERS, LAYERS, CHILDREN = 6, 12, 4
 OLD = (1000000000, 1000000000)
 
 
 class World:
-    """What clients may rely on, and what not."""
+    """Knows which objects clients rely on."""
 
     def __init__(self, root):
         self.root, self.lock = root, threading.Lock()
-        self.holders = {}  # of each digest: how many clients rely on it
+        self.holders = {}  # digest -> number of clients that rely on it
         self.counts = {"pushed": 0, "found": 0, "uploaded": 0, "collections": 0, "pulled": 0, "refused": 0}
         self.layers = [random.Random(number).randbytes(300 + 3000 * number) for number in range(LAYERS)]
 
@@ -57,7 +57,7 @@ class World:
             self.counts[what] += 1
 
     def age(self):
-        """Makes look old what nobody relies on."""
+        """Backdates the objects that no client relies on."""
         with self.lock:
             for name in [name for name, count in self.holders.items() if count == 0]:
                 hex_ = name.partition(":")[2]
@@ -72,16 +72,16 @@ class Pusher:
     def __init__(self, world, number, client):
         self.world, self.client, self.random = world, client, random.Random()
         self.name = f"online/{number}"
-        self.kept = {}  # tag: (manifest, all the contents below it)
+        self.kept = {}  # tag -> (manifest, all blobs and manifests that it references)
         self.number = 0
 
     def pause(self):
         time.sleep(self.random.random() ** 3 * LONGEST_PAUSE_S)
 
-    # --- one by one -----------------------------------------------------------------------
+    # --- single requests -----------------------------------------------------------------------
 
     def ensure_blob(self, content):
-        """As docker: what is there is not uploaded, what lies in another repository is mounted."""
+        """Does what docker does: uploads nothing that exists, and mounts a blob of another repository."""
         answer = self.client.call("HEAD", f"/v2/{self.name}/blobs/{digest(content)}")
         if answer.status == 200:
             self.world.count("found")
@@ -97,9 +97,9 @@ class Pusher:
         self.world.count("uploaded")
 
     def put(self, reference, manifest, parts):
-        """Pushes a manifest; all that it names must be there now, as it was promised."""
+        """Pushes a manifest; after a 201, everything that it references must exist."""
         answer = self.client.put_manifest(self.name, reference, manifest)
-        assert answer.status == 201, ("a push was disturbed", self.name, answer)
+        assert answer.status == 201, ("a push failed", self.name, answer)
         self.world.count("pushed")
         self.check(digest(manifest), manifest, parts)
 
@@ -131,7 +131,7 @@ class Pusher:
             self.keep_or_delete(tag, manifest, layers)
 
     def push_blindly(self, tag):
-        """Without a question: what is refused was not there; what is taken stays."""
+        """Pushes a manifest without asking for its layers first: if it is accepted, the layers must stay."""
         layers = self.random.sample(self.world.layers, 2)
         self.number += 1
         manifest = self.make(layers, f"{self.name} {self.number}")
@@ -146,7 +146,7 @@ class Pusher:
             self.keep_or_delete(tag, manifest, layers)
 
     def push_index(self, tag):
-        """Of a child that others push, too; who finds it pushes neither it nor its layers."""
+        """Pushes an index with a child that other clients push, too. If the child exists, it is not pushed again."""
         first = self.random.randrange(CHILDREN)
         layers = self.world.layers[first * 2:first * 2 + 2]
         child = self.make(layers)
@@ -180,7 +180,7 @@ class Pusher:
 
 
 class Crew:
-    """Threads that work until the time is up or one of them fails."""
+    """Threads that run until the time is over or one of them fails."""
 
     def __init__(self):
         self.is_over, self.failures, self.threads = threading.Event(), [], []
@@ -212,7 +212,7 @@ def collect(registry, world, *switches):
     world.count("collections")
 
 
-@case(f"for {DURATION_S} s two servers are pushed to and collected from: no push is disturbed, nothing needed goes")
+@case(f"{DURATION_S} s of pushes to two servers during collections: no push fails, and nothing in use is removed")
 def _():
     with Registry() as one, Registry(STORAGE_FILESYSTEM_ROOTDIRECTORY=one.dir / "data") as two:
         world = World(one.dir / "data/docker/registry/v2")
@@ -244,12 +244,12 @@ def _():
         assert world.counts["collections"] > 3
 
 
-@case("beside a server what is new stays, and is counted as it is; what is old goes")
+@case("with a running server, new objects stay and are counted as such; old ones are removed")
 def _():
     with Registry() as registry:
         client, world = Client(registry), World(registry.dir / "data/docker/registry/v2")
         client.push_image("a/b", "t")
-        garbage = client.push_blob("a/b", b"of nobody's")
+        garbage = client.push_blob("a/b", b"unreferenced")
         for switches in ([], ["-d"], ["--grace", "1h"]):
             result = registry.run_program("garbage-collect", *switches)
             assert result.returncode == 0, result
@@ -265,7 +265,7 @@ def _():
         assert client.call("HEAD", f"/v2/a/b/blobs/{garbage}").status == 404
 
 
-@case("what a client was told of stays, though it is old: HEAD of a blob, HEAD and GET of a manifest, a mount")
+@case("a request for an old object protects it: HEAD of a blob, HEAD and GET of a manifest, a mount")
 def _():
     with Registry() as registry:
         client, world = Client(registry), World(registry.dir / "data/docker/registry/v2")
@@ -289,7 +289,7 @@ def _():
             assert has_manifest == ("manifest" in name), name
 
 
-@case("a grace that is none is refused")
+@case("an invalid grace period is refused")
 def _():
     with Registry() as registry:
         for wrong in ("119s", "0", "soon", "-1h", ""):
@@ -297,7 +297,7 @@ def _():
             assert result.returncode == 1 and "--grace" in result.stderr and not result.stdout, result
 
 
-@case("a server starts while garbage is collected with a grace, and a collector that is killed does no harm")
+@case("a server starts during a collection with a grace period, and killing the collector does no harm")
 def _():
     with Registry() as registry:
         client = Client(registry)
@@ -316,7 +316,7 @@ def _():
         assert registry.run_program("verify").returncode == 0
 
 
-@case("where a collector hangs at the worst moment pulls go on, pushes are told to come again, and then go on")
+@case("if a collector hangs while it holds its lock, pulls work, pushes are told to retry, and later succeed")
 def _():
     with Registry() as registry:
         client = Client(registry)
@@ -337,7 +337,7 @@ def _():
         assert client.put_manifest("a/b", "u", image).status == 201
 
 
-@case("uploads that nobody goes on with are purged by themselves")
+@case("the server purges abandoned uploads")
 def _():
     with Registry(STORAGE_MAINTENANCE_UPLOADPURGING_AGE="4s", STORAGE_MAINTENANCE_UPLOADPURGING_INTERVAL="1s") as registry:
         client = Client(registry)
@@ -348,12 +348,12 @@ def _():
         deadline = time.monotonic() + 300
         while list(uploads.iterdir()) and time.monotonic() < deadline:
             time.sleep(0.2)
-        assert not list(uploads.iterdir()), "it is still there"
+        assert not list(uploads.iterdir()), "the upload session still exists"
         assert client.patch(old, b"more").status == 404
         assert "purging upload" in registry.log.read_text()
 
 
-@case("what registry:2 is pushed beside the collector stays, but for what it says is there already")
+@case("objects pushed to registry:2 during a collection stay, except blobs that it reports as existing")
 def _():
     with Registry(program="docker-registry") as peer:
         client, world = Client(peer), World(peer.dir / "data/docker/registry/v2")
@@ -362,7 +362,7 @@ def _():
             client.push_blob("a/b", content)
             world.holders[digest(content)] = 0
         world.age()
-        client.push_blob("a/b", b"layer")  # it lies there: only its link is new
+        client.push_blob("a/b", b"layer")  # the data exists: only the link is new
         answer = client.call("POST", f"/v2/c/d/blobs/uploads/?mount={digest(b'mounted')}&from=a/b")
         assert answer.status == 201, answer
         with Registry(STORAGE_FILESYSTEM_ROOTDIRECTORY=peer.dir / "data") as ours:

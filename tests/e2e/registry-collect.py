@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""The collection of garbage: `registryd garbage-collect` beside docker-registry's own.
+"""Garbage collection: `registryd garbage-collect` compared with docker-registry's collector.
 
     REGISTRYD  the program under test (default: build/registry/registryd of this checkout)
 
-Both programs serve and collect the same folders; what they say and what they leave is compared.
+Both programs serve and collect the same directories; the test compares their output and the objects that remain.
 """
 
 import atexit
@@ -41,7 +41,7 @@ def digest_of(content, algorithm="sha256"):
 
 
 class Storage:
-    """A folder that either program serves or collects; gone with the process."""
+    """A directory that either program serves or collects; it is removed when the test process ends."""
 
     def __init__(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dcp-collect.", dir="/tmp"))
@@ -58,7 +58,7 @@ class Storage:
         return other
 
     def collect(self, program, *switches):
-        """Runs a program's collector; answers (status, lines of stdout, stderr)."""
+        """Runs a program's collector; returns (status, lines of stdout, stderr)."""
         done = subprocess.run([program, "garbage-collect", *switches, self.config], capture_output=True, timeout=120,
                               env={"PATH": os.environ["PATH"]}, check=False)
         return done.returncode, done.stdout.decode().splitlines(), done.stderr.decode()
@@ -69,16 +69,16 @@ class Storage:
         return lines
 
     def blobs(self):
-        """The digests whose bytes are there."""
+        """Returns the digests of the blobs whose data exists."""
         return {"sha256:" + path.parent.name for path in self.root.glob("blobs/sha256/*/*/data")}
 
     def tree(self):
-        """All files with what is in them."""
+        """Returns all files with their contents."""
         return {str(path.relative_to(self.data)): path.read_bytes() for path in self.data.rglob("*") if path.is_file()}
 
 
 class Server:
-    """A program serving a storage without TLS and passwords on loopback."""
+    """A program that serves a storage on loopback, without TLS and without passwords."""
 
     def __init__(self, program, storage):
         self.program, self.storage = program, storage
@@ -106,7 +106,7 @@ class Server:
         self.log.close()
 
     def request(self, method, path, body=None, headers=None):
-        """Answers (status, headers, body)."""
+        """Returns (status, headers, body)."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=300)
         try:
             connection.request(method, path, body=body, headers=headers or {})
@@ -129,7 +129,7 @@ class Server:
         return digest
 
     def push_manifest(self, name, reference, manifest, media_type=None):
-        """Pushes by a tag, or by digest where reference is an algorithm; answers the digest."""
+        """Pushes by tag, or by digest if reference is an algorithm; returns the digest."""
         content = json.dumps(manifest).encode()
         by_digest = reference in ("sha256", "sha512")
         digest = digest_of(content, reference if by_digest else "sha256")
@@ -139,7 +139,7 @@ class Server:
         return digest
 
     def push_image(self, name, reference, what, **more):
-        """An image that tells of what; answers its digest."""
+        """Pushes an image whose layer contains `what`; returns its digest."""
         return self.push_manifest(name, reference, {
             "schemaVersion": 2, "mediaType": IMAGE, **more,
             "config": {"mediaType": CONFIG, "size": 2, "digest": self.push_blob(name, b"{}")},
@@ -167,37 +167,37 @@ def peer():
 
 
 def with_garbage(program):
-    """A storage with two tagged images, one that has lost its tag, and a blob of nobody's."""
+    """Returns a storage with two tagged images, an image that has lost its tag, and an unreferenced blob."""
     storage = Storage()
     with Server(program, storage) as server:
         server.push_image("a/b", "one", "one")
         server.push_image("a/b", "moved", "old")
         server.push_image("a/b", "moved", "new")
         server.push_image("c", "one", "one")
-        server.push_blob("c", b"of nobody's")
+        server.push_blob("c", b"unreferenced")
     return storage
 
 
 def by_repository(lines):
-    """The output in an order that does not depend on the directories'. docker-registry writes "1 blobs"."""
+    """Sorts the output, because the order of directory entries varies. docker-registry writes "1 blobs"."""
     return sorted(re.sub(r"\b1 (blob|manifest)s\b", r"1 \1", line.strip()) for line in lines if line.strip())
 
 
-@case("it says and leaves what docker-registry's collector says and leaves, on the data of either")
+@case("output and remaining objects are the same as docker-registry's, on the data of either program")
 def _():
     for program in (peer(), registryd()):
         for switches in ([], ["--delete-untagged"]):
             ours = with_garbage(program)
             theirs = ours.copy()
             said = by_repository(ours.must_collect(registryd(), *switches))
-            # docker-registry's words on what it deletes go to a log; its list of them is on stdout
-            wanted = by_repository(re.sub(r"\b1 (blob|manifest)s\b", r"1 \1", line)  # we count as English does
+            # docker-registry logs each deletion; the list of eligible objects is on stdout
+            wanted = by_repository(re.sub(r"\b1 (blob|manifest)s\b", r"1 \1", line)  # we write "1 blob"
                                    for line in theirs.must_collect(peer(), *switches) if "level=" not in line)
             assert said == wanted, f"{switches}\nours: {said}\ntheirs: {wanted}"
             assert ours.blobs() == theirs.blobs(), switches
 
 
-@case("after it either program serves all that is tagged")
+@case("after a collection, either program serves every tagged image")
 def _():
     for program in (peer(), registryd()):
         storage = with_garbage(program)
@@ -209,10 +209,10 @@ def _():
                     assert status == 200, (name, tag, status)
                     for layer in json.loads(text)["layers"]:
                         assert server.has_blob(name, layer["digest"])
-                assert not server.has_blob("c", digest_of(b"of nobody's"))
+                assert not server.has_blob("c", digest_of(b"unreferenced"))
 
 
-@case("children of a tagged index stay, which docker-registry deletes")
+@case("children of a tagged index stay, although docker-registry deletes them")
 def _():
     storage = Storage()
     with Server(peer(), storage) as server:
@@ -225,10 +225,10 @@ def _():
         assert server.has("a", "latest", INDEX)
     theirs.must_collect(peer(), "-m")
     with Server(peer(), theirs) as server:
-        assert not server.has("a", children[0]), "docker-registry has learnt it: this difference can go"
+        assert not server.has("a", children[0]), "docker-registry now behaves like registryd: remove this difference"
 
 
-@case("referrers of what is tagged stay, and go with it")
+@case("referrers of a tagged image stay, and are removed together with it")
 def _():
     storage = Storage()
     with Server(registryd(), storage) as server:
@@ -244,7 +244,7 @@ def _():
     assert storage.blobs() == set()
 
 
-@case("a dry run changes nothing and says the same")
+@case("a dry run changes nothing and prints the same output")
 def _():
     storage = with_garbage(registryd())
     before = storage.tree()
@@ -254,7 +254,7 @@ def _():
     assert storage.tree() != before
 
 
-@case("an upload in progress survives, docker-registry's too")
+@case("an upload in progress survives, also one that docker-registry began")
 def _():
     for program in (peer(), registryd()):
         storage = Storage()
@@ -272,7 +272,7 @@ def _():
             assert server.has_blob("a", digest_of(b"hello"))
 
 
-@case("sha512: docker-registry serves it, our collector keeps it, docker-registry's keeps the manifest alone")
+@case("sha512: docker-registry serves it and our collector keeps it; docker-registry's keeps only the manifest")
 def _():
     storage = Storage()
     with Server(registryd(), storage) as server:
@@ -293,14 +293,14 @@ def _():
             status, _, text = server.get("a", reference)
             assert (status, text) == (200, content), (reference, status, text)
         assert server.has_blob("a", config)
-    # It marks the sha512 digest, and then finds the bytes under sha256, its own no less than ours.
+    # docker-registry marks the sha512 digest, but the bytes are stored under sha256, in its own data as in ours.
     storage.must_collect(peer())
     with Server(registryd(), storage) as server:
         assert server.has("a", "t") and server.has("a", digest)
-        assert not server.has_blob("a", config), "docker-registry has learnt it: this difference can go"
+        assert not server.has_blob("a", config), "docker-registry now behaves like registryd: remove this difference"
 
 
-@case("docker-registry's collector takes our data for its own: referrers, indexes without blobs")
+@case("docker-registry's collector keeps referrers and indexes without blobs that registryd stored")
 def _():
     storage = Storage()
     with Server(registryd(), storage) as server:
@@ -314,7 +314,7 @@ def _():
         assert len(json.loads(server.request("GET", f"/v2/a/referrers/{image}")[2])["manifests"]) == 1
 
 
-@case("what docker-registry was pushed while we were away is among the referrers")
+@case("registryd lists referrers that were pushed to docker-registry in the meantime")
 def _():
     storage = Storage()
     with Server(registryd(), storage) as server:
@@ -326,7 +326,7 @@ def _():
         assert [item["digest"] for item in listed] == [signature]
 
 
-@case("a manifest that cannot be read stops it before anything is removed")
+@case("an unreadable manifest stops the collection before anything is removed")
 def _():
     storage = with_garbage(peer())
     with Server(peer(), storage) as server:
@@ -343,7 +343,7 @@ def _():
     storage.must_collect(registryd(), "-m")
 
 
-@case("--quiet says nothing; what it does not know is refused, and so is a folder that is not there")
+@case("--quiet prints nothing; unknown options and a missing directory are refused")
 def _():
     storage = with_garbage(registryd())
     for words in (["--silly"], ["-x"], ["--dry-run=maybe"], [str(storage.config)]):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The command line of registryd: commands and options of registry:2, and where they find their configuration."""
+"""The command line of registryd: commands and options of registry:2, and the search for the configuration file."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ from harness import Skip, case, main, need
 
 # --- commands ------------------------------------------------------------------------------------
 
-@case("--version, -v and version say the same; an unknown command and none are refused with a line")
+@case("--version, -v and version print the same; an unknown and a missing command are refused")
 def _():
     with Folder() as folder:
         said = {folder.run(word).out for word in ("--version", "-v", "version")}
@@ -24,7 +24,7 @@ def _():
         assert nothing.rc == 1 and nothing.out == b"" and nothing.err.startswith(b"Usage: registryd <"), nothing
 
 
-@case("each command has a help of its own: usage, options, an example, exit statuses")
+@case("each command has its own help: usage, options, an example, exit statuses")
 def _():
     with Folder() as folder:
         summary = folder.run("--help").out
@@ -43,10 +43,10 @@ def _():
         assert_refused(folder.run("help", "serv\x1be"), "serv?e", "--help")
 
 
-# --- options as registry:2 has them ---------------------------------------------------------------
+# --- option syntax of registry:2 ------------------------------------------------------------------
 
 class Garbage:
-    """A storage with a blob that nothing refers to and a manifest without a tag, and its configuration."""
+    """A storage with an unreferenced blob and an untagged manifest, and its configuration."""
 
     def __init__(self, folder, name):
         self.root = folder.path / name / "docker/registry/v2"
@@ -75,11 +75,11 @@ class Garbage:
         return (self.root / "blobs/sha256" / name[:2] / name).exists()
 
     def outcome(self):
-        """What is left: the blob without references, the manifest without a tag."""
+        """Returns whether the unreferenced blob and the untagged manifest still exist."""
         return self.has(self.orphan), self.has(self.untagged)
 
 
-# Words before or after the configuration file: None if they are refused, or which of the two things are left.
+# Options before or after the configuration file: None if they are refused, or which of the two objects remain.
 OPTIONS = {
     (): (False, True), ("-m",): (False, False), ("--delete-untagged",): (False, False), ("--delete-untagged=true",): (False, False),
     ("--delete-untagged=false",): (False, True), ("-m=false",): (False, True), ("-m=1",): (False, False),
@@ -91,7 +91,7 @@ OPTIONS = {
 }
 
 
-@case("garbage-collect understands options as registry:2 does, before and after the file")
+@case("garbage-collect reads options as registry:2 does, before and after the file")
 def _():
     peer = shutil.which("docker-registry")
     for words, wanted in OPTIONS.items():
@@ -107,7 +107,7 @@ def _():
                         assert (done.returncode == 0) == (wanted is not None) and len(done.stderr.splitlines()) == (wanted is None), done
 
 
-@case("a time for --grace: in the next word, after '=', or at once")
+@case("the value of --grace may be the next argument or follow '='")
 def _():
     with Folder() as folder:
         garbage = Garbage(folder, "data")
@@ -119,7 +119,7 @@ def _():
             assert_refused(folder.run("garbage-collect", garbage.config, *words))
 
 
-@case("--help and -h anywhere explain the command; '--' ends the options; one file at most")
+@case("--help and -h at any position print the help; '--' ends the options; at most one file is accepted")
 def _():
     with Folder() as folder:
         for verb in ("serve", "verify", "garbage-collect"):
@@ -135,9 +135,9 @@ def _():
 # --- the configuration file -----------------------------------------------------------------------
 
 def run_beside_image_file(folder, config, words, **env):
-    """Runs registryd where /etc holds nothing but the file of the image registry:2 (None: not even that)."""
+    """Runs registryd where /etc contains only the configuration file of the registry:2 image (config=None: nothing)."""
     if os.getuid() != 0 or subprocess.run([need("unshare"), "--mount", "true"], capture_output=True).returncode:
-        raise Skip("this needs root and a mount namespace of its own")
+        raise Skip("this needs root and a private mount namespace")
     script = "mount -t tmpfs none /etc && mkdir -p /etc/docker/registry && " \
              "{ [ -z \"$CONFIG\" ] || cp \"$CONFIG\" /etc/docker/registry/config.yml; } && exec \"$0\" \"$@\""
     own = {name: value for name, value in folder.env.items() if not name.startswith("REGISTRY_")}
@@ -145,7 +145,7 @@ def run_beside_image_file(folder, config, words, **env):
                           env={**own, "CONFIG": config or "", **env}, capture_output=True, text=True, timeout=TIMEOUT_S)
 
 
-@case("every command finds the file of the image registry:2; a file alone is served")
+@case("every command finds the file of the registry:2 image; `registryd FILE` serves it")
 def _():
     with Folder() as folder:
         (folder.path / "data/docker/registry/v2").mkdir(parents=True)
@@ -159,7 +159,7 @@ def _():
             assert done.returncode == 0, done
 
 
-@case("verify and garbage-collect without a configuration do not guess where the data is")
+@case("verify and garbage-collect without a configuration do not guess the storage directory")
 def _():
     with Folder() as folder:
         for words in (["verify"], ["garbage-collect"]):
@@ -170,7 +170,7 @@ def _():
             assert "no configuration" not in done.stderr, done
 
 
-@case("a file that cannot be read is named")
+@case("an unreadable file is named in the error")
 def _():
     with Folder() as folder:
         assert_refused(folder.run("serve", "absent.yml"), "absent.yml", "No such file")

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""`registryd serve` does what registry:2's settings say, from a file and from variables; its log.
+"""`registryd serve`: registry:2's settings, from a file and from environment variables; the log.
 
 REGISTRYD names the program under test (default: build/registry/registryd of this checkout). Where Debian's
-docker-registry is installed, what both should do alike is asked of both.
+docker-registry is installed, the cases on common behaviour run against both programs.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ HTPASSWD = b"alice:$2y$04$abcdefghijklmnopqrstuuHYtFhcxP8gkPJSVIvXPg5VXBCSUHJFm\
 
 # --- settings ---------------------------------------------------------------------------------
 
-@case("the variables of the articles on private registries work as they stand, with a port added")
+@case("the variables from articles on private registries work unchanged, with a port added")
 def _():
     for program in programs():
         with Folder() as folder:
@@ -40,7 +40,7 @@ def _():
                 assert (status, headers["WWW-Authenticate"]) == (401, 'Basic realm="Registry Realm"'), (program, status)
 
 
-@case("http.host (the whole of what clients are sent to), http.prefix and http.headers, from a file as from variables")
+@case("http.host (the whole base of Location URLs), http.prefix and http.headers, from a file and from variables")
 def _():
     text = ("version: 0.1\nstorage: {filesystem: {}}\nhttp:\n  addr: 127.0.0.1:PORT\n"
             "  host: https://example.com/out/\n  prefix: /my/registry/\n  headers: {X-One: [a], X-Two: [b c]}\n")
@@ -58,7 +58,7 @@ def _():
                     assert server.request("GET", "/v2/")[0] == 404
 
 
-@case("http.prefix is in what clients are sent to, where there is no http.host")
+@case("without http.host, Location URLs contain http.prefix")
 def _():
     for program in programs():
         with Folder() as folder, Server(folder, program=program, REGISTRY_HTTP_ADDR="127.0.0.1:PORT",
@@ -68,7 +68,7 @@ def _():
             assert headers["Location"].startswith("http://a.example:80/my/registry/v2/a/blobs/uploads/"), (program, headers)
 
 
-@case("a variable has precedence over the file, and REGISTRY_CONFIGURATION_PATH names the file")
+@case("a variable takes precedence over the file, and REGISTRY_CONFIGURATION_PATH names the file")
 def _():
     for program in programs():
         with Folder() as folder:
@@ -81,12 +81,12 @@ def _():
     with Folder() as folder:
         path = folder.write("c.yml", "version: 0.1\nhttp: {addr: 127.0.0.1:PORT, headers: {X-A: [file]}}\n")
         server = Server(folder, "c.yml")
-        server.__exit__()  # only for a port that is written into the file
+        server.__exit__()  # it was only needed for a free port to write into the file
         with Server(folder, REGISTRY_CONFIGURATION_PATH=path, REGISTRY_HTTP_ADDR="127.0.0.1:PORT") as server:
             assert server.request("GET", "/v2/")[1]["X-A"] == "file"
 
 
-@case("storage.delete.enabled and readonly decide about 405, as parts and as a whole")
+@case("storage.delete.enabled and readonly control 405, as single keys and as a whole section")
 def _():
     digest = "sha256:" + "0" * 64
     for env, method, path, wanted in (
@@ -100,7 +100,7 @@ def _():
             assert status == wanted, (env, method, status)
 
 
-@case("catalog.maxentries bounds what may be asked for")
+@case("catalog.maxentries limits the n that clients may request")
 def _():
     with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_CATALOG_MAXENTRIES="5") as server:
         assert server.request("GET", "/v2/_catalog?n=5")[0] == 200
@@ -108,9 +108,9 @@ def _():
 
 
 def with_hosts(folder, text):
-    """A program that is registryd on a machine with that /etc/hosts."""
+    """Returns a program that runs registryd with this /etc/hosts."""
     if os.getuid() != 0 or subprocess.run([need("unshare"), "--mount", "true"], capture_output=True, check=False).returncode:
-        raise Skip("this needs root and a mount namespace of its own")
+        raise Skip("this needs root and a private mount namespace")
     if not pathlib.Path("/proc/net/if_inet6").exists():
         raise Skip("this machine has no IPv6")
     hosts = folder.write("hosts", text)
@@ -133,7 +133,7 @@ def _():
                     connection.request("GET", path)
                     assert connection.getresponse().status == 200, (address, path)
                     connection.close()
-        # One of the addresses is taken: an error, and no server that some clients do not reach.
+        # If one of the addresses is in use, registryd fails, because some clients could not reach it.
         with socket.socket(socket.AF_INET6) as other:
             other.bind(("::1", 0))
             other.listen()
@@ -143,7 +143,7 @@ def _():
             assert done.returncode == 1 and f"cannot listen on {address}: Address already in use" in done.stderr, done
 
 
-@case("http.net unix: it listens on a socket in the file system")
+@case("http.net unix: registryd listens on a socket in the file system")
 def _():
     with Folder() as folder:
         path = folder.path / "s"
@@ -159,7 +159,7 @@ def put_blob(server, content):
     return f"/v2/a/blobs/sha256:{name}"
 
 
-@case("without TLS, over TCP and a socket in the file system, blobs of every size come whole and in ranges")
+@case("blobs of every size are served whole and in ranges without TLS, over TCP and over a Unix socket")
 def _():
     for is_unix in (False, True):
         with Folder() as folder:
@@ -179,7 +179,7 @@ def _():
                         assert status == 206 and content[:100] in body and content[200:300] in body, size
 
 
-@case("http.debug: health and metrics on an address of their own, and not on the other")
+@case("http.debug: health and metrics are on a separate address only")
 def _():
     with Folder() as folder:
         port = free_port()
@@ -194,7 +194,7 @@ def _():
             assert server.request("GET", "/metrics")[0] == 404
 
 
-@case("minimumtls tls1.3 refuses a client of 1.2")
+@case("minimumtls tls1.3 rejects a TLS 1.2 client")
 def _():
     with Folder() as folder:
         folder.make_certificate()
@@ -205,13 +205,13 @@ def _():
             old.maximum_version = ssl.TLSVersion.TLSv1_2
             try:
                 old.wrap_socket(socket.create_connection(("127.0.0.1", server.port)), server_hostname="localhost").close()
-                raise AssertionError("a client of TLS 1.2 was let in")
+                raise AssertionError("a TLS 1.2 client was accepted")
             except (ssl.SSLError, ConnectionError):
                 pass
 
 
 def listening(server):
-    """Addresses and ports that a process listens on, of its network namespace."""
+    """Returns the addresses and ports on which the process listens in its network namespace."""
     found = set()
     for file in ("tcp", "tcp6"):
         for line in pathlib.Path(f"/proc/{server.pid}/net/{file}").read_text().splitlines()[1:]:
@@ -222,7 +222,7 @@ def listening(server):
     return found
 
 
-@case("without TLS and http.addr it listens on this machine alone; with TLS everywhere, on port 5000")
+@case("without http.addr it listens on port 5000: on loopback without TLS, on every address with TLS")
 def _():
     for words, wanted in (("", lambda a: a == "0100007F"), ("tls", lambda a: set(a) == {"0"})):
         with Folder() as folder:
@@ -232,7 +232,7 @@ def _():
                 env.update(REGISTRY_HTTP_TLS_CERTIFICATE="cert.crt", REGISTRY_HTTP_TLS_KEY="privkey.key")
             script = 'ip link set lo up 2>/dev/null; exec "$0" serve'
             if subprocess.run([need("unshare"), "-n", "true"], capture_output=True).returncode:
-                raise Skip("no network namespace can be made here")
+                raise Skip("cannot create a network namespace here")
             server = subprocess.Popen(["unshare", "-n", "sh", "-c", script, PROGRAM], env=env, cwd=folder.path,
                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             try:
@@ -246,9 +246,9 @@ def _():
                 server.stderr.close()
 
 
-# --- what is wrong ----------------------------------------------------------------------------
+# --- invalid settings --------------------------------------------------------------------------
 
-@case("a wrong value is refused with file, line and key, and with what is allowed")
+@case("an invalid value is refused with file, line, key and the allowed values")
 def _():
     for text, *words in (
             ("version: 0.1\nhttp:\n  addr: 5000\n", "c.yml:3: http.addr: ", '"5000"', ":5000"),
@@ -262,7 +262,7 @@ def _():
             assert_refused(folder.run("serve", "c.yml"), *words)
 
 
-@case("a wrong value is refused with the variable's name")
+@case("an invalid value is refused with the variable's name")
 def _():
     for name, value, *words in (
             ("REGISTRY_STORAGE_DELETE_ENABLED", "1", '"1"', "true"),
@@ -273,7 +273,7 @@ def _():
             assert_refused(folder.run("serve", **{name: value}), f"{name}: ", *words)
 
 
-@case("settings that protect something and that we do not have are refused with the reason")
+@case("unsupported settings that protect something are refused with the reason")
 def _():
     for name, value in (("REGISTRY_AUTH", "token"), ("REGISTRY_AUTH", "silly"), ("REGISTRY_STORAGE", "inmemory"),
                         ("REGISTRY_STORAGE_S3_BUCKET", "b"),
@@ -284,7 +284,7 @@ def _():
             assert_refused(folder.run("serve", **{name: value}), f"{name}: ", "refused: ")
 
 
-@case("what is ignored is named in a warning at start")
+@case("ignored settings are named in a warning at start")
 def _():
     with Folder() as folder:
         folder.write("c.yml", "version: 0.1\nhttp: {addr: 127.0.0.1:PORT}\nredis: {addr: a}\nhtpp: {}\n"
@@ -297,7 +297,7 @@ def _():
                 assert len(lines) == 1 and "level=warning" in lines[0], (words, log)
 
 
-@case("a secret is neither in the log nor in an error")
+@case("secrets appear neither in the log nor in an error")
 def _():
     with Folder() as folder:
         for value in ("[sEcReT]", "*sEcReT", '"sEcReT'):
@@ -311,7 +311,7 @@ def _():
 
 # --- the log ----------------------------------------------------------------------------------
 
-@case("one line a request, as text with the time first")
+@case("each request is one line of text that starts with the time")
 def _():
     with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_LOG_FIELDS="{service: x}") as server:
         server.request("GET", "/v2/a/tags/list")
@@ -321,11 +321,11 @@ def _():
         assert " http.request.method=GET " in lines[0] and " http.response.status=404" in lines[0], lines
 
 
-@case("a request that goes on into the next second is not said to have taken ages")
+@case("the logged duration is right for a request that crosses a second boundary")
 def _():
     with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_LOG_FORMATTER="json") as server:
         with socket.create_connection(("127.0.0.1", server.port), 20) as client:
-            time.sleep(1.9 - time.monotonic() % 1)  # late in a second of the clock that durations are taken from
+            time.sleep(1.9 - time.monotonic() % 1)  # the end of a second on the clock that measures durations
             client.sendall(b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
             time.sleep(0.3)
             client.sendall(b"x")
@@ -334,7 +334,7 @@ def _():
         assert re.fullmatch(r"[\d.]+m?s", lines[0]["http.response.duration"]), lines
 
 
-@case("json and logstash: every line is a JSON object, whatever clients send")
+@case("json and logstash: every line is a JSON object for any client input")
 def _():
     nasty = b'GET /v2/a%0a%22\x1b[31m\xff"}{/tags/list HTTP/1.1\r\nHost: a"b\r\nUser-Agent: x\x1b]0;y\x07"\xff\xe2\x80\xae' \
             b'\r\nConnection: close\r\n\r\n'
@@ -350,7 +350,7 @@ def _():
             assert [line for line in lines if line.get("http.response.status") == 200], log
 
 
-@case("no client can forge a line or reach the terminal, in text either")
+@case("in text format, too, clients cannot forge a line or send escape sequences to the terminal")
 def _():
     with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT") as server:
         server.raw(b"GET /v2/%0Atime=x\x1b[31m HTTP/1.1\r\nHost: a\r\nUser-Agent: a\x1b[2J\" level=error msg=\"forged\r\n"
@@ -371,24 +371,24 @@ def _():
 
 # --- the process ---------------------------------------------------------------------------------
 
-@case("the server leaves no core, and other processes of its user cannot look into it")
+@case("the server leaves no core dump, and other processes of its user cannot read its memory")
 def _():
     if os.geteuid():
-        raise Skip("only root can run it as another user")
+        raise Skip("only root can run registryd as another user")
     with Folder() as folder:
         folder.path.chmod(0o777)
         try:
             server = Server(folder, owner=65534, REGISTRY_HTTP_ADDR="127.0.0.1:PORT")
         except PermissionError:
-            raise Skip(f"{PROGRAM} lies where other users cannot run it") from None
+            raise Skip(f"{PROGRAM} is in a directory that other users cannot enter") from None
         with server:
             limits = pathlib.Path(f"/proc/{server.process.pid}/limits").read_text()
             assert re.search(r"Max core file size\s+0\s+0\s", limits), limits
-            # The kernel gives what lies there to root, for the process is not dumpable.
+            # The process is not dumpable, so the kernel makes root the owner of its files in /proc.
             assert pathlib.Path(f"/proc/{server.process.pid}/mem").stat().st_uid == 0
 
 
-@case("without standard streams it serves, and does not write its log into a connection")
+@case("without standard streams it serves, and does not write its log to a connection")
 def _():
     with Folder() as folder:
         port = free_port()

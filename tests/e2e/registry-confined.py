@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the server has given up when it serves: privileges, files, calls; and that what it needs it still has."""
+"""The running server has dropped privileges, access to files and system calls, and still has what it needs."""
 
 import ctypes
 import errno
@@ -23,21 +23,21 @@ from registry_client import digest
 
 IS_SANITIZED = is_sanitized(registryd())
 GOOD = basic("me", "secret")
-SECRET = b"what lies outside of the storage"
+SECRET = b"content outside the storage"
 
 
 def need_plain():
     if IS_SANITIZED:
-        raise Skip("a sanitizer needs what would be given up")
+        raise Skip("sanitizers need what the confinement removes")
 
 
 def need_root():
     if os.getuid() != 0:
-        raise Skip("only root can become somebody else")
+        raise Skip("only root can change the user")
 
 
 def threads(process):
-    """What the kernel says of each thread: {field: value}."""
+    """Returns /proc's status of each thread: {field: value}."""
     for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
         yield dict(re.findall(r"^(\w+):\s+(.*)$", (task / "status").read_text(encoding="ascii"), re.MULTILINE))
 
@@ -57,10 +57,10 @@ def blob_path(server, content):
     return server.dir / "data/docker/registry/v2/blobs/sha256" / hexadecimal[:2] / hexadecimal / "data"
 
 
-@case("every thread: no capability, no way to one, no program with more, and a filter for calls")
+@case("every thread has no capabilities, cannot regain any, and has a system-call filter")
 def _():
     with Server(line("me", "secret")) as server:
-        assert push(server, b"content") == 201  # workers run
+        assert push(server, b"content") == 201  # starts worker threads
         found = list(threads(server.process))
         assert len(found) > 5, found
         for thread in found:
@@ -71,7 +71,7 @@ def _():
         assert "runs without" not in server.log(), server.log()
 
 
-@case("confinement.enabled: false leaves everything as it was")
+@case("confinement.enabled: false changes no privileges")
 def _():
     with Server(line("me", "secret"), CONFINEMENT_ENABLED="false") as server:
         assert push(server, b"content") == 201
@@ -80,7 +80,7 @@ def _():
 
 
 def link_out(server):
-    """A pushed blob that is replaced by a link to a file outside, of the same bytes; answers what a pull then gets."""
+    """Replaces a pushed blob by a link to an outside file with the same bytes; returns the answer to a pull."""
     with tempfile.TemporaryDirectory(prefix="dcp-outside.", dir="/tmp") as folder:
         outside = pathlib.Path(folder) / "outside"
         outside.write_bytes(SECRET)
@@ -91,11 +91,11 @@ def link_out(server):
         return pull(server, SECRET)
 
 
-@case("a link from the storage to a file outside is a failure without a word of it; unconfined it would be served")
+@case("a link from the storage to an outside file is an error that reveals nothing; unconfined, it would be served")
 def _():
     need_plain()
     with Server(line("me", "secret"), CONFINEMENT_ENABLED="false") as server:
-        assert SECRET in link_out(server).body, "the case proves nothing"
+        assert SECRET in link_out(server).body, "the unconfined server must follow the link, or this case proves nothing"
     with Server(line("me", "secret")) as server:
         answer = link_out(server)
         assert answer.status in (404, 500, 503) and answer.code, answer
@@ -104,7 +104,7 @@ def _():
         assert push(server, b"the next one") == 201 and pull(server, b"the next one").body == b"the next one"
 
 
-@case("a link from the storage to a folder outside: nothing is written there")
+@case("a link from the storage to an outside directory: nothing is written there")
 def _():
     need_plain()
     with Server(line("me", "secret")) as server:
@@ -118,18 +118,18 @@ def _():
         assert push(server, b"more") == 201
 
 
-@case("files are replaced as editors, ACME clients and Kubernetes do it, and read again")
+@case("files that editors, ACME clients and Kubernetes replace are reloaded")
 def _():
     with Registry() as registry:
         before = registry.password
-        # Kubernetes: htpasswd -> ..data/htpasswd, ..data -> a folder, which is replaced.
+        # Kubernetes: htpasswd -> ..data/htpasswd; ..data -> a directory. Kubernetes replaces the link ..data.
         mounted = registry.dir / "mounted"
         (mounted / "..first").mkdir(parents=True)
         (mounted / "..data").symlink_to("..first")
         shutil.copy(registry.dir / "htpasswd", mounted / "..first/htpasswd")
         (mounted / "htpasswd").symlink_to("..data/htpasswd")
         registry.settings["REGISTRY_AUTH_HTPASSWD_PATH"] = mounted / "htpasswd"
-        # Let's Encrypt: live/ leads to archive/.
+        # Let's Encrypt: files in live/ are links into archive/.
         (registry.dir / "archive").mkdir()
         (registry.dir / "live").mkdir()
         for name in ("cert.crt", "privkey.key"):
@@ -154,7 +154,7 @@ def _():
         assert "Permission denied" not in registry.log.read_text(), registry.log.read_text()
 
 
-@case("parts of the storage that lie elsewhere, by links of the administrator's, are served as before")
+@case("the administrator may move parts of the storage elsewhere and link to them")
 def _():
     with Server(line("me", "secret")) as server:
         assert push(server, b"content") == 201
@@ -165,7 +165,7 @@ def _():
         assert push(server, b"more") == 201 and pull(server, b"more").body == b"more"
 
 
-@case("root with a port below 1024 becomes confinement.user, who has the storage and the files and nothing else")
+@case("root with a port below 1024 becomes confinement.user, who owns the storage and can read the files")
 def _():
     need_root()
     user = pwd.getpwnam("nobody")
@@ -186,7 +186,7 @@ def is_free(port):
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-@case("a user that is not there, or whom we may not become, and files that he may not read: no start, and the reason")
+@case("no start, with the reason: an unknown user, no permission to change the user, files that the user cannot read")
 def _():
     need_root()
     for settings, words in (({"CONFINEMENT_USER": "no-such-user-here"}, "there is no user no-such-user-here"),
@@ -200,7 +200,7 @@ def _():
             server.__exit__()
 
 
-@case("root keeps the right to files of others where it needs it, and says so")
+@case("root keeps the capability to read files of other users if it needs it, and logs this")
 def _():
     need_root()
     with Server(line("me", "secret"), owner=pwd.getpwnam("nobody").pw_uid) as server:
@@ -211,14 +211,14 @@ def _():
 
 
 def without(*calls):
-    """A filter for this process and what it becomes: there are no such calls (numbers of x86-64), and no PR_SET_SECCOMP."""
+    """Filters this process and its children: the calls (x86-64 numbers) and PR_SET_SECCOMP do not exist."""
     def instruction(code, value, if_true=0, if_false=0):
         return struct.pack("=HBBI", code, if_true, if_false, value)
     load, jump, answer = 0x20, 0x15, 0x06
     program = instruction(load, 0)
     for number in calls:
         program += instruction(jump, number, 0, 1) + instruction(answer, 0x50000 | errno.ENOSYS)
-    program += instruction(jump, 157, 0, 3) + instruction(load, 16) + instruction(jump, 22, 0, 1)  # prctl, its first argument
+    program += instruction(jump, 157, 0, 3) + instruction(load, 16) + instruction(jump, 22, 0, 1)  # the first argument of prctl
     program += instruction(answer, 0x50000 | errno.EINVAL) + instruction(answer, 0x7fff0000)
     kept = ctypes.create_string_buffer(program, len(program))
 
@@ -229,11 +229,11 @@ def without(*calls):
     return install
 
 
-@case("on a kernel that has neither Landlock nor seccomp it says so, and serves")
+@case("on a kernel with neither Landlock nor seccomp it logs this and serves")
 def _():
     need_plain()
     if platform.machine() != "x86_64":
-        raise Skip("the numbers of calls are those of x86-64")
+        raise Skip("the system-call numbers are those of x86-64")
     with Server(line("me", "secret"), before=without(317, 444, 445, 446)) as server:  # seccomp, landlock_*
         assert push(server, b"content") == 201 and pull(server, b"content").body == b"content"
         log = server.log()
@@ -256,7 +256,7 @@ def _():
         shutil.rmtree(unit.parent)
     found = re.search(r"Overall exposure level for registryd.service: (\d+\.\d)", done.stdout)
     if not found:
-        raise Skip(f"systemd-analyze cannot look at files: {done.stderr.strip()[:200]}")
+        raise Skip(f"systemd-analyze cannot check a unit file: {done.stderr.strip()[:200]}")
     print(f"# {found[1]}")
     assert float(found[1]) < 2.0, done.stdout
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Everything that a registry holds, through its whole life, as the OCI distribution specification has it.
+"""The life of every kind of object in a registry, as the OCI distribution specification defines it.
 
-The other registry suites take the specification endpoint by endpoint; this one takes it kind by kind: each blob
-by each way that leads into a registry, in both algorithms, and each sort of manifest, is pushed, listed, asked
-for, pulled, referred to and deleted.
+The other registry topics test the specification endpoint by endpoint; this one tests it by kind of object. Blobs are
+pushed by every method and with both digest algorithms. Each kind of manifest is pushed, listed, requested, pulled,
+referred to and deleted.
 """
 
 import base64
@@ -21,7 +21,7 @@ TYPE_1, TYPE_2 = "application/vnd.example.one", "application/vnd.example.two"
 FOREIGN = "application/vnd.oci.image.layer.nondistributable.v1.tar"
 
 
-# --- ways into the registry ---------------------------------------------------------------------
+# --- methods of pushing a blob ---------------------------------------------------------------------
 
 
 def begin(name):
@@ -50,14 +50,14 @@ def stream(name, content, wanted):
 
 
 def send_chunk(location, content, first, last, wanted=None):
-    """Bytes first to last, by PATCH, or by the PUT that ends the upload where wanted is given."""
+    """Sends bytes first to last by PATCH, or, if wanted is given, by the PUT that ends the upload."""
     headers = {"Content-Range": f"{first}-{last}"}
     method, target = ("PUT", with_digest(location, wanted)) if wanted else ("PATCH", location)
     return shared().call(method, target, content[first:last + 1], headers, content_type=BYTES)
 
 
 def chunked(name, content, wanted, is_last_put=False, is_disordered=False):
-    """Chunk by chunk; where disordered, each after one that is refused."""
+    """Uploads in chunks; if is_disordered, a chunk that must be refused precedes each one."""
     location, last = begin(name), -1
     while last < len(content) - 1:
         if is_disordered:
@@ -73,7 +73,7 @@ def chunked(name, content, wanted, is_last_put=False, is_disordered=False):
 
 
 def send_wrong_chunk(location, content, last, wanted):
-    """One that skips ahead, or begins again: 416. Answers where to go on."""
+    """Sends a chunk with a gap or a chunk that starts again: both are 416. Returns the Location to continue with."""
     first = last + 1 + CHUNK
     first = first if first < len(content) else 0
     end = min(first + CHUNK - 1, len(content) - 1)
@@ -107,11 +107,11 @@ WAYS = {
 }
 
 
-# --- what must hold of a blob ---------------------------------------------------------------------
+# --- checks of a blob ---------------------------------------------------------------------
 
 
 def assert_created(answer, wanted):
-    """201 that names the digest, and a Location that can be pulled; answers what that gives."""
+    """Checks for a 201 with the digest and a Location that can be pulled; returns the answer to that pull."""
     assert (answer.status, answer.headers["Docker-Content-Digest"]) == (201, wanted), answer
     answer = shared().call("GET", answer.location, headers={"Accept": f"{IMAGE}, {INDEX}"})
     assert answer.status == 200, answer
@@ -139,7 +139,7 @@ def check_way(way, content, algorithm):
 
 
 def check_wrong_digest(way, algorithm):
-    """Refused, and not there afterwards under either name."""
+    """A push with a wrong digest is refused, and no blob exists under either digest."""
     name, content = shared().new_name(), os.urandom(3 * CHUNK - 5)
     wanted = digest(content, algorithm)
     answer = way(name, content + b"oh no", wanted)
@@ -156,7 +156,7 @@ for (_title, _way), _algorithm in itertools.product(WAYS.items(), ALGORITHMS):
         case(f"a blob of {_what} by {_title}, {_algorithm}")(
             lambda way=_way, content=_content, algorithm=_algorithm: check_way(way, content, algorithm))
     if "refused" not in _title:
-        case(f"a blob of other bytes than its digest's by {_title}, {_algorithm}")(
+        case(f"a blob that does not match its digest by {_title}, {_algorithm}")(
             lambda way=_way, algorithm=_algorithm: check_wrong_digest(way, algorithm))
 
 
@@ -166,7 +166,7 @@ def mount(name, wanted, source=None):
 
 
 for _algorithm in ALGORITHMS:
-    @case(f"a blob mounted from a repository, and from anywhere, stays where it was (end-11), {_algorithm}")
+    @case(f"a mounted blob, with and without `from`, also stays in its first repository (end-11), {_algorithm}")
     def _(algorithm=_algorithm):
         for is_named in (True, False):
             source, name, content = shared().new_name(), shared().new_name(), os.urandom(512)
@@ -177,7 +177,7 @@ for _algorithm in ALGORITHMS:
             assert_blob_goes(name, wanted)
             assert_blob(source, content, wanted)
 
-    @case(f"a mount of what is not there opens an upload (end-11), {_algorithm}")
+    @case(f"a mount of a missing blob opens an upload (end-11), {_algorithm}")
     def _(algorithm=_algorithm):
         name, content = shared().new_name(), os.urandom(512)
         answer = mount(name, digest(content, algorithm), shared().new_name())
@@ -186,11 +186,11 @@ for _algorithm in ALGORITHMS:
         assert assert_created(answer, digest(content, algorithm)) == content
 
 
-# --- manifests and what they name -----------------------------------------------------------------
+# --- manifests and their references ---------------------------------------------------------------
 
 
 class Contents:
-    """Some blobs and manifests that belong together, made in memory."""
+    """Blobs and manifests that belong together, made in memory."""
 
     def __init__(self, algorithm="sha256"):
         self.algorithm = algorithm
@@ -201,7 +201,7 @@ class Contents:
         return descriptor(media_type, content, self.algorithm, **more)
 
     def add(self, media_type, tag=None, subject=None, artifact_type=None, annotations=None, **fields):
-        """A manifest of these fields; answers its descriptor."""
+        """Adds a manifest with these fields; returns its descriptor."""
         manifest = {"schemaVersion": 2, "mediaType": media_type, **({"subject": subject} if subject else {}),
                     **({"artifactType": artifact_type} if artifact_type else {}),
                     **({"annotations": annotations} if annotations else {}), **fields}
@@ -314,7 +314,7 @@ def put(name, reference, body, wanted, query=""):
 
 
 def push(name, made, is_by_parameter):
-    """Blobs, then manifests by digest, then tags: each alone, or as parameters of their manifest (end-7b)."""
+    """Pushes blobs, manifests by digest, and tags: each tag by a request, or as a parameter of its manifest (end-7b)."""
     for (wanted, content), way in zip(made.blobs.items(), itertools.cycle((post_put, post_only, stream, chunked))):
         assert way(name, content, wanted).status == 201
     for wanted, body in made.manifests.items():
@@ -384,7 +384,7 @@ for _kind in KINDS:
             lambda kind=_kind, algorithm=_algorithm: live(kind, algorithm, True))
 
 
-@case("bytes that are not of the manifest's digest are 400, in both algorithms")
+@case("a manifest that does not match its digest is 400, for both algorithms")
 def _():
     for algorithm in ALGORITHMS:
         name, made = shared().new_name(), Contents(algorithm)

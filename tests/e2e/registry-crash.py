@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""registryd is killed again and again while images are pushed, moved, deleted and collected: what it acknowledged is there.
+"""registryd is killed repeatedly during pushes, deletes and garbage collection, and loses nothing that it acknowledged.
 
-The collector works beside it, and is killed with it or for itself. After each kill the server is started again (now
-and then after a collection that has the storage alone), and asked for everything. What it had
-answered with 201 or 202 holds; what was under way is as before or as asked for; what it serves is whole by its digest.
+A collector runs at the same time, and is killed together with the server or alone. After each kill the server is
+restarted, sometimes after an offline collection, and the test checks every object. Requests that were answered with 201
+or 202 have taken effect. A request in flight has taken effect or changed nothing. All content matches its digest.
 """
 
 import http.client
@@ -26,17 +26,17 @@ GONE = None
 
 
 class Writer:
-    """One client, in a repository of its own, so that what must be there is known."""
+    """A client with a repository of its own, so that the test knows what must exist."""
 
     def __init__(self, number, seed):
         self.name, self.random = f"crash/{number}", random.Random(seed)
-        self.tags = {}      # what each was acknowledged to be: a digest, or GONE
-        self.under_way = {} # what the unanswered request would have made of them
-        self.manifests = {} # every manifest that was ever made, by its digest
-        self.new_blobs = {} # those acknowledged since they were last looked at
+        self.tags = {}      # the acknowledged state of each: a digest, or GONE
+        self.under_way = {} # the state after the request in flight, if it took effect
+        self.manifests = {} # every manifest so far, by digest
+        self.new_blobs = {} # blobs acknowledged since the last check
 
     def work(self, server, is_over):
-        """Until the server is gone."""
+        """Sends requests until the server is gone."""
         self.under_way = {}
         try:
             while not is_over.is_set():
@@ -87,7 +87,7 @@ class Writer:
             self.settle(gone, server.call("DELETE", f"/v2/{self.name}/manifests/{named}"), 202)
 
     def check(self, server, has_collected):
-        """Everything that was acknowledged is there; goes on from what it finds."""
+        """Checks that everything acknowledged exists; continues with the state that it finds."""
         if not has_collected:
             for name, content in self.new_blobs.items():
                 answer = server.call("GET", f"/v2/{self.name}/blobs/{name}")
@@ -100,7 +100,7 @@ class Writer:
             self.tags[tag] = found
 
     def check_tag(self, server, tag):
-        """The digest of what can be pulled by it, whole; or GONE."""
+        """Returns the digest of the complete image that the tag names, or GONE."""
         answer = server.get_manifest(self.name, tag)
         if answer.status == 404:
             return GONE
@@ -112,7 +112,7 @@ class Writer:
 
 
 def age(root):
-    """A push takes less than ten seconds here, so nothing that is older is part of one."""
+    """Backdates what is older than ten seconds: a push takes less time here, so no push in flight uses it."""
     for path in (*root.glob("blobs/*/*/*/data"), *root.glob("repositories/*/*/_layers/*/*/link"),
                  *root.glob("repositories/*/*/_manifests/revisions/*/*/link")):
         try:
@@ -123,7 +123,7 @@ def age(root):
 
 
 class Collector:
-    """Collects again and again beside the server. What is ten seconds old is made to look older than the grace."""
+    """Collects repeatedly while the server runs. Objects of ten seconds are backdated beyond the grace period."""
 
     def __init__(self, seed):
         self.random, self.count, self.killed = random.Random(seed), 0, 0
@@ -144,7 +144,7 @@ class Collector:
 
 
 def longest_life(registry, writer):
-    """How long the server may live: long enough for some pushes, on a busy machine, too."""
+    """Returns how long the server may run: long enough for some pushes on a busy machine, too."""
     started = time.monotonic()
     writer.push(Client(registry))
     return max(LONGEST_S, min(1, 3 * (time.monotonic() - started)))
@@ -174,7 +174,7 @@ def kill_under_load(registry, writers, collector, seed, longest_s):
         raise failures[0]
 
 
-@case(f"killed {KILLS} times at random moments under load, it has lost nothing that it acknowledged")
+@case(f"registryd, killed {KILLS} times at random moments under load, loses nothing that it acknowledged")
 def _():
     seed = random.randrange(1 << 30)
     print(f"# seed {seed}")

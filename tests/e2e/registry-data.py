@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The same folder, served by docker-registry and by registryd in turn: each reads what the other wrote."""
+"""docker-registry and registryd serve the same directory in turn, and each reads what the other wrote."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ def go_on_with(server, program):
 
 
 def assert_whole(server, name, reference, manifest, layers=(LAYER,)):
-    """The image can be pulled: its manifest by this reference, and each of its blobs."""
+    """Checks that the image can be pulled: its manifest by this reference, and all of its blobs."""
     answer = server.get_manifest(name, reference)
     assert (answer.status, answer.body) == (200, manifest), answer
     assert answer.headers["Content-Type"] == json.loads(manifest)["mediaType"], answer
@@ -65,7 +65,7 @@ def _():
     there_and_back(OURS, THEIRS)
 
 
-@case("an upload that docker-registry began goes on here from where it was")
+@case("an upload that docker-registry began continues in registryd at the same offset")
 def _():
     with begin_with(THEIRS) as server:
         location = server.patch(server.start("a"), LAYER[:20000]).location
@@ -80,7 +80,7 @@ def _():
         assert server.finish(empty, digest(b"x"), b"x").status == 201
 
 
-@case("referrers that docker-registry took in are listed here; those that it deleted are not")
+@case("referrers that were pushed to docker-registry are listed; those that it deleted are not")
 def _():
     with begin_with(THEIRS) as server:
         image = server.push_image("a", "v")
@@ -111,7 +111,7 @@ def blobs(server):
                   for path in (server.registry.dir / "data").glob("docker/registry/v2/blobs/sha256/*/*/data"))
 
 
-@case("either collects what the other served: what manifests name stays, the rest goes, both the same")
+@case("each program collects the other's data with the same result: only unreferenced blobs are removed")
 def _():
     left = {}
     for server_program, collector in ((OURS, OURS), (OURS, THEIRS), (THEIRS, OURS)):
@@ -133,7 +133,7 @@ def _():
     assert len(set(map(tuple, left.values()))) == 1, left
 
 
-@case("verify finds a flipped bit and a missing file beside a running server, and nothing on what docker-registry wrote")
+@case("verify finds a flipped bit and a missing file beside a running server, and no fault in docker-registry's data")
 def _():
     with begin_with(THEIRS) as server:
         server.push_image("a/b", "one", layers=[LAYER])
@@ -151,7 +151,7 @@ def _():
         assert server.registry.run_program("verify").returncode == 0
 
 
-@case("a collection while registryd serves the folder spares what is new")
+@case("a collection while registryd serves the directory keeps new objects")
 def _():
     with begin_with(OURS) as server:
         server.push_blob("b", b"no manifest names this")

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """The same requests, in the same order, to docker-registry 2.8.2 and to registryd.
 
-Where the OCI distribution specification is silent, clients have come to expect what registry:2 answers: there the
-two must be equal, headers and error codes included. Where they differ, KNOWN says why, and a line of it
-that no longer differs is a failure too.
+Where the OCI distribution specification is silent, clients expect registry:2's answers, so the answers of both programs
+must be equal, including headers and error codes. KNOWN lists the differences with their reasons. An entry whose answers
+no longer differ is a failure, too.
 """
 
 import functools
@@ -21,85 +21,85 @@ HELLO, ABSENT = b"hello", digest(b"nobody pushed this")
 NO_UUID = "00000000-0000-0000-0000-000000000000"
 BROKEN = "the connection broke"
 
-# A reason, and the requests whose answers differ by it.
+# The reason of each difference, and the requests with different answers.
 DIFFERENCES = {
-    "a stranger learns nothing, not even which routes there are":
+    "an unauthenticated client learns nothing, not even which routes exist":
         ["without credentials: no route"],
-    "the header of the API is on / too":
+    "the API version header is on /, too":
         ["without credentials: /", "GET /", "HEAD /", "POST /", "PUT /", "DELETE /", "PATCH /", "OPTIONS /"],
-    "the redirection's text comes with every method":
+    "the redirection has its text for every method":
         ["POST /v2", "PUT /v2", "DELETE /v2", "PATCH /v2", "OPTIONS /v2"],
-    "a name that cannot be is NAME_INVALID (Error codes), a digest that cannot be DIGEST_INVALID, as JSON":
+    "an invalid name is NAME_INVALID (Error codes), an invalid digest DIGEST_INVALID, as JSON":
         ["route /v2/UPPER/tags/list", "route /v2/a_/tags/list", "route /v2/a/b/blobs/x"],
-    "a refusal has the specification's form (Error codes), also where there is no such route or method":
+    "an error has the specification's format (Error codes), also for an unknown route or method":
         ["route /v2/a/b", "route /v2/a/b/", "route /v2/a/b/tags", "route /v2/a/b/manifests/", "route /v2/a/b/manifests/.x",
          "route /v2/a/b/blobs/", "route /nothing", "route /v3/", "route /v1/_ping", "wrong method POST /v2/a/manifests/x",
          f"wrong method PATCH /v2/a/blobs/{ABSENT}", "manifest: put as a tag of 129 letters"],
-    "paths are not tidied: what has no name of the specification's form is refused":
+    "paths are not cleaned: a name that the specification does not allow is refused":
         ["route /v2/a/b/tags/list/", "route /v2//tags/list", "route /v2/a//b/tags/list", "route /v2/a/./b/tags/list",
          "route /v2/_catalog/"],
-    "HEAD is answered wherever GET is (RFC 9110 section 9.3.2)":
+    "every route with GET supports HEAD (RFC 9110 section 9.3.2)":
         ["wrong method PUT /v2/a/tags/list", "wrong method POST /v2/_catalog"],
-    "the method is looked at before the session":
+    "the method is checked before the session":
         ["wrong method GET /v2/a/blobs/uploads/", f"wrong method POST /v2/a/blobs/uploads/{NO_UUID}"],
-    "a client that lost one answer goes on by any Location of the session (end-13)":
+    "a client that lost an answer can continue with any Location of the session (end-13)":
         ["upload: status by the first Location", "upload: status again"],
-    "chunks come in order, or 416 (end-5)":
+    "a chunk out of order is 416 (end-5)":
         ["upload: chunk after a gap"],
-    "a session that is not there is BLOB_UPLOAD_UNKNOWN (Error codes)":
+    "an unknown session is BLOB_UPLOAD_UNKNOWN (Error codes)":
         ["upload: for a digest of other bytes, status", "upload: unknown, status", "upload: unknown, chunk",
          "upload: unknown, end"],
-    "a blob in one POST (end-4b)":
+    "a whole blob can be pushed in one POST (end-4b)":
         ["upload: in one POST", "deletes off: put a blob"],
-    "a mount from anywhere (end-11, from is optional)":
+    "a mount without `from` works (end-11: from is optional)":
         ["a mount from nowhere"],
-    "Range is GET's alone (RFC 9110 section 14.2)":
+    "Range applies only to GET (RFC 9110 section 14.2)":
         [f"blob: HEAD with Range {wanted}" for wanted in (
             "bytes=1-3", "bytes=-2", "bytes=2-", "bytes=0-0", "bytes=0-99", "bytes=9-", "bytes=3-1", "bytes=0-1,3-4", "bytes=x",
             "lines=1-2", "bytes=-0", "bytes=0-4")],
-    "registry:2 announces the blob's length with its 416 and 412, and sends less":
+    "registry:2's 416 and 412 announce the blob's length, and send less":
         ["blob: Range bytes=9-", "blob: Range bytes=3-1", "blob: Range bytes=x", "blob: If-Match of another"],
-    "another unit than bytes is as no Range (RFC 9110 section 14.2)":
+    "a Range with a unit other than bytes is ignored (RFC 9110 section 14.2)":
         ["blob: Range lines=1-2"],
-    "the last 0 bytes are none that can be sent (RFC 9110 section 14.1.2)":
+    "a range of the last 0 bytes is not satisfiable (RFC 9110 section 14.1.2)":
         ["blob: Range bytes=-0"],
-    "a digest that is none is the client's mistake, not ours (500)":
+    "an invalid digest is the client's error, not a 500":
         ["manifest: put by a short digest", "manifest of a short digest: get"],
-    "the refusal says what is wrong with the manifest":
+    "the error says what is wrong with the manifest":
         ["manifest: that is no JSON", "manifest: of nothing", "manifest: as text", "manifest: of another type than it says",
          "manifest: of schema 1"],
-    "the manifest's own mediaType does where there is no Content-Type":
+    "without a Content-Type, the manifest's own mediaType applies":
         ["manifest: without a type"],
-    "too large is 413 (end-7a)":
+    "a manifest that is too large is 413 (end-7a)":
         ["manifest: of 5 MiB"],
-    "who names no type gets the manifest as it was pushed (Pulling manifests), none converted to schema 1 or hidden":
+    "without a type in Accept, the manifest is served as pushed (Pulling manifests), not converted to schema 1 or hidden":
         ["manifest: get without Accept", "manifest: docker's without Accept", "manifest: get with Accept */*"],
-    "304 names the ETag (RFC 9110 section 15.4.5)":
+    "304 has the ETag (RFC 9110 section 15.4.5)":
         ["manifest: If-None-Match", "manifest: If-None-Match without quotes"],
-    "tags are sorted and come in pages, n is a number (end-8)":
+    "tags are sorted and paginated; n must be a number (end-8)":
         ["tags", "tags?n=2", "tags?n=2&last=a", "tags?last=b", "tags?n=0", "tags?n=-1", "tags?n=x", "tags?n=100",
          "catalog?n=-1", "catalog?n=x", "tags after deletes"],
     "referrers (end-12)":
         ["referrers"],
     "a tag can be deleted (end-9)":
         ["delete a tag", "delete a tag that is not there"],
-    "the refusal says which manifest":
+    "the error names the manifest":
         ["delete a manifest again"],
-    "405 in the specification's form":
+    "405 has the specification's format":
         ["read-only: an upload", "read-only: a manifest", "read-only: a delete"],
 }
 KNOWN = {name: reason for reason, names in DIFFERENCES.items() for name in names}
 
 
 def normalised(text):
-    """Without what differs from run to run: ports, upload identifiers and their state."""
+    """Removes what differs from run to run: ports, upload identifiers and their state."""
     text = re.sub(r"https://localhost:\d+", "https://HOST", text)
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UUID", text)
     return re.sub(r"_state=[^&]*", "_state=STATE", text)
 
 
 def summary(answer, method):
-    """What a client can build on: status, headers, error codes or the body."""
+    """Returns what clients rely on: status, headers, and the error codes or the body."""
     headers = {name: normalised(answer.headers[name]) for name in COMPARED if answer.headers[name] is not None}
     kind = headers.get("Content-Type", "")
     body = None if method == "HEAD" else answer.body
@@ -116,13 +116,13 @@ def summary(answer, method):
 
 
 class Recorder:
-    """Asks one server, and keeps by the request's name what it answered."""
+    """Sends requests to one server, and stores the answers by the request's name."""
 
     def __init__(self, client):
         self.client, self.answers = client, {}
 
     def ask(self, name, method, target, body=None, **options):
-        """One request; answers what came back, None if nothing whole did."""
+        """Sends one request; returns the answer, or None if it was incomplete."""
         assert name not in self.answers, name
         try:
             answer = self.client.call(method, target, body, **options)
@@ -318,7 +318,7 @@ def ask_while_read_only(ask):
     ask("read-only: a tag's list", "GET", "/v2/a/tags/list")
 
 
-# What is asked of a server of these settings, in this order.
+# The conversations for each set of settings, in this order.
 CONVERSATIONS = (
     ({}, (ask_who_may_come_in, ask_routes, ask_uploads, ask_blobs, ask_manifests, ask_lists, ask_deletes)),
     ({"HTTP_RELATIVEURLS": "true", "HTTP_HOST": ""}, (ask_uploads,)),
@@ -329,7 +329,7 @@ CONVERSATIONS = (
 
 @functools.cache
 def hold(number):
-    """Both servers' answers in one conversation: {topic's name: {request's name: (theirs, ours)}}."""
+    """Returns both servers' answers: {name of the topic: {name of the request: (theirs, ours)}}."""
     settings, topics = CONVERSATIONS[number]
     need("docker-registry")
     with Registry(program="docker-registry", **settings) as theirs, Registry(**settings) as ours:
@@ -358,10 +358,10 @@ for index, (wanted, spoken) in enumerate(CONVERSATIONS):
     for one in spoken:
         title = one.__name__.replace("ask_", "").replace("_", " ")
         where = " with " + " ".join(f"{name}={value}" for name, value in wanted.items()) if wanted else ""
-        case(f"{title}{where}: as registry:2 answers")(lambda i=index, name=one.__name__: compare(hold(i)[name]))
+        case(f"{title}{where}: same answers as registry:2")(lambda i=index, name=one.__name__: compare(hold(i)[name]))
 
 
-@case("every known difference belongs to a request that is made")
+@case("every known difference belongs to a request of the test")
 def _():
     asked = {name for number in range(len(CONVERSATIONS)) for topic in hold(number).values() for name in topic}
     assert asked >= set(KNOWN), set(KNOWN) - asked

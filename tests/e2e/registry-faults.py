@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The disk is full, read-only or broken, descriptors, threads or memory run out: registryd says so and loses nothing.
+"""registryd reports a full, read-only or broken disk and a lack of descriptors, threads or memory, and loses nothing.
 
-    LOAD=full  goes on for minutes
+    LOAD=full  runs for minutes
 
-A request that meets a failure is answered 5xx in the specification's form; what was acknowledged before is there, whole;
-and when the cause goes, everything works again without anybody's doing.
+A request that fails is answered with 5xx in the specification's format. Everything that was acknowledged before stays
+intact. When the cause is gone, everything works again without intervention.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ CODE = {500: "UNKNOWN", 503: "UNAVAILABLE", 507: "UNAVAILABLE"}
 
 
 class Refused(Exception):
-    """The registry said 5xx, as it should say it."""
+    """The registry answered with a well-formed 5xx."""
 
     def __init__(self, answer):
         super().__init__(repr(answer))
@@ -40,7 +40,7 @@ class Refused(Exception):
 
 
 class Books:
-    """One client, and what the registry acknowledged to it."""
+    """One client, and everything that the registry acknowledged to it."""
 
     def __init__(self, registry, name="faults/one"):
         self.client, self.name = Client(registry, tries=1), name
@@ -49,7 +49,7 @@ class Books:
 
     def must(self, answer, *statuses):
         if answer.status >= 500:
-            if answer.body:  # HEAD has none, nor may there be one where memory is out
+            if answer.body:  # HEAD has no body, and an answer may have none when memory is exhausted
                 assert answer.code == CODE[answer.status], answer
             raise Refused(answer)
         assert answer.status in statuses, answer
@@ -85,7 +85,7 @@ class Books:
             assert digest(blob.body) == layer["digest"], (tag, layer)
 
     def look(self):
-        """What asks for little and changes nothing."""
+        """Sends cheap requests that change nothing."""
         client = self.client
         self.must(client.call("GET", "/v2/"), 200)
         self.must(client.call("GET", f"/v2/{self.name}/tags/list"), 200)
@@ -100,7 +100,7 @@ class Books:
         self.tags.pop(tag, None)
 
     def check(self):
-        """All that was acknowledged is there; what was refused may have been done."""
+        """Checks that everything acknowledged exists. A refused request may have taken effect."""
         for name, content in self.blobs.items():
             answer = self.client.call("GET", f"/v2/{self.name}/blobs/{name}")
             assert answer.status == 200 and answer.body == content, (name, answer)
@@ -115,7 +115,7 @@ class Books:
         self.unsure = set()
 
     def try_all(self):
-        """Every kind of request; answers the statuses of those that were refused."""
+        """Sends every kind of request; returns the statuses of the refused ones."""
         refused = []
         for act in (lambda: self.push_image("new"), lambda: self.pull("kept"), self.look, lambda: self.delete("new")):
             try:
@@ -123,7 +123,7 @@ class Books:
             except Refused as refusal:
                 refused.append(refusal.answer.status)
             except (http.client.IncompleteRead, http.client.HTTPException, OSError):
-                refused.append(None)  # cut off in the midst of a body
+                refused.append(None)  # cut off in the middle of a body
                 self.client = Client(self.client.registry, tries=1)
         return refused
 
@@ -145,7 +145,7 @@ def recover(books):
     books.look()
 
 
-@case("a call that keeps failing: 5xx that says why, nothing lost, and all is well when it works again")
+@case("while a system call fails, answers are 5xx with the reason; nothing is lost, and recovery is automatic")
 def _():
     with with_layer() as (layer, _, books):
         for call in ("openat", "write", "pwrite", "pread", "read", "fdatasync", "fsync", "renameat", "mkdirat", "fstatat", "fstat",
@@ -163,7 +163,7 @@ def _():
                 recover(books)
 
 
-@case(f"single calls that fail at random, for {RANDOM_S} s")
+@case(f"system calls that fail at random for {RANDOM_S} s")
 def _():
     with with_layer() as (layer, registry, books):
         seed = random.randrange(1 << 30)
@@ -187,11 +187,11 @@ def _():
         assert registry.run_program("verify").returncode == 0
 
 
-@case("memory runs out at any one of its allocations")
+@case("any single memory allocation may fail")
 def _():
     with with_layer() as (layer, registry, books):
         refusals, at, reached = 0, 0, True
-        while reached:  # pulls are quick: each in turn
+        while reached:  # pulls are fast: fail every allocation in turn
             with layer.failing("memory", errno.ENOMEM, at, 1):
                 with contextlib.suppress(Refused, http.client.HTTPException, OSError):
                     books.pull("kept")
@@ -215,7 +215,7 @@ def _():
         assert registry.run_program("verify").returncode == 0
 
 
-@case("a blob that cannot be read on is cut off, and never looks complete")
+@case("if reading a blob fails in the middle, the answer is cut off and never looks complete")
 def _():
     with with_layer() as (layer, _, books):
         content = random.Random(1).randbytes(1 << 20)
@@ -231,7 +231,7 @@ def _():
         assert books.client.call("GET", f"/v2/{books.name}/blobs/{digest(content)}").body == content
 
 
-@case("the collector and verify: one line that says what failed, and nothing needed goes")
+@case("garbage-collect and verify print one line that says what failed, and remove nothing in use")
 def _():
     with with_layer() as (layer, registry, books):
         for call in ("openat", "pread", "read", "renameat", "unlinkat", "fstatat", "fsync", "flock", "memory"):
@@ -255,7 +255,7 @@ def _():
             assert result.returncode == 1 and "damaged" in result.stdout, result
 
 
-@case("threads run out at the start: it ends, and says so")
+@case("if threads run out at the start, registryd exits with an error")
 def _():
     layer = FaultLayer()
     with Registry() as registry:
@@ -269,7 +269,7 @@ def _():
             assert done.returncode == 1 and "registryd: cannot start" in done.stderr, (after, done)
 
 
-# --- the real thing, where it can be had ----------------------------------------------------------
+# --- real failures, where the system allows them ----------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -278,7 +278,7 @@ def small_disk(size):
         done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", folder], capture_output=True,
                               text=True, check=False)
         if done.returncode:
-            raise Skip("no file system can be mounted here")
+            raise Skip("cannot mount a file system here")
         try:
             yield folder
         finally:
@@ -289,7 +289,7 @@ def remount(folder, how):
     subprocess.run(["mount", "-o", f"remount,{how}", folder], check=True)
 
 
-@case("a full disk: 507, pulls go on, and pushes do when there is room again")
+@case("a full disk is 507; pulls still work, and pushes work again when there is space")
 def _():
     with small_disk("4m") as folder, Registry(STORAGE_FILESYSTEM_ROOTDIRECTORY=folder) as registry:
         books = Books(registry)
@@ -302,7 +302,7 @@ def _():
             os.truncate(filled, max(0, os.stat(filled).st_size - room))
             refused = books.try_all()
             assert set(refused) <= {507}, (room, refused)
-            assert room or refused, "it was not full"
+            assert room or refused, "the disk was not full"
             books.pull("kept")
             os.unlink(filled)
             recover(books)
@@ -313,7 +313,7 @@ def _():
                 raise AssertionError("it fits")
             except Refused as refusal:
                 assert refusal.answer.status == 507
-        # What was refused is no burden: the session goes with the client's word, or with time.
+        # A refused upload keeps its space until the client deletes the session or the session expires.
         for session in os.listdir(f"{folder}/docker/registry/v2/repositories/faults/big/_uploads"):
             answer = big.client.call("DELETE", f"/v2/faults/big/blobs/uploads/{session}")
             assert answer.status == 204, answer
@@ -321,7 +321,7 @@ def _():
         assert registry.run_program("verify").returncode == 0
 
 
-@case("a read-only disk: 503, pulls go on, and pushes do when it can be written again")
+@case("a read-only disk is 503; pulls still work, and pushes work again when it is writable")
 def _():
     with small_disk("16m") as folder, Registry(STORAGE_FILESYSTEM_ROOTDIRECTORY=folder) as registry:
         books = Books(registry)
@@ -340,7 +340,7 @@ def _():
         recover(books)
 
 
-@case("descriptors run out: 503 or no connection, and all is well when the others have gone")
+@case("without free descriptors: 503 or no connection, and recovery when other connections close")
 def _():
     with Registry(limits={resource.RLIMIT_NOFILE: 64}) as registry:
         books = Books(registry)
@@ -374,7 +374,7 @@ def _():
                 recover(books)
                 break
             except (OSError, Refused):
-                assert time.monotonic() < deadline, "it does not recover"
+                assert time.monotonic() < deadline, "registryd does not recover"
                 time.sleep(0.2)
         print(f"# {len(others)} connections beside, {refused}")
 

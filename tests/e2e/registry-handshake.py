@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""TLS handshakes: how many messages they take, and what a client costs that stops in the middle of one."""
+"""TLS handshakes: the number of messages, and the cost of clients that stop in the middle of a handshake."""
 
 import os
 import socket
@@ -21,7 +21,7 @@ def cpu_s(server):
 
 
 class Handshake:
-    """A client's side, whose messages the test sends in what pieces it likes."""
+    """The client side of a handshake. The test decides how its messages are split."""
 
     def __init__(self, server, trust=None):
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -30,7 +30,7 @@ class Handshake:
         self.flights = 0
 
     def next_flight(self):
-        """What is to be sent now; b"" at the end."""
+        """Returns the bytes to send next, b"" at the end."""
         while True:
             try:
                 self.tls.do_handshake()
@@ -44,7 +44,7 @@ class Handshake:
                     return flight
                 data = self.socket.recv(65536)
                 if not data:
-                    raise ConnectionError("the server has ended the connection") from None
+                    raise ConnectionError("the server closed the connection") from None
                 self.incoming.write(data)
 
     def ask(self, head):
@@ -56,14 +56,14 @@ class Handshake:
             except ssl.SSLWantReadError:
                 data = self.socket.recv(65536)
                 if not data:
-                    raise ConnectionError("the server has ended the connection") from None
+                    raise ConnectionError("the server closed the connection") from None
                 self.incoming.write(data)
 
 
 ROOT_REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
-@case("what clients offer first is taken: no handshake has to begin anew")
+@case("the server accepts the clients' first key share: no handshake needs a HelloRetryRequest")
 def _():
     with serve() as server:
         for minimum, maximum in ((ssl.TLSVersion.TLSv1_2,) * 2, (ssl.TLSVersion.TLSv1_3,) * 2):
@@ -76,7 +76,7 @@ def _():
             assert handshake.ask(ROOT_REQUEST).startswith(b"HTTP/1.1 200")
 
 
-@case("clients that stop in the middle of a handshake cost nothing, and can go on")
+@case("clients that stop in the middle of a handshake cost no CPU, and can continue")
 def _():
     with serve() as server:
         handshakes = [Handshake(server) for _i in range(WAITING)]
@@ -102,7 +102,7 @@ def _():
             assert handshake.ask(ROOT_REQUEST).startswith(b"HTTP/1.1 200")
 
 
-@case("a message that comes byte by byte is understood")
+@case("a message that arrives byte by byte is accepted")
 def _():
     with serve() as server:
         handshake = Handshake(server)
@@ -117,7 +117,7 @@ def _():
         assert handshake.ask(ROOT_REQUEST).startswith(b"HTTP/1.1 200")
 
 
-@case("who breaks off in the middle of a handshake leaves nothing open")
+@case("a client that disconnects in the middle of a handshake leaves no descriptor open")
 def _():
     with serve() as server:
         before = descriptors_of(server.registry.process)
@@ -133,7 +133,7 @@ def _():
         assert descriptors_of(server.registry.process) <= before
 
 
-@case("the server ends while clients are in a handshake")
+@case("the server stops while clients are in a handshake")
 def _():
     with serve() as server:
         handshakes = [Handshake(server) for _i in range(WAITING)]
@@ -144,7 +144,7 @@ def _():
         try:
             assert server.registry.process.wait(20) == 0
         except subprocess.TimeoutExpired:
-            raise AssertionError("the server does not end") from None
+            raise AssertionError("the server does not stop") from None
 
 
 main()

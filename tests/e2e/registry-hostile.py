@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Requests that nobody sends by mistake: who gets in by them, what they get for an answer, and what they leave behind."""
+"""Hostile requests: none is authenticated, all get a proper answer, and none leaves anything behind."""
 
 import contextlib
 import functools
@@ -31,7 +31,7 @@ ROUTES = [
 
 @functools.cache
 def shared():
-    """One server for all cases that do not need one of their own."""
+    """Returns the server that most cases share."""
     stack = contextlib.ExitStack()
     server = stack.enter_context(Server(line("me", "secret") + line("you", "other"), AUTH_HTPASSWD_GUESSES="0",
                                         STORAGE_DELETE_ENABLED="true"))
@@ -40,9 +40,9 @@ def shared():
     return server
 
 
-# --- who gets in ------------------------------------------------------------------------------------
+# --- authentication ----------------------------------------------------------------------------------
 
-# What is sent instead of a login, and what comes back: 401, or 400 and 431 where it is no request at all.
+# Invalid credentials and the expected status: 401, or 400 and 431 if the request itself is invalid.
 STRANGERS = {
     "nothing": (b"", 401),
     "a wrong password": (basic("me", "secre"), 401),
@@ -50,18 +50,18 @@ STRANGERS = {
     "an unknown user": (basic("nobody", "secret"), 401),
     "an empty pair": (basic("", ""), 401),
     "an empty password": (basic("me", ""), 401),
-    "a NUL behind the password": (basic("me", b"secret\0"), 401),
-    "a NUL behind the user": (basic(b"me\0", "secret"), 401),
-    "bytes that are no text": (basic(b"m\xff\xfe", b"\x80secret"), 401),
-    "the user in other letters": (basic("ME", "secret"), 401),
+    "a NUL after the password": (basic("me", b"secret\0"), 401),
+    "a NUL after the user": (basic(b"me\0", "secret"), 401),
+    "invalid UTF-8": (basic(b"m\xff\xfe", b"\x80secret"), 401),
+    "the user in upper case": (basic("ME", "secret"), 401),
     "no colon": (b"Authorization: Basic bWU=\r\n", 401),
     "no base64": (b"Authorization: Basic ****\r\n", 401),
-    "base64 of the other alphabet": (b"Authorization: Basic bWU6c2VjcmV0_-\r\n", 401),
-    "base64 that is cut": (GOOD[:-3] + b"\r\n", 401),
-    "nothing behind the scheme": (b"Authorization: Basic\r\n", 401),
+    "base64 of the URL alphabet": (b"Authorization: Basic bWU6c2VjcmV0_-\r\n", 401),
+    "truncated base64": (GOOD[:-3] + b"\r\n", 401),
+    "nothing after the scheme": (b"Authorization: Basic\r\n", 401),
     "an empty header": (b"Authorization:\r\n", 401),
     "no scheme": (GOOD.replace(b"Basic ", b""), 401),
-    "a scheme that begins alike": (GOOD.replace(b"Basic ", b"Basics "), 401),
+    "a scheme that starts with Basic": (GOOD.replace(b"Basic ", b"Basics "), 401),
     "Bearer": (GOOD.replace(b"Basic ", b"Bearer "), 401),
     "Digest": (b'Authorization: Digest username="me", response="secret"\r\n', 401),
     "two logins in one header": (GOOD[:-2] + b", Basic " + GOOD[21:], 401),
@@ -78,7 +78,7 @@ STRANGERS = {
 }
 
 
-@case("no route lets in who has no right login, in whatever form he sends it")
+@case("every route rejects requests without valid credentials, in whatever form they are sent")
 def _():
     server = shared()
     for what, (header, status) in STRANGERS.items():
@@ -91,13 +91,13 @@ def _():
                     assert answer.headers["www-authenticate"] == 'Basic realm="Registry Realm"', (what, answer)
                     assert method == "HEAD" or answer.code == "UNAUTHORIZED", (what, method, path, answer)
                 else:
-                    raw = stack.enter_context(Raw(server.port))  # who sends no request is not listened to further
+                    raw = stack.enter_context(Raw(server.port))  # the server closes the connection after an invalid request
     for method, path in ROUTES:
         answer = ask(server.port, head(method, path, GOOD, b"Content-Length: 0\r\n"), method)
         assert answer.status not in (401, 429) and answer.status < 500, (method, path, answer)
 
 
-@case("a refusal does not tell what is there")
+@case("a rejected request does not reveal what exists")
 def _():
     server = shared()
     assert server.process.poll() is None
@@ -110,9 +110,9 @@ def _():
             assert answers[0].headers.keys() == answers[1].headers.keys(), answers
 
 
-# --- many at once -----------------------------------------------------------------------------------
+# --- pipelining ---------------------------------------------------------------------------------
 
-@case("50 requests in one piece get 50 answers, HEAD none of the bodies, and a body is not taken for a request")
+@case("50 requests in one write get 50 answers, HEAD gets no body, and a body is not read as a request")
 def _():
     with Raw(shared().port) as raw:
         wanted = [("GET", "/v2/", 200), ("HEAD", "/v2/a/manifests/t", 404), ("GET", "/v2/a/manifests/t", 404),
@@ -149,11 +149,11 @@ TEMPLATES = [
 
 
 def tree(server):
-    """What lies beside the data, and the names of all in it."""
+    """Returns the files next to the data directory, and all names in it."""
     return sorted(str(path.relative_to(server.dir)) for path in server.dir.rglob("*"))
 
 
-@case("percent-encoding, dots, NUL, bytes that are no text, 8 KiB: in every part of every path a plain refusal")
+@case("percent-encoding, dots, NUL, invalid UTF-8 and 8 KiB are refused in every part of every path")
 def _():
     server = shared()
     before = [name for name in tree(server) if not name.startswith("data/")]
@@ -183,10 +183,10 @@ def _():
         assert (answer.status, answer.code) == wanted, (target[:40], answer)
 
 
-# --- what is echoed -----------------------------------------------------------------------------------
+# --- echoed headers -----------------------------------------------------------------------------------
 
 
-@case("a Host that is none is not echoed, and nothing that is echoed can end a line")
+@case("an invalid Host is not echoed, and no echoed value can end a line")
 def _():
     server = shared()
     for host in (b'a"><script>', b"a b", b"a/../b", b"user@evil", b"evil\\x", b"a?b#c", b"\xff\xfe", b"a" * 400, b"", b"%0d%0aX-Evil:1"):
@@ -197,7 +197,7 @@ def _():
             answer = ask(server.port, data)
             assert answer.status == 202, (host, answer)
             location = answer.headers["location"]
-            # What stands before a quote or a comma may be a host's name: a proxy's word counts, as in registry:2.
+            # The part before a quote or a comma may be a valid host name: as in registry:2, the proxy's header is used.
             assert re.fullmatch(r"(https?://[A-Za-z0-9.:\[\]_-]+)?/v2/a/blobs/uploads/[0-9a-f-]+\?_state=[\w-]+", location), location
             assert b"Forwarded" in b"".join(headers) or location.startswith("/v2/"), (headers, location)
             assert "x-evil" not in answer.headers, answer
@@ -222,21 +222,21 @@ def push(server, content, name="bodies"):
 
 
 def hostile_manifests():
-    """(what it is, its bytes, its type, status, code)"""
+    """Yields (description, bytes, media type, expected status, expected code)."""
     unknown = {"mediaType": IMAGE, "digest": digest(b"nobody has this"), "size": 1}
     for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
         deep = opening * 10000 + b"1" + closing * 10000
         yield "JSON 10,000 deep", b'{"schemaVersion":2,"manifests":[],"annotations":' + deep + b"}", INDEX, 400, "MANIFEST_INVALID"
-        yield "JSON 10,000 deep that does not end", opening * 10000, INDEX, 400, "MANIFEST_INVALID"
+        yield "truncated JSON with a depth of 10,000", opening * 10000, INDEX, 400, "MANIFEST_INVALID"
     yield "more than 4 MiB", b" " * (4 << 20) + b'{"schemaVersion":2}', INDEX, 413, "MANIFEST_INVALID"
     yield "4 MiB of blanks", b" " * (4 << 20), INDEX, 400, "MANIFEST_INVALID"
     many = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [unknown] * 20000}).encode()
-    yield "20,000 descriptors of what is not there", many, INDEX, 400, "MANIFEST_BLOB_UNKNOWN"
+    yield "20,000 descriptors of missing manifests", many, INDEX, 400, "MANIFEST_BLOB_UNKNOWN"
     different = [{**unknown, "digest": digest(b"%d" % i)} for i in range(20000)]
     yield "20,000 different ones", json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": different}).encode(), \
         INDEX, 400, "MANIFEST_BLOB_UNKNOWN"
     both = {"schemaVersion": 2, "mediaType": IMAGE, "manifests": [], "config": unknown, "layers": []}
-    yield "an image that is an index, too", json.dumps(both).encode(), IMAGE, 400, "MANIFEST_INVALID"
+    yield "an image that is also an index", json.dumps(both).encode(), IMAGE, 400, "MANIFEST_INVALID"
     yield "a size of 2^63", json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [{**unknown, "size": 1 << 63}]}).encode(), \
         INDEX, 400, "MANIFEST_INVALID"
     yield "a key twice", b'{"schemaVersion":2,"manifests":[],"mediaType":"%s","mediaType":"%s"}' % (INDEX.encode(), IMAGE.encode()), \
@@ -245,7 +245,7 @@ def hostile_manifests():
     yield "a NUL", b'{"schemaVersion":2,"manifests":[]}\0', INDEX, 400, "MANIFEST_INVALID"
 
 
-@case("deep, large, endless and ambiguous manifests are refused for what they are, and cost no memory for long")
+@case("deep, large, truncated and ambiguous manifests are refused with the right code, and their memory is freed")
 def _():
     server = shared()
     for what, body, media_type, status, code in hostile_manifests():
@@ -255,7 +255,7 @@ def _():
     assert ask(server.port, head("GET", "/v2/bodies/manifests/t", GOOD)).status == 404
 
 
-@case("an index of 20,000 descriptors of one manifest that is there is taken, and comes back; one cannot name itself")
+@case("an index with 20,000 descriptors of an existing manifest can be pushed and pulled; an index cannot name itself")
 def _():
     server = shared()
     config = {"mediaType": CONFIG, **push(server, b"{}")}
@@ -267,7 +267,7 @@ def _():
     assert len(index) < 4 << 20 and put_manifest(server, index).status == 201
     back = ask(server.port, head("GET", "/v2/bodies/manifests/t", GOOD, b"Accept: " + INDEX.encode() + b"\r\n"))
     assert back.body == index
-    # Its digest would have to be known before it is written: so it is another's, and not there.
+    # An index cannot contain its own digest, so the descriptor names a missing manifest.
     for member in ("manifests", "subject"):
         own = {"mediaType": INDEX, "digest": digest(b"its own"), "size": 100}
         body = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [], member: [own] if member == "manifests" else own}
@@ -283,7 +283,7 @@ def upload(server):
     return answer.headers["location"].removeprefix("http://localhost").encode()
 
 
-@case("a client that goes away at any moment of an upload leaves nothing behind but what it had sent")
+@case("a client that disconnects at any point of an upload leaves only the bytes that it had sent")
 def _():
     server = shared()
     ask(server.port, head("GET", "/v2/", GOOD))
@@ -299,17 +299,17 @@ def _():
             for cut in (1, 10, start - 4, start - 1, start, start + 1, start + len(sent) // 2, len(whole) - 1, len(whole)):
                 with Raw(server.port) as raw:
                     raw.send(whole[:cut])
-    with Raw(server.port) as one:  # one connection, and what the server has without any
+    with Raw(server.port) as one:  # one connection, plus the descriptors of an idle server
         one.send(head("GET", "/v2/", GOOD)).read()
         idle = server.descriptors()
-        wait_for(lambda: server.descriptors() <= idle, "descriptors are left over")
+        wait_for(lambda: server.descriptors() <= idle, "descriptors are still open")
     answer = ask(server.port, head("PUT", "/v2/a/manifests/gone", GOOD, b"Content-Length: %d\r\n" % len(manifest),
                                    b"Content-Type: " + INDEX.encode() + b"\r\n") + manifest)
     assert answer.status == 201, answer
     assert server.status("me", "secret") == 200
 
 
-@case("the greater parts of large manifests, on many connections, have a bound together, and small ones pass by them")
+@case("partial large manifests on many connections share one memory limit, and small manifests are still accepted")
 def _():
     with Server(line("me", "secret")) as server, contextlib.ExitStack() as stack:
         size = (4 << 20) - 1000
@@ -323,13 +323,13 @@ def _():
         assert {answer.status for answer in answers} == {400, 429}, {answer.status for answer in answers}
         refused = next(answer for answer in answers if answer.status == 429)
         assert refused.code == "TOOMANYREQUESTS" and refused.headers["retry-after"], refused
-        assert put_manifest(server, b" " * (size - 100) + small).status == 201  # and then there is room again
+        assert put_manifest(server, b" " * (size - 100) + small).status == 201  # the memory is available again
 
 
-@case("after all of that the server has no more memory than before")
+@case("after all cases above the server uses no more memory than before")
 def _():
     if IS_SANITIZED:
-        raise Skip("a sanitizer keeps what is freed")
+        raise Skip("sanitizers keep freed memory")
     with Server(line("me", "secret"), AUTH_HTPASSWD_GUESSES="0") as server:
         requests = [*MALFORMED.values(), *(data for data, _ in NO_REQUESTS.values()),
                     *(head("GET", "/v2/", header) for header, _ in STRANGERS.values()),
@@ -349,7 +349,7 @@ def _():
             time.sleep(0.1)
             sizes.append(server.rss_kib())
         print("# memory after each round, KiB:", sizes)
-        assert sizes[-1] < 40 << 10, sizes  # of which the workers' heaps come to some 20 MiB in time
+        assert sizes[-1] < 40 << 10, sizes  # the worker threads' heaps grow to about 20 MiB of this
 
 
 main()

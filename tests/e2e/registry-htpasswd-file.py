@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`registryd htpasswd` on files: what it does is what Apache's htpasswd does, but whole, and with the rest left alone.
+"""`registryd htpasswd` on files: the same effect as Apache's htpasswd, but atomic, and other lines stay unchanged.
 
 REGISTRYD names the program under test (default: build/registry/registryd of this checkout).
 """
@@ -19,13 +19,13 @@ from harness import Result, Skip, case, main, need
 from registry import Registry, registryd
 
 TIMEOUT_S = 300
-# Made by Apache's htpasswd of "old".
+# Apache's htpasswd made this hash of "old".
 OLD = b"$2y$05$x.BBmUhGM1Fm6dYmnqMu.uvweuJzoawjAHyizJgDPYh9mv38kn//q"
 HASH = rb"\$2y\$04\$[./0-9A-Za-z]{53}"
 
 
 class Folder:
-    """A throwaway folder, with a file of users in it or without."""
+    """A temporary directory, with or without a file of users."""
 
     def __init__(self, content=None):
         self.path = pathlib.Path(tempfile.mkdtemp(prefix="dcp-htpasswd.", dir="/tmp"))
@@ -40,7 +40,7 @@ class Folder:
         shutil.rmtree(self.path)
 
     def run(self, *words, stdin=b"", program=None, **more):
-        """In a session of its own, so that there is no terminal to ask on."""
+        """Runs the program in a new session, so that there is no terminal for a prompt."""
         argv = [program] if program else [registryd(), "htpasswd"]
         done = subprocess.run([*argv, *words], input=stdin, cwd=self.path, capture_output=True, timeout=TIMEOUT_S,
                               start_new_session=True, **more)
@@ -50,7 +50,7 @@ class Folder:
         return sorted(path.name for path in self.path.iterdir())
 
     def lets_in(self, user, password, file="users"):
-        """Apache's htpasswd finds that this is the user's password, and so do we."""
+        """Both Apache's htpasswd and registryd accept this password of the user."""
         ours = self.run("-vi", file, user, stdin=password).rc
         theirs = self.run("-vi", file, user, stdin=password, program=need("htpasswd")).rc
         assert ours == theirs and ours in (0, 3), (ours, theirs)
@@ -58,7 +58,7 @@ class Folder:
 
 
 def when_changed(file):
-    """What tells that a file was written or replaced; reading it may change nothing but the time of the last access."""
+    """Returns attributes that change when a file is written or replaced, but not when it is read."""
     found = file.stat()
     return found.st_ino, found.st_mtime_ns, found.st_ctime_ns
 
@@ -70,10 +70,10 @@ def assert_refused(result, status, *words):
         assert word.encode() in result.err, f"does not say {word!r}: {result}"
 
 
-# --- setting ------------------------------------------------------------------------------
+# --- changes ------------------------------------------------------------------------------
 
 
-@case("-c makes a file with the user, for its owner alone")
+@case("-c creates a file with the user that only its owner can read")
 def _():
     with Folder() as folder:
         result = folder.run("-cBbC4", "users", "u", "secret")
@@ -83,7 +83,7 @@ def _():
         assert folder.lets_in("u", b"secret") and not folder.lets_in("u", b"Secret")
 
 
-@case("without -c a file that is missing is refused, and -c named")
+@case("without -c a missing file is an error that names -c")
 def _():
     with Folder() as folder:
         for words in (("-Bb", "users", "u", "p"), ("-D", "users", "u")):
@@ -93,7 +93,7 @@ def _():
         assert folder.names() == []
 
 
-@case("-c makes a file anew that is there, and keeps its mode")
+@case("-c replaces an existing file, and keeps its mode")
 def _():
     with Folder(b"a:x\nnonsense\n") as folder:
         folder.file.chmod(0o640)
@@ -102,7 +102,7 @@ def _():
         assert folder.file.stat().st_mode & 0o7777 == 0o640
 
 
-@case("one user's line changes, and no byte of the others")
+@case("only the line of the user changes, and no byte of the others")
 def _():
     with Folder(b"# users: all\r\n\r\na:" + OLD + b":more\r\n  u:" + OLD + b"\r\n\t# u\r\n b:{SHA}x \nc:" + OLD) as folder:
         result = folder.run("-BbC4", "users", "u", "new")
@@ -115,7 +115,7 @@ def _():
         assert re.fullmatch(expected + rb"\nd:" + HASH + rb"\n", folder.file.read_bytes()), folder.file.read_bytes()
 
 
-@case("the password comes from standard input with -i, and from the terminal otherwise, twice")
+@case("the password is read from standard input with -i, and otherwise twice from the terminal")
 def _():
     with Folder(b"") as folder:
         assert folder.run("-iC4", "users", "u", stdin=b"from input\n").rc == 0
@@ -128,7 +128,7 @@ def _():
 
 
 def on_terminal(words, typed):
-    """Types each line once something is asked for; the exit status."""
+    """Types one line at each prompt; returns the exit status."""
     pid, fd = pty.fork()
     if pid == 0:
         os.execv(registryd(), [registryd(), "htpasswd", *words])
@@ -143,7 +143,7 @@ def on_terminal(words, typed):
     return status
 
 
-@case("links are followed, also one to a file that is yet to be made")
+@case("links are followed, also a link to a file that does not exist yet")
 def _():
     with Folder(b"") as folder:
         (folder.path / "below").mkdir()
@@ -159,7 +159,7 @@ def _():
         assert_refused(folder.run("-BbC4", "loop", "u", "p"), 1, "loop")
 
 
-@case("what is no file of users is left alone")
+@case("files that are not htpasswd files stay unchanged")
 def _():
     with Folder(b"a:x\nnonsense\n") as folder:
         for words in (["-Bb", "users", "u", "p"], ["-D", "users", "a"], ["-vb", "users", "a", "p"]):
@@ -172,10 +172,10 @@ def _():
         assert folder.file.read_bytes() == b"a:x\nnonsense\n"
 
 
-@case("the owner and the group of the file stay")
+@case("the file keeps its owner and group")
 def _():
     if os.geteuid() != 0:
-        raise Skip("only root can have a file of another user's")
+        raise Skip("only root can create a file of another user")
     with Folder(b"a:x\n") as folder:
         os.chown(folder.file, 12345, 54321)
         folder.file.chmod(0o440)
@@ -184,12 +184,12 @@ def _():
         assert (now.st_uid, now.st_gid, now.st_mode & 0o7777) == (12345, 54321, 0o440), now
 
 
-@case("who may not write to the file or its folder changes nothing, and leaves nothing")
+@case("without write permission for the file or its directory, nothing changes and no temporary file is left")
 def _():
     if os.geteuid() != 0:
         raise Skip("only root can become another user")
     with Folder(b"a:x\n") as folder:
-        copy = folder.path / "registryd"  # the folder of the one under test may be closed to others
+        copy = folder.path / "registryd"  # other users may not be able to enter the build directory
         shutil.copy(registryd(), copy)
         for mode, owner, file_owner in ((0o755, 0, 0), (0o777, 0, 0), (0o777, 0, 12345), (0o755, 0, 65534)):
             folder.path.chmod(mode)
@@ -200,7 +200,7 @@ def _():
             assert folder.file.read_bytes() == b"a:x\n" and folder.names() == ["registryd", "users"], folder.names()
 
 
-@case("a full disk changes nothing, and leaves nothing")
+@case("on a full disk nothing changes, and no temporary file is left")
 def _():
     with Folder(b"a:" + b"x" * 8192 + b"\n") as folder:
         before = folder.file.read_bytes()
@@ -210,7 +210,7 @@ def _():
         assert folder.file.read_bytes() == before and folder.names() == ["users"], folder.names()
 
 
-@case("a user is removed, and one who is not there leaves the file as it is")
+@case("a user is removed; removing an unknown user does not change the file")
 def _():
     with Folder(b"# u\na:x\nu:" + OLD + b"\n u:y\nb:z") as folder:
         result = folder.run("-D", "users", "u")
@@ -222,7 +222,7 @@ def _():
         assert folder.file.stat().st_ino == before.st_ino
 
 
-@case("-v says whether the server would let the user in")
+@case("-v says whether the server would accept the password")
 def _():
     sha = b"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
     with Folder(b"u:" + OLD + b"\nlast:x\nlast:" + OLD + b":more\nsha:" + sha + b"\n") as folder:
@@ -235,7 +235,7 @@ def _():
         assert when_changed(folder.file) == before
 
 
-@case("no password is shown, nor left on the command line")
+@case("no password is printed or stays on the command line")
 def _():
     with Folder(b"u:" + OLD + b"\n") as folder:
         for words in (["-BbC4", "users", "u"], ["-vb", "users", "u"], ["-vb", "users", "nobody"], ["-cBbC4", "users", "u"]):
@@ -245,15 +245,15 @@ def _():
                                    stderr=subprocess.DEVNULL)
         shown = b""
         while not shown or b"on-the-line" in shown:
-            assert started.poll() is None, f"it ended with the password on its command line: {shown!r}"
+            assert started.poll() is None, f"it exited with the password still on its command line: {shown!r}"
             shown = pathlib.Path(f"/proc/{started.pid}/cmdline").read_bytes()
         assert started.wait(TIMEOUT_S) == 0
 
 
-# --- others at the same time --------------------------------------------------------------
+# --- concurrent changes -------------------------------------------------------------------
 
 
-@case("changes at the same time all come to pass")
+@case("concurrent changes all take effect")
 def _():
     with Folder(b"") as folder:
         started = [subprocess.Popen([registryd(), "htpasswd", "-bC4", folder.file, f"user{number}", "p"],
@@ -264,7 +264,7 @@ def _():
         assert folder.names() == ["users"]
 
 
-@case("whoever reads the file sees an old or a new one, and a signal leaves nothing behind")
+@case("readers see the old or the new file, and a signal leaves no temporary file")
 def _():
     with Folder(b"a:" + b"x" * 100000 + b"\nu:" + OLD + b"\n") as folder:
         for attempt in range(30):
@@ -293,7 +293,7 @@ def wait_for_login(registry, user, password, status):
         time.sleep(0.1)
 
 
-@case("a running registryd lets in a new user, and a changed one, and turns away a removed one")
+@case("a running registryd accepts a new and a changed user, and rejects a removed one")
 def _():
     with Registry() as registry, Folder() as folder:
         first, password = registry.username, registry.password
@@ -332,7 +332,7 @@ COMMANDS = (
 
 
 def effect_of(program, content, words):
-    """Exit status, and the file with new hashes made alike."""
+    """Returns the exit status, and the file with new hashes replaced by a placeholder."""
     with Folder(content) as folder:
         result = folder.run(*words, stdin=b"old", program=program)
         after = folder.file.read_bytes() if folder.file.exists() else None
@@ -340,7 +340,7 @@ def effect_of(program, content, words):
         return result.rc, after and re.sub(HASH, b"NEW", after)
 
 
-@case("files and exit statuses are those of Apache's htpasswd")
+@case("files and exit statuses are the same as those of Apache's htpasswd")
 def _():
     theirs = need("htpasswd")
     for name, content in FILES.items():
@@ -351,39 +351,39 @@ def _():
             assert found == expected, f"{name}: {words}: {found}, Apache: {expected}"
 
 
-# What differs on purpose: file, command, our exit status and file, and Apache's.
+# Intended differences: file, command, our exit status and file, and Apache's.
 DIFFERENCES = (
-    # The new user would become a part of the last line.
+    # With Apache's program, the new user becomes a part of the last line.
     (b"a:x", ["-BbC4", "users", "u", "p"], (0, b"a:x\nu:NEW\n"), (0, b"a:xu:NEW\n")),
-    # A file with carriage returns stays one.
+    # registryd keeps carriage returns.
     (b"a:x\r\nu:x\r\n", ["-BbC4", "users", "u", "p"], (0, b"a:x\r\nu:NEW\r\n"), (0, b"a:x\r\nu:NEW\n")),
-    # The cost is a part of the command line.
+    # registryd checks the cost as a part of the command line.
     (b"", ["-BbC3", "users", "u", "p"], (2, b""), (3, b"")),
-    # Names that the server does not find.
+    # Names that the server does not recognise.
     (b"", ["-BbC4", "users", "", "p"], (6, b""), (0, b":NEW\n")),
     (b"", ["-BbC4", "users", "#u", "p"], (6, b""), (0, b"#u:NEW\n")),
     (b"", ["-BbC4", "users", "a\nb", "p"], (6, b""), (0, b"a\nb:NEW\n")),
-    # The server skips a byte order mark, takes what follows a hash, and the last of a user's lines.
+    # The server skips a byte order mark, ignores text after a hash, and uses the last line of a user.
     (b"\xef\xbb\xbfu:x\n", ["-D", "users", "u"], (0, b"\xef\xbb\xbf"), (0, b"\xef\xbb\xbfu:x\n")),
     (b"u:" + OLD + b":x\n", ["-vb", "users", "u", "old"], (0, b"u:" + OLD + b":x\n"), (3, b"u:" + OLD + b":x\n")),
     (b"u:x\nu:" + OLD + b"\n", ["-vb", "users", "u", "old"], (0, b"u:x\nu:" + OLD + b"\n"), (3, b"u:x\nu:" + OLD + b"\n")),
-    # A file that is none is told before a password is checked.
+    # registryd reports an invalid file before it checks a password.
     (FILES["strange"], ["-vb", "users", "u", "new"], (7, FILES["strange"]), (3, FILES["strange"])),
-    # Other hashes let nobody in.
+    # The server does not support other hashes.
     (b"", ["-sb", "users", "u", "p"], (2, b""), (0, b"u:{SHA}UWuXg/ylF+7L0dBk2i0WUxCxl1k=\n")),
     (b"u:{SHA}UWuXg/ylF+7L0dBk2i0WUxCxl1k=\n", ["-vb", "users", "u", "p"],
      (3, b"u:{SHA}UWuXg/ylF+7L0dBk2i0WUxCxl1k=\n"), (0, b"u:{SHA}UWuXg/ylF+7L0dBk2i0WUxCxl1k=\n")),
 )
 
 
-@case("where it differs from Apache's htpasswd, it does so on purpose")
+@case("the differences from Apache's htpasswd are the intended ones")
 def _():
     theirs = need("htpasswd")
     for content, words, ours, apache in DIFFERENCES:
         found = effect_of(None, content, words)
         assert found == ours, f"{content} {words}: {found}"
         found = effect_of(theirs, content, words)
-        assert found == apache, f"{content} {words}: Apache's now does {found}"
+        assert found == apache, f"{content} {words}: Apache's htpasswd now has the result {found}"
 
 
 main()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`registryd htpasswd`: what it prints is what Apache's htpasswd and registry:2 check, and no password is left lying about.
+"""`registryd htpasswd`: Apache's htpasswd and registry:2 accept its output, and it leaves no password behind.
 
 REGISTRYD names the program under test (default: build/registry/registryd of this checkout).
 """
@@ -29,14 +29,14 @@ def argv(*words):
 
 
 def run(*words, stdin=b"", **more):
-    """In a session of its own, so that there is no terminal to ask on."""
+    """Runs the program in a new session, so that there is no terminal for a prompt."""
     done = subprocess.run(argv(*words), input=stdin, stdout=more.pop("stdout", subprocess.PIPE), stderr=subprocess.PIPE,
                           timeout=TIMEOUT_S, start_new_session=True, **more)
     return Result(done.returncode, done.stdout or b"", done.stderr)
 
 
 def line_of(result, user, cost=10):
-    """What was printed, after a look at its form."""
+    """Checks the format of the output, and returns the line."""
     found = LINE.match(result.out)
     assert result.rc == 0 and result.err == b"" and found, result
     assert found[1] == user.encode() and int(found[2]) == cost, result
@@ -44,7 +44,7 @@ def line_of(result, user, cost=10):
 
 
 def apache_takes(line, user, password):
-    """Whether Apache's htpasswd finds that this is the user's password."""
+    """Returns whether Apache's htpasswd accepts this password of the user."""
     with tempfile.NamedTemporaryFile() as file:
         file.write(line)
         file.flush()
@@ -64,14 +64,14 @@ def assert_refused(status, result, *words):
         assert word.encode() in result.err, f"does not say {word!r}: {result}"
 
 
-@case("step 1 of the article works as it is written: -Bbn user password")
+@case("step 1 of the article works unchanged: -Bbn user password")
 def _():
     line = line_of(run("-Bbn", "testuser", "testpassword"), "testuser")
     assert apache_takes(line, "testuser", b"testpassword")
     assert not apache_takes(line, "testuser", b"testpassworD")
 
 
-@case("registry:2 lets a user in with what was printed")
+@case("registry:2 accepts a user with the printed line")
 def _():
     with Registry() as registry:
         printed = run("-inB", "ours", stdin=b"p\xc3\xa4ss: word")
@@ -81,38 +81,38 @@ def _():
         assert registry.request("GET", "/v2/") == 200
 
 
-@case("two hashes of one password are not alike")
+@case("two hashes of one password differ")
 def _():
     assert run("-bnC4", "u", "same").out != run("-bnC4", "u", "same").out
 
 
-@case("the password is read from standard input with -i, without its line end")
+@case("-i reads the password from standard input, without the line end")
 def _():
     for text in (b"secret", b"secret\n", b"secret\r\n"):
         assert apache_takes(line_of(run("-inC4", "u", stdin=text), "u", 4), "u", b"secret")
 
 
-@case("passwords of any characters mean the same to Apache's htpasswd")
+@case("Apache's htpasswd accepts hashes of passwords with any characters")
 def _():
     for password in (b"", b" ", b"a:b", b"-n", "pässwörd 日本".encode(), b"\xff\xff\xa3", b"\xff\xa3345", b"x" * 72, b"y" * 255):
         result = run("-inC4", "u", stdin=password)
         assert result.rc == 0 and apache_takes(result.out, "u", password), password
 
 
-@case("a password behind -b may begin with '-', and be empty")
+@case("a password after -b may begin with '-', and may be empty")
 def _():
     assert apache_takes(line_of(run("-bnC4", "u", "-secret"), "u", 4), "u", b"-secret")
     assert apache_takes(line_of(run("-bnC4", "u", ""), "u", 4), "u", b"")
 
 
-@case("it is said that bcrypt does not look behind the 72nd byte")
+@case("a warning says that bcrypt uses only the first 72 bytes")
 def _():
     assert run("-inC4", "u", stdin=b"x" * 72).err == b""
     result = run("-inC4", "u", stdin=b"x" * 73)
     assert result.rc == 0 and b"first 72 bytes" in result.err, result
 
 
-@case("the cost is 10, or what -C says from 4 to 17")
+@case("the cost is 10 by default, or from 4 to 17 with -C")
 def _():
     line_of(run("-bn", "u", "p"), "u", 10)
     for words in (["-bnC", "4"], ["-bn", "-C", "5"], ["-C6", "-b", "-n", "-B"], ["-BbnC07"]):
@@ -121,7 +121,7 @@ def _():
         assert_refused(SYNTAX, run("-bn", "-C", cost, "u", "p"), "-C", "from 4 to 17")
 
 
-@case("names that would be something else in the file are refused")
+@case("user names that the file format cannot represent are refused")
 def _():
     for user, word in (("a:b", "':'"), ("a\nb", "control"), ("a\rb", "control"), ("a\tb", "control"), ("a\x7fb", "control"),
                        ("", "1 to 255"), ("u" * 256, "1 to 255"), ("#u", "'#'"), (" u", "blank"), ("u ", "blank")):
@@ -137,7 +137,7 @@ def _():
         assert_refused(SYNTAX, run(f"-bn{switch}", "u", "p"), f"-{switch}", "bcrypt")
 
 
-@case("a command line that means nothing is refused with the usage")
+@case("an invalid command line is refused with the usage")
 def _():
     for words in ((), ("-n",), ("-bn", "u"), ("-n", "u", "p"), ("-bn", "u", "p", "x"), ("-nbi", "u", "p"), ("-nx", "u"),
                   ("-nr5", "u"), ("--", "u"), ("-cn", "u"), ("-nD", "u"), ("-nv", "u"), ("-cD", "f", "u"), ("-cv", "f", "u"),
@@ -145,7 +145,7 @@ def _():
         assert_refused(SYNTAX, run(*words), "usage: registryd htpasswd")
 
 
-@case("what is no password on standard input is refused")
+@case("invalid passwords on standard input are refused")
 def _():
     assert_refused(SYNTAX, run("-in", "u", stdin=b"two\nlines\n"), "one line")
     assert_refused(SYNTAX, run("-in", "u", stdin=b"n\0l"), "NUL")
@@ -153,18 +153,18 @@ def _():
     assert_refused(TOO_LONG, run("-bn", "u", "x" * 256), "255")
 
 
-@case("output that cannot be written is a failure")
+@case("a failure to write the output is an error")
 def _():
     with open("/dev/full", "wb") as full:
         assert_refused(FILE, run("-bnC4", "u", "p", stdout=full), "No space left")
 
 
-@case("the password leaves the command line while the hash is made")
+@case("the password is removed from the command line during the hashing")
 def _():
     started = subprocess.Popen(argv("-bnC14", "u", "on-the-line"), stdout=subprocess.PIPE)
     shown = b""
     while not shown or b"on-the-line" in shown:
-        assert started.poll() is None, f"it ended with the password on its command line: {shown!r}"
+        assert started.poll() is None, f"it exited with the password still on its command line: {shown!r}"
         shown = pathlib.Path(f"/proc/{started.pid}/cmdline").read_bytes()
     out, _ = started.communicate(timeout=TIMEOUT_S)
     assert apache_takes(out, "u", b"on-the-line")
@@ -174,7 +174,7 @@ def _():
 
 
 class Terminal:
-    """The program, started on a terminal of its own; what it prints goes into a pipe."""
+    """The program on a terminal of its own; its standard output is a pipe."""
 
     def __init__(self, *words):
         reader, writer = os.pipe()
@@ -196,7 +196,7 @@ class Terminal:
     def expect(self, text):
         end = time.monotonic() + TIMEOUT_S
         while text not in self.screen:
-            assert time.monotonic() < end, f"{text!r} does not come: {self.screen!r}"
+            assert time.monotonic() < end, f"{text!r} does not appear: {self.screen!r}"
             if select.select([self.fd], [], [], 0.1)[0]:
                 self.screen += os.read(self.fd, 4096)
 
@@ -207,17 +207,17 @@ class Terminal:
         return bool(termios.tcgetattr(self.fd)[3] & termios.ECHO)
 
     def status(self):
-        """How it ended; what was left to say goes to the screen."""
+        """Waits for the end and returns the exit status; adds the remaining output to the screen."""
         status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         while select.select([self.fd], [], [], 0)[0]:
             try:
                 self.screen += os.read(self.fd, 4096)
-            except OSError:  # nobody has it open any more
+            except OSError:  # the other side has closed the terminal
                 break
         return status
 
 
-@case("the password is asked for twice, and the terminal does not show it")
+@case("the program asks for the password twice, without echo")
 def _():
     with Terminal("-nC4", "u") as terminal:
         terminal.expect(b"New password: ")
@@ -231,7 +231,7 @@ def _():
         assert apache_takes(os.read(terminal.output, 4096), "u", b"secret")
 
 
-@case("two passwords that differ make nothing")
+@case("two different passwords print no line")
 def _():
     with Terminal("-nC4", "u") as terminal:
         terminal.expect(b"New password: ")
@@ -243,7 +243,7 @@ def _():
         assert os.read(terminal.output, 4096) == b""
 
 
-@case("an end of input, or too long a password, at the prompt makes nothing")
+@case("end of input or a password that is too long at the prompt prints no line")
 def _():
     for typed in (b"\x04", b"sec\x04\x04", b"x" * 256 + b"\n"):
         with Terminal("-nC4", "u") as terminal:
@@ -254,13 +254,13 @@ def _():
 
 
 def on_a_terminal_of_its_own():
-    """As a login shell starts its programs, also where the tests run in the background, with signals ignored."""
+    """Sets up a process as a login shell does, also if the tests run in the background with ignored signals."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
 
 
-@case("a signal at the prompt ends the program, and the terminal shows again what is typed")
+@case("a signal at the prompt ends the program, and the terminal echoes again")
 def _():
     for number, way in ((signal.SIGINT, b"\x03"), (signal.SIGQUIT, b"\x1c"), (signal.SIGTERM, None), (signal.SIGHUP, None)):
         master, slave = pty.openpty()
@@ -280,7 +280,7 @@ def _():
         os.close(slave)
 
 
-@case("without a terminal to ask on, -i is named")
+@case("without a terminal for the prompt, the error names -i")
 def _():
     assert_refused(FILE, run("-n", "u", stdin=b"secret\n"), "no terminal", "-i")
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`registryd init` creates a directory that a registry can be started on at once."""
+"""`registryd init` creates a directory with which a registry can start at once."""
 
 import os
 import pathlib
@@ -22,7 +22,7 @@ def modes(directory):
     return {str(path.relative_to(directory)): stat.S_IMODE(path.stat().st_mode) for path in [directory, *directory.rglob("*")]}
 
 
-@case("the directory has all that is needed, and only its owner can read the secrets")
+@case("the directory is complete, and only its owner can read the secrets")
 def _():
     with scratch() as place:
         make(place / "r")
@@ -34,7 +34,7 @@ def _():
         assert b"secret" not in b"".join(path.read_bytes() for path in (place / "r").rglob("*") if path.is_file())
 
 
-@case("a registry starts on it; the user is let in, others are not; the certificate holds for its names alone")
+@case("a registry starts with it; only the right login works; the certificate is valid for its names only")
 def _():
     with scratch() as place:
         port = make(place / "r", "--host", "127.0.0.1")
@@ -44,7 +44,7 @@ def _():
             assert ask(place / "r", port, host="127.0.0.1") == 200
             try:
                 ask(place / "r", port, host="127.0.0.2")
-                raise AssertionError("a certificate for 127.0.0.1 is taken for 127.0.0.2's")
+                raise AssertionError("a certificate for 127.0.0.1 was accepted for 127.0.0.2")
             except ssl.SSLCertVerificationError:
                 pass
         result = subprocess.run([need("openssl"), "verify", "-x509_strict", "-purpose", "sslserver", "-CAfile",
@@ -52,7 +52,7 @@ def _():
         assert result.returncode == 0, result
 
 
-@case("registry:2 starts on the same directory")
+@case("registry:2 starts with the same directory")
 def _():
     program = need("docker-registry")
     with scratch() as place:
@@ -61,7 +61,7 @@ def _():
             assert ask(place / "r", port) == 200
 
 
-@case("docker logs in by the lines that it prints, with a directory whose name has blanks and quotes")
+@case("docker login works with the printed lines, also if the directory's name has spaces and quotes")
 def _():
     need("docker")
     with scratch() as place:
@@ -77,7 +77,7 @@ def _():
                      f"docker login -u me localhost:{port}", f"curl --cacert {quoted}/ca.crt -u me"):
             assert line in text, (line, text)
 
-        class Server:  # what DockerUser wants to know of a registry
+        class Server:  # the attributes that DockerUser needs
             host, ca, username = f"localhost:{port}", directory / "ca.crt", "me"
         Server.password = password
         with serving(directory, port), DockerUser(Server) as user:
@@ -89,7 +89,7 @@ def _():
     with scratch() as place:
         result = subprocess.run([registryd(), "init", "sub/../r", "--host", "localhost", "--user", "me", "--password-stdin"],
                                 input=b"secret\n", capture_output=True, timeout=TIMEOUT_S, cwd=place)
-        assert result.returncode == 1, "a directory that is missing is not the parent"
+        assert result.returncode == 1, "a missing parent directory must be an error"
         result = subprocess.run([registryd(), "init", "./r", "--host", "localhost", "--user", "me", "--password-stdin"],
                                 input=b"secret\n", capture_output=True, timeout=TIMEOUT_S, cwd=place)
         commands = [shlex.split(line) for line in result.stdout.decode().splitlines() if line.startswith("  ")]
@@ -99,7 +99,7 @@ def _():
             assert not word.startswith(str(place)) or pathlib.Path(word).is_file(), word
 
 
-@case("the service is named where it can read the directory")
+@case("the systemd service is suggested only if it can read the directory")
 def _():
     with scratch() as place:
         init(place / "r", "--host", "localhost", "--user", "me", "--password-stdin")
@@ -116,7 +116,7 @@ def _():
         shutil.rmtree(place)
 
 
-@case("what is there is never touched: a directory with something in it, a file, a directory that is not there to make it in")
+@case("existing files are never changed: a directory that is not empty, a file; a missing parent directory is an error")
 def _():
     with scratch() as place:
         (place / "full").mkdir()
@@ -131,7 +131,7 @@ def _():
         assert (place / "empty/config.yml").exists()
 
 
-@case("what makes no sense is refused in one line, and nothing is made")
+@case("invalid arguments are refused in one line, and nothing is created")
 def _():
     good = ("--host", "h", "--user", "me", "--password-stdin")
     with scratch() as place:
@@ -148,7 +148,7 @@ def _():
         assert list(place.iterdir()) == []
 
 
-@case("killed at any moment it leaves the whole directory or none of that name")
+@case("killed at any moment, it leaves the complete directory or none of that name")
 def _():
     with scratch() as place:
         for i in range(20):
@@ -165,7 +165,7 @@ def _():
                 shutil.rmtree(path)
 
 
-@case("--renew: a new certificate for the same key and names, which a running registry takes up")
+@case("--renew: a new certificate for the same key and names, which a running registry loads")
 def _():
     with scratch() as place:
         directory = place / "r"
@@ -178,7 +178,7 @@ def _():
             process.send_signal(signal.SIGHUP)
             end = time.monotonic() + TIMEOUT_S
             while ssl.get_server_certificate(("localhost", port)) == served:
-                assert time.monotonic() < end, "the certificate from before is still served"
+                assert time.monotonic() < end, "the old certificate is still served"
                 time.sleep(0.1)
             assert ask(directory, port) == 200 and ask(directory, port, host="127.0.0.1") == 200
         (directory / "authority/ca.key").unlink()
@@ -186,7 +186,7 @@ def _():
         assert result.returncode == 1 and b"ca.key" in result.stderr, result
 
 
-@case("--csr: a request that another authority signs")
+@case("--csr: a signing request for another authority")
 def _():
     openssl = need("openssl")
     with scratch() as place:
@@ -202,7 +202,7 @@ def _():
         subprocess.run([openssl, "x509", "-req", "-in", directory / "certs/registry.csr", "-CA", directory / "ca.crt", "-CAkey", place / "k",
                         "-copy_extensions", "copy", "-days", "2", "-out", directory / "certs/registry.crt"], check=True, capture_output=True)
         with serving(directory, port):
-            assert ask(directory, port, is_strict=False) == 200  # openssl 3.0 signs without an authority's key identifier
+            assert ask(directory, port, is_strict=False) == 200  # openssl 3.0 adds no authority key identifier
 
 
 main()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Lists: tags (end-8), referrers (end-12) of the OCI distribution specification 1.1, and registry:2's catalog."""
+"""Lists: tags (end-8) and referrers (end-12) of the OCI distribution specification 1.1, and registry:2's catalog."""
 
 import json
 import re
@@ -10,13 +10,13 @@ from registry_client import EMPTY, IMAGE, INDEX, descriptor, digest, serve, shar
 
 
 def next_page(answer):
-    """The target of Link (RFC 8288), None if there is none."""
+    """Returns the target of the Link header (RFC 8288), or None."""
     link = answer.headers["Link"]
     return link and re.fullmatch('<([^>]+)>; rel="next"', link)[1]
 
 
 def pages(path, key):
-    """All items of a list, page by page."""
+    """Returns all items of a list, page by page."""
     server, found = shared(), []
     while path:
         answer = server.call("GET", path)
@@ -47,7 +47,7 @@ def _():
     assert answer.headers["Content-Type"].startswith("application/json") and not answer.headers["Link"]
 
 
-@case("end-8b: n at a time, Link to the rest, last exclusive, and with n alone or last alone")
+@case("end-8b: pages of n tags, Link to the next page, exclusive last; also with only n or only last")
 def _():
     tags = sorted(f"t{i}" for i in range(7))
     name = tagged(tags)
@@ -61,7 +61,7 @@ def _():
     assert pages(path + "?last=z", "tags") == [[]]
 
 
-@case("end-8b: n=0 is an empty list without Link; what is no number is 400 PAGINATION_NUMBER_INVALID")
+@case("end-8b: n=0 is an empty list without Link; an invalid number is 400 PAGINATION_NUMBER_INVALID")
 def _():
     name = tagged(["a"])
     answer = shared().call("GET", f"/v2/{name}/tags/list?n=0")
@@ -78,7 +78,7 @@ def _():
     assert answer.json["errors"][0]["detail"] == {"name": "no/such"}
 
 
-@case("tags.maxtags bounds a page of tags, and Link leads to the next one")
+@case("tags.maxtags limits a page of tags, and Link leads to the next one")
 def _():
     with serve(TAGS_MAXTAGS=2) as server:
         image = server.make_image("a")
@@ -94,7 +94,7 @@ def _():
 # --- the catalog -----------------------------------------------------------------------------------
 
 
-@case("the catalog holds each repository once, also those within others, and comes in pages")
+@case("the catalog lists each repository once, also nested ones, and is paginated")
 def _():
     with serve() as server:
         names = ["a", "a/b", "a-b", "a.b/c", "a/b/c/d", "z", "b/x"]
@@ -114,7 +114,7 @@ def _():
             assert (answer.status, answer.code) == (400, "PAGINATION_NUMBER_INVALID"), (value, answer)
 
 
-@case("an empty registry has an empty catalog, and catalog.maxentries bounds a page")
+@case("an empty registry has an empty catalog, and catalog.maxentries limits a page")
 def _():
     with serve(CATALOG_MAXENTRIES="2") as server:
         assert server.call("GET", "/v2/_catalog").json == {"repositories": []}
@@ -128,7 +128,7 @@ def _():
 
 
 def artifact(name, subject, artifact_type=None, config_type=EMPTY, **more):
-    """Pushes an image manifest about the subject; answers how the list should describe it."""
+    """Pushes an image manifest about the subject; returns how the list should describe it."""
     server = shared()
     server.push_blob(name, b"{}")
     manifest = {"schemaVersion": 2, "mediaType": IMAGE, "config": descriptor(config_type, b"{}"),
@@ -155,7 +155,7 @@ def by_digest(items):
     return sorted(items, key=lambda item: item["digest"])
 
 
-@case("end-12a: nothing refers to what is unknown: an empty index; a digest that is none is 400")
+@case("end-12a: an unknown digest has an empty index of referrers; an invalid digest is 400")
 def _():
     for name in ("no/such", tagged(["v"])):
         assert referrers(name, digest(b"unknown"))[1] == []
@@ -164,7 +164,7 @@ def _():
         assert (answer.status, answer.code) in ((400, "DIGEST_INVALID"), ), (wrong, answer)
 
 
-@case("end-12a: descriptors with size, artifactType (or the config's type) and annotations; before the subject too")
+@case("end-12a: descriptors with size, artifactType (or the config's type) and annotations; also before the subject exists")
 def _():
     server = shared()
     name = server.new_name()
@@ -179,7 +179,7 @@ def _():
     assert referrers(name, expected[0]["digest"])[1] == []
 
 
-@case("end-12a: an index may refer, its artifactType is its own or none")
+@case("end-12a: an index may be a referrer; its artifactType is its own or missing")
 def _():
     server = shared()
     name = server.new_name()
@@ -192,7 +192,7 @@ def _():
     assert by_digest(referrers(name, subject["digest"])[1]) == by_digest(expected)
 
 
-@case("end-12b: filtered by artifactType, and said so in OCI-Filters-Applied")
+@case("end-12b: filtering by artifactType is confirmed in OCI-Filters-Applied")
 def _():
     name = shared().new_name()
     subject = descriptor(IMAGE, b"filtered")
@@ -205,7 +205,7 @@ def _():
     assert "OCI-Filters-Applied" not in referrers(name, subject["digest"])[0].headers
 
 
-@case("end-12a: pages by Link, also when filtered; all once")
+@case("end-12a: pages by Link, also with a filter, list each referrer once")
 def _():
     name = shared().new_name()
     subject = descriptor(IMAGE, b"paged")
@@ -221,7 +221,7 @@ def _():
         assert len(found) == len(set(found)) == count, found
 
 
-@case("end-12a: a referrer that is deleted is gone from the list")
+@case("end-12a: a deleted referrer disappears from the list")
 def _():
     name = shared().new_name()
     subject = descriptor(IMAGE, b"deleted")
@@ -230,7 +230,7 @@ def _():
     assert referrers(name, subject["digest"])[1] == [kept]
 
 
-@case("end-12a: what clients without the API listed under the tag sha256-<hex> is folded in, once")
+@case("end-12a: referrers that older clients list under the tag sha256-<hex> are merged in, once")
 def _():
     server = shared()
     name = server.new_name()
@@ -242,7 +242,7 @@ def _():
     assert by_digest(referrers(name, subject["digest"])[1]) == by_digest([listed, both])
 
 
-@case("end-12a: a subject by sha512 has its referrers too")
+@case("end-12a: a subject with a sha512 digest has referrers, too")
 def _():
     name = shared().new_name()
     subject = descriptor(IMAGE, b"by sha512", "sha512")

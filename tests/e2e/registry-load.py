@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Much at once: large blobs, many connections, guessers. What must hold is memory, and that others are not held up.
+"""Load: large blobs, many connections, password guessing. Memory stays bounded, and other clients are not delayed.
 
-LOAD=full takes the sizes of a real day (20 GiB, 2000 connections); otherwise they fit into a test run.
+LOAD=full uses realistic sizes (20 GiB, 2000 connections); the default sizes fit into a test run.
 """
 
 import hashlib
@@ -30,10 +30,10 @@ def peak_mib(server):
 
 def need_plain():
     if IS_SANITIZED:
-        raise Skip("a sanitizer's own memory is counted too")
+        raise Skip("the sanitizer's own memory is counted, too")
 
 
-@case("a large blob goes up and down within 32 MiB of memory")
+@case("push and pull of a large blob use at most 32 MiB of memory")
 def _():
     need_plain()
     with serve() as server:
@@ -50,12 +50,12 @@ def _():
         while piece := answer.read(1 << 20):
             back.update(piece)
         assert back.hexdigest() == whole.hexdigest()
-        print(f"# {peak_mib(server):.1f} MiB at most for a blob of {BLOB_MIB} MiB, up and down")
+        print(f"# {peak_mib(server):.1f} MiB at most for push and pull of a blob of {BLOB_MIB} MiB")
         assert peak_mib(server) < 32, peak_mib(server)
 
 
 def processor_ms(server, count=500):
-    """What a request costs the server in processor time, all threads together: that does not depend on who else is busy."""
+    """Returns the server's CPU time per request, over all threads: it does not depend on the load of other processes."""
     def used_ns():
         tasks = pathlib.Path(f"/proc/{server.registry.process.pid}/task").iterdir()
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks)
@@ -65,7 +65,7 @@ def processor_ms(server, count=500):
     return (used_ns() - begin) / count / 1e6
 
 
-@case("many idle connections take little memory, and the others do not notice them")
+@case("many idle connections use little memory, and do not slow down other clients")
 def _():
     need_plain()
     with serve() as server:
@@ -81,12 +81,13 @@ def _():
         used = peak_mib(server)
         for raw in held:
             raw.close()
-        print(f"# {used:.1f} MiB with {CONNECTIONS} idle connections; GET /v2/ takes {before:.3f} ms of processor time before, {after:.3f} with them")
+        print(f"# {used:.1f} MiB with {CONNECTIONS} idle connections; "
+              f"GET /v2/ uses {before:.3f} ms of CPU time before, {after:.3f} with them")
         assert used < 64, f"{used} MiB for {CONNECTIONS} connections"
         assert after < before * 3 + 0.1, (before, after)
 
 
-@case("somebody who guesses passwords on 32 connections does not hold up a user who is known")
+@case("password guessing on 32 connections does not delay a user with a cached login")
 def _():
     with serve() as server:
         server.registry.username, known = "stranger", server.auth

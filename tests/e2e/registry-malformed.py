@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""What is no request, or could be read as two different ones: it is refused in the specification's form, once, and the
-connection closes."""
+"""Invalid and ambiguous requests: each is refused once, in the specification's format, and the connection closes."""
 
 import contextlib
 import functools
@@ -16,7 +15,7 @@ from registry_client import digest, serve
 
 @functools.cache
 def shared():
-    """One server for the cases that do not need one of their own."""
+    """Returns the server that most cases share."""
     import atexit
     stack = contextlib.ExitStack()
     atexit.register(stack.close)
@@ -24,7 +23,7 @@ def shared():
                                       HTTP_HEADERS='{"X-Content-Type-Options": ["nosniff"]}'))
 
 
-@case("what can be read in two ways is 400 in the specification's form, and nothing behind it is a request")
+@case("an ambiguous request is 400 in the specification's format, and the bytes after it are not read as a request")
 def _():
     server = shared()
     for what, data in MALFORMED.items():
@@ -41,11 +40,11 @@ def check_refusal(raw, what, data, status):
     assert (answer.status, answer.code) == (status, "SIZE_INVALID" if status == 413 else "UNSUPPORTED"), (what, answer)
     assert answer.headers["connection"] == "close" and "date" in answer.headers, (what, answer)
     assert answer.headers["docker-distribution-api-version"] == "registry/2.0", (what, answer)
-    assert raw.is_closed(), what  # and no second head, nor anything else
+    assert raw.is_closed(), what  # and no second head or other bytes
     return answer
 
 
-@case("what is no request at all is refused in the same form, once, with the registry's headers")
+@case("an invalid request is refused once in the same format, with the registry's headers")
 def _():
     server = shared()
     for what, (data, status) in NO_REQUESTS.items():
@@ -55,7 +54,7 @@ def _():
     assert server.status("me", "secret") == 200
 
 
-@case("over TLS, too, where the connection ends as TLS wants it")
+@case("the same over TLS, where the connection ends with close_notify")
 def _():
     with serve() as client:
         for what, (data, status) in NO_REQUESTS.items():
@@ -65,7 +64,7 @@ def _():
         assert client.call("GET", "/v2/").status == 200
 
 
-@case("it is refused after other requests on the connection as well, and they are answered first")
+@case("an invalid request after valid ones on a connection is refused, and the valid ones are answered first")
 def _():
     for what, (data, status) in NO_REQUESTS.items():
         with Raw(shared().port) as raw:
@@ -74,7 +73,7 @@ def _():
             check_refusal(raw, what, b"", status)
 
 
-@case("each is a line in the log, with the client's address and what else is known")
+@case("each invalid request is logged with the client's address and the known parts of the request")
 def _():
     with Server(line("me", "secret")) as server:
         for data, status, uri in ((head("POST", START, GOOD, b"Content-Length: x\r\n"), 400, START), (b"GET /v2/\r\n\r\n", 400, None),
@@ -90,7 +89,7 @@ def _():
             assert GOOD.split()[-1].decode() not in said[0], said
 
 
-@case("bytes that are no text, and none at all, do no harm")
+@case("invalid UTF-8 and empty requests do no harm")
 def _():
     server = shared()
     for junk in (b"\x16\x03\x01\x02\x00" + bytes(100) + b"\r\n\r\n", bytes(range(128, 256)) * 4 + b"\r\n\r\n", b"\r\n" * 500, b""):
@@ -99,7 +98,7 @@ def _():
     assert server.status("me", "secret") == 200
 
 
-@case("a refused upload leaves what had come, and can go on")
+@case("a refused upload keeps the bytes that arrived, and can continue")
 def _():
     server = shared()
     location = ask(server.port, head("POST", START, GOOD, b"Content-Length: 0\r\n")).headers["location"]
@@ -110,7 +109,7 @@ def _():
     assert (answer.status, answer.headers["range"]) == (204, "0-4"), answer
 
 
-@case("a head that is just short enough is taken, whatever it consists of, and a chunk's extension is passed over")
+@case("a head of the maximum length is accepted, whatever it contains, and chunk extensions are ignored")
 def _():
     server = shared()
     spare = 12 << 10
@@ -122,7 +121,7 @@ def _():
                        "cookies": head("GET", "/v2/", GOOD, b"Cookie: " + b"; ".join(b"a%d=b" % i for i in range(120)) + b"\r\n"),
                        }.items():
         with Raw(server.port) as raw:
-            for _ in range(2):  # the second on what the first has left of the connection's memory
+            for _ in range(2):  # the second one uses the memory that the first one left in the connection's pool
                 assert raw.send(data).read().status in (200, 404), what
     content, sent = b"hello" * 100, b""
     for piece in range(0, len(content), 5):
@@ -131,7 +130,7 @@ def _():
     assert answer.status == 201, answer
 
 
-@case("heads as long as single sign-on and containers/storage send them are served")
+@case("heads as long as those of single sign-on proxies and containers/storage are accepted")
 def _():
     server = shared()
     for what, header in {"a cookie of 9,000 bytes": b"Cookie: " + b"a" * 9000 + b"\r\n",
@@ -141,10 +140,10 @@ def _():
         assert answer.status == 200, (what, answer)
 
 
-@case("memory that a refused request took is given back")
+@case("the memory of a refused request is freed")
 def _():
     if is_sanitized(registryd()):
-        raise Skip("a sanitizer keeps what is freed")
+        raise Skip("sanitizers keep freed memory")
     with Server(line("me", "secret")) as server:
         data, sizes = head("GET", "/v2/" + "a" * 8000, b"no colon\r\n"), []
         for _ in range(3):

@@ -15,7 +15,7 @@ def assert_refused(answer, status, code):
     assert (answer.status, answer.code) == (status, code), answer
 
 
-@case("end-7a: by tag and by digest: 201, Location, digest; stored byte for byte, white space and all")
+@case("end-7a: a push by tag and by digest is 201 with Location and digest; the bytes are stored unchanged")
 def _():
     server = shared()
     name = server.new_name()
@@ -29,7 +29,7 @@ def _():
         assert server.get_manifest(name, reference).body == manifest
 
 
-@case("end-7a: all types that clients push come back as what they were pushed: images, indexes, docker's")
+@case("end-7a: all media types that clients push are served with the same type: images, indexes, docker's types")
 def _():
     server = shared()
     name = server.new_name()
@@ -53,7 +53,7 @@ def _():
     assert server.put_manifest(name, "nested", nested).status == 201
 
 
-@case("end-7a: a Content-Type with parameters comes back without them")
+@case("end-7a: parameters of a Content-Type are dropped")
 def _():
     server = shared()
     name = server.new_name()
@@ -62,7 +62,7 @@ def _():
     assert server.get_manifest(name, "t").headers["Content-Type"] == IMAGE
 
 
-@case("end-7a: another digest than the bytes have is 400 DIGEST_INVALID")
+@case("end-7a: a digest that does not match the bytes is 400 DIGEST_INVALID")
 def _():
     server = shared()
     name = server.new_name()
@@ -72,7 +72,7 @@ def _():
     assert server.get_manifest(name, digest(image)).status == 404
 
 
-@case("end-7a: what is no manifest is 400 MANIFEST_INVALID, and nothing is kept")
+@case("end-7a: an invalid manifest is 400 MANIFEST_INVALID, and nothing is stored")
 def _():
     server = shared()
     name = server.new_name()
@@ -91,7 +91,7 @@ def _():
     assert server.get_manifest(name, "bad").status == 404
 
 
-@case("end-7a: blobs and manifests that are not there are 400 MANIFEST_BLOB_UNKNOWN")
+@case("end-7a: references to missing blobs and manifests are 400 MANIFEST_BLOB_UNKNOWN")
 def _():
     server = shared()
     name = server.new_name()
@@ -101,11 +101,11 @@ def _():
     assert_refused(answer, 400, "MANIFEST_BLOB_UNKNOWN")
     assert answer.json["errors"][0]["detail"] == digest(b"never pushed")
     assert_refused(server.put_manifest(name, "bad", index_of([descriptor(IMAGE, b"never")])), 400, "MANIFEST_BLOB_UNKNOWN")
-    # In another repository is not here.
+    # A blob of another repository counts as missing.
     assert_refused(server.put_manifest(server.new_name(), "bad", server.make_image(name)), 400, "MANIFEST_BLOB_UNKNOWN")
 
 
-@case("end-7a: non-distributable and foreign layers need not be there")
+@case("end-7a: non-distributable and foreign layers may be missing")
 def _():
     server = shared()
     name = server.new_name()
@@ -117,7 +117,7 @@ def _():
         assert server.put_manifest(name, "foreign", image).status == 201, media_type
 
 
-@case("end-7a: 4 MiB are taken, more is 413")
+@case("end-7a: a manifest of 4 MiB is accepted, a larger one is 413")
 def _():
     server = shared()
     name = server.new_name()
@@ -133,7 +133,7 @@ def _():
     assert_refused(server.put_manifest(name, "larger", image), 413, "MANIFEST_INVALID")
 
 
-@case("end-7a: a subject that is not there is taken, and answered in OCI-Subject")
+@case("end-7a: a missing subject is accepted, and returned in OCI-Subject")
 def _():
     server = shared()
     name = server.new_name()
@@ -145,7 +145,7 @@ def _():
     assert (answer.status, answer.headers["OCI-Subject"]) == (201, subject["digest"]), answer
 
 
-@case("end-7b: a push by digest with tags: each is answered in OCI-Tag, and leads to it")
+@case("end-7b: a push by digest with tags returns each tag in OCI-Tag, and each tag leads to the manifest")
 def _():
     server = shared()
     name = server.new_name()
@@ -160,7 +160,7 @@ def _():
     assert server.put_manifest(name, digest(image), image, query="?" + too_many).status == 414
 
 
-@case("sha512: a manifest pushed by such a digest is pulled by it and by its tag, which answers it too")
+@case("sha512: a manifest pushed by a sha512 digest can be pulled by digest and by tag, both with that digest")
 def _():
     server = shared()
     name = server.new_name()
@@ -177,7 +177,7 @@ def _():
         assert server.get_manifest(name, reference).status == 404
 
 
-@case("a tag moves to what is pushed to it last; what it named before stays by its digest")
+@case("a tag names the manifest that was pushed last; the earlier one can be pulled by digest")
 def _():
     server = shared()
     name = server.new_name()
@@ -186,7 +186,7 @@ def _():
     assert server.get_manifest(name, digest(first)).body == first
 
 
-@case("end-9: a deleted tag is 404, its manifest stays; a deleted manifest takes its tags along")
+@case("end-9: a deleted tag is 404 and its manifest stays; deleting a manifest deletes its tags")
 def _():
     server = shared()
     name = server.new_name()
@@ -204,7 +204,7 @@ def _():
     assert server.put_manifest(name, "b", image).status == 201
 
 
-@case("end-9: where deleting is not enabled it is 405 UNSUPPORTED, of tags too")
+@case("end-9: with deletes disabled, deleting a manifest or a tag is 405 UNSUPPORTED")
 def _():
     with serve(STORAGE_DELETE_ENABLED="no") as server:
         image = server.push_image("a", "v")

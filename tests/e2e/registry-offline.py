@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`garbage-collect` and `verify` by root on a storage that other users can write to: with whose rights they work, and where."""
+"""`garbage-collect` and `verify` as root on another user's storage: they drop privileges and stay inside the storage."""
 
 import fcntl
 import os
@@ -25,7 +25,7 @@ class Storage:
 
     def __init__(self, owner=None):
         if os.getuid() != 0:
-            raise Skip("only root has rights to give up")
+            raise Skip("only root can drop privileges")
         self.owner = pwd.getpwnam(owner) if owner else None
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="dcp-offline.", dir="/tmp"))
         self.dir.chmod(0o755)
@@ -45,7 +45,7 @@ class Storage:
     def configure(self, more=""):
         self.config.write_text(f"version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: {self.dir}/data\n"
                                f"http:\n  addr: 127.0.0.1:0\n{more}")
-        self.config.chmod(0o600)  # root reads it before it becomes somebody else
+        self.config.chmod(0o600)  # root reads it before it changes the user
 
     def give_to_owner(self):
         if self.owner:
@@ -58,7 +58,7 @@ class Storage:
                               timeout=TIMEOUT_S, cwd="/", check=False)
 
     def status_of(self, *words):
-        """What the kernel says of the process when it has done its work: it is then held by a full pipe."""
+        """Returns /proc's status of the process after its work, while a full pipe blocks it."""
         reader, writer = os.pipe()
         size = fcntl.fcntl(writer, fcntl.F_GETPIPE_SZ)
         os.write(writer, bytes(size))
@@ -83,7 +83,7 @@ def check_confined(status, words):
     assert status["Seccomp"] == ("0" if IS_SANITIZED else "2"), (words, status)
 
 
-@case("root takes on the user and the group of the storage's owner, no other group, and is confined")
+@case("root changes to the user and group of the storage's owner, drops other groups, and is confined")
 def _():
     for words in VERBS:
         with Storage("nobody") as storage:
@@ -93,7 +93,7 @@ def _():
             check_confined(status, words)
 
 
-@case("an owner without an entry in the user database: the numbers of the directory")
+@case("if the owner has no entry in the user database, the numeric IDs of the directory are used")
 def _():
     with Storage("nobody") as storage:
         for path in (storage.dir / "data", *(storage.dir / "data").rglob("*")):
@@ -102,7 +102,7 @@ def _():
         assert set(status["Uid"].split()) == {"54321"} and set(status["Gid"].split()) == {"54322"}, status
 
 
-@case("a storage that belongs to root: root without capabilities, confined")
+@case("if root owns the storage, the process stays root without capabilities, and is confined")
 def _():
     for words in VERBS:
         with Storage() as storage:
@@ -111,7 +111,7 @@ def _():
             check_confined(status, words)
 
 
-@case("confinement.user is the user to become; confinement.enabled: false leaves root as it is")
+@case("root changes to confinement.user; with confinement.enabled: false it stays root")
 def _():
     with Storage("nobody") as storage:
         storage.configure("confinement:\n  user: nobody\n")
@@ -121,7 +121,7 @@ def _():
         assert set(status["Uid"].split()) == {"0"} and status["Seccomp"] == "0", status
 
 
-@case("no file outside of the storage is removed or changed through a link in it, whoever owns the storage")
+@case("no file outside the storage is removed or changed through a link in it, for any owner of the storage")
 def _():
     for owner in ("nobody", None):
         if not owner and IS_SANITIZED:
@@ -141,14 +141,14 @@ def _():
                 assert (precious / "file").read_text() == "precious", (owner, place)
 
 
-@case("a link that another user put in the place of the storage's own directories leads to that user's rights only")
+@case("if another user replaced a storage directory by a link, the process gets only that user's privileges")
 def _():
     with Storage() as storage:
         nobody = pwd.getpwnam("nobody")
         (storage.dir / "data/docker").rename(storage.dir / "elsewhere")
         (storage.dir / "data/docker").symlink_to(storage.dir / "elsewhere")
         status = storage.status_of("verify")
-        assert set(status["Uid"].split()) == {"0"}, status  # root's own link
+        assert set(status["Uid"].split()) == {"0"}, status  # the link belongs to root
         os.lchown(storage.dir / "data/docker", nobody.pw_uid, nobody.pw_gid)
         status = storage.status_of("verify")
         assert set(status["Uid"].split()) == {str(nobody.pw_uid)}, status

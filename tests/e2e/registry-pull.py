@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What is there, and pulling it: end-1, end-2 and end-3 of the OCI distribution specification 1.1."""
+"""Pulling: end-1, end-2 and end-3 of the OCI distribution specification 1.1."""
 
 import os
 import re
@@ -11,7 +11,7 @@ CONTENT = bytes(range(256)) * 40
 
 
 def blob(content=CONTENT):
-    """A path at which content can be pulled."""
+    """Pushes the content; returns the path for pulling it."""
     server = shared()
     name = server.new_name()
     return f"/v2/{name}/blobs/{server.push_blob(name, content)}"
@@ -21,17 +21,17 @@ def get(path, **headers):
     return shared().call("GET", path, headers={key.replace("_", "-"): value for key, value in headers.items()})
 
 
-# --- end-1, and what registry:2 has around it ---------------------------------------------
+# --- end-1, and related routes of registry:2 ----------------------------------------------
 
 
-@case("end-1: GET /v2/ answers 200 to a user, with the API's version")
+@case("end-1: GET /v2/ with a login is 200 with the API version")
 def _():
     answer = get("/v2/")
     assert (answer.status, answer.body) == (200, b"{}"), answer
     assert answer.headers["Docker-Distribution-Api-Version"] == "registry/2.0"
 
 
-@case("end-1: GET /v2/ answers 401 to others, with a challenge and the error body")
+@case("end-1: GET /v2/ without a login is 401 with a challenge and the error body")
 def _():
     for headers in ({}, {"Authorization": "Basic !!!"}, {"Authorization": "Bearer x"}, {"Authorization": "Basic dTpw"}):
         answer = shared().call("GET", "/v2/", headers=headers, auth=False)
@@ -40,7 +40,7 @@ def _():
         assert answer.headers["Docker-Distribution-Api-Version"] == "registry/2.0"
 
 
-@case("every route but health is refused without a user")
+@case("every route except health requires a login")
 def _():
     for method, path in (("GET", "/v2/_catalog"), ("GET", "/v2/a/tags/list"), ("HEAD", "/v2/a/manifests/b"),
                          ("POST", "/v2/a/blobs/uploads/"), ("DELETE", "/v2/a/manifests/b"), ("GET", "/v2/nonsense"),
@@ -50,7 +50,7 @@ def _():
         assert "WWW-Authenticate" in answer.headers, answer
 
 
-@case("/v2 leads to /v2/, / and /healthz tell that it lives, unknown paths are 404")
+@case("/v2 redirects to /v2/, / and /healthz are 200, unknown paths are 404")
 def _():
     server = shared()
     answer = server.call("GET", "/v2", auth=False)
@@ -61,7 +61,7 @@ def _():
         assert get(path).status == 404, path
 
 
-@case("a method that a route does not know is 405 with Allow")
+@case("a method that a route does not support is 405 with Allow")
 def _():
     for method, path, allowed in (("PUT", "/v2/a/tags/list", "GET"), ("POST", "/v2/a/manifests/b", "DELETE"),
                                   ("PATCH", "/v2/_catalog", "GET"), ("PUT", "/v2/a/blobs/uploads/", "POST")):
@@ -70,7 +70,7 @@ def _():
         assert allowed in answer.headers["Allow"], answer
 
 
-@case("paths that try to leave the registry are answered as any other wrong one")
+@case("path traversal gets the same answer as any other unknown path")
 def _():
     for path in ("/v2/../../etc/passwd", "/v2/a/../b/tags/list", "/v2/..%2f..%2fetc/tags/list", "/v2/%2e%2e/tags/list",
                  "/v2/a/blobs/uploads/../../../x", "/v2/A/tags/list", "/v2/a//b/tags/list", "/v2/" + "a" * 300 + "/tags/list",
@@ -82,7 +82,7 @@ def _():
 # --- end-2: blobs -----------------------------------------------------------------------------
 
 
-@case("end-2: GET and HEAD of a blob: bytes, length, digest, ETag, kept for a year")
+@case("end-2: GET and HEAD of a blob: bytes, length, digest, ETag, cacheable for a year")
 def _():
     path = blob()
     for method in ("GET", "HEAD"):
@@ -102,7 +102,7 @@ def _():
     assert (answer.status, answer.body, answer.headers["Content-Length"]) == (200, b"", "0"), answer
 
 
-@case("end-2: a blob that is not there is 404 BLOB_UNKNOWN; one of another repository too")
+@case("end-2: a missing blob and a blob of another repository are 404 BLOB_UNKNOWN")
 def _():
     server, path = shared(), blob()
     assert get(path.replace("suite/", "other/")).code == "BLOB_UNKNOWN"
@@ -111,7 +111,7 @@ def _():
     assert server.call("HEAD", f"/v2/a/blobs/{digest(b'nor this')}").status == 404
 
 
-@case("end-2: digests that are none are 400 or 404, never 500")
+@case("end-2: invalid digests are 400 or 404, never 500")
 def _():
     for wrong in ("sha256:baddigeststring", "sha256:abc", "md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:" + "A" * 64,
                   "sha256:" + "a" * 63, "sha512:" + "a" * 64, "sha256", ":"):
@@ -120,7 +120,7 @@ def _():
     assert get("/v2/a/blobs/sha256:abc").code == "DIGEST_INVALID"
 
 
-@case("end-2, RFC 9110 section 14: one range, from both ends, is 206 with Content-Range")
+@case("end-2, RFC 9110 section 14: one range, counted from either end, is 206 with Content-Range")
 def _():
     path, size = blob(), len(CONTENT)
     for value, first, last in (("0-0", 0, 0), ("1-3", 1, 3), (f"{size - 5}-", size - 5, size - 1), ("-7", size - 7, size - 1),
@@ -131,7 +131,7 @@ def _():
         assert answer.headers["Content-Length"] == str(last - first + 1), (value, answer)
 
 
-@case("end-2, RFC 9110 section 14: ranges outside of the blob are 416 that ends, and says the length")
+@case("end-2, RFC 9110 section 14: a range outside the blob is a complete 416 answer with the length")
 def _():
     path, size = blob(), len(CONTENT)
     for value in (f"{size}-", "500000-600000", "500-0"):
@@ -142,7 +142,7 @@ def _():
     assert get(path).status == 200  # on the same connection
 
 
-@case("end-2, RFC 9110 section 14.6: several ranges are one multipart answer")
+@case("end-2, RFC 9110 section 14.6: several ranges get one multipart answer")
 def _():
     answer = get(blob(), Range="bytes=0-1,10-12")
     boundary = re.fullmatch("multipart/byteranges; boundary=(.+)", answer.headers["Content-Type"])[1].encode()
@@ -152,7 +152,7 @@ def _():
     assert b"Content-Range: bytes 10-12/" in parts[2] and CONTENT[10:13] in parts[2], parts[2]
 
 
-@case("end-2: a Range of another unit, or absurdly many, is answered with the whole")
+@case("end-2: a Range with another unit or too many ranges gets the whole blob")
 def _():
     path = blob()
     for value in ("lines=1-2", "bytes=" + ",".join("0-1" for _ in range(200))):
@@ -168,7 +168,7 @@ def _():
     assert get(path, If_None_Match='"x"').status == 200
 
 
-@case("end-2, RFC 9110 section 13: If-Match with another digest is 412, with this one the blob")
+@case("end-2, RFC 9110 section 13: If-Match with another digest is 412, with the right one 200")
 def _():
     path, tag = blob(), f'"{digest(CONTENT)}"'
     assert (answer := get(path, If_Match='"x"')).status == 412 and answer.body == b"", answer
@@ -176,7 +176,7 @@ def _():
         assert get(path, If_Match=value).body == CONTENT, value
 
 
-@case("end-2, RFC 9110 section 13.1.5: If-Range goes on with this blob's part, and begins anew with another's")
+@case("end-2, RFC 9110 section 13.1.5: If-Range with the blob's ETag gets the range, with another the whole blob")
 def _():
     path, tag = blob(), f'"{digest(CONTENT)}"'
     answer = get(path, If_Range=tag, Range="bytes=5-9")
@@ -186,7 +186,7 @@ def _():
         assert (answer.status, answer.body) == (200, CONTENT), (value, answer)
 
 
-@case("a large blob comes whole, and on the same connection another after it")
+@case("a large blob is served whole, and another one after it on the same connection")
 def _():
     content = os.urandom(1 << 20) * 9 + b"end"
     path = blob(content)
@@ -197,7 +197,7 @@ def _():
 # --- end-3: manifests ---------------------------------------------------------------------------
 
 
-@case("end-3: a manifest comes back by tag and by digest, byte for byte and of its type")
+@case("end-3: a manifest is served by tag and by digest, byte for byte and with its type")
 def _():
     server = shared()
     name = server.new_name()
@@ -212,7 +212,7 @@ def _():
             assert answer.headers["ETag"] == f'"{digest(manifest)}"', answer
 
 
-@case("end-3: what Accept says never makes a manifest disappear")
+@case("end-3: no Accept header makes a manifest disappear")
 def _():
     server = shared()
     name = server.new_name()
@@ -222,7 +222,7 @@ def _():
     assert server.call("GET", f"/v2/{name}/manifests/v1").status == 200
 
 
-@case("end-3: a manifest that is not there is 404 MANIFEST_UNKNOWN; If-None-Match is 304")
+@case("end-3: a missing manifest is 404 MANIFEST_UNKNOWN; If-None-Match is 304")
 def _():
     server = shared()
     name = server.new_name()
@@ -234,7 +234,7 @@ def _():
     assert server.get_manifest(name, "v1", **{"If-None-Match": f'"{digest(manifest)}"'}).status == 304
 
 
-@case("http.headers are on every answer; relative URLs and a prefix as configured")
+@case("http.headers are in every answer; relative URLs and a prefix as configured")
 def _():
     with serve(HTTP_HEADERS="{X-Content-Type-Options: [nosniff]}", HTTP_RELATIVEURLS="true", HTTP_PREFIX="/reg/") as server:
         server.registry.url += "/reg"

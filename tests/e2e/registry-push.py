@@ -26,7 +26,7 @@ def assert_created(answer, name, content, algorithm="sha256"):
     assert pulled(name, content, algorithm)
 
 
-@case("end-4a, end-6: POST then PUT with the whole is 201, with where to pull it")
+@case("end-4a, end-6: POST, then PUT with the whole blob, is 201 with its Location")
 def _():
     server = shared()
     name = server.new_name()
@@ -36,7 +36,7 @@ def _():
     assert_created(server.finish(answer.location, digest(CONTENT), CONTENT), name, CONTENT)
 
 
-@case("end-4b: one POST with the digest and the whole is 201")
+@case("end-4b: one POST with the digest and the whole blob is 201")
 def _():
     server = shared()
     name = server.new_name()
@@ -45,7 +45,7 @@ def _():
         assert_created(answer, name, content)
 
 
-@case("end-4b: another digest than that of the body is 400 DIGEST_INVALID")
+@case("end-4b: a digest that does not match the body is 400 DIGEST_INVALID")
 def _():
     server = shared()
     name = server.new_name()
@@ -54,7 +54,7 @@ def _():
     assert server.call("HEAD", f"/v2/{name}/blobs/{digest(CONTENT)}").status == 404
 
 
-@case("end-5, end-6: a streamed PATCH without Content-Range, then an empty PUT, as docker does it")
+@case("end-5, end-6: a streamed PATCH without Content-Range, then an empty PUT, as docker does")
 def _():
     server = shared()
     name = server.new_name()
@@ -64,7 +64,7 @@ def _():
     assert_created(server.finish(answer.location, digest(CONTENT)), name, CONTENT)
 
 
-@case("end-5: chunks in order, with Content-Range, the last of them in the PUT")
+@case("end-5: chunks in order with Content-Range, the last one in the PUT")
 def _():
     server = shared()
     name = server.new_name()
@@ -77,7 +77,7 @@ def _():
     assert_created(answer, name, CONTENT)
 
 
-@case("end-5: a chunk out of order is 416, says where to go on, and changes nothing")
+@case("end-5: a chunk out of order is 416 with the offset to continue at, and changes nothing")
 def _():
     server = shared()
     name = server.new_name()
@@ -92,7 +92,7 @@ def _():
     assert_created(server.finish(answer.location, digest(CONTENT), CONTENT[5000:]), name, CONTENT)
 
 
-@case("end-6: a last chunk out of order is 416, and the upload can still be ended rightly")
+@case("end-6: a last chunk out of order is 416, and the upload can still be completed")
 def _():
     server = shared()
     name = server.new_name()
@@ -101,7 +101,7 @@ def _():
     assert_created(server.finish(location, digest(CONTENT), CONTENT[5000:], Content_Range="5000-9999"), name, CONTENT)
 
 
-@case("end-5: a Content-Range that is none, or is not as long as the body, is 400")
+@case("end-5: a Content-Range that is invalid or does not match the body's length is 400")
 def _():
     server = shared()
     name = server.new_name()
@@ -112,7 +112,7 @@ def _():
     assert server.call("GET", location).headers["Range"] == "0-0"
 
 
-@case("end-13: GET of an upload is 204 with how much is there; also by a Location from long ago")
+@case("end-13: GET of an upload is 204 with the received range; also with an old Location")
 def _():
     server = shared()
     name = server.new_name()
@@ -125,7 +125,7 @@ def _():
     assert_created(server.finish(server.call("GET", first).location, digest(CONTENT), CONTENT[7000:]), name, CONTENT)
 
 
-@case("end-13: what arrived before a connection broke is kept, and the upload goes on from there")
+@case("end-13: bytes that arrived before a connection broke are kept, and the upload continues after them")
 def _():
     server = shared()
     name = server.new_name()
@@ -134,7 +134,7 @@ def _():
     raw = server.trust.wrap_socket(socket.create_connection(("127.0.0.1", server.registry.port)), server_hostname="localhost")
     raw.sendall(f"PATCH {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {server.auth['Authorization']}\r\n"
                 f"Content-Type: {BYTES}\r\nContent-Length: 10000\r\n\r\n".encode() + CONTENT[:6000])
-    # What nobody has read is gone with the connection.
+    # The kernel drops unread bytes when the connection closes, so wait until the server has read them.
     wait_for(lambda: server.call("GET", location).headers["Range"] == "0-5999", "the first bytes do not arrive")
     raw.close()
     results = []
@@ -142,13 +142,13 @@ def _():
     def goes_on():
         results.append(server.patch(server.call("GET", location).location, CONTENT[6000:], Content_Range="6000-9999"))
         return results[-1].status != 429
-    wait_for(goes_on, "the upload stays taken")
+    wait_for(goes_on, "the upload stays locked")
     result = results[-1]
     assert result.status == 202, result
     assert_created(server.finish(result.location, digest(CONTENT)), name, CONTENT)
 
 
-@case("end-14: DELETE of an upload is 204, after it the upload is unknown")
+@case("end-14: DELETE of an upload is 204, and the upload is unknown afterwards")
 def _():
     server = shared()
     location = server.start(server.new_name())
@@ -159,7 +159,7 @@ def _():
     assert server.finish(location, digest(CONTENT), CONTENT).status == 404
 
 
-@case("uploads that never were, or of another repository, are 404 BLOB_UPLOAD_UNKNOWN")
+@case("unknown uploads and those of another repository are 404 BLOB_UPLOAD_UNKNOWN")
 def _():
     server = shared()
     name = server.new_name()
@@ -170,7 +170,7 @@ def _():
         assert (answer.status, answer.code) == (404, "BLOB_UPLOAD_UNKNOWN"), (wrong, answer)
 
 
-@case("end-6: digests that are wrong, malformed, missing or of an unknown kind are 400 DIGEST_INVALID")
+@case("end-6: wrong, malformed and missing digests and unknown algorithms are 400 DIGEST_INVALID")
 def _():
     server = shared()
     name = server.new_name()
@@ -182,7 +182,7 @@ def _():
     assert server.call("HEAD", f"/v2/{name}/blobs/{digest(CONTENT)}").status == 404
 
 
-@case("sha512: blobs pushed in one, in chunks, with and without digest-algorithm, and pulled by it")
+@case("sha512: blobs are pushed whole and in chunks, with and without digest-algorithm, and pulled")
 def _():
     server = shared()
     name = server.new_name()
@@ -199,7 +199,7 @@ def _():
     assert answer.status == 400 and answer.code, answer
 
 
-@case("end-11: a blob is mounted from another repository: 201 and where to pull it")
+@case("end-11: a mount from another repository is 201 with the blob's Location")
 def _():
     server = shared()
     source, target = server.new_name(), server.new_name()
@@ -208,7 +208,7 @@ def _():
     assert_created(answer, target, CONTENT)
 
 
-@case("end-11: mounting without `from` finds it too; what is not there begins an upload")
+@case("end-11: a mount without `from` works, too; a mount of a missing blob starts an upload")
 def _():
     server = shared()
     source, target = server.new_name(), server.new_name()
@@ -221,7 +221,7 @@ def _():
         assert answer.status == 202 and answer.location, (query, answer)
 
 
-@case("end-10: a deleted blob is 404 in its repository, and stays in others")
+@case("end-10: a deleted blob is 404 in its repository, and stays in other repositories")
 def _():
     server = shared()
     name, other = server.new_name(), server.new_name()
@@ -235,7 +235,7 @@ def _():
     assert pulled(other, CONTENT)
 
 
-@case("end-10: where deleting is not enabled it is 405 UNSUPPORTED; read-only refuses all that writes")
+@case("end-10: with deletes disabled, a delete is 405 UNSUPPORTED; read-only refuses every write")
 def _():
     with serve(STORAGE_DELETE_ENABLED="false") as server:
         answer = server.call("DELETE", f"/v2/a/blobs/{server.push_blob('a', CONTENT)}")
@@ -247,7 +247,7 @@ def _():
             assert (answer.status, answer.code) == (405, "UNSUPPORTED"), (method, answer)
 
 
-@case("two requests at once on one upload: one writes, the other is told to wait, nothing is mixed up")
+@case("two concurrent requests on one upload: one writes, the other is told to wait, and no bytes are mixed")
 def _():
     server = shared()
     name = server.new_name()
@@ -261,7 +261,7 @@ def _():
     assert_created(answer, name, content)
 
 
-@case("the same blob pushed 16 times at once is there once, whole")
+@case("16 concurrent pushes of the same blob store it once, intact")
 def _():
     server = shared()
     name = server.new_name()
@@ -271,12 +271,12 @@ def _():
     assert pulled(name, content)
 
 
-@case("with Expect: 100-continue a body that is refused is not asked for")
+@case("with Expect: 100-continue, no 100 is sent if the request is refused")
 def _():
     server = shared()
     raw = server.trust.wrap_socket(socket.create_connection(("127.0.0.1", server.registry.port)), server_hostname="localhost")
     raw.sendall(b"PUT /v2/a/manifests/b HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 1000000\r\n\r\n")
-    assert raw.recv(4096).startswith(b"HTTP/1.1 401"), "a body was asked for"
+    assert raw.recv(4096).startswith(b"HTTP/1.1 401"), "the server asked for the body"
     raw.close()
 
 

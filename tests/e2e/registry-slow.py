@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Clients that take their time, and those that take all connections: what they get, and what the others notice.
+"""Slow clients and clients that use up all connections: their answers, and the effect on other clients.
 
-LOAD=full holds 3,000 connections for the idle ones; otherwise fewer.
+LOAD=full holds 3,000 idle connections; the default is fewer.
 """
 
 import concurrent.futures
@@ -19,11 +19,11 @@ from registry_client import digest, serve
 GOOD = basic("me", "secret")
 START = "/v2/a/blobs/uploads/"
 CONNECTIONS = 3000 if os.environ.get("LOAD") == "full" else 60
-LATEST_S = 30  # only that it happens: when is up to the machine
+LATEST_S = 30  # the test requires that it happens; the time depends on the machine
 
 
 def trickle(raw, data, every_s=0.1):
-    """Sends data byte by byte; answers for how long the other side put up with it (None: until all was sent)."""
+    """Sends data byte by byte; returns the seconds until the server closed the connection (None: it never did)."""
     begin = time.monotonic()
     for i in range(len(data)):
         try:
@@ -42,7 +42,7 @@ def goes_on(server):
     return ask(server.port, head("GET", "/v2/", GOOD)).status == 200
 
 
-@case("a head that comes byte by byte is waited for as long as http.timeouts.head says, and a handshake too")
+@case("http.timeouts.head limits the time for a head that arrives byte by byte, and for a handshake")
 def _():
     with Server(line("me", "secret"), HTTP_TIMEOUTS_HEAD="1s") as server, \
             concurrent.futures.ThreadPoolExecutor(8) as threads:
@@ -60,7 +60,7 @@ def _():
         assert server.call("GET", "/v2/").status == 200
 
 
-@case("who asks for nothing more is let go after http.timeouts.idle, and not before")
+@case("an idle connection is closed after http.timeouts.idle, and not before")
 def _():
     with Server(line("me", "secret"), HTTP_TIMEOUTS_IDLE="2s") as server, Raw(server.port) as raw:
         for _ in range(5):
@@ -70,7 +70,7 @@ def _():
         assert raw.is_closed() and time.monotonic() - begin < LATEST_S
         with Raw(server.port) as late:
             late.send(head("GET", "/v2/", GOOD)).read()
-            taken_s = trickle(late, b"\r\n" + b"G" * 500)  # what is no request yet does not count as one
+            taken_s = trickle(late, b"\r\n" + b"G" * 500)  # an incomplete head does not count as a request
             assert taken_s and taken_s < LATEST_S, taken_s
 
 
@@ -79,7 +79,7 @@ def location(server):
     return answer.headers["location"].removeprefix("http://localhost").encode()
 
 
-@case("a body slower than http.limits.minrate ends, whatever it is for; what had arrived of an upload stays")
+@case("any body slower than http.limits.minrate is cut off; received bytes of an upload stay")
 def _():
     with Server(line("me", "secret"), HTTP_TIMEOUTS_TRANSFER="1s", HTTP_LIMITS_MINRATE="1000") as server, \
             concurrent.futures.ThreadPoolExecutor(8) as threads:
@@ -92,14 +92,14 @@ def _():
         taken = {what: threads.submit(drip, start) for what, start in {
             "a chunk of an upload": head("PATCH", place, GOOD, length),
             "a manifest": head("PUT", "/v2/a/manifests/t", GOOD, length),
-            "a body that nobody wants": head("POST", "/v2/_catalog", GOOD, length),
+            "a body for a route without one": head("POST", "/v2/_catalog", GOOD, length),
             "a stranger's": head("PATCH", place, length),
             "the size of a chunk": head("PATCH", location(server), GOOD, chunked) + b"1\r\nx\r\n",
         }.items()}
         for what, one in taken.items():
             assert one.result() and one.result() < LATEST_S, (what, one.result())
-        wait_for(lambda: ask(server.port, head("GET", place, GOOD)).headers["range"] != "0-0", "what had arrived is gone")
-        # As fast as asked for: ten times the rate, in pieces.
+        wait_for(lambda: ask(server.port, head("GET", place, GOOD)).headers["range"] != "0-0", "the received bytes are lost")
+        # Fast enough: ten times the minimum rate, in pieces.
         content = b"y" * 20000
         with Raw(server.port) as raw:
             raw.send(head("PATCH", location(server), GOOD, b"Content-Length: %d\r\n" % len(content)))
@@ -110,9 +110,9 @@ def _():
         assert goes_on(server)
 
 
-@case("a reader slower than http.limits.minrate is left; one that is quick enough gets everything")
+@case("a reader slower than http.limits.minrate is disconnected; one that is fast enough gets everything")
 def _():
-    content = os.urandom(1 << 20) * 12  # more than all the buffers on the way
+    content = os.urandom(1 << 20) * 12  # more than all socket buffers together
     with Server(line("me", "secret"), HTTP_TIMEOUTS_TRANSFER="1s", HTTP_LIMITS_MINRATE="10000") as server:
         pushed = ask(server.port, head("POST", f"{START}?digest={digest(content)}", GOOD, b"Content-Length: %d\r\n" % len(content))
                      + content)
@@ -121,7 +121,7 @@ def _():
         with Raw(server.port, receive_buffer=4096) as slow, Raw(server.port) as quick:
             slow.send(wanted)
             quick.send(wanted)
-            # A few bytes now and then: each lets the sender send again, which must not count as progress enough.
+            # Reads a few bytes from time to time: the server can then send a little, which must not count as progress.
             end = time.monotonic() + LATEST_S
             most, is_left = 0, False
             back = threading.Thread(target=lambda: results.append(quick.read().body == content))
@@ -139,19 +139,19 @@ def _():
         assert goes_on(server)
 
 
-@case("one address has no more connections than http.limits.peraddress, others theirs, and closed ones are given back")
+@case("http.limits.peraddress limits the connections of one address, not of others; closed ones are released")
 def _():
     with Server(line("me", "secret"), HTTP_LIMITS_PERADDRESS="5") as server, contextlib.ExitStack() as stack:
         held = []
 
         def hold():
-            """One more; false while the server has not noticed yet that an earlier one is gone."""
+            """Opens one more connection; false until the server has noticed that an earlier one is closed."""
             raw = stack.enter_context(Raw(server.port))
             with contextlib.suppress(EOFError, ConnectionError):
                 if raw.send(head("GET", "/v2/", GOOD)).read().status == 200:
                     held.append(raw)
             return len(held) == 5
-        wait_for(hold, "five connections are not had")
+        wait_for(hold, "five connections are not possible")
         for _ in range(3):
             assert ask(server.port, head("GET", "/v2/", GOOD)) is None
         answer = ask(server.port, head("GET", "/v2/", GOOD), source="127.0.0.2")
@@ -159,10 +159,10 @@ def _():
         assert server.metric("registry_http_connections_refused_total") >= 3
         assert server.metric("registry_http_connections") >= 5
         held[0].close()
-        wait_for(lambda: ask(server.port, head("GET", "/v2/", GOOD)), "the place is not given back")
+        wait_for(lambda: ask(server.port, head("GET", "/v2/", GOOD)), "the closed connection still counts")
 
 
-@case("where places run short, those who ask for nothing go sooner")
+@case("near the connection limit, idle connections are closed earlier")
 def _():
     with Server(line("me", "secret"), HTTP_LIMITS_CONNECTIONS=str(CONNECTIONS), HTTP_TIMEOUTS_IDLE="24s",
                 HTTP_LIMITS_PERADDRESS="0") as server, contextlib.ExitStack() as stack:
@@ -173,20 +173,20 @@ def _():
             return held
         few = hold(CONNECTIONS // 2)
         time.sleep(1)
-        for raw in few:  # there is room, and they may stay
+        for raw in few:  # below the limit idle connections stay
             assert raw.send(head("GET", "/v2/", GOOD)).read().status == 200
         hold(CONNECTIONS // 3)
         before = server.descriptors()
-        wait_for(lambda: server.descriptors() < before - CONNECTIONS // 20, "nobody had to go")
+        wait_for(lambda: server.descriptors() < before - CONNECTIONS // 20, "no idle connection was closed")
         assert goes_on(server)
 
 
-@case("a slow client on TLS does not hold up others, and thousands of idle ones do not either")
+@case("neither a slow TLS client nor thousands of idle ones delay other clients")
 def _():
     with serve() as server, contextlib.ExitStack() as stack:
         for _ in range(CONNECTIONS):
             raw = stack.enter_context(socket.create_connection(("127.0.0.1", server.registry.port)))
-            raw.sendall(b"\x16\x03\x01")  # a handshake that does not go on
+            raw.sendall(b"\x16\x03\x01")  # a handshake that does not continue
         done = []
         for _ in range(20):
             done.append(server.call("GET", "/v2/").status)

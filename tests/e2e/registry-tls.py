@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""TLS: what a scanner finds, clients that must show certificates, and files that change while requests are under way."""
+"""TLS: a scanner's findings, client certificates, and certificate files that change under load."""
 
 import base64
 import contextlib
@@ -24,7 +24,7 @@ EC = ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
 
 
 class Authority:
-    """One that signs certificates into a folder: name.crt and name.key."""
+    """A certificate authority that writes name.crt and name.key into a directory."""
 
     def __init__(self, folder, name):
         self.folder, self.name = folder, name
@@ -37,7 +37,7 @@ class Authority:
         subprocess.run([need("openssl"), *words], cwd=self.folder, check=True, capture_output=True)
 
     def sign(self, name, extensions="extendedKeyUsage=clientAuth\n", key=EC, times=("-days", "2")):
-        """Answers the paths of the certificate and its key."""
+        """Returns the paths of the certificate and its key."""
         (self.folder / "extensions").write_text(extensions + "authorityKeyIdentifier=keyid\n")
         self._run("req", "-newkey", *key, "-nodes", "-keyout", f"{name}.key", "-out", "request", "-subj", f"/CN={name}")
         self._run("x509", "-req", "-in", "request", "-CA", f"{self.name}.crt", "-CAkey", f"{self.name}.key", *times,
@@ -46,7 +46,7 @@ class Authority:
 
 
 def expired():
-    """How openssl is told to make a certificate that is not valid any more: 3.4 and later refuse a negative number of days."""
+    """Returns openssl's options for an expired certificate: 3.4 and later refuse a negative number of days."""
     known = subprocess.run([need("openssl"), "x509", "-help"], capture_output=True, check=False)
     if b"-not_after" in known.stdout + known.stderr:
         return "-not_before", "20200101000000Z", "-not_after", "20200102000000Z"
@@ -63,7 +63,7 @@ def context(registry, pair=None, version=None, verify=True):
 
 
 def status(registry, pair=None, version=None):
-    """Of GET / (which needs no login), or the reason why the handshake failed."""
+    """Returns the status of GET / (which needs no login), or the reason of a failed handshake."""
     connection = http.client.HTTPSConnection("localhost", registry.port, timeout=300, context=context(registry, pair, version))
     try:
         connection.request("GET", "/")
@@ -74,7 +74,7 @@ def status(registry, pair=None, version=None):
         connection.close()
 
 
-# --- what a scanner finds ------------------------------------------------------------------------------
+# --- a scanner's findings ------------------------------------------------------------------------------
 
 
 def scan(registry):
@@ -84,7 +84,7 @@ def scan(registry):
     return xml.etree.ElementTree.parse(report).getroot().find("ssltest")
 
 
-@case("sslscan finds TLS 1.2 and 1.3 alone, forward secrecy and authenticated ciphers alone, and none of the known holes")
+@case("sslscan finds only TLS 1.2 and 1.3, only ciphers with forward secrecy and AEAD, and no known vulnerability")
 def _():
     with Registry() as registry:
         for kind, key in (("ECDSA", EC), ("RSA", ["rsa:2048"])):
@@ -92,7 +92,7 @@ def _():
             os.replace(private, registry.dir / "privkey.key")
             os.replace(certificate, registry.dir / "cert.crt")
             registry.process.send_signal(signal.SIGHUP)
-            wait_for(lambda: "certificate read" in registry.log.read_text(), "the certificate is not read")
+            wait_for(lambda: "certificate read" in registry.log.read_text(), "the certificate was not loaded")
             found = scan(registry)
             versions = {(one.get("type"), one.get("version")): one.get("enabled") for one in found.iter("protocol")}
             assert {name for name, enabled in versions.items() if enabled == "1"} == {("tls", "1.2"), ("tls", "1.3")}, versions
@@ -110,12 +110,12 @@ def _():
         assert registry.process.poll() is None
 
 
-# --- clients' certificates -----------------------------------------------------------------------------
+# --- client certificates -------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def mutual(**more):
-    """A registry that wants certificates of the authority `clients`, and that authority."""
+    """Yields a registry that requires certificates of the authority `clients`, and that authority."""
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dcp-clients.", dir="/tmp"))
         clients = Authority(pathlib.Path(folder), "clients")
@@ -124,7 +124,7 @@ def mutual(**more):
 
 
 class MutualRegistry(Registry):
-    """It counts as ready for a client with a certificate."""
+    """A registry whose readiness check presents a client certificate."""
 
     def __init__(self, clients, **settings):
         self.pair = clients.sign("usual")
@@ -139,16 +139,16 @@ class MutualRegistry(Registry):
         return False
 
 
-@case("http.tls.clientcas: who shows no certificate of one of them, or one that is not for clients or not valid, gets no answer")
+@case("http.tls.clientcas: a client without a valid client certificate of a listed authority gets no answer")
 def _():
     with mutual() as (registry, clients):
-        other = Authority(registry.dir / "other", "clients")  # of the same name
+        other = Authority(registry.dir / "other", "clients")  # another authority with the same name
         middle = clients.sign("middle", "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n")
         strangers = {
             "none": None,
             "another authority's": other.sign("usual"),
-            "the authority's own name, another's key": (other.certificate, other.folder / "clients.key"),
-            "one for servers": clients.sign("server", "extendedKeyUsage=serverAuth\n"),
+            "a certificate of another authority with the same name": (other.certificate, other.folder / "clients.key"),
+            "a server certificate": clients.sign("server", "extendedKeyUsage=serverAuth\n"),
             "an expired one": clients.sign("old", times=expired()),
         }
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
@@ -156,7 +156,7 @@ def _():
                 assert status(registry, pair, version) != 200, (version, what)
             for what, pair in {"the usual one": registry.pair, "one without a purpose": clients.sign("any", "")}.items():
                 assert status(registry, pair, version) == 200, (version, what)
-        # Signed by one that the authority signed: with the chain it is good, without it is not.
+        # An intermediate authority signed it: it is valid with the chain, and invalid without.
         below = Authority(clients.folder, "unused")
         below.name = "middle"
         certificate, key = below.sign("leaf")
@@ -167,7 +167,7 @@ def _():
         assert registry.process.poll() is None
 
 
-@case("a certificate opens the door, and the password is still asked for; curl and skopeo show theirs")
+@case("with a client certificate, a password is still required; curl and skopeo present certificates")
 def _():
     with mutual() as (registry, _):
         crt, key = registry.pair
@@ -187,16 +187,16 @@ def _():
         env = {"PATH": os.environ["PATH"], "HOME": str(registry.dir)}
         (registry.dir / "auth.json").write_text("{}")
         without = subprocess.run(inspect, env=env, capture_output=True, text=True, check=False)
-        # The alert, or that the connection is gone: whichever comes first.
+        # curl reports the alert or the closed connection, whichever it sees first.
         assert without.returncode != 0 and "required" not in without.stderr.replace("certificate required", ""), without
-        # Docker's /etc/docker/certs.d/HOST has the same names.
+        # Docker's /etc/docker/certs.d/HOST uses the same file names.
         (folder / "client.cert").write_bytes(crt.read_bytes())
         (folder / "client.key").write_bytes(key.read_bytes())
         shown = subprocess.run(inspect, env=env, capture_output=True, text=True, check=False)
         assert "authentication required" in shown.stderr or "unauthorized" in shown.stderr.lower(), shown
 
 
-@case("clientauth verify-client-cert-if-given: none will do, a wrong one will not")
+@case("clientauth verify-client-cert-if-given: no certificate is accepted, an invalid one is not")
 def _():
     with mutual(HTTP_TLS_CLIENTAUTH="verify-client-cert-if-given") as (registry, _):
         other = Authority(registry.dir / "other", "other")
@@ -205,37 +205,37 @@ def _():
         assert status(registry, other.sign("usual")) != 200
 
 
-@case("authorities that change count for the next connection; a broken file leaves those before, and is named")
+@case("the next connection uses changed authorities; with a broken file the old ones stay, and the log names the file")
 def _():
     with mutual() as (registry, clients):
         before = registry.pair
         kept = clients.certificate.read_bytes()
         clients.certificate.write_text("nonsense")
         registry.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: "stays in force" in registry.log.read_text(), "the broken file is not told of")
+        wait_for(lambda: "stays in force" in registry.log.read_text(), "the broken file is not reported")
         assert str(clients.certificate) in registry.log.read_text()
         assert status(registry, before) == 200
         new = Authority(registry.dir / "new", "new")
         clients.certificate.write_bytes(new.certificate.read_bytes())
         registry.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: status(registry, new.sign("usual")) == 200, "the new authority is not taken")
+        wait_for(lambda: status(registry, new.sign("usual")) == 200, "the new authority is not loaded")
         assert status(registry, before) != 200
         clients.certificate.write_bytes(kept + new.certificate.read_bytes())
         registry.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: status(registry, before) == 200, "the change is not taken")
+        wait_for(lambda: status(registry, before) == 200, "the change is not loaded")
 
 
 # --- files that change ---------------------------------------------------------------------------------
 
 
 def served(registry):
-    """The certificate that is served now, in DER."""
+    """Returns the certificate that the server presents now, in DER."""
     plain = socket.create_connection(("127.0.0.1", registry.port))
     with context(registry, verify=False).wrap_socket(plain, server_hostname="localhost") as raw:
         return raw.getpeercert(binary_form=True)
 
 
-@case("under load certificates and users are replaced again and again, and no request is dropped")
+@case("repeated replacement of certificates and users under load fails no request")
 def _():
     with Registry() as registry:
         made = Authority(registry.dir / "made", "made")
@@ -281,20 +281,20 @@ def _():
         print(f"# {len(seen) - 1} certificates, {sum(counts)} requests")
 
 
-@case("a certificate whose key comes later is taken when the key is there, without another signal; until then the old one is served")
+@case("a new certificate is loaded when its key arrives, without another signal; until then the old one is served")
 def _():
     with Registry() as registry:
         before = served(registry)
         certificate, key = Authority(registry.dir / "made", "made").sign("localhost", "subjectAltName=DNS:localhost\n")
         os.replace(certificate, registry.dir / "cert.crt")
         registry.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: "does not belong to" in registry.log.read_text(), "the mismatch is not told of")
+        wait_for(lambda: "does not belong to" in registry.log.read_text(), "the mismatch is not reported")
         assert served(registry) == before
         os.replace(key, registry.dir / "privkey.key")
         wait_for(lambda: served(registry) != before, "the key is not noticed")
 
 
-@case("a key that everybody can read, and files that everybody can write, are warned of, and it starts")
+@case("a world-readable key and world-writable files cause warnings, and registryd starts")
 def _():
     with Registry() as registry:
         assert "every user of this machine" not in registry.log.read_text(), registry.log.read_text()

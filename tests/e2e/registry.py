@@ -1,15 +1,15 @@
-"""A private registry on a free loopback port: our registryd, or Debian's docker-registry.
+"""A private registry on a free loopback port: our registryd or Debian's docker-registry.
 
-It runs as ../../docs/try-it and the articles on private registries run it: TLS by a
-certificate authority of its own, one user in an htpasswd file, and the environment
-variables of the registry's documentation.
+It runs as in ../../docs/try-it and in articles on private registries: TLS with a
+certificate authority of its own, one user in an htpasswd file, and environment
+variables from the registry's documentation.
 
     with Registry() as registry:                     # or Registry(program="docker-registry")
         registry.push_image("busybox", "latest")
         ... registry.host, registry.ca, registry.username, registry.password ...
 
-Everything lies in one throwaway folder; leaving the `with` block ends the server by its
-process id and removes the folder.
+All files are in one temporary directory. Leaving the `with` block stops the server
+and removes the directory.
 """
 
 import base64
@@ -44,7 +44,7 @@ MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 CONFIG_TYPE = "application/vnd.docker.container.image.v1+json"
 LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
-# What makes a certificate authority of `openssl req -x509` one that strict verifiers accept (Python 3.13's default).
+# Options of `openssl req -x509` for an authority that strict verifiers (Python 3.13's default) accept.
 AUTHORITY = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"]
 
 
@@ -53,7 +53,7 @@ def sha256(content):
 
 
 def registryd():
-    """The program under test; REGISTRYD names it."""
+    """Returns the program under test; REGISTRYD names it."""
     return for_all_users(pathlib.Path(os.environ.get("REGISTRYD") or ROOT / "build/registry/registryd").resolve())
 
 
@@ -61,8 +61,8 @@ _given = set()
 
 
 def free_port():
-    """For a server that is to be started. Below the ports that the kernel gives to clients (32768 and up), one of which could have
-    it before the server has."""
+    """Returns a port for a server that starts soon. It is below the ports that the kernel assigns to clients (32768 and
+    up), because a client could take such a port before the server does."""
     while True:
         port = random.SystemRandom().randrange(10000, 32768)
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -73,7 +73,7 @@ def free_port():
 
 
 def make_layer():
-    """A file system of one small file; answers the tar archive, not compressed."""
+    """Returns an uncompressed tar archive of one small file."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w") as tar:
         content = b"hello from a private registry\n"
@@ -86,15 +86,15 @@ def make_layer():
 class Registry:
     """A running registry with one user.
 
-    host      what `docker login` is told, for example localhost:41234
-    ca        the certificate a client has to trust
-    ca_dir    a folder that holds nothing but ca.crt, for --cert-dir of podman and skopeo
-    username  the first user; more by add_user()
-    password  made anew each time, so that a search for it on the disk proves something
+    host      the argument of `docker login`, for example localhost:41234
+    ca        the certificate that clients must trust
+    ca_dir    a directory that contains only ca.crt, for --cert-dir of podman and skopeo
+    username  the first user; add_user() adds more
+    password  random for each registry, so that a search for it on the disk proves something
     """
 
     def __init__(self, username="testuser", program="registryd", environment=None, limits=None, **settings):
-        """settings: more of the registry's variables, without REGISTRY_; environment: others; limits: of resource.setrlimit()."""
+        """settings: variables of the registry, without REGISTRY_; environment: other variables; limits: for setrlimit()."""
         self.environment, self.limits = environment or {}, limits or {}
         self.program = registryd() if program == "registryd" else need(program)
         self.settings = {f"REGISTRY_{name}": value for name, value in settings.items()}
@@ -113,13 +113,13 @@ class Registry:
             raise
 
     def restart(self, program):
-        """Another program goes on with the same data, users and address."""
+        """Restarts with another program on the same data and users."""
         self._stop()
         self.program = registryd() if program == "registryd" else need(program)
         self._start()
 
     def run_program(self, *words):
-        """One of the program's other verbs, on this registry's configuration file."""
+        """Runs another command of the program with this registry's configuration file."""
         env = {name: str(value) for name, value in self._settings().items()}
         return subprocess.run([self.program, *words, self.dir / "config.yml"], env=env, capture_output=True, text=True,
                               timeout=120, check=False)
@@ -137,7 +137,7 @@ class Registry:
     # --- the server --------------------------------------------------------
 
     def _make_certificate(self):
-        """A certificate authority, and a certificate for localhost that it signed."""
+        """Makes a certificate authority and a certificate for localhost."""
         tool = need("openssl")
         new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
         self.ca_dir.mkdir()
@@ -151,7 +151,7 @@ class Registry:
             subprocess.run([tool, *words], cwd=self.dir, check=True, capture_output=True)
 
     def add_user(self, username):
-        """Makes a user, or gives one another password; answers the password."""
+        """Adds a user or changes the user's password; returns the password."""
         password = "pw-" + secrets.token_hex(12)
         self.users[username] = subprocess.run([need("htpasswd"), "-iBn", username], input=password.encode(),
                                               check=True, capture_output=True).stdout.strip()
@@ -181,7 +181,7 @@ class Registry:
             resource.setrlimit(limit, (value, value))
 
     def _start(self):
-        """Starts it; takes another port if somebody else was quicker to take this one."""
+        """Starts the program; tries another port if the chosen one was taken in the meantime."""
         config = self.dir / "config.yml"
         config.write_text("version: 0.1\nstorage:\n  filesystem: {}\nhttp: {}\n")
         for _ in range(START_TRIES):
@@ -198,7 +198,7 @@ class Registry:
         raise RuntimeError(f"{self.program} does not start: " + self.log.read_text()[-800:])
 
     def _is_ready(self):
-        """True once it answers, False if it ended or takes too long."""
+        """Returns True when the server answers, False if it exited or takes too long."""
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
@@ -222,7 +222,7 @@ class Registry:
     # --- its contents ------------------------------------------------------
 
     def request(self, method, location, body=None, content_type="application/octet-stream"):
-        """One request as the registry's user; answers the status. `location` is a path or a whole URL."""
+        """Sends a request as the registry's user; returns the status. `location` is a path or a URL."""
         status, _ = self._send(method, location, body, content_type)
         return status
 
@@ -238,7 +238,7 @@ class Registry:
             return answer.status, answer.headers
 
     def push_blob(self, name, content):
-        """Uploads one blob; answers how a manifest speaks of it."""
+        """Uploads one blob; returns size and digest for a manifest."""
         _, headers = self._send("POST", f"/v2/{name}/blobs/uploads/", b"")
         place = headers["Location"]
         place += ("&" if "?" in place else "?") + urllib.parse.urlencode({"digest": sha256(content)})
@@ -246,7 +246,7 @@ class Registry:
         return {"size": len(content), "digest": sha256(content)}
 
     def push_image(self, name="busybox", tag="latest"):
-        """Uploads an image of one small file, made on the spot; answers its manifest's digest."""
+        """Uploads an image of one small file; returns the digest of its manifest."""
         layer = make_layer()
         config = json.dumps({"architecture": "amd64", "os": "linux", "config": {},
                              "rootfs": {"type": "layers", "diff_ids": [sha256(layer)]}}).encode()

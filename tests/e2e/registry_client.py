@@ -1,4 +1,4 @@
-"""A client that says what a test tells it to, and reads what a registry answers.
+"""A low-level registry client for tests.
 
     with serve() as server:
         answer = server.call("GET", "/v2/")
@@ -37,7 +37,7 @@ def descriptor(media_type, content, algorithm="sha256", **more):
 
 
 class Answer:
-    """What came back. `location` is what a client would ask for next."""
+    """An answer of the server. `location` is the URL that a client would request next."""
 
     def __init__(self, answer):
         self.status, self.headers, self.body = answer.status, answer.headers, answer.read()
@@ -48,7 +48,7 @@ class Answer:
 
     @property
     def code(self):
-        """The error code of a refusal; its form is checked on the way (specification, "Error codes")."""
+        """Returns the error code, after checking the format of the body (specification, "Error codes")."""
         errors = self.json["errors"]
         assert isinstance(errors, list) and errors, self.body
         assert {"code", "message"} <= set(errors[0]), self.body
@@ -64,7 +64,7 @@ class Answer:
 
 
 class Client:
-    """Speaks to a registry as one user; a connection for each thread. What a broken one took may be sent again."""
+    """Talks to a registry as one user, with one connection per thread. Retries on a broken connection."""
 
     def __init__(self, registry, tries=2):
         self.registry, self.local, self.tries = registry, threading.local(), tries
@@ -74,7 +74,7 @@ class Client:
         self.names = 0
 
     def new_name(self):
-        """A repository that nobody has used."""
+        """Returns the name of an unused repository."""
         self.names += 1
         return f"suite/n{self.names}-{os.urandom(3).hex()}"
 
@@ -85,7 +85,7 @@ class Client:
         return self.local.connection
 
     def call(self, method, target, body=None, headers=None, auth=True, content_type=None):
-        """One request; target is a path, or a Location as it came."""
+        """Sends one request; target is a path, or a Location from an answer."""
         parts = urllib.parse.urlsplit(target)
         path = urllib.parse.urlunsplit(("", "", parts.path, parts.query, ""))
         sent = {**(self.auth if auth else {}), **({"Content-Type": content_type} if content_type else {}), **(headers or {})}
@@ -101,10 +101,10 @@ class Client:
                     raise
         raise AssertionError("not reached")
 
-    # --- what most tests need first ---------------------------------------------------
+    # --- common requests --------------------------------------------------------------
 
     def start(self, name, query=""):
-        """Begins an upload; answers its Location."""
+        """Begins an upload; returns its Location."""
         answer = self.call("POST", f"/v2/{name}/blobs/uploads/{query}")
         assert answer.status == 202, answer
         return answer.location
@@ -114,7 +114,7 @@ class Client:
                          content_type=BYTES)
 
     def finish(self, location, name, content=None, **headers):
-        """The PUT that makes it a blob of that digest."""
+        """Completes the upload with a PUT."""
         query = ("&" if "?" in location else "?") + urllib.parse.urlencode({"digest": name})
         return self.call("PUT", location + query, content,
                          {key.replace("_", "-"): value for key, value in headers.items()}, content_type=BYTES)
@@ -133,7 +133,7 @@ class Client:
         return self.call(method, f"/v2/{name}/manifests/{reference}", headers={"Accept": ACCEPT, **headers})
 
     def make_image(self, name, layers=(b"layer",), algorithm="sha256", **more):
-        """Pushes config and layers; answers the manifest's bytes."""
+        """Pushes config and layers; returns the manifest's bytes."""
         config = b'{"architecture":"amd64","os":"linux"}'
         for content in (config, *layers):
             self.push_blob(name, content, algorithm)
@@ -150,7 +150,7 @@ class Client:
 
 @contextlib.contextmanager
 def serve(program=None, **settings):
-    """A registry and a client of it; REGISTRY_AGAINST names another program than registryd."""
+    """Yields a client of a new registry; REGISTRY_AGAINST names a program other than registryd."""
     with Registry(program=program or os.environ.get("REGISTRY_AGAINST") or "registryd", **settings) as registry:
         yield Client(registry)
 
@@ -159,7 +159,7 @@ _shared = contextlib.ExitStack()
 
 
 def shared():
-    """One for all cases of a file, ended with the process."""
+    """Returns the server that all cases of a file share; it stops when the process exits."""
     if not hasattr(shared, "client"):
         import atexit
         shared.client = _shared.enter_context(serve())

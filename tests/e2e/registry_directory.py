@@ -67,7 +67,7 @@ def is_open(port):
 
 
 def ask(directory, port, user="me", password="secret", host="localhost", is_strict=True):
-    """The status of GET /v2/ with the directory's own authority trusted; None if nobody answers."""
+    """Returns the status of GET /v2/ with the directory's authority trusted; None if no server answers."""
     trust = ssl.create_default_context(cafile=str(directory / "ca.crt"))
     trust.verify_flags |= ssl.VERIFY_X509_STRICT if is_strict else 0  # Python 3.13's default
     passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
@@ -82,5 +82,5 @@ def ask(directory, port, user="me", password="secret", host="localhost", is_stri
         if isinstance(error.reason, ssl.SSLError):
             raise error.reason
         return None
-    except ValueError:  # a refused password is not tried again
+    except ValueError:  # urllib does not retry a refused password
         return 401

@@ -42,7 +42,7 @@ def assert_refused(user, result, before, *words):
 
 
 def everything(user):
-    """Modes and contents of all that lies in the user's home folder, and gpg's secret keys."""
+    """Modes and contents of all that lies in the user's home directory, and gpg's secret keys."""
     found = {}
     for path in [*user.home.rglob("*"), *user.gnupg.glob("private-keys-v1.d/*")]:
         content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
@@ -311,7 +311,7 @@ def _():
 
 
 def many_logins():
-    """Twenty entries as people's files have them; answers the text, and what is to be in the store."""
+    """Twenty entries as people's files have them; returns the text, and what is to be in the store."""
     entries, stored = [], {}
     for i in range(17):
         secret = f"secret:{i} \u00e9"

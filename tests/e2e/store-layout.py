@@ -80,7 +80,7 @@ def _():
     assert created == {str(USER.folder), str(USER.server_folder(URL)), str(USER.entry(URL, "me"))}, created
 
 
-@case("folders are 0700 and files 0600, whatever the caller's umask")
+@case("directories are 0700 and files 0600, whatever the caller's umask")
 def _():
     for umask in (0, 0o22, 0o77):
         fresh()
@@ -132,7 +132,7 @@ def _():
     assert USER.list(env=env) == {} and (other / ".gpg-id").is_file()
 
 
-@case("PASSWORD_STORE_DIR is taken literally: no tilde, no variable, relative to the current folder")
+@case("PASSWORD_STORE_DIR is taken literally: no tilde, no variable, relative to the current directory")
 def _():
     fresh()
     for literal in ("~/st", "$HOME/st", "relative/../st", "st/", "./st"):
@@ -232,7 +232,7 @@ def _():
 # --- users ------------------------------------------------------------------
 
 def users():
-    """Names of the entries of URL, by path below its folder."""
+    """Names of the entries of URL, by path below its directory."""
     folder = USER.server_folder(URL)
     return sorted(str(path.relative_to(folder))[:-4] for path in folder.rglob("*") if path.is_file())
 
@@ -257,7 +257,7 @@ def _():
     assert USER.get(URL) == ("m", "new") and USER.get("elsewhere") == ("other", "secret")
 
 
-@case("users whose file and folder want the same name: old or new, never neither")
+@case("users whose file and directory want the same name: old or new, never neither")
 def _():
     for old, new in (("a", "a.gpg/b"), ("a.gpg/b", "a")):
         fresh()
@@ -280,7 +280,7 @@ def _():
         assert USER.get(URL) == (first, first) and USER.list() == {URL: first}, names
 
 
-@case("what is no <user>.gpg is no user: .gpg-id, README, a bare .gpg, dangling links, empty folders")
+@case("what is no <user>.gpg is no user: .gpg-id, README, a bare .gpg, dangling links, empty directories")
 def _():
     fresh()
     put("user")
@@ -294,7 +294,7 @@ def _():
     assert USER.get(URL) == ("user", "secret") and USER.list() == {URL: "user"}
 
 
-@case("a server folder with no user in it is not found and not listed")
+@case("a server directory with no user in it is not found and not listed")
 def _():
     for name in (".gpg-id", "README", ".gpg", None):
         fresh()
@@ -350,7 +350,7 @@ def _():
         assert users() == [name], (name, users())
 
 
-@case("a user's name that would leave its folder, or cannot be a file's, is refused and nothing is written")
+@case("a user's name that would leave its directory, or cannot be a file's, is refused and nothing is written")
 def _():
     names = ("../../evil", "..", ".", "../x", "a/..", "a/../b", "a/./b", "./a", "a/.", "a//b", "/a", "a/", "/", "//",
              "a\0b", "\0", "a\0", ".git/config", "a/.git/b", ".git/hooks/pre-commit")
@@ -377,7 +377,7 @@ def _():
     assert not USER.prefix.exists()
 
 
-@case("erase leaves no folder behind, but other servers' entries")
+@case("erase leaves no directory behind, but other servers' entries")
 def _():
     fresh()
     for url in (URL, "elsewhere"):
@@ -442,7 +442,7 @@ def _():
 
 # --- list -------------------------------------------------------------------
 
-@case("list skips what is no server: folders that are not base64, files, hidden ones, dangling links")
+@case("list skips what is no server: directories that are not base64, files, hidden ones, dangling links")
 def _():
     fresh()
     put("me")
@@ -503,7 +503,7 @@ def _():
 
 # --- stores that are not well -----------------------------------------------
 
-@case("no store: store names the folder and how to make it, and makes nothing")
+@case("no store: store names the directory and how to make it, and makes nothing")
 def _():
     shutil.rmtree(USER.prefix)
     store_is_refused(USER.prefix, "pass init")
