@@ -17,6 +17,7 @@
 #include "gpg/explain.h"
 #include "gpg/patience.h"
 #include "gpg/watch.h"
+#include "gpg/words.h"
 
 enum { MOST_TRIES = 8 };
 
@@ -75,6 +76,13 @@ static bool asks_by_itself(struct gpg_context *gpg)
     return gpg->status.wants_loopback && gpg->pinentry_mode == GPG_PINENTRY_DEFAULT;
 }
 
+/* Of the last tag, which authenticates the length, GnuPG 2.2 says in its log alone that it does not match. */
+static bool is_unauthentic(struct gpg_context *gpg)
+{
+    return gpg_status_is_unauthentic(&gpg->status) ||
+           (gpg->status.has_no_mdc && gpg_words_include(gpg, "gcry_cipher_checktag"));
+}
+
 int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit, struct secbuf *ret_plain,
                 struct error *err)
 {
@@ -88,6 +96,8 @@ int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit,
         gpg_watch_begin(gpg);
         e = decrypt_once(gpg, fd, &stream);
         r = gpg_watch_end(gpg, e != 0, false, err);
+        if (!e && is_unauthentic(gpg))
+            e = gpg_error(GPG_ERR_CHECKSUM);
         if (!e && r == 0)
             return 0;
         /* Plaintext may have come before the integrity check failed. */

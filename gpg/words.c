@@ -65,3 +65,11 @@ void gpg_words_read(struct gpg_context *gpg, char ret[GPG_WORDS_SIZE])
         test_configuration(gpg, log);
     gpg_words_parse(log, ret);
 }
+
+bool gpg_words_include(struct gpg_context *gpg, const char *text)
+{
+    char log[LOG_SIZE];
+
+    read_log(gpg, log);
+    return strstr(log, text) != NULL;
+}

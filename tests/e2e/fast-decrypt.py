@@ -17,7 +17,7 @@ import statistics
 import sys
 
 from caller import for_all_users
-from harness import ROOT, Sandbox, Skip, case, main, shared_sandbox
+from harness import ROOT, Sandbox, Skip, assert_refused, case, main, shared_sandbox
 import openpgp
 from fake_agent import FakeAgent, FakeKeyboxd
 
@@ -233,6 +233,26 @@ def _():
             content = openpgp.new_format(openpgp.literal(secret))
             messages.append((f"{size} {cipher} {power}", ocb_message(content, cipher=cipher, chunk_power=power), secret))
     assert_answered(messages, compare=True)
+
+
+@case("an OCB entry with a bit flipped: nothing of it is answered, by the fast path or by gpg alone")
+def _():
+    USER.make_store(key_of("cv25519"))
+    USER.store("https://example.com", "me", "old")
+    entry = USER.entry("https://example.com", "me")
+    for size in (20, 7000, 70_000):  # gpg hands out the first 64 KiB before it comes to the tag
+        sound = ocb_message(openpgp.new_format(openpgp.literal(b"s" * size)), chunk_power=16)
+        head = len(openpgp.old_format(openpgp.parse(sound)[0])) + 25  # the key's packet, and the fields before the data
+        for place in (-1, -17, -33, head, head + 8, (head + len(sound)) // 2):
+            damaged = bytearray(sound)
+            damaged[place] ^= 1
+            entry.write_bytes(damaged)
+            for fast in (None, "0"):
+                result = USER.helper("get", stdin=b"https://example.com", env={"DOCKER_CREDENTIAL_PASS_FAST": fast})
+                assert_refused(result, entry.name)
+                assert b"ssss" not in result.out + result.err, (size, place, fast, result)
+        entry.write_bytes(sound)
+        assert USER.get("https://example.com") == ("me", "s" * size)
 
 
 # --- what is left to gpg ------------------------------------------------------------------------

@@ -51,6 +51,33 @@ static void options_and_keyring_are_told_from_other_failures(void **state)
     }
 }
 
+/* The lines of GnuPG 2.4.4 and 2.2.40 for an entry with a changed bit, and for sound ones. */
+static void tampering_that_gpgme_does_not_see(void **state)
+{
+    static const struct {
+        const char *lines[4][2];
+        bool is_unauthentic;
+    } rows[] = {
+        {{{"DECRYPTION_INFO", "0 9 2"}, {"NODATA", "3"}, {"DECRYPTION_OKAY", ""}, {"FAILURE", "gpg-exit 33554433"}}, true},
+        {{{"DECRYPTION_INFO", "0 9 2"}, {"DECRYPTION_OKAY", ""}, {"FAILURE", "gpg-exit 33554433"}}, true},
+        {{{"DECRYPTION_INFO", "0 9 2"}, {"NODATA", "3"}, {"NEWSIG", ""}, {"DECRYPTION_OKAY", ""}}, true},
+        {{{"DECRYPTION_INFO", "0 9 0"}, {"NODATA", "3"}, {"DECRYPTION_OKAY", ""}, {"GOODMDC", ""}}, true},
+        {{{"DECRYPTION_INFO", "0 9 2"}, {"DECRYPTION_OKAY", ""}}, false},
+        {{{"DECRYPTION_INFO", "0 9 2"}, {"NEWSIG", ""}, {"ERRSIG", "93853E2C6E59E860 22 8 00"}, {"FAILURE", "gpg-exit 1"}}, false},
+        {{{"DECRYPTION_INFO", "2 9 0"}, {"GOODMDC", ""}, {"DECRYPTION_OKAY", ""}, {"FAILURE", "gpg-exit 33554433"}}, false},
+        {{{"DECRYPTION_INFO", "2 9"}, {"GOODMDC", ""}, {"NODATA", "3"}}, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct gpg_status status = {0};
+
+        for (size_t n = 0; n < 4 && rows[i].lines[n][0]; n++)
+            gpg_status_note(&status, rows[i].lines[n][0], rows[i].lines[n][1]);
+        assert_int_equal(gpg_status_is_unauthentic(&status), rows[i].is_unauthentic);
+    }
+}
+
 static void gpgs_words_are_one_line(void **state)
 {
     char words[GPG_WORDS_SIZE], log[2 * GPG_WORDS_SIZE];
@@ -71,6 +98,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_gpg_says_of_a_decryption),
         cmocka_unit_test(options_and_keyring_are_told_from_other_failures),
+        cmocka_unit_test(tampering_that_gpgme_does_not_see),
         cmocka_unit_test(gpgs_words_are_one_line),
     };
 
