@@ -137,6 +137,7 @@ def _():
 @case("docker logout of one registry leaves the other's login alone")
 def _():
     with Registry() as one, Registry() as other, DockerUser(one) as user:
+        user.trust(one, other)
         user.login()
         user.login("testuser", other.password, other.host)
         user.logout(one.host)
@@ -149,6 +150,7 @@ def _():
     with Registry() as one, Registry() as other:
         with DockerUser(one, {"credHelpers": {one.host: "pass"}}) as user:
             one.push_image()
+            user.trust(one, other)
             user.login()
             assert user.get(one.host) == ("testuser", one.password) and user.is_let_in()
             is_nowhere(user, one.password)

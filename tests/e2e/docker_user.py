@@ -74,6 +74,12 @@ class DockerUser(Sandbox):
     def configure(self, config):
         self.config_file.write_text(json.dumps(config))
 
+    def trust(self, *registries):
+        """Trusts the authorities of all of these; up to version 28 docker does not check the certificate of a localhost."""
+        authorities = self.dir / "authorities"
+        authorities.write_text("".join(registry.ca.read_text() for registry in registries))
+        self.env["SSL_CERT_FILE"] = str(authorities)
+
     def do_docker(self, *args, stdin=b""):
         return self.run([need("docker"), *args], stdin)
 

@@ -130,7 +130,7 @@ def _():
         assert user.type_and_ask_again(found["agent-not-started"]["commands"]) == ({}, 0)
 
 
-@case("an agent of another machine, reached through its restricted socket, public keys only: not tried, and works with --prompt")
+@case("an agent of another machine, reached through its restricted socket, public keys only: nothing is asked, and it works with --prompt")
 def _():
     with Patient() as user, Patient(key=None) as remote:
         remote.import_key(user.export_key(user.key))
@@ -143,7 +143,8 @@ def _():
         pathlib.Path(here).write_text(f"%Assuan%\nsocket={extra}\n")
         remote.store(URL, "me", "secret")
         found, rc = remote.doctor()
-        assert rc == 2 and not found and remote.steps["decrypt"] == "locked", found
+        # Over that socket the agent of GnuPG 2.2 cannot be told not to ask; that of 2.4 can.
+        assert not found and (rc, remote.steps["decrypt"]) in ((2, "locked"), (0, "passed")), (found, rc, remote.steps)
         found, rc = remote.doctor("--prompt")
         assert (found, rc) == ({}, 0), found
         assert remote.get(URL) == ("me", "secret")
