@@ -31,6 +31,7 @@ import re
 import select
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -204,6 +205,9 @@ class Sandbox:
 
     def close(self):
         self.run(["gpgconf", "--kill", "all"])
+        for file in self.dir.rglob("pause.pid"):  # of the process by which rootless podman keeps its namespaces
+            with contextlib.suppress(OSError, ValueError):
+                os.kill(int(file.read_text(encoding="ascii")), signal.SIGKILL)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def end_agent(self):
