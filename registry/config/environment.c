@@ -1,6 +1,6 @@
 /*
- * registry:2's rule (distribution's configuration/parser.go, by its behaviour), with a tree where it has reflection.
- * There REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED panics; here every setting has its variable.
+ * Follows the behaviour of registry:2 (distribution's configuration/parser.go). There,
+ * REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED panics; here every setting has a variable.
  */
 #include "registry/config/environment.h"
 
@@ -14,7 +14,7 @@
 #include "registry/config/schema.h"
 #include "registry/config/yaml.h"
 
-/* "REGISTRY_CONFIGURATION_PATH" is where the file is, no setting. */
+/* REGISTRY_CONFIGURATION_PATH names the file and is not a setting. */
 #define NO_SETTING VARIABLE_PREFIX "CONFIGURATION_PATH"
 
 enum { NAME_MAX_SIZE = 512 };
@@ -44,7 +44,46 @@ static bool is_ours(const char *variable)
     return size != strlen(NO_SETTING) || strncmp(variable, NO_SETTING, size) != 0;
 }
 
-/* Those that are ours, sorted by name; free with free(). NULL if memory is out. */
+/* "80_TCP", "80_TCP_ADDR" and the like, which follow "..._PORT_" in the names that Kubernetes makes. */
+static bool is_port_of_service(const char *rest)
+{
+    rest += strspn(rest, "0123456789");
+    return strncmp(rest, "_TCP", 4) == 0 || strncmp(rest, "_UDP", 4) == 0 || strncmp(rest, "_SCTP", 5) == 0;
+}
+
+/*
+ * Says whose variable it is, if it only looks like a setting; otherwise NULL. Kubernetes sets some in every pod for each
+ * service: one named "registry-auth" leads to REGISTRY_AUTH_PORT=tcp://10.0.0.1:80.
+ */
+static const char *find_owner(const char *name, const char *value)
+{
+    const char *port = strstr(name, "_PORT");
+    size_t size = strlen(name), host_size = strlen("_SERVICE_HOST");
+
+    if (strcmp(name, "REGISTRY_AUTH_FILE") == 0)
+        return "podman's, and tells where it keeps logins";
+    if ((size > host_size && strcmp(name + size - host_size, "_SERVICE_HOST") == 0) || strstr(name, "_SERVICE_PORT") ||
+        (port && !port[5] && strstr(value, "://")) || (port && port[5] == '_' && is_port_of_service(port + 6)))
+        return "one that Kubernetes sets for a service";
+    return NULL;
+}
+
+bool environment_has_settings(char *const *environment)
+{
+    for (; *environment; environment++) {
+        char name[NAME_MAX_SIZE];
+        size_t size = strcspn(*environment, "=");
+
+        if (!is_ours(*environment) || size >= sizeof(name))
+            continue;
+        snprintf(name, sizeof(name), "%.*s", (int)size, *environment);
+        if (!find_owner(name, *environment + size + 1))
+            return true;
+    }
+    return false;
+}
+
+/* The variables with our prefix, sorted by name; free with free(). NULL: out of memory. */
 static char **select_variables(char *const *environment, size_t *ret_count)
 {
     size_t all = 0, count = 0;
@@ -73,7 +112,7 @@ static void make_path(const char *name, char ret_path[NAME_MAX_SIZE])
     ret_path[used] = '\0';
 }
 
-/* Keys of the user's own choosing are found in any case, as registry:2 finds them. */
+/* Keys that the user chose are found in any case, as in registry:2. */
 static struct yaml_member *find_member(const struct yaml_tree *tree, const char *name)
 {
     for (size_t i = 0; i < tree->count; i++)
@@ -92,7 +131,7 @@ static int open_mapping(const struct override *override, const char *path, struc
         return 0;
     if (!yaml_tree_is_null(*value)) {
         place_format(*value, path, place);
-        return error_set(override->err, EINVAL, "%s: cannot be applied, for %s is no mapping", override->name, place);
+        return error_set(override->err, EINVAL, "%s: cannot be applied, because %s is not a mapping", override->name, place);
     }
     if (yaml_tree_new(YAML_MAPPING, *value, NULL, &mapping) < 0)
         return error_set_oom(override->err);
@@ -146,30 +185,6 @@ static int put(const struct override *override, struct yaml_tree *tree, char *pa
     *at = value;
     find_member(tree, name)->line = 0;
     return 0;
-}
-
-/* "..._PORT_80_TCP" and what Kubernetes appends to that, where the name goes on with digits. */
-static bool is_port_of_service(const char *rest)
-{
-    rest += strspn(rest, "0123456789");
-    return strncmp(rest, "_TCP", 4) == 0 || strncmp(rest, "_UDP", 4) == 0 || strncmp(rest, "_SCTP", 5) == 0;
-}
-
-/*
- * Whose variable it is, if it only looks like one of ours; otherwise NULL. Kubernetes sets some in every pod for each
- * service, so that one named "registry-auth" gives REGISTRY_AUTH_PORT=tcp://10.0.0.1:80.
- */
-static const char *find_owner(const char *name, const char *value)
-{
-    const char *port = strstr(name, "_PORT");
-    size_t size = strlen(name), host_size = strlen("_SERVICE_HOST");
-
-    if (strcmp(name, "REGISTRY_AUTH_FILE") == 0)
-        return "podman's, and tells where it keeps logins";
-    if ((size > host_size && strcmp(name + size - host_size, "_SERVICE_HOST") == 0) || strstr(name, "_SERVICE_PORT") ||
-        (port && !port[5] && strstr(value, "://")) || (port && port[5] == '_' && is_port_of_service(port + 6)))
-        return "one that Kubernetes sets for a service";
-    return NULL;
 }
 
 static int apply(const struct override *override, struct yaml_tree *root)

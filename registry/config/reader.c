@@ -1,6 +1,5 @@
 /*
- * From the tree to typed values. What is wrong is said with its place and what would be right; a value is shown, for
- * that helps most, unless it is a secret's.
+ * From the tree to typed values. An error names the place, the value (unless it is a secret) and what is allowed.
  */
 #include "registry/config/reader.h"
 
@@ -13,6 +12,7 @@
 #include "registry/config/duration.h"
 #include "registry/config/place.h"
 #include "registry/config/schema.h"
+#include "registry/config/shown.h"
 
 struct yaml_tree *reader_find(const struct reader *reader, const char *path)
 {
@@ -56,10 +56,14 @@ int reader_warn(const struct reader *reader, const char *format, ...)
 void reader_show(const char *path, const struct yaml_tree *node, char ret_text[READER_SHOWN_SIZE])
 {
     *ret_text = '\0';
-    if (node->kind == YAML_SCALAR && !schema_is_secret(path))
-        snprintf(ret_text, READER_SHOWN_SIZE, "\"%.60s%s\" is ", node->text, node->size > 60 ? "..." : "");
-    else if (node->kind != YAML_SCALAR)
+    if (node->kind == YAML_SCALAR && !schema_is_secret(path)) {
+        char shown[SHOWN_SIZE];
+
+        shown_format(node->text, node->size, shown);
+        snprintf(ret_text, READER_SHOWN_SIZE, "%s is ", shown);
+    } else if (node->kind != YAML_SCALAR) {
         snprintf(ret_text, READER_SHOWN_SIZE, "a list or mapping is ");
+    }
 }
 
 static int refuse_value(const struct reader *reader, const char *path, const struct yaml_tree *node, const char *wanted)
@@ -70,13 +74,23 @@ static int refuse_value(const struct reader *reader, const char *path, const str
     return place_refuse(node, path, reader->err, "%s%s", *shown ? shown : "this value is ", wanted);
 }
 
+static bool is_quoted_bool(const struct yaml_tree *node)
+{
+    struct yaml_tree plain = *node;
+    bool value;
+
+    plain.is_plain = true;
+    return !node->is_plain && yaml_tree_get_bool(&plain, &value) == 0;
+}
+
 int reader_get_bool(const struct reader *reader, const char *path, bool *value)
 {
     const struct yaml_tree *node = reader_find(reader, path);
 
-    if (node && yaml_tree_get_bool(node, value) < 0)
-        return refuse_value(reader, path, node, "neither true nor false (yes, no, on and off, unquoted, are too)");
-    return 0;
+    if (!node || yaml_tree_get_bool(node, value) == 0)
+        return 0;
+    return refuse_value(reader, path, node, is_quoted_bool(node) ? "text, because it is in quotes: remove the quotes"
+                                                                 : "not true or false (or yes, no, on, off)");
 }
 
 int reader_get_unsigned(const struct reader *reader, const char *path, unsigned min, unsigned max, unsigned *value)
@@ -88,7 +102,7 @@ int reader_get_unsigned(const struct reader *reader, const char *path, unsigned 
     if (!node)
         return 0;
     if (yaml_tree_get_integer(node, &integer) < 0 || integer < min || integer > max) {
-        snprintf(wanted, sizeof(wanted), "no whole number from %u to %u", min, max);
+        snprintf(wanted, sizeof(wanted), "not a whole number from %u to %u", min, max);
         return refuse_value(reader, path, node, wanted);
     }
     *value = (unsigned)integer;
@@ -102,7 +116,7 @@ int reader_get_duration(const struct reader *reader, const char *path, uint64_t 
     if (!node)
         return 0;
     if (node->kind != YAML_SCALAR || strlen(node->text) != node->size || duration_parse(node->text, value) < 0)
-        return refuse_value(reader, path, node, "no duration such as 168h, 1m30s, 500ms or 0");
+        return refuse_value(reader, path, node, "not a duration such as 168h, 1m30s, 500ms or 0");
     return 0;
 }
 
@@ -121,7 +135,7 @@ int reader_get_text(const struct reader *reader, const char *path, const char **
     if (!node || (node->kind == YAML_SCALAR && node->size == 0))
         return 0;
     if (node->kind != YAML_SCALAR || !is_printable(node))
-        return refuse_value(reader, path, node, "no line of plain text");
+        return refuse_value(reader, path, node, "not one line of plain text");
     *value = node->text;
     return 0;
 }
@@ -129,7 +143,7 @@ int reader_get_text(const struct reader *reader, const char *path, const char **
 int reader_get_choice(const struct reader *reader, const char *path, const char *const *words, unsigned *value)
 {
     const struct yaml_tree *node = reader_find(reader, path);
-    char wanted[200] = "none of";
+    char wanted[200] = "not one of";
 
     if (!node || (node->kind == YAML_SCALAR && node->size == 0))
         return 0;

@@ -4,12 +4,13 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "registry/config/shown.h"
 #include "registry/config/text-list.h"
 #include "registry/config/yaml-tree.h"
 
 /*
- * Settings by their dotted path, typed. Each function leaves *value, which holds the default, where the setting is
- * absent or null; 0, or negative with the place, what is wrong and what is allowed. One thread at a time.
+ * Typed settings by their dotted path. Each function leaves *value, which holds the default, if the setting is missing or
+ * null. 0, or negative with err: the place, the fault and what is allowed. One thread at a time.
  */
 struct reader {
     struct yaml_tree *tree;
@@ -17,10 +18,10 @@ struct reader {
     struct error *err;
 };
 
-/* NULL if it is absent or null. */
+/* NULL if it is missing or null. */
 struct yaml_tree *reader_find(const struct reader *reader, const char *path);
 
-/* Refuses a setting that is there, with its place; never shows its value. Returns negative. */
+/* Refuses a setting that exists, with its place; never shows its value. Returns negative. */
 int reader_refuse(const struct reader *reader, const char *path, const char *format, ...) PRINTF_LIKE(3, 4);
 
 int reader_warn(const struct reader *reader, const char *format, ...) PRINTF_LIKE(2, 3) MUST_USE;
@@ -31,12 +32,12 @@ int reader_get_unsigned(const struct reader *reader, const char *path, unsigned 
 /* In milliseconds. */
 int reader_get_duration(const struct reader *reader, const char *path, uint64_t *value);
 
-/* Text without control characters; empty is absent. Valid as long as the tree. */
+/* Text without control characters; an empty one counts as missing. Valid as long as the tree. */
 int reader_get_text(const struct reader *reader, const char *path, const char **value);
 
 /* One of words (NULL at the end); *value is its index. Case does not matter. */
 int reader_get_choice(const struct reader *reader, const char *path, const char *const *words, unsigned *value);
 
-/* Shows a setting's value in an error, if it is no secret: "\"x\" is " or "". */
-enum { READER_SHOWN_SIZE = 100 };
+/* The value of a setting for an error, if it is not a secret: "\"x\" is ", or "". */
+enum { READER_SHOWN_SIZE = SHOWN_SIZE + 10 };
 void reader_show(const char *path, const struct yaml_tree *node, char ret_text[READER_SHOWN_SIZE]);

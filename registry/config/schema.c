@@ -1,6 +1,6 @@
 /*
- * One table says for every setting of registry:2 whether we have it, and if not, whether that may be passed over with a
- * warning. What protects something, or what the user would lose data or users without, is refused instead.
+ * One table says for every setting of registry:2 whether it is supported, and if not, whether it is ignored with a warning.
+ * A setting that protects something, or without which the user would lose data or access control, is refused instead.
  */
 #include "registry/config/schema.h"
 
@@ -8,12 +8,13 @@
 #include <string.h>
 
 #include "registry/config/place.h"
+#include "registry/config/satisfied.h"
 
 enum treatment {
     USED,
-    POINTLESS, /* what it asks for is so anyway, or it belongs to something that is refused */
-    IGNORED,   /* a warning, if it asks for something */
-    REFUSED,   /* an error, if it asks for something */
+    POINTLESS, /* accepted: it asks for what registryd does anyway, or it belongs to something that is refused */
+    IGNORED,   /* a warning, if it asks for something else than registryd does */
+    REFUSED,   /* an error, if it asks for something else than registryd does */
 };
 
 struct setting {
@@ -25,10 +26,12 @@ struct setting {
 
 #define ONLY_FILES "only the filesystem storage driver is built in"
 #define ONLY_HTPASSWD "only htpasswd authentication is built in, and without authentication everybody could push"
+#define NO_CACHE "there is no cache in Redis, and none is needed"
+#define NO_URL_CHECKS "the URLs in manifests are not checked: every URL is accepted"
 #define NO_REPORTING "nothing is reported to other services"
-#define NO_HEALTH_CHECKS "/healthz says whether the storage can be used; there are no checks of its own to configure"
+#define NO_HEALTH_CHECKS "/healthz and /debug/health check the storage and nothing else"
 
-/* A "*" is looked at after the names beside it, for it comes behind them. */
+/* A "*" comes after the names beside it, and applies to all others. */
 static const struct setting settings[] = {
     {"version", SCHEMA_VALUE, USED, NULL},
     {"loglevel", SCHEMA_VALUE, USED, NULL},
@@ -51,11 +54,11 @@ static const struct setting settings[] = {
     {"storage.redirect", SCHEMA_GROUP, POINTLESS, NULL},
     {"storage.redirect.disable", SCHEMA_VALUE, POINTLESS, NULL},
     {"storage.cache", SCHEMA_GROUP, USED, NULL},
-    {"storage.cache.blobdescriptor", SCHEMA_VALUE, IGNORED, "there is no cache but the kernel's, and none is needed"},
-    {"storage.cache.layerinfo", SCHEMA_VALUE, IGNORED, "there is no cache but the kernel's, and none is needed"},
+    {"storage.cache.blobdescriptor", SCHEMA_VALUE, IGNORED, NO_CACHE},
+    {"storage.cache.layerinfo", SCHEMA_VALUE, IGNORED, NO_CACHE},
     {"storage.cache.blobdescriptorsize", SCHEMA_VALUE, POINTLESS, NULL},
     {"storage.tag", SCHEMA_GROUP, USED, NULL},
-    {"storage.tag.concurrencylimit", SCHEMA_VALUE, IGNORED, "tags are looked up without a limit to set"},
+    {"storage.tag.concurrencylimit", SCHEMA_VALUE, IGNORED, "tags are looked up without a limit"},
     {"storage.maintenance", SCHEMA_GROUP, USED, NULL},
     {"storage.maintenance.readonly", SCHEMA_GROUP, USED, NULL},
     {"storage.maintenance.readonly.enabled", SCHEMA_VALUE, USED, NULL},
@@ -74,7 +77,7 @@ static const struct setting settings[] = {
     {"auth.htpasswd.guesses", SCHEMA_VALUE, USED, NULL}, /* ours */
     {"auth.*", SCHEMA_OPEN, REFUSED, ONLY_HTPASSWD},
 
-    {"middleware", SCHEMA_OPEN, REFUSED, "there is no middleware"},
+    {"middleware", SCHEMA_OPEN, REFUSED, "no middleware is supported"},
 
     {"reporting", SCHEMA_GROUP, USED, NULL},
     {"reporting.bugsnag", SCHEMA_OPEN, IGNORED, NO_REPORTING},
@@ -92,17 +95,17 @@ static const struct setting settings[] = {
     {"http.http2", SCHEMA_GROUP, POINTLESS, NULL},
     {"http.http2.disabled", SCHEMA_VALUE, POINTLESS, NULL},
     {"http.h2c", SCHEMA_GROUP, USED, NULL},
-    {"http.h2c.enabled", SCHEMA_VALUE, IGNORED, "HTTP/1.1 is spoken, and no HTTP/2"},
+    {"http.h2c.enabled", SCHEMA_VALUE, IGNORED, "only HTTP/1.1 is supported"},
     {"http.tls", SCHEMA_GROUP, USED, NULL},
     {"http.tls.certificate", SCHEMA_VALUE, USED, NULL},
     {"http.tls.key", SCHEMA_VALUE, USED, NULL},
     {"http.tls.minimumtls", SCHEMA_VALUE, USED, NULL},
     {"http.tls.ciphersuites", SCHEMA_OPEN, IGNORED,
-     "the ciphers are fixed: ECDHE with AES-GCM or ChaCha20-Poly1305, all without known weakness"},
+     "the ciphers are fixed: ECDHE with AES-GCM or ChaCha20-Poly1305, none of which has a known weakness"},
     {"http.tls.clientcas", SCHEMA_OPEN, USED, NULL},
     {"http.tls.clientauth", SCHEMA_VALUE, USED, NULL},
     {"http.tls.letsencrypt", SCHEMA_OPEN, REFUSED,
-     "certificates are not fetched; have an ACME client write http.tls.certificate and http.tls.key, and send SIGHUP"},
+     "registryd does not request certificates; let an ACME client write http.tls.certificate and http.tls.key"},
     {"http.limits", SCHEMA_GROUP, USED, NULL}, /* ours, and the timeouts likewise */
     {"http.limits.connections", SCHEMA_VALUE, USED, NULL},
     {"http.limits.peraddress", SCHEMA_VALUE, USED, NULL},
@@ -128,18 +131,18 @@ static const struct setting settings[] = {
 
     {"notifications", SCHEMA_GROUP, USED, NULL},
     {"notifications.events", SCHEMA_OPEN, POINTLESS, NULL},
-    {"notifications.endpoints", SCHEMA_OPEN, REFUSED, "no notifications are sent, and whoever waits for them would miss "
-     "every push; remove the endpoints, or set disabled: true in each"},
+    {"notifications.endpoints", SCHEMA_OPEN, REFUSED, "no notifications are sent, so that a listener would miss every "
+     "push; remove the endpoints, or set disabled: true in each"},
 
-    {"redis", SCHEMA_OPEN, IGNORED, "there is nothing that would be kept in Redis"},
+    {"redis", SCHEMA_OPEN, IGNORED, "nothing is kept in Redis"},
     {"health", SCHEMA_GROUP, USED, NULL},
-    {"health.storagedriver", SCHEMA_OPEN, IGNORED, NO_HEALTH_CHECKS},
+    {"health.storagedriver", SCHEMA_OPEN, POINTLESS, NULL},
     {"health.file", SCHEMA_OPEN, IGNORED, NO_HEALTH_CHECKS},
     {"health.http", SCHEMA_OPEN, IGNORED, NO_HEALTH_CHECKS},
     {"health.tcp", SCHEMA_OPEN, IGNORED, NO_HEALTH_CHECKS},
 
     {"proxy", SCHEMA_GROUP, USED, NULL},
-    {"proxy.remoteurl", SCHEMA_VALUE, REFUSED, "this is no pull-through cache"},
+    {"proxy.remoteurl", SCHEMA_VALUE, REFUSED, "registryd is not a pull-through cache"},
     {"proxy.username", SCHEMA_VALUE, POINTLESS, NULL},
     {"proxy.password", SCHEMA_VALUE, POINTLESS, NULL},
     {"proxy.ttl", SCHEMA_VALUE, POINTLESS, NULL},
@@ -156,8 +159,13 @@ static const struct setting settings[] = {
     {"validation.enabled", SCHEMA_VALUE, POINTLESS, NULL},
     {"validation.disabled", SCHEMA_VALUE, IGNORED, "manifests are always checked"},
     {"validation.manifests", SCHEMA_GROUP, USED, NULL},
-    {"validation.manifests.urls", SCHEMA_OPEN, REFUSED, "the URLs in manifests are not checked"},
-    {"validation.manifests.indexes", SCHEMA_OPEN, IGNORED, "what an index names must be there, for every platform"},
+    {"validation.manifests.urls", SCHEMA_GROUP, USED, NULL},
+    {"validation.manifests.urls.allow", SCHEMA_OPEN, REFUSED, NO_URL_CHECKS},
+    {"validation.manifests.urls.deny", SCHEMA_OPEN, REFUSED, NO_URL_CHECKS},
+    {"validation.manifests.indexes", SCHEMA_GROUP, USED, NULL},
+    {"validation.manifests.indexes.platforms", SCHEMA_VALUE, IGNORED,
+     "an index is accepted only if the manifests of all its platforms are there"},
+    {"validation.manifests.indexes.platformlist", SCHEMA_OPEN, POINTLESS, NULL},
 
     {"policy", SCHEMA_GROUP, USED, NULL},
     {"policy.repository", SCHEMA_GROUP, USED, NULL},
@@ -251,7 +259,7 @@ int schema_expand(struct yaml_tree *root)
     return r;
 }
 
-/* A null, false, or nothing but such asks for nothing; nor does what says `disabled: true`. */
+/* A null, a false, a list or mapping of nothing else, and a mapping with `disabled: true` ask for nothing. */
 static bool asks_for_something(const struct yaml_tree *tree)
 {
     const struct yaml_tree *disabled = yaml_tree_find(tree, "disabled");
@@ -267,9 +275,11 @@ static bool asks_for_something(const struct yaml_tree *tree)
     return false;
 }
 
-/* What chooses by its name alone (`storage: s3`) asks by being there. */
+/* Whether a setting asks for something that registryd does not do. A name alone is enough for a choice (`storage: s3`). */
 static bool is_wanted(const struct setting *setting, const struct yaml_tree *tree)
 {
+    if (satisfied_is(setting->path, tree))
+        return false;
     return strchr(setting->path, '*') || asks_for_something(tree);
 }
 

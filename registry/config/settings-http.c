@@ -60,7 +60,7 @@ static int check_address(const struct reader *reader, const char *path, const ch
     const char *colon = strrchr(address, ':');
 
     if (!colon || !is_port(colon + 1) || !is_host(address, (size_t)(colon - address)))
-        return refuse_shown(reader, path, "no address such as :5000, 127.0.0.1:5000 or \"[::1]:5000\"");
+        return refuse_shown(reader, path, "not an address such as :5000, 127.0.0.1:5000 or \"[::1]:5000\"");
     return 0;
 }
 
@@ -127,7 +127,7 @@ static int read_host(const struct reader *reader, const char **host)
     if (r < 0 || !*host)
         return r;
     if (!is_origin(*host))
-        return refuse_shown(reader, "http.host", "no address such as https://registry.example.com or "
+        return refuse_shown(reader, "http.host", "not an address such as https://registry.example.com or "
                             "https://registry.example.com:5000, which is what clients are sent to");
     trim_slashes(reader_find(reader, "http.host"));
     return 0;
@@ -141,7 +141,7 @@ static int read_prefix(const struct reader *reader, const char **prefix)
     if (r < 0 || !**prefix)
         return r;
     if (**prefix != '/' || !is_url_path(*prefix) || strstr(*prefix, "//"))
-        return refuse_shown(reader, "http.prefix", "no path such as /registry/");
+        return refuse_shown(reader, "http.prefix", "not a path such as /registry/");
     trim_slashes(reader_find(reader, "http.prefix"));
     return 0;
 }
@@ -214,7 +214,7 @@ static int read_header(const struct reader *reader, const struct yaml_member *me
 
     snprintf(path, sizeof(path), "http.headers.%.200s", member->name);
     if (!is_token(member->name))
-        return place_refuse(list, path, reader->err, "the name is none that a header can have");
+        return place_refuse(list, path, reader->err, "invalid header name");
     if (is_reserved(member->name))
         return place_refuse(list, path, reader->err, "this header is set by the server itself");
     if (list->kind == YAML_SCALAR)
@@ -253,7 +253,7 @@ static int read_debug(const struct reader *reader, struct settings_debug *debug)
     if (r == 0)
         r = reader_get_text(reader, "http.debug.prometheus.path", &debug->prometheus_path);
     if (r == 0 && (*debug->prometheus_path != '/' || !is_url_path(debug->prometheus_path)))
-        return refuse_shown(reader, "http.debug.prometheus.path", "no path such as /metrics");
+        return refuse_shown(reader, "http.debug.prometheus.path", "not a path such as /metrics");
     return r;
 }
 

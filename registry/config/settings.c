@@ -1,6 +1,6 @@
 /*
- * From a file and variables to what the server is told: the tree is built, the variables change it, every key in it is
- * looked at once, and only then are values read, so that what is refused is refused whatever else there is.
+ * From a file and variables to typed settings: the tree is built, the variables change it, every key in it is checked once,
+ * and only then are values read. So a setting that is refused is refused whatever else is configured.
  */
 #include "registry/config/settings.h"
 
@@ -46,18 +46,10 @@ static const struct settings defaults = {
     .confinement = {.is_enabled = true},
 };
 
-/* A file that cannot be looked at is there: better an error than other settings. */
+/* A file that cannot be examined counts as existing: an error is better than other settings. */
 static bool is_there(const char *path)
 {
     return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
-}
-
-static bool has_settings(char *const *environment)
-{
-    for (; *environment; environment++)
-        if (strncmp(*environment, VARIABLE_PREFIX, strlen(VARIABLE_PREFIX)) == 0)
-            return true;
-    return false;
 }
 
 const char *settings_choose_path(const char *argument, char *const *environment)
@@ -66,7 +58,7 @@ const char *settings_choose_path(const char *argument, char *const *environment)
 
     if (path)
         return *path ? path : NULL;
-    if (!has_settings(environment) && is_there(SETTINGS_SERVICE_PATH))
+    if (!environment_has_settings(environment) && is_there(SETTINGS_SERVICE_PATH))
         return SETTINGS_SERVICE_PATH;
     return is_there(SETTINGS_IMAGE_PATH) ? SETTINGS_IMAGE_PATH : NULL;
 }
@@ -77,11 +69,11 @@ static int read_file(const char *path, char **ret_text, size_t *ret_size, struct
     int r = fd < 0 ? -errno : file_read_all(fd, YAML_SIZE_MAX, ret_text, ret_size);
 
     if (r == -EFBIG)
-        return error_set(err, EFBIG, "%s: more than %d bytes; this is no configuration file", path, YAML_SIZE_MAX);
+        return error_set(err, EFBIG, "%s: more than %d bytes; this is not a configuration file", path, YAML_SIZE_MAX);
     return r < 0 ? error_set_errno(err, -r, "cannot read the configuration file %s", path) : 0;
 }
 
-/* As registry:2 wants it: a file that says for which version it was written. */
+/* registry:2 requires that, too: a file says for which version it was written. */
 static int check_version(const struct yaml_tree *tree, const char *path, struct error *err)
 {
     const struct yaml_tree *version = yaml_tree_find(tree, "version");
@@ -89,7 +81,7 @@ static int check_version(const struct yaml_tree *tree, const char *path, struct 
     if (tree->kind != YAML_MAPPING || !version)
         return error_set(err, EINVAL, "%s: the line \"version: 0.1\" is missing", path);
     if (version->kind != YAML_SCALAR || strcmp(version->text, "0.1") != 0)
-        return place_refuse(version, "version", err, "must be 0.1, the only version there is");
+        return place_refuse(version, "version", err, "must be 0.1, the only version");
     return 0;
 }
 
@@ -153,8 +145,8 @@ static int read_tree(struct loaded *loaded, struct error *err)
     if (r == 0 && settings->confinement.user && !settings->confinement.is_enabled)
         r = reader_refuse(&reader, "confinement.user", "needs confinement.enabled");
     if (r == 0 && settings->auth.is_htpasswd && !settings->http.tls.key)
-        r = reader_warn(&reader, "auth.htpasswd without http.tls: passwords come here unencrypted; let only a proxy that "
-                        "does TLS reach %s", settings->http.address);
+        r = reader_warn(&reader, "auth.htpasswd without http.tls: passwords arrive unencrypted; let only a proxy with TLS "
+                        "reach %s", settings->http.address);
     return r;
 }
 

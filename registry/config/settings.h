@@ -9,12 +9,12 @@
 #include "registry/runtime/log.h"
 
 /*
- * What the user has asked for: a configuration file and REGISTRY_* variables with registry:2's
- * names, meanings and defaults (distribution 2.8, docs/configuration.md), checked and typed.
- * Loading is for one thread; what was loaded never changes and is for every thread.
+ * The user's settings, checked and typed: from a configuration file and REGISTRY_* variables with registry:2's names,
+ * meanings and defaults (distribution 2.8, docs/configuration.md). Loading is for one thread; loaded settings never change
+ * and are for every thread.
  */
 
-/* A name and a value of the user's: a header, a field of every log line. */
+/* A name and a value that the user chose: a header, a field of every log line. */
 struct settings_pair {
     const char *name, *value;
 };
@@ -40,7 +40,7 @@ struct settings_upload_purging {
 
 struct settings_storage {
     const char *root_directory; /* "/var/lib/registry" */
-    unsigned max_threads;       /* 100, at least 25: what registry:2 lets loose on the file system at once */
+    unsigned max_threads;       /* 100, at least 25: how many file operations registry:2 runs at once; not used */
     bool is_delete_enabled;     /* false: DELETE of manifests and blobs is 405 */
     bool is_read_only;          /* false: everything that writes is 405 */
     struct settings_upload_purging upload_purging;
@@ -50,16 +50,16 @@ struct settings_auth {
     bool is_htpasswd;  /* false: everybody may do everything */
     const char *realm; /* both NULL without htpasswd, neither empty with it */
     const char *path;
-    unsigned guesses; /* 30: wrong passwords a minute that a user may try from one address; 0: without end */
+    unsigned guesses; /* 30: wrong passwords a minute for a user from one address; 0: no limit */
 };
 
 struct settings_tls {
     const char *certificate; /* paths of PEM files; both NULL: no TLS */
     const char *key;
     bool is_tls13_only; /* minimumtls: otherwise TLS 1.2 is served too */
-    const char **client_cas; /* paths of PEM files: authorities of whom clients must show a certificate; NULL for none */
+    const char **client_cas; /* paths of PEM files: authorities that must have signed clients' certificates; NULL: none */
     size_t client_ca_count;
-    bool is_client_optional; /* false; clientauth: who shows none is served, too */
+    bool is_client_optional; /* false; clientauth: a client without a certificate is served, too */
 };
 
 struct settings_debug {
@@ -68,11 +68,11 @@ struct settings_debug {
     const char *prometheus_path; /* "/metrics" */
 };
 
-/* Ours; registry:2 has no limits. 0 is none, everywhere but in connections. */
+/* Not in registry:2. 0 means no limit, except for connections. */
 struct settings_limits {
     unsigned connections;  /* 20000: open at once */
     unsigned per_address;  /* 4000: of them, one client's */
-    unsigned min_rate;     /* 500: bytes a second that a client must send or take, on average over transfer_ms */
+    unsigned min_rate;     /* 500: bytes a second that a client must send or receive, on average over transfer_ms */
     uint64_t head_ms;      /* 30s: for the TLS handshake and the head of a request */
     uint64_t idle_ms;      /* 2m: between requests */
     uint64_t transfer_ms;  /* 1m */
@@ -86,17 +86,17 @@ struct settings_http {
                             /v2/ (no prefix is added); NULL: as clients ask for us */
     struct secbuf secret; /* empty: not given */
     bool has_relative_urls;
-    uint64_t drain_timeout_ms; /* how long requests under way are waited for, at most INT_MAX; 0: not given */
+    uint64_t drain_timeout_ms; /* how long to wait for requests in flight, at most INT_MAX; 0: not set */
     struct settings_pairs headers; /* added to every answer; names may repeat */
     struct settings_tls tls;
     struct settings_debug debug;
     struct settings_limits limits;
 };
 
-/* Ours: what the server gives up at its start. */
+/* Not in registry:2: what the server gives up at its start. */
 struct settings_confinement {
     bool is_enabled;  /* true */
-    const char *user; /* whom root becomes; NULL: nobody else */
+    const char *user; /* the user that root becomes; NULL: not set */
 };
 
 struct settings {
@@ -108,35 +108,35 @@ struct settings {
     unsigned catalog_max; /* 1000: names in one page of the catalog */
     unsigned tags_max;    /* 0, without limit: names in one page of a tag list */
 
-    /* What was asked for and will not be done, each one line; for the log at start. */
+    /* Settings that are ignored, one line each, for the log at the start. */
     char **warnings;
     size_t warning_count;
 
     struct yaml_tree *tree; /* holds all text above */
 };
 
-/* The service's own file is the build's; that of the image registry:2 may be mounted into a container. */
+/* The service's file, whose directory is set at build time; and that of the image registry:2, for containers. */
 #define SETTINGS_SERVICE_PATH CONFIGURATION_DIRECTORY "/config.yml"
 #define SETTINGS_IMAGE_PATH "/etc/docker/registry/config.yml"
 
 /*
  * The file to load, or NULL for none. In this order: the command's argument (not NULL),
- * REGISTRY_CONFIGURATION_PATH as registry:2 has it (empty: no file), SETTINGS_SERVICE_PATH if it exists and environment
- * has no setting at all, SETTINGS_IMAGE_PATH if it exists.
+ * REGISTRY_CONFIGURATION_PATH as in registry:2 (empty: no file), SETTINGS_SERVICE_PATH if it exists and environment has no
+ * settings, SETTINGS_IMAGE_PATH if it exists.
  */
 const char *settings_choose_path(const char *argument, char *const *environment);
 
 /*
  * Loads the file at path (NULL: none; it must say `version: 0.1`), then what the variables of
  * environment (such as environ) whose names begin with REGISTRY_ say. 0 with *ret (free with
- * settings_free()), or negative: the file cannot be read, is no YAML, or a setting is wrong or
- * refused; err begins with "FILE:LINE: KEY: " or "VARIABLE: ".
+ * settings_free()), or negative: the file cannot be read or is not valid YAML, or a setting is wrong
+ * or refused; err begins with "FILE:LINE: KEY: " or "VARIABLE: ".
  */
 int settings_load(const char *path, char *const *environment, struct settings **ret, struct error *err);
 
 /*
- * Chooses and loads, for a command that works on the data of a server: never with a storage that neither the file nor
- * a variable names. 0 or negative, as settings_load().
+ * Chooses and loads, for a command that works on the data of a server: fails if neither a file nor a variable names the
+ * storage. 0 or negative, as settings_load().
  */
 int settings_load_for_data(const char *argument, char *const *environment, struct settings **ret,
                            struct error *err) MUST_USE;

@@ -84,7 +84,7 @@ static int refuse_syntax(struct parser *parser)
 static int refuse_tag(struct parser *parser, const yaml_mark_t *mark)
 {
     return refuse(parser, mark,
-                  "a tag (!) that does not fit, or is none of !!str, !!bool, !!int, !!float, !!null, !!seq, !!map");
+                  "a tag (!) that does not fit, or is not one of !!str, !!bool, !!int, !!float, !!null, !!seq, !!map");
 }
 
 /* Of what the tree's functions return. */

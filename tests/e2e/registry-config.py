@@ -288,10 +288,10 @@ def _():
 def _():
     with Folder() as folder:
         folder.write("c.yml", "version: 0.1\nhttp: {addr: 127.0.0.1:PORT}\nredis: {addr: a}\nhtpp: {}\n"
-                              "health: {storagedriver: {enabled: true}}\n")
+                              "health: {file: [{file: /down}]}\n")
         with Server(folder, "c.yml", REGISTRY_PORT="tcp://10.0.0.1:5000") as server:
             log = server.stop()
-            for words in ("c.yml:3: redis: ignored", "c.yml:4: htpp: ignored", "c.yml:5: health.storagedriver: ignored",
+            for words in ("c.yml:3: redis: ignored", "c.yml:4: htpp: ignored", "c.yml:5: health.file: ignored",
                           "Ignoring REGISTRY_PORT: it is one that Kubernetes sets for a service"):
                 lines = [line for line in log.splitlines() if words in line]
                 assert len(lines) == 1 and "level=warning" in lines[0], (words, log)

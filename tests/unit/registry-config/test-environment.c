@@ -1,3 +1,7 @@
+#include "registry/config/environment.h"
+
+#include <stdio.h>
+
 #include "registry/config/reader.h"
 #include "tests/unit/registry-config/load.h"
 
@@ -150,10 +154,10 @@ static void names_of_any_length_are_survived(void **state)
 }
 
 static const struct { const char *variable, *says; } refused[] = {
-    {"REGISTRY_STORAGE_DELETE_ENABLED=1", "REGISTRY_STORAGE_DELETE_ENABLED: \"1\" is neither true nor false"},
-    {"REGISTRY_HTTP_ADDR=5000", "REGISTRY_HTTP_ADDR: \"5000\" is no address such as"},
+    {"REGISTRY_STORAGE_DELETE_ENABLED=1", "REGISTRY_STORAGE_DELETE_ENABLED: \"1\" is not true or false"},
+    {"REGISTRY_HTTP_ADDR=5000", "REGISTRY_HTTP_ADDR: \"5000\" is not an address such as"},
     {"REGISTRY_HTTP_ADDR=[::1]:5000", "REGISTRY_HTTP_ADDR: no valid YAML"},
-    {"REGISTRY_HTTP={addr: 5000}", "REGISTRY_HTTP: http.addr: \"5000\" is no address"},
+    {"REGISTRY_HTTP={addr: 5000}", "REGISTRY_HTTP: http.addr: \"5000\" is not an address"},
     {"REGISTRY_HTTP=:5000", "REGISTRY_HTTP: must be a mapping of settings"},
     {"REGISTRY_STORAGE=inmemory", "REGISTRY_STORAGE: storage.inmemory: refused: only the filesystem"},
     {"REGISTRY_STORAGE_S3_REGION=us-east-1", "REGISTRY_STORAGE_S3_REGION: storage.s3: refused: "},
@@ -177,9 +181,9 @@ static void a_part_of_what_has_no_parts_cannot_be_set(void **state)
 {
     (void)state;
     check_refusal(HEAD "log:\n  fields: [a]\n", ENVIRONMENT("REGISTRY_LOG_FIELDS_B=c"),
-                  "REGISTRY_LOG_FIELDS_B: cannot be applied, for c.yml:3: log.fields is no mapping");
+                  "REGISTRY_LOG_FIELDS_B: cannot be applied, because c.yml:3: log.fields is not a mapping");
     check_refusal(NULL, ENVIRONMENT("REGISTRY_HTTP=5000", ADDRESS),
-                  "REGISTRY_HTTP_ADDR: cannot be applied, for REGISTRY_HTTP is no mapping");
+                  "REGISTRY_HTTP_ADDR: cannot be applied, because REGISTRY_HTTP is not a mapping");
 }
 
 static void a_chosen_driver_beside_the_file_s_is_refused(void **state)
@@ -233,6 +237,42 @@ static void a_secret_is_in_secure_memory_alone(void **state)
     assert_true(yaml_tree_is_null(yaml_tree_find(http, "secret")));
 }
 
+static void variables_of_kubernetes_are_not_settings(void **state)
+{
+    (void)state;
+    assert_false(environment_has_settings(NO_ENVIRONMENT));
+    assert_false(environment_has_settings(ENVIRONMENT(
+        "PATH=/bin", "REGISTRY_CONFIGURATION_PATH=c.yml", "REGISTRY_PORT=tcp://10.0.0.1:5000", "REGISTRY_SERVICE_HOST=10.0.0.1",
+        "REGISTRY_PORT_5000_TCP_ADDR=10.0.0.1", "REGISTRY_HTTP_PORT=tcp://10.0.0.1:80", "REGISTRY_AUTH_FILE=/auth.json")));
+    assert_true(environment_has_settings(ENVIRONMENT("REGISTRY_PORT=tcp://10.0.0.1:5000", "REGISTRY_LOG_LEVEL=info")));
+}
+
+static void what_is_refused_is_shown_so_that_all_of_it_is_visible(void **state)
+{
+    static const struct { const char *value, *says; } cases[] = {
+        {"\"':5000'\"", "\"':5000'\" is"},
+        {"'\":5000\"'", "\"\\\":5000\\\"\" is"},
+        {"\" :5000 \"", "\" :5000 \" is"},
+        {"\"a\\tb\\r\"", "\"a\\tb\\r\" is"},
+        {"\"a\\x7f\"", "\"a\\x7f\" is"},
+        {"'a\\b'", "\"a\\\\b\" is"},
+        {"a\xC2\xA0" "b", "\"a\\u{a0}b\" is"},
+        {"a\xE2\x80\x8B" "b", "\"a\\u{200b}b\" is"},
+        {"\"\xEF\xBB\xBF:5000\"", "\"\\u{feff}:5000\" is"},
+        {"\xC3\xA9t\xC3\xA9", "\"\xC3\xA9t\xC3\xA9\" is"},
+        {"\"\"", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; cases[i].says; i++) {
+        char variable[200], says[200];
+
+        snprintf(variable, sizeof(variable), "REGISTRY_HTTP_ADDR=%s", cases[i].value);
+        snprintf(says, sizeof(says), "REGISTRY_HTTP_ADDR: %s", cases[i].says);
+        check_refusal(NULL, ENVIRONMENT(variable), says);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -251,6 +291,8 @@ int main(void)
         scratch_test(secrets_are_not_shown),
         scratch_test(values_of_secret_keys_are_never_shown),
         scratch_test(a_secret_is_in_secure_memory_alone),
+        scratch_test(variables_of_kubernetes_are_not_settings),
+        scratch_test(what_is_refused_is_shown_so_that_all_of_it_is_visible),
     };
 
     return cmocka_run_group_tests_name("environment", tests, NULL, NULL);
