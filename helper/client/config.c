@@ -13,12 +13,22 @@
 
 /* --- reading ----------------------------------------------------------------------------- */
 
+/* Of UTF-8 or UTF-16, as editors of Windows write it. */
+static bool has_byte_order_mark(const struct secbuf *text)
+{
+    return (text->size >= 3 && memcmp(text->data, "\xef\xbb\xbf", 3) == 0) ||
+           (text->size >= 2 && (memcmp(text->data, "\xff\xfe", 2) == 0 || memcmp(text->data, "\xfe\xff", 2) == 0));
+}
+
 /* Of text as it is now. */
 static int parse(struct client_config *config, struct error *err)
 {
     CLEANUP(json_freep) struct json *json = NULL;
     int r = json_edit_check(&config->text);
 
+    if (r == -EBADMSG && has_byte_order_mark(&config->text))
+        return error_set(err, EBADMSG, "%s begins with a byte order mark, so docker cannot read it either; save it as UTF-8 "
+                         "without one", config->path);
     if (r == -EBADMSG)
         return error_set(err, EBADMSG, "%s is not a JSON object; correct it, or move it away", config->path);
     if (r == 0)

@@ -1,9 +1,11 @@
 #include "helper/client/docker.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/process.h"
 #include "helper/client/home.h"
@@ -46,6 +48,14 @@ const char *client_docker_get_default_store(const struct client_config *config)
     if (is_on_path("pass"))
         return is_on_path("docker-credential-pass") ? "pass" : NULL;
     return is_on_path("docker-credential-secretservice") ? "secretservice" : NULL;
+}
+
+bool client_docker_is_misled_by_link(const char *path)
+{
+    char target[PATH_MAX];
+    ssize_t size = readlink(path, target, sizeof(target));
+
+    return size > 0 && target[0] != '/';
 }
 
 /* /snap/bin/docker is a link to the program snap, which runs the snap of the link's name. */

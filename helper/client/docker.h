@@ -17,6 +17,12 @@ int client_docker_find(char **ret_path, struct error *err) MUST_USE;
 const char *client_docker_get_default_store(const struct client_config *config);
 
 /*
+ * Whether the file is a link with a relative target. docker before version 28 (tried: 20.10) takes the target to be
+ * relative to the working directory when it saves a login (docker/cli issue 5281), and so writes another file or fails.
+ */
+bool client_docker_is_misled_by_link(const char *path);
+
+/*
  * Whether the docker on PATH is the snap. A snap has a home directory of its own and may run no program outside of itself.
  */
 bool client_docker_is_snap(void);

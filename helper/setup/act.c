@@ -117,11 +117,14 @@ int setup_act(struct setup_state *state, struct error *err)
         r = prove_store(state, err);
     if (r == 0)
         r = change_clients(state, err);
+    if (r == 0)
+        r = setup_leftovers_remove(&state->leftovers, &state->plan, err);
     if (r < 0)
         return r;
     if (state->needs_docker)
         terminal_say(stdout, TERMINAL_DONE, "docker keeps passwords in the store");
     setup_import_tell(&state->import);
     setup_tell_moves(&state->plan);
+    setup_leftovers_tell(&state->leftovers, false);
     return state->options.is_erase ? setup_import_erase(&state->import, err) : 0;
 }

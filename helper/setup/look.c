@@ -20,6 +20,7 @@ void setup_state_done(struct setup_state *state)
     free(state->other_store);
     setup_podman_done(&state->podman);
     setup_import_done(&state->import);
+    setup_leftovers_done(&state->leftovers);
 }
 
 /* --- the user and the store ----------------------------------------------------------------- */
@@ -203,6 +204,8 @@ int setup_look(struct setup_state *state, struct error *err)
         r = check_erase(state, err);
     if (r == 0)
         r = check_files(state, err);
+    if (r == 0)
+        r = setup_leftovers_find(&state->plan, &state->leftovers, err);
     if (r == 0 && state->options.from)
         r = setup_import_find(state->options.from, &state->import, err);
     return r;
@@ -211,5 +214,6 @@ int setup_look(struct setup_state *state, struct error *err)
 bool setup_has_work(const struct setup_state *state)
 {
     return state->needs_store || state->needs_docker || setup_plan_count(&state->plan, NULL) > 0 || state->options.from ||
+           state->leftovers.files.count > 0 ||
            (state->options.is_podman && !setup_podman_is_right(&state->podman, false));
 }

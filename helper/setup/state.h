@@ -5,6 +5,7 @@
 #include "gpg/context.h"
 #include "helper/setup/import.h"
 #include "helper/setup/key.h"
+#include "helper/setup/leftovers.h"
 #include "helper/setup/plan.h"
 #include "helper/setup/podman.h"
 
@@ -25,6 +26,7 @@ struct setup_state {
     ino_t inode;
     struct setup_podman podman;
     struct setup_import import;
+    struct setup_leftovers leftovers;
 };
 
 void setup_state_done(struct setup_state *state);

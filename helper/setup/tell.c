@@ -95,6 +95,7 @@ void setup_tell_plan(const struct setup_state *state)
         else
             tell_planned_move(&plan->moves[i]);
     }
+    setup_leftovers_tell(&state->leftovers, true);
 }
 
 void setup_tell_moves(const struct setup_plan *plan)
@@ -162,6 +163,11 @@ void setup_warn_of_rest(const struct setup_state *state)
         terminal_say(stdout, TERMINAL_WARNING, "%s had %zu more hard links, which keep the passwords unencrypted; find and "
                      "remove them:", config->path, (size_t)state->links - 1);
         terminal_show_command(stdout, "find / -xdev -inum %ju", (uintmax_t)state->inode);
+    }
+    if (client_docker_is_misled_by_link(config->path)) {
+        terminal_say(stdout, TERMINAL_WARNING, "%s is a link with a relative target, which docker before version 28 looks for "
+                     "in the working directory when it saves a login; give it an absolute one:", config->path);
+        terminal_show_command(stdout, "ln -sfn %s %s", config->real_path, config->path);
     }
     if (state->options.is_podman && client_podman_writes_to_docker())
         terminal_say(stdout, TERMINAL_WARNING, "DOCKER_CONFIG is set: newer versions of podman login, buildah login and "

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "helper/client/docker.h"
+#include "helper/client/leftovers.h"
 #include "helper/client/name.h"
 #include "helper/client/podman.h"
 #include "helper/client/registries-conf.h"
@@ -197,6 +198,17 @@ static void the_last_drop_in_wins(void **state)
     unsetenv("CONTAINERS_REGISTRIES_CONF");
 }
 
+static void leftovers_of_docker_and_of_this_program_are_known_by_their_names(void **state)
+{
+    (void)state;
+    assert_true(client_is_leftover_name("config.json1158511922", "config.json"));
+    assert_true(client_is_leftover_name(".docker-credential-pass.0f8fad5b", "config.json"));
+    assert_false(client_is_leftover_name("config.json", "config.json"));
+    assert_false(client_is_leftover_name("config.json.1", "config.json"));
+    assert_false(client_is_leftover_name("config.json1.bak", "config.json"));
+    assert_false(client_is_leftover_name("config.jso", "config.json"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +218,7 @@ int main(void)
         cmocka_unit_test(podman_reads_files_in_this_order),
         cmocka_unit_test(without_a_runtime_directory_the_file_is_below_run),
         cmocka_unit_test(helpers_are_found_in_toml),
+        cmocka_unit_test(leftovers_of_docker_and_of_this_program_are_known_by_their_names),
         scratch_test(the_last_drop_in_wins),
     };
 
