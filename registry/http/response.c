@@ -88,16 +88,14 @@ static struct response_header *make_header(const char *name, size_t value_size)
     return header;
 }
 
-void response_add_header(struct response *response, const char *name, const char *format, ...)
+/* The header with a formatted value; NULL if memory is out. */
+static struct response_header *format_header(const char *name, const char *format, va_list arguments)
 {
-    struct response_header *header = NULL, **last;
-    va_list arguments, again;
+    struct response_header *header = NULL;
+    va_list again;
     char text[256]; /* nearly all fit, and are formatted once */
     int length;
 
-    if (response->is_given_up)
-        return;
-    va_start(arguments, format);
     va_copy(again, arguments);
     length = vsnprintf(text, sizeof(text), format, arguments);
     if (length >= 0)
@@ -107,6 +105,33 @@ void response_add_header(struct response *response, const char *name, const char
     else if (header)
         vsnprintf(header->value, (size_t)length + 1, format, again);
     va_end(again);
+    return header;
+}
+
+static struct response_header *copy_header(const char *name, const char *value)
+{
+    size_t size = strlen(value) + 1;
+    struct response_header *header = make_header(name, size);
+
+    if (header)
+        memcpy(header->value, value, size);
+    return header;
+}
+
+void response_add_header(struct response *response, const char *name, const char *format, ...)
+{
+    struct response_header *header, **last;
+    va_list arguments;
+
+    if (response->is_given_up)
+        return;
+    va_start(arguments, format);
+    if (!strchr(format, '%')) /* most values need no formatting, which takes longer than all else here */
+        header = copy_header(name, format);
+    else if (strcmp(format, "%s") == 0)
+        header = copy_header(name, va_arg(arguments, const char *));
+    else
+        header = format_header(name, format, arguments);
     va_end(arguments);
     if (!header) {
         give_up(response);
