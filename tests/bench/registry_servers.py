@@ -1,5 +1,5 @@
-"""The servers of the registry's benchmark: ours, docker-registry and nginx, each in a folder of its own, with the same
-certificate, the same user and the same blobs."""
+"""The servers of the registry's benchmark: registryd, docker-registry and nginx, each in a directory of its own, with the
+same certificate, the same user and the same blobs."""
 
 import base64
 import hashlib
@@ -34,7 +34,7 @@ def digest(content):
 
 
 class World:
-    """What all servers share."""
+    """The certificate, users and blobs that all servers share."""
 
     def __init__(self):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="registry-bench.", dir="/tmp"))
@@ -104,7 +104,7 @@ class Server:
         return total
 
     def wait_until_idle(self):
-        """Passwords of clients that have left are checked all the same, for a second or more; the next server would pay."""
+        """Waits: a server goes on checking passwords of clients that have left, at the expense of the next server."""
         before, deadline = -1.0, time.monotonic() + 20
         while (now := self.cpu_s()) > before and time.monotonic() < deadline:
             before = now
@@ -119,7 +119,7 @@ class Server:
         for pid in self.processes():
             pathlib.Path(f"/proc/{pid}/clear_refs").write_text("5")
 
-    # --- what is put into it --------------------------------------------------------------
+    # --- its contents --------------------------------------------------------------
 
     def connect(self):
         if not self.is_tls:
@@ -142,7 +142,7 @@ class Server:
         return {"digest": digest(content), "size": len(content)}
 
     def drop_blob(self, name):
-        """Off the disk and out of the page cache: memory that was never used before costs a virtual machine more."""
+        """Removes it from the disk and the page cache. Memory that was never used before costs a virtual machine more."""
         hexadecimal = name.removeprefix("sha256:")
         os.unlink(self.dir / "data/docker/registry/v2/blobs/sha256" / hexadecimal[:2] / hexadecimal / "data")
 
@@ -159,7 +159,7 @@ class Server:
 
 
 def start_registry(world, name, program, cost, is_tls=True, storage=None):
-    """registryd or docker-registry: they take the same configuration. storage: a folder that is there already."""
+    """registryd or docker-registry: they take the same configuration. storage: an existing directory."""
     server = Server(world, name, is_tls)
     (server.dir / "config.yml").write_text("version: 0.1\nstorage:\n  filesystem: {}\nhttp: {}\n")
     settings = {
@@ -178,12 +178,14 @@ def start_registry(world, name, program, cost, is_tls=True, storage=None):
 
 
 def start_nginx(world, name, is_tls):
+    """Without session tickets: wrk resumes sessions of servers that offer them, docker does not, and registryd has none."""
     server = Server(world, name, is_tls)
     (server.dir / "v2/bench/blobs").mkdir(parents=True)
     for content in world.blobs.values():
         (server.dir / "v2/bench/blobs" / digest(content)).write_bytes(content)
     user = "user root;" if os.geteuid() == 0 else ""
     tls = f"""ssl_certificate {world.dir}/cert.pem; ssl_certificate_key {world.dir}/key.pem;
+              ssl_session_tickets off; ssl_session_cache off;
               ssl_protocols TLSv1.2 TLSv1.3; ssl_conf_command Ciphersuites {CIPHERS};""" if is_tls else ""
     (server.dir / "conf").write_text(f"""
         daemon off; {user} worker_processes auto; pid {server.dir}/pid; error_log {server.dir}/log;
