@@ -7,23 +7,22 @@
 #include "registry/http/response.h"
 
 /*
- * What the server asks of whoever answers requests, in three phases: the head of the request is
- * there, a piece of its body arrived, all of the body is there.
+ * The code that answers requests, in three phases: after the head of the request, for each piece of its body, and after
+ * the body.
  *
- * A phase first runs on the connection's event thread, where it must not sleep, wait for a lock
- * that is held across I/O, or compute for long. A phase that would have to answers HTTP_ON_WORKER,
- * having changed nothing, and sets request->pool and request->fairness_key; then it runs once more,
- * on a worker thread of that pool.
+ * A phase first runs on the connection's event thread, where it must not sleep, wait for a lock that is held across I/O,
+ * or compute for long. A phase that would have to changes nothing, sets request->pool and request->fairness_key, and
+ * returns HTTP_ON_WORKER. It then runs once more, on a worker thread of that pool.
  */
 enum http_result {
     HTTP_DONE,      /* the phase is over */
-    HTTP_MORE,      /* receive(): the rest of the body is wanted; HTTP_DONE there throws the rest away */
+    HTTP_MORE,      /* receive() wants the rest of the body; after HTTP_DONE the rest is discarded */
     HTTP_ON_WORKER, /* run this phase again on a worker */
 };
 
-/* How a request ended; all borrowed. */
+/* How a request ended. All members are borrowed. */
 struct http_end {
-    unsigned status;  /* of the answer; 0 where there was none */
+    unsigned status;  /* of the answer; 0 if there was none */
     uint64_t sent;    /* bytes of the answer's body */
     uint64_t duration_us;
     const char *content_type; /* of the answer; NULL if it had none */
@@ -34,12 +33,12 @@ struct http_end {
 struct http_handler {
     void *context;
 
-    /* The head is there. A response that begin() sets is a refusal: the body is not received. */
+    /* The head has arrived. A response that begin() sets is a refusal: the body is not received. */
     enum http_result (*begin)(void *context, struct request *request, struct response *response);
     /* A piece of the body; data is valid during the call. Never called for an empty body. */
     enum http_result (*receive)(void *context, struct request *request, const void *data, size_t size,
                                 struct response *response);
-    /* All of the body is there. Sets the response. */
+    /* The whole body has arrived. Sets the response. */
     enum http_result (*answer)(void *context, struct request *request, struct response *response);
 
     /* Sets the response to a request that the server refuses by itself; only request->head may be looked at. */
@@ -47,4 +46,6 @@ struct http_handler {
                    struct response *response);
     /* The request is over, whatever became of it; frees request->state. On the event thread. */
     void (*end)(void *context, struct request *request, const struct http_end *end);
+    /* An event thread is about to wait, or ends: writes what end() has gathered. May be NULL. */
+    void (*settle)(void *context);
 };

@@ -252,6 +252,14 @@ static int choose_timeout(const struct loop *loop)
     return loop->is_accepting || server_is_draining(loop->server) ? -1 : PAUSE_MS;
 }
 
+static void settle(const struct loop *loop)
+{
+    const struct http_handler *handler = loop->server->options.handler;
+
+    if (handler->settle)
+        handler->settle(handler->context);
+}
+
 static void *run(void *argument)
 {
     struct loop *loop = argument;
@@ -259,7 +267,10 @@ static void *run(void *argument)
     bool is_ending = false;
 
     while (!is_ending) {
-        int count = epoll_wait(loop->epoll_fd, events, EVENTS, choose_timeout(loop));
+        int count;
+
+        settle(loop);
+        count = epoll_wait(loop->epoll_fd, events, EVENTS, choose_timeout(loop));
 
         for (int i = 0; i < count; i++)
             handle(loop, &events[i]);
@@ -273,6 +284,7 @@ static void *run(void *argument)
     }
     while (loop->open)
         connection_free(loop->open);
+    settle(loop);
     return NULL;
 }
 

@@ -74,18 +74,27 @@ void log_close(void)
     state.is_access_disabled = false;
 }
 
+/* --- writing ------------------------------------------------------------------------------- */
+
+/* Lines of requests of this thread, until log_flush(). */
+static _Thread_local struct {
+    bool is_held; /* log_flush() is called regularly */
+    size_t used;
+    char text[4 * LOG_LINE_MAX];
+} held;
+
 bool log_is_on(enum log_level level)
 {
     return level <= state.level;
 }
 
 /* In one write(2), so that lines of different threads do not mix; only a full pipe makes it more. */
-static void write_line(const struct log_line *line)
+static void write_text(const char *text, size_t size)
 {
     size_t done = 0;
 
-    while (done < line->used) {
-        ssize_t r = write(STDERR_FILENO, line->text + done, line->used - done);
+    while (done < size) {
+        ssize_t r = write(STDERR_FILENO, text + done, size - done);
 
         if (r < 0 && errno == EINTR)
             continue;
@@ -95,21 +104,44 @@ static void write_line(const struct log_line *line)
     }
 }
 
-static void log_message(enum log_level level, const struct log_field *fields, size_t count, const char *message)
+static void write_held(void)
 {
-    struct log_line line;
+    write_text(held.text, held.used);
+    held.used = 0;
+}
 
-    log_line_begin(&line, state.formatter, level, message);
-    log_line_add_made(&line, state.fields ? state.fields : "", state.fields_size);
+void log_flush(void)
+{
+    int errno_before = errno;
+
+    held.is_held = true;
+    if (held.used > 0)
+        write_held();
+    errno = errno_before;
+}
+
+static void hold(const struct log_line *line)
+{
+    if (sizeof(held.text) - held.used < line->used)
+        write_held();
+    memcpy(held.text + held.used, line->text, line->used);
+    held.used += line->used;
+}
+
+static void format_line(enum log_level level, const struct log_field *fields, size_t count, const char *message,
+                        struct log_line *ret)
+{
+    log_line_begin(ret, state.formatter, level, message);
+    log_line_add_made(ret, state.fields ? state.fields : "", state.fields_size);
     for (size_t i = 0; i < count; i++)
-        log_line_add(&line, &fields[i]);
-    log_line_end(&line);
-    write_line(&line);
+        log_line_add(ret, &fields[i]);
+    log_line_end(ret);
 }
 
 void log_write(enum log_level level, const struct log_field *fields, size_t count, const char *format, ...)
 {
     char message[LOG_LINE_MAX / 2];
+    struct log_line line;
     int errno_before = errno;
     va_list args;
 
@@ -118,15 +150,23 @@ void log_write(enum log_level level, const struct log_field *fields, size_t coun
     va_start(args, format);
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
-    log_message(level, fields, count, message);
+    format_line(level, fields, count, message, &line);
+    write_held(); /* what happened before comes first */
+    write_text(line.text, line.used);
     errno = errno_before;
 }
 
 void log_request(const struct log_field *fields, size_t count, const char *message)
 {
+    struct log_line line;
     int errno_before = errno;
 
-    if (!state.is_access_disabled && log_is_on(LOG_LEVEL_INFO))
-        log_message(LOG_LEVEL_INFO, fields, count, message);
+    if (state.is_access_disabled || !log_is_on(LOG_LEVEL_INFO))
+        return;
+    format_line(LOG_LEVEL_INFO, fields, count, message, &line);
+    if (held.is_held)
+        hold(&line);
+    else
+        write_text(line.text, line.used);
     errno = errno_before;
 }

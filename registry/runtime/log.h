@@ -77,6 +77,12 @@ void log_write(enum log_level level, const struct log_field *fields, size_t coun
 /* The line of a request that is over, at level info unless log.accesslog.disabled. */
 void log_request(const struct log_field *fields, size_t count, const char *message);
 
+/*
+ * Writes the lines of log_request() that this thread holds. From its first call on, the thread holds such lines until the
+ * next, so that an event thread that answers ten requests at a time makes one call of write(2). Other lines are not held.
+ */
+void log_flush(void);
+
 /* Shorthands for lines without fields. */
 #define log_error(...) log_write(LOG_LEVEL_ERROR, NULL, 0, __VA_ARGS__)
 #define log_warn(...) log_write(LOG_LEVEL_WARN, NULL, 0, __VA_ARGS__)

@@ -27,6 +27,12 @@ static int open_log(const struct settings_log *settings, struct error *err)
     }, err);
 }
 
+static void write_log(void *context)
+{
+    (void)context;
+    log_flush();
+}
+
 static void log_start(const struct settings *settings, const char *configuration)
 {
     if (configuration)
@@ -132,6 +138,7 @@ static void make_api(struct service *service)
         .report = access_log_report,
     };
     dispatch_init(&service->api, &service->handler);
+    service->handler.settle = write_log;
 }
 
 static int start_server(struct service *service, struct error *err)

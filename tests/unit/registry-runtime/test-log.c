@@ -172,6 +172,52 @@ static void requests_have_a_switch_of_their_own(void **state)
                   "time=\"T\" level=info msg=\"but this\"\n");
 }
 
+static off_t log_size(void)
+{
+    return lseek(STDERR_FILENO, 0, SEEK_END);
+}
+
+/* On a thread of its own, since the others do not flush. */
+static void *write_held_lines(void *unused)
+{
+    const struct log_field field = log_integer("status", 200);
+
+    log_flush();
+    log_request(&field, 1, "first");
+    assert_int_equal(log_size(), 0);
+    log_warn("second");
+    log_request(&field, 1, "third");
+    log_flush();
+    for (int i = 0; i < 2000; i++) /* more than is held */
+        log_request(&field, 1, "more");
+    assert_true(log_size() > 0);
+    log_flush();
+    return unused;
+}
+
+static void lines_are_held_until_they_are_flushed(void **state)
+{
+    CLEANUP_FREE char *text = NULL;
+    const char *first, *second, *third;
+    pthread_t thread;
+    size_t size, lines = 0;
+
+    (void)state;
+    capture();
+    open_as(LOG_LEVEL_INFO, LOG_FORMATTER_TEXT);
+    assert_int_equal(pthread_create(&thread, NULL, write_held_lines, NULL), 0);
+    pthread_join(thread, NULL);
+    log_close();
+    text = read_log(&size);
+    first = strstr(text, "msg=first");
+    second = strstr(text, "msg=second");
+    third = strstr(text, "msg=third");
+    assert_true(first && second && third && first < second && second < third);
+    for (const char *at = text; (at = strchr(at, '\n')); at++)
+        lines++;
+    assert_int_equal(lines, 2003);
+}
+
 static void the_user_s_fields_are_in_every_line(void **state)
 {
     const struct log_field fields[] = {log_text("service", "registry"), log_text("level", "forged"),
@@ -378,6 +424,7 @@ int main(void)
         scratch_test(durations_are_written_as_go_does),
         scratch_test(levels_are_kept_apart),
         scratch_test(requests_have_a_switch_of_their_own),
+        scratch_test(lines_are_held_until_they_are_flushed),
         scratch_test(the_user_s_fields_are_in_every_line),
         scratch_test(nothing_that_is_logged_can_forge_a_line),
         scratch_test(a_line_is_cut_with_a_mark),
