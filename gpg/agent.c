@@ -3,20 +3,24 @@
  */
 #include "gpg/agent.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gpg-error.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/file.h"
 #include "common/process.h"
 #include "common/secbuf.h"
 #include "common/words.h"
+#include "gpg/assuan.h"
 #include "gpg/patience.h"
 
-enum { OUTPUT_SIZE = 8192, MOST_SECONDS = 10, KEY_FILE_MAX = 1 << 16 };
+enum { OUTPUT_SIZE = 8192, MOST_SECONDS = 10, KEY_FILE_MAX = 1 << 16, SOCKETS_MAX = 16 << 20 };
 
 /* Runs a program for ten seconds at most. 0 with its output, or negative. */
 static int ask(const char *const argv[], char *ret_output, struct error *err)
@@ -249,17 +253,29 @@ static char *find_in_file(const char *path, const char *name)
     return fd >= 0 && file_read_all(fd, KEY_FILE_MAX, &text, &size) == 0 ? gpg_agent_parse_option(text, name) : NULL;
 }
 
-/* The user's file wins over the system's. */
-static char *find_in_agent_conf(const char *name)
+static char *find_in_own_conf(const char *name)
 {
     CLEANUP_FREE char *home = NULL, *path = NULL;
     struct error err;
-    char *value;
 
     if (gpg_find_home(&home, &err) < 0 || asprintf(&path, "%s/gpg-agent.conf", home) < 0)
         return NULL;
-    value = find_in_file(path, name);
+    return find_in_file(path, name);
+}
+
+/* The user's file wins over the system's. */
+static char *find_in_agent_conf(const char *name)
+{
+    char *value = find_in_own_conf(name);
+
     return value ? value : find_in_file("/etc/gnupg/gpg-agent.conf", name);
+}
+
+bool gpg_agent_is_own_option(const char *name)
+{
+    CLEANUP_FREE char *value = find_in_own_conf(name);
+
+    return value != NULL;
 }
 
 bool gpg_agent_has_option(const char *name)
@@ -269,22 +285,127 @@ bool gpg_agent_has_option(const char *name)
     return value != NULL;
 }
 
-int gpg_agent_find_pinentry(char **ret_path, struct error *err)
+/* The path of one of GnuPG's programs: the third field of its line in `gpgconf --list-components`. */
+static int find_component(const char *name, char **ret_path, struct error *err)
 {
     char output[OUTPUT_SIZE], *line;
-    int r;
+    size_t size = strlen(name);
+    int r = ask((const char *const[]){"gpgconf", "--list-components", NULL}, output, err);
 
+    if (r < 0)
+        return r;
+    for (line = output; *line && !(strncmp(line, name, size) == 0 && line[size] == ':'); line += *line == '\n')
+        line += strcspn(line, "\n");
+    line = *line ? strchr(line + size + 1, ':') : NULL;
+    if (!line)
+        return error_set(err, ENOENT, "gpgconf does not know of %s; install it", name);
+    *ret_path = strndup(line + 1, strcspn(line + 1, ":\n"));
+    return *ret_path ? 0 : error_set_oom(err);
+}
+
+int gpg_agent_find_program(char **ret_path, struct error *err)
+{
+    return find_component("gpg-agent", ret_path, err);
+}
+
+int gpg_agent_find_standard_pinentry(char **ret_path, struct error *err)
+{
+    return find_component("pinentry", ret_path, err);
+}
+
+int gpg_agent_find_pinentry(char **ret_path, struct error *err)
+{
     *ret_path = find_in_agent_conf("pinentry-program");
     if (*ret_path && **ret_path)
         return 0;
     free(*ret_path);
-    r = ask((const char *const[]){"gpgconf", "--list-components", NULL}, output, err);
-    if (r < 0)
-        return r;
-    line = strstr(output, "pinentry:");
-    line = line ? strchr(line + strlen("pinentry:"), ':') : NULL;
-    if (!line)
-        return error_set(err, ENOENT, "gpgconf knows of no pinentry; install pinentry-curses");
-    *ret_path = strndup(line + 1, strcspn(line + 1, ":\n"));
-    return *ret_path ? 0 : error_set_oom(err);
+    *ret_path = NULL;
+    return gpg_agent_find_standard_pinentry(ret_path, err);
+}
+
+/* --- an agent that hangs --------------------------------------------------------------------- */
+
+/* The inode of the socket that listens at path, from the text of /proc/net/unix; 0 if there is none. */
+static unsigned long find_listener(const char *text, const char *path)
+{
+    unsigned long inode, flags;
+    char name[128];
+
+    for (; *text; text += *text == '\n') {
+        if (sscanf(text, "%*x: %*x %*x %lx %*x %*x %lu %127s", &flags, &inode, name) == 3 && flags & 0x10000 &&
+            strcmp(name, path) == 0)
+            return inode;
+        text += strcspn(text, "\n");
+    }
+    return 0;
+}
+
+static bool has_open(const char *pid, unsigned long inode)
+{
+    char directory[256], wanted[64], link[64], path[sizeof(directory) + 256];
+    const struct dirent *entry;
+    bool is_open = false;
+    DIR *fds;
+
+    snprintf(directory, sizeof(directory), "/proc/%.200s/fd", pid);
+    fds = opendir(directory);
+    snprintf(wanted, sizeof(wanted), "socket:[%lu]", inode);
+    while (fds && !is_open && (entry = readdir(fds))) {
+        ssize_t size;
+
+        snprintf(path, sizeof(path), "%s/%.255s", directory, entry->d_name);
+        size = readlink(path, link, sizeof(link) - 1);
+        link[size > 0 ? size : 0] = '\0';
+        is_open = strcmp(link, wanted) == 0;
+    }
+    if (fds)
+        closedir(fds);
+    return is_open;
+}
+
+static bool is_agent(const char *pid)
+{
+    CLEANUP_CLOSE int fd = -1;
+    char path[400], name[17] = "";
+    struct stat st;
+
+    snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 && strcmp(name, "gpg-agent\n") == 0 && fstat(fd, &st) == 0 &&
+           st.st_uid == geteuid();
+}
+
+/* SO_PEERCRED would name the process that called listen(), which has ended: gpg-agent forks after that. */
+static pid_t find_process(const char *socket_path)
+{
+    CLEANUP_CLOSE int fd = open("/proc/net/unix", O_RDONLY | O_CLOEXEC);
+    CLEANUP_FREE char *text = NULL;
+    const struct dirent *entry;
+    unsigned long inode;
+    size_t size;
+    long found = 0;
+    DIR *processes;
+
+    if (fd < 0 || file_read_all(fd, SOCKETS_MAX, &text, &size) < 0)
+        return 0;
+    inode = find_listener(text, socket_path);
+    processes = inode ? opendir("/proc") : NULL;
+    while (processes && !found && (entry = readdir(processes))) {
+        if (strtol(entry->d_name, NULL, 10) > 0 && is_agent(entry->d_name) && has_open(entry->d_name, inode))
+            found = strtol(entry->d_name, NULL, 10);
+    }
+    if (processes)
+        closedir(processes);
+    return (pid_t)found;
+}
+
+pid_t gpg_agent_find_hung(const char *socket_path)
+{
+    CLEANUP(assuan_done) struct assuan agent = ASSUAN_INIT;
+    struct assuan_line line;
+
+    if (assuan_connect(socket_path, &agent) < 0)
+        return 0;
+    assuan_set_timeout(&agent, (int64_t)1000 * (gpg_patience() < MOST_SECONDS ? gpg_patience() : MOST_SECONDS));
+    return assuan_receive(&agent, &line) == -ETIMEDOUT ? find_process(socket_path) : 0;
 }

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gpg/failure.h"
+
 enum { TIMEOUT_MS = 5000, OPENPGP_SERIAL_SIZE = 32 };
 
 void gpg_card_format_serial(const char *serial, char *ret_text, size_t size)
@@ -29,16 +31,17 @@ static unsigned parse_refusal(const struct assuan_line *text)
     return number;
 }
 
-/* "KEYINFO <grip> T <serial> ..."; other keys have no card. */
+/* "KEYINFO <grip> T <serial> ...", of a key on a card, or "SERIALNO <serial>", of the card in the reader. */
 static void take_status(const struct assuan_line *status, char *ret_serial, size_t size)
 {
     struct assuan_line rest;
     char text[200] = "", type, serial[64];
+    bool is_key = assuan_is(status, "KEYINFO", &rest);
 
-    if (!assuan_is(status, "KEYINFO", &rest))
+    if (!is_key && !assuan_is(status, "SERIALNO", &rest))
         return;
     memcpy(text, rest.data, rest.size < sizeof(text) ? rest.size : sizeof(text) - 1);
-    if (sscanf(text, "%*s %c %63s", &type, serial) == 2 && type == 'T')
+    if (is_key ? sscanf(text, "%*s %c %63s", &type, serial) == 2 && type == 'T' : sscanf(text, "%63s", serial) == 1)
         snprintf(ret_serial, size, "%s", serial);
 }
 
@@ -62,21 +65,30 @@ static int64_t ask(struct assuan *agent, const char *command, char *ret_serial, 
     return r;
 }
 
+/* Why the card does not answer; 0 if it is there. The first card in a reader may be another one, or go by another number. */
+static unsigned find_refusal(struct assuan *agent, const char *serial)
+{
+    char command[128], found[64] = "";
+    int64_t r = ask(agent, "SCD SERIALNO\n", found, sizeof(found));
+
+    if (r == 0 && *found && strcasecmp(found, serial) != 0) {
+        snprintf(command, sizeof(command), "SCD SERIALNO --demand=%s\n", serial);
+        r = ask(agent, command, found, sizeof(found));
+    }
+    return r > 0 ? (unsigned)r : 0;
+}
+
 bool gpg_card_find(struct assuan *agent, const unsigned char keygrip[KEYGRIP_SIZE], struct gpg_card *ret)
 {
-    char command[64] = "KEYINFO ", serial[64] = "", ignored[64];
-    int64_t r;
+    char command[64] = "KEYINFO ", serial[64] = "";
 
     for (size_t i = 0; i < KEYGRIP_SIZE; i++)
         snprintf(command + strlen("KEYINFO ") + 2 * i, 4, "%02X\n", keygrip[i]);
     assuan_set_timeout(agent, TIMEOUT_MS);
     if (ask(agent, command, serial, sizeof(serial)) != 0 || !*serial)
         return false;
-    *ret = (struct gpg_card){.refusal = 0};
+    *ret = (struct gpg_card){.refusal = find_refusal(agent, serial)};
     gpg_card_format_serial(serial, ret->serial, sizeof(ret->serial));
-    snprintf(command, sizeof(command), "SCD SERIALNO\n");
-    r = ask(agent, command, ignored, sizeof(ignored));
-    ret->refusal = r > 0 ? (unsigned)r : 0;
     return true;
 }
 
@@ -133,13 +145,22 @@ static const char *describe(unsigned refusal)
 int gpg_card_explain(unsigned refusal, const struct gpg_card *card, const char *name, struct error *err)
 {
     unsigned cause = card && card->refusal ? card->refusal : refusal;
+    int code = gpg_err_code(cause) == GPG_ERR_NO_SCDAEMON ? GPG_FAILURE_NO_SCDAEMON : GPG_FAILURE_CARD;
     const char *description = describe(cause);
 
     if (!description && gpg_err_source(refusal) == GPG_ERR_SOURCE_PINENTRY)
         description = "its PIN is needed, but there is no terminal to ask for it on; run docker once from a terminal";
     if (card)
-        return error_set(err, EIO, "cannot decrypt %s: the key is on the smartcard with serial number %s: %s", name, card->serial,
-                         description ? description : gpg_strerror(cause));
-    return error_set(err, EIO, "cannot decrypt %s: the key is on a smartcard: %s", name,
+        return error_set(err, code, "cannot decrypt %s: the key is on the smartcard with serial number %s: %s", name,
+                         card->serial, description ? description : gpg_strerror(cause));
+    return error_set(err, code, "cannot decrypt %s: the key is on a smartcard: %s", name,
                      description ? description : gpg_strerror(cause));
+}
+
+int gpg_card_explain_untried(const struct gpg_card *card, const char *name, struct error *err)
+{
+    if (card->refusal)
+        return gpg_card_explain(card->refusal, card, name, err);
+    return error_set(err, GPG_FAILURE_LOCKED, "the key for %s is on the smartcard with serial number %s, which may ask for its PIN "
+                     "or for a touch", name, card->serial);
 }

@@ -24,5 +24,11 @@ void gpg_card_format_serial(const char *serial, char *ret_text, size_t size);
 /* Says why the card's key did not decrypt the file: refusal is the agent's answer, card may be NULL. Returns negative. */
 int gpg_card_explain(unsigned refusal, const struct gpg_card *card, const char *name, struct error *err);
 
+/*
+ * Says why a card's key was not tried where nobody may be asked: the card does not answer, or it may ask for its PIN or for a
+ * touch (GPG_FAILURE_LOCKED). Returns negative.
+ */
+int gpg_card_explain_untried(const struct gpg_card *card, const char *name, struct error *err);
+
 /* Whether the number is about a card, whatever else is known. */
 bool gpg_card_is_concerned(unsigned refusal);

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "common/file.h"
+#include "gpg/card-guard.h"
 #include "gpg/context-private.h"
 #include "gpg/data.h"
 #include "gpg/explain.h"
@@ -90,8 +91,10 @@ int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit,
     struct gpg_stream stream = {.buf = ret_plain, .limit = limit};
     size_t size_before = ret_plain->size;
     gpgme_error_t e;
-    int r;
+    int r = gpg->pinentry_mode == GPG_PINENTRY_ERROR ? gpg_card_guard(gpg, fd, name, err) : 0;
 
+    if (r < 0)
+        return r;
     for (int try = 1;; try++) {
         gpg_watch_begin(gpg);
         e = decrypt_once(gpg, fd, &stream);

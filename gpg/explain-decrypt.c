@@ -63,20 +63,39 @@ static bool is_agent_reachable(struct gpg_context *gpg)
     return gpg_agent_find_socket(&asked, NULL) == 0 && assuan_connect(asked, &agent) == 0;
 }
 
-/* Whether gpg can look for a key without trouble, whatever it finds. */
-static bool is_keyring_readable(struct gpg_context *gpg, const char *key_id)
+enum keyring { KEYRING_HAS_KEY, KEYRING_LACKS_KEY, KEYRING_UNREADABLE };
+
+/* Looks for one of the message's keys among the public ones. */
+static enum keyring look_up_key(struct gpg_context *gpg, const char *key_id)
 {
     gpgme_key_t key = NULL;
-    bool is_readable;
+    bool has_key;
 
     gpg_watch_begin(gpg);
-    if (gpgme.op_keylist_start(gpg->handle, key_id, 0) == 0 && gpgme.op_keylist_next(gpg->handle, &key) == 0)
+    has_key = gpgme.op_keylist_start(gpg->handle, key_id, 0) == 0 && gpgme.op_keylist_next(gpg->handle, &key) == 0;
+    if (has_key)
         gpgme.key_unref(key);
     gpgme.op_keylist_end(gpg->handle);
-    is_readable = gpg->status.has_spoken || key;
-    if (gpg_watch_end(gpg, false, true, NULL) < 0)
-        return false;
-    return is_readable && !gpg->status.has_keyring_failure && !gpg->status.has_option_failure;
+    if (gpg_watch_end(gpg, false, true, NULL) < 0 || (!gpg->status.has_spoken && !has_key) ||
+        gpg->status.has_keyring_failure || gpg->status.has_option_failure)
+        return KEYRING_UNREADABLE;
+    return has_key ? KEYRING_HAS_KEY : KEYRING_LACKS_KEY;
+}
+
+/* Looks for all of them. gpg asks its agent only for keys that are in its keyring. */
+static enum keyring look_up_keys(struct gpg_context *gpg, const char *key_ids)
+{
+    enum keyring found = KEYRING_LACKS_KEY;
+    char key_id[32];
+
+    while (*key_ids && found == KEYRING_LACKS_KEY) {
+        size_t size = strcspn(key_ids, ",");
+
+        snprintf(key_id, sizeof(key_id), "%.*s", (int)size, key_ids);
+        found = look_up_key(gpg, key_id);
+        key_ids += size + strspn(key_ids + size, ", ");
+    }
+    return found;
 }
 
 static void format_key_ids(gpgme_decrypt_result_t result, char *ret_text, size_t size)
@@ -102,22 +121,24 @@ static int explain_no_secret_key(struct gpg_context *gpg, gpgme_error_t e, const
                                  struct error *err)
 {
     bool has_hidden_recipient = gpg->status.has_hidden_recipient;
-    char keys[256], first[sizeof(keys)];
+    enum keyring keyring = KEYRING_HAS_KEY;
     struct gpg_barrier barrier;
+    char keys[256];
 
     format_key_ids(gpgme.op_decrypt_result(gpg->handle), keys, sizeof(keys));
     if (gpg_find_barrier(gpg, &barrier))
         return gpg_explain_barrier(&barrier, err);
     if (gpg->status.has_keyring_failure)
         return explain_unknown(words, e, name, err);
-    if (!is_agent_reachable(gpg))
+    if (!has_hidden_recipient)
+        keyring = look_up_keys(gpg, keys);
+    if (keyring == KEYRING_UNREADABLE)
+        return explain_unknown(words, e, name, err);
+    if (keyring == KEYRING_HAS_KEY && !is_agent_reachable(gpg))
         return explain_no_agent(name, words, err);
     if (has_hidden_recipient && gpg->pinentry_mode == GPG_PINENTRY_ERROR && gpg_agent_may_have_locked_key())
         return error_set(err, GPG_FAILURE_LOCKED, "%s does not say which key it is for, and one of yours needs its passphrase",
                          name);
-    snprintf(first, sizeof(first), "%.*s", (int)strcspn(keys, ","), keys);
-    if (!has_hidden_recipient && !is_keyring_readable(gpg, first))
-        return explain_unknown(words, e, name, err);
     return error_set(err, GPG_FAILURE_NO_SECRET_KEY, "%s is encrypted to key %s, but the secret key is not here; import it "
                      "(gpg --import), or log out of the registry and log in again", name,
                      has_hidden_recipient || !*keys ? "(hidden)" : keys);

@@ -20,5 +20,7 @@ enum gpg_failure {
     GPG_FAILURE_BAD_PASSPHRASE = EKEYREJECTED,
     GPG_FAILURE_CANCELED = ECANCELED,    /* the person cancelled the prompt, or did not answer */
     GPG_FAILURE_AGENT_MEMORY = ENOMEM,   /* gpg-agent is out of secure memory */
+    GPG_FAILURE_CARD = ENOMEDIUM,        /* the smartcard is not there, or refuses; the text says which and why */
+    GPG_FAILURE_NO_SCDAEMON = ENOPKG,    /* the program that talks to smartcards is not installed */
     GPG_FAILURE_RECIPIENT = EDESTADDRREQ, /* a key cannot be encrypted to; the text says which and why */
 };

@@ -292,6 +292,8 @@ int gpg_fast_decrypt(const struct gpg_options *options, int fd, const char *name
         .key = &chosen->entry, .session = chosen->session, .is_restricted = attempt.is_restricted,
     };
     memcpy(request.keygrip, chosen->keygrip, KEYGRIP_SIZE);
+    if (options->pinentry_mode == GPG_PINENTRY_ERROR && gpg_card_find(&attempt.agent, request.keygrip, &card))
+        return gpg_card_explain_untried(&card, name, err);
     r = agent_decrypt(&attempt.agent, &request, &answer);
     /* A card has asked for its PIN or its touch: gpg would ask for them again. */
     if (r == AGENT_REFUSED && gpg_err_code(answer.refusal) != GPG_ERR_ENOMEM &&

@@ -1,20 +1,18 @@
 /* gpg itself, its home directory and its agent. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "common/file.h"
 #include "gpg/access.h"
 #include "gpg/agent.h"
 #include "gpg/home.h"
+#include "gpg/lock.h"
 #include "helper/doctor/checks.h"
 
 bool doctor_fix_mode(const struct doctor *doctor, struct finding *finding, const char *path, unsigned mode)
@@ -114,98 +112,138 @@ const char *check_gpg(struct doctor *doctor)
 
 static const char agent_why[] = "Without its agent gpg decrypts nothing, and says only \"No secret key\".";
 
-/* Whether the home directory's gpg.conf has that option. */
-static bool has_gpg_option(const struct gpg_home *home, const char *name)
+/* The value of an option in the home directory's gpg.conf: NULL if it is not there; owned by the caller. */
+static char *get_gpg_option(const struct gpg_home *home, const char *name)
 {
-    CLEANUP_FREE char *path = NULL, *text = NULL, *value = NULL;
+    CLEANUP_FREE char *path = NULL, *text = NULL;
     CLEANUP_CLOSE int fd = -1;
     size_t size;
 
     if (asprintf(&path, "%s/gpg.conf", home->path) < 0)
-        return false;
+        return NULL;
     fd = file_open_regular(AT_FDCWD, path, NULL);
-    if (fd < 0 || file_read_all(fd, 1 << 16, &text, &size) < 0)
-        return false;
-    value = gpg_agent_parse_option(text, name);
-    return value != NULL;
+    return fd < 0 || file_read_all(fd, 1 << 16, &text, &size) < 0 ? NULL : gpg_agent_parse_option(text, name);
 }
 
-/*
- * A lock of GnuPG's is a file with a process and a machine in it. It is stale for certain if the machine is this one and
- * the process is gone.
- */
-static bool is_stale_lock(const char *path, char ret_holder[256])
+static void report_lock(struct doctor *doctor, const struct gpg_lock *lock)
 {
-    CLEANUP_CLOSE int fd = file_open_regular(AT_FDCWD, path, NULL);
-    CLEANUP_FREE char *text = NULL;
-    struct utsname machine;
-    size_t size;
-    char host[200];
-    int pid;
+    static const char *const why[] = {
+        [GPG_LOCK_HELD] = "gpg waits until that process releases it.",
+        [GPG_LOCK_STALE] = "gpg waits for it in vain: that process has ended, and another one has its number now.",
+        [GPG_LOCK_ELSEWHERE] = "gpg waits for it. If that machine is a container that is gone, or this machine's former name, "
+                               "the file is left over, and you can remove it.",
+    };
+    struct finding *finding;
 
-    if (fd < 0 || file_read_all(fd, 4096, &text, &size) < 0 || sscanf(text, " %d %199s", &pid, host) != 2 || uname(&machine) < 0)
-        return false;
-    snprintf(ret_holder, 256, "process %d on %s", pid, host);
-    return strcmp(host, machine.nodename) == 0 && kill(pid, 0) < 0 && errno == ESRCH;
+    doctor->report.explains = 1 << STEP_ENCRYPT | 1 << STEP_DECRYPT | 1 << STEP_ENTRIES;
+    finding = report_add(&doctor->report, "gnupg-lock", FINDING_BAD, why[lock->state], "%s is held by process %ld%s%s%s on %s",
+                         lock->path, (long)lock->pid, *lock->program ? " (" : "", lock->program, *lock->program ? ")" : "",
+                         lock->host);
+    if (lock->state == GPG_LOCK_STALE)
+        finding_add_command(finding, "rm %s", lock->path);
 }
 
-/* A lock that keeps gpg from starting a daemon, or that a daemon holds no more. */
+/* Locks that keep gpg waiting. A running keyboxd holds its database's lock all the time, which keeps nobody waiting. */
 static bool check_locks(struct doctor *doctor, const struct gpg_home *home)
 {
-    static const char *const names[] = {
-        "gnupg_spawn_agent_sentinel.lock", "gnupg_spawn_keyboxd_sentinel.lock", "public-keys.d/pubring.db.lock",
-        "pubring.kbx.lock", "trustdb.gpg.lock",
-    };
+    bool is_timeout = doctor_get_decrypt_failure(doctor) == ETIMEDOUT || doctor->proof.encrypt.err.code == ETIMEDOUT;
     bool is_found = false;
+    struct gpg_lock lock;
+    unsigned at = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        CLEANUP_FREE char *path = NULL;
-        struct finding *finding;
-        char holder[256] = "";
-        bool is_stale;
-
-        if (asprintf(&path, "%s/%s", home->path, names[i]) < 0 || access(path, F_OK) < 0)
+    while (gpg_lock_next(home->path, &at, &lock)) {
+        if (lock.state == GPG_LOCK_HELD && (!is_timeout || strcmp(lock.program, "keyboxd") == 0))
             continue;
-        is_stale = is_stale_lock(path, holder);
-        finding = report_add(&doctor->report, "gnupg-lock", FINDING_BAD,
-                             is_stale ? "gpg waits for it in vain; the process that made it has ended."
-                                      : "gpg waits for it. If that machine is a container or a name that is no more, the lock "
-                                        "is left over, and can be removed.",
-                             "%s is held by %s", path, *holder ? holder : "somebody");
-        if (is_stale)
-            finding_add_command(finding, "rm %s", path);
+        report_lock(doctor, &lock);
         is_found = true;
     }
     return is_found;
 }
 
-/* Why gpg does not reach its agent, as far as that can be seen. */
-static void explain_agent(struct doctor *doctor)
+static bool check_socket_path(struct doctor *doctor)
 {
     const size_t most = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
     CLEANUP_FREE char *socket = NULL;
     struct finding *finding;
-    struct gpg_home home;
-    const struct error *err = doctor->proof.decrypt.result == PROOF_FAILED ? &doctor->proof.decrypt.err : &doctor->entries.err;
 
-    if (gpg_agent_find_socket(&socket, NULL) == 0 && strlen(socket) > most) {
-        finding = report_add(&doctor->report, "socket-path-too-long", FINDING_BAD,
-                             "gpg cannot reach its agent, and says only \"No secret key\".",
-                             "the path of gpg-agent's socket has %zu bytes, and sockets take %zu: %s", strlen(socket), most,
-                             socket);
-        finding_add_command(finding, "export GNUPGHOME=$HOME/.gnupg");
-        return;
+    if (gpg_agent_find_socket(&socket, NULL) < 0 || strlen(socket) <= most)
+        return true;
+    finding = report_add(&doctor->report, "socket-path-too-long", FINDING_BAD,
+                         "gpg cannot reach its agent, and says only \"No secret key\".",
+                         "the path of gpg-agent's socket has %zu bytes, and a socket's path may have %zu: %s", strlen(socket), most,
+                         socket);
+    finding_add_command(finding, "export GNUPGHOME=$HOME/.gnupg");
+    return false;
+}
+
+/* Whether gpg can start the program that its configuration, or its installation, names. */
+static bool check_agent_program(struct doctor *doctor, const struct gpg_home *home)
+{
+    CLEANUP_FREE char *named = get_gpg_option(home, "agent-program"), *installed = NULL;
+    struct finding *finding;
+    struct error err;
+
+    if (named && access(named, X_OK) < 0) {
+        finding = report_add(&doctor->report, "agent-program-wrong", FINDING_BAD, agent_why,
+                             "%s/gpg.conf names the agent-program %s, which cannot be run", home->path, named);
+        finding_add_command(finding, "sed -i 's/^[[:blank:]]*agent-program/#&/' %s/gpg.conf", home->path);
+        return false;
     }
-    if (gpg_home_find(NULL, &home) == 0 && has_gpg_option(&home, "no-autostart")) {
-        finding = report_add(&doctor->report, "agent-not-started", FINDING_BAD, agent_why,
-                             "no gpg-agent runs, and no-autostart in %s/gpg.conf keeps gpg from starting one", home.path);
-        finding_add_command(finding, "gpgconf --launch gpg-agent");
+    if (named || gpg_agent_find_program(&installed, &err) < 0 || access(installed, X_OK) == 0)
+        return true;
+    finding = report_add(&doctor->report, "agent-missing", FINDING_BAD, agent_why, "gpg-agent is not installed (%s)", installed);
+    finding_add_root_command(finding, "apt-get install -y gpg-agent");
+    return false;
+}
+
+/* Why gpg does not reach its agent, as far as that can be seen. A command is shown only if it is certain to help. */
+static void explain_agent(struct doctor *doctor)
+{
+    const struct proof_step *decrypt = &doctor->proof.decrypt;
+    CLEANUP_FREE char *no_autostart = NULL;
+    struct finding *finding;
+    struct gpg_home home;
+
+    if (!check_socket_path(doctor))
         return;
+    if (gpg_home_find(NULL, &home) == 0) {
+        no_autostart = get_gpg_option(&home, "no-autostart");
+        if (no_autostart) {
+            finding = report_add(&doctor->report, "agent-not-started", FINDING_BAD, agent_why,
+                                 "no gpg-agent runs, and no-autostart in %s/gpg.conf keeps gpg from starting one", home.path);
+            finding_add_command(finding, "gpgconf --launch gpg-agent");
+            return;
+        }
+        if (!check_agent_program(doctor, &home) || check_locks(doctor, &home))
+            return;
     }
-    if (gpg_home_find(NULL, &home) == 0 && check_locks(doctor, &home))
+    report_add(&doctor->report, "agent-unreachable", FINDING_BAD, agent_why, "%s",
+               decrypt->result == PROOF_FAILED ? decrypt->err.text : doctor->entries.err.text);
+}
+
+/* An agent that is stopped, or waits for something that never comes, does not end by gpgconf --kill either. */
+static void check_hung_agent(struct doctor *doctor)
+{
+    CLEANUP_FREE char *socket = NULL;
+    struct finding *finding;
+    char number[24];
+    pid_t pid;
+
+    if (doctor_get_decrypt_failure(doctor) != ETIMEDOUT || gpg_agent_find_socket(&socket, NULL) < 0)
         return;
-    finding = report_add(&doctor->report, "agent-unreachable", FINDING_BAD, agent_why, "%s", err->text);
-    finding_add_command(finding, "gpgconf --kill gpg-agent; gpg-connect-agent /bye");
+    pid = gpg_agent_find_hung(socket);
+    if (pid <= 0)
+        return;
+    snprintf(number, sizeof(number), "%ld", (long)pid);
+    finding = report_add(&doctor->report, "agent-hangs", FINDING_BAD, "gpg waits for it. gpg starts another one as soon as it is gone.",
+                         "gpg-agent (process %s) does not answer", number);
+    finding_add_command(finding, "kill -KILL %s", number);
+}
+
+/* Failures whose cause may be a lock: gpg waited until it was ended, or gave up by itself and named no cause. */
+static bool may_be_lock(const struct proof_step *step)
+{
+    return step->result == PROOF_FAILED && (step->err.code == ETIMEDOUT || step->err.code == GPG_FAILURE_UNKNOWN);
 }
 
 const char *check_agent(struct doctor *doctor)
@@ -218,8 +256,9 @@ const char *check_agent(struct doctor *doctor)
         explain_agent(doctor);
         return NULL;
     }
-    if (doctor_get_decrypt_failure(doctor) == GPG_FAILURE_UNKNOWN && gpg_home_find(NULL, &home) == 0)
-        check_locks(doctor, &home);
+    if ((may_be_lock(&doctor->proof.encrypt) || may_be_lock(&doctor->proof.decrypt) || may_be_lock(&doctor->entries)) &&
+        gpg_home_find(NULL, &home) == 0 && !check_locks(doctor, &home))
+        check_hung_agent(doctor);
     if (doctor->proof.decrypt.result == PROOF_PASSED || doctor_is_locked(doctor))
         return "gpg-agent answers";
     return NULL;

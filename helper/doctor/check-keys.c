@@ -195,10 +195,27 @@ static void look_at_key(struct doctor *doctor)
         check_memory(doctor, keys.items[0].algorithm);
 }
 
+/* Whether a smartcard is at fault: the text says what to do with it. */
+static bool check_card(struct doctor *doctor)
+{
+    const struct proof_step *step = doctor->proof.decrypt.result == PROOF_FAILED ? &doctor->proof.decrypt : &doctor->entries;
+    struct finding *finding;
+
+    if (step->result != PROOF_FAILED || (step->err.code != GPG_FAILURE_CARD && step->err.code != GPG_FAILURE_NO_SCDAEMON))
+        return true;
+    finding = report_add(&doctor->report, step->err.code == GPG_FAILURE_CARD ? "card-fails" : "scdaemon-missing", FINDING_BAD,
+                         "Without the card nothing is decrypted, so a pull has no password.", "%s", step->err.text);
+    if (step->err.code == GPG_FAILURE_NO_SCDAEMON)
+        finding_add_root_command(finding, "apt-get install -y scdaemon");
+    return false;
+}
+
 const char *check_secret_key(struct doctor *doctor)
 {
     const struct proof_step *decrypt = &doctor->proof.decrypt;
 
+    if (!check_card(doctor))
+        return NULL;
     if (decrypt->result == PROOF_FAILED && decrypt->err.code == GPG_FAILURE_NO_SECRET_KEY) {
         report_add(&doctor->report, "secret-key-missing", FINDING_BAD,
                    "What docker login stores could not be read again. Bring the secret key here from your other machine or "
@@ -230,6 +247,17 @@ static bool check_terminal(struct doctor *doctor, const char *tty)
     return false;
 }
 
+/* The user's own gpg-agent.conf names the program, and gpg's standard one could be run instead. */
+static void add_standard_pinentry(struct finding *finding)
+{
+    CLEANUP_FREE char *home = NULL, *standard = NULL;
+    struct error err;
+
+    if (gpg_find_home(&home, &err) == 0 && gpg_agent_is_own_option("pinentry-program") &&
+        gpg_agent_find_standard_pinentry(&standard, &err) == 0 && access(standard, X_OK) == 0)
+        finding_add_command(finding, "sed -i 's/^[[:blank:]]*pinentry-program/#&/' %s/gpg-agent.conf; gpgconf --kill gpg-agent", home);
+}
+
 static bool check_pinentry(struct doctor *doctor)
 {
     CLEANUP_FREE char *pinentry = NULL;
@@ -242,8 +270,10 @@ static bool check_pinentry(struct doctor *doctor)
                          "The key has a passphrase, and gpg-agent has no program to ask for it. Install one, or correct "
                          "pinentry-program in gpg-agent.conf (yours, or the one in /etc/gnupg).",
                          "%s cannot be run", pinentry ? pinentry : "pinentry");
-    if (!pinentry || strncmp(pinentry, "/usr/bin/", 9) == 0)
+    if (!pinentry || strcmp(pinentry, "/usr/bin/pinentry") == 0)
         finding_add_root_command(finding, "apt-get install -y pinentry-curses");
+    else
+        add_standard_pinentry(finding);
     return false;
 }
 
@@ -267,9 +297,9 @@ const char *check_passphrase(struct doctor *doctor)
     }
     if (!tty && !getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY")) {
         report_add(&doctor->report, "no-terminal", FINDING_WARNING,
-                   "The passphrase is needed, and here nobody can be asked for it; on a terminal docker works. On a machine "
-                   "that nobody sits at, docker needs a key without a passphrase (docker-credential-pass setup "
-                   "--subfolder --no-passphrase).", "the key has a passphrase that gpg-agent does not know, and there is no terminal");
+                   "Nobody can be asked for it here; on a terminal docker works. A machine without users needs a key "
+                   "without a passphrase for docker (docker-credential-pass setup --subfolder --no-passphrase).",
+                   "the key needs a passphrase or a PIN that gpg-agent does not have, and there is no terminal");
         return NULL;
     }
     return "the passphrase can be asked for";

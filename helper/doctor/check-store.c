@@ -33,14 +33,32 @@ static bool has_file(int fd, const char *name)
     return fd >= 0 && faccessat(fd, name, F_OK, 0) == 0;
 }
 
+/* A NUL byte in it: PowerShell writes UTF-16 unless told otherwise. */
+static void report_utf16(struct doctor *doctor, const char *path, const char *text, size_t size)
+{
+    bool is_utf16 = size >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0);
+    struct finding *finding = report_add(&doctor->report, is_utf16 ? "gpg-id-utf16" : "gpg-id-invalid", FINDING_BAD,
+                                         "It says whom to encrypt for, so nothing can be stored.", "%s is not a text file%s",
+                                         path, is_utf16 ? ": it is in UTF-16" : ": it has a NUL byte");
+
+    if (is_utf16)
+        finding_add_command(finding, "iconv -f UTF-16 -t UTF-8 %s | tr -d '\\r' > %s.new && mv %s.new %s", path, path, path, path);
+}
+
 /* What is in a .gpg-id that other programs read differently. */
-static void check_line_ends(struct doctor *doctor, const char *path, const char *text, size_t size)
+static void check_text(struct doctor *doctor, const char *path, const char *text, size_t size)
 {
     struct finding *finding;
 
+    if (gpg_id_has_mark(text, size)) {
+        finding = report_add(&doctor->report, "gpg-id-bom", FINDING_WARNING,
+                             "This program ignores it; pass takes it for a part of the key's name.",
+                             "%s begins with a byte order mark", path);
+        finding_add_command(finding, "sed -i '1s/^\\xef\\xbb\\xbf//' %s", path);
+    }
     if (memchr(text, '\r', size)) {
         finding = report_add(&doctor->report, "gpg-id-crlf", FINDING_WARNING,
-                             "This program reads it; pass takes the carriage return for a part of the key's name.",
+                             "This program ignores them; pass takes the carriage return for a part of the key's name.",
                              "%s has the line ends of Windows", path);
         finding_add_command(finding, "sed -i 's/\\r$//' %s", path);
     }
@@ -102,13 +120,18 @@ static void check_gpg_id(struct doctor *doctor, const char *path)
         report_add(&doctor->report, "gpg-id-owner", FINDING_WARNING,
                    "Its owner may add keys, of people who then can read the passwords that are stored from now on.",
                    "%s belongs to user %u, and this runs as user %u", path, (unsigned)st.st_uid, (unsigned)geteuid());
-    if (gpg_id_parse(text, size, &ids) == 0 && !*ids) {
+    r = gpg_id_parse(text, size, &ids);
+    if (r == -EINVAL) {
+        report_utf16(doctor, path, text, size);
+        return;
+    }
+    if (r == 0 && !*ids) {
         finding = report_add(&doctor->report, "gpg-id-empty", FINDING_BAD,
                              "It says whom to encrypt for, so nothing can be stored.", "%s names no key", path);
         finding_add_command(finding, "mv %s %s.old && docker-credential-pass setup --yes", path, path);
         return;
     }
-    check_line_ends(doctor, path, text, size);
+    check_text(doctor, path, text, size);
 }
 
 static void explain_missing(struct doctor *doctor)

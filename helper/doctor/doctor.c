@@ -39,7 +39,7 @@ static const struct {
     {check_store, 1 << STEP_ENCRYPT | 1 << STEP_WRITE},
     {check_modes, 1 << STEP_WRITE},
     {check_recipients, 1 << STEP_ENCRYPT},
-    {check_secret_key, 1 << STEP_DECRYPT},
+    {check_secret_key, 1 << STEP_DECRYPT | 1 << STEP_ENTRIES},
     {check_passphrase, 1 << STEP_DECRYPT | 1 << STEP_ENTRIES},
     {check_speed, 1 << STEP_DECRYPT},
     {check_entries, 1 << STEP_ENTRIES},

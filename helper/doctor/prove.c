@@ -2,9 +2,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "gpg/home.h"
+#include "gpg/patience.h"
 #include "gpg/s2k-time.h"
 #include "helper/doctor/checks.h"
 #include "helper/pass/entry.h"
@@ -26,11 +28,21 @@ static void take_worst(struct proof_step *worst, const struct proof_step *step)
         *worst = *step;
 }
 
-/* Whether the next entry would fail in the same way, after the same long wait or the same question. */
+/* Whether the next decryption would fail in the same way, after the same long wait or the same question, perhaps for a PIN. */
 static bool is_end(const struct proof_step *step)
 {
-    return step->result == PROOF_FAILED && (step->err.code == ETIMEDOUT || step->err.code == GPG_FAILURE_CANCELED ||
-                                            step->err.code == GPG_FAILURE_BAD_PASSPHRASE);
+    if (step->result != PROOF_FAILED)
+        return false;
+    switch (step->err.code) {
+    case ETIMEDOUT:
+    case GPG_FAILURE_CANCELED:
+    case GPG_FAILURE_BAD_PASSPHRASE:
+    case GPG_FAILURE_CARD:
+    case GPG_FAILURE_NO_SCDAEMON:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static void prove_entries(struct doctor *doctor, enum gpg_pinentry_mode mode)
@@ -39,6 +51,10 @@ static void prove_entries(struct doctor *doctor, enum gpg_pinentry_mode mode)
     CLEANUP(pass_listing_done) struct pass_listing listing = {0};
     struct proof_step *worst = &doctor->entries;
 
+    if (is_end(&doctor->proof.encrypt) || is_end(&doctor->proof.decrypt)) {
+        error_set(&worst->err, ENODATA, "a message that was just encrypted cannot be decrypted, so no entry was tried");
+        return;
+    }
     worst->result = PROOF_PASSED;
     if (pass_store_open(&store, &worst->err) < 0 ||
         (store.folder_fd >= 0 && pass_entry_list(&store, &listing, &worst->err) < 0)) {
@@ -57,6 +73,16 @@ static void prove_entries(struct doctor *doctor, enum gpg_pinentry_mode mode)
     }
 }
 
+enum { MOST_PATIENCE_S = 5 };
+
+/* The checks need not wait as long as the proof did for a gpg or an agent that hangs. */
+static void shorten_patience(const struct doctor *doctor)
+{
+    if ((doctor->proof.encrypt.err.code == ETIMEDOUT || doctor->proof.decrypt.err.code == ETIMEDOUT ||
+         doctor->entries.err.code == ETIMEDOUT) && gpg_patience() > MOST_PATIENCE_S)
+        setenv("DOCKER_CREDENTIAL_PASS_TIMEOUT", "5", 1);
+}
+
 void doctor_prove(struct doctor *doctor)
 {
     enum gpg_pinentry_mode mode = doctor->does_prompt ? GPG_PINENTRY_DEFAULT : GPG_PINENTRY_ERROR;
@@ -65,6 +91,7 @@ void doctor_prove(struct doctor *doctor)
     doctor->had_gnupg_home = gpg_home_find(NULL, &home) < 0 || access(home.path, F_OK) == 0;
     proof_run(mode, &doctor->proof);
     prove_entries(doctor, mode);
+    shorten_patience(doctor);
     note_step(&doctor->report, STEP_ENCRYPT, &doctor->proof.encrypt);
     note_step(&doctor->report, STEP_DECRYPT, &doctor->proof.decrypt);
     note_step(&doctor->report, STEP_WRITE, &doctor->proof.write);

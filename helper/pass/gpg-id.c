@@ -8,6 +8,12 @@
 #include <string.h>
 
 static const char blanks[] = " \t\r\v\f";
+static const char mark[] = "\xef\xbb\xbf";
+
+bool gpg_id_has_mark(const char *text, size_t size)
+{
+    return size >= strlen(mark) && memcmp(text, mark, strlen(mark)) == 0;
+}
 
 /* Appends the id of one line to out, which has room; returns the new end. */
 static char *append_id(char *out, const char *line, size_t size)
@@ -39,6 +45,10 @@ int gpg_id_parse(const char *text, size_t size, char **ret_ids)
     if (!ids)
         return -ENOMEM;
     end = ids;
+    if (gpg_id_has_mark(text, size)) {
+        text += strlen(mark);
+        size -= strlen(mark);
+    }
     while (size > 0) {
         const char *newline = memchr(text, '\n', size);
         size_t length = newline ? (size_t)(newline - text) : size;
