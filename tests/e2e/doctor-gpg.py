@@ -1,18 +1,15 @@
 #!/usr/bin/env python3
 """`docker-credential-pass doctor`: gpg's configuration, files and agent; one table of faults for each kind."""
 
-import atexit
-import functools
 import json
 import os
 import pathlib
 import re
 import shutil
-import subprocess
-import tempfile
 
 from doctor_patient import URL, Patient, both_ways
 from harness import case, helper_argv, main
+from situations import german
 
 
 # --- gpg itself ---------------------------------------------------------------------------------------------
@@ -55,7 +52,7 @@ def garble(name):
 # What is wrong with gpg's configuration and files; what is found; a part of gpg's own words.
 FAULTS = (
     ("trust-model x", append("gpg.conf", "trust-model x\n"), "gpg-conf-invalid", "'x'"),
-    ("agent-program", append("gpg.conf", "agent-program /nonexistent\n"), "agent-unreachable", "/nonexistent"),
+    ("agent-program", append("gpg.conf", "agent-program /nonexistent\n"), "agent-program-wrong", "/nonexistent"),
     ("a corrupt trustdb.gpg", garble("trustdb.gpg"), "encrypt-failed", "trustdb.gpg"),
     ("a corrupt pubring.kbx", garble("pubring.kbx"), None, ""),
 )
@@ -75,19 +72,6 @@ def _():
                 result = user.run(helper_argv("get"), URL.encode(), env={"DOCKER_CREDENTIAL_PASS_FAST": "0", **(language or {})})
                 assert result.rc == 1 or name in ("a corrupt trustdb.gpg",), (name, result)
                 assert not re.search(rb"damaged|secret key is not here", result.out), (name, result)
-
-
-@functools.cache
-def german_locale():
-    place = pathlib.Path(tempfile.mkdtemp(prefix="dcp.", dir="/tmp"))
-    atexit.register(shutil.rmtree, place, True)
-    made = subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", place / "de_DE.UTF-8"], capture_output=True)
-    return {"LOCPATH": str(place), "LC_ALL": "de_DE.UTF-8"} if made.returncode == 0 else None
-
-
-def german():
-    """The environment of somebody who reads gpg's German; of nobody else where the locale cannot be made."""
-    return german_locale() if shutil.which("localedef") else None
 
 
 @case("gpg's files that the user may not read: named, and mended by what root types")

@@ -1,5 +1,6 @@
 """A user of `doctor`: each fault is made, recognised, mended by the command that is printed, and gone."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ class Patient(Sandbox):
     def __init__(self, key="me@example.com", store=True, **more):
         super().__init__()
         self.uid = None
+        self.namespace = None  # a command by which a mount namespace for this user is made
         folder = self.dir / "bin"
         folder.mkdir()
         (folder / "docker-credential-pass").symlink_to(helper_path())
@@ -33,14 +35,21 @@ class Patient(Sandbox):
         return self.read_report(self.run(argv, **more))
 
     def read_report(self, result):
-        assert result.err == b"" and result.out.count(b"\n") == 1, result
-        report = json.loads(result.out)
+        assert result.err == b"", result
+        found, rc = self.read_text(result.out.decode())
+        assert result.rc == rc, result
+        return found, rc
+
+    def read_text(self, text):
+        """The same of a report that was written to a file."""
+        assert text.count("\n") == 1, text
+        report = json.loads(text)
         self.steps = report["steps"]
-        assert result.rc == {True: 0, False: 1, None: 2}[report["ok"]], result
         for finding in report["findings"]:
             assert set(finding) == {"id", "status", "what", "why", "commands", "fixable"}, finding
             assert finding["why"].endswith((".", ":") if finding["commands"] else "."), finding
-        return {finding["id"]: finding for finding in report["findings"]}, result.rc
+        found = {finding["id"]: finding for finding in report["findings"]}
+        return found, {True: 0, False: 1, None: 2}[report["ok"]]
 
     def run_command(self, command):
         return self.run(["sh", "-c", command], env={"USER": "me"})
@@ -67,10 +76,29 @@ class Patient(Sandbox):
         subprocess.run(["chown", "-R", f"{uid}:{uid}", str(self.dir)], check=True)
         self.uid = uid
 
-    def run(self, argv, *more, **named):
+    def as_this_user(self, argv):
+        """The words that run a program as the user, in the user's namespace."""
         if self.uid:
             argv = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups", *argv]
-        return super().run(argv, *more, **named)
+        if self.namespace:
+            argv = ["unshare", "-m", "sh", "-c", f'{self.namespace} && exec "$@"', "sh", *argv]
+        return argv
+
+    def run(self, argv, *more, **named):
+        return super().run(self.as_this_user(argv), *more, **named)
+
+    @contextlib.contextmanager
+    def spawn(self, argv, terminal, env):
+        """Starts a program as this user, on a terminal of its own. It is ended when the block ends."""
+        merged = {name: str(value) for name, value in {**self.env, **env}.items() if value is not None}
+        process = subprocess.Popen(self.as_this_user(argv), stdin=terminal.slave, stdout=terminal.slave, stderr=terminal.slave,
+                                   env=merged, cwd=self.home, start_new_session=True, preexec_fn=terminal.take)
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
 
     def as_root(self, *argv):
         uid, self.uid = self.uid, None

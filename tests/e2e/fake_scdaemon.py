@@ -83,6 +83,8 @@ def answer(line, state):
     if (HERE / "missing").exists() and word in (b"SERIALNO", b"LEARN", b"PKDECRYPT", b"SETDATA", b"READKEY"):
         return CARD_NOT_PRESENT
     if word == b"SERIALNO":
+        if b"--demand=" in line and not line.endswith(serial):
+            return CARD_NOT_PRESENT
         say(b"S SERIALNO " + serial)
     elif word == b"SETDATA":
         more = line.split(b" ")[1:]

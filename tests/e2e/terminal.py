@@ -64,3 +64,49 @@ class Terminal:
             return PROMPT, None
         answer = self.answers[0]
         return (PROMPT, answer) if isinstance(answer, str) else (re.compile(answer[0], re.DOTALL), answer[1])
+
+
+class Shell:
+    """An interactive shell on a terminal, at which commands are typed as a person would."""
+
+    PROMPT = "[$?]ready> "
+    READY = re.compile(rb"\[(\d+)\]ready> $")
+    PATIENCE_S = int(os.environ.get("SHELL_PATIENCE_S", 300))
+
+    def __init__(self, terminal, process):
+        self.terminal, self.process, self.last = terminal, process, b""
+        self.wait(())
+
+    def wait(self, answers):
+        """Until the next prompt, answering what is asked meanwhile. The exit status of the command before it."""
+        self.last = seen = b""
+        end = time.monotonic() + self.PATIENCE_S
+        while True:
+            assert time.monotonic() < end, f"no prompt: {self.last!r}"
+            if select.select([self.terminal.master], [], [], 1)[0]:
+                piece = os.read(self.terminal.master, 65536)
+                self.last += piece
+                seen += piece
+            found = self.READY.search(seen)
+            if found:
+                return int(found.group(1))
+            for pattern, answer in answers:
+                if re.search(pattern.encode(), seen, re.DOTALL):
+                    time.sleep(0.05)
+                    os.write(self.terminal.master, answer.encode())
+                    seen = b""
+                    break
+
+    def type(self, command, answers=()):
+        os.write(self.terminal.master, command.encode() + b"\n")
+        return self.wait(answers)
+
+    def end(self):
+        """Leaves the shell, and those that were started in it."""
+        while self.process.poll() is None:
+            try:
+                os.write(self.terminal.master, b"exit\n")
+                if select.select([self.terminal.master], [], [], 0.2)[0]:
+                    os.read(self.terminal.master, 65536)
+            except OSError:
+                self.process.wait()

@@ -1,0 +1,250 @@
+#!/usr/bin/env python3
+"""`doctor` where gpg-agent, keyboxd, the pinentry or a smartcard is at fault."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import time
+
+from card_holder import count, hand_over_card
+from doctor_patient import URL, Patient
+from harness import Sandbox, Skip, need
+from situations import Row, run_table
+
+OWN = "tried by hand"
+YUBIKEY = "https://github.com/drduh/YubiKey-Guide/"
+DEVCONTAINER = "https://github.com/microsoft/vscode-remote-release/issues/"
+AGENT_LOCK, KEYBOXD_LOCK = "gnupg_spawn_agent_sentinel.lock", "gnupg_spawn_keyboxd_sentinel.lock"
+DATABASE_LOCK = "public-keys.d/pubring.db.lock"
+SHORT = {"DOCKER_CREDENTIAL_PASS_TIMEOUT": "2"}  # gpg waits for a lock without end
+
+
+def stop_daemons(user):
+    user.end_agent()
+
+
+# --- locks ----------------------------------------------------------------------------------------------------
+
+
+def lock(name, pid, host=None, is_old=False):
+    """A lock file of GnuPG's, made by that process of that machine."""
+    def make(user):
+        stop_daemons(user)
+        path = user.gnupg / name
+        for old in path.parent.glob(".#lk*"):
+            old.unlink()
+        path.write_text(f"{pid:10d}\n{host or socket.gethostname()}\n")
+        if is_old:
+            os.utime(path, (1_000_000_000, 1_000_000_000))
+    return make
+
+
+def dead_pid():
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return pid
+
+
+def with_keyboxd(make=None):
+    """The patient's keys move into keyboxd, as new homes of GnuPG 2.4 have them."""
+    def both(user):
+        keyboxd = user.run(["gpgconf", "--list-components"]).out.decode()
+        if not any(line.startswith("keyboxd:") and os.access(line.split(":")[2], os.X_OK) for line in keyboxd.splitlines()):
+            raise Skip("this GnuPG has no keyboxd")
+        keys = user.run(["gpg", "--batch", "--export"], check=True).out
+        (user.gnupg / "common.conf").write_text("use-keyboxd\n")
+        user.run(["gpg", "--batch", "--quiet", "--import"], keys, check=True)
+        return make(user) if make else None
+    return both
+
+
+LOCKS = [
+    Row("gpg-agent's start lock, its process gone", "https://github.com/linuxboot/heads/issues/1021", lock(AGENT_LOCK, dead_pid())),
+    Row("gpg-agent's start lock, its process gone and its number in use again", OWN, lock(AGENT_LOCK, os.getpid(), is_old=True),
+        {"gnupg-lock"}, words=(AGENT_LOCK,), deletes=True, env=SHORT),
+    Row("gpg-agent's start lock of a container that is gone", "https://github.com/linuxboot/heads/issues/1021",
+        lock(AGENT_LOCK, 7, "buildkitsandbox"), {"gnupg-lock"}, words=("process 7", "buildkitsandbox"), has_cure=False, env=SHORT),
+    Row("gpg-agent's start lock, its process running", OWN, lock(AGENT_LOCK, os.getpid()), {"gnupg-lock"},
+        words=(f"process {os.getpid()}",), has_cure=False, env=SHORT),
+    Row("keyboxd runs and holds its database's lock", "https://github.com/IJHack/QtPass/issues/815", with_keyboxd()),
+    Row("keyboxd's start lock, its process gone and its number in use again", "https://github.com/containers/common/issues/2433",
+        with_keyboxd(lock(KEYBOXD_LOCK, os.getpid(), is_old=True)), {"gnupg-lock"}, words=(KEYBOXD_LOCK,), deletes=True, env=SHORT),
+    Row("keyboxd's database lock, its process gone", "https://github.com/userbradley/documentation.breadnet.co.uk/issues/659",
+        with_keyboxd(lock(DATABASE_LOCK, dead_pid()))),
+    Row("keyboxd's database lock, its process gone and its number in use again", "https://github.com/rockstor/rockstor-core/issues/3117",
+        with_keyboxd(lock(DATABASE_LOCK, os.getpid(), is_old=True)), {"gnupg-lock"}, words=(DATABASE_LOCK,), deletes=True),
+    Row("keyboxd's database lock of a container that is gone", "https://github.com/linuxboot/heads/issues/1021",
+        with_keyboxd(lock(DATABASE_LOCK, 7, "buildkitsandbox")), {"gnupg-lock"}, words=("buildkitsandbox",), has_cure=False),
+    Row("use-keyboxd was switched on, and the keys are still in pubring.kbx", "https://github.com/canonical/cloud-init/issues/4989",
+        with_keyboxd(lambda user: (stop_daemons(user), (user.gnupg / "public-keys.d/pubring.db").unlink())[0]), {"key-unknown"},
+        has_cure=False),
+]
+
+
+# --- the agent ------------------------------------------------------------------------------------------------
+
+
+def conf(name, text):
+    def make(user):
+        with open(user.gnupg / name, "a") as file:
+            file.write(text.format(user=user))
+        stop_daemons(user)
+    return make
+
+
+def kill_agent(user):
+    """The agent dies and leaves its socket."""
+    user.run(["gpg-connect-agent", "/bye"], check=True)
+    os.kill(agent_pid(user), signal.SIGKILL)
+
+
+def agent_pid(user):
+    return int(user.run(["gpg-connect-agent", "/decode", "GETINFO pid", "/bye"], check=True).out.split()[1])
+
+
+def stop_agent(user):
+    pid = agent_pid(user)
+    state = ""
+    while "T (stopped)" not in state:  # the kernel lets an agent go on that has just become an orphan
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.2)
+        state = pathlib.Path(f"/proc/{pid}/status").read_text()
+    yield
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def hide_agent(user):
+    """As in a container image with gpg and without gpg-agent."""
+    need("unshare")
+    stop_daemons(user)
+    user.namespace = "mount --bind /dev/null /usr/bin/gpg-agent"
+    if user.run(["true"]).rc != 0:
+        raise Skip("mounting needs root here")
+
+
+def read_only_home(user):
+    """GNUPGHOME is a secret that is mounted read-only: no socket can be made in it."""
+    need("unshare")
+    stop_daemons(user)
+    user.namespace = f"mount --bind {user.gnupg} {user.gnupg} && mount -o remount,bind,ro {user.gnupg}"
+    if user.run(["true"]).rc != 0:
+        raise Skip("mounting needs root here")
+
+
+def redirected_socket(user):
+    """A home directory where no socket can be made, as on NFS: its files of that name lead elsewhere."""
+    stop_daemons(user)
+    place = user.dir / "sockets"
+    place.mkdir(mode=0o700)
+    for name in ("S.gpg-agent", "S.gpg-agent.extra", "S.gpg-agent.ssh", "S.gpg-agent.browser"):
+        (user.gnupg / name).write_text(f"%Assuan%\nsocket={place}/{name}\n")
+
+
+def forward_agent(user):
+    """The secret key is on another machine, whose agent is reached through its restricted socket."""
+    with Patient() as here:
+        user.import_key(here.export_key(here.key))
+        user.make_store(here.key)
+        (user.gnupg / "gpg.conf").write_text("no-autostart\n")
+        here.run(["gpg-connect-agent", "/bye"], check=True)
+        extra = here.run(["gpgconf", "--list-dirs", "agent-extra-socket"], check=True).out.decode().strip()
+        path = pathlib.Path(user.run(["gpgconf", "--list-dirs", "agent-socket"], check=True).out.decode().strip())
+        stop_daemons(user)
+        path.write_text(f"%Assuan%\nsocket={extra}\n")
+        user.store(URL, "me", "secret")
+        yield
+        path.unlink()
+
+
+def mounted_socket(user):
+    """The agent's own socket is mounted into a container that has the public key alone."""
+    with Patient() as here:
+        user.import_key(here.export_key(here.key))
+        user.make_store(here.key)
+        here.run(["gpg-connect-agent", "/bye"], check=True)
+        there = here.run(["gpgconf", "--list-dirs", "agent-socket"], check=True).out.decode().strip()
+        path = pathlib.Path(user.run(["gpgconf", "--list-dirs", "agent-socket"], check=True).out.decode().strip())
+        stop_daemons(user)
+        path.symlink_to(there)
+        user.store(URL, "me", "secret")
+        yield
+        path.unlink()
+
+
+def entry_of_unknown_key(user):
+    """An entry for a key of which not even the public part is here; no agent runs."""
+    with Patient() as other:
+        user.entry(URL, "me").write_bytes(other.entry(URL, "me").read_bytes())
+    stop_daemons(user)
+
+
+AGENTS = [
+    Row("no gpg-agent runs yet", OWN, stop_daemons),
+    Row("gpg-agent died and left its socket", "https://github.com/sobolevn/git-secret/issues/806", kill_agent),
+    Row("gpg-agent does not answer", DEVCONTAINER + "6566", stop_agent, {"agent-hangs"}, env=SHORT),
+    Row("gpg-agent is not installed", "https://github.com/goreleaser/goreleaser/pull/6763", hide_agent, {"agent-missing"}, reader="root"),
+    Row("agent-program in gpg.conf names no program", OWN, conf("gpg.conf", "agent-program /nonexistent\n"), {"agent-program-wrong"}),
+    Row("no-autostart in gpg.conf, and no agent", OWN, conf("gpg.conf", "no-autostart\n"), {"agent-not-started"}),
+    Row("the sockets are redirected elsewhere, as on NFS and WSL", "https://github.com/sobolevn/git-secret/issues/806", redirected_socket),
+    Row("GNUPGHOME is read-only, so no agent can listen in it", DEVCONTAINER + "3168", read_only_home, {"agent-unreachable"}, has_cure=False),
+    Row("an agent of another machine, by ssh and its restricted socket", YUBIKEY + "issues/85", forward_agent, rc=2, after=2, key=None),
+    Row("the same with --prompt", YUBIKEY + "issues/85", forward_agent, key=None, options=("--prompt",)),
+    Row("an agent's socket mounted into a container", "https://github.com/vv9k/pkger/issues/59", mounted_socket, key=None),
+    Row("an entry for an unknown key, and no agent runs", "https://github.com/docker/docker-credential-helpers/issues/299",
+        entry_of_unknown_key, {"entry-unreadable"}, is_typed=False),
+]
+
+# --- smartcards -----------------------------------------------------------------------------------------------
+
+
+def card(change=None, uses=0):
+    """The key is on a card; then something changes. In the end the card has decrypted at most so often as the row says."""
+    def make(user):
+        with Sandbox() as owner:
+            hand_over_card(user, owner)
+            (user.card / "log").write_text("")
+            if change:
+                change(user)
+                stop_daemons(user)
+            yield
+            used = count(user, "log", "PKDECRYPT")
+            asked = count(user, "pinentry-log", "GETPIN")
+            assert used <= uses and asked <= uses, f"the card was used {used} times, its PIN asked for {asked} times"
+    return make
+
+
+def touch(name):
+    return lambda user: (user.card / name).touch()
+
+
+def another_card(user):
+    """The second card with the same key: gpg knows the first by its serial number."""
+    (user.card / "serial").write_text("D2760001240102000006876543210000")
+
+
+PROMPT = ("--prompt",)
+CARDS = [
+    Row("the key is on a card: no PIN and no touch without --prompt", YUBIKEY + "issues/85", card(), {"no-terminal"}, rc=2, has_cure=False, key=None),
+    Row("the same, decrypted by gpg", YUBIKEY + "issues/85", card(), {"no-terminal"}, rc=2, has_cure=False, key=None, fast="0"),
+    Row("the key is on a card, with --prompt", YUBIKEY + "issues/85", card(uses=6), key=None, options=PROMPT),
+    Row("the card is not in the reader", "https://github.com/drduh/YubiKey-Guide/issues/19", card(touch("missing")),
+        {"card-fails"}, words=("0006 12345678", "insert it"), has_cure=False, key=None),
+    Row("the card is not in the reader, and gpg decrypts", "https://github.com/drduh/YubiKey-Guide/issues/19", card(touch("missing")),
+        {"card-fails"}, words=("0006 12345678", "insert it"), has_cure=False, key=None, fast="0"),
+    Row("another card with the same key is in the reader", YUBIKEY + "issues/233", card(another_card), {"card-fails"},
+        words=("0006 12345678", "insert it"), has_cure=False, key=None),
+    Row("scdaemon is not installed", "https://github.com/NixOS/nixpkgs/issues/106563", card(lambda user: (user.dir / "scdaemon").unlink()),
+        {"scdaemon-missing"}, reader="root", key=None),
+    Row("the card's PIN is blocked, with --prompt", YUBIKEY + "issues/279", card(touch("blocked"), uses=3), {"card-fails"},
+        words=("PIN is blocked",), has_cure=False, key=None, options=PROMPT),
+    Row("a wrong PIN, with --prompt", YUBIKEY + "issues/279", card(lambda user: (user.card / "typed").write_text("D 654321\n"), uses=3),
+        {"card-fails"}, words=("PIN was wrong",), has_cure=False, key=None, options=PROMPT),
+]
+
+run_table("agents", [*LOCKS, *AGENTS, *CARDS])

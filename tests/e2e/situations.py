@@ -1,0 +1,196 @@
+"""Situations that users of `doctor` were in, as rows of a table: each is made, judged, mended as printed, and judged again.
+
+A row says how to bring the situation about and what doctor must find. run_table() makes each row a case that does this:
+
+ 1. doctor judges, in English and in German (but where gpg has to be waited for): the same findings, the same exit status.
+ 2. The commands are taken from the lines that doctor prints for a person.
+ 3. They are typed on a terminal, one after another, exactly as printed, by the user who would read them: root, a user with sudo,
+    or a user without sudo. Questions are answered as the row says.
+ 4. doctor judges again in that same shell, and must find what the row says is left: nothing, as a rule.
+
+A command that no test can type is in UNTYPED, with the reason.
+"""
+
+import contextlib
+import functools
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import atexit
+
+from doctor_patient import Patient
+from harness import Skip, case, helper_path, is_sanitized, main, need
+from terminal import Shell, Terminal
+
+# What is printed and cannot be typed here, and why.
+UNTYPED = {
+    r"(sudo |su -c ')?apt-get install -y [a-z-]+'?": "it would install a package on the machine that runs the tests",
+}
+
+# A command that removes something or logs out; only rows whose cause is certain may have one.
+DELETES = re.compile(r"(^|[;&' ])(rm|rmdir|docker logout)\b")
+
+READERS = ("anyone", "root", "sudo", "su")
+
+
+class Row:
+    """A situation.
+
+    name    in words; it stands in docs/doctor-situations.md
+    source  where it was reported
+    make    a function of the Patient that brings it about, or a generator that also ends it
+    found   the ids of what doctor finds; rc its exit status (0 works, 1 fails, 2 unknown)
+    words   texts that must be among what doctor says
+    reader  who reads it: "root", "sudo" and "su" (an ordinary user with or without sudo), or "anyone": whoever runs the tests
+    answers pairs of what a typed command asks (a regular expression) and what is typed then
+    left    the ids that are left when all commands were typed; after is the exit status then
+    has_cure    whether doctor prints a command
+    is_typed    False if the same cure is typed in another row, where that is cheaper
+    fast        the value of DOCKER_CREDENTIAL_PASS_FAST, if any
+    deletes     whether a command deletes something, because the cause is certain
+    """
+
+    def __init__(self, name, source, make=None, found=(), rc=None, words=(), reader="anyone", answers=(), left=(), after=0,
+                 has_cure=None, deletes=False, options=(), env=None, fast=None, is_typed=True, before="", **patient):
+        assert reader in READERS, reader
+        self.name, self.source, self.make, self.found, self.words = name, source, make, set(found), words
+        self.rc = rc if rc is not None else (1 if found else 0)
+        self.reader, self.answers, self.left, self.after = reader, answers, set(left), after
+        self.has_cure = bool(found) if has_cure is None else has_cure
+        self.deletes, self.options, self.env, self.before, self.patient = deletes, options, env, before, patient
+        self.fast, self.is_typed = fast, is_typed
+
+
+# --- languages ------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def german_locale():
+    place = pathlib.Path(tempfile.mkdtemp(prefix="dcp.", dir="/tmp"))
+    place.chmod(0o755)
+    atexit.register(shutil.rmtree, place, True)
+    made = subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", place / "de_DE.UTF-8"], capture_output=True)
+    return {"LOCPATH": str(place), "LC_ALL": "de_DE.UTF-8", "LANGUAGE": "de"} if made.returncode == 0 else None
+
+
+def german():
+    """The environment of a user whose gpg speaks German; None where the locale cannot be made."""
+    return german_locale() if shutil.which("localedef") else None
+
+
+# --- readers --------------------------------------------------------------------------------------------------
+
+
+def prepare_etc(user, has_sudo):
+    """An /etc for an ordinary user who can become root: by sudo, or by su, which asks for no password here."""
+    upper = user.dir / "etc"
+    upper.mkdir()
+    for name in ("passwd", "shadow", "group"):
+        shutil.copy2(f"/etc/{name}", upper)
+    with open(upper / "passwd", "a") as passwd:
+        passwd.write(f"me:x:{user.uid}:{user.uid}::{user.home}:/bin/sh\n")
+    with open(upper / "group", "a") as group:
+        group.write(f"me:x:{user.uid}:\n")
+    shadow = re.sub(r"^root:[^:]*:", "root::", (upper / "shadow").read_text(), flags=re.M)
+    (upper / "shadow").write_text(shadow + "me:*:19000:0:99999:7:::\n")
+    if has_sudo:
+        (upper / "sudoers.d").mkdir(mode=0o750)
+        (upper / "sudoers.d/me").write_text("me ALL=(ALL:ALL) NOPASSWD: ALL\n")
+        (upper / "sudoers.d/me").chmod(0o440)
+    (user.dir / "etc-work").mkdir()
+    for path in (user.dir, upper):
+        os.chown(path, 0, 0)
+        path.chmod(0o755)
+    return f"mount -t overlay etc -o lowerdir=/etc,upperdir={upper},workdir={user.dir}/etc-work /etc"
+
+
+def become(user, reader):
+    """Makes the patient an ordinary user in a mount namespace with an /etc of their own."""
+    need("unshare")
+    if reader == "sudo":
+        need("sudo")
+    user.become()
+    if reader == "su":
+        user.env["PATH"] = f"{user.dir / 'bin'}:{user.path_without('sudo')}"
+    user.namespace = prepare_etc(user, reader == "sudo")
+    if user.run(["true"]).rc != 0:
+        raise Skip("an overlay cannot be mounted here")
+
+
+# --- a row ----------------------------------------------------------------------------------------------------
+
+
+def read_commands(text):
+    """The commands among what doctor prints for a person: the lines that are indented by nine columns."""
+    return [line[9:] for line in text.splitlines() if line.startswith(" " * 9)]
+
+
+def check_judgement(row, user):
+    """Both languages, and both forms of the output. The printed commands."""
+    found, rc = user.doctor(*row.options, env=row.env)
+    assert (set(found), rc) == (row.found, row.rc), (row.name, rc, found, user.steps)
+    said = " ".join(" ".join((one["what"], one["why"])) for one in found.values())
+    assert all(word in said for word in row.words), (row.words, said)
+    if german() and not row.env:
+        other, other_rc = user.doctor(*row.options, env={**(row.env or {}), **german()})
+        assert (set(other), other_rc) == (row.found, row.rc), (row.name, "in German", other_rc, other)
+    person = user.run(["docker-credential-pass", "doctor", *row.options], env=row.env)
+    commands = read_commands(person.out.decode())
+    assert person.rc == row.rc and commands == [c for one in found.values() for c in one["commands"]], (person, found)
+    assert bool(commands) == row.has_cure, (row.name, commands)
+    assert row.deletes or not any(DELETES.search(command) for command in commands), (row.name, commands)
+    return commands
+
+
+def is_untyped(command):
+    return any(re.fullmatch(pattern, command) for pattern in UNTYPED)
+
+
+def type_cure(row, user, commands):
+    """Types the commands as printed, and asks doctor again in the same shell."""
+    report = user.dir / "report"
+    with Terminal() as terminal:
+        if user.uid:
+            os.chown(terminal.name, user.uid, -1)
+        env = {**(row.env or {}), "USER": "me", "PS1": Shell.PROMPT, "SHELL": "/bin/sh", "TERM": "xterm"}
+        with user.spawn(["sh", "-i"], terminal, env) as process:
+            shell = Shell(terminal, process)
+            for command in commands:
+                status = shell.type(command, getattr(user, "answers", row.answers))
+                assert status == 0, (row.name, command, status, shell.last)
+            options = " ".join(row.options)
+            shell.type(f"docker-credential-pass doctor --json {options} >{report} 2>&1")
+            shell.end()
+    found, rc = user.read_text(report.read_text())
+    assert (set(found), rc) == (row.left, row.after), (row.name, commands, rc, found)
+
+
+def run_row(row):
+    with contextlib.ExitStack() as stack:
+        user = stack.enter_context(Patient(**row.patient))
+        if row.reader != "anyone":
+            if os.geteuid() != 0:
+                raise Skip("only root can become another user")
+            if row.reader != "root":
+                become(user, row.reader)
+        if row.fast is not None:
+            user.env["DOCKER_CREDENTIAL_PASS_FAST"] = row.fast
+        if row.make:
+            made = row.make(user)
+            if made is not None and hasattr(made, "__next__"):
+                stack.enter_context(contextlib.contextmanager(lambda: made)())
+        commands = check_judgement(row, user)
+        typed = [command for command in commands if not is_untyped(command)]
+        if row.is_typed and typed and len(typed) == len(commands):
+            type_cure(row, user, typed)
+
+
+def run_table(title, rows):
+    names = [row.name for row in rows]
+    assert len(names) == len(set(names)), "two rows have one name"
+    for row in rows:
+        case(f"{title}: {row.name}" + ("" if row.reader == "anyone" else f" ({row.reader})"))(functools.partial(run_row, row))
+    main(under_valgrind_each=12)
