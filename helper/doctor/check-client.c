@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/process.h"
 #include "helper/client/docker.h"
@@ -210,14 +212,16 @@ static void check_podman(struct doctor *doctor, const struct client_config *conf
 /* A command is offered where the cause is certain: the directory has another owner, or a mode that shuts us out. */
 static void add_directory_cure(struct finding *finding, const struct client_save_check *check)
 {
+    char owner[24];
     struct stat st;
 
     if (check->result != CLIENT_SAVE_CANNOT_CREATE || check->code != EACCES || stat(check->path, &st) < 0)
         return;
+    snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
     if (st.st_uid == geteuid())
         finding_add_command(finding, "chmod u+rwx %s", check->path);
     else
-        finding_add_command(finding, "sudo chown \"$(id -u)\" %s", check->path);
+        finding_add_root_command(finding, "chown %s %s", owner, check->path);
 }
 
 static void check_save(struct doctor *doctor, const struct client_config *config)
@@ -236,17 +240,23 @@ static void check_save(struct doctor *doctor, const struct client_config *config
         add_directory_cure(finding, &check);
 }
 
+/* A text that is no JSON, or something other than a file, is kept beside the new file. */
 static void report_unreadable(struct doctor *doctor, const char *path, const struct error *err)
 {
     bool is_invalid = err->code == EBADMSG;
     struct finding *finding = report_add(&doctor->report, is_invalid ? "config-invalid" : "config-unreadable",
                                          FINDING_BAD, "Docker cannot read it either, so it knows no credential store.",
                                          "%s", err->text);
+    char owner[24];
+    struct stat st;
 
-    if (is_invalid)
+    snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
+    if (is_invalid || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
         finding_add_command(finding, "mv %s %s.bad && docker-credential-pass setup --yes", path, path);
-    else
-        finding_add_command(finding, "sudo chown \"$(id -u)\" %s && chmod 600 %s", path, path);
+    else if (err->code == EACCES && stat(path, &st) == 0 && st.st_uid == geteuid())
+        finding_add_command(finding, "chmod 600 %s", path);
+    else if (err->code == EACCES && stat(path, &st) == 0)
+        finding_add_root_command(finding, "chown %s %s", owner, path);
 }
 
 const char *check_docker(struct doctor *doctor)

@@ -91,6 +91,24 @@ static void explain_link(struct doctor *doctor, const char *name)
     finding_add_command(finding, "rm %s/" PASS_FOLDER "/%s", doctor->store.root, name);
 }
 
+/* Nothing is listed, and no login to that server works, while its directory is closed. */
+static void explain_closed(struct doctor *doctor, int parent_fd, const char *name, const char *path)
+{
+    struct finding *finding = report_add(&doctor->report, "server-unreadable", FINDING_BAD,
+                                         "No login can be listed then; this often comes from running docker with sudo.",
+                                         "%s cannot be opened: %s", path, strerror(EACCES));
+    char owner[24];
+    struct stat st;
+
+    snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
+    if (fstatat(parent_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(st.st_mode))
+        return;
+    if (st.st_uid == geteuid())
+        finding_add_command(finding, "chmod u+rwx %s", path);
+    else
+        finding_add_root_command(finding, "chown -R %s %s", owner, path);
+}
+
 static void check_server(struct doctor *doctor, int parent_fd, const char *name)
 {
     CLEANUP_FREE char *path = NULL;
@@ -103,7 +121,9 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
     if (asprintf(&path, "%s/" PASS_FOLDER "/%s", doctor->store.root, name) < 0)
         r = -ENOMEM;
     doctor->report.is_out_of_memory |= r == -ENOMEM;
-    if (r < 0 && r != -ENOMEM)
+    if (r == -EACCES)
+        explain_closed(doctor, parent_fd, name, path);
+    else if (r < 0 && r != -ENOMEM)
         doctor_add_unchecked(doctor, path, -r);
     if (r < 0)
         return;
@@ -287,7 +307,8 @@ const char *check_entries(struct doctor *doctor)
         return NULL;
     check_folder(doctor);
     if (pass_entry_list(&doctor->store, &listing, &err) < 0) {
-        doctor_add_unchecked(doctor, PASS_FOLDER, err.code);
+        if (!(doctor->report.explained & 1 << STEP_ENTRIES))
+            doctor_add_unchecked(doctor, PASS_FOLDER, err.code);
         return NULL;
     }
     for (size_t i = 0; i < listing.count; i++) {

@@ -77,6 +77,7 @@ const char *check_home(struct doctor *doctor)
     struct stat st;
 
     if (!home || !*home || stat(home, &st) < 0) {
+        doctor->has_no_home = true;
         report_add(&doctor->report, "home-missing", FINDING_BAD,
                    "The store, gpg's keys and docker's configuration are looked for below it.",
                    "HOME does not name a directory: %s", home ? home : "(not set)");

@@ -1,4 +1,5 @@
 /* Whether git records what is stored. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,9 +33,17 @@ static void add_trust_command(struct finding *finding, const char *root)
 /* Whether git may be run in the repository. */
 static bool check_trust(struct doctor *doctor, const char *root, struct pass_git_trust *ret)
 {
+    CLEANUP_FREE char *path = NULL;
     struct finding *finding;
     struct error err;
 
+    if (process_find("git", &path) == -ENOENT) {
+        finding = report_add(&doctor->report, "git-missing", FINDING_WARNING,
+                             "Passwords are stored all the same, but not recorded, and not carried to other machines.",
+                             "%s is a git repository, and git is not installed", root);
+        finding_add_root_command(finding, "apt-get install -y git");
+        return false;
+    }
     if (pass_git_inspect(root, gpg_patience(), ret, &err) < 0) {
         report_add(&doctor->report, "git-not-run", FINDING_WARNING,
                    "Passwords are stored all the same, but not recorded, and not carried to other machines.", "%s", err.text);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/file.h"
 #include "helper/doctor/checks.h"
@@ -134,11 +135,27 @@ static void check_gpg_id(struct doctor *doctor, const char *path)
     check_text(doctor, path, text, size);
 }
 
+/* Shells expand a "~" only without quotes, and nobody expands it in an environment file. */
+static bool report_tilde(struct doctor *doctor)
+{
+    const char *given = getenv("PASSWORD_STORE_DIR");
+    struct finding *finding;
+
+    if (!given || strncmp(given, "~/", 2) != 0)
+        return false;
+    finding = report_add(&doctor->report, "store-tilde", FINDING_BAD, "pass and this program take the \"~\" for a directory's name.",
+                         "PASSWORD_STORE_DIR is \"%s\"", given);
+    finding_add_command(finding, "export PASSWORD_STORE_DIR=\"$HOME\"/%s", given + 2);
+    return true;
+}
+
 static void explain_missing(struct doctor *doctor)
 {
     const struct pass_store *store = &doctor->store;
     struct finding *finding;
 
+    if (store->root_fd < 0 && (doctor->has_no_home || report_tilde(doctor)))
+        return;
     if (store->root_fd < 0)
         finding = report_add(&doctor->report, "store-missing", FINDING_BAD, "There is nowhere to keep passwords.",
                              "there is no password store at %s", store->root);
@@ -155,19 +172,30 @@ static void explain_missing(struct doctor *doctor)
     finding_add_command(finding, "docker-credential-pass setup");
 }
 
+/* The directory that this user may not open: the store's root, or the one of docker's entries. NULL: out of memory. */
+static char *find_closed_directory(const char *root)
+{
+    char *path = NULL;
+
+    if (access(root, R_OK | X_OK) < 0)
+        return strdup(root);
+    return asprintf(&path, "%s/" PASS_FOLDER, root) < 0 ? NULL : path;
+}
+
 static void report_unreadable_store(struct doctor *doctor, const struct error *err)
 {
     const char *root = doctor->store.root;
     struct finding *finding =
         report_add(&doctor->report, "store-unreadable", FINDING_BAD, "Passwords are kept there.", "%s", err->text);
+    CLEANUP_FREE char *closed = root && err->code == EACCES ? find_closed_directory(root) : NULL;
     char owner[24];
     struct stat st;
 
     snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
-    if (root && err->code == EACCES && stat(root, &st) == 0 && st.st_uid == geteuid())
-        finding_add_command(finding, "chmod -R u+rwX %s", root);
-    else if (root && err->code == EACCES && stat(root, &st) == 0)
-        finding_add_root_command(finding, "chown -R %s %s", owner, root);
+    if (closed && stat(closed, &st) == 0 && st.st_uid == geteuid())
+        finding_add_command(finding, "chmod -R u+rwX %s", closed);
+    else if (closed && stat(closed, &st) == 0)
+        finding_add_root_command(finding, "chown -R %s %s", owner, closed);
     else if (root && err->code == ENOTDIR)
         finding_add_command(finding, "mv %s %s.old && docker-credential-pass setup --yes", root, root);
 }

@@ -17,6 +17,7 @@ struct doctor {
     struct proof proof;
     struct proof_step entries;  /* of all entries: the first that failed, else the first that is locked */
     bool had_gnupg_home;        /* before the proof, which may make one */
+    bool has_no_home;           /* HOME does not name a directory */
 
     struct pass_store store;
     struct gpg_context *gpg; /* NULL: gpg cannot be used */

@@ -16,7 +16,6 @@ from situations import Row, run_table
 
 OWN = "tried by hand"
 YUBIKEY = "https://github.com/drduh/YubiKey-Guide/"
-DEVCONTAINER = "https://github.com/microsoft/vscode-remote-release/issues/"
 AGENT_LOCK, KEYBOXD_LOCK = "gnupg_spawn_agent_sentinel.lock", "gnupg_spawn_keyboxd_sentinel.lock"
 DATABASE_LOCK = "public-keys.d/pubring.db.lock"
 SHORT = {"DOCKER_CREDENTIAL_PASS_TIMEOUT": "2"}  # gpg waits for a lock without end
@@ -64,16 +63,16 @@ def with_keyboxd(make=None):
 
 
 LOCKS = [
-    Row("gpg-agent's start lock, its process gone", "https://github.com/linuxboot/heads/issues/1021", lock(AGENT_LOCK, dead_pid())),
+    Row("gpg-agent's start lock, its process gone", "https://github.com/linuxboot/heads/issues/1021", lock(AGENT_LOCK, dead_pid()), is_long=True),
     Row("gpg-agent's start lock, its process gone and its number in use again", OWN, lock(AGENT_LOCK, os.getpid(), is_old=True),
-        {"gnupg-lock"}, words=(AGENT_LOCK,), deletes=True, env=SHORT),
+        {"gnupg-lock"}, words=(AGENT_LOCK,), deletes=True, env=SHORT, before="gpg did not end in time; the lock was not named"),
     Row("gpg-agent's start lock of a container that is gone", "https://github.com/linuxboot/heads/issues/1021",
-        lock(AGENT_LOCK, 7, "buildkitsandbox"), {"gnupg-lock"}, words=("process 7", "buildkitsandbox"), has_cure=False, env=SHORT),
+        lock(AGENT_LOCK, 7, "buildkitsandbox"), {"gnupg-lock"}, words=("process 7", "buildkitsandbox"), has_cure=False, env=SHORT, before="gpg did not end in time; the lock was not named"),
     Row("gpg-agent's start lock, its process running", OWN, lock(AGENT_LOCK, os.getpid()), {"gnupg-lock"},
-        words=(f"process {os.getpid()}",), has_cure=False, env=SHORT),
+        words=(f"process {os.getpid()}",), has_cure=False, env=SHORT, before="gpg did not end in time; the lock was not named", is_long=True),
     Row("keyboxd runs and holds its database's lock", "https://github.com/IJHack/QtPass/issues/815", with_keyboxd()),
     Row("keyboxd's start lock, its process gone and its number in use again", "https://github.com/containers/common/issues/2433",
-        with_keyboxd(lock(KEYBOXD_LOCK, os.getpid(), is_old=True)), {"gnupg-lock"}, words=(KEYBOXD_LOCK,), deletes=True, env=SHORT),
+        with_keyboxd(lock(KEYBOXD_LOCK, os.getpid(), is_old=True)), {"gnupg-lock"}, words=(KEYBOXD_LOCK,), deletes=True, env=SHORT, before="gpg did not end in time; the lock was not named"),
     Row("keyboxd's database lock, its process gone", "https://github.com/userbradley/documentation.breadnet.co.uk/issues/659",
         with_keyboxd(lock(DATABASE_LOCK, dead_pid()))),
     Row("keyboxd's database lock, its process gone and its number in use again", "https://github.com/rockstor/rockstor-core/issues/3117",
@@ -186,18 +185,18 @@ def entry_of_unknown_key(user):
 
 AGENTS = [
     Row("no gpg-agent runs yet", OWN, stop_daemons),
-    Row("gpg-agent died and left its socket", "https://github.com/sobolevn/git-secret/issues/806", kill_agent),
-    Row("gpg-agent does not answer", DEVCONTAINER + "6566", stop_agent, {"agent-hangs"}, env=SHORT),
-    Row("gpg-agent is not installed", "https://github.com/goreleaser/goreleaser/pull/6763", hide_agent, {"agent-missing"}, reader="root"),
-    Row("agent-program in gpg.conf names no program", OWN, conf("gpg.conf", "agent-program /nonexistent\n"), {"agent-program-wrong"}),
+    Row("gpg-agent died and left its socket", OWN, kill_agent),
+    Row("gpg-agent does not answer", OWN, stop_agent, {"agent-hangs"}, env=SHORT, before="told to use gpgconf --kill, which hangs too"),
+    Row("gpg-agent is not installed", "https://github.com/goreleaser/goreleaser/pull/6763", hide_agent, {"agent-missing"}, reader="root", before="a command that does not help"),
+    Row("agent-program in gpg.conf names no program", OWN, conf("gpg.conf", "agent-program /nonexistent\n"), {"agent-program-wrong"}, before="a command that helps until the agent ends"),
     Row("no-autostart in gpg.conf, and no agent", OWN, conf("gpg.conf", "no-autostart\n"), {"agent-not-started"}),
     Row("the sockets are redirected elsewhere, as on NFS and WSL", "https://github.com/sobolevn/git-secret/issues/806", redirected_socket),
-    Row("GNUPGHOME is read-only, so no agent can listen in it", DEVCONTAINER + "3168", read_only_home, {"agent-unreachable"}, has_cure=False),
+    Row("GNUPGHOME is read-only, so no agent can listen in it", "https://github.com/sobolevn/git-secret/issues/806", read_only_home, {"agent-unreachable"}, has_cure=False, before="a command that does not help"),
     Row("an agent of another machine, by ssh and its restricted socket", YUBIKEY + "issues/85", forward_agent, rc=2, after=2, key=None),
     Row("the same with --prompt", YUBIKEY + "issues/85", forward_agent, key=None, options=("--prompt",)),
     Row("an agent's socket mounted into a container", "https://github.com/vv9k/pkger/issues/59", mounted_socket, key=None),
     Row("an entry for an unknown key, and no agent runs", "https://github.com/docker/docker-credential-helpers/issues/299",
-        entry_of_unknown_key, {"entry-unreadable"}, is_typed=False),
+        entry_of_unknown_key, {"entry-unreadable"}, is_typed=False, before="gpg-agent cannot be reached"),
 ]
 
 # --- smartcards -----------------------------------------------------------------------------------------------
@@ -230,21 +229,21 @@ def another_card(user):
 
 PROMPT = ("--prompt",)
 CARDS = [
-    Row("the key is on a card: no PIN and no touch without --prompt", YUBIKEY + "issues/85", card(), {"no-terminal"}, rc=2, has_cure=False, key=None),
-    Row("the same, decrypted by gpg", YUBIKEY + "issues/85", card(), {"no-terminal"}, rc=2, has_cure=False, key=None, fast="0"),
+    Row("the key is on a card: no PIN and no touch without --prompt", YUBIKEY + "issues/85", card(), {"no-terminal"}, rc=2, has_cure=False, key=None, before="the card was used if it knew its PIN"),
+    Row("the same, decrypted by gpg", YUBIKEY + "issues/85", card(), {"no-terminal"}, rc=2, has_cure=False, key=None, fast="0", before="the card was used if it knew its PIN"),
     Row("the key is on a card, with --prompt", YUBIKEY + "issues/85", card(uses=6), key=None, options=PROMPT),
     Row("the card is not in the reader", "https://github.com/drduh/YubiKey-Guide/issues/19", card(touch("missing")),
         {"card-fails"}, words=("0006 12345678", "insert it"), has_cure=False, key=None),
     Row("the card is not in the reader, and gpg decrypts", "https://github.com/drduh/YubiKey-Guide/issues/19", card(touch("missing")),
         {"card-fails"}, words=("0006 12345678", "insert it"), has_cure=False, key=None, fast="0"),
     Row("another card with the same key is in the reader", YUBIKEY + "issues/233", card(another_card), {"card-fails"},
-        words=("0006 12345678", "insert it"), has_cure=False, key=None),
-    Row("scdaemon is not installed", "https://github.com/NixOS/nixpkgs/issues/106563", card(lambda user: (user.dir / "scdaemon").unlink()),
-        {"scdaemon-missing"}, reader="root", key=None),
-    Row("the card's PIN is blocked, with --prompt", YUBIKEY + "issues/279", card(touch("blocked"), uses=3), {"card-fails"},
-        words=("PIN is blocked",), has_cure=False, key=None, options=PROMPT),
-    Row("a wrong PIN, with --prompt", YUBIKEY + "issues/279", card(lambda user: (user.card / "typed").write_text("D 654321\n"), uses=3),
-        {"card-fails"}, words=("PIN was wrong",), has_cure=False, key=None, options=PROMPT),
+        words=("0006 12345678", "insert it"), has_cure=False, key=None, before="the key needs its passphrase"),
+    Row("scdaemon is not installed", "https://github.com/dainnilsson/forwagent/issues/1", card(lambda user: (user.dir / "scdaemon").unlink()),
+        {"scdaemon-missing"}, reader="root", key=None, before="no command"),
+    Row("the card's PIN is blocked, with --prompt", OWN, card(touch("blocked"), uses=3), {"card-fails"},
+        words=("PIN is blocked",), has_cure=False, key=None, options=PROMPT, before="the card was asked again for each entry"),
+    Row("a wrong PIN, with --prompt", OWN, card(lambda user: (user.card / "typed").write_text("D 654321\n"), uses=3),
+        {"card-fails"}, words=("PIN was wrong",), has_cure=False, key=None, options=PROMPT, before="the PIN was asked for again for each entry"),
 ]
 
 run_table("agents", [*LOCKS, *AGENTS, *CARDS])

@@ -1,15 +1,14 @@
 #!/usr/bin/env python3
-"""`doctor` where gpg, its keys, the environment or docker's configuration are at fault: the proof decides."""
+"""`doctor` where gpg, its keys, the environment or docker's configuration is at fault: the proof decides."""
 
+import base64
 import os
 import shutil
-import stat
 import time
 
 from doctor_patient import URL
-from harness import Sandbox, need
-from registry import Registry
-from situations import Row, run_table
+from harness import Sandbox, Skip, need
+from situations import Row, log_in_again, run_table
 
 DCH = "https://github.com/docker/docker-credential-helpers/issues/"
 OWN = "tried by hand"
@@ -82,7 +81,7 @@ CONFIGURATION = [
         {"gpg-conf-invalid"}, words=("'x'",), has_cure=False),
     Row("gpg.conf has an option that this gpg does not know", "https://github.com/jvalecillos/vscode-gpg/issues/14",
         append("gpg.conf", "no-such-option-yet\n")),
-    Row("gpg.conf begins with a byte order mark", "https://github.com/geluk/pass-winmenu/issues/22",
+    Row("gpg.conf begins with a byte order mark", OWN,
         lambda user: (user.gnupg / "gpg.conf").write_bytes(b"\xef\xbb\xbfno-auto-key-locate\ndisable-dirmngr\n") and None),
     Row("an option of gpg-agent stands in gpg.conf", "https://github.com/Homebrew/legacy-homebrew/issues/40288",
         append("gpg.conf", "pinentry-program /usr/bin/pinentry\n")),
@@ -98,7 +97,7 @@ CONFIGURATION = [
     Row("PASSWORD_STORE_GPG_OPTS is --no-throw-keyids", OWN, set_env(PASSWORD_STORE_GPG_OPTS="--no-throw-keyids")),
     Row("PASSWORD_STORE_GPG_OPTS could send plaintext elsewhere", OWN, set_env(PASSWORD_STORE_GPG_OPTS="--recipient x"), {"gpg-opts"}),
     Row("trustdb.gpg is corrupt", OWN, garble("trustdb.gpg"), {"encrypt-failed"}, words=("trustdb.gpg",), has_cure=False),
-    Row("pubring.kbx is corrupt", OWN, garble("pubring.kbx"), {"encrypt-failed", "entry-fails"}, has_cure=False, words=("ctb=0b",)),
+    Row("pubring.kbx is corrupt", OWN, garble("pubring.kbx"), {"encrypt-failed", "entry-fails"}, has_cure=False, words=("ctb=0b",), before="gpg-agent cannot be reached, and a command that does not help"),
     Row("gpg is not installed", "https://github.com/jareware/docker-volume-backup/issues/64",
         lambda user: user.env.update(PATH=user.path_without("gpg")), {"gpg-missing"}, reader="root"),
 ]
@@ -190,20 +189,6 @@ def answer_pinentry(make, answer=""):
     return both
 
 
-def log_in_again(make):
-    """The server is a registry that runs, so that docker login can be typed. What make does to its entry is mended so."""
-    def both(user):
-        need("docker")
-        with Registry() as registry:
-            user.env.update(SSL_CERT_FILE=str(registry.ca), DOCKER_HOST="unix:///nonexistent/docker.sock")
-            user.store(registry.host, registry.username, "secret")
-            shutil.rmtree(user.server_folder(URL))
-            make(user, user.entry(registry.host, registry.username))
-            user.answers = ((r"Username", registry.username + "\n"), (r"Password", registry.password + "\n"))
-            yield
-    return both
-
-
 def rotate(user, entry):
     """The store was given a new key without encrypting the entries again."""
     with Sandbox() as other:
@@ -224,7 +209,7 @@ RECIPIENTS = [
     Row("a colleague's key is only in the store's .public-keys", "https://github.com/gopasspw/gopass/issues/1635",
         colleague_in_public_keys, {"key-unknown"}, left={"key-not-trusted"}, after=1),
     Row("the subkey for encryption has expired", OWN, expire_subkey, {"key-expired"}),
-    Row("the key has expired", "https://github.com/gopasspw/gopass/issues/1635", expired, {"key-expired"}, key=None),
+    Row("the key has expired", OWN, expired, {"key-expired"}, key=None),
     Row("the key was revoked", OWN, answer_pinentry(without_entries(revoke)), {"key-revoked"}, answers=(
         (r"Your name", "\n"), (r"Your e-mail", "\n"), (r"\[Y/n\]", "y\n"))),
     Row("the subkey for encryption was revoked", OWN, answer_pinentry(revoke_subkey), {"key-cannot-encrypt"}),
@@ -242,15 +227,150 @@ RECIPIENTS = [
     Row(".gpg-id has no newline at its end", "https://github.com/android-password-store/Android-Password-Store/issues/1343",
         write_gpg_id(b"KEY"), {"gpg-id-no-newline"}, rc=0),
     Row(".gpg-id begins with a byte order mark", "https://github.com/geluk/pass-winmenu/issues/22",
-        write_gpg_id(b"\xef\xbb\xbfKEY\n"), {"gpg-id-bom"}, rc=0),
+        write_gpg_id(b"\xef\xbb\xbfKEY\n"), {"gpg-id-bom"}, rc=0, before="gpg has no such key"),
     Row(".gpg-id is in UTF-16, as PowerShell's > writes it", "https://github.com/geluk/pass-winmenu/issues/22",
-        lambda user: (user.prefix / ".gpg-id").write_bytes(f"{user.key}\r\n".encode("utf-16")), {"gpg-id-utf16"}),
-    Row(".gpg-id is empty", DCH + "140", without_entries(write_gpg_id(b"# nobody\n")), {"gpg-id-empty"}),
-    Row("a .gpg-id of docker-credential-helpers' own", DCH + "102",
+        lambda user: (user.prefix / ".gpg-id").write_bytes(f"{user.key}\r\n".encode("utf-16")), {"gpg-id-utf16"}, before="told to change line ends, which does not help"),
+    Row(".gpg-id is empty", OWN, without_entries(write_gpg_id(b"# nobody\n")), {"gpg-id-empty"}),
+    Row("a .gpg-id of docker-credential-helpers' own", OWN,
         lambda user: (user.prefix / ".gpg-id").rename(user.folder / ".gpg-id") and None),
     Row("the key was rotated, and an entry is for the old one", DCH + "299", log_in_again(rotate), {"entry-unreadable"}),
     Row("PASSWORD_STORE_SIGNING_KEY is set, and .gpg-id has no signature", OWN,
         lambda user: user.env.update(PASSWORD_STORE_SIGNING_KEY=user.key), {"gpg-id-signature"}),
 ]
 
-run_table("doctor", [*CONFIGURATION, *RECIPIENTS])
+# --- the environment ------------------------------------------------------------------------------------------
+
+
+def no_pass(user):
+    """Without `pass` on PATH, because with it docker chooses the helper by itself."""
+    user.env["PATH"] = f"{user.dir / 'bin'}:{user.path_without('pass')}"
+
+
+def other_helper(user):
+    other = user.dir / "other"
+    other.mkdir()
+    (other / "docker-credential-pass").write_text("#!/bin/sh\n")
+    (other / "docker-credential-pass").chmod(0o755)
+    user.env["PATH"] = f"{other}:{user.env['PATH']}"
+
+
+def plaintext(user):
+    auth = base64.b64encode(b"me:secret").decode()
+    write_config('{"auths": {"h": {"auth": "%s"}}, "credsStore": "pass"}' % auth)(user)
+    (user.docker / "config.json").chmod(0o644)
+
+
+def with_passphrase(make=None):
+    """The key has a passphrase that gpg-agent does not know, and the person types it when a pinentry asks."""
+    def both(user):
+        user.make_store(user.key)
+        user.store(URL, "me", "secret")
+        answer_pinentry(make or (lambda user: None), "pw 1")(user)
+    return both
+
+
+def read_only_config(user):
+    need("unshare")
+    user.namespace = f"mount --bind {user.docker / 'config.json'} {user.docker / 'config.json'}"
+    if user.run(["true"]).rc != 0:
+        raise Skip("mounting needs root here")
+
+
+def closed_directory(user):
+    os.chown(user.docker, 0, 0)
+    user.docker.chmod(0o755)
+
+
+def unreadable(name):
+    """A file of gpg's that root owns, as after sudo gpg."""
+    def make(user):
+        path = user.gnupg / name
+        os.chown(path, 0, 0)
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        user.run(["gpgconf", "--kill", "all"])
+    return make
+
+
+PASSPHRASE = dict(store=False, passphrase="pw 1")
+ENVIRONMENT = [
+    Row("the key has a passphrase, and there is no terminal", DCH + "118", with_passphrase(), {"no-terminal", "slow-key"}, rc=2,
+        after=2, **PASSPHRASE),
+    Row("the same with throw-keyids", OWN, with_passphrase(append("gpg.conf", "throw-keyids\n")), {"no-terminal", "slow-key"}, rc=2,
+        is_typed=False, is_long=True, **PASSPHRASE),
+    Row("the same with pinentry-mode loopback", OWN, with_passphrase(append("gpg.conf", "pinentry-mode loopback\n")),
+        {"no-terminal", "slow-key"}, rc=2, is_typed=False, is_long=True, **PASSPHRASE),
+    Row("GPG_TTY is \"not a tty\", as pass sets it in a pipe", "https://github.com/docker/compose/issues/12773",
+        with_passphrase(set_env(GPG_TTY="not a tty")), {"gpg-tty-wrong", "no-terminal", "slow-key"}, rc=2, is_typed=False, **PASSPHRASE),
+    Row("GPG_TTY is a terminal of tmux's that is gone", OWN,
+        with_passphrase(set_env(GPG_TTY="/dev/pts/4096")), {"gpg-tty-wrong", "no-terminal", "slow-key"}, rc=2, is_typed=False, is_long=True,
+        **PASSPHRASE),
+    Row("pinentry-program is that of a Mac", "https://github.com/drduh/YubiKey-Guide/pull/510",
+        with_passphrase(lambda user: (user.gnupg / "gpg-agent.conf").write_text("pinentry-program /opt/homebrew/bin/pinentry-mac\n") and None),
+        {"pinentry-missing", "slow-key"}, is_typed=False, before="no command", **PASSPHRASE),
+    Row("pinentry-program is in quotes", OWN,
+        with_passphrase(lambda user: (user.gnupg / "gpg-agent.conf").write_text(f'pinentry-program "{user.dir}/pinentry"\n') and None),
+        {"no-terminal", "slow-key"}, rc=2, is_typed=False, is_long=True, **PASSPHRASE),
+    Row("PASSWORD_STORE_KEY names the key", OWN, lambda user: user.env.update(PASSWORD_STORE_KEY=user.key)),
+    Row("GNUPGHOME's mode lets others look", OWN, lambda user: user.gnupg.chmod(0o755), {"gnupg-home-mode"}, rc=0),
+    Row("pubring.kbx belongs to root after sudo gpg", OWN, unreadable("pubring.kbx"), {"gnupg-unreadable"}, reader="sudo"),
+    Row("trustdb.gpg belongs to root after sudo gpg", OWN, unreadable("trustdb.gpg"), {"gnupg-unreadable"}, reader="su"),
+    Row("private-keys-v1.d belongs to root after sudo gpg", OWN, unreadable("private-keys-v1.d"), {"gnupg-unreadable"}, reader="sudo"),
+    Row("HOME does not exist", OWN, set_env(HOME="/nonexistent"), {"home-missing"}, has_cure=False),
+    Row("root with the HOME of a user, as after sudo -E", DCH + "212", lambda user: os.chown(user.home, 12345, 12345),
+        {"home-of-another"}, rc=0, reader="root", is_typed=False),
+    Row("another docker-credential-pass comes first on PATH", DCH + "158", other_helper, {"other-helper-first"}, rc=0),
+]
+
+def no_key(user):
+    """A new user: neither a key nor a store."""
+    shutil.rmtree(user.gnupg)
+
+
+def long_home(user):
+    """GNUPGHOME in a deep directory, as in a build's workspace."""
+    if os.path.isdir(f"/run/user/{os.geteuid()}"):
+        raise Skip("sockets are in /run/user here, where their path is short")
+    user.run(["gpgconf", "--kill", "all"])
+    long = user.dir / ("x" * 100)
+    shutil.copytree(user.gnupg, long, ignore=lambda _, names: [name for name in names if name.startswith("S.")])
+    user.gnupg.rename(user.home / ".gnupg")
+    user.env["GNUPGHOME"] = str(long)
+
+
+def rsa(user):
+    fingerprint = make_key_by(user, "--quick-gen-key", "rsa@x", "rsa3072", "sign,cert", "never")[0]
+    make_key_by(user, "--quick-add-key", fingerprint, "rsa3072", "encr", "never")
+    user.make_store("rsa@x")
+
+
+ENVIRONMENT += [
+    Row("there is no key and no store yet", DCH + "102", no_key, {"no-key", "store-missing"}, key=None, is_typed=False),
+    Row("GNUPGHOME's path is too long for a socket", "https://github.com/sobolevn/git-secret/issues/806", long_home,
+        {"socket-path-too-long"}),
+    Row("an RSA key of 3072 bits, and many pulls at once", "https://github.com/gopasspw/gopass/issues/1016", rsa, {"rsa-memory"}, rc=0,
+        key=None),
+    Row("the program is not on PATH", DCH + "182", lambda user: user.env.update(PATH=user.path_without("docker-credential-pass")),
+        {"helper-not-on-path"}, reader="root"),
+]
+
+CONFIG = [
+    Row("config.json names no store", DCH + "102", lambda user: (no_pass(user), write_config("{}")(user))[1], {"creds-store-missing"}),
+    Row("there is no config.json", DCH + "102", lambda user: (no_pass(user), (user.docker / "config.json").unlink())[1],
+        {"creds-store-missing"}),
+    Row("config.json of Docker Desktop on Windows (desktop.exe)", DCH + "158", write_config('{"credsStore": "desktop.exe"}'),
+        {"creds-store-other"}, answers=((r"\[Y/n\]", "y\n"),)),
+    Row("config.json is cut off", OWN, write_config('{"credsStore": '), {"config-invalid"}),
+    Row("config.json begins with a byte order mark", OWN,
+        write_config(b'\xef\xbb\xbf{"credsStore": "pass"}'), {"config-invalid"}),
+    Row("config.json is a directory, as docker makes a missing mount", OWN,
+        lambda user: ((user.docker / "config.json").unlink(), (user.docker / "config.json").mkdir())[1], {"config-unreadable"},
+        before="a chmod that does not help"),
+    Row("config.json is a mount of its own", OWN, read_only_config, {"config-not-writable"}, has_cure=False),
+    Row("~/.docker belongs to root after sudo docker", DCH + "212", closed_directory, {"config-not-writable"}, reader="sudo"),
+    Row("the same, by a user without sudo", DCH + "212", closed_directory, {"config-not-writable"}, reader="su",
+        before="sudo, which this user does not have"),
+    Row("passwords are left in config.json", OWN, plaintext,
+        {"plaintext-auths", "config-readable-by-others"}, rc=0),
+]
+
+run_table("doctor", [*CONFIGURATION, *RECIPIENTS, *ENVIRONMENT, *CONFIG])

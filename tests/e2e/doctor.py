@@ -193,7 +193,7 @@ def _():
     with Patient() as user:
         (user.docker / "config.json").unlink()
         (user.docker / "config.json").mkdir()
-        check(user, "config-unreadable", "bad", "nothing")
+        assert not check(user, "config-unreadable", "bad")
 
 
 @case("plaintext-auths, config-readable-by-others")

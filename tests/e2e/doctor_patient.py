@@ -48,6 +48,7 @@ class Patient(Sandbox):
         for finding in report["findings"]:
             assert set(finding) == {"id", "status", "what", "why", "commands", "fixable"}, finding
             assert finding["why"].endswith((".", ":") if finding["commands"] else "."), finding
+        self.commands = [command for finding in report["findings"] for command in finding["commands"]]
         found = {finding["id"]: finding for finding in report["findings"]}
         return found, {True: 0, False: 1, None: 2}[report["ok"]]
 

@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""`doctor` where the store is shared, mounted, copied or hostile."""
+
+import os
+import shutil
+import subprocess
+
+from doctor_patient import URL
+from harness import Skip, need
+from situations import Row, log_in_again, run_table
+
+OWN = "tried by hand"
+RUNS = "an attacker's program ran"
+
+
+def place_of(user, which):
+    return {"root": user.prefix, "all": user.folder, "server": user.server_folder(URL), "entry": user.entry(URL, "me"),
+            ".gpg-id": user.prefix / ".gpg-id"}[which]
+
+
+def give_to_root(*places, mode=None):
+    """As `sudo docker login` leaves it: root's, and closed to the user."""
+    def make(user):
+        for which in places:
+            os.chown(place_of(user, which), 0, 0)
+            if mode is not None:
+                place_of(user, which).chmod(mode)
+    return make
+
+
+def set_mode(which, mode):
+    return lambda user: place_of(user, which).chmod(mode)
+
+
+def mount(command):
+    def make(user):
+        need("unshare")
+        user.namespace = command.format(user=user)
+        if user.run(["true"]).rc != 0:
+            raise Skip("mounting needs root here")
+    return make
+
+
+def link_store(user):
+    real = user.dir / "dropbox"
+    user.prefix.rename(real)
+    user.prefix.symlink_to(real)
+
+
+def link_folder(user):
+    """docker-credential-helpers is a link into another store, as in stores that are put together of several."""
+    real = user.dir / "other-store"
+    real.mkdir(mode=0o700)
+    user.folder.rename(real / "docker")
+    user.folder.symlink_to(real / "docker")
+
+
+def link_server(user):
+    real = user.dir / "elsewhere"
+    user.server_folder(URL).rename(real)
+    user.server_folder(URL).symlink_to(real)
+
+
+def link_entry(user):
+    real = user.dir / "elsewhere.gpg"
+    user.entry(URL, "me").rename(real)
+    user.entry(URL, "me").symlink_to(real)
+
+
+def copy_beside(name):
+    """What a program that synchronises directories leaves after a conflict."""
+    return lambda user: shutil.copy2(user.entry(URL, "me"), user.server_folder(URL) / name) and None
+
+
+def make_file(path, text="x"):
+    def make(user):
+        file = user.prefix / path
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o600)
+    return make
+
+
+def with_git(make=None):
+    def both(user):
+        user.make_git()
+        return make(user) if make else None
+    return both
+
+
+def git_config(*words):
+    """A setting of the repository's that names a program; it must not run."""
+    def make(user):
+        user.make_git()
+        user.run(["git", "-C", user.prefix, "config", words[0], words[1].format(user=user)], check=True)
+        yield
+        assert not (user.dir / "ran").exists(), RUNS
+    return make
+
+
+def hook(name):
+    def make(user):
+        user.make_git()
+        (user.prefix / ".git/hooks").mkdir(exist_ok=True)
+        program = user.prefix / ".git/hooks" / name
+        program.write_text(f"#!/bin/sh\ntouch {user.dir}/ran\n")
+        program.chmod(0o755)
+        yield
+        assert not (user.dir / "ran").exists(), RUNS
+    return make
+
+
+def bare_repository(user):
+    """A directory in the store that looks like a repository of its own, with a monitor in its configuration."""
+    user.make_git()
+    bare = user.prefix / "work.git"
+    user.run(["git", "init", "-q", "--bare", bare], check=True)
+    (bare / "config").write_text(f"[core]\nrepositoryformatversion = 0\nbare = false\nworktree = {user.prefix}\nfsmonitor = touch {user.dir}/ran\n")
+    yield
+    assert not (user.dir / "ran").exists(), RUNS
+
+
+def foreign_git(user):
+    user.make_git()
+    subprocess.run(["chown", "-R", "root:root", str(user.prefix / ".git")], check=True)
+
+
+def lock_index(user):
+    user.make_git()
+    (user.prefix / ".git/index.lock").touch()
+
+
+def change_unrecorded(user):
+    user.make_git()
+    shutil.copy2(user.entry(URL, "me"), user.entry(URL, "you"))
+    user.entry(URL, "me").unlink()
+
+
+def team(user):
+    """A store that its group shares on purpose."""
+    user.prefix.chmod(0o2770)
+    for path in (user.folder, user.server_folder(URL)):
+        path.chmod(0o2770)
+    user.entry(URL, "me").chmod(0o660)
+
+
+def no_passwd_entry(user):
+    user.become()
+    os.chown(user.home, 0, 0)
+    user.home.chmod(0o777)
+
+
+def unmounted(user):
+    """A store in a tomb or on a stick: its directory is there, and empty."""
+    shutil.rmtree(user.prefix)
+    user.prefix.mkdir(mode=0o700)
+
+
+SETUP = ((r"\[Y/n\]", "y\n"),)
+
+STORES = [
+    Row("the store is a link to a synchronised directory", "https://github.com/gopasspw/gopass/issues/12", link_store),
+    Row("docker-credential-helpers is a link into another store", "https://github.com/gopasspw/gopass/issues/40", link_folder),
+    Row("a server's directory is a link", OWN, link_server, {"folder-link"}, rc=0, deletes=True),
+    Row("an entry is a link to a file", "https://github.com/android-password-store/Android-Password-Store/issues/387", link_entry),
+    Row("a link was turned into a text file by a synchronisation", "https://github.com/android-password-store/Android-Password-Store/issues/387",
+        lambda user: user.entry(URL, "me").write_text("../../other/place/me.gpg") and None, {"entry-damaged"}, is_typed=False),
+    Row("a file of Syncthing's beside the entry", "https://github.com/android-password-store/Android-Password-Store/issues/48",
+        copy_beside("me.sync-conflict-20240101-120000-ABCDEFG.gpg"), {"several-users"}, rc=0, is_typed=False),
+    Row("a conflicted copy of Nextcloud's beside the entry", OWN, copy_beside("me (conflicted copy 2024-01-01 120000).gpg"),
+        {"several-users"}, rc=0, is_typed=False),
+    Row("files of other programs in the store (.stfolder, .DS_Store, README)",
+        "https://github.com/android-password-store/Android-Password-Store/issues/758",
+        lambda user: [make_file(name)(user) for name in (".stfolder/x", ".DS_Store", "docker-credential-helpers/.DS_Store",
+                                                         "docker-credential-helpers/README")][0]),
+    Row("a directory that is no server's in docker-credential-helpers", OWN, lambda user: (user.folder / "not base64").mkdir(mode=0o700),
+        {"folder-undecodable"}, rc=0),
+    Row("an entry was edited by hand and has more lines", OWN,
+        lambda user: user.entry(URL, "me").write_bytes(user.encrypt(b"secret\nlogin: me\n", user.key)) and None),
+    Row("the store's directory is there and empty, because its tomb is closed", OWN, unmounted,
+        {"gpg-id-missing"}, answers=SETUP),
+    Row("the store is on a read-only file system", OWN,
+        mount("mount --bind {user.prefix} {user.prefix}; mount -o remount,bind,ro {user.prefix}"), {"write-failed"}, has_cure=False,
+        words=("Read-only",)),
+    Row("the file system is full", OWN, mount(
+        "cp -a {user.folder} {user.dir}/kept && mount -t tmpfs -o size=64k,nr_inodes=20,mode=700 t {user.folder} && "
+        "cp -a {user.dir}/kept/. {user.folder} && rm -rf {user.dir}/kept && "
+        "{{ dd if=/dev/zero of={user.folder}/.fill bs=4k 2>/dev/null || true; }}"), {"write-failed"}, has_cure=False, words=("No space",)),
+    Row("a team's store with mode 2770", "https://github.com/syncthing/syncthing/issues/2012", team),
+    Row("the store's mode lets others look", OWN, set_mode("root", 0o755), {"store-mode"}, rc=0),
+    Row("an entry's mode lets others read", OWN, set_mode("entry", 0o644), {"entry-mode"}, rc=0),
+    Row("everybody may write to the store", OWN, set_mode("root", 0o777), {"gpg-id-writable", "store-mode"}),
+    Row("docker-credential-helpers belongs to root after sudo docker login", "https://github.com/docker/docker-credential-helpers/issues/212",
+        give_to_root("all"), {"store-unreadable"}, reader="sudo", before="a chmod of the store, which is refused"),
+    Row("the same, by a user without sudo", "https://github.com/docker/docker-credential-helpers/issues/212", give_to_root("all"),
+        {"store-unreadable"}, reader="su", before="a chmod of the store, which is refused"),
+    Row("the same, and others may look into it", OWN, give_to_root("all", mode=0o755), {"store-owner"}, left={"store-mode"},
+        reader="sudo"),
+    Row("a server's directory belongs to root after sudo docker login", "https://github.com/docker/docker-credential-helpers/issues/212",
+        give_to_root("server", "entry"), {"server-unreadable"}, reader="sudo",
+        before="docker-credential-helpers could not be looked at, and no command"),
+    Row("a server's directory belongs to root, and others may look into it", OWN, give_to_root("server", mode=0o755),
+        {"server-not-writable", "entry-owner"}, left={"entry-mode"}, reader="su"),
+    Row("the whole store belongs to root", OWN, give_to_root("root", "all", "server", "entry", ".gpg-id", mode=0o700),
+        {"store-unreadable"}, reader="su"),
+    Row(".gpg-id belongs to root and cannot be read", OWN, give_to_root(".gpg-id", mode=0o600), {"gpg-id-unreadable"}, reader="sudo"),
+    Row("the modes shut the owner out", OWN, set_mode("all", 0o500), {"store-mode"}, reader="sudo"),
+    Row("a container's user without a passwd entry, in a HOME that all may write to", OWN, no_passwd_entry),
+    Row("PASSWORD_STORE_DIR ends in a slash", OWN, lambda user: user.env.update(PASSWORD_STORE_DIR=f"{user.prefix}/")),
+    Row("PASSWORD_STORE_DIR has a ~ that no shell has expanded", OWN, lambda user: user.env.update(PASSWORD_STORE_DIR="~/.password-store"),
+        {"store-tilde"}, before="setup would have made a directory named ~"),
+]
+
+ENTRIES = [
+    Row("there is no store yet", "https://github.com/docker/docker-credential-helpers/issues/102", lambda user: shutil.rmtree(user.prefix),
+        {"store-missing"}, answers=SETUP),
+    Row("a gopass store with age", OWN,
+        lambda user: (user.prefix / ".gpg-id").rename(user.prefix / ".age-recipients") and None, {"store-is-age"}, answers=SETUP),
+    Row(".gpg-id has a NUL byte", OWN, lambda user: (user.prefix / ".gpg-id").write_bytes(b"x\0y\n") and None, {"gpg-id-invalid"},
+        has_cure=False),
+    Row("a pipe is called like an entry", OWN, lambda user: os.mkfifo(user.server_folder(URL) / "pipe.gpg", 0o600), {"entry-no-file"},
+        rc=0, deletes=True),
+    Row("a server's directory is empty after a crash", OWN,
+        lambda user: user.server_folder("https://empty").mkdir(mode=0o700), {"folder-empty"}, rc=0, deletes=True),
+    Row("a temporary file of a login that was cut off", OWN, make_file("docker-credential-helpers/.docker-credential-pass.tmp"),
+        {"leftover"}, rc=0),
+    Row("an entry is cut off after a full disk", OWN,
+        log_in_again(lambda user, entry: entry.write_bytes(entry.read_bytes()[:-20])), {"entry-damaged"}),
+]
+
+GITS = [
+    Row("the post-commit hook of the repository", "https://github.com/ruvnet/ruflo/issues/3380", hook("post-commit"),
+        {"git-programs-not-run"}, rc=0, is_typed=False),
+    Row("the store is a git repository", OWN, with_git()),
+    Row("the repository belongs to another user", "https://github.com/trufflesecurity/trufflehog/issues/2495", foreign_git,
+        {"git-not-trusted"}, rc=0, reader="sudo", is_typed=False),
+    Row("git is not installed", OWN, with_git(lambda user: user.env.update(PATH=user.path_without("git"))), {"git-missing"}, rc=0, reader="root", before="\"git could not be run\", and no command"),
+    Row("git does not know who the user is", OWN, with_git(
+        lambda user: (user.home / ".gitconfig").write_text("[user]\nuseConfigOnly = true\n") and None), {"git-no-identity"}, rc=0),
+    Row("git left its index.lock", OWN, lock_index, {"git-lock"}, rc=0, deletes=True),
+    Row("changes that git has not recorded", OWN, change_unrecorded, {"git-not-recorded"}, rc=0),
+    Row("core.fsmonitor of the repository names a program", "https://github.com/mistralai/mistral-vibe/pull/962", git_config("core.fsmonitor", "touch {user.dir}/ran; false"),
+        {"git-programs-not-run"}, rc=0, is_typed=False),
+    Row("core.hooksPath of the repository", "https://github.com/atlassian/atlascode/pull/1918", git_config("core.hooksPath", "{user.prefix}/hooks"), {"git-programs-not-run"}, rc=0, is_typed=False),
+    Row("filter.x.clean of the repository", "https://github.com/hashgraph-online/hol-guard/pull/1974", git_config("filter.x.clean", "touch {user.dir}/ran"),
+        {"git-not-trusted"}, rc=0, is_typed=False),
+    Row("include.path of the repository", OWN, git_config("include.path", "{user.prefix}/evil"), {"git-not-trusted"}, rc=0, is_typed=False),
+    Row("gpg.program of the repository", OWN, git_config("gpg.program", "touch {user.dir}/ran"), {"git-not-trusted"}, rc=0, is_typed=False),
+    Row("core.worktree leads elsewhere", OWN, git_config("core.worktree", "/"), {"git-not-trusted"}, rc=0, is_typed=False),
+    Row("a bare repository is buried in the store", "https://github.com/libgit2/libgit2/issues/6400", bare_repository),
+    Row("git-crypt's filter in a team's store", OWN, git_config("filter.git-crypt.clean", "git-crypt clean"),
+        {"git-not-trusted"}, rc=0),
+]
+
+run_table("stores", [*STORES, *ENTRIES, *GITS])
