@@ -185,7 +185,7 @@ def answer_pinentry(make, answer=""):
         program.chmod(0o755)
         (user.gnupg / "gpg-agent.conf").write_text(f"pinentry-program {program}\n")
         make(user)
-        user.run(["gpgconf", "--kill", "gpg-agent"])
+        user.end_agent()
     return both
 
 
@@ -287,7 +287,7 @@ def unreadable(name):
         path = user.gnupg / name
         os.chown(path, 0, 0)
         path.chmod(0o700 if path.is_dir() else 0o600)
-        user.run(["gpgconf", "--kill", "all"])
+        user.end_agent()
     return make
 
 
@@ -330,7 +330,7 @@ def long_home(user):
     """GNUPGHOME in a deep directory, as in a build's workspace."""
     if os.path.isdir(f"/run/user/{os.geteuid()}"):
         raise Skip("sockets are in /run/user here, where their path is short")
-    user.run(["gpgconf", "--kill", "all"])
+    user.end_agent()
     long = user.dir / ("x" * 100)
     shutil.copytree(user.gnupg, long, ignore=lambda _, names: [name for name in names if name.startswith("S.")])
     user.gnupg.rename(user.home / ".gnupg")
