@@ -56,8 +56,11 @@ static void prove_entries(struct doctor *doctor, enum gpg_pinentry_mode mode)
         return;
     }
     worst->result = PROOF_PASSED;
-    if (pass_store_open(&store, &worst->err) < 0 ||
-        (store.folder_fd >= 0 && pass_entry_list(&store, &listing, &worst->err) < 0)) {
+    if (pass_store_open(&store, &worst->err) < 0) {
+        worst->result = PROOF_NOT_TRIED;
+        return;
+    }
+    if (store.folder_fd >= 0 && pass_entry_list(&store, &listing, &worst->err) < 0) {
         worst->result = worst->err.code == EACCES ? PROOF_FAILED : PROOF_NOT_TRIED;
         return;
     }
