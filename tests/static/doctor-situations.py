@@ -22,6 +22,10 @@ TABLES = (("doctor-situations", "gpg, its keys, the environment and docker's con
 
 # Findings without a row, and where they are tested instead.
 ELSEWHERE = {
+    "config-leftovers": "what other clients left: tests/e2e/doctor.py",
+    "config-relative-link": "a link that docker does not follow: tests/e2e/doctor.py",
+    "docker-snap": "docker from a snap: tests/e2e/doctor.py",
+    "podman-docker-config": "podman with DOCKER_CONFIG: tests/e2e/doctor.py",
     "decrypt-failed": "a failure that no check explains, in gpg's words: tests/e2e/hostile-programs.py",
     "gpg-id-owner": "an owner other than the user and root: tests/e2e/hostile-store.py",
     "git-not-run": "a git that hangs: tests/e2e/hostile-programs.py",
