@@ -120,24 +120,22 @@ static int check_on_the_way(const struct api *api, const struct store_blob *blob
 
 /*
  * Where the bytes come from. All of a blob is compared with its digest if that was not done lately; a part of it cannot
- * be. 0, STORE_NOT_FOUND, or negative.
+ * be. Takes ownership of reader, also when it fails. 0 or negative.
  */
-static int open_source(const struct call *call, const struct store_blob *blob, bool is_whole,
-                       struct response_source *ret, struct error *err)
+static int set_source(const struct call *call, const struct store_blob *blob, struct store_reader *reader,
+                      bool is_whole, struct response_source *ret, struct error *err)
 {
     const struct api *api = api_of(call);
-    struct store_reader *reader;
-    int r = store_open_blob(api->store, blob, &reader, err);
 
-    if (r != 0)
-        return r;
     if (is_whole && !store_is_checked(api->store, blob))
         return check_on_the_way(api, blob, reader, ret, err);
     *ret = (struct response_source){.object = reader, .read = read_blob, .get_fd = get_blob_fd, .close = close_blob};
     return 0;
 }
 
-static void send_blob(struct call *call, struct response *response, const struct store_blob *blob)
+/* Takes ownership of reader; NULL for HEAD. */
+static void send_blob(struct call *call, struct response *response, const struct store_blob *blob,
+                      struct store_reader *reader)
 {
     struct response_source source = {.read = read_nothing};
     struct response_range ranges[RANGE_MAX];
@@ -146,43 +144,48 @@ static void send_blob(struct call *call, struct response *response, const struct
     int r = 0;
 
     if (!find_ranges(call, blob->size, ranges, &count)) {
+        store_reader_close(reader);
         answer_unsatisfiable(response, blob->size);
         return;
     }
-    if (call->method == ROUTE_METHOD_GET)
-        r = open_source(call, blob, count == 0, &source, &err);
+    if (reader)
+        r = set_source(call, blob, reader, count == 0, &source, &err);
     if (r < 0) {
         response_fail(response, &err);
-    } else if (r == STORE_NOT_FOUND) { /* deleted since */
-        answer_unknown_digest(response, ERROR_CODE_BLOB_UNKNOWN, &call->route.digest);
     } else {
         response_set_source(response, &source, blob->size, blob_type, ranges, count);
         response_add_header(response, "Accept-Ranges", "bytes");
     }
 }
 
-/* Who asks whether a blob is here will not upload it. Where files are another user's nothing can be promised for long. */
-static int find(const struct call *call, struct store_blob *ret, struct error *err)
+/*
+ * A client that asks whether a blob is here will not upload it, so it is protected from garbage collection. Where the
+ * files are another user's nothing can be promised for long. *ret_reader stays NULL for HEAD.
+ */
+static int find(const struct call *call, struct store_blob *ret, struct store_reader **ret_reader, struct error *err)
 {
     const struct route *route = &call->route;
     const struct api *api = api_of(call);
+    const enum store_waiting waiting = call_may_wait(call);
+    int r;
 
-    if (call->method == ROUTE_METHOD_HEAD && !api->is_read_only) {
-        enum store_waiting waiting = call_is_on_worker(call) ? STORE_MAY_WAIT : STORE_MUST_NOT_WAIT;
-        int r = store_want_blob(api->store, route->name, &route->digest, waiting, ret, err);
-
+    if (call->method == ROUTE_METHOD_GET)
+        return store_open_blob(api->store, route->name, &route->digest, waiting, ret, ret_reader, err);
+    if (!api->is_read_only) {
+        r = store_want_blob(api->store, route->name, &route->digest, waiting, ret, err);
         if (r != -EACCES && r != -EPERM)
             return r;
     }
-    return store_find_blob(api->store, route->name, &route->digest, ret, err);
+    return store_find_blob(api->store, route->name, &route->digest, waiting, ret, err);
 }
 
 static enum http_result answer_get(struct call *call, struct response *response)
 {
+    CLEANUP(store_reader_closep) struct store_reader *reader = NULL;
     const struct route *route = &call->route;
     struct store_blob blob;
     struct error err = {0};
-    int r = find(call, &blob, &err);
+    int r = find(call, &blob, &reader, &err);
 
     if (r == STORE_WOULD_WAIT)
         return call_move(call);
@@ -193,7 +196,7 @@ static enum http_result answer_get(struct call *call, struct response *response)
     } else {
         response_add_header(response, "Cache-Control", "max-age=31536000");
         if (!answer_if_settled(call, response, &route->digest))
-            send_blob(call, response, &blob);
+            send_blob(call, response, &blob, steal_ptr(&reader));
     }
     return HTTP_DONE;
 }

@@ -3,6 +3,7 @@
 #include "common/digest.h"
 #include "common/secbuf.h"
 #include "registry/access/access.h"
+#include "registry/core/store.h"
 #include "registry/http/handler.h"
 #include "registry/spec/route.h"
 
@@ -68,6 +69,12 @@ static inline bool call_is_on_worker(const struct call *call)
     return call->request->is_on_worker;
 }
 enum http_result call_move(struct call *call);
+
+/* What the store may do on this thread. */
+static inline enum store_waiting call_may_wait(const struct call *call)
+{
+    return call_is_on_worker(call) ? STORE_MAY_WAIT : STORE_MUST_NOT_WAIT;
+}
 
 /* The user, as events tell of it; NULL where nobody logs in. Borrowed, valid until the call is over. */
 static inline const char *call_get_actor(const struct call *call)

@@ -23,13 +23,13 @@ static void answer_manifest_unknown(const struct call *call, struct response *re
     response_refuse(response, ERROR_CODE_MANIFEST_UNKNOWN, detail);
 }
 
-/* 0, STORE_NOT_FOUND, or negative. */
+/* 0, STORE_NOT_FOUND, STORE_WOULD_WAIT, or negative. */
 static int resolve(const struct call *call, struct digest *ret_digest, struct error *err)
 {
     const struct route *route = &call->route;
 
     if (route->kind == ROUTE_MANIFEST_TAG)
-        return store_resolve_tag(api_of(call)->store, route->name, route->tag, ret_digest, err);
+        return store_resolve_tag(api_of(call)->store, route->name, route->tag, call_may_wait(call), ret_digest, err);
     *ret_digest = route->digest;
     return 0;
 }

@@ -81,7 +81,7 @@ static int add_fallback(const struct call *call, struct store_digests *digests, 
 
     /* A sha512 digest is too long for a tag; the specification cuts it. */
     snprintf(tag, sizeof(tag), "%s-%.*s", digest_algorithm_name(route->digest.algorithm), 64, route->digest.hex);
-    r = store_resolve_tag(store, route->name, tag, &digest, err);
+    r = store_resolve_tag(store, route->name, tag, STORE_MAY_WAIT, &digest, err);
     if (r == 0)
         r = store_get_manifest(store, route->name, &digest, STORE_MAY_WAIT, &content, err);
     if (r != 0)

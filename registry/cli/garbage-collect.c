@@ -14,6 +14,7 @@
 #include "registry/core/collect.h"
 #include "registry/cli/flags.h"
 #include "registry/cli/offline.h"
+#include "registry/cli/open-store.h"
 #include "registry/cli/verbs.h"
 
 /* What the command line says. */
@@ -60,15 +61,15 @@ static int parse(char **argv, struct order *order, struct error *err)
 }
 
 /* For this process alone, if that is possible and --grace was not given. */
-static int open_store(struct order *order, const char *root_directory, struct store **ret, struct error *err)
+static int open_for_order(struct order *order, const char *root_directory, struct store **ret, struct error *err)
 {
-    int r = order->has_grace ? -EBUSY : store_open(root_directory, STORE_ALONE, ret, err);
+    int r = order->has_grace ? -EBUSY : open_store(root_directory, FILESYSTEM_ALONE, ret, err);
 
     if (r != -EBUSY)
         return r;
     if (!order->has_grace)
         order->options.grace_s = COLLECT_USUAL_GRACE_S;
-    return store_open(root_directory, STORE_LOOKS, ret, err);
+    return open_store(root_directory, FILESYSTEM_LOOKS, ret, err);
 }
 
 static int collect(struct order *order, const struct settings *settings, struct error *err)
@@ -80,7 +81,7 @@ static int collect(struct order *order, const struct settings *settings, struct 
     int r = offline_change_identity(settings, &confinement, err);
 
     if (r == 0)
-        r = open_store(order, settings->storage.root_directory, &store, err);
+        r = open_for_order(order, settings->storage.root_directory, &store, err);
     if (r == 0)
         r = offline_confine(settings, &confinement, err);
     if (r < 0)

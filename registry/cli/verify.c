@@ -11,6 +11,7 @@
 #include "registry/core/verify.h"
 #include "registry/cli/flags.h"
 #include "registry/cli/offline.h"
+#include "registry/cli/open-store.h"
 #include "registry/cli/verbs.h"
 
 static void say(void *object, const char *line)
@@ -31,7 +32,7 @@ static int verify(const struct settings *settings, struct error *err)
     int r = offline_change_identity(settings, &confinement, err);
 
     if (r == 0)
-        r = store_open(settings->storage.root_directory, STORE_LOOKS, &store, err);
+        r = open_store(settings->storage.root_directory, FILESYSTEM_LOOKS, &store, err);
     if (r == 0)
         r = offline_confine(settings, &confinement, err);
     if (r == 0)

@@ -1,143 +1,214 @@
 /*
- * Blobs: their bytes lie once for all repositories, and a link in a repository says that it has them.
- * Both must be there, for either may be removed by itself (the link by a delete, the bytes by the
- * collection of garbage).
+ * Blobs. Their bytes are stored once for all repositories, and a link in a repository says that it has them. Both must be
+ * there, because either may be removed alone: the link by a delete, the bytes by garbage collection.
  */
 #include <errno.h>
 #include <string.h>
 
 #include "registry/core/store-private.h"
 
+enum { CHECK_SIZE = 256 << 10 };
+
 struct store_reader {
-    struct driver_reader reader;
+    struct storage_reader reader;
 };
 
-int store_find_blob(struct store *store, const char *name, const struct digest *digest, struct store_blob *ret,
-                    struct error *err)
+/* What tells one version of a blob's bytes from another. */
+static uint64_t identity_of(const struct storage_object *object)
 {
+    uint64_t identity = 14695981039346656037u; /* FNV-1a: it only has to spread */
+
+    for (size_t i = 0; i < ARRAY_SIZE(object->version.words); i++)
+        identity = (identity ^ object->version.words[i]) * 1099511628211u;
+    return identity;
+}
+
+static void describe(const struct digest *canonical, const struct storage_object *object, struct store_blob *ret)
+{
+    *ret = (struct store_blob){.canonical = *canonical, .size = object->size, .identity = identity_of(object),
+                               .version = object->version};
+}
+
+int store_find_blob(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
+                    struct store_blob *ret, struct error *err)
+{
+    const enum storage_waiting may_wait = store_may_wait(waiting);
     struct key link = key_layer(name, digest), data;
-    struct driver_stat st;
+    struct storage_object object;
     struct digest canonical;
-    int r = link_find(store->driver, &link, digest, &canonical, err);
+    int r = link_find(store->storage, &link, digest, may_wait, &canonical, err);
 
     if (r != 0)
-        return r < 0 ? r : STORE_NOT_FOUND;
+        return store_outcome(r);
     data = key_blob(&canonical);
-    r = store->driver->type->stat(store->driver, data.text, &st, err);
+    r = storage_head(store->storage, data.text, may_wait, &object, err);
     if (r != 0)
-        return r < 0 ? r : STORE_NOT_FOUND;
-    *ret = (struct store_blob){.canonical = canonical, .size = st.size, .identity = st.identity};
+        return store_outcome(r);
+    describe(&canonical, &object, ret);
     return 0;
 }
 
-/* The collection holds its lock for much less than a millisecond at a time, unless it hangs. */
-enum { PATIENCE_MS = 2000 };
-
-int store_want(struct store *store, const char *key, enum store_waiting waiting, struct driver_stat *ret,
-               struct error *err)
+int store_refresh(struct store *store, const char *key, enum store_waiting waiting, struct storage_object *ret,
+                  struct error *err)
 {
-    unsigned patience_ms = waiting == STORE_MAY_WAIT ? PATIENCE_MS : 0;
-    int r = store->driver->type->want(store->driver, key, patience_ms, ret, err);
+    enum storage_waiting may_wait = waiting == STORE_MAY_WAIT ? STORAGE_MAY_WAIT : STORAGE_MUST_NOT_WAIT;
+    int r = storage_refresh(store->storage, key, may_wait, ret, err);
 
-    if (r == -EAGAIN && waiting != STORE_MAY_WAIT)
-        return STORE_WOULD_WAIT;
-    return r > 0 ? STORE_NOT_FOUND : r;
+    if (r == STORAGE_WOULD_WAIT && waiting == STORE_MAY_WAIT)
+        return error_set(err, EAGAIN, "garbage collection does not release its lock on the storage");
+    return store_outcome(r);
 }
 
 /*
- * The bytes are wanted before the link is read, for the collection takes no link to bytes that are wanted. Those of a
- * sha512 are found by the link; then it is read again.
+ * The bytes are refreshed before the link is read, because garbage collection keeps links to refreshed bytes. The bytes
+ * of a sha512 digest are found by the link, which is then read again.
  */
 int store_want_blob(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
                     struct store_blob *ret, struct error *err)
 {
     struct store_blob blob = {.canonical = *digest};
-    struct driver_stat st;
+    struct storage_object object;
     struct digest canonical;
     struct key link = key_layer(name, digest), data;
-    int r = digest->algorithm == DIGEST_SHA256 ? 0 : store_find_blob(store, name, digest, &blob, err);
+    int r = digest->algorithm == DIGEST_SHA256 ? 0 : store_find_blob(store, name, digest, waiting, &blob, err);
 
     if (r != 0)
         return r;
     data = key_blob(&blob.canonical);
-    r = store_want(store, data.text, waiting, &st, err);
+    r = store_refresh(store, data.text, waiting, &object, err);
     if (r != 0)
         return r;
-    r = link_find(store->driver, &link, digest, &canonical, err);
+    r = link_find(store->storage, &link, digest, store_may_wait(waiting), &canonical, err);
     if (r != 0)
-        return r < 0 ? r : STORE_NOT_FOUND;
+        return store_outcome(r);
     if (!digest_is_equal(&canonical, &blob.canonical))
-        return store_find_blob(store, name, digest, ret, err);
-    *ret = (struct store_blob){.canonical = canonical, .size = st.size};
+        return store_find_blob(store, name, digest, waiting, ret, err);
+    describe(&canonical, &object, ret);
     return 0;
 }
 
-int store_open_blob(struct store *store, const struct store_blob *blob, struct store_reader **ret, struct error *err)
+int store_open_bytes(struct store *store, const struct digest *canonical, enum store_waiting waiting,
+                     struct store_blob *ret_blob, struct store_reader **ret, struct error *err)
 {
-    struct key key = key_blob(&blob->canonical);
-    struct driver_reader *reader;
-    int r = store->driver->type->open(store->driver, key.text, &reader, err);
+    struct key key = key_blob(canonical);
+    struct storage_object object;
+    struct storage_reader *reader;
+    int r = storage_open(store->storage, key.text, store_may_wait(waiting), &reader, &object, err);
 
     if (r != 0)
-        return r < 0 ? r : STORE_NOT_FOUND;
+        return store_outcome(r);
+    describe(canonical, &object, ret_blob);
     *ret = (struct store_reader *)reader;
     return 0;
 }
 
+int store_open_blob(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
+                    struct store_blob *ret_blob, struct store_reader **ret, struct error *err)
+{
+    struct key link = key_layer(name, digest);
+    struct digest canonical;
+    int r = link_find(store->storage, &link, digest, store_may_wait(waiting), &canonical, err);
+
+    return r != 0 ? store_outcome(r) : store_open_bytes(store, &canonical, waiting, ret_blob, ret, err);
+}
+
 ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *ret_data, size_t size)
 {
-    return reader->reader.type->reader_read(&reader->reader, offset, ret_data, size);
+    return storage_reader_read(&reader->reader, offset, ret_data, size);
 }
 
 int store_reader_get_fd(struct store_reader *reader)
 {
-    return reader->reader.type->reader_get_fd(&reader->reader);
+    return storage_reader_get_fd(&reader->reader);
 }
 
 void store_reader_close(struct store_reader *reader)
 {
     if (reader)
-        reader->reader.type->reader_close(&reader->reader);
+        storage_reader_close(&reader->reader);
 }
 
-/* Where the bytes lie that are to be mounted. */
+void store_reader_closep(struct store_reader **reader)
+{
+    store_reader_close(*reader);
+}
+
+/* --- the bytes of a digest, whoever has them ------------------------------------------------------- */
+
+/* Takes ownership of reader. 0, STORE_DIGEST_MISMATCH, or negative. */
+static int compare_with_digest(struct store *store, const struct store_blob *blob, struct store_reader *reader,
+                               struct error *err)
+{
+    CLEANUP(store_check_closep) struct store_check *check = NULL;
+    CLEANUP_FREE char *buffer = malloc(CHECK_SIZE);
+    ssize_t n = 1;
+    int r = store_check_start(store, blob, reader, &check, err);
+
+    if (r < 0 || !buffer)
+        return r == -EBADMSG ? STORE_DIGEST_MISMATCH : r < 0 ? r : error_set_oom(err);
+    for (uint64_t offset = 0; n > 0; offset += (uint64_t)n)
+        n = store_check_read(check, offset, buffer, CHECK_SIZE);
+    if (n == -EBADMSG)
+        return STORE_DIGEST_MISMATCH;
+    return n < 0 ? error_set_errno(err, (int)-n, "cannot read the blob sha256:%s", blob->canonical.hex) : 0;
+}
+
+int store_check_existing(struct store *store, const struct digest *canonical, uint64_t size, struct store_blob *ret,
+                         struct error *err)
+{
+    CLEANUP(store_reader_closep) struct store_reader *reader = NULL;
+    int r = store_open_bytes(store, canonical, STORE_MAY_WAIT, ret, &reader, err);
+
+    if (r != 0)
+        return r;
+    if (ret->size != size)
+        return STORE_DIGEST_MISMATCH;
+    return store_is_checked(store, ret) ? 0 : compare_with_digest(store, ret, steal_ptr(&reader), err);
+}
+
+/* --- mounting ------------------------------------------------------------------------------------------ */
+
 static int find_anywhere(struct store *store, const struct digest *digest, struct store_blob *ret, struct error *err)
 {
     struct digest canonical = *digest;
     struct key alias = key_alias(digest), data;
-    struct driver_stat st;
-    int r = digest->algorithm == DIGEST_SHA256 ? 0 : link_read(store->driver, &alias, &canonical, err);
+    struct storage_object object;
+    int r = digest->algorithm == DIGEST_SHA256 ? 0 : link_read(store->storage, &alias, STORAGE_MAY_WAIT, &canonical, err);
 
     if (r != 0)
-        return r < 0 ? r : STORE_NOT_FOUND;
+        return store_outcome(r);
     data = key_blob(&canonical);
-    r = store_want(store, data.text, STORE_MAY_WAIT, &st, err);
+    r = storage_head(store->storage, data.text, STORAGE_MAY_WAIT, &object, err);
     if (r != 0)
-        return r;
-    *ret = (struct store_blob){.canonical = canonical, .size = st.size, .identity = st.identity};
+        return store_outcome(r);
+    describe(&canonical, &object, ret);
     return 0;
+}
+
+/* The bytes are kept in the same write as the links are put, so that garbage collection cannot come between. */
+static int write_links(struct store *store, const char *name, const struct digest *digest,
+                       const struct digest *canonical, struct error *err)
+{
+    struct key data = key_blob(canonical), link = key_layer(name, canonical), alias = key_layer(name, digest);
+    struct storage_step steps[3] = {{.kind = STORAGE_KEEP, .key = data.text}};
+    char text[DIGEST_TEXT_SIZE];
+
+    digest_format(canonical, text);
+    steps[1] = (struct storage_step){.kind = STORAGE_PUT, .key = link.text, .data = text, .size = strlen(text)};
+    steps[2] = steps[1];
+    steps[2].key = alias.text;
+    return store_outcome(storage_write(store->storage, steps, digest_is_equal(digest, canonical) ? 2 : 3, err));
 }
 
 int store_mount_blob(struct store *store, const char *to_name, const struct digest *digest, const char *from_name,
                      const char *actor, struct error *err)
 {
-    struct driver_change changes[2] = {{0}};
-    char text[DIGEST_TEXT_SIZE];
     struct store_blob blob;
-    struct key canonical, alias;
-    int r = from_name ? store_want_blob(store, from_name, digest, STORE_MAY_WAIT, &blob, err)
+    int r = from_name ? store_find_blob(store, from_name, digest, STORE_MAY_WAIT, &blob, err)
                       : find_anywhere(store, digest, &blob, err);
 
-    if (r != 0)
-        return r;
-    canonical = key_layer(to_name, &blob.canonical);
-    alias = key_layer(to_name, digest);
-    digest_format(&blob.canonical, text);
-    changes[0] = (struct driver_change){.kind = DRIVER_PUT, .key = canonical.text, .data = text,
-                                        .size = strlen(text)};
-    changes[1] = changes[0];
-    changes[1].key = alias.text;
-    r = store->driver->type->publish(store->driver, changes, digest_is_equal(digest, &blob.canonical) ? 1 : 2, err);
+    if (r == 0)
+        r = write_links(store, to_name, digest, &blob.canonical, err);
     if (r == 0)
         store_report_event(store, &(struct event){.kind = EVENT_MOUNT_BLOB, .repository = to_name, .digest = digest,
                                                   .size = blob.size, .source = from_name, .actor = actor});
@@ -147,13 +218,13 @@ int store_mount_blob(struct store *store, const char *to_name, const struct dige
 int store_unlink_blob(struct store *store, const char *name, const struct digest *digest, const char *actor,
                       struct error *err)
 {
-    struct key folder = key_layer_folder(name, digest);
-    const char *keys[] = {folder.text};
+    struct key prefix = key_layer_prefix(name, digest);
+    const char *keys[] = {prefix.text};
     struct store_blob blob;
-    int r = store_find_blob(store, name, digest, &blob, err);
+    int r = store_find_blob(store, name, digest, STORE_MAY_WAIT, &blob, err);
 
     if (r == 0)
-        r = store->driver->type->remove(store->driver, keys, 1, err);
+        r = storage_remove(store->storage, keys, 1, err);
     if (r == 0)
         store_report_event(store, &(struct event){.kind = EVENT_DELETE_BLOB, .repository = name, .digest = digest,
                                                   .actor = actor});

@@ -1,7 +1,7 @@
 /*
- * Which repositories there are. They lie in one another (a/b in a), so a folder is looked at before
- * what is in it; with '/' before every other character that is the order of the list, and whole
- * folders need not be looked into when they come before the page, or after it.
+ * Which repositories there are. They lie in one another (a/b in a), so a prefix is looked at before what is below it.
+ * With '/' before every other character that is the order of the list, and prefixes that come entirely before the page,
+ * or after it, are not looked into.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,9 +13,10 @@ struct walk {
     struct store *store;
     const char *last; /* NULL: from the first */
     size_t n;
-    bool with_uploads; /* what has nothing but uploads counts too */
+    enum store_repositories kind;
+    bool skips_unreadable;
     struct store_names names;
-    char name[NAME_MAX_SIZE + 2]; /* of the folder looked at */
+    char name[NAME_MAX_SIZE + 2]; /* what is looked at */
 };
 
 /* Like strcmp(), with '/' before everything else but the end. */
@@ -32,7 +33,7 @@ static int compare_names(const char *a, const char *b)
     return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
 }
 
-/* Whether the folder, and all that is in it, comes before the page. */
+/* Whether the name, and everything below it, comes before the page. */
 static bool is_before_page(const struct walk *walk)
 {
     size_t size = strlen(walk->name);
@@ -41,22 +42,22 @@ static bool is_before_page(const struct walk *walk)
            !(strncmp(walk->name, walk->last, size) == 0 && walk->last[size] == '/');
 }
 
-static bool is_repository(const struct walk *walk, const struct folder_names *names)
+static bool is_repository(const struct walk *walk, const struct storage_list *list)
 {
-    for (size_t i = 0; i < names->count; i++) {
-        const char *name = names->names[i]->text;
+    for (size_t i = 0; i < list->count; i++) {
+        const char *name = list->entries[i]->name;
 
         if (strcmp(name, "_layers") == 0 || strcmp(name, "_manifests") == 0 ||
-            (walk->with_uploads && strcmp(name, "_uploads") == 0))
+            (walk->kind == STORE_WITH_UPLOADS && strcmp(name, "_uploads") == 0))
             return true;
     }
     return false;
 }
 
-/* Adds the folder looked at, if it is a repository of the page. 0 or -ENOMEM. */
-static int add_repository(struct walk *walk, const struct folder_names *names)
+/* Adds what is looked at, if it is a repository of the page. 0 or -ENOMEM. */
+static int add_repository(struct walk *walk, const struct storage_list *list)
 {
-    if (!*walk->name || !is_repository(walk, names) || (walk->last && compare_names(walk->name, walk->last) <= 0) ||
+    if (!*walk->name || !is_repository(walk, list) || (walk->last && compare_names(walk->name, walk->last) <= 0) ||
         !name_is_repository(walk->name, strlen(walk->name)))
         return 0;
     walk->names.has_more = walk->names.count == walk->n;
@@ -65,19 +66,20 @@ static int add_repository(struct walk *walk, const struct folder_names *names)
 
 static int look_at(struct walk *walk, struct error *err);
 
-static int look_below(struct walk *walk, const struct folder_names *names, struct error *err)
+static int look_below(struct walk *walk, const struct storage_list *list, struct error *err)
 {
     size_t size = strlen(walk->name), start = size ? size + 1 : 0;
     int r = 0;
 
-    for (size_t i = 0; r == 0 && !walk->names.has_more && i < names->count; i++) {
-        size_t name_size = strlen(names->names[i]->text);
+    for (size_t i = 0; r == 0 && !walk->names.has_more && i < list->count; i++) {
+        const char *below = list->entries[i]->name;
+        size_t name_size = strlen(below);
 
-        if (names->names[i]->text[0] == '_' || start + name_size > NAME_MAX_SIZE)
+        if (below[0] == '_' || start + name_size > NAME_MAX_SIZE)
             continue;
         if (size)
             walk->name[size] = '/';
-        memcpy(walk->name + start, names->names[i]->text, name_size + 1);
+        memcpy(walk->name + start, below, name_size + 1);
         if (!is_before_page(walk))
             r = look_at(walk, err);
         walk->name[size] = '\0';
@@ -85,20 +87,25 @@ static int look_below(struct walk *walk, const struct folder_names *names, struc
     return r;
 }
 
-/* Looks at the folder walk->name; recursion is bounded by the longest name. */
+/* Looks at walk->name; recursion is bounded by the longest name. */
 static int look_at(struct walk *walk, struct error *err)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
-    struct key folder = key_in_repository(walk->name, "");
+    CLEANUP(storage_list_done) struct storage_list list = {0};
+    struct key prefix = {KEY_REPOSITORIES "/"};
     int r;
 
-    folder.text[strlen(folder.text) - 1] = '\0'; /* the slash at its end */
-    r = walk->store->driver->type->list(walk->store->driver, folder.text, &names, err);
+    if (*walk->name)
+        prefix = key_in_repository(walk->name, "");
+    r = storage_list(walk->store->storage, prefix.text, NULL, SIZE_MAX, &list, err);
+    if (r < 0 && *walk->name && walk->skips_unreadable && r != -ENOMEM) {
+        walk->names.unreadable++;
+        return 0;
+    }
     if (r < 0)
         return r;
-    if (add_repository(walk, &names) < 0)
+    if (add_repository(walk, &list) < 0)
         return error_set_oom(err);
-    return look_below(walk, &names, err);
+    return look_below(walk, &list, err);
 }
 
 static int list(struct walk *walk, struct store_names *ret, struct error *err)
@@ -115,7 +122,7 @@ static int list(struct walk *walk, struct store_names *ret, struct error *err)
 int store_list_repositories(struct store *store, const char *last, size_t n, struct store_names *ret,
                             struct error *err)
 {
-    struct walk walk = {.store = store, .last = last, .n = n};
+    struct walk walk = {.store = store, .last = last, .n = n, .skips_unreadable = true};
 
     if (n == 0) {
         *ret = (struct store_names){0};
@@ -124,9 +131,9 @@ int store_list_repositories(struct store *store, const char *last, size_t n, str
     return list(&walk, ret, err);
 }
 
-int store_list_folders(struct store *store, struct store_names *ret, struct error *err)
+int store_list_all(struct store *store, enum store_repositories kind, struct store_names *ret, struct error *err)
 {
-    struct walk walk = {.store = store, .n = SIZE_MAX, .with_uploads = true};
+    struct walk walk = {.store = store, .n = SIZE_MAX, .kind = kind};
 
     return list(&walk, ret, err);
 }

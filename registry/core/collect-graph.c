@@ -1,13 +1,17 @@
 /*
- * What each manifest of a repository names. Nothing may be removed on half a knowledge, so every
- * manifest must be there, be what its digest says, and be understood.
+ * What each manifest of a repository names. Nothing may be removed on incomplete knowledge, so every manifest must be
+ * there, have the bytes of its digest, and be understood.
  */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/json.h"
 #include "registry/spec/manifest.h"
 #include "registry/core/collect-private.h"
+
+/* A second in all. */
+enum { MAX_TRIES = 10, FIRST_PAUSE_NS = 1000000 };
 
 void graph_done(struct graph *graph)
 {
@@ -26,11 +30,11 @@ struct graph_node *graph_find(const struct graph *graph, const struct digest_id 
 
 int graph_read_link(const struct graph *graph, const struct key *key, struct digest *ret, struct error *err)
 {
-    int r = link_read_strictly(graph->collection->store->driver, key, ret, err);
+    int r = link_read_strictly(graph->collection->store->storage, key, ret, err);
 
     if (r == LINK_EMPTY)
-        return error_set(err, EBADMSG, "%s is empty, as after a power failure; push again what it stands for, or "
-                         "remove it", key->text);
+        return error_set(err, EBADMSG, "%s is empty, as after a power failure; remove it, or push again what it "
+                         "stands for", key->text);
     return r > 0 ? STORE_NOT_FOUND : r;
 }
 
@@ -49,7 +53,7 @@ int graph_resolve(const struct graph *graph, const struct digest *digest, struct
         }
     }
     if (r == 0 && canonical.algorithm != DIGEST_SHA256)
-        return STORE_NOT_FOUND; /* no bytes lie under that */
+        return STORE_NOT_FOUND; /* bytes lie under sha256 digests only */
     if (r == 0)
         *ret = digest_id_of(&canonical);
     return r;
@@ -122,7 +126,7 @@ static int add_content(struct graph *graph, struct graph_node *node, const struc
     return r;
 }
 
-/* Whether nobody knows the manifest any more: it was deleted since it was listed. 1 or 0, or negative. */
+/* Whether the repository has the manifest no more: it was deleted since it was listed. 1 or 0, or negative. */
 static int is_gone(const struct graph *graph, const struct digest *digest, struct error *err)
 {
     struct key link = key_revision(graph->name, digest, "link");
@@ -138,18 +142,36 @@ static int is_gone(const struct graph *graph, const struct digest *digest, struc
     return r < 0 ? r : r == STORE_NOT_FOUND;
 }
 
-/* 0, or STORE_NOT_FOUND where it is gone. It may be deleted while it is looked for, and then pushed again. */
+/* By its own digest, or by another one under which it was pushed: the one may be deleted before the other. */
+static int find_content(const struct graph *graph, const struct digest *digest, struct store_content *ret,
+                        struct error *err)
+{
+    struct store *store = graph->collection->store;
+    int r = store_get_manifest(store, graph->name, digest, STORE_MAY_WAIT, ret, err);
+
+    for (size_t i = 0; r == STORE_NOT_FOUND && i < graph->aliases.count; i++) {
+        if (digest_is_equal(&graph->canonicals.items[i], digest))
+            r = store_get_manifest(store, graph->name, &graph->aliases.items[i], STORE_MAY_WAIT, ret, err);
+    }
+    return r;
+}
+
+/* 0, or STORE_NOT_FOUND if it is gone. It may be deleted between two looks, and then pushed again. */
 static int get_content(const struct graph *graph, const struct digest *digest, struct store_content *ret,
                        struct error *err)
 {
-    for (int try = 0; try < 10; try++) {
-        int r = store_get_manifest(graph->collection->store, graph->name, digest, STORE_MAY_WAIT, ret, err);
+    struct timespec pause = {.tv_nsec = FIRST_PAUSE_NS};
+
+    for (int try = 0; try < MAX_TRIES; try++) {
+        int r = find_content(graph, digest, ret, err);
 
         if (r != STORE_NOT_FOUND)
             return r;
         r = is_gone(graph, digest, err);
         if (r != 0)
             return r < 0 ? r : STORE_NOT_FOUND;
+        nanosleep(&pause, NULL);
+        pause.tv_nsec *= 2;
     }
     return error_set(err, ENOENT, "its bytes are gone");
 }
@@ -179,7 +201,7 @@ static int read_node(struct graph *graph, struct graph_node *node, struct error 
     digest_id_format(&node->id, &digest);
     r = read_content(graph, node, &digest, err);
     if (r < 0 && err->code != ENOMEM)
-        return error_wrap(err, "nothing was removed, for the manifest sha256:%s of %s cannot be read (delete it or "
+        return error_wrap(err, "nothing was removed, because the manifest sha256:%s of %s cannot be read (delete it or "
                           "push it again)", digest.hex, graph->name);
     return r;
 }
@@ -189,8 +211,8 @@ static int read_node(struct graph *graph, struct graph_node *node, struct error 
 static int list_ids(struct graph *graph, struct digest_set *ret, struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests revisions = {0};
-    struct key folder = key_revisions(graph->name, DIGEST_SHA256);
-    int r = store_list_digests(graph->collection->store, &folder, DIGEST_SHA256, &revisions, err);
+    struct key prefix = key_revisions(graph->name, DIGEST_SHA256);
+    int r = store_list_digests(graph->collection->store, &prefix, DIGEST_SHA256, &revisions, err);
 
     for (size_t i = 0; r == 0 && i < revisions.count; i++) {
         struct key link = key_revision(graph->name, &revisions.items[i], "link");
@@ -200,7 +222,7 @@ static int list_ids(struct graph *graph, struct digest_set *ret, struct error *e
         r = graph_read_link(graph, &link, &ignored, err);
         if (r == 0 && digest_set_add(ret, &id) < 0)
             return error_set_oom(err);
-        r = r < 0 ? r : 0; /* a folder without a link is none */
+        r = r < 0 ? r : 0; /* without a link it is not a revision */
     }
     for (size_t i = 0; r == 0 && i < graph->canonicals.count; i++) {
         struct digest_id id = digest_id_of(&graph->canonicals.items[i]);

@@ -1,13 +1,13 @@
 /*
- * The sweep of manifests, which comes before that of blobs: whoever wants a manifest after it has been done finds none,
- * and whoever wanted one before keeps all that it names.
+ * The sweep of manifests, which comes before that of blobs: whoever asks for a manifest after it does not find it, and
+ * whoever asked before keeps all that it names.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "registry/core/collect-private.h"
 
-/* A family's folders, and the links in them by which its members are wanted. */
+/* A family's prefixes, and the links in them by which its members are refreshed. */
 struct family {
     struct store_names keys, witnesses;
 };
@@ -20,9 +20,9 @@ static void family_done(struct family *family)
 
 static int add_revision(struct family *family, const char *name, const struct digest *digest, struct error *err)
 {
-    struct key folder = key_revision(name, digest, ""), link = key_revision(name, digest, "link");
+    struct key prefix = key_revision(name, digest, ""), link = key_revision(name, digest, "link");
 
-    if (store_names_add(&family->keys, folder.text) < 0 || store_names_add(&family->witnesses, link.text) < 0)
+    if (store_names_add(&family->keys, prefix.text) < 0 || store_names_add(&family->witnesses, link.text) < 0)
         return error_set_oom(err);
     return 0;
 }
@@ -43,26 +43,25 @@ static int add_member(struct family *family, const struct doomed *member, const 
     return r;
 }
 
-/* The count members of a family. *ret_is_spared where somebody wants one of them. */
+/* The count members of a family. *ret_is_spared if somebody has refreshed one of them. */
 static int sweep_family(struct collection *collection, const struct doomed *members, size_t count, bool *ret_is_spared,
                         struct error *err)
 {
-    struct driver *driver = collection->store->driver;
     CLEANUP(store_digests_done) struct store_digests aliases = {0};
     CLEANUP(store_digests_done) struct store_digests canonicals = {0};
     CLEANUP(family_done) struct family family = {0};
-    struct driver_removal removal;
+    struct storage_removal removal;
     int r = store_list_aliases(collection->store, members->name, &aliases, &canonicals, err);
 
     for (size_t i = 0; r == 0 && i < count; i++)
         r = add_member(&family, &members[i], &aliases, &canonicals, err);
     if (r < 0)
         return r;
-    removal = (struct driver_removal){
+    removal = (struct storage_removal){
         .keys = (const char *const *)family.keys.items, .key_count = family.keys.count,
         .witnesses = (const char *const *)family.witnesses.items, .witness_count = family.witnesses.count,
     };
-    r = driver->type->remove_unwanted(driver, &removal, 1, collection->before_s, err);
+    r = storage_remove_unused(collection->store->storage, &removal, 1, collection->before_s, err);
     if (r == 0)
         *ret_is_spared = removal.is_spared;
     return r;

@@ -84,11 +84,11 @@ static void keep_all_reached(struct walk *walk)
 static int keep_tagged(struct walk *walk, struct error *err)
 {
     const struct graph *graph = walk->graph;
-    CLEANUP(folder_names_done) struct folder_names tags = {0};
-    int r = store_list_tag_folders(graph->collection->store, graph->name, &tags, err);
+    CLEANUP(storage_list_done) struct storage_list tags = {0};
+    int r = store_list_tag_entries(graph->collection->store, graph->name, &tags, err);
 
     for (size_t i = 0; r >= 0 && i < tags.count; i++) {
-        struct key link = key_tag_current(graph->name, tags.names[i]->text);
+        struct key link = key_tag_current(graph->name, tags.entries[i]->name);
         struct digest digest;
         struct digest_id id;
 
@@ -101,10 +101,10 @@ static int keep_tagged(struct walk *walk, struct error *err)
     return r < 0 ? r : 0;
 }
 
-static int keep_if_wanted(struct walk *walk, const struct digest *digest, struct graph_node *node, struct error *err)
+static int keep_if_used(struct walk *walk, const struct digest *digest, struct graph_node *node, struct error *err)
 {
     struct key link = key_revision(walk->graph->name, digest, "link");
-    int r = collect_is_wanted(walk->graph->collection, &link, err);
+    int r = collect_is_used(walk->graph->collection, &link, err);
 
     if (r > 0)
         keep(walk, node);
@@ -112,7 +112,7 @@ static int keep_if_wanted(struct walk *walk, const struct digest *digest, struct
 }
 
 /* A child is pushed before its index, and a subject may be tagged after its referrers. */
-static int keep_wanted(struct walk *walk, struct error *err)
+static int keep_used(struct walk *walk, struct error *err)
 {
     struct graph *graph = walk->graph;
     struct digest digest;
@@ -120,12 +120,12 @@ static int keep_wanted(struct walk *walk, struct error *err)
 
     for (size_t i = 0; r == 0 && i < graph->count; i++) {
         digest_id_format(&graph->nodes[i].id, &digest);
-        r = keep_if_wanted(walk, &digest, &graph->nodes[i], err);
+        r = keep_if_used(walk, &digest, &graph->nodes[i], err);
     }
     for (size_t i = 0; r == 0 && i < graph->aliases.count; i++) {
         struct digest_id id = digest_id_of(&graph->canonicals.items[i]);
 
-        r = keep_if_wanted(walk, &graph->aliases.items[i], graph_find(graph, &id), err);
+        r = keep_if_used(walk, &graph->aliases.items[i], graph_find(graph, &id), err);
     }
     return r;
 }
@@ -144,7 +144,7 @@ static int choose(struct graph *graph, struct error *err)
     if (r == 0)
         r = keep_tagged(&walk, err);
     if (r == 0)
-        r = keep_wanted(&walk, err);
+        r = keep_used(&walk, err);
     keep_all_reached(&walk);
     return r;
 }
@@ -152,26 +152,26 @@ static int choose(struct graph *graph, struct error *err)
 /* --- the whole -------------------------------------------------------------------------------- */
 
 /*
- * registry:2 writes a link to bytes that lie there already, and does not touch these; so what a new link leads to is
- * wanted, too.
+ * If the bytes are there already, registry:2 writes a link and does not touch them; so what a new link leads to counts as
+ * used, too.
  */
 static int mark_new_links(struct collection *collection, const char *name, enum digest_algorithm algorithm,
                           struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests digests = {0};
-    struct key folder = key_layers(name, algorithm);
+    struct key prefix = key_layers(name, algorithm);
     int r = 0;
 
     if (collection->options->grace_s)
-        r = store_list_digests(collection->store, &folder, algorithm, &digests, err);
+        r = store_list_digests(collection->store, &prefix, algorithm, &digests, err);
     for (size_t i = 0; r >= 0 && i < digests.count; i++) {
         struct key link = key_layer(name, &digests.items[i]);
         struct digest canonical;
         struct digest_id id;
 
-        r = collect_is_wanted(collection, &link, err);
+        r = collect_is_used(collection, &link, err);
         if (r > 0)
-            r = link_read(collection->store->driver, &link, &canonical, err) == 0;
+            r = link_read(collection->store->storage, &link, STORAGE_MAY_WAIT, &canonical, err) == 0;
         if (r <= 0 || canonical.algorithm != DIGEST_SHA256)
             continue;
         id = digest_id_of(&canonical);

@@ -19,7 +19,7 @@ struct doomed {
 struct collection {
     struct store *store;
     const struct collect_options *options;
-    int64_t before_s; /* what changed then or later, since 1970, is wanted by somebody */
+    int64_t before_s; /* what was created or refreshed then (storage_now()) or later stays */
     struct store_names names; /* of all repositories */
     struct digest_set marks;  /* what stays: blobs and manifests */
     struct doomed *doomed;
@@ -39,7 +39,7 @@ int collect_mark(struct collection *collection, const char *name, struct error *
 int collect_mark_all(struct collection *collection, const char *name, struct error *err) MUST_USE;
 
 /*
- * Things that are to go, removed some at a time so that folders are synced once for many. Zeroed at first; freed by
+ * Things that are to go, removed some at a time so that directories are synced once for many. Zeroed at first; freed by
  * sweep_batch_done().
  */
 enum { SWEEP_BATCH = 64, SWEEP_WITNESSES = 2 };
@@ -52,20 +52,20 @@ struct sweep_item {
 struct sweep_batch {
     struct collection *collection;
     struct sweep_item *items; /* SWEEP_BATCH of them once there is one */
-    struct driver_removal removals[SWEEP_BATCH];
+    struct storage_removal removals[SWEEP_BATCH];
     size_t count;
 };
 
-/* Adds a key and what is not to have changed lately if it is to go; removes those before it when they are many. */
+/* Adds a prefix and the objects that spare it if they are used; removes those before it when they are many. */
 int sweep_batch_add(struct sweep_batch *batch, const struct key *key, const struct key *witness,
                     const struct key *other_witness, struct error *err) MUST_USE;
 int sweep_batch_flush(struct sweep_batch *batch, struct error *err) MUST_USE;
 void sweep_batch_done(struct sweep_batch *batch);
 
-/* Whether a content was made or wanted lately. 1 or 0, or negative. */
-int collect_is_wanted(const struct collection *collection, const struct key *key, struct error *err) MUST_USE;
+/* Whether an object was created or refreshed lately. 1 or 0, or negative. */
+int collect_is_used(const struct collection *collection, const struct key *key, struct error *err) MUST_USE;
 
-/* Removes the manifests noted that nobody has wanted meanwhile, and marks what the others name. */
+/* Removes the doomed manifests that nobody has refreshed meanwhile, and marks what the others name. */
 int collect_sweep_manifests(struct collection *collection, struct error *err) MUST_USE;
 
 /* Removes the manifests noted, then all that is not marked; a dry run only says and counts. */

@@ -1,6 +1,6 @@
 /*
- * The sweep. Links go before what they lead to, so that at whatever point it is cut off nothing is
- * left that leads nowhere; the next collection finds the rest.
+ * The sweep. Links go before what they lead to, so that an interruption at any point leaves no link that leads nowhere;
+ * the next collection finds the rest.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ static int find_bytes(const struct collection *collection, const struct key *lin
     int r = 0;
 
     if (digest->algorithm != DIGEST_SHA256)
-        r = link_read(collection->store->driver, link, &canonical, err);
+        r = link_read(collection->store->storage, link, STORAGE_MAY_WAIT, &canonical, err);
     if (r < 0 && r != -EBADMSG)
         return r;
     if (r == 0 && canonical.algorithm == DIGEST_SHA256) {
@@ -45,11 +45,11 @@ static int sweep_links_of(struct collection *collection, const char *name, enum 
 {
     CLEANUP(store_digests_done) struct store_digests digests = {0};
     CLEANUP(sweep_batch_done) struct sweep_batch batch = {.collection = collection};
-    struct key folder = key_layers(name, algorithm);
-    int r = store_list_digests(collection->store, &folder, algorithm, &digests, err);
+    struct key prefix = key_layers(name, algorithm);
+    int r = store_list_digests(collection->store, &prefix, algorithm, &digests, err);
 
     for (size_t i = 0; r >= 0 && i < digests.count; i++) {
-        struct key link = key_layer(name, &digests.items[i]), key = key_layer_folder(name, &digests.items[i]), data;
+        struct key link = key_layer(name, &digests.items[i]), key = key_layer_prefix(name, &digests.items[i]), data;
 
         r = find_bytes(collection, &link, &digests.items[i], &data, err);
         if (r == 0)
@@ -77,15 +77,15 @@ static int sweep_subject(struct collection *collection, const char *name, const 
 {
     CLEANUP(store_digests_done) struct store_digests entries = {0};
     CLEANUP(sweep_batch_done) struct sweep_batch batch = {.collection = collection};
-    struct key folder = key_referrers(name, subject, algorithm);
-    int r = store_list_digests(collection->store, &folder, algorithm, &entries, err);
+    struct key prefix = key_referrers(name, subject, algorithm);
+    int r = store_list_digests(collection->store, &prefix, algorithm, &entries, err);
 
     for (size_t i = 0; r >= 0 && i < entries.count; i++) {
-        struct key key = key_referrer_folder(name, subject, &entries.items[i]);
+        struct key key = key_referrer_prefix(name, subject, &entries.items[i]);
         struct key link = key_referrer(name, subject, &entries.items[i]);
         struct digest ignored;
 
-        r = store_find_revision(collection->store, name, &entries.items[i], &ignored, err);
+        r = store_find_revision(collection->store, name, &entries.items[i], STORE_MAY_WAIT, &ignored, err);
         if (r == STORE_NOT_FOUND) /* or not yet there, if the entry is new */
             r = sweep_batch_add(&batch, &key, &link, NULL, err);
     }
@@ -96,9 +96,9 @@ static int sweep_subjects(struct collection *collection, const char *name, enum 
                           struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests subjects = {0};
-    struct key folder = key_in_repository(name, algorithm == DIGEST_SHA256 ? "_manifests/referrers/sha256"
-                                                                           : "_manifests/referrers/sha512");
-    int r = store_list_digests(collection->store, &folder, algorithm, &subjects, err);
+    struct key prefix = key_in_repository(name, algorithm == DIGEST_SHA256 ? "_manifests/referrers/sha256/"
+                                                                           : "_manifests/referrers/sha512/");
+    int r = store_list_digests(collection->store, &prefix, algorithm, &subjects, err);
 
     for (size_t i = 0; r == 0 && i < subjects.count; i++) {
         r = sweep_subject(collection, name, &subjects.items[i], DIGEST_SHA256, err);
@@ -130,13 +130,13 @@ struct search {
     found_function *found;
 };
 
-static int search_folder(void *object, const struct key *folder, struct error *err)
+static int search_prefix(void *object, const struct key *prefix, struct error *err)
 {
     const struct search *search = object;
     struct collection *collection = search->collection;
     CLEANUP(store_digests_done) struct store_digests digests = {0};
     CLEANUP(sweep_batch_done) struct sweep_batch batch = {.collection = collection};
-    int r = store_list_digests(collection->store, folder, search->algorithm, &digests, err);
+    int r = store_list_digests(collection->store, prefix, search->algorithm, &digests, err);
 
     for (size_t i = 0; r == 0 && i < digests.count; i++)
         r = search->found(&batch, &digests.items[i], err);
@@ -149,14 +149,14 @@ static int for_each_digest(struct collection *collection, const char *root, enum
 {
     struct search search = {.collection = collection, .algorithm = algorithm, .found = found};
 
-    return store_for_each_folder(collection->store, root, search_folder, &search, err);
+    return store_for_each_prefix(collection->store, root, search_prefix, &search, err);
 }
 
 /* Whether a blob is to go, by all that is known yet. 1 or 0, or negative. */
 static int is_eligible(const struct collection *collection, const struct digest *digest, struct error *err)
 {
     struct key data = key_blob(digest);
-    int r = is_marked(collection, digest) ? 1 : collect_is_wanted(collection, &data, err);
+    int r = is_marked(collection, digest) ? 1 : collect_is_used(collection, &data, err);
 
     return r < 0 ? r : r == 0;
 }
@@ -171,21 +171,21 @@ static int count_blob(struct sweep_batch *batch, const struct digest *digest, st
 
 static int sweep_alias(struct sweep_batch *batch, const struct digest *digest, struct error *err)
 {
-    struct key link = key_alias(digest), folder = key_blob_folder(digest), data;
+    struct key link = key_alias(digest), prefix = key_blob_prefix(digest), data;
     int r = find_bytes(batch->collection, &link, digest, &data, err);
 
-    return r == 0 ? sweep_batch_add(batch, &folder, &link, &data, err) : r < 0 ? r : 0;
+    return r == 0 ? sweep_batch_add(batch, &prefix, &link, &data, err) : r < 0 ? r : 0;
 }
 
 static int sweep_blob(struct sweep_batch *batch, const struct digest *digest, struct error *err)
 {
-    struct key folder = key_blob_folder(digest), data = key_blob(digest);
+    struct key prefix = key_blob_prefix(digest), data = key_blob(digest);
     int r = is_eligible(batch->collection, digest, err);
 
     if (r <= 0)
         return r;
     collect_say(batch->collection, "blob eligible for deletion: sha256:%s", digest->hex);
-    return sweep_batch_add(batch, &folder, &data, NULL, err);
+    return sweep_batch_add(batch, &prefix, &data, NULL, err);
 }
 
 int collect_sweep(struct collection *collection, struct error *err)

@@ -3,7 +3,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "registry/core/collect-private.h"
 
@@ -20,16 +19,17 @@ void collect_say(const struct collection *collection, const char *format, ...)
     collection->options->say(collection->options->object, line);
 }
 
-int collect_is_wanted(const struct collection *collection, const struct key *key, struct error *err)
+int collect_is_used(const struct collection *collection, const struct key *key, struct error *err)
 {
-    struct driver *driver = collection->store->driver;
-    struct driver_stat st;
-    int r = collection->options->grace_s ? driver->type->stat(driver, key->text, &st, err) : DRIVER_NOT_FOUND;
+    bool is_used = false;
+    int r = 0;
 
-    return r == 0 ? st.modified_s >= collection->before_s : r < 0 ? r : 0;
+    if (collection->options->grace_s)
+        r = storage_used_since(collection->store->storage, key->text, collection->before_s, &is_used, err);
+    return r < 0 ? r : is_used;
 }
 
-/* What a crash left is removed, but not what others are just writing. */
+/* What a crash left is removed, but not what others are writing now. */
 enum { LEFTOVER_AGE_S = 60 * 60 };
 
 static void collection_done(struct collection *collection)
@@ -45,9 +45,9 @@ int store_collect(struct store *store, const struct collect_options *options, st
     CLEANUP(collection_done) struct collection collection = {.store = store, .options = options};
     int r;
 
-    /* From before the first look: whatever was pushed since, and is not seen by it, is wanted. */
-    collection.before_s = options->grace_s ? (int64_t)time(NULL) - (int64_t)options->grace_s : INT64_MAX;
-    r = store_list_repositories(store, NULL, SIZE_MAX, &collection.names, err);
+    /* From before the first look: whatever was pushed since then, and was missed by it, counts as used. */
+    collection.before_s = options->grace_s ? storage_now(store->storage) - (int64_t)options->grace_s : INT64_MAX;
+    r = store_list_all(store, STORE_WITH_CONTENT, &collection.names, err);
 
     for (size_t i = 0; r == 0 && i < collection.names.count; i++)
         r = collect_mark(&collection, collection.names.items[i], err);
@@ -55,7 +55,7 @@ int store_collect(struct store *store, const struct collect_options *options, st
     if (r == 0)
         r = collect_sweep(&collection, err);
     if (r == 0 && !options->is_dry_run)
-        r = store->driver->type->clean(store->driver, options->grace_s ? LEFTOVER_AGE_S : 0, err);
+        r = storage_clean_up(store->storage, options->grace_s ? LEFTOVER_AGE_S : 0, err);
     if (r == 0)
         *ret = collection.result;
     return r;

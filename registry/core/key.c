@@ -21,12 +21,6 @@ static const char *algorithm_of(const struct digest *digest)
     return digest_algorithm_name(digest->algorithm);
 }
 
-/* Between a folder and a file in it. */
-static const char *slash_before(const char *file)
-{
-    return *file ? "/" : "";
-}
-
 struct key key_in_repository(const char *name, const char *path)
 {
     return format(KEY_REPOSITORIES "/%s/%s", name, path);
@@ -37,14 +31,14 @@ struct key key_blob(const struct digest *digest)
     return format("blobs/%s/%.2s/%s/data", algorithm_of(digest), digest->hex, digest->hex);
 }
 
-struct key key_blob_folder(const struct digest *digest)
+struct key key_blob_prefix(const struct digest *digest)
 {
-    return format("blobs/%s/%.2s/%s", algorithm_of(digest), digest->hex, digest->hex);
+    return format("blobs/%s/%.2s/%s/", algorithm_of(digest), digest->hex, digest->hex);
 }
 
 struct key key_alias(const struct digest *digest)
 {
-    return format(KEY_ALIASES "/%.2s/%s/link", digest->hex, digest->hex);
+    return format(KEY_ALIASES "%.2s/%s/link", digest->hex, digest->hex);
 }
 
 struct key key_layer(const char *name, const struct digest *digest)
@@ -52,30 +46,30 @@ struct key key_layer(const char *name, const struct digest *digest)
     return format(KEY_REPOSITORIES "/%s/_layers/%s/%s/link", name, algorithm_of(digest), digest->hex);
 }
 
-struct key key_layer_folder(const char *name, const struct digest *digest)
+struct key key_layer_prefix(const char *name, const struct digest *digest)
 {
-    return format(KEY_REPOSITORIES "/%s/_layers/%s/%s", name, algorithm_of(digest), digest->hex);
+    return format(KEY_REPOSITORIES "/%s/_layers/%s/%s/", name, algorithm_of(digest), digest->hex);
 }
 
 struct key key_revision(const char *name, const struct digest *digest, const char *file)
 {
-    return format(KEY_REPOSITORIES "/%s/_manifests/revisions/%s/%s%s%s", name, algorithm_of(digest), digest->hex,
-                  slash_before(file), file);
+    return format(KEY_REPOSITORIES "/%s/_manifests/revisions/%s/%s/%s", name, algorithm_of(digest), digest->hex,
+                  file);
 }
 
 struct key key_revisions(const char *name, enum digest_algorithm algorithm)
 {
-    return format(KEY_REPOSITORIES "/%s/_manifests/revisions/%s", name, digest_algorithm_name(algorithm));
+    return format(KEY_REPOSITORIES "/%s/_manifests/revisions/%s/", name, digest_algorithm_name(algorithm));
 }
 
 struct key key_layers(const char *name, enum digest_algorithm algorithm)
 {
-    return format(KEY_REPOSITORIES "/%s/_layers/%s", name, digest_algorithm_name(algorithm));
+    return format(KEY_REPOSITORIES "/%s/_layers/%s/", name, digest_algorithm_name(algorithm));
 }
 
-struct key key_tag(const char *name, const char *tag)
+struct key key_tag_prefix(const char *name, const char *tag)
 {
-    return format(KEY_REPOSITORIES "/%s/_manifests/tags/%s", name, tag);
+    return format(KEY_REPOSITORIES "/%s/_manifests/tags/%s/", name, tag);
 }
 
 struct key key_tag_current(const char *name, const char *tag)
@@ -85,33 +79,33 @@ struct key key_tag_current(const char *name, const char *tag)
 
 struct key key_tag_index(const char *name, const char *tag, const struct digest *digest, const char *file)
 {
-    return format(KEY_REPOSITORIES "/%s/_manifests/tags/%s/index/%s/%s%s%s", name, tag, algorithm_of(digest),
-                  digest->hex, slash_before(file), file);
+    return format(KEY_REPOSITORIES "/%s/_manifests/tags/%s/index/%s/%s/%s", name, tag, algorithm_of(digest),
+                  digest->hex, file);
 }
 
 struct key key_subject(const char *name, const struct digest *subject)
 {
-    return format(KEY_REPOSITORIES "/%s/_manifests/referrers/%s/%s", name, algorithm_of(subject), subject->hex);
+    return format(KEY_REPOSITORIES "/%s/_manifests/referrers/%s/%s/", name, algorithm_of(subject), subject->hex);
 }
 
 struct key key_referrers(const char *name, const struct digest *subject, enum digest_algorithm algorithm)
 {
-    return format("%s/%s", key_subject(name, subject).text, digest_algorithm_name(algorithm));
+    return format("%s%s/", key_subject(name, subject).text, digest_algorithm_name(algorithm));
 }
 
-struct key key_referrer_folder(const char *name, const struct digest *subject, const struct digest *digest)
+struct key key_referrer_prefix(const char *name, const struct digest *subject, const struct digest *digest)
 {
-    return format("%s/%s", key_referrers(name, subject, digest->algorithm).text, digest->hex);
+    return format("%s%s/", key_referrers(name, subject, digest->algorithm).text, digest->hex);
 }
 
 struct key key_referrer(const char *name, const struct digest *subject, const struct digest *digest)
 {
-    return format("%s/link", key_referrer_folder(name, subject, digest).text);
+    return format("%slink", key_referrer_prefix(name, subject, digest).text);
 }
 
 struct key key_upload(const char *name, const char *id, const char *file)
 {
-    return format(KEY_REPOSITORIES "/%s/_uploads/%s%s%s", name, id, slash_before(file), file);
+    return format(KEY_REPOSITORIES "/%s/_uploads/%s/%s", name, id, file);
 }
 
 bool key_parse_hex(enum digest_algorithm algorithm, const char *hex, struct digest *ret)
@@ -122,32 +116,33 @@ bool key_parse_hex(enum digest_algorithm algorithm, const char *hex, struct dige
     return size > 0 && (size_t)size < sizeof(text) && digest_parse(text, (size_t)size, ret) == 0;
 }
 
-int link_read(struct driver *driver, const struct key *key, struct digest *ret, struct error *err)
+int link_read(struct storage *storage, const struct key *key, enum storage_waiting waiting, struct digest *ret,
+              struct error *err)
 {
     CLEANUP_FREE char *text = NULL;
     size_t size;
-    int r = driver->type->read(driver, key->text, DIGEST_TEXT_SIZE, &text, &size, err);
+    int r = storage_get(storage, key->text, DIGEST_TEXT_SIZE, waiting, &text, &size, err);
 
     if (r != 0)
         return r;
     if (size == 0)
-        return DRIVER_NOT_FOUND;
+        return STORAGE_NOT_FOUND;
     if (digest_parse(text, size, ret) < 0)
-        return error_set(err, EBADMSG, "%s holds no digest; push again what it stands for, or remove it", key->text);
+        return error_set(err, EBADMSG, "%s holds no digest; remove it, or push again what it stands for", key->text);
     return 0;
 }
 
-int link_read_strictly(struct driver *driver, const struct key *key, struct digest *ret, struct error *err)
+int link_read_strictly(struct storage *storage, const struct key *key, struct digest *ret, struct error *err)
 {
-    struct driver_stat st;
+    struct storage_object object;
     int r;
 
-    do { /* one that has been made since it was read is read again */
-        r = link_read(driver, key, ret, err);
+    do { /* a link that was written since it was read is read again */
+        r = link_read(storage, key, STORAGE_MAY_WAIT, ret, err);
         if (r <= 0)
             return r;
-        r = driver->type->stat(driver, key->text, &st, err);
-    } while (r == 0 && st.size > 0);
+        r = storage_head(storage, key->text, STORAGE_MAY_WAIT, &object, err);
+    } while (r == 0 && object.size > 0);
     return r == 0 ? LINK_EMPTY : r;
 }
 
@@ -157,16 +152,16 @@ bool link_is_plain(const struct digest *digest, uint64_t size)
            size == strlen(digest_algorithm_name(DIGEST_SHA256)) + 1 + digest_hex_size(DIGEST_SHA256);
 }
 
-int link_find(struct driver *driver, const struct key *key, const struct digest *digest, struct digest *ret,
-              struct error *err)
+int link_find(struct storage *storage, const struct key *key, const struct digest *digest,
+              enum storage_waiting waiting, struct digest *ret, struct error *err)
 {
-    struct driver_stat st;
-    int r = digest->algorithm == DIGEST_SHA256 ? driver->type->stat(driver, key->text, &st, err) : 0;
+    struct storage_object object;
+    int r = digest->algorithm == DIGEST_SHA256 ? storage_head(storage, key->text, waiting, &object, err) : 0;
 
     if (r != 0)
         return r;
-    if (digest->algorithm != DIGEST_SHA256 || !link_is_plain(digest, st.size))
-        return link_read(driver, key, ret, err);
+    if (digest->algorithm != DIGEST_SHA256 || !link_is_plain(digest, object.size))
+        return link_read(storage, key, waiting, ret, err);
     *ret = *digest;
     return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * The lists that the store hands out, and how it reads folders of digests.
+ * The lists that the store returns, and how it lists digests.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -90,19 +90,19 @@ void store_digests_done(struct store_digests *digests)
     *digests = (struct store_digests){0};
 }
 
-int store_list_digests(struct store *store, const struct key *folder, enum digest_algorithm algorithm,
+int store_list_digests(struct store *store, const struct key *prefix, enum digest_algorithm algorithm,
                        struct store_digests *ret, struct error *err)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
+    CLEANUP(storage_list_done) struct storage_list list = {0};
     CLEANUP(store_digests_done) struct store_digests digests = {0};
-    int r = store->driver->type->list(store->driver, folder->text, &names, err);
+    int r = storage_list(store->storage, prefix->text, NULL, SIZE_MAX, &list, err);
 
     if (r < 0)
         return r;
-    for (size_t i = 0; i < names.count; i++) {
+    for (size_t i = 0; i < list.count; i++) {
         struct digest digest;
 
-        if (!key_parse_hex(algorithm, names.names[i]->text, &digest))
+        if (!key_parse_hex(algorithm, list.entries[i]->name, &digest))
             continue;
         if (store_digests_add(&digests, &digest) < 0)
             return error_set_oom(err);
@@ -112,18 +112,17 @@ int store_list_digests(struct store *store, const struct key *folder, enum diges
     return 0;
 }
 
-int store_for_each_folder(struct store *store, const char *root, store_folder_function *each, void *object,
+int store_for_each_prefix(struct store *store, const char *root, store_prefix_function *each, void *object,
                           struct error *err)
 {
-    CLEANUP(folder_names_done) struct folder_names folders = {0};
-    int r = store->driver->type->list(store->driver, root, &folders, err);
+    CLEANUP(storage_list_done) struct storage_list list = {0};
+    int r = storage_list(store->storage, root, NULL, SIZE_MAX, &list, err);
 
-    r = r < 0 ? r : 0;
-    for (size_t i = 0; r == 0 && i < folders.count; i++) {
-        struct key folder;
+    for (size_t i = 0; r == 0 && i < list.count; i++) {
+        struct key prefix;
 
-        snprintf(folder.text, sizeof(folder.text), "%s/%s", root, folders.names[i]->text);
-        r = each(object, &folder, err);
+        snprintf(prefix.text, sizeof(prefix.text), "%s%s/", root, list.entries[i]->name);
+        r = each(object, &prefix, err);
     }
     return r;
 }

@@ -1,7 +1,6 @@
 /*
- * Manifests are blobs that a repository has as revisions. One that was pushed by its sha512 digest has
- * two revisions, both naming the sha256 under which the bytes lie: registry:2's collector takes only
- * what it finds under that.
+ * Manifests are blobs that a repository has as revisions. A manifest that was pushed by its sha512 digest has two
+ * revisions, and both name the sha256 digest under which the bytes lie, because registry:2's collector knows only that.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,18 +8,17 @@
 #include "registry/core/media-type.h"
 #include "registry/core/store-private.h"
 
-/* What a thread that must not wait may read, and parse: about a tenth of a millisecond's work. */
+/* What a thread that must not wait may read and parse: about a tenth of a millisecond's work. */
 enum { READ_AT_ONCE = 64 << 10, PARSED_AT_ONCE = 4 << 10 };
 
 /* --- reading ------------------------------------------------------------------------------- */
 
-int store_find_revision(struct store *store, const char *name, const struct digest *digest, struct digest *ret,
-                        struct error *err)
+int store_find_revision(struct store *store, const char *name, const struct digest *digest,
+                        enum store_waiting waiting, struct digest *ret, struct error *err)
 {
     struct key link = key_revision(name, digest, "link");
-    int r = link_find(store->driver, &link, digest, ret, err);
 
-    return r > 0 ? STORE_NOT_FOUND : r;
+    return store_outcome(link_find(store->storage, &link, digest, store_may_wait(waiting), ret, err));
 }
 
 void store_content_done(struct store_content *content)
@@ -29,7 +27,7 @@ void store_content_done(struct store_content *content)
     *content = (struct store_content){0};
 }
 
-/* The type that it was pushed as, which is what it shows by itself if nothing else is written. 0 or negative. */
+/* The type that it was pushed as: the one that it shows by itself, unless another one is stored. STORE_WOULD_WAIT. */
 static int find_type(struct store *store, const char *name, const struct digest *canonical, enum store_waiting waiting,
                      struct store_content *content, struct error *err)
 {
@@ -37,7 +35,7 @@ static int find_type(struct store *store, const char *name, const struct digest 
     struct shown_type shown;
     struct key key;
     size_t size;
-    int r = DRIVER_NOT_FOUND;
+    int r = 0;
 
     if (waiting == STORE_MUST_NOT_WAIT && content->size > PARSED_AT_ONCE &&
         !type_cache_find(store->types, canonical, &shown))
@@ -45,10 +43,10 @@ static int find_type(struct store *store, const char *name, const struct digest 
     type_cache_sniff(store->types, canonical, content->bytes, content->size, &shown);
     if (!shown.is_stated) {
         key = key_revision(name, canonical, "media-type");
-        r = store->driver->type->read(store->driver, key.text, MANIFEST_TYPE_SIZE - 1, &type, &size, err);
+        r = storage_get(store->storage, key.text, MANIFEST_TYPE_SIZE - 1, store_may_wait(waiting), &type, &size, err);
     }
-    if (r < 0)
-        return r;
+    if (r < 0 || r == STORAGE_WOULD_WAIT)
+        return store_outcome(r);
     memcpy(content->media_type, type ? type : shown.name, (type ? size : strlen(shown.name)) + 1);
     return 0;
 }
@@ -71,12 +69,12 @@ static int get_content(struct store *store, const char *name, const struct diges
     CLEANUP(store_content_done) struct store_content content = {0};
     struct key data = key_blob(canonical);
     size_t limit = waiting == STORE_MUST_NOT_WAIT ? READ_AT_ONCE : MANIFEST_SIZE_LIMIT;
-    int r = store->driver->type->read(store->driver, data.text, limit, &content.bytes, &content.size, err);
+    int r = storage_get(store->storage, data.text, limit, store_may_wait(waiting), &content.bytes, &content.size, err);
 
     if (r == -EFBIG && waiting == STORE_MUST_NOT_WAIT)
         return STORE_WOULD_WAIT;
     if (r != 0)
-        return r < 0 ? r : STORE_NOT_FOUND;
+        return store_outcome(r);
     r = check_bytes(canonical, &content, err);
     if (r == 0)
         r = find_type(store, name, canonical, waiting, &content, err);
@@ -91,7 +89,7 @@ int store_get_manifest(struct store *store, const char *name, const struct diges
                        struct store_content *ret, struct error *err)
 {
     struct digest canonical;
-    int r = store_find_revision(store, name, digest, &canonical, err);
+    int r = store_find_revision(store, name, digest, waiting, &canonical, err);
 
     return r != 0 ? r : get_content(store, name, &canonical, waiting, ret, err);
 }
@@ -100,39 +98,37 @@ int store_get_wanted_manifest(struct store *store, const char *name, const struc
                               enum store_waiting waiting, struct store_content *ret, struct error *err)
 {
     struct key link = key_revision(name, digest, "link");
-    struct driver_stat st;
-    int r = store_want(store, link.text, waiting, &st, err);
+    struct storage_object object;
+    int r = store_refresh(store, link.text, waiting, &object, err);
 
     if (r != 0)
         return r;
-    return link_is_plain(digest, st.size) ? get_content(store, name, digest, waiting, ret, err)
+    return link_is_plain(digest, object.size) ? get_content(store, name, digest, waiting, ret, err)
                                           : store_get_manifest(store, name, digest, waiting, ret, err);
 }
 
-int store_has_manifest(struct store *store, const char *name, const struct digest *digest, struct error *err)
+int store_has_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
+                       struct error *err)
 {
     struct digest canonical;
-    struct driver_stat st;
+    struct storage_object object;
     struct key data;
-    int r = store_find_revision(store, name, digest, &canonical, err);
+    int r = store_find_revision(store, name, digest, waiting, &canonical, err);
 
     if (r != 0)
         return r;
     data = key_blob(&canonical);
-    r = store->driver->type->stat(store->driver, data.text, &st, err);
-    return r > 0 ? STORE_NOT_FOUND : r;
+    return store_outcome(storage_head(store->storage, data.text, store_may_wait(waiting), &object, err));
 }
 
 int store_want_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
                         struct error *err)
 {
     struct key link = key_revision(name, digest, "link");
-    struct driver_stat st;
-    int r = store_want(store, link.text, waiting, &st, err);
+    struct storage_object object;
+    int r = store_refresh(store, link.text, waiting, &object, err);
 
-    if (r != 0)
-        return r;
-    return store_has_manifest(store, name, digest, err);
+    return r != 0 ? r : store_has_manifest(store, name, digest, waiting, err);
 }
 
 int store_parse_manifest(struct store *store, const char *name, const struct digest *digest, struct manifest *ret,
@@ -150,13 +146,13 @@ int store_list_aliases(struct store *store, const char *name, struct store_diges
     CLEANUP(store_digests_done) struct store_digests found = {0};
     CLEANUP(store_digests_done) struct store_digests aliases = {0};
     CLEANUP(store_digests_done) struct store_digests canonicals = {0};
-    struct key folder = key_revisions(name, DIGEST_SHA512);
-    int r = store_list_digests(store, &folder, DIGEST_SHA512, &found, err);
+    struct key prefix = key_revisions(name, DIGEST_SHA512);
+    int r = store_list_digests(store, &prefix, DIGEST_SHA512, &found, err);
 
     for (size_t i = 0; r >= 0 && i < found.count; i++) {
         struct digest canonical;
 
-        r = store_find_revision(store, name, &found.items[i], &canonical, err);
+        r = store_find_revision(store, name, &found.items[i], STORE_MAY_WAIT, &canonical, err);
         if (r == 0 && (store_digests_add(&aliases, &found.items[i]) < 0 ||
                        store_digests_add(&canonicals, &canonical) < 0))
             return error_set_oom(err);
@@ -178,44 +174,47 @@ struct push {
     struct digest canonical;
     char link[DIGEST_TEXT_SIZE];     /* what revisions hold */
     char tag_link[DIGEST_TEXT_SIZE]; /* what tags and referrers hold */
-    struct driver_change *changes;
+    struct storage_step *steps;
     struct key *keys;
     size_t count;
 };
 
-enum { MOST_CHANGES = 6, CHANGES_OF_TAG = 2 };
+enum { MAX_STEPS = 6, STEPS_OF_TAG = 2, MAX_TRIES = 10 };
 
 static void push_done(struct push *push)
 {
-    free(push->changes);
+    free(push->steps);
     free(push->keys);
 }
 
-static void add_change(struct push *push, enum driver_change_kind kind, const struct key *key, const void *data,
-                       size_t size)
+static struct storage_step *add_step(struct push *push, enum storage_step_kind kind, const struct key *key,
+                                     const void *data, size_t size)
 {
+    struct storage_step *step = &push->steps[push->count];
+
     push->keys[push->count] = *key;
-    push->changes[push->count] = (struct driver_change){
-        .kind = kind, .key = push->keys[push->count].text, .data = data, .size = size};
+    *step = (struct storage_step){.kind = kind, .key = push->keys[push->count].text, .data = data, .size = size};
     push->count++;
+    return step;
 }
 
 static void add_text(struct push *push, struct key key, const char *text)
 {
-    add_change(push, DRIVER_PUT, &key, text, strlen(text));
+    add_step(push, STORAGE_PUT, &key, text, strlen(text));
 }
 
-/* The type is written down where it is not what the bytes show, or was not what was written before. */
+/* The type is stored if it is not what the bytes show, or if another one was stored before. */
 static int add_type(struct store *store, struct push *push, struct error *err)
 {
     const struct store_manifest *manifest = push->manifest;
     struct key key = key_revision(push->name, &push->canonical, "media-type");
     struct shown_type shown;
-    struct driver_stat st;
-    int r;
+    struct storage_object object;
+    int r = 0;
 
     type_cache_sniff(store->types, &push->canonical, manifest->bytes, manifest->size, &shown);
-    r = strcmp(shown.name, manifest->media_type) != 0 ? 0 : store->driver->type->stat(store->driver, key.text, &st, err);
+    if (strcmp(shown.name, manifest->media_type) == 0)
+        r = storage_head(store->storage, key.text, STORAGE_MAY_WAIT, &object, err);
     if (r == 0)
         add_text(push, key, manifest->media_type);
     return r < 0 ? r : 0;
@@ -231,15 +230,43 @@ static void add_tags(struct push *push)
     }
 }
 
-static int add_changes(struct store *store, struct push *push, struct error *err)
+/*
+ * The bytes that may be there already are kept if they are these, and removed if they are damaged; a blob is never
+ * replaced. Otherwise they are put.
+ */
+static int add_bytes(struct store *store, struct push *push, struct error *err)
 {
     const struct store_manifest *manifest = push->manifest;
-    struct key data = key_blob(&push->canonical), layers = key_in_repository(push->name, "_layers");
-    int r;
+    struct key data = key_blob(&push->canonical);
+    CLEANUP_FREE char *bytes = NULL;
+    struct storage_object object;
+    size_t size;
+    int r = storage_head(store->storage, data.text, STORAGE_MAY_WAIT, &object, err);
 
-    add_change(push, DRIVER_PUT, &data, manifest->bytes, manifest->size);
-    /* By this folder registry:2 knows a repository; its collector would not see the manifest without. */
-    add_change(push, DRIVER_FOLDER, &layers, NULL, 0);
+    if (r == 0 && object.size == manifest->size)
+        r = storage_get(store->storage, data.text, manifest->size, STORAGE_MAY_WAIT, &bytes, &size, err);
+    if (r < 0)
+        return r;
+    if (r == 0 && bytes && size == manifest->size && memcmp(bytes, manifest->bytes, size) == 0) {
+        add_step(push, STORAGE_KEEP, &data, NULL, 0);
+        return 0;
+    }
+    if (r == 0)
+        r = storage_remove_if_unchanged(store->storage, data.text, &object.version, err);
+    add_step(push, STORAGE_PUT, &data, manifest->bytes, manifest->size)->condition = STORAGE_IF_ABSENT;
+    return r < 0 ? r : 0;
+}
+
+static int add_steps(struct store *store, struct push *push, struct error *err)
+{
+    const struct store_manifest *manifest = push->manifest;
+    struct key layers = key_in_repository(push->name, "_layers/");
+    int r = add_bytes(store, push, err);
+
+    if (r < 0)
+        return r;
+    /* By this prefix registry:2 knows a repository; without it its collector would not see the manifest. */
+    add_step(push, STORAGE_MARK, &layers, NULL, 0);
     if (manifest->subject)
         add_text(push, key_referrer(push->name, manifest->subject, &manifest->digest), push->tag_link);
     r = add_type(store, push, err);
@@ -273,24 +300,39 @@ static void report_push(const struct store *store, const char *name, const struc
     }
 }
 
+/* Others may push the same manifest, or collect its bytes, at the same time: then it is looked at again. */
+static int write_push(struct store *store, struct push *push, struct storage_claim *claim, struct error *err)
+{
+    for (int try = 0; try < MAX_TRIES; try++) {
+        int r;
+
+        push->count = 0;
+        r = add_steps(store, push, err);
+        if (r == 0)
+            r = store_write_claimed(store, claim, push->steps, push->count, err);
+        if (r <= 0)
+            return r;
+    }
+    return error_set(err, EAGAIN, "the manifest sha256:%s is pushed and removed again and again", push->canonical.hex);
+}
+
 int store_put_manifest(struct store *store, const char *name, const struct store_manifest *manifest,
                        struct error *err)
 {
-    size_t most = MOST_CHANGES + manifest->tag_count * CHANGES_OF_TAG;
+    size_t most = MAX_STEPS + manifest->tag_count * STEPS_OF_TAG;
     CLEANUP(push_done) struct push push = {.name = name, .manifest = manifest};
-    CLEANUP_UNLOCK pthread_rwlock_t *lock = NULL;
+    CLEANUP_CLAIM struct storage_claim *claim = NULL;
     int r;
 
-    push.changes = calloc(most, sizeof(*push.changes));
+    push.steps = calloc(most, sizeof(*push.steps));
     push.keys = calloc(most, sizeof(*push.keys));
-    if (!push.changes || !push.keys || find_canonical(manifest, &push.canonical) < 0)
+    if (!push.steps || !push.keys || find_canonical(manifest, &push.canonical) < 0)
         return error_set_oom(err);
     digest_format(&push.canonical, push.link);
     digest_format(&manifest->digest, push.tag_link);
-    lock = store_lock_shared(store, name);
-    r = add_changes(store, &push, err);
+    r = store_claim(store, name, STORAGE_SHARED, &claim, err);
     if (r == 0)
-        r = store->driver->type->publish(store->driver, push.changes, push.count, err);
+        r = write_push(store, &push, claim, err);
     if (r == 0)
         report_push(store, name, manifest);
     return r;

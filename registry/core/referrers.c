@@ -1,6 +1,6 @@
 /*
- * Which manifests name another as their subject. registry:2 knows nothing of that, so what it was
- * pushed while we were away is looked for once.
+ * Which manifests name another one as their subject. registry:2 knows nothing of that, so manifests that it was pushed
+ * while it served the storage are looked for once.
  */
 #include <errno.h>
 #include <string.h>
@@ -18,14 +18,13 @@ struct indexing {
     const char *name;
     struct key keys[BATCH];
     char texts[BATCH][DIGEST_TEXT_SIZE];
-    struct driver_change changes[BATCH];
+    struct storage_step steps[BATCH];
     size_t count;
 };
 
 static int write_batch(struct indexing *indexing, struct error *err)
 {
-    struct driver *driver = indexing->store->driver;
-    int r = indexing->count ? driver->type->publish(driver, indexing->changes, indexing->count, err) : 0;
+    int r = indexing->count ? storage_write(indexing->store->storage, indexing->steps, indexing->count, err) : 0;
 
     indexing->count = 0;
     return r;
@@ -34,23 +33,22 @@ static int write_batch(struct indexing *indexing, struct error *err)
 static int add_entry(struct indexing *indexing, const struct digest *subject, const struct digest *digest,
                      struct error *err)
 {
-    struct driver *driver = indexing->store->driver;
     struct key *key = &indexing->keys[indexing->count];
     char *text = indexing->texts[indexing->count];
-    struct driver_stat st;
+    struct storage_object object;
     int r;
 
     *key = key_referrer(indexing->name, subject, digest);
-    r = driver->type->stat(driver, key->text, &st, err);
-    if (r != DRIVER_NOT_FOUND)
+    r = storage_head(indexing->store->storage, key->text, STORAGE_MAY_WAIT, &object, err);
+    if (r != STORAGE_NOT_FOUND)
         return r;
     digest_format(digest, text);
-    indexing->changes[indexing->count++] =
-        (struct driver_change){.kind = DRIVER_PUT, .key = key->text, .data = text, .size = strlen(text)};
+    indexing->steps[indexing->count++] =
+        (struct storage_step){.kind = STORAGE_PUT, .key = key->text, .data = text, .size = strlen(text)};
     return indexing->count == BATCH ? write_batch(indexing, err) : 0;
 }
 
-/* What cannot be read as a manifest has no subject, as far as anyone can tell. */
+/* What cannot be parsed as a manifest has no subject. */
 static int index_one(struct indexing *indexing, const struct digest *digest, struct error *err)
 {
     CLEANUP(manifest_done) struct manifest manifest = {0};
@@ -68,17 +66,17 @@ static int index_one(struct indexing *indexing, const struct digest *digest, str
     return add_entry(indexing, &manifest.subject, digest, err);
 }
 
-/* What has a sha512 digest was pushed by it, and is listed by it. */
+/* A manifest with a sha512 digest was pushed by it, and is listed by it. */
 static int index_all(struct indexing *indexing, struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests aliases = {0};
     CLEANUP(store_digests_done) struct store_digests canonicals = {0};
     CLEANUP(store_digests_done) struct store_digests revisions = {0};
-    struct key folder = key_revisions(indexing->name, DIGEST_SHA256);
+    struct key prefix = key_revisions(indexing->name, DIGEST_SHA256);
     int r = store_list_aliases(indexing->store, indexing->name, &aliases, &canonicals, err);
 
     if (r == 0)
-        r = store_list_digests(indexing->store, &folder, DIGEST_SHA256, &revisions, err);
+        r = store_list_digests(indexing->store, &prefix, DIGEST_SHA256, &revisions, err);
     store_digests_sort(&canonicals);
     for (size_t i = 0; r == 0 && i < revisions.count; i++) {
         if (!store_digests_has(&canonicals, &revisions.items[i]))
@@ -92,6 +90,7 @@ static int index_all(struct indexing *indexing, struct error *err)
 int store_index_referrers(struct store *store, const char *name, struct error *err)
 {
     CLEANUP_FREE struct indexing *indexing = NULL;
+    CLEANUP_CLAIM struct storage_claim *claim = NULL;
     int r;
 
     if (name_set_has(store->indexed, name))
@@ -101,7 +100,9 @@ int store_index_referrers(struct store *store, const char *name, struct error *e
         return error_set_oom(err);
     indexing->store = store;
     indexing->name = name;
-    r = index_all(indexing, err);
+    r = store_claim(store, name, STORAGE_SHARED, &claim, err);
+    if (r == 0)
+        r = index_all(indexing, err);
     if (r == 0)
         name_set_add(store->indexed, name);
     return r;
@@ -109,13 +110,13 @@ int store_index_referrers(struct store *store, const char *name, struct error *e
 
 /* --- listing ------------------------------------------------------------------------------- */
 
-/* An entry comes before its manifest and goes after it; only those of both are listed. */
+/* An entry is written before its manifest and removed after it; only entries with a manifest are listed. */
 static int add_present(struct store *store, const char *name, const struct store_digests *entries,
                        struct store_digests *digests, struct error *err)
 {
     for (size_t i = 0; i < entries->count; i++) {
         struct digest canonical;
-        int r = store_find_revision(store, name, &entries->items[i], &canonical, err);
+        int r = store_find_revision(store, name, &entries->items[i], STORE_MAY_WAIT, &canonical, err);
 
         if (r < 0)
             return r;
@@ -130,14 +131,13 @@ int store_list_referrers(struct store *store, const char *name, const struct dig
 {
     static const enum digest_algorithm algorithms[] = {DIGEST_SHA256, DIGEST_SHA512};
     CLEANUP(store_digests_done) struct store_digests digests = {0};
-    CLEANUP_UNLOCK pthread_rwlock_t *lock = store_lock_shared(store, name);
     int r = store_index_referrers(store, name, err);
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(algorithms); i++) {
         CLEANUP(store_digests_done) struct store_digests entries = {0};
-        struct key folder = key_referrers(name, subject, algorithms[i]);
+        struct key prefix = key_referrers(name, subject, algorithms[i]);
 
-        r = store_list_digests(store, &folder, algorithms[i], &entries, err);
+        r = store_list_digests(store, &prefix, algorithms[i], &entries, err);
         if (r == 0)
             r = add_present(store, name, &entries, &digests, err);
     }

@@ -12,21 +12,9 @@
 /* Manifests read are of at most this size; registry:2 takes them up to 4 MiB. */
 enum { MANIFEST_SIZE_LIMIT = 64 << 20 };
 
-enum { STORE_LOCKS = 64 };
-
-/* The driver's want(), which waits for the collection of garbage as long as the caller may. */
-int store_want(struct store *store, const char *key, enum store_waiting waiting, struct driver_stat *ret,
-               struct error *err) MUST_USE;
-
 struct store {
-    struct driver *driver;
-    /*
-     * By repository. Whoever puts manifests or tags shares the lock; whoever removes them has it
-     * alone, for he looks first at what names what. Readers and blobs need none.
-     */
-    pthread_rwlock_t locks[STORE_LOCKS];
-    pthread_mutex_t turns[STORE_LOCKS]; /* held while waiting for the lock of that number */
-    struct upload_states *uploads;
+    struct storage *storage;
+    struct upload_hashes *uploads;
     struct type_cache *types;
     struct checked_blobs *checked;
     unsigned blocks; /* that uploads have to gather in; atomic */
@@ -35,14 +23,41 @@ struct store {
     struct name_set *indexed; /* the repositories whose referrers are all in the index */
 };
 
-/* A store on any driver, of which it takes ownership, also when it fails. */
-int store_new(struct driver *driver, struct store **ret, struct error *err) MUST_USE;
+/* The outcome of the storage in the store's words: STORE_NOT_FOUND, STORE_WOULD_WAIT; 0 and failures stay. */
+int store_outcome(int r);
 
-/* Held to the end of the block: CLEANUP_UNLOCK pthread_rwlock_t *lock = store_lock_...(store, name); */
-#define CLEANUP_UNLOCK __attribute__((unused)) CLEANUP(store_unlock)
-pthread_rwlock_t *store_lock_shared(struct store *store, const char *name) MUST_USE;
-pthread_rwlock_t *store_lock_alone(struct store *store, const char *name) MUST_USE;
-void store_unlock(pthread_rwlock_t **lock);
+/* Whether the storage may wait while it reads. */
+enum storage_waiting store_may_wait(enum store_waiting waiting);
+
+/* storage_refresh() that waits for garbage collection as long as the caller may; STORE_NOT_FOUND, STORE_WOULD_WAIT. */
+int store_refresh(struct store *store, const char *key, enum store_waiting waiting, struct storage_object *ret,
+                  struct error *err) MUST_USE;
+
+/*
+ * Claims a repository. Whoever puts manifests or tags shares it; whoever removes them claims it alone, because a delete
+ * first looks at what names what. Readers and blobs need no claim. *ret is the caller's, free with storage_claim_release().
+ */
+int store_claim(struct store *store, const char *name, enum storage_claim_mode mode, struct storage_claim **ret,
+                struct error *err) MUST_USE;
+#define CLEANUP_CLAIM CLEANUP(store_claim_releasep)
+void store_claim_releasep(struct storage_claim **claim);
+
+/* The write and the removal that a claim is for: they fail with ESTALE if it was lost. */
+int store_write_claimed(struct store *store, struct storage_claim *claim, const struct storage_step *steps,
+                        size_t count, struct error *err) MUST_USE;
+int store_remove_claimed(struct store *store, struct storage_claim *claim, const char *const *keys, size_t count,
+                         struct error *err) MUST_USE;
+
+/* Opens the bytes of a blob, whoever has them. STORE_NOT_FOUND, STORE_WOULD_WAIT. */
+int store_open_bytes(struct store *store, const struct digest *canonical, enum store_waiting waiting,
+                     struct store_blob *ret_blob, struct store_reader **ret, struct error *err) MUST_USE;
+
+/*
+ * Looks at the bytes that are already there for a digest, of which there should be so many: 0 if they are right;
+ * STORE_NOT_FOUND; STORE_DIGEST_MISMATCH, also with *ret, if they are damaged. May read all of them.
+ */
+int store_check_existing(struct store *store, const struct digest *canonical, uint64_t size, struct store_blob *ret,
+                         struct error *err) MUST_USE;
 
 /* Appends a copy. 0 or -ENOMEM. */
 int store_names_add(struct store_names *names, const char *name) MUST_USE;
@@ -53,29 +68,34 @@ int store_grow(void **items, size_t count, size_t item_size) MUST_USE;
 /* Whether a sorted list has that one. */
 bool store_digests_has(const struct store_digests *digests, const struct digest *digest);
 
-/* The digests in a folder of those of one algorithm, in order; no folder is no digest. */
-int store_list_digests(struct store *store, const struct key *folder, enum digest_algorithm algorithm,
+/* The digests below a prefix of those of one algorithm, in order; nothing below it is no digest. */
+int store_list_digests(struct store *store, const struct key *prefix, enum digest_algorithm algorithm,
                        struct store_digests *ret, struct error *err) MUST_USE;
 
-/* Calls each for the folders in root, which is KEY_BLOBS or KEY_ALIASES; ends where it answers less than 0. */
-typedef int store_folder_function(void *object, const struct key *folder, struct error *err);
-int store_for_each_folder(struct store *store, const char *root, store_folder_function *each, void *object,
+/* Calls each for the prefixes below root, which is KEY_BLOBS or KEY_ALIASES; ends when it answers less than 0. */
+typedef int store_prefix_function(void *object, const struct key *prefix, struct error *err);
+int store_for_each_prefix(struct store *store, const char *root, store_prefix_function *each, void *object,
                           struct error *err) MUST_USE;
 
-/* All folders that hold anything of a repository, be it but an upload; as store_list_repositories(). */
-int store_list_folders(struct store *store, struct store_names *ret, struct error *err) MUST_USE;
+/*
+ * All repositories, and with uploads also those that hold nothing but an upload. Fails if one cannot be read, as those
+ * who remove things must.
+ */
+enum store_repositories { STORE_WITH_CONTENT, STORE_WITH_UPLOADS };
+int store_list_all(struct store *store, enum store_repositories kind, struct store_names *ret,
+                   struct error *err) MUST_USE;
 
-/* All tags of a repository, among them what crashes may have left without a digest; no folder is no tag. */
-int store_list_tag_folders(struct store *store, const char *name, struct folder_names *ret,
+/* All tags of a repository, among them those that crashes may have left without a digest. */
+int store_list_tag_entries(struct store *store, const char *name, struct storage_list *ret,
                            struct error *err) MUST_USE;
 
 /* --- manifests --------------------------------------------------------------------------- */
 
 struct manifest;
 
-/* The canonical digest of a manifest of the repository. STORE_NOT_FOUND where there is none. */
-int store_find_revision(struct store *store, const char *name, const struct digest *digest, struct digest *ret,
-                        struct error *err) MUST_USE;
+/* The canonical digest of a manifest of the repository. STORE_NOT_FOUND, STORE_WOULD_WAIT. */
+int store_find_revision(struct store *store, const char *name, const struct digest *digest,
+                        enum store_waiting waiting, struct digest *ret, struct error *err) MUST_USE;
 
 /* Reads and parses a manifest; STORE_NOT_FOUND. *ret is the caller's, free with manifest_done(). */
 int store_parse_manifest(struct store *store, const char *name, const struct digest *digest, struct manifest *ret,
@@ -88,13 +108,9 @@ int store_parse_manifest(struct store *store, const char *name, const struct dig
 int store_list_aliases(struct store *store, const char *name, struct store_digests *ret_aliases,
                        struct store_digests *ret_canonical, struct error *err) MUST_USE;
 
-/* Deletes a manifest; who calls has the lock alone. canonical is that of digest. */
-int store_remove_revision(struct store *store, const char *name, const struct digest *canonical,
-                          struct error *err) MUST_USE;
-
 /* --- referrers --------------------------------------------------------------------------- */
 
-/* Brings the index of a repository up to what registry:2 may have put into it; who calls has the lock (either way). */
+/* Adds to the index of a repository what registry:2 may have been pushed meanwhile. */
 int store_index_referrers(struct store *store, const char *name, struct error *err) MUST_USE;
 
 /* --- what is kept in memory ---------------------------------------------------------------- */

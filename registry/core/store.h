@@ -7,6 +7,7 @@
 
 #include "common/digest.h"
 #include "common/error.h"
+#include "registry/storage/storage.h"
 
 /*
  * What the registry keeps: blobs, manifests, tags and what is being uploaded, in registry:2's
@@ -28,15 +29,8 @@ enum store_waiting {
 
 struct store;
 
-/* Who has the store beside us. */
-enum store_sharing {
-    STORE_SERVES, /* others may; what is missing of it is made */
-    STORE_LOOKS,  /* others may; nothing is made */
-    STORE_ALONE,  /* nobody: fails with EBUSY while somebody has it, and so does everybody else then */
-};
-
-/* Opens the store below root_directory. */
-int store_open(const char *root_directory, enum store_sharing sharing, struct store **ret, struct error *err) MUST_USE;
+/* A store on a storage, of which it takes ownership, also when it fails. */
+int store_open(struct storage *storage, struct store **ret, struct error *err) MUST_USE;
 
 /* Takes NULL. Nobody may use the store, its readers or its uploads any more. */
 void store_close(struct store *store);
@@ -50,7 +44,8 @@ int store_check(struct store *store, struct error *err) MUST_USE;
 struct store_names {
     char **items;
     size_t count;
-    bool has_more; /* than the page asked for */
+    bool has_more;     /* than the page asked for */
+    size_t unreadable; /* how many were left out because they cannot be read */
 };
 void store_names_done(struct store_names *names);
 
@@ -70,12 +65,13 @@ void store_digests_done(struct store_digests *digests);
 struct store_blob {
     struct digest canonical;
     uint64_t size;     /* in bytes */
-    uint64_t identity; /* another one where the bytes were replaced by other bytes */
+    uint64_t identity; /* changes when the bytes are replaced */
+    struct storage_version version;
 };
 
-/* STORE_NOT_FOUND unless the repository has it and its bytes are there. No waiting: for event threads too. */
-int store_find_blob(struct store *store, const char *name, const struct digest *digest, struct store_blob *ret,
-                    struct error *err) MUST_USE;
+/* STORE_NOT_FOUND unless the repository has it and its bytes are there; STORE_WOULD_WAIT. */
+int store_find_blob(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
+                    struct store_blob *ret, struct error *err) MUST_USE;
 
 /* What is wanted is spared for that long, whatever the collection was told. */
 enum { STORE_WANTED_FOR_S = 5 };
@@ -91,14 +87,15 @@ int store_want_blob(struct store *store, const char *name, const struct digest *
 /* A blob being read; stays whole even if the blob is deleted meanwhile. */
 struct store_reader;
 
-/* STORE_NOT_FOUND where it was deleted since. *ret is the caller's, free with store_reader_close(). */
-int store_open_blob(struct store *store, const struct store_blob *blob, struct store_reader **ret,
-                    struct error *err) MUST_USE;
+/* Finds it as store_find_blob(), and opens it. *ret is the caller's, free with store_reader_close(). */
+int store_open_blob(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
+                    struct store_blob *ret_blob, struct store_reader **ret, struct error *err) MUST_USE;
 /* Up to size bytes at offset; 0 at the end, or -errno. From several threads at once. */
 ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *ret_data, size_t size);
 /* A file with the same bytes, borrowed; -1 where the store keeps none. */
 int store_reader_get_fd(struct store_reader *reader);
-void store_reader_close(struct store_reader *reader);
+void store_reader_close(struct store_reader *reader); /* takes NULL */
+void store_reader_closep(struct store_reader **reader);
 
 /* Whether the blob was compared with its digest in the last day, and had it. No waiting: for event threads too. */
 bool store_is_checked(struct store *store, const struct store_blob *blob);
@@ -223,7 +220,8 @@ int store_put_manifest(struct store *store, const char *name, const struct store
  */
 int store_get_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
                        struct store_content *ret, struct error *err) MUST_USE;
-int store_has_manifest(struct store *store, const char *name, const struct digest *digest, struct error *err) MUST_USE;
+int store_has_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
+                       struct error *err) MUST_USE;
 
 /* As store_want_blob(): the manifest and all that it names are protected from garbage collection. */
 int store_want_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
@@ -247,9 +245,9 @@ int store_list_referrers(struct store *store, const char *name, const struct dig
 
 /* --- tags and repositories ------------------------------------------------------------- */
 
-/* No waiting: for event threads too. */
-int store_resolve_tag(struct store *store, const char *name, const char *tag, struct digest *ret,
-                      struct error *err) MUST_USE;
+/* The digest that a tag names. STORE_NOT_FOUND, STORE_WOULD_WAIT. */
+int store_resolve_tag(struct store *store, const char *name, const char *tag, enum store_waiting waiting,
+                      struct digest *ret, struct error *err) MUST_USE;
 int store_put_tag(struct store *store, const char *name, const char *tag, const struct digest *digest,
                   struct error *err) MUST_USE;
 int store_delete_tag(struct store *store, const char *name, const char *tag, const char *actor,

@@ -6,13 +6,12 @@
 int sweep_batch_flush(struct sweep_batch *batch, struct error *err)
 {
     const struct collection *collection = batch->collection;
-    struct driver *driver = collection->store->driver;
     size_t count = batch->count;
 
     batch->count = 0;
     if (count == 0 || collection->options->is_dry_run)
         return 0;
-    return driver->type->remove_unwanted(driver, batch->removals, count, collection->before_s, err);
+    return storage_remove_unused(collection->store->storage, batch->removals, count, collection->before_s, err);
 }
 
 int sweep_batch_add(struct sweep_batch *batch, const struct key *key, const struct key *witness,
@@ -33,7 +32,7 @@ int sweep_batch_add(struct sweep_batch *batch, const struct key *key, const stru
         item->witnesses[1] = *other_witness;
         item->witness_texts[1] = item->witnesses[1].text;
     }
-    batch->removals[batch->count++] = (struct driver_removal){
+    batch->removals[batch->count++] = (struct storage_removal){
         .keys = &item->key_text, .key_count = 1,
         .witnesses = item->witness_texts, .witness_count = other_witness ? 2 : 1,
     };

@@ -1,137 +1,148 @@
 /*
- * Tags: names for manifests, which move in one step.
+ * Tags: names for manifests, each of which moves in one step.
  */
 #include <errno.h>
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "registry/spec/name.h"
 #include "registry/core/store-private.h"
 
-int store_resolve_tag(struct store *store, const char *name, const char *tag, struct digest *ret, struct error *err)
+int store_resolve_tag(struct store *store, const char *name, const char *tag, enum store_waiting waiting,
+                      struct digest *ret, struct error *err)
 {
     struct key link = key_tag_current(name, tag);
-    int r = link_read(store->driver, &link, ret, err);
 
-    return r > 0 ? STORE_NOT_FOUND : r;
+    return store_outcome(link_read(store->storage, &link, store_may_wait(waiting), ret, err));
 }
 
 int store_put_tag(struct store *store, const char *name, const char *tag, const struct digest *digest,
                   struct error *err)
 {
     struct key index = key_tag_index(name, tag, digest, "link"), current = key_tag_current(name, tag);
-    CLEANUP_UNLOCK pthread_rwlock_t *lock = store_lock_shared(store, name);
+    CLEANUP_CLAIM struct storage_claim *claim = NULL;
     char text[DIGEST_TEXT_SIZE];
-    struct driver_change changes[2] = {
-        {.kind = DRIVER_PUT, .key = index.text, .data = text},
-        {.kind = DRIVER_PUT, .key = current.text, .data = text},
+    struct storage_step steps[2] = {
+        {.kind = STORAGE_PUT, .key = index.text, .data = text},
+        {.kind = STORAGE_PUT, .key = current.text, .data = text},
     };
+    int r = store_claim(store, name, STORAGE_SHARED, &claim, err);
 
     digest_format(digest, text);
-    changes[0].size = changes[1].size = strlen(text);
-    return store->driver->type->publish(store->driver, changes, ARRAY_SIZE(changes), err);
+    steps[0].size = steps[1].size = strlen(text);
+    return r < 0 ? r : store_write_claimed(store, claim, steps, ARRAY_SIZE(steps), err);
 }
 
 int store_delete_tag(struct store *store, const char *name, const char *tag, const char *actor, struct error *err)
 {
-    struct key folder = key_tag(name, tag);
-    const char *keys[] = {folder.text};
-    CLEANUP_UNLOCK pthread_rwlock_t *lock = store_lock_alone(store, name);
+    struct key prefix = key_tag_prefix(name, tag);
+    const char *keys[] = {prefix.text};
+    CLEANUP_CLAIM struct storage_claim *claim = NULL;
     struct digest digest;
-    int found = store_resolve_tag(store, name, tag, &digest, err), r = found;
+    int found, r = store_claim(store, name, STORAGE_ALONE, &claim, err);
 
+    if (r < 0)
+        return r;
+    found = r = store_resolve_tag(store, name, tag, STORE_MAY_WAIT, &digest, err);
     if (found == 0 || found == -EBADMSG) /* a tag that cannot be read can be deleted */
-        r = store->driver->type->remove(store->driver, keys, 1, err);
+        r = store_remove_claimed(store, claim, keys, 1, err);
     if (r == 0)
         store_report_event(store, &(struct event){.kind = EVENT_DELETE_TAG, .repository = name, .tag = tag,
                                                   .digest = found == 0 ? &digest : NULL, .actor = actor});
     return r;
 }
 
-/* --- lists --------------------------------------------------------------------------------- */
+/* --- lists --------------------------------------------------------------------------------------- */
 
-int store_list_tag_folders(struct store *store, const char *name, struct folder_names *ret, struct error *err)
+int store_list_tag_entries(struct store *store, const char *name, struct storage_list *ret, struct error *err)
 {
-    struct key folder = key_in_repository(name, "_manifests/tags");
-    int r = store->driver->type->list(store->driver, folder.text, ret, err);
+    struct key prefix = key_in_repository(name, "_manifests/tags/");
 
-    return r < 0 ? r : 0;
+    return storage_list(store->storage, prefix.text, NULL, SIZE_MAX, ret, err);
 }
 
-/* A repository without tags is known by its manifests. */
+/* A repository without tags is known by its manifests, or by having had any. */
 static int find_repository(struct store *store, const char *name, struct error *err)
 {
-    struct key folder = key_in_repository(name, "_manifests");
-    struct driver_stat st;
-    int r = store->driver->type->stat(store->driver, folder.text, &st, err);
+    CLEANUP(storage_list_done) struct storage_list list = {0};
+    struct key prefix = key_in_repository(name, "");
+    int r = storage_list(store->storage, prefix.text, NULL, SIZE_MAX, &list, err);
 
-    return r > 0 ? STORE_NOT_FOUND : r;
+    for (size_t i = 0; r == 0 && i < list.count; i++) {
+        if (strcmp(list.entries[i]->name, "_manifests") == 0)
+            return 0;
+    }
+    return r < 0 ? r : STORE_NOT_FOUND;
 }
 
-/* A folder without a link was left by a crash, or is being made. */
+/* A tag without a link was left by a crash, or is being created. */
 static int has_link(struct store *store, const char *name, const char *tag, struct error *err)
 {
     struct key link = key_tag_current(name, tag);
-    struct driver_stat st;
+    struct storage_object object;
 
-    return name_is_tag(tag, strlen(tag)) ? store->driver->type->stat(store->driver, link.text, &st, err)
-                                         : DRIVER_NOT_FOUND;
+    return name_is_tag(tag, strlen(tag)) ? storage_head(store->storage, link.text, STORAGE_MAY_WAIT, &object, err)
+                                         : STORAGE_NOT_FOUND;
 }
 
-/* Adds a tag to the page, or finds that there is more than fits. */
+/* Adds a tag to the page, or finds that there is more than fits. One that cannot be read does not fail the list. */
 static int add_tag(struct store *store, const char *name, const char *tag, size_t n, struct store_names *page,
                    struct error *err)
 {
     int r = has_link(store, name, tag, err);
 
+    if (r == -ENOMEM)
+        return r;
+    page->unreadable += r < 0;
     if (r != 0)
-        return r < 0 ? r : 0;
+        return 0;
     page->has_more = page->count == n;
     return !page->has_more && store_names_add(page, tag) < 0 ? error_set_oom(err) : 0;
 }
 
-/* Adds to the page what of the names after that one is a tag; *ret_last is the last of them, "" where there was none. */
+/* Adds to the page the names after that one that are tags; *ret is what was looked at, nothing after the last name. */
 static int add_tags(struct store *store, const char *name, const char *after, size_t n, struct store_names *page,
-                    char ret_last[NAME_MAX + 1], struct error *err)
+                    struct storage_list *ret, struct error *err)
 {
-    CLEANUP(folder_names_done) struct folder_names tags = {0};
-    struct key folder = key_in_repository(name, "_manifests/tags");
-    size_t wanted = n == SIZE_MAX ? n : n - page->count + 1; /* and whether there are more */
-    int r = store->driver->type->list_after(store->driver, folder.text, after, wanted, &tags, err);
+    CLEANUP(storage_list_done) struct storage_list list = {0};
+    struct key prefix = key_in_repository(name, "_manifests/tags/");
+    size_t limit = n == SIZE_MAX ? n : n - page->count + 1; /* and whether there are more */
+    int r = storage_list(store->storage, prefix.text, after, limit, &list, err);
 
-    ret_last[0] = '\0';
+    for (size_t i = 0; r == 0 && i < list.count && !page->has_more; i++)
+        r = add_tag(store, name, list.entries[i]->name, n, page, err);
     if (r < 0)
         return r;
-    for (size_t at = 0; at < tags.count && !page->has_more; at++) {
-        r = add_tag(store, name, tags.names[at]->text, n, page, err);
-        if (r < 0)
-            return r;
+    storage_list_done(ret);
+    *ret = list;
+    list = (struct storage_list){0};
+    return 0;
+}
+
+/* Where names without a link lie among the tags, the page is not full after the first look. */
+static int fill_page(struct store *store, const char *name, const char *last, size_t n, struct store_names *page,
+                     struct error *err)
+{
+    CLEANUP(storage_list_done) struct storage_list seen = {0};
+    int r = add_tags(store, name, last, n, page, &seen, err);
+
+    while (r == 0 && seen.has_more && !page->has_more) {
+        CLEANUP_FREE char *after = strdup(seen.entries[seen.count - 1]->name);
+
+        r = after ? add_tags(store, name, after, n, page, &seen, err) : error_set_oom(err);
     }
-    if (tags.count > 0 && wanted != SIZE_MAX)
-        snprintf(ret_last, NAME_MAX + 1, "%s", tags.names[tags.count - 1]->text);
-    return tags.count > 0 ? 0 : DRIVER_NOT_FOUND;
+    return r;
 }
 
 int store_list_tags(struct store *store, const char *name, const char *last, size_t n, struct store_names *ret,
                     struct error *err)
 {
     CLEANUP(store_names_done) struct store_names page = {0};
-    char seen[NAME_MAX + 1];
-    int r = 0;
+    int r = n > 0 ? fill_page(store, name, last, n, &page, err) : 0;
 
-    if (n > 0)
-        r = add_tags(store, name, last, n, &page, seen, err);
-    /* Where folders without a link stood among the tags, the page is not full yet. */
-    while (r == 0 && n > 0 && *seen && !page.has_more)
-        r = add_tags(store, name, seen, n, &page, seen, err);
-    if (r < 0)
-        return r;
-    if (page.count == 0) {
+    if (r == 0 && page.count == 0)
         r = find_repository(store, name, err);
-        if (r != 0)
-            return r;
-    }
+    if (r != 0)
+        return r;
     *ret = page;
     page = (struct store_names){0};
     return 0;

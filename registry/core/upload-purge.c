@@ -1,6 +1,6 @@
 /*
- * Sessions that nobody goes on with are removed after a time, as registry:2 does: by the time that
- * is written in the session, or, where a crash kept it from being written, by the age of the folder.
+ * Sessions that nobody continues are removed after a time, as registry:2 does: by the time that is written in the
+ * session, or, if a crash prevented that, by the age of what is there.
  */
 #include <errno.h>
 #include <string.h>
@@ -8,9 +8,8 @@
 
 #include "registry/spec/name.h"
 #include "registry/core/store-private.h"
-#include "registry/core/upload-states.h"
 
-/* What a crash left of our own, and surely nobody writes to any more. */
+/* After an hour nobody writes any more to what a crash has left. */
 enum { LEFTOVER_AGE_S = 60 * 60, START_SIZE = 64 };
 
 struct purge {
@@ -31,53 +30,50 @@ static void remember_failure(struct purge *purge, const struct error *err)
         purge->result = -err->code;
 }
 
-/* When the session began, in ms since 1970. 0, STORE_NOT_FOUND where it is gone, or negative. */
-static int find_start(struct purge *purge, const char *name, const char *id, int64_t *ret_ms, struct error *err)
+/* Whether the session began in time to be kept. 0, STORE_NOT_FOUND if it is gone, or negative. */
+static int is_recent(struct purge *purge, const char *name, const char *id, bool *ret, struct error *err)
 {
-    const struct driver_type *type = purge->store->driver->type;
-    struct key start = key_upload(name, id, "startedat"), folder = key_upload(name, id, "");
+    struct storage *storage = purge->store->storage;
+    struct key start = key_upload(name, id, "startedat"), all = key_upload(name, id, "");
     CLEANUP_FREE char *text = NULL;
-    struct driver_stat st;
     struct tm tm = {0};
     size_t size;
-    int r = type->read(purge->store->driver, start.text, START_SIZE, &text, &size, err);
+    int r = storage_get(storage, start.text, START_SIZE, STORAGE_MAY_WAIT, &text, &size, err);
 
-    if (r < 0 && r != -EFBIG) /* what is longer is no time */
+    if (r < 0 && r != -EFBIG) /* a longer text is not a time */
         return r;
     if (r == 0 && strptime(text, "%Y-%m-%dT%H:%M:%S", &tm)) {
-        *ret_ms = (int64_t)timegm(&tm) * 1000;
+        *ret = (int64_t)timegm(&tm) * 1000 > purge->before_ms;
         return 0;
     }
-    r = type->stat(purge->store->driver, folder.text, &st, err);
-    if (r == 0)
-        *ret_ms = st.modified_s * 1000;
-    return r > 0 ? STORE_NOT_FOUND : r;
+    return store_outcome(storage_used_since(storage, all.text, purge->before_ms / 1000 + 1, ret, err));
 }
 
+/* An upload that somebody writes to stays. */
 static int remove_session(struct purge *purge, const char *name, const char *id, struct error *err)
 {
-    struct key folder = key_upload(name, id, "");
-    const char *keys[] = {folder.text};
-    struct upload_hash hash = {0};
-    bool keep;
-    int r = upload_states_claim(purge->store->uploads, name, id, 0, &hash);
+    struct storage *storage = purge->store->storage;
+    struct key data = key_upload(name, id, "data"), all = key_upload(name, id, "");
+    const char *keys[] = {all.text};
+    struct storage_upload *upload = NULL;
+    int r = storage_upload_open(storage, data.text, STORAGE_UPLOAD_RESUME, 0, &upload, err);
 
-    if (r < 0)
-        return r == -EBUSY ? STORE_BUSY : error_set_oom(err);
-    if (!purge->is_dry_run)
-        r = purge->store->driver->type->remove(purge->store->driver, keys, 1, err);
-    keep = hash.sha256 && (purge->is_dry_run || r < 0);
-    upload_states_release(purge->store->uploads, name, id, &hash, keep);
+    if (r == STORAGE_WOULD_WAIT)
+        return STORE_BUSY;
+    r = r < 0 ? r : 0; /* it may have no bytes */
+    if (r == 0 && !purge->is_dry_run)
+        r = storage_remove(storage, keys, 1, err);
+    storage_upload_close(upload);
     return r;
 }
 
 static void purge_session(struct purge *purge, const char *name, const char *id)
 {
     struct error err = {0};
-    int64_t start_ms;
-    int r = find_start(purge, name, id, &start_ms, &err);
+    bool is_kept = false;
+    int r = is_recent(purge, name, id, &is_kept, &err);
 
-    if (r == 0 && start_ms > purge->before_ms)
+    if (r == 0 && is_kept)
         return;
     if (r == 0)
         r = remove_session(purge, name, id, &err);
@@ -89,15 +85,15 @@ static void purge_session(struct purge *purge, const char *name, const char *id)
 
 static void purge_repository(struct purge *purge, const char *name)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
-    struct key folder = key_in_repository(name, "_uploads");
+    CLEANUP(storage_list_done) struct storage_list list = {0};
+    struct key prefix = key_in_repository(name, "_uploads/");
     struct error err = {0};
 
-    if (purge->store->driver->type->list(purge->store->driver, folder.text, &names, &err) < 0)
+    if (storage_list(purge->store->storage, prefix.text, NULL, SIZE_MAX, &list, &err) < 0)
         remember_failure(purge, &err);
-    for (size_t i = 0; i < names.count; i++) {
-        if (name_is_upload(names.names[i]->text, strlen(names.names[i]->text)))
-            purge_session(purge, name, names.names[i]->text);
+    for (size_t i = 0; i < list.count; i++) {
+        if (name_is_upload(list.entries[i]->name, strlen(list.entries[i]->name)))
+            purge_session(purge, name, list.entries[i]->name);
     }
 }
 
@@ -107,15 +103,15 @@ int store_purge_uploads(struct store *store, uint64_t max_age_ms, bool is_dry_ru
     CLEANUP(store_names_done) struct store_names names = {0};
     struct purge purge = {.store = store, .is_dry_run = is_dry_run, .tell = tell, .object = object, .err = err};
     struct error first = {0};
-    int64_t now_ms = (int64_t)time(NULL) * 1000;
-    int r = store_list_folders(store, &names, err);
+    int64_t now_ms = storage_now(store->storage) * 1000;
+    int r = store_list_all(store, STORE_WITH_UPLOADS, &names, err);
 
     if (r < 0)
         return r;
     purge.before_ms = max_age_ms > (uint64_t)now_ms ? 0 : now_ms - (int64_t)max_age_ms;
     for (size_t i = 0; i < names.count; i++)
         purge_repository(&purge, names.items[i]);
-    if (!is_dry_run && store->driver->type->clean(store->driver, LEFTOVER_AGE_S, &first) < 0)
+    if (!is_dry_run && storage_clean_up(store->storage, LEFTOVER_AGE_S, &first) < 0)
         remember_failure(&purge, &first);
     return purge.result;
 }

@@ -1,7 +1,7 @@
 /*
- * Uploads. What comes in is appended to a file of the session, and its digest is computed on the
- * way. A digest is only ever that of the bytes that lie there: where others may have written some of
- * them (registry:2, ourselves before a restart) all are read again before the session becomes a blob.
+ * Uploads. Bytes are appended to a session, and their digest is computed on the way. If somebody else may have written
+ * some of them (registry:2, another server, ourselves before a restart), all bytes are read again before the session
+ * becomes a blob.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,40 +11,34 @@
 
 #include "common/random.h"
 #include "registry/core/store-private.h"
-#include "registry/core/upload-states.h"
+#include "registry/core/upload-hashes.h"
 
 /*
- * A request is answered before it lets go of its session, so the client's next one may well be here
- * first; one whose connection broke is noticed later than its successor comes.
+ * A request is answered before it releases its session, so the client's next request may come first; and a broken
+ * connection is noticed later than its successor arrives.
  */
 enum { PATIENCE_MS = 1000 };
 
-enum { READ_SIZE = 256 << 10, ID_SIZE = RANDOM_UUID_SIZE };
+enum { READ_SIZE = 256 << 10, ID_SIZE = RANDOM_UUID_SIZE, MAX_TRIES = 10 };
 
 /*
- * Bytes come in pieces of any size, such as TLS has. A kernel takes whole pages, and many at once, in half the time or
- * less; so who sends more than a block has one to gather them in, as long as there are BLOCKS_MAX at most.
+ * Bytes come in pieces of any size, for example TLS records. The kernel takes many whole pages at once in half the time or
+ * less; so an upload of more than a block gathers them in one. There are at most BLOCKS_MAX blocks.
  */
 enum { BLOCK_SIZE = 64 << 10, BLOCKS_MAX = 256 };
 
 struct upload {
     struct store *store;
-    struct driver_session *session; /* NULL where there is none, or no more */
+    struct storage_upload *session; /* NULL: not open */
     char *name;
     char id[ID_SIZE];
     uint64_t size;
-    struct upload_hash hash; /* of all of them, or of nothing: then they are to be read again */
-    char *block;             /* NULL where it is not large, or too many have one */
-    size_t held;             /* in the block: neither in the session nor in size */
+    struct upload_hash hash; /* of all bytes, or of nothing: then they must be read again */
+    char *block;             /* NULL if the upload is small, or too many have one */
+    size_t held;             /* bytes in the block, neither in the session nor in size */
     bool is_large;           /* it was written across the end of a block */
-    bool is_claimed;
     bool is_over;            /* committed or cancelled */
 };
-
-static const struct driver_type *driver_of(const struct upload *upload)
-{
-    return upload->store->driver->type;
-}
 
 static void add_to_hash(struct upload_hash *hash, const void *data, size_t size)
 {
@@ -57,8 +51,11 @@ static void add_to_hash(struct upload_hash *hash, const void *data, size_t size)
 
 static int append(struct upload *upload, const void *data, size_t size, struct error *err)
 {
-    int r = driver_of(upload)->session_append(upload->session, upload->size, data, size, err);
+    int r = storage_upload_append(upload->session, upload->size, data, size, err);
 
+    if (r > 0)
+        return error_set(err, ESTALE, "the upload %s of %s was ended or continued by another request", upload->id,
+                         upload->name);
     if (r < 0)
         return r;
     if (upload->hash.sha256)
@@ -84,16 +81,26 @@ static void drop_block(struct upload *upload)
     __atomic_sub_fetch(&upload->store->blocks, 1, __ATOMIC_RELAXED);
 }
 
+/* Before the claim ends: the state must be the one that the digest is of. */
+static void keep_hash(struct upload *upload)
+{
+    struct storage_upload_state state;
+
+    if (upload->session && upload->hash.sha256 && storage_upload_get_state(upload->session, &state, NULL) == 0)
+        upload_hashes_keep(upload->store->uploads, upload->name, upload->id, &state, &upload->hash);
+}
+
 void upload_release(struct upload *upload)
 {
     if (!upload)
         return;
-    if (!upload->is_over)
-        (void)flush(upload, NULL); /* of a client that is gone; he asks how far he came */
+    if (!upload->is_over && upload->session)
+        (void)flush(upload, NULL); /* the client is gone, and asks later how far it came */
     drop_block(upload);
-    driver_of(upload)->session_close(upload->session);
-    if (upload->is_claimed)
-        upload_states_release(upload->store->uploads, upload->name, upload->id, &upload->hash, !upload->is_over);
+    if (!upload->is_over)
+        keep_hash(upload);
+    upload_hash_done(&upload->hash);
+    storage_upload_close(upload->session);
     free(upload->name);
     free(upload);
 }
@@ -136,24 +143,26 @@ static int new_hash(enum digest_algorithm algorithm, struct upload_hash *ret)
     return r;
 }
 
-static int open_session(struct upload *upload, struct error *err)
+/* Opens the session's bytes and finds the digest of them, if it is known. 0 or negative, or the storage's outcome. */
+static int open_session(struct upload *upload, enum storage_upload_mode mode, unsigned patience_ms, struct error *err)
 {
     struct key data = key_upload(upload->name, upload->id, "data");
+    struct storage_upload_state state;
+    int r = storage_upload_open(upload->store->storage, data.text, mode, patience_ms, &upload->session, err);
 
-    return driver_of(upload)->session_open(upload->store->driver, data.text, &upload->session, &upload->size, err);
-}
-
-/* What was computed of other bytes than lie there now is of no use. */
-static int check_hash(struct upload *upload, struct error *err)
-{
-    if (upload->hash.hashed != upload->size)
-        upload_hash_done(&upload->hash);
+    if (r == 0)
+        r = storage_upload_get_state(upload->session, &state, err);
+    if (r != 0)
+        return r;
+    upload->size = state.size;
+    if (mode == STORAGE_UPLOAD_RESUME)
+        upload_hashes_take(upload->store->uploads, upload->name, upload->id, &state, &upload->hash);
     if (upload->size == 0 && !upload->hash.sha256 && new_hash(DIGEST_SHA256, &upload->hash) < 0)
         return error_set_oom(err);
     return 0;
 }
 
-/* The file by which registry:2 knows a session and its age. */
+/* The object by which registry:2 knows a session and its age. */
 static int note_start(const struct upload *upload, struct error *err)
 {
     struct key key = key_upload(upload->name, upload->id, "startedat");
@@ -164,38 +173,43 @@ static int note_start(const struct upload *upload, struct error *err)
     if (!gmtime_r(&now, &tm))
         return error_set(err, EOVERFLOW, "the clock is wrong");
     strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-    return driver_of(upload)->note(upload->store->driver, key.text, text, strlen(text), err);
+    return storage_note(upload->store->storage, key.text, text, strlen(text), err);
 }
 
+/* First what makes it a session, so that nobody resumes it meanwhile. */
 static int remove_session(const struct upload *upload, struct error *err)
 {
-    struct key folder = key_upload(upload->name, upload->id, "");
-    const char *keys[] = {folder.text};
+    struct key start = key_upload(upload->name, upload->id, "startedat"), all = key_upload(upload->name, upload->id, "");
+    const char *keys[] = {start.text, all.text};
+    int r = storage_remove(upload->store->storage, keys, 1, err);
 
-    return driver_of(upload)->remove(upload->store->driver, keys, 1, err);
+    if (r == 0 && upload->session)
+        r = storage_upload_discard(upload->session, err);
+    return r < 0 ? r : storage_remove(upload->store->storage, keys + 1, 1, err);
 }
 
 int store_upload_create(struct store *store, const char *name, enum digest_algorithm algorithm, struct upload **ret,
                         struct error *err)
 {
     CLEANUP(upload_releasep) struct upload *upload = NULL;
-    struct upload_hash nothing;
     char id[RANDOM_UUID_SIZE];
     int r;
 
     random_uuid(id);
     upload = upload_new(store, name, id);
-    if (!upload || upload_states_claim(store->uploads, name, id, 0, &nothing) < 0)
+    if (!upload)
         return error_set_oom(err);
-    upload->is_claimed = true;
     upload->is_over = true; /* until it has begun */
     if (new_hash(algorithm, &upload->hash) < 0)
         return error_set_oom(err);
-    r = open_session(upload, err);
+    r = open_session(upload, STORAGE_UPLOAD_NEW, 0, err);
     if (r == 0)
         r = note_start(upload, err);
+    if (r > 0)
+        r = error_set(err, EEXIST, "there is an upload %s of %s already", id, name);
     if (r < 0) {
-        (void)remove_session(upload, NULL);
+        if (upload->session)
+            (void)remove_session(upload, NULL);
         return r;
     }
     upload->is_over = false;
@@ -206,10 +220,27 @@ int store_upload_create(struct store *store, const char *name, enum digest_algor
 static int find_session(struct store *store, const char *name, const char *id, struct error *err)
 {
     struct key start = key_upload(name, id, "startedat");
-    struct driver_stat st;
-    int r = store->driver->type->stat(store->driver, start.text, &st, err);
+    struct storage_object object;
 
-    return r > 0 ? STORE_NOT_FOUND : r;
+    return store_outcome(storage_head(store->storage, start.text, STORAGE_MAY_WAIT, &object, err));
+}
+
+/* registry:2 creates the bytes of a session with the first of them, so they may be missing. */
+static int resume(struct upload *upload, struct error *err)
+{
+    int r = STORAGE_CONFLICT;
+
+    for (int try = 0; r == STORAGE_CONFLICT && try < MAX_TRIES; try++) {
+        r = open_session(upload, STORAGE_UPLOAD_RESUME, PATIENCE_MS, err);
+        if (r != STORAGE_NOT_FOUND)
+            break;
+        /* Whoever had the claim before may have ended the session since the first look. */
+        r = find_session(upload->store, upload->name, upload->id, err);
+        if (r != 0)
+            return r;
+        r = open_session(upload, STORAGE_UPLOAD_NEW, 0, err);
+    }
+    return r > 0 ? STORE_BUSY : r;
 }
 
 int store_upload_open(struct store *store, const char *name, const char *id, struct upload **ret, struct error *err)
@@ -222,20 +253,11 @@ int store_upload_open(struct store *store, const char *name, const char *id, str
     upload = upload_new(store, name, id);
     if (!upload)
         return error_set_oom(err);
-    r = upload_states_claim(store->uploads, name, id, PATIENCE_MS, &upload->hash);
-    if (r < 0)
-        return r == -EBUSY ? STORE_BUSY : error_set_oom(err);
-    upload->is_claimed = true;
-    /* Whoever had the claim before may have ended the session since the first look. */
-    r = find_session(store, name, id, err);
+    r = resume(upload, err);
     if (r == 0)
-        r = open_session(upload, err);
-    if (r == 0)
-        r = check_hash(upload, err);
-    if (r != 0) {
-        upload->is_over = r > 0;
+        r = find_session(store, name, id, err);
+    if (r != 0)
         return r;
-    }
     *ret = steal_ptr(&upload);
     return 0;
 }
@@ -243,15 +265,15 @@ int store_upload_open(struct store *store, const char *name, const char *id, str
 int store_upload_stat(struct store *store, const char *name, const char *id, uint64_t *ret_size, struct error *err)
 {
     struct key data = key_upload(name, id, "data");
-    struct driver_stat st = {0};
+    uint64_t size = 0;
     int r = find_session(store, name, id, err);
 
     if (r != 0)
         return r;
-    r = store->driver->type->stat(store->driver, data.text, &st, err);
+    r = storage_upload_head(store->storage, data.text, &size, err);
     if (r < 0)
         return r;
-    *ret_size = st.size; /* registry:2 makes the file with the first byte: 0 where there is none */
+    *ret_size = size; /* registry:2 creates the bytes with the first of them: 0 if there are none */
     return 0;
 }
 
@@ -267,7 +289,7 @@ uint64_t upload_get_size(const struct upload *upload)
     return upload->size;
 }
 
-/* Whether there is a block to gather in. */
+/* Whether there is a block to gather pieces in. */
 static bool has_block(struct upload *upload)
 {
     if (upload->block || !upload->is_large)
@@ -279,7 +301,7 @@ static bool has_block(struct upload *upload)
     return upload->block;
 }
 
-/* Blocks end where those of the file end. */
+/* A block ends at a multiple of its size in the session. */
 static int gather(struct upload *upload, const char *data, size_t size, struct error *err)
 {
     int r = 0;
@@ -322,7 +344,7 @@ static int read_again(struct upload *upload, enum digest_algorithm algorithm, st
     if (!buffer || new_hash(algorithm, &hash) < 0)
         return error_set_oom(err);
     while (hash.hashed < upload->size) {
-        ssize_t n = driver_of(upload)->session_read(upload->session, hash.hashed, buffer, READ_SIZE);
+        ssize_t n = storage_upload_read(upload->session, hash.hashed, buffer, READ_SIZE);
 
         if (n <= 0)
             return error_set_errno(err, n < 0 ? (int)-n : EIO, "cannot read the upload %s of %s again", upload->id,
@@ -336,7 +358,7 @@ static int read_again(struct upload *upload, enum digest_algorithm algorithm, st
     return 0;
 }
 
-/* 0 with the digest that the blob is to lie under, or STORE_DIGEST_MISMATCH. */
+/* 0 with the digest under which the blob will lie, or STORE_DIGEST_MISMATCH. */
 static int verify(struct upload *upload, const struct digest *expected, struct digest *ret_canonical,
                   struct error *err)
 {
@@ -358,34 +380,88 @@ static int verify(struct upload *upload, const struct digest *expected, struct d
     return 0;
 }
 
+/* What a commit writes: the bytes or that they are kept, then the links to them. */
+struct commit {
+    struct key data, link, alias, alias_link;
+    char text[DIGEST_TEXT_SIZE];
+    struct storage_step steps[4];
+    size_t count;
+};
+
+static void commit_init(struct commit *commit, const struct upload *upload, const struct digest *expected,
+                        const struct digest *canonical)
+{
+    struct storage_step put = {.kind = STORAGE_PUT, .data = commit->text};
+
+    commit->data = key_blob(canonical);
+    commit->link = key_layer(upload->name, canonical);
+    commit->alias = key_alias(expected);
+    commit->alias_link = key_layer(upload->name, expected);
+    digest_format(canonical, commit->text);
+    put.size = strlen(commit->text);
+    commit->steps[0] = (struct storage_step){.key = commit->data.text, .upload = upload->session};
+    commit->steps[1] = commit->steps[2] = commit->steps[3] = put;
+    commit->steps[1].key = commit->link.text;
+    commit->steps[2].key = commit->alias.text;
+    commit->steps[3].key = commit->alias_link.text;
+    commit->count = digest_is_equal(expected, canonical) ? 2 : 4;
+}
+
+/*
+ * The bytes are there already: they are kept if they are right, and removed if they are damaged. A blob is never
+ * replaced. 0, STORE_NOT_FOUND if they are gone now, or negative.
+ */
+static int keep_existing(struct upload *upload, const struct digest *canonical, struct error *err)
+{
+    struct store_blob blob;
+    int r = store_check_existing(upload->store, canonical, upload->size, &blob, err);
+
+    if (r != STORE_DIGEST_MISMATCH)
+        return r;
+    r = storage_remove_if_unchanged(upload->store->storage, key_blob(canonical).text, &blob.version, err);
+    return r < 0 ? r : STORE_NOT_FOUND;
+}
+
+/* Others may upload the same blob, or collect it, at the same time. */
+static int publish(struct upload *upload, const struct digest *expected, const struct digest *canonical,
+                   struct error *err)
+{
+    struct storage *storage = upload->store->storage;
+    struct commit commit;
+
+    commit_init(&commit, upload, expected, canonical);
+    for (int try = 0; try < MAX_TRIES; try++) {
+        int r;
+
+        commit.steps[0].kind = STORAGE_PUBLISH;
+        r = storage_write(storage, commit.steps, commit.count, err);
+        if (r == STORAGE_CLAIM_LOST)
+            return error_set(err, ESTALE, "the upload %s of %s was ended by another request", upload->id, upload->name);
+        if (r != STORAGE_CONFLICT)
+            return r;
+        commit.steps[0].kind = STORAGE_KEEP;
+        r = keep_existing(upload, canonical, err);
+        if (r == 0)
+            r = storage_write(storage, commit.steps, commit.count, err);
+        if (r <= 0)
+            return r;
+    }
+    return error_set(err, EAGAIN, "the blob sha256:%s is uploaded and removed again and again", canonical->hex);
+}
+
 int upload_commit(struct upload *upload, const struct digest *expected, const char *actor, struct error *err)
 {
     struct digest canonical;
-    struct driver_change changes[4] = {{0}};
-    struct key data, link, alias, alias_link;
-    char text[DIGEST_TEXT_SIZE];
     int r = upload_flush(upload, err);
 
     if (r == 0)
         r = verify(upload, expected, &canonical, err);
+    if (r == 0)
+        r = publish(upload, expected, &canonical, err);
     if (r != 0)
         return r;
-    data = key_blob(&canonical);
-    link = key_layer(upload->name, &canonical);
-    alias = key_alias(expected);
-    alias_link = key_layer(upload->name, expected);
-    digest_format(&canonical, text);
-    changes[0] = (struct driver_change){.kind = DRIVER_TAKE, .key = data.text, .session = upload->session};
-    changes[1] = (struct driver_change){.kind = DRIVER_PUT, .key = link.text, .data = text, .size = strlen(text)};
-    changes[2] = changes[3] = changes[1];
-    changes[2].key = alias.text;
-    changes[3].key = alias_link.text;
-    r = driver_of(upload)->publish(upload->store->driver, changes, digest_is_equal(expected, &canonical) ? 2 : 4,
-                                   err);
-    if (r < 0)
-        return r;
     upload->is_over = true;
-    (void)remove_session(upload, NULL); /* what is left of it is purged some day */
+    (void)remove_session(upload, NULL); /* the purge removes what is left of it */
     store_report_event(upload->store, &(struct event){.kind = EVENT_PUSH_BLOB, .repository = upload->name,
                                                       .digest = expected, .size = upload->size, .actor = actor});
     return 0;

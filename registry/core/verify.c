@@ -30,6 +30,30 @@ static PRINTF_LIKE(2, 3) void say(const struct verification *verification, const
     verification->options->say(verification->options->object, line);
 }
 
+static void note_wrong(struct verification *verification, const struct key *link, const char *what)
+{
+    verification->result.wrong++;
+    say(verification, "wrong: %s: %s", link->text, what);
+}
+
+/* Whether a failure is of the one key that was looked at, and the rest can be verified. */
+static bool is_of_one(int r)
+{
+    return r < 0 && r != -ENOMEM && r != -EMFILE && r != -ENFILE;
+}
+
+/* What cannot be listed is noted, and counts as empty. */
+static int list_digests(struct verification *verification, const struct key *prefix, enum digest_algorithm algorithm,
+                        struct store_digests *ret, struct error *err)
+{
+    int r = store_list_digests(verification->store, prefix, algorithm, ret, err);
+
+    if (!is_of_one(r))
+        return r;
+    note_wrong(verification, prefix, err->text);
+    return 0;
+}
+
 /* --- bytes ----------------------------------------------------------------------------------- */
 
 static void note_damage(struct verification *verification, const struct digest *digest, const char *what)
@@ -59,14 +83,14 @@ static int hash_all(struct verification *verification, struct store_reader *read
 
 static int verify_blob(struct verification *verification, const struct digest *digest, struct error *err)
 {
-    const struct store_blob blob = {.canonical = *digest};
+    struct store_blob blob;
     struct store_reader *reader;
     struct digest found;
     struct error why = {0};
     ssize_t end = 0;
-    int r = store_open_blob(verification->store, &blob, &reader, &why);
+    int r = store_open_bytes(verification->store, digest, STORE_MAY_WAIT, &blob, &reader, &why);
 
-    if (r == STORE_NOT_FOUND) /* an empty folder, or removed just now */
+    if (r == STORE_NOT_FOUND) /* an empty prefix, or removed just now */
         return 0;
     verification->result.blobs++;
     if (r < 0) {
@@ -82,11 +106,11 @@ static int verify_blob(struct verification *verification, const struct digest *d
     return r;
 }
 
-static int verify_folder(void *object, const struct key *folder, struct error *err)
+static int verify_prefix(void *object, const struct key *prefix, struct error *err)
 {
     struct verification *verification = object;
     CLEANUP(store_digests_done) struct store_digests digests = {0};
-    int r = store_list_digests(verification->store, folder, DIGEST_SHA256, &digests, err);
+    int r = list_digests(verification, prefix, DIGEST_SHA256, &digests, err);
 
     for (size_t i = 0; r == 0 && i < digests.count; i++)
         r = verify_blob(verification, &digests.items[i], err);
@@ -95,31 +119,28 @@ static int verify_folder(void *object, const struct key *folder, struct error *e
 
 /* --- links ----------------------------------------------------------------------------------- */
 
-static void note_wrong(struct verification *verification, const struct key *link, const char *what)
-{
-    verification->result.wrong++;
-    say(verification, "wrong: %s: %s", link->text, what);
-}
-
-/* The digest in a link: 0, STORE_NOT_FOUND where there is none or where it was said what is wrong with it, or negative. */
+/*
+ * The digest in a link: 0, STORE_NOT_FOUND if there is no link or if it was said what is wrong with it, or negative.
+ */
 static int read_link(struct verification *verification, const struct key *link, struct digest *ret, struct error *err)
 {
-    int r = link_read_strictly(verification->store->driver, link, ret, err);
+    int r = link_read_strictly(verification->store->storage, link, ret, err);
 
     if (r == LINK_EMPTY)
         note_wrong(verification, link, "it is empty, as after a power failure");
     else if (r == -EBADMSG || r == -EFBIG)
         note_wrong(verification, link, "it holds no digest");
-    return r == 0 ? 0 : r > 0 || r == -EBADMSG || r == -EFBIG ? STORE_NOT_FOUND : r;
+    else if (is_of_one(r))
+        note_wrong(verification, link, err->text);
+    return r == 0 ? 0 : r > 0 || is_of_one(r) ? STORE_NOT_FOUND : r;
 }
 
-/* A link in a folder that a digest names, to bytes of kind. */
+/* A link below a prefix that a digest names, to bytes of kind. */
 static int verify_link(struct verification *verification, const char *name, const char *kind, const struct key *link,
                        const struct digest *digest, struct error *err)
 {
-    struct driver *driver = verification->store->driver;
+    struct storage_object object;
     struct digest canonical;
-    struct driver_stat st;
     struct key data;
     int r = read_link(verification, link, &canonical, err);
 
@@ -127,24 +148,24 @@ static int verify_link(struct verification *verification, const char *name, cons
         return r < 0 ? r : 0;
     if (canonical.algorithm != DIGEST_SHA256 ||
         (digest->algorithm == DIGEST_SHA256 && !digest_is_equal(&canonical, digest))) {
-        note_wrong(verification, link, "it holds another digest than its folder is named by");
+        note_wrong(verification, link, "it holds another digest than the one in its path");
         return 0;
     }
     data = key_blob(&canonical);
-    r = driver->type->stat(driver, data.text, &st, err);
-    if (r == DRIVER_NOT_FOUND) {
+    r = storage_head(verification->store->storage, data.text, STORAGE_MAY_WAIT, &object, err);
+    if (r == STORAGE_NOT_FOUND) {
         verification->result.missing++;
         say(verification, "missing: sha256:%s, a %s of %s", canonical.hex, kind, name);
     }
-    return r < 0 ? r : 0;
+    return r > 0 || is_of_one(r) ? 0 : r; /* what is wrong with the bytes was said when they were read */
 }
 
 static int verify_blobs_of(struct verification *verification, const char *name, enum digest_algorithm algorithm,
                            struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests digests = {0};
-    struct key folder = key_layers(name, algorithm);
-    int r = store_list_digests(verification->store, &folder, algorithm, &digests, err);
+    struct key prefix = key_layers(name, algorithm);
+    int r = list_digests(verification, &prefix, algorithm, &digests, err);
 
     for (size_t i = 0; r >= 0 && i < digests.count; i++) {
         struct key link = key_layer(name, &digests.items[i]);
@@ -158,8 +179,8 @@ static int verify_manifests_of(struct verification *verification, const char *na
                                struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests digests = {0};
-    struct key folder = key_revisions(name, algorithm);
-    int r = store_list_digests(verification->store, &folder, algorithm, &digests, err);
+    struct key prefix = key_revisions(name, algorithm);
+    int r = list_digests(verification, &prefix, algorithm, &digests, err);
 
     for (size_t i = 0; r >= 0 && i < digests.count; i++) {
         struct key link = key_revision(name, &digests.items[i], "link");
@@ -171,24 +192,24 @@ static int verify_manifests_of(struct verification *verification, const char *na
 
 static int verify_tags_of(struct verification *verification, const char *name, struct error *err)
 {
-    CLEANUP(folder_names_done) struct folder_names tags = {0};
-    int r = store_list_tag_folders(verification->store, name, &tags, err);
+    CLEANUP(storage_list_done) struct storage_list tags = {0};
+    int r = store_list_tag_entries(verification->store, name, &tags, err);
 
     for (size_t i = 0; r >= 0 && i < tags.count; i++) {
-        struct key link = key_tag_current(name, tags.names[i]->text);
+        struct key link = key_tag_current(name, tags.entries[i]->name);
         struct digest digest, canonical;
 
         r = read_link(verification, &link, &digest, err);
         if (r == 0)
-            r = store_find_revision(verification->store, name, &digest, &canonical, err);
+            r = store_find_revision(verification->store, name, &digest, STORE_MAY_WAIT, &canonical, err);
         else
             continue;
         if (r > 0) {
             verification->result.missing++;
             say(verification, "missing: %s:%s, the tag %s of %s", digest_algorithm_name(digest.algorithm), digest.hex,
-                tags.names[i]->text, name);
+                tags.entries[i]->name, name);
         }
-        r = r == -EBADMSG ? 0 : r; /* that is said of the manifest's own link */
+        r = is_of_one(r) ? 0 : r; /* that is said of the manifest's own link */
     }
     return r < 0 ? r : 0;
 }
@@ -211,6 +232,11 @@ static int verify_repositories(struct verification *verification, struct error *
     CLEANUP(store_names_done) struct store_names names = {0};
     int r = store_list_repositories(verification->store, NULL, SIZE_MAX, &names, err);
 
+    if (r == 0 && names.unreadable > 0) {
+        verification->result.wrong += names.unreadable;
+        say(verification, "wrong: %zu directories below " KEY_REPOSITORIES " cannot be read", names.unreadable);
+    }
+
     for (size_t i = 0; r == 0 && i < names.count; i++)
         r = verify_repository(verification, names.items[i], err);
     return r;
@@ -225,7 +251,7 @@ int store_verify(struct store *store, const struct verify_options *options, stru
 
     if (!buffer)
         return error_set_oom(err);
-    r = store_for_each_folder(store, KEY_BLOBS, verify_folder, &verification, err);
+    r = store_for_each_prefix(store, KEY_BLOBS, verify_prefix, &verification, err);
     if (r == 0)
         r = verify_repositories(&verification, err);
     if (r == 0)

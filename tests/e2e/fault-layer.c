@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum call {
@@ -128,7 +129,29 @@ LAYER(utimensat, int, CALL_UTIMENSAT, (int fd, const char *path, const struct ti
 LAYER(futimens, int, CALL_FUTIMENS, (int fd, const struct timespec times[2]), (fd, times), true)
 LAYER(flock, int, CALL_FLOCK, (int fd, int operation), (fd, operation), true)
 LAYER(ftruncate, int, CALL_FTRUNCATE, (int fd, off_t size), (fd, size), true)
+#ifdef STATX_TYPE
+LAYER(statx, int, CALL_FSTATAT, (int fd, const char *path, int flags, unsigned mask, struct statx *st), (fd, path, flags, mask, st), fd >= 0)
+#endif
 LAYER(accept4, int, CALL_ACCEPT, (int fd, void *address, void *size, int flags), (fd, address, size, flags), true)
+
+/* openat2() and renameat2(), which have no functions of their own everywhere. */
+long syscall(long number, ...);
+long syscall(long number, ...)
+{
+    static long (*next)(long, ...);
+    long arguments[6];
+    va_list args;
+
+    if (!next)
+        *(void **)&next = real("syscall");
+    va_start(args, number);
+    for (size_t i = 0; i < sizeof(arguments) / sizeof(*arguments); i++)
+        arguments[i] = va_arg(args, long);
+    va_end(args);
+    if ((number == SYS_openat2 && fails(CALL_OPENAT)) || (number == SYS_renameat2 && fails(CALL_RENAMEAT)))
+        return -1;
+    return next(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+}
 
 #define LAYER_OPENAT(name)                                                                          \
     int name(int fd, const char *path, int flags, ...);                                             \

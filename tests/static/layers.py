@@ -25,8 +25,8 @@ MAY_INCLUDE = {
     "registry/api": {"common", "registry/spec", "registry/runtime", "registry/core", "registry/access", "registry/http",
                      "registry/api"},
     "registry/confine": {"common", "registry/runtime", "registry/confine"},
-    "registry/cli": {"common", "registry/spec", "registry/config", "registry/runtime", "registry/core", "registry/access",
-                     "registry/http", "registry/api", "registry/confine", "registry/cli"},
+    "registry/cli": {"common", "registry/spec", "registry/config", "registry/runtime", "registry/storage", "registry/core",
+                     "registry/access", "registry/http", "registry/api", "registry/confine", "registry/cli"},
 }
 
 # The files that may include a library's header. Of the registry's files one may see

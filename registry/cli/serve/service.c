@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/cli/open-store.h"
 #include "registry/cli/serve/access-log.h"
 #include "registry/runtime/log.h"
 
@@ -221,7 +222,7 @@ static int open_all(struct service *service, struct error *err)
     if (r == 0)
         r = open_users(service, err);
     if (r == 0)
-        r = store_open(settings->storage.root_directory, STORE_SERVES, &service->store, err);
+        r = open_store(settings->storage.root_directory, FILESYSTEM_SERVES, &service->store, err);
     if (r == 0 && settings->confinement.is_enabled)
         r = confine_rest(&service->confinement, err);
     return r;

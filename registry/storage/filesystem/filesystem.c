@@ -1,68 +1,166 @@
 /*
- * The driver of files: opening. Everything is found from one descriptor of the root, so that nobody can move the store away
- * below us.
+ * Opening the filesystem backend. Everything is reached from one descriptor of the root, so that nobody can move the
+ * storage away below us.
  */
 #include "registry/storage/filesystem/filesystem.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 
 #include "common/file.h"
 #include "registry/storage/filesystem/content-cache.h"
-#include "registry/storage/filesystem/folder-cache.h"
+#include "registry/storage/filesystem/directory-cache.h"
 #include "registry/storage/filesystem/filesystem-private.h"
 
 static const char below_root[] = "docker/registry/v2";
 
+static const char *kind_of(mode_t mode)
+{
+    return S_ISFIFO(mode) ? "a FIFO" : S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
 int filesystem_fail(const struct filesystem *filesystem, int code, const char *verb, const char *key,
                     struct error *err)
 {
+    struct stat st;
+
+    if (code == ELOOP)
+        return error_set(err, code, "cannot %s %s/%s: a symbolic link is in its path, and none is followed below the root "
+                         "directory; replace it by a bind mount", verb, filesystem->root, key);
+    if (code == ENXIO && beneath_stat(filesystem->root_fd, key, &st) == 0)
+        return error_set(err, code, "cannot %s %s/%s: it is %s; remove it", verb, filesystem->root, key,
+                         kind_of(st.st_mode));
     return error_set_errno(err, code, "cannot %s %s/%s", verb, filesystem->root, key);
 }
 
-int filesystem_make_parents(const struct filesystem *filesystem, const char *key, filesystem_made_function *made,
-                            void *object)
+bool filesystem_is_missing(int code)
 {
-    CLEANUP_FREE char *path = strdup(key);
-    struct stat st;
-    char *slash;
-
-    if (!path)
-        return -ENOMEM;
-    slash = strrchr(path, '/');
-    if (slash) { /* as a rule they are there */
-        *slash = '\0';
-        if (fstatat(filesystem->root_fd, path, &st, 0) == 0)
-            return S_ISDIR(st.st_mode) ? 0 : -ENOTDIR;
-        *slash = '/';
-    }
-    for (slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
-        int r;
-
-        *slash = '\0';
-        r = mkdirat(filesystem->root_fd, path, FILESYSTEM_FOLDER_MODE) < 0 ? -errno : 0;
-        *slash = '/';
-        if (r < 0 && r != -EEXIST)
-            return r;
-        if (r == 0 && made)
-            r = made(object, key, (size_t)(slash - path));
-        if (r < 0 && r != -EEXIST)
-            return r;
-    }
-    return 0;
+    return code == ENOENT || code == ENOTDIR;
 }
 
-/* --- opening ---------------------------------------------------------------------------- */
-
-static int filesystem_check(struct driver *driver, struct error *err)
+/* Opens the directory of the first size bytes of path, creating it. The descriptor or -errno. */
+static int make_component(int directory_fd, const char *path, size_t size, bool *ret_is_new)
 {
-    const struct filesystem *filesystem = (struct filesystem *)driver;
-    CLEANUP_CLOSE int fd = file_open_folder(AT_FDCWD, filesystem->root);
+    char name[NAME_MAX + 1];
+
+    if (size >= sizeof(name))
+        return -ENAMETOOLONG;
+    memcpy(name, path, size);
+    name[size] = '\0';
+    *ret_is_new = mkdirat(directory_fd, name, FILESYSTEM_DIRECTORY_MODE) == 0;
+    if (!*ret_is_new && errno != EEXIST)
+        return -errno;
+    return beneath_open_directory(directory_fd, name);
+}
+
+/* Where the next component of a path ends, if it is not the last; NULL otherwise. */
+static const char *find_slash(const char *path)
+{
+    const char *slash = strchr(path, '/');
+
+    return slash && slash[1] ? slash : NULL;
+}
+
+int filesystem_make_parent(const struct filesystem *filesystem, const char *key, struct beneath_name *ret_name,
+                           filesystem_created_function *created, void *object)
+{
+    CLEANUP_CLOSE int directory = beneath_open_parent(filesystem->root_fd, key, ret_name);
+    const char *rest = key;
+    int r = 0;
+
+    if (directory != -ENOENT) /* usually it is there */
+        return directory < 0 ? directory : steal_fd(&directory);
+    while (r == 0 && find_slash(rest)) {
+        const char *slash = find_slash(rest);
+        bool is_new = false;
+        int fd = make_component(directory < 0 ? filesystem->root_fd : directory, rest, (size_t)(slash - rest), &is_new);
+
+        if (is_new && created)
+            r = created(object, key, (size_t)(slash - key));
+        if (fd < 0)
+            return fd;
+        if (directory >= 0)
+            close(directory);
+        directory = fd;
+        rest = slash + 1;
+    }
+    return r < 0 ? r : steal_fd(&directory);
+}
+
+static int64_t filesystem_now(struct storage *storage)
+{
+    (void)storage;
+    return (int64_t)time(NULL);
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+
+/*
+ * Follows a link that an administrator may have left when moving the storage to another disk: one that belongs to root, or
+ * to the user whose rights we have anyway. Its target is read from the link that was looked at. The directory or -errno.
+ */
+static int open_trusted_link(int directory_fd, const char *name)
+{
+    CLEANUP_CLOSE int link = openat(directory_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    char target[PATH_MAX];
+    struct stat st;
+    ssize_t size;
+    int fd;
+
+    if (link < 0 || fstat(link, &st) < 0)
+        return -errno;
+    if (!S_ISLNK(st.st_mode) || (st.st_uid != 0 && st.st_uid != geteuid()))
+        return -ELOOP;
+    size = readlinkat(link, "", target, sizeof(target) - 1);
+    if (size < 0)
+        return -errno;
+    target[size] = '\0';
+    fd = openat(directory_fd, target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+static int open_part(int directory_fd, const char *name, bool may_create)
+{
+    int fd = beneath_open_directory(directory_fd, name);
+
+    if (fd == -ENOENT && may_create) {
+        if (mkdirat(directory_fd, name, FILESYSTEM_DIRECTORY_MODE) < 0 && errno != EEXIST)
+            return -errno;
+        fd = beneath_open_directory(directory_fd, name);
+    }
+    return fd == -ELOOP ? open_trusted_link(directory_fd, name) : fd;
+}
+
+/* Opens docker/registry/v2 below the root directory. The descriptor or -errno. */
+static int open_below(int root_fd, bool may_create)
+{
+    static const char *const parts[] = {"docker", "registry", "v2"};
+    CLEANUP_CLOSE int directory = -1;
+
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+        int fd = open_part(directory < 0 ? root_fd : directory, parts[i], may_create);
+
+        if (fd < 0)
+            return fd;
+        if (directory >= 0)
+            close(directory);
+        directory = fd;
+    }
+    return steal_fd(&directory);
+}
+
+static int filesystem_check(struct storage *storage, struct error *err)
+{
+    const struct filesystem *filesystem = (struct filesystem *)storage;
+    CLEANUP_CLOSE int root = file_open_folder(AT_FDCWD, filesystem->root_directory);
+    CLEANUP_CLOSE int fd = root < 0 ? root : open_below(root, false);
     struct stat now, then;
 
     if (fd < 0)
@@ -70,61 +168,70 @@ static int filesystem_check(struct driver *driver, struct error *err)
     if (fstat(fd, &now) < 0 || fstat(filesystem->root_fd, &then) < 0)
         return error_set_errno(err, errno, "cannot reach the storage at %s", filesystem->root);
     if (now.st_dev != then.st_dev || now.st_ino != then.st_ino)
-        return error_set(err, ESTALE, "%s is another folder than at start; start registryd anew", filesystem->root);
+        return error_set(err, ESTALE, "%s is another directory than at the start; restart registryd", filesystem->root);
     return 0;
 }
 
-static void filesystem_close(struct driver *driver)
+static void filesystem_close(struct storage *storage)
 {
-    struct filesystem *filesystem = (struct filesystem *)driver;
+    struct filesystem *filesystem = (struct filesystem *)storage;
 
     if (filesystem->root_fd >= 0)
         close(filesystem->root_fd);
     if (filesystem->lock_fd >= 0)
         close(filesystem->lock_fd);
     content_cache_free(filesystem->contents);
-    folder_cache_free(filesystem->folders);
+    directory_cache_free(filesystem->directories);
+    free(filesystem->root_directory);
     free(filesystem->root);
     free(filesystem);
 }
 
-static const struct driver_type filesystem_type = {
+static const struct storage_functions filesystem_functions = {
     .close = filesystem_close,
     .check = filesystem_check,
-    .stat = filesystem_stat,
-    .read = filesystem_read,
+    .now = filesystem_now,
+    .head = filesystem_head,
+    .get = filesystem_get,
     .open = filesystem_open_reader,
     .reader_read = filesystem_reader_read,
     .reader_get_fd = filesystem_reader_get_fd,
     .reader_close = filesystem_reader_close,
     .list = filesystem_list,
-    .list_after = filesystem_list_after,
-    .publish = filesystem_publish,
+    .write = filesystem_write,
     .remove = filesystem_remove,
-    .want = filesystem_want,
-    .remove_unwanted = filesystem_remove_unwanted,
-    .clean = filesystem_clean,
-    .session_open = filesystem_session_open,
-    .session_append = filesystem_session_append,
-    .session_read = filesystem_session_read,
-    .session_close = filesystem_session_close,
+    .remove_if_unchanged = filesystem_remove_if_unchanged,
     .note = filesystem_note,
+    .refresh = filesystem_refresh,
+    .used_since = filesystem_used_since,
+    .remove_unused = filesystem_remove_unused,
+    .clean_up = filesystem_clean_up,
+    .upload_open = filesystem_upload_open,
+    .upload_head = filesystem_upload_head,
+    .upload_get_state = filesystem_upload_get_state,
+    .upload_append = filesystem_upload_append,
+    .upload_read = filesystem_upload_read,
+    .upload_discard = filesystem_upload_discard,
+    .upload_close = filesystem_upload_close,
+    .claim = filesystem_claim,
+    .claim_check = filesystem_claim_check,
+    .claim_release = filesystem_claim_release,
 };
 
-/* Opens a folder; a server makes it and its parents where it is missing. */
-static int open_or_make(const char *path, bool may_make)
+/* Opens the root directory, links followed; creates it and its parents if they are missing and may be created. */
+static int open_root(const char *path, bool may_create)
 {
     CLEANUP_FREE char *copy = strdup(path);
     int fd = file_open_folder(AT_FDCWD, path);
 
-    if (fd != -ENOENT || !may_make)
+    if (fd != -ENOENT || !may_create)
         return fd;
     if (!copy || !*copy)
         return copy ? -ENOENT : -ENOMEM;
     for (char *slash = strchr(copy + 1, '/'); ; slash = strchr(slash + 1, '/')) {
         if (slash)
             *slash = '\0';
-        if (mkdir(copy, FILESYSTEM_FOLDER_MODE) < 0 && errno != EEXIST)
+        if (mkdir(copy, FILESYSTEM_DIRECTORY_MODE) < 0 && errno != EEXIST)
             return -errno;
         if (!slash)
             return file_open_folder(AT_FDCWD, path);
@@ -132,41 +239,47 @@ static int open_or_make(const char *path, bool may_make)
     }
 }
 
-/* A storage that knows no locks can be served, but not collected from. */
-static int lock(const struct filesystem *filesystem, const char *root_directory, bool is_alone, struct error *err)
+/* A file system without locks can be served, but not collected from. */
+static int lock_root(const struct filesystem *filesystem, bool is_alone, struct error *err)
 {
+    const char *path = filesystem->root_directory;
+
     if (flock(filesystem->lock_fd, (is_alone ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
         return 0;
     if (errno == EWOULDBLOCK && is_alone)
-        return error_set(err, EBUSY, "a server is running on %s", root_directory);
+        return error_set(err, EBUSY, "a server is running on %s", path);
     if (errno == EWOULDBLOCK)
-        return error_set(err, EBUSY, "garbage is being collected in %s; wait until that has ended", root_directory);
+        return error_set(err, EBUSY, "garbage is being collected in %s; wait until that has ended", path);
     if (!is_alone)
         return 0;
-    return error_set_errno(err, errno, "cannot lock %s, so a server may be running on it", root_directory);
+    return error_set_errno(err, errno, "cannot lock %s, so a server may be running on it", path);
 }
 
-static int open_folders(struct filesystem *filesystem, const char *root_directory, enum driver_sharing sharing,
-                        struct error *err)
+static int open_directories(struct filesystem *filesystem, enum filesystem_sharing sharing, struct error *err)
 {
-    bool may_make = sharing == DRIVER_SERVES;
+    bool may_create = sharing == FILESYSTEM_SERVES;
     int r;
 
-    filesystem->lock_fd = open_or_make(root_directory, may_make);
+    filesystem->lock_fd = open_root(filesystem->root_directory, may_create);
     if (filesystem->lock_fd < 0)
-        return error_set_errno(err, -filesystem->lock_fd, "cannot open the storage folder %s", root_directory);
-    r = lock(filesystem, root_directory, sharing == DRIVER_ALONE, err);
+        return error_set_errno(err, -filesystem->lock_fd, "cannot open the storage directory %s",
+                               filesystem->root_directory);
+    r = lock_root(filesystem, sharing == FILESYSTEM_ALONE, err);
     if (r < 0)
         return r;
-    filesystem->root_fd = open_or_make(filesystem->root, may_make);
+    filesystem->root_fd = open_below(filesystem->lock_fd, may_create);
+    if (filesystem->root_fd == -ELOOP)
+        return error_set(err, ELOOP, "cannot open the storage directory %s: a symbolic link in its path below %s belongs to "
+                         "another user than root or this one, and is not followed", filesystem->root,
+                         filesystem->root_directory);
     if (filesystem->root_fd < 0)
-        return error_set_errno(err, -filesystem->root_fd, "cannot open the storage folder %s", filesystem->root);
+        return error_set_errno(err, -filesystem->root_fd, "cannot open the storage directory %s", filesystem->root);
     return 0;
 }
 
 /*
- * Whether a look at a file shows at once what any process made of it. File systems of networks answer from what they were
- * told seconds ago; of those that are not known here the same is feared.
+ * Whether stat() shows at once what any process has changed. Network file systems answer from what they knew seconds
+ * ago; an unknown file system may, too.
  */
 static bool is_local(int fd)
 {
@@ -183,28 +296,28 @@ static bool is_local(int fd)
     return false;
 }
 
-int filesystem_open(const char *root_directory, enum driver_sharing sharing, struct driver **ret, struct error *err)
+int filesystem_open(const char *root_directory, enum filesystem_sharing sharing, struct storage **ret,
+                    struct error *err)
 {
     struct filesystem *filesystem = calloc(1, sizeof(*filesystem));
     int r;
 
     if (!filesystem)
         return error_set_oom(err);
-    *filesystem = (struct filesystem){.driver.type = &filesystem_type, .root_fd = -1, .lock_fd = -1};
-    if (asprintf(&filesystem->root, "%s/%s", root_directory, below_root) < 0) {
+    *filesystem = (struct filesystem){.storage.functions = &filesystem_functions, .root_fd = -1, .lock_fd = -1};
+    filesystem->root_directory = strdup(root_directory);
+    if (asprintf(&filesystem->root, "%s/%s", root_directory, below_root) < 0)
         filesystem->root = NULL;
-        r = error_set_oom(err);
-    } else {
-        r = open_folders(filesystem, root_directory, sharing, err);
-    }
-    /* Without memory everything is read each time. */
-    if (r == 0 && sharing == DRIVER_SERVES && is_local(filesystem->root_fd)) {
+    r = filesystem->root && filesystem->root_directory ? open_directories(filesystem, sharing, err)
+                                                       : error_set_oom(err);
+    /* Without memory for a cache everything is read each time. */
+    if (r == 0 && sharing == FILESYSTEM_SERVES && is_local(filesystem->root_fd)) {
         filesystem->contents = content_cache_new();
-        filesystem->folders = folder_cache_new();
+        filesystem->directories = directory_cache_new();
     }
     if (r < 0)
-        filesystem_close(&filesystem->driver);
+        filesystem_close(&filesystem->storage);
     else
-        *ret = &filesystem->driver;
+        *ret = &filesystem->storage;
     return r;
 }

@@ -1,118 +1,123 @@
 /*
- * The driver of files: reading. What is small is remembered as long as the file shows no change, and so are the names in
- * large folders, so that a second look costs one stat().
+ * Reading. Small objects are cached as long as their file shows no change, and so are the names in large directories.
  */
-#include "registry/storage/filesystem/filesystem-private.h"
-
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "common/file.h"
+#include "common/folder-names.h"
 #include "registry/storage/filesystem/content-cache.h"
-#include "registry/storage/filesystem/folder-cache.h"
+#include "registry/storage/filesystem/directory-cache.h"
+#include "registry/storage/filesystem/filesystem-private.h"
 
 struct filesystem_reader {
-    struct driver_reader reader;
+    struct storage_reader reader;
     int fd;
 };
 
-/* What is not there is told from what cannot be reached. */
-static bool is_missing(int code)
+/* 0; -EISDIR for a directory, -ELOOP for a link, -ENXIO for what else is no regular file. */
+static int check_mode(mode_t mode)
 {
-    return code == ENOENT || code == ENOTDIR;
+    if (S_ISREG(mode))
+        return 0;
+    return S_ISDIR(mode) ? -EISDIR : S_ISLNK(mode) ? -ELOOP : -ENXIO;
 }
 
-int filesystem_stat(struct driver *driver, const char *key, struct driver_stat *ret, struct error *err)
+/*
+ * The time of birth tells a file from one that got its number later. Where it is unknown, number and size have to do;
+ * refreshing changes the other times.
+ */
+int filesystem_describe(int fd, struct storage_object *ret)
 {
-    const struct filesystem *filesystem = (struct filesystem *)driver;
+#ifdef STATX_BTIME
+    struct statx st;
+    int r;
+
+    if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_INO | STATX_SIZE | STATX_BTIME, &st) < 0)
+        return -errno;
+    r = check_mode(st.stx_mode);
+    *ret = (struct storage_object){.size = st.stx_size};
+    ret->version = (struct storage_version){{st.stx_ino, st.stx_size}};
+    if (st.stx_mask & STATX_BTIME) {
+        ret->version.words[2] = (uint64_t)st.stx_btime.tv_sec;
+        ret->version.words[3] = st.stx_btime.tv_nsec;
+    }
+    return r;
+#else
     struct stat st;
 
-    if (fstatat(filesystem->root_fd, key, &st, 0) < 0)
-        return is_missing(errno) ? DRIVER_NOT_FOUND : filesystem_fail(filesystem, errno, "look at", key, err);
-    *ret = (struct driver_stat){.size = (uint64_t)st.st_size, .modified_s = st.st_mtim.tv_sec,
-                                .identity = filesystem_identify(&st)};
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    *ret = (struct storage_object){.size = (uint64_t)st.st_size};
+    ret->version = (struct storage_version){{(uint64_t)st.st_ino, (uint64_t)st.st_size}};
+    return check_mode(st.st_mode);
+#endif
+}
+
+int filesystem_head(struct storage *storage, const char *key, enum storage_waiting waiting, struct storage_object *ret,
+                    struct error *err)
+{
+    const struct filesystem *filesystem = (struct filesystem *)storage;
+    CLEANUP_CLOSE int fd = beneath_open(filesystem->root_fd, key, O_PATH, 0);
+    struct storage_object object;
+    int r = fd < 0 ? fd : filesystem_describe(fd, &object);
+
+    (void)waiting;
+    if (r < 0)
+        return filesystem_is_missing(-r) ? STORAGE_NOT_FOUND : filesystem_fail(filesystem, -r, "look at", key, err);
+    *ret = object;
     return 0;
 }
 
-/* The descriptor, DRIVER_NOT_FOUND as -ENOENT, or -errno. */
-static int open_content(const struct filesystem *filesystem, const char *key)
+static int get_content(const struct filesystem *filesystem, const char *key, size_t limit, char **ret_bytes,
+                       size_t *ret_size)
 {
-    int fd = openat(filesystem->root_fd, key, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-
-    return fd < 0 ? -(is_missing(errno) ? ENOENT : errno) : fd;
-}
-
-static int check_size(const struct stat *st, size_t limit)
-{
-    if (S_ISDIR(st->st_mode))
-        return -EISDIR;
-    return (uint64_t)st->st_size > limit ? -EFBIG : 0;
-}
-
-static int read_content(const struct filesystem *filesystem, const char *key, size_t limit, char **ret_bytes,
-                        size_t *ret_size)
-{
-    CLEANUP_CLOSE int fd = open_content(filesystem, key);
     struct stat st;
+    CLEANUP_CLOSE int fd = beneath_open_regular(filesystem->root_fd, key, O_RDONLY, &st);
     int r;
 
     if (fd < 0)
         return fd;
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    r = check_size(&st, limit);
-    if (r == 0)
-        r = file_read_all(fd, (size_t)st.st_size, ret_bytes, ret_size);
+    if ((uint64_t)st.st_size > limit)
+        return -EFBIG;
+    if (filesystem->contents && content_cache_get(filesystem->contents, key, &st, ret_bytes, ret_size) == 0)
+        return 0;
+    r = file_read_all(fd, (size_t)st.st_size, ret_bytes, ret_size);
     if (r == 0 && filesystem->contents)
         content_cache_put(filesystem->contents, key, &st, *ret_bytes, *ret_size);
     return r;
 }
 
-/* 0 where the content is known and has not changed; -ENOENT where it is not there; other than that it is to be read. */
-static int recall_content(const struct filesystem *filesystem, const char *key, size_t limit, char **ret_bytes,
-                          size_t *ret_size)
+int filesystem_get(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,
+                   char **ret_bytes, size_t *ret_size, struct error *err)
 {
-    struct stat st;
+    const struct filesystem *filesystem = (struct filesystem *)storage;
+    int r = get_content(filesystem, key, limit, ret_bytes, ret_size);
 
-    if (!filesystem->contents)
-        return -ENOTSUP;
-    if (fstatat(filesystem->root_fd, key, &st, 0) < 0)
-        return is_missing(errno) ? -ENOENT : -errno;
-    if (check_size(&st, limit) == 0 && content_cache_get(filesystem->contents, key, &st, ret_bytes, ret_size) == 0)
-        return 0;
-    return -EAGAIN;
-}
-
-int filesystem_read(struct driver *driver, const char *key, size_t limit, char **ret_bytes, size_t *ret_size,
-                           struct error *err)
-{
-    const struct filesystem *filesystem = (struct filesystem *)driver;
-    int r = recall_content(filesystem, key, limit, ret_bytes, ret_size);
-
-    if (r < 0 && r != -ENOENT)
-        r = read_content(filesystem, key, limit, ret_bytes, ret_size);
-    if (r == -ENOENT)
-        return DRIVER_NOT_FOUND;
+    (void)waiting;
+    if (r < 0 && filesystem_is_missing(-r))
+        return STORAGE_NOT_FOUND;
     return r < 0 ? filesystem_fail(filesystem, -r, "read", key, err) : 0;
 }
 
-int filesystem_open_reader(struct driver *driver, const char *key, struct driver_reader **ret,
-                                  struct error *err)
+int filesystem_open_reader(struct storage *storage, const char *key, enum storage_waiting waiting,
+                           struct storage_reader **ret, struct storage_object *ret_object, struct error *err)
 {
-    const struct filesystem *filesystem = (struct filesystem *)driver;
-    CLEANUP_CLOSE int fd = open_content(filesystem, key);
+    const struct filesystem *filesystem = (struct filesystem *)storage;
+    CLEANUP_CLOSE int fd = beneath_open(filesystem->root_fd, key, O_RDONLY | O_NONBLOCK, 0);
+    int r = fd < 0 ? fd : filesystem_describe(fd, ret_object);
     struct filesystem_reader *reader;
 
-    if (fd == -ENOENT)
-        return DRIVER_NOT_FOUND;
-    if (fd < 0)
-        return filesystem_fail(filesystem, -fd, "read", key, err);
+    (void)waiting;
+    if (r < 0)
+        return filesystem_is_missing(-r) ? STORAGE_NOT_FOUND : filesystem_fail(filesystem, -r, "read", key, err);
     reader = malloc(sizeof(*reader));
     if (!reader)
         return error_set_oom(err);
-    reader->reader.type = driver->type;
+    reader->reader.functions = storage->functions;
     reader->fd = steal_fd(&fd);
     *ret = &reader->reader;
     return 0;
@@ -128,71 +133,98 @@ ssize_t filesystem_pread(int fd, uint64_t offset, void *ret_data, size_t size)
     return n < 0 ? -errno : n;
 }
 
-ssize_t filesystem_reader_read(struct driver_reader *base, uint64_t offset, void *ret_data, size_t size)
+ssize_t filesystem_reader_read(struct storage_reader *base, uint64_t offset, void *ret_data, size_t size)
 {
     return filesystem_pread(((const struct filesystem_reader *)base)->fd, offset, ret_data, size);
 }
 
-int filesystem_reader_get_fd(struct driver_reader *reader)
+int filesystem_reader_get_fd(struct storage_reader *base)
 {
-    return ((struct filesystem_reader *)reader)->fd;
+    return ((struct filesystem_reader *)base)->fd;
 }
 
-void filesystem_reader_close(struct driver_reader *base)
+void filesystem_reader_close(struct storage_reader *base)
 {
     struct filesystem_reader *reader = (struct filesystem_reader *)base;
 
-    if (!reader)
-        return;
     close(reader->fd);
     free(reader);
 }
 
-int filesystem_list(struct driver *driver, const char *key, struct folder_names *ret, struct error *err)
-{
-    const struct filesystem *filesystem = (struct filesystem *)driver;
-    CLEANUP_CLOSE int fd = file_open_folder(filesystem->root_fd, key);
-    int r;
+/* --- lists -------------------------------------------------------------------------------------- */
 
-    if (fd < 0 && is_missing(-fd))
-        return DRIVER_NOT_FOUND;
-    r = fd < 0 ? fd : folder_names_read(fd, ret);
-    return r < 0 ? filesystem_fail(filesystem, -r, "read", key, err) : 0;
+/* Some file systems do not tell the type with the name. */
+static bool is_directory(int directory_fd, const struct folder_name *name)
+{
+    struct stat st;
+
+    if (name->type != DT_UNKNOWN)
+        return name->type == DT_DIR;
+    return fstatat(directory_fd, name->text, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* Names that are read are kept; the first look at the folder is before that, so that what changes meanwhile is seen. */
-static int list_page(const struct filesystem *filesystem, int fd, const char *key, const char *after, size_t n,
-                     struct folder_names *ret)
+/* All names of a directory, sorted. 0 or -errno. */
+static int read_names(int directory_fd, struct storage_list *ret)
 {
     CLEANUP(folder_names_done) struct folder_names names = {0};
+    int r = folder_names_read(directory_fd, &names);
+
+    for (size_t i = 0; r == 0 && i < names.count; i++) {
+        const struct folder_name *name = names.names[i];
+
+        r = storage_list_add(ret, name->text, strlen(name->text), is_directory(directory_fd, name));
+    }
+    return r;
+}
+
+/* Names that are read are cached; the look at the directory comes before that, so that a change meanwhile shows. */
+static int list_page(const struct filesystem *filesystem, int fd, const char *key, const char *after, size_t limit,
+                     struct storage_list *ret)
+{
+    CLEANUP(storage_list_done) struct storage_list names = {0};
     struct stat st;
     int r;
 
     if (fstat(fd, &st) < 0)
         return -errno;
-    r = filesystem->folders ? folder_cache_get(filesystem->folders, key, &st, after, n, ret) : -ENOENT;
+    r = filesystem->directories ? directory_cache_get(filesystem->directories, key, &st, after, limit, ret) : -ENOENT;
     if (r != -ENOENT)
         return r;
-    r = folder_names_read(fd, &names);
+    r = read_names(fd, &names);
     if (r < 0)
         return r;
-    if (filesystem->folders)
-        folder_cache_put(filesystem->folders, key, &st, &names);
-    folder_names_cut(&names, after, n);
+    if (filesystem->directories)
+        directory_cache_put(filesystem->directories, key, &st, &names);
+    storage_list_cut(&names, after, limit);
     *ret = names;
-    names = (struct folder_names){0};
+    names = (struct storage_list){0};
     return 0;
 }
 
-int filesystem_list_after(struct driver *driver, const char *key, const char *after, size_t n,
-                                 struct folder_names *ret, struct error *err)
+/* Our own directory of temporary files is not a prefix. */
+static void hide_temporary(struct storage_list *list)
 {
-    const struct filesystem *filesystem = (struct filesystem *)driver;
-    CLEANUP_CLOSE int fd = file_open_folder(filesystem->root_fd, key);
-    int r;
+    for (size_t i = 0; i < list->count; i++) {
+        if (strcmp(list->entries[i]->name, FILESYSTEM_TEMPORARY) != 0)
+            continue;
+        free(list->entries[i]);
+        memmove(&list->entries[i], &list->entries[i + 1], (--list->count - i) * sizeof(*list->entries));
+        return;
+    }
+}
 
-    if (fd < 0 && is_missing(-fd))
-        return DRIVER_NOT_FOUND;
-    r = fd < 0 ? fd : list_page(filesystem, fd, key, after, n, ret);
-    return r < 0 ? filesystem_fail(filesystem, -r, "read", key, err) : 0;
+int filesystem_list(struct storage *storage, const char *prefix, const char *after, size_t limit,
+                    struct storage_list *ret, struct error *err)
+{
+    const struct filesystem *filesystem = (struct filesystem *)storage;
+    CLEANUP_CLOSE int fd = beneath_open_directory(filesystem->root_fd, prefix);
+    struct storage_list list = {0};
+    int r = fd < 0 ? fd : list_page(filesystem, fd, prefix, after, limit, &list);
+
+    if (r < 0 && !filesystem_is_missing(-r))
+        return filesystem_fail(filesystem, -r, "read", prefix, err);
+    if (!*prefix)
+        hide_temporary(&list);
+    *ret = list;
+    return 0;
 }

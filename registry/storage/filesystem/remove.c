@@ -1,9 +1,7 @@
 /*
- * The driver of files: removal. A folder goes with what is in it in the order of names, which takes a
- * tag's "current" before its "index", as it has to be.
+ * Removal. A directory goes with everything in it, in the order of names, which takes a tag's "current" before its
+ * "index", as the contract asks.
  */
-#include "registry/storage/filesystem/filesystem-private.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,17 +10,21 @@
 #include <time.h>
 
 #include "common/file.h"
+#include "common/folder-names.h"
+#include "registry/storage/filesystem/filesystem-private.h"
 
-/* What others remove or add at the same time is theirs. */
-static bool is_meanwhile(int r)
+enum { PATIENCE_MS = 5000 };
+
+/* Others may remove or add something at the same time. */
+static bool is_race(int r)
 {
     return r == -ENOENT || r == -ENOTEMPTY || r == -EEXIST;
 }
 
-static int remove_content(int folder_fd, const char *name)
+static int remove_content(int directory_fd, const char *name)
 {
     CLEANUP(folder_names_done) struct folder_names names = {0};
-    CLEANUP_CLOSE int fd = openat(folder_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    CLEANUP_CLOSE int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     int r = fd < 0 ? -errno : folder_names_read(fd, &names);
 
     for (size_t i = 0; r == 0 && i < names.count; i++)
@@ -30,74 +32,82 @@ static int remove_content(int folder_fd, const char *name)
     return r;
 }
 
-int filesystem_remove_tree(int folder_fd, const char *name)
+int filesystem_remove_tree(int directory_fd, const char *name)
 {
     int r;
 
-    if (unlinkat(folder_fd, name, 0) == 0)
+    if (unlinkat(directory_fd, name, 0) == 0)
         return 0;
     if (errno != EISDIR && errno != EPERM)
-        return is_meanwhile(-errno) ? 0 : -errno;
-    r = remove_content(folder_fd, name);
-    if (r == 0 && unlinkat(folder_fd, name, AT_REMOVEDIR) < 0)
+        return is_race(-errno) ? 0 : -errno;
+    r = remove_content(directory_fd, name);
+    if (r == 0 && unlinkat(directory_fd, name, AT_REMOVEDIR) < 0)
         r = -errno;
-    return is_meanwhile(r) ? 0 : r;
+    return is_race(r) ? 0 : r;
 }
 
-/* The folder that key lies in, and the name in it. */
-struct place {
-    char *folder;
-    const char *name;
-};
-
-static int split(const char *key, struct place *ret)
+/* The length of the path of the directory that a key or prefix lies in, with its '/'. */
+static size_t parent_size(const char *key)
 {
-    const char *slash = strrchr(key, '/');
+    size_t size = strlen(key);
 
-    ret->name = slash ? slash + 1 : key;
-    ret->folder = slash ? strndup(key, (size_t)(slash - key)) : strdup(".");
-    return ret->folder ? 0 : -ENOMEM;
+    if (size > 0 && key[size - 1] == '/')
+        size--;
+    while (size > 0 && key[size - 1] != '/')
+        size--;
+    return size;
 }
 
-/* Keys of one folder, one after another, are removed together; *ret_used is how many that were. */
+static bool is_prefix(const char *key)
+{
+    return *key && key[strlen(key) - 1] == '/';
+}
+
+static int remove_one(int directory_fd, const char *name)
+{
+    char copy[NAME_MAX + 1];
+
+    if (!is_prefix(name))
+        return unlinkat(directory_fd, name, 0) == 0 || errno == ENOENT || errno == EISDIR ? 0 : -errno;
+    if (strlen(name) > sizeof(copy))
+        return -ENAMETOOLONG;
+    snprintf(copy, sizeof(copy), "%.*s", (int)strlen(name) - 1, name);
+    return filesystem_remove_tree(directory_fd, copy);
+}
+
+/* Neighbours in one directory, one after another, are removed together; *ret_used is how many they were. */
 static int remove_some(const struct filesystem *filesystem, const char *const *keys, size_t count, size_t *ret_used)
 {
-    struct place place = {0};
-    int r = split(keys[0], &place);
-    CLEANUP_FREE char *folder = place.folder;
-    CLEANUP_CLOSE int fd = -1;
-    size_t size = folder ? strlen(folder) : 0, used = 0;
+    const size_t size = parent_size(keys[0]);
+    struct beneath_name name; /* of the first */
+    CLEANUP_CLOSE int fd = beneath_open_parent(filesystem->root_fd, keys[0], &name);
+    size_t used = 0;
+    int r = 0;
 
-    if (r < 0)
-        return r;
-    fd = file_open_folder(filesystem->root_fd, folder);
-    if (fd < 0 && fd != -ENOENT && fd != -ENOTDIR)
+    if (fd < 0 && !filesystem_is_missing(-fd))
         return fd;
     do {
         if (fd >= 0)
-            r = filesystem_remove_tree(fd, keys[used] + (place.name - keys[0]));
+            r = remove_one(fd, keys[used] + size);
         used++;
-    } while (r == 0 && used < count && strncmp(keys[used], folder, size) == 0 && keys[used][size] == '/' &&
-             !strchr(keys[used] + size + 1, '/'));
+    } while (r == 0 && used < count && parent_size(keys[used]) == size && memcmp(keys[used], keys[0], size) == 0);
     *ret_used = used;
     return r < 0 || fd < 0 ? r : file_sync_folder(fd);
 }
 
 int filesystem_sync_parent(const struct filesystem *filesystem, const char *key)
 {
-    struct place place = {0};
-    int r = split(key, &place);
-    CLEANUP_FREE char *folder = place.folder;
-    CLEANUP_CLOSE int fd = r < 0 ? r : file_open_folder(filesystem->root_fd, folder);
+    struct beneath_name name;
+    CLEANUP_CLOSE int fd = beneath_open_parent(filesystem->root_fd, key, &name);
 
-    if (fd == -ENOENT || fd == -ENOTDIR)
-        return 0;
-    return fd < 0 ? fd : file_sync_folder(fd);
+    if (fd < 0)
+        return filesystem_is_missing(-fd) ? 0 : fd;
+    return file_sync_folder(fd);
 }
 
-int filesystem_remove(struct driver *driver, const char *const *keys, size_t count, struct error *err)
+int filesystem_remove(struct storage *storage, const char *const *keys, size_t count, struct error *err)
 {
-    const struct filesystem *filesystem = (struct filesystem *)driver;
+    const struct filesystem *filesystem = (struct filesystem *)storage;
     size_t used;
 
     for (size_t i = 0; i < count; i += used) {
@@ -109,20 +119,59 @@ int filesystem_remove(struct driver *driver, const char *const *keys, size_t cou
     return 0;
 }
 
+/* The guard keeps everybody from replacing it between the look at its version and its removal. */
+static int remove_version(const struct filesystem *filesystem, const char *key, const struct storage_version *version)
+{
+    CLEANUP_CLOSE int guard = filesystem_guard(filesystem, FILESYSTEM_GUARD_ALONE, PATIENCE_MS);
+    CLEANUP_CLOSE int directory = -1, fd = -1;
+    struct storage_object object;
+    struct beneath_name name;
+    int r;
+
+    if (guard < 0)
+        return guard;
+    directory = beneath_open_parent(filesystem->root_fd, key, &name);
+    if (directory < 0)
+        return directory;
+    fd = openat(directory, name.text, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    r = fd < 0 ? -errno : filesystem_describe(fd, &object);
+    if (r < 0)
+        return r;
+    if (!storage_version_is_same(&object.version, version))
+        return STORAGE_CONFLICT;
+    return unlinkat(directory, name.text, 0) < 0 ? -errno : 0;
+}
+
+int filesystem_remove_if_unchanged(struct storage *storage, const char *key, const struct storage_version *version,
+                                   struct error *err)
+{
+    const struct filesystem *filesystem = (struct filesystem *)storage;
+    int r = remove_version(filesystem, key, version);
+
+    if (r == 0)
+        r = filesystem_sync_parent(filesystem, key);
+    if (r < 0 && filesystem_is_missing(-r))
+        return STORAGE_NOT_FOUND;
+    return r < 0 ? filesystem_fail(filesystem, -r, "remove", key, err) : r;
+}
+
+/* --- what crashes left ---------------------------------------------------------------------------- */
+
 static int clean_one(int fd, const char *name, int64_t before_s)
 {
     struct stat st;
 
-    if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_mtim.tv_sec > before_s)
+    if (strcmp(name, FILESYSTEM_CLAIMS) == 0 || fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+        st.st_mtim.tv_sec > before_s)
         return 0;
     return filesystem_remove_tree(fd, name);
 }
 
-int filesystem_clean(struct driver *driver, int64_t age_s, struct error *err)
+int filesystem_clean_up(struct storage *storage, int64_t age_s, struct error *err)
 {
-    const struct filesystem *filesystem = (struct filesystem *)driver;
+    const struct filesystem *filesystem = (struct filesystem *)storage;
     CLEANUP(folder_names_done) struct folder_names names = {0};
-    CLEANUP_CLOSE int fd = file_open_folder(filesystem->root_fd, FILESYSTEM_TEMPORARY);
+    CLEANUP_CLOSE int fd = beneath_open_directory(filesystem->root_fd, FILESYSTEM_TEMPORARY);
     /* The clock of files runs a little ahead of ours at times, and either may have been set back. */
     const int64_t before_s = age_s > 0 ? (int64_t)time(NULL) - age_s : INT64_MAX;
     int r;
@@ -132,5 +181,5 @@ int filesystem_clean(struct driver *driver, int64_t age_s, struct error *err)
     r = fd < 0 ? fd : folder_names_read(fd, &names);
     for (size_t i = 0; r == 0 && i < names.count; i++)
         r = clean_one(fd, names.names[i]->text, before_s);
-    return r < 0 ? filesystem_fail(filesystem, -r, "remove what is left in", FILESYSTEM_TEMPORARY, err) : 0;
+    return r < 0 ? filesystem_fail(filesystem, -r, "remove what crashes left in", FILESYSTEM_TEMPORARY, err) : 0;
 }

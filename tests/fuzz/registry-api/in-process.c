@@ -8,6 +8,7 @@
 
 #include "common/json.h"
 #include "registry/api/dispatch.h"
+#include "registry/storage/filesystem/filesystem.h"
 #include "tests/fuzz/fuzz.h"
 
 /* A request as the server would hand it to the API. */
@@ -44,9 +45,11 @@ static const struct access everybody;
 
 static void open_store(struct in_process *registry)
 {
+    struct storage *storage;
     struct error err = {0};
 
-    if (store_open(registry->root, STORE_SERVES, &registry->api.store, &err) < 0) {
+    if (filesystem_open(registry->root, FILESYSTEM_SERVES, &storage, &err) < 0 ||
+        store_open(storage, &registry->api.store, &err) < 0) {
         fprintf(stderr, "%s\n", err.text);
         abort();
     }

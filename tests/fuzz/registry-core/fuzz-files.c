@@ -12,6 +12,7 @@
 #include "registry/core/media-type.h"
 #include "registry/core/store-private.h"
 #include "registry/core/verify.h"
+#include "registry/storage/filesystem/filesystem.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/memory-folder.h"
 
@@ -25,7 +26,7 @@ static void write_file(struct store *store, const struct key *key, const void *d
 {
     struct error err = {0};
 
-    REQUIRE(store->driver->type->note(store->driver, key->text, data, size, &err) == 0);
+    REQUIRE(storage_note(store->storage, key->text, data, size, &err) == 0);
 }
 
 /* A manifest with a tag, a blob, a referrer and an upload: enough that each file is looked at. */
@@ -83,9 +84,9 @@ static void ask_everything(struct store *store, const struct digest *digest)
     REQUIRE(digest_of(DIGEST_SHA512, "x", 1, &alias) == 0);
     if (store_get_manifest(store, "a", digest, STORE_MAY_WAIT, &content, &err) == 0)
         REQUIRE(strlen(content.media_type) < sizeof(content.media_type));
-    if (store_resolve_tag(store, "a", "t", &tagged, &err) == 0)
-        REQUIRE(store_has_manifest(store, "a", &tagged, &err) <= STORE_NOT_FOUND);
-    REQUIRE(store_find_blob(store, "a", digest, &blob, &err) <= STORE_NOT_FOUND);
+    if (store_resolve_tag(store, "a", "t", STORE_MAY_WAIT, &tagged, &err) == 0)
+        REQUIRE(store_has_manifest(store, "a", &tagged, STORE_MAY_WAIT, &err) <= STORE_NOT_FOUND);
+    REQUIRE(store_find_blob(store, "a", digest, STORE_MAY_WAIT, &blob, &err) <= STORE_NOT_FOUND);
     REQUIRE(store_want_blob(store, "a", &alias, STORE_MUST_NOT_WAIT, &blob, &err) <= STORE_NOT_FOUND);
     REQUIRE(store_list_referrers(store, "a", digest, &referrers, &err) <= 0);
     REQUIRE(store_list_tags(store, "a", NULL, SIZE_MAX, &tags, &err) <= STORE_NOT_FOUND);
@@ -110,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char root[MEMORY_FOLDER_SIZE];
     struct shown_type type;
+    struct storage *storage;
     struct store *store;
     struct digest digest;
     struct error err = {0};
@@ -119,7 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     media_type_sniff(data + 1, size - 1, &type);
     memory_folder_make(root);
-    REQUIRE(store_open(root, STORE_SERVES, &store, &err) == 0);
+    REQUIRE(filesystem_open(root, FILESYSTEM_SERVES, &storage, &err) == 0 && store_open(storage, &store, &err) == 0);
     REQUIRE(digest_of(DIGEST_SHA256, manifest_text, sizeof(manifest_text) - 1, &digest) == 0);
     fill(store, &digest);
     key = key_of(data[0], &digest);

@@ -4,8 +4,10 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static enum fault_mode mode;
@@ -13,7 +15,7 @@ static int left, failure;
 static bool is_counting;
 static char trace[4096];
 static size_t trace_size;
-static void (*before_rename)(const char *to);
+static void (*before_rename)(const char *directory);
 
 void fault_start(enum fault_mode new_mode, int at, int code)
 {
@@ -24,7 +26,7 @@ void fault_start(enum fault_mode new_mode, int at, int code)
     is_counting = true;
 }
 
-void fault_before_rename(void (*function)(const char *to))
+void fault_before_rename(void (*function)(const char *directory))
 {
     before_rename = function;
 }
@@ -85,15 +87,26 @@ WRAP('u', int, unlinkat, (int fd, const char *path, int flags), (fd, path, flags
 WRAP('s', int, fstatat64, (int fd, const char *path, struct stat *st, int flags), (fd, path, st, flags))
 WRAP('t', int, fstat64, (int fd, struct stat *st), (fd, st))
 
+static void tell_before_rename(int to_fd)
+{
+    void (*function)(const char *directory) = before_rename;
+    char link[64], path[1024];
+    ssize_t size;
+
+    before_rename = NULL;
+    if (!function)
+        return;
+    snprintf(link, sizeof(link), "/proc/self/fd/%d", to_fd);
+    size = readlink(link, path, sizeof(path) - 1);
+    path[size < 0 ? 0 : size] = '\0';
+    function(path);
+}
+
 int __real_renameat(int from_fd, const char *from, int to_fd, const char *to);
 int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to);
 int __wrap_renameat(int from_fd, const char *from, int to_fd, const char *to)
 {
-    void (*function)(const char *to) = before_rename;
-
-    before_rename = NULL;
-    if (function)
-        function(to);
+    tell_before_rename(to_fd);
     return is_time('r') ? -1 : __real_renameat(from_fd, from, to_fd, to);
 }
 
@@ -111,3 +124,26 @@ int __wrap_openat64(int fd, const char *path, int flags, ...)
     }
     return is_time('o') ? -1 : __real_openat64(fd, path, flags, access);
 }
+
+/* openat2() and renameat2(), which have no functions of their own everywhere. */
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+    long arguments[5];
+    va_list args;
+
+    va_start(args, number);
+    for (size_t i = 0; i < 5; i++)
+        arguments[i] = va_arg(args, long);
+    va_end(args);
+    if (number == SYS_renameat2)
+        tell_before_rename((int)arguments[2]);
+    if ((number == SYS_renameat2 && is_time('r')) || (number == SYS_openat2 && is_time('o')))
+        return -1;
+    return __real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4]);
+}
+
+#ifdef STATX_TYPE
+WRAP('s', int, statx, (int fd, const char *path, int flags, unsigned mask, struct statx *st), (fd, path, flags, mask, st))
+#endif

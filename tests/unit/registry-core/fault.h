@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 /*
- * The calls of the system by which the driver changes files, counted from 1: the n-th can be made
+ * The calls of the system by which the filesystem backend changes files, counted from 1: the n-th can be made
  * to fail, or to be where the process ends. (The linker's --wrap leads them here.)
  */
 enum fault_mode { FAULT_NONE, FAULT_FAIL, FAULT_EXIT };
@@ -13,8 +13,8 @@ enum { FAULT_EXIT_STATUS = 77 };
 /* Counts from here. code is the errno of the call that fails. */
 void fault_start(enum fault_mode mode, int at, int code);
 
-/* Called once with the new name, before the next renameat(). */
-void fault_before_rename(void (*function)(const char *to));
+/* Called once with the directory of the new name, before the next rename. */
+void fault_before_rename(void (*function)(const char *directory));
 
 /* Counting ends; whether the n-th call was reached. */
 int fault_stop(void);

@@ -1,5 +1,6 @@
 #include "tests/unit/registry-core/support.h"
 
+#include <dirent.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,12 +9,20 @@
 
 enum { BUFFERS = 4 };
 
+int open_store_at(const char *root, enum filesystem_sharing sharing, struct store **ret, struct error *err)
+{
+    struct storage *storage;
+    int r = filesystem_open(root, sharing, &storage, err);
+
+    return r < 0 ? r : store_open(storage, ret, err);
+}
+
 struct store *open_store(void)
 {
     struct error err = {0};
     struct store *store;
 
-    if (store_open("root", STORE_SERVES, &store, &err) != 0)
+    if (open_store_at("root", FILESYSTEM_SERVES, &store, &err) != 0)
         fail_msg("%s", err.text);
     return store;
 }
@@ -165,11 +174,29 @@ struct digest push_image(struct store *store, const char *name, const char *tag,
     return push_manifest(store, name, tag, IMAGE_TYPE, image_of(push_blob(store, name, what), what, subject));
 }
 
+void assert_nothing_temporary(void)
+{
+    static const char *const ours[] = {".", "..", "claims"};
+    DIR *directory = opendir(below("_temporary"));
+    const struct dirent *entry;
+
+    while (directory && (entry = readdir(directory))) {
+        size_t i = 0;
+
+        while (i < ARRAY_SIZE(ours) && strcmp(entry->d_name, ours[i]) != 0)
+            i++;
+        if (i == ARRAY_SIZE(ours))
+            fail_msg("%s is left", entry->d_name);
+    }
+    if (directory)
+        closedir(directory);
+}
+
 bool has_blob(struct store *store, const char *name, struct digest digest)
 {
     struct store_blob blob;
     struct error err = {0};
-    int r = store_find_blob(store, name, &digest, &blob, &err);
+    int r = store_find_blob(store, name, &digest, STORE_MAY_WAIT, &blob, &err);
 
     if (r < 0)
         fail_msg("%s", err.text);
@@ -179,7 +206,7 @@ bool has_blob(struct store *store, const char *name, struct digest digest)
 bool has_manifest(struct store *store, const char *name, struct digest digest)
 {
     struct error err = {0};
-    int r = store_has_manifest(store, name, &digest, &err);
+    int r = store_has_manifest(store, name, &digest, STORE_MAY_WAIT, &err);
 
     if (r < 0)
         fail_msg("%s", err.text);
@@ -191,7 +218,7 @@ struct digest tag_of(struct store *store, const char *name, const char *tag)
     struct digest digest = {0};
     struct error err = {0};
 
-    if (store_resolve_tag(store, name, tag, &digest, &err) < 0)
+    if (store_resolve_tag(store, name, tag, STORE_MAY_WAIT, &digest, &err) < 0)
         fail_msg("%s", err.text);
     return digest;
 }

@@ -3,6 +3,7 @@
 #include "common/digest.h"
 #include "registry/spec/name.h"
 #include "registry/core/store.h"
+#include "registry/storage/filesystem/filesystem.h"
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 
@@ -15,8 +16,9 @@
 #define IMAGE_TYPE "application/vnd.oci.image.manifest.v1+json"
 #define INDEX_TYPE "application/vnd.oci.image.index.v1+json"
 
-/* Free with store_close(). */
+/* Free with store_close(). The other answers instead of ending the test. */
 struct store *open_store(void);
+int open_store_at(const char *root, enum filesystem_sharing sharing, struct store **ret, struct error *err) MUST_USE;
 
 struct digest sha256_of(const char *text);
 struct digest sha512_of(const char *text);
@@ -49,6 +51,9 @@ const char *index_of(struct digest first, const struct digest *second);
 /* Pushes an image of a config and nothing else, both of which tell of what. */
 struct digest push_image(struct store *store, const char *name, const char *tag, const char *what,
                          const struct digest *subject);
+
+/* No temporary file is left. */
+void assert_nothing_temporary(void);
 
 bool has_blob(struct store *store, const char *name, struct digest digest);
 bool has_manifest(struct store *store, const char *name, struct digest digest);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "registry/core/checked-blobs.h"
+#include "registry/core/store-private.h"
 #include "tests/unit/registry-core/support.h"
 
 static struct store_blob find(struct store *store, struct digest digest)
@@ -10,17 +11,18 @@ static struct store_blob find(struct store *store, struct digest digest)
     struct store_blob blob;
     struct error err = {0};
 
-    assert_int_equal(store_find_blob(store, "a", &digest, &blob, &err), 0);
+    assert_int_equal(store_find_blob(store, "a", &digest, STORE_MAY_WAIT, &blob, &err), 0);
     return blob;
 }
 
 static struct store_check *start(struct store *store, const struct store_blob *blob)
 {
     struct store_reader *reader;
+    struct store_blob now;
     struct store_check *check;
     struct error err = {0};
 
-    assert_int_equal(store_open_blob(store, blob, &reader, &err), 0);
+    assert_int_equal(store_open_bytes(store, &blob->canonical, STORE_MAY_WAIT, &now, &reader, &err), 0);
     assert_int_equal(store_check_start(store, blob, reader, &check, &err), 0);
     return check;
 }
@@ -79,7 +81,7 @@ static void nothing_is_what_it_is_or_damage(void **state)
     assert_true(store_is_checked(store, &nothing));
     make_file(below("blobs/sha256/2c/%s/data", digest.hex), "");
     torn = find(store, digest);
-    assert_int_equal(store_open_blob(store, &torn, &reader, &err), 0);
+    assert_int_equal(store_open_bytes(store, &digest, STORE_MAY_WAIT, &torn, &reader, &err), 0);
     assert_int_equal(store_check_start(store, &torn, reader, &check, &err), -EBADMSG);
     assert_says(&err, "is damaged");
 }

@@ -66,7 +66,7 @@ static void a_torn_link_is_no_blob_and_a_wrong_one_a_failure(void **state)
     make_file(below("repositories/a/_layers/sha256/%s/link", digest.hex), "");
     assert_false(has_blob(store, "a", digest));
     make_file(below("repositories/a/_layers/sha256/%s/link", digest.hex), "sha256:nonsense");
-    assert_int_equal(store_find_blob(store, "a", &digest, &blob, &err), -EBADMSG);
+    assert_int_equal(store_find_blob(store, "a", &digest, STORE_MAY_WAIT, &blob, &err), -EBADMSG);
     assert_says(&err, "holds no digest");
 }
 
@@ -80,10 +80,10 @@ static void a_reader_reads_any_part(void **state)
     char text[16] = "";
 
     (void)state;
-    assert_int_equal(store_find_blob(store, "a", &digest, &blob, &err), 0);
+    assert_int_equal(store_find_blob(store, "a", &digest, STORE_MAY_WAIT, &blob, &err), 0);
     assert_int_equal(blob.size, 5);
     assert_true(digest_is_equal(&blob.canonical, &digest));
-    assert_int_equal(store_open_blob(store, &blob, &reader, &err), 0);
+    assert_int_equal(store_open_blob(store, "a", &digest, STORE_MAY_WAIT, &blob, &reader, &err), 0);
     assert_int_equal(store_reader_read(reader, 1, text, 3), 3);
     assert_memory_equal(text, "ell", 3);
     assert_int_equal(store_reader_read(reader, 0, text, sizeof(text)), 5);
@@ -102,13 +102,13 @@ static void a_reader_outlives_its_blob(void **state)
     char text[16] = "";
 
     (void)state;
-    assert_int_equal(store_find_blob(store, "a", &digest, &blob, &err), 0);
-    assert_int_equal(store_open_blob(store, &blob, &reader, &err), 0);
+    assert_int_equal(store_find_blob(store, "a", &digest, STORE_MAY_WAIT, &blob, &err), 0);
+    assert_int_equal(store_open_blob(store, "a", &digest, STORE_MAY_WAIT, &blob, &reader, &err), 0);
     assert_int_equal(remove(below("blobs/sha256/2c/%s/data", digest.hex)), 0);
     assert_int_equal(store_reader_read(reader, 0, text, sizeof(text)), 5);
     assert_string_equal(text, "hello");
     store_reader_close(reader);
-    assert_int_equal(store_open_blob(store, &blob, &reader, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_open_blob(store, "a", &digest, STORE_MAY_WAIT, &blob, &reader, &err), STORE_NOT_FOUND);
 }
 
 static void a_blob_is_mounted_from_a_repository_that_has_it(void **state)
@@ -199,8 +199,8 @@ static void a_storage_that_cannot_be_read_is_a_failure(void **state)
     (void)state;
     assert_int_equal(remove(below("repositories/a/_layers/sha256/%s/link", digest.hex)), 0);
     make_folder(below("repositories/a/_layers/sha256/%s/link", digest.hex));
-    assert_int_equal(store_find_blob(store, "a", &digest, &blob, &err), -EISDIR);
-    assert_says(&err, "cannot read root/docker/registry/v2/repositories/a/_layers/sha256/");
+    assert_int_equal(store_find_blob(store, "a", &digest, STORE_MAY_WAIT, &blob, &err), -EISDIR);
+    assert_says(&err, "cannot look at root/docker/registry/v2/repositories/a/_layers/sha256/");
 }
 
 int main(void)

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "registry/storage/filesystem/content-cache.h"
-#include "registry/storage/filesystem/folder-cache.h"
+#include "registry/storage/filesystem/directory-cache.h"
 #include "registry/storage/filesystem/stamp.h"
 #include "tests/unit/registry-core/support.h"
 
@@ -19,9 +19,9 @@ static void cache_free(struct content_cache **cache)
     content_cache_free(*cache);
 }
 
-static void folders_free(struct folder_cache **cache)
+static void directories_free(struct directory_cache **cache)
 {
-    folder_cache_free(*cache);
+    directory_cache_free(*cache);
 }
 
 /* As if it had changed an hour ago. */
@@ -148,7 +148,7 @@ static struct digest resolve(struct store *store)
     struct digest digest = {0};
     struct error err;
 
-    assert_int_equal(store_resolve_tag(store, "r", "t", &digest, &err), 0);
+    assert_int_equal(store_resolve_tag(store, "r", "t", STORE_MAY_WAIT, &digest, &err), 0);
     return digest;
 }
 
@@ -180,7 +180,7 @@ static void a_tag_moved_by_others_is_seen(void **state)
     digest = resolve(store);
     assert_true(digest_is_equal(&digest, &third));
     assert_int_equal(remove(link), 0);
-    assert_int_equal(store_resolve_tag(store, "r", "t", &digest, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_resolve_tag(store, "r", "t", STORE_MAY_WAIT, &digest, &err), STORE_NOT_FOUND);
 }
 
 /* --- folders -------------------------------------------------------------------------------- */
@@ -243,50 +243,50 @@ static void a_page_goes_on_past_folders_without_a_link(void **state)
     assert_page(store, NULL, 3, "t000000", 3, false);
 }
 
-static void put_folder(struct folder_cache *cache, const char *key, const struct stat *stamp, int count)
+static void put_directory(struct directory_cache *cache, const char *key, const struct stat *stamp, int count)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
+    CLEANUP(storage_list_done) struct storage_list names = {0};
+    char name[128];
 
-    names.names = calloc((size_t)count, sizeof(*names.names));
-    for (; names.count < (size_t)count; names.count++) {
-        names.names[names.count] = calloc(1, sizeof(**names.names) + 128);
-        snprintf(names.names[names.count]->text, 128, "%0100zu", names.count);
+    while (names.count < (size_t)count) {
+        snprintf(name, sizeof(name), "%0100zu", names.count);
+        assert_int_equal(storage_list_add(&names, name, strlen(name), true), 0);
     }
-    folder_cache_put(cache, key, stamp, &names);
+    directory_cache_put(cache, key, stamp, &names);
 }
 
-static bool knows_folder(struct folder_cache *cache, const char *key, const struct stat *stamp)
+static bool knows_directory(struct directory_cache *cache, const char *key, const struct stat *stamp)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
+    CLEANUP(storage_list_done) struct storage_list names = {0};
 
-    return folder_cache_get(cache, key, stamp, NULL, 1, &names) == 0;
+    return directory_cache_get(cache, key, stamp, NULL, 1, &names) == 0;
 }
 
 static void the_folders_used_last_are_kept(void **state)
 {
-    CLEANUP(folders_free) struct folder_cache *cache = folder_cache_new();
+    CLEANUP(directories_free) struct directory_cache *cache = directory_cache_new();
     struct stat stamp, other;
     char key[16];
 
     (void)state;
     stamp = other = settled_stamp(".");
     other.st_mtim.tv_nsec += 1;
-    put_folder(cache, "few", &stamp, 10);
-    assert_false(knows_folder(cache, "few", &stamp));
+    put_directory(cache, "few", &stamp, 10);
+    assert_false(knows_directory(cache, "few", &stamp));
     for (int i = 0; i < 20; i++) {
         snprintf(key, sizeof(key), "%d", i);
-        put_folder(cache, key, &stamp, MANY);
-        assert_true(knows_folder(cache, key, &stamp));
-        assert_false(knows_folder(cache, key, &other));
-        assert_true(knows_folder(cache, "0", &stamp));
+        put_directory(cache, key, &stamp, MANY);
+        assert_true(knows_directory(cache, key, &stamp));
+        assert_false(knows_directory(cache, key, &other));
+        assert_true(knows_directory(cache, "0", &stamp));
     }
-    assert_false(knows_folder(cache, "5", &stamp));
-    assert_true(knows_folder(cache, "18", &stamp));
-    put_folder(cache, "huge", &stamp, 79880); /* nearly all that it may hold */
-    assert_true(knows_folder(cache, "huge", &stamp));
-    assert_false(knows_folder(cache, "18", &stamp));
-    put_folder(cache, "too huge", &stamp, 100000);
-    assert_false(knows_folder(cache, "too huge", &stamp));
+    assert_false(knows_directory(cache, "5", &stamp));
+    assert_true(knows_directory(cache, "18", &stamp));
+    put_directory(cache, "huge", &stamp, 79100); /* nearly all that it may hold */
+    assert_true(knows_directory(cache, "huge", &stamp));
+    assert_false(knows_directory(cache, "18", &stamp));
+    put_directory(cache, "too huge", &stamp, 100000);
+    assert_false(knows_directory(cache, "too huge", &stamp));
 }
 
 int main(void)

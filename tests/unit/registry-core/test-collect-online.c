@@ -239,9 +239,9 @@ static void what_is_just_being_written_stays(void **state)
 
 /* --- deleted while the manifests are read -------------------------------------------------------- */
 
-static const struct driver_type *real_type;
-static struct driver_type busy_type;
-static struct driver *busy_driver;
+static const struct storage_functions *real;
+static struct storage_functions busy;
+static struct storage *busy_storage;
 static struct store *busy_store;
 static struct digest doomed_one;
 
@@ -249,25 +249,26 @@ static void open_busy_store(void)
 {
     struct error err = {0};
 
-    assert_int_equal(filesystem_open("root", DRIVER_SERVES, &busy_driver, &err), 0);
-    real_type = busy_driver->type;
-    busy_type = *real_type;
-    assert_int_equal(store_new(busy_driver, &busy_store, &err), 0);
+    assert_int_equal(filesystem_open("root", FILESYSTEM_SERVES, &busy_storage, &err), 0);
+    real = busy_storage->functions;
+    busy = *real;
+    assert_int_equal(store_open(busy_storage, &busy_store, &err), 0);
 }
 
-/* With whatever busy_type has been given to do. */
+/* With whatever busy has been given to do. */
 static void collect_while_busy(void)
 {
-    busy_driver->type = &busy_type;
+    busy_storage->functions = &busy;
     collect(busy_store, true, NULL);
-    busy_driver->type = real_type;
+    busy_storage->functions = real;
 }
 
-static int list_and_delete(struct driver *driver, const char *key, struct folder_names *ret, struct error *err)
+static int list_and_delete(struct storage *storage, const char *prefix, const char *after, size_t limit,
+                           struct storage_list *ret, struct error *err)
 {
-    int r = real_type->list(driver, key, ret, err);
+    int r = real->list(storage, prefix, after, limit, ret, err);
 
-    if (r == 0 && strstr(key, "/revisions/sha256"))
+    if (r == 0 && strstr(prefix, "/revisions/sha256"))
         assert_int_equal(store_delete_manifest(busy_store, "a", &doomed_one, NULL, err), 0);
     return r;
 }
@@ -280,7 +281,7 @@ static void a_manifest_that_is_deleted_meanwhile_stops_nothing(void **state)
     open_busy_store();
     doomed_one = push_image(busy_store, "a", "t", "1", NULL);
     kept = push_image(busy_store, "a", "u", "2", NULL);
-    busy_type.list = list_and_delete;
+    busy.list = list_and_delete;
     collect_while_busy();
     assert_true(has_manifest(busy_store, "a", kept));
     assert_false(has_manifest(busy_store, "a", doomed_one));
@@ -292,15 +293,15 @@ static void a_manifest_that_is_deleted_meanwhile_stops_nothing(void **state)
 static struct digest tagged;
 static bool is_tagged;
 
-/* A push has made the tag's folder already; its link comes right after it was looked for. */
-static int read_and_tag(struct driver *driver, const char *key, size_t limit, char **ret_bytes, size_t *ret_size,
-                        struct error *err)
+/* A push has created the tag's directory already; its link comes right after the look for it. */
+static int get_and_tag(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,
+                       char **ret_bytes, size_t *ret_size, struct error *err)
 {
-    int r = real_type->read(driver, key, limit, ret_bytes, ret_size, err);
+    int r = real->get(storage, key, limit, waiting, ret_bytes, ret_size, err);
 
     if (!is_tagged && strstr(key, "/tags/new/current/link")) {
         is_tagged = true;
-        assert_int_equal(r, DRIVER_NOT_FOUND);
+        assert_int_equal(r, STORAGE_NOT_FOUND);
         assert_int_equal(store_put_tag(busy_store, "a", "new", &tagged, err), 0);
     }
     return r;
@@ -313,7 +314,7 @@ static void a_tag_that_comes_while_it_is_looked_for_is_not_empty(void **state)
     tagged = push_image(busy_store, "a", "t", "1", NULL);
     make_folder(below("repositories/a/_manifests/tags/new/current"));
     is_tagged = false;
-    busy_type.read = read_and_tag;
+    busy.get = get_and_tag;
     collect_while_busy();
     assert_true(is_tagged);
     assert_true(has_manifest(busy_store, "a", tagged));

@@ -242,7 +242,7 @@ static void what_cannot_be_read_stops_it(void **state)
     push_image(store, "a", NULL, "untagged", NULL);
     make_file(below("blobs/sha256/%.2s/%s/data", image.hex, image.hex), "torn");
     assert_int_equal(try_to_collect(store, false, true, &result, &err), -EBADMSG);
-    assert_says(&err, "nothing was removed, for the manifest sha256:");
+    assert_says(&err, "nothing was removed, because the manifest sha256:");
     assert_says(&err, "another digest");
     assert_int_equal(remove(below("blobs/sha256/%.2s/%s/data", image.hex, image.hex)), 0);
     assert_int_equal(try_to_collect(store, false, true, &result, &err), -ENOENT);

@@ -184,7 +184,7 @@ static void check_end(struct store *store)
     assert_true(has_manifest(store, "a", sha256_of(new_text())));
     assert_string_equal(tags_of(store, "a", NULL, SIZE_MAX), "t ");
     assert_false(has_blob(store, "a", sha256_of(old_config)));
-    assert_tree_is(below("_temporary"), "");
+    assert_nothing_temporary();
 }
 
 /* --- ends of the process ------------------------------------------------------------------------- */
@@ -201,7 +201,7 @@ static int run_steps(void *argument)
     struct error err = {0};
 
     fault_start(FAULT_EXIT, run->at, 0);
-    if (store_open("root", STORE_SERVES, &store, &err) < 0)
+    if (open_store_at("root", FILESYSTEM_SERVES, &store, &err) < 0)
         return 1;
     for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
         if (steps[i](store) != 0)
@@ -310,7 +310,7 @@ static size_t count(const char *from, const char *to, char letter)
     return found;
 }
 
-static void contents_are_synced_before_and_folders_after_their_names(void **state)
+static void bytes_are_synced_before_and_directories_after_their_names(void **state)
 {
     static const struct {
         int (*step)(struct store *store);
@@ -338,22 +338,18 @@ static void contents_are_synced_before_and_folders_after_their_names(void **stat
     }
 }
 
-/* As a delete does that comes between. */
-static void remove_folder_of(const char *to)
+/* As a delete that comes between does. */
+static void remove_directory(const char *directory)
 {
-    char path[1024];
-
-    snprintf(path, sizeof(path), ROOT "/%s", to);
-    *strrchr(path, '/') = '\0';
-    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(rmdir(directory), 0);
 }
 
-static void a_folder_that_is_removed_meanwhile_is_made_again(void **state)
+static void a_directory_removed_meanwhile_is_created_again(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
 
     (void)state;
-    fault_before_rename(remove_folder_of);
+    fault_before_rename(remove_directory);
     push_blob(store, "a", config);
     assert_true(has_blob(store, "a", sha256_of(config)));
 }
@@ -363,8 +359,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         scratch_test(every_end_of_the_process_leaves_a_whole_store),
         scratch_test(every_failure_leaves_a_whole_store),
-        scratch_test(contents_are_synced_before_and_folders_after_their_names),
-        scratch_test(a_folder_that_is_removed_meanwhile_is_made_again),
+        scratch_test(bytes_are_synced_before_and_directories_after_their_names),
+        scratch_test(a_directory_removed_meanwhile_is_created_again),
     };
 
     return cmocka_run_group_tests_name("store-crash", tests, NULL, NULL);

@@ -16,20 +16,20 @@ static void keys_are_registry_2s(void **state)
 
     (void)state;
     assert_string_equal(key_blob(&digest).text, "blobs/sha256/2c/" HEX "/data");
-    assert_string_equal(key_blob_folder(&digest).text, "blobs/sha256/2c/" HEX);
+    assert_string_equal(key_blob_prefix(&digest).text, "blobs/sha256/2c/" HEX "/");
     assert_string_equal(key_layer("a/b", &digest).text, REPOSITORY "_layers/sha256/" HEX "/link");
-    assert_string_equal(key_layer_folder("a/b", &digest).text, REPOSITORY "_layers/sha256/" HEX);
-    assert_string_equal(key_layers("a/b", DIGEST_SHA512).text, REPOSITORY "_layers/sha512");
+    assert_string_equal(key_layer_prefix("a/b", &digest).text, REPOSITORY "_layers/sha256/" HEX "/");
+    assert_string_equal(key_layers("a/b", DIGEST_SHA512).text, REPOSITORY "_layers/sha512/");
     assert_string_equal(key_revision("a/b", &digest, "link").text,
                         REPOSITORY "_manifests/revisions/sha256/" HEX "/link");
-    assert_string_equal(key_revision("a/b", &digest, "").text, REPOSITORY "_manifests/revisions/sha256/" HEX);
-    assert_string_equal(key_revisions("a/b", DIGEST_SHA256).text, REPOSITORY "_manifests/revisions/sha256");
-    assert_string_equal(key_tag("a/b", "v1").text, REPOSITORY "_manifests/tags/v1");
+    assert_string_equal(key_revision("a/b", &digest, "").text, REPOSITORY "_manifests/revisions/sha256/" HEX "/");
+    assert_string_equal(key_revisions("a/b", DIGEST_SHA256).text, REPOSITORY "_manifests/revisions/sha256/");
+    assert_string_equal(key_tag_prefix("a/b", "v1").text, REPOSITORY "_manifests/tags/v1/");
     assert_string_equal(key_tag_current("a/b", "v1").text, REPOSITORY "_manifests/tags/v1/current/link");
     assert_string_equal(key_tag_index("a/b", "v1", &digest, "link").text,
                         REPOSITORY "_manifests/tags/v1/index/sha256/" HEX "/link");
     assert_string_equal(key_upload("a/b", "id", "data").text, REPOSITORY "_uploads/id/data");
-    assert_string_equal(key_upload("a/b", "id", "").text, REPOSITORY "_uploads/id");
+    assert_string_equal(key_upload("a/b", "id", "").text, REPOSITORY "_uploads/id/");
 }
 
 static void keys_of_our_own_lie_beside_them(void **state)
@@ -82,7 +82,7 @@ static void a_link_holds_a_digest(void **state)
         int result;
     } cases[] = {
         {"sha256:" HEX, 0},
-        {"", DRIVER_NOT_FOUND},
+        {"", STORAGE_NOT_FOUND},
         {"sha256:" HEX "\n", -EBADMSG},
         {"sha256:", -EBADMSG},
         {"md5:d41d8cd98f00b204e9800998ecf8427e", -EBADMSG},
@@ -90,18 +90,18 @@ static void a_link_holds_a_digest(void **state)
         {"sha512:" HEX HEX HEX, -EFBIG},
     };
     struct key key = {"link"};
-    struct driver *driver;
+    struct storage *storage;
     struct digest digest;
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(filesystem_open("root", DRIVER_SERVES, &driver, &err), 0);
-    assert_int_equal(link_read(driver, &key, &digest, &err), DRIVER_NOT_FOUND);
+    assert_int_equal(filesystem_open("root", FILESYSTEM_SERVES, &storage, &err), 0);
+    assert_int_equal(link_read(storage, &key, STORAGE_MAY_WAIT, &digest, &err), STORAGE_NOT_FOUND);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         make_file(below("link"), cases[i].text);
-        assert_case(cases[i].text, link_read(driver, &key, &digest, &err) == cases[i].result);
+        assert_case(cases[i].text, link_read(storage, &key, STORAGE_MAY_WAIT, &digest, &err) == cases[i].result);
     }
-    driver->type->close(driver);
+    storage_close(storage);
 }
 
 int main(void)

@@ -55,7 +55,7 @@ static void a_large_upload_is_whole_whatever_its_pieces(void **state)
         assert_int_equal(write_pieces(upload, bytes, 0, LARGE, sizes[i]), 0);
         assert_int_equal(commit_upload(upload, digest), 0);
         upload_release(upload);
-        assert_int_equal(store_find_blob(store, "a/b", &digest, &blob, &err), 0);
+        assert_int_equal(store_find_blob(store, "a/b", &digest, STORE_MAY_WAIT, &blob, &err), 0);
         assert_int_equal(blob.size, LARGE);
     }
 }

@@ -19,7 +19,7 @@ static void a_manifest_lies_where_registry_2_looks_for_it(void **state)
                    text_of(digest));
     assert_is_absent(below("repositories/a/b/_manifests/revisions/sha256/%s/media-type", digest.hex));
     assert_is_absent(below("repositories/a/b/_manifests/referrers"));
-    assert_tree_is(below("_temporary"), "");
+    assert_nothing_temporary();
 }
 
 /* By its folder _layers registry:2 knows a repository; its collector would remove what it does not know. */

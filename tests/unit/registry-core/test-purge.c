@@ -71,7 +71,7 @@ static void old_sessions_go(void **state)
     assert_string_equal(told, "");
 }
 
-static void sessions_of_unknown_age_go_by_their_folder(void **state)
+static void sessions_of_unknown_age_go_by_what_is_there(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
 
@@ -81,6 +81,7 @@ static void sessions_of_unknown_age_go_by_their_folder(void **state)
     make_folder(below("repositories/a/_uploads/something-else"));
     assert_int_equal(purge(store, HOUR_MS, false), 0);
     assert_string_equal(told, "");
+    make_older(below("repositories/a/_uploads/" TORN "/startedat"), 2 * 60 * 60);
     make_older(below("repositories/a/_uploads/" TORN), 2 * 60 * 60);
     make_older(below("repositories/a/_uploads/" NAMELESS), 2 * 60 * 60);
     make_older(below("repositories/a/_uploads/something-else"), 2 * 60 * 60);
@@ -138,6 +139,7 @@ static void a_start_that_is_no_time_is_none(void **state)
     text[sizeof(text) - 1] = '\0';
     make_file(below("repositories/a/_uploads/" OLD "/startedat"), text);
     make_file(below("repositories/a/_uploads/" NEW "/startedat"), text);
+    make_older(below("repositories/a/_uploads/" OLD "/startedat"), 2 * 60 * 60);
     make_older(below("repositories/a/_uploads/" OLD), 2 * 60 * 60);
     assert_int_equal(purge(store, HOUR_MS, false), 0);
     assert_string_equal(told, "a 11111111\n");
@@ -160,7 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(old_sessions_go),
-        scratch_test(sessions_of_unknown_age_go_by_their_folder),
+        scratch_test(sessions_of_unknown_age_go_by_what_is_there),
         scratch_test(nobody_loses_what_he_is_writing),
         scratch_test(what_crashes_left_goes),
         scratch_test(an_age_beyond_all_time_keeps_everything),

@@ -26,21 +26,21 @@ static void who_serves_or_looks_shares_the_store_and_who_is_alone_does_not(void 
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(store_open("root", STORE_ALONE, &three, &err), -EBUSY);
+    assert_int_equal(open_store_at("root", FILESYSTEM_ALONE, &three, &err), -EBUSY);
     assert_says(&err, "a server is running on root");
     store_close(one);
-    assert_int_equal(store_open("root", STORE_ALONE, &three, &err), -EBUSY);
+    assert_int_equal(open_store_at("root", FILESYSTEM_ALONE, &three, &err), -EBUSY);
     store_close(two);
-    assert_int_equal(store_open("root", STORE_ALONE, &three, &err), 0);
-    assert_int_equal(store_open("root", STORE_SERVES, &one, &err), -EBUSY);
+    assert_int_equal(open_store_at("root", FILESYSTEM_ALONE, &three, &err), 0);
+    assert_int_equal(open_store_at("root", FILESYSTEM_SERVES, &one, &err), -EBUSY);
     assert_says(&err, "garbage is being collected in root; wait");
-    assert_int_equal(store_open("root", STORE_ALONE, &one, &err), -EBUSY);
-    assert_int_equal(store_open("root", STORE_LOOKS, &one, &err), -EBUSY);
+    assert_int_equal(open_store_at("root", FILESYSTEM_ALONE, &one, &err), -EBUSY);
+    assert_int_equal(open_store_at("root", FILESYSTEM_LOOKS, &one, &err), -EBUSY);
     store_close(three);
     one = open_store();
-    assert_int_equal(store_open("root", STORE_LOOKS, &two, &err), 0);
+    assert_int_equal(open_store_at("root", FILESYSTEM_LOOKS, &two, &err), 0);
     store_close(one);
-    assert_int_equal(store_open("root", STORE_ALONE, &three, &err), -EBUSY);
+    assert_int_equal(open_store_at("root", FILESYSTEM_ALONE, &three, &err), -EBUSY);
     store_close(two);
 }
 
@@ -51,13 +51,13 @@ static void the_collector_makes_no_store(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(store_open("root", STORE_LOOKS, &store, &err), -ENOENT);
-    assert_int_equal(store_open("root", STORE_ALONE, &store, &err), -ENOENT);
-    assert_says(&err, "cannot open the storage folder root");
+    assert_int_equal(open_store_at("root", FILESYSTEM_LOOKS, &store, &err), -ENOENT);
+    assert_int_equal(open_store_at("root", FILESYSTEM_ALONE, &store, &err), -ENOENT);
+    assert_says(&err, "cannot open the storage directory root");
     assert_is_absent("root");
     make_folder("root");
-    assert_int_equal(store_open("root", STORE_ALONE, &store, &err), -ENOENT);
-    assert_says(&err, "cannot open the storage folder root/docker/registry/v2");
+    assert_int_equal(open_store_at("root", FILESYSTEM_ALONE, &store, &err), -ENOENT);
+    assert_says(&err, "cannot open the storage directory root/docker/registry/v2");
     assert_tree_is("root", "");
 }
 
@@ -68,12 +68,12 @@ static void what_is_no_folder_cannot_be_opened(void **state)
 
     (void)state;
     make_file("root", "");
-    assert_int_equal(store_open("root", STORE_SERVES, &store, &err), -ENOTDIR);
-    assert_says(&err, "cannot open the storage folder root");
-    assert_int_equal(store_open("root/below", STORE_SERVES, &store, &err), -ENOTDIR);
+    assert_int_equal(open_store_at("root", FILESYSTEM_SERVES, &store, &err), -ENOTDIR);
+    assert_says(&err, "cannot open the storage directory root");
+    assert_int_equal(open_store_at("root/below", FILESYSTEM_SERVES, &store, &err), -ENOTDIR);
     make_file("other/docker/registry/v2", "");
-    assert_int_equal(store_open("other", STORE_SERVES, &store, &err), -ENOTDIR);
-    assert_int_equal(store_open("", STORE_SERVES, &store, &err), -ENOENT);
+    assert_int_equal(open_store_at("other", FILESYSTEM_SERVES, &store, &err), -ENOTDIR);
+    assert_int_equal(open_store_at("", FILESYSTEM_SERVES, &store, &err), -ENOENT);
 }
 
 static void a_storage_that_went_away_is_not_healthy(void **state)

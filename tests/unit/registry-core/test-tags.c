@@ -54,7 +54,7 @@ static void a_tag_that_cannot_be_read_can_be_deleted(void **state)
     (void)state;
     push_image(store, "a", "t", "1", NULL);
     make_file(below("repositories/a/_manifests/tags/t/current/link"), "nonsense");
-    assert_int_equal(store_resolve_tag(store, "a", "t", &digest, &err), -EBADMSG);
+    assert_int_equal(store_resolve_tag(store, "a", "t", STORE_MAY_WAIT, &digest, &err), -EBADMSG);
     assert_int_equal(store_delete_tag(store, "a", "t", NULL, &err), 0);
     assert_int_equal(tag_of(store, "a", "t").hex[0], '\0');
 }

@@ -108,7 +108,7 @@ static void the_same_pushed_by_many_is_whole(void **state)
         assert_manifest_is(store, "r", sha256_of(manifests[i]), IMAGE_TYPE, manifests[i]);
     tagged = tag_of(store, "r", "latest");
     assert_true(has_manifest(store, "r", tagged));
-    assert_tree_is(below("_temporary"), "");
+    assert_nothing_temporary();
     assert_tree_is(below("repositories/r/_uploads"), "");
 }
 
@@ -153,14 +153,14 @@ static void no_tag_is_left_that_leads_nowhere(void **state)
         run_all(store, push_or_delete, THREADS);
         digest = tag_of(store, "r", "latest");
         assert_true(!*digest.hex || has_manifest(store, "r", digest));
-        assert_tree_is(below("_temporary"), "");
+        assert_nothing_temporary();
     }
 }
 
 /* --- a push in the midst of a delete ------------------------------------------------------------------- */
 
-static const struct driver_type *real_type;
-static struct driver_type slow_type;
+static const struct storage_functions *real;
+static struct storage_functions slow;
 static struct worker pusher;
 
 static void *push_it_again(void *object)
@@ -172,27 +172,27 @@ static void *push_it_again(void *object)
 }
 
 /* The delete has looked at all tags. A push that came now would be lost in part, so it is to wait. */
-static int remove_slowly(struct driver *driver, const char *const *keys, size_t count, struct error *err)
+static int remove_slowly(struct storage *storage, const char *const *keys, size_t count, struct error *err)
 {
     pthread_create(&pusher.thread, NULL, push_it_again, &pusher);
     usleep(100000);
-    return real_type->remove(driver, keys, count, err);
+    return real->remove(storage, keys, count, err);
 }
 
 static void a_push_waits_for_the_delete_before_it(void **state)
 {
-    struct driver *driver;
+    struct storage *storage;
     struct store *store;
     struct error err = {0};
     struct digest digest;
 
     (void)state;
-    assert_int_equal(filesystem_open("root", DRIVER_SERVES, &driver, &err), 0);
-    real_type = driver->type;
-    slow_type = *real_type;
-    slow_type.remove = remove_slowly;
-    driver->type = &slow_type;
-    assert_int_equal(store_new(driver, &store, &err), 0);
+    assert_int_equal(filesystem_open("root", FILESYSTEM_SERVES, &storage, &err), 0);
+    real = storage->functions;
+    slow = *real;
+    slow.remove = remove_slowly;
+    storage->functions = &slow;
+    assert_int_equal(store_open(storage, &store, &err), 0);
     snprintf(manifests[0], sizeof(manifests[0]), "%s", image_of(sha256_of("config"), "1", NULL));
     digest = push_manifest(store, "r", "latest", IMAGE_TYPE, manifests[0]);
     pusher = (struct worker){.store = store};
@@ -215,7 +215,7 @@ static void *read_all_the_while(void *object)
     while (worker->result == 0 && !is_over) {
         struct store_content content = {0};
 
-        worker->result = store_resolve_tag(worker->store, "r", "latest", &digest, &worker->err);
+        worker->result = store_resolve_tag(worker->store, "r", "latest", STORE_MAY_WAIT, &digest, &worker->err);
         if (worker->result == 0)
             worker->result = store_get_manifest(worker->store, "r", &digest, STORE_MAY_WAIT, &content, &worker->err);
         if (worker->result == 0)

@@ -222,7 +222,7 @@ static void a_sha512_blob_lies_under_sha256(void **state)
         assert_int_equal(commit_upload(upload, long_one), 0);
         upload_release(upload);
     }
-    assert_int_equal(store_find_blob(store, "a/b", &long_one, &blob, &err), 0);
+    assert_int_equal(store_find_blob(store, "a/b", &long_one, STORE_MAY_WAIT, &blob, &err), 0);
     assert_true(digest_is_equal(&blob.canonical, &short_one));
     assert_true(has_blob(store, "a/b", short_one));
     assert_file_is(below("repositories/a/b/_layers/sha512/%s/link", long_one.hex), text_of(short_one));

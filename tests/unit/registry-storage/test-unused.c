@@ -1,4 +1,4 @@
-/* filesystem-want.c: what is wanted stays, and what is not goes in one step. */
+/* filesystem/unused.c: what is used stays, and what is unused goes in one step. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -12,18 +12,18 @@
 
 enum { OLD_S = 1000, LIMIT_S = 2000 };
 
-static struct driver *driver;
+static struct storage *storage;
 
 static int set_up(void **state)
 {
     struct error err = {0};
 
-    return scratch_set_up(state) < 0 ? -1 : filesystem_open("root", DRIVER_SERVES, &driver, &err);
+    return scratch_set_up(state) < 0 ? -1 : filesystem_open("root", FILESYSTEM_SERVES, &storage, &err);
 }
 
 static int tear_down(void **state)
 {
-    driver->type->close(driver);
+    storage_close(storage);
     return scratch_tear_down(state);
 }
 
@@ -35,14 +35,14 @@ static void make_old(const char *key)
     assert_int_equal(utimensat(AT_FDCWD, below("%s", key), times, 0), 0);
 }
 
-/* Removes key unless one of the witnesses is wanted; whether it was spared. */
+/* Removes key unless one of the witnesses is used; whether it was spared. */
 static bool is_spared(const char *key, const char *witness, const char *other)
 {
     const char *witnesses[] = {witness, other};
-    struct driver_removal removal = {.keys = &key, .key_count = 1, .witnesses = witnesses, .witness_count = 2};
+    struct storage_removal removal = {.keys = &key, .key_count = 1, .witnesses = witnesses, .witness_count = 2};
     struct error err = {0};
 
-    if (driver->type->remove_unwanted(driver, &removal, 1, LIMIT_S, &err) < 0)
+    if (storage_remove_unused(storage, &removal, 1, LIMIT_S, &err) < 0)
         fail_msg("%s", err.text);
     return removal.is_spared;
 }
@@ -53,49 +53,48 @@ static void what_is_old_goes(void **state)
     make_old("a/one/link");
     make_old("a/one/more");
     make_old("a/two/link");
-    assert_false(is_spared("a/one", "a/one/link", "no/where"));
+    assert_false(is_spared("a/one/", "a/one/link", "no/where"));
     assert_tree_is(below("a"), "two/\ntwo/link\n");
     assert_tree_is(below("_temporary"), "");
-    assert_false(is_spared("a/one", "a/one/link", "a/one/link"));
+    assert_false(is_spared("a/one/", "a/one/link", "a/one/link"));
 }
 
-static void what_one_of_the_witnesses_wants_stays(void **state)
+static void one_used_witness_spares_a_removal(void **state)
 {
     (void)state;
     make_old("a/link");
     make_old("b/data");
     make_file(below("c/data"), "");
-    assert_true(is_spared("a", "b/data", "c/data"));
-    assert_true(is_spared("a", "c/data", "b/data"));
+    assert_true(is_spared("a/", "b/data", "c/data"));
+    assert_true(is_spared("a/", "c/data", "b/data"));
     assert_tree_is(below("a"), "link\n");
 }
 
-static void what_is_wanted_is_as_new(void **state)
+static void refreshing_makes_it_new(void **state)
 {
-    struct driver_stat st;
+    struct storage_object object;
     struct error err = {0};
 
     (void)state;
     make_old("a/link");
-    assert_int_equal(driver->type->want(driver, "a/link", 20, &st, &err), 0);
-    assert_true(is_spared("a", "a/link", "a/link"));
-    assert_int_equal(driver->type->want(driver, "b/link", 20, &st, &err), DRIVER_NOT_FOUND);
-    assert_int_equal(driver->type->want(driver, "a/link/below", 20, &st, &err), DRIVER_NOT_FOUND);
+    assert_int_equal(storage_refresh(storage, "a/link", STORAGE_MUST_NOT_WAIT, &object, &err), 0);
+    assert_true(is_spared("a/", "a/link", "a/link"));
+    assert_int_equal(storage_refresh(storage, "b/link", STORAGE_MUST_NOT_WAIT, &object, &err), STORAGE_NOT_FOUND);
+    assert_int_equal(storage_refresh(storage, "a/link/below", STORAGE_MUST_NOT_WAIT, &object, &err), STORAGE_NOT_FOUND);
 }
 
-static void what_is_published_is_new(void **state)
+static void publishing_makes_it_new(void **state)
 {
-    struct driver_change change = {.kind = DRIVER_TAKE, .key = "b/data"};
+    struct storage_step step = {.kind = STORAGE_PUBLISH, .key = "b/data"};
     const struct timespec times[2] = {{.tv_sec = OLD_S}, {.tv_sec = OLD_S}};
     struct error err = {0};
-    uint64_t size;
 
     (void)state;
-    assert_int_equal(driver->type->session_open(driver, "s/data", &change.session, &size, &err), 0);
+    assert_int_equal(storage_upload_open(storage, "s/data", STORAGE_UPLOAD_NEW, 0, &step.upload, &err), 0);
     assert_int_equal(utimensat(AT_FDCWD, below("s/data"), times, 0), 0);
-    assert_int_equal(driver->type->publish(driver, &change, 1, &err), 0);
-    driver->type->session_close(change.session);
-    assert_true(is_spared("b", "b/data", "b/data"));
+    assert_int_equal(storage_write(storage, &step, 1, &err), 0);
+    storage_upload_close(step.upload);
+    assert_true(is_spared("b/", "b/data", "b/data"));
 }
 
 /* A lock of somebody else's, in another process as far as the kernel is concerned. */
@@ -110,33 +109,32 @@ static int lock_like_a_collector(const char *folder)
 
 static void a_collector_that_hangs_holds_nobody_up_for_long(void **state)
 {
-    struct driver_stat st;
+    struct storage_object object;
     struct error err = {0};
     int fd;
 
     (void)state;
     make_old("a/link");
     fd = lock_like_a_collector(ROOT);
-    assert_int_equal(driver->type->want(driver, "a/link", 20, &st, &err), -EAGAIN);
-    assert_says(&err, "a/link");
+    assert_int_equal(storage_refresh(storage, "a/link", STORAGE_MUST_NOT_WAIT, &object, &err), STORAGE_WOULD_WAIT);
     make_file(below("b/link"), "");
-    assert_int_equal(driver->type->want(driver, "b/link", 20, &st, &err), 0); /* it is new, and needs no lock */
+    assert_int_equal(storage_refresh(storage, "b/link", STORAGE_MUST_NOT_WAIT, &object, &err), 0); /* it is new, and needs no lock */
     close(fd);
-    assert_int_equal(driver->type->want(driver, "a/link", 20, &st, &err), 0);
+    assert_int_equal(storage_refresh(storage, "a/link", STORAGE_MUST_NOT_WAIT, &object, &err), 0);
     make_old("a/link");
     fd = lock_like_a_collector(below("_temporary"));
-    assert_int_equal(driver->type->want(driver, "a/link", 20, &st, &err), -EAGAIN);
+    assert_int_equal(storage_refresh(storage, "a/link", STORAGE_MUST_NOT_WAIT, &object, &err), STORAGE_WOULD_WAIT);
     close(fd);
 }
 
 static void *remove_slowly(void *result)
 {
-    *(bool *)result = is_spared("a", "a/link", "a/link");
+    *(bool *)result = is_spared("a/", "a/link", "a/link");
     return NULL;
 }
 
-/* Whoever is in the middle of wanting something has it. */
-static void removal_waits_for_those_who_want(void **state)
+/* Whoever is refreshing an object keeps it. */
+static void removal_waits_for_those_who_refresh(void **state)
 {
     int fd = open(ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     pthread_t thread;
@@ -160,12 +158,12 @@ static void what_a_crash_left_half_removed_is_cleaned(void **state)
 
     (void)state;
     make_old("_temporary/folder/data");
-    assert_int_equal(driver->type->clean(driver, 0, &err), 0);
+    assert_int_equal(storage_clean_up(storage, 0, &err), 0);
     assert_tree_is(below("_temporary"), "");
 }
 
-/* Where root collects what another user serves. */
-static void folders_belong_to_who_owns_the_storage(void **state)
+/* If root collects what another user serves. */
+static void directories_belong_to_the_owner_of_the_storage(void **state)
 {
     struct stat st;
 
@@ -174,26 +172,26 @@ static void folders_belong_to_who_owns_the_storage(void **state)
         return;
     make_old("a/link");
     assert_int_equal(chown(ROOT, 12345, 12345), 0);
-    assert_false(is_spared("a", "a/link", "a/link"));
+    assert_false(is_spared("a/", "a/link", "a/link"));
     assert_int_equal(stat(below("_temporary"), &st), 0);
     assert_int_equal(st.st_uid, 12345);
     assert_int_equal(chown(ROOT, 0, 0), 0);
 }
 
-#define want_test(function) {#function, function, set_up, tear_down, NULL}
+#define unused_test(function) {#function, function, set_up, tear_down, NULL}
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        want_test(what_is_old_goes),
-        want_test(what_one_of_the_witnesses_wants_stays),
-        want_test(what_is_wanted_is_as_new),
-        want_test(what_is_published_is_new),
-        want_test(a_collector_that_hangs_holds_nobody_up_for_long),
-        want_test(removal_waits_for_those_who_want),
-        want_test(what_a_crash_left_half_removed_is_cleaned),
-        want_test(folders_belong_to_who_owns_the_storage),
+        unused_test(what_is_old_goes),
+        unused_test(one_used_witness_spares_a_removal),
+        unused_test(refreshing_makes_it_new),
+        unused_test(publishing_makes_it_new),
+        unused_test(a_collector_that_hangs_holds_nobody_up_for_long),
+        unused_test(removal_waits_for_those_who_refresh),
+        unused_test(what_a_crash_left_half_removed_is_cleaned),
+        unused_test(directories_belong_to_the_owner_of_the_storage),
     };
 
-    return cmocka_run_group_tests_name("store-want", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("storage-unused", tests, NULL, NULL);
 }
