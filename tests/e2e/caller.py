@@ -12,15 +12,15 @@ import signal
 import stat
 import tempfile
 
-# Variables by which a caller would configure the programs under test, or those that they run.
+# Variables that configure the programs under test, or programs that those run.
 PREFIXES = ("BUILDAH_", "CONTAINERS_", "DOCKER_", "GIT_", "GPG_", "LC_", "PASSWORD_STORE_", "REGISTRY_", "XDG_")
 NAMES = {"BASH_ENV", "CDPATH", "CONTAINER_HOST", "DBUS_SESSION_BUS_ADDRESS", "DISPLAY", "EDITOR", "ENV", "GNUPGHOME", "HTPASSWD",
          "LANGUAGE", "LISTEN_FDS", "LISTEN_PID", "MALLOC_PERTURB_", "NOTIFY_SOCKET", "PINENTRY_USER_DATA", "SSH_AUTH_SOCK",
          "SSL_CERT_DIR", "SSL_CERT_FILE", "TMPDIR", "VISUAL", "WAYLAND_DISPLAY"}
 PROXIES = {"all_proxy", "ftp_proxy", "http_proxy", "https_proxy", "no_proxy"}
-KEPT = {"DOCKER_CREDENTIAL_PASS_FAST"}  # how meson.build tells a topic to test without the fast path
+KEPT = {"DOCKER_CREDENTIAL_PASS_FAST"}  # meson.build sets it to test a topic without the fast path
 
-# Python ignores these itself, and gives programs that it starts the default.
+# Python ignores these signals, and resets them to the default in programs that it starts.
 IGNORED_BY_PYTHON = {signal.SIGPIPE, signal.SIGXFSZ}
 
 
@@ -31,7 +31,7 @@ def is_callers(name):
 def leave_nothing_of_the_caller():
     for name in filter(is_callers, list(os.environ)):
         del os.environ[name]
-    os.environ["LC_ALL"] = "C.UTF-8"  # the programs' messages are compared
+    os.environ["LC_ALL"] = "C.UTF-8"  # the tests compare messages
     os.environ.setdefault("TERM", "xterm")
     tempfile.tempdir = None
     os.umask(0o022)
@@ -43,7 +43,7 @@ def leave_nothing_of_the_caller():
 
 
 def open_standard_streams():
-    """A closed one would become the first file that a test opens."""
+    """Opens closed standard streams, because the first file that a test opens would take such a descriptor."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
@@ -56,10 +56,10 @@ def can_others_run(program):
 
 @functools.cache
 def for_all_users(program):
-    """A path from which every user can run the program: a copy if its directory is closed to others.
+    """Returns a path from which every user can run the program: a copy if other users cannot enter its directory.
 
-    Root's clone is in a home of mode 0700, usually. A test that gives up root's rights needs the
-    program nevertheless.
+    Root's clone is usually in a home directory of mode 0700, but a test that drops root's privileges
+    must be able to run the program.
     """
     if os.geteuid() != 0 or not os.path.isfile(program) or can_others_run(program):
         return str(program)
@@ -76,10 +76,10 @@ ENOUGH_MIB = 2048
 
 @functools.cache
 def scratch_parent():
-    """Where throwaway directories are made: SCRATCH, if it has space and programs can run there; else /tmp.
+    """Returns the parent of temporary directories: SCRATCH if it has space and programs can run there, else /tmp.
 
     meson.build sets it to a file system in memory for the slower of two runs of the same tests.
-    Whatever TMPDIR says, the path is short: that of gpg-agent's socket is limited to 107 bytes.
+    TMPDIR is ignored, because the path must be short: the path of gpg-agent's socket is limited to 107 bytes.
     """
     wanted = os.environ.get("SCRATCH", "/tmp")
     try:

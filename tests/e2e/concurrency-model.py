@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Stores, gets, erases and lists of many at once on twenty servers, checked against a model of what each may see.
+"""Many concurrent stores, gets, erases and lists on twenty servers, checked against a model of the allowed answers.
 
-A server is a register with one login or none. A get (and a list, for each of its servers) must answer what was there at some
-moment between its beginning and its end. SEED=NUMBER repeats the choice of calls; LOAD=full makes it two hundred at once for
-five minutes, and a minute of git.
+A server is a register that holds one login or none. A get (and a list, for each of its servers) must return a state that
+existed at some time between its start and its end. SEED=NUMBER repeats the sequence of calls. LOAD=full runs two hundred
+calls at once for five minutes, and one minute with git.
 """
 
 import collections
@@ -26,21 +26,21 @@ BUSY = b"has been changing the password store"
 
 
 class Write:
-    """A store (of a value that no other has) or an erase (None): from its beginning to its end, it may have taken place."""
+    """A store of a unique value, or an erase (None). It takes effect at some time between its start and its end."""
 
     def __init__(self, value, begin, end=math.inf):
         self.value, self.begin, self.end = value, begin, end
 
 
 class Register:
-    """All that was done to one server, and what was seen of it."""
+    """All writes to one server, and all answers about it."""
 
     def __init__(self):
         self.writes = [Write(None, -1, 0)]
         self.reads = []  # (value, begin, end)
 
     def narrow(self):
-        """What was read had been written by then; so who reads later may not see what was there before it."""
+        """Narrows the interval of each write by the reads of its value: later reads cannot return an older value."""
         by_value = {write.value: write for write in self.writes if write.value is not None}
         for value, _, end in self.reads:
             if value is not None:
@@ -48,7 +48,7 @@ class Register:
                 by_value[value].end = min(by_value[value].end, end)
 
     def may_see(self, write, begin, end):
-        """Not if it began later, nor if another one took place wholly between it and the reader."""
+        """False if the write began after the read, or if another write took place entirely between them."""
         return write.begin <= end and not any(other.begin > write.end and other.end < begin for other in self.writes)
 
     def check(self):
@@ -61,14 +61,14 @@ class Register:
 
 
 class UserRegister(Register):
-    """The same of what list tells, which is the user alone: any store of that user will do."""
+    """The register for list, which returns only the user: any store of that user is a match."""
 
     def narrow(self):
         pass
 
 
 class Crowd:
-    """Threads that make calls one after the other, and write down what they did and saw."""
+    """Threads that make calls in sequence, and record the calls and answers."""
 
     def __init__(self, user, seed):
         self.user, self.random, self.lock = user, random.Random(seed), threading.Lock()
@@ -95,7 +95,7 @@ class Crowd:
             assert result.out == b"" and result.err == b"", result
             return
         assert result.rc == 1 and BUSY in result.out, result
-        with self.lock:  # it waited for its turn in vain, and did nothing
+        with self.lock:  # it timed out waiting for the lock, and changed nothing
             self.registers[url].writes.remove(write)
             self.done["busy"] += 1
 
@@ -123,7 +123,7 @@ class Crowd:
             try:
                 getattr(self, verb)(*rest)
                 self.done[verb] += 1
-            except Exception as failure:  # the first one is told by the main thread
+            except Exception as failure:  # the main thread reports the first one
                 self.failures.append(failure)
 
     def run(self, width, seconds):
@@ -135,7 +135,7 @@ class Crowd:
             thread.join()
         if self.failures:
             raise self.failures[0]
-        for url in SERVERS:  # and what is there when all is quiet
+        for url in SERVERS:  # the final state, without concurrent calls
             self.get(url)
         self.list()
 
@@ -165,7 +165,7 @@ def run_crowd(user, width, seconds):
     assert user.leftovers() == [], user.leftovers()
 
 
-@case("the model itself tells a value that was there from one that was not yet, or no more")
+@case("the model rejects a value that was not stored yet or was already replaced")
 def _():
     def seen(value, begin, end):
         register = Register()
@@ -183,22 +183,22 @@ def _():
     assert not seen(("a", "4"), 1, 2)
     register = Register()
     register.writes += [Write(("a", "1"), 1, 2), Write(("a", "2"), 3, 9)]
-    register.reads += [(("a", "2"), 3, 4), (("a", "1"), 5, 6)]  # what was seen is not unseen
+    register.reads += [(("a", "2"), 3, 4), (("a", "1"), 5, 6)]  # a later read returns an older value
     try:
         register.check()
     except AssertionError:
         return
-    raise AssertionError("an older value after a newer one was let pass")
+    raise AssertionError("the model accepted an older value after a newer one")
 
 
-@case("calls of all kinds at once: each answer is one that was right at some moment during the call")
+@case("concurrent calls of all kinds: each answer was correct at some time during the call")
 def _():
     with Sandbox() as user:
         user.make_store()
         run_crowd(user, 200 if IS_LONG else 32, 300 if IS_LONG else 5)
 
 
-@case("likewise in a git store, where each change ends up in a commit")
+@case("the same in a git store, where each change is committed")
 def _():
     with Sandbox() as user:
         user.make_store(git=True)

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Many helpers at once on one store: docker compose pulls in parallel, and people log in meanwhile.
+"""Many concurrent helpers on one store, as with parallel pulls of docker compose and logins at the same time.
 
-Every secret carries its number at both ends, so that a cut, a mixture of two and one that is
-older than it may be are all told apart from a good one.
+Every secret has its number at both ends, which reveals a truncated secret, a mixture of two
+secrets and an outdated secret.
 """
 
 import concurrent.futures
@@ -27,14 +27,14 @@ def secret_of(number):
 
 
 def number_of(secret):
-    """Which secret this is; raises where it is not a whole one."""
+    """Returns the number of the secret; raises if the secret is incomplete."""
     found = re.fullmatch(r"<(\d+)\|\.{3000}\|(\d+)>", secret)
     assert found and found[1] == found[2], f"a broken secret: {secret[:20]!r}...{secret[-20:]!r} ({len(secret)})"
     return int(found[1])
 
 
 def at_once(*jobs):
-    """Runs all jobs at the same time; answers their results in order, or raises the first failure."""
+    """Runs all jobs at the same time; returns their results in order, or raises the first failure."""
     start = threading.Barrier(len(jobs))
 
     def run(job):
@@ -62,10 +62,10 @@ def users_of(url):
 
 
 class Writer:
-    """Stores one numbered secret after the other, for the user name that the number selects.
+    """Stores numbered secrets in sequence, each for the user name that its number selects.
 
-    before and after are the bounds of what a reader may see: the last number whose store had
-    ended when the reader began, and the last whose store had begun when the reader ended.
+    before and after are the bounds of what a reader may return: the last number whose store had
+    ended when the reader started, and the last whose store had started when the reader ended.
     """
 
     def __init__(self, usernames):
@@ -85,7 +85,7 @@ class Writer:
             self.step()
 
     def check(self, answer, before, after):
-        assert answer is not None, "not found, while there always was one"
+        assert answer is not None, "not found, although an entry always existed"
         username, secret = answer
         number = number_of(secret)
         assert before <= number <= after, f"secret {number}, but {before}..{after} could be seen"
@@ -93,7 +93,7 @@ class Writer:
 
 
 def read_until(writer, end):
-    """Gets all the time; returns how often, and how many different secrets it saw."""
+    """Calls get in a loop; returns the number of calls and of different secrets."""
     seen = set()
     for count in itertools.count(1):
         before = writer.finished
@@ -115,7 +115,7 @@ def get_during_stores(usernames):
     assert_tidy()
 
 
-@case("parallel stores of one entry end with one whole secret")
+@case("parallel stores of one entry leave one complete secret")
 def _():
     at_once(*[storing(URL, "me", number) for number in range(WIDTH)])
     username, secret = USER.get(URL)
@@ -124,7 +124,7 @@ def _():
     assert_tidy()
 
 
-@case("parallel stores of different servers all arrive, in a store that has no directory yet")
+@case("parallel stores for different servers all succeed, in a store without a directory for docker")
 def _():
     with Sandbox() as user:
         user.make_store(user.make_key())
@@ -135,7 +135,7 @@ def _():
         assert user.leftovers() == [], user.leftovers()
 
 
-@case("parallel stores of different users on one server end with exactly one user, and that one's own secret")
+@case("parallel stores of different users on one server leave one user with that user's secret")
 def _():
     for turn in range(2 if is_wrapped() else 6):
         url = f"{URL}/users-{turn}"
@@ -146,7 +146,7 @@ def _():
         assert_tidy()
 
 
-@case("parallel stores of users with and without a slash on one server end with exactly one user")
+@case("parallel stores of users with and without a slash on one server leave one user")
 def _():
     url, names = f"{URL}/slash", ["tenancy/one", "tenancy/two", "tenancy/deep/three", "four"]
     at_once(*[storing(url, name, number) for number, name in enumerate(names)])
@@ -156,17 +156,17 @@ def _():
     assert_tidy()
 
 
-@case("get while the entry is replaced all the time answers the old or the new secret, whole")
+@case("get during constant replacement returns the complete old or new secret")
 def _():
     get_during_stores(("me",))
 
 
-@case("get while other users log in all the time answers one user with that one's secret, and never nothing")
+@case("get during constant logins of other users always returns one user with that user's secret")
 def _():
     get_during_stores(USERS)
 
 
-@case("list while other users log in all the time always names the server, with one of them")
+@case("list during constant logins of other users always has the server with one of the users")
 def _():
     USER.erase(URL)
     writer = Writer(USERS)
@@ -181,7 +181,7 @@ def _():
 
 
 def read_during_stores_and_erases(read):
-    """Calls read(), which answers whether there was an entry, while one comes and goes."""
+    """Calls read(), which returns whether it found the entry, while the entry is stored and erased."""
     USER.erase(URL)
     end = time.monotonic() + RUN_S
     answers = set()
@@ -198,12 +198,12 @@ def read_during_stores_and_erases(read):
             answers.add(read())
 
     at_once(store_and_erase, read_until_end, read_until_end)
-    assert answers == {True, False}, "the readers saw only one of the two states, which proves little"
+    assert answers == {True, False}, "the readers saw only one of the two states, so this proves nothing"
     assert USER.get(URL) is None and not USER.server_folder(URL).exists()
     assert_tidy()
 
 
-@case("get while the entry is stored and erased all the time answers a whole secret or not-found")
+@case("get during constant stores and erases returns the complete secret or not-found")
 def _():
     def read():
         answer = USER.get(URL)
@@ -213,7 +213,7 @@ def _():
     read_during_stores_and_erases(read)
 
 
-@case("list while an entry is stored and erased all the time names it or not, and always the others")
+@case("list during constant stores and erases of one entry always has the other entries")
 def _():
     other = f"{URL}/kept"
     USER.store(other, "me", "kept")
@@ -235,7 +235,7 @@ def _():
     assert_tidy()
 
 
-@case("parallel erases of different entries remove all of them and nothing else")
+@case("parallel erases of different entries remove exactly these entries")
 def _():
     urls = [f"{URL}/erase-{number}" for number in range(WIDTH)]
     USER.store(f"{URL}/kept", "me", "kept")
@@ -247,7 +247,7 @@ def _():
     assert_tidy()
 
 
-@case("stores and erases of one server at once all succeed and end with one whole secret or none")
+@case("concurrent stores and erases for one server all succeed and leave one complete secret or none")
 def _():
     for _ in range(1 if is_wrapped() else 5):
         at_once(*[storing(URL, USERS[number % 3], number) for number in range(6)], *[erasing(URL)] * 6)
@@ -257,7 +257,7 @@ def _():
         assert_tidy()
 
 
-@case("parallel stores of different entries in a git store are all committed, each by itself")
+@case("parallel stores of different entries in a git store are each committed separately")
 def _():
     with Sandbox() as user:
         user.make_store(git=True)
@@ -286,7 +286,7 @@ def count_failures(user, argv, width):
     return sum(result.rc != 0 for result in results)
 
 
-@case("64 parallel gets with an RSA-4096 key all succeed, though gpg-agent runs out of secure memory")
+@case("64 parallel gets with an RSA-4096 key all succeed, although gpg-agent runs out of secure memory")
 def _():
     width = 16 if is_wrapped() else 64
     with Sandbox() as user:

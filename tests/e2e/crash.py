@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""A store that is killed, out of space or not writable loses nothing and leaves nothing behind.
+"""A store or erase that is killed, out of space or without permission loses nothing and leaves nothing behind.
 
-Kills come at random moments; SEED=NUMBER in the environment repeats those of an earlier run
-(as far as the machine's timing allows). Where strace can be had, they also come at each of
-the helper's own steps in turn.
+The helper is killed at random moments; SEED=NUMBER in the environment repeats those of an
+earlier run, as far as the timing allows. With strace, the helper is also killed at each of
+its system calls in turn.
 """
 
 import contextlib
@@ -28,13 +28,13 @@ URL = "https://example.com"
 OLD = "old-" + "o" * 3000 + "-old"
 NEW = "new-" + "n" * 3000 + "-new"
 
-# Everything by which the helper changes the disk; ? is for the calls that not every machine has.
+# The system calls by which the helper changes files; ? marks those that some architectures do not have.
 RENAMES = "?rename,?renameat,?renameat2"
 REMOVALS = "?unlink,?unlinkat,?rmdir"
 STEPS = f"?mkdir,?mkdirat,{RENAMES},{REMOVALS},fsync,write"
 MOST_CALLS = 30
 
-# LeakSanitizer, where the helper is built with it, refuses to work under strace.
+# LeakSanitizer does not work under strace.
 UNDER_STRACE = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
 
 USER = shared_sandbox()
@@ -49,10 +49,10 @@ def number_of_kills(natively):
 
 @dataclasses.dataclass
 class Interruption:
-    """What is interrupted. It always begins with OLD stored for `me`, unless erased by `before`."""
+    """An operation to interrupt. OLD is stored for `me` at the start, unless `before` erases it."""
     action: str
     stdin: bytes
-    answers: tuple              # all that get may answer afterwards
+    answers: tuple              # the allowed answers of get afterwards
     erased: bool = False
 
     def prepare(self, user):
@@ -74,8 +74,8 @@ ERASE = Interruption("erase", URL.encode(), (("me", OLD), None))
 def run_and_signal(user, what, number=0, delay_s=0, to_group=False):
     """Runs the helper and sends it a signal after the delay; returns its exit status and its time.
 
-    A signal that comes too late is none. to_group also reaches gpg and git: so does Ctrl-C, and
-    so does whoever ends a whole container.
+    A signal after the end has no effect. With to_group the signal also reaches gpg and git, as with
+    Ctrl-C or when a container is stopped.
     """
     helper = subprocess.Popen(helper_argv(what.action), env=user.env, cwd=user.dir, start_new_session=True,
                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -85,7 +85,7 @@ def run_and_signal(user, what, number=0, delay_s=0, to_group=False):
     if number:
         time.sleep(max(0, begin + delay_s - time.monotonic()))
         if to_group:
-            os.killpg(helper.pid, number)  # exists until wait() below
+            os.killpg(helper.pid, number)  # the group exists until wait() below
         else:
             helper.send_signal(number)
     helper.wait()
@@ -93,7 +93,7 @@ def run_and_signal(user, what, number=0, delay_s=0, to_group=False):
 
 
 def undisturbed_s(user, what):
-    """How long it takes when nobody interferes: the span that the signals are spread over."""
+    """Returns the duration without interruption; the signals are spread over this time."""
     spans = []
     for _ in range(5):
         user.store(URL, "me", OLD)
@@ -105,35 +105,35 @@ def undisturbed_s(user, what):
 
 
 def moments(rng, count, span_s):
-    """Random delays up to a bit more than the span, half of them in its last part: files change there."""
+    """Returns random delays up to slightly more than the span; half are in its last part, where files change."""
     return [span_s * rng.uniform(0.6 * (n % 2), 1.15) for n in range(count)]
 
 
 def check_after(user, what, may_leave_temporary=True):
-    """The state right after an interruption; returns what get said and the files left behind."""
+    """Checks the state after an interruption; returns get's answer and the files left behind."""
     answer = user.get(URL)
-    assert answer in what.answers, f"get answers {str(answer)[:60]}..."
+    assert answer in what.answers, f"get returned {str(answer)[:60]}..."
     assert user.list() == ({URL: answer[0]} if answer else {}), f"get and list differ: {answer} {user.list()}"
     entries = {user.entry(URL, name) for name in ("me", "a", "z/z")}
     strays = [path for path in user.prefix.rglob("*.gpg") if path not in entries]
-    assert strays == [], f"ends in .gpg and is no entry: {strays}"
+    assert strays == [], f"ends in .gpg but is not an entry: {strays}"
     files = [path for path in user.leftovers() if not path.is_dir()]
     assert may_leave_temporary or files == [], f"left behind: {files}"
     for path in files:
-        assert path.parent == user.folder and path.name.startswith("."), f"not where temporaries may be: {path}"
+        assert path.parent == user.folder and path.name.startswith("."), f"temporary file in the wrong place: {path}"
         assert b"nnnnnnnn" not in path.read_bytes(), f"plaintext in {path}"
     return answer, files
 
 
 def check_next_store(user):
-    """The next store works as if nothing had been, and clears up."""
+    """Checks that the next store works and removes leftovers."""
     user.store(URL, "me", OLD)
     assert user.leftovers() == [], f"still there after the next store: {user.leftovers()}"
     assert [path.name for path in user.server_folder(URL).iterdir()] == ["me.gpg"]
 
 
 def interrupt(name, what, number, natively, user=USER, to_group=False):
-    """Interrupts many times, and checks after each."""
+    """Interrupts the operation many times, and checks the state each time."""
     count, hits, changed, temporaries = number_of_kills(natively), 0, 0, 0
     span_s = undisturbed_s(user, what)
     user.store(URL, "me", OLD)
@@ -143,48 +143,48 @@ def interrupt(name, what, number, natively, user=USER, to_group=False):
         answer, files = check_after(user, what, may_leave_temporary=number == signal.SIGKILL)
         hits, changed, temporaries = hits + (rc != 0), changed + (answer == what.answers[1]), temporaries + bool(files)
         check_next_store(user)
-    print(f"# {name}: {hits} of {count} signals came before the end of {span_s * 1000:.0f} ms; "
-          f"{changed} times the change was made, {temporaries} times a temporary was left")
-    assert hits >= count / 10, "too few of the signals came in time to prove anything"
+    print(f"# {name}: {hits} of {count} signals arrived before the end of {span_s * 1000:.0f} ms; "
+          f"{changed} times the change took effect, {temporaries} times a temporary file was left")
+    assert hits >= count / 10, "too few signals arrived in time to prove anything"
 
 
-@case("200 kills at random moments of a store that replaces: get answers the old or the new secret")
+@case("200 kills at random moments of a replacing store: get returns the old or the new secret")
 def _():
     interrupt("replace", REPLACE, signal.SIGKILL, 120)
     interrupt("replace, gpg killed too", REPLACE, signal.SIGKILL, 80, to_group=True)
 
 
-@case("kills of a first store: get answers not-found or the new secret")
+@case("kills of a first store: get returns not-found or the new secret")
 def _():
     interrupt("first", FIRST, signal.SIGKILL, 80)
 
 
-@case("kills of a store for another user: get answers one of the two with that one's secret")
+@case("kills of a store for another user: get returns one of the two users with that user's secret")
 def _():
     interrupt("user before", USER_BEFORE, signal.SIGKILL, 60)
     interrupt("user after", USER_AFTER, signal.SIGKILL, 60)
 
 
-@case("kills of an erase: get answers the whole secret or not-found")
+@case("kills of an erase: get returns the complete secret or not-found")
 def _():
     interrupt("erase", ERASE, signal.SIGKILL, 60)
 
 
-@case("SIGTERM during a store leaves no temporary behind")
+@case("SIGTERM during a store leaves no temporary file")
 def _():
     interrupt("TERM, replace", REPLACE, signal.SIGTERM, 60)
     interrupt("TERM, first", FIRST, signal.SIGTERM, 40)
 
 
-@case("SIGINT during a store, to the helper alone or with gpg as Ctrl-C does, leaves no temporary behind")
+@case("SIGINT during a store, to the helper alone or also to gpg as with Ctrl-C, leaves no temporary file")
 def _():
     interrupt("INT", REPLACE, signal.SIGINT, 40)
     interrupt("INT to all", REPLACE, signal.SIGINT, 40, to_group=True)
 
 
-@case("SIGHUP, when the terminal is closed, leaves no temporary behind")
+@case("SIGHUP, when the terminal is closed, leaves no temporary file")
 def _():
-    # Started under nohup, all of us would ignore it.
+    # Under nohup, this process and the helper would ignore the signal.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     interrupt("HUP to all", REPLACE, signal.SIGHUP, 40, to_group=True)
 
@@ -199,12 +199,12 @@ def _():
         assert user.get(URL) == ("me", OLD)
 
 
-# --- each step in turn ------------------------------------------------------
+# --- each system call -------------------------------------------------------
 
 def run_with_strace(what, inject):
-    """Runs the helper with an injected fault; Skip where that cannot be."""
+    """Runs the helper with an injected fault; skips if that is not possible."""
     if is_wrapped():
-        raise Skip("the system calls of the wrapper would be counted with the helper's")
+        raise Skip("strace would also count the system calls of the wrapper")
     argv = [need("strace"), "-qq", "-o", "/dev/null", "-e", f"trace={STEPS}", "-e", f"inject={inject}"]
     result = USER.run([*argv, *helper_argv(what.action)], what.stdin, env=UNDER_STRACE)
     if b"strace:" in result.err:
@@ -213,7 +213,7 @@ def run_with_strace(what, inject):
 
 
 def kill_at_each(call, what):
-    """Kills at the first such call, at the second, and so on; returns how many there are."""
+    """Kills the helper at the first such call, at the second, and so on; returns the number of calls."""
     for nth in range(1, MOST_CALLS):
         what.prepare(USER)
         result = run_with_strace(what, f"{call}:signal=KILL:when={nth}")
@@ -229,22 +229,22 @@ def kill_at_each_step(what):
     USER.store(URL, "me", OLD)
     kills = {call.strip("?"): kill_at_each(call, what) for call in STEPS.split(",")}
     print(f"# killed at each of {kills}")
-    assert sum(kills.values()) >= 4, "too few steps were seen to prove anything"
+    assert sum(kills.values()) >= 4, "too few system calls were seen to prove anything"
 
 
-@case("a kill at any step of a store that replaces, a first one, or one for another user: as above")
+@case("kills at each system call of a replacing store, a first store and a store for another user: same answers as above")
 def _():
     for what in (REPLACE, FIRST, USER_BEFORE, USER_AFTER):
         kill_at_each_step(what)
 
 
-@case("a kill at any step of an erase: as above")
+@case("kills at each system call of an erase: same answers as above")
 def _():
     kill_at_each_step(ERASE)
 
 
 def fail_at(calls, when, what, *answers):
-    """Some of the calls fail with EIO: the helper must say so, and all be as before."""
+    """Makes some of the calls fail with EIO: the helper must report it, and nothing may change."""
     USER.store(URL, "me", OLD)
     what.prepare(USER)
     result = run_with_strace(what, f"{calls}:error=EIO:when={when}")
@@ -253,7 +253,7 @@ def fail_at(calls, when, what, *answers):
     assert USER.leftovers() == [], f"left behind: {USER.leftovers()}"
 
 
-@case("a disk error when the new entry is synced or put in place makes store fail, and the old one stays")
+@case("a disk error on fsync or rename of the new entry makes store fail, and the old entry stays")
 def _():
     for calls in ("fsync", RENAMES):
         fail_at(calls, "1", REPLACE, ("me", OLD))
@@ -261,13 +261,13 @@ def _():
         fail_at(calls, "1", USER_BEFORE, ("me", OLD))
 
 
-@case("a disk error when an entry is removed makes erase fail, and says so")
+@case("a disk error on removing an entry makes erase fail with an error")
 def _():
     fail_at(f"{REMOVALS},{RENAMES}", "1+", ERASE, ("me", OLD))
 
 
 def trace(what):
-    """The helper's own file system calls as strace shows them, descriptors with their paths."""
+    """Returns strace's output for the helper's file system calls, with the paths of descriptors."""
     need_tracing()
     log = USER.dir / "strace"
     result = USER.run([need("strace"), "-qq", "-y", "-s4096", "-o", log, "-e", "signal=none", "-e", f"trace={STEPS}",
@@ -283,7 +283,7 @@ def index_of(lines, pattern, start=0):
     return found[0]
 
 
-@case("the new entry is synced before it is put in place, and its directory after")
+@case("the new entry is synced before the rename, and its directory afterwards")
 def _():
     USER.store(URL, "me", OLD)
     lines = trace(REPLACE)
@@ -294,7 +294,7 @@ def _():
     index_of(lines, rf"fsync\(\d+<{re.escape(str(USER.server_folder(URL)))}>", renamed)
 
 
-@case("the entry of another user is removed only when the new one is safely in place")
+@case("the entry of another user is removed only after the new one is renamed and synced")
 def _():
     USER.store(URL, "me", OLD)
     lines = trace(USER_AFTER)
@@ -304,7 +304,7 @@ def _():
     assert synced < removed, "\n".join(lines)
 
 
-@case("a first store also syncs the directory that the server's new directory is in")
+@case("a first store also syncs the parent of the server's new directory")
 def _():
     USER.erase(URL)
     lines = trace(FIRST)
@@ -312,18 +312,18 @@ def _():
     index_of(lines, rf"fsync\(\d+<{re.escape(str(USER.folder))}>", made)
 
 
-# --- no room, no right ------------------------------------------------------
+# --- no space, no permission---------------------------------------------------
 
 @contextlib.contextmanager
 def mounted_store(options):
-    """A user whose store is a file system of its own, in which OLD is stored."""
+    """Yields a user whose store is a separate file system with OLD stored."""
     if os.geteuid() != 0:
         raise Skip("mounting a small tmpfs needs root")
     with Sandbox() as user:
         ids = user.make_store(user.make_key())
         done = user.run([need("mount"), "-t", "tmpfs", "-o", options, "dcp-test", user.prefix])
         if done.rc != 0:
-            raise Skip(f"a tmpfs cannot be mounted here: {done.err.decode().strip()}")
+            raise Skip(f"cannot mount a tmpfs here: {done.err.decode().strip()}")
         try:
             user.make_store(*ids)
             user.store(URL, "me", OLD)
@@ -333,7 +333,7 @@ def mounted_store(options):
 
 
 def fill_bytes(user):
-    """Fills the file system to the last byte; returns how to free it."""
+    """Fills the file system to the last byte; returns a function that frees the space."""
     filler = user.prefix / "filler"
     with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
         for size in (4096, 1):
@@ -344,7 +344,7 @@ def fill_bytes(user):
 
 
 def fill_inodes(user):
-    """Takes every file that the file system can have; returns how to free one."""
+    """Uses up all inodes of the file system; returns a function that frees one."""
     names = (user.prefix / f"filler-{n}" for n in range(1000))
     with contextlib.suppress(OSError):
         for name in names:
@@ -355,12 +355,12 @@ def fill_inodes(user):
         for path in user.prefix.glob("filler-*"):
             path.unlink()
 
-    assert last, "nothing could be filled"
+    assert last, "no file could be created"
     return free
 
 
 def assert_refuses_and_keeps(user, *words, **more):
-    """Replacing, a first store and one for another user fail, name the store, and change nothing."""
+    """A replacing store, a first store and one for another user fail with these words, and change nothing."""
     before = user.snapshot()
     for url, name in ((URL, "me"), ("https://first.example.com", "me"), (URL, "other")):
         assert_refused(user.store(url, name, NEW, check=False, **more), *words)
@@ -374,7 +374,7 @@ def assert_works_again(user):
     assert user.get(URL) == ("me", NEW) and user.leftovers() == [], user.leftovers()
 
 
-@case("with the disk full to the last byte store says so, the old entry stays, and it works once there is room")
+@case("on a full disk store reports the error, the old entry stays, and store works when there is space again")
 def _():
     with mounted_store("size=256k") as user:
         free = fill_bytes(user)
@@ -391,7 +391,7 @@ def _():
         assert user.get(URL) is None and user.leftovers() == [], user.leftovers()
 
 
-@case("with no inode left store says so, the old entry stays, and it works once there is one")
+@case("without a free inode store reports the error, the old entry stays, and store works when one is free")
 def _():
     with mounted_store("nr_inodes=40") as user:
         free = fill_inodes(user)
@@ -400,7 +400,7 @@ def _():
         assert_works_again(user)
 
 
-@case("on a file system that has become read-only store and erase say so, and get works")
+@case("on a read-only file system store and erase report the error, and get works")
 def _():
     with mounted_store("size=256k") as user:
         user.run(["mount", "-o", "remount,ro", user.prefix], check=True)
@@ -409,12 +409,12 @@ def _():
         assert user.get(URL) == ("me", OLD)
 
 
-@case("with a file size limit below the entry's size store says so, and the old entry stays")
+@case("with a file size limit below the entry's size store reports the error, and the old entry stays")
 def _():
     if is_wrapped():
-        raise Skip("the wrapper has to write files of its own")
+        raise Skip("the wrapper must write files of its own")
     with Sandbox() as user:
-        # gpg's own file would be refused too, and gpg be killed for it.
+        # The limit would also apply to gpg's files, and kill gpg.
         with open(user.gnupg / "gpg.conf", "a") as conf:
             conf.write("no-random-seed-file\n")
         user.make_store()
@@ -425,13 +425,13 @@ def _():
 
 
 def run_as_nobody():
-    """What makes a program that root starts an ordinary user's, for whom permissions count."""
+    """Returns a preexec function that drops root, so that file permissions apply."""
     os.setgroups([])
     os.setgid(65534)
     os.setuid(65534)
 
 
-@case("in a store that may not be written store and erase say so, and get works")
+@case("in a store without write permission store and erase report the error, and get works")
 def _():
     with Sandbox() as user:
         user.make_store()
@@ -443,7 +443,7 @@ def _():
             user.end_agent()
             user.run(["chown", "-R", "65534:65534", user.dir], check=True)
             if user.run(helper_argv("version"), **more).rc != 0:
-                raise Skip("the helper lies where an ordinary user may not run it")
+                raise Skip("the helper is in a directory that an ordinary user cannot enter")
         for folder in folders:
             folder.chmod(0o500)
         before = user.snapshot()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""One store, three programs: what we write, pass and Docker's Go helper read, and the other way round."""
+"""One store, three programs: our helper, pass and Docker's Go helper read each other's entries."""
 
 import contextlib
 
@@ -11,7 +11,7 @@ SECRETS = ("secret", "two\nlines\n{}", "\u00e9 <&> \"\\")
 
 @contextlib.contextmanager
 def sandbox(*, git=False, keys=1):
-    """A user with pass and a store for one or more keys; `with ... as (user, fingerprints)`."""
+    """Yields (user, fingerprints): a user with pass and a store for one or more keys."""
     need("pass")
     with Sandbox() as user:
         made = [user.make_key(f"Key {n} <key{n}@example.com>") for n in range(keys)]
@@ -24,7 +24,7 @@ def pass_(user, *args, stdin=b"", **more):
 
 
 def name(user, url, username):
-    """What pass calls an entry."""
+    """Returns pass's name of an entry."""
     return str(user.entry(url, username).relative_to(user.prefix))[:-len(".gpg")]
 
 
@@ -55,7 +55,7 @@ def all_ways(user, **more):
 
 
 def stores_everyone_reads():
-    """Name of a store -> what to do with a new one of two keys; returns the environment to use, if any."""
+    """Returns {description of a store: function that sets it up for two keys and returns extra environment}."""
 
     def group(user, _):
         with (user.gnupg / "gpg.conf").open("a") as conf:
@@ -88,7 +88,7 @@ for kind, prepare in stores_everyone_reads().items():
             assert user.list() == user.list(argv=[go_helper()]) == {URL: "me"}
 
 
-@case("in git we leave the commits that the Go helper leaves, in its words, and a clean work tree")
+@case("in git our commits and messages are the same as the Go helper's, and the work tree is clean")
 def _():
     with sandbox(git=True) as (user, _):
         messages = []
@@ -100,7 +100,7 @@ def _():
         assert user.git("status", "--porcelain") == ""
 
 
-@case("pass init with a further key re-encrypts ours, and we still read it; back to one key too")
+@case("pass init with one more key re-encrypts our entry, and we still read it; also back to one key")
 def _():
     with sandbox() as (user, keys):
         for url, username, secret in ((URL, "me", "one\ntwo"), ("quay.io", "team/robot", "")):
@@ -113,7 +113,7 @@ def _():
             assert user.get(URL) == ("me", "one\ntwo") and user.get("quay.io") == ("team/robot", "")
 
 
-@case("pass init finds our entries right for their keys and leaves them alone")
+@case("pass init does not re-encrypt our entries if the keys are unchanged")
 def _():
     with sandbox(keys=2) as (user, keys):
         user.store(URL, "me", "secret")
@@ -133,7 +133,7 @@ def _():
         assert user.get(URL) is None and user.get("copy") == ("me", "secret") and user.get("moved") == ("you", "secret")
 
 
-@case("an entry that pass removed is not found, whether its directory stays or goes")
+@case("an entry that pass removed is not found, with and without its directory")
 def _():
     with sandbox() as (user, _):
         for removed in (name(user, URL, "me"), name(user, URL, "me").rpartition("/")[0]):
@@ -143,7 +143,7 @@ def _():
             user.erase(URL)
 
 
-@case("the Go helper lists ours and erases ours; we list and erase its")
+@case("the Go helper lists and erases our entries; we list and erase the Go helper's")
 def _():
     with sandbox() as (user, _):
         go = [go_helper()]
@@ -158,7 +158,7 @@ def _():
         assert URL not in user.list(argv=go)
 
 
-@case("we overwrite what the Go helper wrote, and it what we wrote")
+@case("we overwrite the Go helper's entries, and the Go helper overwrites ours")
 def _():
     with sandbox() as (user, _):
         for argv, secret in ((None, "ours"), ([go_helper()], "its"), (None, "ours again")):
@@ -167,7 +167,7 @@ def _():
             assert len(list(user.server_folder(URL).iterdir())) == 1
 
 
-@case("after a second user logged in through us, the Go helper answers that user too")
+@case("after a login of a second user through our helper, the Go helper returns that user, too")
 def _():
     with sandbox() as (user, _):
         user.store(URL, "a", "old", argv=[go_helper()])
@@ -175,7 +175,7 @@ def _():
         assert user.get(URL) == user.get(URL, argv=[go_helper()]) == ("z", "new")
 
 
-@case("a nested user: pass shows ours, we read pass's and the Go helper's")
+@case("a user name with slashes: pass shows our entry, we read pass's and the Go helper's")
 def _():
     with sandbox() as (user, _):
         user.store(URL, "tenancy/me", "ours")
@@ -186,7 +186,7 @@ def _():
         assert user.get(URL) is None and user.list() == {}
 
 
-@case("odd letters in the URL, odd users and long secrets cross unharmed")
+@case("unusual characters in URLs, unusual users and long secrets work across the programs")
 def _():
     with sandbox() as (user, _):
         for url, username, secret in (("a?>b~\u00ff", "<token>", "x" * 30000), ("h", "-x", " s "),

@@ -1,13 +1,13 @@
 /*
  * decrypt-fast [HOMEDIR]
  *
- * Decrypts each file that a line of stdin names by the fast path alone, and answers with a line on stdout:
+ * Decrypts each file that a line of stdin names, using only the fast path. It prints one line on stdout for each:
  *
  *     answered <size in bytes> <sha256>
- *     declined <why>
- *     failed <what gpg's own way would say>
+ *     declined <reason>
+ *     failed <the error that gpg would report>
  *
- * after which come the microseconds that it took. Homedir is what PASSWORD_STORE_GPG_OPTS would give.
+ * followed by the duration in microseconds. HOMEDIR is the value that PASSWORD_STORE_GPG_OPTS would set.
  */
 #include <fcntl.h>
 #include <stdint.h>
@@ -49,7 +49,7 @@ static void decrypt(const struct gpg_options *options, const char *path)
     if (r == 0)
         print_answer(&plain);
     else if (plain.size != 0)
-        printf("BROKEN: something was answered all the same");
+        printf("BROKEN: it returned a plaintext nevertheless");
     else
         printf("%s %s", r == GPG_FAST_DECLINED ? "declined" : "failed", err.text);
     printf(" %llu\n", (unsigned long long)(end - begin));

@@ -1,4 +1,4 @@
-"""A user of docker, podman and skopeo with the helper under test, and the search for passwords that lie about."""
+"""A user of docker, podman and skopeo with the helper under test, and a search for readable passwords."""
 
 import base64
 import json
@@ -13,10 +13,10 @@ NOT_LOGGED_IN = "no basic auth credentials"
 # --- the search --------------------------------------------------------------
 
 def readable_forms(secret):
-    """Every byte string that gives the secret away, with a name for each.
+    """Returns every byte string that reveals the secret, with a name for each.
 
-    Of base64 the part that depends on nothing but the secret, at each of the three
-    alignments: so base64("user:secret") is found whatever the user's name is.
+    For base64 these are the parts that depend only on the secret, at each of the three
+    alignments. This finds base64("user:secret") for any user name.
     """
     raw = secret.encode()
     forms = {"plain": raw, "hex": raw.hex().encode(), "UTF-16": secret.encode("utf-16-le")}
@@ -28,7 +28,7 @@ def readable_forms(secret):
 
 
 def find_secret(folder, secret):
-    """Returns (path, form) for every place below the directory, names included, that holds the secret."""
+    """Returns (path, form) for every file and name below the directory that contains the secret."""
     found = []
     for path in sorted(folder.rglob("*")):
         text = os.fsencode(path.name)
@@ -55,7 +55,7 @@ class DockerUser(Sandbox):
             self.make_store()
 
     def _put_helper_first(self):
-        """Clients look for the helper on PATH, where Debian's Go helper may lie as well."""
+        """Puts the helper first on PATH, where clients could otherwise find Debian's Go helper."""
         folder = self.dir / "bin"
         folder.mkdir()
         words = " ".join(shlex.quote(word) for word in helper_argv())
@@ -97,11 +97,11 @@ class DockerUser(Sandbox):
         assert result.rc == 0 and result.err == b"" and not warns(result), f"docker logout: {result}"
 
     def inspect(self):
-        """Asks for the manifest of the image that the registry holds."""
+        """Requests the manifest of the test image."""
         return self.do_docker("manifest", "inspect", f"{self.registry.host}/busybox:latest")
 
     def is_let_in(self):
-        """True if the registry shows the image, False if it refuses for want of a login."""
+        """Returns True if the registry serves the image, False if it requires a login."""
         result = self.inspect()
         if result.rc == 0:
             assert json.loads(result.out)["schemaVersion"] == 2, result
@@ -118,7 +118,7 @@ def warns(result):
 
 
 def is_nowhere(user, secret):
-    """Fails if the secret can be read anywhere in the user's directories."""
+    """Asserts that the secret is not readable anywhere in the user's directories."""
     found = find_secret(user.dir, secret)
     assert not found, f"readable in {found}"
 
@@ -127,10 +127,10 @@ def is_nowhere(user, secret):
 
 
 class ContainersUser(DockerUser):
-    """A user of podman and skopeo, which do not look at docker's credsStore.
+    """A user of podman and skopeo, which ignore docker's credsStore.
 
-    `drop_in` is the way that the README recommends: one file that names the helper for
-    everything. Without it a case lays out what it wants to see.
+    `drop_in` sets up what the README recommends: one file that names the helper for all
+    registries. Without it, the case writes the configuration.
     """
 
     def __init__(self, registry, drop_in=True):
@@ -139,12 +139,12 @@ class ContainersUser(DockerUser):
         (self.containers / "registries.conf.d").mkdir(parents=True)
         if drop_in:
             (self.containers / "registries.conf.d/pass.conf").write_text('credential-helpers = ["pass"]\n')
-        # The clients take a set DOCKER_CONFIG for their own file; ~/.docker is the default all the same.
+        # podman and skopeo would use DOCKER_CONFIG for their own file; ~/.docker is the default anyway.
         del self.env["DOCKER_CONFIG"]
         self._keep_podman_inside()
 
     def _keep_podman_inside(self):
-        """Run as root, podman would make its directories below /run and /var/lib."""
+        """Keeps podman's directories in the sandbox; as root it would use /run and /var/lib."""
         place = self.dir / "podman"
         place.mkdir()
         (place / "storage.conf").write_text(
@@ -164,14 +164,14 @@ class ContainersUser(DockerUser):
                            stdin=self.registry.password.encode())
 
     def skopeo_inspects(self):
-        """True if skopeo is let in with what it finds, False if it is refused."""
+        """Returns True if skopeo finds a valid login, False if the registry refuses it."""
         result = self.client("skopeo", "inspect", f"docker://{self.registry.host}/busybox:latest")
         assert result.rc == 0 or b"authentication required" in result.err, f"skopeo: {result}"
         return result.rc == 0
 
 
 def need_podman(user):
-    """Skips where podman itself does not run, as in a container without user namespaces."""
+    """Skips if podman does not run here, for example in a container without user namespaces."""
     result = user.client("podman", "images", "-q")
     if result.rc != 0:
         raise Skip(f"podman does not run here: {result.err.decode(errors='replace').strip()[-300:]}")

@@ -1,12 +1,12 @@
 /*
- * To be preloaded: lets one allocation of the helper fail, or all from one on, whoever makes it: the helper, GPGME, cJSON, the
- * C library. Secure memory counts as well. gpg and the others, which the helper starts, are left alone.
+ * A library for LD_PRELOAD that makes one allocation of the helper fail, or all from that one on. It covers allocations of
+ * the helper, GPGME, cJSON and the C library, including secure memory. Programs that the helper starts are not affected.
  *
  *     FAIL_ALLOCATION=N       the Nth returns NULL; 0: none
- *     FAIL_ALLOCATION_ON=1    and so do all after it
- *     FAIL_CLOSE=N            the Nth close() closes, and says EIO; 0: none
- *     FAIL_ALLOCATION_LOG=F   writes to F how many allocations there were; of the first that failed, the file that the code
- *                             lies in which asked for it (the C library apart); and how many times close() was called
+ *     FAIL_ALLOCATION_ON=1    all later ones fail, too
+ *     FAIL_CLOSE=N            the Nth close() closes the descriptor, but returns EIO; 0: none
+ *     FAIL_ALLOCATION_LOG=F   writes to F: the number of allocations; the object file of the caller of the first failed one
+ *                             (callers in the C library are skipped); the number of close() calls
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -43,7 +43,7 @@ static void write_log(void)
     close(fd);
 }
 
-/* The file of the innermost function on the stack that is neither here nor in the C library. */
+/* Returns the object file of the innermost function on the stack that is neither here nor in the C library. */
 static void find_asker(void)
 {
     void *addresses[24];
@@ -51,7 +51,7 @@ static void find_asker(void)
     Dl_info own, libc, info;
 
     dladdr(log_file, &own);
-    dladdr(stdout, &libc); /* both are objects that lie in the file in question */
+    dladdr(stdout, &libc); /* both are objects of that file */
     for (int i = 0; i < n; i++)
         if (dladdr(addresses[i], &info) && info.dli_fbase != own.dli_fbase && info.dli_fbase != libc.dli_fbase) {
             asker = info.dli_fname;
@@ -69,7 +69,7 @@ static bool fails(void)
     is_counting = false;
     if (*asker == '-') {
         find_asker();
-        write_log(); /* in case that it does not come to its end */
+        write_log(); /* in case the program does not exit normally */
     }
     is_counting = true;
     errno = ENOMEM;

@@ -1,4 +1,4 @@
-"""A gpg-agent that answers by script, at the socket of a user whose own agent has ended."""
+"""A gpg-agent with scripted answers, at the socket of a user whose own agent has exited."""
 
 import os
 import socket
@@ -6,9 +6,9 @@ import threading
 
 
 class FakeAgent:
-    """Answers each command with what replies (a dict: first word of the line -> bytes) has for it, else OK.
+    """Answers each command from replies (a dict: first word of the line -> bytes), and all others with OK.
 
-    A reply of None is silence. What it was told is in told. From mute=True on not even the greeting is said.
+    A reply of None sends nothing. told holds the received lines. With mute=True it does not even send the greeting.
     """
 
     def __init__(self, user, replies=None, mute=False, name="S.gpg-agent"):
@@ -45,7 +45,7 @@ class FakeAgent:
             with client, client.makefile("rwb") as lines:
                 self._answer(lines)
         except OSError:
-            pass  # the client has hung up
+            pass  # the client has disconnected
 
     def _answer(self, lines):
         if not self.mute:
@@ -58,7 +58,7 @@ class FakeAgent:
                 self._say(lines, reply)
 
     def reply(self, line):
-        """What is said to a line that replies has nothing for."""
+        """Returns the answer to a line that replies does not cover."""
         return b"OK\n"
 
     @staticmethod
@@ -68,7 +68,7 @@ class FakeAgent:
 
 
 class FakeKeyboxd(FakeAgent):
-    """A keyboxd that has the keys of a user: it answers from what gpg exports. common.conf says to use it, which gpg 2.2 ignores."""
+    """A keyboxd with a user's keys, taken from gpg's export. common.conf enables keyboxd; gpg 2.2 ignores that."""
 
     def __init__(self, user, replies=None, mute=False):
         self.keys = {}

@@ -1,7 +1,7 @@
-"""Servers that remember the logins that clients send: a docker daemon, and a registry without TLS.
+"""Servers that record the logins that clients send: a docker daemon, and a registry without TLS.
 
-docker and compose hand a login to the daemon in a header, and buildx sends it to the registry itself. So these show
-which login each client would use, for Docker Hub and every other registry, without a network.
+docker and compose send a login to the daemon in a header, and buildx sends it to the registry. These servers show
+which login each client would use for Docker Hub and other registries, without a network.
 """
 
 import base64
@@ -15,12 +15,12 @@ API_VERSION = "1.41"
 
 
 def decode(header):
-    """The JSON of X-Registry-Auth or X-Registry-Config; {} where there is no such header."""
+    """Returns the JSON of X-Registry-Auth or X-Registry-Config, {} without the header."""
     return json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)) or b"{}") if header else {}
 
 
 def login_of(document):
-    """(username, secret) of an authentication object; None if it has neither password nor token."""
+    """Returns (username, secret) of an authentication object; None if it has neither password nor token."""
     document = {name.lower(): value for name, value in document.items()}  # compose 1 writes "Password"
     if document.get("identitytoken"):
         return "<token>", document["identitytoken"]
@@ -84,7 +84,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 class FakeDockerd(socketserver.ThreadingUnixStreamServer):
-    """Listens on a socket; `seen` has the login of the last pull, and all logins by host of the last build."""
+    """Listens on a socket; `seen` has the login of the last pull, and the logins of the last build by host."""
 
     daemon_threads = True
 
@@ -96,7 +96,7 @@ class FakeDockerd(socketserver.ThreadingUnixStreamServer):
 
     def get_request(self):
         connection, _ = super().get_request()
-        return connection, ("client", 0)  # a client of a Unix socket has no address, and the handler wants one
+        return connection, ("client", 0)  # a client on a Unix socket has no address, but the handler needs one
 
     def close(self):
         self.shutdown()
@@ -104,7 +104,7 @@ class FakeDockerd(socketserver.ThreadingUnixStreamServer):
 
 
 class FakeRegistry(http.server.ThreadingHTTPServer):
-    """A registry on localhost that asks for a login, and has no images."""
+    """A registry on localhost that requires a login and has no images."""
 
     daemon_threads = True
 
@@ -130,7 +130,7 @@ class FakeRegistry(http.server.ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
 
     def login_sent_by(self, user):
-        """The login that buildx sends as this user; None: none."""
+        """Returns the login that buildx sends for this user, or None."""
         self.seen = None
         user.run(["docker", "buildx", "imagetools", "inspect", f"{self.host}/busybox:latest"])
         return self.seen

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""A scdaemon for gpg-agent (scdaemon-program) with a card whose secret key another user's agent has.
+"""A scdaemon for gpg-agent (scdaemon-program) with a card; another user's agent holds the card's secret key.
 
     fake_scdaemon.py DIRECTORY
 
-DIRECTORY holds: serial; grip, and agent (the path of that agent's socket); pin; and log, to which each command is appended. A
-file missing means that there is no card, a file blocked that its PIN is blocked.
+DIRECTORY contains: serial; grip; agent (the path of that agent's socket); pin; and log, to which each command is appended.
+A file named missing means that there is no card, a file named blocked that its PIN is blocked.
 """
 
 import pathlib
@@ -43,7 +43,7 @@ def escape(data):
 
 
 def ask_pin():
-    """The PIN that the agent's pinentry was given, or None."""
+    """Returns the PIN from the agent's pinentry, or None."""
     say(b"INQUIRE NEEDPIN ||Please enter the PIN")
     pin = b""
     while True:
@@ -57,7 +57,7 @@ def ask_pin():
 
 
 def decrypt(point):
-    """By the agent that has the secret key: the shared point."""
+    """Returns the shared point, computed by the agent that has the secret key."""
     with socket.socket(socket.AF_UNIX) as other:
         other.connect((HERE / "agent").read_text())
         with other.makefile("rwb") as lines:

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Without gpg the helper decrypts to what gpg decrypts to, or leaves it to gpg.
+"""The fast path, without gpg, decrypts to the same plaintext as gpg, or leaves the message to gpg.
 
-decrypt-fast (DECRYPT_FAST in the environment; beside this file is its source) decrypts by the fast path alone. Messages are made
-by gpg, put together otherwise, and damaged. Whatever is answered must be what gpg answers; what users have in their stores must be
-answered. LOAD=full has thousands of messages, every one held against gpg, and takes minutes. SAVE_MESSAGES=FOLDER keeps
-the small ones for tests/fuzz/corpus/message.
+decrypt-fast (DECRYPT_FAST in the environment; its source is next to this file) uses only the fast path. The messages are
+made by gpg, reassembled in other ways, and damaged. Every plaintext must be the one that gpg returns, and common kinds of
+messages must be decrypted. LOAD=full compares thousands of messages with gpg, and takes minutes. SAVE_MESSAGES=DIRECTORY
+keeps the small ones for tests/fuzz/corpus/message.
 """
 
 import functools
@@ -23,7 +23,7 @@ from fake_agent import FakeAgent, FakeKeyboxd
 
 FULL = os.environ.get("LOAD") == "full"
 ALGORITHMS = ["cv25519", "nistp256", "nistp384", "nistp521", "rsa2048"] + (["rsa3072", "rsa4096"] if FULL else [])
-PASS = ["--compress-algo=none"]  # as pass calls gpg
+PASS = ["--compress-algo=none"]  # pass's options for gpg
 SIZES = [0, 1, 15, 16, 17, 100, 191, 192, 193, 500, 511, 512, 513, 1023, 1024, 8182, 8192, 8193, 8383, 8384, 65535, 65536,
          65537, 300_000, 1 << 20]
 
@@ -39,21 +39,21 @@ KEYS = {}
 
 
 def key_of(algorithm):
-    """A recipient with that kind of encryption key, made when it is first wanted."""
+    """Returns a recipient with this kind of encryption key; creates it at the first call."""
     if algorithm not in KEYS:
         KEYS[algorithm] = USER.make_key(f"Test {algorithm} <{algorithm}@example.com>", algorithm)
     return KEYS[algorithm]
 
 
 class Tool:
-    """What the fast path says to many files."""
+    """Runs the fast path on many files."""
 
     def __init__(self, user=USER):
         self.user, self.path, self.number = user, PROGRAM, 0
         self.spans_us = {"answered": [], "declined": [], "failed": []}
 
     def __call__(self, messages, *args, **more):
-        """A list of (outcome, what) for a list of messages."""
+        """Returns a list of (outcome, detail) for a list of messages."""
         paths = []
         for message in messages:
             self.number += 1
@@ -81,7 +81,7 @@ TOOL = Tool()
 
 
 def gpg(message, *options):
-    """What gpg answers; None where it refuses."""
+    """Returns gpg's plaintext, None if gpg fails."""
     path = USER.dir / "message"
     path.write_bytes(message)
     result = USER.run(["gpg", "--batch", "-qd", *options, path])
@@ -89,7 +89,7 @@ def gpg(message, *options):
 
 
 def encrypt(secret, *algorithms, options=PASS, as_file=False):
-    """By gpg: from a pipe, or of a file, whose size it knows."""
+    """Encrypts with gpg, from a pipe or from a file, whose size gpg knows."""
     recipients = [word for algorithm in algorithms for word in ("-r", key_of(algorithm))]
     argv = ["gpg", "--batch", "-q", *options, *recipients]
     if not as_file:
@@ -101,7 +101,7 @@ def encrypt(secret, *algorithms, options=PASS, as_file=False):
 
 @functools.cache
 def old_ciphers():
-    """What has gpg encrypt with 3DES and its like: gpg 2.4 refuses unless it is told to."""
+    """Returns the options for 3DES and other old ciphers, which gpg 2.4 refuses by default."""
     options = USER.run(["gpg", "--dump-options"], check=True).out.decode().split()
     return ["--allow-old-cipher-algos"] if "--allow-old-cipher-algos" in options else []
 
@@ -111,10 +111,10 @@ def described(secret):
 
 
 def assert_answered(messages, compare=FULL):
-    """messages: (name, bytes, the plaintext). The fast path answers each; gpg the same."""
+    """messages: (name, bytes, plaintext). The fast path and gpg must both return each plaintext."""
     for (name, message, secret), (outcome, what) in zip(messages, TOOL([m for _, m, _ in messages])):
         assert (outcome, what) == ("answered", described(secret)), f"{name}: {outcome} {what}"
-        assert not compare or gpg(message) == secret, f"{name}: gpg says otherwise"
+        assert not compare or gpg(message) == secret, f"{name}: gpg returns another plaintext"
 
 
 def assert_declined(messages, *args, **more):
@@ -123,21 +123,21 @@ def assert_declined(messages, *args, **more):
 
 
 def assert_right_or_declined(messages):
-    """messages: (name, bytes). Answers how many were answered."""
+    """messages: (name, bytes). Returns how many the fast path decrypted."""
     count = 0
     for (name, message), (outcome, what) in zip(messages, TOOL([m for _, m in messages])):
         if outcome == "declined":
             continue
         assert outcome == "answered", f"{name}: {outcome} {what}"
         said = gpg(message)
-        assert said is not None and what == described(said), f"{name}: answered {what}, and gpg {said!r:.60}"
+        assert said is not None and what == described(said), f"{name}: the fast path returned {what}, and gpg {said!r:.60}"
         count += 1
     return count
 
 
-# --- what is answered -------------------------------------------------------------------------
+# --- supported messages -----------------------------------------------------------------------
 
-@case("every kind of key: answered, and what gpg answers")
+@case("every kind of key is supported, with the same plaintext as gpg's")
 def _():
     messages = []
     for algorithm in ALGORITHMS:
@@ -148,7 +148,7 @@ def _():
     assert_answered(messages, compare=True)
 
 
-@case("every size up to 1 MiB, from a pipe and of a file, with a name in it")
+@case("every size up to 1 MiB, from a pipe and from a file, with a file name in the message")
 def _():
     messages = []
     for size in SIZES + (random.sample(range(1, 70_000), 300) if FULL else []):
@@ -158,7 +158,7 @@ def _():
     assert_answered(messages)
 
 
-@case("several recipients, in every order, also those whose secret key is elsewhere")
+@case("several recipients, in every order, also ones without a secret key here")
 def _():
     with Sandbox() as other:
         stranger = other.make_key("Stranger <stranger@example.com>")
@@ -173,19 +173,19 @@ def _():
     assert_declined([("a stranger alone", encrypt(b"secret", "stranger"))])
 
 
-@case("what else gpg can be asked for, and changes nothing: rfc4880, no version, another name")
+@case("gpg options that do not matter for decryption: rfc4880, no version, another name")
 def _():
     messages = []
     for options in (["--rfc4880"], ["--openpgp"], ["--set-filename", "secret.txt"], ["--no-emit-version"], ["--force-mdc"],
                     ["--s2k-mode", "1"], ["--personal-cipher-preferences", "AES192"]):
         secret = random.randbytes(30)
-        # gpg --rfc4880 prefers 3DES, which is not taken on.
+        # gpg --rfc4880 prefers 3DES, which the fast path does not support.
         messages.append((options, encrypt(secret, "cv25519", options=[*PASS, "--cipher-algo", "AES256", *options]), secret))
     assert_answered(messages, compare=True)
 
 
 def framings(message):
-    """The same message in all the frames that RFC 4880 has for it."""
+    """Yields the same message in all packet framings of RFC 4880."""
     key, sealed = openpgp.parse(message)
     keys = [openpgp.old_format(key, 2), openpgp.old_format(key, 4), openpgp.new_format(key), openpgp.new_format(key, True)]
     frames = [openpgp.new_format(sealed), openpgp.new_format(sealed, True)]
@@ -197,7 +197,7 @@ def framings(message):
             enumerate((key, frame) for key in keys for frame in frames)]
 
 
-@case("old and new packet formats, every length of a length, bodies in pieces")
+@case("old and new packet formats, every size of a length field, partial bodies")
 def _():
     answered = 0
     for size in (20, 600, 3000):
@@ -209,7 +209,7 @@ def _():
 
 
 def session_key(message):
-    """What gpg says that the message is sealed with."""
+    """Returns the session key of the message, from gpg."""
     path = USER.dir / "message"
     path.write_bytes(message)
     said = USER.run(["gpg", "--batch", "--show-session-key", "-d", path], check=True).err.decode()
@@ -218,7 +218,7 @@ def session_key(message):
 
 
 def ocb_message(content, algorithm="cv25519", cipher="AES256", **more):
-    """Packet 20 with a session key that gpg has made."""
+    """Returns a message with packet 20 and a session key from gpg."""
     message = encrypt(b"", algorithm, options=[*PASS, "--cipher-algo", cipher])
     key = openpgp.parse(message)[0]
     return openpgp.old_format(key) + openpgp.new_format(openpgp.seal_ocb(content, session_key(message), **more))
@@ -255,9 +255,9 @@ def _():
         assert USER.get("https://example.com") == ("me", "s" * size)
 
 
-# --- what is left to gpg ------------------------------------------------------------------------
+# --- messages left to gpg -----------------------------------------------------------------------
 
-@case("compressed, signed, armoured, hidden, with a passphrase too, other ciphers, text: right or left to gpg")
+@case("compressed, signed, armoured, hidden recipient, passphrase, other ciphers, text: decrypted correctly or left to gpg")
 def _():
     messages = []
     for options in ([], ["--compress-algo=zip"], ["--compress-algo=bzip2"], ["-a", *PASS], ["--throw-keyids", *PASS],
@@ -272,7 +272,7 @@ def _():
     assert_declined([m for m in messages if "textmode" in m[0] or "throw" in m[0] or "'-a'" in m[0] or "zip" in m[0]])
 
 
-@case("packets more, fewer, twice or in another order: right or left to gpg")
+@case("additional, missing, duplicate or reordered packets: decrypted correctly or left to gpg")
 def _():
     message = encrypt(b"secret", "cv25519")
     key, sealed = message[:-len(openpgp.new_format(openpgp.parse(message)[1]))], openpgp.new_format(openpgp.parse(message)[1])
@@ -307,7 +307,7 @@ def damaged(message, bits):
             yield f"byte {at} doubled", message[:at + 1] + message[at:]
 
 
-@case("an entry cut short anywhere, or with a bit flipped in any byte, is never answered wrongly")
+@case("an entry truncated anywhere or with a flipped bit in any byte never yields a wrong plaintext")
 def _():
     for algorithm in ALGORITHMS if FULL else ["cv25519", "rsa2048"]:
         for message in (encrypt(b"secret", algorithm), *([ocb_message(openpgp.new_format(openpgp.literal(b"secret")), algorithm)]
@@ -319,7 +319,7 @@ def _():
             assert_right_or_declined(messages)
 
 
-@case("in an entry of several pieces and recipients likewise, at random places")
+@case("the same for an entry with partial bodies and several recipients, at random places")
 def _():
     message = openpgp.parse(encrypt(random.randbytes(3000), "cv25519", "nistp256"))
     whole = b"".join(map(openpgp.new_format, message[:-1])) + openpgp.in_pieces(message[-1], 9, 9, 3, 0, 10)
@@ -332,7 +332,7 @@ def _():
     assert_right_or_declined(messages)
 
 
-@case("control: with the authentication taken out of a message nothing of it is answered")
+@case("control: a message without its authentication is never decrypted")
 def _():
     message = encrypt(b"secret", "cv25519")
     key, sealed = openpgp.parse(message)
@@ -346,7 +346,7 @@ CANCELED = b"ERR 83886179 Operation cancelled <Pinentry>\n"  # GPG_ERR_SOURCE_PI
 INQUIRY = b"S INQUIRE_MAXLEN 4096\nINQUIRE CIPHERTEXT\n"
 
 
-@case("a card's answer, without padding, is taken; a cancelled prompt is final, and so is one that could not be shown")
+@case("a card's answer without padding is accepted; a cancelled or impossible prompt is final")
 def _():
     message = encrypt(b"secret", "rsa2048")
     number, key = session_key(message).split(":")
@@ -370,7 +370,7 @@ def _():
     TOOL.spans_us["failed"].clear()
 
 
-@case("an agent that says something else, hangs up, or is not there, is left to gpg")
+@case("if the agent sends something else, disconnects or is missing, the message is left to gpg")
 def _():
     message = encrypt(b"secret", "cv25519")
     for replies in ({"OPTION": b"ERR 67109139 Unknown IPC command\n"}, {"SETKEY": b"ERR 1 x\n"}, {"PKDECRYPT": b"D x\nOK\n"},
@@ -382,7 +382,7 @@ def _():
     assert_answered([("the agent again", message, b"secret")])
 
 
-@case("an agent that takes the connection and never says a word is not waited for without end")
+@case("an agent that accepts the connection and never answers causes a timeout")
 def _():
     message = encrypt(b"secret", "cv25519")
     with FakeAgent(USER, mute=True) as agent:
@@ -390,7 +390,7 @@ def _():
         assert agent.count == 1
 
 
-@case("settings and keyrings that only gpg knows what to make of are left to it")
+@case("messages are left to gpg if settings or keyrings are unknown to the fast path")
 def _():
     message = encrypt(b"secret", "cv25519")
     USER.run(["gpg-connect-agent", "/bye"], check=True)
@@ -408,18 +408,18 @@ def _():
         (USER.gnupg / name).unlink()
     assert_declined([("switched off", message)], env={"DOCKER_CREDENTIAL_PASS_FAST": "0"})
     assert_declined([("a relative home", message)], env={"GNUPGHOME": "gnupg"})
-    assert_declined([("a home that is not there", message)], env={"GNUPGHOME": "/nonexistent"})
+    assert_declined([("a missing home directory", message)], env={"GNUPGHOME": "/nonexistent"})
     assert TOOL([message], USER.gnupg, env={"GNUPGHOME": "/nonexistent"})[0][0] == "answered"
 
 
-@case("keyboxd is asked where common.conf says so, for keys of every kind; what it has not is left to gpg")
+@case("keyboxd is used if common.conf says so, for keys of every kind; unknown keys are left to gpg")
 def _():
     USER.run(["gpg-connect-agent", "/bye"], check=True)
     messages = {name: encrypt(name.encode(), name) for name in ("cv25519", "nistp256", "rsa2048")}
     hidden = USER.gnupg / "pubring.hidden"
     for name, message in messages.items():
         with FakeKeyboxd(USER) as keyboxd:
-            (USER.gnupg / "pubring.kbx").rename(hidden)     # or the answer might come from there
+            (USER.gnupg / "pubring.kbx").rename(hidden)     # otherwise the key could come from this file
             try:
                 assert TOOL([message])[0] == ("answered", described(name.encode())), name
             finally:
@@ -429,7 +429,7 @@ def _():
             assert_declined([(name, message)])
 
 
-@case("a keyboxd that says something else, has a key twice, hangs up or says nothing, is left to gpg")
+@case("if keyboxd sends something else, has a key twice, disconnects or does not answer, the message is left to gpg")
 def _():
     message = encrypt(b"secret", "cv25519")
     for replies in ({"SEARCH": b"ERR 134217784 x\n"}, {"SEARCH": b"OK\n"}, {"SEARCH": b"D x\nOK\n"}, {"NEXT": b"OK\n"},
@@ -441,7 +441,7 @@ def _():
         assert keyboxd.count >= 1
 
 
-@case("GnuPG's own keyboxd: store, get without gpg, and the same answer by gpg")
+@case("GnuPG's own keyboxd: store, get without gpg, and the same answer with gpg")
 def _():
     with Sandbox() as user:
         version = user.run(["gpg", "--version"], check=True).out.decode().split()[2]
@@ -457,15 +457,15 @@ def _():
 
 
 def runs_with_own_run_folder(user):
-    """Whether a program can be given a /run of its own here."""
+    """Returns whether a program can have a private /run here."""
     return user.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/run"]).rc == 0
 
 
-@case("sockets in /run/user, of the usual home and of another, are found where gpg has them")
+@case("sockets in /run/user, for the default home and for another one, are found where gpg creates them")
 def _():
     with Sandbox() as user:
         if os.geteuid() != 0 or not runs_with_own_run_folder(user):
-            raise Skip("only root can make a /run of its own")
+            raise Skip("only root can mount a private /run")
         ids = user.make_store()
         path = user.dir / "entry"
         path.write_bytes(user.encrypt(b"secret", *ids))
@@ -485,15 +485,15 @@ def _():
             assert lines[2].startswith("answered " + described(b"secret")), lines
 
 
-@case("in a user namespace, as rootless podman makes one, the agent of the user outside is found")
+@case("in a user namespace, as with rootless podman, the agent of the outside user is found")
 def _():
     with Sandbox() as user:
         if os.geteuid() != 0 or not runs_with_own_run_folder(user):
-            raise Skip("only root can make a /run of its own")
+            raise Skip("only root can mount a private /run")
         uid = 1234
         as_user = ["setpriv", "--reuid", uid, "--regid", uid, "--clear-groups"]
         if user.run([*as_user, "unshare", "-Ur", "true"]).rc != 0:
-            raise Skip("a user may not make a user namespace here")
+            raise Skip("users cannot create a user namespace here")
         ids = user.make_store()
         path = user.dir / "entry"
         path.write_bytes(user.encrypt(b"secret", *ids))
@@ -516,7 +516,7 @@ def _():
         (user.home / ".gnupg").rename(user.gnupg)
 
 
-@case("an agent forwarded by ssh: its restricted socket, behind a redirection file, with the public keys alone here")
+@case("an agent forwarded by ssh: a restricted socket behind a redirection file, and only public keys here")
 def _():
     with Sandbox() as owner, Sandbox() as user:
         key = owner.make_key()
@@ -534,7 +534,7 @@ def _():
         assert not any((user.gnupg / "private-keys-v1.d").glob("*.key"))
 
 
-@case("the figures of all this")
+@case("statistics of the messages above")
 def _():
     for outcome, spans in TOOL.spans_us.items():
         if spans:

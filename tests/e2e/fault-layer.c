@@ -1,9 +1,9 @@
 /*
- * A layer to be put before the system's calls by LD_PRELOAD: chosen ones fail as a disk, a full table of descriptors, or
- * memory would fail them. What fails is said while the program runs, in a file that FAULT_LAYER names and
- * tests/e2e/fault_layer.py writes: one rule for each call, in the order of enum call.
+ * A library for LD_PRELOAD that makes selected calls fail, as with a broken disk, a full descriptor table or exhausted
+ * memory. The rules can change while the program runs: they are in the file that FAULT_LAYER names and that
+ * tests/e2e/fault_layer.py writes, one rule for each call, in the order of enum call.
  *
- * Descriptors of sockets and of standard output are let through, and of opening only that below a folder's
+ * Descriptors of sockets and of standard output are let through, and of opening only that below a directory's
  * descriptor, which is how a store opens; of memory, only what the program itself asks for, not what its libraries do.
  */
 #include <dlfcn.h>
@@ -28,7 +28,7 @@ enum call {
     CALL_MEMORY, CALL_ACCEPT, CALL_COUNT,
 };
 
-/* Of the calls of its kind, the first `after` succeed, then `count` (-1: all) fail with `code`. */
+/* The first `after` calls of this kind succeed, then `count` calls (-1: all) fail with `code`. */
 struct rule {
     int32_t code, after, count, failed;
 };
@@ -36,7 +36,7 @@ struct rule {
 static struct rule *rules;
 static uintptr_t program_start, program_end;
 
-/* --- is it the one that fails? ----------------------------------------------------------------- */
+/* --- selection of the failing call -------------------------------------------------------------- */
 
 static int find_program(struct dl_phdr_info *info, size_t size, void *ignored)
 {
@@ -49,7 +49,7 @@ static int find_program(struct dl_phdr_info *info, size_t size, void *ignored)
             program_end = program_start + part->p_memsz;
         }
     }
-    return 1; /* the first is the program */
+    return 1; /* the first object is the program */
 }
 
 __attribute__((constructor)) static void start(void)
@@ -85,7 +85,7 @@ static void *real(const char *name)
     return dlsym(RTLD_NEXT, name);
 }
 
-/* Files and folders, not sockets, pipes and terminals. */
+/* Files and directories, not sockets, pipes and terminals. */
 static bool is_disk(int fd)
 {
     static int (*next)(int, struct stat *);
@@ -100,7 +100,7 @@ static bool is_disk(int fd)
     return result;
 }
 
-/* Large files' names are what the headers make of these. */
+/* The headers map these to the large-file versions. */
 /* --- files ------------------------------------------------------------------------------------- */
 
 #define LAYER(name, type, call, parameters, arguments, is_meant)        \
@@ -190,7 +190,7 @@ static bool has_no_memory_for(const void *caller)
 
 #define CALLER __builtin_return_address(0)
 
-/* The C library's own names for what stands behind these, so that nothing need be looked up to allocate. */
+/* The C library's internal names: with them, an allocation needs no symbol lookup. */
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *old, size_t size);

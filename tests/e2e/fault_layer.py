@@ -1,4 +1,4 @@
-"""Makes chosen calls of a running program fail; fault-layer.c does it, this says which.
+"""Makes selected calls of a running program fail, by rules for fault-layer.c.
 
     layer = FaultLayer()
     with Registry(**layer.settings()) as registry:
@@ -29,7 +29,7 @@ class FaultLayer:
             raise Skip(f"{self.library} is not built")
         needed = subprocess.run(["ldd", registryd()], capture_output=True, text=True, check=False).stdout
         if "libasan" in needed or "libtsan" in needed or b"__asan_init" in pathlib.Path(registryd()).read_bytes():
-            raise Skip("a sanitizer and LD_PRELOAD both want to be first")
+            raise Skip("a sanitizer and this LD_PRELOAD library must both come first")
         self.file = tempfile.NamedTemporaryFile(prefix="dcp-fault.", dir="/tmp")
         self.file.truncate(len(CALLS) * RULE.size)
         self.map = mmap.mmap(self.file.fileno(), len(CALLS) * RULE.size)
@@ -44,12 +44,12 @@ class FaultLayer:
         self.map[:] = bytes(len(self.map))
 
     def failed(self, call):
-        """How many calls of that kind failed since the rule was set."""
+        """Returns how many calls of this kind have failed since the rule was set."""
         return RULE.unpack_from(self.map, CALLS.index(call) * RULE.size)[3]
 
     @contextlib.contextmanager
     def failing(self, call, code, after=0, count=-1):
-        """One kind of call, or several, fail(s) inside the block."""
+        """Makes one or several kinds of calls fail inside the block."""
         for each in [call] if isinstance(call, str) else call:
             self.set(each, code, after, count)
         try:

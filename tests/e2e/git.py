@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A store in git: each change is a commit of that path alone, in pass's words; git's troubles never cost a login."""
+"""A store in git: each change is a commit of that path only, with pass's messages; git errors never lose a login."""
 
 import concurrent.futures
 import contextlib
@@ -35,7 +35,7 @@ def removed(user, url=URL):
 
 
 def commits(user, at=None):
-    """All commits but the first, oldest first: (message, [status and path of each file])."""
+    """Returns all commits except the first, oldest first: (message, [status and path of each file])."""
     shown = user.run(["git", "-C", at or user.prefix, "log", "--reverse", "-z", "--no-renames", "--name-status",
                       "--format=%x01%B%x02"], check=True).out.decode()
     result = []
@@ -55,7 +55,7 @@ def trust(user):
 
 
 def hook(user, name, text):
-    """A hook that the user trusts; tests/e2e/hostile-git.py has the others."""
+    """Installs a hook that the user trusts; tests/e2e/hostile-git.py has untrusted hooks."""
     trust(user)
     path = user.prefix / ".git" / "hooks" / name
     path.parent.mkdir(exist_ok=True)
@@ -64,7 +64,7 @@ def hook(user, name, text):
 
 
 def warned(user, result):
-    """The login succeeded, the entry is there, and one line on stderr says what git did not do."""
+    """Checks that the login succeeded, the entry exists, and one line on stderr says what git did not do."""
     assert result.rc == 0 and result.out == b"", result
     assert result.err.count(b"\n") == 1 and result.err.endswith(b"\n") and b"git" in result.err, result
     assert user.get(URL) == ("me", "secret")
@@ -72,7 +72,7 @@ def warned(user, result):
 
 # --- the commits ------------------------------------------------------------
 
-@case("add, overwrite and erase are a commit each, in pass's words, of that path alone")
+@case("add, overwrite and erase are one commit each, with pass's message, of that path only")
 def _():
     with sandbox() as user:
         user.store(URL, "me", "one")
@@ -84,7 +84,7 @@ def _():
         assert status(user) == b""
 
 
-@case("what is committed is the entry")
+@case("the commit contains the entry")
 def _():
     with sandbox() as user:
         user.store(URL, "me", "secret")
@@ -92,14 +92,14 @@ def _():
         assert shown == user.entry(URL, "me").read_bytes()
 
 
-@case("the author is who git says the user is")
+@case("the author is the user of git's configuration")
 def _():
     with sandbox() as user:
         user.store(URL, "me", "secret")
         assert user.git("log", "-1", "--format=%an <%ae>|%cn").strip() == "Test User <test@example.com>|Test User"
 
 
-@case("files that someone else has staged or changed stay out of our commits, and as they were")
+@case("files that others have staged or changed are not in our commits, and stay unchanged")
 def _():
     with sandbox() as user:
         (user.prefix / "tracked.gpg").write_text("one")
@@ -128,7 +128,7 @@ def _():
         assert status(user) == b""
 
 
-@case("erase of several users leaves nothing behind in git either")
+@case("erase of several users also leaves nothing in git")
 def _():
     with sandbox() as user:
         for name in ("a", ".hidden", "b/c"):
@@ -141,7 +141,7 @@ def _():
         assert all(message == removed(user) for message, _ in commits(user)[1:]), commits(user)
 
 
-@case("an entry that git does not know is erased without a word")
+@case("erasing an untracked entry prints nothing")
 def _():
     with sandbox() as user:
         user.entry(URL, "me").parent.mkdir(parents=True)
@@ -150,7 +150,7 @@ def _():
         assert (result.rc, result.out, result.err) == (0, b"", b"") and commits(user) == [] and status(user) == b""
 
 
-@case("get, list, an erase of nothing and a refused store commit nothing")
+@case("get, list, an erase of a missing entry and a refused store commit nothing")
 def _():
     with sandbox() as user:
         user.store(URL, "me", "secret")
@@ -162,12 +162,12 @@ def _():
         assert user.git("rev-parse", "HEAD") == before
 
 
-@case("users whose names mean something to git are committed as they are, alone")
+@case("user names that are special to git are committed literally, and only these")
 def _():
     with sandbox() as user:
         for name in ("*", "[a-z]", "?", "**", ":x", ":(glob)**", "-x", "--all", "a b", "\u00e9", "a\\*", '"', "!x",
                      "#x"):
-            for last in ("x", name, "x"):   # a user that some of the names would match comes before and after
+            for last in ("x", name, "x"):   # a user that some of the names match as patterns is stored before and after
                 user.store(URL, last, "secret")
                 files = user.git("ls-files", "-z", "docker-credential-helpers").split("\0")[:-1]
                 assert files == [path_of(user, last)], (name, files)
@@ -177,7 +177,7 @@ def _():
 
 # --- which repository -------------------------------------------------------
 
-@case("a store that is no work tree starts no git")
+@case("git does not run if the store is not a work tree")
 def _():
     with sandbox(git=False) as user:
         called, shims = user.dir / "git-called", user.dir / "shims"
@@ -191,10 +191,10 @@ def _():
         assert not called.exists()
         user.make_git()
         user.store(URL, "me", "secret", check=False, env=env)
-        assert called.exists(), "the shim is never called: this case proves nothing"
+        assert called.exists(), "the shim was never called, so this case proves nothing"
 
 
-@case("a repository above the store is not used, not even where the store is a link into it")
+@case("a repository above the store is not used, not even if the store is a link into it")
 def _():
     with sandbox(git=False) as user:
         above = user.dir / "repository"
@@ -211,7 +211,7 @@ def _():
             assert user.run(["git", "-C", above, "ls-files"], check=True).out == b""
 
 
-@case("a .git in the store that is no repository does not lead to one above")
+@case("if .git in the store is not a repository, one above the store is not used")
 def _():
     with sandbox(git=False) as user:
         above = user.dir / "repository"
@@ -229,7 +229,7 @@ def _():
             assert user.run(["git", "-C", above, "ls-files"], check=True).out == b""
 
 
-@case("a .git file counts: the store may be a linked work tree")
+@case("a .git file is followed: the store may be a linked work tree")
 def _():
     with sandbox(git=False) as user:
         origin = user.dir / "origin"
@@ -246,7 +246,7 @@ def _():
         assert status(user) == b"" and commits(user, origin) == []
 
 
-@case("of nested repositories the innermost wins; the outer one gets no commit")
+@case("with nested repositories the innermost one is used, and the outer one gets no commit")
 def _():
     with sandbox() as user:
         user.folder.mkdir()
@@ -276,7 +276,7 @@ def _():
         assert status(user) == b""
 
 
-@case("the current directory does not matter, nor a relative PASSWORD_STORE_DIR")
+@case("the current directory and a relative PASSWORD_STORE_DIR do not matter")
 def _():
     with sandbox() as user:
         user.store(URL, "me", "secret", cwd="/")
@@ -286,7 +286,7 @@ def _():
                                                          [f"M {path_of(user)}"]], commits(user)
 
 
-@case("a store whose own name would match others, and one behind a link, are committed to")
+@case("commits work in a store whose name is a pattern, and in one behind a link")
 def _():
     with sandbox() as user:
         odd, link = user.dir / "st[o]re *", user.dir / "link"
@@ -301,7 +301,7 @@ def _():
         assert status(user) == b""
 
 
-# --- git in trouble ---------------------------------------------------------
+# --- git errors -------------------------------------------------------------
 
 @case("a hook that refuses the commit: exit 0, the entry is kept, one line of warning")
 def _():
@@ -314,7 +314,7 @@ def _():
         assert [files for _, files in commits(user)] == [[f"A {path_of(user)}"]] and status(user) == b""
 
 
-@case("a hook that refuses the commit: erase still takes the entry away and exits 0")
+@case("a hook that refuses the commit: erase still removes the entry and exits 0")
 def _():
     with sandbox() as user:
         user.store(URL, "me", "secret")
@@ -351,7 +351,7 @@ def _():
         warned(user, user.store(URL, "me", "secret", check=False))
 
 
-@case("a repository that git will not enter, for its owner: exit 0, the entry is kept, one line of warning")
+@case("a repository that git refuses because of its owner: exit 0, the entry is kept, one line of warning")
 def _():
     if os.geteuid() != 0:
         raise Skip("only root can give a repository to someone else")
@@ -362,12 +362,12 @@ def _():
         warned(user, user.store(URL, "me", "secret", check=False))
 
 
-@case("hooks and git itself may talk: none of it reaches our stdout or stderr")
+@case("output of hooks and git reaches neither our stdout nor our stderr")
 def _():
     with sandbox() as user:
         for name in ("pre-commit", "post-commit", "commit-msg"):
             hook(user, name, "echo to stdout\necho to stderr >&2\ncat")
-        user.store(URL, "me", "secret")     # holds that both are empty
+        user.store(URL, "me", "secret")     # asserts that both are empty
         user.erase(URL)
         assert len(commits(user)) == 2
 
@@ -384,7 +384,7 @@ def _():
         assert commits(user) == [(added(user), [f"A {path_of(user)}"])]
 
 
-@case("an index.lock that someone holds for a moment is waited for")
+@case("a short-lived index.lock is waited for")
 def _():
     with sandbox() as user:
         lock = user.prefix / ".git" / "index.lock"
@@ -398,19 +398,19 @@ def _():
         assert len(commits(user)) == 3 and status(user) == b""
 
 
-@case("an index.lock that never goes: exit 0 within seconds, the entry is kept, one line of warning")
+@case("an index.lock that stays: exit 0 within seconds, the entry is kept, one line of warning")
 def _():
     with sandbox() as user:
         (user.prefix / ".git" / "index.lock").write_text("")
         began = time.monotonic()
         warned(user, user.store(URL, "me", "secret", check=False))
         assert is_wrapped() or time.monotonic() - began < 60, time.monotonic() - began
-        assert (user.prefix / ".git" / "index.lock").exists(), "someone else's lock was removed"
+        assert (user.prefix / ".git" / "index.lock").exists(), "the lock of another process was removed"
 
 
 # --- signing ----------------------------------------------------------------
 
-@case("commits are signed where pass.signcommits is true, and not where it is false or unset")
+@case("commits are signed if pass.signcommits is true, and not if it is false or unset")
 def _():
     with sandbox() as user:
         for value, signed in (("true", True), ("false", False), ("yes", True), (None, False)):
@@ -433,21 +433,21 @@ def _():
 
 # --- in parallel ------------------------------------------------------------
 
-@case("an entry that someone else's commit took along is committed: nothing to warn of")
+@case("an entry that another process's commit included counts as committed: no warning")
 def _():
     with sandbox() as user:
         shims = user.dir / "shims"
         shims.mkdir()
         real = need("git")
-        (shims / "git").write_text(   # pass comes between our add and our commit: it commits all that is staged
+        (shims / "git").write_text(   # pass commits everything staged between our add and our commit
             f'#!/bin/sh\ncase " $* " in *" commit "*) {real} -C {user.prefix} commit -q -m theirs;; esac\n'
             f'exec {real} "$@"\n')
         (shims / "git").chmod(0o755)
-        user.store(URL, "me", "secret", env={"PATH": f"{shims}:{user.env['PATH']}"})   # holds that stderr is empty
+        user.store(URL, "me", "secret", env={"PATH": f"{shims}:{user.env['PATH']}"})   # asserts that stderr is empty
         assert commits(user) == [("theirs", [f"A {path_of(user)}"])] and status(user) == b""
 
 
-@case(f"{PARALLEL} stores at once: as many commits of one file each, and a clean work tree")
+@case(f"{PARALLEL} concurrent stores: as many commits of one file each, and a clean work tree")
 def _():
     with sandbox() as user, concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
         urls = [f"h{n}" for n in range(PARALLEL)]
@@ -457,7 +457,7 @@ def _():
         assert status(user) == b"" and user.leftovers() == []
 
 
-@case("stores and erases at once: what git has is what lies there")
+@case("after concurrent stores and erases, git's content is the same as the files")
 def _():
     with sandbox() as user, concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
         urls = [f"h{n}" for n in range(PARALLEL // 2)]
@@ -470,7 +470,7 @@ def _():
         assert status(user) == b"" and set(user.list()) == {f"new {url}" for url in urls}
 
 
-@case("beside as many pass inserts every one of ours is committed in the end")
+@case("with as many concurrent pass inserts, every one of our entries is finally committed")
 def _():
     need("pass")
     with sandbox() as user, concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
@@ -482,7 +482,7 @@ def _():
         for n, answer in enumerate(answers):
             path = path_of(user, url=f"h{n}")
             assert path in tracked and user.git("status", "--porcelain", "--", path) == "", (path, answer)
-            assert (answer.rc, answer.out, answer.err) == (0, b"", b""), f"committed, but: {answer}"
+            assert (answer.rc, answer.out, answer.err) == (0, b"", b""), f"committed, but with output: {answer}"
 
 
 main()

@@ -1,11 +1,11 @@
-"""What every end-to-end test stands on: a throwaway user, the programs under test, and TAP.
+"""The base of every end-to-end test: a temporary user, the programs under test, and TAP output.
 
-A test file holds functions marked with @case("what must be true") and ends in main().
-A case fails by raising (assert is enough); raise Skip("why") where it cannot run.
+A test file contains functions marked with @case("what must be true") and ends with main().
+A case fails by raising an exception (assert is enough); raise Skip("reason") if it cannot run.
 
     from harness import Sandbox, case, main
 
-    @case("get answers what store was given")
+    @case("get returns the stored login")
     def _():
         with Sandbox() as user:
             user.make_store()
@@ -14,11 +14,11 @@ A case fails by raising (assert is enough); raise Skip("why") where it cannot ru
 
     main()
 
-Programs are named by the environment, so that the same files run against any helper:
+Environment variables name the programs, so that the same files can test any helper:
     HELPER          the helper (default: build/helper/docker-credential-pass of this checkout)
-    HELPER_WRAPPER  words put before it, for example "valgrind -q --error-exitcode=99"
-    GO_HELPER       Docker's own helper (default: where Debian's package puts it)
-    DOCKER_CREDENTIAL_PASS_FAST  0 has the helper decrypt by gpg alone, as its users would
+    HELPER_WRAPPER  a command prefix, for example "valgrind -q --error-exitcode=99"
+    GO_HELPER       Docker's own helper (default: the path of Debian's package)
+    DOCKER_CREDENTIAL_PASS_FAST  0 makes the helper decrypt only with gpg, as users can do
 """
 
 import atexit
@@ -55,7 +55,7 @@ class Skip(Exception):
 
 
 class Result:
-    """What a program answered: rc, out and err (bytes)."""
+    """The result of a program: rc, out and err (bytes)."""
 
     def __init__(self, rc, out, err):
         self.rc, self.out, self.err = rc, out, err
@@ -71,23 +71,23 @@ def helper_path():
 
 def helper_argv(*args):
     wrapper = shlex.split(os.environ.get("HELPER_WRAPPER", ""))
-    if wrapper:  # by its full path, for cases that run the helper with another PATH
+    if wrapper:  # use its full path, for cases that run the helper with another PATH
         wrapper[0] = shutil.which(wrapper[0]) or wrapper[0]
     return [*wrapper, helper_path(), *args]
 
 
 def is_wrapped():
-    """True under valgrind and the like: everything is many times slower."""
+    """Returns True under valgrind and similar programs, with which everything is many times slower."""
     return bool(os.environ.get("HELPER_WRAPPER"))
 
 
 def is_sanitized(program=None):
-    """Whether AddressSanitizer is in the helper, or another program: slower, and with an allocator that keeps what is freed."""
+    """Returns whether a program (default: the helper) has AddressSanitizer: it is slower, and freed memory is kept."""
     return b"__asan_init" in pathlib.Path(program or helper_path()).read_bytes()
 
 
 def go_helper():
-    """Path of Docker's Go helper, or Skip."""
+    """Returns the path of Docker's Go helper, or raises Skip."""
     path = os.environ.get("GO_HELPER", "/usr/bin/docker-credential-pass")
     if not os.access(path, os.X_OK):
         raise Skip("Docker's Go helper (golang-docker-credential-helpers) is not installed")
@@ -99,7 +99,7 @@ def go_helper():
 
 @functools.cache
 def preloadable(library):
-    """A path of the library that LD_PRELOAD can have: blanks and colons end one there, and nothing quotes them."""
+    """Returns a path of the library that works in LD_PRELOAD, where spaces and colons cannot be quoted."""
     if not re.search(r"[\s:]", str(library)):
         return str(library)
     folder = tempfile.mkdtemp(prefix="dcp-preload.", dir="/tmp")
@@ -110,23 +110,23 @@ def preloadable(library):
 
 
 def descriptors_of(process):
-    """How many a program has open that nobody but root may look into, or Skip."""
+    """Returns how many descriptors a non-dumpable program has open; skips without root."""
     try:
         return len(os.listdir(f"/proc/{process.pid}/fd"))
     except PermissionError:
-        raise Skip("only root may count the descriptors of a program that leaves no core") from None
+        raise Skip("only root can count the descriptors of a non-dumpable program") from None
 
 
 def need_tracing():
-    """Skips without CAP_SYS_PTRACE, which root lacks in many a container: the helper's memory is closed to others."""
+    """Skips without CAP_SYS_PTRACE, which root lacks in many containers: it is needed to read the helper's memory."""
     status = pathlib.Path("/proc/self/status").read_text(encoding="utf-8")
     capabilities = int(re.search(r"^CapEff:\s*(\w+)$", status, re.MULTILINE)[1], 16)
     if not capabilities >> CAP_SYS_PTRACE & 1:
-        raise Skip("only root, with CAP_SYS_PTRACE, may look into the helper's memory")
+        raise Skip("only root with CAP_SYS_PTRACE can read the helper's memory")
 
 
 def need(program):
-    """Path of a program on PATH, or Skip."""
+    """Returns the path of a program on PATH, or raises Skip."""
     path = shutil.which(program)
     if not path:
         raise Skip(f"{program} is not installed")
@@ -134,28 +134,28 @@ def need(program):
 
 
 def is_readable(directory):
-    """False for a directory on an ordinary user's PATH that is in somebody else's home, say."""
+    """Returns False for a directory on PATH that the user cannot read, for example in another user's home."""
     return os.access(directory or ".", os.R_OK | os.X_OK)
 
 
 def need_fast_path():
-    """Skip where the helper was built without it (-Dfast_decrypt=false)."""
+    """Skips if the helper was built without the fast path (-Dfast_decrypt=false)."""
     if os.environ.get("HAS_FAST_PATH") == "0":
         raise Skip("this helper was built without the fast path")
 
 
 def assert_refused(result, *words):
-    """The helper failed with one line on stdout that names every word and is no text clients compare."""
+    """The helper failed with one line on stdout that contains every word and is not a text that clients compare."""
     assert result.rc == 1, f"exit status must be 1: {result}"
     assert result.out.endswith(b"\n") and result.out.count(b"\n") == 1 and result.out.strip(), f"not one line: {result}"
-    assert result.out not in (NOT_FOUND, NO_SERVER_URL, NO_USERNAME), f"clients read more into this: {result}"
+    assert result.out not in (NOT_FOUND, NO_SERVER_URL, NO_USERNAME), f"this text has a special meaning for clients: {result}"
     for word in words:
         assert str(word).encode().lower() in result.out.lower(), f"does not say {word!r}: {result}"
 
 
 @contextlib.contextmanager
 def open_process(pid):
-    """A descriptor that is readable once the process has exited; None where there is no process."""
+    """Returns a descriptor that becomes readable when the process exits; None if there is no such process."""
     try:
         descriptor = os.pidfd_open(pid) if pid else None
     except ProcessLookupError:
@@ -166,17 +166,17 @@ def open_process(pid):
 
 
 def shared_sandbox():
-    """A Sandbox for all cases of a file, where making one for each would cost too much time."""
+    """Returns a Sandbox that all cases of a file share, to save the time of creating one for each."""
     user = Sandbox()
     atexit.register(user.close)
     return user
 
 
 class Sandbox:
-    """A user of their own: home, gpg keys and agent, password store, docker configuration.
+    """A temporary user: home, gpg keys and agent, password store, docker configuration.
 
-    Everything lies in one new directory with a short path (gpg-agent's socket path is limited
-    to 107 bytes) and is gone, agent included, when the `with` block ends.
+    Everything is in one new directory with a short path, because gpg-agent's socket path is limited
+    to 107 bytes. The end of the `with` block removes it and stops the agent.
     """
 
     KEPT = ("PATH", "LANG", "LC_ALL", "TERM", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
@@ -211,9 +211,9 @@ class Sandbox:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def end_agent(self):
-        """Ends gpg-agent and GnuPG's other daemons, and waits until the agent has exited.
+        """Stops gpg-agent and GnuPG's other daemons, and waits until the agent has exited.
 
-        An agent that is about to exit keeps its socket: on a busy machine the next client would wait for it in vain.
+        An agent that is about to exit keeps its socket, and on a busy machine the next client could wait for it in vain.
         """
         answer = self.run(["gpg-connect-agent", "--no-autostart", "getinfo pid", "/bye"])
         pid = re.search(rb"^D (\d+)$", answer.out, re.MULTILINE)
@@ -223,7 +223,7 @@ class Sandbox:
                 assert select.select([agent], [], [], TIMEOUT_S)[0], "gpg-agent does not exit"
 
     def run(self, argv, stdin=b"", check=False, env=None, **more):
-        """Runs a program as this user. env adds to (None removes from) the user's.
+        """Runs a program as this user. env adds variables to the user's environment; None removes one.
 
         stdin is bytes, or the descriptor of an open file to hand over; stdout=FILE sends it there.
         """
@@ -257,7 +257,7 @@ class Sandbox:
         return self.run(["gpg", "--armor", "--export", fingerprint], check=True).out
 
     def import_key(self, exported, trust=True):
-        """Imports a public key; with trust as one of the user's own."""
+        """Imports a public key; with trust=True it gets ultimate trust."""
         self.run(["gpg", "--batch", "--import"], exported, check=True)
         if trust:
             shown = self.run(["gpg", "--batch", "--with-colons", "--show-keys"], exported, check=True).out.decode()
@@ -265,7 +265,7 @@ class Sandbox:
             self.run(["gpg", "--batch", "--import-ownertrust"], f"{fingerprint}:6:\n".encode(), check=True)
 
     def encrypt(self, secret, *ids):
-        """What gpg itself makes of secret for these recipients."""
+        """Returns the secret as gpg encrypts it for these recipients."""
         recipients = [word for one in ids for word in ("-r", one)]
         return self.run(["gpg", "--batch", "-q", "--compress-algo=none", *recipients, "-e"], secret, check=True).out
 
@@ -275,7 +275,7 @@ class Sandbox:
     # --- the store ---------------------------------------------------------
 
     def make_store(self, *ids, git=False):
-        """Lays out a store as `pass init IDS` does; makes a key if no id is given. Answers the ids."""
+        """Creates a store as `pass init IDS` does; makes a key if no id is given. Returns the ids."""
         ids = ids or (self.make_key(),)
         self.prefix.mkdir(mode=0o700, exist_ok=True)
         (self.prefix / ".gpg-id").write_text("".join(f"{one}\n" for one in ids))
@@ -303,7 +303,7 @@ class Sandbox:
         return self.server_folder(url) / f"{username}.gpg"
 
     def snapshot(self):
-        """All that lies in the store, to compare before with after: mode and content by path."""
+        """Returns mode and content of everything in the store by path, for comparisons."""
         found = {}
         for path in [self.prefix, *self.prefix.rglob("*")] if self.prefix.exists() else []:
             if ".git" in path.relative_to(self.prefix).parts:
@@ -313,7 +313,7 @@ class Sandbox:
         return found
 
     def path_without(self, *programs):
-        """A PATH that has every program of the user's own but these."""
+        """Returns a PATH with all programs of the user's PATH except these."""
         folder = self.dir / ("path-without-" + "-".join(programs))
         if not folder.exists():
             folder.mkdir()
@@ -325,7 +325,7 @@ class Sandbox:
         return str(folder)
 
     def leftovers(self):
-        """Files and empty directories below docker-credential-helpers that are no entry (.gpg-id is fine)."""
+        """Returns files and empty directories below docker-credential-helpers that are not entries (.gpg-id is fine)."""
         odd = []
         for path in self.folder.rglob("*"):
             if path.is_dir() and not path.is_symlink():
@@ -348,7 +348,7 @@ class Sandbox:
         return result
 
     def get(self, url, argv=None, **more):
-        """Returns (username, secret), or None where the helper says that there is none."""
+        """Returns (username, secret), or None if the helper reports not-found."""
         result = self.run([*(argv or helper_argv()), "get"], url.encode(), **more)
         if result.rc == 1 and result.out == b"credentials not found in native keychain\n":
             assert result.err == b"", f"stderr must stay empty: {result}"
@@ -372,7 +372,7 @@ _cases = []
 
 
 def case(name):
-    """Marks a function as one numbered line of the TAP output."""
+    """Marks a function as a test case, one line of the TAP output."""
     def mark(function):
         _cases.append((name, function))
         return function
@@ -380,9 +380,9 @@ def case(name):
 
 
 def main(under_valgrind_each=1):
-    """Runs the file's cases (those whose name holds argv[1], if given) and exits.
+    """Runs the file's cases (only those whose name contains argv[1], if given) and exits.
 
-    under_valgrind_each: where all would take too long under valgrind, only each so manieth; LOAD=full runs all.
+    under_valgrind_each=N runs only every Nth case under valgrind, to save time; LOAD=full runs all.
     """
     wanted = [(n, f) for n, f in _cases if len(sys.argv) < 2 or sys.argv[1] in n]
     if is_wrapped() and len(sys.argv) < 2 and os.environ.get("LOAD") != "full":
@@ -394,7 +394,7 @@ def main(under_valgrind_each=1):
         try:
             function()
         except Skip as why:
-            remark = f" # SKIP {' '.join(str(why).split())}"  # a line of TAP, whatever a program's own words are
+            remark = f" # SKIP {' '.join(str(why).split())}"  # one line of TAP, also if the reason contains a program's output
         except Exception:
             verdict, failed = "not ok", failed + 1
             for line in traceback.format_exc().splitlines():

@@ -259,7 +259,7 @@ static bool is_event(int status, int event)
     return status >> 8 == (SIGTRAP | event << 8);
 }
 
-/* Lets the program run to its end and searches it there; answers its exit status as a shell does. */
+/* Lets the program run to its end and searches it there; returns its exit status as a shell does. */
 static int follow(pid_t pid, bool *ret_found)
 {
     bool is_running = false, is_searched = false;
