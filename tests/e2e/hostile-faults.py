@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Each allocation and each system call failed in turn: a clean error or success, never a wrong answer, nothing lost.
+"""Each allocation and each system call fails in turn: the result is a clean error or success, and nothing is lost.
 
-The short form takes a sample, other ones each time (SEED=NUMBER repeats one); LOAD=full has every one of them.
+The short form tests a random sample (SEED=NUMBER repeats it); LOAD=full tests all of them.
 """
 
 import dataclasses
@@ -19,7 +19,7 @@ SEED = int(os.environ.get("SEED") or random.SystemRandom().randrange(1_000_000))
 RNG = random.Random(SEED)
 print(f"# SEED={SEED}", flush=True)
 
-URL, OTHER = "example.com", "other.example.com"  # as docker asks for them, so that setup moves the login under this name
+URL, OTHER = "example.com", "other.example.com"  # docker's form of the names, so that setup moves the login under this name
 OLD, NEW = ("me", "old"), ("me", "new")
 
 USER = shared_sandbox()
@@ -34,13 +34,13 @@ PLAIN = {"auths": {URL: {"auth": "bWU6cGxhaW4="}}}  # me:plain
 
 @dataclasses.dataclass
 class Call:
-    """A call of the helper, and what may be found after it: with its success, and with its failure."""
+    """A call of the helper, and the allowed states after its success and after its failure."""
     args: tuple
     stdin: bytes
     after_success: tuple
     after_failure: tuple
-    is_first: bool = False   # there is no entry before
-    answer: bytes = b""      # what its success prints; None: anything
+    is_first: bool = False   # no entry exists before
+    answer: bytes = b""      # the output on success; None: anything
     env: dict = dataclasses.field(default_factory=dict)
 
     def prepare(self):
@@ -73,16 +73,16 @@ CALLS = {
 
 
 def found_in_config():
-    """Whether the password stands in docker's file, which must be whole whatever happened."""
+    """Returns whether docker's file contains the password. The file must always be valid."""
     return bool(json.loads(CONFIG.read_text()).get("auths", {}).get(URL, {}).get("auth"))
 
 
-# On stderr, when it goes on without memory that it would have liked to have.
+# libgcrypt prints this on stderr when it continues after a failed allocation.
 LIBGCRYPT_SAYS = b"failed to allocate memory\n"
 
 
 def assert_clean(call, result, may_leave=False):
-    """What holds after each run, whatever failed in it."""
+    """Checks the result of a run with a fault."""
     assert result.rc in (0, 1), result
     assert_safe_to_show(result.out + result.err)
     if result.rc == 0:
@@ -94,12 +94,12 @@ def assert_clean(call, result, may_leave=False):
     assert_nothing_lost(call, call.after_success if result.rc == 0 else call.after_failure, may_leave)
 
 
-# What a healthy user's doctor may say here: another helper is on PATH, the machine is slow.
+# Findings that are allowed here for a healthy user: another helper is on PATH, the machine is slow.
 HARMLESS = {"other-helper-first", "helper-not-on-path", "slow-key"}
 
 
 def assert_no_wrong_finding(result):
-    """doctor says all of it as JSON, or that it cannot; and takes want of memory for nothing else."""
+    """doctor prints complete JSON or reports an error, and does not mistake a lack of memory for another fault."""
     if b"not everything could be said" in result.err or result.out == b"out of memory\n":
         return
     for finding in json.loads(result.out)["findings"]:
@@ -108,7 +108,7 @@ def assert_no_wrong_finding(result):
 
 def assert_nothing_lost(call, allowed, may_leave=False):
     answer = USER.get(URL)
-    assert answer in allowed, f"get answers {answer}, and not one of {allowed}"
+    assert answer in allowed, f"get returned {answer}, which is not one of {allowed}"
     assert USER.get(OTHER) == ("you", "two")
     if call.args[0] == "setup":
         assert answer or found_in_config(), "the password is neither in the store nor in docker's file"
@@ -121,7 +121,7 @@ def assert_nothing_lost(call, allowed, may_leave=False):
 
 
 def sample(every, most):
-    """All of them in the long form, some in the short one."""
+    """Returns all of them in the long form, a random sample in the short one."""
     every = list(every)
     return every if IS_LONG or len(every) <= most else sorted(RNG.sample(every, most))
 
@@ -131,15 +131,15 @@ def sample(every, most):
 SHIM = os.environ.get("FAIL_ALLOCATION_SHIM", "")
 LOG = USER.dir / "allocations"
 
-# They end the program themselves when memory is out: libgcrypt means to, GPGME frees what it has not allocated.
+# These libraries abort the program without memory: libgcrypt on purpose, GPGME because it frees unallocated memory.
 THEIR_OWN_FAULT = re.compile(r"lib(gcrypt|gpgme|assuan|gpg-error)\.so")
 
 
 def is_ended_by(result, asker):
-    """The library that ended the program for want of memory; None where it ended by itself."""
+    """Returns the library that aborted the program for lack of memory; None if the program exited normally."""
     if result.rc < 0 and THEIR_OWN_FAULT.search(asker):
         return os.path.basename(asker)
-    # The dynamic linker, which has no way to say that there is none for a library that was loaded late.
+    # The dynamic linker aborts if it cannot allocate thread-local data of a library that was loaded late.
     if result.rc == 127 and result.err == b"cannot allocate memory for thread-local data: ABORT\n":
         return "ld.so"
     return None
@@ -147,7 +147,7 @@ def is_ended_by(result, asker):
 
 def need_shim():
     if not os.path.exists(SHIM):
-        raise Skip("FAIL_ALLOCATION_SHIM does not name the library that lets allocations fail")
+        raise Skip("FAIL_ALLOCATION_SHIM does not name the library that makes allocations fail")
     if is_wrapped() or is_sanitized():
         raise Skip("AddressSanitizer and valgrind have allocators of their own")
 
@@ -165,7 +165,7 @@ def check_allocations(name, most):
     call.prepare()
     assert run_failing(call, 0).rc == 0
     total = int(LOG.read_text().split()[0])
-    assert total > 20, "the allocations are not counted: this case proves nothing"
+    assert total > 20, "the allocations were not counted, so this case proves nothing"
     failed, ended = 0, {}
     for number in sample(range(1, total + 1), most):
         for on in (False, True) if IS_LONG else (number % 2 == 1,):
@@ -180,17 +180,17 @@ def check_allocations(name, most):
                     assert_nothing_lost(call, call.after_failure, may_leave=True)
                 else:
                     assert_clean(call, result)
-                # Where GPGME's own memory is out while it lists keys, it lists fewer, and says nothing.
+                # If GPGME's own allocations fail during a key listing, it lists fewer keys, without an error.
                 if name == "doctor" and not library and not THEIR_OWN_FAULT.search(asker):
                     assert_no_wrong_finding(result)
             except AssertionError as error:
                 raise AssertionError(f"{name}, allocation {number}{' and on' if on else ''}, of {asker}: {error}; "
                                      f"{result}") from error
-    print(f"# {name}: {total} allocations; {failed} runs with one that failed; ended by the library itself: {ended}", flush=True)
-    assert failed > 0, "no allocation failed: this case proves nothing"
+    print(f"# {name}: {total} allocations; {failed} runs with a failed one; aborted by a library: {ended}", flush=True)
+    assert failed > 0, "no allocation failed, so this case proves nothing"
 
 
-@case("no memory for store: the old entry or the new one, and a clean end")
+@case("no memory for store: the old or the new entry, and a clean exit")
 def _():
     check_allocations("store", 12)
     check_allocations("the first store", 6)
@@ -204,7 +204,7 @@ def _():
     check_allocations("erase", 10)
 
 
-@case("no memory for setup and doctor: the password is where it was or where it is to be, and what is said is whole")
+@case("no memory for setup and doctor: the password is in the old or the new place, and the output is complete")
 def _():
     check_allocations("setup", 6)
     check_allocations("doctor", 5)
@@ -212,7 +212,8 @@ def _():
 
 # --- system calls ----------------------------------------------------------------------------------------------
 
-# What fails in what ways; close() apart, which strace would leave undone. "?" is for what not every machine has.
+# System calls and their errors. close() is tested separately, because strace would skip the call. "?" marks calls that some
+# architectures do not have.
 FAULTS = {
     "openat": ("EIO", "EMFILE", "EINTR"), "read": ("EIO", "EINTR"), "write": ("EIO", "ENOSPC", "EINTR"), "fsync": ("EIO", "ENOSPC"),
     "renameat": ("EIO", "ENOSPC"), "renameat2": ("EIO", "ENOSPC"), "rename": ("EIO", "ENOSPC"), "mkdir": ("EIO", "ENOSPC"),
@@ -222,14 +223,14 @@ FAULTS = {
     "faccessat": ("EIO",), "faccessat2": ("EIO",), "access": ("EIO",), "poll": ("EINTR",), "select": ("EINTR",),
     "pselect6": ("EINTR",), "wait4": ("EINTR",), "memfd_create": ("EMFILE",), "setitimer": ("EINVAL",), "readlink": ("EIO",),
 }
-# Not even these leave things behind, but for what they were to remove.
+# A failure of these may leave the files that they should have removed.
 REMOVALS = ("unlinkat", "unlink")
 
-# Two libraries end the program by themselves: libgcrypt where it cannot see whether the system is in FIPS mode, and GPGME
-# where it cannot read from one of its pipes (of which 0 is none).
+# Two libraries abort the program: libgcrypt if it cannot determine FIPS mode, and GPGME if it cannot read from one of its
+# pipes (descriptor 0 is not one of them).
 THEIR_OWN_END = re.compile(r"fips_enabled|read\([1-9]\d*<pipe:\[\d+\]>.*INJECTED")
 
-# LeakSanitizer refuses to work under strace.
+# LeakSanitizer does not work under strace.
 UNDER_STRACE = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
 
 
@@ -239,7 +240,7 @@ def traced(call, *options):
 
 
 def list_calls(call):
-    """Each system call by its name and number, from the helper's first own step on."""
+    """Returns each system call by name and number, from the start of the helper's own code."""
     result = traced(call, "-e", f"trace=prctl,{','.join('?' + name for name in FAULTS)}")
     if result.rc != 0:
         raise Skip(f"strace cannot be used here: {result}")
@@ -250,14 +251,14 @@ def list_calls(call):
         seen[name] = seen.get(name, 0) + 1
         if begun and name in FAULTS:
             found.append((name, seen[name]))
-    assert found, "no system call was seen: this case proves nothing"
+    assert found, "no system call was seen, so this case proves nothing"
     return found
 
 
 def check_system_calls(name, most):
     if is_wrapped():
-        raise Skip("valgrind does system calls of its own")
-    need_tracing()  # shows from what the helper reads, and so which library ended it
+        raise Skip("valgrind makes system calls of its own")
+    need_tracing()  # shows which descriptor the helper reads, and so which library aborted it
     call = CALLS[name]
     call.prepare()
     faults = [(one, number, error) for one, number in list_calls(call) for error in FAULTS[one]]
@@ -274,10 +275,10 @@ def check_system_calls(name, most):
                 assert_clean(call, result, may_leave=one in REMOVALS)
         except AssertionError as failure:
             raise AssertionError(f"{name}, {one} no. {number} with {error}: {failure}; {result}") from failure
-    print(f"# {name}: {len(faults)} faults, {len(tried)} injected; {ended} times a library ended the program", flush=True)
+    print(f"# {name}: {len(faults)} faults, {len(tried)} injected; {ended} times a library aborted the program", flush=True)
 
 
-@case("close() that says EIO, as where a network's disk has lost what was written: an error, or it does not matter")
+@case("close() returns EIO, as on a network file system after lost writes: an error is reported unless no data is affected")
 def _():
     need_shim()
     for name in ("store", "the first store", "erase", "get", "list"):
@@ -285,7 +286,7 @@ def _():
         call.prepare()
         assert run_failing(call, 0).rc == 0
         total = int(LOG.read_text().split()[2])
-        assert total > 1, "no close() was counted: this case proves nothing"
+        assert total > 1, "no close() was counted, so this case proves nothing"
         for number in sample(range(1, total + 1), 2):
             call.prepare()
             result = run_failing(call, 0, close=number)
@@ -296,13 +297,13 @@ def _():
         print(f"# {name}: {total} times close()", flush=True)
 
 
-@case("system calls that fail during store: the old entry or the new one, and a clean end")
+@case("system calls fail during store: the old or the new entry, and a clean exit")
 def _():
     check_system_calls("store", 16)
     check_system_calls("the first store", 8)
 
 
-@case("system calls that fail during get, list and erase: the answer or an error, and never \"not found\"")
+@case("system calls fail during get, list and erase: the answer or an error, and never \"not found\"")
 def _():
     check_system_calls("erase", 8)
     check_system_calls("get", 6)
@@ -310,7 +311,7 @@ def _():
     check_system_calls("list", 6)
 
 
-@case("system calls that fail during setup: the password is where it was or where it is to be")
+@case("system calls fail during setup: the password is in the old or the new place")
 def _():
     check_system_calls("setup", 5)
 

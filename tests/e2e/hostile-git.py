@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A store whose .git somebody else prepared: none of its programs runs, nothing outside changes, until the user trusts it."""
+"""A store with an attacker's .git: until the user trusts it, none of its programs runs and nothing outside changes."""
 
 import contextlib
 import functools
@@ -19,7 +19,7 @@ CONFIG = "[user]\n\tname = Test User\n\temail = test@example.com\n"
 
 @functools.cache
 def template():
-    """A store in a repository with one login, as it is before anybody prepares it."""
+    """Makes a store in a repository with one login, before the attack."""
     need("git")
     USER.make_store(git=True)
     USER.prefix.chmod(0o700)
@@ -34,7 +34,7 @@ def template():
 
 @contextlib.contextmanager
 def prepared(prepare):
-    """The user with a fresh copy of that store, on which prepare(user) was let loose; and what its programs would write to."""
+    """Yields the user with a fresh copy of that store after prepare(user), and the file that its programs would write."""
     source, canary = template(), USER.dir / "canary"
     for path in (USER.prefix, USER.outside, USER.dir / "clone", USER.dir / "hooks"):
         shutil.rmtree(path, ignore_errors=True)
@@ -80,7 +80,7 @@ def in_worktree_config(user):
 
 
 def promisor(user):
-    """A blob is missing, and fetching it would run core.sshCommand."""
+    """Removes a blob; fetching it would run core.sshCommand."""
     user.git("config", "core.repositoryformatversion", "1")
     user.git("config", "extensions.partialClone", "origin")
     user.git("config", "remote.origin.url", "ssh://localhost/x")
@@ -91,7 +91,7 @@ def promisor(user):
 
 
 def spoofed_scope(user):
-    """A value with line ends in it that looks like the user's own word."""
+    """Sets a value with line ends that imitates the user's own setting."""
     user.git("config", "filter.x.clean", str(user.program))
     user.git("config", "alias.x", f"y\nglobal\tdocker-credential-pass.trustedrepository={user.prefix}")
     user.git("config", "docker-credential-pass.trustedRepository", str(user.prefix))
@@ -110,7 +110,7 @@ def submodule(user):
 
 
 def false_repository(user):
-    """A bare repository that is committed into the store where the entry goes."""
+    """Commits a bare repository into the store at the place of the entry."""
     folder = user.server_folder(NEW)
     folder.mkdir(parents=True)
     user.run(["git", "init", "-q", "--bare", folder], check=True)
@@ -164,11 +164,11 @@ def shared(user):
 
 def of_another(user):
     if os.geteuid() != 0:
-        raise Skip("only root can give a file to someone else")
+        raise Skip("only root can change the owner of a file")
     os.chown(user.prefix / ".git/config", 1234, 1234)
 
 
-# What is prepared; whether the change is committed all the same (without the program).
+# Attack: (function, whether the change is committed nevertheless, without the program).
 SITUATIONS = {
     "core.fsmonitor": (config("core.fsmonitor"), True),
     "core.fsmonitor, git's own daemon": (config("core.fsmonitor", "true"), True),
@@ -188,7 +188,7 @@ SITUATIONS = {
     "core.attributesFile": (config("core.attributesFile", "/dev/null"), False),
     "gc.recentObjectsHook": (config("gc.recentObjectsHook", more=[("gc.auto", "1")]), False),
     "a partial clone with core.sshCommand": (promisor, False),
-    "a value that looks like the user's trust": (spoofed_scope, False),
+    "a value that imitates the user's trust": (spoofed_scope, False),
     "core.fsmonitor of a submodule": (submodule, True),
     "a bare repository in place of a server": (false_repository, True),
     **{f"hook {name}": (hook(name), True) for name in (
@@ -196,9 +196,9 @@ SITUATIONS = {
     "hook pre-auto-gc": (lambda user: (hook("pre-auto-gc")(user), config("gc.auto", "1")(user)), True),
     "the index is a link": (link("index", "index"), False),
     "the log is a link": (link("logs/HEAD", "log"), False),
-    "the log has a second name": (hard_link, False),
+    "the log has a second hard link": (hard_link, False),
     "the branches are a link": (link("refs/heads", "heads"), False),
-    "an objects' directory is a link": (link("objects/00", "objects"), False),
+    "an object directory is a link": (link("objects/00", "objects"), False),
     "COMMIT_EDITMSG is a link": (link("COMMIT_EDITMSG", "message"), False),
     ".git is a file that leads elsewhere": (git_file, False),
     ".git is a link": (git_link, False),
@@ -246,7 +246,7 @@ for name, (prepare, is_committed) in SITUATIONS.items():
             assert look(user.outside) == before, result
 
 
-@case("what the user trusts runs, as by pass: hooks, filters, another repository's directory; the command is typed as shown")
+@case("after the user trusts it with the printed command, hooks, filters and a linked repository work as with pass")
 def _():
     for prepare in (hook("post-commit"), config("core.fsmonitor"), attributes("* filter=x\n", config("filter.x.clean"))):
         with prepared(prepare) as (user, canary):
@@ -254,7 +254,7 @@ def _():
             assert not canary.exists(), shown
             user.run(["sh", "-c", shown[shown.index("git config"):]], check=True)
             user.store(NEW, "me", "newer")
-            assert canary.exists(), "what the user trusts does not run"
+            assert canary.exists(), "the trusted program does not run"
             found = json.loads(user.helper("doctor", "--json").out)["findings"]
             assert not {one["id"] for one in found} & {"git-not-trusted", "git-programs-not-run"}, found
     with prepared(git_file) as (user, _):
@@ -264,14 +264,14 @@ def _():
         assert head(user) != count
 
 
-@case("hooks, monitors and filters of the user's own configuration run, trusted or not")
+@case("hooks, monitors and filters of the user's own configuration always run")
 def _():
     with prepared(lambda user: None) as (user, canary):
         hooks = user.dir / "hooks"
         hooks.mkdir()
         shutil.copy(user.program, hooks / "pre-commit")
         user.run(["git", "config", "--global", "core.hooksPath", hooks], check=True)
-        hook("post-commit")(user)       # git itself would not run it now, so nobody needs to hear of it
+        hook("post-commit")(user)       # git itself would not run it either, so no warning is needed
         user.store(NEW, "me", "new")
         assert canary.exists() and "pre-commit" in canary.read_text() and "post-commit" not in canary.read_text()
         canary.unlink()
@@ -281,7 +281,7 @@ def _():
         assert canary.exists() and str(user.program) in canary.read_text()
 
 
-@case("ordinary repositories are committed to without a word: cloned, with remotes, signed, written with a umask of 002")
+@case("commits in ordinary repositories cause no output: cloned, with remotes, signed, created with umask 002")
 def _():
     with prepared(lambda user: None) as (user, _):
         other = user.dir / "clone"

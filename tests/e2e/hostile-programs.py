@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""A gpg, gpg-agent, pinentry or git that hangs, talks rubbish, floods or dies: an end, the truth in one line, nothing lost or left.
+"""gpg, gpg-agent, pinentry or git hangs, prints garbage, floods or crashes: an accurate one-line error, nothing lost or left.
 
-Patience is set to a second here. A program that is to be ended has to be gone afterwards, with all that it has started.
+The timeout is one second here. After it, the program and all of its child processes must be gone.
 """
 
 import itertools
@@ -19,23 +19,23 @@ from hostile import assert_safe_to_show, run_helper
 URL = "https://example.com"
 IS_LONG = os.environ.get("LOAD") == "full"
 PATIENCE_S = 1
-LONGEST_S = 30  # what a second of patience may take on a machine that does much else
+LONGEST_S = 30  # the limit for a timeout of one second, on a busy machine
 
 USER = shared_sandbox()
-USER.env["DOCKER_CREDENTIAL_PASS_FAST"] = "0"  # gpg is to be what it meets; agents are fast-decrypt.py's too
+USER.env["DOCKER_CREDENTIAL_PASS_FAST"] = "0"  # these cases test gpg; fast-decrypt.py tests agents, too
 KEY = USER.make_store()[0]
 USER.store(URL, "me", "old")
 REAL = {name: shutil.which(name) for name in ("gpg", "git")}
 BIN = USER.dir / "fake-bin"
 BIN.mkdir()
 RUBBISH = USER.dir / "rubbish"
-# The same each time: chance would make it a version, or a status line, once in a while. Its first line has no number at its end.
+# Fixed garbage, because random bytes could form a version or a status line. Its first line does not end with a number.
 RUBBISH.write_bytes(random.Random(1).randbytes(100000))
 
 
-# --- what is on PATH -----------------------------------------------------------------------------------------
+# --- programs on PATH ----------------------------------------------------------------------------------------
 
-# Of a gpg that answers --version as it should and then does SCRIPT; FD is where its status lines go.
+# Parts of a gpg that answers --version correctly and then runs SCRIPT; FD is the descriptor of its status lines.
 HONEST_VERSION = 'for a in "$@"; do [ "$a" = --version ] && exec {real} "$@"; done\n'
 STATUS_FD = 'FD=1; while [ $# -gt 0 ]; do [ "$1" = --status-fd ] && FD=$2; shift; done\n'
 
@@ -54,7 +54,7 @@ def clear():
 
 
 def run(*args, stdin=b"", **env):
-    """The helper, with what is in BIN first on PATH."""
+    """Runs the helper with BIN first on PATH."""
     return run_helper(USER, *args, stdin=stdin, longest_s=LONGEST_S * (10 if is_wrapped() else 1),
                       env={"PATH": f"{BIN}:{USER.env['PATH']}", "DOCKER_CREDENTIAL_PASS_TIMEOUT": PATIENCE_S, **env})
 
@@ -64,7 +64,7 @@ def document(secret="new"):
 
 
 def processes():
-    """Those that have this user's HOME, gpg-agent apart, as {pid: command line}."""
+    """Returns {pid: command line} of the processes with this user's HOME, except gpg-agent."""
     mark, found = f"HOME={USER.home}\0".encode(), {}
     for path in pathlib.Path("/proc").glob("[0-9]*"):
         try:
@@ -76,19 +76,19 @@ def processes():
 
 
 def assert_nothing_left():
-    end = time.monotonic() + 15  # what is out of reach sleeps for 12
+    end = time.monotonic() + 15  # the program "in another session" sleeps for 12
     while (left := processes()) and time.monotonic() < end:
         time.sleep(0.05)
     assert not left, f"still running: {left}"
 
 
-BY_GPG = {"DOCKER_CREDENTIAL_PASS_FAST": "0"}  # else get has little to do with gpg
+BY_GPG = {"DOCKER_CREDENTIAL_PASS_FAST": "0"}  # otherwise get hardly uses gpg
 BOTH_WAYS = ({}, BY_GPG)
 turns = itertools.cycle(("store", "get"))
 
 
 def assert_holds(program, script, words, honest_version=True, verbs=None):
-    """Each verb (the long form tries both, the short one takes turns) ends in a line that has the words; the store is as it was."""
+    """Each verb fails with a line that has the words, and the store is unchanged. The short form alternates between verbs."""
     for verb in verbs or (("store", "get") if IS_LONG else (next(turns),)):
         fake(program, script, honest_version)
         before = USER.snapshot()
@@ -109,24 +109,24 @@ def assert_holds(program, script, words, honest_version=True, verbs=None):
 
 HANGS = {
     "asleep": "sleep 1000",
-    "deaf, with a deaf child": "trap '' TERM; (trap '' TERM; sleep 1000; sleep 1000) & sleep 1000; wait",
+    "ignores signals, with such a child": "trap '' TERM; (trap '' TERM; sleep 1000; sleep 1000) & sleep 1000; wait",
     "stopped": "kill -STOP $$; sleep 1000",
-    "holding its output open elsewhere": "sleep 1000 & exit 0",
-    "out of reach": "setsid sleep 12",
-    "deaf": "trap '' TERM INT HUP; while :; do sleep 1; done",
+    "a child keeps its output open": "sleep 1000 & exit 0",
+    "in another session": "setsid sleep 12",
+    "ignores signals": "trap '' TERM INT HUP; while :; do sleep 1; done",
 }
-SAID = {"holding its output open elsewhere": [], "out of reach": ["something that it has started cannot be ended"]}
+SAID = {"a child keeps its output open": [], "in another session": ["something that it has started cannot be ended"]}
 
 
-@case("a gpg that hangs is ended when patience is, with what it has started; the line says so")
+@case("a gpg that hangs is killed after the timeout, with its child processes, and the error says so")
 def _():
     for name, script in list(HANGS.items())[:None if IS_LONG else 2]:
         assert_holds("gpg", script, SAID.get(name, ["did not end within 1 second"]))
 
 
-@case("one that hangs already when it is asked for its version, likewise; setup and doctor too")
+@case("the same for a gpg that already hangs at --version; also in setup and doctor")
 def _():
-    assert_holds("gpg", HANGS["deaf, with a deaf child"], ["did not end within 1 second"], honest_version=False)
+    assert_holds("gpg", HANGS["ignores signals, with such a child"], ["did not end within 1 second"], honest_version=False)
     fake("gpg", HANGS["asleep"], honest_version=False)
     for args in (("setup", "--yes"), ("doctor", "--json"), ("doctor",))[:None if IS_LONG else 1]:
         result = run(*args)
@@ -136,13 +136,13 @@ def _():
         fake(program, HANGS["deaf"])
         for args in (("setup", "--yes"), ("doctor",)):
             result = run(*args)
-            assert result.rc == 1 or args[0] == "setup" or program != "gpg", result  # the others are not needed
+            assert result.rc == 1 or args[0] == "setup" or program != "gpg", result  # setup does not need the other programs
             assert_safe_to_show(result.out + result.err)
             assert_nothing_left()
         clear()
 
 
-@case("a gpg that is none: rubbish for its version, for its answers, for its status lines; silence that looks like success")
+@case("a program that is not gpg: garbage as version, as output or as status lines; no output with exit status 0")
 def _():
     for script in ("echo hello", f"head -c 1000 {RUBBISH}", "exit 0", "exit 127"):
         assert_holds("gpg", script, ["gpg", "--version"], honest_version=False)
@@ -152,7 +152,7 @@ def _():
         assert_holds("gpg", script, ["gpg"])
 
 
-@case("a program that cannot be run is named; none at all, too")
+@case("a program that cannot run is named in the error; so is a missing one")
 def _():
     (BIN / "gpg").write_bytes(b"\x7fELF and no more")
     (BIN / "gpg").chmod(0o755)
@@ -162,7 +162,7 @@ def _():
     assert_refused(USER.helper("get", stdin=URL.encode(), env=nowhere), "gpg was not found on PATH")
 
 
-@case("a gpg that writes without end, to any of its pipes, costs bounded memory and time")
+@case("a gpg with endless output on any of its pipes costs bounded memory and time")
 def _():
     flood = "tr '\\0' x < /dev/zero"
     lines = "yes '[GNUPG:] PROGRESS x x x x'"
@@ -174,7 +174,7 @@ def _():
         assert_holds("gpg", "cat /dev/zero", [], honest_version=False)
 
 
-@case("a gpg that dies, before its output, in the midst of it or after it: never an entry of half a message")
+@case("a gpg that crashes before, during or after its output never leaves a truncated entry")
 def _():
     for number in (signal.SIGSEGV, signal.SIGKILL, signal.SIGABRT):
         assert_holds("gpg", f"kill -{int(number)} $$", [f"signal {int(number)}"])
@@ -185,7 +185,7 @@ def _():
     assert_holds("gpg", told + "exit 0", ["without encrypting"], verbs=("store",))
 
 
-@case("a recipients' file that makes gpg's command line too long to start it is an error, not an empty entry")
+@case("a .gpg-id that makes gpg's command line too long is an error, and leaves no empty entry")
 def _():
     (USER.prefix / ".gpg-id").write_text("x" * 1000000)
     before = USER.snapshot()
@@ -202,7 +202,7 @@ def agent_pid():
     return int(next(line.split()[1] for line in said.splitlines() if line.startswith("D ")))
 
 
-@case("a gpg-agent that hangs: get ends and says so, so does doctor, store needs none; afterwards all is well")
+@case("a gpg-agent that hangs: get and doctor report it, store works without it, and everything works afterwards")
 def _():
     pid = agent_pid()
     os.kill(pid, signal.SIGSTOP)
@@ -223,7 +223,7 @@ def _():
 
 
 class Locked:
-    """Another key, with a passphrase, and a pinentry that does what a script says."""
+    """Another key with a passphrase, and a scripted pinentry."""
 
     def __init__(self, script):
         self.script = script
@@ -243,7 +243,7 @@ class Locked:
         return self
 
     def __exit__(self, *_):
-        for pid, line in processes().items():  # gpg-agent leaves it behind
+        for pid, line in processes().items():  # gpg-agent leaves pinentry running
             if self.pinentry in line:
                 os.kill(int(pid), signal.SIGKILL)
         USER.end_agent()
@@ -260,16 +260,16 @@ BYE) echo OK; exit 0 ;;
 esac; done"""
 
 
-@case("a person may take longer over the passphrase than patience lasts")
+@case("the timeout does not apply while a person types the passphrase")
 def _():
     for way in BOTH_WAYS if IS_LONG else (BY_GPG,):
         with Locked(ANSWERS.format(before="sleep 2", passphrase="open sesame")):
             result = run("get", stdin=URL.encode(), **way)
             assert result.rc == 0 and json.loads(result.out)["Secret"] == "locked", result
-            assert result.seconds >= 2, "it did not wait for the person, so this proves nothing"
+            assert result.seconds >= 2, "it did not wait for the person, so this case proves nothing"
 
 
-@case("a pinentry that dies, talks rubbish or hangs before it has said anything: the truth, and an end")
+@case("a pinentry that crashes, prints garbage or hangs at the start: an accurate error, and no hang")
 def _():
     scripts = ["exit 1", ANSWERS.format(before="exit 1", passphrase="x"), 'exec -a "$0" sleep 1000', "kill -9 $$",
                f"head -c 1000 {RUBBISH}", "echo ERR 1 no", 'exec -a "$0" cat /dev/zero']
@@ -286,12 +286,13 @@ def _():
 # --- git -----------------------------------------------------------------------------------------------------
 
 
-@case("a git that hangs, dies, floods or talks rubbish: the entry is kept, exit status 0, one line on stderr, nothing left")
+@case("a git that hangs, crashes, floods or prints garbage: the entry is kept, exit status 0, one line on stderr, nothing left")
 def _():
     (USER.prefix / ".git").mkdir()
     try:
         for number, (script, word) in enumerate((
-                ("yes; yes >&2", "did not end in time"), *([(HANGS["deaf, with a deaf child"], "did not end in time")] * IS_LONG),
+                ("yes; yes >&2", "did not end in time"),
+                *([(HANGS["ignores signals, with such a child"], "did not end in time")] * IS_LONG),
                 ("kill -9 $$", "git"), (f"head -c 100000 {RUBBISH}; exit 1", "git"), ("printf 'a\\033[2J\\nb'; exit 1", "git"),
                 ("exit 127", "git"), ("echo \"fatal: Unable to create 'x.lock': File exists.\"; exit 128", "git"))):
             fake("git", script, honest_version=False)
@@ -302,7 +303,7 @@ def _():
             assert_nothing_left()
             clear()
             assert USER.get(URL) == ("me", f"secret {number}"), script
-        # What a hook leaves in the background is its own affair, and nobody waits for it.
+        # The helper does not wait for a background process of a hook.
         fake("git", "exec -a left-behind sleep 1000 & exit 0", honest_version=False)
         result = run("erase", stdin=URL.encode(), DOCKER_CREDENTIAL_PASS_TIMEOUT=600)
         left = [int(pid) for pid, line in processes().items() if line.startswith("left-behind")]
@@ -315,7 +316,7 @@ def _():
     USER.store(URL, "me", "old")
 
 
-@case("DOCKER_CREDENTIAL_PASS_TIMEOUT that is no number of seconds is refused by name")
+@case("an invalid DOCKER_CREDENTIAL_PASS_TIMEOUT is refused, and the error names the variable")
 def _():
     for text in ("0", "-1", "1s", "soon", "86401", "99999999999999999999", "1 "):
         result = run("get", stdin=URL.encode(), DOCKER_CREDENTIAL_PASS_TIMEOUT=text, **BY_GPG)

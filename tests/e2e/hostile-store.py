@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A store and configuration files that somebody else prepared: nothing hangs, nothing outside is touched, nothing is shown raw."""
+"""Hostile stores and configuration files: nothing hangs, nothing outside changes, and no raw bytes are printed."""
 
 import base64
 import contextlib
@@ -31,7 +31,7 @@ def remove(path):
 
 
 def fresh():
-    """The store with nothing of docker's in it."""
+    """Returns to a store without docker's entries."""
     for path in (USER.folder, USER.folder.with_name(USER.folder.name + ".pipe"), USER.dir / "outside",
                  *USER.prefix.glob(".gpg-id*")):
         remove(path)
@@ -60,32 +60,32 @@ def erase():
 
 def make_socket(path):
     here = os.getcwd()
-    os.chdir(path.parent)  # a socket's path is short
+    os.chdir(path.parent)  # the path of a socket is limited in length
     with socket.socket(socket.AF_UNIX) as one:
         one.bind(path.name)
     os.chdir(here)
 
 
-# Everything that a name can be and that is no file; each makes one.
+# Functions that create each kind of object that is not a regular file.
 STRANGE = {
     "a pipe": os.mkfifo,
     "a socket": make_socket,
-    "a link to a device that never ends": lambda path: path.symlink_to("/dev/full"),
+    "a link to an endless device": lambda path: path.symlink_to("/dev/full"),
     "a link to a terminal": lambda path: path.symlink_to("/dev/tty"),
     "a link to a pipe": lambda path: (os.mkfifo(f"{path}.pipe"), path.symlink_to(f"{path}.pipe")),
-    "a link in a circle": lambda path: path.symlink_to(path.name),
-    "a link to nowhere": lambda path: path.symlink_to("nowhere"),
+    "a link to itself": lambda path: path.symlink_to(path.name),
+    "a dangling link": lambda path: path.symlink_to("nowhere"),
 }
 
 
-# --- what is no file -----------------------------------------------------------------------------------------
+# --- not regular files ---------------------------------------------------------------------------------------
 
 
-# What store refuses to write through; the others it replaces.
-REFUSED = {"a link to a device that never ends", "a link to a terminal", "a link to a pipe"}
+# Links that store refuses to write through; it replaces the others.
+REFUSED = {"a link to an endless device", "a link to a terminal", "a link to a pipe"}
 
 
-@case("pipes, sockets, devices and bad links called like an entry are passed over, never opened, and removed by erase")
+@case("pipes, sockets, devices and bad links with an entry's name are skipped, never opened, and erase removes them")
 def _():
     for name, make in STRANGE.items():
         folder = fresh()
@@ -103,7 +103,7 @@ def _():
         assert erase().rc == 0 and not folder.exists(), name
 
 
-@case("likewise in place of a server's directory and of docker-credential-helpers: an error, or nothing found, and never a wait")
+@case("the same in place of a server's directory and of docker-credential-helpers: an error or not-found, and never a hang")
 def _():
     for name, make in [*STRANGE.items(), ("a file", lambda path: path.write_bytes(MESSAGE))]:
         for path in (USER.server_folder(URL), USER.folder):
@@ -116,7 +116,7 @@ def _():
             assert not (path.parent / "nowhere").exists()
 
 
-@case("a directory called like an entry is searched, and store says that it is in the way")
+@case("a directory with an entry's name is searched, and store reports that it is in the way")
 def _():
     folder = fresh()
     (folder / "me.gpg").mkdir()
@@ -125,14 +125,14 @@ def _():
     assert USER.leftovers() == [folder / "me.gpg"], USER.leftovers()
 
 
-@case("an entry of 1 GiB is refused at once, and one that unpacks to 1 GiB within bounds")
+@case("an entry of 1 GiB is refused at once; one that decompresses to 1 GiB is refused within bounded memory")
 def _():
     folder = fresh()
     (folder / "me.gpg").write_bytes(MESSAGE)
     os.truncate(folder / "me.gpg", GIB)
     assert_refused(get(), "me.gpg", "larger than any credential")
     (folder / "me.gpg").unlink()
-    # Compressed twice, zeros shrink a millionfold: 200 MiB here stand for any amount.
+    # Compressed twice, zeros shrink by a factor of a million: 200 MiB represent any amount.
     packer = subprocess.Popen(["gpg", "--batch", "-q", "-z", "9", "-r", KEY, "-e"], env=USER.env, stdin=subprocess.PIPE,
                               stdout=open(folder / "me.gpg", "wb"))
     for _ in range(50 if not is_wrapped() else 2):
@@ -145,7 +145,7 @@ def _():
 # --- links -----------------------------------------------------------------------------------------------------
 
 
-@case("links to files that are no message of ours: get says so, store refuses, and they stay as they are")
+@case("links to files that are not encrypted messages: get reports them, store refuses, and the files stay unchanged")
 def _():
     outside = USER.dir / "outside"
     for name, content in {"authorized_keys": b"ssh-ed25519 AAAA me", ".bashrc": b"alias ll='ls -l'\n", "empty": b"",
@@ -160,7 +160,7 @@ def _():
         assert erase().rc == 0 and (outside / name).read_bytes() == content
 
 
-@case("a server's directory that is a link: it is read, never written through, and erase takes the link alone")
+@case("a server's directory that is a link is read but never written through, and erase removes only the link")
 def _():
     outside = USER.dir / "outside"
     for target in (outside, USER.prefix / "bank"):
@@ -178,7 +178,7 @@ def _():
         shutil.rmtree(target)
 
 
-@case("a directory that is swapped for a link while others store and erase: what the link leads to never changes")
+@case("a directory that is swapped for a link during stores and erases: the target of the link never changes")
 def _():
     outside, folder = USER.dir / "outside", fresh()
     outside.mkdir()
@@ -187,7 +187,7 @@ def _():
     stop = threading.Event()
 
     def swap():
-        place = USER.folder / "swap"  # no server's name, so nobody else looks there
+        place = USER.folder / "swap"  # not the name of a server, so the helper ignores it
         while not stop.is_set():
             with contextlib.suppress(OSError):
                 os.rename(folder, place)
@@ -212,10 +212,10 @@ def _():
         swapper.join()
 
 
-# --- whom to encrypt to ----------------------------------------------------------------------------------------
+# --- recipients ------------------------------------------------------------------------------------------------
 
 
-@case(".gpg-id that is a pipe, a device, a directory or a socket is none, and the one further up counts or none")
+@case(".gpg-id that is a pipe, device, directory or socket is ignored, and one in a parent directory is used")
 def _():
     for name, make in [*STRANGE.items(), ("a folder", lambda path: path.mkdir())]:
         fresh()
@@ -227,7 +227,7 @@ def _():
         assert_refused(store(), ".gpg-id")
 
 
-@case(".gpg-id of 1 GiB, of zeros, of noise, of 20,000 keys: one line, within bounds")
+@case(".gpg-id of 1 GiB, of zeros, of random bytes, of 20,000 keys: a one-line error within bounded time and memory")
 def _():
     fresh()
     path = USER.prefix / ".gpg-id"
@@ -242,7 +242,7 @@ def _():
     assert get().out == b"credentials not found in native keychain\n"
 
 
-@case("keys that everybody may change are not encrypted to, unless PASSWORD_STORE_SIGNING_KEY vouches for them")
+@case("a world-writable .gpg-id is refused unless PASSWORD_STORE_SIGNING_KEY verifies it")
 def _():
     for name in (".gpg-id", "."):
         fresh()
@@ -262,18 +262,18 @@ def _():
     (USER.folder / ".gpg-id").write_text(KEY + "\n")
     USER.folder.chmod(0o777)
     assert_refused(store(), "docker-credential-helpers/.gpg-id", "every user")
-    USER.folder.chmod(0o1777)  # as /tmp: what lies there is its owner's
+    USER.folder.chmod(0o1777)  # as /tmp: only the owner can replace a file
     assert store().rc == 0
     if os.geteuid() == 0:
         os.chown(USER.folder / ".gpg-id", 1234, 1234)
         assert_refused(store(), "docker-credential-helpers/.gpg-id", "every user")
 
 
-# --- names that a terminal obeys -------------------------------------------------------------------------------
+# --- names with terminal sequences -----------------------------------------------------------------------------
 
 
 def on_terminal(*args, stdin=b""):
-    """What a person sees of the helper's output, the terminal's own carriage returns apart."""
+    """Returns the helper's output on a terminal, without the carriage returns that the terminal adds."""
     master, slave = os.openpty()
     helper = subprocess.Popen(helper_argv(*args), env=USER.env, stdin=subprocess.PIPE, stdout=slave, stderr=slave)
     helper.communicate(stdin)
@@ -286,7 +286,7 @@ def on_terminal(*args, stdin=b""):
     return seen.replace(b"\r\n", b"\n")
 
 
-@case("evil usernames: no verb, on a pipe or a terminal, shows them raw; a pipe gets Docker's bytes all the same")
+@case("hostile user names: no verb prints them raw; a pipe still gets the bytes of Docker's protocol")
 def _():
     for name in EVIL_NAMES:
         folder = fresh()
@@ -307,7 +307,7 @@ def _():
             assert_safe_to_show(result.err)
 
 
-@case("evil names of servers, of the store itself, of a verb, of an option, of a recipient")
+@case("hostile names of servers, of the store, of a verb, of an option, of a recipient")
 def _():
     for name in EVIL_NAMES:
         fresh()
@@ -352,7 +352,7 @@ def assert_config_refused(*words, by=(("setup", "--yes"), ("setup", "--dry-run")
             assert word.encode() in b" ".join(text.split()), (args, word, result)
 
 
-@case("config.json that is a pipe, a device, a directory, a circle, of 1 GiB, no JSON: setup and doctor refuse, and leave it")
+@case("config.json that is a pipe, device, directory, link to itself, 1 GiB or not JSON: setup and doctor refuse it unchanged")
 def _():
     fresh()
     for make, word in ((os.mkfifo, "not a regular file"), (lambda path: path.mkdir(), "not a regular file"),
@@ -373,7 +373,7 @@ def _():
     reset_config()
 
 
-@case("evil names of hosts in config.json, and texts that are no UTF-8: moved or left, and shown harmlessly")
+@case("hostile host names and invalid UTF-8 in config.json: moved or left, and printed escaped")
 def _():
     fresh()
     reset_config()
@@ -392,7 +392,7 @@ def _():
     reset_config()
 
 
-@case("a config.json of another owner keeps it, and a directory that cannot be written is an error that changes nothing")
+@case("config.json keeps another owner, and a read-only directory is an error that changes nothing")
 def _():
     fresh()
     reset_config()
@@ -404,7 +404,7 @@ def _():
         finally:
             USER.docker.chmod(0o700)
         reset_config()
-        raise Skip("another owner can be made by root alone")
+        raise Skip("only root can change the owner of a file")
     os.chown(CONFIG, 1234, 1234)
     result = run_helper(USER, "setup", "--yes")
     assert result.rc == 0, result
@@ -412,7 +412,7 @@ def _():
     reset_config()
 
 
-@case("podman's files likewise: pipes, devices and giants are refused")
+@case("the same for podman's files: pipes, devices and huge files are refused")
 def _():
     fresh()
     reset_config()
@@ -438,7 +438,7 @@ def findings(*args, **more):
     return {one["id"]: one for one in json.loads(result.out)["findings"]}, result.rc
 
 
-@case("doctor names what is no file, directories that are links, keys that everybody may change, other owners")
+@case("doctor reports special files, directories that are links, world-writable .gpg-id files and other owners")
 def _():
     folder = fresh()
     reset_config()
@@ -474,7 +474,7 @@ def _():
     reset_config()
 
 
-@case("doctor --fix repairs what lies in the store, and nothing that links lead to")
+@case("doctor --fix repairs the store, and changes nothing behind links")
 def _():
     reset_config()
     outside = USER.dir / "outside"
@@ -522,10 +522,10 @@ def _():
     remove(outside)
 
 
-@case("another user who holds the store's lock is not waited for where the store is not theirs, and named")
+@case("a lock held by another user, who does not own the store, causes an error that names the user instead of a wait")
 def _():
     if os.geteuid() != 0 or not os.path.exists("/proc/locks"):
-        raise Skip("only root can start a program as somebody else")
+        raise Skip("only root can start a program as another user")
     fresh()
     for parent in (USER.dir, USER.home):
         parent.chmod(0o755)

@@ -1,4 +1,4 @@
-"""What the tests of a hostile world share: programs that are watched, and texts that a terminal must not see."""
+"""Shared by the hostile-* topics: programs with limits, and texts that must not reach a terminal."""
 
 import os
 import re
@@ -7,12 +7,12 @@ import time
 
 from harness import Result, helper_argv, is_sanitized
 
-# Generous, for machines that do much else; what hangs takes longer than this.
+# Long enough for a busy machine; a program that hangs takes longer.
 LONGEST_S = 60
 MOST_MEMORY_KIB = 300 << 10
 
-# Names that somebody gave to make a terminal do something: an escape sequence, a bell, C1 in UTF-8 and as a byte, a line end,
-# a character that turns the direction of the line, and bytes that are no UTF-8.
+# Names that attack a terminal: an escape sequence, a bell, C1 controls in UTF-8 and as a byte, a line end, a character that
+# reverses the text direction, and invalid UTF-8.
 EVIL_NAMES = [b"a\x1b[2J\x1b]0;owned\x07", b"b\xc2\x9b31m", b"c\x9b31m", b"d\nerror: all is well", b"e\r\x08\x7f",
               "f\u202egpj".encode(), b"g\xff\xfe\xc0\xaf", "h\u2028i\u0085".encode()]
 
@@ -20,15 +20,15 @@ UNSAFE = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e
 
 
 def assert_safe_to_show(text, may_have_lines=True):
-    """No control character but the line end, and nothing that is no UTF-8."""
-    shown = text.decode()  # fails where it is no UTF-8
+    """Asserts that the text is UTF-8 without control characters, except line ends."""
+    shown = text.decode()  # fails for invalid UTF-8
     found = UNSAFE.search(shown)
     assert not found, f"{found[0]!r} in {text!r}"
     assert may_have_lines or shown.count("\n") <= 1, f"more than one line: {text!r}"
 
 
 def run_watched(user, argv, stdin=b"", env=None, longest_s=LONGEST_S):
-    """Runs a program to its end within bounds of time and memory; returns its Result, with .seconds."""
+    """Runs a program with limits on time and memory; returns its Result, with .seconds."""
     merged = {**user.env, **(env or {})}
     merged = {name: str(value) for name, value in merged.items() if value is not None}
     with tempfile.TemporaryFile() as source, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:

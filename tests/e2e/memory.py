@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""A secret is nowhere but where it has to be: not in memory at the end, nor in a file, argv or core.
+"""Secrets are not left in memory at exit, and never written to a file, argv or a core dump.
 
-search-memory (SEARCH_MEMORY in the environment; beside this file is its source) looks at all of
-the helper's memory at the moment of its end. That needs root, because the helper does not let
-its own user look.
+search-memory (SEARCH_MEMORY in the environment; its source is next to this file) searches all of
+the helper's memory when it exits. This needs root, because the helper is not dumpable for its
+own user.
 """
 
 import base64
@@ -20,7 +20,7 @@ import time
 from harness import (ROOT, Sandbox, Skip, assert_refused, case, helper_argv, helper_path, is_wrapped, main, need, need_fast_path,
                      need_tracing, shared_sandbox)
 
-# LeakSanitizer, where the helper is built with it, refuses to work beside another tracer.
+# LeakSanitizer does not work with another tracer.
 UNDER_TRACER = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
 
 URL = "https://example.com"
@@ -33,14 +33,14 @@ USER.make_store()
 
 
 def random_text(size=48):
-    """Random, so that no piece of it can be found by chance."""
+    """Returns random text, so that no part of it occurs by chance."""
     return "".join(random.choices(LETTERS, k=size))
 
 
-# --- what to look for -------------------------------------------------------
+# --- search patterns --------------------------------------------------------
 
 def base64_forms(text):
-    """What text looks like within base64, at each of its three alignments; the ends depend on the neighbours."""
+    """Returns the base64 forms of text at the three alignments, without the ends, which depend on adjacent bytes."""
     forms = []
     for shift in range(3):
         encoded = base64.b64encode(b"\0" * shift + text.encode() + b"\0" * 3).decode()
@@ -54,19 +54,19 @@ def escaped_as_go_does(text):
 
 
 def forms_of(secret):
-    """The lines to look for: as it is, in JSON both ways, in base64."""
+    """Returns the lines to search for: raw, in JSON with both kinds of escapes, in base64."""
     lines = secret.split("\n") + [json.dumps(secret)[1:-1], escaped_as_go_does(secret), *base64_forms(secret)]
     return sorted({line for line in lines if len(line) >= 12})
 
 
 def search(argv, stdin, *lines, user=USER, **more):
-    """Runs a program to its end and looks for the lines in its memory."""
+    """Runs a program and searches its memory for the lines at exit."""
     tool = pathlib.Path(os.environ.get("SEARCH_MEMORY") or ROOT / "build/tests/search-memory")
     if not tool.exists():
         raise Skip("search-memory is not built")
     need_tracing()
     if is_wrapped():
-        raise Skip("the wrapper's own copies would be found")
+        raise Skip("the search would find the wrapper's copies")
     patterns = user.dir / "patterns"
     patterns.write_bytes(b"".join((line if isinstance(line, bytes) else line.encode()) + b"\n" for line in lines))
     try:
@@ -74,12 +74,12 @@ def search(argv, stdin, *lines, user=USER, **more):
     finally:
         patterns.unlink()
     if b"cannot trace" in result.err or b"cannot be traced" in result.err:
-        raise Skip("this machine does not let one program trace another")
+        raise Skip("tracing other programs is not allowed here")
     return result
 
 
 def search_helper(action, stdin, *secrets, **more):
-    """Runs the helper; fails if anything of the secrets is in its memory. Answers its result."""
+    """Runs the helper; fails if any part of the secrets is in its memory. Returns its result."""
     lines = [line for secret in secrets for line in forms_of(secret)]
     result = search(helper_argv(action), stdin, *lines, **more)
     names = "".join(f"\n  pattern {n}: {line[:60]}" for n, line in enumerate(lines, 1))
@@ -98,7 +98,7 @@ def assert_stored(result, secret):
 
 # --- the search itself ------------------------------------------------------
 
-@case("control: a secret that a program still holds is found, also where it has freed it")
+@case("control: the search finds a secret that a program still holds or has freed")
 def _():
     secret = random_text()
     holder = ["sh", "-c", "read -r held; exit 0"]
@@ -107,7 +107,7 @@ def _():
     assert search(forgetful, secret.encode(), secret.encode().hex()).rc == FOUND
 
 
-@case("control: a piece of it is found, and its base64 within a longer text")
+@case("control: the search finds a part of a secret, and its base64 within a longer text")
 def _():
     secret = random_text()
     holder = ["sh", "-c", "read -r held; exit 0"]
@@ -117,7 +117,7 @@ def _():
         assert search(holder, f"{encoded}\n".encode(), *base64_forms(secret)).rc == FOUND, neighbours
 
 
-@case("control: nothing is found where nothing is, and the program's own exit status comes back")
+@case("control: the search finds nothing without a secret, and returns the program's exit status")
 def _():
     result = search(["sh", "-c", "read -r held; exit 7"], f"{random_text()}\n".encode(), random_text())
     assert (result.rc, result.err) == (7, b""), result
@@ -131,26 +131,26 @@ def search_get(secret, *pieces):
     assert result.rc == 0 and json.loads(result.out)["Secret"] == secret, result
 
 
-@case("after get nothing of the secret is in memory")
+@case("after get no part of the secret is in memory")
 def _():
     search_get(random_text())
 
 
-@case("after get of a secret that needs escapes, or of several lines, nothing of it is in memory")
+@case("after get of a secret with escapes or several lines, no part of it is in memory")
 def _():
     search_get("".join(random_text(3) + mark for mark in '"<&>\\\t/') * 3 + "\u00fc\u2028" + random_text())
     search_get('{\n  "private_key": "' + random_text(60) + '\\n' + random_text(60) + '"\n}')
 
 
-@case("after get of a long secret nothing of it is in memory")
+@case("after get of a long secret no part of it is in memory")
 def _():
     if b"__asan_init" in pathlib.Path(helper_path()).read_bytes():
-        raise Skip("the address sanitizer keeps 16 bytes on the stack, in frames of its own that nobody wipes")
+        raise Skip("the address sanitizer keeps 16 bytes on the stack, in frames that are not wiped")
     secret = random_text(60_000)
     search_get(secret, *(secret[at:at + 48] for at in (0, 1000, 4090, 33_000, 59_950)))
 
 
-@case("after a get whose answer could not be written nothing of the secret is in memory")
+@case("after a get that could not write its answer, no part of the secret is in memory")
 def _():
     secret = random_text()
     USER.store(URL, "me", secret)
@@ -158,7 +158,7 @@ def _():
         assert search_helper("get", URL.encode(), secret, stdout=full).rc == 1
 
 
-@case("after a get of a tampered entry, whose plaintext gpg gives before it notices, nothing of it is in memory")
+@case("after a get of a tampered entry, whose plaintext gpg prints before it detects that, no part of it is in memory")
 def _():
     secret = random_text()
     USER.store(URL, "me", secret)
@@ -169,7 +169,7 @@ def _():
     assert_refused(search_helper("get", URL.encode(), secret))
 
 
-@case("after get no key that the secret could be decrypted with is in memory either")
+@case("after get no key that could decrypt the secret is in memory")
 def _():
     need_fast_path()
     fast = {"DOCKER_CREDENTIAL_PASS_FAST": None}
@@ -179,7 +179,7 @@ def _():
         key = bytes.fromhex(re.search(r"session key: '[\d.]+:([0-9A-F]+)'", said)[1])
         if b"\n" in key or b"\0" in key:  # the patterns are lines of text
             continue
-        # Its key schedule begins with it, in halves for AES-256.
+        # The AES key schedule starts with the key, in halves for AES-256.
         for pieces in ([key], [key[:16], key[16:]]):
             result = search(helper_argv("get"), URL.encode(), *pieces, env=fast)
             assert result.rc == 0, result.err.decode()
@@ -187,7 +187,7 @@ def _():
 
 # --- store ------------------------------------------------------------------
 
-@case("after store, a first one or one that replaces, nothing of the secret is in memory")
+@case("after a first and a replacing store, no part of the secret is in memory")
 def _():
     USER.erase(URL)
     for _ in range(2):
@@ -195,7 +195,7 @@ def _():
         assert_stored(search_helper("store", document(secret), secret), secret)
 
 
-@case("after store of a secret that came with escapes nothing of it is in memory")
+@case("after store of a secret with escapes, no part of it is in memory")
 def _():
     secret = random_text()
     escaped = "".join(f"\\u{ord(letter):04x}" for letter in secret)
@@ -205,21 +205,21 @@ def _():
     assert_stored(search_helper("store", document(secret), secret), secret)
 
 
-@case("after store of a long secret nothing of it is in memory")
+@case("after store of a long secret no part of it is in memory")
 def _():
     secret = random_text(200_000)
     pieces = [secret[at:at + 48] for at in (0, 1000, 4090, 65_500, 131_050, 199_950)]
     assert_stored(search_helper("store", document(secret), *pieces), secret)
 
 
-@case("after store of a document with two secrets, or other fields, nothing of them is in memory")
+@case("after store of a document with two secrets or other fields, no part of them is in memory")
 def _():
     first, last, other = random_text(), random_text(), random_text()
     text = document(last, Other=other).replace(b'"Secret"', b'"Secret": "%s", "secret"' % first.encode(), 1)
     assert_stored(search_helper("store", text, first, last, other), last)
 
 
-@case("after a store that was refused nothing of the secret is in memory")
+@case("after a refused store no part of the secret is in memory")
 def _():
     secret = random_text()
     whole = document(secret)
@@ -240,22 +240,22 @@ def refused_store(gpg_id=None, prepare=lambda user: None):
         assert_refused(search_helper("store", document(secret), secret, user=user))
 
 
-@case("after a store that found no key to encrypt to nothing of the secret is in memory")
+@case("after a store without a usable key, no part of the secret is in memory")
 def _():
     refused_store("")
 
 
-@case("after a store that gpg refused nothing of the secret is in memory")
+@case("after a store that gpg refused, no part of the secret is in memory")
 def _():
     refused_store("missing@example.com\n")
 
 
-@case("after a store that could not be written nothing of the secret is in memory")
+@case("after a store that could not write, no part of the secret is in memory")
 def _():
-    refused_store(prepare=lambda user: user.folder.write_text("a file where a folder should be"))
+    refused_store(prepare=lambda user: user.folder.write_text("a file in place of a directory"))
 
 
-@case("after store in a git store nothing of the secret is in memory")
+@case("after store in a git store no part of the secret is in memory")
 def _():
     with Sandbox() as user:
         user.make_store(git=True)
@@ -267,7 +267,7 @@ def _():
 # --- while it runs ----------------------------------------------------------
 
 def start_and_wait(argv, holds, **more):
-    """Starts a program that waits for its stdin; true if holds(its directory in /proc) within a short time."""
+    """Starts a program that waits for stdin; returns whether holds(its directory in /proc) becomes true."""
     program = subprocess.Popen(argv, env=USER.env, cwd="/", stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, **more)
     try:
         end = time.monotonic() + 60
@@ -286,21 +286,21 @@ def has_no_core(proc):
     return re.search(r"^Max core file size +0 +0 ", (proc / "limits").read_text(), re.MULTILINE) is not None
 
 
-@case("while it waits for its input the helper can leave no core dump")
+@case("while it waits for input the helper cannot leave a core dump")
 def _():
     assert start_and_wait(helper_argv("get"), has_no_core)
 
 
-@case("while it waits its memory belongs to root, so that the user's other programs cannot look into it")
+@case("while it waits, root owns its /proc files, so that the user's other programs cannot read its memory")
 def _():
     more = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
     is_roots = lambda proc: (proc / "environ").stat().st_uid == 0
     if subprocess.run([helper_path(), "version"], stdout=subprocess.DEVNULL, **more).returncode != 0:
-        raise Skip("the helper lies where an ordinary user may not run it")
+        raise Skip("the helper is in a directory that an ordinary user cannot enter")
     assert start_and_wait(helper_argv("get"), is_roots, **more)
 
 
-@case("control: the memory of another program, started likewise, belongs to its user")
+@case("control: the /proc files of another program, started in the same way, belong to its user")
 def _():
     if os.geteuid() != 0:
         raise Skip("only root can start programs as another user")
@@ -308,12 +308,12 @@ def _():
     assert start_and_wait(["cat"], is_users, user=NOBODY, group=NOBODY, extra_groups=[])
 
 
-@case("while it waits the memory for secrets is locked: it is never swapped out")
+@case("while it waits, the memory for secrets is locked, so that it is never swapped out")
 def _():
     if b"__asan_init" in pathlib.Path(helper_path()).read_bytes():
-        raise Skip("the address sanitizer makes mlock() do nothing")
+        raise Skip("the address sanitizer disables mlock()")
     if os.geteuid() != 0:
-        raise Skip("an ordinary user may be allowed to lock nothing")
+        raise Skip("the limit on locked memory may be 0 for an ordinary user")
 
     def has_locked_memory(proc):
         locked = re.search(r"^VmLck:\s+(\d+) kB", (proc / "status").read_text(), re.MULTILINE)
@@ -323,7 +323,7 @@ def _():
 
 
 def calls_with(secret, user, action, stdin, env):
-    """The system calls of the helper and all that it starts in which the secret shows: lines of strace."""
+    """Returns strace's lines of the helper and its child processes that contain the secret."""
     need_tracing()
     log = user.dir / "strace"
     calls = "execve,write,writev,pwrite64,sendto,sendmsg"
@@ -340,7 +340,7 @@ def without_secret(line, secret):
     return line.replace(secret, "SECRET")[:200]
 
 
-@case("the secret is given to gpg and to stdout through pipes alone: never a file, argv or environment")
+@case("the secret passes to gpg and stdout only through pipes, never through a file, argv or the environment")
 def _():
     need_fast_path()
     if is_wrapped():
@@ -354,14 +354,14 @@ def _():
         got_fast = calls_with(secret, user, "get", URL.encode(), {"DOCKER_CREDENTIAL_PASS_FAST": None})
         for line in stored + got + got_fast:
             assert re.match(r"\d+ +writev?\(\d+<pipe:\[\d+\]>, ", line), without_secret(line, secret)
-        # To gpg; from gpg, then to stdout; to stdout alone, since gpg-agent never has the secret.
+        # Store: to gpg. Get with gpg: from gpg, then to stdout. Get without gpg: to stdout, as gpg-agent never has the secret.
         assert (len(stored), len(got), len(got_fast)) == (1, 2, 1), [without_secret(line, secret) for line in stored + got]
         files = [path for path in user.dir.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
         assert files == [], files
 
 
 def shows(content, secret):
-    """True if any piece of 8 bytes is in the content, as text or in hexadecimal."""
+    """Returns True if the content has any 8 bytes of the secret, as text or in hexadecimal."""
     squeezed = re.sub(rb"\s", b"", content).lower()
     pieces = [secret[at:at + 8].encode() for at in range(len(secret) - 7)]
     return any(piece in content or piece.hex().encode() in squeezed for piece in pieces)

@@ -1,4 +1,4 @@
-"""OpenPGP packets, as far as tests take messages apart and put them together otherwise (RFC 4880, section 4)."""
+"""OpenPGP packets, for tests that parse and reassemble messages (RFC 4880, section 4)."""
 
 import ctypes
 import dataclasses
@@ -9,13 +9,13 @@ FINALIZE = 5  # gcry_cipher_final() in gcrypt.h
 
 @dataclasses.dataclass
 class Packet:
-    """One packet: its tag, and its body in one piece."""
+    """One packet: its tag and its whole body."""
     tag: int
     body: bytes
 
 
 def _new_length(data, at):
-    """(length, whether more follows, where the body begins)"""
+    """Returns (length, whether more parts follow, offset of the body)."""
     first = data[at]
     if first < 192:
         return first, False, at + 1
@@ -27,7 +27,7 @@ def _new_length(data, at):
 
 
 def parse(data):
-    """All packets of a binary message."""
+    """Returns all packets of a binary message."""
     packets, at = [], 0
     while at < len(data):
         first, at = data[at], at + 1
@@ -46,7 +46,7 @@ def parse(data):
 
 
 def old_format(packet, count=None):
-    """With a length of count bytes (1, 2 or 4)."""
+    """Returns the packet in the old format with a length field of count bytes (1, 2 or 4)."""
     count = count or next(n for n in (1, 2, 4) if len(packet.body) < 1 << 8 * n)
     return bytes([0x80 | packet.tag << 2 | {1: 0, 2: 1, 4: 2}[count]]) + len(packet.body).to_bytes(count, "big") + packet.body
 
@@ -66,7 +66,7 @@ def new_format(packet, longest=False):
 
 
 def in_pieces(packet, *powers):
-    """New format, the first pieces of 2 to these powers; the rest is the last piece."""
+    """Returns the packet in the new format with partial bodies: their sizes are 2 to these powers, and the rest is the last."""
     out, rest = bytes([0xC0 | packet.tag]), packet.body
     for power in powers:
         out, rest = out + bytes([0xE0 | power]) + rest[:1 << power], rest[1 << power:]
@@ -80,7 +80,7 @@ def literal(data, mode=b"b", name=b""):
 # --- packet 20, which gpg 2.2 reads but does not write --------------------------------------
 
 def seal_ocb(content, session, chunk_power=10, iv=bytes(range(15))):
-    """session is what gpg --show-session-key says: "9:HEX". chunk_power as in the packet."""
+    """session has the format of gpg --show-session-key, "9:HEX"; chunk_power is the packet's value."""
     cipher, key = int(session.split(":")[0]), bytes.fromhex(session.split(":")[1])
     head, body = bytes([1, cipher, 2, chunk_power]), b""
     size = 1 << chunk_power + 6
@@ -92,7 +92,7 @@ def seal_ocb(content, session, chunk_power=10, iv=bytes(range(15))):
 
 
 def _ocb(key, iv, number, associated, plain):
-    """The chunk encrypted, and its tag; by libgcrypt."""
+    """Encrypts a chunk with libgcrypt; returns ciphertext and tag."""
     gcrypt = ctypes.CDLL("libgcrypt.so.20")
     gcrypt.gcry_check_version(None)
     handle, size = ctypes.c_void_p(), ctypes.c_size_t

@@ -1,4 +1,4 @@
-"""registryd, or docker-registry, without TLS and with an htpasswd file that a test writes.
+"""registryd or docker-registry without TLS, with an htpasswd file from a test.
 
     with Server(line("me", "secret")) as server:
         assert server.status("me", "secret") == 200
@@ -22,11 +22,11 @@ TIMEOUT_S = 300
 
 
 class Server:
-    """registryd, or docker-registry, on a free loopback port with this htpasswd file (None: there is none)."""
+    """registryd or docker-registry on a free loopback port, with this htpasswd file (None: without one)."""
 
     def __init__(self, htpasswd, program=PROGRAM, owner=None, port=None, before=None, **settings):
-        """settings: more of the registry's variables, without REGISTRY_; owner: whose its files are; before: what the
-        process does before it becomes the program."""
+        """settings: variables of the registry, without REGISTRY_; owner: the owner of its files; before: a function that
+        the process calls before it runs the program."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="registry-auth.", dir="/tmp"))
         self.file, self.log_path = self.dir / "htpasswd", self.dir / "log"
         self.config = self.dir / "config.yml"
@@ -84,19 +84,19 @@ class Server:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def write(self, text):
-        """In one step, as an editor does."""
+        """Replaces the htpasswd file atomically, as an editor does."""
         new = self.dir / "new"
         new.write_bytes(text if isinstance(text, bytes) else text.encode())
         new.chmod(0o600)
         new.rename(self.file)
 
     def rss_kib(self):
-        """Its memory, now."""
+        """Returns its resident memory."""
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
         return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
 
     def cpu_ns(self):
-        """The processor time of all its threads so far."""
+        """Returns the CPU time of all its threads so far."""
         tasks = pathlib.Path(f"/proc/{self.process.pid}/task")
         return sum(int((task / "schedstat").read_text(encoding="ascii").split()[0]) for task in tasks.iterdir())
 
@@ -107,7 +107,7 @@ class Server:
         return self.log_path.read_text(errors="replace")
 
     def get(self, user=None, password="", path="/v2/", authorization=None, source="127.0.0.1", headers=None):
-        """The answer to a GET from that address: its status, headers and body."""
+        """Sends a GET from that address; returns status, headers and body."""
         if user is not None:
             pair = [part if isinstance(part, bytes) else part.encode() for part in (user, password)]
             authorization = "Basic " + base64.b64encode(b":".join(pair)).decode()
@@ -132,7 +132,7 @@ class Server:
 
 
 def line(user, password, cost=4):
-    """What Apache's htpasswd makes of it."""
+    """Returns the line that Apache's htpasswd prints."""
     done = subprocess.run([need("htpasswd"), "-inB", "-C", str(cost), user], input=password.encode(), check=True, capture_output=True)
     return done.stdout.decode().strip() + "\n"
 

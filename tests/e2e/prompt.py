@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""A key with a passphrase: gpg's prompt comes up on the user's terminal, or the true cause is told.
+"""A key with a passphrase: gpg's prompt appears on the user's terminal, or the error names the real cause.
 
-Docker runs a helper with pipes for stdin and stdout and exports nothing, so gpg knows of no
-terminal unless the helper finds it. What gpg itself says to all this is "No secret key".
+Docker runs a helper with pipes for stdin and stdout and without GPG_TTY, so gpg finds no
+terminal unless the helper does. gpg's own error in this situation is only "No secret key".
 """
 
 import os
@@ -17,24 +17,24 @@ from terminal import Terminal
 URL = "https://example.com"
 SECRET = "the secret"
 PASSPHRASE = "correct horse"
-FAST_S = 60  # a prompt that nobody answers would wait for longer
+FAST_S = 60  # an unanswered prompt would wait longer
 TIMEOUT_S = 300
-CANCEL = "\t\t\r"  # from the passphrase past <OK>
+CANCEL = "\t\t\r"  # from the passphrase field past <OK> to <Cancel>
 
 USER = shared_sandbox()
-# English messages; and no way to a prompt but the ones that each case gives.
+# English messages, and no terminal or display except the ones that each case sets up.
 USER.env.update(LC_ALL="C", TERM="xterm")
 
 
 def write_agent_conf(user, pinentry):
-    """A cheap key derivation: this is not what is measured here."""
+    """Writes gpg-agent.conf with a cheap key derivation, to save time."""
     (user.gnupg / "gpg-agent.conf").write_text(f"pinentry-program {pinentry}\ns2k-count 65536\n")
 
 
 def lock(user=USER, pinentry="pinentry-curses"):
-    """A new agent, which knows no passphrase, and has this pinentry.
+    """Starts a new agent with this pinentry and an empty passphrase cache.
 
-    It runs already, so that the helper asks it without gpg; DOCKER_CREDENTIAL_PASS_FAST=0 has gpg ask.
+    The agent is running, so the helper talks to it without gpg; with DOCKER_CREDENTIAL_PASS_FAST=0 gpg does.
     """
     program = pinentry if pinentry.startswith("/") else need(pinentry)
     if not (user.prefix / ".gpg-id").exists():
@@ -47,13 +47,13 @@ def lock(user=USER, pinentry="pinentry-curses"):
 
 
 def unlock(user=USER):
-    """Makes the agent know the passphrase, as an earlier prompt would."""
+    """Puts the passphrase into the agent's cache, as an earlier prompt does."""
     argv = ["gpg", "--batch", "--pinentry-mode=loopback", "--passphrase-fd=0", "-qd", user.entry(URL, "me")]
     user.run(argv, PASSPHRASE.encode(), check=True)
 
 
 def start(user, action, document, terminal=None, stderr_on_terminal=True, env=None):
-    """Starts the helper in a session of its own, with the terminal, if any, in control of it."""
+    """Starts the helper in a new session, with the terminal, if any, as its controlling terminal."""
     merged = {name: value for name, value in {**user.env, **(env or {})}.items() if value is not None}
     helper = subprocess.Popen(
         helper_argv(action), env=merged, cwd=user.dir, start_new_session=True,
@@ -65,7 +65,7 @@ def start(user, action, document, terminal=None, stderr_on_terminal=True, env=No
 
 
 def finish(helpers, terminals):
-    """Serves the terminals until all the helpers have ended; answers their results."""
+    """Serves the terminals until all helpers have exited; returns their results."""
     end = time.monotonic() + TIMEOUT_S
     while any(helper.poll() is None for helper in helpers):
         for terminal in terminals:
@@ -84,7 +84,7 @@ def get(terminal=None, user=USER, **more):
 
 
 def get_quickly(**more):
-    """Without a prompt; where there is nothing to wait for nobody may be kept waiting."""
+    """Runs get without a terminal, and asserts that it does not wait."""
     begin = time.monotonic()
     result = get(**more)
     span = time.monotonic() - begin
@@ -98,7 +98,7 @@ def assert_got_it(result):
 
 
 def assert_says(result, *patterns):
-    """Refused in one line that matches all the patterns: the cause, and what to do."""
+    """Asserts a one-line error that matches all patterns: the cause and the solution."""
     assert_refused(result)
     for pattern in patterns:
         assert re.search(pattern, result.out.decode(), re.IGNORECASE), f"does not say {pattern!r}: {result}"
@@ -106,7 +106,7 @@ def assert_says(result, *patterns):
 
 # --- with a terminal --------------------------------------------------------
 
-@case("without a command: a pipe gets the usage line alone, a terminal is told of setup and doctor, too")
+@case("without a command: a pipe gets only the usage line, a terminal also gets a hint to setup and doctor")
 def _():
     with Sandbox() as user, Terminal() as terminal:
         usage = b"Usage: docker-credential-pass <store|get|erase|list|version>\n"
@@ -118,7 +118,7 @@ def _():
         assert b"docker-credential-pass setup " in screen and b"docker-credential-pass doctor " in screen, screen
 
 
-@case("run as docker runs it, with stderr on the terminal and nothing exported, the prompt comes up and get succeeds")
+@case("with stderr on the terminal and no GPG_TTY, as docker runs the helper, the prompt appears and get succeeds")
 def _():
     lock()
     with Terminal(PASSPHRASE + "\r") as terminal:
@@ -126,7 +126,7 @@ def _():
         assert terminal.prompts == 1, terminal.prompts
 
 
-@case("with stdin, stdout and stderr all redirected the prompt comes up on the controlling terminal")
+@case("with stdin, stdout and stderr redirected the prompt appears on the controlling terminal")
 def _():
     lock()
     with Terminal(PASSPHRASE + "\r") as terminal:
@@ -135,7 +135,7 @@ def _():
         assert terminal.prompts == 1 and result.err == b"", result
 
 
-@case("an agent that runs already, started without any terminal, prompts as well")
+@case("an agent that was started without a terminal also shows the prompt")
 def _():
     lock()
     unlock()
@@ -145,7 +145,7 @@ def _():
         assert terminal.prompts == 1, terminal.prompts
 
 
-@case("a GPG_TTY that names no terminal does no harm where there is one")
+@case("an invalid GPG_TTY does no harm if there is a terminal")
 def _():
     for wrong in ("not a tty", "/dev/tty", "/dev/pts/99999", "/dev/null", ""):
         for stderr_on_terminal in (True, False):
@@ -154,7 +154,7 @@ def _():
                 assert_got_it(get(terminal, stderr_on_terminal=stderr_on_terminal, env={"GPG_TTY": wrong}))
 
 
-@case("a GPG_TTY that names another terminal is followed")
+@case("a GPG_TTY that names another terminal is used")
 def _():
     lock()
     with Terminal() as here, Terminal(PASSPHRASE + "\r") as there:
@@ -163,14 +163,14 @@ def _():
         assert (here.prompts, there.prompts) == (0, 1), (here.prompts, there.prompts)
 
 
-@case("without TERM in the environment the prompt comes up all the same")
+@case("without TERM in the environment the prompt still appears")
 def _():
     lock()
     with Terminal(PASSPHRASE + "\r") as terminal:
         assert_got_it(get(terminal, env={"TERM": None}))
 
 
-@case("a passphrase that is wrong once is asked for again, and get succeeds")
+@case("after one wrong passphrase the prompt appears again, and get succeeds")
 def _():
     lock()
     with Terminal("wrong\r", PASSPHRASE + "\r") as terminal:
@@ -178,14 +178,14 @@ def _():
         assert terminal.prompts == 2, terminal.prompts
 
 
-@case("a passphrase that stays wrong is told as such")
+@case("a passphrase that stays wrong is reported as wrong")
 def _():
     lock()
     with Terminal(*["wrong\r"] * 3) as terminal:
         assert_says(get(terminal), "passphrase", "wrong|bad|incorrect")
 
 
-@case("a prompt that is cancelled is told as such")
+@case("a cancelled prompt is reported as cancelled")
 def _():
     lock()
     with Terminal(CANCEL) as terminal:
@@ -201,7 +201,7 @@ def screen_of_prompt(env):
         return " ".join(dialog.split())
 
 
-@case("the prompt is the same, word for word, whether gpg asks for it or the helper does, which needs no gpg then")
+@case("the prompt has the same text whether gpg requests it or the helper does without gpg")
 def _():
     need_fast_path()
     by_gpg = screen_of_prompt({"DOCKER_CREDENTIAL_PASS_FAST": "0"})
@@ -209,7 +209,7 @@ def _():
     assert screen_of_prompt({"DOCKER_CREDENTIAL_PASS_FAST": None, "PATH": USER.path_without("gpg")}) == by_gpg
 
 
-@case("in another language than English the prompt is gpg's own, since gpg has the words")
+@case("in a language other than English gpg requests the prompt, because gpg has the translations")
 def _():
     need_fast_path()
     lock()
@@ -221,11 +221,11 @@ def _():
     assert_got_it(get(env={**german, "PATH": USER.path_without("gpg")}))
 
 
-@case("gets at once on a locked key all succeed after one prompt")
+@case("concurrent gets on a locked key all succeed after one prompt")
 def _():
     lock()
     with Terminal(PASSPHRASE + "\r") as terminal:
-        # One session can have only one leader; stderr alone tells the others where the terminal is.
+        # Only the session leader gets the controlling terminal; the others find the terminal through stderr.
         first = start(USER, "get", URL.encode(), terminal)
         env = {"GPG_TTY": terminal.name}
         rest = [start(USER, "get", URL.encode(), env=env) for _ in range(3)]
@@ -242,16 +242,16 @@ def _():
         assert (result.rc, result.out, terminal.prompts) == (0, b"", 0), result
 
 
-# --- without one ------------------------------------------------------------
+# --- without a terminal---------------------------------------------------------
 
-@case("without a terminal get fails quickly and names the cause, the missing terminal, and the cure")
+@case("without a terminal get fails quickly, and names the missing terminal and the solution")
 def _():
     for env in ({}, {"GPG_TTY": "not a tty"}, {"GPG_TTY": "/dev/tty"}, {"TERM": None}):
         lock()
         assert_says(get_quickly(env=env), "terminal", "passphrase", "run|export|unlock|key without a passphrase")
 
 
-@case("so it does where pinentry is one for desktops and there is no desktop")
+@case("the same with a desktop pinentry and no desktop")
 def _():
     lock(pinentry="pinentry-gnome3")
     assert_says(get_quickly(), "terminal", "passphrase")
@@ -264,7 +264,7 @@ def _():
     assert_got_it(get_quickly())
 
 
-@case("with a pinentry-program that does not exist get names pinentry, on a terminal and without one")
+@case("with a missing pinentry-program get names pinentry, with and without a terminal")
 def _():
     lock(pinentry="/nonexistent/pinentry")
     with Terminal() as terminal:
@@ -289,7 +289,7 @@ def encryption_key_id(user, fingerprint):
     return next(line.split(":")[4] for line in listed.splitlines() if line.startswith("sub:"))
 
 
-@case("a secret key that is missing is named, with its id")
+@case("a missing secret key is named with its id")
 def _():
     with Sandbox() as user:
         user.env.update(LC_ALL="C")
@@ -300,7 +300,7 @@ def _():
         assert_says(get_quickly(user=user), "secret key", encryption_key_id(user, ids[0]))
 
 
-@case("an entry for somebody else's key is named, with the id of that key")
+@case("an entry for another person's key is reported with the id of that key")
 def _():
     with Sandbox() as user, Sandbox() as somebody:
         user.env.update(LC_ALL="C")
@@ -311,7 +311,7 @@ def _():
         assert_says(get_quickly(user=user), "secret key", encryption_key_id(somebody, key))
 
 
-@case("where the agent may not be started the agent is named, not the secret key")
+@case("if the agent must not be started, the error names the agent, not the secret key")
 def _():
     with Sandbox() as user:
         user.env.update(LC_ALL="C")
@@ -322,7 +322,7 @@ def _():
         assert_says(get_quickly(user=user), "gpg-agent")
 
 
-@case("where the agent's program does not exist the agent is named")
+@case("if the agent's program is missing, the error names the agent")
 def _():
     with Sandbox() as user:
         user.env.update(LC_ALL="C")
@@ -333,7 +333,7 @@ def _():
         assert_says(get_quickly(user=user), "gpg-agent")
 
 
-@case("where the path of the agent's socket is too long the agent is named, and GNUPGHOME")
+@case("if the path of the agent's socket is too long, the error names the agent and GNUPGHOME")
 def _():
     with Sandbox() as user:
         user.env.update(LC_ALL="C")
@@ -344,11 +344,11 @@ def _():
         env = {"GNUPGHOME": str(far)}
         socket = user.run(["gpgconf", "--list-dirs", "agent-socket"], env=env).out.strip()
         if len(socket) < 108:
-            raise Skip("gpg has its sockets elsewhere here, on a short path")
+            raise Skip("gpg uses another directory with a short path for its sockets here")
         assert_says(get_quickly(user=user, env=env), "gpg-agent", "GNUPGHOME")
 
 
-@case("a person who runs a verb by hand is told what it waits for and how to end it; docker is told nothing")
+@case("on a terminal a verb says which input it waits for and how to end it; docker gets no such text")
 def _():
     for action, words in (("get", b"a server URL"), ("erase", b"a server URL"), ("store", b"a credential as JSON")):
         with Terminal() as terminal:

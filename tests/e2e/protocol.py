@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""The wire: what a credential helper reads, answers and refuses, as a table of rows.
+"""The credential helper protocol: input, output and errors, as a table of rows.
 
-Each row is one run of the helper in a store that holds only what the row's set-up put there.
-A row that fails, or that only reads, must leave the store exactly as it was.
+Each row is one run of the helper in a store that contains only the entries of the row's set-up.
+A row that fails or only reads must leave the store unchanged.
 
-Under valgrind, where a row takes ten times as long, only each fifth row runs; LOAD=full runs all.
+Under valgrind, where a row takes ten times as long, only every fifth row runs; LOAD=full runs all.
 
-With PROTOCOL_AGAINST=go the rows run against Docker's Go helper (0.6.4, as Debian 12 has it). There
-a row named in KNOWN_DIFFERENCES must fail: the day it passes, the list is wrong and says so.
+With PROTOCOL_AGAINST=go the rows run against Docker's Go helper (Debian 12's 0.6.4). Rows in
+KNOWN_DIFFERENCES must fail there: if one passes, the list is out of date, and the test fails.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from harness import (NO_SERVER_URL, NO_USERNAME, NOT_FOUND, Skip, assert_refused
                      is_wrapped, main, shared_sandbox)
 
 AGAINST_GO = os.environ.get("PROTOCOL_AGAINST") == "go"
-UNREAD = "a pipe that stays open, whose bytes the helper must leave alone"
+UNREAD = "a pipe that stays open, whose bytes the helper must not read"
 MIB = 1 << 20
 
 
@@ -33,11 +33,11 @@ class Row:
     name: str
     argv: typing.Any                # one word, or several
     stdin: typing.Any = b""         # bytes, or UNREAD
-    out: typing.Any = b""           # bytes, or a check that takes the result
+    out: typing.Any = b""           # bytes, or a function that checks the result
     rc: int = 0
     before: typing.Any = None       # called with the sandbox
     env: typing.Any = None
-    to: str = ""                    # where stdout goes, if not to us
+    to: str = ""                    # the file for stdout, if not a pipe
 
 
 # --- checks -----------------------------------------------------------------
@@ -58,15 +58,15 @@ def refused(*words):
 
 
 def anything(_):
-    """For rows whose output is lost on purpose."""
+    """Accepts any output, for rows whose output is lost on purpose."""
 
 
 def writes_short_escapes():
-    """Whether the helper under test writes \\b and \\f, not \\u0008 and \\u000c, as Go does from 1.22 on."""
+    """Returns whether the helper writes \\b and \\f instead of \\u0008 and \\u000c, as Go 1.22 and later do."""
     try:
         with open(go_helper() if AGAINST_GO else os.devnull, "rb") as helper:
             release = re.search(rb"Go buildinf:.{,64}?go1\.(\d+)", helper.read(), re.DOTALL)
-    except Skip:  # each case says so
+    except Skip:  # each case then skips with this reason
         return False
     return bool(release) and int(release[1]) >= 22
 
@@ -87,7 +87,7 @@ def encrypted(secret):
 
 
 def lay(*entries):
-    """Entries (url, user, secret) as gpg and mkdir make them, without any helper."""
+    """Returns a set-up that makes the entries (url, user, secret) with gpg and mkdir, without a helper."""
     def before(user):
         for url, name, secret in entries:
             path = user.entry(url, name)
@@ -97,7 +97,7 @@ def lay(*entries):
 
 
 def names(*pairs):
-    """Entries of which only the names count: list must not decrypt."""
+    """Returns a set-up with entries that cannot be decrypted, because list must not decrypt."""
     def before(user):
         for url, name in pairs:
             path = user.entry(url, name)
@@ -120,25 +120,25 @@ def row(*args, **more):
 
 
 def document(secret='"a"', more="", url='"u"', name='"n"'):
-    """A document for store; each field is JSON text (or bytes, where it is to be broken)."""
+    """Returns a document for store; each field is JSON text, or bytes if it is invalid JSON."""
     parts = ['{"ServerURL":', url, ',"Username":', name, ',"Secret":', secret, more, "}"]
     return b"".join(part if isinstance(part, bytes) else part.encode() for part in parts)
 
 
 def sized(size):
-    """A document of exactly so many bytes, all in one line, and its secret."""
+    """Returns a document of exactly this size in one line, and its secret."""
     secret = "x" * (size - len(document('""')))
     return document(f'"{secret}"'), secret
 
 
 def answer(secret="a", url="u", name="n"):
-    """What get prints; the fields are what stands between the JSON quotes."""
+    """Returns get's output; the fields are the text between the JSON quotes."""
     parts = ['{"ServerURL":"', url, '","Username":"', name, '","Secret":"', secret, '"}\n']
     return b"".join(part if isinstance(part, bytes) else part.encode() for part in parts)
 
 
 ONE = lay(("u", "n", b"a"))
-NO_GPG = {"PATH": "without gpg"}   # run_row puts the real one
+NO_GPG = {"PATH": "without gpg"}   # run_row replaces it by a real PATH
 
 # argv
 row("no argument: usage, exit 1", (), b"", usage, 1)
@@ -153,18 +153,18 @@ row("unknown action: named", "frobnicate", b"", b"docker-credential-pass: unknow
 row("empty action: unknown", "", b"", b"docker-credential-pass: unknown action: \n", 1)
 row("actions are lower case", "GET", b"u", b"docker-credential-pass: unknown action: GET\n", 1, before=ONE)
 
-# nothing there
+# missing entries
 row("list with nothing stored: {}", "list", b"", b"{}\n")
 row("list without a store: {}", "list", b"", b"{}\n", before=no_store)
 row("list without gpg and nothing stored: {}", "list", b"", b"{}\n", env=NO_GPG)
 row("list without a home's store or gpg: {}", "list", b"", b"{}\n", before=no_store, env=NO_GPG)
-row("get of what is not there: not found", "get", b"u", NOT_FOUND, 1)
+row("get of a missing entry: not found", "get", b"u", NOT_FOUND, 1)
 row("get without a store: not found", "get", b"u", NOT_FOUND, 1, before=no_store)
 row("get of another server: not found", "get", b"v", NOT_FOUND, 1, before=ONE)
-row("erase of what is not there: silent, exit 0", "erase", b"u")
+row("erase of a missing entry: silent, exit 0", "erase", b"u")
 row("erase without a store: silent, exit 0", "erase", b"u", before=no_store)
-row("get of nothing: no server URL", "get", b"", NO_SERVER_URL, 1, before=ONE)
-row("erase of nothing: no server URL", "erase", b"", NO_SERVER_URL, 1, before=ONE)
+row("get of empty input: no server URL", "get", b"", NO_SERVER_URL, 1, before=ONE)
+row("erase of empty input: no server URL", "erase", b"", NO_SERVER_URL, 1, before=ONE)
 row("get of white space: no server URL", "get", " \t\r\n\u3000\u0085\x0b\n".encode(), NO_SERVER_URL, 1, before=ONE)
 row("erase of white space: no server URL", "erase", " \t\r\n\u00a0\x0c\n".encode(), NO_SERVER_URL, 1, before=ONE)
 row("store without a store: refused", "store", document(), refused(".password-store"), 1, before=no_store)
@@ -175,18 +175,18 @@ row("version leaves stdin alone", "version", UNREAD, version)
 
 # get and erase: the key
 row("get: ServerURL, Username, Secret, in this order", "get", b"u", answer(), before=ONE)
-row("get keeps no trace of a newline after the URL", "get", b"u\n", answer(), before=ONE)
-row("get: a carriage return before the newline goes", "get", b"u\r\n", answer(), before=ONE)
-row("get: a carriage return before the end of input goes", "get", b"u\r", answer(), before=ONE)
-row("get joins lines with nothing between", "get", b"ho\nst\r\n:1\n", answer(url="host:1"),
+row("get drops a newline after the URL", "get", b"u\n", answer(), before=ONE)
+row("get drops a carriage return before the newline", "get", b"u\r\n", answer(), before=ONE)
+row("get drops a carriage return before the end of input", "get", b"u\r", answer(), before=ONE)
+row("get joins lines without a separator", "get", b"ho\nst\r\n:1\n", answer(url="host:1"),
     before=lay(("host:1", "n", b"a")))
-row("get: a carriage return within a line stays", "get", b"u\rv", answer(url="u\\rv"), before=lay(("u\rv", "n", b"a")))
-row("get: only one carriage return goes before a newline", "get", b"u\r\r\nv", answer(url="u\\rv"),
+row("get keeps a carriage return within a line", "get", b"u\rv", answer(url="u\\rv"), before=lay(("u\rv", "n", b"a")))
+row("get drops only one carriage return before a newline", "get", b"u\r\r\nv", answer(url="u\\rv"),
     before=lay(("u\rv", "n", b"a")))
-row("get: a carriage return that begins a line stays", "get", b"u\n\rv", answer(url="u\\rv"),
+row("get keeps a carriage return at the start of a line", "get", b"u\n\rv", answer(url="u\\rv"),
     before=lay(("u\rv", "n", b"a")))
-row("get: empty lines are nothing", "get", b"\n\n\r\nu\n\n\r\n", answer(), before=ONE)
-row("get: the URL may hold a NUL", "get", b"u\0v", answer(url="u\\u0000v"), before=lay(("u\0v", "n", b"a")))
+row("get ignores empty lines", "get", b"\n\n\r\nu\n\n\r\n", answer(), before=ONE)
+row("get: the URL may contain a NUL", "get", b"u\0v", answer(url="u\\u0000v"), before=lay(("u\0v", "n", b"a")))
 row("get: a NUL at the end is part of the URL", "get", b"u\0", NOT_FOUND, 1, before=ONE)
 row("get: a URL that is not UTF-8 is found by its bytes", "get", b"u\xff", answer(url="u\\ufffd"),
     before=lay((b"u\xff", "n", b"a")))
@@ -214,9 +214,9 @@ row("store refuses 8 MiB", "store", sized(8 * MIB)[0], refused(), 1, before=ONE)
 row("get accepts 1 MiB", "get", b" " * (MIB - 1) + b"u", answer(), before=ONE)
 row("get refuses 1 MiB and a byte", "get", b" " * MIB + b"u", refused(), 1, before=ONE)
 row("erase refuses 1 MiB and a byte", "erase", b" " * MIB + b"u", refused(), 1, before=ONE)
-row("a secret that grows sixfold as JSON is answered whole", "get", b"u", answer("\\u003c" * 1000000),
+row("a secret that grows sixfold as JSON is returned complete", "get", b"u", answer("\\u003c" * 1000000),
     before=stores(document(b'"' + b"<" * 1000000 + b'"')))
-row("a secret that grows threefold on its way in is answered whole", "get", b"u", answer("\ufffd" * 1000000),
+row("a secret that grows threefold when it is read is returned complete", "get", b"u", answer("\ufffd" * 1000000),
     before=stores(document(b'"' + b"\xff" * 1000000 + b'"')))
 
 # store: the fields
@@ -234,7 +234,7 @@ for name, text in {"no Username": b'{"ServerURL":"u","Secret":"a"}', "an empty U
 ESCAPES = {8: "\\u0008", 9: "\\t", 10: "\\n", 12: "\\u000c", 13: "\\r"}
 if writes_short_escapes():
     ESCAPES.update({8: "\\b", 12: "\\f"})
-STORED = {  # what store must accept -> the secret that get then answers
+STORED = {  # input that store must accept -> the secret that get then returns
     "one document": (document(), "a"),
     "an empty secret": (document('""'), ""),
     "no secret": (b'{"ServerURL":"u","Username":"n"}', ""),
@@ -249,7 +249,7 @@ STORED = {  # what store must accept -> the secret that get then answers
     "keys with the long s": ('{"\u017ferverURL":"u","U\u017fername":"n","\u017fecret":"a"}'.encode(), "a"),
     "keys with escapes": (rb'{"\u0053erverURL":"u","User\u006eame":"n","Secre\u0074":"a"}', "a"),
     "unknown keys": (document('"a"', ',"Secrets":"b","Extra":{"Secret":"c"},"":[1,"x",null,true,{}]'), "a"),
-    "an unknown key that begins like ours and has a NUL": (document('"a"', ',"Secret\\u0000x":"b"'), "a"),
+    "an unknown key that starts with a known one and has a NUL": (document('"a"', ',"Secret\\u0000x":"b"'), "a"),
     "a duplicate: the last wins": (document('"a"', ',"Secret":"b"'), "b"),
     "a duplicate in another case: the last wins": (document('"a"', ',"sECRET":"b"'), "b"),
     "a duplicate with the long s: the last wins": (document('"a"', ',"\u017fecret":"b"'), "b"),
@@ -266,12 +266,12 @@ STORED = {  # what store must accept -> the secret that get then answers
     "broken bytes after the document": (document() + b"\xff\xfe", "a"),
     "numbers of every form": (document('"a"', ',"x":[0,-0,1,-12,3.25,1e5,1E+5,1e-5,0.1e1,1e999]'), "a"),
     "a NUL escape": (document('"a\\u0000b"'), "a\\u0000b"),
-    "NUL escapes alone": (document('"\\u0000\\u0000"'), "\\u0000\\u0000"),
+    "only NUL escapes": (document('"\\u0000\\u0000"'), "\\u0000\\u0000"),
     "every short escape": (document('"a\\"\\\\\\/\\b\\f\\n\\r\\tb"'), f'a\\"\\\\/{ESCAPES[8]}{ESCAPES[12]}\\n\\r\\tb'),
     "every control character": (document('"' + "".join(f"\\u{n:04X}" for n in range(1, 32)) + '."'),
                                 "".join(ESCAPES.get(n, f"\\u{n:04x}") for n in range(1, 32))
                                 + "."),
-    "characters that HTML minds": (document('"<a href=\'x\'>&amp;</a>"'),
+    "characters that are special in HTML": (document('"<a href=\'x\'>&amp;</a>"'),
                                    "\\u003ca href='x'\\u003e\\u0026amp;\\u003c/a\\u003e"),
     "the line separators": (document('"a\u2028b\u2029c"'), "a\\u2028b\\u2029c"),
     "text of many scripts": (document('"\x7f\x80é\u0416\u4e2d\ufffe\ufeff\U0001f600\U0010ffff"'),
@@ -284,13 +284,13 @@ STORED = {  # what store must accept -> the secret that get then answers
     "surrogates in the wrong order": (document('"\\udc00\\ud800\\udc00"'), "\ufffd\U00010000"),
     "two high surrogates, then a low one": (document('"\\ud800\\ud83d\\ude00"'), "\ufffd\U0001f600"),
     "a high surrogate that ends the string": (document('"a\\ud800"'), "a\ufffd"),
-    "a byte that is no UTF-8": (document(b'"a\xffb"'), "a\ufffdb"),
+    "an invalid UTF-8 byte": (document(b'"a\xffb"'), "a\ufffdb"),
     "an overlong form": (document(b'"\xc0\x80"'), "\ufffd\ufffd"),
     "a surrogate as UTF-8": (document(b'"\xed\xa0\x80"'), "\ufffd\ufffd\ufffd"),
     "beyond U+10FFFF": (document(b'"\xf4\x90\x80\x80"'), "\ufffd\ufffd\ufffd\ufffd"),
-    "a character cut short": (document(b'"\xf0\x9f\x98"'), "\ufffd\ufffd\ufffd"),
-    "a character cut short by another": (document(b'"\xe2\x82A"'), "\ufffd\ufffdA"),
-    "broken bytes in a key that is not ours": (document('"a"', b',"\xff\\ud800":1'), "a"),
+    "a truncated character": (document(b'"\xf0\x9f\x98"'), "\ufffd\ufffd\ufffd"),
+    "a character truncated by another": (document(b'"\xe2\x82A"'), "\ufffd\ufffdA"),
+    "invalid bytes in an unknown key": (document('"a"', b',"\xff\\ud800":1'), "a"),
     "arrays 500 deep in an unknown key": (document('"a"', ',"x":' + "[" * 500 + "]" * 500), "a"),
     "arrays 9,000 deep in an unknown key": (document('"a"', ',"x":' + "[" * 9000 + "]" * 9000), "a"),
     "objects 9,000 deep in an unknown key": (document('"a"', ',"x":' + '{"y":' * 9000 + "1" + "}" * 9000), "a"),
@@ -298,8 +298,8 @@ STORED = {  # what store must accept -> the secret that get then answers
 for name, (text, secret) in STORED.items():
     row(f"store accepts {name}", "get", b"u", answer(secret), before=stores(text))
 
-row("store answers nothing", "store", document())
-row("store takes ServerURL untrimmed", "get", b"u", NOT_FOUND, 1, before=stores(document(url='" u "')))
+row("store prints nothing", "store", document())
+row("store does not trim ServerURL", "get", b"u", NOT_FOUND, 1, before=stores(document(url='" u "')))
 row("store and get agree on a URL with a NUL", "get", b"u\0v", answer(url="u\\u0000v"),
     before=stores(document(url='"u\\u0000v"')))
 row("a lone surrogate in ServerURL is stored as U+FFFD", "get", "u\ufffd".encode(), answer(url="u\ufffd"),
@@ -325,8 +325,8 @@ REFUSED_DOCUMENTS = {
     "a vertical tab before the document": b"\v" + document(),
     "a no-break space before the document": "\u00a0".encode() + document(),
     "a NUL between values": document('"a"', b"\0"),
-    "a document cut in a string": document()[:-3], "a document without its brace": document()[:-1],
-    "a brace alone": b"{", "brackets alone, 2,000 deep": b"[" * 2000, "brackets alone, 500,000 deep": b"[" * 500000,
+    "a document truncated in a string": document()[:-3], "a document without its brace": document()[:-1],
+    "only a brace": b"{", "only brackets, 2,000 deep": b"[" * 2000, "only brackets, 500,000 deep": b"[" * 500000,
     "objects without end, 100,000 deep": b'{"a":' * 100000,
     "arrays 10,001 deep": document('"a"', ',"x":' + "[" * 10001 + "]" * 10001),
     "arrays 400,000 deep": document('"a"', ',"x":' + "[" * 400000 + "]" * 400000),
@@ -344,17 +344,17 @@ REFUSED_DOCUMENTS = {
     "1e": document('"a"', ',"x":1e'), "1e+": document('"a"', ',"x":1e+'), "0x1": document('"a"', ',"x":0x1'),
     "NaN": document('"a"', ',"x":NaN'), "Infinity": document('"a"', ',"x":Infinity'),
     "nul": document('"a"', ',"x":nul'),
-    "TRUE": document('"a"', ',"x":TRUE'), "a bracket for a brace": document('"a"', ',"x":[1}'),
+    "TRUE": document('"a"', ',"x":TRUE'), "a bracket instead of a brace": document('"a"', ',"x":[1}'),
 }
 for name, text in REFUSED_DOCUMENTS.items():
     row(f"store refuses {name}", "store", text, refused(), 1)
 
-# what get makes of entries that others wrote
-row("get: bytes in the entry that are no UTF-8 leave as \\ufffd", "get", b"u", answer("a\\ufffd\\ufffdb"),
+# get of entries that other programs wrote
+row("get prints invalid UTF-8 in the entry as \\ufffd", "get", b"u", answer("a\\ufffd\\ufffdb"),
     before=lay(("u", "n", b"a\xff\xc3b")))
-row("get: a U+FFFD in the entry leaves as it is", "get", b"u", answer("\ufffd"),
+row("get prints a U+FFFD in the entry unchanged", "get", b"u", answer("\ufffd"),
     before=lay(("u", "n", "\ufffd".encode())))
-row("get: a NUL in the entry leaves escaped", "get", b"u", answer("a\\u0000b"), before=lay(("u", "n", b"a\0b")))
+row("get escapes a NUL in the entry", "get", b"u", answer("a\\u0000b"), before=lay(("u", "n", b"a\0b")))
 row("get escapes the user's name", "get", b"u", answer(name="\\u003ctoken\\u003e"), before=lay(("u", "<token>", b"a")))
 row("get escapes the server's URL", "get", b"h?<a>&\"\\\x01\x7f",
     answer(url='h?\\u003ca\\u003e\\u0026\\"\\\\\\u0001\x7f'),
@@ -374,19 +374,19 @@ row("list escapes URLs and users", "list", b"",
     b'{"a\\u003cb\\u003e\\u0026\\u0001\\n\\"\\\\":"\\u003ctoken\\u003e","b\\ufffd":"n","c\\u0000":"n"}\n',
     before=names((b'a<b>&\x01\n"\\', "<token>"), (b"b\xff", "n"), ("c\0", "n")))
 
-# stdout that takes nothing
+# stdout that cannot be written
 for action, stdin in (("get", b"u"), ("list", b""), ("version", b""), ("--help", b"")):
-    row(f"{action} says so where stdout is full", action, stdin, anything, 1, before=ONE, to="/dev/full")
-row("get of nothing exits 1 where stdout is full", "get", b"", anything, 1, to="/dev/full")
+    row(f"{action} reports an error if stdout is full", action, stdin, anything, 1, before=ONE, to="/dev/full")
+row("get of empty input exits 1 if stdout is full", "get", b"", anything, 1, to="/dev/full")
 
 
-# Of the Go helper 0.6.4: row -> why it differs. What is true of today's Go helper too says "Go".
-OLD_ACTIONS = "0.6.4 has no --help and --version, prints the bare version, and words an unknown action its own way"
-CALLER = "0.6.4 names itself by the path it was called by"
-EMPTY = "0.6.4 answers empty fields for what it does not have"
-NO_ENTRY = "Go hands on pass's complaint about what is not there, with a second newline"
+# Differences of the Go helper 0.6.4: row -> reason. Reasons that start with "Go" also apply to current versions.
+OLD_ACTIONS = "0.6.4 has no --help and --version, prints only the version, and has another text for an unknown action"
+CALLER = "0.6.4 prints the path by which it was called as its name"
+EMPTY = "0.6.4 returns empty fields for a missing entry"
+NO_ENTRY = "Go forwards pass's error about a missing entry, with a second newline"
 LINES = "Go fails at a line of 65,536 bytes (bufio.Scanner)"
-LOST = "Go does not look whether its answer could be written"
+LOST = "Go does not check whether its answer was written"
 KNOWN_DIFFERENCES = {
     "no argument: usage, exit 1": CALLER,
     "two arguments: usage, exit 1": CALLER,
@@ -400,23 +400,23 @@ KNOWN_DIFFERENCES = {
     "unknown action: named": OLD_ACTIONS,
     "empty action: unknown": OLD_ACTIONS,
     "actions are lower case": OLD_ACTIONS,
-    "get of what is not there: not found": EMPTY,
+    "get of a missing entry: not found": EMPTY,
     "get without a store: not found": EMPTY,
     "get of another server: not found": EMPTY,
     "get: a NUL at the end is part of the URL": EMPTY,
     "get: nothing but white space is normalised": EMPTY,
-    "store takes ServerURL untrimmed": EMPTY,
-    "erase of what is not there: silent, exit 0": NO_ENTRY,
+    "store does not trim ServerURL": EMPTY,
+    "erase of a missing entry: silent, exit 0": NO_ENTRY,
     "erase without a store: silent, exit 0": NO_ENTRY,
     "store without a store: refused": NO_ENTRY,
     "store accepts a line of 65,536 bytes": LINES,
     "store accepts a line of 200,000 bytes": LINES,
     "store accepts 1 MiB in one line": LINES,
     "get accepts 1 MiB": LINES,
-    "a secret that grows sixfold as JSON is answered whole": LINES,
-    "a secret that grows threefold on its way in is answered whole": LINES,
-    "get says so where stdout is full": LOST,
-    "version says so where stdout is full": LOST,
+    "a secret that grows sixfold as JSON is returned complete": LINES,
+    "a secret that grows threefold when it is read is returned complete": LINES,
+    "get reports an error if stdout is full": LOST,
+    "version reports an error if stdout is full": LOST,
 }
 
 
@@ -436,7 +436,7 @@ def environment(user, one):
 
 
 def run_unread(user, argv, **more):
-    """Runs with stdin a pipe that holds bytes and never ends; they must still be there afterwards."""
+    """Runs the helper with bytes in a pipe as stdin; the bytes must still be there afterwards."""
     reader, writer = os.pipe()
     try:
         os.write(writer, b"untouched")
@@ -481,7 +481,7 @@ def run_known_difference(one):
         run_row(one)
     except AssertionError:
         return
-    raise AssertionError(f"does not differ any more, take it off the list ({KNOWN_DIFFERENCES[one.name]})")
+    raise AssertionError(f"no longer differs, remove it from the list ({KNOWN_DIFFERENCES[one.name]})")
 
 
 USER = shared_sandbox()
@@ -494,14 +494,14 @@ for each in ROWS[::5] if is_wrapped() and os.environ.get("LOAD") != "full" else 
         case(each.name)(functools.partial(run_row, each))
 
 
-@case("every row has a name of its own, and every known difference names a row")
+@case("every row has a unique name, and every known difference names a row")
 def _():
     named = [one.name for one in ROWS]
     assert len(named) == len(set(named)), sorted(name for name in named if named.count(name) > 1)
     assert not set(KNOWN_DIFFERENCES) - set(named), set(KNOWN_DIFFERENCES) - set(named)
 
 
-@case("store reads to the end of its input, however slowly that comes")
+@case("store reads to the end of its input, also if the input is slow")
 def _():
     reset(USER)
     with subprocess.Popen([*program(), "store"], env=USER.env, cwd=USER.dir, stdin=subprocess.PIPE,
@@ -514,7 +514,7 @@ def _():
     assert USER.get("u", argv=program()) == ("n", "a")
 
 
-@case("erase takes away what get answered, and says nothing")
+@case("erase removes the entry that get returned, and prints nothing")
 def _():
     reset(USER)
     ONE(USER)

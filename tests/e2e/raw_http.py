@@ -1,4 +1,4 @@
-"""A client that sends bytes as they are, and reads answers as strictly as HTTP/1.1 has them (RFC 9112).
+"""A client that sends raw bytes, and parses answers strictly by HTTP/1.1 (RFC 9112).
 
     with Raw(port) as raw:
         raw.send(b"GET /v2/ HTTP/1.1\\r\\nHost: localhost\\r\\n\\r\\n")
@@ -16,13 +16,13 @@ HOST = b"Host: localhost\r\n"
 
 
 def basic(user, password):
-    """An Authorization header; user and password are text or bytes."""
+    """Returns an Authorization header; user and password are text or bytes."""
     pair = [part if isinstance(part, bytes) else part.encode() for part in (user, password)]
     return b"Authorization: Basic " + base64.b64encode(b":".join(pair)) + b"\r\n"
 
 
 def head(method, target, *headers, version="HTTP/1.1"):
-    """The head of a request; headers are whole lines."""
+    """Returns the head of a request; headers are whole lines."""
     target = target if isinstance(target, bytes) else target.encode()
     return method.encode() + b" " + target + b" " + version.encode() + b"\r\n" + HOST + b"".join(headers) + b"\r\n"
 
@@ -35,7 +35,7 @@ class Answer:
 
     @property
     def code(self):
-        """The specification's error code, whose form is checked on the way."""
+        """Returns the specification's error code, after checking the format of the body."""
         assert self.headers["content-type"].startswith("application/json"), self
         errors = json.loads(self.body)["errors"]
         assert {"code", "message"} <= set(errors[0]), self
@@ -46,7 +46,7 @@ class Answer:
 
 
 class Raw:
-    """One connection. source is the address that it comes from."""
+    """One connection. source is the local address."""
 
     def __init__(self, port, source="127.0.0.1", wrap=None, receive_buffer=None):
         self.socket = socket.socket()
@@ -73,7 +73,7 @@ class Raw:
         return self
 
     def is_closed(self):
-        """Waits for the other side to close, or for more bytes."""
+        """Waits until the server closes the connection (True) or sends more bytes (False)."""
         try:
             return self._more() == b""
         except ConnectionError:
@@ -107,7 +107,7 @@ class Raw:
         return data[:size]
 
     def read(self, method="GET"):
-        """The next answer; raises where it is none. EOFError: the other side closed first."""
+        """Returns the next answer; raises if it is invalid, EOFError if the server closed the connection."""
         lines = self._until(b"\r\n\r\n").split(b"\r\n")
         status = re.fullmatch(rb"HTTP/1\.1 ([1-5]\d\d) [^\r\n]*", lines[0])
         assert status, lines[0]
@@ -124,7 +124,7 @@ class Raw:
 
 
 def ask(port, data, method="GET", **options):
-    """Sends data on a connection of its own; returns what came back, or None where it was closed without a word."""
+    """Sends data on a new connection; returns the answer, or None if the server closed it without one."""
     with Raw(port, **options) as raw:
         try:
             return raw.send(data).read(method)
