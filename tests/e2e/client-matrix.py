@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Every login that a client could use before `setup` it can use after it.
+"""Every client can use the same logins after `setup` as before.
 
-A row of the matrix is a file with logins under some name, and what else is configured. The real clients (docker,
-compose, buildx, podman, buildah, skopeo) are asked for the login before and after, and must give the same answers;
-docs/clients.md says why each row is what it is. LOAD=full runs all rows, an ordinary run every ninth of the product.
+A row of the matrix is a file with logins under some name, plus other configuration. The test asks the real clients
+(docker, compose, buildx, podman, buildah, skopeo) for the login before and after, and the answers must be the same.
+docs/clients.md explains each row. LOAD=full runs all rows, an ordinary run every ninth of the product.
 """
 
 import base64
@@ -36,7 +36,7 @@ def product():
     return rows if IS_FULL else rows[::9]
 
 
-@case("the same answers before and after: file x name of the entry x what else is configured x options")
+@case("the same answers before and after: file x name of the entry x other configuration x options")
 def _():
     failures = []
     for number, (source, form, other, options) in enumerate(product()):
@@ -54,7 +54,7 @@ def _():
     assert not failures, f"{len(failures)} rows:\n" + "\n".join(failures[:12])
 
 
-# --- what is configured in one place, and used in another ------------------------------------------
+# --- configured in one place, used in another ------------------------------------------------------
 
 
 def helper_for_elsewhere(source):
@@ -63,14 +63,14 @@ def helper_for_elsewhere(source):
     return make
 
 
-@case("credHelpers for another registry stay in force for podman and skopeo, in whichever file they are")
+@case("credHelpers for another registry still work for podman and skopeo, in each of the files")
 def _():
     for source in ("docker", "runtime", "config", "named"):
         for options in ((), ("--podman",)):
             assert_kept(helper_for_elsewhere(source), *options)
 
 
-@case("without XDG_RUNTIME_DIR, /run/containers/UID/auth.json is read, moved, and stays in use")
+@case("without XDG_RUNTIME_DIR, logins in /run/containers/UID/auth.json are moved and still work")
 def _():
     place = the_world().user.dir / "below-run"
     for options in ((), ("--podman",)):
@@ -91,7 +91,7 @@ def _():
                 shutil.rmtree(place, ignore_errors=True)
 
 
-@case("a login for a part of a server stays in use, alone and beside one for all of it")
+@case("a login for a path of a server still works, with and without one for the whole server")
 def _():
     def beside(source, whole, part):
         def make(world):
@@ -105,7 +105,7 @@ def _():
     assert_refused(beside("docker", "testuser", "teamuser"), "--podman", words=["R/team".replace("R", the_world().host)])
 
 
-@case("a login for Docker Hub is found by docker under its URL, and by podman and skopeo as docker.io")
+@case("docker finds a login for Docker Hub under its URL, and podman and skopeo as docker.io")
 def _():
     for source, key in (("docker", HUB), ("docker", "docker.io"), ("runtime", "docker.io"), ("config", HUB)):
         for options in ((), ("--podman",)):
@@ -117,7 +117,7 @@ def _():
                 assert world.user.get(HUB) == ("testuser", world.registry.password)
 
 
-@case("tokens of a login in the browser keep their names")
+@case("tokens of a browser login keep their names")
 def _():
     def make(world):
         world.write("docker", {HUB: "testuser", HUB + "access-token": "testuser", HUB + "refresh-token": "testuser"})
@@ -126,7 +126,7 @@ def _():
         assert world.user.get(HUB + name), name
 
 
-@case("two files with different logins for a server: setup --podman refuses, plain setup keeps both in use")
+@case("two files with different logins for a server: setup --podman refuses, and with plain setup both still work")
 def _():
     def make(world):
         world.write("docker", {"R": "testuser"})
@@ -135,7 +135,7 @@ def _():
     assert_refused(make, "--podman", words=["different logins"])
 
 
-@case("another login in the store: both clients keep the one that they use, or setup refuses")
+@case("a different login in the store: both clients keep their login, or setup refuses")
 def _():
     def make(source):
         def made(world):
@@ -153,7 +153,7 @@ def _():
         the_world().env["PATH"] = before
 
 
-@case("a password that ends in a newline stays in use; in a key in JSON the newline does not count")
+@case("a password that ends in a newline still works; a newline in a JSON key is ignored")
 def _():
     def make(world):
         key = base64.b64encode(b'_json_key:{"a": 1}\n').decode()
@@ -165,7 +165,7 @@ def _():
         assert "another login" not in world.setup().out.decode()
 
 
-@case("a server that credHelpers keeps in the file stays there, and --host moves it")
+@case("a server whose credHelpers entry names the file stays there, and --host moves it")
 def _():
     def make(world):
         world.write("docker", {"R": "testuser"}, credHelpers={world.host: ""})
@@ -174,7 +174,7 @@ def _():
     assert json.loads(world.path("docker").read_text()) == {"auths": {world.host: {}}, "credHelpers": {world.host: "pass"}}
 
 
-@case("empty entries, entries that are malformed or hold only a user beside good ones, and tokens")
+@case("empty entries, malformed entries and entries with only a user next to valid ones, and tokens")
 def _():
     def make(world):
         token = {**world.auth(), "identitytoken": "t0ken"}
@@ -185,14 +185,14 @@ def _():
         config["auths"].update(bad)
         config["currentContext"] = "rootless"
         world.path("docker").write_text(json.dumps(config))
-    # docker itself reads such a file only in part, so podman and skopeo are asked before, and docker after.
+    # docker reads such a file only partly, so the test asks podman and skopeo before, and docker after.
     world = assert_kept(make, asked=("skopeo", "podman"), words=["bad.example stays", "user.example stays",
                                                                  "registry.example stays"])
     assert world.user.inspect().rc == 0 and world.user.get("token.example") == ("<token>", "t0ken")
     assert json.loads(world.path("docker").read_text())["currentContext"] == "rootless"
 
 
-@case("docker before version 23 reads ~/.dockercfg as long as there is no config.json")
+@case("docker before version 23 reads ~/.dockercfg if there is no config.json")
 def _():
     old = "/usr/bin/docker"
     if not os.access(old, os.X_OK) or b"version 20." not in the_world().user.run([old, "--version"]).out:
@@ -208,7 +208,7 @@ def _():
     assert not world.exposed()
 
 
-@case("--host takes every name by which a person calls a registry")
+@case("--host accepts every common name of a registry")
 def _():
     for typed in ("R", "https://R", "R/", "https://R/v1/"):
         def make(world):
@@ -226,7 +226,7 @@ def _():
         assert world.user.get(HUB) == ("testuser", world.registry.password)
 
 
-@case("member names in another case: another store is not replaced, no password stays behind")
+@case("member names in another case: another store is not replaced, and no password is left")
 def _():
     def store(name):
         def make(world):
@@ -241,7 +241,7 @@ def _():
         assert not world.exposed()
 
 
-@case("a second hard link of config.json keeps the password, and setup says so")
+@case("a second hard link of config.json keeps the password, and setup reports it")
 def _():
     def make(world):
         world.write("docker", {"R": "testuser"})
@@ -259,7 +259,7 @@ def _():
     (world.user.home / "copy").unlink()
 
 
-@case("a drop-in that comes later: setup refuses; with --force its own comes after it")
+@case("a later drop-in file: setup refuses; with --force its own file comes last")
 def _():
     def make(world):
         world.write("runtime", {"R": "testuser"})
@@ -270,7 +270,7 @@ def _():
     assert world.who("skopeo", "new.example") == "new"
 
 
-@case("another helper in registries.conf is replaced with --force alone; the default by another name is not another helper")
+@case("another helper in registries.conf is replaced only with --force; another name of the default is not another helper")
 def _():
     def other(name, text):
         def make(world):
@@ -283,7 +283,7 @@ def _():
     assert not (the_world().user.containers / "registries.conf.d/pass.conf").exists()
 
 
-@case("with DOCKER_CONFIG set, setup --podman names the helper for every server, and says what podman will do")
+@case("with DOCKER_CONFIG set, setup --podman names the helper for every server, and explains podman's behaviour")
 def _():
     def make(world):
         world.write("docker", {"https://R/v1/": "testuser", HUB: "testuser"})

@@ -19,7 +19,7 @@ OTHER_STORE = "other"
 
 
 class MatrixUser(ContainersUser):
-    """With `below_run` set, programs see that directory as /run/containers, and nothing else below /run."""
+    """If `below_run` is set, programs see that directory as /run/containers, and an otherwise empty /run."""
 
     below_run = None
     IN_OWN_RUN = ('mount -t tmpfs none /run && mkdir /run/containers && mount --bind "$0" /run/containers && '
@@ -32,7 +32,7 @@ class MatrixUser(ContainersUser):
 
 
 class World:
-    """One registry and one user for all rows; each row begins with the files that it names, and no others."""
+    """One registry and one user for all rows; each row starts with only the files that it names."""
 
     def __init__(self):
         for program in ("docker", "skopeo", "podman"):
@@ -57,7 +57,7 @@ class World:
         self.env = dict(self.user.env)
 
     def _write_other_helper(self):
-        """A helper for other registries: it has a login to elsewhere.example alone."""
+        """Writes a helper for another registry: it has only a login for elsewhere.example."""
         path = self.user.dir / "bin" / f"docker-credential-{OTHER_STORE}"
         answer = json.dumps({"ServerURL": "elsewhere.example", "Username": "elsewhere", "Secret": "x"})
         path.write_text('#!/bin/sh\nread -r server\n[ "$server" = elsewhere.example ] || '
@@ -93,22 +93,22 @@ class World:
         if source == "named":
             self.user.env["REGISTRY_AUTH_FILE"] = str(path)
 
-    # --- what the clients say ----------------------------------------------------------------
+    # --- answers of the clients --------------------------------------------------------------
 
     def who(self, program, server):
-        """Whose login podman or skopeo would use; None: nobody's."""
+        """Returns the user of the login that podman or skopeo would use, or None."""
         result = self.user.client(program, "login", "--get-login", server)
         return result.out.decode().strip() if result.rc == 0 else None
 
     def pulls(self, *argv):
-        """The login that a client of docker's daemon sends along."""
+        """Returns the login that a client of docker's daemon sends."""
         self.dockerd.seen.clear()
         self.user.run([*argv], cwd=self.context)
         return self.dockerd.seen.get("pull")
 
     def builds(self):
-        """The logins that the daemon would take for an image of R and of Docker Hub from all that `docker build` without
-        BuildKit sends along: one under exactly that name, else one for that host."""
+        """Returns the logins that the daemon would use for an image of R and of Docker Hub. `docker build` without BuildKit
+        sends all logins, and the daemon uses one with exactly that name, else one for that host."""
         self.dockerd.seen.clear()
         self.user.run(["docker", "build", "-q", "."], cwd=self.context, env={"DOCKER_BUILDKIT": "0"})
         sent = self.dockerd.seen.get("build", {})
@@ -142,7 +142,7 @@ class World:
         return found
 
     def exposed(self):
-        """The files in which a password can be read."""
+        """Returns the files that contain a readable password."""
         found = {str(path) for word in (self.registry.password, self.team_password)
                  for path, _ in find_secret(self.user.dir, word)}
         below_run = self.user.below_run
@@ -155,7 +155,7 @@ class World:
 
 
 def find_compose(user):
-    """The words that run compose, version 2 or 1; None: neither is installed."""
+    """Returns the command of compose 2 or 1; None if neither is installed."""
     for words in (["docker", "compose"], ["docker-compose"]):
         if shutil.which(words[0]) and user.run([*words, "version"]).rc == 0:
             return words
@@ -163,7 +163,7 @@ def find_compose(user):
 
 
 def bare_host(name):
-    """The server that an entry is for, by docker's rules."""
+    """Returns the server of an entry by docker's rules."""
     name = name.partition("://")[2] or name
     return name.partition("/")[0]
 
@@ -173,7 +173,7 @@ ALL_CLIENTS = (*ORDINARY, "buildah", "compose")
 
 
 def compare(make, *options, asked=ORDINARY):
-    """Makes the files, asks, runs setup, asks again. Answers what setup said."""
+    """Makes the files, asks the clients, runs setup, and asks again. Returns setup's output."""
     world = the_world()
     world.reset()
     make(world)
@@ -181,7 +181,7 @@ def compare(make, *options, asked=ORDINARY):
     result = world.setup(*options)
     after = world.answers(asked)
     text = " ".join(result.out.decode().split())
-    # A store that the clients share may give one of them a login that it did not have.
+    # With a shared store, a client may get a login that it did not have before.
     lost = {name: (answer, after[name]) for name, answer in before.items() if answer and answer != after[name]}
     more = [place for place in world.exposed() if place not in exposed or (
         ("--podman" in options or (place == str(world.path("docker")) and "--host" not in options)) and f" stays in {place}: " not in text)]
@@ -209,7 +209,7 @@ def assert_kept(make, *options, words=(), **more):
 
 
 def assert_refused(make, *options, words=()):
-    """setup fails with one line, and no file of a client has changed."""
+    """Asserts that setup fails with a one-line error and changes no file of a client."""
     world = the_world()
     world.reset()
     make(world)

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
-"""The whole way: real clients log in to a real TLS registry, and no password stays readable.
+"""Real clients log in to a real TLS registry, and no password stays readable.
 
-Docker's client needs no daemon for login, logout and manifest inspect, so it runs as it is
-installed. It does not check the certificate of a server on localhost; podman and skopeo,
-and the upload of the test image, do.
+Docker's client needs no daemon for login, logout and manifest inspect. It does not check the
+certificate of a server on localhost, but podman, skopeo and the upload of the test image do.
 """
 
 import base64
@@ -16,7 +15,7 @@ from registry import Registry
 
 # --- docker ------------------------------------------------------------------
 
-@case("docker login: no warning, one encrypted entry, a config.json without the password")
+@case("docker login: no warning, one encrypted entry, and no password in config.json")
 def _():
     with Registry() as registry, DockerUser(registry) as user:
         user.login()
@@ -26,7 +25,7 @@ def _():
         assert user.list() == {registry.host: "testuser"}
 
 
-@case("an image is refused before docker login, given after it, refused after docker logout")
+@case("an image is refused before docker login, served after it, refused after docker logout")
 def _():
     with Registry() as registry, DockerUser(registry) as user:
         registry.push_image()
@@ -37,7 +36,7 @@ def _():
         assert not user.is_let_in()
 
 
-@case("docker login: the password is nowhere in the user's directories, in plain, base64 or hex")
+@case("docker login: the password is not in the user's directories, in plain text, base64 or hex")
 def _():
     with Registry() as registry, DockerUser(registry) as user:
         registry.push_image()
@@ -48,7 +47,7 @@ def _():
 
 @case("control: without the helper docker warns, and the search finds the password")
 def _():
-    # Docker takes up a helper by itself only where no registry is configured yet.
+    # Docker chooses a helper on its own only if no registry is configured yet.
     config = {"auths": {"other.example.com": {}}}
     with Registry() as registry, DockerUser(registry, config) as user:
         result = user.try_login()
@@ -57,7 +56,7 @@ def _():
         assert found and {path for path, _ in found} == {user.config_file}, found
 
 
-@case("control: the search finds every form of a password at every place in a file, and in names")
+@case("control: the search finds every form of a password at every position in a file, and in names")
 def _():
     secret = "pw-" + "5a" * 12
     with Sandbox() as user:
@@ -82,7 +81,7 @@ def _():
         is_nowhere(user, "pw-wrong")
 
 
-@case("a wrong password leaves the entry of an earlier login as it was")
+@case("a wrong password leaves the entry of an earlier login unchanged")
 def _():
     with Registry() as registry, DockerUser(registry) as user:
         user.login()
@@ -107,7 +106,7 @@ def _():
 @case("a second login as another user replaces the first user's")
 def _():
     with Registry() as registry, DockerUser(registry) as user:
-        # Sorts after the first one, so that it wins by being the last and by nothing else.
+        # This name sorts after the first one, so that it wins only because it is the last login.
         other = registry.add_user("zoe")
         user.login()
         user.login("zoe", other)
@@ -115,7 +114,7 @@ def _():
         assert user.entries() == [user.entry(registry.host, "zoe")], user.entries()
 
 
-@case("docker logout removes the entry, its directory and docker's note of the registry")
+@case("docker logout removes the entry, its directory and the registry in docker's file")
 def _():
     with Registry() as registry, DockerUser(registry) as user:
         user.login()
@@ -125,7 +124,7 @@ def _():
         assert user.config == {"auths": {}, "credsStore": "pass"}, user.config
 
 
-@case("docker logout of a registry never logged in to, and twice of one, warns of nothing")
+@case("docker logout without a login, and a second docker logout, print no warning")
 def _():
     with Registry() as registry, DockerUser(registry) as user:
         user.logout("never.example.com")
@@ -134,7 +133,7 @@ def _():
         user.logout()
 
 
-@case("docker logout of one registry leaves the other's login alone")
+@case("docker logout of one registry keeps the other's login")
 def _():
     with Registry() as one, Registry() as other, DockerUser(one) as user:
         user.trust(one, other)
@@ -145,7 +144,7 @@ def _():
         assert user.get(other.host) == ("testuser", other.password)
 
 
-@case("credHelpers: the helper keeps the one registry it is named for, docker the other")
+@case("credHelpers: the helper keeps the login of its registry, docker that of the other")
 def _():
     with Registry() as one, Registry() as other:
         with DockerUser(one, {"credHelpers": {one.host: "pass"}}) as user:
@@ -160,7 +159,7 @@ def _():
             assert user.list() == {}
 
 
-@case("with `pass` on PATH and no configuration docker picks the helper by itself")
+@case("with `pass` on PATH and no configuration docker chooses the helper automatically")
 def _():
     need("pass")
     with Registry() as registry, DockerUser(registry) as user:
@@ -171,7 +170,7 @@ def _():
 
 
 def check_failed_login(user, *words):
-    """Docker shows the helper's text between back-ticks: one line that holds these words."""
+    """Checks the helper's error, which docker prints between back-ticks: one line with these words."""
     result = user.try_login()
     assert result.rc == 1 and b"Login Succeeded" not in result.out, result
     told = result.err.decode()
@@ -182,13 +181,13 @@ def check_failed_login(user, *words):
     is_nowhere(user, user.registry.password)
 
 
-@case("without a store docker login fails, says where it should be, and stores nothing readable")
+@case("without a store docker login fails, names the store's path, and stores nothing readable")
 def _():
     with Registry() as registry, DockerUser(registry, store=False) as user:
         check_failed_login(user, str(user.prefix), "pass init")
 
 
-@case("with an unknown key docker login fails, names it, and stores nothing readable")
+@case("with an unknown key docker login fails, names the key, and stores nothing readable")
 def _():
     with Registry() as registry, DockerUser(registry, store=False) as user:
         user.make_store("nobody@example.com")
@@ -219,7 +218,7 @@ def _():
 
 
 def check_client(program):
-    """Login, use, logout and a second logout with one client, by registries.conf."""
+    """Tests login, use, logout and a second logout of one client, with registries.conf."""
     with Registry() as registry, ContainersUser(registry) as user:
         if program == "podman":
             need_podman(user)
@@ -229,7 +228,7 @@ def check_client(program):
         assert user.get(registry.host) == ("testuser", registry.password)
         assert user.is_let_in(), "docker does not see the entry"
         is_nowhere(user, registry.password)
-        # The second time there is nothing left to remove; a helper that fails then fails the client.
+        # The second logout finds no entry; an error of the helper would fail the client.
         for _ in range(2):
             result = user.client(program, "logout", registry.host)
             assert result.rc == 0 and result.err == b"" and user.list() == {}, result
@@ -247,19 +246,19 @@ def _():
 
 
 def check_auth_file(place):
-    """credHelpers in one of the files that skopeo reads; `place` answers which."""
+    """Tests credHelpers in one of the files that skopeo reads; `place` returns its path."""
     need("skopeo")
     with Registry() as registry, ContainersUser(registry, drop_in=False) as user:
         registry.push_image()
         user.store(registry.host, "testuser", registry.password)
-        assert not user.skopeo_inspects(), "credsStore alone is enough after all"
+        assert not user.skopeo_inspects(), "credsStore alone is sufficient"
         place(user).parent.mkdir(exist_ok=True)
         place(user).write_text(json.dumps({"credHelpers": {registry.host: "pass"}}))
         assert user.skopeo_inspects()
         return user.client_login("skopeo"), find_secret(user.dir, registry.password)
 
 
-@case("skopeo and podman use credHelpers in their own auth.json, and log in by them")
+@case("skopeo and podman use credHelpers in their own auth.json, also for login")
 def _():
     result, readable = check_auth_file(lambda user: user.run_dir / "containers/auth.json")
     assert result.rc == 0 and not readable, (result, readable)
@@ -267,7 +266,7 @@ def _():
 
 @case("skopeo and podman use credHelpers in docker's config.json")
 def _():
-    # For reading only: their own login goes to auth.json, readable, as the README says.
+    # Only for reading: their own login writes a readable auth.json, as the README says.
     check_auth_file(lambda user: user.config_file)
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`docker-credential-pass doctor`: gpg's configuration, files and agent; one table of faults for each kind."""
+"""`docker-credential-pass doctor`: gpg's configuration, files and agent, with a table for each kind of fault."""
 
 import json
 import os
@@ -26,7 +26,7 @@ def _():
         assert user.type_and_ask_again(found["gpg-opts"]["commands"]) == ({}, 0)
 
 
-@case("gnupg-home-mode; no home directory yet is no key yet, and setup makes one")
+@case("gnupg-home-mode; a missing home directory means no key yet, and setup makes one")
 def _():
     both_ways(lambda user: user.gnupg.chmod(0o755), "gnupg-home-mode", "warning")
     with Patient() as user:
@@ -49,7 +49,7 @@ def garble(name):
     return lambda user: (user.gnupg / name).write_bytes(b"\x0b" * 1000)
 
 
-# What is wrong with gpg's configuration and files; what is found; a part of gpg's own words.
+# Faults of gpg's configuration and files: description, function, finding, part of gpg's message.
 FAULTS = (
     ("trust-model x", append("gpg.conf", "trust-model x\n"), "gpg-conf-invalid", "'x'"),
     ("agent-program", append("gpg.conf", "agent-program /nonexistent\n"), "agent-program-wrong", "/nonexistent"),
@@ -58,7 +58,7 @@ FAULTS = (
 )
 
 
-@case("what is not recognised is shown in gpg's own words, in every language, and nobody is told to delete or log out")
+@case("an unrecognised fault is shown with gpg's own message, in every language, without advice to delete or log out")
 def _():
     for name, make, wanted, words in FAULTS:
         with Patient() as user:
@@ -74,7 +74,7 @@ def _():
                 assert not re.search(rb"damaged|secret key is not here", result.out), (name, result)
 
 
-@case("gpg's files that the user may not read: named, and mended by what root types")
+@case("files of gpg that the user cannot read are named, and the command for root repairs them")
 def _():
     for name in ("pubring.kbx", "trustdb.gpg", "private-keys-v1.d"):
         with Patient() as user:
@@ -90,7 +90,7 @@ def _():
             user.end_agent()
             assert user.doctor() == ({}, 0)
             if path.is_dir():
-                continue  # gpg-agent sets the mode of its own directory right
+                continue  # gpg-agent corrects the mode of its own directory
             path.chmod(0)
             user.end_agent()
             found, rc = user.doctor()
@@ -101,7 +101,7 @@ def _():
 # --- the agent ------------------------------------------------------------------------------------------------
 
 
-@case("no-autostart and no agent: doctor starts none, and says what get says")
+@case("no-autostart and no agent: doctor starts none, and reports the same error as get")
 def _():
     with Patient() as user:
         append("gpg.conf", "no-autostart\n")(user)
@@ -141,7 +141,7 @@ def _():
         long = user.dir / ("x" * 100)
         shutil.copytree(user.gnupg, long, ignore=lambda _, names: [name for name in names if name.startswith("S.")])
         if (pathlib.Path("/run/user") / str(os.geteuid())).is_dir():
-            return  # the socket lies there, and its path is short
+            return  # gpg's socket is in /run, so its path is short
         found, rc = user.doctor(env={"GNUPGHOME": str(long)})
         assert rc == 1 and "GNUPGHOME" in found["socket-path-too-long"]["commands"][0], found
 

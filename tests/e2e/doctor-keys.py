@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`docker-credential-pass doctor`: the keys that the store names, and the passphrase."""
+"""`docker-credential-pass doctor`: the store's keys, and the passphrase."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ def make_key_by(user, *words, **more):
     return user.run(["gpg", "--batch", "--quiet", "--passphrase", "", *words], check=True, **more)
 
 
-@case("key-unknown: from pass's own copy where there is one, else by a new start")
+@case("key-unknown: repaired from pass's copy of the key if there is one, else by a new setup")
 def _():
     with Patient() as user, Sandbox() as colleague:
         theirs = colleague.make_key("colleague@example.com")
@@ -63,7 +63,7 @@ def _():
               lambda commands: make_key_by(user, "--pinentry-mode", "loopback", *commands[0].split()[1:]))
 
 
-@case("key-not-trusted: one's own, imported")
+@case("key-not-trusted: the user's own key, imported")
 def _():
     with Patient() as user, Sandbox() as before:
         mine = before.make_key("mine@example.com")
@@ -73,7 +73,7 @@ def _():
         assert not check(user, "key-not-trusted", "bad")
 
 
-@case("secret-key-missing: nothing is logged out; entry-unreadable: a login replaces it")
+@case("secret-key-missing: no logout is advised; entry-unreadable: a login replaces the entry")
 def _():
     with Patient() as user:
         kept = user.run(["gpg", "--batch", "--export-secret-keys", user.key]).out
@@ -88,11 +88,11 @@ def _():
         user.entry(URL, "me").write_bytes(other.encrypt(b"secret", theirs))
         found, rc = user.doctor()
         assert rc == 1 and found["entry-unreadable"]["commands"] == [f"docker login {URL}"], found
-        user.store(URL, "me", "again")  # what docker login does
+        user.store(URL, "me", "again")  # as docker login does
         assert user.doctor() == ({}, 0)
 
 
-@case("a subkey for encryption that has expired: doctor and setup say so")
+@case("an expired encryption subkey is reported by doctor and setup")
 def _():
     with Patient() as user:
         user.run(["gpg", "--batch", "--quiet", "--quick-set-expire", user.key, "seconds=1", "*"], check=True)
@@ -105,7 +105,7 @@ def _():
         assert left == ({}, 0), left
 
 
-@case("a group of gpg.conf in .gpg-id, a subkey with an exclamation mark, PASSWORD_STORE_KEY: all work")
+@case("a gpg.conf group in .gpg-id, a subkey with an exclamation mark and PASSWORD_STORE_KEY all work")
 def _():
     with Patient() as user:
         listing = user.run(["gpg", "-k", "--with-colons"]).out.decode().split("\n")
@@ -119,7 +119,7 @@ def _():
         assert user.doctor(env={"PASSWORD_STORE_KEY": user.key}) == ({}, 0)
 
 
-@case("a locked key is neither good nor bad: no prompt without --prompt, exit status 2, also with throw-keyids and loopback")
+@case("a locked key: no prompt without --prompt, exit status 2, also with throw-keyids and loopback")
 def _():
     for conf in ("", "throw-keyids\n", "pinentry-mode loopback\n"):
         with Patient(store=False, passphrase="pw 1") as user:
@@ -137,7 +137,7 @@ def _():
             assert "--prompt" in said(user.helper("doctor")), conf
             found, rc = user.doctor("--prompt")
             assert rc == 1 and asked.exists() and user.steps["decrypt"] == "failed", found
-            with Terminal() as terminal:  # where somebody could be asked, nobody is
+            with Terminal() as terminal:  # a terminal is there, but no prompt may appear
                 asked.unlink()
                 found, rc = user.doctor(env={"GPG_TTY": terminal.name})
                 assert rc == 2 and set(found) == {"slow-key"} and not asked.exists(), found
@@ -145,7 +145,7 @@ def _():
             assert rc == 2 and "gpg-tty-wrong" in found, found
 
 
-# How pinentry-program may be written, and whether gpg-agent can run it.
+# Ways to write pinentry-program, and whether gpg-agent can run the program.
 PINENTRIES = (
     ("pinentry-program {pinentry}\n", True),
     ('pinentry-program "{pinentry}"\n', True),
@@ -156,7 +156,7 @@ PINENTRIES = (
 )
 
 
-@case("pinentry-missing: as gpg-agent.conf has it, with quotes and blanks; also the system's")
+@case("pinentry-missing: pinentry-program of gpg-agent.conf, with quotes and spaces; also of the system's file")
 def _():
     with Patient(store=False, passphrase="pw 1") as user:
         user.make_store(user.key)
@@ -183,7 +183,7 @@ def _():
         assert rc == 1 and "/nonexistent" in found["pinentry-missing"]["what"], found
 
 
-@case("a terminal that belongs to another user, as after su: said before anybody is asked, by doctor and by setup")
+@case("a terminal of another user, as after su: doctor and setup report it before any prompt")
 def _():
     with Patient(store=False, passphrase="pw 1") as user, Terminal() as terminal:
         user.make_store(user.key)
@@ -197,7 +197,7 @@ def _():
         assert result.rc == 1 and b"script -q /dev/null" in result.err, result
 
 
-@case("slow-key: judged by the key and not by the clock, cured by the cheaper derivation")
+@case("slow-key: judged by CPU time relative to the machine, repaired by a cheaper key derivation")
 def _():
     with Patient(store=False, passphrase="pw 1") as user:
         user.make_store(user.key)

@@ -32,7 +32,7 @@ def _():
 def _():
     def put_file(user):
         shutil.rmtree(user.prefix)
-        user.prefix.write_text("a file where a folder should be")
+        user.prefix.write_text("a file in place of a directory")
     with Patient() as user:
         put_file(user)
         check(user, "store-unreadable", "bad")
@@ -69,7 +69,7 @@ def _():
         assert user.type_and_ask_again(found["gpg-id-signature"]["commands"]) == ({}, 0)
 
 
-@case("store-mode, entry-mode; a team's store, which is shared on purpose, is fine")
+@case("store-mode, entry-mode; a team's store, which is shared on purpose, causes no finding")
 def _():
     both_ways(lambda user: user.prefix.chmod(0o755), "store-mode", "warning")
     both_ways(lambda user: user.entry(URL, "me").chmod(0o644), "entry-mode", "warning")
@@ -83,14 +83,14 @@ def _():
             assert user.doctor() == ({}, 0)
 
 
-# What belongs to root after "sudo docker login", and what a user does about it who is not root.
+# Files that belong to root after "sudo docker login", and the repair for an ordinary user.
 FOREIGN = (
     ("store-owner", lambda user: user.folder),
     ("server-not-writable", lambda user: user.server_folder(URL)),
 )
 
 
-@case("directories of the store that are another's: the step that fails, and what root types")
+@case("directories of the store with another owner: the failing step, and the command for root")
 def _():
     for wanted, place in FOREIGN:
         with Patient() as user:
@@ -106,7 +106,7 @@ def _():
             assert rc == 0 and set(found) <= {"store-mode", "entry-mode"}, found
 
 
-@case("a store on a read-only file system, and one whose modes shut its owner out: docker cannot save")
+@case("a store on a read-only file system or without write permission for its owner: docker cannot save a login")
 def _():
     with Patient() as user:
         unshare = need("unshare")
@@ -139,7 +139,7 @@ def _():
         assert not check(user, "folder-undecodable", "warning")
 
 
-@case("entry-damaged: cut off, or no message at all")
+@case("entry-damaged: a truncated message, or another kind of content")
 def _():
     for content in (b"", b"\x85", b"hello\n" * 20):
         with Patient() as user:

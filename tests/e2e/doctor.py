@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`docker-credential-pass doctor`: what it answers, the environment, and docker's configuration file."""
+"""`docker-credential-pass doctor`: its output, the environment, and docker's configuration file."""
 
 import base64
 import json
@@ -11,10 +11,10 @@ from doctor_patient import URL, Patient, both_ways, check, said, skip_without_mo
 from harness import case, helper_argv, main, need, need_fast_path
 
 
-# --- nothing is wrong -----------------------------------------------------------------------------
+# --- a healthy user -------------------------------------------------------------------------------
 
 
-@case("a healthy user: nothing found, exit status 0, and the time that decrypting took")
+@case("a healthy user: no finding, exit status 0, and the decryption time")
 def _():
     with Patient() as user:
         result = user.helper("doctor", "--json")
@@ -26,7 +26,7 @@ def _():
         assert not re.search(rb"^(bad|warn)", result.out, re.M), result
 
 
-@case("whether the fast path decrypts or gpg, and why gpg")
+@case("doctor reports whether the fast path or gpg decrypts, and why gpg does")
 def _():
     need_fast_path()
     with Patient() as user:
@@ -39,7 +39,7 @@ def _():
         assert "configuration" in text, text
 
 
-@case("all logins are decrypted, however many there are")
+@case("all logins are decrypted, also if there are many")
 def _():
     with Patient() as user:
         entry = user.entry(URL, "me").read_bytes()
@@ -55,7 +55,7 @@ def _():
         assert rc == 1 and set(found) == {"entry-damaged"}, found
 
 
-@case("what it does not understand is refused; --help helps")
+@case("unknown arguments are refused; --help prints the help")
 def _():
     with Patient(key=None) as user:
         for words in (["--no-such"], ["word"], ["--fix=1"]):
@@ -64,7 +64,7 @@ def _():
         assert user.helper("doctor", "--help").out.startswith(b"Usage: docker-credential-pass doctor")
 
 
-@case("for a person: what is wrong, why it matters, the command; in colour on a terminal, and 80 columns wide")
+@case("text output: the fault, the consequence, the command; in colour on a terminal, at most 80 columns wide")
 def _():
     with Patient() as user:
         user.prefix.chmod(0o755)
@@ -93,21 +93,21 @@ def _():
         assert user.type_and_ask_again(found["other-helper-first"]["commands"]) == ({}, 0)
 
 
-@case("HOME that names nothing or is another's: bad only if a login fails for it, a warning for root")
+@case("a missing HOME or one of another user: an error only if a login fails because of it, a warning for root")
 def _():
     with Patient() as user:
         missing = {"HOME": "/nonexistent", "GNUPGHOME": None, "DOCKER_CONFIG": None}
         found, rc = user.doctor(env=missing)
         assert rc == 1 and "home-missing" in found, found
         found, rc = user.doctor(env={"HOME": "/nonexistent", "PASSWORD_STORE_DIR": str(user.prefix)})
-        assert (found, rc) == ({}, 0), found  # nothing is looked for below it
+        assert (found, rc) == ({}, 0), found  # nothing below it is needed
         if os.geteuid() == 0:
             os.chown(user.home, 12345, 12345)
             found, rc = user.doctor()
             assert rc == 0 and found["home-of-another"]["status"] == "warning", found
 
 
-@case("a user without a passwd entry, in a HOME that all may write to: a login works")
+@case("a user without a passwd entry, in a world-writable HOME: a login works")
 def _():
     with Patient() as user:
         user.become()
@@ -122,7 +122,7 @@ def _():
 @case("creds-store-missing")
 def _():
     def hide_pass(user):
-        """Without `pass` on PATH, for with it docker chooses the helper by itself."""
+        """Hides `pass` from PATH, because with it docker chooses the helper automatically."""
         user.env["PATH"] = f"{user.dir / 'bin'}:{user.path_without('pass')}"
 
     def empty(user):
@@ -140,7 +140,7 @@ def _():
         assert user.doctor() == ({}, 0)
 
 
-@case("docker chooses the helper by itself where pass is on PATH and config.json names no store")
+@case("docker chooses the helper automatically if pass is on PATH and config.json names no store")
 def _():
     with Patient() as user:
         user.env["PATH"] = f"{user.dir / 'bin'}:{user.path_without('pass')}"
@@ -156,7 +156,7 @@ def _():
         check(user, "creds-store-missing", "bad")
 
 
-@case("config-not-writable: a mount point, a read-only directory, a directory that is missing, a link to elsewhere")
+@case("config-not-writable: a mount point, a read-only directory, a missing directory, a link to another file system")
 def _():
     unshare = need("unshare")
     with Patient() as user:

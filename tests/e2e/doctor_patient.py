@@ -1,4 +1,4 @@
-"""A user of `doctor`: each fault is made, recognised, mended by the command that is printed, and gone."""
+"""A user for the doctor topics: a fault is made, found, repaired with the printed command, and no longer found."""
 
 import contextlib
 import json
@@ -12,7 +12,7 @@ URL = "https://example.com"
 
 
 class Patient(Sandbox):
-    """A user for whom everything is in order: a key, a store, one login, docker's file, the program on PATH."""
+    """A user without faults: a key, a store, one login, docker's file, the program on PATH."""
 
     def __init__(self, key="me@example.com", store=True, **more):
         super().__init__()
@@ -30,7 +30,7 @@ class Patient(Sandbox):
             self.store(URL, "me", "secret")
 
     def doctor(self, *options, **more):
-        """The findings by their id, and the exit status."""
+        """Returns the findings by id, and the exit status."""
         argv = ["docker-credential-pass", "doctor", "--json", *options] if self.uid else helper_argv("doctor", "--json", *options)
         return self.read_report(self.run(argv, **more))
 
@@ -56,7 +56,7 @@ class Patient(Sandbox):
         return self.run(["sh", "-c", command], env={"USER": "me"})
 
     def type_and_ask_again(self, commands):
-        """What doctor finds in the shell in which its own commands were typed, exactly as they were printed."""
+        """Runs the printed commands unchanged in a shell, then doctor in the same shell; returns its findings."""
         script = self.dir / "typed"
         script.write_text("".join(f"({command}) >&2\n" if " && " in command or "|" in command else f"{command} >&2\n"
                                   for command in commands))
@@ -66,9 +66,9 @@ class Patient(Sandbox):
         return self.read_report(result)
 
     def become(self, uid=4711):
-        """An ordinary user from now on, whom no passwd file knows. All that is theirs becomes so."""
+        """Changes to an ordinary user without a passwd entry, who gets all files of the sandbox."""
         if os.geteuid() != 0:
-            raise Skip("only root can become another user")
+            raise Skip("only root can change the user")
         need("setpriv")
         self.end_agent()
         program = self.dir / "bin/docker-credential-pass"
@@ -110,7 +110,7 @@ class Patient(Sandbox):
 
 
 def check(user, wanted, status, mended_by="command", options=(), **more):
-    """The fault is found, alone or with what follows from it; and it is gone when it is mended in that way."""
+    """Checks that exactly the wanted findings are reported, and that they are gone after the repair."""
     found, rc = user.doctor(*options, **more)
     assert wanted in found, (wanted, found)
     assert found[wanted]["status"] == status, found[wanted]
@@ -133,7 +133,7 @@ def check(user, wanted, status, mended_by="command", options=(), **more):
 
 
 def both_ways(make, wanted, status):
-    """By the printed command, and by --fix."""
+    """Checks the repair by the printed command and by --fix."""
     for way in ("command", "--fix"):
         with Patient() as user:
             make(user)
@@ -146,5 +146,5 @@ def skip_without_mounts():
 
 
 def said(result):
-    """What doctor says, without the ends of its lines: where they are depends on the length of paths and figures."""
+    """Returns doctor's output with line ends as spaces, because line breaks depend on the length of paths and numbers."""
     return " ".join(result.out.decode().split())

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""To whom an entry is encrypted: .gpg-id and its forms, what overrides it, what makes a key unusable,
-the options of PASSWORD_STORE_GPG_OPTS, and signed .gpg-id files."""
+"""The recipients of an entry: the formats of .gpg-id, overrides, unusable keys, the options of
+PASSWORD_STORE_GPG_OPTS, and signed .gpg-id files."""
 
 import os
 import re
@@ -14,7 +14,7 @@ PAST = ["gpg", "--batch", "--passphrase=", "--faked-system-time=20200101T000000!
 
 
 def quick_key(uid, *how, gpg=("gpg", "--batch", "--passphrase=")):
-    """A key made by gpg --quick-gen-key; its fingerprint."""
+    """Makes a key with gpg --quick-gen-key; returns its fingerprint."""
     made = USER.run([*gpg, "--status-fd=1", "--quick-gen-key", uid, *how], check=True).out.decode()
     return next(line.split()[3] for line in made.splitlines() if " KEY_CREATED " in line)
 
@@ -38,7 +38,7 @@ def colons(fingerprint, *more):
 
 
 def subkey(fingerprint, usage):
-    """Fingerprint and keygrip of the key's subkey for this usage ("e" or "s")."""
+    """Returns fingerprint and keygrip of the key's subkey for this usage ("e" or "s")."""
     lines = colons(fingerprint, "--with-keygrip")
     at = next(n for n, line in enumerate(lines) if line[0] == "sub" and usage in line[11])
     return (next(line[9] for line in lines[at:] if line[0] == "fpr"),
@@ -52,7 +52,7 @@ def make_expired():
 
 
 def make_stale():
-    """A key that is good itself, but whose encryption subkey has expired."""
+    """Makes a valid key with an expired encryption subkey."""
     fingerprint = quick_key("Sam <sam@example.com>", "ed25519", "sign", "never", gpg=PAST)
     USER.run([*PAST, "--quick-add-key", fingerprint, "cv25519", "encr", "1d"], check=True)
     return fingerprint
@@ -80,7 +80,7 @@ ALICE = USER.make_key("Alice Example <alice@example.com>")
 BOB = USER.make_key("Bob Example (work) <bob@example.org>")
 CAROL = USER.make_key("Carol <carol@example.com>")
 UNTRUSTED = make_untrusted()
-UNUSABLE = {  # the reason that the error must give; the names must not hold its words
+UNUSABLE = {  # the reason in the error; the keys' names must not contain these words
     "missing": (rb"no (public )?key|not found|not known|unknown|no such|not in",
                 "nobody@example.com", "0" * 39 + "1"),
     "expired": (rb"expired", "eve@example.com", make_expired()),
@@ -93,7 +93,7 @@ UNUSABLE = {  # the reason that the error must give; the names must not hold its
 }
 
 
-# --- looking into entries ---------------------------------------------------
+# --- packets of entries -----------------------------------------------------
 
 def key_id(fingerprint):
     return subkey(fingerprint, "e")[0][-16:]
@@ -104,15 +104,15 @@ def packets(path=None, *options):
 
 
 def recipients(path=None):
-    """Key ids of the packets that name a recipient, sorted, doubles and all.
+    """Returns the sorted key ids of the packets that name a recipient, including duplicates.
 
-    Without decrypting: gpg 2.4 tries its keys on hidden recipients, and each wrong key is an exit status of 2.
+    It does not decrypt: gpg 2.4 tries its keys on hidden recipients, and exits with 2 after a wrong key.
     """
     return sorted(re.findall(r"^:pubkey enc packet: .* keyid ([0-9A-F]{16})$", packets(path, "--list-only"), re.M))
 
 
 def fresh(text=None):
-    """An empty store with this .gpg-id (text or bytes; none at all for None)."""
+    """Makes an empty store with this .gpg-id (text or bytes; None: without one)."""
     shutil.rmtree(USER.prefix, ignore_errors=True)
     USER.prefix.mkdir(mode=0o700)
     if text is not None:
@@ -120,7 +120,7 @@ def fresh(text=None):
 
 
 def stored_for(*fingerprints, **more):
-    """Stores, and holds that the entry is for exactly these keys and can be read."""
+    """Stores a login, and asserts that the entry has exactly these recipients and can be read."""
     USER.store(URL, "me", "secret", **more)
     wanted = sorted(key_id(one) for one in fingerprints)
     assert recipients() == wanted, (recipients(), wanted)
@@ -128,7 +128,7 @@ def stored_for(*fingerprints, **more):
 
 
 def refused_for(*words, reason=b"", **more):
-    """store fails in one line with these words, and the store stays as it is."""
+    """Asserts that store fails with these words in one line, and that nothing changes."""
     before = USER.snapshot()
     done = USER.store(URL, "me", "new", check=False, **more)
     assert_refused(done, *words)
@@ -137,7 +137,7 @@ def refused_for(*words, reason=b"", **more):
 
 
 def with_gpg_conf(*lines):
-    """A with-block in which gpg.conf has these lines too."""
+    """Adds these lines to gpg.conf inside a with block."""
     return Configuration(USER.gnupg / "gpg.conf", lines)
 
 
@@ -157,7 +157,7 @@ class Configuration:
 def id_forms():
     encryption, keygrip = subkey(ALICE, "e")
     spaced = "  ".join(" ".join(half[n:n + 4] for n in range(0, 20, 4)) for half in (ALICE[:20], ALICE[20:]))
-    return {"a fingerprint": ALICE, "a fingerprint in lower case": ALICE.lower(), "a fingerprint with blanks": spaced,
+    return {"a fingerprint": ALICE, "a fingerprint in lower case": ALICE.lower(), "a fingerprint with spaces": spaced,
             "a fingerprint with 0x": "0x" + ALICE, "a long id": ALICE[-16:], "a long id with 0x": "0x" + ALICE[-16:],
             "a short id": ALICE[-8:], "a subkey's fingerprint": encryption, "a subkey's fingerprint!": encryption + "!",
             "a subkey's long id!": encryption[-16:] + "!", "a keygrip": "&" + keygrip,
@@ -173,14 +173,14 @@ for form, text in id_forms().items():
         stored_for(ALICE)
 
 
-@case("a line that looks like an option is a name")
+@case("a line that looks like an option is the name of a key")
 def _():
     for line in ("--hidden", "--armor", "--file", "-r", "--"):
         fresh(f"{ALICE}\n{line}\n")
         refused_for(line)
 
 
-@case("gpg.conf groups work, with blanks in their names too, of one key and of several")
+@case("gpg.conf groups work, also with spaces in their names, with one key and with several")
 def _():
     with with_gpg_conf(f"group team = {ALICE} {BOB}", f"group big group = {CAROL}", "group abc = alice@example.com"):
         fresh("team\n")
@@ -189,14 +189,14 @@ def _():
         stored_for(ALICE, CAROL)
 
 
-@case("a group with a member that cannot be used is refused, and the member named")
+@case("a group with an unusable member is refused, and the error names the member")
 def _():
     with with_gpg_conf(f"group team = {ALICE} ron@example.com"):
         fresh("team\n")
         refused_for("ron@example.com")
 
 
-@case("comments, blanks, carriage returns, empty lines and a last line without newline")
+@case("comments, spaces, carriage returns, empty lines and a last line without newline are accepted")
 def _():
     fresh("# the team\n\n"
           f"  \t alice@example.com \t\r\n   \r\n#bob\n{BOB}   # Bob\r\n\t# nobody@example.com\r\n"
@@ -208,20 +208,20 @@ def _():
     stored_for(ALICE)
 
 
-@case("a key named twice is one recipient")
+@case("a key that is named twice is one recipient")
 def _():
     fresh(f"{ALICE}\nalice@example.com\n{ALICE}\n")
     stored_for(ALICE)
 
 
-@case("several recipients: one visible packet each, nothing compressed, no file name, nothing but the message")
+@case("several recipients: one visible packet each, no compression, no file name, no other packets")
 def _():
     fresh(f"{ALICE}\n{BOB}\n{CAROL}\n")
     stored_for(ALICE, BOB, CAROL)
     shown = packets()
     assert ":compressed packet:" not in shown and ":signature packet:" not in shown, shown
     assert shown.count(":literal data packet:") == 1 and 'name=""' in shown, shown
-    assert USER.entry(URL, "me").read_bytes()[0] & 0x80, "an entry is binary"
+    assert USER.entry(URL, "me").read_bytes()[0] & 0x80, "an entry must be binary"
 
 
 @case("gpg.conf's encrypt-to and default keys add no recipient")
@@ -232,15 +232,15 @@ def _():
         stored_for(ALICE)
 
 
-@case("a hundred recipients that are one key, and a .gpg-id of 100 KB, are read")
+@case("a hundred names of one key, and a .gpg-id of 100 KB, are accepted")
 def _():
     fresh("# " + "x" * 100000 + "\n" + f"{ALICE}\n" * 100)
     stored_for(ALICE)
 
 
-# --- which .gpg-id ----------------------------------------------------------
+# --- search for .gpg-id ----------------------------------------------------------
 
-@case("docker-credential-helpers/.gpg-id comes before the store's")
+@case("docker-credential-helpers/.gpg-id takes precedence over the store's")
 def _():
     fresh(f"{ALICE}\n")
     USER.folder.mkdir()
@@ -248,7 +248,7 @@ def _():
     stored_for(BOB)
 
 
-@case("the server directory's own .gpg-id comes before all others, for a nested user too")
+@case("the server directory's .gpg-id takes precedence over all others, also for a nested user")
 def _():
     fresh(f"{ALICE}\n")
     USER.server_folder(URL).mkdir(parents=True)
@@ -260,7 +260,7 @@ def _():
     assert USER.get(URL) == ("tenancy/me", "secret")
 
 
-@case("a .gpg-id beside a nested user comes before the server directory's")
+@case("a .gpg-id in a nested user's directory takes precedence over the server directory's")
 def _():
     fresh(f"{ALICE}\n")
     (USER.server_folder(URL) / "tenancy").mkdir(parents=True)
@@ -269,7 +269,7 @@ def _():
     assert recipients(USER.entry(URL, "tenancy/me")) == [key_id(BOB)]
 
 
-@case("a .gpg-id above the store is not looked at")
+@case("a .gpg-id above the store is ignored")
 def _():
     fresh()
     above = USER.prefix.parent / ".gpg-id"
@@ -288,7 +288,7 @@ def _():
     stored_for(BOB)
 
 
-@case("an overwritten entry is for today's recipients, not those of the old one")
+@case("an overwritten entry gets the current recipients, not those of the old entry")
 def _():
     fresh(f"{ALICE}\n")
     stored_for(ALICE)
@@ -296,7 +296,7 @@ def _():
     stored_for(BOB, CAROL)
 
 
-@case("PASSWORD_STORE_KEY overrides every .gpg-id; several ids are parted by blanks; empty, it is unset")
+@case("PASSWORD_STORE_KEY overrides every .gpg-id; spaces separate ids; an empty value counts as unset")
 def _():
     fresh(f"{ALICE}\n")
     stored_for(BOB, env={"PASSWORD_STORE_KEY": BOB})
@@ -308,23 +308,23 @@ def _():
     stored_for(BOB, env={"PASSWORD_STORE_KEY": BOB})
 
 
-@case("a PASSWORD_STORE_KEY that cannot be used is refused by name")
+@case("an unusable PASSWORD_STORE_KEY is refused, and the error names it")
 def _():
     fresh(f"{ALICE}\n")
     refused_for("nobody@example.com", env={"PASSWORD_STORE_KEY": "nobody@example.com"})
     refused_for("nobody@example.com", env={"PASSWORD_STORE_KEY": f"{ALICE} nobody@example.com"})
 
 
-# --- keys that cannot be used -----------------------------------------------
+# --- unusable keys ----------------------------------------------------------
 
 for kind, (reason, address, fingerprint) in UNUSABLE.items():
-    @case(f"a key {kind}: store names it and why, and leaves the store as it was")
+    @case(f"a key {kind}: store names the key and the reason, and changes nothing")
     def _(reason=reason, names=(address, fingerprint)):
         for name in names:
             fresh(f"{name}\n")
             refused_for(name, reason=reason)
 
-    @case(f"a key {kind} among good ones: store fails whole, and the old entry stays")
+    @case(f"a key {kind} among valid ones: store fails, and the old entry stays")
     def _(reason=reason, names=(address, fingerprint)):
         for name in names:
             fresh(f"{ALICE}\n")
@@ -334,7 +334,7 @@ for kind, (reason, address, fingerprint) in UNUSABLE.items():
             assert USER.get(URL) == ("me", "old")
 
 
-@case("the primary key alone, which cannot encrypt, is refused by name")
+@case("a primary key selected with '!', which cannot encrypt, is refused, and the error names it")
 def _():
     fresh(f"{ALICE}!\n")
     refused_for(f"{ALICE}!")
@@ -343,7 +343,7 @@ def _():
 # --- no network -------------------------------------------------------------
 
 class WatchedDirmngr:
-    """A with-block in which gpg may look for keys on the network, but finds a dirmngr that only tells of it."""
+    """A with block in which gpg may search keys on the network, with a fake dirmngr that records calls."""
 
     def __init__(self, *conf):
         self.called, self.program = USER.dir / "dirmngr-called", USER.dir / "dirmngr"
@@ -354,7 +354,7 @@ class WatchedDirmngr:
         self.before = self.conf.read_text()
 
     def __enter__(self):
-        self.conf.write_text("".join(f"{line}\n" for line in self.lines))   # instead of the sandbox's prohibitions
+        self.conf.write_text("".join(f"{line}\n" for line in self.lines))   # the sandbox's lines disable dirmngr
         return self
 
     def __exit__(self, *_):
@@ -363,10 +363,10 @@ class WatchedDirmngr:
     def holds_that_only_gpg_calls(self, *argv):
         assert not self.called.exists(), "dirmngr was started"
         USER.run(["gpg", "--batch", *argv], b"x")
-        assert self.called.exists(), "gpg alone does not start it either: this case proves nothing"
+        assert self.called.exists(), "gpg itself does not start dirmngr either, so this case proves nothing"
 
 
-@case("a missing e-mail recipient starts no dirmngr, even where gpg alone would")
+@case("a missing e-mail recipient does not start dirmngr, although gpg itself would")
 def _():
     fresh("nobody@example.com\n")
     with WatchedDirmngr() as dirmngr:
@@ -374,7 +374,7 @@ def _():
         dirmngr.holds_that_only_gpg_calls("-e", "-r", "nobody@example.com")
 
 
-@case("a signer that is not in the keyring starts no dirmngr, even where gpg alone would")
+@case("a missing signer does not start dirmngr, although gpg itself would")
 def _():
     fresh(f"{ALICE}\n")
     stranger = sign_as_stranger()
@@ -383,10 +383,10 @@ def _():
         dirmngr.holds_that_only_gpg_calls("--verify", USER.prefix / ".gpg-id.sig", USER.prefix / ".gpg-id")
 
 
-@case("store and get connect to nothing but local sockets, whether the recipient is there or missing")
+@case("store and get connect only to local sockets, with an existing and a missing recipient")
 def _():
     if is_wrapped():
-        raise Skip("strace and the wrapper do not mix")
+        raise Skip("strace does not work with the wrapper")
     trace = USER.dir / "trace"
     watched = [need("strace"), "-f", "-e", "trace=execve,connect", "-o", trace, *helper_argv()]
     env = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}   # no ptrace in ptrace
@@ -408,7 +408,7 @@ def options(text):
     return {"PASSWORD_STORE_GPG_OPTS": text}
 
 
-@case("PASSWORD_STORE_GPG_OPTS: the ways to trust a key make an untrusted one work")
+@case("PASSWORD_STORE_GPG_OPTS: with a trust option an untrusted key works")
 def _():
     for text in ("--trust-model=always", "--trust-model always", "--always-trust", " --yes\t--always-trust\n"):
         fresh(f"{UNTRUSTED}\n")
@@ -416,14 +416,14 @@ def _():
     refused_for(UNTRUSTED, env=options("--trust-model=pgp"))
 
 
-@case("PASSWORD_STORE_GPG_OPTS: trusting every key makes no expired or revoked one work")
+@case("PASSWORD_STORE_GPG_OPTS: an expired or revoked key does not work, even if every key is trusted")
 def _():
-    for kind in ("missing", "expired", "revoked", "for signatures only"):   # gpg itself then takes a disabled one
+    for kind in ("missing", "expired", "revoked", "for signatures only"):   # gpg accepts a disabled key then
         fresh(f"{UNUSABLE[kind][2]}\n")
         refused_for(UNUSABLE[kind][2], env=options("--trust-model=always"))
 
 
-@case("PASSWORD_STORE_GPG_OPTS: --homedir is where store and get find the keys")
+@case("PASSWORD_STORE_GPG_OPTS: store and get use the keys in --homedir")
 def _():
     elsewhere = USER.dir / "empty-gnupg"
     elsewhere.mkdir(mode=0o700, exist_ok=True)
@@ -447,7 +447,7 @@ def _():
     assert recipients() == ["0" * 16] * 2 and USER.get(URL) == ("me", "secret")
 
 
-@case("PASSWORD_STORE_GPG_OPTS: what says no more than we do anyway is accepted")
+@case("PASSWORD_STORE_GPG_OPTS: options that the helper sets anyway are accepted")
 def _():
     fresh(f"{ALICE}\n")
     for text in ("", "   ", "--no-tty", "--batch", "--quiet", "-q", "--yes", "--use-agent", "--no-encrypt-to",
@@ -457,7 +457,7 @@ def _():
         assert USER.get(URL, env=options(text)) == ("me", "secret"), text
 
 
-@case("PASSWORD_STORE_GPG_OPTS: --pinentry-mode is handed to gpg")
+@case("PASSWORD_STORE_GPG_OPTS: --pinentry-mode is passed to gpg")
 def _():
     fresh(f"{ALICE}\n")
     for text in ("--pinentry-mode=error", "--pinentry-mode cancel", "--pinentry-mode=ask", "--pinentry-mode=default"):
@@ -465,7 +465,7 @@ def _():
         assert USER.get(URL, env=options(text)) == ("me", "secret"), text
 
 
-@case("PASSWORD_STORE_GPG_OPTS: an option we cannot carry out is refused by name, never ignored")
+@case("PASSWORD_STORE_GPG_OPTS: an unsupported option is refused by name, never ignored")
 def _():
     fresh(f"{ALICE}\n")
     USER.store(URL, "me", "secret")
@@ -485,7 +485,7 @@ def sign(fingerprint, path=None, gpg=("gpg", "--batch")):
 
 
 def sign_as_stranger():
-    """Signs .gpg-id with a key of somebody else's keyring; returns its fingerprint."""
+    """Signs .gpg-id with a key from another keyring; returns its fingerprint."""
     with Sandbox() as other:
         stranger = other.make_key("Stranger <stranger@example.com>")
         other.run(["gpg", "--batch", "--detach-sign", "-o", USER.prefix / ".gpg-id.sig", USER.prefix / ".gpg-id"],
@@ -502,7 +502,7 @@ USER.run(["gpg", "--batch", "--passphrase=", "--quick-add-key", SIGNED_BY_SUBKEY
          check=True)
 
 
-@case("PASSWORD_STORE_SIGNING_KEY: a good signature by a named key is accepted")
+@case("PASSWORD_STORE_SIGNING_KEY: a valid signature by a listed key is accepted")
 def _():
     fresh(f"{ALICE}\n")
     sign(BOB)
@@ -511,7 +511,7 @@ def _():
     stored_for(ALICE, env=signing("bob@example.org", BOB))
 
 
-@case("PASSWORD_STORE_SIGNING_KEY: a subkey's signature counts by the subkey's and by the primary's fingerprint")
+@case("PASSWORD_STORE_SIGNING_KEY: a subkey's signature is accepted by the subkey's or the primary key's fingerprint")
 def _():
     fresh(f"{ALICE}\n")
     sign(SIGNED_BY_SUBKEY)
@@ -519,7 +519,7 @@ def _():
     stored_for(ALICE, env=signing(subkey(SIGNED_BY_SUBKEY, "s")[0]))
 
 
-@case("PASSWORD_STORE_SIGNING_KEY: no signature, or one that is none: refused, naming the file")
+@case("PASSWORD_STORE_SIGNING_KEY: a missing or malformed signature is refused, and the error names the file")
 def _():
     fresh(f"{ALICE}\n")
     USER.store(URL, "me", "old")
@@ -533,7 +533,7 @@ def encrypted_for_alice():
     return USER.encrypt(b"x", ALICE)
 
 
-@case("PASSWORD_STORE_SIGNING_KEY: a .gpg-id that was changed after it was signed is refused")
+@case("PASSWORD_STORE_SIGNING_KEY: a .gpg-id that was changed after signing is refused")
 def _():
     fresh(f"{ALICE}\n")
     sign(BOB)
@@ -541,7 +541,7 @@ def _():
     refused_for(".gpg-id", env=signing(BOB))
 
 
-@case("PASSWORD_STORE_SIGNING_KEY: a good signature by anyone else is refused")
+@case("PASSWORD_STORE_SIGNING_KEY: a valid signature by another key is refused")
 def _():
     fresh(f"{ALICE}\n")
     sign(BOB)
@@ -555,7 +555,7 @@ def _():
     refused_for(".gpg-id", env=signing(sign_as_stranger()))
 
 
-@case("PASSWORD_STORE_SIGNING_KEY: a signer that was revoked, or has expired, is refused, and why is said")
+@case("PASSWORD_STORE_SIGNING_KEY: a revoked or expired signer is refused with the reason")
 def _():
     fresh(f"{ALICE}\n")
     gone = USER.make_key("Gone <gone@example.com>")
@@ -569,7 +569,7 @@ def _():
     refused_for("expired", env=signing(expired))
 
 
-@case("PASSWORD_STORE_SIGNING_KEY: it is the nearest .gpg-id whose signature counts")
+@case("PASSWORD_STORE_SIGNING_KEY: the signature of the nearest .gpg-id is checked")
 def _():
     fresh(f"{ALICE}\n")
     sign(BOB)
@@ -580,7 +580,7 @@ def _():
     stored_for(CAROL, env=signing(BOB))
 
 
-@case("PASSWORD_STORE_SIGNING_KEY: get, list and erase do not look at signatures; PASSWORD_STORE_KEY needs none")
+@case("PASSWORD_STORE_SIGNING_KEY: get, list and erase check no signatures; PASSWORD_STORE_KEY needs none")
 def _():
     fresh(f"{ALICE}\n")
     env = signing(BOB)
@@ -590,13 +590,13 @@ def _():
     assert USER.list() == {}
 
 
-@case("PASSWORD_STORE_SIGNING_KEY: empty, it is unset")
+@case("PASSWORD_STORE_SIGNING_KEY: an empty value counts as unset")
 def _():
     fresh(f"{ALICE}\n")
     stored_for(ALICE, env=signing(""))
 
 
-@case("PASSWORD_STORE_GPG_OPTS: every option of this gpg is known, and each is accepted or refused for a reason")
+@case("PASSWORD_STORE_GPG_OPTS: every option of the installed gpg is in the table, and is accepted or refused with a reason")
 def _():
     with Sandbox() as user:
         user.make_store()
@@ -605,7 +605,7 @@ def _():
         if tuple(int(one) for one in version.split(".")[:2]) > (2, 5):
             raise Skip(f"GnuPG {version} is newer than the table")
         shown = user.run(["gpg", "--dump-options"], check=True).out.decode().split()
-        options = [one for one in shown if one[2:3].islower()]  # the others are headings
+        options = [one for one in shown if one[2:3].islower()]  # the other lines are headings
         assert len(options) > 300, options
         unknown, taken = [], []
         for option in options:

@@ -1,14 +1,14 @@
 /*
  * search-memory PATTERN-FILE -- PROGRAM [ARGUMENT...]
  *
- * Runs the program and, at the end of its last system call, while all of its memory is still
- * there, looks for the patterns in it: one a line of PATTERN-FILE. A pattern counts as found
- * where 12 bytes of it in a row lie: free() puts its own pointers over the head of what it
- * frees, and a buffer that is used again keeps the tail of what was longer before.
+ * Runs the program and searches its memory for patterns when it exits, while the memory still
+ * exists. PATTERN-FILE has one pattern per line. 12 consecutive bytes of a pattern count as a
+ * match, because free() overwrites the head of a block with its own pointers, and a reused
+ * buffer keeps the tail of longer earlier content.
  *
- * Each finding is a line on stderr; what was found is not printed. Exit status: 3 if anything
- * was found, 125 if this program failed, else that of the program it ran. Only the program
- * itself is searched, not the processes that it starts.
+ * Each match is a line on stderr, without the matched bytes. Exit status: 3 if there is a match,
+ * 125 if search-memory failed, otherwise that of the program. Only the program itself is
+ * searched, not its child processes.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -36,7 +36,7 @@ enum {
     EXIT_TROUBLE = 125,
 };
 
-/* Larger are only the reserved address ranges of sanitizers, which hold no data of the program. */
+/* Only sanitizers' reserved address ranges are larger, and they contain no data of the program. */
 static const uint64_t max_mapping_size = UINT64_C(1) << 30;
 
 struct pattern {
@@ -46,7 +46,7 @@ struct pattern {
 
 static struct pattern patterns[MAX_PATTERNS];
 static size_t n_patterns;
-/* Whether any window begins with these two bytes: rules out nearly all places at once. */
+/* Whether any window starts with these two bytes: this excludes nearly all positions quickly. */
 static bool may_begin[1 << 16];
 
 /* One line of /proc/PID/maps. */
@@ -109,7 +109,7 @@ static void read_patterns(const char *path)
 
 /* --- searching ---------------------------------------------------------------------------- */
 
-/* How many bytes of the pattern lie at data, in a row and from any place in it on; 0 if too few. */
+/* Returns the number of consecutive bytes of the pattern at data, from any offset in it; 0 if too few. */
 static size_t match_at(const struct pattern *pattern, const unsigned char *data, size_t size)
 {
     size_t longest = 0;
@@ -125,7 +125,7 @@ static size_t match_at(const struct pattern *pattern, const unsigned char *data,
     return longest;
 }
 
-/* Prints where the longest piece of the pattern lies, if any does. */
+/* Prints the position of the longest match of the pattern, if any. */
 static bool report(const struct mapping *mapping, size_t number, size_t longest, size_t at)
 {
     if (longest == 0)
@@ -157,7 +157,7 @@ static bool search_bytes(const struct mapping *mapping, const unsigned char *dat
     return is_found;
 }
 
-/* Reads as much as there is: a mapping can reach beyond the end of its file. */
+/* Reads as much as possible: a mapping can extend beyond the end of its file. */
 static size_t read_memory(int memory_fd, const struct mapping *mapping, unsigned char *buffer)
 {
     size_t size = (size_t)(mapping->end - mapping->begin), total = 0;
@@ -259,7 +259,7 @@ static bool is_event(int status, int event)
     return status >> 8 == (SIGTRAP | event << 8);
 }
 
-/* Lets the program run to its end and searches it there; returns its exit status as a shell does. */
+/* Runs the program until it exits and searches it then; returns its exit status as a shell does. */
 static int follow(pid_t pid, bool *ret_found)
 {
     bool is_running = false, is_searched = false;
@@ -271,14 +271,14 @@ static int follow(pid_t pid, bool *ret_found)
             fail("the program was lost: %s", strerror(errno));
         if (!WIFSTOPPED(status))
             break;
-        /* Before that it is still a copy of this process, patterns and all. */
+        /* Before exec it is still a copy of this process, including the patterns. */
         if (is_event(status, PTRACE_EVENT_EXEC))
             is_running = true;
         if (is_event(status, PTRACE_EVENT_EXIT) && is_running) {
             *ret_found = search_process(pid);
             is_searched = true;
         }
-        /* A stop that is no event is a signal on its way to the program. */
+        /* A stop without an event is a signal for the program. */
         number = status >> 16 ? 0 : (uintptr_t)WSTOPSIG(status);
         ptrace(PTRACE_CONT, pid, NULL, (void *)number);
     }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""docs/session.md is what the programs say: each command of it is run again, and the answers compared.
+"""Checks docs/session.md: runs each of its commands, and compares the output with the page.
 
-Paths of the throwaway user, the registry's port and the key's fingerprint stand for those of the page; where a line is
-wrapped depends on the length of a path, so white space is compared as one blank.
+Paths of the temporary user, the registry's port and the key's fingerprint are replaced by those of the page. Line breaks
+depend on the length of paths, so the comparison treats all white space as one space.
 """
 
 import re
@@ -16,7 +16,7 @@ PAGE = ROOT / "docs/session.md"
 
 
 def steps():
-    """The commands of the page with what follows each."""
+    """Returns the commands of the page with their output."""
     block = re.search(r"```\n(.*?)```", PAGE.read_text(), re.DOTALL)[1]
     parts = re.split(r"^\$ (.*)\n", block, flags=re.MULTILINE)
     assert parts[0] == ""
@@ -24,14 +24,14 @@ def steps():
 
 
 def plain(text, user, registry):
-    """As the page has it."""
+    """Returns the text with the page's paths, port and fingerprint."""
     for ours, theirs in ((str(user.home), "/home/ada"), (registry.host, "localhost:5000")):
         text = text.replace(ours, theirs)
     text = re.sub(r"\b[0-9A-F]{40}\b", "FINGERPRINT", text)
     return " ".join(text.split())
 
 
-@case("every command of the page answers what the page says")
+@case("every command of the page has the output that the page shows")
 def _():
     need("docker")
     with Registry() as registry, DockerUser(registry, config={}, store=False) as user:

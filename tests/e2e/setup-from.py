@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`setup --from HELPER`: the logins of another credential helper are imported, and nothing is lost on the way."""
+"""`setup --from HELPER` imports the logins of another credential helper, and loses nothing."""
 
 import functools
 import json
@@ -17,7 +17,7 @@ LOGINS = {
     "https://odd.example/v2/": ("a b", ""),
 }
 
-# A credential helper that keeps its logins in a file, and writes down what it was asked.
+# A credential helper that keeps its logins in a file, and logs its calls.
 HELPER = '''#!/usr/bin/python3
 import json, os, sys
 place = os.path.join(os.path.dirname(os.path.realpath(__file__)), "logins.json")
@@ -76,7 +76,7 @@ class User(Sandbox):
 
 
 def refused(user, *words, options=()):
-    """One line, exit status 1; docker is not switched, and the other helper keeps everything."""
+    """Asserts one line and exit status 1; docker is not switched, and the other helper keeps everything."""
     config, left = user.config_file.read_bytes(), user.left
     result = user.setup(*options, check=False)
     assert result.rc == 1 and result.err.startswith(b"docker-credential-pass: ") and result.err.count(b"\n") == 1, result
@@ -86,7 +86,7 @@ def refused(user, *words, options=()):
     return result
 
 
-@case("all logins are stored, docker is switched, and the other helper keeps its own")
+@case("all logins are stored, docker is switched, and the other helper keeps its logins")
 def _():
     with User() as user:
         result = user.setup()
@@ -101,7 +101,7 @@ def _():
         assert user.setup().rc == 0, "a second run imports the same again"
 
 
-@case("--dry-run names the logins without asking for a password, and changes nothing")
+@case("--dry-run lists the logins without requesting a password, and changes nothing")
 def _():
     with User() as user:
         before = user.snapshot()
@@ -111,7 +111,7 @@ def _():
         assert user.asked("get") == [] and user.snapshot() == before and user.config == {"credsStore": "keychain"}
 
 
-@case("--erase removes what was imported from the other helper, after docker was switched")
+@case("--erase removes the imported logins from the other helper, after docker is switched")
 def _():
     with User() as user:
         user.setup("--erase")
@@ -122,14 +122,14 @@ def _():
         assert result.rc == 1 and b"--erase needs --from" in result.err, result
 
 
-@case("credHelpers that name the other helper are switched, those of a third one are not")
+@case("credHelpers entries for the other helper are switched, those for a third helper are not")
 def _():
     with User(config={"credHelpers": {"a.example": "keychain", "z.example": "third"}, "credsStore": "keychain"}) as user:
         user.setup()
         assert user.config == {"credHelpers": {"a.example": "pass", "z.example": "third"}, "credsStore": "pass"}
 
 
-@case("a login that the store cannot keep stays with the other helper, and docker goes on asking it")
+@case("a login that the store cannot keep stays in the other helper, and docker still uses it")
 def _():
     logins = {**LOGINS, "long" * 60: ("me", "x"), "dots.example": ("../me", "x"), "newline.example": ("me", "x\n")}
     with User(logins) as user:
@@ -139,14 +139,14 @@ def _():
         assert set(user.left) == set(stays) and b"goes on asking" in b" ".join(result.out.split()), result
 
 
-@case("a server that is listed without a login is named and skipped")
+@case("a listed server without a login is named and skipped")
 def _():
     with User({"a.example": ("me", "x"), "gone.example": ("me", None)}) as user:
         result = user.setup()
         assert b"has no login for it" in b" ".join(result.out.split()) and user.get("a.example") == ("me", "x")
 
 
-@case("another login in the store: nothing is switched; the printed command erases it, and then it works")
+@case("a different login in the store: nothing is switched; after the printed erase command, setup works")
 def _():
     with User() as user:
         user.store("a.example", "me", "older")
@@ -157,7 +157,7 @@ def _():
         assert user.get("a.example") == LOGINS["a.example"]
 
 
-@case("a helper that is missing, fails, hangs up, talks nonsense or without end is refused, and docker keeps it")
+@case("a helper that is missing, fails, exits early, prints garbage or endless output is refused, and docker keeps it")
 def _():
     for text, words in (
             ("#!/bin/sh\necho the keychain is locked\nexit 1\n", "the keychain is locked"),
@@ -179,7 +179,7 @@ def _():
             assert result.rc == 1 and words.encode() in result.err, result
 
 
-@case("--erase is refused while podman, which is not switched, uses the other helper")
+@case("--erase is refused if podman, which is not switched, uses the other helper")
 def _():
     with User() as user:
         drop_in = user.home / ".config/containers/registries.conf.d/own.conf"
@@ -190,7 +190,7 @@ def _():
         assert user.left == {} and (drop_in.parent / "pass.conf").exists()
 
 
-@case("setup without --from says which option imports the logins")
+@case("setup without --from names the option that imports the logins")
 def _():
     with User() as user:
         result = user.helper("setup", "--yes")

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`docker-credential-pass setup`: from nothing to a login without the warning, and nothing lost on the way."""
+"""`docker-credential-pass setup`: from a new user to a login without docker's warning, without losing anything."""
 
 import base64
 import json
@@ -28,21 +28,21 @@ def setup(user, *options, check=True, **more):
 
 
 def said(result, *words):
-    """The words stand in what it said, however the lines are wrapped."""
+    """Asserts that the output contains the words, regardless of line breaks."""
     text = " ".join((result.out + result.err).decode().split())
     for word in words:
         assert word in text, f"does not say {word!r}: {result}"
 
 
 def assert_refused(user, result, before, *words):
-    """One line on stderr, exit status 1, and nothing changed."""
+    """Asserts one line on stderr, exit status 1, and no change."""
     assert result.rc == 1 and result.err.startswith(b"docker-credential-pass: ") and result.err.count(b"\n") == 1, result
     said(result, *words)
-    assert everything(user) == before, "something was changed"
+    assert everything(user) == before, "a file was changed"
 
 
 def everything(user):
-    """Modes and contents of all that lies in the user's home directory, and gpg's secret keys."""
+    """Returns modes and contents of all files in the user's home directory, and gpg's secret keys."""
     found = {}
     for path in [*user.home.rglob("*"), *user.gnupg.glob("private-keys-v1.d/*")]:
         content = os.readlink(path) if path.is_symlink() else path.read_bytes() if path.is_file() else None
@@ -59,7 +59,7 @@ def auth(username, secret):
 
 
 def only_docker(user):
-    """podman, buildah and skopeo are not installed, so only docker reads the user's files."""
+    """Hides podman, buildah and skopeo, so that only docker reads the user's files."""
     user.env["PATH"] = user.path_without("podman", "buildah", "skopeo")
 
 
@@ -67,10 +67,10 @@ def gpg_id(user, folder="."):
     return (user.prefix / folder / ".gpg-id").read_text()
 
 
-# --- from nothing -------------------------------------------------------------------------------
+# --- a new user ---------------------------------------------------------------------------------
 
 
-@case("a user who has nothing: setup, docker login without a warning, and the password is nowhere readable")
+@case("a new user: after setup, docker login prints no warning, and the password is not readable anywhere")
 def _():
     with Registry() as registry, DockerUser(registry, config={}, store=False) as user:
         registry.push_image()
@@ -86,14 +86,14 @@ def _():
         assert user.leftovers() == []
 
 
-@case("the key is made with a passphrase typed into pinentry, after the question is answered")
+@case("the key gets a passphrase from pinentry, after the user has answered the question")
 def _():
     with Sandbox() as user:
         (user.gnupg / "gpg-agent.conf").write_text(f"pinentry-program {need('pinentry-curses')}\ns2k-count 65536\n")
         user.env.update(LC_ALL="C", TERM="xterm")
         asked = rb"passphrase.*<Cancel>"
         for_the_key = [f"{PASSPHRASE}\t{PASSPHRASE}\r"] if repeats_in_one_dialog() else 2 * [PASSPHRASE + "\r"]
-        # Once more for the proof, because the agent has not seen it used yet.
+        # setup's test decryption asks once more, because the agent has not cached the passphrase yet.
         passphrases = [(asked, typed) for typed in [*for_the_key, PASSPHRASE + "\r"]]
         with Terminal((rb"Go on\? \[Y/n\]", "\r"), *passphrases) as terminal:
             result = run_on(terminal, user, "--name", "Test User", "--email", "test@example.com")
@@ -106,7 +106,7 @@ def _():
 
 
 def repeats_in_one_dialog():
-    """Whether pinentry asks for a new passphrase and its repetition at once (from 1.3 on), not one after the other."""
+    """Returns whether pinentry asks for a new passphrase and its repetition in one dialog (1.3 and later)."""
     version = subprocess.run(["pinentry-curses", "--version"], capture_output=True, check=True, text=True).stdout
     major, minor = re.search(r"(\d+)\.(\d+)", version).groups()
     return (int(major), int(minor)) >= (1, 3)
@@ -126,7 +126,7 @@ def run_on(terminal, user, *options):
     return process.returncode
 
 
-@case("who answers no has nothing changed; who leaves, too")
+@case("after the answer no, or when the terminal closes, nothing is changed")
 def _():
     for answer in ("n\r", "\x04"):
         with Sandbox() as user:
@@ -136,7 +136,7 @@ def _():
             assert everything(user) == before
 
 
-@case("name and address are asked for on a terminal, with a proposal")
+@case("on a terminal setup asks for name and address, with a default")
 def _():
     with Sandbox() as user:
         with Terminal((rb"Your name.*\[.+\]: ", "Me Myself\r"), (rb"e-mail.*\[.+@.+\]: ", "\r"),
@@ -145,7 +145,7 @@ def _():
         assert "Me Myself <" in user.run(["gpg", "-K"]).out.decode()
 
 
-@case("colour is for terminals alone, and NO_COLOR is heeded; nothing is wider than 80 columns but commands and paths")
+@case("colour only on terminals and without NO_COLOR; at most 80 columns, except for commands and paths")
 def _():
     with Sandbox() as user:
         user.env["TERM"] = "xterm"
@@ -162,7 +162,7 @@ def _():
 # --- the key ------------------------------------------------------------------------------------
 
 
-@case("a store that is there keeps its keys")
+@case("an existing store keeps its keys")
 def _():
     with Sandbox() as user:
         user.make_store()
@@ -172,7 +172,7 @@ def _():
         assert gpg_id(user) == before
 
 
-@case("the only usable key is taken; of several --key says which, by any name of it")
+@case("the only usable key is used; --key selects one of several by any name of the key")
 def _():
     with Sandbox() as user:
         one = user.make_key("one@example.com")
@@ -189,7 +189,7 @@ def _():
         assert gpg_id(user) == two + "\n"
 
 
-@case("of several keys the person on the terminal says which")
+@case("with several keys the person on the terminal chooses one")
 def _():
     with Sandbox() as user:
         keys = {user.make_key("one@example.com"), user.make_key("two@example.com")}
@@ -199,7 +199,7 @@ def _():
         assert gpg_id(user) == second + "\n" and second in keys
 
 
-@case("a key that is of no use is refused, and says why")
+@case("an unusable key is refused with the reason")
 def _():
     with Sandbox() as user:
         user.run(["gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", "sign@x", "ed25519", "sign", "never"], check=True)
@@ -213,7 +213,7 @@ def _():
         assert_refused(user, setup(user, check=False, *NEW_KEY), before, "no terminal")
 
 
-@case("--subfolder: docker gets a key of its own, and the rest of the store keeps its own")
+@case("--subfolder: docker's entries get another key, and the rest of the store keeps its keys")
 def _():
     with Sandbox() as user:
         mine = user.make_key("me@example.com")
@@ -234,7 +234,7 @@ def _():
                        "pass init -p docker-credential-helpers")
 
 
-@case("a store that cannot be written to is found out before docker's file is touched")
+@case("a read-only store is detected before docker's file is changed")
 def _():
     with Sandbox() as user:
         user.make_store("nobody@example.com")
@@ -246,7 +246,7 @@ def _():
 # --- docker's file ------------------------------------------------------------------------------
 
 
-@case("--dry-run changes nothing; running it twice changes nothing the second time, and asks nothing")
+@case("--dry-run changes nothing; a second run changes nothing and asks nothing")
 def _():
     with Sandbox() as user:
         before = everything(user)
@@ -258,7 +258,7 @@ def _():
         assert everything(user) == before
 
 
-@case("another credential store is replaced with --force alone")
+@case("another credential store is replaced only with --force")
 def _():
     with Sandbox() as user:
         user.make_store()
@@ -269,7 +269,7 @@ def _():
         assert config_of(user).read_text() == '{"credsStore": "pass"}'
 
 
-@case("--host: one registry's passwords, and no other's")
+@case("--host: only the passwords of one registry")
 def _():
     with Sandbox() as user:
         user.make_store()
@@ -282,7 +282,7 @@ def _():
         said(setup(user, "--host", "a.example"), "Nothing is to be done")
 
 
-@case("a link to the file, its mode and every byte of it but the change stay")
+@case("a link to the file, the file's mode and all of its other bytes are kept")
 def _():
     with Sandbox() as user:
         user.make_store()
@@ -297,7 +297,7 @@ def _():
         assert sorted(path.name for path in real.parent.iterdir()) == ["docker.json"]
 
 
-@case("a file that is not JSON is refused and left as it is")
+@case("a file that is not JSON is refused and stays unchanged")
 def _():
     with Sandbox() as user:
         user.make_store()
@@ -307,11 +307,11 @@ def _():
             assert_refused(user, setup(user, "--yes", check=False), before, "config.json", "not a JSON object")
 
 
-# --- passwords that stand there -------------------------------------------------------------------
+# --- passwords in docker's file -------------------------------------------------------------------
 
 
 def many_logins():
-    """Twenty entries as people's files have them; returns the text, and what is to be in the store."""
+    """Returns the text of a file with twenty typical entries, and the expected content of the store."""
     entries, stored = [], {}
     for i in range(17):
         secret = f"secret:{i} \u00e9"
@@ -325,7 +325,7 @@ def many_logins():
     return text, stored
 
 
-@case("twenty passwords of all sorts: those that can be are moved, the rest is untouched and named")
+@case("of twenty different entries the valid ones are moved, and the others stay and are named")
 def _():
     with Sandbox() as user:
         only_docker(user)
@@ -348,7 +348,7 @@ def _():
         said(setup(user, "--yes"), "Nothing is to be done")
 
 
-@case("another login in the store is not overwritten, and docker goes on reading its own; the same one only leaves the file")
+@case("a different login in the store is kept, and docker still reads its own; an identical one is removed from the file")
 def _():
     with Sandbox() as user:
         only_docker(user)
@@ -366,7 +366,7 @@ def _():
             "credsStore": "pass", "credHelpers": {"other.example": ""}}
 
 
-@case("what the store cannot take stays in the file, is named, and docker goes on reading it")
+@case("a login that the store cannot keep stays in the file and is named, and docker still reads it")
 def _():
     with Sandbox() as user:
         only_docker(user)
@@ -404,10 +404,10 @@ def _():
             assert user.get("h3") == ("me", "secret3") and user.leftovers() == []
 
 
-# --- the others -------------------------------------------------------------------------------------
+# --- podman and skopeo -----------------------------------------------------------------------------------
 
 
-@case("--podman: podman and skopeo use what docker stored, and their own passwords are moved")
+@case("--podman: podman and skopeo use docker's logins in the store, and their own passwords are moved")
 def _():
     need("skopeo")
     with Registry() as registry, ContainersUser(registry, drop_in=False) as user:
@@ -426,7 +426,7 @@ def _():
         said(setup(user, "--podman"), "Nothing is to be done")
 
 
-@case("a login by podman after setup is encrypted, and docker uses it")
+@case("a podman login after setup is encrypted, and docker uses it")
 def _():
     with Registry() as registry, ContainersUser(registry, drop_in=False) as user:
         registry.push_image()

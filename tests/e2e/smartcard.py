@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A key on a smartcard: one PIN and one touch a get, and the truth in words when there is no card, no scdaemon, a wrong PIN."""
+"""A key on a smartcard: one PIN and one touch per get, and accurate errors without a card or scdaemon or with a wrong PIN."""
 
 import json
 
@@ -11,7 +11,7 @@ def get(user, **env):
     return user.helper("get", stdin=URL.encode(), env=env)
 
 
-@case("a get asks for one PIN and uses the card once; store and list do neither")
+@case("get asks for one PIN and uses the card once; store and list do neither")
 def _():
     need_fast_path()
     with card_holder() as user:
@@ -33,17 +33,17 @@ SITUATIONS = {
     "no pinentry": (lambda user: (user.dir / "pinentry").unlink(), ("0006 12345678", "install pinentry"), 1),
     "no pinentry and no card": (lambda user: ((user.dir / "pinentry").unlink(), (user.card / "missing").touch()),
                                 ("0006 12345678", "insert it"), 0),
-    "a PIN that is cancelled": (lambda user: (user.card / "typed").write_text("ERR 83886179 cancelled\n# "),
+    "a cancelled PIN prompt": (lambda user: (user.card / "typed").write_text("ERR 83886179 cancelled\n# "),
                                 ("0006 12345678", "cancelled"), 1),
 }
 
 for name, (prepare, words, most) in SITUATIONS.items():
-    @case(f"{name}: said in words, and the card is not asked again")
+    @case(f"{name}: an accurate error, and the card is not used again")
     def _(prepare=prepare, words=words, most=most):
         need_fast_path()
         with card_holder() as user:
             prepare(user)
-            user.end_agent()  # and with it a scdaemon that runs already
+            user.end_agent()  # this also ends a running scdaemon
             user.run(["gpg-connect-agent", "/bye"], check=True)
             result = get(user)
             assert_refused(result, *words)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Where entries lie and what they are: paths, modes, users, names, erasing, and stores that are not well.
+"""The layout of the store: paths, modes, users, names, erasing, and invalid stores.
 
-(Prompts, crashes, concurrency, git and recipients have files of their own.)
+Prompts, crashes, concurrency, git and recipients have their own files.
 """
 
 import functools
@@ -18,7 +18,7 @@ IDS = (USER.make_key(),)
 
 
 def fresh(*lines):
-    """An empty store; with lines, these are its .gpg-id."""
+    """Makes an empty store; lines are the content of its .gpg-id."""
     if USER.prefix.is_symlink():
         USER.prefix.unlink()
     shutil.rmtree(USER.prefix, ignore_errors=True)
@@ -31,7 +31,7 @@ def encrypted(secret):
 
 
 def put(name, secret=b"secret", url=URL):
-    """An entry as gpg and mkdir make it, without any helper."""
+    """Makes an entry with gpg and mkdir, without a helper."""
     path = USER.entry(url, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(encrypted(secret))
@@ -43,7 +43,7 @@ def mode(path):
 
 
 def store_is_refused(*words, url=URL, name="me", secret="secret", **more):
-    """store fails in one clear line and leaves the store as it was."""
+    """Asserts that store fails with a one-line error and changes nothing."""
     before = USER.snapshot()
     assert_refused(USER.store(url, name, secret, check=False, **more), *words)
     assert USER.snapshot() == before, set(USER.snapshot().items()) ^ set(before.items())
@@ -54,7 +54,7 @@ def get_is_refused(*words, **more):
 
 
 def entry_name(name="me", url=URL):
-    """How an error may name an entry: the end of its path."""
+    """Returns how an error may name an entry: the end of its path."""
     return str(USER.entry(url, name).relative_to(USER.folder))[:-len(".gpg")]
 
 
@@ -71,7 +71,7 @@ def _():
     assert USER.leftovers() == []
 
 
-@case("nothing but the entry is created")
+@case("only the entry is created")
 def _():
     fresh()
     before = set(USER.snapshot())
@@ -91,7 +91,7 @@ def _():
             assert mode(folder) == 0o700, (umask, folder, oct(mode(folder)))
 
 
-@case("PASSWORD_STORE_UMASK sets the modes; empty, it is unset")
+@case("PASSWORD_STORE_UMASK sets the modes; an empty value counts as unset")
 def _():
     for umask, folders, files in (("022", 0o755, 0o644), ("027", 0o750, 0o640), ("0077", 0o700, 0o600),
                                   ("0", 0o777, 0o666), ("", 0o700, 0o600)):
@@ -101,7 +101,7 @@ def _():
         assert shown == [folders, folders, files], (umask, [oct(each) for each in shown])
 
 
-@case("a PASSWORD_STORE_UMASK that is no umask is refused by name, and nothing is written")
+@case("an invalid PASSWORD_STORE_UMASK is refused by name, and nothing is written")
 def _():
     fresh()
     for umask in ("private", "9", "08", "-077", "0x1f", "77777", "0 77"):
@@ -118,7 +118,7 @@ def _():
         assert mode(USER.entry(URL, "me")) == kept, oct(mode(USER.entry(URL, "me")))
 
 
-@case("PASSWORD_STORE_DIR moves the store; the one at home stays untouched")
+@case("PASSWORD_STORE_DIR selects the store; the one in the home directory is not used")
 def _():
     fresh()
     before = USER.snapshot()
@@ -132,7 +132,7 @@ def _():
     assert USER.list(env=env) == {} and (other / ".gpg-id").is_file()
 
 
-@case("PASSWORD_STORE_DIR is taken literally: no tilde, no variable, relative to the current directory")
+@case("PASSWORD_STORE_DIR is used literally: no tilde or variable is expanded, relative to the current directory")
 def _():
     fresh()
     for literal in ("~/st", "$HOME/st", "relative/../st", "st/", "./st"):
@@ -147,7 +147,7 @@ def _():
         assert USER.get(URL, env=env, cwd=USER.home) is None, literal
 
 
-@case("an empty PASSWORD_STORE_DIR is unset")
+@case("an empty PASSWORD_STORE_DIR counts as unset")
 def _():
     fresh()
     USER.store(URL, "me", "secret", env={"PASSWORD_STORE_DIR": ""})
@@ -170,7 +170,7 @@ def _():
     assert len(list((elsewhere / "folder").rglob("*.gpg"))) == 1
 
 
-@case("an entry that is a symbolic link is written through: the link stays, its target is new")
+@case("an entry that is a symbolic link is written through: the link stays, its target is replaced")
 def _():
     fresh()
     target = USER.dir / "target.gpg"
@@ -184,7 +184,7 @@ def _():
         assert entry.is_symlink() and os.readlink(entry) == str(link)
         assert USER.decrypt(target) == b"new" and mode(target) == 0o640 and USER.get(URL) == ("me", "new")
         entry.unlink()
-    assert not [path for path in USER.dir.glob("*") if path.name.startswith(".")], "a temporary file stayed"
+    assert not [path for path in USER.dir.glob("*") if path.name.startswith(".")], "a temporary file is left"
 
 
 # --- the secret -------------------------------------------------------------
@@ -197,7 +197,7 @@ def _():
         assert USER.decrypt(USER.entry(URL, "me")) == secret.encode(), secret[:20]
 
 
-@case("get cuts carriage returns and newlines at the end alone, and keeps all lines")
+@case("get removes carriage returns and newlines only at the end, and keeps all lines")
 def _():
     fresh()
     for stored, answered in ((b"s\n", "s"), (b"s\r\n", "s"), (b"s\n\r\r\n\n", "s"), (b"s\r", "s"), (b"\n", ""),
@@ -207,7 +207,7 @@ def _():
         assert USER.get(URL) == ("me", answered), stored
 
 
-@case("an armored entry, a compressed one and one with a file name are read")
+@case("armored and compressed entries and entries with a file name can be read")
 def _():
     fresh()
     for options in (["--armor"], ["--compress-algo=zlib"], ["--set-filename=x"], ["--throw-keyids"], ["-s"]):
@@ -232,12 +232,12 @@ def _():
 # --- users ------------------------------------------------------------------
 
 def users():
-    """Names of the entries of URL, by path below its directory."""
+    """Returns the names of the entries of URL, as paths below its directory."""
     folder = USER.server_folder(URL)
     return sorted(str(path.relative_to(folder))[:-4] for path in folder.rglob("*") if path.is_file())
 
 
-@case("the last login wins: another user of the same server takes the place of the first")
+@case("the last login wins: another user of the same server replaces the first")
 def _():
     fresh()
     for name in ("first", "second", "a/nested", "b", "first"):
@@ -246,7 +246,7 @@ def _():
         assert users() == [name] and USER.leftovers() == []
 
 
-@case("a new login takes the place of all that Go left, and of nothing at other servers")
+@case("a new login replaces all users that the Go helper left, and nothing of other servers")
 def _():
     fresh()
     for name in ("a", "b/c/d", ".hidden", "z"):
@@ -257,7 +257,7 @@ def _():
     assert USER.get(URL) == ("m", "new") and USER.get("elsewhere") == ("other", "secret")
 
 
-@case("users whose file and directory want the same name: old or new, never neither")
+@case("users whose file and directory have the same name: the old or the new login exists, never neither")
 def _():
     for old, new in (("a", "a.gpg/b"), ("a.gpg/b", "a")):
         fresh()
@@ -269,7 +269,7 @@ def _():
         assert USER.leftovers() == []
 
 
-@case("of several users the first file name by bytes is read, by get and by list")
+@case("with several users, get and list use the first file name in byte order")
 def _():
     for names, first in ((("b", "a"), "a"), (("a", "B"), "B"), (("a", "a-b"), "a-b"), (("a1", "a"), "a"),
                          (("\u00e9", "z"), "z"), ((".hidden", "a"), ".hidden"), (("a", "~"), "a"),
@@ -280,7 +280,7 @@ def _():
         assert USER.get(URL) == (first, first) and USER.list() == {URL: first}, names
 
 
-@case("what is no <user>.gpg is no user: .gpg-id, README, a bare .gpg, dangling links, empty directories")
+@case("only <user>.gpg is a user: not .gpg-id, README, a bare .gpg, dangling links, empty directories")
 def _():
     fresh()
     put("user")
@@ -294,7 +294,7 @@ def _():
     assert USER.get(URL) == ("user", "secret") and USER.list() == {URL: "user"}
 
 
-@case("a server directory with no user in it is not found and not listed")
+@case("a server directory without a user is not found and not listed")
 def _():
     for name in (".gpg-id", "README", ".gpg", None):
         fresh()
@@ -304,7 +304,7 @@ def _():
         assert USER.get(URL) is None and USER.list() == {}, name
 
 
-@case("a user with slashes is a nested entry, written and read back")
+@case("a user with slashes is a nested entry that can be written and read")
 def _():
     fresh()
     for name in ("tenancy/user", "a/b/c/d", "a/.hidden", "tenancy/oracleidentitycloudservice/me@example.com"):
@@ -315,7 +315,7 @@ def _():
         assert not USER.folder.exists(), list(USER.folder.rglob("*"))
 
 
-@case("a user of ever so many parts is kept like any other, or refused without a trace")
+@case("a user with very many parts is stored, or refused without leaving anything")
 def _():
     for parts in (10, 60, 64, 65, 66, 67, 100, 500, 2000):
         fresh()
@@ -324,14 +324,14 @@ def _():
         done = USER.store(URL, name, "secret", check=False)
         if done.rc:
             assert_refused(done)
-            assert USER.snapshot() == before, f"{parts} parts were refused, but left something: {done}"
+            assert USER.snapshot() == before, f"{parts} parts were refused, but files are left: {done}"
         else:
             assert USER.get(URL) == (name, "secret") and USER.list() == {URL: name}, parts
             USER.erase(URL)
             assert not USER.folder.exists(), parts
 
 
-@case("a nested user that others wrote is read")
+@case("a nested user that another program wrote can be read")
 def _():
     fresh()
     put("tenancy/user", b"theirs")
@@ -339,7 +339,7 @@ def _():
     assert USER.get(URL) == ("tenancy/user", "theirs") and USER.list() == {URL: "tenancy/user"}
 
 
-@case("unusual names of users are kept as they are")
+@case("unusual user names are stored unchanged")
 def _():
     fresh()
     for name in ("<token>", "a b", " a ", "\u00e9\u4e2d", "-x", "--help", "*", "$HOME", "a\\b", '"', "'", ".hidden",
@@ -350,7 +350,7 @@ def _():
         assert users() == [name], (name, users())
 
 
-@case("a user's name that would leave its directory, or cannot be a file's, is refused and nothing is written")
+@case("a user name that would leave the directory or is not a valid file name is refused, and nothing is written")
 def _():
     names = ("../../evil", "..", ".", "../x", "a/..", "a/../b", "a/./b", "./a", "a/.", "a//b", "/a", "a/", "/", "//",
              "a\0b", "\0", "a\0", ".git/config", "a/.git/b", ".git/hooks/pre-commit")
@@ -365,7 +365,7 @@ def _():
 
 # --- erase ------------------------------------------------------------------
 
-@case("erase of what is not there is silent, with a store and without one")
+@case("erase of a missing entry is silent, with and without a store")
 def _():
     fresh()
     put("me", url="elsewhere")
@@ -377,7 +377,7 @@ def _():
     assert not USER.prefix.exists()
 
 
-@case("erase leaves no directory behind, but other servers' entries")
+@case("erase removes empty directories, and keeps other servers' entries")
 def _():
     fresh()
     for url in (URL, "elsewhere"):
@@ -389,7 +389,7 @@ def _():
     assert not USER.folder.exists() and (USER.prefix / ".gpg-id").is_file() and USER.list() == {}
 
 
-@case("erase takes all users of the server, hidden and nested ones too")
+@case("erase removes all users of the server, also hidden and nested ones")
 def _():
     fresh()
     for name in ("a", ".hidden", "b/c", "b/d/e"):
@@ -398,7 +398,7 @@ def _():
     assert USER.get(URL) is None and USER.list() == {} and not USER.folder.exists(), list(USER.folder.rglob("*"))
 
 
-@case("erase takes an entry that nobody can decrypt, without gpg too")
+@case("erase removes an entry that cannot be decrypted, also without gpg")
 def _():
     fresh()
     put("me").write_bytes(b"garbage")
@@ -406,7 +406,7 @@ def _():
     assert USER.list() == {} and not USER.folder.exists()
 
 
-@case("erase of a link takes the link, not what it points to")
+@case("erase of a link removes the link, not its target")
 def _():
     fresh()
     target = USER.dir / "kept.gpg"
@@ -422,7 +422,7 @@ def _():
     assert target.is_file() and (outside / "kept.gpg").is_file() and USER.get(URL) is None
 
 
-@case("erase keeps docker-credential-helpers where it has a .gpg-id")
+@case("erase keeps docker-credential-helpers if it has a .gpg-id")
 def _():
     fresh()
     USER.store(URL, "me", "secret")
@@ -442,7 +442,7 @@ def _():
 
 # --- list -------------------------------------------------------------------
 
-@case("list skips what is no server: directories that are not base64, files, hidden ones, dangling links")
+@case("list skips names that are not servers: directories that are not base64, files, hidden ones, dangling links")
 def _():
     fresh()
     put("me")
@@ -455,7 +455,7 @@ def _():
     assert USER.list() == {URL: "me"}, USER.list()
 
 
-@case("list needs no gpg, and no entry that can be decrypted")
+@case("list needs neither gpg nor decryptable entries")
 def _():
     fresh()
     put("me").write_bytes(b"garbage")
@@ -464,7 +464,7 @@ def _():
 
 # --- names that are too long ------------------------------------------------
 
-@case("a URL of 189 bytes and a user of 251 bytes work; so does the longest of a nested user")
+@case("a URL of 189 bytes and a user of 251 bytes work; so does the longest nested user")
 def _():
     fresh()
     longest = "u" * 189
@@ -494,16 +494,16 @@ def _():
         store_is_refused(name="f" * 256 + "/n")
 
 
-@case("a user so deeply nested that no path can hold it is refused, and nothing is written")
+@case("a user nested too deeply for a path is refused, and nothing is written")
 def _():
     fresh()
     store_is_refused(name="/".join(["f" * 200] * 30))
     assert USER.leftovers() == []
 
 
-# --- stores that are not well -----------------------------------------------
+# --- invalid stores ---------------------------------------------------------
 
-@case("no store: store names the directory and how to make it, and makes nothing")
+@case("no store: the error names the directory and the command that creates it, and nothing is created")
 def _():
     shutil.rmtree(USER.prefix)
     store_is_refused(USER.prefix, "pass init")
@@ -512,7 +512,7 @@ def _():
     assert not missing.exists()
 
 
-@case("no .gpg-id: store says so and names the store")
+@case("no .gpg-id: the error says so and names the store")
 def _():
     fresh()
     (USER.prefix / ".gpg-id").unlink()
@@ -521,7 +521,7 @@ def _():
     store_is_refused(".gpg-id")
 
 
-@case("a .gpg-id without a key: store names the file")
+@case("a .gpg-id without a key: the error names the file")
 def _():
     for text in ("", "\n\n", "# nobody\n", "  \t\n#x\n", "   # nobody", "\r\n"):
         fresh()
@@ -529,7 +529,7 @@ def _():
         store_is_refused(USER.prefix / ".gpg-id")
 
 
-@case("an empty .gpg-id nearer to the entry is not passed over for the root's")
+@case("an empty .gpg-id nearer to the entry is an error; the root's is not used instead")
 def _():
     fresh()
     USER.folder.mkdir()
@@ -537,7 +537,7 @@ def _():
     store_is_refused(USER.folder / ".gpg-id")
 
 
-@case("gopass's age store: store names it for what it is")
+@case("gopass's age store: the error names the kind of store")
 def _():
     fresh()
     (USER.prefix / ".gpg-id").unlink()
@@ -545,7 +545,7 @@ def _():
     store_is_refused("gopass", USER.prefix)
 
 
-@case("a store that fails leaves the old entry as it was")
+@case("a failed store leaves the old entry unchanged")
 def _():
     fresh()
     USER.store(URL, "me", "old")
@@ -554,7 +554,7 @@ def _():
     assert USER.get(URL) == ("me", "old")
 
 
-# --- entries that are not well ----------------------------------------------
+# --- damaged entries --------------------------------------------------------
 
 def damaged():
     good = encrypted(b"secret" * 100)
@@ -565,7 +565,7 @@ def damaged():
             "all but a byte": good[:-1], "one bit wrong": bytes(flipped), "a wrong tag": b"\x85" + good[1:]}
 
 
-@case("a damaged entry: get names it in one line that is not the not-found text, and prints nothing of it")
+@case("a damaged entry: get names it in a one-line error that is not the not-found text, and prints none of its content")
 def _():
     fresh()
     entry = put("me")
@@ -577,7 +577,7 @@ def _():
         assert b"secretsecret" not in done.out + done.err, (name, done)
 
 
-@case("an entry for a key we do not have: get names it")
+@case("an entry for a missing key: get names the key")
 def _():
     fresh()
     with Sandbox() as other:
@@ -585,7 +585,7 @@ def _():
     get_is_refused(entry_name())
 
 
-@case("a damaged entry is mended by the next store")
+@case("the next store replaces a damaged entry")
 def _():
     fresh()
     put("me").write_bytes(b"")
@@ -595,7 +595,7 @@ def _():
 
 # --- no gpg -----------------------------------------------------------------
 
-@case("without gpg on PATH a missing entry is simply not found")
+@case("without gpg on PATH a missing entry is not found")
 def _():
     fresh()
     without = {"PATH": USER.path_without("gpg", "gpg2")}
@@ -604,7 +604,7 @@ def _():
     assert USER.get("elsewhere", env=without) is None
 
 
-@case("without gpg on PATH store and get say so, and nothing is written")
+@case("without gpg on PATH store and get report this, and nothing is written")
 def _():
     without = {"PATH": USER.path_without("gpg", "gpg2")}
     fresh()
@@ -616,16 +616,16 @@ def _():
             refusals.append(USER.helper("get", stdin=URL.encode(), env={**without, "DOCKER_CREDENTIAL_PASS_FAST": "0"}))
         for done in refusals:
             assert_refused(done, "gpg")
-            assert re.search(rb"\bPATH\b|install", done.out), f"neither where it was sought nor what to do: {done}"
+            assert re.search(rb"\bPATH\b|install", done.out), f"names neither PATH nor a solution: {done}"
         assert USER.snapshot() == before
 
 
-@case("with an agent that runs get needs no gpg")
+@case("with a running agent get needs no gpg")
 def _():
     need_fast_path()
     fresh()
     put("me")
-    USER.get(URL)  # the agent is started by gpg
+    USER.get(URL)  # gpg starts the agent
     without = {"PATH": USER.path_without("gpg", "gpg2"), "DOCKER_CREDENTIAL_PASS_FAST": None}
     assert USER.get(URL, env=without) == ("me", "secret")
 

@@ -1,4 +1,4 @@
-"""A pseudo-terminal and the person in front of it, for programs that ask."""
+"""A pseudo-terminal with scripted answers, for interactive programs."""
 
 import fcntl
 import os
@@ -9,14 +9,14 @@ import termios
 import time
 
 # pinentry-curses draws a dialog from its text to its buttons; when the cursor moves to another
-# button it draws the buttons alone.
+# button it draws only the buttons.
 PROMPT = re.compile(rb"enter the passphrase.*<Cancel>", re.DOTALL)
 
 
 class Terminal:
-    """A terminal with somebody in front of it, who types the next answer whenever a prompt comes up.
+    """A terminal that types the next answer whenever a prompt appears.
 
-    An answer is a text, for when pinentry asks for a passphrase, or a pair of what is to be seen first and a text.
+    An answer is a text for pinentry's passphrase prompt, or a pair: the expected prompt (a pattern) and a text.
     """
 
     def __init__(self, *answers):
@@ -25,7 +25,7 @@ class Terminal:
         self.name = os.ttyname(self.slave)
         self.answers = list(answers)
         self.screen = b""       # since the last prompt
-        self.seen = b""         # since the beginning
+        self.seen = b""         # since the start
         self.prompts = 0
 
     def __enter__(self):
@@ -36,11 +36,11 @@ class Terminal:
         os.close(self.slave)
 
     def take(self):
-        """To be preexec_fn, of the leader of a new session: makes this its controlling terminal."""
+        """Makes this the controlling terminal; for preexec_fn in the leader of a new session."""
         fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
 
     def has_more(self):
-        """Whether something was written that nobody has read."""
+        """Returns whether there is unread output."""
         return bool(select.select([self.master], [], [], 0)[0])
 
     def watch(self, wait_s):
@@ -53,13 +53,13 @@ class Terminal:
         if prompt.search(self.screen):
             self.prompts += 1
             assert answer is not None, f"one prompt too many: {self.screen!r}"
-            time.sleep(0.1)  # pinentry drops what was typed before it was ready
+            time.sleep(0.1)  # pinentry discards input from before it is ready
             self.screen = b""
             self.answers.pop(0)
             os.write(self.master, answer.encode())
 
     def expected(self):
-        """What the next answer waits for, and the answer; None where there is no more."""
+        """Returns the next prompt and its answer; None after the last one."""
         if not self.answers:
             return PROMPT, None
         answer = self.answers[0]
