@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Counts the cases of all test runs, says why some failed or were skipped, and how long they took.
+"""Counts the cases of all test runs; prints the reasons of failures and skips, and the durations.
 
     tests/summarise.py DIRECTORY
 
-DIRECTORY holds a file for each run, named after it: NAME.json is meson's test log, NAME.tap
-the TAP that a script printed, where a line `# seconds: N` says how long it took. The last line
+DIRECTORY contains a file for each run NAME: NAME.json is meson's test log, NAME.tap a script's
+TAP output, in which a line `# seconds: N` is the duration. The last line
 of the output is `N passed, N failed, N skipped`, without the last part if it is zero. The exit
 status is 0 only if something ran and nothing failed.
 """
@@ -20,7 +20,7 @@ CMOCKA_LINE = re.compile(r"^\[\s*(OK|FAILED|SKIPPED)\s*\] ([\w-]+)$")
 CMOCKA_REASON = re.compile(r"^\[\s*(ERROR|LINE)\s*\]|^[^\[\s]")
 TAP_SECONDS = re.compile(r"^# seconds: (\d+)$", re.MULTILINE)
 TAIL_LINES = 40
-LISTED_S = 1.0  # topics that take less in every run are counted, not listed
+LISTED_S = 1.0  # topics that take less in every run are only counted
 
 PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
@@ -50,8 +50,8 @@ def tap_cases(text):
 
 
 def cmocka_cases(text):
-    """cmocka names a failed test when it ends and once more at the end of all. Its reasons
-    are on stderr, without the tests' names: each failed one is told with all of them."""
+    """cmocka names a failed test at its end and again in the summary. The reasons are on
+    stderr without the tests' names, so each failed test is shown with all of them."""
     verdicts = {"OK": PASSED, "FAILED": FAILED, "SKIPPED": SKIPPED}
     lines = text.splitlines()
     found = list(filter(None, map(CMOCKA_LINE.match, lines)))
@@ -65,7 +65,7 @@ def tail(text):
 
 
 def program_cases(entry):
-    """The cases of one program in meson's log. One that counts none is itself the case."""
+    """Returns the cases of one program in meson's log. A program without cases is itself the case."""
     output = "\n".join(filter(None, (entry.get("stdout"), entry.get("stderr"))))
     cases = tap_cases(entry.get("stdout") or "") or cmocka_cases(output)
     result = entry["result"]
@@ -82,7 +82,7 @@ def program_cases(entry):
 
 
 def read_log(path):
-    """The entries of meson's log, one for each program that it ran."""
+    """Returns the entries of meson's log, one for each program."""
     return [json.loads(line) for line in path.read_text(errors="replace").splitlines() if line]
 
 
@@ -92,16 +92,16 @@ def run_cases(path):
     return [case for entry in read_log(path) for case in program_cases(entry)]
 
 
-# --- how long it took ----------------------------------------------------------
+# --- durations -----------------------------------------------------------------
 
 def suite_and_topic(entry):
-    """Of `project:suite+suite / topic`: the first suite, and the topic."""
+    """Returns the first suite and the topic of `project:suite+suite / topic`."""
     suites, _, topic = entry["name"].rpartition(" / ")
     return suites.rpartition(":")[2].partition("+")[0] or "-", topic
 
 
 def table(title, columns, rows):
-    """rows: for each name, the seconds by column; the longest first."""
+    """Prints a table. rows: for each name, the seconds by column; the longest is first."""
     print(f"\n{title}")
     width = max(map(len, rows), default=0)
     print(f"  {'':{width}}" + "".join(f"{column:>15}" for column in columns))
@@ -111,7 +111,7 @@ def table(title, columns, rows):
 
 
 def tell_times(paths):
-    """One table by suite, one by topic. Topics that run at the same time are each counted whole."""
+    """Prints a table by suite and one by topic. Parallel topics are each counted with their full duration."""
     suites, topics, columns = {}, {}, []
     for path in paths:
         if path.suffix == ".tap":
@@ -133,12 +133,12 @@ def tell_times(paths):
         print(f"  ({len(topics) - len(listed)} topics took less than {LISTED_S:g} s)")
 
 
-# --- telling -------------------------------------------------------------------
+# --- output --------------------------------------------------------------------
 
 
 
 def tell(title, told):
-    """Prints pairs of a line and the text that explains it."""
+    """Prints pairs of a line and its explanation."""
     if told:
         print(f"\n{title}:")
     for line, text in told:
@@ -148,7 +148,7 @@ def tell(title, told):
 
 
 def tell_skipped(runs):
-    """Prints each reason once, with the cases that it kept from running."""
+    """Prints each reason once, with the skipped cases."""
     reasons = {}
     for name, cases in runs.items():
         for case in cases:

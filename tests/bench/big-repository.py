@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A repository of 100,000 tags and 1,000,000 blobs beside one of 300 tags: the same requests to both, in turn.
+"""Compares a repository of 100,000 tags and 1,000,000 blobs with one of 300 tags: the same requests alternate.
 
-    tests/bench/big-repository.py [--tags N] [--blobs N] [--rounds N] [--folder FOLDER] build/registry/registryd
+    tests/bench/big-repository.py [--tags N] [--blobs N] [--rounds N] [--directory FOLDER] build/registry/registryd
 
-The large one is made on disk in registry:2's layout (about 12 GB in small folders, which takes a few minutes), and removed
-at the end. Blobs that nobody asks for share one file. The first list of tags after a change of the repository reads the
-whole folder, and is printed apart.
+The large one is written to the disk in registry:2's layout (about 12 GB in small directories, which takes a few minutes),
+and removed at the end. Blobs that are never requested share one file. The first list of tags after a change of the
+repository reads the whole directory; its time is printed separately.
 """
 
 import argparse
@@ -32,7 +32,7 @@ def write(path, text):
 
 
 class Maker:
-    """Writes what registry:2 would have left."""
+    """Writes a repository as registry:2 does."""
 
     def __init__(self, root):
         self.root = root / LAYOUT
@@ -79,7 +79,7 @@ class Maker:
 
 
 def link_many(source, path, i):
-    """ext4 has at most 65,000 links to a file: a copy now and then."""
+    """Links files; copies the source from time to time, because ext4 allows at most 65,000 links to a file."""
     copy = f"{source}.{i // 20000}"
     if not os.path.exists(copy):
         shutil.copy(source, copy)
@@ -87,7 +87,7 @@ def link_many(source, path, i):
 
 
 class Asker:
-    """Requests over one connection; milliseconds each."""
+    """Sends requests over one connection; returns milliseconds."""
 
     def __init__(self, server):
         self.server, self.connection = server, server.connect()
@@ -100,7 +100,7 @@ class Asker:
 
 
 def requests(image, layer):
-    """Name, and what is asked."""
+    """Returns the name and the function of each request."""
     return [
         ("page of tags, the first", lambda asker: asker.ask("GET", "/v2/bench/tags/list?n=100")),
         ("page of tags, in the middle", lambda asker: asker.ask("GET", f"/v2/bench/tags/list?n=100&last={MIDDLE[asker.server.name]}")),
@@ -153,7 +153,7 @@ def main():
             servers.append(start_registry(world, name, str(pathlib.Path(arguments.registryd).resolve()), 10,
                                           storage=folder / name))
         askers = [Asker(server) for server in servers]
-        time.sleep(3)  # what changed a moment ago is not remembered
+        time.sleep(3)  # recent changes are not cached
         for asker in askers:
             asker.ask("GET", "/v2/")
             print(f"# {asker.server.name}: the first page after a change {asker.ask('GET', '/v2/bench/tags/list?n=100'):.1f} ms")

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""How long the helper takes, beside Docker's Go helper, pass and gpg itself.
+"""The helper's run time, compared with Docker's Go helper, pass and gpg.
 
-All programs do the same work on the same throwaway store, in turn within each round, so that
-whatever else the machine does at the time falls on all of them. The agent runs before.
-Ratios mean more than milliseconds; the minimum is the figure that the machine disturbed least. What the
-project holds itself to (the bars) stands at the end, each with what this run makes of it.
+All programs do the same work on the same temporary store. They alternate within each round, so
+that other load on the machine affects all of them. The agent is already running. Ratios mean
+more than milliseconds; the minimum is affected least by other load. The end of the output shows
+the project's limits (the bars) with the results of this run.
 """
 
 import argparse
@@ -26,7 +26,7 @@ URL = "https://example.com"
 MISSING = "https://missing.example.com"
 SECRET = b"dckr_pat_0123456789abcdefghijklmnop"
 ROW = "{:<26} {:<20} {:>9} {:>9} {:>12}"
-SMALL, LARGE, ALL = 1000, 10_000, 100  # entries to list; to list, or to find one among; to get one by one
+SMALL, LARGE, ALL = 1000, 10_000, 100  # entries to list; to list or to search one in; to get one by one
 WITH_KEYBOXD = "get, cv25519, keyboxd"
 GET, MISSED, FOUND_AMONG = "get, cv25519", "get of a missing one", f"get among {LARGE:,}"
 LIST, LONG_LIST, GET_ALL, STORE = f"list of {SMALL:,}", f"list of {LARGE:,}", f"list and {ALL} get", "store that replaces"
@@ -34,21 +34,21 @@ LIST, LONG_LIST, GET_ALL, STORE = f"list of {SMALL:,}", f"list of {LARGE:,}", f"
 
 @dataclasses.dataclass
 class Job:
-    """One program for one operation, and what it took."""
+    """One program for one operation, and its run times."""
     operation: str
     program: str
     argv: list
     stdin: bytes = b""
-    rcs: tuple = (0,)               # exit statuses that are right
+    rcs: tuple = (0,)               # expected exit statuses
     before: typing.Any = None       # not measured
     env: dict = dataclasses.field(default_factory=dict)
-    then: list = dataclasses.field(default_factory=list)  # runs after the first that are measured with it: (argv, stdin)
-    every: int = 1                  # measured in each so many-th round
+    then: list = dataclasses.field(default_factory=list)  # further runs measured together with the first: (argv, stdin)
+    every: int = 1                  # measured in every Nth round
     times_ms: list = dataclasses.field(default_factory=list)
 
 
 class Bench:
-    """The user, their keys and entries, and everything there is to measure."""
+    """The user with keys and entries, and all jobs."""
 
     def __init__(self, user, helper):
         self.user, self.ours = user, helper
@@ -59,17 +59,17 @@ class Bench:
         user.make_store(self.key)
         self.encrypted = user.encrypt(SECRET, self.key)
         self.jobs = []
-        self.other_homes = []   # of GnuPG's, whose daemons are to end
+        self.other_homes = []   # GnuPG homes whose daemons must be stopped
 
     def lay(self, url, username, content):
-        """An entry, without the cost of any helper."""
+        """Writes an entry without a helper."""
         path = self.user.entry(url, username)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
         return path
 
     def name_of(self, path):
-        """What pass calls the entry."""
+        """Returns pass's name of the entry."""
         return str(path.relative_to(self.user.prefix)).removesuffix(".gpg")
 
     def add(self, operation, program, argv, stdin=b"", **more):
@@ -88,7 +88,7 @@ class Bench:
         self.add(operation, "gpg -qd", [self.gpg, "--batch", "-qd", path])
 
     def add_get_with_keyboxd(self, operation):
-        """A user of GnuPG 2.4 or later whose public keys are with keyboxd; nothing where gpg has none."""
+        """Adds a get for a user whose public keys are in keyboxd (GnuPG 2.4 or later), if gpg has keyboxd."""
         version = self.user.run([self.gpg, "--version"], check=True).out.decode().split()[2]
         if tuple(int(one) for one in version.split(".")[:2]) < (2, 4):
             return
@@ -115,7 +115,7 @@ class Bench:
         self.add(operation, "gpg -e", [self.gpg, "--batch", "--yes", "-qer", self.key, "-o", output], SECRET)
 
     def make_store_of(self, count):
-        """The environment of a store with that many entries."""
+        """Makes a store with this many entries; returns its environment."""
         store = self.user.dir / f"store-{count}"
         for number in range(count):
             path = self.user.entry(f"https://{number}.example.com", "me")
@@ -148,7 +148,7 @@ class Bench:
         self.add_get(GET, URL, self.encrypted)
         self.add_get("get, rsa4096", f"{URL}/rsa", self.user.encrypt(SECRET, self.user.make_key("R <r@r>", "rsa4096")))
         self.add_get_with_keyboxd(WITH_KEYBOXD)
-        # Older Go helpers answer an empty credential, and success.
+        # Older Go helpers print an empty credential and succeed.
         self.add_helpers(MISSED, "get", MISSING.encode(), rcs=(0, 1))
         self.add_store(STORE)
         self.add_erase("erase")
@@ -163,7 +163,7 @@ def find_go_helper():
 
 
 def spawn(user, job, argv, stdin):
-    """Starts a program and waits for its end; what is made ready for it before is not in the time that it takes, in ms."""
+    """Starts a program and waits for its end; returns the time in ms, without the preparations."""
     source = user.dir / "stdin"
     source.write_bytes(stdin)
     actions = [(os.POSIX_SPAWN_OPEN, 0, str(source), os.O_RDONLY, 0),
@@ -180,14 +180,14 @@ def spawn(user, job, argv, stdin):
 
 
 def run_once(user, job):
-    """Runs the job once; answers how long it took, in ms."""
+    """Runs the job once; returns the time in ms."""
     if job.before:
         job.before()
     return sum(spawn(user, job, argv, stdin) for argv, stdin in [(job.argv, job.stdin), *job.then])
 
 
 def measure(user, jobs, rounds):
-    """Each runs once more before it is measured, so that what the job before it left in the caches does not count."""
+    """Measures all jobs. Each runs once before its measurement, so that caches from the previous job do not matter."""
     for number in range(rounds):
         for job in jobs:
             if number % job.every == 0:
@@ -208,7 +208,7 @@ def print_table(jobs):
 
 
 def print_bars(jobs):
-    """What is promised, and whether this run keeps it; a bar is missed where the figure is larger."""
+    """Prints the limits and whether this run meets them; a larger figure misses the bar."""
     median = {(job.operation, job.program): statistics.median(job.times_ms) for job in jobs}
     true, ours = median["any program", "true"], {job.operation: median[job.operation, OURS] for job in jobs
                                                  if job.program == OURS}
@@ -231,7 +231,7 @@ def print_bars(jobs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=40, help="how often each is measured (default: 40)")
+    parser.add_argument("--rounds", type=int, default=40, help="number of measurements of each job (default: 40)")
     parser.add_argument("--helper", default=helper_path(), help="the helper to measure")
     options = parser.parse_args()
     with Sandbox() as user:

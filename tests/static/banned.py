@@ -1,27 +1,29 @@
 #!/usr/bin/env python3
-"""Functions that this project does without, and why."""
+"""Functions that this project does not use, with the reasons."""
 
 import re
 
 from checks import check, code_of, main, numbered, sources
 
-UNBOUNDED = "does not know how much room there is: snprintf, asprintf or memcpy with a size"
-SHELL = "runs a shell: process.h starts programs"
+UNBOUNDED = "does not know the size of the buffer: use snprintf, asprintf or memcpy with a size"
+SHELL = "runs a shell: use process.h"
 BANNED = {
     "strcpy": UNBOUNDED, "stpcpy": UNBOUNDED, "strcat": UNBOUNDED, "sprintf": UNBOUNDED, "vsprintf": UNBOUNDED,
-    "gets": UNBOUNDED, "strncpy": "leaves text without its end: memcpy with a size",
-    "strncat": "counts what is left, not what there is: snprintf",
-    "strtok": "keeps hidden state: strtok_r",
-    "atoi": "cannot fail: strtol", "atol": "cannot fail: strtol", "atoll": "cannot fail: strtoll",
-    "alloca": "overflows the stack", "strdupa": "overflows the stack",
+    "gets": UNBOUNDED, "strncpy": "may leave text without a terminator: use memcpy with a size",
+    "strncat": "takes the remaining size, not the size of the buffer: use snprintf",
+    "strtok": "keeps hidden state: use strtok_r",
+    "atoi": "does not report errors: use strtol", "atol": "does not report errors: use strtol",
+    "atoll": "does not report errors: use strtoll",
+    "alloca": "can overflow the stack", "strdupa": "can overflow the stack",
     "system": SHELL, "popen": SHELL,
-    "memset": "is removed by the compiler before a free: explicit_bzero, or = {0} at the declaration",
-    "bzero": "is removed by the compiler before a free: explicit_bzero",
-    "tmpnam": "can be foreseen", "mktemp": "can be foreseen", "tempnam": "can be foreseen",
-    "rand": "can be foreseen: getrandom", "random": "can be foreseen: getrandom", "srand": "can be foreseen: getrandom",
+    "memset": "is removed by the compiler before a free: use explicit_bzero, or = {0} at the declaration",
+    "bzero": "is removed by the compiler before a free: use explicit_bzero",
+    "tmpnam": "is predictable", "mktemp": "is predictable", "tempnam": "is predictable",
+    "rand": "is predictable: use getrandom",
+    "random": "is predictable: use getrandom", "srand": "is predictable: use getrandom",
 }
 
-# These grow a list of something that is no secret; of a secret realloc() would leave a copy.
+# These grow a list without secrets; realloc() would leave a copy of a secret.
 MAY_REALLOC = {
     "common/folder-names.c", "gpg/keys.c", "helper/client/config-logins.c", "helper/client/leftovers.c", "helper/client/podman.c",
     "helper/client/registries-conf.c", "helper/doctor/report.c", "helper/pass/change.c", "helper/client/survey.c",
@@ -48,13 +50,13 @@ def _(root):
     return [f"{path}:{number}: {name}() {BANNED[name]}" for path, number, name in calls(root) if name in BANNED]
 
 
-@check("realloc() is called only where no secret lies")
+@check("realloc() is called only for memory without secrets")
 def _(root):
     return [f"{path}:{number}: {name}()" for path, number, name in calls(root)
             if name in ("realloc", "reallocarray") and str(path) not in MAY_REALLOC]
 
 
-@check("the list of files that may call realloc() is no longer than needed")
+@check("every file that may call realloc() does call it")
 def _(root):
     callers = {str(path) for path, _, name in calls(root) if name in ("realloc", "reallocarray")}
     return [f"{path} does not call it" for path in sorted(MAY_REALLOC - callers)]

@@ -1,8 +1,8 @@
-"""What the static checks share: the sources, seen without comments and strings, and TAP.
+"""Shared by the static checks: the sources without comments and strings, and TAP output.
 
-A check is a function of the source root that answers a list of findings, each a line of
-text; no finding is a pass. A file of checks marks them with @check("what must be true") and
-ends in main(). meson runs it with the source root as the first argument.
+A check is a function that takes the source root and returns a list of findings, each a line of
+text; an empty list is a pass. A file of checks marks them with @check("what must be true") and
+ends with main(). meson runs it with the source root as the first argument.
 """
 
 import pathlib
@@ -11,25 +11,25 @@ import sys
 
 LAYERS = ("common", "gpg", "helper", "registry")
 
-# Comments, strings and character constants; the latter two so that "//" in one is no comment.
+# Comments, strings and character constants; the latter two because "//" in them is not a comment.
 TOKENS = re.compile(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.DOTALL)
 
 _checks = []
 
 
 def sources(root, *suffixes, folders=LAYERS):
-    """The files below the layers' folders with one of the suffixes, as paths relative to root."""
+    """Returns the files of the layers with one of the suffixes, as paths relative to root."""
     return sorted(path.relative_to(root) for folder in folders for path in (root / folder).rglob("*")
                   if path.suffix in suffixes)
 
 
 def blank(text):
-    """As many lines as the text has, and nothing else."""
+    """Returns the text's line ends only."""
     return "\n" * text.count("\n")
 
 
 def code_of(text):
-    """C without comments and without what strings hold; the line numbers stay."""
+    """Returns C without comments and without the content of strings; the line numbers stay."""
     return TOKENS.sub(lambda m: '""' if m[0][0] == '"' else "' '" if m[0][0] == "'" else blank(m[0]) or " ", text)
 
 

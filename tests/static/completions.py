@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Each shell's completions offer every verb and long option of --help and of the man page, and are well formed.
+"""Each shell's completions offer every verb and long option of --help and the man page, and are valid.
 
-Further arguments: the programs, each with the name that it is installed by.
+Further arguments: the programs, each with its installed name.
 """
 
 import pathlib
@@ -14,7 +14,7 @@ from checks import check, main
 
 FOLDERS = {"docker-credential-pass": "helper/completions", "registryd": "registry/completions"}
 
-# The completion file of a program, and the words that let the shell offer something after a line.
+# The completion file of a program, and the commands that make the shell complete a line.
 FILES = {"bash": "{}.bash", "zsh": "_{}", "fish": "{}.fish"}
 
 BASH = """source "$1"; COMP_WORDS=($2 ''); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
@@ -27,7 +27,7 @@ def run(*command):
 
 
 def long_option(option):
-    """How an option stands in a completion file: `--key` in bash and zsh, `-l key` in fish."""
+    """Returns an option as a completion file has it: `--key` in bash and zsh, `-l key` in fish."""
     return re.compile(rf"(?<![\w-])(?:{option}|-l {option[2:]})(?![\w-])")
 
 
@@ -42,7 +42,7 @@ def add_checks(program):
         return set(re.findall(r"[a-z-]+", help_text().partition("\n")[0].partition("<")[2]))
 
     def offered(root, shell):
-        """What the shell itself offers as the first word; None if it is not installed."""
+        """Returns the first words that the shell itself offers; None if it is not installed."""
         words = {"bash": ("bash", "-c", BASH, "bash"), "fish": ("fish", "--no-config", "-c", FISH)}[shell]
         if not shutil.which(shell):
             return None
@@ -53,7 +53,7 @@ def add_checks(program):
         wanted = verbs()
         texts = {path: re.findall(r"[\w-]+", (root / path).read_text()) for path in files.values()}
         missing = [f"{path} lacks {verb}" for path, text in texts.items() for verb in sorted(wanted - set(text))]
-        return missing if wanted else ["the help names no verbs"]
+        return missing if wanted else ["the help lists no verbs"]
 
     @check(f"{name}: each completion file names each long option of the help and the man page")
     def _(root):
@@ -69,7 +69,7 @@ def add_checks(program):
         return [f"{shell} does not offer {verb}" for shell in ("bash", "fish")
                 for found in [offered(root, shell)] if found is not None for verb in sorted(verbs() - found)]
 
-    @check(f"{name}: each completion file can be read by its shell, where that is installed")
+    @check(f"{name}: each completion file is valid for its shell, if that is installed")
     def _(root):
         findings = []
         for shell, path in files.items():

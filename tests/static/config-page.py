@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The configuration's man page says of every setting that the parser knows what becomes of it, and of no other."""
+"""The configuration's man page describes exactly the settings that the parser knows."""
 
 import re
 
@@ -11,18 +11,18 @@ PAGE = "man/registryd-config.5.scd"
 ROW = re.compile(r'\{"([^"]+)", SCHEMA_(\w+), (\w+),\s')
 TERM = re.compile(r"\*([a-z]\w*(?:\.[\w*]+)*)\*(?!\()")
 HEADINGS = {"POINTLESS": "NEEDLESS", "IGNORED": "IGNORED", "REFUSED": "REFUSED"}
-# What is one word without a dot: the others of that kind are names of programs and the like.
+# Settings of one word without a dot; other such words are names of programs and the like.
 SINGLE = {"version", "loglevel", "middleware", "redis"}
 
 
 def table(root):
-    """The parser's settings that are more than a group of others: {path: treatment}."""
+    """Returns the parser's settings without mere sections: {path: treatment}."""
     rows = ROW.findall(without_comments((root / SCHEMA).read_text()))
     return {path: treatment for path, kind, treatment in rows if kind in ("VALUE", "OPEN")}
 
 
 def sections(root):
-    """Each heading of the page with the settings that lines below it begin with, or that a list there names."""
+    """Returns each heading of the page with the settings at the start of lines or in a list below it."""
     text = (root / PAGE).read_text().replace("\\*", "*").replace("\\_", "_")
     found = {}
     for heading, body in re.findall(r"^# ([^\n]+)\n(.*?)(?=^# |\Z)", text, re.DOTALL | re.MULTILINE):
@@ -31,14 +31,14 @@ def sections(root):
     return found
 
 
-@check("the table of settings can be read")
+@check("the parser's table of settings is understood")
 def _(root):
     text = without_comments((root / SCHEMA).read_text())
     rows, lines = len(ROW.findall(text)), len(re.findall(r'^\s+\{"[\w.*]+", SCHEMA_', text, re.MULTILINE))
     return [] if rows == lines and table(root) else [f"{SCHEMA}: {lines} rows, of which {rows} were understood"]
 
 
-@check("the page has every setting, below the heading that says what becomes of it")
+@check("the page has every setting below the heading of its treatment")
 def _(root):
     page, findings = sections(root), []
     described = set().union(*(terms for heading, terms in page.items() if heading not in HEADINGS.values()))
@@ -49,7 +49,7 @@ def _(root):
     return findings
 
 
-@check("the page has no setting that the parser does not know, and none twice")
+@check("the page has no unknown setting and no duplicate")
 def _(root):
     known, seen, findings = table(root), set(), []
     for heading, terms in sections(root).items():

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The Markdown files: links and paths lead somewhere, and both READMEs show the same commands."""
+"""The Markdown files: links and paths are valid, and both READMEs show the same commands."""
 
 import re
 import unicodedata
@@ -11,13 +11,13 @@ FENCE = re.compile(r"^ {0,3}(```+|~~~+)")
 HEADING = re.compile(r"^ {0,3}(#{1,6})\s+(.*?)\s*#*$")
 LINK = re.compile(r"!?\[(?:[^\]\\]|\\.)*\]\(\s*<?([^)>\s]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 CODE_SPAN = re.compile(r"(`+)(.+?)\1")
-# Paths that a document names in a code span: a top-level directory of ours and more.
+# Paths in a code span that start with a top-level directory of the project.
 TOP_LEVEL = ("common", "debian", "docs", "gpg", "helper", "man", "registry", "tests", ".ci")
 PATH = re.compile(rf"(?:{'|'.join(map(re.escape, TOP_LEVEL))})/[\w./-]+")
 
 
 def documents(root):
-    """The Markdown files of the project, as paths relative to root, without build directories."""
+    """Returns the Markdown files of the project, as paths relative to root, without build directories."""
     found = [*root.glob("*.md"), *(path for name in TOP_LEVEL for path in (root / name).rglob("*.md"))]
     return sorted(path.relative_to(root) for path in found)
 
@@ -49,7 +49,7 @@ class Document:
             is_after_blank = not line.strip()
 
     def anchors(self):
-        """The names that GitHub gives to headings: a repeated one gets a number."""
+        """Returns GitHub's anchors of headings: a repeated one gets a number."""
         seen, found = {}, set()
         for _, line in self.prose:
             heading = HEADING.match(line)
@@ -75,7 +75,7 @@ class Document:
                     yield number, span[2]
 
 
-@check("every relative link leads to a file, and to a heading where it names one")
+@check("every relative link leads to an existing file and heading")
 def _(root):
     findings = []
     for name in documents(root):
@@ -110,7 +110,7 @@ def _(root):
     return findings
 
 
-@check("README's first screen has the installation and a login")
+@check("README's first screen shows the installation and a login")
 def _(root):
     lines = (root / "README.md").read_text().splitlines()[:45]
     commands = [line.strip() for line in lines if line.startswith("    ")]

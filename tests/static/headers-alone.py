@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Each header compiles alone, and twice in a row."""
+"""Each header compiles on its own, and when it is included twice."""
 
 import os
 import shlex
@@ -16,7 +16,7 @@ def compiler():
 
 
 def library_flags():
-    """Where the libraries' headers lie; one that is not installed adds nothing."""
+    """Returns the include flags of the installed libraries."""
     flags = []
     for library in LIBRARIES:
         found = subprocess.run(["pkg-config", "--cflags", library], capture_output=True, text=True)
@@ -25,7 +25,7 @@ def library_flags():
 
 
 def complaint(command, header):
-    """The compiler's first error on a file that holds the header alone, or None."""
+    """Returns the compiler's first error for a file that includes only the header, or None."""
     text = f'#include "{header}"\n' * 2
     done = subprocess.run([*command, "-x", "c", "-"], input=text, capture_output=True, text=True)
     if done.returncode == 0:
@@ -34,7 +34,7 @@ def complaint(command, header):
     return f"{header}: {lines[0] if lines else 'the compiler failed'}"
 
 
-@check("each header compiles alone")
+@check("each header compiles on its own")
 def _(root):
     headers = sources(root, ".h")
     if not headers:

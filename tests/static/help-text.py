@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The help is an interface: it fits a terminal, and says what the man page says.
+"""The help is an interface: it fits a terminal, and agrees with the man page.
 
-Further arguments: the programs, each with the name that it is installed by.
+Further arguments: the programs, each with its installed name.
 """
 
 import pathlib
@@ -13,12 +13,12 @@ from checks import check, main, numbered, sources, without_comments
 
 WIDTH = 80
 
-# Words in capitals that are environment variables: with an underscore, or one of these.
+# Words in capitals that are environment variables: those with an underscore, and these.
 VARIABLE = re.compile(r"\b(?:[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|HOME|PATH|DISPLAY|GNUPGHOME)\b")
-# What each program has from its system, and what is no choice of the user's.
+# Variables that come from the system, and that users do not set for these programs.
 NEED_NO_WORDS = {"HOME", "PATH", "TERM"}
 
-# The folders that each program is made from.
+# The source directories of each program.
 FOLDERS = {
     "docker-credential-pass": ("common", "gpg", "helper"),
     "registryd": ("common", "registry"),
@@ -41,7 +41,7 @@ class Program:
         return self.run("--help").stdout.decode(errors="replace")
 
     def man_text(self, root):
-        """The man page's source without scdoc's escapes."""
+        """Returns the man page's source without scdoc's escapes."""
         return (root / "man" / f"{self.name}.1.scd").read_text().replace("\\", "")
 
     def man_section(self, root, title):
@@ -49,16 +49,16 @@ class Program:
         return found[1] if found else ""
 
     def man_terms(self, root, title):
-        """The words in bold of the lines that begin with one."""
+        """Returns the bold words of lines that start with one."""
         lines = re.findall(r"^\*.*", self.man_section(root, title), re.MULTILINE)
         return {word for line in lines for word in re.findall(r"\*([\w-]+)\*", line)}
 
     def verbs(self):
-        """Those of the usage, and those that the help explains: two blanks, and the word."""
+        """Returns the verbs of the usage, and those that the help explains (lines with two spaces and the word)."""
         return self.usage_verbs() | set(re.findall(r"^  ([a-z-]+)\s", self.help_text(), re.MULTILINE))
 
     def usage_verbs(self):
-        """The verbs of the first line, `Usage: NAME <store|get|...>`."""
+        """Returns the verbs of the first line, `Usage: NAME <store|get|...>`."""
         return set(re.findall(r"[a-z-]+", self.help_text().partition("\n")[0].partition("<")[2]))
 
 
@@ -66,7 +66,7 @@ def add_checks(program):
     def check_of_program(name):
         return check(f"{program.name}: {name}")
 
-    @check_of_program("--help and -h answer the same on stdout, with exit status 0")
+    @check_of_program("--help and -h print the same on stdout, with exit status 0")
     def _(root):
         long, short = program.run("--help"), program.run("-h")
         if long.returncode or long.stderr or not long.stdout:
@@ -78,7 +78,7 @@ def add_checks(program):
         return [f"line {number}: {line}" for number, line in numbered(program.help_text())
                 if len(line) > WIDTH or not re.fullmatch(r"[ -~]*", line) or line != line.rstrip()]
 
-    @check_of_program("the help begins with the usage, as that of Docker's helpers does")
+    @check_of_program("the help starts with the usage, as in Docker's helpers")
     def _(root):
         first = program.help_text().partition("\n")[0]
         return [] if first.startswith(f"Usage: {program.name} <") and first.endswith(">") else [first]
@@ -87,7 +87,7 @@ def add_checks(program):
     def _(root):
         verbs, rest = program.usage_verbs(), program.help_text().partition("\n")[2]
         explained = set(re.findall(r"^\s+([a-z-]+)\s", rest, re.MULTILINE))
-        return difference(verbs, explained, "the help") if verbs else ["the first line names no verbs"]
+        return difference(verbs, explained, "the help") if verbs else ["the first line has no verbs"]
 
     @check_of_program("the help and the man page have the same verbs")
     def _(root):

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Folders are layers: who may include what, and which file may see which library."""
+"""Directories are layers: the allowed includes, and the files that may use a library's header."""
 
 import fnmatch
 import re
 
 from checks import check, main, numbered, sources, without_comments
 
-# What each folder may include; the longest name that fits a path is its layer.
+# The directories that each directory may include; the longest prefix of a path is its layer.
 MAY_INCLUDE = {
     "common": {"common"},
     "gpg": {"common", "gpg"},
@@ -71,7 +71,7 @@ def every_include(root):
     return includes(root, sources(root, ".c", ".h") + sources(root, ".c", ".h", folders=TESTS))
 
 
-@check("there are sources to check")
+@check("sources to check exist")
 def _(root):
     return [] if sources(root, ".c") else ["no .c file in any layer"]
 
@@ -96,7 +96,7 @@ def _(root):
             if not is_system and layer_of(name) not in MAY_INCLUDE[layer_of(path)]]
 
 
-@check("each library's header is seen only behind its fence")
+@check("each library's header is included only by its allowed files")
 def _(root):
     findings = []
     for path, number, is_system, name in every_include(root):
@@ -106,7 +106,7 @@ def _(root):
     return findings
 
 
-@check("one file of the registry at most sees libgcrypt")
+@check("at most one file of the registry includes libgcrypt")
 def _(root):
     paths = {path for path, _, _, name in includes(root, sources(root, ".c", ".h", folders=("registry",)))
              if name.endswith("gcrypt.h")}
@@ -119,7 +119,7 @@ def _(root):
     for path in sources(root, ".c"):
         own = path.with_suffix(".h")
         first = next((name for _, _, _, name in includes(root, [path])), None)
-        # x-private.h is what the files of a module share; it includes x.h.
+        # The files of a module share x-private.h, which includes x.h.
         if (root / own).is_file() and first not in (str(own), f"{path.with_suffix('')}-private.h"):
             findings.append(f'{path}: includes {first} before "{own}"')
     return findings

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Nothing unfinished and nothing of one machine lies in the sources."""
+"""The sources contain no markers of unfinished work and no paths of one machine."""
 
 import re
 
@@ -8,16 +8,16 @@ from checks import check, main, numbered
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
 OF_ONE_MACHINE = re.compile(r"(?<![\w.$}~*])/(?:root\b|work\b|Users/|home/[a-z])")
 
-# What is no machine's: the reader's own folder in a page, and folders of a chroot that a test makes.
+# Allowed paths: the reader's own directory in a page, and directories of a test's chroot.
 OF_NO_MACHINE = re.compile(r"/home/(?:ada|newcomer)\b|HOME=/root\b|\"/root\"")
 
-# This file has to name what it looks for.
+# This file must name what it searches for.
 SELF = "tests/static/markers.py"
 SKIPPED = re.compile(r"^(\.git|build.*|__pycache__)$")
 
 
 def texts(root, folder=None):
-    """Yields (path, text) of every text file of the checkout, build folders left out."""
+    """Yields (path, text) of every text file of the checkout, build directories left out."""
     for path in sorted((folder or root).iterdir()):
         if SKIPPED.match(path.name) or path.is_symlink() or path == root / SELF:
             continue
@@ -39,13 +39,13 @@ def _(root):
             if UNFINISHED.search(line)]
 
 
-@check("no path of one machine is named")
+@check("no path of a particular machine is named")
 def _(root):
     return [finding(path, number, line) for path, text in texts(root) for number, line in numbered(text)
             if OF_ONE_MACHINE.search(OF_NO_MACHINE.sub("", line))]
 
 
-@check("text files end in a newline, without blanks at the end of a line")
+@check("text files end in a newline, without spaces at the ends of lines")
 def _(root):
     findings = []
     for path, text in texts(root):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Every file of the programs and of their unit tests compiles with musl's headers.
 
-Needs musl-gcc (Debian: musl-tools). Nothing is linked, because the libraries here are made for glibc: their headers, and the
-kernel's, are put behind musl's. The third argument is the build directory, whose commands are used.
+Needs musl-gcc (Debian: musl-tools). Nothing is linked, because the installed libraries are built for glibc. Their headers
+and the kernel's come after musl's in the search path. The third argument is the build directory, whose commands are used.
 """
 
 import concurrent.futures
@@ -18,17 +18,17 @@ import tempfile
 
 from checks import check, main
 
-# In /usr/include or in the directory of the architecture there.
+# Headers in /usr/include or in its subdirectory for the architecture.
 HEADERS = ("asm", "asm-generic", "cjson", "cmocka.h", "cmocka_pbc.h", "gcrypt.h", "gnutls", "gpg-error.h", "gpgme.h", "gpgrt.h",
            "linux", "mtd", "seccomp-syscalls.h", "seccomp.h", "yaml.h")
-# Debian's musl-dev leaves this header out, although the library has the functions.
+# Debian's musl-dev lacks this header, although the library has the functions.
 CRYPT_H = """struct crypt_data { int initialized; char __buf[256]; };
 char *crypt(const char *, const char *);
 char *crypt_r(const char *, const char *, struct crypt_data *);
 """
-# These replace functions of glibc in a running program, and cannot do that for another C library.
+# These replace functions of glibc in a running program, which is not possible with another C library.
 OF_GLIBC = {"tests/e2e/fail-allocation.c"}
-# What meson finds in musl's headers, where glibc has more.
+# The functions that meson finds with musl; glibc has more.
 FOUND = {"-DHAVE_MALLOPT=1": "-DHAVE_MALLOPT=0", "-DHAVE_CRYPT_RN=1": "-DHAVE_CRYPT_RN=0"}
 
 
