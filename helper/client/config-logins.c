@@ -1,5 +1,5 @@
 /*
- * The passwords that stand in the file, as docker's command line reads them (docker/cli, cli/config/configfile).
+ * The passwords in the file, as docker's command line reads them (docker/cli, cli/config/configfile).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -40,8 +40,8 @@ bool client_login_is_same(const struct client_login *a, const struct client_logi
 }
 
 /*
- * Appends the text of the last member that Go takes for that field; null leaves what came before. 1 where the text is
- * not empty, else 0, -EINVAL where a member is not a string, or -ENOMEM.
+ * Appends the text of the last member that Go takes for that field; null does not change it. 1 if the text is not empty,
+ * else 0, -EINVAL if a member is not a string, or -ENOMEM.
  */
 static int get_text(const struct json *entry, const char *folded, struct secbuf *ret)
 {
@@ -149,7 +149,7 @@ static int read_fields(const struct json *entry, struct fields *ret)
     return r < 0 ? r : 0;
 }
 
-/* 1 where the entry holds a secret, else 0, or -ENOMEM. */
+/* 1 if the entry holds a secret, else 0, or -ENOMEM. */
 static int read_entry(const struct json *entry, struct client_login *login)
 {
     CLEANUP(fields_done) struct fields fields = {0};

@@ -1,5 +1,5 @@
 /*
- * The safe write of a file that others write too: docker itself at any login.
+ * Safe replacement of a file that other programs write too: docker replaces it at each login.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,10 +12,10 @@
 #include "helper/client/config.h"
 #include "helper/client/read-secret-file.h"
 
-/* Makes what is missing of a path's folders, for the user alone. */
-static int make_folders(const char *folder)
+/* Creates the missing directories of a path with mode 0700. */
+static int make_directories(const char *directory)
 {
-    CLEANUP_FREE char *path = strdup(folder);
+    CLEANUP_FREE char *path = strdup(directory);
 
     if (!path)
         return -ENOMEM;
@@ -30,21 +30,21 @@ static int make_folders(const char *folder)
     }
 }
 
-/* The folder open, with *ret_name the file in it; fd or -errno. */
-static int open_folder(const char *path, const char **ret_name)
+/* Opens the directory of path; *ret_name is the file's name in it. Answers the fd or -errno. */
+static int open_directory(const char *path, const char **ret_name)
 {
     const char *slash = strrchr(path, '/');
-    CLEANUP_FREE char *folder = slash ? strndup(path, slash > path ? (size_t)(slash - path) : 1) : strdup(".");
+    CLEANUP_FREE char *directory = slash ? strndup(path, slash > path ? (size_t)(slash - path) : 1) : strdup(".");
     int r;
 
-    if (!folder)
+    if (!directory)
         return -ENOMEM;
     *ret_name = slash ? slash + 1 : path;
-    r = make_folders(folder);
-    return r < 0 ? r : file_open_folder(AT_FDCWD, folder);
+    r = make_directories(directory);
+    return r < 0 ? r : file_open_folder(AT_FDCWD, directory);
 }
 
-/* 0 where the file is what it was when it was read, -ESTALE where it is not, or -errno. */
+/* 0 if the file has not changed since it was read, -ESTALE if it has, or -errno. */
 static int check_unchanged(const struct client_config *config)
 {
     CLEANUP(secbuf_done) struct secbuf now = {0};
@@ -57,23 +57,23 @@ static int check_unchanged(const struct client_config *config)
     return config->exists && secbuf_is_equal(&now, &config->on_disk) ? 0 : -ESTALE;
 }
 
-static int replace(const struct client_config *config, int folder_fd, const char *temporary, const char *name)
+static int replace(const struct client_config *config, int directory_fd, const char *temporary, const char *name)
 {
     const struct stat *st = &config->stat;
     mode_t mode = config->exists ? st->st_mode & 07777 : 0600;
-    int r = file_write_temporary(folder_fd, temporary, mode, config->text.data, config->text.size);
+    int r = file_write_temporary(directory_fd, temporary, mode, config->text.data, config->text.size);
 
     if (r < 0)
         return r;
-    /* With sudo the file should not become root's; who may not do that keeps his own. */
+    /* With sudo the file must not become root's. Without the right to change the owner, it becomes the caller's. */
     if (config->exists && (st->st_uid != geteuid() || st->st_gid != getegid()))
-        (void)!fchownat(folder_fd, temporary, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW);
+        (void)!fchownat(directory_fd, temporary, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW);
     r = check_unchanged(config);
-    if (r == 0 && renameat(folder_fd, temporary, folder_fd, name) < 0)
+    if (r == 0 && renameat(directory_fd, temporary, directory_fd, name) < 0)
         r = -errno;
     if (r < 0)
-        unlinkat(folder_fd, temporary, 0);
-    return r < 0 ? r : file_sync_folder(folder_fd);
+        unlinkat(directory_fd, temporary, 0);
+    return r < 0 ? r : file_sync_folder(directory_fd);
 }
 
 static int note_saved(struct client_config *config)
@@ -91,15 +91,15 @@ static int note_saved(struct client_config *config)
 
 int client_config_save(struct client_config *config, struct error *err)
 {
-    CLEANUP_CLOSE int folder_fd = -1;
+    CLEANUP_CLOSE int directory_fd = -1;
     char temporary[RANDOM_UUID_SIZE + 32], uuid[RANDOM_UUID_SIZE];
     const char *name;
     int r;
 
     random_uuid(uuid);
     snprintf(temporary, sizeof(temporary), ".docker-credential-pass.%s", uuid);
-    folder_fd = open_folder(config->real_path, &name);
-    r = folder_fd < 0 ? folder_fd : replace(config, folder_fd, temporary, name);
+    directory_fd = open_directory(config->real_path, &name);
+    r = directory_fd < 0 ? directory_fd : replace(config, directory_fd, temporary, name);
     if (r == 0)
         r = note_saved(config);
     if (r == -ESTALE)

@@ -20,7 +20,7 @@ static bool has_byte_order_mark(const struct secbuf *text)
            (text->size >= 2 && (memcmp(text->data, "\xff\xfe", 2) == 0 || memcmp(text->data, "\xfe\xff", 2) == 0));
 }
 
-/* Of text as it is now. */
+/* Parses the current text. */
 static int parse(struct client_config *config, struct error *err)
 {
     CLEANUP(json_freep) struct json *json = NULL;
@@ -141,7 +141,7 @@ static int set(struct client_config *config, const char *const *path, const char
     return r < 0 ? explain_edit(config, r, path[0], err) : parse(config, err);
 }
 
-/* The name of the last member that Go takes for that field, as the file spells it; NULL: there is none. Owned by the caller. */
+/* The name of the last member that Go takes for that field, as the file spells it; without one, `standard`. 0 or -ENOMEM. */
 static int find_spelling(const struct client_config *config, const char *folded, const char *standard, char **ret,
                          enum json_type *ret_type)
 {

@@ -17,7 +17,7 @@
  */
 struct client_config {
     char *path;        /* as the user knows it */
-    char *real_path;   /* where the file lies, symlinks followed */
+    char *real_path;   /* path with all symbolic links followed */
     bool exists;
     bool is_legacy;    /* ~/.dockercfg: the document is what other files call "auths" */
     struct stat stat;  /* of the file, if it exists */
@@ -35,7 +35,7 @@ void client_config_done(struct client_config *config);
 
 /*
  * The value of credsStore, and that of credHelpers[host], which may be "" (docker then keeps logins to that host in the
- * file). NULL where it is not set; borrowed, valid until the next change.
+ * file). NULL if it is not set; borrowed, valid until the next change.
  */
 const char *client_config_get_store(const struct client_config *config);
 const char *client_config_get_helper(const struct client_config *config, const char *host);
@@ -47,7 +47,7 @@ const char *client_config_get_helper_host(const struct client_config *config, si
 int client_config_set_store(struct client_config *config, const char *store, struct error *err) MUST_USE;
 int client_config_set_helper(struct client_config *config, const char *host, const char *store, struct error *err) MUST_USE;
 
-/* A login whose password stands in the file. */
+/* A login whose password is in the file. */
 struct client_login {
     char *host;              /* the name of its member in "auths": what the client calls the server */
     struct secbuf username;
@@ -74,8 +74,8 @@ bool client_login_is_same(const struct client_login *a, const struct client_logi
 int client_config_remove_secret(struct client_config *config, const char *host, struct error *err) MUST_USE;
 
 /*
- * Writes it: temporary file in the same directory, fsync, rename, fsync of the directory; its mode and,
- * if we may, its owner stay, and a symlink stays one; a new file gets 0600, a new directory 0700. ESTALE, and nothing is
- * changed, where another program changed the file since it was read. 0 or negative.
+ * Writes it: temporary file in the same directory, fsync, rename, fsync of the directory. Its mode and, if
+ * permitted, its owner stay, and a symbolic link stays one; a new file gets 0600, a new directory 0700. -ESTALE, with nothing
+ * changed, if another program changed the file since it was read. 0 or negative.
  */
 int client_config_save(struct client_config *config, struct error *err) MUST_USE;

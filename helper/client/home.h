@@ -2,7 +2,7 @@
 
 /*
  * The user's home directory as docker, podman, buildah and skopeo find it: $HOME, or what the system's user database
- * says where HOME is unset or empty, as in a systemd service. NULL where neither says. Borrowed, valid until the next
+ * says if HOME is unset or empty, as in a systemd service. NULL if neither says. Borrowed, valid until the next
  * call, or the next change of the environment.
  */
 const char *client_get_home(void);

@@ -13,17 +13,17 @@
 #define CLIENT_DOCKER_HUB "https://index.docker.io/v1/"
 #define CLIENT_PODMAN_HUB "docker.io"
 
-/* Where docker stores a login to what a person types: `docker login NAME`. */
+/* The name under which `docker login TYPED` stores a login. */
 char *client_name_for_docker(const char *typed);
 
 /*
- * The name under which docker asks for the entry called `key` in its file: itself, or the host of a URL or path. "" where
+ * The name under which docker asks for the entry called `key` in its file: itself, or the host of a URL or path. "" if
  * docker never uses it: Docker Hub under another name than its URL.
  */
 char *client_name_asked_by_docker(const char *key);
 
 /*
  * The name under which podman, buildah and skopeo use the entry called `key`: a host, or "host/namespace", which they
- * use for images below it. In the old file ~/.dockercfg (is_legacy) a path does not count. "" where they never use it.
+ * use for images below it. In the old file ~/.dockercfg (is_legacy) a path does not count. "" if they never use it.
  */
 char *client_name_asked_by_podman(const char *key, bool is_legacy);

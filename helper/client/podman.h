@@ -20,7 +20,7 @@ struct client_podman_files {
 };
 
 /*
- * $REGISTRY_AUTH_FILE alone; or else $XDG_RUNTIME_DIR/containers/auth.json (/run/containers/UID/auth.json where it is
+ * $REGISTRY_AUTH_FILE alone; or else $XDG_RUNTIME_DIR/containers/auth.json (/run/containers/UID/auth.json if it is
  * unset), $XDG_CONFIG_HOME/containers/auth.json (~/.config), $DOCKER_CONFIG/config.json (~/.docker) and ~/.dockercfg.
  * The first one is where `podman login` writes. *ret is owned by the caller (client_podman_files_done).
  */

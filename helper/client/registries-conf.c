@@ -1,5 +1,5 @@
 /*
- * As much of TOML as it takes to find one array of strings at the top of a file, and the order of the files.
+ * The order of the files, and the part of TOML that is needed to find one array of strings at the top of a file.
  */
 #include "helper/client/registries-conf.h"
 

@@ -20,7 +20,7 @@ struct client_helpers {
 
 /*
  * The helpers in force. With `without`, as if that file did not exist. *ret is owned by the caller
- * (client_helpers_done). Negative where a file cannot be read or understood.
+ * (client_helpers_done). Negative if a file cannot be read or parsed.
  */
 int client_helpers_read(const char *without, struct client_helpers *ret, struct error *err) MUST_USE;
 void client_helpers_done(struct client_helpers *helpers);
@@ -32,7 +32,7 @@ bool client_helpers_is_first(const struct client_helpers *helpers, const char *n
 
 /*
  * Finds credential-helpers in the text of one file, which is TOML. 1 with *ret_names (owned by the caller, as in
- * struct client_helpers), 0 where it is not set, -EBADMSG where the text is malformed, or -ENOMEM. Pure.
+ * struct client_helpers), 0 if it is not set, -EBADMSG if the text is malformed, or -ENOMEM. Pure.
  */
 int client_helpers_parse(const char *text, char ***ret_names) MUST_USE;
 void client_helper_names_free(char **names);

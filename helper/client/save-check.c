@@ -121,7 +121,7 @@ static int try_create(const char *directory)
 
 /* --- the rename ---------------------------------------------------------------------------- */
 
-/* The mount that a path lies on, links not followed; -1 where the kernel does not say. */
+/* The mount that a path lies on, links not followed; -1 if the kernel does not say. */
 static int get_mount_id(const char *path)
 {
     CLEANUP_CLOSE int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -152,7 +152,7 @@ static bool is_same_mount(const char *a, const char *b)
     return lstat(a, &st_a) == 0 && lstat(b, &st_b) == 0 && st_a.st_dev == st_b.st_dev;
 }
 
-/* "." at the end, so that a directory reached by a link is judged where it really is. */
+/* "." at the end, so that a link to a directory is followed. */
 static char *inside(const char *directory)
 {
     char *path = NULL;

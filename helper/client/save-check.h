@@ -21,7 +21,7 @@ struct client_save_check {
     char *path; /* what that step works on; owned */
 };
 
-/* What happens where the path of the file is a symbolic link. */
+/* What a client does if the path of the file is a symbolic link. */
 enum client_save_method {
     CLIENT_SAVE_THROUGH_LINK, /* docker: a temporary file beside the link replaces the link's target */
     CLIENT_SAVE_OVER_LINK,    /* podman, buildah, skopeo: a temporary file beside the link replaces the link */
@@ -35,5 +35,5 @@ int client_save_check(const char *path, enum client_save_method method, struct c
                       struct error *err) MUST_USE;
 void client_save_check_done(struct client_save_check *check);
 
-/* Fills err with one sentence on what fails, why, and what helps. Returns -check->code. 0 where everything works. */
+/* Fills err with one sentence on what fails, why, and what helps. Returns -check->code, or 0 if everything works. */
 int client_save_check_explain(const struct client_save_check *check, struct error *err);

@@ -131,7 +131,7 @@ static int add_files(struct client_survey *survey, struct error *err)
     return r;
 }
 
-/* --- who uses what ------------------------------------------------------------------------- */
+/* --- which client uses a login -------------------------------------------------------------- */
 
 bool client_use_is_namespaced(const struct client_use *use)
 {

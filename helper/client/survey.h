@@ -7,7 +7,7 @@
  * Which logins the clients' files hold, and which client uses each of them now. docs/clients.md has the rules.
  */
 
-/* A configuration file, and who reads it. */
+/* A configuration file, and which clients read it. */
 struct client_file {
     struct client_config config;
     struct client_logins logins;

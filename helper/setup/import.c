@@ -49,7 +49,7 @@ static bool ends_in_line_end(const struct secbuf *secret)
     return secret->size > 0 && memchr("\r\n", secret->data[secret->size - 1], 2);
 }
 
-/* What the store cannot keep as it is: a name that is too long, a user that is not a file name. */
+/* Errors of this login alone: a name that is too long, a username that cannot be a file name. */
 static bool is_its_own_fault(int r)
 {
     return r == -ENAMETOOLONG || r == -EINVAL || r == -EISDIR || r == -ENOTDIR;
@@ -128,7 +128,7 @@ int setup_import_switch(const struct setup_import *import, struct client_config 
     int r = 0;
 
     while (r == 0 && (host = setup_import_find_host(config, import->helper))) {
-        CLEANUP_FREE char *copy = strdup(host); /* what host points to goes with the next change */
+        CLEANUP_FREE char *copy = strdup(host); /* host is valid until the next change only */
 
         r = copy ? client_config_set_helper(config, copy, STORE, err) : error_set_oom(err);
     }

@@ -1,6 +1,6 @@
 /*
- * A password is removed from a file only when the store has given it back. Until the file is written, once for all of
- * them, it is in both places, so a kill loses nothing.
+ * A password is removed from a file only after the store has given it back. Until the file is written, once for all
+ * passwords, it is in both places, so a kill loses nothing.
  */
 #include "helper/setup/move.h"
 
@@ -45,7 +45,7 @@ static int refuse_rival(const struct setup_move *move, const struct setup_move *
                      rival->use->file->config.path, name);
 }
 
-/* What the store has under a name in the way of a login that a client uses. */
+/* Decides whether a login that a client uses can be stored under a name. */
 static int judge_name(struct setup_plan *plan, struct setup_move *move, const char *name, struct error *err)
 {
     const struct setup_move *rival = find_rival(plan, move, name);
@@ -63,7 +63,7 @@ static int judge_name(struct setup_plan *plan, struct setup_move *move, const ch
     return 0;
 }
 
-/* The login for all of a server, stored, would be used in place of that for a part of it. */
+/* A stored login for the whole server would be used in place of that for a part of it. */
 static int judge_namespaced(struct setup_plan *plan, struct setup_move *move, struct error *err)
 {
     CLEANUP_FREE char *host = strndup(move->use->podman_name, strcspn(move->use->podman_name, "/"));
@@ -153,7 +153,7 @@ static int judge_all(struct setup_plan *plan, struct error *err)
 
 /* --- storing ------------------------------------------------------------------------------- */
 
-/* What is wrong with this login alone, and no reason to think that others fail. */
+/* Errors of this login alone; others can still be stored. */
 static bool is_its_own_fault(int r)
 {
     return r == -ENAMETOOLONG || r == -EINVAL || r == -EISDIR || r == -ENOTDIR;
@@ -219,7 +219,7 @@ static int store_all(struct setup_plan *plan, bool are_used, struct error *err)
     return r;
 }
 
-/* podman runs the helper that docker's file names for a server, also where its name is "". */
+/* podman runs the helper that docker's file names for a server, even if its name is "". */
 static int check_kept(const struct setup_plan *plan, struct error *err)
 {
     bool reads = plan->survey.is_podman_here && plan->survey.docker->is_podman &&
@@ -247,7 +247,7 @@ int setup_moves_store(struct setup_plan *plan, struct error *err)
 
     if (r == 0)
         r = store_all(plan, true, err);
-    if (r == 0) /* what no client uses must not be in the way of what one does */
+    if (r == 0) /* a login that no client uses must not take the name of one that a client uses */
         r = store_all(plan, false, err);
     if (r < 0)
         return r;
@@ -286,7 +286,7 @@ static bool needs_helper_for_podman(const struct setup_plan *plan, const struct 
     return move->result == SETUP_MOVE_DONE && move->use->is_used_by_podman && move->use->file->is_podman;
 }
 
-/* Then podman stores a login under docker's name for the server, with the helper that docker's file names for it. */
+/* With DOCKER_CONFIG set, podman stores a login under docker's name, with the helper that docker's file names for it. */
 static bool needs_helper_for_login(const struct setup_plan *plan, const struct setup_move *move)
 {
     return plan->survey.is_podman_switched && client_podman_writes_to_docker() && move->result == SETUP_MOVE_DONE &&

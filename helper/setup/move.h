@@ -4,7 +4,7 @@
 
 /*
  * Decides what can be moved, now that the store can be asked, and stores it; every login that is stored is read back and
- * compared. No file is changed. Negative where a client would lose a login and nothing can be done about it: err says
+ * compared. No file is changed. Negative if a client would lose a login and setup cannot prevent it: err says
  * which, and what helps.
  */
 int setup_moves_store(struct setup_plan *plan, struct error *err) MUST_USE;

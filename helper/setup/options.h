@@ -4,7 +4,7 @@
 
 #include "common/error.h"
 
-/* What the command line of `setup` says; texts are borrowed from argv, NULL where they are not given. */
+/* What the command line of `setup` says; texts are borrowed from argv, NULL if they are not given. */
 struct setup_options {
     const char *key;   /* the key to encrypt to, in any form that gpg takes */
     const char *name;  /* of a key that is to be made */
@@ -14,7 +14,7 @@ struct setup_options {
     bool has_no_passphrase;
     bool is_subfolder; /* docker's credentials alone get the key */
     bool is_podman;    /* podman, buildah and skopeo too */
-    bool is_erase;     /* what was imported is removed from the other helper */
+    bool is_erase;     /* imported logins are removed from the other helper */
     bool is_forced;    /* another credsStore is replaced */
     bool is_yes;       /* nothing is asked */
     bool is_dry_run;
@@ -22,7 +22,7 @@ struct setup_options {
 
 enum { SETUP_HELP = 1 };
 
-/* 0, SETUP_HELP where only the help is wanted, or negative for what it does not understand. */
+/* 0, SETUP_HELP if only the help is wanted, or negative if the command line is invalid. */
 int setup_options_parse(int argc, char **argv, struct setup_options *ret, struct error *err) MUST_USE;
 
 extern const char setup_help[];

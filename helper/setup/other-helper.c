@@ -63,7 +63,7 @@ static int spawn(struct exchange *one, int input_fd, int output_fd)
     return -r;
 }
 
-/* 1 where something was read, 0 at the end, or negative. */
+/* 1 if something was read, 0 at the end, or negative. */
 static int read_some(struct exchange *one)
 {
     ssize_t n;
@@ -131,7 +131,7 @@ static int run(struct exchange *one, const char *input)
     return r;
 }
 
-/* 0 or OTHER_HELPER_NOT_FOUND; the output is then in ret_output. What a helper says of a failure stands on its stdout. */
+/* 0 or OTHER_HELPER_NOT_FOUND; the output is then in ret_output. A helper prints its error text on stdout. */
 static int ask(const char *helper, const char *verb, const char *input, struct secbuf *ret_output, struct error *err)
 {
     CLEANUP_FREE char *program = NULL;
@@ -198,7 +198,7 @@ int other_helper_list(const char *helper, struct other_servers *ret, struct erro
     CLEANUP(secbuf_done) struct secbuf output = {0};
     int r = ask(helper, "list", "", &output, err);
 
-    if (r == OTHER_HELPER_NOT_FOUND) /* some helpers say so where they are empty */
+    if (r == OTHER_HELPER_NOT_FOUND) /* some helpers say so if they are empty */
         return 0;
     if (r < 0)
         return r;

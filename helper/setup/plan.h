@@ -4,8 +4,8 @@
 #include "helper/setup/options.h"
 
 /*
- * What is to become of each login in the clients' files, so that every login that a client can use before setup it can
- * use afterwards.
+ * What happens to each login in the clients' files. Every login that a client can use before setup it can use
+ * afterwards.
  */
 enum setup_move_result {
     SETUP_MOVE_PLANNED,

@@ -14,7 +14,7 @@
 
 enum { FILE_MAX = 65536 };
 
-/* What the drop-in says: this program alone, or the files with logins after it. */
+/* The text of the drop-in: this program alone, or the files with logins after it. */
 static const char *const texts[] = {
     "# podman, buildah and skopeo keep passwords with docker-credential-pass.\n"
     "credential-helpers = [\"pass\"]\n",
@@ -83,7 +83,7 @@ bool setup_podman_is_right(const struct setup_podman *podman, bool needs_files)
            (!needs_files || client_helpers_has(&podman->in_force, CLIENT_AUTH_FILES));
 }
 
-/* Whether a file is read after our drop-in: only the others in its directory can be. */
+/* Whether a file is read after our drop-in: only other files in the same directory can be. */
 static bool is_later(const struct setup_podman *podman, const char *source)
 {
     size_t size = (size_t)(base_name(podman->path) - podman->path);
@@ -113,7 +113,7 @@ int setup_podman_check(struct setup_podman *podman, bool is_forced, struct error
 
     if (setup_podman_is_right(podman, false) && podman->in_force.source &&
         strcmp(podman->in_force.source, podman->path) != 0)
-        return 0; /* somebody else's file says what is wanted */
+        return 0; /* another file names this program already */
     if (source && is_later(podman, source)) {
         if (!is_forced)
             return error_set(err, EEXIST, "%s sets credential-helpers after %s, which would have no effect; remove the line "
@@ -125,12 +125,12 @@ int setup_podman_check(struct setup_podman *podman, bool is_forced, struct error
                          "this program instead (log in again then, or import its logins with --from)", source,
                          podman->others.names[0]);
     if (!podman->is_ours && access(podman->path, F_OK) == 0 && !setup_podman_is_right(podman, false))
-        return error_set(err, EEXIST, "%s exists and says something else; put this line into it, before any [table]: "
+        return error_set(err, EEXIST, "%s exists with other content; put this line into it, before any [table]: "
                          "credential-helpers = [\"pass\"]", podman->path);
     return 0;
 }
 
-/* The directory of path, which is absolute, with what is missing of it; fd or -errno. */
+/* Opens the directory of path, which is absolute, and creates it if it is missing. Answers the fd or -errno. */
 static int make_directory(const char *path)
 {
     CLEANUP_FREE char *directory = strdup(path);
@@ -156,7 +156,7 @@ static int replace_file(const struct setup_podman *podman, const char *text)
     int r = directory_fd < 0 ? directory_fd : 0;
 
     if (r == 0) {
-        unlinkat(directory_fd, temporary, 0); /* of an earlier run that was killed */
+        unlinkat(directory_fd, temporary, 0); /* left by an earlier run that was killed */
         r = file_write_temporary(directory_fd, temporary, 0644, text, strlen(text));
     }
     if (r == 0 && renameat(directory_fd, temporary, directory_fd, base_name(podman->path)) < 0)

@@ -20,13 +20,13 @@ int setup_podman_find(struct setup_podman *ret, struct error *err) MUST_USE;
 void setup_podman_done(struct setup_podman *podman);
 
 /*
- * Whether the drop-in may be written: refuses to replace another helper (unless is_forced), and a file of that name that
- * says something else. Where a later drop-in names another helper, is_forced chooses a name that comes after it.
+ * Whether the drop-in may be written: refuses to replace another helper (unless is_forced), or a file of that name with
+ * other content. If a later drop-in names another helper, is_forced chooses a name that comes after it.
  */
 int setup_podman_check(struct setup_podman *podman, bool is_forced, struct error *err) MUST_USE;
 
-/* Whether what is in force asks this program first, and with needs_files the files with logins as well. */
+/* Whether podman asks this program first, and with needs_files also reads its files with logins. */
 bool setup_podman_is_right(const struct setup_podman *podman, bool needs_files);
 
-/* Writes it, at once or not at all, and checks that it has come into force. 0 or negative. */
+/* Writes it atomically, and checks that it is in force. 0 or negative. */
 int setup_podman_write(struct setup_podman *podman, bool needs_files, struct error *err) MUST_USE;

@@ -1,5 +1,5 @@
 /*
- * What `pass init` does, but for git, which is the user's own affair.
+ * What `pass init` does, without git: setup does not commit.
  */
 #include "helper/setup/store-init.h"
 
@@ -44,7 +44,7 @@ static int find_in_subfolder(const struct pass_store *store, char **ret_source, 
     return *ret_source ? 0 : error_set_oom(err);
 }
 
-/* Without them the reasons differ: an age store, say, is one that is not to be touched. */
+/* Any of these files means that the store is in use; an age store, for example, must not be touched. */
 static bool is_uninitialised(const struct pass_store *store)
 {
     const char *key = getenv("PASSWORD_STORE_KEY");
@@ -82,7 +82,7 @@ char *setup_store_path(const struct pass_store *store, bool is_subfolder)
     return asprintf(&path, "%s%s/.gpg-id", store->root, is_subfolder ? "/" PASS_FOLDER : "") < 0 ? NULL : path;
 }
 
-/* A temporary of this name can only be of an earlier try that was killed: we hold the lock. */
+/* We hold the lock, so a temporary file of this name can only come from an earlier run that was killed. */
 static int write_file(const struct pass_store *store, int folder_fd, const char *text)
 {
     int r;

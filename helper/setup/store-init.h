@@ -4,9 +4,9 @@
 #include "helper/pass/store.h"
 
 /*
- * Whether entries of docker's can be written already: 0 with *ret_source, the .gpg-id file (or variable) that says for
- * whom (owned by the caller, free with free()); SETUP_NO_STORE where nobody says; or negative where it cannot be used.
- * With is_subfolder only docker's own folder counts.
+ * Whether docker's entries can be written already: 0 with *ret_source, the .gpg-id file (or variable) that names the
+ * recipients (owned by the caller, free with free()); SETUP_NO_STORE if nothing names them; or negative if the store
+ * cannot be used. With is_subfolder only docker's own directory counts.
  */
 enum { SETUP_NO_STORE = 1 };
 int setup_store_find(struct pass_store *store, struct gpg_context *gpg, bool is_subfolder, char **ret_source,
@@ -15,5 +15,5 @@ int setup_store_find(struct pass_store *store, struct gpg_context *gpg, bool is_
 /* The path of the .gpg-id that setup_store_init() will write; owned by the caller. NULL: out of memory. */
 char *setup_store_path(const struct pass_store *store, bool is_subfolder);
 
-/* Writes it, at once or not at all, and the folders that it needs. 0 or negative. */
+/* Writes it atomically, and creates the directories that it needs. 0 or negative. */
 int setup_store_init(struct pass_store *store, bool is_subfolder, const char *fingerprint, struct error *err) MUST_USE;

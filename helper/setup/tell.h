@@ -5,7 +5,7 @@
 /* Says what is right already, and what would be done. */
 void setup_tell_plan(const struct setup_state *state);
 
-/* Says what has become of each login. */
+/* Says what has happened to each login. */
 void setup_tell_moves(const struct setup_plan *plan);
 
 /* Warns of what keeps docker from using this program as it is run here. */
