@@ -4,6 +4,7 @@
 #include "registry/runtime/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,12 +77,21 @@ void log_close(void)
 
 /* --- writing ------------------------------------------------------------------------------- */
 
-/* Lines of requests of this thread, until log_flush(). */
-static _Thread_local struct {
-    bool is_held; /* log_flush() is called regularly */
+/* Lines of requests that a thread holds. */
+struct held {
     size_t used;
     char text[4 * LOG_LINE_MAX];
-} held;
+};
+
+/* NULL until the thread's first log_flush(). On the heap: thread-local memory of all threads would be resident. */
+static _Thread_local struct held *held;
+static pthread_key_t held_key; /* frees it at the end of the thread */
+static pthread_once_t held_once = PTHREAD_ONCE_INIT;
+
+static void make_held_key(void)
+{
+    pthread_key_create(&held_key, free);
+}
 
 bool log_is_on(enum log_level level)
 {
@@ -106,26 +116,43 @@ static void write_text(const char *text, size_t size)
 
 static void write_held(void)
 {
-    write_text(held.text, held.used);
-    held.used = 0;
+    if (!held || held->used == 0)
+        return;
+    write_text(held->text, held->used);
+    held->used = 0;
+}
+
+static void hold(const struct log_line *line)
+{
+    if (sizeof(held->text) - held->used < line->used)
+        write_held();
+    memcpy(held->text + held->used, line->text, line->used);
+    held->used += line->used;
+}
+
+/* Without memory, lines are written at once. */
+static void start_holding(void)
+{
+    pthread_once(&held_once, make_held_key);
+    held = malloc(sizeof(*held));
+    if (!held)
+        return;
+    held->used = 0;
+    if (pthread_setspecific(held_key, held) != 0) {
+        free(held);
+        held = NULL;
+    }
 }
 
 void log_flush(void)
 {
     int errno_before = errno;
 
-    held.is_held = true;
-    if (held.used > 0)
+    if (held)
         write_held();
+    else
+        start_holding();
     errno = errno_before;
-}
-
-static void hold(const struct log_line *line)
-{
-    if (sizeof(held.text) - held.used < line->used)
-        write_held();
-    memcpy(held.text + held.used, line->text, line->used);
-    held.used += line->used;
 }
 
 static void format_line(enum log_level level, const struct log_field *fields, size_t count, const char *message,
@@ -164,7 +191,7 @@ void log_request(const struct log_field *fields, size_t count, const char *messa
     if (state.is_access_disabled || !log_is_on(LOG_LEVEL_INFO))
         return;
     format_line(LOG_LEVEL_INFO, fields, count, message, &line);
-    if (held.is_held)
+    if (held)
         hold(&line);
     else
         write_text(line.text, line.used);
