@@ -16,6 +16,53 @@ const struct json *manifest_find(const struct json *object, const char *name)
     return member && json_get_type(member) != JSON_NULL ? member : NULL;
 }
 
+/* The next character in lower case, as far as Go's decoder folds it to ASCII; *text moves behind it. */
+static unsigned char fold_next(const char **text)
+{
+    unsigned char c = (unsigned char)**text;
+
+    if (strncmp(*text, "\xC5\xBF", 2) == 0) {
+        *text += 2;
+        return 's';
+    }
+    if (strncmp(*text, "\xE2\x84\xAA", 3) == 0) {
+        *text += 3;
+        return 'k';
+    }
+    ++*text;
+    return c >= 'A' && c <= 'Z' ? (unsigned char)(c - 'A' + 'a') : c;
+}
+
+static bool folds_to(const char *name, const char *known)
+{
+    while (*name && *known) {
+        if (fold_next(&name) != fold_next(&known))
+            return false;
+    }
+    return !*name && !*known;
+}
+
+int manifest_check_names(const struct json *object, const char *where, const char *const *known, struct error *err)
+{
+    uint32_t seen = 0;
+
+    for (const struct json *item = json_get_first(object); item; item = json_get_next(item)) {
+        const char *name = json_get_name(item);
+
+        for (size_t i = 0; known[i]; i++) {
+            if (!folds_to(name, known[i]))
+                continue;
+            if (strcmp(name, known[i]) != 0)
+                return error_set(err, EINVAL, "the manifest's %s%s\"%.200s\" differs from \"%s\" only in case", where,
+                                 *where ? "." : "", name, known[i]);
+            if (seen & 1u << i)
+                return error_set(err, EINVAL, "the manifest has %s%s%s twice", where, *where ? "." : "", name);
+            seen |= 1u << i;
+        }
+    }
+    return 0;
+}
+
 int manifest_get_text(const struct json *object, const char *where, const char *name, const char **ret,
                       struct error *err)
 {
@@ -30,12 +77,15 @@ int manifest_get_text(const struct json *object, const char *where, const char *
 
 int manifest_get_digest(const struct json *descriptor, const char *where, struct digest *ret, struct error *err)
 {
+    static const char *const known[] = {"mediaType", "digest", "size", "urls", NULL};
     const char *text;
     int r;
 
     if (json_get_type(descriptor) != JSON_OBJECT)
         return error_set(err, EINVAL, "the manifest's %s is no descriptor", where);
-    r = manifest_get_text(descriptor, where, "digest", &text, err);
+    r = manifest_check_names(descriptor, where, known, err);
+    if (r == 0)
+        r = manifest_get_text(descriptor, where, "digest", &text, err);
     if (r < 0)
         return r;
     if (!text)

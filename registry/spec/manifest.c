@@ -274,12 +274,17 @@ static int read_description(const struct json *root, const struct type *type, st
 
 static int read_manifest(const struct json *root, const char *content_type, struct manifest *ret, struct error *err)
 {
+    static const char *const known[] = {
+        "schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "blobs", "subject", "annotations", NULL,
+    };
     const struct type *type;
     int r;
 
     if (json_get_type(root) != JSON_OBJECT)
         return error_set(err, EINVAL, "the manifest is no JSON object");
-    r = find_out_type(root, content_type, &type, &ret->is_type_stated, err);
+    r = manifest_check_names(root, "", known, err);
+    if (r == 0)
+        r = find_out_type(root, content_type, &type, &ret->is_type_stated, err);
     if (r == 0)
         r = check_version(root, type, err);
     if (r == 0)

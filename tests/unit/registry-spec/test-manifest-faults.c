@@ -44,6 +44,16 @@ static const struct {
     {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":\"2\",\"config\":" CONFIG "}", -EINVAL, "schemaVersion"},
     {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2.5,\"config\":" CONFIG "}", -EINVAL, "schemaVersion"},
 
+    {MANIFEST_OCI_IMAGE, IMAGE(",\"Layers\":[]"), -EINVAL, "\"Layers\" differs from \"layers\" only in case"},
+    {MANIFEST_OCI_IMAGE, IMAGE(",\"layer\xC5\xBF\":[]"), -EINVAL, "differs from \"layers\" only in case"},
+    {MANIFEST_OCI_IMAGE, IMAGE(",\"\\u017fubject\":{}"), -EINVAL, "differs from \"subject\" only in case"},
+    {MANIFEST_OCI_INDEX, INDEX(",\"Config\":{}"), -EINVAL, "differs from \"config\" only in case"},
+    {MANIFEST_OCI_INDEX, INDEX(",\"MediaType\":\"x/y\""), -EINVAL, "differs from \"mediaType\" only in case"},
+    {MANIFEST_OCI_IMAGE, IMAGE(",\"layers\":[]"), -EINVAL, "has layers twice"},
+    {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":{\"digest\":1,\"Digest\":2},\"layers\":[]}", -EINVAL,
+     "config.\"Digest\" differs from \"digest\" only in case"},
+    {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":{\"size\":1,\"size\":2},\"layers\":[]}", -EINVAL, "config.size twice"},
+
     {MANIFEST_OCI_IMAGE, IMAGE(",\"manifests\":[]"), -EINVAL, "manifests"},
     {NULL, IMAGE(",\"manifests\":[]"), -EINVAL, "layers"},
     {MANIFEST_DOCKER_IMAGE, IMAGE(TYPE(MANIFEST_DOCKER_IMAGE) ",\"manifests\":[" CHILD "]"), -EINVAL, "manifests"},
