@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/monotonic.h"
 #include "registry/api/answer.h"
 #include "registry/api/endpoints.h"
 #include "registry/api/text.h"
@@ -15,6 +16,9 @@
 #include "registry/spec/manifest.h"
 #include "registry/spec/name.h"
 #include "registry/spec/range.h"
+
+/* What one request may read: a page ends there, however few referrers it has, and says where the next one begins. */
+enum { SCAN_MS = 250, SCAN_SIZE_MAX = 16 << 20 };
 
 enum { PAGE_MAX = 1000, ARTIFACT_TYPE_MAX = 256, LIST_SIZE_MAX = 4 << 20 };
 
@@ -32,6 +36,8 @@ struct listing {
     size_t count;
     char last[DIGEST_TEXT_SIZE]; /* the last digest that was looked at */
     bool has_more;
+    int64_t end_ms;   /* monotonic_ms() at which the page ends */
+    size_t read_size; /* bytes of manifests so far */
 };
 
 static bool get_query(const struct call *call, struct response *response, struct query *ret)
@@ -133,10 +139,17 @@ static int add_referrer(const struct call *call, struct listing *listing, const 
         return 0;
     if (r != 0)
         return r < 0 ? r : 0;
+    listing->read_size += content.size;
     if (manifest_parse(content.media_type, content.bytes, content.size, &manifest, &ignored) == 0 &&
         is_wanted(listing, &manifest))
         add_descriptor(listing, &manifest, content.size);
     return 0;
+}
+
+static bool is_full(const struct listing *listing)
+{
+    return listing->count >= listing->query->n || listing->text.size > LIST_SIZE_MAX / 2 ||
+           (*listing->last && (listing->read_size >= SCAN_SIZE_MAX || monotonic_ms() >= listing->end_ms));
 }
 
 /* One page of digests, which are sorted and without doubles. */
@@ -151,8 +164,8 @@ static int add_page(const struct call *call, struct listing *listing, const stru
         digest_format(&digests->items[i], text);
         if (strcmp(text, query->last) <= 0)
             continue;
-        if (listing->count >= query->n || listing->text.size > LIST_SIZE_MAX / 2) {
-            listing->has_more = listing->count > 0;
+        if (is_full(listing)) {
+            listing->has_more = *listing->last != '\0';
             return 0;
         }
         memcpy(listing->last, text, sizeof(text));
@@ -197,7 +210,7 @@ static void add_link(const struct call *call, struct response *response, const s
 static enum http_result answer_get(struct call *call, struct response *response)
 {
     struct query query = {0};
-    struct listing listing = {.query = &query};
+    struct listing listing = {.query = &query, .end_ms = monotonic_ms() + SCAN_MS};
     struct error err = {0};
     char *text;
     size_t size;
