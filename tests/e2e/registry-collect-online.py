@@ -36,7 +36,8 @@ class World:
     def __init__(self, root):
         self.root, self.lock = root, threading.Lock()
         self.holders = {}  # digest -> number of clients that rely on it
-        self.counts = {"pushed": 0, "found": 0, "uploaded": 0, "collections": 0, "pulled": 0, "refused": 0}
+        self.released = {}  # digest -> how many collections had started when the last client released it
+        self.counts = {"started": 0, "pushed": 0, "found": 0, "uploaded": 0, "collections": 0, "pulled": 0, "refused": 0}
         self.layers = [random.Random(number).randbytes(300 + 3000 * number) for number in range(LAYERS)]
 
     @contextlib.contextmanager
@@ -51,15 +52,20 @@ class World:
             with self.lock:
                 for name in digests:
                     self.holders[name] -= 1
+                    self.released[name] = self.counts["started"]
 
     def count(self, what):
         with self.lock:
             self.counts[what] += 1
 
     def age(self):
-        """Backdates the objects that no client relies on."""
+        """
+        Backdates the objects that no client relies on. An object that was released during a collection waits for the next one:
+        the collector may have read the repository before the push, and no clock goes back while a collection runs.
+        """
         with self.lock:
-            for name in [name for name, count in self.holders.items() if count == 0]:
+            for name in [name for name, count in self.holders.items()
+                         if count == 0 and self.released.get(name, -1) < self.counts["started"]]:
                 hex_ = name.partition(":")[2]
                 for path in (self.root / f"blobs/sha256/{hex_[:2]}/{hex_}/data",
                              *self.root.glob(f"repositories/*/*/_layers/sha256/{hex_}/link"),
@@ -207,6 +213,7 @@ class Crew:
 
 
 def collect(registry, world, *switches):
+    world.count("started")
     result = registry.run_program("garbage-collect", "--quiet", "--grace", GRACE, *switches)
     assert result.returncode == 0, result
     world.count("collections")
