@@ -288,6 +288,23 @@ static void a_manifest_that_is_deleted_meanwhile_stops_nothing(void **state)
     store_close(busy_store);
 }
 
+/* A delete that is interrupted between a manifest's two digests leaves one, by which its bytes are found. */
+static void a_manifest_with_only_its_sha512_stops_nothing(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    const char *text = index_of(push_image(store, "a", "child", "1", NULL), NULL), *tag = "t";
+    struct store_manifest manifest = {.digest = sha512_of(text), .media_type = INDEX_TYPE, .bytes = text,
+                                      .size = strlen(text), .tags = &tag, .tag_count = 1};
+    struct digest canonical = sha256_of(text);
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(store_put_manifest(store, "a", &manifest, &err), 0);
+    assert_int_equal(remove(below("repositories/a/_manifests/revisions/sha256/%s/link", canonical.hex)), 0);
+    collect(store, true, NULL);
+    assert_true(has_manifest(store, "a", manifest.digest));
+}
+
 /* --- pushed while the links are read ------------------------------------------------------------- */
 
 static struct digest tagged;
@@ -334,6 +351,7 @@ int main(void)
         scratch_test(an_entry_whose_manifest_is_still_to_come_stays),
         scratch_test(what_is_just_being_written_stays),
         scratch_test(a_manifest_that_is_deleted_meanwhile_stops_nothing),
+        scratch_test(a_manifest_with_only_its_sha512_stops_nothing),
         scratch_test(a_tag_that_comes_while_it_is_looked_for_is_not_empty),
     };
 
