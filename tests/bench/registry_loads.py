@@ -1,4 +1,4 @@
-"""What the registry's benchmark asks of servers. Each load answers its rate, and what else it saw."""
+"""The loads of the registry's benchmark. Each returns its rate and what else it measured."""
 
 import concurrent.futures
 import hashlib
@@ -16,13 +16,13 @@ UNITS = {"us": 1e-3, "ms": 1.0, "s": 1000.0, "m": 60000.0, "B": 1, "KB": 1 << 10
 
 
 def number(text):
-    """"1.50ms" in milliseconds, "1.5GB" in bytes; 0 where wrk has nothing to say."""
+    """"1.50ms" in milliseconds, "1.5GB" in bytes; 0 if wrk has no value."""
     found = re.fullmatch(r"([\d.]+)(\w+)", text)
     return float(found[1]) * UNITS[found[2]] if found else 0.0
 
 
 def wrk(server, path, connections, seconds, headers=()):
-    """Many requests over connections that stay open, unless a header says otherwise."""
+    """Many requests over connections that stay open, unless a header ends them."""
     words = [f"{name}: {value}" for name, value in {**server.world.auth, "Accept": MANIFEST_TYPE, **dict(headers)}.items()]
     out = subprocess.run(["wrk", f"-t{min(2, connections)}", f"-c{connections}", f"-d{seconds}s", "--latency", "--timeout",
                           "30s", *[word for value in words for word in ("-H", value)],
@@ -37,7 +37,7 @@ def wrk(server, path, connections, seconds, headers=()):
 
 
 def ab_head(server, path, seconds):
-    """wrk waits for the body that HEAD does not have."""
+    """HEAD by ab, since wrk waits for a body that does not come."""
     words = [f"{name}: {value}" for name, value in server.world.auth.items()]
     out = subprocess.run(["ab", "-q", "-i", "-k", "-c32", f"-t{seconds}", "-n10000000",
                           *[word for value in words for word in ("-H", value)], server.url + path],
@@ -49,7 +49,7 @@ def ab_head(server, path, seconds):
 
 
 def new_connections(server, path, seconds):
-    """A TLS handshake for each request, as docker does."""
+    """A TLS handshake for each request, as with docker. wrk resumes the session if the server sends tickets."""
     return wrk(server, path, 32, seconds, headers={"Connection": "close"})
 
 
@@ -60,7 +60,7 @@ def curl(server, *words):
 
 
 class Source:
-    """A file with bytes that were never sent before, and its digest. It lies in memory, so that reading it costs little."""
+    """A file with bytes that were never sent before, and its digest. It is in memory, so that reading it costs little."""
 
     def __init__(self, mib):
         self.mib = mib
@@ -117,8 +117,8 @@ def upload_chunks(server, source):
 
 def make_ready(mib):
     """
-    What others left for the kernel to write is not this server's to wait for; nor is memory that was not used for a while,
-    which a virtual machine has to ask its host for, and which would be the first server's of a round to pay for.
+    Writes what other servers left for the kernel to write, and uses memory that was not used for a while: a virtual machine
+    has to ask its host for it, at the expense of the first server of a round.
     """
     os.sync()
     with tempfile.TemporaryFile(dir="/dev/shm") as scratch:
