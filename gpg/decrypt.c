@@ -77,7 +77,7 @@ static bool asks_by_itself(struct gpg_context *gpg)
     return gpg->status.wants_loopback && gpg->pinentry_mode == GPG_PINENTRY_DEFAULT;
 }
 
-/* Of the last tag, which authenticates the length, GnuPG 2.2 says in its log alone that it does not match. */
+/* Of the last tag, which authenticates the length, gpg may say in its log alone that it does not match; in English always. */
 static bool is_unauthentic(struct gpg_context *gpg)
 {
     return gpg_status_is_unauthentic(&gpg->status) ||

@@ -28,13 +28,6 @@ static void note_error(struct gpg_status *status, const char *args)
         status->has_keyring_failure = true;
 }
 
-/* "<location> <code>". */
-static void note_failure(struct gpg_status *status, const char *args)
-{
-    status->has_option_failure |= begins_with(args, "option-");
-    status->has_exit_failure |= begins_with(args, "gpg-exit ");
-}
-
 /* "<mdc method> <cipher> [<aead algorithm>]". GnuPG 2.2 does not name the algorithm. */
 static void note_decryption(struct gpg_status *status, const char *args)
 {
@@ -44,7 +37,7 @@ static void note_decryption(struct gpg_status *status, const char *args)
 
 bool gpg_status_is_unauthentic(const struct gpg_status *status)
 {
-    return status->has_no_mdc && (status->has_no_data || (status->has_exit_failure && !status->has_signature));
+    return status->has_no_mdc && status->has_no_data;
 }
 
 void gpg_status_note(struct gpg_status *status, const char *keyword, const char *args)
@@ -54,11 +47,9 @@ void gpg_status_note(struct gpg_status *status, const char *keyword, const char 
     if (strcmp(keyword, "END_ENCRYPTION") == 0)
         status->has_encrypted = true;
     else if (strcmp(keyword, "FAILURE") == 0)
-        note_failure(status, args);
+        status->has_option_failure |= begins_with(args, "option-");
     else if (strcmp(keyword, "ERROR") == 0)
         note_error(status, args);
-    else if (strcmp(keyword, "NEWSIG") == 0 || strcmp(keyword, "ERRSIG") == 0 || strcmp(keyword, "BADSIG") == 0)
-        status->has_signature = true;
     else if (strcmp(keyword, "NODATA") == 0)
         status->has_no_data = true;
     else if (strcmp(keyword, "DECRYPTION_INFO") == 0)

@@ -15,8 +15,6 @@ struct gpg_status {
     bool has_no_data;          /* the input is not an OpenPGP message */
     bool has_session_key;      /* a secret key has opened the message; what fails afterwards is the message's fault */
     bool has_no_mdc;           /* that message is authenticated by its cipher, OCB, if at all */
-    bool has_signature;        /* the message is signed */
-    bool has_exit_failure;     /* gpg ends with an error */
     bool has_refused_mode;     /* the agent, which is restricted, does not let itself be told when to ask */
     bool wants_loopback;       /* gpg would ask for the passphrase itself, instead of by a pinentry */
     gpg_error_t key_error;     /* why a secret key that is here could not be used; 0: that did not happen */
@@ -28,7 +26,7 @@ void gpg_status_note(struct gpg_status *status, const char *keyword, const char 
 
 /*
  * Whether an entry was tampered with although gpg says DECRYPTION_OKAY. GnuPG 2.2 and 2.4.4 say that of an OCB tag that does
- * not match, too, after they have handed out what they decrypted; what shows it is the garbage after it, or the exit status,
- * which GPGME does not look at. A bad signature has the same exit status, and is no reason to refuse. Pure.
+ * not match, too, after they have handed out what they decrypted. After most such tags they find garbage. Their exit status
+ * proves nothing: it is 2 also for a sound entry with hidden recipients. Pure.
  */
 bool gpg_status_is_unauthentic(const struct gpg_status *status);

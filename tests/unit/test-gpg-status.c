@@ -59,11 +59,9 @@ static void tampering_that_gpgme_does_not_see(void **state)
         bool is_unauthentic;
     } rows[] = {
         {{{"DECRYPTION_INFO", "0 9 2"}, {"NODATA", "3"}, {"DECRYPTION_OKAY", ""}, {"FAILURE", "gpg-exit 33554433"}}, true},
-        {{{"DECRYPTION_INFO", "0 9 2"}, {"DECRYPTION_OKAY", ""}, {"FAILURE", "gpg-exit 33554433"}}, true},
-        {{{"DECRYPTION_INFO", "0 9 2"}, {"NODATA", "3"}, {"NEWSIG", ""}, {"DECRYPTION_OKAY", ""}}, true},
         {{{"DECRYPTION_INFO", "0 9 0"}, {"NODATA", "3"}, {"DECRYPTION_OKAY", ""}, {"GOODMDC", ""}}, true},
         {{{"DECRYPTION_INFO", "0 9 2"}, {"DECRYPTION_OKAY", ""}}, false},
-        {{{"DECRYPTION_INFO", "0 9 2"}, {"NEWSIG", ""}, {"ERRSIG", "93853E2C6E59E860 22 8 00"}, {"FAILURE", "gpg-exit 1"}}, false},
+        {{{"DECRYPTION_INFO", "0 9 2"}, {"DECRYPTION_OKAY", ""}, {"FAILURE", "gpg-exit 33554433"}}, false},
         {{{"DECRYPTION_INFO", "2 9 0"}, {"GOODMDC", ""}, {"DECRYPTION_OKAY", ""}, {"FAILURE", "gpg-exit 33554433"}}, false},
         {{{"DECRYPTION_INFO", "2 9"}, {"GOODMDC", ""}, {"NODATA", "3"}}, false},
     };
