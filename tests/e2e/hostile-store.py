@@ -359,7 +359,7 @@ def _():
                        (lambda path: path.symlink_to("/dev/full"), "not a regular file"), (make_socket, "config.json"),
                        (lambda path: path.symlink_to(path.name), "symbolic links"),
                        (lambda path: (path.touch(), os.truncate(path, GIB)), "File too large"),
-                       (lambda path: path.write_bytes(b"\xff\xfe{\0}\0"), "not a JSON object"),
+                       (lambda path: path.write_bytes(b"\xff\xfe{\0}\0"), "byte order mark"),
                        (lambda path: path.write_bytes(b'{"auths":' + b"[" * 200000), "not a JSON object"),
                        (lambda path: path.write_bytes(b'{"a":' * 100000 + b"1" + b"}" * 100000), "not a JSON object"),
                        (lambda path: path.write_bytes(bytes(100000)), "not a JSON object")):
