@@ -1,6 +1,6 @@
 /*
- * Blobs are compared with their digests while they are sent, if they have not been lately. It is found out with the last
- * byte whether they are right, so the last read is the one that fails: what was sent until then is not all of it.
+ * Blobs are compared with their digests while they are sent, unless that was done lately. Only the last byte completes the
+ * comparison, so the last read is the one that fails: the client has not received everything by then.
  */
 #include <errno.h>
 #include <stdlib.h>

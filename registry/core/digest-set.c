@@ -1,6 +1,5 @@
 /*
- * The same layer is named by many manifests, so doubles are thrown out whenever the set has grown to
- * twice what it was.
+ * Many manifests name the same layer, so duplicates are dropped whenever the set has grown to twice its size.
  */
 #include "registry/core/digest-set.h"
 

@@ -1,6 +1,6 @@
 /*
- * Which repositories were looked through since the start. It is there to save work, so where it
- * would take much memory it forgets, and the work is done again.
+ * The repositories that were searched since the start. The set only saves work: when it holds too many names it forgets all
+ * of them, and the work is done again.
  */
 #include <errno.h>
 #include <search.h>

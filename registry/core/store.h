@@ -10,9 +10,8 @@
 #include "registry/storage/storage.h"
 
 /*
- * What the registry keeps: blobs, manifests, tags and what is being uploaded, in registry:2's
- * layout (docker/registry/v2 below the root folder), so that either program can go on where the
- * other stopped.
+ * The registry's content: blobs, manifests, tags and uploads, on any storage (registry/storage/storage.h), in registry:2's
+ * layout, so that either program can continue where the other stopped.
  *
  * Names and tags passed in are valid ones (registry/spec/name.h). An actor is the user whose request it is, or NULL; only
  * events tell of it (registry/core/events.h). Unless it says otherwise, a
@@ -22,9 +21,9 @@ enum { STORE_NOT_FOUND = 1, STORE_BUSY = 2, STORE_DIGEST_MISMATCH = 3, STORE_WOU
 
 /* What the caller's thread may do. */
 enum store_waiting {
-    STORE_MUST_NOT_WAIT, /* nothing that takes long: event threads; the answer may be STORE_WOULD_WAIT */
-    STORE_MAY_READ,      /* read and parse manifests of any size, but not wait for the collection of garbage */
-    STORE_MAY_WAIT,      /* anything */
+    STORE_MUST_NOT_WAIT, /* an event thread: nothing that takes long; the answer may be STORE_WOULD_WAIT */
+    STORE_MAY_READ,      /* may read and parse manifests of any size, but not wait for garbage collection */
+    STORE_MAY_WAIT,      /* may wait for anything */
 };
 
 struct store;
@@ -32,7 +31,7 @@ struct store;
 /* A store on a storage, of which it takes ownership, also when it fails. */
 int store_open(struct storage *storage, struct store **ret, struct error *err) MUST_USE;
 
-/* Takes NULL. Nobody may use the store, its readers or its uploads any more. */
+/* Takes NULL. All its readers and uploads must have been released. */
 void store_close(struct store *store);
 void store_closep(struct store **store);
 
@@ -55,13 +54,13 @@ struct store_digests {
 };
 /* 0 or -ENOMEM. */
 int store_digests_add(struct store_digests *digests, const struct digest *digest) MUST_USE;
-/* By their text, without doubles. */
+/* Sorts by text and drops duplicates. */
 void store_digests_sort(struct store_digests *digests);
 void store_digests_done(struct store_digests *digests);
 
 /* --- blobs ----------------------------------------------------------------------------- */
 
-/* Where a blob's bytes lie: under sha256, whatever it was asked for by, as in registry:2. */
+/* A blob's bytes are stored under its sha256 digest, whichever digest it was asked for by, as in registry:2. */
 struct store_blob {
     struct digest canonical;
     uint64_t size;     /* in bytes */
@@ -73,7 +72,7 @@ struct store_blob {
 int store_find_blob(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
                     struct store_blob *ret, struct error *err) MUST_USE;
 
-/* What is wanted is spared for that long, whatever the collection was told. */
+/* Garbage collection spares a refreshed object for at least that long, whatever its grace. */
 enum { STORE_WANTED_FOR_S = 5 };
 
 /*
@@ -84,7 +83,7 @@ enum { STORE_WANTED_FOR_S = 5 };
 int store_want_blob(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
                     struct store_blob *ret, struct error *err) MUST_USE;
 
-/* A blob being read; stays whole even if the blob is deleted meanwhile. */
+/* An open blob; its bytes stay readable if the blob is deleted meanwhile. */
 struct store_reader;
 
 /* Finds it as store_find_blob(), and opens it. *ret is the caller's, free with store_reader_close(). */
@@ -92,18 +91,17 @@ int store_open_blob(struct store *store, const char *name, const struct digest *
                     struct store_blob *ret_blob, struct store_reader **ret, struct error *err) MUST_USE;
 /* Up to size bytes at offset; 0 at the end, or -errno. From several threads at once. */
 ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *ret_data, size_t size);
-/* A file with the same bytes, borrowed; -1 where the store keeps none. */
+/* A file with the same bytes, borrowed; -1 if the storage has none. */
 int store_reader_get_fd(struct store_reader *reader);
 void store_reader_close(struct store_reader *reader); /* takes NULL */
 void store_reader_closep(struct store_reader **reader);
 
-/* Whether the blob was compared with its digest in the last day, and had it. No waiting: for event threads too. */
+/* Whether the blob's bytes were found to match its digest within the last day. Does not wait. */
 bool store_is_checked(struct store *store, const struct store_blob *blob);
 
 /*
- * A blob that is compared with its digest while it is read: from the beginning to the end, in order, by one thread at a
- * time. Where its bytes are not those of the digest the read that would be the last answers -EBADMSG, and an empty
- * one fails with that at once.
+ * A blob that is compared with its digest while it is read from beginning to end, in order, by one thread at a time. If the
+ * bytes do not match, the last read answers -EBADMSG; an empty blob fails with that at the start.
  */
 struct store_check;
 
@@ -114,36 +112,34 @@ ssize_t store_check_read(struct store_check *check, uint64_t offset, void *ret_d
 void store_check_close(struct store_check *check); /* takes NULL */
 void store_check_closep(struct store_check **check);
 
-/*
- * Gives a repository a blob that lies in another: in from_name, or, if that is NULL, anywhere.
- */
+/* Gives a repository a blob of another repository, or, if from_name is NULL, of any. STORE_NOT_FOUND. */
 int store_mount_blob(struct store *store, const char *to_name, const struct digest *digest, const char *from_name,
                      const char *actor, struct error *err) MUST_USE;
 
-/* Takes a blob from a repository; its bytes stay until they are collected. */
+/* Removes a blob from a repository; its bytes stay until garbage collection. STORE_NOT_FOUND. */
 int store_unlink_blob(struct store *store, const char *name, const struct digest *digest, const char *actor,
                       struct error *err) MUST_USE;
 
 /* --- uploads --------------------------------------------------------------------------- */
 
-/* A session that one request writes to: for one thread at a time. */
+/* An upload session that one request writes to; for one thread at a time. No other server can write to it meanwhile. */
 struct upload;
 
 /*
- * Begins a session. algorithm is that of the digest which is to come: with the right one nothing
- * has to be read again. *ret is the caller's, give it back with upload_release().
+ * Begins a session. algorithm is that of the expected digest: if it is the right one, no bytes have to be read again.
+ * *ret is the caller's, free with upload_release().
  */
 int store_upload_create(struct store *store, const char *name, enum digest_algorithm algorithm, struct upload **ret,
                         struct error *err) MUST_USE;
 
 /*
- * Goes on with a session, also with one of registry:2's. STORE_NOT_FOUND; STORE_BUSY where somebody
- * writes to it, for whose end it waits a second.
+ * Continues a session, which another server or registry:2 may have begun. STORE_NOT_FOUND; STORE_BUSY if another request
+ * still writes to it after a second.
  */
 int store_upload_open(struct store *store, const char *name, const char *id, struct upload **ret,
                       struct error *err) MUST_USE;
 
-/* How much a session holds, in bytes; also while somebody writes to it. */
+/* The size of a session in bytes, also while a request writes to it. STORE_NOT_FOUND. */
 int store_upload_stat(struct store *store, const char *name, const char *id, uint64_t *ret_size,
                       struct error *err) MUST_USE;
 
@@ -152,20 +148,20 @@ const char *upload_get_id(const struct upload *upload);
 uint64_t upload_get_size(const struct upload *upload);
 
 /*
- * Appends, and may gather what it is given before it does so. Where it fails nothing of data is in the session, nor of
- * what was gathered. Writes to the page cache only: for event threads.
+ * Appends data, perhaps after gathering several pieces. If it fails, neither data nor what was gathered is in the session.
+ * Does not wait for the disk, so event threads may call it.
  */
 int upload_write(struct upload *upload, const void *data, size_t size, struct error *err) MUST_USE;
 
 /*
- * What was gathered goes into the session, too: to be called before a client is told that his bytes have come. Committing
- * does it, and so does releasing, but in silence.
+ * Appends what was gathered: to be called before the client is told that its bytes have arrived. Committing and releasing
+ * do it, too, but releasing reports no failure.
  */
 int upload_flush(struct upload *upload, struct error *err) MUST_USE;
 
 /*
- * Makes the session a blob of its repository, on disk for good when this returns 0. After
- * STORE_DIGEST_MISMATCH or failure the session is as it was. Waits for the disk.
+ * Turns the session into a blob of its repository, which is durable when this returns 0. After STORE_DIGEST_MISMATCH or a
+ * failure the session is unchanged. A blob that exists already is kept, unless its bytes are damaged. Waits for the disk.
  */
 int upload_commit(struct upload *upload, const struct digest *expected, const char *actor, struct error *err) MUST_USE;
 
@@ -179,16 +175,16 @@ void upload_release(struct upload *upload);
 typedef void store_purge_function(void *object, const char *name, const char *id);
 
 /*
- * Removes the sessions that began more than max_age_ms ago and that nobody writes to; where nobody
- * knows when one began, the age of its folder counts. Removes what crashes left, too. One that
- * cannot be removed does not keep the others, but is an error at the end.
+ * Removes the sessions that began more than max_age_ms ago and that no request writes to; if the beginning is not known,
+ * the age of their objects counts. Also removes what crashes left. A session that cannot be removed does not stop the
+ * others; the first failure is returned at the end.
  */
 int store_purge_uploads(struct store *store, uint64_t max_age_ms, bool is_dry_run, store_purge_function *tell,
                         void *object, struct error *err) MUST_USE;
 
 /* --- manifests ------------------------------------------------------------------------- */
 
-/* What is pushed; all borrowed. */
+/* A manifest to push; all borrowed. */
 struct store_manifest {
     struct digest digest; /* of bytes: sha256, or sha512 where it was pushed by such a digest */
     const char *media_type;
@@ -208,26 +204,26 @@ struct store_content {
 void store_content_done(struct store_content *content);
 
 /*
- * Keeps a manifest and points the tags to it, on disk for good when this returns 0. It becomes
- * visible in this order: bytes, entry among the referrers, the manifest, its tags one after another.
+ * Stores a manifest and points the tags to it; durable when this returns 0. Visible in this order: the bytes, the entry
+ * among the referrers, the manifest, its tags one by one.
  */
 int store_put_manifest(struct store *store, const char *name, const struct store_manifest *manifest,
                        struct error *err) MUST_USE;
 
 /*
- * The bytes are compared with the digest each time: -EBADMSG where they are others. *ret is the caller's, free with
- * store_content_done().
+ * The bytes are compared with the digest each time: -EBADMSG if they do not match. STORE_NOT_FOUND, STORE_WOULD_WAIT.
+ * *ret is the caller's, free with store_content_done().
  */
 int store_get_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
                        struct store_content *ret, struct error *err) MUST_USE;
 int store_has_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
                        struct error *err) MUST_USE;
 
-/* As store_want_blob(): the manifest and all that it names are protected from garbage collection. */
+/* Like store_want_blob(): protects the manifest and everything that it names from garbage collection. */
 int store_want_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
                         struct error *err) MUST_USE;
 
-/* Both in one. */
+/* store_want_manifest() and store_get_manifest() in one. */
 int store_get_wanted_manifest(struct store *store, const char *name, const struct digest *digest,
                               enum store_waiting waiting, struct store_content *ret, struct error *err) MUST_USE;
 
@@ -236,9 +232,8 @@ int store_delete_manifest(struct store *store, const char *name, const struct di
                           struct error *err) MUST_USE;
 
 /*
- * What of the repository says that its subject is that (which need not be there itself), in no
- * order; nothing is no error. The first call for a repository may read all of its manifests.
- * *ret is the caller's, free with store_digests_done().
+ * The manifests of the repository whose subject is that digest (which need not exist), in no order; none is not an error.
+ * The first call for a repository may read all of its manifests. *ret is the caller's, free with store_digests_done().
  */
 int store_list_referrers(struct store *store, const char *name, const struct digest *subject,
                          struct store_digests *ret, struct error *err) MUST_USE;
@@ -254,15 +249,15 @@ int store_delete_tag(struct store *store, const char *name, const char *tag, con
                      struct error *err) MUST_USE;
 
 /*
- * Up to n (SIZE_MAX: all) tags after last (NULL: from the first), sorted bytewise. STORE_NOT_FOUND
- * where nothing was ever pushed to the repository. *ret is the caller's, free with store_names_done().
+ * Up to n (SIZE_MAX: all) tags after last (NULL: from the first), sorted bytewise. STORE_NOT_FOUND if nothing was ever
+ * pushed to the repository. *ret is the caller's, free with store_names_done().
  */
 int store_list_tags(struct store *store, const char *name, const char *last, size_t n, struct store_names *ret,
                     struct error *err) MUST_USE;
 
 /*
- * Likewise repositories: whatever has blobs, or has had any, as in registry:2. The order is
- * bytewise with '/' before everything else, so that a page costs as much as it holds.
+ * Like store_list_tags(), for repositories: everything that has blobs or manifests, or has had any, as in registry:2. The
+ * order is bytewise with '/' before every other character, so that a page costs only as much as it holds.
  */
 int store_list_repositories(struct store *store, const char *last, size_t n, struct store_names *ret,
                             struct error *err) MUST_USE;

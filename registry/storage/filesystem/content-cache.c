@@ -1,7 +1,6 @@
 /*
- * Links and manifests are a few hundred bytes, and to open, read and close one costs three times as much as to look whether
- * it has changed. The table has one place for each hash; what is kept there gives way to whatever comes next. Each
- * part of the table forgets all that it has when it holds too much.
+ * Links and manifests are a few hundred bytes, which are cheaper to copy than to read. The table has one place for each
+ * hash, and a new entry replaces the one there. A part of the table that holds too much is emptied.
  */
 #include "registry/storage/filesystem/content-cache.h"
 
@@ -78,7 +77,7 @@ void content_cache_free(struct content_cache *cache)
     free(cache);
 }
 
-/* FNV-1a, eight bytes at a time. Who fills a place on purpose makes it as slow as without the table. */
+/* FNV-1a, eight bytes at a time. Collisions made on purpose only make it as slow as without the table. */
 static uint64_t hash_of(const char *key)
 {
     uint64_t hash = 14695981039346656037u, word;

@@ -5,8 +5,8 @@
 #include <time.h>
 
 /*
- * By what one sees that a file or folder is as it was. Others write to the storage too (registry:2, a second registryd,
- * people), in place or by a new file; each of these changes one of device, inode, size and the two times.
+ * Whether a file or directory is unchanged. Others write to the storage, too (registry:2, a second registryd, people), in
+ * place or by a new file; each of these changes the device, inode, size or one of the two times.
  */
 static inline bool stamp_is_same(const struct stat *a, const struct stat *b)
 {
@@ -16,8 +16,8 @@ static inline bool stamp_is_same(const struct stat *a, const struct stat *b)
 }
 
 /*
- * Whether a stamp will tell of the next change. One of a moment ago may not: a second change within the same tick of the
- * file system's clock leaves it the same. ctime is the kernel's own, nobody can set it back as one can mtime.
+ * Whether the next change will show in a stamp. It may not show in a stamp of a moment ago, because a second change within
+ * the same tick of the file system's clock leaves it the same. Unlike mtime, ctime cannot be set back.
  */
 static inline bool stamp_is_settled(const struct stat *stamp)
 {
