@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 /*
- * Ownership at a glance (docs/design.md): a local that owns something carries CLEANUP(function)
+ * Ownership at a glance (docs/design/conventions.md): a local that owns something carries CLEANUP(function)
  * and is handed over by steal_ptr()/steal_fd() on the line that does it.
  */
 

@@ -32,7 +32,7 @@ struct collect_result {
 /*
  * Marks, then sweeps: nothing is removed unless every manifest of every repository could be read.
  * A manifest stays if a tag leads to it, directly, through indexes at any depth, or by being the
- * subject's referrer; without does_untag all stay. Uploads stay. docs/design.md ("Collection while serving") says why
+ * subject's referrer; without does_untag all stay. Uploads stay. docs/design/collection.md says why
  * nothing is lost that servers are being pushed meanwhile.
  */
 int store_collect(struct store *store, const struct collect_options *options, struct collect_result *ret,

@@ -6,28 +6,32 @@ import re
 
 from checks import check, main, numbered, sources, without_comments
 
-# The directories that each directory may include; the longest prefix of a path is its layer.
-MAY_INCLUDE = {
-    "common": {"common"},
-    "gpg": {"common", "gpg"},
-    "helper/pass": {"common", "gpg", "helper/pass"},
-    "helper/client": {"common", "helper/client"},
-    "helper/setup": {"common", "gpg", "helper/pass", "helper/client", "helper", "helper/setup"},
-    "helper/doctor": {"common", "gpg", "helper/pass", "helper/client", "helper", "helper/doctor"},
-    "helper": {"common", "gpg", "helper/pass", "helper/client", "helper", "helper/setup", "helper/doctor"},
-    "registry/spec": {"common", "registry/spec"},
-    "registry/config": {"common", "registry/runtime", "registry/config"},
-    "registry/runtime": {"common", "registry/runtime"},
-    "registry/storage": {"common", "registry/storage"},
-    "registry/core": {"common", "registry/spec", "registry/storage", "registry/core"},
-    "registry/access": {"common", "registry/access"},
-    "registry/http": {"common", "registry/runtime", "registry/http"},
-    "registry/api": {"common", "registry/spec", "registry/runtime", "registry/core", "registry/access", "registry/http",
-                     "registry/api"},
-    "registry/confine": {"common", "registry/runtime", "registry/confine"},
-    "registry/cli": {"common", "registry/spec", "registry/config", "registry/runtime", "registry/storage", "registry/core",
-                     "registry/access", "registry/http", "registry/api", "registry/confine", "registry/cli"},
-}
+PICTURE = "docs/design/layers.md"
+ARROW = "<-"
+
+
+def names(text):
+    """The layers in a part of the picture, such as "gpg, helper/{pass, client}"."""
+    found = []
+    for prefix, group, name in re.findall(r"([\w/]+/)\{([^}]*)\}|([\w./]+)", text):
+        found += [prefix + part.strip() for part in group.split(",")] if group else [name]
+    return found
+
+
+def read_picture(root):
+    """What each layer may include: itself, common, and every layer to its left on a line."""
+    allowed = {"common": {"common"}}
+    for line in (root / PICTURE).read_text().splitlines():
+        if not line.startswith("    ") or ARROW not in line:
+            continue
+        left = {"common"}
+        for part in line.split(ARROW):
+            for layer in names(part):
+                allowed.setdefault(layer, {"common", layer})
+                allowed[layer] |= left
+            left |= set(names(part))
+    return allowed
+
 
 # The files that may include a library's header. Of the registry's files one may see
 # libgcrypt, the one that checks passwords; which one is checked apart. In gpg/ it is the files that
@@ -53,8 +57,9 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 TESTS = ("tests",)
 
 
-def layer_of(path):
-    fitting = [layer for layer in MAY_INCLUDE if str(path).startswith(layer + "/")]
+def layer_of(path, layers):
+    """The longest name in the picture that fits: a directory, or a file that is a layer of its own."""
+    fitting = [layer for layer in layers if str(path) == layer or str(path).startswith(layer + "/")]
     return max(fitting, key=len, default=None)
 
 
@@ -85,15 +90,24 @@ def _(root):
 
 @check("includes with angle brackets name no header of ours")
 def _(root):
+    layers = read_picture(root)
     return [f"{path}:{number}: <{name}>" for path, number, is_system, name in every_include(root)
-            if is_system and layer_of(name)]
+            if is_system and layer_of(name, layers)]
 
 
-@check("dependencies point one way: common <- gpg <- helper/pass <- helper, common <- registry and its layers")
+@check("the picture has every directory with sources, and no layer that does not exist")
 def _(root):
-    return [f'{path}:{number}: {layer_of(path)} may not include "{name}"'
+    layers = read_picture(root)
+    findings = [f"{PICTURE}: {layer} does not exist" for layer in layers if not (root / layer).exists()]
+    return findings + [f"{path} is in no layer of {PICTURE}" for path in sources(root, ".c", ".h") if not layer_of(path, layers)]
+
+
+@check("dependencies go the way that the picture shows")
+def _(root):
+    layers = read_picture(root)
+    return [f'{path}:{number}: {layer_of(path, layers)} may not include "{name}"'
             for path, number, is_system, name in includes(root, sources(root, ".c", ".h"))
-            if not is_system and layer_of(name) not in MAY_INCLUDE[layer_of(path)]]
+            if not is_system and layer_of(name, layers) not in layers[layer_of(path, layers)]]
 
 
 @check("each library's header is included only by its allowed files")
