@@ -170,6 +170,23 @@ static int load(const struct calls *calls, struct error *err)
     return r < 0 ? error_set_errno(err, -r, "seccomp: cannot put the filter in force") : 0;
 }
 
+int confine_calls_of_tool(struct error *err)
+{
+    static const char *const network[] = {"socket", "socketcall", "connect", "bind", "listen", "accept", "accept4"};
+    struct calls calls = {.filter = seccomp_init(SCMP_ACT_ALLOW)};
+    int r = 0;
+
+    if (!calls.filter)
+        return error_set_oom(err);
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(deadly); i++)
+        r = add(&calls, SCMP_ACT_ERRNO(EPERM), deadly[i]);
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(network); i++)
+        r = add(&calls, SCMP_ACT_ERRNO(EPERM), network[i]);
+    r = r < 0 ? error_set_errno(err, -r, "seccomp: cannot make a filter") : load(&calls, err);
+    seccomp_release(calls.filter);
+    return r;
+}
+
 int confine_calls(struct error *err)
 {
     struct calls calls = {

@@ -6,3 +6,4 @@
 enum { CONFINE_ABSENT = 1 };
 int confine_files(const struct confinement *confinement, struct error *err) MUST_USE;
 int confine_calls(struct error *err) MUST_USE;
+int confine_calls_of_tool(struct error *err) MUST_USE;

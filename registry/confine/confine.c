@@ -266,3 +266,13 @@ int confine_rest(const struct confinement *confinement, struct error *err)
     r = note_absent(confine_files(confinement, err), "Landlock (5.19 or later)");
     return r < 0 ? r : note_absent(confine_calls(err), "seccomp");
 }
+
+int confine_tool(struct error *err)
+{
+    int r;
+
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return error_set_errno(err, errno, "cannot give up new privileges");
+    r = confine_is_sanitized() ? 0 : confine_calls_of_tool(err);
+    return r == CONFINE_ABSENT ? 0 : r;
+}

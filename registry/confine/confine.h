@@ -34,5 +34,11 @@ int confine_identity(struct confinement *confinement, struct error *err) MUST_US
  */
 int confine_rest(const struct confinement *confinement, struct error *err) MUST_USE;
 
+/*
+ * For a short command that works on files which its caller names: no new privileges, no program, no network. What the kernel
+ * does not support, and what a sanitizer needs, is left out silently. 0 or negative.
+ */
+int confine_tool(struct error *err) MUST_USE;
+
 /* Whether this program was built with a sanitizer, so that confine_rest() leaves out Landlock and seccomp. */
 bool confine_is_sanitized(void);

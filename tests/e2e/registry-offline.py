@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`garbage-collect` and `verify` as root on another user's storage: they drop privileges and stay inside the storage."""
+"""Commands that do not serve: the rights of `garbage-collect` and `verify`, run by root on another user's storage; `htpasswd`, `init`."""
 
 import fcntl
 import os
@@ -152,6 +152,22 @@ def _():
         os.lchown(storage.dir / "data/docker", nobody.pw_uid, nobody.pw_gid)
         status = storage.status_of("verify")
         assert set(status["Uid"].split()) == {str(nobody.pw_uid)}, status
+
+
+@case("htpasswd and init can neither gain privileges nor run a program nor use the network")
+def _():
+    with tempfile.TemporaryDirectory(prefix="dcp-offline.", dir="/tmp") as place:
+        for words in (["htpasswd", "-ic", f"{place}/htpasswd", "me"],
+                      ["init", f"{place}/r", "--host", "localhost", "--user", "me", "--password-stdin"]):
+            process = subprocess.Popen([PROGRAM, *words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            end = time.monotonic() + TIMEOUT_S
+            while "pipe" not in pathlib.Path(f"/proc/{process.pid}/wchan").read_text(encoding="ascii"):
+                assert time.monotonic() < end and process.poll() is None
+                time.sleep(0.02)
+            text = pathlib.Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+            _, stderr = process.communicate(b"secret\n", TIMEOUT_S)
+            assert process.returncode == 0, stderr
+            assert "NoNewPrivs:\t1" in text and f"Seccomp:\t{0 if IS_SANITIZED else 2}" in text, text
 
 
 main()

@@ -17,6 +17,7 @@
 #include "registry/cli/htpasswd/options.h"
 #include "registry/cli/htpasswd/replace-file.h"
 #include "registry/cli/verbs.h"
+#include "registry/confine/confine.h"
 
 /* Apache's, which scripts ask for. Here functions return one of these, err filled, where they fail. */
 enum status {
@@ -303,6 +304,8 @@ static int run(int argc, char **argv, struct error *err)
 
     if (htpasswd_order_parse(argc, argv, &order, err) < 0)
         return STATUS_SYNTAX;
+    if (confine_tool(err) < 0)
+        return STATUS_FILE;
     r = bcrypt_test(err) < 0 ? STATUS_FILE : check_user(&order, err);
     if (r == 0)
         r = check_password(&order, err);

@@ -16,6 +16,7 @@
 #include "registry/cli/init/report.h"
 #include "registry/cli/init/user.h"
 #include "registry/cli/verbs.h"
+#include "registry/confine/confine.h"
 
 static int add_text(struct init_directory *directory, const char *name, const char *text, struct error *err)
 {
@@ -112,6 +113,8 @@ static int run_init(int argc, char **argv)
 
     if (r == INIT_HELP)
         return verb_print_help(&verb_init);
+    if (r == 0)
+        r = confine_tool(&err);
     if (r == 0)
         r = options.is_renewal ? init_renew(&options, &err) : create(&options, &err);
     if (r < 0)
