@@ -1,5 +1,5 @@
 /*
- * The edge: from argv to a command. Each command is in a file of its own and reports its own errors.
+ * From argv to a command. Each command has a file or a directory of its own and reports its own errors.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -16,7 +16,7 @@
 static const char help[] = USAGE
     "\n"
     "A registry for container images (OCI distribution, docker registry v2) with TLS\n"
-    "and authentication. Takes the settings, the data and the password file of the\n"
+    "and authentication. Accepts the settings, the data and the password file of the\n"
     "image registry:2.\n"
     "\n"
     "  serve [CONFIG]\n"
@@ -88,7 +88,7 @@ static const struct verb *find_verb(const char *name)
     return NULL;
 }
 
-/* `registryd config.yml` is `registryd serve config.yml`, as the image registry:2 has it. */
+/* `registryd config.yml` means `registryd serve config.yml`, as in the image registry:2. */
 static bool is_configuration(const char *name)
 {
     const char *dot = strrchr(name, '.');
@@ -118,7 +118,7 @@ int verb_print_help(const struct verb *verb)
     return print(verb->help);
 }
 
-/* The name comes from the command line: no control character of it reaches the terminal. */
+/* The name comes from the command line; control characters in it do not reach the terminal. */
 static int refuse_verb(const char *name)
 {
     char shown[100];
@@ -130,7 +130,7 @@ static int refuse_verb(const char *name)
     return EXIT_FAILURE;
 }
 
-/* Further words are ignored, as other programs do for --version. */
+/* Further words are ignored, as usual for --version. */
 static int run_version(int argc, char **argv)
 {
     (void)argc;

@@ -1,6 +1,6 @@
 # bash completion for registryd(1)
 
-# Files of YAML, and folders on the way to them.
+# YAML files, and directories on the way to them.
 _registryd_files() {
     compopt -o filenames 2> /dev/null
     mapfile -t COMPREPLY < <(compgen -f -X '!*.yml' -- "$1"; compgen -f -X '!*.yaml' -- "$1"; compgen -d -- "$1")

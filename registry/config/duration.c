@@ -1,6 +1,3 @@
-/*
- * registry:2's configuration is written with Go's durations, and so is ours.
- */
 #include "registry/config/duration.h"
 
 #include <errno.h>

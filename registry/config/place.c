@@ -1,6 +1,3 @@
-/*
- * Everything wrong with a setting is said with the place where it was set, so that it is found at once.
- */
 #include "registry/config/place.h"
 
 #include <ctype.h>

@@ -5,8 +5,8 @@
 #include "registry/config/yaml-tree.h"
 
 /*
- * Where a setting stands, for words to the user: "config.yml:12: http.addr", "REGISTRY_HTTP_ADDR", or
- * "REGISTRY_HTTP: http.addr" where the variable holds more. key is the dotted path. Pure: from any thread.
+ * The place where a setting was set, for messages: "config.yml:12: http.addr", "REGISTRY_HTTP_ADDR", or
+ * "REGISTRY_HTTP: http.addr" if the variable sets more. key is the dotted path. Pure: from any thread.
  */
 enum { PLACE_SIZE = 1024 };
 void place_format(const struct yaml_tree *node, const char *key, char ret_text[PLACE_SIZE]);
@@ -15,5 +15,5 @@ void place_format(const struct yaml_tree *node, const char *key, char ret_text[P
 int place_refuse(const struct yaml_tree *node, const char *key, struct error *err, const char *format, ...)
     PRINTF_LIKE(4, 5);
 
-/* The name of a variable that begins as all do. */
+/* The beginning of every variable's name. */
 #define VARIABLE_PREFIX "REGISTRY_"

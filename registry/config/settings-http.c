@@ -1,5 +1,5 @@
 /*
- * Where we listen, what we are called from outside, and TLS.
+ * Addresses, names and headers of the server.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "registry/config/place.h"
 #include "registry/config/settings-private.h"
 
-/* Of this machine alone, where the user has asked neither for TLS nor for an address. */
+/* Without TLS and without an address only this machine can connect. */
 #define ADDRESS_DEFAULT ":5000"
 #define ADDRESS_WITHOUT_TLS "127.0.0.1:5000"
 
@@ -86,14 +86,14 @@ static int read_address(const struct reader *reader, struct settings_http *http)
     return 0;
 }
 
-/* The tree's text is ours to change. */
+/* Changes the text in the tree. */
 static void trim_slashes(struct yaml_tree *node)
 {
     while (node->size > 0 && node->text[node->size - 1] == '/')
         node->text[--node->size] = '\0';
 }
 
-/* What stands in a URL as it is. */
+/* Whether the path needs no escaping in a URL. */
 static bool is_url_path(const char *path)
 {
     for (; *path; path++)
@@ -133,7 +133,7 @@ static int read_host(const struct reader *reader, const char **host)
     return 0;
 }
 
-/* registry:2 wants "/a/b/"; the last slash is ours to add. */
+/* registry:2 requires "/a/b/"; here the last slash is optional. */
 static int read_prefix(const struct reader *reader, const char **prefix)
 {
     int r = reader_get_text(reader, "http.prefix", prefix);
@@ -179,7 +179,7 @@ static bool is_header_value(const struct yaml_tree *node)
     return true;
 }
 
-/* These say where an answer ends, or are ours on every answer. */
+/* These frame the answer, or the server sets them itself. */
 static bool is_reserved(const char *name)
 {
     static const char *const names[] = {"Connection", "Content-Length", "Transfer-Encoding", "Upgrade", "Trailer",

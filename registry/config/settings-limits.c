@@ -1,11 +1,11 @@
 /*
- * How much of the server one client may have, and for how long. registry:2 leaves that to a proxy.
+ * Limits for clients. registry:2 leaves them to a proxy.
  */
 #include "registry/config/settings-private.h"
 
 enum { CONNECTIONS_MAX = 1000000, RATE_MAX = 1 << 30 };
 
-/* A number of milliseconds that is added to times and is never reached is as good as none. */
+/* Larger values are cut, so that a deadline cannot overflow. */
 static int read_timeout(const struct reader *reader, const char *path, uint64_t *timeout_ms)
 {
     const uint64_t longest = (uint64_t)366 * 24 * 60 * 60 * 1000;

@@ -1,5 +1,5 @@
 /*
- * What is logged, where things are kept, and who may come in.
+ * The settings of log, storage and users.
  */
 #include "registry/config/settings-private.h"
 
@@ -36,7 +36,7 @@ static int read_level(const struct reader *reader, enum log_level *level)
     return r;
 }
 
-/* What can be written in a log line as it is, in each format. */
+/* Whether a name needs no escaping in any format of the log. */
 static bool is_field_name(const char *name)
 {
     for (const char *at = name; *at; at++)
@@ -51,7 +51,7 @@ static int read_field(const struct reader *reader, const struct yaml_member *mem
 
     snprintf(path, sizeof(path), "log.fields.%s", member->name);
     if (!is_field_name(member->name))
-        return place_refuse(member->value, path, reader->err, "the name has other bytes than letters, digits and . _ -");
+        return place_refuse(member->value, path, reader->err, "invalid name: only letters, digits and . _ - are allowed");
     if (member->value->kind != YAML_SCALAR || strlen(member->value->text) != member->value->size)
         return place_refuse(member->value, path, reader->err, "must be a single value");
     ret->name = member->name;
@@ -103,11 +103,11 @@ static int read_upload_purging(const struct reader *reader, struct settings_uplo
         r = reader_get_duration(reader, "storage.maintenance.uploadpurging.interval", &purging->interval_ms);
     if (r == 0 && purging->is_enabled && purging->interval_ms == 0)
         return reader_refuse(reader, "storage.maintenance.uploadpurging.interval",
-                             "must be longer than 0; set uploadpurging.enabled to false to have none");
+                             "must be longer than 0; to remove no uploads, set uploadpurging.enabled to false");
     return r;
 }
 
-/* registry:2 takes less than 25 for 25. */
+/* As in registry:2, less than 25 means 25. */
 static int read_threads(const struct reader *reader, unsigned *threads)
 {
     enum { LEAST = 25, MOST = 1000000 };
@@ -136,7 +136,7 @@ int settings_read_storage(const struct reader *reader, struct settings_storage *
 static int check_realm(const struct reader *reader, const char *realm)
 {
     if (strpbrk(realm, "\"\\"))
-        return reader_refuse(reader, "auth.htpasswd.realm", "must not hold quotes or backslashes, which clients read "
+        return reader_refuse(reader, "auth.htpasswd.realm", "must not contain quotes or backslashes, which clients read "
                              "differently");
     return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * TLS: our certificate, and those that clients must show.
+ * TLS: the server's certificate, and the certificates that clients must show.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@ static bool is_path(const struct yaml_tree *node)
     return node->kind == YAML_SCALAR && node->size > 0 && !yaml_tree_is_null(node) && strlen(node->text) == node->size;
 }
 
-/* A list; a single path will do. */
+/* A list of paths, or a single path. */
 static int read_client_cas(const struct reader *reader, struct settings_tls *tls)
 {
     static const char path[] = "http.tls.clientcas";
@@ -39,7 +39,7 @@ static int read_client_cas(const struct reader *reader, struct settings_tls *tls
     return 0;
 }
 
-/* Those of registry 3. The last two ask for a certificate, and then take any. */
+/* registry 3's. The last two ask for a certificate and accept every one. */
 static int read_client_auth(const struct reader *reader, struct settings_tls *tls)
 {
     static const char path[] = "http.tls.clientauth";
@@ -51,7 +51,7 @@ static int read_client_auth(const struct reader *reader, struct settings_tls *tl
     if (r < 0 || !reader_find(reader, path))
         return r;
     if (choice > 1)
-        return reader_refuse(reader, path, "%s protects nothing: a certificate that is not checked can be made by anybody",
+        return reader_refuse(reader, path, "%s protects nothing: anybody can make a certificate that is not checked",
                              words[choice]);
     if (tls->client_ca_count == 0)
         return reader_warn(reader, "http.tls.clientauth: without http.tls.clientcas no client is asked for a certificate");
@@ -72,7 +72,7 @@ static int read_minimum_tls(const struct reader *reader, bool *is_tls13_only)
     if (version < 2)
         return 0;
     place_format(reader_find(reader, "http.tls.minimumtls"), "http.tls.minimumtls", place);
-    return reader_warn(reader, "%s: tls1.2 is used, for %s is not safe any more", place, versions[version]);
+    return reader_warn(reader, "%s: tls1.2 is used, because %s is no longer secure", place, versions[version]);
 }
 
 int settings_read_tls(const struct reader *reader, struct settings_tls *tls)

@@ -1,5 +1,5 @@
 /*
- * Warnings are gathered here while settings load, for the log that will show them is one of the settings.
+ * Warnings are collected while settings load, because the log that will show them is itself configured by settings.
  */
 #include "registry/config/text-list.h"
 

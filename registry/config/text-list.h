@@ -4,7 +4,7 @@
 
 #include "common/macros.h"
 
-/* Lines of text that are gathered. One thread at a time. */
+/* A list of lines of text. One thread at a time. */
 struct text_list {
     char **items;
     size_t count;

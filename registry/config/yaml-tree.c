@@ -1,6 +1,5 @@
 /*
- * The tree itself, and what its scalars mean. Apart from the parser, since settings need no more than this, and libyaml
- * stays in one file.
+ * The tree, and the meaning of its scalars. Separate from the parser, so that only one file includes libyaml.
  */
 #include "registry/config/yaml-tree.h"
 
@@ -219,7 +218,7 @@ static int read_base(const char **digits)
     return **digits == '0' && (*digits)[1] ? 8 : 10;
 }
 
-/* "1_000" is 1000; there is room for every integer of 64 bits. */
+/* "1_000" is 1000. The buffer has room for every integer of 64 bits. */
 static int copy_digits(const char *text, char *ret_digits, size_t room)
 {
     size_t used = 0;

@@ -1,6 +1,6 @@
 /*
- * From libyaml's events to our tree. Everything is bounded: the depth, for we recurse; values and
- * bytes, for a few lines of aliases of aliases stand for more than there is memory.
+ * From libyaml's events to a tree. Everything is bounded: the depth, because the parser recurses; values and bytes, because a
+ * few lines of aliases of aliases can stand for more than fits into memory.
  */
 #include "registry/config/yaml.h"
 
@@ -11,7 +11,7 @@
 
 #include <yaml.h>
 
-/* An anchor names a node that is complete; the last one of a name counts. */
+/* An anchor names a complete node; the last one of a name counts. */
 struct anchor {
     char *name;
     const struct yaml_tree *tree; /* borrowed from the tree, or from what is kept */
@@ -19,7 +19,7 @@ struct anchor {
 
 struct parser {
     yaml_parser_t yaml;
-    struct yaml_tree *kept; /* what was merged away, but may have anchors */
+    struct yaml_tree *kept; /* replaced by a merge, but may have anchors */
     const char *source;
     bool has_lines;
     struct error *err;
@@ -40,7 +40,7 @@ static void parser_done(struct parser *parser)
         free(parser->anchors[i].name);
     free(parser->anchors);
     yaml_tree_free(parser->kept);
-    /* libyaml frees its buffers as they are, with the text of secrets in them. */
+    /* libyaml frees its buffers without wiping them, although they may contain secrets. */
     wipe(parser->yaml.buffer.start, parser->yaml.buffer.end);
     wipe(parser->yaml.raw_buffer.start, parser->yaml.raw_buffer.end);
     yaml_parser_delete(&parser->yaml);
@@ -68,7 +68,7 @@ static int refuse(struct parser *parser, const yaml_mark_t *mark, const char *fo
     return error_set(parser->err, EINVAL, "%s: %s", parser->source, text);
 }
 
-/* What libyaml says repeats no part of the text. "[::1]:5000" is no YAML, hence the advice. */
+/* libyaml's messages repeat no part of the text. "[::1]:5000" is not valid YAML, hence the advice. */
 static int refuse_syntax(struct parser *parser)
 {
     const char *problem = parser->yaml.problem ? parser->yaml.problem : "it cannot be read";
@@ -77,7 +77,7 @@ static int refuse_syntax(struct parser *parser)
 
     if (parser->yaml.error == YAML_MEMORY_ERROR)
         return error_set_oom(parser->err);
-    return refuse(parser, mark, "no valid YAML (%s)%s", problem,
+    return refuse(parser, mark, "invalid YAML (%s)%s", problem,
                   parser->has_lines ? "" : "; put the value in quotes if it is plain text");
 }
 
@@ -87,11 +87,11 @@ static int refuse_tag(struct parser *parser, const yaml_mark_t *mark)
                   "a tag (!) that does not fit, or is not one of !!str, !!bool, !!int, !!float, !!null, !!seq, !!map");
 }
 
-/* Of what the tree's functions return. */
+/* Explains what the tree's functions return. */
 static int forward(struct parser *parser, const yaml_mark_t *mark, int r)
 {
     if (r == -E2BIG)
-        return refuse(parser, mark, "too large: more than %d values or %d bytes, with what aliases stand for",
+        return refuse(parser, mark, "too large: more than %d values or %d bytes, including those of aliases",
                       YAML_NODES_MAX, YAML_TEXT_MAX);
     return r < 0 ? error_set_oom(parser->err) : 0;
 }
@@ -135,7 +135,7 @@ static int parse_alias(struct parser *parser, const yaml_event_t *event, struct 
         if (strcmp(parser->anchors[i].name, name) == 0)
             return forward(parser, &event->start_mark,
                            yaml_tree_copy(parser->anchors[i].tree, &parser->budget, ret));
-    return refuse(parser, &event->start_mark, "an alias (*) of what has no anchor (&) before it");
+    return refuse(parser, &event->start_mark, "an alias (*) without an anchor (&) before it");
 }
 
 static bool is_string_tag(const yaml_char_t *tag)
@@ -199,7 +199,7 @@ static int parse_items(struct parser *parser, unsigned depth, struct yaml_tree *
     }
 }
 
-/* "<<: *a" or "<<: [*a, *b]": what the mapping has not itself; the first has precedence. */
+/* "<<: *a" or "<<: [*a, *b]" adds the members that the mapping does not have; the first one has precedence. */
 static int merge(struct parser *parser, const yaml_mark_t *mark, const struct yaml_tree *merged, struct yaml_tree *to)
 {
     int r = 0;
@@ -213,7 +213,7 @@ static int merge(struct parser *parser, const yaml_mark_t *mark, const struct ya
         if (r == 0 && i + 1 == merged->count)
             return 0;
     }
-    return r < 0 ? r : refuse(parser, mark, "\"<<\" merges mappings, and nothing else");
+    return r < 0 ? r : refuse(parser, mark, "\"<<\" can merge only mappings");
 }
 
 static bool is_merge_key(const yaml_event_t *key)
@@ -226,14 +226,14 @@ static int check_key(struct parser *parser, const yaml_event_t *key, const struc
     const char *name;
 
     if (key->type != YAML_SCALAR_EVENT)
-        return refuse(parser, &key->start_mark, "a key that is no plain word");
+        return refuse(parser, &key->start_mark, "a key that is not a single word");
     name = (const char *)key->data.scalar.value;
     if (!is_known_tag(key->data.scalar.tag, YAML_SCALAR))
         return refuse_tag(parser, &key->start_mark);
     if (strlen(name) != key->data.scalar.length)
-        return refuse(parser, &key->start_mark, "a key with a NUL in it");
+        return refuse(parser, &key->start_mark, "a key that contains a NUL");
     if (yaml_tree_find(mapping, name))
-        return refuse(parser, &key->start_mark, "the key \"%s\" is there twice", name);
+        return refuse(parser, &key->start_mark, "the key \"%s\" exists twice", name);
     if (parser->budget.text < key->data.scalar.length)
         return forward(parser, &key->start_mark, -E2BIG);
     parser->budget.text -= key->data.scalar.length;
@@ -248,7 +248,7 @@ static int parse_value(struct parser *parser, unsigned depth, struct yaml_tree *
     return r < 0 ? r : parse_node(parser, &event, depth, ret);
 }
 
-/* A value under "<<" is kept aside to the end, for the mapping's own members have precedence. */
+/* The value of "<<" is applied at the end, because the mapping's own members have precedence. */
 static int add_member(struct parser *parser, const yaml_event_t *key, struct yaml_tree *value, struct yaml_tree *to,
                       const struct yaml_tree **merged)
 {
@@ -256,7 +256,7 @@ static int add_member(struct parser *parser, const yaml_event_t *key, struct yam
     int r;
 
     if (is_merge && *merged)
-        return refuse(parser, &key->start_mark, "the key \"<<\" is there twice");
+        return refuse(parser, &key->start_mark, "the key \"<<\" exists twice");
     r = yaml_tree_add(is_merge ? parser->kept : to, is_merge ? NULL : (const char *)key->data.scalar.value,
                       parser->has_lines ? (unsigned)key->start_mark.line + 1 : 0, value);
     if (r < 0)
@@ -325,7 +325,7 @@ static int parse_node(struct parser *parser, const yaml_event_t *event, unsigned
     }
 }
 
-/* Reads events until one that is not of the wanted type, which it hands over. */
+/* Reads events until one that is not of that type, which it passes on. */
 static int skip_events(struct parser *parser, yaml_event_type_t skipped, yaml_event_t *ret)
 {
     for (;;) {

@@ -59,7 +59,7 @@ static int make_ruleset(int version, struct ruleset *ret)
     return ret->fd < 0 ? -errno : 0;
 }
 
-/* Below the folder at path these may be done. What is not there need not be allowed. */
+/* Allows these operations below the directory at path. A missing one needs no rule. */
 static int allow(const struct ruleset *ruleset, const char *path, uint64_t access, struct error *err)
 {
     CLEANUP_CLOSE int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -255,7 +255,7 @@ def _():
             ("version: 0.1\nstorage:\n  delete:\n    enabled: 1\n", "c.yml:4: storage.delete.enabled: ", "true"),
             ("version: 0.1\nlog: {level: loud}\n", "c.yml:2: log.level: ", "error, warn, info, debug"),
             ("version: 0.1\nhttp: {}\nhttp: {}\n", "c.yml:3: ", "twice"),
-            ("version: 0.1\n\thttp: {}\n", "c.yml:2: ", "no valid YAML"),
+            ("version: 0.1\n\thttp: {}\n", "c.yml:2: ", "invalid YAML"),
             ("http: {}\n", "c.yml: ", "version: 0.1")):
         with Folder() as folder:
             folder.write("c.yml", text)
@@ -266,7 +266,7 @@ def _():
 def _():
     for name, value, *words in (
             ("REGISTRY_STORAGE_DELETE_ENABLED", "1", '"1"', "true"),
-            ("REGISTRY_HTTP_ADDR", "[::1]:5000", "no valid YAML", "quotes"),
+            ("REGISTRY_HTTP_ADDR", "[::1]:5000", "invalid YAML", "quotes"),
             ("REGISTRY_HTTP_HOST", "example.com", "https://"),
             ("REGISTRY_HTTP_TLS_KEY", "/k", "http.tls.certificate")):
         with Folder() as folder:

@@ -168,7 +168,7 @@ def _():
             assert_refused(folder.run("-Bb", path, "u", "p"), 1)
             assert_refused(folder.run("-cBb", path, "u", "p"), 1)
         os.mkfifo(folder.path / "pipe")
-        assert_refused(folder.run("-Bb", "pipe", "u", "p"), 1, "no regular file")
+        assert_refused(folder.run("-Bb", "pipe", "u", "p"), 1, "not a regular file")
         assert folder.file.read_bytes() == b"a:x\nnonsense\n"
 
 

@@ -1,6 +1,6 @@
 /*
- * `registryd htpasswd`: makes and changes the file that `registryd serve` reads, by the switches and
- * the exit statuses of Apache's program of that name.
+ * `registryd htpasswd` creates and changes the file that `registryd serve` reads. It has the options and the exit statuses of
+ * Apache's program of that name.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,22 +19,22 @@
 #include "registry/cli/verbs.h"
 #include "registry/confine/confine.h"
 
-/* Apache's, which scripts ask for. Here functions return one of these, err filled, where they fail. */
+/* Apache's exit statuses, which scripts check. Functions in this file return one of these on failure, with err filled. */
 enum status {
     STATUS_DONE,
-    STATUS_FILE,        /* something cannot be read or written */
-    STATUS_SYNTAX,      /* of the command line */
-    STATUS_MISMATCH,    /* the password is not the user's, or the two that were typed differ */
+    STATUS_FILE,        /* a file cannot be read or written */
+    STATUS_SYNTAX,      /* wrong command line */
+    STATUS_MISMATCH,    /* a wrong password, or two different ones */
     STATUS_INTERRUPTED,
     STATUS_TOO_LONG,    /* name or password */
-    STATUS_USER,        /* no name for a user, or nobody's whom to verify */
-    STATUS_NO_HTPASSWD, /* the file holds something else */
+    STATUS_USER,        /* an invalid name, or an unknown user */
+    STATUS_NO_HTPASSWD, /* not a password file */
 };
 
-/* "added u to FILE", for the person who typed it; what is asked for goes to standard output. */
+/* "added u to FILE", on standard error; requested output goes to standard output. */
 static void say(const char *did, const char *user, const char *where, const char *file)
 {
-    struct error line; /* no control characters get out of it */
+    struct error line; /* error_set() replaces control characters */
 
     error_set(&line, 0, "%s %s %s %s", did, user, where, file);
     fprintf(stderr, "registryd: %s\n", line.text);
@@ -42,7 +42,7 @@ static void say(const char *did, const char *user, const char *where, const char
 
 /* --- the user --------------------------------------------------------------------------- */
 
-/* Whoever is in a file already can be looked for, whatever the name. */
+/* An existing user can be deleted or verified even if the name is invalid. */
 static int check_user(const struct htpasswd_order *order, struct error *err)
 {
     bool is_old = order->task == HTPASSWD_DELETE || order->task == HTPASSWD_VERIFY;
@@ -53,7 +53,7 @@ static int check_user(const struct htpasswd_order *order, struct error *err)
     return r < 0 && (!is_old || strchr(order->user, ':')) ? STATUS_USER : 0;
 }
 
-/* Others see the command line for as long as we leave it there. */
+/* Other users of the machine see the command line until it is wiped. */
 static int take_from_line(char *argument, struct secbuf *ret, struct error *err)
 {
     size_t size = strlen(argument);
@@ -65,7 +65,7 @@ static int take_from_line(char *argument, struct secbuf *ret, struct error *err)
     return size > ASK_PASSWORD_MAX ? error_set(err, EMSGSIZE, "the password is longer than %d bytes", ASK_PASSWORD_MAX) : 0;
 }
 
-/* One on the command line is looked at before the file, as in Apache's. */
+/* A password on the command line is checked before the file, as in Apache's program. */
 static int check_password(const struct htpasswd_order *order, struct error *err)
 {
     size_t size = order->password ? strlen(order->password) : 0;
@@ -92,10 +92,10 @@ static int get_password(const struct htpasswd_order *order, struct secbuf *ret, 
     case 0:
         return 0;
     case ASK_DIFFERENT:
-        error_set(err, EINVAL, "the two passwords are not the same; nothing was made");
+        error_set(err, EINVAL, "the two passwords are not the same; nothing was changed");
         return STATUS_MISMATCH;
     case ASK_INTERRUPTED:
-        error_set(err, EINTR, "interrupted; nothing was made");
+        error_set(err, EINTR, "interrupted; nothing was changed");
         return STATUS_INTERRUPTED;
     case -EMSGSIZE:
         return STATUS_TOO_LONG;
@@ -114,7 +114,7 @@ static int make_hash(const struct htpasswd_order *order, char ret_hash[BCRYPT_SI
     if (r != 0)
         return r;
     if (password.size > BCRYPT_PASSWORD_MAX)
-        fprintf(stderr, "registryd: bcrypt looks at the first %d bytes of the password alone\n", BCRYPT_PASSWORD_MAX);
+        fprintf(stderr, "registryd: bcrypt uses only the first %d bytes of the password\n", BCRYPT_PASSWORD_MAX);
     r = bcrypt_make(&password, order->cost, ret_hash);
     if (r == 0)
         return 0;
@@ -124,13 +124,13 @@ static int make_hash(const struct htpasswd_order *order, char ret_hash[BCRYPT_SI
 
 /* --- files ------------------------------------------------------------------------------ */
 
-/* What is in the file that is to be changed. */
+/* Reads the file that is to be changed. */
 static int read_text(const struct replacement *file, struct htpasswd_text *ret, struct error *err)
 {
     size_t line;
 
     if (!file->exists) {
-        error_set(err, ENOENT, "%s does not exist; say -c to make it", file->path);
+        error_set(err, ENOENT, "%s does not exist; -c creates it", file->path);
         return STATUS_FILE;
     }
     if (replacement_read(file, WATCHED_FILE_MAX, &ret->text, &ret->size, err) < 0)
@@ -143,7 +143,7 @@ static int read_text(const struct replacement *file, struct htpasswd_text *ret, 
     return STATUS_NO_HTPASSWD;
 }
 
-/* Says what is wrong with the file before a password is typed for nothing. */
+/* Reports a problem with the file before the user types a password. */
 static int look_at(const struct htpasswd_order *order, struct error *err)
 {
     CLEANUP(replacement_done) struct replacement file = REPLACEMENT_NONE;
@@ -193,7 +193,7 @@ static int change_file(const struct htpasswd_order *order, struct error *err)
     return r == 0 ? put_user(order, hash, err) : r;
 }
 
-/* That somebody is not there is what was asked for, as in Apache's. */
+/* A missing user is not an error, as in Apache's program. */
 static int delete_user(const struct htpasswd_order *order, struct error *err)
 {
     CLEANUP(replacement_done) struct replacement file = REPLACEMENT_NONE;
@@ -222,7 +222,7 @@ static int delete_user(const struct htpasswd_order *order, struct error *err)
 
 /* --- verification ----------------------------------------------------------------------- */
 
-/* The user as the server would see him; the table is the caller's. */
+/* Finds the user as the server would; the table is owned by the caller. */
 static int find_user(const struct htpasswd_order *order, struct htpasswd **ret_table, const struct htpasswd_user **ret,
                      struct error *err)
 {

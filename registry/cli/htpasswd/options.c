@@ -1,8 +1,8 @@
 /*
- * The switches of Apache's htpasswd, so that what is written about registry:2 works with ours in its place.
+ * The options of Apache's htpasswd, so that instructions for registry:2 work.
  *
- * The cost is 10 where Apache's is 5, which whoever has got hold of the file breaks 32 times as fast.
- * Apache chose it because it pays for each request; this registry pays once in five minutes.
+ * The default cost is 10. Apache's is 5, with which an attacker who has the file tests passwords 32 times as fast. Apache chose
+ * it because it computes the hash for each request; registryd does so once in five minutes.
  */
 #include "registry/cli/htpasswd/options.h"
 
@@ -31,13 +31,13 @@ static int refuse_switch(int letter, struct error *err)
 {
     switch (letter) {
     case 'm': case 'd': case 's': case 'p': case '2': case '5':
-        return error_set(err, EINVAL, "-%c: registries check bcrypt hashes alone; leave the switch out, or say -B", letter);
+        return error_set(err, EINVAL, "-%c: registries accept only bcrypt hashes; leave the option out, or use -B", letter);
     case 'r':
         return refuse(err, "-r: the rounds of bcrypt are set by -C");
     case 'C':
         return error_set(err, EINVAL, "-C: the cost of bcrypt is a number from %d to %d", COST_MIN, COST_MAX);
     default:
-        return error_set(err, EINVAL, "no such switch: -%c (" USAGE ")", letter);
+        return error_set(err, EINVAL, "no such option: -%c (" USAGE ")", letter);
     }
 }
 
@@ -60,7 +60,7 @@ static int take_task(struct htpasswd_order *order, struct switches *switches, in
     return 0;
 }
 
-/* What the letters of getopt stand for. */
+/* Applies an option. */
 static int take_switch(struct htpasswd_order *order, struct switches *switches, int letter, struct error *err)
 {
     switch (letter) {
@@ -72,7 +72,7 @@ static int take_switch(struct htpasswd_order *order, struct switches *switches, 
     case 'i':
         order->is_from_input = true;
         return 0;
-    case 'B': /* nothing else is made */
+    case 'B': /* the only kind of hash */
         return 0;
     case 'C':
         return parse_cost(optarg, &order->cost, err);
@@ -97,14 +97,14 @@ static int take_operands(struct htpasswd_order *order, const struct switches *sw
         return refuse(err, switches->is_on_line ? "-nb takes a user and a password" : "-n takes a user, and nothing else");
     if (count != files + 1 + switches->is_on_line)
         return refuse(err, switches->is_on_line ? "-b takes a file, a user and a password" :
-                      "a file and a user are wanted, or -n and a user");
+                      "a file and a user are required, or -n and a user");
     order->file = files ? operands[0] : NULL;
     order->user = operands[files];
     order->password = switches->is_on_line ? operands[files + 1] : NULL;
     return 0;
 }
 
-/* Switches end at the first operand, as in Apache's: a password may begin with '-'. */
+/* Options end at the first operand, as in Apache's program, because a password may begin with '-'. */
 int htpasswd_order_parse(int argc, char **argv, struct htpasswd_order *ret, struct error *err)
 {
     struct switches switches = {0};

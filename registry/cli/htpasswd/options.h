@@ -4,7 +4,7 @@
 
 #include "common/error.h"
 
-/* What the command line of `registryd htpasswd` says. */
+/* The command line of `registryd htpasswd`. */
 struct htpasswd_order {
     enum { HTPASSWD_CHANGE, HTPASSWD_CREATE, HTPASSWD_PRINT, HTPASSWD_DELETE, HTPASSWD_VERIFY } task;
     bool is_from_input; /* -i */

@@ -1,7 +1,6 @@
 /*
- * A server may read its users or its certificate at any moment, and the power may fail at any
- * other: so files of both are never written in place. What people see of a file (owner, mode,
- * the link by which they call it) must stay the same all the same.
+ * A server may read its users at any moment, and the power may fail at any moment, so the file is never written in place. Its
+ * owner, its mode, its access list, and a link to it stay as they are.
  */
 #include "registry/cli/htpasswd/replace-file.h"
 
@@ -21,7 +20,7 @@ enum { ACCESS_LIST_MAX = 4096, TEMPORARY_SIZE = 64 };
 
 /* --- where it is ------------------------------------------------------------------------ */
 
-/* Without its last part: "" or what ends in '/'. */
+/* The length of the path without its last part: 0, or up to and including a '/'. */
 static size_t folder_size(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -37,15 +36,15 @@ static int open_folder(const char *path, struct error *err)
     if (!folder)
         return error_set_oom(err);
     fd = file_open_folder(AT_FDCWD, *folder ? folder : ".");
-    return fd < 0 ? error_set_errno(err, -fd, "cannot open the folder of %s", path) : fd;
+    return fd < 0 ? error_set_errno(err, -fd, "cannot open the directory of %s", path) : fd;
 }
 
 static int look(struct replacement *file, struct error *err)
 {
     if (fstatat(file->folder_fd, file->name, &file->old, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT && *file->name ? 0 : error_set_errno(err, errno, "cannot look at %s", file->path);
+        return errno == ENOENT && *file->name ? 0 : error_set_errno(err, errno, "cannot examine %s", file->path);
     if (!S_ISREG(file->old.st_mode))
-        return error_set(err, EINVAL, "%s is no regular file; name another one", file->path);
+        return error_set(err, EINVAL, "%s is not a regular file", file->path);
     if (faccessat(file->folder_fd, file->name, W_OK, AT_EACCESS) < 0)
         return error_set_errno(err, errno, "cannot write to %s", file->path);
     file->exists = true;
@@ -75,7 +74,7 @@ int replacement_open(const char *path, struct replacement *ret, struct error *er
     ret->folder_fd = open_folder(ret->path, err);
     if (ret->folder_fd < 0)
         return ret->folder_fd;
-    (void)flock(ret->folder_fd, LOCK_EX); /* some network file systems have none for folders */
+    (void)flock(ret->folder_fd, LOCK_EX); /* some network file systems cannot lock directories */
     hold_signals(ret);
     return look(ret, err);
 }
@@ -165,5 +164,5 @@ int replacement_write(const struct replacement *file, mode_t mode, const void *d
         return r;
     }
     r = file_sync_folder(file->folder_fd);
-    return r < 0 ? error_set_errno(err, -r, "%s is replaced, but may not outlast a power failure", file->path) : 0;
+    return r < 0 ? error_set_errno(err, -r, "%s was replaced, but may not survive a power failure", file->path) : 0;
 }

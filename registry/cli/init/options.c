@@ -48,7 +48,7 @@ static int take_switch(int letter, struct init_options *options, struct error *e
     switch (letter) {
     case HOST:
         if (!is_host(optarg))
-            return error_set(err, EINVAL, "--host: \"%s\" is neither a host's name nor an address", optarg);
+            return error_set(err, EINVAL, "--host: \"%s\" is not a host name or an address", optarg);
         if (options->host_count == INIT_HOSTS_MAX)
             return error_set(err, E2BIG, "--host may be given %d times at most", INIT_HOSTS_MAX);
         options->hosts[options->host_count++] = optarg;
@@ -80,8 +80,7 @@ static int check(const struct init_options *options, struct error *err)
         return error_set(err, EINVAL, "init needs a directory (" USAGE ")");
     if (options->is_renewal) {
         if (options->user || options->is_from_input || options->is_request)
-            return error_set(err, EINVAL, "--renew makes a new certificate and nothing else: the only other option that it "
-                             "takes is --host");
+            return error_set(err, EINVAL, "--renew only replaces the certificate: the only other option that it accepts is --host");
         return 0;
     }
     if (options->host_count == 0)
@@ -111,7 +110,7 @@ int init_options_parse(int argc, char **argv, struct init_options *ret, struct e
     if (r < 0)
         return r;
     if (argc - optind > 1)
-        return error_set(err, EINVAL, "init takes one directory; superfluous: %s", argv[optind + 1]);
+        return error_set(err, EINVAL, "init takes one directory; unexpected: %s", argv[optind + 1]);
     options.directory = argv[optind];
     r = check(&options, err);
     if (r == 0)

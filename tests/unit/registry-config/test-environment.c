@@ -156,7 +156,7 @@ static void names_of_any_length_are_survived(void **state)
 static const struct { const char *variable, *says; } refused[] = {
     {"REGISTRY_STORAGE_DELETE_ENABLED=1", "REGISTRY_STORAGE_DELETE_ENABLED: \"1\" is not true or false"},
     {"REGISTRY_HTTP_ADDR=5000", "REGISTRY_HTTP_ADDR: \"5000\" is not an address such as"},
-    {"REGISTRY_HTTP_ADDR=[::1]:5000", "REGISTRY_HTTP_ADDR: no valid YAML"},
+    {"REGISTRY_HTTP_ADDR=[::1]:5000", "REGISTRY_HTTP_ADDR: invalid YAML"},
     {"REGISTRY_HTTP={addr: 5000}", "REGISTRY_HTTP: http.addr: \"5000\" is not an address"},
     {"REGISTRY_HTTP=:5000", "REGISTRY_HTTP: must be a mapping of settings"},
     {"REGISTRY_STORAGE=inmemory", "REGISTRY_STORAGE: storage.inmemory: refused: only the filesystem"},

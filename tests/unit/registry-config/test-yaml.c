@@ -87,15 +87,15 @@ static void documents_become_trees(void **state)
 }
 
 static const struct { const char *text, *says; } refused[] = {
-    {"a: b\na: c\n", "c.yml:2: the key \"a\" is there twice"},
-    {"x:\n  a: b\n  c: d\n  'a': c\n", "c.yml:4: the key \"a\" is there twice"},
-    {"{<<: {a: 1}, <<: {b: 1}}", "c.yml:1: the key \"<<\" is there twice"},
-    {"a: [\n", "c.yml:2: no valid YAML ("},
-    {"a: b: c\n", "c.yml:1: no valid YAML ("},
-    {"a:\n\t- b\n", "c.yml:2: no valid YAML ("},
-    {"a: \"\\q\"", "c.yml:1: no valid YAML ("},
-    {"a: \xFF\n", "no valid YAML ("},
-    {"a: \x01\n", "no valid YAML ("},
+    {"a: b\na: c\n", "c.yml:2: the key \"a\" exists twice"},
+    {"x:\n  a: b\n  c: d\n  'a': c\n", "c.yml:4: the key \"a\" exists twice"},
+    {"{<<: {a: 1}, <<: {b: 1}}", "c.yml:1: the key \"<<\" exists twice"},
+    {"a: [\n", "c.yml:2: invalid YAML ("},
+    {"a: b: c\n", "c.yml:1: invalid YAML ("},
+    {"a:\n\t- b\n", "c.yml:2: invalid YAML ("},
+    {"a: \"\\q\"", "c.yml:1: invalid YAML ("},
+    {"a: \xFF\n", "invalid YAML ("},
+    {"a: \x01\n", "invalid YAML ("},
     {"a: b\n---\nc: d\n", "c.yml:2: a second document"},
     {"a: *b\n", "c.yml:1: an alias (*)"},
     {"a: &b [*b]\n", "c.yml:1: an alias (*)"},
@@ -105,13 +105,13 @@ static const struct { const char *text, *says; } refused[] = {
     {"a: !!map b\n", "c.yml:1: a tag (!)"},
     {"a: !!str [b]\n", "c.yml:1: a tag (!)"},
     {"!!python/name:x b: c\n", "c.yml:1: a tag (!)"},
-    {"[a]: b\n", "c.yml:1: a key that is no plain word"},
-    {"? {a: b}\n: c\n", "c.yml:1: a key that is no plain word"},
-    {"a: &x b\n*x : c\n", "c.yml:2: a key that is no plain word"},
-    {"\"a\\0b\": c\n", "c.yml:1: a key with a NUL in it"},
-    {"a: {<<: b}\n", "c.yml:1: \"<<\" merges mappings"},
-    {"a: {<<: [{b: c}, d]}\n", "c.yml:1: \"<<\" merges mappings"},
-    {"a: {<<: []}\n", "c.yml:1: \"<<\" merges mappings"},
+    {"[a]: b\n", "c.yml:1: a key that is not a single word"},
+    {"? {a: b}\n: c\n", "c.yml:1: a key that is not a single word"},
+    {"a: &x b\n*x : c\n", "c.yml:2: a key that is not a single word"},
+    {"\"a\\0b\": c\n", "c.yml:1: a key that contains a NUL"},
+    {"a: {<<: b}\n", "c.yml:1: \"<<\" can merge only mappings"},
+    {"a: {<<: [{b: c}, d]}\n", "c.yml:1: \"<<\" can merge only mappings"},
+    {"a: {<<: []}\n", "c.yml:1: \"<<\" can merge only mappings"},
 };
 
 static void check_refused(const char *text, size_t size, const char *says)
@@ -210,7 +210,7 @@ static void a_variable_has_a_name_and_no_lines(void **state)
 
     (void)state;
     assert_true(yaml_parse("REGISTRY_HTTP_ADDR", false, "[::1]:5000", 10, &tree, &err) < 0);
-    assert_says(&err, "REGISTRY_HTTP_ADDR: no valid YAML (");
+    assert_says(&err, "REGISTRY_HTTP_ADDR: invalid YAML (");
     assert_says(&err, "put the value in quotes");
     assert_int_equal(yaml_parse("X", false, "a: b", 4, &tree, &err), 0);
     assert_int_equal(tree->line, 0);
