@@ -106,6 +106,7 @@ static const struct setting settings[] = {
     {"http.tls.clientauth", SCHEMA_VALUE, USED, NULL},
     {"http.tls.letsencrypt", SCHEMA_OPEN, REFUSED,
      "registryd does not request certificates; let an ACME client write http.tls.certificate and http.tls.key"},
+    {"http.trustedproxies", SCHEMA_OPEN, USED, NULL}, /* ours */
     {"http.limits", SCHEMA_GROUP, USED, NULL}, /* ours, and the timeouts likewise */
     {"http.limits.connections", SCHEMA_VALUE, USED, NULL},
     {"http.limits.peraddress", SCHEMA_VALUE, USED, NULL},

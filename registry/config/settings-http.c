@@ -287,6 +287,8 @@ int settings_read_http(const struct reader *reader, struct settings_http *http)
     if (r == 0)
         r = read_debug(reader, &http->debug);
     if (r == 0)
+        r = settings_read_proxies(reader, http);
+    if (r == 0)
         r = settings_read_limits(reader, &http->limits);
     return r;
 }

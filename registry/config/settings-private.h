@@ -10,3 +10,4 @@ int settings_read_auth(const struct reader *reader, struct settings_auth *auth);
 int settings_read_http(const struct reader *reader, struct settings_http *http);
 int settings_read_tls(const struct reader *reader, struct settings_tls *tls);
 int settings_read_limits(const struct reader *reader, struct settings_limits *limits);
+int settings_read_proxies(const struct reader *reader, struct settings_http *http);

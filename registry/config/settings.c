@@ -196,6 +196,7 @@ void settings_free(struct settings *settings)
         return;
     secbuf_done(&settings->http.secret);
     free(settings->http.headers.items);
+    free(settings->http.trusted_proxies);
     free(settings->http.tls.client_cas);
     free(settings->log.fields.items);
     yaml_tree_free(settings->tree);

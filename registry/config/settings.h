@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "common/network.h"
 #include "common/secbuf.h"
 #include "registry/runtime/log.h"
 
@@ -88,6 +89,8 @@ struct settings_http {
     bool has_relative_urls;
     uint64_t drain_timeout_ms; /* how long to wait for requests in flight, at most INT_MAX; 0: not set */
     struct settings_pairs headers; /* added to every answer; names may repeat */
+    struct network *trusted_proxies; /* ours: whose X-Forwarded-For names the client; NULL for none */
+    size_t trusted_proxy_count;
     struct settings_tls tls;
     struct settings_debug debug;
     struct settings_limits limits;
