@@ -1,5 +1,5 @@
 /*
- * What comes from gpg-agent and its files: a private key's file, the answer to KEYINFO, gpg-agent.conf.
+ * Input from gpg-agent and its files: a private key's file, the answer to KEYINFO, gpg-agent.conf.
  */
 #include <string.h>
 
@@ -28,7 +28,7 @@ static void check_configuration(const char *text)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     CLEANUP_FREE char *text = strndup((const char *)data, size);
-    CLEANUP_FREE uint8_t *exact = malloc(size ? size : 1); /* whose end the sanitizers watch */
+    CLEANUP_FREE uint8_t *exact = malloc(size ? size : 1); /* the sanitizers detect reads beyond its end */
     uint64_t count = 0;
 
     REQUIRE(text && exact);

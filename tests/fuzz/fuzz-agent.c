@@ -1,6 +1,6 @@
 /*
- * What comes from gpg-agent's socket: the greeting, what is known of a key, and the answer to a decryption, all in one input. However
- * it is cut into lines, what is kept is bounded, and nothing is taken from beyond it.
+ * Input from gpg-agent's socket: the greeting, the description of a key, and the answer to a decryption, all in one input. For
+ * any line lengths, the stored data is bounded, and nothing is read beyond the input.
  */
 #include "gpg/agent-client.h"
 
@@ -18,7 +18,7 @@ static const struct keybox_entry entry = {
     .key = {.algorithm = PUBLIC_KEY_RSA, .n = {(const unsigned char *)"\x80\x01", 2}}, .key_id = 1, .primary_id = 2,
 };
 
-/* Everything is sent before anything is read; the socket's buffer holds it. */
+/* All input is sent before the first read; it fits into the socket's buffer. */
 enum { MOST_INPUT = 64 << 10 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int ends[2];
 
     fuzz_was_accepted = false;
-    clearenv(); /* how many answers are due depends on it */
+    clearenv(); /* the number of expected answers depends on the environment */
     if (size > MOST_INPUT || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends) < 0)
         return 0;
     agent.fd = ends[0];

@@ -1,5 +1,5 @@
 /*
- * base64: what decodes is the one encoding of its bytes; any bytes survive the way there and back.
+ * base64: accepted text is the only encoding of its bytes; any bytes survive a round trip.
  */
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /*
- * setup's command line, and podman's file: words end at NULs; what is accepted keeps setup's rules.
+ * setup's command line and podman's file: words end at NULs; accepted input follows setup's rules.
  */
 #include <string.h>
 

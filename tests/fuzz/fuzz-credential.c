@@ -1,6 +1,6 @@
 /*
- * The store document: whatever is accepted has a server URL and a username, and the answer made
- * of it is a document that is read back to the same credential.
+ * The store document: accepted input has a server URL and a username, and the answer made from it
+ * is a document that is read back to the same credential.
  */
 #include <string.h>
 

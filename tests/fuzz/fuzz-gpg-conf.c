@@ -1,6 +1,6 @@
 /*
- * gpg.conf: what is taken for harmless stays so without its comments and with a line end more, and never mentions the words that
- * are not.
+ * gpg.conf: a file that counts as harmless stays so without comments and with one more line end, and contains none of the
+ * harmful options.
  */
 #include "gpg/conf.h"
 

@@ -1,5 +1,5 @@
 /*
- * .gpg-id: ids are lines without blanks at their ends and without comments, each with its newline.
+ * .gpg-id: ids are lines without spaces at their ends and without comments, each with its newline.
  */
 #include <string.h>
 
@@ -16,7 +16,7 @@ static void check_line(const char *line, size_t size)
     REQUIRE(!strchr(" \t\r", line[0]) && !strchr(" \t\r", line[size - 1]));
 }
 
-/* PASSWORD_STORE_KEY: the same of words. */
+/* PASSWORD_STORE_KEY: the same for words. */
 static void check_words(const uint8_t *data, size_t size)
 {
     CLEANUP_FREE char *text = strndup((const char *)data, size), *ids = NULL;

@@ -1,5 +1,5 @@
 /*
- * What a client sends: lines are joined, a server URL has no white space at its ends.
+ * A client's input: lines are joined, and a server URL has no white space at its ends.
  */
 #include <string.h>
 #include <sys/mman.h>

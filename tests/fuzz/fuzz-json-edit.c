@@ -1,5 +1,5 @@
 /*
- * json-edit: an edited text is JSON still, says what it was told, and every other member is what it was.
+ * json-edit: an edited text is still JSON and has the new value, and every other member is unchanged.
  */
 #include <string.h>
 
@@ -29,7 +29,7 @@ static void require_same(const struct json *a, const struct json *b)
     REQUIRE(memcmp(left.data, right.data, size) == 0);
 }
 
-/* All members but those of that name, in their order. */
+/* All members except those of that name, in their order. */
 static void require_others_are_same(const struct json *before, const struct json *after, const char *name)
 {
     const struct json *b = json_get_first(before), *a = json_get_first(after);

@@ -1,6 +1,6 @@
 /*
- * gpg's keyring file, behind 8 bytes that are the key id to look for: what is found is the key with that id, and all of it lies
- * in the input.
+ * gpg's keyring file, after 8 bytes with the key id to search for: a found key has that id, and is entirely within the
+ * input.
  */
 #include "gpg/keybox.h"
 

@@ -1,6 +1,6 @@
 /*
- * What comes from keyboxd's socket: the greeting, then the answers to SEARCH and NEXT. Whatever it says, what is kept is
- * bounded, and a key that is accepted has the id that was asked for.
+ * Input from keyboxd's socket: the greeting, then the answers to SEARCH and NEXT. For any input, the stored data is bounded,
+ * and an accepted key has the requested id.
  */
 #include "gpg/keyboxd.h"
 
@@ -13,7 +13,7 @@
 
 bool fuzz_was_accepted;
 
-/* Everything is sent before anything is read; the socket's buffer holds it. */
+/* All input is sent before the first read; it fits into the socket's buffer. */
 enum { MOST_INPUT = 64 << 10 };
 
 /* The last eight bytes of the fingerprint of the encryption key in the corpus. */

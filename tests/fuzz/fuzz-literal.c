@@ -1,6 +1,6 @@
 /*
- * What is inside a sealed message, should somebody who can seal one put anything there: no more comes out than went in, and
- * only what is allowed.
+ * The content of an encrypted message, which an attacker could choose: the output is not larger than the input, and contains
+ * only allowed packets.
  */
 #include "gpg/literal.h"
 

@@ -1,6 +1,6 @@
 /*
- * The logins in docker's or podman's file: each has a host and either a problem or a secret; one that is taken out is gone,
- * and the others are what they were.
+ * The logins in docker's or podman's file: each has a host and either a problem or a secret; a removed login is gone, and
+ * the others are unchanged.
  */
 #include <string.h>
 
@@ -31,7 +31,7 @@ static const struct client_login *find(const struct client_logins *logins, const
     return NULL;
 }
 
-/* Hosts whose names hold a NUL cannot be told apart; docker knows of none. */
+/* Hosts with a NUL in their names cannot be distinguished; docker has no such hosts. */
 static void check_removal(struct client_config *config, const struct client_logins *before, const char *host)
 {
     CLEANUP(client_logins_done) struct client_logins after = {0};

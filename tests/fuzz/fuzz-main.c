@@ -1,5 +1,5 @@
 /*
- * Runs a target over every file of a corpus folder, so that the ordinary test run covers what
+ * Runs a target over every file of a corpus directory, so that the ordinary test run covers what
  * fuzzing has found. Files named should-fail-* must be refused, all others accepted.
  */
 #include <dirent.h>
@@ -12,7 +12,7 @@
 
 enum { LARGEST_INPUT = 4 << 20 };
 
-/* 1 where the target and the file's name disagree, or the file cannot be read. */
+/* Returns 1 if the target and the file's name disagree, or if the file cannot be read. */
 static int run_file(int folder_fd, const char *name)
 {
     CLEANUP_CLOSE int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC);

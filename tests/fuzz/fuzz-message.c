@@ -1,5 +1,5 @@
 /*
- * OpenPGP messages: whatever is found points into the input, and opening it with a wrong key gives nothing.
+ * OpenPGP messages: all results point into the input, and decryption with a wrong key returns nothing.
  */
 #include "gpg/message.h"
 

@@ -1,5 +1,5 @@
 /*
- * PASSWORD_STORE_GPG_OPTS: what is taken was said, and nothing is dropped in silence.
+ * PASSWORD_STORE_GPG_OPTS: all results are from the input, and no option is silently dropped.
  */
 #include <string.h>
 
@@ -15,7 +15,7 @@ static char *copy_text(const uint8_t *data, size_t size, const char *more)
 
     REQUIRE(text);
     memcpy(text, data, size);
-    memcpy(text + size, more, strlen(more) + 1); /* with a NUL in data it ends there, as in the environment */
+    memcpy(text + size, more, strlen(more) + 1); /* a NUL in data ends the text, as in the environment */
     return text;
 }
 

@@ -1,6 +1,6 @@
 /*
- * The pass path: an accepted username stays below its server's folder, and a folder's name is
- * read back to the URL it was made of.
+ * The pass path: an accepted username stays below its server's directory, and a directory's name
+ * is decoded to the URL from which it was made.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
- * What is to be shown: cleaned text is UTF-8 without anything that a terminal obeys, and JSON escaped for a terminal still
- * says the same.
+ * Text for output: cleaned text is UTF-8 without terminal sequences, and JSON that is escaped for a terminal has the same
+ * value.
  */
 #include <string.h>
 
@@ -12,7 +12,7 @@
 
 bool fuzz_was_accepted;
 
-/* Safe, and each invalid byte gone; a newline may stand in JSON, at its end. */
+/* Safe and without invalid bytes; JSON may have a newline at its end. */
 static void require_safe(const char *text, size_t size)
 {
     for (size_t at = 0, length; at < size; at += length) {

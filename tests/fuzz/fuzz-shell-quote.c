@@ -1,5 +1,5 @@
 /*
- * Commands that doctor and registryd print are pasted into shells: a name in them is one word, and that name.
+ * Users paste commands that doctor and registryd print into shells: a quoted name must be one word with that value.
  */
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 bool fuzz_was_accepted;
 
-/* What a POSIX shell makes of one word (2.2), where nothing outside quotes is special. */
+/* Expands one word as a POSIX shell does (2.2), if nothing outside quotes is special. */
 static void unquote(const char *word, char *to)
 {
     while (*word) {

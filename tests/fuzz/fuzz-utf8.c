@@ -1,5 +1,5 @@
 /*
- * UTF-8: decoding takes what it says, and only what an encoder would write; trimming takes white space, all of it and no more.
+ * UTF-8: decoding consumes the returned length, and accepts only canonical forms; trimming removes exactly the white space.
  */
 #include <stdlib.h>
 #include <string.h>

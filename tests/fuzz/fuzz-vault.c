@@ -1,9 +1,9 @@
 /*
- * A sequence of calls on the store, checked against a map: what was put last is what is got, for each server, and a call that
- * fails changes nothing. gpg is a double: its functions are defined here, and so its library's are not linked.
+ * A sequence of calls on the store, checked against a map: get returns the last stored login of each server, and a failed
+ * call changes nothing. gpg is a test double: its functions are defined here, so that the library's are not linked.
  *
- * Input: calls, one after the other; each a byte that says which and for which server, for put a byte for the user's name and
- * one for the secret. Names are from lists, with what is odd about names in them, and some are made of the input's bytes.
+ * The input is a sequence of calls: a byte selects the call and the server, and put has a byte for the user's name and one
+ * for the secret. Names are from lists of unusual names, and some are made of the input's bytes.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -24,7 +24,7 @@
 
 bool fuzz_was_accepted;
 
-/* --- gpg's double: a message is a mark and the plaintext, each byte turned over ------------------- */
+/* --- the double of gpg: a message is a marker and the plaintext with inverted bits ---------------- */
 
 int gpg_context_new(const struct gpg_options *options, struct gpg_context **ret, struct error *err)
 {
@@ -69,7 +69,7 @@ int gpg_encrypt(struct gpg_context *gpg, const char *recipients, const char *sou
 int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit, struct secbuf *ret_plain, struct error *err)
 {
     unsigned char message[4096];
-    ssize_t size = pread(fd, message, sizeof(message), 0); /* from the start, wherever the last reader left it */
+    ssize_t size = pread(fd, message, sizeof(message), 0); /* from the start, independent of the file offset */
 
     (void)gpg;
     (void)name;
@@ -89,7 +89,7 @@ enum { SERVERS = 4, LONGEST = 2048 };
 
 static const char *const urls[SERVERS] = {"https://a", "b.example:5000", "\xFF\x1B[2J", "a"};
 
-/* user "" : there is no login. */
+/* user "": there is no login. */
 static struct login {
     char user[LONGEST];
     char secret[64];
@@ -227,7 +227,7 @@ static void check_list(void)
     }
 }
 
-/* What a writer that was killed leaves behind: a temporary file and a server's empty folder. */
+/* Makes the leftovers of a killed writer: a temporary file and a server's empty directory. */
 static void crash(size_t server)
 {
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
@@ -244,7 +244,7 @@ static void crash(size_t server)
     REQUIRE(fd >= 0 && write(fd, "half", 4) == 4 && close(fd) == 0);
 }
 
-/* Nothing but the map's entries, their folders and what a crash left; no file lies outside. */
+/* Only the map's entries, their directories and leftovers of a crash exist; there are no files elsewhere. */
 static void check_tree(void)
 {
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
@@ -259,7 +259,7 @@ static void check_tree(void)
     REQUIRE(count == 3 + (size_t)(store.folder_fd >= 0)); /* ".", "..", ".gpg-id" */
 }
 
-/* A name of the input's bytes, up to a NUL; the number of bytes that it took. */
+/* Makes a name of the input's bytes, up to a NUL; returns the number of bytes used. */
 static size_t take_name(const uint8_t *data, size_t size, char ret[LONGEST])
 {
     size_t length = strnlen((const char *)data, size < LONGEST - 1 ? size : LONGEST - 1);

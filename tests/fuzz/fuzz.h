@@ -4,13 +4,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Every target has this entry, which libFuzzer calls too; it aborts where a property is broken. */
+/* The entry point of every target, which libFuzzer calls, too; it aborts if a property is violated. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Set by a target: whether the parser took its last input. fuzz-main.c holds it to the file's name. */
+/* Set by a target: whether the parser accepted its last input. fuzz-main.c compares it with the file's name. */
 extern bool fuzz_was_accepted;
 
-/* Stops the program, also where assertions are compiled out. */
+/* Stops the program, also if assertions are compiled out. */
 #define REQUIRE(condition) \
     do {                   \
         if (!(condition))  \

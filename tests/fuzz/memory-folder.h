@@ -1,13 +1,13 @@
 #pragma once
 
 /*
- * A folder for one input, in memory where the machine has such a place. Whoever links this waits for no disk: fsync()
- * and fdatasync() do nothing.
+ * A directory for one input, in memory if possible. In programs that link this file, fsync() and fdatasync() do nothing,
+ * so that they never wait for a disk.
  */
 enum { MEMORY_FOLDER_SIZE = 64 };
 
-/* Makes one; ends the program where that cannot be. */
+/* Makes the directory; ends the program if that fails. */
 void memory_folder_make(char ret_path[MEMORY_FOLDER_SIZE]);
 
-/* With all that is in it. */
+/* Removes the directory with its content. */
 void memory_folder_remove(const char *path);

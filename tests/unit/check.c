@@ -19,7 +19,7 @@ static bool is_callers(const char *name)
     return strcmp(name, "GNUPGHOME") == 0;
 }
 
-/* What the caller's shell has set must not change what is tested. Runs before main(). */
+/* Removes settings of the caller's shell, which must not change the tests. Runs before main(). */
 __attribute__((constructor)) static void leave_nothing_of_the_caller(void)
 {
     static const int signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGCHLD};
@@ -62,7 +62,7 @@ void check_case(const char *name, const char *condition, bool holds, const char 
 {
     if (holds)
         return;
-    print_error("in the case \"%s\" this is not so: %s\n", name, condition);
+    print_error("case \"%s\": this is false: %s\n", name, condition);
     _fail(file, line);
 }
 

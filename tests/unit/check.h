@@ -1,6 +1,6 @@
 #pragma once
 
-/* cmocka's header wants these before it. */
+/* cmocka's header needs these first. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,15 +11,15 @@
 #include "common/error.h"
 #include "common/secbuf.h"
 
-/* What the unit tests assert beyond cmocka. Each ends the test with what was wrong. */
+/* Assertions of the unit tests beyond cmocka. A failure ends the test with a message. */
 
-/* err is one line of text that holds part. */
+/* err is one line of text that contains part. */
 #define assert_says(err, part) check_says(err, part, __FILE__, __LINE__)
 
-/* buf holds the bytes of a string literal, which may have NULs in it. */
+/* buf has the bytes of a string literal, which may contain NULs. */
 #define assert_holds(buf, literal) check_holds(buf, "" literal, sizeof(literal) - 1, __FILE__, __LINE__)
 
-/* A case of a table holds; name says which. */
+/* The condition is true for the case `name` of a table. */
 #define assert_case(name, condition) check_case(name, #condition, condition, __FILE__, __LINE__)
 
 void check_says(const struct error *err, const char *part, const char *file, int line);
@@ -35,5 +35,5 @@ void *copy_exactly(const void *bytes, size_t size);
 /* Fills path with count times c, and a NUL. */
 void fill(char *text, char c, size_t count);
 
-/* The exit status of a child that runs function(argument); fails the test if it dies otherwise. */
+/* Returns the exit status of a child that runs function(argument); fails the test if a signal ends it. */
 int run_in_child(int (*function)(void *argument), void *argument);

@@ -1,4 +1,4 @@
-/* The conversation with gpg-agent, whose lines are given; and connecting to it. */
+/* The conversation with gpg-agent, with prepared answers, and the connection to it. */
 #include "gpg/agent-client.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "tests/unit/openpgp-vectors.h"
 #include "tests/unit/scratch.h"
 
-/* An agent that has said all that it will ever say; what it was told is read from *ret_other afterwards. */
+/* An agent with prepared answers; the lines sent to it can be read from *ret_other afterwards. */
 static void script(const char *lines, size_t size, struct assuan *ret, int *ret_other)
 {
     int ends[2];
@@ -46,7 +46,7 @@ static void clear_environment(void)
         unsetenv(names[i]);
 }
 
-static void the_agent_is_told_what_gpg_tells_it(void **state)
+static void the_agent_gets_the_same_options_as_from_gpg(void **state)
 {
     CLEANUP(secbuf_done) struct secbuf lines = {0};
 
@@ -80,7 +80,7 @@ static int greet(const char *lines)
     struct assuan agent;
     int other, r;
 
-    clear_environment(); /* lc-ctype, lc-messages, allow-pinentry-notify and agent-awareness are left */
+    clear_environment(); /* lc-ctype, lc-messages, allow-pinentry-notify and agent-awareness remain */
     script(lines, strlen(lines), &agent, &other);
     r = agent_greet(&agent, GPG_PINENTRY_DEFAULT, &was_restricted);
     assuan_done(&agent);
@@ -88,7 +88,7 @@ static int greet(const char *lines)
     return r;
 }
 
-static void a_greeting_is_taken_only_as_a_whole(void **state)
+static void only_a_complete_greeting_is_accepted(void **state)
 {
     (void)state;
     assert_int_equal(greet("OK Pleased to meet you\nOK\n# note\nOK\nOK\nOK\n"), 0);
@@ -97,14 +97,14 @@ static void a_greeting_is_taken_only_as_a_whole(void **state)
     assert_false(was_restricted);
 }
 
-static void a_restricted_agent_takes_no_options(void **state)
+static void a_restricted_agent_gets_no_options(void **state)
 {
     (void)state;
     assert_int_equal(greet("OK\nERR 67109115 Forbidden <GPG Agent>\nERR 67109115 Forbidden <GPG Agent>\nOK\nOK\n"), 0);
     assert_true(was_restricted);
 }
 
-/* What agent_decrypt() makes of these lines. */
+/* Returns the result of agent_decrypt() for these lines. */
 static int decrypt(const char *name, const char *lines, size_t size, struct agent_answer *ret, char **ret_told)
 {
     size_t keyring_size, message_size;
@@ -129,7 +129,7 @@ static int decrypt(const char *name, const char *lines, size_t size, struct agen
 
 #define DECRYPT(name, lines, answer, told) decrypt(name, lines, sizeof(lines) - 1, answer, told)
 
-static void an_answer_is_taken_from_its_lines(void **state)
+static void an_answer_is_assembled_from_its_lines(void **state)
 {
     CLEANUP(agent_answer_done) struct agent_answer answer, other, card;
     char *told;
@@ -150,7 +150,7 @@ static void an_answer_is_taken_from_its_lines(void **state)
     agent_answer_done(&card);
 }
 
-static void a_refusal_has_its_number(void **state)
+static void an_error_has_its_number(void **state)
 {
     CLEANUP(agent_answer_done) struct agent_answer answer;
     char *told;
@@ -162,7 +162,7 @@ static void a_refusal_has_its_number(void **state)
     assert_false(answer.has_asked_person);
 }
 
-static void other_answers_are_none(void **state)
+static void invalid_answers_are_refused(void **state)
 {
     static const struct { const char *lines; int wanted; } cases[] = {
         {"", -EPIPE},
@@ -189,7 +189,7 @@ static void other_answers_are_none(void **state)
     }
 }
 
-static void an_endless_line_or_answer_is_given_up(void **state)
+static void endless_lines_and_answers_are_refused(void **state)
 {
     CLEANUP(agent_answer_done) struct agent_answer answer, other;
     static char lines[40 * 1000];
@@ -212,7 +212,7 @@ static void an_endless_line_or_answer_is_given_up(void **state)
     agent_answer_done(&other);
 }
 
-static void an_agent_that_says_nothing_is_not_waited_for_without_end(void **state)
+static void a_silent_agent_causes_a_timeout(void **state)
 {
     struct assuan_line line;
     struct assuan agent;
@@ -261,7 +261,7 @@ static int listen_at(const char *path)
     return fd;
 }
 
-static void a_file_may_say_where_the_socket_is(void **state)
+static void a_redirection_file_names_the_socket(void **state)
 {
     CLEANUP_CLOSE int fd = listen_at("socket");
     char text[200];
@@ -287,16 +287,16 @@ static void a_file_may_say_where_the_socket_is(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_agent_is_told_what_gpg_tells_it),
-        cmocka_unit_test(a_greeting_is_taken_only_as_a_whole),
-        cmocka_unit_test(a_restricted_agent_takes_no_options),
-        cmocka_unit_test(an_answer_is_taken_from_its_lines),
-        cmocka_unit_test(a_refusal_has_its_number),
-        cmocka_unit_test(other_answers_are_none),
-        cmocka_unit_test(an_endless_line_or_answer_is_given_up),
-        cmocka_unit_test(an_agent_that_says_nothing_is_not_waited_for_without_end),
+        cmocka_unit_test(the_agent_gets_the_same_options_as_from_gpg),
+        cmocka_unit_test(only_a_complete_greeting_is_accepted),
+        cmocka_unit_test(a_restricted_agent_gets_no_options),
+        cmocka_unit_test(an_answer_is_assembled_from_its_lines),
+        cmocka_unit_test(an_error_has_its_number),
+        cmocka_unit_test(invalid_answers_are_refused),
+        cmocka_unit_test(endless_lines_and_answers_are_refused),
+        cmocka_unit_test(a_silent_agent_causes_a_timeout),
         cmocka_unit_test(whether_a_key_is_ready_is_known),
-        scratch_test(a_file_may_say_where_the_socket_is),
+        scratch_test(a_redirection_file_names_the_socket),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@ static const struct vector { const char *bytes; size_t size; const char *text; }
     {"foob", 4, "Zm9vYg=="},
     {"fooba", 5, "Zm9vYmE="},
     {"foobar", 6, "Zm9vYmFy"},
-    {"\xFB\xFF\xFE", 3, "-__-"}, /* the two letters that differ from plain base64 */
+    {"\xFB\xFF\xFE", 3, "-__-"}, /* the two characters that differ from standard base64 */
     {"\0\0\0", 3, "AAAA"},
     {"\0", 1, "AA=="},
     {"\xFF", 1, "_w=="},
@@ -46,7 +46,7 @@ static void known_texts_are_decoded(void **state)
     }
 }
 
-static void what_is_not_canonical_is_refused(void **state)
+static void non_canonical_text_is_refused(void **state)
 {
     static const struct { const char *name, *text; size_t size; } cases[] = {
         {"one letter", "Z", 1},
@@ -61,12 +61,12 @@ static void what_is_not_canonical_is_refused(void **state)
         {"padding before the end", "Zg==Zg==", 8},
         {"padding before the end", "Zm8=Zm9v", 8},
         {"four pads too many", "Zm9v====", 8},
-        {"bits that no byte takes up, two pads", "Zh==", 4},
+        {"unused bits, two pads", "Zh==", 4},
         {"the highest of these bits", "Zo==", 4},
-        {"bits that no byte takes up, one pad", "Zm9=", 4},
+        {"unused bits, one pad", "Zm9=", 4},
         {"the highest of these bits", "Zm-=", 4},
-        {"a letter of plain base64", "Zm+v", 4},
-        {"a letter of plain base64", "Zm/v", 4},
+        {"a character of standard base64", "Zm+v", 4},
+        {"a character of standard base64", "Zm/v", 4},
         {"a newline", "Zm9\n", 4},
         {"a newline after the end", "Zm9v\n", 5},
         {"a blank", "Zm 9", 4},
@@ -88,7 +88,7 @@ static void what_is_not_canonical_is_refused(void **state)
     }
 }
 
-/* How many of the 65536 texts "xy" + pads are accepted; each must be encoded to itself again. */
+/* Returns how many of the 65536 texts "xy" + pads are accepted; each must encode to itself again. */
 static int count_accepted(const char *pads)
 {
     char text[5], again[5];
@@ -117,7 +117,7 @@ static void each_byte_has_exactly_one_text(void **state)
     assert_int_equal(count_accepted("AA"), 4096);
 }
 
-static void any_length_comes_back(void **state)
+static void any_length_survives_a_round_trip(void **state)
 {
     (void)state;
     for (size_t size = 0; size < 200; size++) {
@@ -153,7 +153,7 @@ static void nothing_is_written_beyond_what_the_header_says(void **state)
     }
 }
 
-static void nothing_at_all_is_encoded_as_nothing(void **state)
+static void empty_input_is_encoded_as_empty_text(void **state)
 {
     char text[1] = {'#'};
 
@@ -167,11 +167,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_texts_are_encoded),
         cmocka_unit_test(known_texts_are_decoded),
-        cmocka_unit_test(what_is_not_canonical_is_refused),
+        cmocka_unit_test(non_canonical_text_is_refused),
         cmocka_unit_test(each_byte_has_exactly_one_text),
-        cmocka_unit_test(any_length_comes_back),
+        cmocka_unit_test(any_length_survives_a_round_trip),
         cmocka_unit_test(nothing_is_written_beyond_what_the_header_says),
-        cmocka_unit_test(nothing_at_all_is_encoded_as_nothing),
+        cmocka_unit_test(empty_input_is_encoded_as_empty_text),
     };
 
     return cmocka_run_group_tests_name("base64", tests, NULL, NULL);

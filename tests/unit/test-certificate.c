@@ -46,7 +46,7 @@ static long days_of(gnutls_x509_crt_t crt)
     return (gnutls_x509_crt_get_expiration_time(crt) - gnutls_x509_crt_get_activation_time(crt)) / (24 * 60 * 60);
 }
 
-static void an_authority_may_sign_servers_and_nothing_below(void **state)
+static void an_authority_can_sign_servers_but_no_other_authorities(void **state)
 {
     CLEANUP(certificate_done) struct certificate authority = make_authority();
     gnutls_x509_crt_t crt = import(authority.text);
@@ -63,7 +63,7 @@ static void an_authority_may_sign_servers_and_nothing_below(void **state)
     gnutls_x509_crt_deinit(crt);
 }
 
-static void a_server_is_who_it_is_called_and_nobody_else(void **state)
+static void a_server_certificate_is_valid_for_its_names_only(void **state)
 {
     CLEANUP(certificate_done) struct certificate authority = make_authority(), server = make_server(&authority, NULL);
     gnutls_x509_crt_t crt = import(server.text), issuer = import(authority.text);
@@ -89,7 +89,7 @@ static void a_server_is_who_it_is_called_and_nobody_else(void **state)
     gnutls_x509_crt_deinit(crt);
 }
 
-static void a_renewed_certificate_is_for_the_same_key(void **state)
+static void a_renewed_certificate_has_the_same_key(void **state)
 {
     CLEANUP(certificate_done) struct certificate authority = make_authority(), first = make_server(&authority, NULL);
     CLEANUP(certificate_done) struct certificate second = make_server(&authority, &first.key);
@@ -108,7 +108,7 @@ static void a_renewed_certificate_is_for_the_same_key(void **state)
     gnutls_x509_crt_deinit(after);
 }
 
-/* The authority's certificate as it would be without constraints: same name and key. */
+/* The authority's certificate without constraints: same name and key. */
 static char *without_constraints(const char *text, const struct secbuf *key_text)
 {
     const gnutls_datum_t key_datum = {.data = key_text->data, .size = (unsigned)key_text->size};
@@ -148,7 +148,7 @@ static unsigned judge(const struct certificate_names *permitted, const char *nam
     unsigned verdict = 0;
 
     assert_int_equal(certificate_make_authority(permitted, &limited, &err), 0);
-    /* A thief of the key signs whatever they like. */
+    /* An attacker with the key can sign any certificate. */
     assert_int_equal(secbuf_append(&unlimited.key, limited.key.data, limited.key.size), 0);
     unlimited.text = without_constraints(limited.text, &limited.key);
     assert_int_equal(certificate_make_server(&unlimited, &wanted, NULL, &server, &err), 0);
@@ -183,7 +183,7 @@ static void an_authority_signs_for_its_own_names_only(void **state)
     assert_true(judge(&only_long, "127.0.0.1") & GNUTLS_CERT_INVALID);
 }
 
-static void a_name_that_the_authority_may_not_sign_for_is_refused(void **state)
+static void a_name_outside_the_authority_s_constraints_is_refused(void **state)
 {
     static const char *const other[] = {"registry.example.com", "other.example.net"};
     const struct certificate_names wanted = {.items = other, .count = 2};
@@ -226,7 +226,7 @@ static void a_request_names_the_same(void **state)
     assert_true(request.key.size > 0);
 }
 
-static void what_is_no_key_is_refused(void **state)
+static void invalid_keys_are_refused(void **state)
 {
     CLEANUP(certificate_done) struct certificate authority = make_authority(), server = {0};
     CLEANUP(secbuf_done) struct secbuf key = {0};
@@ -241,14 +241,14 @@ static void what_is_no_key_is_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_authority_may_sign_servers_and_nothing_below),
-        cmocka_unit_test(a_server_is_who_it_is_called_and_nobody_else),
-        cmocka_unit_test(a_renewed_certificate_is_for_the_same_key),
+        cmocka_unit_test(an_authority_can_sign_servers_but_no_other_authorities),
+        cmocka_unit_test(a_server_certificate_is_valid_for_its_names_only),
+        cmocka_unit_test(a_renewed_certificate_has_the_same_key),
         cmocka_unit_test(an_authority_signs_for_its_own_names_only),
-        cmocka_unit_test(a_name_that_the_authority_may_not_sign_for_is_refused),
+        cmocka_unit_test(a_name_outside_the_authority_s_constraints_is_refused),
         cmocka_unit_test(names_are_read_again),
         cmocka_unit_test(a_request_names_the_same),
-        cmocka_unit_test(what_is_no_key_is_refused),
+        cmocka_unit_test(invalid_keys_are_refused),
     };
 
     return cmocka_run_group_tests_name("certificate", tests, NULL, NULL);

@@ -2,7 +2,7 @@
 
 #include "tests/unit/check.h"
 
-static void a_change_has_its_path_and_the_name_that_pass_gives_it(void **state)
+static void a_change_has_its_path_and_pass_s_name(void **state)
 {
     CLEANUP(pass_changes_done) struct pass_changes changes = {0};
 
@@ -37,7 +37,7 @@ static void any_number_of_changes_is_kept_in_order(void **state)
         assert_int_equal(changes.items[i].name[sizeof("docker-credential-helpers/F/") - 1], 'a' + i);
 }
 
-static void changes_that_are_done_are_none(void **state)
+static void freed_changes_are_empty(void **state)
 {
     struct pass_changes changes = {0};
 
@@ -53,9 +53,9 @@ static void changes_that_are_done_are_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_change_has_its_path_and_the_name_that_pass_gives_it),
+        cmocka_unit_test(a_change_has_its_path_and_pass_s_name),
         cmocka_unit_test(any_number_of_changes_is_kept_in_order),
-        cmocka_unit_test(changes_that_are_done_are_none),
+        cmocka_unit_test(freed_changes_are_empty),
     };
 
     return cmocka_run_group_tests_name("change", tests, NULL, NULL);

@@ -36,7 +36,7 @@ static void set_store(struct client_config *config)
 
 /* --- the file ------------------------------------------------------------------------------ */
 
-static void what_is_not_there_is_made_for_the_user_alone(void **state)
+static void a_missing_file_is_created_for_the_user_only(void **state)
 {
     CLEANUP(client_config_done) struct client_config config = open_config("home/.docker/config.json");
 
@@ -52,7 +52,7 @@ static void what_is_not_there_is_made_for_the_user_alone(void **state)
     assert_tree_is("home", ".docker/\n.docker/config.json\n");
 }
 
-static void mode_link_and_all_other_bytes_stay(void **state)
+static void mode_link_and_all_other_bytes_are_kept(void **state)
 {
     static const char before[] = "{\n    \"HttpHeaders\": {\"x\": [1, 2 ]},\n\n    \"credsStore\" :\"desktop\"\n}\n";
     CLEANUP(client_config_done) struct client_config config = {0};
@@ -86,7 +86,7 @@ static void a_dangling_link_gets_its_target(void **state)
     assert_file_is("real/new.json", "{\n\t\"credsStore\": \"pass\"\n}\n");
 }
 
-static void what_others_changed_is_not_overwritten(void **state)
+static void concurrent_changes_are_not_overwritten(void **state)
 {
     CLEANUP(client_config_done) struct client_config config = {0}, absent = {0};
     struct error err = {0};
@@ -120,7 +120,7 @@ static void it_can_be_saved_again(void **state)
     assert_null(client_config_get_helper(&config, "example.com"));
 }
 
-static void what_cannot_be_used_is_refused(void **state)
+static void unusable_files_are_refused(void **state)
 {
     static const struct { const char *text, *says; } cases[] = {
         {"[]", "not a JSON object"}, {"{", "not a JSON object"}, {"{}{}", "not a JSON object"}, {"hello", "not a JSON object"},
@@ -188,7 +188,7 @@ static void passwords_and_tokens_are_found(void **state)
     assert_login(&logins.items[5], "slash.example", "~?~", "?~?~>");
 }
 
-static void what_cannot_be_moved_is_named(void **state)
+static void logins_that_cannot_be_moved_are_named(void **state)
 {
     static const struct { const char *entry, *says; } cases[] = {
         {"{\"auth\": \"%%%%\"}", "base64"},
@@ -217,7 +217,7 @@ static void what_cannot_be_moved_is_named(void **state)
     }
 }
 
-static void secrets_are_taken_out_and_the_rest_stays(void **state)
+static void secrets_are_removed_and_the_rest_stays(void **state)
 {
     CLEANUP(client_config_done) struct client_config config = {0};
     CLEANUP(client_logins_done) struct client_logins logins = {0};
@@ -236,7 +236,7 @@ static void secrets_are_taken_out_and_the_rest_stays(void **state)
     assert_int_equal(logins.count, 0);
 }
 
-/* --- names in another case, and several of one name ---------------------------------------------- */
+/* --- names in another case, and duplicate names -------------------------------------------------- */
 
 static void names_are_compared_as_go_does(void **state)
 {
@@ -311,7 +311,7 @@ static void null_becomes_an_object(void **state)
     assert_string_equal(client_config_get_helper(&config, "h"), "pass");
 }
 
-static void the_old_file_is_what_others_call_auths(void **state)
+static void the_old_file_has_the_content_of_auths(void **state)
 {
     CLEANUP(client_config_done) struct client_config config = {0};
     CLEANUP(client_logins_done) struct client_logins logins = {0};
@@ -332,20 +332,20 @@ static void the_old_file_is_what_others_call_auths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(what_is_not_there_is_made_for_the_user_alone),
-        scratch_test(mode_link_and_all_other_bytes_stay),
+        scratch_test(a_missing_file_is_created_for_the_user_only),
+        scratch_test(mode_link_and_all_other_bytes_are_kept),
         scratch_test(a_dangling_link_gets_its_target),
-        scratch_test(what_others_changed_is_not_overwritten),
+        scratch_test(concurrent_changes_are_not_overwritten),
         scratch_test(it_can_be_saved_again),
-        scratch_test(what_cannot_be_used_is_refused),
+        scratch_test(unusable_files_are_refused),
         scratch_test(passwords_and_tokens_are_found),
-        scratch_test(what_cannot_be_moved_is_named),
-        scratch_test(secrets_are_taken_out_and_the_rest_stays),
+        scratch_test(logins_that_cannot_be_moved_are_named),
+        scratch_test(secrets_are_removed_and_the_rest_stays),
         scratch_test(names_are_compared_as_go_does),
         scratch_test(every_copy_of_a_secret_is_removed),
         scratch_test(helpers_of_several_objects_are_merged),
         scratch_test(null_becomes_an_object),
-        scratch_test(the_old_file_is_what_others_call_auths),
+        scratch_test(the_old_file_has_the_content_of_auths),
     };
 
     return cmocka_run_group_tests_name("client-config", tests, NULL, NULL);

@@ -29,7 +29,7 @@ static void text_is_taken_apart(void **state)
     assert_memory_equal(network, "\6\xFE\x80\0\0\0\0\0\0", sizeof(network));
     client_network_of_text("", network);
     assert_memory_equal(network, "\0\0\0\0\0\0\0\0\0", sizeof(network));
-    client_network_of_text("a name that is no address, and longer than any address could be", network);
+    client_network_of_text("a name that is not an address, and longer than any address", network);
     assert_memory_equal(network, "\0\0\0\0\0\0\0\0\0", sizeof(network));
 }
 

@@ -1,4 +1,4 @@
-/* Where docker and podman look for logins, and what they call a server. */
+/* The files in which docker and podman look for logins, and their names of a server. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +54,7 @@ static void a_server_has_one_name_for_each_client(void **state)
     }
 }
 
-static void docker_login_normalises_what_is_typed(void **state)
+static void docker_login_normalises_its_argument(void **state)
 {
     static const char *const cases[][2] = {
         {"docker.io", CLIENT_DOCKER_HUB}, {"index.docker.io", CLIENT_DOCKER_HUB},
@@ -71,7 +71,7 @@ static void docker_login_normalises_what_is_typed(void **state)
 
 /* --- files --------------------------------------------------------------------------------- */
 
-static void the_environment_says_where_dockers_file_is(void **state)
+static void the_environment_selects_docker_s_file(void **state)
 {
     static const char *const cases[][2] = {
         {NULL, "/h/.docker/config.json"}, {"", "/h/.docker/config.json"}, {"/d", "/d/config.json"}};
@@ -213,8 +213,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_server_has_one_name_for_each_client),
-        cmocka_unit_test(docker_login_normalises_what_is_typed),
-        cmocka_unit_test(the_environment_says_where_dockers_file_is),
+        cmocka_unit_test(docker_login_normalises_its_argument),
+        cmocka_unit_test(the_environment_selects_docker_s_file),
         cmocka_unit_test(podman_reads_files_in_this_order),
         cmocka_unit_test(without_a_runtime_directory_the_file_is_below_run),
         cmocka_unit_test(helpers_are_found_in_toml),

@@ -1,6 +1,6 @@
 /*
- * The filter of system calls on other kinds of machines: its BPF program is made for each architecture here, and
- * interpreted for the calls that C libraries make there and for those that an attacker would make.
+ * The system-call filter on other architectures. The BPF program is generated for each architecture, and interpreted for
+ * the calls that C libraries make there and for calls of an attacker.
  */
 #include "registry/confine/calls.h"
 
@@ -26,7 +26,7 @@ enum { PROGRAM_MAX = 4096, PID = 4321, CALLS_MAX = 40 };
 struct machine {
     const char *name;
     uint32_t architecture;   /* libseccomp's, which is the kernel's AUDIT_ARCH_... */
-    const char *made[CALLS_MAX]; /* what C libraries call there and only there, or under another name than elsewhere */
+    const char *made[CALLS_MAX]; /* calls of C libraries that exist or have this name only there */
 };
 
 static const struct machine machines[] = {
@@ -52,7 +52,7 @@ static const struct machine machines[] = {
     {"ppc64el", SCMP_ARCH_PPC64LE, {"newfstatat", "poll", "epoll_wait", "fadvise64", "sendfile", "sync_file_range2"}},
 };
 
-/* What C libraries and the server call on every one of them. */
+/* Calls of C libraries and of the server on all architectures. */
 static const char *const made_everywhere[] = {
     "read", "pread64", "readv", "write", "pwrite64", "writev", "close", "openat", "openat2", "faccessat2", "statx", "getdents64",
     "readlinkat", "fsync", "fdatasync", "fallocate", "flock", "umask", "dup3", "accept4", "recvfrom", "shutdown", "getsockopt", "setsockopt", "getsockname", "getpeername", "epoll_create1", "epoll_ctl", "eventfd2",
@@ -118,7 +118,7 @@ static bool is_true(const struct sock_filter *at, uint32_t a)
     }
 }
 
-/* As the kernel does it. */
+/* Interprets the program as the kernel does. */
 static uint32_t run_program(const struct program *program, const struct seccomp_data *data)
 {
     uint32_t a = 0;
@@ -160,7 +160,7 @@ static bool has_call(const struct machine *machine, const char *name)
     return seccomp_syscall_resolve_name_arch(machine->architecture, name) >= 0;
 }
 
-/* must_exist: a name that is misspelled would test nothing. */
+/* must_exist: a misspelled name would test nothing. */
 static void expect_all(const struct machine *machine, const struct program *program, const char *const *names, size_t count,
                        bool must_exist, uint32_t wanted)
 {
@@ -179,7 +179,7 @@ static void expect_all(const struct machine *machine, const struct program *prog
 
 #define EXPECT_ALL(names, must_exist, wanted) expect_all(machine, &program, names, ARRAY_SIZE(names), must_exist, wanted)
 
-static void calls_of_servers_are_allowed_and_those_of_attackers_are_not(void **state)
+static void calls_of_the_server_are_allowed_and_those_of_attackers_are_not(void **state)
 {
     static struct program program;
 
@@ -207,7 +207,7 @@ static void expect(const struct machine *machine, const struct program *program,
 
 #define EXPECT(call, argument, value, wanted) expect(machine, &program, call, argument, value, wanted)
 
-static void arguments_decide(void **state)
+static void arguments_are_checked(void **state)
 {
     static struct program program;
     const uint64_t thread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS;
@@ -240,8 +240,8 @@ static void arguments_decide(void **state)
     }
 }
 
-/* One call for all of sockets: its first argument says which. And mmap has its arguments where no filter looks. */
-static void i386_has_calls_of_its_own(void **state)
+/* socketcall is one call for all socket operations. The arguments of mmap are in memory, which a filter cannot read. */
+static void i386_has_special_calls(void **state)
 {
     enum { SYS_SOCKET = 1, SYS_CONNECT = 3, SYS_SENDTO = 11, SYS_RECVFROM = 12, SYS_ACCEPT4 = 18 };
     static const struct machine machine_of_32_bits = {"i386", SCMP_ARCH_X86, {NULL}};
@@ -259,7 +259,7 @@ static void i386_has_calls_of_its_own(void **state)
 }
 
 /* An x86-64 process can make i386's calls, whose numbers mean something else. */
-static void another_architecture_is_the_end(void **state)
+static void a_call_of_another_architecture_kills_the_process(void **state)
 {
     struct seccomp_data data = {.nr = 0, .arch = SCMP_ARCH_X86};
     static struct program program;
@@ -274,10 +274,10 @@ static void another_architecture_is_the_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(calls_of_servers_are_allowed_and_those_of_attackers_are_not),
-        cmocka_unit_test(arguments_decide),
-        cmocka_unit_test(i386_has_calls_of_its_own),
-        cmocka_unit_test(another_architecture_is_the_end),
+        cmocka_unit_test(calls_of_the_server_are_allowed_and_those_of_attackers_are_not),
+        cmocka_unit_test(arguments_are_checked),
+        cmocka_unit_test(i386_has_special_calls),
+        cmocka_unit_test(a_call_of_another_architecture_kills_the_process),
     };
 
     return cmocka_run_group_tests_name("confine-calls", tests, NULL, NULL);

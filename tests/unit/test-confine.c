@@ -1,4 +1,4 @@
-/* Each test confines a process of its own, which then tries what somebody would who has taken it over. */
+/* Each test confines a child process, which then tries an attacker's actions. */
 #include "registry/confine/confine.h"
 
 #include <errno.h>
@@ -20,7 +20,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 
-/* What the process is told to try: 0 if all went as it should, or the number of the line where it did not. */
+/* The child's actions: returns 0 if all have the expected result, or the line number of the first failure. */
 typedef int attempt(void);
 
 #define MUST(condition)      \
@@ -58,7 +58,7 @@ static void lay_out(void)
     make_link("data/folder-out", "../elsewhere");
 }
 
-/* An emulator of user programs (qemu-aarch64) has neither Landlock nor seccomp to offer. */
+/* A user-mode emulator (qemu-aarch64) supports neither Landlock nor seccomp. */
 static bool has_confinement(void)
 {
     return syscall(SYS_landlock_create_ruleset, NULL, 0, 1 /* its version */) >= 2 && prctl(PR_GET_SECCOMP, 0, 0, 0, 0) >= 0;
@@ -70,7 +70,7 @@ static void need_confinement(void)
         skip();
 }
 
-/* The status that waitpid() has of the process; 0 under a sanitizer, where there is nothing to try. */
+/* Returns the child's status from waitpid(); 0 under a sanitizer, where nothing can be tested. */
 static int status_of(attempt *try)
 {
     pid_t child;
@@ -95,7 +95,7 @@ static void run_attempt(attempt *try)
     need_confinement();
     status = status_of(try);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        fail_msg("line %d of the attempt (signal %d)", WEXITSTATUS(status), WTERMSIG(status));
+        fail_msg("line %d of the child's actions (signal %d)", WEXITSTATUS(status), WTERMSIG(status));
 }
 
 /* --- files ------------------------------------------------------------------------------- */
@@ -119,7 +119,7 @@ static void the_storage_can_be_used(void **state)
     run_attempt(use_the_storage);
 }
 
-/* The files that it reads may be replaced; others take their names. */
+/* The files that it reads may be replaced by new files. */
 static int read_the_files(void)
 {
     MUST(open("auth/htpasswd", O_RDONLY) >= 0);
@@ -179,7 +179,7 @@ static int start_a_thread(void)
     return 0;
 }
 
-static void threads_start_and_memory_is_had(void **state)
+static void threads_and_memory_allocation_work(void **state)
 {
     (void)state;
     run_attempt(start_a_thread);
@@ -203,7 +203,7 @@ static int do_more_than_serve(void)
     return 0;
 }
 
-static void what_no_server_does_is_refused(void **state)
+static void calls_that_no_server_makes_are_refused(void **state)
 {
     (void)state;
     run_attempt(do_more_than_serve);
@@ -225,7 +225,7 @@ static int look_into_another(void)
     return syscall(SYS_ptrace, 16 /* PTRACE_ATTACH */, getppid(), 0, 0) < 0 ? __LINE__ : 0;
 }
 
-static void what_only_an_intruder_does_is_the_end(void **state)
+static void calls_that_only_an_attacker_makes_kill_the_process(void **state)
 {
     static attempt *const attempts[] = {run_a_program, become_root, look_into_another};
 
@@ -242,12 +242,12 @@ static void what_only_an_intruder_does_is_the_end(void **state)
 
 static int hold_nothing(void)
 {
-    MUST(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) < 0 && errno == EPERM); /* seccomp: there is nothing to ask for */
+    MUST(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) < 0 && errno == EPERM); /* seccomp refuses this call */
     MUST(REFUSED(open("not-mine", O_RDONLY), EACCES));
     return 0;
 }
 
-static void root_is_like_any_other_user(void **state)
+static void root_has_no_special_privileges(void **state)
 {
     (void)state;
     if (getuid() != 0)
@@ -264,10 +264,10 @@ int main(void)
         scratch_test(the_storage_can_be_used),
         scratch_test(files_can_be_read_and_not_changed),
         scratch_test(nothing_else_can_be_reached),
-        scratch_test(threads_start_and_memory_is_had),
-        scratch_test(what_no_server_does_is_refused),
-        scratch_test(what_only_an_intruder_does_is_the_end),
-        scratch_test(root_is_like_any_other_user),
+        scratch_test(threads_and_memory_allocation_work),
+        scratch_test(calls_that_no_server_makes_are_refused),
+        scratch_test(calls_that_only_an_attacker_makes_kill_the_process),
+        scratch_test(root_has_no_special_privileges),
     };
 
     return cmocka_run_group_tests_name("confine", tests, NULL, NULL);

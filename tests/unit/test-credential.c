@@ -45,7 +45,7 @@ static void names_are_matched_in_any_case(void **state)
 {
     (void)state;
     assert_parsed("{\"serverurl\":\"r\",\"USERNAME\":\"u\",\"sEcReT\":\"s\"}", "r", "u", "s");
-    /* U+017F, a long s; Go's folding takes it for an s. */
+    /* U+017F, a long s; Go's case folding treats it as an s. */
     assert_parsed("{\"\xC5\xBF" "erverURL\":\"r\",\"U\\u017fername\":\"u\",\"\xC5\xBF" "ecret\":\"s\"}", "r", "u", "s");
 }
 
@@ -76,7 +76,7 @@ static void of_duplicates_the_last_wins(void **state)
     assert_parsed("{\"ServerURL\":\"r\",\"Username\":\"u\",\"Username\":null}", "r", "u", "");
 }
 
-static void names_below_the_first_level_do_not_count(void **state)
+static void nested_names_are_ignored(void **state)
 {
     (void)state;
     assert_parsed("{\"ServerURL\":\"r\",\"Username\":\"u\",\"x\":{\"Username\":\"v\",\"Secret\":\"s\"}}", "r", "u", "");
@@ -95,14 +95,14 @@ static void bytes_of_any_kind_are_kept(void **state)
     assert_holds(&credential.secret, "a\0b\xEF\xBF\xBD\xEF\xBF\xBD");
 }
 
-static void only_the_first_value_counts(void **state)
+static void only_the_first_value_is_used(void **state)
 {
     (void)state;
     assert_parsed("{\"ServerURL\":\"r\",\"Username\":\"u\"}{\"Username\":\"v\"}", "r", "u", "");
     assert_parsed("{\"ServerURL\":\"r\",\"Username\":\"u\"} trailing", "r", "u", "");
 }
 
-static void what_is_wrong_is_told(void **state)
+static void errors_name_the_field(void **state)
 {
     static const struct { const char *text, *told; } cases[] = {
         {"", "not valid JSON"},
@@ -134,7 +134,7 @@ static void what_is_wrong_is_told(void **state)
     }
 }
 
-static void what_is_missing_is_told_as_clients_compare_it(void **state)
+static void missing_fields_have_the_texts_that_clients_compare(void **state)
 {
     static const struct { const char *text, *told; } cases[] = {
         {"null", PROTOCOL_NO_SERVER_URL},
@@ -163,7 +163,7 @@ static int append(struct secbuf *buf, const char *bytes, size_t size)
     return secbuf_append(buf, bytes, size);
 }
 
-static void an_answer_is_formatted_as_go_does_it(void **state)
+static void an_answer_has_the_format_of_go(void **state)
 {
     CLEANUP(credential_done) struct credential credential = {0};
     CLEANUP(secbuf_done) struct secbuf text = {0};
@@ -218,7 +218,7 @@ static void a_full_buffer_is_out_of_memory(void **state)
     assert_int_equal(full.size, SECBUF_MAX);
 }
 
-/* Seconds of CPU for a document in which piece comes count times. */
+/* Returns the CPU seconds for a document that contains piece count times. */
 static double time_to_parse(const char *before, const char *piece, size_t count, const char *after)
 {
     size_t size = strlen(before) + strlen(piece) * count + strlen(after) + 1;
@@ -239,8 +239,8 @@ static double time_to_parse(const char *before, const char *piece, size_t count,
     return (double)(clock() - start) / CLOCKS_PER_SEC;
 }
 
-/* Four times the size takes four times the time, not sixteen; below a tenth of a second anything may. */
-static void what_is_ignored_costs_no_more_than_its_length(void **state)
+/* Four times the size takes four times the time, not sixteen; times below a tenth of a second are not compared. */
+static void ignored_content_costs_linear_time(void **state)
 {
     static const struct { const char *before, *piece, *after; } cases[] = {
         {"{\"x\":[0", ",1", "],\"ServerURL\":\"r\",\"Username\":\"u\"}"},
@@ -265,16 +265,16 @@ int main(void)
         cmocka_unit_test(names_are_matched_in_any_case),
         cmocka_unit_test(other_names_are_ignored),
         cmocka_unit_test(of_duplicates_the_last_wins),
-        cmocka_unit_test(names_below_the_first_level_do_not_count),
+        cmocka_unit_test(nested_names_are_ignored),
         cmocka_unit_test(bytes_of_any_kind_are_kept),
-        cmocka_unit_test(only_the_first_value_counts),
-        cmocka_unit_test(what_is_wrong_is_told),
-        cmocka_unit_test(what_is_missing_is_told_as_clients_compare_it),
-        cmocka_unit_test(an_answer_is_formatted_as_go_does_it),
+        cmocka_unit_test(only_the_first_value_is_used),
+        cmocka_unit_test(errors_name_the_field),
+        cmocka_unit_test(missing_fields_have_the_texts_that_clients_compare),
+        cmocka_unit_test(an_answer_has_the_format_of_go),
         cmocka_unit_test(empty_fields_are_formatted_too),
         cmocka_unit_test(an_answer_can_be_read_as_a_document),
         cmocka_unit_test(a_full_buffer_is_out_of_memory),
-        cmocka_unit_test(what_is_ignored_costs_no_more_than_its_length),
+        cmocka_unit_test(ignored_content_costs_linear_time),
     };
 
     return cmocka_run_group_tests_name("credential", tests, NULL, NULL);

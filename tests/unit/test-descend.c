@@ -19,7 +19,7 @@ static int descend(const char *path, bool is_made, const char **ret_leaf)
     return fd;
 }
 
-static void the_folder_of_the_last_part_is_opened(void **state)
+static void the_directory_of_the_last_component_is_opened(void **state)
 {
     CLEANUP_CLOSE int fd = -1;
     const char *leaf;
@@ -33,7 +33,7 @@ static void the_folder_of_the_last_part_is_opened(void **state)
     assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 }
 
-static void a_path_of_one_part_is_here(void **state)
+static void a_path_of_one_component_is_in_the_start_directory(void **state)
 {
     CLEANUP_CLOSE int fd = -1;
     const char *leaf;
@@ -46,7 +46,7 @@ static void a_path_of_one_part_is_here(void **state)
     assert_int_equal(faccessat(fd, "c.gpg", F_OK, 0), 0);
 }
 
-static void what_is_missing_is_made_if_that_is_wanted(void **state)
+static void missing_directories_are_created_on_request(void **state)
 {
     const char *leaf;
     int fd;
@@ -77,7 +77,7 @@ static void links_and_files_are_not_entered(void **state)
     assert_tree_is("real", "inner/\nup\n");
 }
 
-static void empty_folders_go_up_to_the_first_that_is_not(void **state)
+static void empty_directories_are_removed_up_to_the_first_nonempty_one(void **state)
 {
     CLEANUP_CLOSE int here = -1;
 
@@ -89,7 +89,7 @@ static void empty_folders_go_up_to_the_first_that_is_not(void **state)
     assert_tree_is(".", "a/\na/kept\n");
 }
 
-static void a_link_on_the_way_keeps_what_is_behind(void **state)
+static void nothing_behind_a_link_is_removed(void **state)
 {
     CLEANUP_CLOSE int here = -1;
 
@@ -104,12 +104,12 @@ static void a_link_on_the_way_keeps_what_is_behind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(the_folder_of_the_last_part_is_opened),
-        scratch_test(a_path_of_one_part_is_here),
-        scratch_test(what_is_missing_is_made_if_that_is_wanted),
+        scratch_test(the_directory_of_the_last_component_is_opened),
+        scratch_test(a_path_of_one_component_is_in_the_start_directory),
+        scratch_test(missing_directories_are_created_on_request),
         scratch_test(links_and_files_are_not_entered),
-        scratch_test(empty_folders_go_up_to_the_first_that_is_not),
-        scratch_test(a_link_on_the_way_keeps_what_is_behind),
+        scratch_test(empty_directories_are_removed_up_to_the_first_nonempty_one),
+        scratch_test(nothing_behind_a_link_is_removed),
     };
 
     return cmocka_run_group_tests_name("descend", tests, NULL, NULL);

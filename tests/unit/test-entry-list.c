@@ -8,7 +8,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/store-fixture.h"
 
-/* The listing as text: "url user\n" for each server. */
+/* Returns the list as text: "url user\n" for each server. */
 static void list(const struct pass_store *store, char *ret_text, size_t size)
 {
     CLEANUP(pass_listing_done) struct pass_listing listing = {0};
@@ -43,9 +43,9 @@ static void make_server(const char *url, const char *file)
     make_file(name, "");
 }
 
-static void servers_are_sorted_by_url_not_by_folder(void **state)
+static void servers_are_sorted_by_url_not_by_directory(void **state)
 {
-    /* In base64 these would be sorted otherwise. */
+    /* Their base64 forms sort in another order. */
     static const char *const urls[] = {"\x01", "?>", "A", "Zz", "a", "a.b", "a/", "ab", "https://b", "z", "~~~", "\xC3\xA9", "\xFF"};
     char expected[512] = "";
 
@@ -68,7 +68,7 @@ static void each_server_is_listed_once_with_its_first_user(void **state)
     assert_list_is("a x/z\nb tenancy/user\n");
 }
 
-static void a_url_may_hold_any_byte(void **state)
+static void a_url_may_contain_any_byte(void **state)
 {
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
     CLEANUP(pass_listing_done) struct pass_listing listing = {0};
@@ -103,14 +103,14 @@ static void the_longest_url_and_username_are_listed(void **state)
     assert_int_equal(listing.items[0].username_size, PASS_USERNAME_MAX);
 }
 
-static void what_is_no_server_is_not_listed(void **state)
+static void other_names_are_not_listed(void **state)
 {
     (void)state;
     make_server("a", "u.gpg");
     make_server("no entry", "README");
     make_file(BELOW_FOLDER ".git/x.gpg", "");
     make_file(BELOW_FOLDER "not base64/x.gpg", "");
-    make_file(BELOW_FOLDER "YR==/x.gpg", ""); /* not canonical: nobody would find it */
+    make_file(BELOW_FOLDER "YR==/x.gpg", ""); /* not canonical: a get would not find it */
     make_file(BELOW_FOLDER "YQ/x.gpg", "");
     make_file(BELOW_FOLDER "Yg==", "a file");
     make_folder(BELOW_FOLDER "Yw==");
@@ -128,7 +128,7 @@ static void a_server_behind_a_link_is_listed(void **state)
     assert_list_is("a u\n");
 }
 
-static void where_there_is_nothing_nothing_is_listed(void **state)
+static void an_empty_store_has_an_empty_list(void **state)
 {
     (void)state;
     assert_list_is("");
@@ -192,7 +192,7 @@ static void a_server_that_cannot_be_read_fails_the_whole_list(void **state)
     assert_int_equal(run_in_child(list_unprivileged, &store), 0);
     assert_int_equal(chmod(BELOW_FOLDER "Yg==", 0755), 0);
 }
-static void what_is_done_can_be_done_again(void **state)
+static void freeing_twice_is_allowed(void **state)
 {
     struct pass_listing listing = {0};
 
@@ -204,17 +204,17 @@ static void what_is_done_can_be_done_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        store_test(servers_are_sorted_by_url_not_by_folder),
+        store_test(servers_are_sorted_by_url_not_by_directory),
         store_test(each_server_is_listed_once_with_its_first_user),
-        store_test(a_url_may_hold_any_byte),
+        store_test(a_url_may_contain_any_byte),
         store_test(the_longest_url_and_username_are_listed),
-        store_test(what_is_no_server_is_not_listed),
+        store_test(other_names_are_not_listed),
         store_test(a_server_behind_a_link_is_listed),
-        store_test(where_there_is_nothing_nothing_is_listed),
+        store_test(an_empty_store_has_an_empty_list),
         store_test(listing_twice_lists_the_same),
         store_test(many_servers_are_listed),
         store_test(a_server_that_cannot_be_read_fails_the_whole_list),
-        store_test(what_is_done_can_be_done_again),
+        store_test(freeing_twice_is_allowed),
     };
 
     return cmocka_run_group_tests_name("entry-list", tests, NULL, NULL);

@@ -13,7 +13,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/store-fixture.h"
 
-/* What pass_entry_open() answers for the URL; a found entry's username goes to ret_username. */
+/* Returns the result of pass_entry_open() for the URL; stores a found entry's username in ret_username. */
 static int find(const char *url, char ret_username[PASS_USERNAME_MAX + 1], struct error *err)
 {
     CLEANUP(pass_store_done) struct pass_store store = open_store();
@@ -77,9 +77,9 @@ static void an_entry_is_found_and_can_be_read(void **state)
     assert_true(fcntl(entry.fd, F_GETFD) & FD_CLOEXEC);
 }
 
-static void of_several_users_the_first_is_found(void **state)
+static void the_first_of_several_users_is_found(void **state)
 {
-    /* Each sorts before those that are there already. */
+    /* Each sorts before the existing ones. */
     static const char *const usernames[] = {"\xC3\xA9", "b", "a", "a.b", "Z", "<token>", "9", "10", ".hidden", "-x", " "};
 
     (void)state;
@@ -89,7 +89,7 @@ static void of_several_users_the_first_is_found(void **state)
     }
 }
 
-static void folders_and_files_are_taken_level_by_level(void **state)
+static void directories_and_files_are_searched_level_by_level(void **state)
 {
     (void)state;
     make_entry("b", "");
@@ -97,13 +97,13 @@ static void folders_and_files_are_taken_level_by_level(void **state)
     assert_found("a/z");
     make_entry("a/b/c", "");
     assert_found("a/b/c");
-    make_entry("a!", ""); /* "a!.gpg" sorts behind "a", and before "a/" */
+    make_entry("a!", ""); /* "a!.gpg" sorts after "a", and before "a/" */
     assert_found("a/b/c");
     make_entry("A", "");
     assert_found("A");
 }
 
-static void folders_without_an_entry_are_passed_over(void **state)
+static void directories_without_an_entry_are_skipped(void **state)
 {
     (void)state;
     make_folder(BELOW_SERVER "a/b/c");
@@ -113,7 +113,7 @@ static void folders_without_an_entry_are_passed_over(void **state)
     assert_found("c/d");
 }
 
-static void what_is_no_entry_is_passed_over(void **state)
+static void other_files_are_skipped(void **state)
 {
     (void)state;
     make_file(BELOW_SERVER ".gpg", "");
@@ -131,7 +131,7 @@ static void what_is_no_entry_is_passed_over(void **state)
     assert_found("z");
 }
 
-static void a_folder_named_like_an_entry_may_hold_entries(void **state)
+static void a_directory_named_like_an_entry_may_contain_entries(void **state)
 {
     (void)state;
     make_entry("a.gpg/b", "");
@@ -165,7 +165,7 @@ static void the_folder_of_a_server_may_be_a_link(void **state)
     assert_found("user");
 }
 
-static void where_there_is_nothing_nothing_is_found(void **state)
+static void nothing_is_found_in_an_empty_store(void **state)
 {
     (void)state;
     assert_not_found();
@@ -179,7 +179,7 @@ static void where_there_is_nothing_nothing_is_found(void **state)
     assert_not_found();
 }
 
-static void a_file_in_place_of_a_server_is_no_server(void **state)
+static void a_file_in_place_of_a_server_is_not_a_server(void **state)
 {
     (void)state;
     make_file(BELOW_FOLDER SERVER, "");
@@ -200,7 +200,7 @@ static void the_deepest_username_is_found(void **state)
     assert_found(deepest_username());
 }
 
-static void what_lies_deeper_than_any_username_is_passed_over(void **state)
+static void entries_deeper_than_any_username_are_skipped(void **state)
 {
     char username[402];
 
@@ -214,7 +214,7 @@ static void what_lies_deeper_than_any_username_is_passed_over(void **state)
     assert_found("user");
 }
 
-static void what_is_longer_than_any_username_is_passed_over(void **state)
+static void names_longer_than_any_username_are_skipped(void **state)
 {
     char part[256], path[2000] = BELOW_SERVER;
 
@@ -245,7 +245,7 @@ static void an_entry_larger_than_any_credential_is_a_failure(void **state)
     assert_says(&err, "user.gpg is larger than any credential (16 MiB)");
 }
 
-static void a_store_with_age_is_named_for_what_it_is(void **state)
+static void an_age_store_is_named_in_the_error(void **state)
 {
     char username[PASS_USERNAME_MAX + 1];
     struct error err = {0};
@@ -270,7 +270,7 @@ static void a_server_that_cannot_be_read_is_a_failure(void **state)
     assert_says(&err, SERVER);
 }
 
-/* --- failures in a child, for they change the process --------------------------- */
+/* --- failures in a child, because they change the process------------------------- */
 
 static int open_entry(const struct pass_store *store)
 {
@@ -283,7 +283,7 @@ static int open_entry(const struct pass_store *store)
     return r;
 }
 
-/* 0 if, however few descriptors there are, what is there is found or fails, and is never missed. */
+/* Returns 0 if, for any number of free descriptors, an existing entry is found or causes an error, never "not found". */
 static int open_with_few_descriptors(void *argument)
 {
     struct rlimit limit;
@@ -306,7 +306,7 @@ static int open_with_few_descriptors(void *argument)
     return r == 0 && failures > 0 ? 0 : 3;
 }
 
-static void want_of_descriptors_is_never_taken_for_not_found(void **state)
+static void a_lack_of_descriptors_is_never_not_found(void **state)
 {
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
 
@@ -323,7 +323,7 @@ static int open_unprivileged(void *store)
     return open_entry(store) == -EACCES ? 0 : 2;
 }
 
-static void want_of_permission_is_never_taken_for_not_found(void **state)
+static void a_lack_of_permission_is_never_not_found(void **state)
 {
     static const char *const closed[] = {BELOW_FOLDER SERVER, BELOW_SERVER "a", BELOW_SERVER "a/b.gpg"};
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
@@ -338,9 +338,9 @@ static void want_of_permission_is_never_taken_for_not_found(void **state)
     }
 }
 
-/* --- readers beside a writer --------------------------------------------------- */
+/* --- readers and a writer ------------------------------------------------------ */
 
-/* Replaces user by user, as a login does, until it is ended; one of them is a long way down. */
+/* Replaces one user by another, as a login does, until it is killed; one of them is deeply nested. */
 static void replace_for_ever(void)
 {
     char deep[PASS_USERNAME_MAX + 128];
@@ -356,7 +356,7 @@ static void replace_for_ever(void)
     }
 }
 
-static void a_reader_beside_a_writer_always_finds_an_entry(void **state)
+static void a_reader_always_finds_an_entry_during_writes(void **state)
 {
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
     clock_t end = clock() + CLOCKS_PER_SEC / 10;
@@ -371,12 +371,12 @@ static void a_reader_beside_a_writer_always_finds_an_entry(void **state)
         replace_for_ever();
     while (clock() < end && r == 0)
         r = open_entry(&store);
-    kill(pid, SIGKILL); /* whatever comes */
+    kill(pid, SIGKILL); /* also after a failure */
     waitpid(pid, NULL, 0);
     assert_int_equal(r, 0);
 }
 
-static void what_is_done_can_be_done_again(void **state)
+static void freeing_twice_is_allowed(void **state)
 {
     struct pass_entry entry = {.fd = -1};
 
@@ -389,27 +389,27 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         store_test(an_entry_is_found_and_can_be_read),
-        store_test(of_several_users_the_first_is_found),
-        store_test(folders_and_files_are_taken_level_by_level),
-        store_test(folders_without_an_entry_are_passed_over),
-        store_test(what_is_no_entry_is_passed_over),
-        store_test(a_folder_named_like_an_entry_may_hold_entries),
+        store_test(the_first_of_several_users_is_found),
+        store_test(directories_and_files_are_searched_level_by_level),
+        store_test(directories_without_an_entry_are_skipped),
+        store_test(other_files_are_skipped),
+        store_test(a_directory_named_like_an_entry_may_contain_entries),
         store_test(a_link_to_a_file_is_an_entry),
         store_test(a_link_to_a_folder_is_not_entered),
         store_test(the_folder_of_a_server_may_be_a_link),
-        store_test(where_there_is_nothing_nothing_is_found),
-        store_test(a_file_in_place_of_a_server_is_no_server),
+        store_test(nothing_is_found_in_an_empty_store),
+        store_test(a_file_in_place_of_a_server_is_not_a_server),
         store_test(the_longest_username_is_found),
         store_test(the_deepest_username_is_found),
-        store_test(what_lies_deeper_than_any_username_is_passed_over),
-        store_test(what_is_longer_than_any_username_is_passed_over),
+        store_test(entries_deeper_than_any_username_are_skipped),
+        store_test(names_longer_than_any_username_are_skipped),
         store_test(an_entry_larger_than_any_credential_is_a_failure),
-        store_test(a_store_with_age_is_named_for_what_it_is),
+        store_test(an_age_store_is_named_in_the_error),
         store_test(a_server_that_cannot_be_read_is_a_failure),
-        store_test(want_of_descriptors_is_never_taken_for_not_found),
-        store_test(want_of_permission_is_never_taken_for_not_found),
-        store_test(a_reader_beside_a_writer_always_finds_an_entry),
-        store_test(what_is_done_can_be_done_again),
+        store_test(a_lack_of_descriptors_is_never_not_found),
+        store_test(a_lack_of_permission_is_never_not_found),
+        store_test(a_reader_always_finds_an_entry_during_writes),
+        store_test(freeing_twice_is_allowed),
     };
 
     return cmocka_run_group_tests_name("entry", tests, NULL, NULL);

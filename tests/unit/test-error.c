@@ -26,7 +26,7 @@ static void setting_again_replaces(void **state)
     assert_string_equal(err.text, "short");
 }
 
-static void errno_adds_what_the_system_says(void **state)
+static void errno_adds_the_system_s_text(void **state)
 {
     struct error err;
 
@@ -60,7 +60,7 @@ static void control_characters_become_question_marks(void **state)
     assert_string_equal(err.text, "c?d: a?b: Input/output error");
 }
 
-static void what_a_terminal_would_obey_becomes_question_marks(void **state)
+static void terminal_sequences_become_question_marks(void **state)
 {
     struct error err;
 
@@ -78,7 +78,7 @@ static void text_beyond_ascii_stays(void **state)
     assert_string_equal(err.text, "caf\xC3\xA9 \xE2\x82\xAC ~");
 }
 
-/* Whatever the length, the text ends within its object (which valgrind and the sanitizers watch). */
+/* For any length, the text ends within its object (valgrind and the sanitizers check this). */
 static void long_text_is_cut(void **state)
 {
     char *longest = malloc(5000);
@@ -114,7 +114,7 @@ static void a_full_text_can_be_wrapped(void **state)
     free(longest);
 }
 
-static void nobody_need_listen(void **state)
+static void the_error_object_is_optional(void **state)
 {
     (void)state;
     assert_int_equal(error_set(NULL, EINVAL, "text"), -EINVAL);
@@ -123,7 +123,7 @@ static void nobody_need_listen(void **state)
     assert_int_equal(error_set_oom(NULL), -ENOMEM);
 }
 
-static void out_of_memory_has_its_words(void **state)
+static void out_of_memory_has_its_own_text(void **state)
 {
     struct error err;
 
@@ -138,15 +138,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(setting_fills_code_and_text),
         cmocka_unit_test(setting_again_replaces),
-        cmocka_unit_test(errno_adds_what_the_system_says),
+        cmocka_unit_test(errno_adds_the_system_s_text),
         cmocka_unit_test(wrapping_puts_text_before),
         cmocka_unit_test(control_characters_become_question_marks),
-        cmocka_unit_test(what_a_terminal_would_obey_becomes_question_marks),
+        cmocka_unit_test(terminal_sequences_become_question_marks),
         cmocka_unit_test(text_beyond_ascii_stays),
         cmocka_unit_test(long_text_is_cut),
         cmocka_unit_test(a_full_text_can_be_wrapped),
-        cmocka_unit_test(nobody_need_listen),
-        cmocka_unit_test(out_of_memory_has_its_words),
+        cmocka_unit_test(the_error_object_is_optional),
+        cmocka_unit_test(out_of_memory_has_its_own_text),
     };
 
     return cmocka_run_group_tests_name("error", tests, NULL, NULL);

@@ -57,7 +57,7 @@ static void all_bytes_are_written(void **state)
 
 enum { MORE_THAN_A_PIPE_HOLDS = 300000 };
 
-/* A child, so that the writer has to wait for the reader, and write in pieces. */
+/* A child reads, so that the writer must wait for it, and write in pieces. */
 static int write_much(void *ends)
 {
     const int *fds = ends;
@@ -97,7 +97,7 @@ static void writing_nothing_succeeds_anywhere(void **state)
     assert_int_equal(file_write_all(fd, NULL, 0), 0);
 }
 
-static void failures_to_write_are_told(void **state)
+static void failures_to_write_are_reported(void **state)
 {
     CLEANUP_CLOSE int full = open("/dev/full", O_WRONLY);
     CLEANUP_CLOSE int read_only = open("/dev/null", O_RDONLY);
@@ -108,7 +108,7 @@ static void failures_to_write_are_told(void **state)
     assert_int_equal(file_write_all(closed_fd(), "a", 1), -EBADF);
 }
 
-static void a_reader_that_has_gone_is_a_failure(void **state)
+static void a_closed_pipe_is_a_failure(void **state)
 {
     int ends[2];
 
@@ -127,7 +127,7 @@ static void a_file_is_read_up_to_the_limit(void **state)
 {
     static const struct { const char *name, *bytes; size_t size, limit; int expected; } cases[] = {
         {"empty", "", 0, 10, 0},
-        {"empty, and nothing more allowed", "", 0, 0, 0},
+        {"empty, with a limit of 0", "", 0, 0, 0},
         {"shorter", "abc", 3, 10, 0},
         {"just the limit", "abc", 3, 3, 0},
         {"one more", "abcd", 4, 3, -EFBIG},
@@ -183,7 +183,7 @@ static void on_alarm(int number)
         close(alarm_pipe[1]);
 }
 
-static void an_interrupted_read_goes_on(void **state)
+static void an_interrupted_read_continues(void **state)
 {
     const struct itimerval soon = {.it_value.tv_usec = 5000};
     struct sigaction action = {.sa_handler = on_alarm};
@@ -200,7 +200,7 @@ static void an_interrupted_read_goes_on(void **state)
     signal(SIGALRM, SIG_DFL);
 }
 
-static void failures_to_read_are_told_and_leave_the_result(void **state)
+static void failures_to_read_are_reported_and_keep_the_result(void **state)
 {
     CLEANUP_CLOSE int folder = open_scratch();
     CLEANUP_CLOSE int write_only = open("/dev/null", O_WRONLY);
@@ -241,7 +241,7 @@ static void the_default_mode_is_what_the_umask_leaves(void **state)
     assert_mode_is("group", 0640);
 }
 
-static void a_given_mode_is_kept_whatever_the_umask(void **state)
+static void a_given_mode_is_used_with_any_umask(void **state)
 {
     CLEANUP_CLOSE int folder = open_scratch();
 
@@ -254,7 +254,7 @@ static void a_given_mode_is_kept_whatever_the_umask(void **state)
     assert_mode_is("closed", 0400);
 }
 
-static void what_is_there_already_is_never_touched(void **state)
+static void existing_files_are_never_changed(void **state)
 {
     CLEANUP_CLOSE int folder = open_scratch();
 
@@ -271,7 +271,7 @@ static void what_is_there_already_is_never_touched(void **state)
     assert_is_absent("nowhere");
 }
 
-static void a_place_that_is_none_is_told(void **state)
+static void a_missing_directory_is_reported(void **state)
 {
     CLEANUP_CLOSE int folder = open_scratch();
     CLEANUP_CLOSE int file = open_memory("", 0);
@@ -288,7 +288,7 @@ static void a_place_that_is_none_is_told(void **state)
     assert_tree_is(".", "f\n");
 }
 
-/* A limit on file sizes stands for a full disk: the first bytes can be written, the rest not. */
+/* A file size limit simulates a full disk: the first bytes can be written, the rest cannot. */
 static int write_beyond_limit(void *folder)
 {
     const struct rlimit limit = {.rlim_cur = 4096, .rlim_max = 4096};
@@ -310,7 +310,7 @@ static void a_write_that_fails_half_way_leaves_nothing(void **state)
     assert_tree_is(".", "");
 }
 
-/* --- folders ----------------------------------------------------------------- */
+/* --- directories ----------------------------------------------------------------- */
 
 static void a_folder_can_be_synced(void **state)
 {
@@ -321,8 +321,8 @@ static void a_folder_can_be_synced(void **state)
     assert_int_equal(file_sync_folder(closed_fd()), -EBADF);
 }
 
-/* A pipe answers a sync as some network file systems do for folders. */
-static void a_folder_that_has_no_sync_is_no_failure(void **state)
+/* fsync() of a pipe fails in the same way as for directories of some network file systems. */
+static void a_directory_without_support_for_fsync_is_not_a_failure(void **state)
 {
     int ends[2];
 
@@ -350,7 +350,7 @@ static void folders_are_opened_from_folders(void **state)
     assert_true(fcntl(c, F_GETFD) & FD_CLOEXEC);
 }
 
-static void what_is_no_folder_is_not_opened(void **state)
+static void only_directories_are_opened(void **state)
 {
     char name[300];
 
@@ -370,7 +370,7 @@ static void what_is_no_folder_is_not_opened(void **state)
     assert_int_equal(file_open_folder(closed_fd(), "a"), -EBADF);
 }
 
-static void links_are_followed_to_what_is_yet_to_be_made(void **state)
+static void links_to_missing_files_are_followed(void **state)
 {
     char *path = NULL;
 
@@ -397,23 +397,23 @@ int main(void)
         scratch_test(all_bytes_are_written),
         scratch_test(short_writes_are_continued),
         scratch_test(writing_nothing_succeeds_anywhere),
-        scratch_test(failures_to_write_are_told),
-        scratch_test(a_reader_that_has_gone_is_a_failure),
+        scratch_test(failures_to_write_are_reported),
+        scratch_test(a_closed_pipe_is_a_failure),
         scratch_test(a_file_is_read_up_to_the_limit),
         scratch_test(pieces_are_put_together),
-        scratch_test(an_interrupted_read_goes_on),
-        scratch_test(failures_to_read_are_told_and_leave_the_result),
+        scratch_test(an_interrupted_read_continues),
+        scratch_test(failures_to_read_are_reported_and_keep_the_result),
         scratch_test(a_temporary_holds_the_data),
         scratch_test(the_default_mode_is_what_the_umask_leaves),
-        scratch_test(a_given_mode_is_kept_whatever_the_umask),
-        scratch_test(what_is_there_already_is_never_touched),
-        scratch_test(a_place_that_is_none_is_told),
+        scratch_test(a_given_mode_is_used_with_any_umask),
+        scratch_test(existing_files_are_never_changed),
+        scratch_test(a_missing_directory_is_reported),
         scratch_test(a_write_that_fails_half_way_leaves_nothing),
         scratch_test(a_folder_can_be_synced),
-        scratch_test(a_folder_that_has_no_sync_is_no_failure),
+        scratch_test(a_directory_without_support_for_fsync_is_not_a_failure),
         scratch_test(folders_are_opened_from_folders),
-        scratch_test(what_is_no_folder_is_not_opened),
-        scratch_test(links_are_followed_to_what_is_yet_to_be_made),
+        scratch_test(only_directories_are_opened),
+        scratch_test(links_to_missing_files_are_followed),
     };
 
     return cmocka_run_group_tests_name("file", tests, NULL, NULL);

@@ -12,7 +12,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 
-/* A folder with its names, as most tests want both. */
+/* A directory and its names, which most tests need. */
 struct listing {
     int fd;
     struct folder_names names;
@@ -58,7 +58,7 @@ static void an_empty_folder_has_no_names(void **state)
     assert_int_equal(listing.names.count, 0);
 }
 
-/* More than the kernel gives in one call, and past several doublings of the list. */
+/* More names than the kernel returns in one call, so that the list grows several times. */
 static void a_folder_of_any_size_is_read_whole(void **state)
 {
     CLEANUP(listing_done) struct listing listing = {.fd = -1};
@@ -91,7 +91,7 @@ static void the_longest_name_is_read(void **state)
     assert_string_equal(listing.names.names[0]->text, name);
 }
 
-static void what_is_no_folder_is_a_failure(void **state)
+static void other_files_are_a_failure(void **state)
 {
     struct folder_names names = {.count = 99};
     CLEANUP_CLOSE int file = open("f", O_RDWR | O_CREAT, 0600);
@@ -144,7 +144,7 @@ static void make_one_of_each_kind(void)
     make_link("loop", "loop");
 }
 
-static void the_kind_of_each_name_is_told(void **state)
+static void the_kind_of_each_name_is_reported(void **state)
 {
     CLEANUP(listing_done) struct listing listing = {.fd = -1};
 
@@ -158,7 +158,7 @@ static void the_kind_of_each_name_is_told(void **state)
     }
 }
 
-static void the_kind_is_found_where_the_kernel_does_not_say(void **state)
+static void the_kind_is_found_if_the_kernel_does_not_report_it(void **state)
 {
     CLEANUP(listing_done) struct listing listing = {.fd = -1};
 
@@ -171,7 +171,7 @@ static void the_kind_is_found_where_the_kernel_does_not_say(void **state)
     }
 }
 
-static void a_link_that_has_gone_is_of_no_kind(void **state)
+static void a_removed_name_has_no_kind(void **state)
 {
     CLEANUP(listing_done) struct listing listing = {.fd = -1};
 
@@ -183,7 +183,7 @@ static void a_link_that_has_gone_is_of_no_kind(void **state)
     assert_int_equal(folder_names_get_kind(&listing.names, 1, listing.fd), 0);
 }
 
-static void a_list_that_is_done_is_empty(void **state)
+static void a_freed_list_is_empty(void **state)
 {
     struct folder_names names = {0};
 
@@ -200,12 +200,12 @@ int main(void)
         scratch_test(an_empty_folder_has_no_names),
         scratch_test(a_folder_of_any_size_is_read_whole),
         scratch_test(the_longest_name_is_read),
-        scratch_test(what_is_no_folder_is_a_failure),
+        scratch_test(other_files_are_a_failure),
         scratch_test(a_folder_that_was_removed_is_empty),
-        scratch_test(the_kind_of_each_name_is_told),
-        scratch_test(the_kind_is_found_where_the_kernel_does_not_say),
-        scratch_test(a_link_that_has_gone_is_of_no_kind),
-        scratch_test(a_list_that_is_done_is_empty),
+        scratch_test(the_kind_of_each_name_is_reported),
+        scratch_test(the_kind_is_found_if_the_kernel_does_not_report_it),
+        scratch_test(a_removed_name_has_no_kind),
+        scratch_test(a_freed_list_is_empty),
     };
 
     return cmocka_run_group_tests_name("folder-names", tests, NULL, NULL);

@@ -11,7 +11,7 @@
 
 #define SUBJECT "docker-credential-helpers/" SERVER "/user"
 
-/* What git prints for these words (up to NULL) in a folder; valid until the next call. */
+/* Returns git's output for these arguments (up to NULL) in a directory; valid until the next call. */
 static const char *git(const char *folder, ...)
 {
     static char output[4096];
@@ -64,7 +64,7 @@ static int git_set_up(void **state)
 
 #define git_test(function) scratch_test_with(function, git_set_up)
 
-/* The user trusts the repository in that directory, hooks and all. */
+/* Makes the user trust the repository in that directory, including its hooks. */
 static void trust(const char *directory)
 {
     char path[256];
@@ -75,7 +75,7 @@ static void trust(const char *directory)
     setenv("GIT_CONFIG_VALUE_0", path, 1);
 }
 
-/* Records one change of the URL's entry; what pass_git_record() answers. */
+/* Records one change of the URL's entry; returns the result of pass_git_record(). */
 static int record(bool is_removal, const char *file, struct error *err)
 {
     CLEANUP(pass_store_done) struct pass_store store = open_store();
@@ -101,7 +101,7 @@ static void without_a_repository_nothing_is_done(void **state)
     assert_tree_is("store", PASS_FOLDER "/\n" PASS_FOLDER "/" SERVER "/\n" PASS_FOLDER "/" SERVER "/user.gpg\n");
 }
 
-static void a_repository_above_the_store_is_left_alone(void **state)
+static void a_repository_above_the_store_is_not_used(void **state)
 {
     (void)state;
     make_repository(".");
@@ -127,7 +127,7 @@ static void an_entry_and_its_removal_are_one_commit_each(void **state)
     assert_string_equal(git("store", "status", "--porcelain", NULL), "A  other.gpg\n");
 }
 
-static void what_did_not_change_is_not_committed(void **state)
+static void unchanged_entries_are_not_committed(void **state)
 {
     (void)state;
     make_repository("store");
@@ -138,7 +138,7 @@ static void what_did_not_change_is_not_committed(void **state)
     assert_string_equal(git("store", "rev-list", "--count", "HEAD", NULL), "1\n");
 }
 
-static void the_innermost_repository_takes_it(void **state)
+static void the_innermost_repository_is_used(void **state)
 {
     (void)state;
     make_repository("store");
@@ -149,7 +149,7 @@ static void the_innermost_repository_takes_it(void **state)
     assert_string_equal(git("store", "rev-list", "--count", "--all", NULL), "0\n");
 }
 
-/* As with pass: what is set for another repository does not lead astray. */
+/* As with pass, git's variables for another repository are ignored. */
 static void the_environment_does_not_redirect_git(void **state)
 {
     (void)state;
@@ -202,7 +202,7 @@ static void after_a_failure_the_others_are_committed(void **state)
     assert_string_equal(git("store", "log", "--format=%s", NULL), "Add given password for " SUBJECT " to store.\n");
 }
 
-/* A username is no pattern: the removal of a "*" that git never saw would be that of every entry. */
+/* A username is not a pattern: otherwise removing an untracked "*" would remove every entry. */
 static void a_username_of_wildcards_is_taken_literally(void **state)
 {
     (void)state;
@@ -218,10 +218,10 @@ static void a_username_of_wildcards_is_taken_literally(void **state)
 }
 
 /*
- * The files of a bare repository can be committed into a store; git run in their folder would take its configuration, and
- * run the program that is named there.
+ * The files of a bare repository can be committed into a store. git in their directory would use its configuration, and
+ * run the program that it names.
  */
-static void a_folder_that_looks_like_a_repository_is_none(void **state)
+static void a_directory_that_looks_like_a_repository_is_not_used(void **state)
 {
     (void)state;
     make_repository("store");
@@ -241,14 +241,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         git_test(without_a_repository_nothing_is_done),
-        git_test(a_repository_above_the_store_is_left_alone),
+        git_test(a_repository_above_the_store_is_not_used),
         git_test(an_entry_and_its_removal_are_one_commit_each),
-        git_test(what_did_not_change_is_not_committed),
-        git_test(the_innermost_repository_takes_it),
+        git_test(unchanged_entries_are_not_committed),
+        git_test(the_innermost_repository_is_used),
         git_test(the_environment_does_not_redirect_git),
         git_test(a_commit_that_fails_says_which_file_and_why),
         git_test(a_username_of_wildcards_is_taken_literally),
-        git_test(a_folder_that_looks_like_a_repository_is_none),
+        git_test(a_directory_that_looks_like_a_repository_is_not_used),
         git_test(after_a_failure_the_others_are_committed),
     };
 

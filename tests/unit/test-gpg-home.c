@@ -1,4 +1,4 @@
-/* gpg's home folder, its configuration, and where its agent listens. */
+/* gpg's home directory, its configuration, and the agent's socket. */
 #include "gpg/home.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 
-static void only_what_is_known_is_harmless(void **state)
+static void only_known_settings_are_harmless(void **state)
 {
     static const struct { const char *text; bool is_harmless; } cases[] = {
         {"", true},
@@ -68,7 +68,7 @@ static void the_folder_is_found_as_gpg_finds_it(void **state)
     assert_true(find("/home/ada/.gnupg").is_default);
 }
 
-static void a_path_that_may_mean_several_is_left_to_gpg(void **state)
+static void an_ambiguous_path_is_left_to_gpg(void **state)
 {
     static const char *const paths[] = {"relative", "~/.gnupg", "/ends/", "/", "."};
     struct gpg_home home;
@@ -101,7 +101,7 @@ static int check_with(const char *name, const char *text)
     return r;
 }
 
-static void what_changes_the_keyring_or_its_keeper_is_left_to_gpg(void **state)
+static void settings_for_keyrings_and_their_daemons_are_left_to_gpg(void **state)
 {
     (void)state;
     assert_int_equal(check_with(NULL, NULL), 0);
@@ -114,7 +114,7 @@ static void what_changes_the_keyring_or_its_keeper_is_left_to_gpg(void **state)
     assert_int_equal(check_with(NULL, NULL), -ENOTSUP);
 }
 
-static void common_conf_says_who_has_the_keys(void **state)
+static void common_conf_enables_keyboxd(void **state)
 {
     static const struct { const char *text; enum gpg_common_conf said; } cases[] = {
         {"", GPG_COMMON_CONF_NOTHING},
@@ -162,7 +162,7 @@ static void a_uid_is_mapped_to_the_one_outside(void **state)
     }
 }
 
-static void a_home_of_its_own_has_its_socket_in_it(void **state)
+static void another_home_contains_its_socket(void **state)
 {
     struct gpg_home home = {.path = "/tmp/of-its-own"};
     char path[SOCKET_PATH_SIZE], filled[SOCKET_PATH_SIZE];
@@ -180,13 +180,13 @@ static void a_home_of_its_own_has_its_socket_in_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_what_is_known_is_harmless),
+        cmocka_unit_test(only_known_settings_are_harmless),
         cmocka_unit_test(the_folder_is_found_as_gpg_finds_it),
-        cmocka_unit_test(a_path_that_may_mean_several_is_left_to_gpg),
-        scratch_test(what_changes_the_keyring_or_its_keeper_is_left_to_gpg),
-        scratch_test(common_conf_says_who_has_the_keys),
+        cmocka_unit_test(an_ambiguous_path_is_left_to_gpg),
+        scratch_test(settings_for_keyrings_and_their_daemons_are_left_to_gpg),
+        scratch_test(common_conf_enables_keyboxd),
         cmocka_unit_test(a_uid_is_mapped_to_the_one_outside),
-        cmocka_unit_test(a_home_of_its_own_has_its_socket_in_it),
+        cmocka_unit_test(another_home_contains_its_socket),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,17 +22,17 @@ static void each_line_is_an_id(void **state)
     assert_ids("0123456789ABCDEF0123456789ABCDEF01234567\n", "0123456789ABCDEF0123456789ABCDEF01234567\n");
     assert_ids("0xDEADBEEF!\n<a@b.c>\n=A B <a@b.c>\n@b.c\n*text\n", "0xDEADBEEF!\n<a@b.c>\n=A B <a@b.c>\n@b.c\n*text\n");
     assert_ids("a\na\n", "a\na\n");
-    assert_ids("--always-trust\n", "--always-trust\n"); /* gpg's trouble, not ours */
+    assert_ids("--always-trust\n", "--always-trust\n"); /* gpg handles this */
 }
 
-static void the_last_line_counts_without_its_newline(void **state)
+static void the_last_line_may_lack_its_newline(void **state)
 {
     (void)state;
     assert_ids("A", "A\n");
     assert_ids("A\nB", "A\nB\n");
 }
 
-static void blanks_at_both_ends_are_dropped(void **state)
+static void spaces_at_both_ends_are_dropped(void **state)
 {
     (void)state;
     assert_ids("  A \t\n", "A\n");
@@ -48,7 +48,7 @@ static void carriage_returns_are_dropped(void **state)
     assert_ids("\r\n", "");
 }
 
-static void empty_lines_are_passed_over(void **state)
+static void empty_lines_are_skipped(void **state)
 {
     (void)state;
     assert_ids("\n\nA\n\n \n\t\nB\n\n", "A\nB\n");
@@ -64,7 +64,7 @@ static void comments_end_an_id(void **state)
     assert_ids("#", "");
 }
 
-static void nothing_is_no_id(void **state)
+static void an_empty_file_has_no_id(void **state)
 {
     CLEANUP_FREE char *ids = NULL;
 
@@ -100,7 +100,7 @@ static void a_nul_is_refused(void **state)
     }
 }
 
-static void many_ids_are_all_there(void **state)
+static void many_ids_are_all_read(void **state)
 {
     enum { COUNT = 20000 };
     char *text = malloc(2 * COUNT + 1);
@@ -116,7 +116,7 @@ static void many_ids_are_all_there(void **state)
     free(text);
 }
 
-static void words_are_ids_between_blanks(void **state)
+static void words_are_separated_by_spaces(void **state)
 {
     static const struct { const char *text, *ids; } cases[] = {
         {"", ""}, {" ", ""}, {" \t\n", ""}, {"A", "A\n"}, {"A B", "A\nB\n"}, {"  A\t\tB\nC ", "A\nB\nC\n"},
@@ -137,16 +137,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_line_is_an_id),
-        cmocka_unit_test(the_last_line_counts_without_its_newline),
-        cmocka_unit_test(blanks_at_both_ends_are_dropped),
+        cmocka_unit_test(the_last_line_may_lack_its_newline),
+        cmocka_unit_test(spaces_at_both_ends_are_dropped),
         cmocka_unit_test(carriage_returns_are_dropped),
-        cmocka_unit_test(empty_lines_are_passed_over),
+        cmocka_unit_test(empty_lines_are_skipped),
         cmocka_unit_test(comments_end_an_id),
-        cmocka_unit_test(nothing_is_no_id),
+        cmocka_unit_test(an_empty_file_has_no_id),
         cmocka_unit_test(bytes_above_ascii_are_part_of_an_id),
         cmocka_unit_test(a_nul_is_refused),
-        cmocka_unit_test(many_ids_are_all_there),
-        cmocka_unit_test(words_are_ids_between_blanks),
+        cmocka_unit_test(many_ids_are_all_read),
+        cmocka_unit_test(words_are_separated_by_spaces),
     };
 
     return cmocka_run_group_tests_name("gpg-id", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* Keys and the agent, with a home folder of their own and the real gpg. */
+/* Keys and the agent, with a separate home directory and the real gpg. */
 #include "gpg/keys.h"
 
 #include <errno.h>
@@ -57,7 +57,7 @@ static void end_agent(void)
     run("gpgconf --kill all");
 }
 
-static void no_keys_are_no_failure(void **state)
+static void an_empty_keyring_is_not_a_failure(void **state)
 {
     CLEANUP(gpg_context_freep) struct gpg_context *gpg = start();
     CLEANUP(gpg_keys_done) struct gpg_keys keys = find(gpg, NULL, true);
@@ -67,7 +67,7 @@ static void no_keys_are_no_failure(void **state)
     end_agent();
 }
 
-static void a_made_key_can_be_used_at_once(void **state)
+static void a_new_key_can_be_used_at_once(void **state)
 {
     CLEANUP(gpg_context_freep) struct gpg_context *gpg = start();
     CLEANUP(gpg_keys_done) struct gpg_keys keys = {0};
@@ -100,7 +100,7 @@ static void a_made_key_can_be_used_at_once(void **state)
 }
 
 /* A line of the script makes a key "name@x" in that state. */
-static void what_is_in_the_way_is_found(void **state)
+static void the_reason_of_an_unusable_key_is_found(void **state)
 {
     static const struct { const char *name, *script; enum gpg_key_problem problem; } cases[] = {
         {"good", "$G --quick-gen-key good@x future-default default never", GPG_KEY_USABLE},
@@ -136,7 +136,7 @@ static void what_is_in_the_way_is_found(void **state)
     end_agent();
 }
 
-static void a_passphrase_and_its_count_are_seen(void **state)
+static void a_passphrase_and_its_count_are_detected(void **state)
 {
     CLEANUP(gpg_context_freep) struct gpg_context *gpg = start();
     CLEANUP(gpg_keys_done) struct gpg_keys keys = {0};
@@ -210,10 +210,10 @@ static void counts_are_read_from_both_forms(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test_with(no_keys_are_no_failure, set_up),
-        scratch_test_with(a_made_key_can_be_used_at_once, set_up),
-        scratch_test_with(what_is_in_the_way_is_found, set_up),
-        scratch_test_with(a_passphrase_and_its_count_are_seen, set_up),
+        scratch_test_with(an_empty_keyring_is_not_a_failure, set_up),
+        scratch_test_with(a_new_key_can_be_used_at_once, set_up),
+        scratch_test_with(the_reason_of_an_unusable_key_is_found, set_up),
+        scratch_test_with(a_passphrase_and_its_count_are_detected, set_up),
         scratch_test_with(places_are_those_of_gpg, set_up),
         cmocka_unit_test(counts_are_read_from_both_forms),
     };

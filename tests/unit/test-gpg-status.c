@@ -5,7 +5,7 @@
 
 #include "tests/unit/check.h"
 
-static void what_gpg_says_of_a_decryption(void **state)
+static void gpg_s_status_lines_of_a_decryption(void **state)
 {
     struct gpg_status status = {0};
 
@@ -27,7 +27,7 @@ static void what_gpg_says_of_a_decryption(void **state)
     assert_false(status.has_option_failure || status.has_keyring_failure || status.has_encrypted);
 }
 
-static void options_and_keyring_are_told_from_other_failures(void **state)
+static void option_and_keyring_errors_differ_from_other_failures(void **state)
 {
     static const struct { const char *keyword, *args; bool is_option, is_keyring; } rows[] = {
         {"FAILURE", "option-parser 33554433", true, false},
@@ -52,7 +52,7 @@ static void options_and_keyring_are_told_from_other_failures(void **state)
 }
 
 /* The lines of GnuPG 2.4.4 and 2.2.40 for an entry with a changed bit, and for sound ones. */
-static void tampering_that_gpgme_does_not_see(void **state)
+static void tampering_that_gpgme_does_not_detect(void **state)
 {
     static const struct {
         const char *lines[4][2];
@@ -76,7 +76,7 @@ static void tampering_that_gpgme_does_not_see(void **state)
     }
 }
 
-static void gpgs_words_are_one_line(void **state)
+static void gpg_s_message_becomes_one_line(void **state)
 {
     char words[GPG_WORDS_SIZE], log[2 * GPG_WORDS_SIZE];
 
@@ -94,10 +94,10 @@ static void gpgs_words_are_one_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_gpg_says_of_a_decryption),
-        cmocka_unit_test(options_and_keyring_are_told_from_other_failures),
-        cmocka_unit_test(tampering_that_gpgme_does_not_see),
-        cmocka_unit_test(gpgs_words_are_one_line),
+        cmocka_unit_test(gpg_s_status_lines_of_a_decryption),
+        cmocka_unit_test(option_and_keyring_errors_differ_from_other_failures),
+        cmocka_unit_test(tampering_that_gpgme_does_not_detect),
+        cmocka_unit_test(gpg_s_message_becomes_one_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

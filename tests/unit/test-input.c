@@ -11,7 +11,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 
-/* A pipe from which these bytes and then the end can be read. */
+/* Returns a pipe that contains these bytes and then ends. */
 static int pipe_with(const char *bytes, size_t size)
 {
     int ends[2];
@@ -40,7 +40,7 @@ static void line_ends_are_dropped_and_lines_joined(void **state)
     }
 }
 
-/* Go's scanner takes one "\r" from each line, also from a last one without a newline. */
+/* Go's scanner removes one "\r" from each line, also from a last line without a newline. */
 static void carriage_returns_elsewhere_are_kept(void **state)
 {
     static const struct { const char *text, *joined; } cases[] = {
@@ -98,7 +98,7 @@ static int memory_of(size_t size, bool has_lines)
     return fd;
 }
 
-static void as_much_as_the_header_says_is_read(void **state)
+static void the_documented_maximum_is_read(void **state)
 {
     static const size_t sizes[] = {4095, 4096, 4097, 65535, 65536, 65537, INPUT_MAX - 1, INPUT_MAX};
 
@@ -142,7 +142,7 @@ static void many_lines_are_joined(void **state)
     assert_null(memchr(text.data, '\n', text.size));
 }
 
-static void what_cannot_be_read_is_told(void **state)
+static void read_errors_are_reported(void **state)
 {
     CLEANUP_CLOSE int folder = open("/", O_RDONLY | O_DIRECTORY);
     CLEANUP_CLOSE int write_only = open("/dev/null", O_WRONLY);
@@ -166,7 +166,7 @@ static void on_alarm(int number)
         close(alarm_pipe[1]);
 }
 
-static void an_interrupted_read_goes_on(void **state)
+static void an_interrupted_read_continues(void **state)
 {
     const struct itimerval soon = {.it_value.tv_usec = 5000};
     struct sigaction action = {.sa_handler = on_alarm};
@@ -207,7 +207,7 @@ static void a_url_is_trimmed_of_white_space(void **state)
     }
 }
 
-static void an_empty_url_is_told_as_clients_compare_it(void **state)
+static void an_empty_url_has_the_text_that_clients_compare(void **state)
 {
     static const char *const cases[] = {"", "\n", " \t\r\n", "\xC2\xA0\n\xE3\x80\x80"};
 
@@ -241,13 +241,13 @@ int main(void)
         scratch_test(carriage_returns_elsewhere_are_kept),
         scratch_test(bytes_of_any_kind_are_kept),
         scratch_test(dropped_bytes_are_wiped),
-        scratch_test(as_much_as_the_header_says_is_read),
+        scratch_test(the_documented_maximum_is_read),
         scratch_test(more_is_refused),
         scratch_test(many_lines_are_joined),
-        scratch_test(what_cannot_be_read_is_told),
-        scratch_test(an_interrupted_read_goes_on),
+        scratch_test(read_errors_are_reported),
+        scratch_test(an_interrupted_read_continues),
         scratch_test(a_url_is_trimmed_of_white_space),
-        scratch_test(an_empty_url_is_told_as_clients_compare_it),
+        scratch_test(an_empty_url_has_the_text_that_clients_compare),
         scratch_test(a_nul_is_part_of_a_url),
     };
 

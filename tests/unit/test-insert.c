@@ -11,7 +11,7 @@
 
 #define ENTRY BELOW_SERVER "user.gpg"
 
-/* Inserts a message for a username; the outcome of pass_insert(). */
+/* Inserts a message for a username; returns the result of pass_insert(). */
 static int insert(const char *username, const char *text, struct pass_changes *changes, struct error *err)
 {
     CLEANUP(pass_store_done) struct pass_store store = lock_store();
@@ -30,7 +30,7 @@ static void assert_inserted(const char *username, const char *text)
     assert_case(username, insert(username, text, &changes, &err) == 0);
 }
 
-static void a_first_entry_makes_its_folders(void **state)
+static void a_first_entry_creates_its_directories(void **state)
 {
     (void)state;
     assert_inserted("user", "one");
@@ -88,7 +88,7 @@ static void a_link_to_a_message_is_written_through(void **state)
     assert_file_is("elsewhere", "new");
 }
 
-/* What somebody could have a store's link lead to: a list of keys that may log in, a keyring, an empty file. */
+/* Targets that an attacker could choose for a link in a store: authorized_keys, a keyring, an empty file. */
 static void a_link_to_anything_else_is_refused(void **state)
 {
     static const char *const contents[] = {"ssh-ed25519 AAAA", "\x99\x01\x0D a keyring", ""};
@@ -108,7 +108,7 @@ static void a_link_to_anything_else_is_refused(void **state)
     }
 }
 
-static void a_link_in_a_circle_is_replaced(void **state)
+static void a_link_to_itself_is_replaced(void **state)
 {
     (void)state;
     make_folder(BELOW_SERVER);
@@ -129,14 +129,14 @@ static void assert_refused_behind(const char *link)
     assert_tree_is("elsewhere", "kept.gpg\n");
 }
 
-static void nothing_is_written_through_a_folder_that_is_a_link(void **state)
+static void nothing_is_written_through_a_linked_directory(void **state)
 {
     (void)state;
     make_folder("store/" PASS_FOLDER);
     assert_refused_behind(BELOW_FOLDER SERVER);
 }
 
-static void not_through_an_inner_one_either(void **state)
+static void nothing_is_written_through_an_inner_linked_directory(void **state)
 {
     (void)state;
     make_folder(BELOW_SERVER);
@@ -145,7 +145,7 @@ static void not_through_an_inner_one_either(void **state)
     assert_tree_is("store/elsewhere", "");
 }
 
-static void an_entry_that_everybody_may_change_is_no_more(void **state)
+static void a_world_writable_entry_gets_a_safe_mode(void **state)
 {
     (void)state;
     make_file(ENTRY, "old");
@@ -154,7 +154,7 @@ static void an_entry_that_everybody_may_change_is_no_more(void **state)
     assert_mode_is(ENTRY, 0664);
 }
 
-static void a_pipe_in_its_place_is_replaced(void **state)
+static void a_pipe_in_place_of_an_entry_is_replaced(void **state)
 {
     (void)state;
     make_folder(BELOW_SERVER);
@@ -163,7 +163,7 @@ static void a_pipe_in_its_place_is_replaced(void **state)
     assert_file_is(ENTRY, "new");
 }
 
-static void a_folder_called_like_the_temporary_is_no_hindrance(void **state)
+static void a_directory_with_the_name_of_the_temporary_file_does_not_matter(void **state)
 {
     (void)state;
     make_file(BELOW_FOLDER PASS_TEMPORARY "/file", "not ours");
@@ -179,7 +179,7 @@ static void the_longest_and_the_deepest_username_fit(void **state)
     assert_inserted(deepest_username(), "deep");
 }
 
-static void a_folder_in_the_way_is_an_error_that_changes_nothing(void **state)
+static void a_directory_in_the_way_is_an_error_that_changes_nothing(void **state)
 {
     CLEANUP(pass_changes_done) struct pass_changes changes = {0};
     struct error err = {0};
@@ -202,7 +202,7 @@ static int insert_with_small_files(void *username)
     return setrlimit(RLIMIT_FSIZE, &limit) == 0 && insert(username, "more than four", &changes, &err) == -EFBIG ? 0 : 1;
 }
 
-static void where_there_is_no_room_the_old_entry_stays(void **state)
+static void on_a_full_disk_the_old_entry_stays(void **state)
 {
     char username[] = "user";
 
@@ -216,21 +216,21 @@ static void where_there_is_no_room_the_old_entry_stays(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        store_test(a_first_entry_makes_its_folders),
+        store_test(a_first_entry_creates_its_directories),
         store_test(an_entry_is_replaced_and_keeps_its_mode),
         store_test(the_last_login_wins),
         store_test(changes_name_what_was_written_and_what_was_removed),
         store_test(a_link_to_a_message_is_written_through),
         store_test(a_link_to_anything_else_is_refused),
-        store_test(a_link_in_a_circle_is_replaced),
-        store_test(nothing_is_written_through_a_folder_that_is_a_link),
-        store_test(not_through_an_inner_one_either),
-        store_test(an_entry_that_everybody_may_change_is_no_more),
-        store_test(a_pipe_in_its_place_is_replaced),
-        store_test(a_folder_called_like_the_temporary_is_no_hindrance),
+        store_test(a_link_to_itself_is_replaced),
+        store_test(nothing_is_written_through_a_linked_directory),
+        store_test(nothing_is_written_through_an_inner_linked_directory),
+        store_test(a_world_writable_entry_gets_a_safe_mode),
+        store_test(a_pipe_in_place_of_an_entry_is_replaced),
+        store_test(a_directory_with_the_name_of_the_temporary_file_does_not_matter),
         store_test(the_longest_and_the_deepest_username_fit),
-        store_test(a_folder_in_the_way_is_an_error_that_changes_nothing),
-        store_test(where_there_is_no_room_the_old_entry_stays),
+        store_test(a_directory_in_the_way_is_an_error_that_changes_nothing),
+        store_test(on_a_full_disk_the_old_entry_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,13 +15,13 @@ struct edit {
 };
 
 static const struct edit edits[] = {
-    /* where there is nothing yet: as docker writes it */
+    /* in an empty file: formatted as docker does */
     {"", {"a"}, "1", "{\n\t\"a\": 1\n}\n"},
     {" \n", {"a"}, "1", " \n{\n\t\"a\": 1\n}\n"},
     {"{}", {"a"}, "1", "{\n\t\"a\": 1\n}"},
     {"{ \n }\n", {"a"}, "1", "{\n\t\"a\": 1\n}\n"},
     {"{}", {"a", "b"}, "\"c\"", "{\n\t\"a\": {\n\t\t\"b\": \"c\"\n\t}\n}"},
-    /* beside others: as they are */
+    /* next to other members: formatted like them */
     {"{\"x\":2}", {"a"}, "1", "{\"x\":2,\"a\":1}"},
     {"{ \"x\" : 2 }", {"a"}, "1", "{ \"x\" : 2, \"a\" : 1 }"},
     {"{\n  \"x\": 2\n}\n", {"a"}, "1", "{\n  \"x\": 2,\n  \"a\": 1\n}\n"},
@@ -32,7 +32,7 @@ static const struct edit edits[] = {
     {"{\n  \"a\": {}\n}", {"a", "b"}, "1", "{\n  \"a\": {\n    \"b\": 1\n  }\n}"},
     {"{\n  \"a\": {\n    \"x\": 2\n  }\n}", {"a", "b"}, "1", "{\n  \"a\": {\n    \"x\": 2,\n    \"b\": 1\n  }\n}"},
     {"{\"a\":{}}", {"a", "b"}, "1", "{\"a\":{\"b\":1}}"},
-    /* in place of another */
+    /* replacing another value */
     {"{\"a\":2,\"x\":3}", {"a"}, "1", "{\"a\":1,\"x\":3}"},
     {"{\"a\" : {\"deep\":[{}]} , \"x\":3}", {"a"}, "1", "{\"a\" : 1 , \"x\":3}"},
     {"{\"a\":2,\"a\":3}", {"a"}, "1", "{\"a\":2,\"a\":1}"},
@@ -43,7 +43,7 @@ static const struct edit edits[] = {
     {"{\"A\":2}", {"a"}, "1", "{\"A\":2,\"a\":1}"},
     {"{\"a\":-1.5e3}", {"a"}, "true", "{\"a\":true}"},
     {"{\"a\":1}", {"ho\"st"}, "1", "{\"a\":1,\"ho\\\"st\":1}"},
-    /* taken out */
+    /* removing */
     {"{\"a\":1}", {"a"}, NULL, "{}"},
     {"{\n\t\"a\": 1\n}\n", {"a"}, NULL, "{}\n"},
     {"{\"a\":1,\"x\":2}", {"a"}, NULL, "{\"x\":2}"},
@@ -80,7 +80,7 @@ static void every_other_byte_stays(void **state)
     }
 }
 
-static void what_is_no_object_is_refused_and_left(void **state)
+static void only_objects_are_edited(void **state)
 {
     static const struct { struct edit edit; int expected; } cases[] = {
         {{"[]", {"a"}, "1", NULL}, -EBADMSG},
@@ -105,7 +105,7 @@ static void what_is_no_object_is_refused_and_left(void **state)
     }
 }
 
-static void what_was_set_can_be_taken_out_again(void **state)
+static void a_new_member_can_be_removed_again(void **state)
 {
     static const char *const texts[] = {
         "{\"x\":2}", "{ \"x\" : 2 }", "{\n  \"x\": 2\n}\n", "{\n\t\"x\": {},\n\n\t\"y\": [1]\n\n}",
@@ -126,8 +126,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_other_byte_stays),
-        cmocka_unit_test(what_is_no_object_is_refused_and_left),
-        cmocka_unit_test(what_was_set_can_be_taken_out_again),
+        cmocka_unit_test(only_objects_are_edited),
+        cmocka_unit_test(a_new_member_can_be_removed_again),
     };
 
     return cmocka_run_group_tests_name("json-edit", tests, NULL, NULL);

@@ -8,7 +8,7 @@
 
 #define FFFD "\xEF\xBF\xBD" /* U+FFFD */
 
-/* With the text in memory of just its size, so that nothing beyond it can be read unseen. */
+/* The text is in memory of exactly its size, so that reads beyond it are detected. */
 static int guard(const char *bytes, size_t size, struct secbuf *ret_value)
 {
     char *text = copy_exactly(bytes, size);
@@ -39,7 +39,7 @@ static void assert_is_refused(const char *text)
     assert_case(text, guard_text(text, &value) == -EBADMSG);
 }
 
-static void values_pass_as_they_are(void **state)
+static void valid_values_pass_unchanged(void **state)
 {
     static const char *const cases[] = {
         "null", "true", "false", "\"\"", "\"a\"", "{}", "[]", "[[],{}]", "{\"a\":{\"b\":[1,\"2\",null]}}",
@@ -64,7 +64,7 @@ static void numbers_of_the_grammar_pass(void **state)
         assert_becomes(cases[i], cases[i]);
 }
 
-/* cJSON of Ubuntu 24.04 reads 63 characters of a number and refuses what follows. */
+/* cJSON of Ubuntu 24.04 reads 63 characters of a number and refuses the rest. */
 static void a_number_too_long_for_cjson_becomes_infinite(void **state)
 {
     char number[71] = "", expected[71] = "";
@@ -109,7 +109,7 @@ static void other_white_space_is_refused(void **state)
         assert_is_refused(cases[i]);
 }
 
-static void what_follows_the_first_value_is_not_looked_at(void **state)
+static void bytes_after_the_first_value_are_ignored(void **state)
 {
     static const struct { const char *text, *first; } cases[] = {
         {"{}x", "{}"}, {"{}{}", "{}"}, {"{} }", "{}"}, {"[1]]", "[1]"}, {"\"a\"\"", "\"a\""}, {"null,", "null"},
@@ -136,7 +136,7 @@ static void bad_grammar_is_refused(void **state)
         assert_is_refused(cases[i]);
 }
 
-static void every_cut_of_a_document_is_refused(void **state)
+static void every_truncation_of_a_document_is_refused(void **state)
 {
     static const char text[] = "{\"a\\u0041\\n\": [1.5e+3, true, null, \"\\ud83d\\ude00\xE2\x82\xAC\"], \"b\": {\"c\": -0}}";
 
@@ -176,7 +176,7 @@ static void bad_escapes_are_refused(void **state)
         assert_is_refused(cases[i]);
 }
 
-static void an_escaped_nul_travels_in_disguise(void **state)
+static void an_escaped_nul_is_encoded_for_cjson(void **state)
 {
     (void)state;
     assert_becomes("\"a\\u0000b\"", "\"a" JSON_NUL_BYTES "b\"");
@@ -185,7 +185,7 @@ static void an_escaped_nul_travels_in_disguise(void **state)
     assert_becomes("\"\\\\u0000\"", "\"\\\\u0000\"");
 }
 
-static void the_disguise_cannot_be_put_on_from_outside(void **state)
+static void the_encoding_of_nul_cannot_be_forged(void **state)
 {
     (void)state;
     assert_becomes("\"" JSON_NUL_BYTES "\"", "\"" FFFD FFFD "\"");
@@ -207,7 +207,7 @@ static void a_raw_nul_is_refused_anywhere(void **state)
     }
 }
 
-static void what_is_no_utf8_becomes_u_fffd(void **state)
+static void invalid_utf8_becomes_u_fffd(void **state)
 {
     (void)state;
     assert_becomes("\"a\xFFz\"", "\"a" FFFD "z\"");
@@ -262,7 +262,7 @@ static int guard_nested(const char *open, const char *inner, const char *close, 
     return guard_text(text, &value);
 }
 
-static void nesting_ends_where_it_ends_in_go(void **state)
+static void the_nesting_limit_is_that_of_go(void **state)
 {
     (void)state;
     assert_int_equal(guard_nested("[", "", "]", 10000), 0);
@@ -273,7 +273,7 @@ static void nesting_ends_where_it_ends_in_go(void **state)
     assert_int_equal(guard_nested("[", "", "", 100000), -EBADMSG);
 }
 
-static void what_lies_deeper_than_500_levels_becomes_null(void **state)
+static void values_deeper_than_500_levels_become_null(void **state)
 {
     CLEANUP_FREE char *kept = nest("[", "1", "]", 500);
     CLEANUP_FREE char *deep = nest("[", "[{\"a\":[1,\"\\u0000\xFF\"]}, 2], 3", "]", 500);
@@ -284,7 +284,7 @@ static void what_lies_deeper_than_500_levels_becomes_null(void **state)
     assert_becomes(deep, shortened);
 }
 
-static void what_becomes_null_must_still_be_json(void **state)
+static void values_that_become_null_must_be_valid_json(void **state)
 {
     (void)state;
     assert_int_equal(guard_nested("[", "1,", "]", 600), -EBADMSG);
@@ -303,7 +303,7 @@ static void the_value_is_appended(void **state)
     assert_holds(&value, "x=[1]");
 }
 
-static void no_text_at_all_is_refused(void **state)
+static void empty_text_is_refused(void **state)
 {
     CLEANUP(secbuf_done) struct secbuf value = {0};
 
@@ -327,27 +327,27 @@ static void a_full_buffer_is_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_pass_as_they_are),
+        cmocka_unit_test(valid_values_pass_unchanged),
         cmocka_unit_test(numbers_of_the_grammar_pass),
         cmocka_unit_test(a_number_too_long_for_cjson_becomes_infinite),
         cmocka_unit_test(numbers_of_other_grammars_are_refused),
         cmocka_unit_test(white_space_between_is_left_out),
         cmocka_unit_test(other_white_space_is_refused),
-        cmocka_unit_test(what_follows_the_first_value_is_not_looked_at),
+        cmocka_unit_test(bytes_after_the_first_value_are_ignored),
         cmocka_unit_test(bad_grammar_is_refused),
-        cmocka_unit_test(every_cut_of_a_document_is_refused),
+        cmocka_unit_test(every_truncation_of_a_document_is_refused),
         cmocka_unit_test(raw_control_bytes_are_refused_in_strings_and_names),
         cmocka_unit_test(bad_escapes_are_refused),
-        cmocka_unit_test(an_escaped_nul_travels_in_disguise),
-        cmocka_unit_test(the_disguise_cannot_be_put_on_from_outside),
+        cmocka_unit_test(an_escaped_nul_is_encoded_for_cjson),
+        cmocka_unit_test(the_encoding_of_nul_cannot_be_forged),
         cmocka_unit_test(a_raw_nul_is_refused_anywhere),
-        cmocka_unit_test(what_is_no_utf8_becomes_u_fffd),
+        cmocka_unit_test(invalid_utf8_becomes_u_fffd),
         cmocka_unit_test(lone_surrogates_become_u_fffd),
-        cmocka_unit_test(nesting_ends_where_it_ends_in_go),
-        cmocka_unit_test(what_lies_deeper_than_500_levels_becomes_null),
-        cmocka_unit_test(what_becomes_null_must_still_be_json),
+        cmocka_unit_test(the_nesting_limit_is_that_of_go),
+        cmocka_unit_test(values_deeper_than_500_levels_become_null),
+        cmocka_unit_test(values_that_become_null_must_be_valid_json),
         cmocka_unit_test(the_value_is_appended),
-        cmocka_unit_test(no_text_at_all_is_refused),
+        cmocka_unit_test(empty_text_is_refused),
         cmocka_unit_test(a_full_buffer_is_out_of_memory),
     };
 

@@ -57,7 +57,7 @@ static void public_nesting_ends_at_its_limit(void **state)
     }
 }
 
-static void there_is_an_end_to_names_and_values(void **state)
+static void the_number_of_names_and_values_is_limited(void **state)
 {
     static char text[2 * (JSON_MOST_PUBLIC + 8)];
     struct json *document = NULL;
@@ -79,8 +79,8 @@ static void there_is_an_end_to_names_and_values(void **state)
     }
 }
 
-/* The most that the guard makes of it: three bytes for each. */
-static void what_is_no_utf8_has_room(void **state)
+/* The guard replaces each byte by at most three bytes. */
+static void invalid_utf8_fits(void **state)
 {
     char text[5000];
     struct json *document;
@@ -108,7 +108,7 @@ static void *parse_in_thread(void *argument)
     return NULL;
 }
 
-static void threads_parse_side_by_side(void **state)
+static void threads_can_parse_concurrently(void **state)
 {
     pthread_t threads[8];
     int wrong[8] = {0};
@@ -125,11 +125,11 @@ static void threads_parse_side_by_side(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_parse_side_by_side), /* first, so that the threads set cJSON up */
+        cmocka_unit_test(threads_can_parse_concurrently), /* first, so that the threads initialise cJSON */
         cmocka_unit_test(a_public_document_is_one_value),
         cmocka_unit_test(public_nesting_ends_at_its_limit),
-        cmocka_unit_test(there_is_an_end_to_names_and_values),
-        cmocka_unit_test(what_is_no_utf8_has_room),
+        cmocka_unit_test(the_number_of_names_and_values_is_limited),
+        cmocka_unit_test(invalid_utf8_fits),
     };
 
     return cmocka_run_group_tests_name("json-public", tests, NULL, NULL);

@@ -5,7 +5,7 @@
 
 #include "tests/unit/check.h"
 
-/* What size bytes become, in a buffer that has room for just what json_quote() counted. */
+/* Quotes size bytes into a buffer of exactly the length that json_quote() computed. */
 static struct secbuf quote(const char *bytes, size_t size)
 {
     char *text = copy_exactly(bytes, size);
@@ -28,7 +28,7 @@ static void assert_is_quoted(const char *bytes, size_t size, const char *expecte
     check_holds(&quoted, expected, strlen(expected), __FILE__, __LINE__);
 }
 
-static void texts_are_quoted_as_go_does_it(void **state)
+static void texts_are_quoted_as_in_go(void **state)
 {
     static const struct { const char *text, *quoted; } cases[] = {
         {"", "\"\""},
@@ -53,7 +53,7 @@ static void texts_are_quoted_as_go_does_it(void **state)
         assert_is_quoted(cases[i].text, strlen(cases[i].text), cases[i].quoted);
 }
 
-static void what_is_no_utf8_is_escaped_byte_by_byte(void **state)
+static void invalid_utf8_is_escaped_byte_by_byte(void **state)
 {
     static const struct { const char *text, *quoted; } cases[] = {
         {"\xFF", "\"\\ufffd\""},
@@ -95,7 +95,7 @@ static void nuls_are_text(void **state)
     assert_is_quoted("a\0b\0", 4, "\"a\\u0000b\\u0000\"");
 }
 
-static void nothing_at_all_is_an_empty_string(void **state)
+static void empty_input_is_an_empty_string(void **state)
 {
     (void)state;
     assert_int_equal(json_quote(NULL, 0, NULL), 2);
@@ -104,11 +104,11 @@ static void nothing_at_all_is_an_empty_string(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(texts_are_quoted_as_go_does_it),
-        cmocka_unit_test(what_is_no_utf8_is_escaped_byte_by_byte),
+        cmocka_unit_test(texts_are_quoted_as_in_go),
+        cmocka_unit_test(invalid_utf8_is_escaped_byte_by_byte),
         cmocka_unit_test(every_single_byte_is_quoted),
         cmocka_unit_test(nuls_are_text),
-        cmocka_unit_test(nothing_at_all_is_an_empty_string),
+        cmocka_unit_test(empty_input_is_an_empty_string),
     };
 
     return cmocka_run_group_tests_name("json-quote", tests, NULL, NULL);

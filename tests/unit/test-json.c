@@ -16,7 +16,7 @@ static struct json *parse(const char *text)
     return document;
 }
 
-static void each_type_is_told(void **state)
+static void each_type_is_recognised(void **state)
 {
     static const struct { const char *text; enum json_type type; } cases[] = {
         {"null", JSON_NULL}, {"true", JSON_BOOL}, {"false", JSON_BOOL}, {"0", JSON_NUMBER}, {"-1.5e300", JSON_NUMBER},
@@ -92,7 +92,7 @@ static void strings_are_copied_with_their_escapes_undone(void **state)
     }
 }
 
-static void a_string_is_appended_to_what_is_there(void **state)
+static void a_string_is_appended_to_existing_content(void **state)
 {
     CLEANUP(json_freep) struct json *document = parse("\"b\\u0000\"");
     CLEANUP(secbuf_done) struct secbuf text = {0};
@@ -103,7 +103,7 @@ static void a_string_is_appended_to_what_is_there(void **state)
     assert_holds(&text, "ab\0");
 }
 
-static void a_name_is_never_cut_to_another(void **state)
+static void a_name_is_never_truncated_to_another(void **state)
 {
     CLEANUP(json_freep) struct json *document = parse("{\"Secret\\u0000x\":1}");
 
@@ -111,7 +111,7 @@ static void a_name_is_never_cut_to_another(void **state)
     assert_string_not_equal(json_get_name(json_get_first(document)), "Secret");
 }
 
-static void the_first_value_alone_is_read(void **state)
+static void only_the_first_value_is_read(void **state)
 {
     CLEANUP(json_freep) struct json *document = parse(" [] {\"a\"");
 
@@ -119,7 +119,7 @@ static void the_first_value_alone_is_read(void **state)
     assert_int_equal(json_get_type(document), JSON_ARRAY);
 }
 
-static void what_is_no_json_is_refused(void **state)
+static void invalid_json_is_refused(void **state)
 {
     static const char *const cases[] = {
         "", " ", "{", "{\"a\":01}", "\xEF\xBB\xBF{}", "\"\x01\"", "{\"a\":1,}", "[1,]", "nul", "\"\\x\"", "tru",
@@ -134,7 +134,7 @@ static void what_is_no_json_is_refused(void **state)
     }
 }
 
-/* Nobody asks for a number, so whatever a client sends must pass. */
+/* The helper uses no numbers, so it must accept any that a client sends. */
 static void numbers_of_any_length_are_read(void **state)
 {
     static const struct { const char *before, *after; } cases[] = {
@@ -170,10 +170,10 @@ static void the_deepest_nesting_does_not_overflow_the_stack(void **state)
     free(text);
 }
 
-/* libgcrypt's own word for it; its header is for the files that keep secrets. */
+/* libgcrypt's function; only the files that keep secrets include its header. */
 int gcry_is_secure(const void *memory);
 
-static void secrets_alone_lie_in_secure_memory(void **state)
+static void only_secrets_are_in_secure_memory(void **state)
 {
     static const char text[] = "[\"secret\",{\"name\":1}]";
     CLEANUP(json_freep) struct json *secret = parse(text), *public = NULL;
@@ -186,9 +186,9 @@ static void secrets_alone_lie_in_secure_memory(void **state)
     assert_false(gcry_is_secure(json_get_text(json_get_first(public))));
 }
 
-/* --- what is in a document ------------------------------------------------------------ */
+/* --- contents of a document ----------------------------------------------------------- */
 
-static void members_are_found_the_last_of_a_name(void **state)
+static void the_last_member_of_a_name_is_found(void **state)
 {
     CLEANUP(json_freep) struct json *document = parse("{\"a\":1,\"A\":[],\"a\":\"x\",\"a\\u0000\":2,\"\":{}}");
 
@@ -283,18 +283,18 @@ static void freeing_nothing_is_allowed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_type_is_told),
+        cmocka_unit_test(each_type_is_recognised),
         cmocka_unit_test(members_come_in_order_with_duplicates),
         cmocka_unit_test(elements_of_an_array_have_no_name),
         cmocka_unit_test(strings_are_copied_with_their_escapes_undone),
-        cmocka_unit_test(a_string_is_appended_to_what_is_there),
-        cmocka_unit_test(a_name_is_never_cut_to_another),
-        cmocka_unit_test(the_first_value_alone_is_read),
-        cmocka_unit_test(what_is_no_json_is_refused),
+        cmocka_unit_test(a_string_is_appended_to_existing_content),
+        cmocka_unit_test(a_name_is_never_truncated_to_another),
+        cmocka_unit_test(only_the_first_value_is_read),
+        cmocka_unit_test(invalid_json_is_refused),
         cmocka_unit_test(numbers_of_any_length_are_read),
         cmocka_unit_test(the_deepest_nesting_does_not_overflow_the_stack),
-        cmocka_unit_test(secrets_alone_lie_in_secure_memory),
-        cmocka_unit_test(members_are_found_the_last_of_a_name),
+        cmocka_unit_test(only_secrets_are_in_secure_memory),
+        cmocka_unit_test(the_last_member_of_a_name_is_found),
         cmocka_unit_test(texts_are_strings_without_nuls),
         cmocka_unit_test(integers_are_exact_or_refused),
         cmocka_unit_test(documents_are_written_without_white_space),

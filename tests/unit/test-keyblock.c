@@ -1,4 +1,4 @@
-/* A keyblock tells the same of a key as the keybox does. */
+/* A keyblock gives the same information about a key as the keybox. */
 #include "gpg/keyblock.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 enum { HEADER_SIZE = 32, MOST_BLOCKS = 8 };
 
-/* The keyblocks in a keybox, which say where in their blob the packets lie. */
+/* The keyblocks in a keybox: each blob contains the offset of its packets. */
 struct keyring {
     unsigned char *bytes;
     size_t size, count;
@@ -60,7 +60,7 @@ static void every_key_is_as_in_the_keybox(void **state)
     free(keyring.bytes);
 }
 
-static void a_block_that_is_cut_off_anywhere_is_no_key_or_lacks_it(void **state)
+static void a_truncated_block_has_no_key(void **state)
 {
     struct keyring keyring = open_keyring();
     struct keybox_entry entry;
@@ -74,7 +74,7 @@ static void a_block_that_is_cut_off_anywhere_is_no_key_or_lacks_it(void **state)
     free(keyring.bytes);
 }
 
-static void two_keys_are_not_one(void **state)
+static void two_keys_in_a_block_are_refused(void **state)
 {
     struct keyring keyring = open_keyring();
     size_t size = keyring.blocks[0].size;
@@ -93,8 +93,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_key_is_as_in_the_keybox),
-        cmocka_unit_test(a_block_that_is_cut_off_anywhere_is_no_key_or_lacks_it),
-        cmocka_unit_test(two_keys_are_not_one),
+        cmocka_unit_test(a_truncated_block_has_no_key),
+        cmocka_unit_test(two_keys_in_a_block_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

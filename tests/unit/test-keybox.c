@@ -1,4 +1,4 @@
-/* gpg's keyring file, and what a prompt says of a key in it. */
+/* gpg's keyring file, and the description of its keys in a prompt. */
 #include "gpg/keybox.h"
 
 #include <errno.h>
@@ -36,7 +36,7 @@ static void every_key_is_found_and_described_as_gpg_does(void **state)
     }
 }
 
-static void a_key_that_is_not_there_is_not_found(void **state)
+static void a_missing_key_is_not_found(void **state)
 {
     size_t size;
     CLEANUP_FREE unsigned char *keyring = read_vector("keyring.kbx", NULL, &size);
@@ -44,10 +44,10 @@ static void a_key_that_is_not_there_is_not_found(void **state)
 
     (void)state;
     assert_int_equal(keybox_find(keyring, size, 1, &entry), -ENOENT);
-    assert_int_equal(keybox_find(keyring, 32, id_of("cv25519"), &entry), -ENOENT); /* a new one: its header alone */
+    assert_int_equal(keybox_find(keyring, 32, id_of("cv25519"), &entry), -ENOENT); /* a new keyring: only the header */
 }
 
-static void a_key_that_is_there_twice_is_told(void **state)
+static void a_duplicate_key_is_reported(void **state)
 {
     size_t size;
     CLEANUP_FREE unsigned char *keyring = read_vector("keyring.kbx", NULL, &size);
@@ -58,7 +58,7 @@ static void a_key_that_is_there_twice_is_told(void **state)
     memcpy(twice, keyring, size);
     memcpy(twice + size, keyring + 32, size - 32);
     assert_int_equal(keybox_find(twice, 2 * size - 32, id_of("cv25519"), &entry), -ENOTUNIQ);
-    /* Deleted, or kept for a moment only: gpg passes over them. */
+    /* Deleted or ephemeral keys: gpg skips them. */
     twice[size + 4] = 0;
     assert_int_equal(keybox_find(twice, 2 * size - 32, id_of("cv25519"), &entry), 0);
     twice[size + 4] = 2;
@@ -66,7 +66,7 @@ static void a_key_that_is_there_twice_is_told(void **state)
     assert_int_equal(keybox_find(twice, 2 * size - 32, id_of("cv25519"), &entry), 0);
 }
 
-static void a_signing_key_is_of_a_kind_not_known(void **state)
+static void a_signing_key_has_an_unknown_kind(void **state)
 {
     size_t size;
     CLEANUP_FREE unsigned char *keyring = read_vector("keyring.kbx", NULL, &size);
@@ -77,7 +77,7 @@ static void a_signing_key_is_of_a_kind_not_known(void **state)
     assert_int_equal(keybox_find(keyring, size, entry.primary_id, &primary), -ENOTSUP);
 }
 
-static void a_keyring_cut_short_or_of_another_kind_is_refused(void **state)
+static void a_truncated_keyring_or_another_format_is_refused(void **state)
 {
     size_t size;
     CLEANUP_FREE unsigned char *keyring = read_vector("keyring.kbx", NULL, &size);
@@ -100,10 +100,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_key_is_found_and_described_as_gpg_does),
-        cmocka_unit_test(a_key_that_is_not_there_is_not_found),
-        cmocka_unit_test(a_key_that_is_there_twice_is_told),
-        cmocka_unit_test(a_signing_key_is_of_a_kind_not_known),
-        cmocka_unit_test(a_keyring_cut_short_or_of_another_kind_is_refused),
+        cmocka_unit_test(a_missing_key_is_not_found),
+        cmocka_unit_test(a_duplicate_key_is_reported),
+        cmocka_unit_test(a_signing_key_has_an_unknown_kind),
+        cmocka_unit_test(a_truncated_keyring_or_another_format_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

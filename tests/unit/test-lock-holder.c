@@ -26,7 +26,7 @@ static pid_t parse(const char *text, ino_t inode, size_t skip)
     return pass_lock_parse(text, &st, skip);
 }
 
-static void holders_are_found_and_those_who_wait_are_not(void **state)
+static void holders_are_found_and_waiters_are_not(void **state)
 {
     (void)state;
     assert_int_equal(parse(locks, 7, 0), 100);
@@ -39,7 +39,7 @@ static void holders_are_found_and_those_who_wait_are_not(void **state)
     assert_int_equal(parse("", 10, 0), 0);
 }
 
-static void our_own_lock_is_ours(void **state)
+static void our_own_lock_is_recognised(void **state)
 {
     CLEANUP_CLOSE int fd = file_open_folder(AT_FDCWD, ".");
     struct pass_lock_holder holder;
@@ -53,7 +53,7 @@ static void our_own_lock_is_ours(void **state)
     assert_false(pass_lock_is_stranger(&holder, fd));
 }
 
-static void a_stranger_is_who_cannot_change_the_directory(void **state)
+static void a_holder_without_write_permission_is_a_stranger(void **state)
 {
     struct pass_lock_holder holder = {.uid = geteuid() + 1};
     CLEANUP_CLOSE int fd = -1;
@@ -76,9 +76,9 @@ static void a_stranger_is_who_cannot_change_the_directory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(holders_are_found_and_those_who_wait_are_not),
-        scratch_test(our_own_lock_is_ours),
-        scratch_test(a_stranger_is_who_cannot_change_the_directory),
+        scratch_test(holders_are_found_and_waiters_are_not),
+        scratch_test(our_own_lock_is_recognised),
+        scratch_test(a_holder_without_write_permission_is_a_stranger),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

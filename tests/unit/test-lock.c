@@ -11,7 +11,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 
-static void a_lock_holds_a_process_and_a_host(void **state)
+static void a_lock_contains_a_process_and_a_host(void **state)
 {
     static const char *const refused[] = {"", "7", "x host", "0 host", "-1 host", "\n"};
     struct gpg_lock lock;
@@ -33,7 +33,7 @@ static void make_lock(const char *name, pid_t pid, const char *host)
     assert_int_equal(fclose(file), 0);
 }
 
-/* A process id that is free: of a child that has ended. */
+/* A free process id: that of a child that has exited. */
 static pid_t find_free_pid(void)
 {
     pid_t pid = fork();
@@ -77,7 +77,7 @@ static void judge_by_the_holder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_lock_holds_a_process_and_a_host),
+        cmocka_unit_test(a_lock_contains_a_process_and_a_host),
         scratch_test(judge_by_the_holder),
     };
 

@@ -4,7 +4,7 @@
 
 #include "tests/unit/check.h"
 
-static void messages_are_told_from_everything_else(void **state)
+static void messages_differ_from_other_content(void **state)
 {
     static const struct { const char *name, *bytes; size_t size; bool begins; } cases[] = {
         {"session key, old", "\x84\x5E", 2, true},
@@ -36,7 +36,7 @@ static void messages_are_told_from_everything_else(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(messages_are_told_from_everything_else),
+        cmocka_unit_test(messages_differ_from_other_content),
     };
 
     return cmocka_run_group_tests_name("message", tests, NULL, NULL);

@@ -32,7 +32,7 @@ static void assert_parsed(const char *text, const struct expected *expected)
     assert_case(text, options.pinentry_mode == expected->pinentry_mode);
 }
 
-static void options_that_gpgme_can_carry_out_are_taken(void **state)
+static void options_that_gpgme_supports_are_accepted(void **state)
 {
     static const struct { const char *text; struct expected expected; } cases[] = {
         {"-a", {.has_armor = true}},
@@ -60,7 +60,7 @@ static void options_that_gpgme_can_carry_out_are_taken(void **state)
         assert_parsed(cases[i].text, &cases[i].expected);
 }
 
-static void of_several_the_last_counts(void **state)
+static void the_last_of_several_options_is_used(void **state)
 {
     static const struct { const char *text; struct expected expected; } cases[] = {
         {"--homedir a --homedir=b", {.homedir = "b"}},
@@ -88,7 +88,7 @@ static void no_options_are_the_default(void **state)
     assert_parsed(NULL, &none);
 }
 
-static void words_are_split_at_blanks_as_a_shell_does(void **state)
+static void words_are_split_at_spaces_as_in_a_shell(void **state)
 {
     static const struct expected both = {.homedir = "h", .has_armor = true};
 
@@ -98,7 +98,7 @@ static void words_are_split_at_blanks_as_a_shell_does(void **state)
     assert_parsed("-a --homedir \t\n h", &both);
 }
 
-static void what_we_do_anyway_is_accepted(void **state)
+static void options_that_are_set_anyway_are_accepted(void **state)
 {
     static const char *const words[] = {
         "--batch", "--yes", "--quiet", "-q", "--no-tty", "--use-agent", "--no-greeting", "--no-encrypt-to",
@@ -114,7 +114,7 @@ static void what_we_do_anyway_is_accepted(void **state)
         assert_parsed(words[i], &none);
 }
 
-static void an_option_that_cannot_be_honoured_is_named(void **state)
+static void an_unsupported_option_is_named(void **state)
 {
     static const struct { const char *text, *named; } cases[] = {
         {"--sign", "--sign"},
@@ -244,7 +244,7 @@ static void a_very_long_option_is_an_error_of_one_line(void **state)
     free(text);
 }
 
-static void options_that_are_done_are_the_default(void **state)
+static void freed_options_are_the_default(void **state)
 {
     struct gpg_options options = {0};
 
@@ -260,18 +260,18 @@ static void options_that_are_done_are_the_default(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(options_that_gpgme_can_carry_out_are_taken),
-        cmocka_unit_test(of_several_the_last_counts),
+        cmocka_unit_test(options_that_gpgme_supports_are_accepted),
+        cmocka_unit_test(the_last_of_several_options_is_used),
         cmocka_unit_test(no_options_are_the_default),
-        cmocka_unit_test(words_are_split_at_blanks_as_a_shell_does),
-        cmocka_unit_test(what_we_do_anyway_is_accepted),
-        cmocka_unit_test(an_option_that_cannot_be_honoured_is_named),
+        cmocka_unit_test(words_are_split_at_spaces_as_in_a_shell),
+        cmocka_unit_test(options_that_are_set_anyway_are_accepted),
+        cmocka_unit_test(an_unsupported_option_is_named),
         cmocka_unit_test(an_option_whose_value_is_missing_is_named),
         cmocka_unit_test(an_empty_value_is_no_value),
         cmocka_unit_test(every_option_of_gpg_is_in_its_group),
         cmocka_unit_test(the_text_is_not_changed),
         cmocka_unit_test(a_very_long_option_is_an_error_of_one_line),
-        cmocka_unit_test(options_that_are_done_are_the_default),
+        cmocka_unit_test(freed_options_are_the_default),
     };
 
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

@@ -13,7 +13,7 @@ struct framing {
     unsigned tag;
 };
 
-static void every_length_of_a_length_is_read(void **state)
+static void every_size_of_a_length_field_is_read(void **state)
 {
     static const struct framing framings[] = {
         {"old, one byte", "\x84\x03", 2, 3, 1},
@@ -52,7 +52,7 @@ static void every_length_of_a_length_is_read(void **state)
     }
 }
 
-static void what_is_no_packet_is_refused(void **state)
+static void invalid_packets_are_refused(void **state)
 {
     static const char *const texts[] = {"\x04\x01x", "\x87xx", "-----BEGIN", "\xD2", "\xD2\xFF\xFF\xFF\xFF\xFFx"};
 
@@ -66,7 +66,7 @@ static void what_is_no_packet_is_refused(void **state)
     }
 }
 
-/* A first piece of 512, one of 4, one of 1, and 3 bytes at the end. */
+/* Partial bodies of 512, 4 and 1 bytes, and 3 bytes at the end. */
 static size_t write_pieces(unsigned char *bytes, unsigned char first_power)
 {
     size_t size = 0;
@@ -96,7 +96,7 @@ static void pieces_are_joined_also_in_place(void **state)
     assert_memory_equal(bytes + 2, joined, 520);
 }
 
-static void pieces_cut_short_or_too_small_at_first_are_refused(void **state)
+static void truncated_or_too_small_first_parts_are_refused(void **state)
 {
     unsigned char bytes[600], *copy;
     size_t size = write_pieces(bytes, 8), left = size;
@@ -119,10 +119,10 @@ static void pieces_cut_short_or_too_small_at_first_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_length_of_a_length_is_read),
-        cmocka_unit_test(what_is_no_packet_is_refused),
+        cmocka_unit_test(every_size_of_a_length_field_is_read),
+        cmocka_unit_test(invalid_packets_are_refused),
         cmocka_unit_test(pieces_are_joined_also_in_place),
-        cmocka_unit_test(pieces_cut_short_or_too_small_at_first_are_refused),
+        cmocka_unit_test(truncated_or_too_small_first_parts_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

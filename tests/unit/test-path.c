@@ -6,7 +6,7 @@
 
 #include "tests/unit/check.h"
 
-static void a_url_becomes_a_folder_byte_for_byte(void **state)
+static void a_url_becomes_a_directory_byte_for_byte(void **state)
 {
     static const struct { const char *url, *folder; } cases[] = {
         {"https://index.docker.io/v1/", "aHR0cHM6Ly9pbmRleC5kb2NrZXIuaW8vdjEv"},
@@ -29,7 +29,7 @@ static void a_url_becomes_a_folder_byte_for_byte(void **state)
     }
 }
 
-static void the_longest_url_is_a_file_name_still(void **state)
+static void the_longest_url_fits_into_a_file_name(void **state)
 {
     struct pass_path path;
     char url[PASS_URL_MAX + 2];
@@ -62,7 +62,7 @@ static void usernames_become_files(void **state)
     }
 }
 
-static void usernames_that_would_lie_elsewhere_are_refused(void **state)
+static void usernames_that_would_leave_the_directory_are_refused(void **state)
 {
     static const struct { const char *username; size_t size; } cases[] = {
         {"", 0}, {".", 1}, {"..", 2}, {"/", 1}, {"//", 2}, {"/a", 2}, {"a/", 2}, {"a//b", 4}, {"../a", 4}, {"../../evil", 10},
@@ -123,7 +123,7 @@ static void the_whole_username_has_a_limit(void **state)
     assert_int_equal(pass_path_set_username(&path, username, SIZE_MAX), -ENAMETOOLONG);
 }
 
-static void the_folders_of_a_username_have_a_limit(void **state)
+static void the_number_of_components_of_a_username_has_a_limit(void **state)
 {
     char username[2 * PASS_USERNAME_SLASHES_MAX + 4];
     struct pass_path path;
@@ -160,7 +160,7 @@ static void entries_end_in_gpg_with_something_before(void **state)
         assert_case(cases[i].name, pass_path_is_entry(cases[i].name) == cases[i].is_entry);
 }
 
-static void a_folder_leads_back_to_its_url(void **state)
+static void a_directory_name_is_decoded_to_its_url(void **state)
 {
     (void)state;
     for (size_t size = 1; size <= PASS_URL_MAX; size++) {
@@ -178,7 +178,7 @@ static void a_folder_leads_back_to_its_url(void **state)
     }
 }
 
-static void folders_that_are_no_servers_are_refused(void **state)
+static void other_directory_names_are_refused(void **state)
 {
     static const char *const cases[] = {
         "", ".", "..", ".git", "git", ".gpg-id", "a", "YQ", "YQ=", "YR==", "YQ==\n", "aHR0cHM6Ly9leGFtcGxlLmNvbQ", "a/b=", "a+b=",
@@ -210,17 +210,17 @@ static void names_longer_than_any_file_name_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_url_becomes_a_folder_byte_for_byte),
-        cmocka_unit_test(the_longest_url_is_a_file_name_still),
+        cmocka_unit_test(a_url_becomes_a_directory_byte_for_byte),
+        cmocka_unit_test(the_longest_url_fits_into_a_file_name),
         cmocka_unit_test(usernames_become_files),
-        cmocka_unit_test(usernames_that_would_lie_elsewhere_are_refused),
+        cmocka_unit_test(usernames_that_would_leave_the_directory_are_refused),
         cmocka_unit_test(parts_may_be_as_long_as_file_names),
         cmocka_unit_test(the_whole_username_has_a_limit),
-        cmocka_unit_test(the_folders_of_a_username_have_a_limit),
+        cmocka_unit_test(the_number_of_components_of_a_username_has_a_limit),
         cmocka_unit_test(url_and_username_do_not_disturb_each_other),
         cmocka_unit_test(entries_end_in_gpg_with_something_before),
-        cmocka_unit_test(a_folder_leads_back_to_its_url),
-        cmocka_unit_test(folders_that_are_no_servers_are_refused),
+        cmocka_unit_test(a_directory_name_is_decoded_to_its_url),
+        cmocka_unit_test(other_directory_names_are_refused),
         cmocka_unit_test(names_longer_than_any_file_name_are_refused),
     };
 

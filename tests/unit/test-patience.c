@@ -7,7 +7,7 @@
 
 #define VARIABLE "DOCKER_CREDENTIAL_PASS_TIMEOUT"
 
-static void numbers_of_seconds_are_taken(void **state)
+static void numbers_of_seconds_are_accepted(void **state)
 {
     static const struct { const char *text; int seconds; } cases[] = {
         {"1", 1}, {"30", 30}, {"0120", 120}, {"86400", 86400}, {"", 120},
@@ -43,7 +43,7 @@ static void everything_else_is_refused_by_name(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_of_seconds_are_taken),
+        cmocka_unit_test(numbers_of_seconds_are_accepted),
         cmocka_unit_test(everything_else_is_refused_by_name),
     };
 

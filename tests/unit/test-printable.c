@@ -4,7 +4,7 @@
 
 #include "tests/unit/check.h"
 
-static void what_a_terminal_obeys_is_not_safe(void **state)
+static void terminal_sequences_are_not_safe(void **state)
 {
     static const uint32_t unsafe[] = {0, 7, '\t', '\n', 0x1B, 0x1F, 0x7F, 0x80, 0x85, 0x9B, 0x9F, 0x61C, 0x200E, 0x200F,
                                       0x2028, 0x2029, 0x202A, 0x202E, 0x2066, 0x2069};
@@ -60,7 +60,7 @@ static void json_says_the_same_in_ascii(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_a_terminal_obeys_is_not_safe),
+        cmocka_unit_test(terminal_sequences_are_not_safe),
         cmocka_unit_test(text_is_cleaned_in_place),
         cmocka_unit_test(json_says_the_same_in_ascii),
     };

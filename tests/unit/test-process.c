@@ -12,7 +12,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 
-/* A shell is the handiest program to run; process_run() itself needs none. */
+/* The tests run a shell; process_run() itself needs none. */
 static int run_script(const char *script, char *ret_output, size_t size)
 {
     const char *const argv[] = {"sh", "-c", script, NULL};
@@ -38,7 +38,7 @@ static void both_streams_are_collected_in_order(void **state)
     assert_prints("printf '\\303\\251'", "\xC3\xA9");
 }
 
-static void the_exit_status_is_told(void **state)
+static void the_exit_status_is_returned(void **state)
 {
     static const int statuses[] = {0, 1, 2, 127, 255};
     char script[32], output[8];
@@ -50,7 +50,7 @@ static void the_exit_status_is_told(void **state)
     }
 }
 
-static void a_signal_is_told_as_128_and_its_number(void **state)
+static void a_signal_is_returned_as_128_plus_its_number(void **state)
 {
     char output[8];
 
@@ -59,7 +59,7 @@ static void a_signal_is_told_as_128_and_its_number(void **state)
     assert_int_equal(run_script("kill -KILL $$", output, sizeof(output)), 128 + SIGKILL);
 }
 
-static void what_does_not_fit_is_thrown_away(void **state)
+static void output_beyond_the_buffer_is_discarded(void **state)
 {
     static const struct { size_t size; const char *kept; } cases[] = {
         {1, ""}, {2, "a"}, {6, "abcde"}, {7, "abcdef"}, {8, "abcdef"},
@@ -76,7 +76,7 @@ static void what_does_not_fit_is_thrown_away(void **state)
     }
 }
 
-static void what_does_not_end_is_ended_with_its_children(void **state)
+static void a_program_is_killed_with_its_children_after_the_timeout(void **state)
 {
     static const char *const scripts[] = {
         "echo started; sleep 1000",
@@ -97,7 +97,7 @@ static void what_does_not_end_is_ended_with_its_children(void **state)
     }
 }
 
-static void what_is_left_in_the_background_is_not_waited_for(void **state)
+static void background_processes_are_not_waited_for(void **state)
 {
     const char *const argv[] = {"sh", "-c", "echo before; sleep 20 & echo $!", NULL};
     char output[64];
@@ -108,11 +108,11 @@ static void what_is_left_in_the_background_is_not_waited_for(void **state)
     assert_int_equal(process_run(argv, 10, output, sizeof(output), &status), 0); /* and not -ETIMEDOUT */
     assert_int_equal(strncmp(output, "before\n", 7), 0);
     left = (pid_t)strtol(output + 7, NULL, 10);
-    assert_int_equal(kill(left, SIGKILL), 0); /* it was not ended */
-    assert_int_equal(waitpid(left, NULL, 0), left); /* and is a child of ours now */
+    assert_int_equal(kill(left, SIGKILL), 0); /* it is still running */
+    assert_int_equal(waitpid(left, NULL, 0), left); /* and is now our child */
 }
 
-static void much_output_blocks_nobody(void **state)
+static void much_output_does_not_block(void **state)
 {
     char output[4];
 
@@ -121,7 +121,7 @@ static void much_output_blocks_nobody(void **state)
     assert_string_equal(output, "xxx");
 }
 
-static void arguments_pass_as_they_are(void **state)
+static void arguments_pass_unchanged(void **state)
 {
     const char *const argv[] = {"printf", "%s|", "a b", "", "$HOME", "`id`", "*", "';\"", "\n", NULL};
     char output[64];
@@ -139,7 +139,7 @@ static void the_child_reads_an_empty_stdin(void **state)
     assert_prints("readlink /proc/self/fd/0", "/dev/null\n");
 }
 
-static void environment_and_working_folder_are_ours(void **state)
+static void environment_and_working_directory_are_inherited(void **state)
 {
     char expected[128];
 
@@ -214,7 +214,7 @@ static void signals_are_at_their_defaults(void **state)
     sigprocmask(SIG_UNBLOCK, &blocked, NULL);
 }
 
-/* Those from 3 on that a program we run inherits, for whoever runs this test may have left some open. */
+/* The number of inherited descriptors from 3 on, because the caller of this test may have left some open. */
 static int count_inherited(void)
 {
     int count = 0;
@@ -227,17 +227,17 @@ static int count_inherited(void)
     return count;
 }
 
-static void the_child_has_no_descriptor_of_the_pipe_but_two(void **state)
+static void the_child_has_only_two_descriptors_of_the_pipe(void **state)
 {
     char expected[16];
 
     (void)state;
-    /* 0 to 2, and the one with which ls reads the folder. */
+    /* 0 to 2, and the one that ls uses for the directory. */
     snprintf(expected, sizeof(expected), "%d\n", count_inherited() + 4);
     assert_prints("ls /proc/self/fd | wc -l | tr -d ' '", expected);
 }
 
-/* Answers 0 if nothing came out of a stdout that is a pipe. */
+/* Returns 0 if nothing was written to a stdout that is a pipe. */
 static int run_with_watched_stdout(void *unused)
 {
     int ends[2];
@@ -273,7 +273,7 @@ static int run_without_standard_streams(void *closed)
     return strcmp(output, "a\nb\n") == 0 ? 0 : 2;
 }
 
-static void closed_standard_streams_are_no_trouble(void **state)
+static void closed_standard_streams_do_no_harm(void **state)
 {
     (void)state;
     for (int closed = 0; closed < 8; closed++)
@@ -301,7 +301,7 @@ static void no_more_descriptors_is_a_failure(void **state)
     assert_int_equal(run_in_child(run_without_free_descriptors, NULL), 0);
 }
 
-static void a_program_is_found_as_a_shell_finds_it(void **state)
+static void a_program_is_searched_as_in_a_shell(void **state)
 {
     char *path = NULL;
 
@@ -323,23 +323,23 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(both_streams_are_collected_in_order),
-        scratch_test(the_exit_status_is_told),
-        scratch_test(a_signal_is_told_as_128_and_its_number),
-        scratch_test(what_does_not_fit_is_thrown_away),
-        scratch_test(what_does_not_end_is_ended_with_its_children),
-        scratch_test(what_is_left_in_the_background_is_not_waited_for),
-        scratch_test(much_output_blocks_nobody),
-        scratch_test(arguments_pass_as_they_are),
+        scratch_test(the_exit_status_is_returned),
+        scratch_test(a_signal_is_returned_as_128_plus_its_number),
+        scratch_test(output_beyond_the_buffer_is_discarded),
+        scratch_test(a_program_is_killed_with_its_children_after_the_timeout),
+        scratch_test(background_processes_are_not_waited_for),
+        scratch_test(much_output_does_not_block),
+        scratch_test(arguments_pass_unchanged),
         scratch_test(the_child_reads_an_empty_stdin),
-        scratch_test(environment_and_working_folder_are_ours),
+        scratch_test(environment_and_working_directory_are_inherited),
         scratch_test(a_program_is_looked_up_on_path),
         scratch_test(a_program_that_cannot_be_run_is_a_failure),
         scratch_test(signals_are_at_their_defaults),
-        scratch_test(the_child_has_no_descriptor_of_the_pipe_but_two),
+        scratch_test(the_child_has_only_two_descriptors_of_the_pipe),
         scratch_test(our_own_stdout_is_never_written),
-        scratch_test(closed_standard_streams_are_no_trouble),
+        scratch_test(closed_standard_streams_do_no_harm),
         scratch_test(no_more_descriptors_is_a_failure),
-        scratch_test(a_program_is_found_as_a_shell_finds_it),
+        scratch_test(a_program_is_searched_as_in_a_shell),
     };
 
     return cmocka_run_group_tests_name("process", tests, NULL, NULL);

@@ -8,7 +8,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/store-fixture.h"
 
-/* Opens the folder as a verb does, and removes the server. */
+/* Opens docker's directory as a verb does, and removes the server. */
 static int remove_server(struct pass_changes *changes, struct error *err)
 {
     CLEANUP(pass_store_done) struct pass_store store = lock_store();
@@ -27,7 +27,7 @@ static void assert_removed(size_t change_count)
     assert_int_equal(changes.count, change_count);
 }
 
-static void a_server_goes_with_all_that_is_in_it(void **state)
+static void a_server_is_removed_with_all_its_entries(void **state)
 {
     (void)state;
     make_file(BELOW_SERVER "a.gpg", "");
@@ -38,7 +38,7 @@ static void a_server_goes_with_all_that_is_in_it(void **state)
     assert_tree_is("store/" PASS_FOLDER, "b3RoZXI=/\nb3RoZXI=/user.gpg\n");
 }
 
-static void the_folder_of_all_servers_goes_with_the_last_one_but_never_the_root(void **state)
+static void docker_s_directory_is_removed_with_the_last_server_but_never_the_root(void **state)
 {
     (void)state;
     make_file("store/.gpg-id", "key\n");
@@ -47,7 +47,7 @@ static void the_folder_of_all_servers_goes_with_the_last_one_but_never_the_root(
     assert_tree_is("store", ".gpg-id\n");
 }
 
-static void where_there_is_nothing_nothing_is_removed(void **state)
+static void removing_a_missing_server_changes_nothing(void **state)
 {
     (void)state;
     assert_removed(0);
@@ -56,7 +56,7 @@ static void where_there_is_nothing_nothing_is_removed(void **state)
     assert_file_is(BELOW_FOLDER "b3RoZXI=/user.gpg", "other");
 }
 
-static void a_link_goes_and_what_it_leads_to_stays(void **state)
+static void a_link_is_removed_and_its_target_stays(void **state)
 {
     (void)state;
     make_file("elsewhere/user.gpg", "kept");
@@ -67,7 +67,7 @@ static void a_link_goes_and_what_it_leads_to_stays(void **state)
     assert_is_absent(BELOW_FOLDER SERVER);
 }
 
-static void a_server_that_is_a_link_goes_alone(void **state)
+static void a_server_that_is_a_link_is_removed_without_its_target(void **state)
 {
     (void)state;
     make_file("elsewhere/user.gpg", "kept");
@@ -87,7 +87,7 @@ static void recover(void)
     pass_recover(store.folder_fd);
 }
 
-static void what_a_killed_writer_left_is_removed(void **state)
+static void leftovers_of_a_killed_writer_are_removed(void **state)
 {
     (void)state;
     make_file(BELOW_FOLDER PASS_TEMPORARY, "half");
@@ -97,7 +97,7 @@ static void what_a_killed_writer_left_is_removed(void **state)
     assert_tree_is("store/" PASS_FOLDER, "b3RoZXI=/\nb3RoZXI=/user.gpg\n");
 }
 
-static void without_a_temporary_empty_folders_are_somebody_elses(void **state)
+static void empty_directories_without_a_temporary_file_are_kept(void **state)
 {
     (void)state;
     make_folder(BELOW_SERVER "team");
@@ -105,7 +105,7 @@ static void without_a_temporary_empty_folders_are_somebody_elses(void **state)
     assert_tree_is("store/" PASS_FOLDER, SERVER "/\n" SERVER "/team/\n");
 }
 
-static void recovery_leaves_folders_that_are_no_servers(void **state)
+static void recovery_keeps_other_directories(void **state)
 {
     (void)state;
     make_file(BELOW_FOLDER PASS_TEMPORARY, "half");
@@ -127,14 +127,14 @@ static void recovery_does_not_follow_links(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        store_test(a_server_goes_with_all_that_is_in_it),
-        store_test(the_folder_of_all_servers_goes_with_the_last_one_but_never_the_root),
-        store_test(where_there_is_nothing_nothing_is_removed),
-        store_test(a_link_goes_and_what_it_leads_to_stays),
-        store_test(a_server_that_is_a_link_goes_alone),
-        store_test(what_a_killed_writer_left_is_removed),
-        store_test(without_a_temporary_empty_folders_are_somebody_elses),
-        store_test(recovery_leaves_folders_that_are_no_servers),
+        store_test(a_server_is_removed_with_all_its_entries),
+        store_test(docker_s_directory_is_removed_with_the_last_server_but_never_the_root),
+        store_test(removing_a_missing_server_changes_nothing),
+        store_test(a_link_is_removed_and_its_target_stays),
+        store_test(a_server_that_is_a_link_is_removed_without_its_target),
+        store_test(leftovers_of_a_killed_writer_are_removed),
+        store_test(empty_directories_without_a_temporary_file_are_kept),
+        store_test(recovery_keeps_other_directories),
         store_test(recovery_does_not_follow_links),
     };
 

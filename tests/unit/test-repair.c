@@ -73,7 +73,7 @@ static void a_pipe_is_not_repaired(void **state)
     assert_mode_is("store/pipe", 0644);
 }
 
-static void a_line_is_ended_and_leftovers_go(void **state)
+static void a_missing_line_end_is_added_and_leftovers_are_removed(void **state)
 {
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
 
@@ -97,7 +97,7 @@ int main(void)
         store_test(an_unreadable_file_gets_its_mode),
         store_test(nothing_outside_is_repaired),
         store_test(a_pipe_is_not_repaired),
-        store_test(a_line_is_ended_and_leftovers_go),
+        store_test(a_missing_line_end_is_added_and_leftovers_are_removed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

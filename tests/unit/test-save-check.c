@@ -46,7 +46,7 @@ static void a_plain_file_can_be_replaced_and_nothing_is_left_behind(void **state
     assert_tree_is(".", "d/\nd/config.json\nd/dangling\nd/link\nreal/\nreal/target\n");
 }
 
-static void what_is_not_a_file_cannot_be_read(void **state)
+static void only_regular_files_can_be_read(void **state)
 {
     (void)state;
     make_folder("d/config.json");
@@ -55,7 +55,7 @@ static void what_is_not_a_file_cannot_be_read(void **state)
     assert_result("loop", CLIENT_SAVE_CANNOT_READ, ELOOP, "cannot read loop");
 }
 
-static void a_directory_that_cannot_be_made_is_named(void **state)
+static void a_directory_that_cannot_be_created_is_named(void **state)
 {
     (void)state;
     make_file("file", "");
@@ -85,7 +85,7 @@ static void another_file_system_is_noticed_only_where_the_link_is_followed(void 
     assert_int_equal(result.result, CLIENT_SAVE_WORKS);
 }
 
-/* Root may write anywhere, so the checks that follow run as somebody else. */
+/* Root can write anywhere, so the following checks run as another user. */
 static int check_as_nobody(void *argument)
 {
     CLEANUP(client_save_check_done) struct client_save_check result = {0};
@@ -104,7 +104,7 @@ static int judge_as_nobody(const char *path)
     return run_in_child(check_as_nobody, &path);
 }
 
-static void modes_and_owners_count(void **state)
+static void modes_and_owners_are_checked(void **state)
 {
     (void)state;
     make_file("closed/config.json", "{}");
@@ -129,11 +129,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(a_plain_file_can_be_replaced_and_nothing_is_left_behind),
-        scratch_test(what_is_not_a_file_cannot_be_read),
-        scratch_test(a_directory_that_cannot_be_made_is_named),
+        scratch_test(only_regular_files_can_be_read),
+        scratch_test(a_directory_that_cannot_be_created_is_named),
         scratch_test(a_link_into_a_missing_directory_cannot_be_replaced),
         scratch_test(another_file_system_is_noticed_only_where_the_link_is_followed),
-        scratch_test(modes_and_owners_count),
+        scratch_test(modes_and_owners_are_checked),
     };
 
     return cmocka_run_group_tests_name("save-check", tests, NULL, NULL);

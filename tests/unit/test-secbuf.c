@@ -5,7 +5,7 @@
 
 #include "tests/unit/check.h"
 
-static void what_is_appended_stays_while_the_buffer_grows(void **state)
+static void content_is_kept_while_the_buffer_grows(void **state)
 {
     CLEANUP(secbuf_done) struct secbuf buf = {0};
 
@@ -45,7 +45,7 @@ static void appending_nothing_changes_nothing(void **state)
     assert_holds(&buf, "a");
 }
 
-static void reserved_room_is_there_and_changes_no_byte(void **state)
+static void reserving_changes_no_byte(void **state)
 {
     CLEANUP(secbuf_done) struct secbuf buf = {0};
     unsigned char *data;
@@ -72,7 +72,7 @@ static void a_buffer_of_no_capacity_has_no_data(void **state)
     assert_int_equal(buf.capacity, 0);
 }
 
-static void the_most_that_a_buffer_holds_is_as_the_header_says(void **state)
+static void the_maximum_size_is_the_documented_one(void **state)
 {
     CLEANUP(secbuf_done) struct secbuf buf = {0};
 
@@ -84,7 +84,7 @@ static void the_most_that_a_buffer_holds_is_as_the_header_says(void **state)
     assert_holds(&buf, "abc");
 }
 
-static void too_much_leaves_the_buffer_as_it_was(void **state)
+static void a_failed_append_leaves_the_buffer_unchanged(void **state)
 {
     static const size_t sizes[] = {SECBUF_MAX, SECBUF_MAX + 1, SIZE_MAX / 2 + 1, SIZE_MAX - 1, SIZE_MAX};
     CLEANUP(secbuf_done) struct secbuf buf = {0};
@@ -101,7 +101,7 @@ static void too_much_leaves_the_buffer_as_it_was(void **state)
     }
 }
 
-static void truncating_wipes_what_lay_behind(void **state)
+static void truncating_wipes_the_removed_bytes(void **state)
 {
     CLEANUP(secbuf_done) struct secbuf buf = {0};
     static const unsigned char zeros[7];
@@ -131,7 +131,7 @@ static void truncating_never_lengthens(void **state)
     assert_holds(&buf, "abc");
 }
 
-static void a_buffer_that_is_done_is_empty_and_can_be_used_again(void **state)
+static void a_freed_buffer_is_empty_and_can_be_used_again(void **state)
 {
     struct secbuf buf = {0};
 
@@ -169,7 +169,7 @@ static void equal_is_the_same_bytes(void **state)
     assert_false(are_equal("abc", 3, "abcd", 4));
     assert_false(are_equal("abc", 3, "ab", 2));
     assert_false(are_equal("", 0, "\0", 1));
-    /* Differences that would cancel each other out, were they added up. */
+    /* Differences that would cancel each other out in a sum. */
     assert_false(are_equal("ab", 2, "ba", 2));
     assert_false(are_equal("\x01\x01", 2, "\x02\x02", 2));
 }
@@ -184,7 +184,7 @@ static void empty_buffers_are_equal_whatever_their_memory(void **state)
     assert_true(secbuf_is_equal(&never_used, &emptied));
 }
 
-static void bare_memory_can_be_had_in_any_size(void **state)
+static void plain_secure_memory_can_have_any_size(void **state)
 {
     static const size_t sizes[] = {0, 1, 1000, 100000, 10 << 20};
 
@@ -200,7 +200,7 @@ static void bare_memory_can_be_had_in_any_size(void **state)
     secure_free(NULL);
 }
 
-static void memory_that_cannot_be_had_is_null(void **state)
+static void a_failed_allocation_returns_null(void **state)
 {
     (void)state;
     assert_null(secure_malloc((size_t)1 << 46));
@@ -209,20 +209,20 @@ static void memory_that_cannot_be_had_is_null(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_appended_stays_while_the_buffer_grows),
+        cmocka_unit_test(content_is_kept_while_the_buffer_grows),
         cmocka_unit_test(bytes_of_any_value_are_kept),
         cmocka_unit_test(appending_nothing_changes_nothing),
-        cmocka_unit_test(reserved_room_is_there_and_changes_no_byte),
+        cmocka_unit_test(reserving_changes_no_byte),
         cmocka_unit_test(a_buffer_of_no_capacity_has_no_data),
-        cmocka_unit_test(the_most_that_a_buffer_holds_is_as_the_header_says),
-        cmocka_unit_test(too_much_leaves_the_buffer_as_it_was),
-        cmocka_unit_test(truncating_wipes_what_lay_behind),
+        cmocka_unit_test(the_maximum_size_is_the_documented_one),
+        cmocka_unit_test(a_failed_append_leaves_the_buffer_unchanged),
+        cmocka_unit_test(truncating_wipes_the_removed_bytes),
         cmocka_unit_test(truncating_never_lengthens),
-        cmocka_unit_test(a_buffer_that_is_done_is_empty_and_can_be_used_again),
+        cmocka_unit_test(a_freed_buffer_is_empty_and_can_be_used_again),
         cmocka_unit_test(equal_is_the_same_bytes),
         cmocka_unit_test(empty_buffers_are_equal_whatever_their_memory),
-        cmocka_unit_test(bare_memory_can_be_had_in_any_size),
-        cmocka_unit_test(memory_that_cannot_be_had_is_null),
+        cmocka_unit_test(plain_secure_memory_can_have_any_size),
+        cmocka_unit_test(a_failed_allocation_returns_null),
     };
 
     return cmocka_run_group_tests_name("secbuf", tests, NULL, NULL);

@@ -3,7 +3,7 @@
 #include "common/secbuf.h"
 #include "tests/unit/check.h"
 
-static void pieces_lie_apart_and_are_aligned(void **state)
+static void allocations_do_not_overlap_and_are_aligned(void **state)
 {
     enum { COUNT = 5000 };
     static struct { unsigned char *at; size_t size; } pieces[COUNT];
@@ -24,7 +24,7 @@ static void pieces_lie_apart_and_are_aligned(void **state)
     secure_arena_free(arena);
 }
 
-static void a_piece_larger_than_any_block_can_be_had(void **state)
+static void an_allocation_may_be_larger_than_a_block(void **state)
 {
     static const size_t sizes[] = {1, 4 << 10, (4 << 10) + 1, 1 << 20, 5 << 20, 1, 9 << 20};
     struct secure_arena *arena = NULL;
@@ -39,7 +39,7 @@ static void a_piece_larger_than_any_block_can_be_had(void **state)
     secure_arena_free(arena);
 }
 
-static void too_much_is_null_and_leaves_the_arena(void **state)
+static void a_failed_allocation_is_null_and_keeps_the_arena(void **state)
 {
     static const size_t sizes[] = {SECBUF_MAX + 1, SIZE_MAX / 2, SIZE_MAX - 8, SIZE_MAX};
     struct secure_arena *arena = NULL, *before;
@@ -56,7 +56,7 @@ static void too_much_is_null_and_leaves_the_arena(void **state)
     secure_arena_free(arena);
 }
 
-static void an_arena_of_nothing_can_be_freed(void **state)
+static void an_empty_arena_can_be_freed(void **state)
 {
     struct secure_arena *arena = NULL;
 
@@ -69,10 +69,10 @@ static void an_arena_of_nothing_can_be_freed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pieces_lie_apart_and_are_aligned),
-        cmocka_unit_test(a_piece_larger_than_any_block_can_be_had),
-        cmocka_unit_test(too_much_is_null_and_leaves_the_arena),
-        cmocka_unit_test(an_arena_of_nothing_can_be_freed),
+        cmocka_unit_test(allocations_do_not_overlap_and_are_aligned),
+        cmocka_unit_test(an_allocation_may_be_larger_than_a_block),
+        cmocka_unit_test(a_failed_allocation_is_null_and_keeps_the_arena),
+        cmocka_unit_test(an_empty_arena_can_be_freed),
     };
 
     return cmocka_run_group_tests_name("secure-arena", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* From a message and gpg-agent's answer to the plaintext: known answers by gpg, and what is not quite right. */
+/* From a message and gpg-agent's answer to the plaintext: known answers from gpg, and damaged input. */
 #include "gpg/session-key.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/openpgp-vectors.h"
 
-/* A key of the vectors, with all that belongs to it. */
+/* A key of the vectors with its files. */
 struct vector {
     unsigned char *keyring, *bytes, *value_bytes;
     size_t keyring_size, size;
@@ -105,7 +105,7 @@ static void a_changed_value_gives_no_session_key(void **state)
         is_rsa = vector.message.keys[0].algorithm == PUBLIC_KEY_RSA;
         for (size_t i = 0; i < vector.value.size; i++) {
             CLEANUP(session_key_done) struct session_key key = {0};
-            /* Padding of RSA may be anything but zero; of NIST's points y is of no use. */
+            /* RSA padding may have any nonzero bytes, and the y coordinate of NIST points is not used. */
             bool matters = is_rsa ? i == 0 || i > vector.value.size - 36 : i <= vector.entry.key.curve->coordinate_size;
 
             vector.value.data[i] ^= 0x11;
@@ -147,8 +147,8 @@ static void a_changed_byte_opens_nothing(void **state)
     }
 }
 
-/* Cipher, key and sum (RFC 4880, section 5.1), bare or padded (section 13.1.1). */
-static void frames_are_held_to_their_form(void **state)
+/* Cipher, key and checksum (RFC 4880, section 5.1), plain or padded (section 13.1.1). */
+static void frames_must_have_the_right_format(void **state)
 {
     static const struct { const char *name, *value; size_t size; bool has_padding; int wanted; } cases[] = {
         {"a card's answer", "\x07" "0123456789abcdef" "\x04\x62", 19, false, 0},
@@ -182,7 +182,7 @@ int main(void)
         cmocka_unit_test(keygrips_are_gpgs),
         cmocka_unit_test(a_changed_value_gives_no_session_key),
         cmocka_unit_test(a_changed_byte_opens_nothing),
-        cmocka_unit_test(frames_are_held_to_their_form),
+        cmocka_unit_test(frames_must_have_the_right_format),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

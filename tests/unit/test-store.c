@@ -12,7 +12,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/store-fixture.h"
 
-/* --- where it is ---------------------------------------------------------------- */
+/* --- location ------------------------------------------------------------------- */
 
 static void assert_root_is(const char *below_scratch)
 {
@@ -27,7 +27,7 @@ static void the_variable_names_the_store(void **state)
 {
     (void)state;
     assert_root_is("store");
-    setenv("PASSWORD_STORE_DIR", "elsewhere/deep", 1); /* below the working folder, as with pass */
+    setenv("PASSWORD_STORE_DIR", "elsewhere/deep", 1); /* below the working directory, as with pass */
     assert_root_is("elsewhere/deep");
     setenv("PASSWORD_STORE_DIR", "~/store", 1);
     assert_root_is("~/store");
@@ -42,7 +42,7 @@ static void without_it_the_store_is_in_the_home_folder(void **state)
     assert_root_is("home/.password-store");
 }
 
-/* Without HOME the home folder is the one of the user database, as for gpg. */
+/* Without HOME the home directory is from the user database, as in gpg. */
 static void home_may_be_unset(void **state)
 {
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
@@ -62,14 +62,14 @@ static void home_may_be_unset(void **state)
 
 /* --- opening ---------------------------------------------------------------------- */
 
-static void what_is_missing_is_no_failure(void **state)
+static void a_missing_store_is_not_a_failure(void **state)
 {
     CLEANUP(pass_store_done) struct pass_store none = open_store(), empty = PASS_STORE_INIT, whole = PASS_STORE_INIT;
 
     (void)state;
     assert_int_equal(none.root_fd, -1);
     assert_int_equal(none.folder_fd, -1);
-    assert_is_absent("store"); /* opening makes nothing */
+    assert_is_absent("store"); /* opening creates nothing */
     make_folder("store");
     empty = open_store();
     assert_true(empty.root_fd >= 0);
@@ -89,7 +89,7 @@ static void check_open_fails(int code, const char *part)
     assert_says(&err, part);
 }
 
-static void what_is_no_folder_is_a_failure(void **state)
+static void other_files_are_a_failure(void **state)
 {
     (void)state;
     make_file("store", "");
@@ -112,7 +112,7 @@ static void the_store_may_be_a_link(void **state)
 
 /* --- locking ---------------------------------------------------------------------- */
 
-static void a_lock_makes_the_store_with_its_parents(void **state)
+static void a_lock_creates_the_store_with_its_parents(void **state)
 {
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
     char path[256];
@@ -138,7 +138,7 @@ static void the_mask_is_that_of_the_variable(void **state)
     assert_mode_is("store", 0750);
 }
 
-static void a_mask_that_is_none_is_refused(void **state)
+static void an_invalid_mask_is_refused(void **state)
 {
     static const char *const masks[] = {"8", "0778", "u=rwx", "-1", " 077", "077 ", "+77", "1000", "7777777777777777777777777"};
 
@@ -154,7 +154,7 @@ static void a_mask_that_is_none_is_refused(void **state)
     }
 }
 
-/* Whether the store's lock could be had at once. */
+/* Whether the store's lock was free. */
 static bool is_free(void)
 {
     CLEANUP(pass_store_done) struct pass_store store = open_store();
@@ -172,7 +172,7 @@ static void the_lock_is_held_until_the_end(void **state)
     assert_true(is_free());
 }
 
-/* Whoever forks while it holds the lock shares it; the child says so just before it ends. */
+/* A forked child shares the lock; it writes a byte just before it exits. */
 static pid_t hold_for_a_while(int said)
 {
     pid_t pid = fork();
@@ -198,7 +198,7 @@ static void a_second_writer_waits_for_the_first(void **state)
     pass_store_done(&first);
     assert_int_equal(fcntl(ends[0], F_SETFL, O_NONBLOCK), 0);
     second = lock_store();
-    assert_int_equal(read(ends[0], &byte, 1), 1); /* it was said before there was a lock to be had */
+    assert_int_equal(read(ends[0], &byte, 1), 1); /* the byte was written before the lock was free */
     close(ends[0]);
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(status, 0);
@@ -225,9 +225,9 @@ static void signals_wait_until_the_end(void **state)
         assert_false(is_blocked(numbers[i]));
 }
 
-/* --- docker's folder --------------------------------------------------------------- */
+/* --- docker's directory --------------------------------------------------------------- */
 
-static void the_folder_is_made_if_told(void **state)
+static void the_directory_is_created_on_request(void **state)
 {
     CLEANUP(pass_store_done) struct pass_store store = lock_store();
     struct error err;
@@ -242,7 +242,7 @@ static void the_folder_is_made_if_told(void **state)
     assert_int_equal(pass_store_open_folder(&store, true, &err), 0); /* again */
 }
 
-static void a_link_that_leads_nowhere_is_named(void **state)
+static void a_dangling_link_is_named(void **state)
 {
     CLEANUP(pass_store_done) struct pass_store store = lock_store();
     struct error err;
@@ -254,7 +254,7 @@ static void a_link_that_leads_nowhere_is_named(void **state)
     assert_says(&err, "a link that leads nowhere");
 }
 
-static void what_a_crash_left_is_removed_under_the_lock(void **state)
+static void leftovers_of_a_crash_are_removed_under_the_lock(void **state)
 {
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
     struct error err;
@@ -269,7 +269,7 @@ static void what_a_crash_left_is_removed_under_the_lock(void **state)
     assert_tree_is("store", PASS_FOLDER "/\n" PASS_FOLDER "/" SERVER "/\n" PASS_FOLDER "/" SERVER "/user.gpg\n");
 }
 
-static void what_is_done_can_be_done_again(void **state)
+static void freeing_twice_is_allowed(void **state)
 {
     struct pass_store store = PASS_STORE_INIT;
 
@@ -287,19 +287,19 @@ int main(void)
         store_test(the_variable_names_the_store),
         store_test(without_it_the_store_is_in_the_home_folder),
         store_test(home_may_be_unset),
-        store_test(what_is_missing_is_no_failure),
-        store_test(what_is_no_folder_is_a_failure),
+        store_test(a_missing_store_is_not_a_failure),
+        store_test(other_files_are_a_failure),
         store_test(the_store_may_be_a_link),
-        store_test(a_lock_makes_the_store_with_its_parents),
+        store_test(a_lock_creates_the_store_with_its_parents),
         store_test(the_mask_is_that_of_the_variable),
-        store_test(a_mask_that_is_none_is_refused),
+        store_test(an_invalid_mask_is_refused),
         store_test(the_lock_is_held_until_the_end),
         store_test(a_second_writer_waits_for_the_first),
         store_test(signals_wait_until_the_end),
-        store_test(the_folder_is_made_if_told),
-        store_test(a_link_that_leads_nowhere_is_named),
-        store_test(what_a_crash_left_is_removed_under_the_lock),
-        store_test(what_is_done_can_be_done_again),
+        store_test(the_directory_is_created_on_request),
+        store_test(a_dangling_link_is_named),
+        store_test(leftovers_of_a_crash_are_removed_under_the_lock),
+        store_test(freeing_twice_is_allowed),
     };
 
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);

@@ -9,8 +9,8 @@
 #include "tests/unit/check.h"
 
 /*
- * Each case is a process in a session of its own, so that terminals are what the case says and
- * not those of whoever runs the tests.
+ * Each case is a process in a session of its own, so that it has the terminals of the case and
+ * not those of the caller.
  */
 struct pty {
     int master, slave;
@@ -40,7 +40,7 @@ static int open_terminals(void **state)
     (void)state;
     if (pty_init(&first) && pty_init(&second))
         return 0;
-    print_message("no pseudo terminal can be had here\n");
+    print_message("cannot open a pseudo terminal here\n");
     exit(77);
 }
 
@@ -52,7 +52,7 @@ static int close_terminals(void **state)
     return 0;
 }
 
-/* Where a case has terminals, and what must come of it. NULL: /dev/null, unset. */
+/* The terminals of a case, and the expected result. NULL: /dev/null, unset. */
 struct scene {
     const struct pty *in, *out, *err, *controlling;
     const char *gpg_tty, *expected;
@@ -72,7 +72,7 @@ static bool attach(int fd, const struct pty *pty)
     return dup2(pty ? pty->slave : null, fd) == fd && close(null) == 0;
 }
 
-/* The child's part: 0 for as expected. */
+/* The child's part: returns 0 for the expected result. */
 static int play(void *argument)
 {
     const struct scene *scene = argument;
@@ -113,7 +113,7 @@ static void a_terminal_that_is_named_is_kept(void **state)
                                  .in = &second, .out = &second, .err = &second, .controlling = &second});
 }
 
-static void a_value_that_is_none_gives_way_to_the_terminal(void **state)
+static void an_invalid_value_is_replaced_by_the_terminal(void **state)
 {
     static const char *const values[] = {NULL, "", "not a tty", "/dev/tty", "/dev/null", "/dev/pts/987654"};
 
@@ -122,7 +122,7 @@ static void a_value_that_is_none_gives_way_to_the_terminal(void **state)
         assert_plays(&(struct scene){.gpg_tty = values[i], .err = &first, .expected = first.name});
 }
 
-/* A link may lead to a terminal for us, and nowhere for the agent with its own view of the disk. */
+/* A link may lead to a terminal for this process, but not for an agent with another view of the file system. */
 static void a_terminal_outside_dev_is_not_kept(void **state)
 {
     char link[] = "/tmp/unit-test-tty.XXXXXX";
@@ -135,7 +135,7 @@ static void a_terminal_outside_dev_is_not_kept(void **state)
     assert_int_equal(unlink(link), 0);
 }
 
-static void any_of_the_streams_will_do(void **state)
+static void any_of_the_streams_is_sufficient(void **state)
 {
     (void)state;
     assert_plays(&(struct scene){.err = &first, .expected = first.name});
@@ -156,7 +156,7 @@ static void streams_come_before_the_controlling_terminal(void **state)
     assert_plays(&(struct scene){.err = &first, .controlling = &second, .expected = first.name});
 }
 
-/* As under docker: stdin and stdout are pipes, stderr may be redirected. */
+/* As with docker: stdin and stdout are pipes, and stderr may be redirected. */
 static void the_controlling_terminal_is_found_by_its_own_name(void **state)
 {
     (void)state;
@@ -165,7 +165,7 @@ static void the_controlling_terminal_is_found_by_its_own_name(void **state)
     assert_plays(&(struct scene){.controlling = &first, .gpg_tty = "/dev/tty", .expected = first.name});
 }
 
-static void a_terminal_that_hung_up_is_none(void **state)
+static void a_terminal_after_a_hangup_is_not_used(void **state)
 {
     struct pty gone;
 
@@ -176,8 +176,8 @@ static void a_terminal_that_hung_up_is_none(void **state)
     assert_plays(&(struct scene){.gpg_tty = gone.name, .err = &first, .expected = first.name});
 }
 
-/* What "the terminal of stderr" is to us is another file to the agent. */
-static void a_name_that_means_another_file_to_each_process_is_not_kept(void **state)
+/* The same name refers to another file in the agent. */
+static void a_name_that_depends_on_the_process_is_not_kept(void **state)
 {
     static const char *const values[] = {"/dev/stderr", "/dev/fd/2", "/dev/tty"};
 
@@ -199,7 +199,7 @@ static int play_without_streams(void *argument)
     return is_set_to("GPG_TTY", scene->expected) ? 0 : 3;
 }
 
-static void closed_streams_are_no_terminals(void **state)
+static void closed_streams_are_not_terminals(void **state)
 {
     struct scene none = {0}, controlling = {.controlling = &first, .expected = first.name};
 
@@ -218,7 +218,7 @@ static int export_with_term(void *given)
     return is_set_to("TERM", given ? given : "linux") ? 0 : 1;
 }
 
-static void term_is_set_only_where_there_is_none(void **state)
+static void term_is_set_only_if_it_is_unset(void **state)
 {
     char term[] = "xterm", empty[] = "";
 
@@ -233,16 +233,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_terminal_it_is_unset),
         cmocka_unit_test(a_terminal_that_is_named_is_kept),
-        cmocka_unit_test(a_value_that_is_none_gives_way_to_the_terminal),
+        cmocka_unit_test(an_invalid_value_is_replaced_by_the_terminal),
         cmocka_unit_test(a_terminal_outside_dev_is_not_kept),
-        cmocka_unit_test(any_of_the_streams_will_do),
+        cmocka_unit_test(any_of_the_streams_is_sufficient),
         cmocka_unit_test(stderr_comes_first_then_stdin),
         cmocka_unit_test(streams_come_before_the_controlling_terminal),
         cmocka_unit_test(the_controlling_terminal_is_found_by_its_own_name),
-        cmocka_unit_test(a_terminal_that_hung_up_is_none),
-        cmocka_unit_test(a_name_that_means_another_file_to_each_process_is_not_kept),
-        cmocka_unit_test(closed_streams_are_no_terminals),
-        cmocka_unit_test(term_is_set_only_where_there_is_none),
+        cmocka_unit_test(a_terminal_after_a_hangup_is_not_used),
+        cmocka_unit_test(a_name_that_depends_on_the_process_is_not_kept),
+        cmocka_unit_test(closed_streams_are_not_terminals),
+        cmocka_unit_test(term_is_set_only_if_it_is_unset),
     };
 
     return cmocka_run_group_tests_name("tty", tests, open_terminals, close_terminals);

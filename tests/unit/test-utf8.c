@@ -25,10 +25,10 @@ static void valid_sequences_are_read_whole(void **state)
     }
 }
 
-static void what_is_no_utf8_is_one_replaced_byte(void **state)
+static void each_invalid_byte_is_replaced(void **state)
 {
     static const char *const cases[] = {
-        "\x80", "\xBF", "\x80\x80",                                     /* nothing begins so */
+        "\x80", "\xBF", "\x80\x80",                                     /* not a first byte */
         "\xC0\x80", "\xC0\xAF", "\xC1\xBF", "\xE0\x80\x80", "\xE0\x9F\xBF", /* overlong */
         "\xF0\x80\x80\x80", "\xF0\x8F\xBF\xBF",
         "\xED\xA0\x80", "\xED\xAF\xBF", "\xED\xB0\x80", "\xED\xBF\xBF", /* surrogates */
@@ -49,7 +49,7 @@ static void what_is_no_utf8_is_one_replaced_byte(void **state)
     }
 }
 
-/* By the book (RFC 3629 section 3), to compare with. */
+/* A literal implementation of RFC 3629 section 3, for comparison. */
 static size_t encode(uint32_t c, unsigned char *out)
 {
     static const unsigned char firsts[] = {0, 0, 0xC0, 0xE0, 0xF0};
@@ -61,7 +61,7 @@ static size_t encode(uint32_t c, unsigned char *out)
     return length;
 }
 
-static void every_code_point_but_surrogates_is_read(void **state)
+static void every_code_point_except_surrogates_is_read(void **state)
 {
     (void)state;
     for (uint32_t c = 0; c <= 0x10FFFF; c += c < 0x3000 ? 1 : 7) {
@@ -84,7 +84,7 @@ static void a_nul_is_a_character_like_any_other(void **state)
     assert_int_equal(code_point, 0);
 }
 
-static void white_space_is_what_unicode_says(void **state)
+static void white_space_is_that_of_unicode(void **state)
 {
     static const uint32_t spaces[] = {
         0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x20, 0x85, 0xA0, 0x1680, 0x2000, 0x2001, 0x2002, 0x2003, 0x2004, 0x2005, 0x2006,
@@ -102,7 +102,7 @@ static void white_space_is_what_unicode_says(void **state)
     assert_int_equal(found, ARRAY_SIZE(spaces));
 }
 
-static void white_space_goes_from_both_ends_alone(void **state)
+static void white_space_is_trimmed_only_at_the_ends(void **state)
 {
     static const struct { const char *text, *trimmed; } cases[] = {
         {"", ""},
@@ -114,9 +114,9 @@ static void white_space_goes_from_both_ends_alone(void **state)
         {"\xC2\x85\xC2\xA0x\xC2\xA0\xC2\x85", "x"},                        /* U+0085, U+00A0 */
         {"\xE3\x80\x80x\xE3\x80\x80y\xE3\x80\x80", "x\xE3\x80\x80y"},      /* U+3000 */
         {"\xE2\x80\xA8x\xE2\x80\xA9", "x"},                                /* U+2028, U+2029 */
-        {"\xE2\x80\x8Bx\xE2\x80\x8B", "\xE2\x80\x8Bx\xE2\x80\x8B"},        /* U+200B has width alone */
-        {"\xEF\xBB\xBFx", "\xEF\xBB\xBFx"},                                /* a BOM is none */
-        {"\x85x\xA0", "\x85x\xA0"},                                        /* bytes, no code points */
+        {"\xE2\x80\x8Bx\xE2\x80\x8B", "\xE2\x80\x8Bx\xE2\x80\x8B"},        /* U+200B is not white space */
+        {"\xEF\xBB\xBFx", "\xEF\xBB\xBFx"},                                /* a BOM is not white space */
+        {"\x85x\xA0", "\x85x\xA0"},                                        /* bytes, not code points */
         {" \xC2", "\xC2"},
         {"x\xE3\x80", "x\xE3\x80"},
     };
@@ -151,11 +151,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(valid_sequences_are_read_whole),
-        cmocka_unit_test(what_is_no_utf8_is_one_replaced_byte),
-        cmocka_unit_test(every_code_point_but_surrogates_is_read),
+        cmocka_unit_test(each_invalid_byte_is_replaced),
+        cmocka_unit_test(every_code_point_except_surrogates_is_read),
         cmocka_unit_test(a_nul_is_a_character_like_any_other),
-        cmocka_unit_test(white_space_is_what_unicode_says),
-        cmocka_unit_test(white_space_goes_from_both_ends_alone),
+        cmocka_unit_test(white_space_is_that_of_unicode),
+        cmocka_unit_test(white_space_is_trimmed_only_at_the_ends),
         cmocka_unit_test(trimming_does_not_stop_at_a_nul),
     };
 

@@ -1,6 +1,6 @@
 /*
- * Changes to an htpasswd file: any bytes are a file. The first line of the input is the user; the rest is what the file
- * holds. Lines of others stay to the byte, and the user can log in or is gone.
+ * Changes to an htpasswd file, which may have any bytes. The first line of the input is the user; the rest is the file's
+ * content. Lines of other users stay unchanged, and the user can log in or is removed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +26,7 @@ static bool has_user(const struct htpasswd_text *text, const char *user)
     return htpasswd_find(table, user, strlen(user)) != NULL;
 }
 
-/* What is there of before, with the user's lines left out, is there after, in order and to the byte. */
+/* The lines of `before` without those of the user are in `after`, unchanged and in the same order. */
 static void check_others(const struct htpasswd_text *before, const struct htpasswd_text *after, const char *user)
 {
     struct htpasswd_text others = {0}, still = {0};
@@ -34,7 +34,7 @@ static void check_others(const struct htpasswd_text *before, const struct htpass
     const struct htpasswd_text *one = r == 0 ? &others : before, *two = s == 0 ? &still : after;
 
     REQUIRE(two->size >= one->size && memcmp(one->text, two->text, one->size) == 0);
-    REQUIRE(two->size - one->size <= 2); /* an end of the line where the last had none */
+    REQUIRE(two->size - one->size <= 2); /* a line end, if the last line had none */
     htpasswd_text_done(&others);
     htpasswd_text_done(&still);
 }

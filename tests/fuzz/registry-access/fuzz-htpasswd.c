@@ -1,6 +1,6 @@
 /*
- * htpasswd: any bytes are a file. Accepted is one where somebody can log in. Whoever is in the table
- * is written in the text, on the last line of that name; a hash is one that bcrypt can check.
+ * htpasswd: a file may have any bytes. It is accepted if any user can log in. Each user in the table
+ * is in the text, on the last line with that name, and has a hash that bcrypt can check.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +30,7 @@ static void check_user(const struct htpasswd *table, const char *line, size_t si
     REQUIRE(cost <= htpasswd_highest_cost(table));
 }
 
-/* A last line without blanks around it must be in force. */
+/* A last line without spaces around it must be in the table. */
 static void check_last(const struct htpasswd *table, const char *line, size_t size)
 {
     const char *colon = memchr(line, ':', size);

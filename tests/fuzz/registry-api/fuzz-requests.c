@@ -1,6 +1,6 @@
 /*
- * A sequence of requests to a registry, each answer held to what a simple model says. The input is a row of orders of a
- * few bytes each; whatever it is, it is one. Nothing is refused, so no file's name begins with should-fail.
+ * A sequence of requests to a registry; each answer is compared with a simple model. The input is a sequence of commands of
+ * a few bytes each. Every input is valid, so no file's name starts with should-fail.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -95,7 +95,7 @@ static void start_upload(struct session *session)
     };
     struct answer answer = send(session, &sent, 202);
 
-    *upload = (struct model_upload){.repository = repository}; /* the one before it is forgotten */
+    *upload = (struct model_upload){.repository = repository}; /* the previous upload is dropped */
     take_id(upload, &answer);
     answer_done(&answer);
 }
@@ -107,7 +107,7 @@ static const char *place_of(struct session *session, const struct model_upload *
     return aim(session, "/v2/%s/blobs/uploads/%s", model_repository(upload->repository), upload->id);
 }
 
-/* A piece of one of the contents, or of nothing in particular. */
+/* A part of one of the contents, or other bytes. */
 static const char *take_piece(struct session *session, size_t *ret_size)
 {
     size_t size, from, to;
@@ -232,7 +232,7 @@ static void get_blob(struct session *session)
     size_t size;
     const char *content = model_blob(blob, &size);
     size_t first = (size_t)take(session, 40), last = first + (size_t)take(session, 40);
-    /* There is no part of nothing: then all of it is sent. */
+    /* An empty blob has no ranges, so all of it is sent. */
     bool is_there = session->model.has_blob[repository][blob], is_part = how == 2 && size > 0, fits = first < size;
     char range[64];
     struct sent sent = {
@@ -267,7 +267,7 @@ static void delete_blob(struct session *session)
 
 /* --- manifests ------------------------------------------------------------------------------------------- */
 
-/* By tag where tag is one. */
+/* By tag, if tag is valid. */
 static const char *aim_at_manifest(struct session *session, int repository, int manifest, int tag)
 {
     return aim(session, "/v2/%s/manifests/%s", model_repository(repository),
@@ -375,7 +375,7 @@ static void list_repositories(struct session *session)
     answer_done(&answer);
 }
 
-/* --- what no client asks for ---------------------------------------------------------------------------- */
+/* --- unusual requests ----------------------------------------------------------------------------------- */
 
 static void collect(struct session *session)
 {
@@ -401,7 +401,7 @@ static void restart(struct session *session)
     in_process_restart(&session->registry);
 }
 
-/* Anything at all, where it can change nothing that the model knows of. */
+/* Any bytes, in a request that cannot change the model's state. */
 static void send_anything(struct session *session)
 {
     static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
@@ -423,7 +423,7 @@ static void send_anything(struct session *session)
     answer_done(&answer);
 }
 
-/* --- all ------------------------------------------------------------------------------------------------ */
+/* --- main ----------------------------------------------------------------------------------------------- */
 
 static void (*const orders[])(struct session *session) = {
     push_blob, start_upload, patch, finish_upload, look_at_upload, cancel_upload, mount, get_blob, delete_blob, put_manifest,

@@ -11,7 +11,7 @@
 #include "registry/storage/filesystem/filesystem.h"
 #include "tests/fuzz/fuzz.h"
 
-/* A request as the server would hand it to the API. */
+/* A request as the server passes it to the API. */
 struct sending {
     const struct sent *sent;
     struct head head;
@@ -38,7 +38,7 @@ static void add_header(struct sending *sending, const char *name, const char *va
     head->header_count++;
 }
 
-/* Nobody is asked who they are. */
+/* Requests are not authenticated. */
 static const struct access everybody;
 
 /* --- the store -------------------------------------------------------------------------------------- */
@@ -75,9 +75,9 @@ void in_process_restart(struct in_process *registry)
     open_store(registry);
 }
 
-/* --- the way of a request ----------------------------------------------------------------------------- */
+/* --- handling of a request ---------------------------------------------------------------------------- */
 
-/* As if there were workers: this thread may wait. */
+/* This thread may wait, like a worker. */
 static void finish(enum http_result result)
 {
     REQUIRE(result != HTTP_ON_WORKER);
@@ -104,7 +104,7 @@ static void run(struct in_process *registry, struct sending *sending, struct res
     struct request *request = &sending->request;
 
     request->is_on_worker = true;
-    /* Once more after the caller was admitted, as it goes from the checkers to the workers. */
+    /* Once more after authentication, as when a request moves from the checkers to the workers. */
     if (handler->begin(handler->context, request, response) == HTTP_ON_WORKER)
         finish(handler->begin(handler->context, request, response));
     if (!response->status)
@@ -165,7 +165,7 @@ static void read_body(struct response *response, const struct sent *sent, struct
     }
 }
 
-/* The form of the specification ("Error codes"). */
+/* The specification's format ("Error codes"). */
 static void check_refusal(const struct answer *answer)
 {
     CLEANUP(json_freep) struct json *document = NULL;
@@ -188,7 +188,7 @@ void in_process_send(struct in_process *registry, const struct sent *sent, struc
     prepare(sending, sent);
     run(registry, sending, &response);
     route_parse_escaped(sent->target, strcspn(sent->target, "?"), &route);
-    if (response.failure) /* the server's own fault: there is none here */
+    if (response.failure) /* an internal error, which must not happen here */
         fprintf(stderr, "%s %s: %s\n", sent->method, sent->target, response.failure);
     REQUIRE(!response.failure && response.status >= 200 && response.status < 500);
     ret->status = response.status;

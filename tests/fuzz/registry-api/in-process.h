@@ -8,28 +8,28 @@
 #include "tests/fuzz/memory-folder.h"
 
 /*
- * A registry without sockets: its endpoints are called as the server calls them, in one thread. Nothing waits for a disk.
+ * A registry without sockets: one thread calls its endpoints as the server does. Nothing waits for a disk.
  */
 struct in_process {
-    struct api api; /* its store may be closed and opened again */
+    struct api api; /* its store can be closed and reopened */
     struct http_handler handler;
-    char root[MEMORY_FOLDER_SIZE]; /* the folder it lies in */
+    char root[MEMORY_FOLDER_SIZE]; /* the directory of the storage */
 };
 
-/* The folder is made anew; ends the program where that cannot be. */
+/* Recreates the directory; ends the program if that fails. */
 void in_process_start(struct in_process *registry);
 void in_process_stop(struct in_process *registry);
 
-/* As after a restart: what is only known in memory is forgotten. */
+/* Simulates a restart, which loses all state in memory. */
 void in_process_restart(struct in_process *registry);
 
 struct sent {
     const char *method;
-    const char *target; /* path and query, as they would be sent */
+    const char *target; /* path and query, as a client sends them */
     const char *content_type, *content_range, *range, *accept; /* NULL: not sent */
     const void *body;
     size_t size;
-    size_t chunk; /* the body comes in pieces of that many bytes; 0: at once */
+    size_t chunk; /* the body arrives in pieces of this size; 0: at once */
     bool is_chunked;
 };
 
@@ -40,6 +40,6 @@ struct answer {
     char location[512], digest[256], range[64], link[1024], content_type[256];
 };
 
-/* Sends a request, and holds the answer to what is true of every one. *ret is the caller's, free with answer_done(). */
+/* Sends a request, and checks the properties of every answer. *ret is owned by the caller, free with answer_done(). */
 void in_process_send(struct in_process *registry, const struct sent *sent, struct answer *ret);
 void answer_done(struct answer *answer);

@@ -10,7 +10,7 @@
 #define INDEX "application/vnd.oci.image.index.v1+json"
 #define LAYER "application/octet-stream"
 
-/* --- what there is ------------------------------------------------------------------------------ */
+/* --- contents ----------------------------------------------------------------------------------- */
 
 const char *model_repository(int repository)
 {
@@ -133,7 +133,7 @@ int model_find_manifest(const char *digest)
     return MODEL_NONE;
 }
 
-/* --- what happens ---------------------------------------------------------------------------------- */
+/* --- operations ------------------------------------------------------------------------------------ */
 
 void model_start(struct model *model)
 {
@@ -191,7 +191,7 @@ bool model_finish_upload(struct model *model, struct model_upload *upload, int b
 
 /* --- garbage --------------------------------------------------------------------------------------- */
 
-/* What is kept keeps its children and its referrers; until nothing is added any more. */
+/* A kept manifest keeps its children and referrers; repeats until nothing is added. */
 static void spread(const struct model *model, int repository, bool *kept)
 {
     for (int round = 0; round < MODEL_MANIFESTS; round++) {

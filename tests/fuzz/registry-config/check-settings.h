@@ -6,7 +6,7 @@
 #include "registry/config/settings.h"
 #include "tests/fuzz/fuzz.h"
 
-/* What holds for all settings that were accepted, whatever they were made from. */
+/* Checks the properties of all accepted settings, from any source. */
 
 static inline void require_text(const char *text)
 {
@@ -37,7 +37,7 @@ static inline void require_settings(const struct settings *settings)
         require_text(settings->warnings[i]);
 }
 
-/* Loads, checks and frees; says whether they were accepted. */
+/* Loads, checks and frees settings; returns whether they were accepted. */
 static inline bool load_and_check(const char *path, char *const *environment)
 {
     CLEANUP(settings_freep) struct settings *settings = NULL;

@@ -1,5 +1,5 @@
 /*
- * A configuration file: what is accepted is whole, and what is refused is said on one line.
+ * A configuration file: accepted settings are complete, and errors are one line.
  */
 #include <stdio.h>
 #include <sys/mman.h>

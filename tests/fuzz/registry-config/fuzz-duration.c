@@ -1,4 +1,4 @@
-/* Go's durations. What is taken is of its letters, and does not grow less by a piece more. */
+/* Go's durations. Accepted text has only their characters, and one more component never makes the value smaller. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * REGISTRY_* variables, one a line.
+ * REGISTRY_* variables, one per line.
  */
 #include "tests/fuzz/registry-config/check-settings.h"
 

@@ -1,7 +1,7 @@
 /*
- * What lies in the storage folder was written by another program, or by a disk that lies: whatever the small files hold,
- * the store answers, collects, purges and verifies, or says what is wrong. The first byte of the input says which file
- * the others are put into.
+ * Another program or a faulty disk may write any bytes into the files of the storage. For any content of the small files,
+ * the store answers, collects, purges and verifies, or reports an error. The first byte of the input selects the file for
+ * the other bytes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 
 bool fuzz_was_accepted;
 
-/* Without a mediaType, so that the one beside its link is read. */
+/* Without a mediaType, so that the type file next to its link is read. */
 static const char manifest_text[] = "{\"schemaVersion\":2,\"manifests\":[]}";
 static const char id[] = "6a5b9b44-5d3e-4b2e-9a5c-0123456789ab";
 
@@ -29,7 +29,7 @@ static void write_file(struct store *store, const struct key *key, const void *d
     REQUIRE(storage_note(store->storage, key->text, data, size, &err) == 0);
 }
 
-/* A manifest with a tag, a blob, a referrer and an upload: enough that each file is looked at. */
+/* A manifest with a tag, a blob, a referrer and an upload, so that each kind of file is read. */
 static void fill(struct store *store, const struct digest *digest)
 {
     const char *tags[] = {"t"};
@@ -92,7 +92,7 @@ static void ask_everything(struct store *store, const struct digest *digest)
     REQUIRE(store_list_tags(store, "a", NULL, SIZE_MAX, &tags, &err) <= STORE_NOT_FOUND);
 }
 
-/* A tag may lead nowhere: that is for people to mend. */
+/* A tag may be dangling: an administrator must repair that. */
 static void maintain(struct store *store)
 {
     const struct collect_options options = {.does_untag = true};

@@ -1,5 +1,5 @@
 /*
- * Chunked bodies: the same body, or the same failure, whatever the pieces in which the bytes come.
+ * Chunked bodies: the body or the failure does not depend on how the bytes are split.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * Heads of requests: the end is found at the same place however the bytes come, and what is taken
- * holds what it promises.
+ * Heads of requests: the end does not depend on how the bytes are split, and an accepted head has
+ * the documented properties.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * A line of the log whose message and fields are what a client sent: it stays one line, takes over no terminal, is UTF-8,
- * and in the formats of JSON it is JSON.
+ * A log line with a client's input as message and fields: it is one line of UTF-8 without terminal sequences, and valid JSON
+ * in the JSON formats.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /*
- * Authorization: what is taken, encoded again, is what the header ends with.
+ * Authorization: accepted credentials, encoded again, are the end of the header.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 
 bool fuzz_was_accepted;
 
-/* With the alphabet that headers have. */
+/* With the alphabet of headers. */
 static char *encode(const struct secbuf *pair)
 {
     char *text = malloc(base64url_encoded_size(pair->size) + 1);

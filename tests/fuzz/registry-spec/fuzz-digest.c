@@ -1,5 +1,5 @@
 /*
- * Digests: what is taken is written again as the same bytes.
+ * Digests: an accepted digest is formatted as the same bytes.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
- * Percent-encoding and queries: what is decoded comes back from its encoding, and a query's values
- * are found wherever they stand.
+ * Percent-encoding and queries: decoded text survives a round trip, and a query's values are found
+ * at any position.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ static void check_encoding(const char *text)
     REQUIRE(escape_decode(escaped, strlen(escaped), false, back, size + 1) == 0 && strcmp(back, text) == 0);
 }
 
-/* Reading to the end takes one step for each pair at most. */
+/* Reading to the end takes at most one step per pair. */
 static void check_query(const char *query)
 {
     const char *at = query;

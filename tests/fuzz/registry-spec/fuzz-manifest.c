@@ -1,6 +1,6 @@
 /*
- * Manifests: what is taken says nothing that could do harm further on, and is taken again, and
- * read alike, under the type that it was found to have.
+ * Manifests: an accepted manifest contains nothing harmful, and is accepted again with the same
+ * result under its detected type.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -63,7 +63,7 @@ static bool parse(const char *type, const uint8_t *data, size_t size)
         return false;
     }
     check(&manifest);
-    /* One that is sniffed as docker's says so itself; so its own type is as good as none. */
+    /* A manifest that is detected as docker's has this type in it, so the declared type does not matter. */
     if (!type)
         REQUIRE(parse(manifest.media_type, data, size));
     return true;

@@ -1,5 +1,5 @@
 /*
- * Names: ours is the same grammar as the specification's regular expressions.
+ * Names: our grammar is equivalent to the specification's regular expressions.
  */
 #include <regex.h>
 #include <stdlib.h>

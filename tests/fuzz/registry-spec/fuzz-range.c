@@ -1,6 +1,6 @@
 /*
- * Range, Content-Range, lengths and entity tags: what is taken lies within the body, and is no more
- * of it than there is.
+ * Range, Content-Range, lengths and entity tags: accepted ranges are within the body, and together
+ * not longer than it.
  */
 #include <stdlib.h>
 #include <string.h>

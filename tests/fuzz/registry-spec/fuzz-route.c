@@ -1,5 +1,5 @@
 /*
- * Routes: what is recognised consists of good parts, and the path made of them is the same route.
+ * Routes: a recognised route has valid parts, and the path made of them is the same route.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 bool fuzz_was_accepted;
 
-/* The path of a route with a name; NULL where its last part is lost. */
+/* Returns the path of a route with a name; NULL if its last part is missing. */
 static char *make_path(const struct route *route)
 {
     char digest[DIGEST_TEXT_SIZE], *path = NULL;

@@ -8,7 +8,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 
-/* Prompting needs a terminal and is tested end to end. */
+/* Prompts need a terminal; the end-to-end tests cover them. */
 
 static int read_bytes(const char *bytes, size_t size, struct secbuf *password, struct error *err)
 {
@@ -50,7 +50,7 @@ static void one_line_end_is_dropped(void **state)
         assert_int_equal(password.size, 0);                                                    \
     } while (0)
 
-static void what_is_no_password_is_refused(void **state)
+static void invalid_passwords_are_refused(void **state)
 {
     (void)state;
     check_refused("two\nlines", "must be one line");
@@ -82,7 +82,7 @@ static void the_length_is_bounded(void **state)
     }
 }
 
-static void what_cannot_be_read_is_a_failure(void **state)
+static void a_read_error_is_a_failure(void **state)
 {
     CLEANUP(secbuf_done) struct secbuf password = {0};
     struct error err = {0};
@@ -96,9 +96,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(one_line_end_is_dropped),
-        scratch_test(what_is_no_password_is_refused),
+        scratch_test(invalid_passwords_are_refused),
         scratch_test(the_length_is_bounded),
-        scratch_test(what_cannot_be_read_is_a_failure),
+        scratch_test(a_read_error_is_a_failure),
     };
 
     return cmocka_run_group_tests_name("ask-password", tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /*
- * What the authenticator makes of a file that changes, disappears or has bad lines.
+ * The authenticator with a file that changes, disappears or has invalid lines.
  */
 #include "registry/access/authenticator.h"
 
@@ -16,7 +16,7 @@
 
 /* --- the file changes ------------------------------------------------------------------- */
 
-static void a_changed_file_counts_at_once(void **state)
+static void a_changed_file_is_used_at_once(void **state)
 {
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
     char text[200] = "";
@@ -37,7 +37,7 @@ static void a_changed_file_counts_at_once(void **state)
     assert_int_equal(verify(a, "carol", "carol's"), AUTH_GRANTED);
 }
 
-static void who_did_not_change_stays_remembered(void **state)
+static void unchanged_users_stay_in_the_cache(void **state)
 {
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
     char text[200] = "";
@@ -53,7 +53,7 @@ static void who_did_not_change_stays_remembered(void **state)
     assert_int_equal(counters_of(a).bcrypts, 1);
 }
 
-static void a_file_that_disappears_leaves_its_users(void **state)
+static void users_stay_when_the_file_disappears(void **state)
 {
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
 
@@ -75,7 +75,7 @@ static void a_file_that_disappears_leaves_its_users(void **state)
     }
 }
 
-static void a_file_that_cannot_be_used_leaves_the_users_before(void **state)
+static void users_stay_when_the_file_becomes_unusable(void **state)
 {
     const struct timespec wait = {.tv_sec = 2, .tv_nsec = 100 * 1000 * 1000};
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
@@ -86,7 +86,7 @@ static void a_file_that_cannot_be_used_leaves_the_users_before(void **state)
     assert_int_equal(unlink("htpasswd"), 0);
     make_folder("htpasswd");
     assert_int_equal(verify(a, "alice", "alice's"), AUTH_GRANTED);
-    nanosleep(&wait, NULL); /* then it is tried again, for a disk may recover */
+    nanosleep(&wait, NULL); /* then it tries again, because the disk may recover */
     assert_int_equal(look_up(a, "alice", "alice's"), AUTH_UNKNOWN);
     assert_int_equal(verify(a, "alice", "alice's"), AUTH_GRANTED);
     assert_int_equal(count_warnings("cannot read htpasswd: Is a directory"), 1);
@@ -101,8 +101,8 @@ static void a_file_that_cannot_be_used_leaves_the_users_before(void **state)
     assert_int_equal(verify(a, "alice", "alice's"), AUTH_DENIED);
 }
 
-/* As Apache's htpasswd does in place, kept waiting half-way by a busy machine. */
-static void a_file_that_is_begun_anew_leaves_its_users_for_a_while(void **state)
+/* Apache's htpasswd rewrites the file in place, and a busy machine may interrupt it halfway. */
+static void users_stay_while_the_file_is_being_rewritten(void **state)
 {
     const struct timespec soon = {.tv_nsec = 200 * 1000 * 1000}, later = {.tv_sec = 2};
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
@@ -141,7 +141,7 @@ static void a_reload_reads_the_file_now(void **state)
     assert_string_equal(warnings, "");
 }
 
-static void an_unchanged_file_is_not_warned_of_again(void **state)
+static void an_unchanged_file_causes_no_second_warning(void **state)
 {
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
     struct error err = {0};
@@ -156,7 +156,7 @@ static void an_unchanged_file_is_not_warned_of_again(void **state)
     assert_int_equal(count_warnings("line 1"), 1);
 }
 
-static void a_fresh_file_is_looked_at_again_where_seconds_are_counted(void **state)
+static void a_recent_file_is_read_again_with_timestamps_in_seconds(void **state)
 {
     const struct timespec whole[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
     const struct timespec wait = {.tv_sec = 2, .tv_nsec = 100 * 1000 * 1000};
@@ -174,7 +174,7 @@ static void a_fresh_file_is_looked_at_again_where_seconds_are_counted(void **sta
     assert_int_equal(counters_of(a).bcrypts, 1);
 }
 
-/* --- what the operator is told ---------------------------------------------------------- */
+/* --- warnings --------------------------------------------------------------------------- */
 
 static void warnings_name_lines_and_never_quote_them(void **state)
 {
@@ -192,7 +192,7 @@ static void warnings_name_lines_and_never_quote_them(void **state)
     assert_int_equal(count_warnings("old"), 0);
 }
 
-static void there_is_an_end_to_warnings(void **state)
+static void the_number_of_warnings_is_limited(void **state)
 {
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
     char text[400] = "";
@@ -226,7 +226,7 @@ static void without_users_there_is_no_start(void **state)
     authenticator_close(NULL);
 }
 
-static void nobody_has_to_listen_to_warnings(void **state)
+static void the_warning_callback_is_optional(void **state)
 {
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
     struct error err;
@@ -240,18 +240,18 @@ static void nobody_has_to_listen_to_warnings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(a_changed_file_counts_at_once),
-        scratch_test(who_did_not_change_stays_remembered),
-        scratch_test(a_file_that_disappears_leaves_its_users),
-        scratch_test(a_file_that_cannot_be_used_leaves_the_users_before),
-        scratch_test(a_file_that_is_begun_anew_leaves_its_users_for_a_while),
+        scratch_test(a_changed_file_is_used_at_once),
+        scratch_test(unchanged_users_stay_in_the_cache),
+        scratch_test(users_stay_when_the_file_disappears),
+        scratch_test(users_stay_when_the_file_becomes_unusable),
+        scratch_test(users_stay_while_the_file_is_being_rewritten),
         scratch_test(a_reload_reads_the_file_now),
-        scratch_test(an_unchanged_file_is_not_warned_of_again),
-        scratch_test(a_fresh_file_is_looked_at_again_where_seconds_are_counted),
+        scratch_test(an_unchanged_file_causes_no_second_warning),
+        scratch_test(a_recent_file_is_read_again_with_timestamps_in_seconds),
         scratch_test(warnings_name_lines_and_never_quote_them),
-        scratch_test(there_is_an_end_to_warnings),
+        scratch_test(the_number_of_warnings_is_limited),
         scratch_test(without_users_there_is_no_start),
-        scratch_test(nobody_has_to_listen_to_warnings),
+        scratch_test(the_warning_callback_is_optional),
     };
 
     return cmocka_run_group_tests_name("authenticator-file", tests, NULL, NULL);

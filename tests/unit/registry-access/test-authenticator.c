@@ -16,7 +16,7 @@
 
 /* --- verdicts --------------------------------------------------------------------------- */
 
-static void a_right_password_is_granted_and_remembered(void **state)
+static void a_right_password_is_accepted_and_cached(void **state)
 {
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
 
@@ -35,7 +35,7 @@ static void a_right_password_is_granted_and_remembered(void **state)
     assert_string_equal(warnings, "");
 }
 
-static void every_other_password_is_denied_each_time(void **state)
+static void every_other_password_is_rejected_each_time(void **state)
 {
     static const char *const pairs[][2] = {
         {"alice", "bob's"}, {"alice", ""}, {"alice", "alice's "}, {"alice", "alice'"}, {"Alice", "alice's"}, {"", ""},
@@ -83,7 +83,7 @@ static void a_password_with_a_nul_is_denied_without_bcrypt(void **state)
     assert_int_equal(counters_of(a).bcrypts, 0);
 }
 
-static void where_nobody_can_log_in_all_are_denied_at_once(void **state)
+static void without_usable_users_all_logins_are_rejected_at_once(void **state)
 {
     static const char *const files[] = {"", "# nobody\n", "old:" APR1 "\n", "nonsense\n"};
 
@@ -100,7 +100,7 @@ static void where_nobody_can_log_in_all_are_denied_at_once(void **state)
     }
 }
 
-static void what_was_remembered_is_forgotten_in_time(void **state)
+static void cached_passwords_expire(void **state)
 {
     const struct timespec wait = {.tv_nsec = 300 * 1000 * 1000};
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
@@ -115,7 +115,7 @@ static void what_was_remembered_is_forgotten_in_time(void **state)
     assert_int_equal(counters_of(a).bcrypts, 2);
 }
 
-static void no_more_are_remembered_than_was_said(void **state)
+static void the_cache_size_is_limited(void **state)
 {
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
 
@@ -128,7 +128,7 @@ static void no_more_are_remembered_than_was_said(void **state)
     assert_int_equal(look_up(a, "bob", "bob's"), AUTH_GRANTED);
 }
 
-/* --- what time tells -------------------------------------------------------------------- */
+/* --- timing ----------------------------------------------------------------------------- */
 
 static uint64_t work_of(struct authenticator *a, const char *user, const char *password)
 {
@@ -138,7 +138,7 @@ static uint64_t work_of(struct authenticator *a, const char *user, const char *p
     return counters_of(a).bcrypt_rounds - before;
 }
 
-static void every_refusal_is_the_same_work(void **state)
+static void every_rejection_costs_the_same_work(void **state)
 {
     static const char *const users[] = {"four", "five", "seven", "old", "nobody", "", "four "};
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
@@ -153,7 +153,7 @@ static void every_refusal_is_the_same_work(void **state)
     a = open_users();
     for (size_t i = 0; i < ARRAY_SIZE(users); i++)
         assert_case(users[i], work_of(a, users[i], "wrong") == 1 << 7);
-    assert_int_equal(work_of(a, "four", "4"), 1 << 4); /* who is right knows that he exists */
+    assert_int_equal(work_of(a, "four", "4"), 1 << 4); /* a right password may reveal that the user exists */
     assert_int_equal(work_of(a, "seven", "7"), 1 << 7);
     assert_int_equal(work_of(a, "four", "wrong"), 1 << 7);
 }
@@ -168,8 +168,8 @@ static double time_of(struct authenticator *a, const char *user)
     return (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
 }
 
-/* The work that is counted is also done; of the thread's own time, so that no other load disturbs. */
-static void every_refusal_takes_about_the_same_time(void **state)
+/* The counted work is really done. This measures the thread's CPU time, so that other load does not matter. */
+static void every_rejection_takes_about_the_same_time(void **state)
 {
     static const char *const users[] = {"four", "old", "nobody", ""};
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
@@ -179,7 +179,7 @@ static void every_refusal_takes_about_the_same_time(void **state)
     append_user(text, sizeof(text), "nine", "9", 9);
     write_users(text, "four", NULL);
     a = open_users();
-    time_of(a, "nine"); /* the first time, much is new */
+    time_of(a, "nine"); /* warms up the caches */
     for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
         double expected = time_of(a, "nine"), taken = time_of(a, users[i]);
 
@@ -187,7 +187,7 @@ static void every_refusal_takes_about_the_same_time(void **state)
     }
 }
 
-static void with_one_cost_a_refusal_is_one_bcrypt(void **state)
+static void with_a_single_cost_a_rejection_is_one_bcrypt(void **state)
 {
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
 
@@ -201,7 +201,7 @@ static void with_one_cost_a_refusal_is_one_bcrypt(void **state)
     assert_int_equal(counters_of(a).bcrypt_rounds, 2 << 4);
 }
 
-/* A single hash of cost 20 would else make each wrong password take a minute. */
+/* Otherwise a single hash of cost 20 would make each wrong password take a minute. */
 static void the_work_is_bounded(void **state)
 {
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
@@ -232,7 +232,7 @@ static void run_request(struct job *job)
     request->verdict = verify(request->authenticator, "alice", "alice's");
 }
 
-/* As many clients as you like that come with the same password at once cost a bcrypt a thread. */
+/* Any number of concurrent clients with the same password cost one bcrypt per thread. */
 static void parallel_requests_share_a_bcrypt(void **state)
 {
     enum { REQUESTS = 50, THREADS = 2 };
@@ -279,8 +279,8 @@ static void *ask_again_and_again(void *argument)
     return NULL;
 }
 
-/* Whoever is in the old file and in the new one is granted at every moment. */
-static void reloads_disturb_nobody(void **state)
+/* Users that are in the old and in the new file are accepted at any time. */
+static void reloads_reject_no_valid_login(void **state)
 {
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
     struct client clients[4];
@@ -306,19 +306,19 @@ static void reloads_disturb_nobody(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(a_right_password_is_granted_and_remembered),
-        scratch_test(every_other_password_is_denied_each_time),
+        scratch_test(a_right_password_is_accepted_and_cached),
+        scratch_test(every_other_password_is_rejected_each_time),
         scratch_test(an_empty_password_may_be_right),
         scratch_test(a_password_with_a_nul_is_denied_without_bcrypt),
-        scratch_test(where_nobody_can_log_in_all_are_denied_at_once),
-        scratch_test(what_was_remembered_is_forgotten_in_time),
-        scratch_test(no_more_are_remembered_than_was_said),
-        scratch_test(every_refusal_is_the_same_work),
-        scratch_test(every_refusal_takes_about_the_same_time),
-        scratch_test(with_one_cost_a_refusal_is_one_bcrypt),
+        scratch_test(without_usable_users_all_logins_are_rejected_at_once),
+        scratch_test(cached_passwords_expire),
+        scratch_test(the_cache_size_is_limited),
+        scratch_test(every_rejection_costs_the_same_work),
+        scratch_test(every_rejection_takes_about_the_same_time),
+        scratch_test(with_a_single_cost_a_rejection_is_one_bcrypt),
         scratch_test(the_work_is_bounded),
         scratch_test(parallel_requests_share_a_bcrypt),
-        scratch_test(reloads_disturb_nobody),
+        scratch_test(reloads_reject_no_valid_login),
     };
 
     return cmocka_run_group_tests_name("authenticator", tests, NULL, NULL);

@@ -1,4 +1,4 @@
-/* A C library whose crypt functions have no bcrypt: no password may be taken for a wrong one because of that. */
+/* If the C library's crypt functions do not support bcrypt, this is an error and not a wrong password. */
 #include "registry/access/bcrypt.h"
 
 #include <crypt.h>
@@ -9,7 +9,7 @@
 
 static char failure[] = "*0";
 
-/* These take the place of the library's. */
+/* These replace the library's functions. */
 char *crypt_r(const char *phrase, const char *setting, struct crypt_data *data)
 {
     (void)phrase;
@@ -26,7 +26,7 @@ char *crypt_rn(const char *phrase, const char *setting, void *data, int size)
 }
 #endif
 
-static void it_is_an_error_and_no_mismatch(void **state)
+static void missing_bcrypt_is_an_error_and_not_a_mismatch(void **state)
 {
     static const char hash[] = "$2y$05$/OK.fbVrR/bpIqNJ5ianF.Sa7shbm4.OzKpvFnX1pQLmQW96oUlCq";
     CLEANUP(secbuf_done) struct secbuf password = {0};
@@ -43,7 +43,7 @@ static void it_is_an_error_and_no_mismatch(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_is_an_error_and_no_mismatch),
+        cmocka_unit_test(missing_bcrypt_is_an_error_and_not_a_mismatch),
     };
 
     return cmocka_run_group_tests_name("bcrypt-missing", tests, NULL, NULL);

@@ -6,7 +6,7 @@
 
 #include "tests/unit/check.h"
 
-/* Made by others: OpenWall's test vectors, Apache's htpasswd, Go's x/crypto. */
+/* Hashes of other programs: OpenWall's test vectors, Apache's htpasswd, Go's x/crypto. */
 static const struct vector { const char *name, *password, *hash; } vectors[] = {
     {"openwall a", "U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"},
     {"openwall a, two", "U*U*", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK"},
@@ -31,7 +31,7 @@ static int check(const char *password, const char *hash)
     return bcrypt_check(&buf, hash);
 }
 
-static void hashes_of_others_match(void **state)
+static void hashes_of_other_programs_match(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
@@ -43,8 +43,8 @@ static void hashes_of_others_match(void **state)
     }
 }
 
-/* registry:2 computes them all alike; libxcrypt has errors of the past built in for $2x$ and $2a$. */
-static void the_kind_changes_nothing(void **state)
+/* registry:2 treats all kinds alike; libxcrypt emulates old bugs for $2x$ and $2a$. */
+static void all_kinds_are_computed_alike(void **state)
 {
     static const struct vector sensitive[] = {
         {"2a minds", "\xff\xff\xa3", "$2y$05$/OK.fbVrR/bpIqNJ5ianF.CE5elHaaO4EbggVDjb8P19RukzXSM3e"},
@@ -61,7 +61,7 @@ static void the_kind_changes_nothing(void **state)
         }
 }
 
-/* The last character of the salt has four bits that nobody reads; Go keeps them as they are written. */
+/* The last character of the salt has four unused bits, which Go keeps unchanged. */
 static void unused_bits_of_the_salt_are_not_compared(void **state)
 {
     (void)state;
@@ -82,7 +82,7 @@ static void every_character_of_the_hash_counts(void **state)
     }
 }
 
-static void what_is_made_matches_itself_alone(void **state)
+static void a_new_hash_matches_only_its_password(void **state)
 {
     CLEANUP(secbuf_done) struct secbuf password = secret("correct horse");
     char first[BCRYPT_SIZE + 1], second[BCRYPT_SIZE + 1];
@@ -103,7 +103,7 @@ static void what_is_made_matches_itself_alone(void **state)
     assert_int_equal(check("correct horse ", first), BCRYPT_MISMATCH);
 }
 
-static void a_password_counts_up_to_its_72nd_byte(void **state)
+static void only_the_first_72_bytes_of_a_password_count(void **state)
 {
     static const size_t sizes[] = {71, 72, 73, 511, 512, 513, 5000};
     CLEANUP(secbuf_done) struct secbuf password = {0};
@@ -151,7 +151,7 @@ static void costs_out_of_range_are_refused(void **state)
     assert_string_equal(hash, "untouched");
 }
 
-static void work_can_be_wasted_at_any_cost(void **state)
+static void dummy_work_is_possible_at_any_cost(void **state)
 {
     CLEANUP(secbuf_done) struct secbuf password = secret("x");
 
@@ -189,7 +189,7 @@ static const struct parsed { const char *text; int result; unsigned cost; } pars
     {"{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", -EINVAL, 0},
 };
 
-static void only_hashes_of_bcrypt_are_taken(void **state)
+static void only_bcrypt_hashes_are_accepted(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(parsed); i++) {
@@ -202,8 +202,8 @@ static void only_hashes_of_bcrypt_are_taken(void **state)
     }
 }
 
-/* The kind is looked up in a string, whose end is not to be taken for one. */
-static void a_nul_is_no_kind(void **state)
+/* The kind is looked up in a string, and the string's terminator must not match. */
+static void a_nul_is_not_a_kind(void **state)
 {
     char text[] = "$2y$10$" TAIL;
     unsigned cost;
@@ -216,18 +216,18 @@ static void a_nul_is_no_kind(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hashes_of_others_match),
-        cmocka_unit_test(the_kind_changes_nothing),
+        cmocka_unit_test(hashes_of_other_programs_match),
+        cmocka_unit_test(all_kinds_are_computed_alike),
         cmocka_unit_test(unused_bits_of_the_salt_are_not_compared),
         cmocka_unit_test(every_character_of_the_hash_counts),
-        cmocka_unit_test(what_is_made_matches_itself_alone),
-        cmocka_unit_test(a_password_counts_up_to_its_72nd_byte),
+        cmocka_unit_test(a_new_hash_matches_only_its_password),
+        cmocka_unit_test(only_the_first_72_bytes_of_a_password_count),
         cmocka_unit_test(a_password_with_a_nul_never_matches),
         cmocka_unit_test(an_empty_buffer_is_an_empty_password),
         cmocka_unit_test(costs_out_of_range_are_refused),
-        cmocka_unit_test(work_can_be_wasted_at_any_cost),
-        cmocka_unit_test(only_hashes_of_bcrypt_are_taken),
-        cmocka_unit_test(a_nul_is_no_kind),
+        cmocka_unit_test(dummy_work_is_possible_at_any_cost),
+        cmocka_unit_test(only_bcrypt_hashes_are_accepted),
+        cmocka_unit_test(a_nul_is_not_a_kind),
     };
 
     return cmocka_run_group_tests_name("bcrypt", tests, NULL, NULL);

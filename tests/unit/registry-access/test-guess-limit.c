@@ -19,7 +19,7 @@ static uint64_t wait_of(struct guess_limit *limit, const char *address, const ch
     return guess_limit_get_wait(limit, address, user, strlen(user), now_ms);
 }
 
-static void a_minutes_guesses_may_come_at_once_and_then_one_an_interval(void **state)
+static void a_burst_of_a_minutes_guesses_is_allowed_then_one_per_interval(void **state)
 {
     struct guess_limit *limit = guess_limit_new(PER_MINUTE);
 
@@ -37,8 +37,8 @@ static void a_minutes_guesses_may_come_at_once_and_then_one_an_interval(void **s
     guess_limit_free(limit);
 }
 
-/* Else a guesser would lock out for days who comes from the same address when he is gone. */
-static void a_thousand_guesses_are_forgotten_as_soon_as_a_minutes(void **state)
+/* Otherwise a guesser would lock out later users of the same address for days. */
+static void a_thousand_guesses_expire_as_soon_as_a_minutes_guesses(void **state)
 {
     struct guess_limit *limit = guess_limit_new(PER_MINUTE);
 
@@ -60,7 +60,7 @@ static void a_user_on_another_address_is_not_locked_out(void **state)
     guess_limit_free(limit);
 }
 
-static void an_address_that_tries_many_users_has_to_wait_too(void **state)
+static void an_address_that_tries_many_users_is_limited_too(void **state)
 {
     struct guess_limit *limit = guess_limit_new(PER_MINUTE);
     char user[16];
@@ -76,7 +76,7 @@ static void an_address_that_tries_many_users_has_to_wait_too(void **state)
     guess_limit_free(limit);
 }
 
-static void addresses_are_told_apart_by_what_a_client_cannot_choose(void **state)
+static void addresses_are_grouped_by_the_prefix_that_a_client_cannot_choose(void **state)
 {
     static const struct { const char *first, *second; bool is_same; } cases[] = {
         {"192.0.2.1", "192.0.2.1", true},
@@ -100,8 +100,8 @@ static void addresses_are_told_apart_by_what_a_client_cannot_choose(void **state
     }
 }
 
-/* Many thousand others push one out at most; they never make somebody wait who did not guess. */
-static void it_forgets_rather_than_grow(void **state)
+/* Many thousands of other entries can only evict one; they never delay a user without wrong guesses. */
+static void the_table_evicts_entries_instead_of_growing(void **state)
 {
     struct guess_limit *limit = guess_limit_new(PER_MINUTE);
     char address[32];
@@ -117,7 +117,7 @@ static void it_forgets_rather_than_grow(void **state)
     guess_limit_free(limit);
 }
 
-static void names_are_of_any_bytes(void **state)
+static void names_may_have_any_bytes(void **state)
 {
     struct guess_limit *limit = guess_limit_new(1);
 
@@ -137,7 +137,7 @@ static void *guess_much(void *limit)
     return NULL;
 }
 
-static void threads_count_side_by_side(void **state)
+static void threads_can_count_concurrently(void **state)
 {
     struct guess_limit *limit = guess_limit_new(60000); /* a guess costs 1 ms */
     pthread_t threads[4];
@@ -155,14 +155,14 @@ static void threads_count_side_by_side(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_minutes_guesses_may_come_at_once_and_then_one_an_interval),
-        cmocka_unit_test(a_thousand_guesses_are_forgotten_as_soon_as_a_minutes),
+        cmocka_unit_test(a_burst_of_a_minutes_guesses_is_allowed_then_one_per_interval),
+        cmocka_unit_test(a_thousand_guesses_expire_as_soon_as_a_minutes_guesses),
         cmocka_unit_test(a_user_on_another_address_is_not_locked_out),
-        cmocka_unit_test(an_address_that_tries_many_users_has_to_wait_too),
-        cmocka_unit_test(addresses_are_told_apart_by_what_a_client_cannot_choose),
-        cmocka_unit_test(it_forgets_rather_than_grow),
-        cmocka_unit_test(names_are_of_any_bytes),
-        cmocka_unit_test(threads_count_side_by_side),
+        cmocka_unit_test(an_address_that_tries_many_users_is_limited_too),
+        cmocka_unit_test(addresses_are_grouped_by_the_prefix_that_a_client_cannot_choose),
+        cmocka_unit_test(the_table_evicts_entries_instead_of_growing),
+        cmocka_unit_test(names_may_have_any_bytes),
+        cmocka_unit_test(threads_can_count_concurrently),
     };
 
     return cmocka_run_group_tests_name("guess-limit", tests, NULL, NULL);

@@ -14,7 +14,7 @@ static struct htpasswd_text text_of(const char *literal)
     return (struct htpasswd_text){.text = copy_exactly(literal, strlen(literal)), .size = strlen(literal)};
 }
 
-/* What registryd then takes for the user: the text of the hash, or NULL. */
+/* Returns the hash that registryd then finds for the user, or NULL. */
 static void check_user_has(const struct htpasswd_text *text, const char *user, const char *hash)
 {
     CLEANUP(htpasswd_unrefp) struct htpasswd *table = NULL;
@@ -31,12 +31,12 @@ static void check_user_has(const struct htpasswd_text *text, const char *user, c
 
 static const struct edit { const char *name, *before, *after; } settings[] = {
     {"replaced", "a:x\nu:" OLD "\nb:y\n", "a:x\nu:" NEW "\nb:y\n"},
-    {"replaced where the last line has no end", "a:x\nu:" OLD, "a:x\nu:" NEW "\n"},
+    {"replaced in a last line without a line end", "a:x\nu:" OLD, "a:x\nu:" NEW "\n"},
     {"carriage returns stay", "a:x\r\nu:" OLD "\r\n# c\r\n", "a:x\r\nu:" NEW "\r\n# c\r\n"},
     {"a last line without an end gets that of the others", "a:x\r\nu:" OLD, "a:x\r\nu:" NEW "\r\n"},
-    {"comments, blanks and order stay", "# c:x\n\n  \n z:1 \n#u:x\n\tu:" OLD " \n\n", "# c:x\n\n  \n z:1 \n#u:x\nu:" NEW "\n\n"},
+    {"comments, spaces, order stay", "# c:x\n\n  \n z:1 \n#u:x\n\tu:" OLD " \n\n", "# c:x\n\n  \n z:1 \n#u:x\nu:" NEW "\n\n"},
     {"every line of the user", "u:1\na:x\nu:" OLD "\n", "u:" NEW "\na:x\nu:" NEW "\n"},
-    {"names that only begin so", "uu:x\nu:" OLD "\nau:x\nu :x\n", "uu:x\nu:" NEW "\nau:x\nu :x\n"},
+    {"names with the same prefix", "uu:x\nu:" OLD "\nau:x\nu :x\n", "uu:x\nu:" NEW "\nau:x\nu :x\n"},
     {"more fields", "u:" OLD ":more\n", "u:" NEW "\n"},
     {"no hash at all", "u:\n", "u:" NEW "\n"},
     {"a byte order mark", "\xEF\xBB\xBFu:" OLD "\n", "\xEF\xBB\xBFu:" NEW "\n"},
@@ -90,7 +90,7 @@ static void a_user_is_removed_and_nothing_else_changes(void **state)
     }
 }
 
-static void a_user_who_is_not_there_is_not_removed(void **state)
+static void removing_an_unknown_user_changes_nothing(void **state)
 {
     static const char *const texts[] = {"", "a:x\n", "#u:x\n", "uu:x\n", "u\n", "U:x", "u :x\n"};
 
@@ -103,7 +103,7 @@ static void a_user_who_is_not_there_is_not_removed(void **state)
     }
 }
 
-static void what_is_no_users_file_is_seen(void **state)
+static void other_kinds_of_files_are_detected(void **state)
 {
     static const struct { const char *text; size_t line; } texts[] = {
         {"", 0}, {"a:x\n\n  # c\n \t\r\n", 0}, {"a:x\nnonsense\nmore\n", 2}, {"x", 1}, {"\xEF\xBB\xBFx\n", 1},
@@ -118,7 +118,7 @@ static void what_is_no_users_file_is_seen(void **state)
     }
 }
 
-static void names_that_mean_something_else_are_refused(void **state)
+static void names_with_special_characters_are_refused(void **state)
 {
     static const char *const names[] = {"", "a:b", "a\nb", "#u", " u", "u ", "a\x7f", "\xEF\xBB\xBFu"};
     char longest[HTPASSWD_USER_MAX + 2];
@@ -139,9 +139,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_user_is_set_and_nothing_else_changes),
         cmocka_unit_test(a_user_is_removed_and_nothing_else_changes),
-        cmocka_unit_test(a_user_who_is_not_there_is_not_removed),
-        cmocka_unit_test(what_is_no_users_file_is_seen),
-        cmocka_unit_test(names_that_mean_something_else_are_refused),
+        cmocka_unit_test(removing_an_unknown_user_changes_nothing),
+        cmocka_unit_test(other_kinds_of_files_are_detected),
+        cmocka_unit_test(names_with_special_characters_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

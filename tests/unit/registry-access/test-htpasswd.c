@@ -27,7 +27,7 @@ static const struct htpasswd_user *find(const struct htpasswd *table, const char
     return htpasswd_find(table, name, strlen(name));
 }
 
-/* The cost of the user's hash; 0: he can never log in; -1: there is no such user. */
+/* The cost of the user's hash; 0: the user can never log in; -1: there is no such user. */
 static int cost_of(const struct htpasswd *table, const char *name)
 {
     const struct htpasswd_user *user = find(table, name);
@@ -53,7 +53,7 @@ static void users_have_their_hashes(void **state)
     assert_int_equal(htpasswd_get_flaws(table)->count, 0);
 }
 
-/* What registry:2 was measured to make of such lines; each has user "u" at cost 5. */
+/* registry:2's measured behaviour for such lines; each has user "u" at cost 5. */
 static const struct written { const char *name, *text; } written[] = {
     {"no newline at the end", "u:" HASH("05")},
     {"carriage returns", "\r\nu:" HASH("05") "\r\n"},
@@ -118,7 +118,7 @@ static void other_hashes_never_match(void **state)
     }
 }
 
-static void flaws_are_told_by_line(void **state)
+static void invalid_lines_are_reported_by_number(void **state)
 {
     CLEANUP(htpasswd_unrefp) struct htpasswd *table =
         parse("# 1\nnonsense\r\n\nu:" APR1 "\ngood:" HASH("17") "\nslow:" HASH("18") "\n");
@@ -137,7 +137,7 @@ static void flaws_are_told_by_line(void **state)
     assert_int_equal(cost_of(table, "slow"), 18);
 }
 
-static void flaws_beyond_the_room_are_counted(void **state)
+static void further_invalid_lines_are_counted(void **state)
 {
     CLEANUP_FREE char *text = calloc(1, 201);
     CLEANUP(htpasswd_unrefp) struct htpasswd *table = NULL;
@@ -159,7 +159,7 @@ static void the_costs_are_known(void **state)
         {"u:" HASH("05") "\nv:" HASH("12"), 12, 5},
         {"u:" HASH("12") "\nv:" HASH("05"), 12, 5},
         {"u:" HASH("12") "\nv:" HASH("10") "\nw:" HASH("10"), 12, 10},
-        {"u:" HASH("31") "\nu:" HASH("10") "\n", 10, 10}, /* what was overridden does not count */
+        {"u:" HASH("31") "\nu:" HASH("10") "\n", 10, 10}, /* overridden lines are ignored */
         {"u:" HASH("10") "\nv:x\nw:x\n", 10, 10},
     };
 
@@ -172,7 +172,7 @@ static void the_costs_are_known(void **state)
     }
 }
 
-/* Every user of many is found, and nobody between them. */
+/* Every one of many users is found, and no name between them. */
 static void many_users_are_found(void **state)
 {
     enum { COUNT = 1000, LINE = 70 };
@@ -181,7 +181,7 @@ static void many_users_are_found(void **state)
     char name[20];
 
     (void)state;
-    for (int i = 0; i < COUNT; i++) /* in an order that is not theirs */
+    for (int i = 0; i < COUNT; i++) /* in another order than in the file */
         snprintf(text + i * LINE, LINE + 1, "user%04d:%s\n", i * 7 % COUNT * 2, HASH("05"));
     table = parse_bytes(text, COUNT * LINE);
     assert_int_equal(htpasswd_count(table), COUNT);
@@ -210,7 +210,7 @@ static void more_than_a_million_users_are_refused(void **state)
     htpasswd_unref(table);
 }
 
-static void a_table_lives_as_long_as_somebody_reads_it(void **state)
+static void a_table_lives_until_its_last_reader_is_done(void **state)
 {
     struct htpasswd *table = parse("u:" HASH("05") "\n");
 
@@ -241,12 +241,12 @@ int main(void)
         cmocka_unit_test(lines_are_read_as_registry_2_reads_them),
         cmocka_unit_test(names_are_compared_byte_for_byte),
         cmocka_unit_test(other_hashes_never_match),
-        cmocka_unit_test(flaws_are_told_by_line),
-        cmocka_unit_test(flaws_beyond_the_room_are_counted),
+        cmocka_unit_test(invalid_lines_are_reported_by_number),
+        cmocka_unit_test(further_invalid_lines_are_counted),
         cmocka_unit_test(the_costs_are_known),
         cmocka_unit_test(many_users_are_found),
         cmocka_unit_test(more_than_a_million_users_are_refused),
-        cmocka_unit_test(a_table_lives_as_long_as_somebody_reads_it),
+        cmocka_unit_test(a_table_lives_until_its_last_reader_is_done),
         cmocka_unit_test(a_table_knows_its_text),
     };
 

@@ -26,7 +26,7 @@ static struct password_cache *make_cache(unsigned max)
     return cache;
 }
 
-/* A user and his password, and what can be asked about them. */
+/* A user and a password, and the questions about them. */
 struct pair {
     struct secbuf user, password;
 };
@@ -60,7 +60,7 @@ static bool has(struct password_cache *cache, const char *user, const char *pass
     return password_cache_has(cache, &(struct verified){&pair.user, &pair.password, hash}, now_ms);
 }
 
-static void what_was_verified_is_known_and_nothing_else(void **state)
+static void only_verified_passwords_are_cached(void **state)
 {
     CLEANUP(cache_freep) struct password_cache *cache = make_cache(16);
 
@@ -77,7 +77,7 @@ static void what_was_verified_is_known_and_nothing_else(void **state)
     assert_false(has(cache, "use", "rsecret", HASH, 0));
 }
 
-static void another_hash_is_another_password(void **state)
+static void a_changed_hash_invalidates_the_entry(void **state)
 {
     CLEANUP(cache_freep) struct password_cache *cache = make_cache(16);
 
@@ -102,7 +102,7 @@ static void buffers_may_be_empty(void **state)
     assert_true(has(cache, "", "", HASH, 0));
 }
 
-static void it_lives_for_a_time_that_asking_does_not_lengthen(void **state)
+static void lookups_do_not_extend_the_lifetime(void **state)
 {
     CLEANUP(cache_freep) struct password_cache *cache = make_cache(16);
 
@@ -112,14 +112,14 @@ static void it_lives_for_a_time_that_asking_does_not_lengthen(void **state)
         assert_true(has(cache, "user", "secret", HASH, ms));
     assert_true(has(cache, "user", "secret", HASH, 5000 + LIFE_MS - 1));
     assert_false(has(cache, "user", "secret", HASH, 5000 + LIFE_MS));
-    assert_false(has(cache, "user", "secret", HASH, 5000)); /* gone, not only too old */
+    assert_false(has(cache, "user", "secret", HASH, 5000)); /* removed, not only expired */
     add(cache, "user", "secret", HASH, 9000);
     add(cache, "user", "secret", HASH, 9500);
     assert_true(has(cache, "user", "secret", HASH, 9400 + LIFE_MS));
 }
 
-/* Like bcrypt itself: else one long password could take all the room there is, an entry a suffix. */
-static void a_password_counts_up_to_its_72nd_byte(void **state)
+/* As in bcrypt. Otherwise one long password could fill the cache with an entry for each suffix. */
+static void only_the_first_72_bytes_of_a_password_count(void **state)
 {
     CLEANUP(cache_freep) struct password_cache *cache = make_cache(16);
     char text[101];
@@ -149,7 +149,7 @@ static bool has_number(struct password_cache *cache, int number, uint64_t now_ms
     return has(cache, user, "secret", HASH, now_ms);
 }
 
-static void the_one_longest_unused_goes_first(void **state)
+static void the_least_recently_used_entry_is_evicted_first(void **state)
 {
     CLEANUP(cache_freep) struct password_cache *cache = make_cache(4);
 
@@ -157,7 +157,7 @@ static void the_one_longest_unused_goes_first(void **state)
     for (int i = 0; i < 4; i++)
         add_number(cache, i, 0);
     assert_true(has_number(cache, 0, 0)); /* used: now 1 is the oldest */
-    add_number(cache, 2, 0);              /* verified again: it takes no second place */
+    add_number(cache, 2, 0);              /* verified again: it does not use a second entry */
     add_number(cache, 4, 0);
     assert_false(has_number(cache, 1, 0));
     assert_true(has_number(cache, 0, 0));
@@ -166,8 +166,8 @@ static void the_one_longest_unused_goes_first(void **state)
     assert_true(has_number(cache, 4, 0));
 }
 
-/* The one that has ended is in the midst of the list of use. */
-static void the_ended_go_before_the_unused(void **state)
+/* The expired entry is in the middle of the list of use. */
+static void expired_entries_are_evicted_before_unused_ones(void **state)
 {
     CLEANUP(cache_freep) struct password_cache *cache = make_cache(3);
 
@@ -182,7 +182,7 @@ static void the_ended_go_before_the_unused(void **state)
     assert_true(has_number(cache, 3, LIFE_MS));
 }
 
-static void a_cache_of_any_size_stays_whole(void **state)
+static void a_cache_of_any_size_stays_consistent(void **state)
 {
     static const unsigned sizes[] = {1, 2, 3, 100, 4096};
 
@@ -198,7 +198,7 @@ static void a_cache_of_any_size_stays_whole(void **state)
     }
 }
 
-static void a_size_that_cannot_be_is_refused(void **state)
+static void an_invalid_size_is_refused(void **state)
 {
     struct password_cache *cache = NULL;
 
@@ -239,15 +239,15 @@ static void any_thread_may_use_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_was_verified_is_known_and_nothing_else),
-        cmocka_unit_test(another_hash_is_another_password),
+        cmocka_unit_test(only_verified_passwords_are_cached),
+        cmocka_unit_test(a_changed_hash_invalidates_the_entry),
         cmocka_unit_test(buffers_may_be_empty),
-        cmocka_unit_test(it_lives_for_a_time_that_asking_does_not_lengthen),
-        cmocka_unit_test(a_password_counts_up_to_its_72nd_byte),
-        cmocka_unit_test(the_one_longest_unused_goes_first),
-        cmocka_unit_test(the_ended_go_before_the_unused),
-        cmocka_unit_test(a_cache_of_any_size_stays_whole),
-        cmocka_unit_test(a_size_that_cannot_be_is_refused),
+        cmocka_unit_test(lookups_do_not_extend_the_lifetime),
+        cmocka_unit_test(only_the_first_72_bytes_of_a_password_count),
+        cmocka_unit_test(the_least_recently_used_entry_is_evicted_first),
+        cmocka_unit_test(expired_entries_are_evicted_before_unused_ones),
+        cmocka_unit_test(a_cache_of_any_size_stays_consistent),
+        cmocka_unit_test(an_invalid_size_is_refused),
         cmocka_unit_test(any_thread_may_use_it),
     };
 

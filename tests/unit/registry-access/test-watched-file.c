@@ -39,7 +39,7 @@ static void an_empty_file_is_read_too(void **state)
     assert_int_equal(content.size, 0);
 }
 
-static void who_may_read_it_is_told(void **state)
+static void world_readable_files_are_reported(void **state)
 {
     static const struct { mode_t mode; bool is_public; } modes[] = {{0600, false}, {0640, false}, {0644, true}, {0404, true}};
     struct error err;
@@ -78,7 +78,7 @@ static void check_refused(const char *path, int code, const char *text)
     assert_null(content.text);
 }
 
-static void what_is_no_such_file_is_refused(void **state)
+static void missing_and_special_files_are_refused(void **state)
 {
     (void)state;
     check_refused("absent", ENOENT, "cannot read absent: No such file");
@@ -142,8 +142,8 @@ static void every_change_shows_in_the_stamp(void **state)
     assert_false(file_stamp_is_fresh(&stamp));
 }
 
-/* Whoever unpacks or copies a file with its old time has changed it all the same. */
-static void a_file_just_changed_is_fresh_where_seconds_are_counted(void **state)
+/* Unpacking or copying a file with its old time is also a change. */
+static void a_file_just_changed_is_recent_with_timestamps_in_seconds(void **state)
 {
     const struct timespec long_ago[2] = {{.tv_sec = 1000}, {.tv_sec = 1000}};
     struct file_stamp stamp;
@@ -164,7 +164,7 @@ static void a_file_just_changed_is_fresh_where_seconds_are_counted(void **state)
     assert_true(file_stamp_is_fresh(&stamp));
 }
 
-/* Apache's htpasswd empties the file, and fills it a moment later: what is read has to be older. */
+/* Apache's htpasswd truncates the file, and fills it a moment later: only older content is used. */
 static void a_file_just_written_is_left_alone_for_a_moment(void **state)
 {
     CLEANUP(content_done) struct file_content content = {0};
@@ -185,12 +185,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         scratch_test(a_file_is_read_whole),
         scratch_test(an_empty_file_is_read_too),
-        scratch_test(who_may_read_it_is_told),
+        scratch_test(world_readable_files_are_reported),
         scratch_test(links_are_followed),
-        scratch_test(what_is_no_such_file_is_refused),
+        scratch_test(missing_and_special_files_are_refused),
         scratch_test(the_size_is_bounded),
         scratch_test(every_change_shows_in_the_stamp),
-        scratch_test(a_file_just_changed_is_fresh_where_seconds_are_counted),
+        scratch_test(a_file_just_changed_is_recent_with_timestamps_in_seconds),
         scratch_test(a_file_just_written_is_left_alone_for_a_moment),
     };
 

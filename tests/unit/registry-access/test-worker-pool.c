@@ -10,7 +10,7 @@
 
 #include "tests/unit/check.h"
 
-/* Keeps a worker busy until it is let go. */
+/* Keeps a worker busy until it is released. */
 struct gate {
     struct job job;
     sem_t is_reached, may_go;
@@ -35,7 +35,7 @@ static void gate_done(struct gate *gate)
     sem_destroy(&gate->may_go);
 }
 
-/* A job that writes its letter down. */
+/* A job that records its letter. */
 struct letter {
     struct job job;
     char text;
@@ -48,7 +48,7 @@ static void write_letter(struct job *job)
 {
     char text = ((struct letter *)job)->text;
 
-    /* The count is the last thing: who sees it may use the job again. */
+    /* The count changes last: a thread that sees it may reuse the job. */
     written[__atomic_fetch_add(&written_count, 1, __ATOMIC_ACQ_REL)] = text;
 }
 
@@ -62,7 +62,7 @@ static struct worker_pool *start_pool(unsigned threads, unsigned queue_max)
     return pool;
 }
 
-/* A pool whose one thread stands at the gate, so that what is submitted waits. */
+/* A pool whose only thread is blocked, so that submitted jobs wait. */
 static struct worker_pool *start_at_gate(struct gate *gate, unsigned queue_max)
 {
     struct worker_pool *pool = start_pool(1, queue_max);
@@ -81,7 +81,7 @@ static int submit(struct worker_pool *pool, uint64_t key, struct letter *letter,
     return worker_pool_submit(pool, key, &letter->job);
 }
 
-/* Submits one job for each letter, whose key it is; what comes out must be `expected`. */
+/* Submits one job for each letter, which is its key; the order of execution must be `expected`. */
 static void check_order(const char *submitted, const char *expected)
 {
     CLEANUP(gate_done) struct gate gate;
@@ -172,8 +172,8 @@ static void a_queue_of_one_takes_one(void **state)
     assert_int_equal(written_count, 1);
 }
 
-/* Lanes that were emptied are used again: far more keys than there is room for, one after the other. */
-static void there_is_room_for_any_number_of_keys(void **state)
+/* Empty lanes are reused: far more keys than lanes, one after the other. */
+static void any_number_of_keys_can_be_used_in_turn(void **state)
 {
     struct letter letter;
     struct worker_pool *pool = start_pool(1, 2);
@@ -277,7 +277,7 @@ static void every_job_runs_once(void **state)
     assert_int_equal(written_count, SUBMITTERS * JOBS_EACH);
 }
 
-/* Each waits for all the others: without a thread of its own for each this never ends. */
+/* Each job waits for all others, so this ends only if each has its own thread. */
 static void there_are_as_many_threads_as_asked_for(void **state)
 {
     struct gate gates[5];
@@ -299,7 +299,7 @@ static void there_are_as_many_threads_as_asked_for(void **state)
         gate_done(&gates[i]);
 }
 
-/* --- what a thread is like -------------------------------------------------------------- */
+/* --- properties of threads -------------------------------------------------------------- */
 
 struct look {
     struct job job;
@@ -344,7 +344,7 @@ static void threads_are_as_the_header_says(void **state)
     assert_false(sigismember(&blocked, SIGTERM));
 }
 
-static void a_pool_that_cannot_work_is_refused(void **state)
+static void invalid_pool_sizes_are_refused(void **state)
 {
     struct worker_pool *pool = NULL;
     struct error err;
@@ -365,13 +365,13 @@ int main(void)
         cmocka_unit_test(a_thousand_jobs_of_one_key_delay_another_by_one),
         cmocka_unit_test(one_key_may_have_half_of_the_queue),
         cmocka_unit_test(a_queue_of_one_takes_one),
-        cmocka_unit_test(there_is_room_for_any_number_of_keys),
+        cmocka_unit_test(any_number_of_keys_can_be_used_in_turn),
         cmocka_unit_test(a_job_may_submit_another),
         cmocka_unit_test(a_job_may_free_itself),
         cmocka_unit_test(every_job_runs_once),
         cmocka_unit_test(there_are_as_many_threads_as_asked_for),
         cmocka_unit_test(threads_are_as_the_header_says),
-        cmocka_unit_test(a_pool_that_cannot_work_is_refused),
+        cmocka_unit_test(invalid_pool_sizes_are_refused),
     };
 
     return cmocka_run_group_tests_name("worker-pool", tests, NULL, NULL);

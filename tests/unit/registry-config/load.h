@@ -6,7 +6,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 
-/* What the tests of settings have in common. Files are c.yml in the scratch folder. */
+/* Shared by the tests of settings. The file is c.yml in the scratch directory. */
 
 #define HEAD "version: 0.1\n"
 
@@ -14,7 +14,7 @@
 #define ENVIRONMENT(...) ((char *const *)(const char *const[]){__VA_ARGS__, NULL})
 #define NO_ENVIRONMENT ((char *const *)(const char *const[]){NULL})
 
-/* Settings from text (NULL: no file) and variables; the test ends where they are refused. */
+/* Settings from text (NULL: no file) and variables; the test ends if they are refused. */
 static inline struct settings *load(const char *text, char *const *environment)
 {
     struct settings *settings = NULL;
@@ -27,7 +27,7 @@ static inline struct settings *load(const char *text, char *const *environment)
     return settings;
 }
 
-/* They are refused with an error that begins so. */
+/* They are refused with an error that starts with this text. */
 static inline void check_refusal(const char *text, char *const *environment, const char *says)
 {
     struct settings *settings = NULL;
@@ -38,7 +38,7 @@ static inline void check_refusal(const char *text, char *const *environment, con
     assert_case(says, settings_load(text ? "c.yml" : NULL, environment, &settings, &err) < 0);
     assert_null(settings);
     if (strncmp(err.text, says, strlen(says)) != 0)
-        fail_msg("\"%s\" does not begin with \"%s\"", err.text, says);
+        fail_msg("\"%s\" does not start with \"%s\"", err.text, says);
 }
 
 static inline size_t count_warnings(const struct settings *settings, const char *says)
@@ -50,7 +50,7 @@ static inline size_t count_warnings(const struct settings *settings, const char 
     return count;
 }
 
-/* One warning says so. */
+/* One warning has this text. */
 static inline void assert_warns(const struct settings *settings, const char *says)
 {
     if (count_warnings(settings, says) != 1)

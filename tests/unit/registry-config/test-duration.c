@@ -4,13 +4,13 @@
 
 #include "tests/unit/check.h"
 
-/* Expectations made with Go 1.19's time.ParseDuration. */
+/* The expected values are from Go 1.19's time.ParseDuration. */
 static const struct { const char *text; uint64_t ms; } durations[] = {
     {"0", 0}, {"+0", 0}, {"-0", 0}, {"0s", 0}, {"-0s", 0},
     {"168h", 168ull * 3600 * 1000}, {"24h", 24ull * 3600 * 1000}, {"1m30s", 90000}, {"10s", 10000}, {"+5s", 5000},
     {"1.5s", 1500}, {".5s", 500}, {"1.s", 1000}, {"500ms", 500}, {"1h0m0.5s", 3600500}, {"0.001s", 1},
     {"1ms1ms", 2}, {"5s1h", 3605000},
-    /* less than one is one, for 0 means something else */
+    /* less than one becomes one, because 0 has another meaning */
     {"1ns", 1}, {"1us", 1}, {"1\xC2\xB5s", 1}, {"1\xCE\xBCs", 1}, {"1000001ns", 2}, {"0.0000005s", 1},
     {"0.0000000000000000000000000000000001h", 0}, {"0.33333333333333333333h", 1200000},
     {"2562047h47m16.854775807s", 9223372036855},
@@ -36,7 +36,7 @@ static void go_s_durations_are_read(void **state)
     }
 }
 
-static void what_is_none_is_refused(void **state)
+static void invalid_durations_are_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
@@ -51,7 +51,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(go_s_durations_are_read),
-        cmocka_unit_test(what_is_none_is_refused),
+        cmocka_unit_test(invalid_durations_are_refused),
     };
 
     return cmocka_run_group_tests_name("duration", tests, NULL, NULL);

@@ -7,8 +7,8 @@
 
 #define ADDRESS "REGISTRY_HTTP_ADDR=:5000"
 
-/* The variables of the article, word for word. */
-static void registry_2_s_usual_variables_are_taken(void **state)
+/* The variables of the article, unchanged. */
+static void registry_2_s_usual_variables_are_accepted(void **state)
 {
     CLEANUP(settings_freep) struct settings *settings = load(NULL, ENVIRONMENT(
         "PATH=/bin", "REGISTRY_AUTH=htpasswd", "REGISTRY_AUTH_HTPASSWD_REALM=Registry Realm",
@@ -28,7 +28,7 @@ static void registry_2_s_usual_variables_are_taken(void **state)
     assert_int_equal(settings->warning_count, 0);
 }
 
-static void variables_have_precedence_over_the_file(void **state)
+static void variables_take_precedence_over_the_file(void **state)
 {
     CLEANUP(settings_freep) struct settings *settings = load(
         HEAD "http: {addr: ':80', host: 'https://a.b'}\nlog: {level: debug, fields: {Service: x}}\n",
@@ -46,7 +46,7 @@ static void variables_have_precedence_over_the_file(void **state)
     assert_string_equal(settings->log.fields.items[1].value, "z");
 }
 
-/* In registry:2 the second of these is the panic of distribution#3765. */
+/* In registry:2 the second of these causes the panic of distribution#3765. */
 static void maintenance_can_be_set_as_a_whole_and_in_part(void **state)
 {
     static const char *const files[] = {
@@ -68,7 +68,7 @@ static void maintenance_can_be_set_as_a_whole_and_in_part(void **state)
     }
 }
 
-/* Whatever the order in which they are given. */
+/* In any order. */
 static void deeper_names_change_what_shorter_ones_set(void **state)
 {
     static char whole[] = "REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING={age: 1h, dryrun: true}";
@@ -98,8 +98,8 @@ static void values_are_yaml(void **state)
     assert_string_equal(settings->http.prefix, "/a");
 }
 
-/* Kubernetes sets the first of these for a service that is called registry. */
-static void names_of_no_setting_are_warned_about(void **state)
+/* Kubernetes sets the first of these for a service named registry. */
+static void unknown_names_cause_warnings(void **state)
 {
     CLEANUP(settings_freep) struct settings *settings = load(NULL, ENVIRONMENT(
         ADDRESS, "REGISTRY_PORT=tcp://10.0.0.1:5000", "REGISTRY_PORT_5000_TCP_ADDR=10.0.0.1", "REGISTRY_HTTP_ADDRESS=x",
@@ -114,8 +114,8 @@ static void names_of_no_setting_are_warned_about(void **state)
     assert_warns(settings, "Ignoring unrecognized environment variable REGISTRY__HTTP");
 }
 
-/* They look like settings of auth and storage, whose members have names of the user's own. */
-static void variables_of_others_are_no_settings(void **state)
+/* They look like settings of auth and storage, whose members have names that the user chooses. */
+static void variables_of_other_programs_are_not_settings(void **state)
 {
     CLEANUP(settings_freep) struct settings *settings = load(NULL, ENVIRONMENT(
         ADDRESS, "REGISTRY_AUTH_FILE=/run/user/1000/containers/auth.json", "REGISTRY_AUTH_PORT=tcp://10.0.0.1:80",
@@ -129,7 +129,7 @@ static void variables_of_others_are_no_settings(void **state)
     assert_warns(settings, "Ignoring REGISTRY_AUTH_PORT: it is one that Kubernetes sets for a service");
 }
 
-static void other_variables_are_none_of_ours(void **state)
+static void other_variables_are_ignored(void **state)
 {
     CLEANUP(settings_freep) struct settings *settings = load(NULL, ENVIRONMENT(
         ADDRESS, "REGISTRY=a", "REGISTRYD_LOG_LEVEL=b", "registry_log_level=c", "MY_REGISTRY_LOG_LEVEL=d",
@@ -140,7 +140,7 @@ static void other_variables_are_none_of_ours(void **state)
     assert_int_equal(settings->log.level, LOG_LEVEL_INFO);
 }
 
-static void names_of_any_length_are_survived(void **state)
+static void names_of_any_length_are_accepted(void **state)
 {
     char variable[3000] = "REGISTRY_HTTP_HEADERS_";
     CLEANUP(settings_freep) struct settings *settings = NULL;
@@ -170,14 +170,14 @@ static const struct { const char *variable, *says; } refused[] = {
     {"REGISTRY_HTTP_HEADERS_X_Y=z", "REGISTRY_HTTP_HEADERS_X_Y: http.headers.x: must be a list"},
 };
 
-static void what_is_wrong_is_said_with_the_variable(void **state)
+static void errors_name_the_variable(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
         check_refusal(NULL, ENVIRONMENT(refused[i].variable), refused[i].says);
 }
 
-static void a_part_of_what_has_no_parts_cannot_be_set(void **state)
+static void a_member_of_a_scalar_cannot_be_set(void **state)
 {
     (void)state;
     check_refusal(HEAD "log:\n  fields: [a]\n", ENVIRONMENT("REGISTRY_LOG_FIELDS_B=c"),
@@ -186,7 +186,7 @@ static void a_part_of_what_has_no_parts_cannot_be_set(void **state)
                   "REGISTRY_HTTP_ADDR: cannot be applied, because REGISTRY_HTTP is not a mapping");
 }
 
-static void a_chosen_driver_beside_the_file_s_is_refused(void **state)
+static void a_second_driver_from_a_variable_is_refused(void **state)
 {
     (void)state;
     check_refusal(HEAD "storage: {filesystem: {rootdirectory: /a}}\n", ENVIRONMENT("REGISTRY_STORAGE_S3_BUCKET=b"),
@@ -227,7 +227,7 @@ static void values_of_secret_keys_are_never_shown(void **state)
     }
 }
 
-static void a_secret_is_in_secure_memory_alone(void **state)
+static void a_secret_is_only_in_secure_memory(void **state)
 {
     CLEANUP(settings_freep) struct settings *settings = load(NULL, ENVIRONMENT(ADDRESS, "REGISTRY_HTTP_SECRET=sEcReT"));
     const struct yaml_tree *http = yaml_tree_find(settings->tree, "http");
@@ -247,7 +247,7 @@ static void variables_of_kubernetes_are_not_settings(void **state)
     assert_true(environment_has_settings(ENVIRONMENT("REGISTRY_PORT=tcp://10.0.0.1:5000", "REGISTRY_LOG_LEVEL=info")));
 }
 
-static void what_is_refused_is_shown_so_that_all_of_it_is_visible(void **state)
+static void refused_values_are_quoted_completely(void **state)
 {
     static const struct { const char *value, *says; } cases[] = {
         {"\"':5000'\"", "\"':5000'\" is"},
@@ -276,23 +276,23 @@ static void what_is_refused_is_shown_so_that_all_of_it_is_visible(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(registry_2_s_usual_variables_are_taken),
-        scratch_test(variables_have_precedence_over_the_file),
+        scratch_test(registry_2_s_usual_variables_are_accepted),
+        scratch_test(variables_take_precedence_over_the_file),
         scratch_test(maintenance_can_be_set_as_a_whole_and_in_part),
         scratch_test(deeper_names_change_what_shorter_ones_set),
         scratch_test(values_are_yaml),
-        scratch_test(names_of_no_setting_are_warned_about),
-        scratch_test(variables_of_others_are_no_settings),
-        scratch_test(other_variables_are_none_of_ours),
-        scratch_test(names_of_any_length_are_survived),
-        scratch_test(what_is_wrong_is_said_with_the_variable),
-        scratch_test(a_part_of_what_has_no_parts_cannot_be_set),
-        scratch_test(a_chosen_driver_beside_the_file_s_is_refused),
+        scratch_test(unknown_names_cause_warnings),
+        scratch_test(variables_of_other_programs_are_not_settings),
+        scratch_test(other_variables_are_ignored),
+        scratch_test(names_of_any_length_are_accepted),
+        scratch_test(errors_name_the_variable),
+        scratch_test(a_member_of_a_scalar_cannot_be_set),
+        scratch_test(a_second_driver_from_a_variable_is_refused),
         scratch_test(secrets_are_not_shown),
         scratch_test(values_of_secret_keys_are_never_shown),
-        scratch_test(a_secret_is_in_secure_memory_alone),
+        scratch_test(a_secret_is_only_in_secure_memory),
         scratch_test(variables_of_kubernetes_are_not_settings),
-        scratch_test(what_is_refused_is_shown_so_that_all_of_it_is_visible),
+        scratch_test(refused_values_are_quoted_completely),
     };
 
     return cmocka_run_group_tests_name("environment", tests, NULL, NULL);

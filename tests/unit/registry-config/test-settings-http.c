@@ -5,7 +5,7 @@
 
 #define TLS "tls: {certificate: /c.crt, key: /c.key}"
 
-/* Under http:, in one line. */
+/* Settings below http:, in one line. */
 static struct settings *load_http(const char *members)
 {
     char text[1000];
@@ -14,7 +14,7 @@ static struct settings *load_http(const char *members)
     return load(text, NO_ENVIRONMENT);
 }
 
-static void it_listens_on_this_machine_alone_unless_told(void **state)
+static void the_default_address_is_loopback(void **state)
 {
     static const struct { const char *members, *address; size_t warnings; } cases[] = {
         {"", "127.0.0.1:5000", 1},
@@ -36,7 +36,7 @@ static void it_listens_on_this_machine_alone_unless_told(void **state)
     }
 }
 
-static void addresses_of_all_kinds_are_taken(void **state)
+static void all_kinds_of_addresses_are_accepted(void **state)
 {
     static const char *const addresses[] = {
         ":0", "0.0.0.0:5000", "localhost:5000", "[::]:5000", "[::1]:443", "[fe80::1%eth0]:5000", ":https",
@@ -91,7 +91,7 @@ static void hosts_and_prefixes_lose_their_last_slash(void **state)
     }
 }
 
-static void the_rest_is_read(void **state)
+static void the_other_settings_are_read(void **state)
 {
     CLEANUP(settings_freep) struct settings *settings = load_http(
         "secret: sEcReT, relativeurls: true, draintimeout: 1m, http2: {disabled: true}, "
@@ -111,7 +111,7 @@ static void the_rest_is_read(void **state)
     assert_int_equal(settings->warning_count, 0);
 }
 
-static void authorities_of_clients_are_a_list_or_one(void **state)
+static void client_authorities_are_a_list_or_a_single_file(void **state)
 {
     CLEANUP(settings_freep) struct settings *list = load_http(
         "tls: {certificate: /c, key: /k, clientcas: [/a.crt, /b.crt], clientauth: verify-client-cert-if-given}");
@@ -135,7 +135,7 @@ static void authorities_of_clients_are_a_list_or_one(void **state)
     assert_int_equal(variable->http.tls.client_ca_count, 2);
 }
 
-static void what_is_not_set_has_its_default(void **state)
+static void unset_settings_have_defaults(void **state)
 {
     CLEANUP(settings_freep) struct settings *settings = load_http(TLS);
 
@@ -229,7 +229,7 @@ static const struct { const char *members, *says; } refused[] = {
     {"debug: {prometheus: {path: metrics}}", "c.yml:2: http.debug.prometheus.path: \"metrics\" is not a path"},
 };
 
-static void what_is_wrong_is_said_with_file_line_and_key(void **state)
+static void errors_name_file_line_and_key(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
@@ -263,7 +263,7 @@ static void limits_have_defaults_and_can_be_set(void **state)
     assert_int_equal(limits->transfer_ms, (uint64_t)366 * 24 * 60 * 60 * 1000);
 }
 
-static void limits_that_are_none_are_refused(void **state)
+static void invalid_limits_are_refused(void **state)
 {
     static const char *const wrong[] = {
         "limits: {connections: 0}", "limits: {connections: -1}", "limits: {connections: many}", "limits: {peraddress: 1.5}",
@@ -282,19 +282,19 @@ static void limits_that_are_none_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(it_listens_on_this_machine_alone_unless_told),
-        scratch_test(addresses_of_all_kinds_are_taken),
+        scratch_test(the_default_address_is_loopback),
+        scratch_test(all_kinds_of_addresses_are_accepted),
         scratch_test(a_unix_socket_is_a_path),
         scratch_test(hosts_and_prefixes_lose_their_last_slash),
-        scratch_test(the_rest_is_read),
-        scratch_test(authorities_of_clients_are_a_list_or_one),
-        scratch_test(what_is_not_set_has_its_default),
+        scratch_test(the_other_settings_are_read),
+        scratch_test(client_authorities_are_a_list_or_a_single_file),
+        scratch_test(unset_settings_have_defaults),
         scratch_test(a_drain_timeout_fits_an_int),
         scratch_test(headers_are_lists),
         scratch_test(limits_have_defaults_and_can_be_set),
-        scratch_test(limits_that_are_none_are_refused),
+        scratch_test(invalid_limits_are_refused),
         scratch_test(old_versions_of_tls_are_not_used),
-        scratch_test(what_is_wrong_is_said_with_file_line_and_key),
+        scratch_test(errors_name_file_line_and_key),
     };
 
     return cmocka_run_group_tests_name("settings-http", tests, NULL, NULL);

@@ -6,7 +6,7 @@
 
 #include "tests/unit/registry-config/load.h"
 
-/* What keeps the warning about an address away. */
+/* Prevents the warning about a missing address. */
 #define ADDRESS "http: {addr: ':5000'}\n"
 
 static void without_anything_there_are_registry_2_s_defaults(void **state)
@@ -33,7 +33,7 @@ static void without_anything_there_are_registry_2_s_defaults(void **state)
     assert_int_equal(settings->tags_max, 0);
 }
 
-/* The file of the image registry:2, and what a user of it is told. */
+/* The file of the registry:2 image, and the warnings about it. */
 static void the_image_s_own_file_loads(void **state)
 {
     CLEANUP(settings_freep) struct settings *settings = load(
@@ -147,7 +147,7 @@ static void registry_2_s_least_number_of_threads_is_ours(void **state)
     assert_int_equal(settings->storage.max_threads, 25);
 }
 
-/* Each begins with its file, line and key. */
+/* Each error starts with file, line and key. */
 static const struct { const char *text, *says; } refused[] = {
     {"", "c.yml: the line \"version: 0.1\" is missing"},
     {"[]", "c.yml: the line \"version: 0.1\" is missing"},
@@ -192,7 +192,7 @@ static const struct { const char *text, *says; } refused[] = {
     {HEAD "catalog: {maxentries: 0}\n", "c.yml:2: catalog.maxentries: \"0\" is not a whole number from 1"},
     {HEAD "catalog: {maxentries: -1}\n", "c.yml:2: catalog.maxentries: \"-1\" is not a whole number"},
     {HEAD "catalog: {maxentries: 99999999999}\n", "c.yml:2: catalog.maxentries: "},
-    /* what would be dangerous to leave out */
+    /* unsupported settings that would be dangerous to ignore */
     {HEAD "middleware: {repository: [{name: x}]}\n", "c.yml:2: middleware: refused: "},
     {HEAD "proxy: {remoteurl: https://registry-1.docker.io}\n", "c.yml:2: proxy.remoteurl: refused: "},
     {HEAD "notifications:\n  endpoints:\n    - {name: a, disabled: true}\n    - {name: b}\n",
@@ -208,14 +208,14 @@ static const struct { const char *text, *says; } refused[] = {
     {HEAD "policy: {repository: {classes: [image]}}\n", "c.yml:2: policy.repository.classes: refused: "},
 };
 
-static void what_is_wrong_is_said_with_file_line_and_key(void **state)
+static void errors_name_file_line_and_key(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
         check_refusal(refused[i].text, NO_ENVIRONMENT, refused[i].says);
 }
 
-static void what_we_do_not_have_is_warned_about(void **state)
+static void unsupported_settings_cause_warnings(void **state)
 {
     static const struct { const char *text, *warning; } ignored[] = {
         {"redis: {addr: localhost:6379, password: sEcReT}\n", "c.yml:3: redis: ignored: "},
@@ -225,7 +225,7 @@ static void what_we_do_not_have_is_warned_about(void **state)
         {"validation: {disabled: true}\n", "c.yml:3: validation.disabled: ignored: "},
         {"storage: {tag: {concurrencylimit: 8}}\n", "c.yml:3: storage.tag.concurrencylimit: ignored: "},
         {"log: {hooks: [{type: mail}]}\n", "c.yml:3: log.hooks: ignored: "},
-        /* which registry:2 says nothing about */
+        /* registry:2 ignores these silently */
         {"htpp: {addr: ':80'}\n", "c.yml:3: htpp: ignored: there is no such setting"},
         {"log: {Level: debug}\n", "c.yml:3: log.Level: ignored: there is no such setting"},
         {"auth:\n  htpasswd:\n    realm: a\n    path: b\n    file: c\n", "c.yml:7: auth.htpasswd.file: ignored: "},
@@ -246,8 +246,8 @@ static void what_we_do_not_have_is_warned_about(void **state)
     }
 }
 
-/* Settings that ask for nothing, or for what is so anyway. */
-static void what_asks_for_nothing_is_passed_over(void **state)
+/* Settings that request nothing, or the existing behaviour. */
+static void settings_without_effect_cause_no_warning(void **state)
 {
     static const char *const silent[] = {
         "redis: {}\n", "redis:\n", "middleware:\n  storage:\n  - name: cloudfront\n    disabled: true\n",
@@ -277,7 +277,7 @@ static void warnings_are_one_line_each(void **state)
     assert_warns(settings, "c.yml:3: a??[31mb: ignored");
 }
 
-static void passwords_without_tls_are_warned_about(void **state)
+static void passwords_without_tls_cause_a_warning(void **state)
 {
     CLEANUP(settings_freep) struct settings *settings = load(HEAD ADDRESS "auth: {htpasswd: {realm: a, path: b}}\n",
                                                              NO_ENVIRONMENT);
@@ -321,11 +321,11 @@ int main(void)
         scratch_test(levels_have_aliases_and_an_old_place),
         scratch_test(lone_words_choose_a_driver_and_a_provider),
         scratch_test(registry_2_s_least_number_of_threads_is_ours),
-        scratch_test(what_is_wrong_is_said_with_file_line_and_key),
-        scratch_test(what_we_do_not_have_is_warned_about),
-        scratch_test(what_asks_for_nothing_is_passed_over),
+        scratch_test(errors_name_file_line_and_key),
+        scratch_test(unsupported_settings_cause_warnings),
+        scratch_test(settings_without_effect_cause_no_warning),
         scratch_test(warnings_are_one_line_each),
-        scratch_test(passwords_without_tls_are_warned_about),
+        scratch_test(passwords_without_tls_cause_a_warning),
         scratch_test(a_file_that_cannot_be_read_is_refused),
         scratch_test(the_file_is_the_argument_or_the_variable_s),
     };

@@ -125,14 +125,14 @@ static void check_refused(const char *text, size_t size, const char *says)
     assert_null(tree);
 }
 
-static void what_is_no_document_of_ours_is_refused(void **state)
+static void invalid_documents_are_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
         check_refused(refused[i].text, strlen(refused[i].text), refused[i].says);
 }
 
-/* Six lines of ten aliases each are a million values, without any text. */
+/* Six lines of ten aliases each expand to a million values, without any text. */
 static void aliases_of_aliases_are_bounded(void **state)
 {
     char text[1000] = "a0: &a0 []\n";
@@ -148,7 +148,7 @@ static void aliases_of_aliases_are_bounded(void **state)
     check_refused(text, strlen(text), "too large: more than 10000 values");
 }
 
-/* The same by few values with much text. */
+/* The same with few values and much text. */
 static void the_text_of_aliases_is_bounded(void **state)
 {
     enum { LONG = 100000 };
@@ -218,7 +218,7 @@ static void a_variable_has_a_name_and_no_lines(void **state)
     yaml_tree_free(tree);
 }
 
-/* A value that is no YAML may be a password. */
+/* A value that is not valid YAML may be a password. */
 static void errors_repeat_no_values(void **state)
 {
     static const char *const secrets[] = {"!sEcReT", "*sEcReT", "\"sEcReT", "{sEcReT", "a: sEcReT: b", "%sEcReT",
@@ -277,7 +277,7 @@ static void integers_are_those_of_go(void **state)
     }
 }
 
-static void nulls_are_told_from_words(void **state)
+static void nulls_differ_from_words(void **state)
 {
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL", "!!null ''"};
     static const char *const words[] = {"''", "'~'", "'null'", "nULL", "0", "false", "[]", "{}", "none"};
@@ -312,7 +312,7 @@ static void members_are_set_and_found(void **state)
     assert_null(yaml_tree_find(NULL, "d"));
 }
 
-static void what_is_forgotten_is_wiped_and_null(void **state)
+static void forgotten_values_are_wiped_and_become_null(void **state)
 {
     CLEANUP(yaml_tree_freep) struct yaml_tree *tree = parse("'sEcReT'");
 
@@ -327,7 +327,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(documents_become_trees),
-        cmocka_unit_test(what_is_no_document_of_ours_is_refused),
+        cmocka_unit_test(invalid_documents_are_refused),
         cmocka_unit_test(aliases_of_aliases_are_bounded),
         cmocka_unit_test(the_text_of_aliases_is_bounded),
         cmocka_unit_test(nesting_is_bounded),
@@ -337,9 +337,9 @@ int main(void)
         cmocka_unit_test(errors_repeat_no_values),
         cmocka_unit_test(booleans_are_those_of_yaml_1_1),
         cmocka_unit_test(integers_are_those_of_go),
-        cmocka_unit_test(nulls_are_told_from_words),
+        cmocka_unit_test(nulls_differ_from_words),
         cmocka_unit_test(members_are_set_and_found),
-        cmocka_unit_test(what_is_forgotten_is_wiped_and_null),
+        cmocka_unit_test(forgotten_values_are_wiped_and_become_null),
     };
 
     return cmocka_run_group_tests_name("yaml", tests, NULL, NULL);

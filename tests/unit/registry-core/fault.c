@@ -70,7 +70,7 @@ WRAP('w', ssize_t, write, (int fd, const void *data, size_t size), (fd, data, si
 WRAP('p', ssize_t, pwrite64, (int fd, const void *data, size_t size, off_t at), (fd, data, size, at))
 WRAP('g', ssize_t, pread64, (int fd, void *data, size_t size, off_t at), (fd, data, size, at))
 
-/* Nothing here outlives the machine, so nothing need be written to disk. */
+/* The tests do not simulate a power failure, so nothing needs to reach the disk. */
 #define WRAP_SYNC(letter, name)  \
     int __wrap_##name(int fd);   \
     int __wrap_##name(int fd)    \

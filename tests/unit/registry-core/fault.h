@@ -3,20 +3,20 @@
 #include <stddef.h>
 
 /*
- * The calls of the system by which the filesystem backend changes files, counted from 1: the n-th can be made
- * to fail, or to be where the process ends. (The linker's --wrap leads them here.)
+ * The system calls by which the filesystem backend changes files, counted from 1: the n-th can fail, or end the
+ * process. (The linker's --wrap redirects the calls to these functions.)
  */
 enum fault_mode { FAULT_NONE, FAULT_FAIL, FAULT_EXIT };
 
 enum { FAULT_EXIT_STATUS = 77 };
 
-/* Counts from here. code is the errno of the call that fails. */
+/* Starts counting. code is the errno of the failing call. */
 void fault_start(enum fault_mode mode, int at, int code);
 
 /* Called once with the directory of the new name, before the next rename. */
 void fault_before_rename(void (*function)(const char *directory));
 
-/* Counting ends; whether the n-th call was reached. */
+/* Stops counting; returns whether the n-th call was reached. */
 int fault_stop(void);
 
 /* The first letters of the calls since fault_start(): w(rite), d(fdatasync), f(sync), r(enameat) ... */

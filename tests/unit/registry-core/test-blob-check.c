@@ -27,7 +27,7 @@ static struct store_check *start(struct store *store, const struct store_blob *b
     return check;
 }
 
-static void what_is_right_is_known_afterwards(void **state)
+static void a_valid_blob_is_cached_as_checked(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct store_blob blob = find(store, push_blob(store, "a", "hello")), other = blob;
@@ -67,7 +67,7 @@ static void damage_is_found_with_the_last_byte(void **state)
     }
 }
 
-static void nothing_is_what_it_is_or_damage(void **state)
+static void an_empty_blob_is_valid_or_damaged(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest digest = push_blob(store, "a", "hello");
@@ -86,7 +86,7 @@ static void nothing_is_what_it_is_or_damage(void **state)
     assert_says(&err, "is damaged");
 }
 
-static void what_is_read_out_of_order_is_not_vouched_for(void **state)
+static void out_of_order_reads_are_not_checked(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct store_blob blob = find(store, push_blob(store, "a", "hello"));
@@ -98,7 +98,7 @@ static void what_is_read_out_of_order_is_not_vouched_for(void **state)
     assert_false(store_is_checked(store, &blob));
 }
 
-static void one_takes_the_place_of_another(void **state)
+static void a_new_entry_replaces_another(void **state)
 {
     struct checked_blobs *checked = checked_blobs_new();
     struct digest one = sha256_of("1"), two = one;
@@ -118,11 +118,11 @@ static void one_takes_the_place_of_another(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(what_is_right_is_known_afterwards),
+        scratch_test(a_valid_blob_is_cached_as_checked),
         scratch_test(damage_is_found_with_the_last_byte),
-        scratch_test(nothing_is_what_it_is_or_damage),
-        scratch_test(what_is_read_out_of_order_is_not_vouched_for),
-        scratch_test(one_takes_the_place_of_another),
+        scratch_test(an_empty_blob_is_valid_or_damaged),
+        scratch_test(out_of_order_reads_are_not_checked),
+        scratch_test(a_new_entry_replaces_another),
     };
 
     return cmocka_run_group_tests_name("store-blob-check", tests, NULL, NULL);

@@ -4,7 +4,7 @@
 
 #include "tests/unit/registry-core/support.h"
 
-static void a_blob_lies_where_registry_2_looks_for_it(void **state)
+static void a_blob_is_stored_where_registry_2_expects_it(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest digest = push_blob(store, "a/b", "hello");
@@ -17,7 +17,7 @@ static void a_blob_lies_where_registry_2_looks_for_it(void **state)
     assert_mode_is(below("repositories/a/b/_layers"), 0755);
 }
 
-static void nothing_else_is_left_of_the_upload(void **state)
+static void the_upload_session_is_removed(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest digest = push_blob(store, "r", "");
@@ -45,7 +45,7 @@ static void a_blob_of_another_repository_is_not_found(void **state)
     assert_false(has_blob(store, "a", sha512_of("hello")));
 }
 
-static void a_link_without_bytes_is_no_blob(void **state)
+static void a_link_without_data_is_not_a_blob(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest digest = push_blob(store, "a", "hello");
@@ -55,7 +55,7 @@ static void a_link_without_bytes_is_no_blob(void **state)
     assert_false(has_blob(store, "a", digest));
 }
 
-static void a_torn_link_is_no_blob_and_a_wrong_one_a_failure(void **state)
+static void a_truncated_link_is_not_a_blob_and_an_invalid_one_is_an_error(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest digest = push_blob(store, "a", "hello");
@@ -139,7 +139,7 @@ static void a_blob_is_mounted_from_anywhere(void **state)
     assert_true(has_blob(store, "b", digest));
 }
 
-/* As far as it was ever pushed by that digest. */
+/* Only if it was pushed by that digest before. */
 static void a_sha512_blob_is_mounted_from_anywhere(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
@@ -177,7 +177,7 @@ static void an_unlinked_blob_is_gone_from_that_repository(void **state)
     assert_true(has_blob(store, "a", digest));
 }
 
-static void pushing_again_heals_what_lies_there(void **state)
+static void pushing_again_repairs_a_damaged_blob(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest digest = push_blob(store, "a", "hello");
@@ -188,7 +188,7 @@ static void pushing_again_heals_what_lies_there(void **state)
     assert_file_is(below("blobs/sha256/2c/%s/data", digest.hex), "hello");
 }
 
-/* What is no failure of finding must not be taken for "not found". */
+/* Other errors must not be reported as "not found". */
 static void a_storage_that_cannot_be_read_is_a_failure(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
@@ -206,18 +206,18 @@ static void a_storage_that_cannot_be_read_is_a_failure(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(a_blob_lies_where_registry_2_looks_for_it),
-        scratch_test(nothing_else_is_left_of_the_upload),
+        scratch_test(a_blob_is_stored_where_registry_2_expects_it),
+        scratch_test(the_upload_session_is_removed),
         scratch_test(a_blob_of_another_repository_is_not_found),
-        scratch_test(a_link_without_bytes_is_no_blob),
-        scratch_test(a_torn_link_is_no_blob_and_a_wrong_one_a_failure),
+        scratch_test(a_link_without_data_is_not_a_blob),
+        scratch_test(a_truncated_link_is_not_a_blob_and_an_invalid_one_is_an_error),
         scratch_test(a_reader_reads_any_part),
         scratch_test(a_reader_outlives_its_blob),
         scratch_test(a_blob_is_mounted_from_a_repository_that_has_it),
         scratch_test(a_blob_is_mounted_from_anywhere),
         scratch_test(a_sha512_blob_is_mounted_from_anywhere),
         scratch_test(an_unlinked_blob_is_gone_from_that_repository),
-        scratch_test(pushing_again_heals_what_lies_there),
+        scratch_test(pushing_again_repairs_a_damaged_blob),
         scratch_test(a_storage_that_cannot_be_read_is_a_failure),
     };
 

@@ -1,6 +1,6 @@
 /*
- * What is remembered must never be what is no more: each way in which another program changes the storage is tried, after
- * the old content was read so that it may have been remembered.
+ * Caches must never return outdated content. The old content is read, so that it may be cached, and then changed in each
+ * way in which another program can change the storage.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ static void directories_free(struct directory_cache **cache)
     directory_cache_free(*cache);
 }
 
-/* As if it had changed an hour ago. */
+/* Backdates the last change by an hour. */
 static struct stat settled_stamp(const char *path)
 {
     struct stat stamp;
@@ -46,7 +46,7 @@ static bool knows(struct content_cache *cache, const char *key, const struct sta
     return true;
 }
 
-static void a_content_is_known_for_its_stamp_and_key(void **state)
+static void content_is_cached_by_stamp_and_key(void **state)
 {
     CLEANUP(cache_free) struct content_cache *cache = content_cache_new();
     struct stat stamp, other;
@@ -69,7 +69,7 @@ static void a_content_is_known_for_its_stamp_and_key(void **state)
     assert_false(knows(cache, "a", &stamp, "hello"));
 }
 
-static void what_changed_a_moment_ago_is_not_kept(void **state)
+static void recently_changed_content_is_not_cached(void **state)
 {
     CLEANUP(cache_free) struct content_cache *cache = content_cache_new();
     struct stat stamp;
@@ -82,7 +82,7 @@ static void what_changed_a_moment_ago_is_not_kept(void **state)
     assert_false(knows(cache, "a", &stamp, "hello"));
 }
 
-static void what_was_cut_while_it_was_read_is_not_kept(void **state)
+static void content_truncated_during_the_read_is_not_cached(void **state)
 {
     CLEANUP(cache_free) struct content_cache *cache = content_cache_new();
     struct stat stamp;
@@ -94,8 +94,8 @@ static void what_was_cut_while_it_was_read_is_not_kept(void **state)
     assert_false(knows(cache, "a", &stamp, "hell"));
 }
 
-/* 100 MiB go through it. */
-static void it_holds_no_more_than_some(void **state)
+/* 100 MiB pass through the cache. */
+static void the_size_of_the_cache_is_limited(void **state)
 {
     CLEANUP(cache_free) struct content_cache *cache = content_cache_new();
     static char text[CONTENT_CACHE_SIZE_MAX];
@@ -121,7 +121,7 @@ static void it_holds_no_more_than_some(void **state)
     assert_true(known >= 1 && known <= 64);
 }
 
-/* --- the store, beside others ------------------------------------------------------------- */
+/* --- changes by other programs ------------------------------------------------------------ */
 
 static void wait_until_settled(const char *path)
 {
@@ -152,7 +152,7 @@ static struct digest resolve(struct store *store)
     return digest;
 }
 
-static void a_tag_moved_by_others_is_seen(void **state)
+static void a_tag_moved_by_another_program_is_seen(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest first = sha256_of("1"), second = sha256_of("2"), third = sha256_of("3"), digest;
@@ -170,7 +170,7 @@ static void a_tag_moved_by_others_is_seen(void **state)
     overwrite(link, text_of(second)); /* in place, as registry:2 does: same file, same size */
     digest = resolve(store);
     assert_true(digest_is_equal(&digest, &second));
-    overwrite(link, text_of(first)); /* at once again */
+    overwrite(link, text_of(first)); /* and back immediately */
     digest = resolve(store);
     assert_true(digest_is_equal(&digest, &first));
     wait_until_settled(link);
@@ -183,7 +183,7 @@ static void a_tag_moved_by_others_is_seen(void **state)
     assert_int_equal(store_resolve_tag(store, "r", "t", STORE_MAY_WAIT, &digest, &err), STORE_NOT_FOUND);
 }
 
-/* --- folders -------------------------------------------------------------------------------- */
+/* --- directories -------------------------------------------------------------------------------- */
 
 enum { MANY = 300 };
 
@@ -209,7 +209,7 @@ static void assert_page(struct store *store, const char *last, size_t n, const c
         assert_string_equal(page.items[0], first);
 }
 
-static void pages_of_a_large_folder_are_those_of_now(void **state)
+static void pages_of_a_large_directory_are_current(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
 
@@ -228,10 +228,10 @@ static void pages_of_a_large_folder_are_those_of_now(void **state)
     make_tags(MANY, MANY + 1);
     assert_page(store, "t000289", 10, "t000290", 10, true);
     assert_int_equal(remove(below("repositories/r/_manifests/tags/t000290/current/link")), 0);
-    assert_page(store, "t000289", 10, "t000291", 10, false); /* a tag is what has a link */
+    assert_page(store, "t000289", 10, "t000291", 10, false); /* only a directory with a link is a tag */
 }
 
-static void a_page_goes_on_past_folders_without_a_link(void **state)
+static void a_page_skips_directories_without_a_link(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
 
@@ -262,7 +262,7 @@ static bool knows_directory(struct directory_cache *cache, const char *key, cons
     return directory_cache_get(cache, key, stamp, NULL, 1, &names) == 0;
 }
 
-static void the_folders_used_last_are_kept(void **state)
+static void the_most_recently_used_directories_are_kept(void **state)
 {
     CLEANUP(directories_free) struct directory_cache *cache = directory_cache_new();
     struct stat stamp, other;
@@ -282,7 +282,7 @@ static void the_folders_used_last_are_kept(void **state)
     }
     assert_false(knows_directory(cache, "5", &stamp));
     assert_true(knows_directory(cache, "18", &stamp));
-    put_directory(cache, "huge", &stamp, 79100); /* nearly all that it may hold */
+    put_directory(cache, "huge", &stamp, 79100); /* nearly the maximum size */
     assert_true(knows_directory(cache, "huge", &stamp));
     assert_false(knows_directory(cache, "18", &stamp));
     put_directory(cache, "too huge", &stamp, 100000);
@@ -292,14 +292,14 @@ static void the_folders_used_last_are_kept(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(a_content_is_known_for_its_stamp_and_key),
-        scratch_test(what_changed_a_moment_ago_is_not_kept),
-        scratch_test(what_was_cut_while_it_was_read_is_not_kept),
-        scratch_test(it_holds_no_more_than_some),
-        scratch_test(a_tag_moved_by_others_is_seen),
-        scratch_test(pages_of_a_large_folder_are_those_of_now),
-        scratch_test(a_page_goes_on_past_folders_without_a_link),
-        scratch_test(the_folders_used_last_are_kept),
+        scratch_test(content_is_cached_by_stamp_and_key),
+        scratch_test(recently_changed_content_is_not_cached),
+        scratch_test(content_truncated_during_the_read_is_not_cached),
+        scratch_test(the_size_of_the_cache_is_limited),
+        scratch_test(a_tag_moved_by_another_program_is_seen),
+        scratch_test(pages_of_a_large_directory_are_current),
+        scratch_test(a_page_skips_directories_without_a_link),
+        scratch_test(the_most_recently_used_directories_are_kept),
     };
 
     return cmocka_run_group_tests_name("store-caches", tests, NULL, NULL);

@@ -23,7 +23,7 @@ static void repositories_are_listed_in_pages(void **state)
     assert_string_equal(repositories_of(store, NULL, 8), "a a/b a/b/c a-b a.b/x a0 b c/d ");
 }
 
-/* Every page size gives the same list, one page after another. */
+/* Every page size results in the same list. */
 static void pages_join_up(void **state)
 {
     enum { COUNT = 60 };
@@ -57,7 +57,7 @@ static void pages_join_up(void **state)
     }
 }
 
-static void what_has_blobs_or_manifests_is_a_repository(void **state)
+static void a_directory_with_blobs_or_manifests_is_a_repository(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
 
@@ -73,7 +73,7 @@ static void what_has_blobs_or_manifests_is_a_repository(void **state)
     assert_string_equal(repositories_of(store, NULL, SIZE_MAX), "deep layers manifests ");
 }
 
-/* A name too long for a repository, and one that is just not. */
+/* A name that is too long for a repository, and one of the maximum length. */
 static void depth_is_bounded(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
@@ -94,7 +94,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         scratch_test(repositories_are_listed_in_pages),
         scratch_test(pages_join_up),
-        scratch_test(what_has_blobs_or_manifests_is_a_repository),
+        scratch_test(a_directory_with_blobs_or_manifests_is_a_repository),
         scratch_test(depth_is_bounded),
     };
 

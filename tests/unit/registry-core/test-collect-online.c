@@ -1,6 +1,6 @@
 /*
- * The collection of garbage while somebody pushes: what he does between the mark and the sweep, or in the midst of the
- * mark, happens here in the line by which the collection says how far it is, or in a list that it reads.
+ * Garbage collection during pushes. The pusher's actions between mark and sweep, or during the mark, run in the callback
+ * for the collection's output lines, or while it reads a list.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@ static void let_time_pass(void)
     assert_int_equal(nftw(ROOT, make_one_old, 16, FTW_PHYS), 0);
 }
 
-/* --- what others do meanwhile ------------------------------------------------------------------ */
+/* --- concurrent actions ------------------------------------------------------------------------ */
 
 struct meanwhile {
     struct store *store;
@@ -97,7 +97,7 @@ static struct collect_result collect(struct store *store, bool does_untag, struc
 
 /* --- the cases --------------------------------------------------------------------------------- */
 
-static void what_is_new_stays_until_it_is_old(void **state)
+static void new_objects_stay_for_the_grace_period(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest blob = push_blob(store, "a", "blob"), image = push_image(store, "a", NULL, "1", NULL);
@@ -152,8 +152,8 @@ static void a_blob_wanted_by_its_sha512_stays(void **state)
     assert_is_absent(below("blobs/sha512/%.2s/%s", meanwhile.digest.hex, meanwhile.digest.hex));
 }
 
-/* registry:2 links what lies there, and does not touch it. */
-static void what_a_new_link_leads_to_stays(void **state)
+/* registry:2 links existing data without updating its time. */
+static void the_target_of_a_new_link_stays(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest blob = push_blob(store, "a", "blob");
@@ -165,7 +165,7 @@ static void what_a_new_link_leads_to_stays(void **state)
     assert_true(has_blob(store, "b", blob));
 }
 
-static void a_family_stays_together(void **state)
+static void an_index_keeps_its_children(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest child = push_image(store, "a", NULL, "1", NULL), other = push_image(store, "a", NULL, "2", NULL);
@@ -195,8 +195,8 @@ static void a_family_stays_together(void **state)
         assert_false(has_manifest(store, "a", family[k]));
 }
 
-/* A child is there before its index, and what a new manifest names is as new as it is. */
-static void what_a_new_manifest_names_stays(void **state)
+/* A child is pushed before its index, and references of a new manifest count as new. */
+static void references_of_a_new_manifest_stay(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest child = push_image(store, "a", NULL, "1", NULL), index;
@@ -209,7 +209,7 @@ static void what_a_new_manifest_names_stays(void **state)
     assert_true(has_blob(store, "a", sha256_of("1")));
 }
 
-static void an_entry_whose_manifest_is_still_to_come_stays(void **state)
+static void an_entry_stays_until_its_manifest_arrives(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest subject = push_image(store, "a", "t", "subject", NULL), coming = sha256_of("coming");
@@ -224,7 +224,7 @@ static void an_entry_whose_manifest_is_still_to_come_stays(void **state)
     assert_is_absent(entry);
 }
 
-static void what_is_just_being_written_stays(void **state)
+static void objects_being_written_stay(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
 
@@ -273,7 +273,7 @@ static int list_and_delete(struct storage *storage, const char *prefix, const ch
     return r;
 }
 
-static void a_manifest_that_is_deleted_meanwhile_stops_nothing(void **state)
+static void a_concurrently_deleted_manifest_does_not_stop_the_collection(void **state)
 {
     struct digest kept;
 
@@ -324,7 +324,7 @@ static int get_and_tag(struct storage *storage, const char *key, size_t limit, e
     return r;
 }
 
-static void a_tag_that_comes_while_it_is_looked_for_is_not_empty(void **state)
+static void a_tag_created_during_the_lookup_is_not_empty(void **state)
 {
     (void)state;
     open_busy_store();
@@ -342,17 +342,17 @@ static void a_tag_that_comes_while_it_is_looked_for_is_not_empty(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(what_is_new_stays_until_it_is_old),
+        scratch_test(new_objects_stay_for_the_grace_period),
         scratch_test(a_blob_wanted_during_the_sweep_stays),
         scratch_test(a_blob_wanted_by_its_sha512_stays),
-        scratch_test(what_a_new_link_leads_to_stays),
-        scratch_test(a_family_stays_together),
-        scratch_test(what_a_new_manifest_names_stays),
-        scratch_test(an_entry_whose_manifest_is_still_to_come_stays),
-        scratch_test(what_is_just_being_written_stays),
-        scratch_test(a_manifest_that_is_deleted_meanwhile_stops_nothing),
+        scratch_test(the_target_of_a_new_link_stays),
+        scratch_test(an_index_keeps_its_children),
+        scratch_test(references_of_a_new_manifest_stay),
+        scratch_test(an_entry_stays_until_its_manifest_arrives),
+        scratch_test(objects_being_written_stay),
+        scratch_test(a_concurrently_deleted_manifest_does_not_stop_the_collection),
         scratch_test(a_manifest_with_only_its_sha512_stops_nothing),
-        scratch_test(a_tag_that_comes_while_it_is_looked_for_is_not_empty),
+        scratch_test(a_tag_created_during_the_lookup_is_not_empty),
     };
 
     return cmocka_run_group_tests_name("store-collect-online", tests, NULL, NULL);

@@ -35,7 +35,7 @@ static struct collect_result collect(struct store *store, bool does_untag)
     return result;
 }
 
-/* Whether the bytes are there, for whatever repository. */
+/* Whether the data exists, for any repository. */
 static bool has_bytes(struct digest digest)
 {
     FILE *file = fopen(below("blobs/sha256/%.2s/%s/data", digest.hex, digest.hex), "r");
@@ -45,7 +45,7 @@ static bool has_bytes(struct digest digest)
     return file;
 }
 
-static void what_no_manifest_names_goes(void **state)
+static void unreferenced_blobs_are_removed(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest image = push_image(store, "a", "t", "1", NULL), garbage = push_blob(store, "a", "garbage");
@@ -62,7 +62,7 @@ static void what_no_manifest_names_goes(void **state)
     assert_is_absent(below("repositories/a/_layers/sha256/%s", garbage.hex));
 }
 
-static void it_speaks_as_registry_2_does(void **state)
+static void the_output_is_that_of_registry_2(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest image = push_image(store, "a/b", "t", "1", NULL), garbage = push_blob(store, "c", "garbage");
@@ -95,7 +95,7 @@ static void a_dry_run_changes_nothing(void **state)
     assert_file_is(below("_temporary/left"), "");
 }
 
-static void untagged_manifests_stay_unless_asked(void **state)
+static void untagged_manifests_stay_without_the_option(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest old = push_image(store, "a", "t", "1", NULL), new = push_image(store, "a", "t", "2", NULL);
@@ -114,7 +114,7 @@ static void untagged_manifests_stay_unless_asked(void **state)
     assert_string_equal(tags_of(store, "a", NULL, SIZE_MAX), "t ");
 }
 
-static void what_another_repository_has_tagged_stays_there(void **state)
+static void manifests_tagged_in_another_repository_stay_there(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest image = push_image(store, "a", NULL, "1", NULL);
@@ -146,7 +146,7 @@ static void children_of_a_kept_index_stay(void **state)
     assert_false(has_manifest(store, "a", other));
 }
 
-static void children_go_with_their_index(void **state)
+static void children_are_removed_with_their_index(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest amd64 = push_image(store, "a", NULL, "amd64", NULL);
@@ -161,7 +161,7 @@ static void children_go_with_their_index(void **state)
     assert_false(has_bytes(sha256_of("amd64")));
 }
 
-static void referrers_of_what_is_kept_stay(void **state)
+static void referrers_of_kept_manifests_stay(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest image = push_image(store, "a", NULL, "image", NULL);
@@ -181,8 +181,8 @@ static void referrers_of_what_is_kept_stay(void **state)
     assert_int_equal(count_referrers(store, "a", old), 0);
 }
 
-/* An index and a referrer that name each other, in a way; it has to end. */
-static void a_ring_is_no_endless_walk(void **state)
+/* An index and a referrer reference each other indirectly; the walk must end. */
+static void a_cycle_does_not_loop_forever(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest image = push_image(store, "a", NULL, "image", NULL);
@@ -196,7 +196,7 @@ static void a_ring_is_no_endless_walk(void **state)
     assert_true(has_manifest(store, "a", signature));
 }
 
-static void sha512_leads_to_the_same_bytes(void **state)
+static void a_sha512_digest_leads_to_the_same_data(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     const char *text, *tags[] = {"t"};
@@ -230,8 +230,8 @@ static void sha512_leads_to_the_same_bytes(void **state)
     assert_is_absent(below("blobs/sha512/%.2s/%s", config.hex, config.hex));
 }
 
-/* Nothing may be removed on half a knowledge. */
-static void what_cannot_be_read_stops_it(void **state)
+/* Nothing may be removed with incomplete information. */
+static void read_errors_stop_the_collection(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest image = push_image(store, "b", "t", "1", NULL), garbage = push_blob(store, "a", "garbage");
@@ -257,8 +257,8 @@ static void what_cannot_be_read_stops_it(void **state)
     assert_false(has_blob(store, "a", garbage));
 }
 
-/* Otherwise what the tag leads to would be removed with --delete-untagged. */
-static void a_torn_tag_stops_it(void **state)
+/* Otherwise --delete-untagged would remove the tag's manifest. */
+static void a_truncated_tag_stops_the_collection(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest image = push_image(store, "a", "t", "1", NULL);
@@ -272,7 +272,7 @@ static void a_torn_tag_stops_it(void **state)
     assert_int_equal(try_to_collect(store, false, false, &result, &err), 0);
 }
 
-static void no_manifest_that_is_understood_by_nobody_goes_by(void **state)
+static void a_manifest_of_an_unknown_kind_stops_the_collection(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct collect_result result;
@@ -306,7 +306,7 @@ static void layers_of_schema_1_stay(void **state)
     assert_manifest_is(store, "a", digest, "application/vnd.docker.distribution.manifest.v1+prettyjws", text);
 }
 
-static void uploads_stay_and_leftovers_go(void **state)
+static void uploads_stay_and_leftovers_are_removed(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest digest = sha256_of("hello");
@@ -324,7 +324,7 @@ static void uploads_stay_and_leftovers_go(void **state)
     assert_true(has_blob(store, "a", digest));
 }
 
-static void links_that_lead_nowhere_go(void **state)
+static void dangling_links_are_removed(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest gone = sha256_of("gone"), subject = sha256_of("subject");
@@ -356,22 +356,22 @@ static void an_empty_store_has_no_garbage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(what_no_manifest_names_goes),
-        scratch_test(it_speaks_as_registry_2_does),
+        scratch_test(unreferenced_blobs_are_removed),
+        scratch_test(the_output_is_that_of_registry_2),
         scratch_test(a_dry_run_changes_nothing),
-        scratch_test(untagged_manifests_stay_unless_asked),
-        scratch_test(what_another_repository_has_tagged_stays_there),
+        scratch_test(untagged_manifests_stay_without_the_option),
+        scratch_test(manifests_tagged_in_another_repository_stay_there),
         scratch_test(children_of_a_kept_index_stay),
-        scratch_test(children_go_with_their_index),
-        scratch_test(referrers_of_what_is_kept_stay),
-        scratch_test(a_ring_is_no_endless_walk),
-        scratch_test(sha512_leads_to_the_same_bytes),
-        scratch_test(what_cannot_be_read_stops_it),
-        scratch_test(a_torn_tag_stops_it),
-        scratch_test(no_manifest_that_is_understood_by_nobody_goes_by),
+        scratch_test(children_are_removed_with_their_index),
+        scratch_test(referrers_of_kept_manifests_stay),
+        scratch_test(a_cycle_does_not_loop_forever),
+        scratch_test(a_sha512_digest_leads_to_the_same_data),
+        scratch_test(read_errors_stop_the_collection),
+        scratch_test(a_truncated_tag_stops_the_collection),
+        scratch_test(a_manifest_of_an_unknown_kind_stops_the_collection),
         scratch_test(layers_of_schema_1_stay),
-        scratch_test(uploads_stay_and_leftovers_go),
-        scratch_test(links_that_lead_nowhere_go),
+        scratch_test(uploads_stay_and_leftovers_are_removed),
+        scratch_test(dangling_links_are_removed),
         scratch_test(an_empty_store_has_no_garbage),
     };
 

@@ -1,6 +1,6 @@
 /*
- * The store is cut off at each call of the system, by the end of the process or by a failure. After
- * that what was acknowledged is there, what is visible is whole, and everything can be done again.
+ * Each system call in turn ends the process or fails. Afterwards everything acknowledged exists,
+ * everything visible is complete, and every operation can be repeated.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -123,9 +123,9 @@ static void begin(void)
     push_manifest(store, "a", "t", IMAGE_TYPE, image_of(sha256_of(old_config), "old", NULL));
 }
 
-/* --- what has to be true ------------------------------------------------------------------------ */
+/* --- invariants --------------------------------------------------------------------------------- */
 
-/* A tag leads to one of the two images, and that is whole. */
+/* The tag names one of the two images, which is complete. */
 static void check_tag(struct store *store, const char *name, bool may_be_gone)
 {
     struct digest digest = tag_of(store, "a", name);
@@ -157,7 +157,7 @@ static void check_new_image(struct store *store)
     assert_true(is_referrer(store, "a", old_image(), new));
 }
 
-/* done is how many steps were acknowledged; another may have begun. */
+/* done is the number of acknowledged steps; one more may have started. */
 static void check_all(struct store *store, int done)
 {
     struct digest t = tag_of(store, "a", "t"), new = sha256_of(new_text());
@@ -212,7 +212,7 @@ static int run_steps(void *argument)
     return 0;
 }
 
-/* Everything is done from the start, whatever of it there is. */
+/* Repeats all steps from the start on the existing state. */
 static void repeat_all(struct store *store)
 {
     for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
@@ -223,7 +223,7 @@ static void repeat_all(struct store *store)
     check_end(store);
 }
 
-static void every_end_of_the_process_leaves_a_whole_store(void **state)
+static void a_crash_at_any_call_leaves_a_consistent_store(void **state)
 {
     struct run run = {.done = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
     int status = FAULT_EXIT_STATUS, at;
@@ -245,13 +245,13 @@ static void every_end_of_the_process_leaves_a_whole_store(void **state)
     }
     assert_int_equal(status, 0);
     assert_int_equal(*run.done, ARRAY_SIZE(steps));
-    assert_true(at > 100); /* it did count */
+    assert_true(at > 100); /* the calls were counted */
     munmap(run.done, sizeof(int));
 }
 
 /* --- failures -------------------------------------------------------------------------------------- */
 
-/* One step with its n-th call failing; then again, if need be. Whether that many calls were reached. */
+/* Runs a step whose n-th call fails; repeats it if it failed. Returns whether the n-th call was reached. */
 static bool do_with_failure(struct store *store, size_t step, int at, int code)
 {
     bool was_reached;
@@ -292,7 +292,7 @@ static void fail_in(void **state, size_t step, int code)
     }
 }
 
-static void every_failure_leaves_a_whole_store(void **state)
+static void a_failure_of_any_call_leaves_a_consistent_store(void **state)
 {
     for (size_t step = 0; step < ARRAY_SIZE(steps); step++)
         fail_in(state, step, step % 2 ? EIO : ENOSPC);
@@ -357,8 +357,8 @@ static void a_directory_removed_meanwhile_is_created_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(every_end_of_the_process_leaves_a_whole_store),
-        scratch_test(every_failure_leaves_a_whole_store),
+        scratch_test(a_crash_at_any_call_leaves_a_consistent_store),
+        scratch_test(a_failure_of_any_call_leaves_a_consistent_store),
         scratch_test(bytes_are_synced_before_and_directories_after_their_names),
         scratch_test(a_directory_removed_meanwhile_is_created_again),
     };

@@ -4,7 +4,7 @@
 
 #include "tests/unit/registry-core/support.h"
 
-/* Ids of numbers, spread by a multiplication. */
+/* Returns the id of a number, distributed by a multiplication. */
 static struct digest_id id_of(unsigned number)
 {
     struct digest_id id = {{0}};
@@ -46,8 +46,8 @@ static void a_set_has_what_was_added(void **state)
     }
 }
 
-/* A million times the same few take no memory of a million. */
-static void doubles_do_not_pile_up(void **state)
+/* Adding the same few ids a million times does not use memory for a million. */
+static void duplicates_use_no_memory(void **state)
 {
     CLEANUP(digest_set_done) struct digest_set set = {0};
     size_t most = 0;
@@ -69,7 +69,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_id_is_a_digest),
         cmocka_unit_test(a_set_has_what_was_added),
-        cmocka_unit_test(doubles_do_not_pile_up),
+        cmocka_unit_test(duplicates_use_no_memory),
     };
 
     return cmocka_run_group_tests_name("store-digest-set", tests, NULL, NULL);

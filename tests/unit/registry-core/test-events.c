@@ -5,7 +5,7 @@
 
 #include "tests/unit/registry-core/support.h"
 
-/* What was reported, one line each. */
+/* The reported events, one line each. */
 static char seen[2048];
 
 static void listen(void *object, const struct event *event)
@@ -55,7 +55,7 @@ static void each_change_is_reported(void **state)
     assert_non_null(strstr(seen, "delete-manifest a - "));
 }
 
-static void what_fails_is_not_reported(void **state)
+static void failures_are_not_reported(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_listened();
     struct digest missing = sha256_of("missing");
@@ -76,7 +76,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(each_change_is_reported),
-        scratch_test(what_fails_is_not_reported),
+        scratch_test(failures_are_not_reported),
     };
 
     return cmocka_run_group_tests_name("core-events", tests, NULL, NULL);

@@ -32,7 +32,7 @@ static void keys_are_registry_2s(void **state)
     assert_string_equal(key_upload("a/b", "id", "").text, REPOSITORY "_uploads/id/");
 }
 
-static void keys_of_our_own_lie_beside_them(void **state)
+static void our_own_keys_do_not_collide_with_them(void **state)
 {
     struct digest digest = sha256_of("hello"), subject = sha512_of("hello");
     char expected[KEY_SIZE];
@@ -47,7 +47,7 @@ static void keys_of_our_own_lie_beside_them(void **state)
     assert_string_equal(key_alias(&subject).text, expected);
 }
 
-static void the_longest_key_has_room(void **state)
+static void the_longest_key_fits(void **state)
 {
     struct digest digest = sha512_of("");
     char name[256], tag[129];
@@ -62,7 +62,7 @@ static void the_longest_key_has_room(void **state)
     assert_true(strlen(key_referrer(name, &digest, &digest).text) < KEY_SIZE - 1);
 }
 
-static void a_folder_names_a_digest(void **state)
+static void a_directory_name_is_parsed_as_a_digest(void **state)
 {
     struct digest digest;
 
@@ -108,9 +108,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_are_registry_2s),
-        cmocka_unit_test(keys_of_our_own_lie_beside_them),
-        cmocka_unit_test(the_longest_key_has_room),
-        cmocka_unit_test(a_folder_names_a_digest),
+        cmocka_unit_test(our_own_keys_do_not_collide_with_them),
+        cmocka_unit_test(the_longest_key_fits),
+        cmocka_unit_test(a_directory_name_is_parsed_as_a_digest),
         scratch_test(a_link_holds_a_digest),
     };
 

@@ -7,7 +7,7 @@
 
 enum { LARGE = 3 << 20 };
 
-/* LARGE bytes without a period that a block has; free with free(). */
+/* LARGE bytes whose pattern does not repeat with the block size; free with free(). */
 static char *make_large(void)
 {
     char *bytes = malloc(LARGE);
@@ -26,7 +26,7 @@ static struct digest digest_of_large(enum digest_algorithm algorithm, const char
     return digest;
 }
 
-/* Writes from a place to another, in pieces of a size. 0 or what upload_write() answers. */
+/* Writes the bytes from one offset to another in pieces of a size. Returns 0 or the error of upload_write(). */
 static int write_pieces(struct upload *upload, const char *bytes, size_t from, size_t to, size_t piece)
 {
     struct error err = {0};
@@ -39,7 +39,7 @@ static int write_pieces(struct upload *upload, const char *bytes, size_t from, s
     return r;
 }
 
-static void a_large_upload_is_whole_whatever_its_pieces(void **state)
+static void a_large_upload_is_complete_for_any_piece_size(void **state)
 {
     static const size_t sizes[] = {1000, 4096, 16370, 64 << 10, (64 << 10) + 1, 1 << 20};
     CLEANUP(store_closep) struct store *store = open_store();
@@ -60,8 +60,8 @@ static void a_large_upload_is_whole_whatever_its_pieces(void **state)
     }
 }
 
-/* A client that is gone in the midst of it goes on where the last byte came; another request may, after a flush. */
-static void a_large_upload_goes_on_at_any_byte(void **state)
+/* After a disconnect the client continues after the last received byte; so can another request, after a flush. */
+static void a_large_upload_can_continue_at_any_byte(void **state)
 {
     enum { FIRST = 200001, SECOND = 1234567 };
     CLEANUP(store_closep) struct store *store = open_store();
@@ -87,7 +87,7 @@ static void a_large_upload_goes_on_at_any_byte(void **state)
     upload_release(upload);
 }
 
-static void a_large_upload_for_which_the_disk_is_too_small_goes_on_when_it_is_larger(void **state)
+static void a_large_upload_can_continue_after_a_full_disk(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     CLEANUP_FREE char *bytes = make_large();
@@ -111,8 +111,8 @@ static void a_large_upload_for_which_the_disk_is_too_small_goes_on_when_it_is_la
     upload_release(upload);
 }
 
-/* More at once than there are blocks to gather in. */
-static void many_large_uploads_are_whole(void **state)
+/* More concurrent uploads than buffers. */
+static void many_concurrent_large_uploads_are_complete(void **state)
 {
     enum { COUNT = 300, BYTES = 150000 };
     CLEANUP(store_closep) struct store *store = open_store();
@@ -137,10 +137,10 @@ static void many_large_uploads_are_whole(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(a_large_upload_is_whole_whatever_its_pieces),
-        scratch_test(a_large_upload_goes_on_at_any_byte),
-        scratch_test(a_large_upload_for_which_the_disk_is_too_small_goes_on_when_it_is_larger),
-        scratch_test(many_large_uploads_are_whole),
+        scratch_test(a_large_upload_is_complete_for_any_piece_size),
+        scratch_test(a_large_upload_can_continue_at_any_byte),
+        scratch_test(a_large_upload_can_continue_after_a_full_disk),
+        scratch_test(many_concurrent_large_uploads_are_complete),
     };
 
     return cmocka_run_group_tests_name("store-large-uploads", tests, NULL, NULL);

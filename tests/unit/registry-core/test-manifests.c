@@ -5,7 +5,7 @@
 
 #include "tests/unit/registry-core/support.h"
 
-static void a_manifest_lies_where_registry_2_looks_for_it(void **state)
+static void a_manifest_is_stored_where_registry_2_expects_it(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     const char *text = image_of(sha256_of("config"), "x", NULL);
@@ -22,8 +22,8 @@ static void a_manifest_lies_where_registry_2_looks_for_it(void **state)
     assert_nothing_temporary();
 }
 
-/* By its folder _layers registry:2 knows a repository; its collector would remove what it does not know. */
-static void a_repository_of_manifests_alone_is_one_for_registry_2(void **state)
+/* registry:2 recognises a repository by its directory _layers; its collector would remove unknown manifests. */
+static void registry_2_recognises_a_repository_with_only_manifests(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
 
@@ -41,7 +41,7 @@ static void a_manifest_comes_back_as_pushed(void **state)
     struct error err = {0};
 
     (void)state;
-    for (int i = 0; i < 2; i++) /* the second time out of the cache */
+    for (int i = 0; i < 2; i++) /* the second time from the cache */
         assert_manifest_is(store, "a", digest, IMAGE_TYPE, text);
     assert_true(has_manifest(store, "a", digest));
     assert_false(has_manifest(store, "b", digest));
@@ -66,7 +66,7 @@ static void the_type_comes_back_as_pushed(void **state)
     assert_manifest_is(store, "a", push_manifest(store, "b", NULL, INDEX_TYPE, index), INDEX_TYPE, index);
 }
 
-static void what_shows_no_type_is_served(void **state)
+static void a_manifest_without_a_recognisable_type_is_served(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest digest = sha256_of("{}");
@@ -77,7 +77,7 @@ static void what_shows_no_type_is_served(void **state)
     assert_manifest_is(store, "a", digest, "application/octet-stream", "{}");
 }
 
-static void a_link_without_bytes_is_no_manifest(void **state)
+static void a_link_without_data_is_not_a_manifest(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest digest = push_image(store, "a", "t", "x", NULL);
@@ -106,7 +106,7 @@ static struct digest push_sha512(struct store *store, const char *tag, const cha
     return manifest.digest;
 }
 
-static void a_manifest_goes_by_the_digest_it_was_pushed_by(void **state)
+static void a_manifest_keeps_the_digest_it_was_pushed_by(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     const char *text = image_of(sha256_of("config"), "x", NULL);
@@ -121,7 +121,7 @@ static void a_manifest_goes_by_the_digest_it_was_pushed_by(void **state)
     assert_is_absent(below("blobs/sha512"));
 }
 
-static void a_delete_takes_all_digests_of_a_manifest(void **state)
+static void a_delete_removes_all_digests_of_a_manifest(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     const char *text = image_of(sha256_of("config"), "x", NULL);
@@ -139,7 +139,7 @@ static void a_delete_takes_all_digests_of_a_manifest(void **state)
     }
 }
 
-static void a_delete_takes_its_tags_and_no_others(void **state)
+static void a_delete_removes_its_tags_and_no_others(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest one = push_image(store, "a", "one", "1", NULL), two = push_image(store, "a", "two", "2", NULL);
@@ -161,7 +161,7 @@ static void a_delete_takes_its_tags_and_no_others(void **state)
     assert_is_absent(below("repositories/a/_manifests/revisions/sha256/%s", one.hex));
 }
 
-static void a_delete_among_many_tags_is_quick(void **state)
+static void a_delete_among_many_tags_is_fast(void **state)
 {
     enum { MANY = 3000 };
     CLEANUP(store_closep) struct store *store = open_store();
@@ -179,7 +179,7 @@ static void a_delete_among_many_tags_is_quick(void **state)
     assert_string_equal(text_of(tag_of(store, "a", "t2999")), text_of(two));
 }
 
-static void many_tags_are_pushed_at_once(void **state)
+static void many_tags_can_be_pushed_at_once(void **state)
 {
     enum { COUNT = 100 };
     CLEANUP(store_closep) struct store *store = open_store();
@@ -204,17 +204,17 @@ static void many_tags_are_pushed_at_once(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(a_manifest_lies_where_registry_2_looks_for_it),
-        scratch_test(a_repository_of_manifests_alone_is_one_for_registry_2),
+        scratch_test(a_manifest_is_stored_where_registry_2_expects_it),
+        scratch_test(registry_2_recognises_a_repository_with_only_manifests),
         scratch_test(a_manifest_comes_back_as_pushed),
         scratch_test(the_type_comes_back_as_pushed),
-        scratch_test(what_shows_no_type_is_served),
-        scratch_test(a_link_without_bytes_is_no_manifest),
-        scratch_test(a_manifest_goes_by_the_digest_it_was_pushed_by),
-        scratch_test(a_delete_takes_all_digests_of_a_manifest),
-        scratch_test(a_delete_takes_its_tags_and_no_others),
-        scratch_test(a_delete_among_many_tags_is_quick),
-        scratch_test(many_tags_are_pushed_at_once),
+        scratch_test(a_manifest_without_a_recognisable_type_is_served),
+        scratch_test(a_link_without_data_is_not_a_manifest),
+        scratch_test(a_manifest_keeps_the_digest_it_was_pushed_by),
+        scratch_test(a_delete_removes_all_digests_of_a_manifest),
+        scratch_test(a_delete_removes_its_tags_and_no_others),
+        scratch_test(a_delete_among_many_tags_is_fast),
+        scratch_test(many_tags_can_be_pushed_at_once),
     };
 
     return cmocka_run_group_tests_name("store-manifests", tests, NULL, NULL);

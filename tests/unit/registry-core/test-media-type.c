@@ -47,8 +47,8 @@ static void types_are_seen_from_the_bytes(void **state)
     type_cache_free(NULL);
 }
 
-/* What is in the cache is not looked at again; two digests in one place do not mix. */
-static void the_cache_goes_by_the_whole_digest(void **state)
+/* Cached types are not computed again; two digests in the same slot do not mix. */
+static void the_cache_compares_the_whole_digest(void **state)
 {
     struct type_cache *cache = type_cache_new();
     struct digest one = sha256_of("1"), two = one;
@@ -68,7 +68,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(types_are_seen_from_the_bytes),
-        cmocka_unit_test(the_cache_goes_by_the_whole_digest),
+        cmocka_unit_test(the_cache_compares_the_whole_digest),
     };
 
     return cmocka_run_group_tests_name("store-media-type", tests, NULL, NULL);

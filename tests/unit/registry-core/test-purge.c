@@ -51,7 +51,7 @@ static void make_older(const char *path, time_t by_s)
     assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
-static void old_sessions_go(void **state)
+static void old_sessions_are_removed(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     time_t now = time(NULL);
@@ -90,7 +90,7 @@ static void sessions_of_unknown_age_go_by_what_is_there(void **state)
     assert_tree_is(below("repositories/a/_uploads"), "something-else/\n");
 }
 
-static void nobody_loses_what_he_is_writing(void **state)
+static void sessions_in_use_are_kept(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct upload *upload;
@@ -105,7 +105,7 @@ static void nobody_loses_what_he_is_writing(void **state)
     assert_tree_is(below("repositories/a/_uploads"), "");
 }
 
-static void what_crashes_left_goes(void **state)
+static void leftovers_of_crashes_are_removed(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
 
@@ -119,7 +119,7 @@ static void what_crashes_left_goes(void **state)
     assert_tree_is(below("_temporary"), "new\n");
 }
 
-static void an_age_beyond_all_time_keeps_everything(void **state)
+static void a_huge_age_keeps_everything(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
 
@@ -129,7 +129,7 @@ static void an_age_beyond_all_time_keeps_everything(void **state)
     assert_string_equal(told, "");
 }
 
-static void a_start_that_is_no_time_is_none(void **state)
+static void an_invalid_start_time_counts_as_unknown(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     char text[101];
@@ -145,8 +145,8 @@ static void a_start_that_is_no_time_is_none(void **state)
     assert_string_equal(told, "a 11111111\n");
 }
 
-/* One that cannot be removed does not keep the others. */
-static void a_failure_is_told_at_the_end(void **state)
+/* A session that cannot be removed does not prevent the removal of the others. */
+static void a_failure_is_reported_at_the_end(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     time_t now = time(NULL);
@@ -161,13 +161,13 @@ static void a_failure_is_told_at_the_end(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(old_sessions_go),
+        scratch_test(old_sessions_are_removed),
         scratch_test(sessions_of_unknown_age_go_by_what_is_there),
-        scratch_test(nobody_loses_what_he_is_writing),
-        scratch_test(what_crashes_left_goes),
-        scratch_test(an_age_beyond_all_time_keeps_everything),
-        scratch_test(a_start_that_is_no_time_is_none),
-        scratch_test(a_failure_is_told_at_the_end),
+        scratch_test(sessions_in_use_are_kept),
+        scratch_test(leftovers_of_crashes_are_removed),
+        scratch_test(a_huge_age_keeps_everything),
+        scratch_test(an_invalid_start_time_counts_as_unknown),
+        scratch_test(a_failure_is_reported_at_the_end),
     };
 
     return cmocka_run_group_tests_name("store-purge", tests, NULL, NULL);

@@ -22,7 +22,7 @@ static void referrers_are_listed(void **state)
                    text_of(one));
 }
 
-static void a_subject_need_not_be_there(void **state)
+static void a_subject_may_be_missing(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest subject = sha256_of("nothing"), long_one = sha512_of("nothing");
@@ -34,7 +34,7 @@ static void a_subject_need_not_be_there(void **state)
     assert_int_equal(count_referrers(store, "a", long_one), 1);
 }
 
-static void what_was_deleted_refers_no_more(void **state)
+static void deleted_referrers_are_not_listed(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest subject = push_image(store, "a", "t", "subject", NULL);
@@ -51,7 +51,7 @@ static void what_was_deleted_refers_no_more(void **state)
     assert_int_equal(count_referrers(store, "a", subject), 1);
 }
 
-/* As registry:2 leaves it, which knows nothing of the index. */
+/* The state that registry:2 leaves: it does not maintain the index. */
 static void put_as_registry_2(const char *name, const char *text)
 {
     struct digest digest = sha256_of(text);
@@ -60,9 +60,9 @@ static void put_as_registry_2(const char *name, const char *text)
     make_file(below("repositories/%s/_manifests/revisions/sha256/%s/link", name, digest.hex), text_of(digest));
 }
 
-static void what_registry_2_was_pushed_is_found(void **state)
+static void referrers_pushed_to_registry_2_are_found(void **state)
 {
-    enum { MANY = 70 }; /* more than are written at a time */
+    enum { MANY = 70 }; /* more than one batch of writes */
     struct store *store = open_store();
     struct digest subject = sha256_of("subject");
     char what[16];
@@ -85,7 +85,7 @@ static void what_registry_2_was_pushed_is_found(void **state)
     store_close(store);
 }
 
-static void what_registry_2_has_deleted_is_left_out(void **state)
+static void referrers_deleted_by_registry_2_are_omitted(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest subject = sha256_of("subject"), one = push_image(store, "a", NULL, "1", &subject);
@@ -95,8 +95,8 @@ static void what_registry_2_has_deleted_is_left_out(void **state)
     assert_int_equal(count_referrers(store, "a", subject), 0);
 }
 
-/* It has a revision by sha256, too, which is not to be listed beside it. */
-static void a_referrer_goes_by_the_digest_it_was_pushed_by(void **state)
+/* It also has a revision by sha256, which must not be listed separately. */
+static void a_referrer_is_listed_by_the_digest_it_was_pushed_by(void **state)
 {
     struct store *store = open_store();
     struct digest subject = sha256_of("subject");
@@ -123,11 +123,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(referrers_are_listed),
-        scratch_test(a_subject_need_not_be_there),
-        scratch_test(what_was_deleted_refers_no_more),
-        scratch_test(what_registry_2_was_pushed_is_found),
-        scratch_test(what_registry_2_has_deleted_is_left_out),
-        scratch_test(a_referrer_goes_by_the_digest_it_was_pushed_by),
+        scratch_test(a_subject_may_be_missing),
+        scratch_test(deleted_referrers_are_not_listed),
+        scratch_test(referrers_pushed_to_registry_2_are_found),
+        scratch_test(referrers_deleted_by_registry_2_are_omitted),
+        scratch_test(a_referrer_is_listed_by_the_digest_it_was_pushed_by),
     };
 
     return cmocka_run_group_tests_name("store-referrers", tests, NULL, NULL);

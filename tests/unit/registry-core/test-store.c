@@ -20,7 +20,7 @@ static void opening_makes_the_folders(void **state)
     store_close(open_store());
 }
 
-static void who_serves_or_looks_shares_the_store_and_who_is_alone_does_not(void **state)
+static void servers_and_readers_share_the_store_and_an_offline_collector_is_exclusive(void **state)
 {
     struct store *one = open_store(), *two = open_store(), *three;
     struct error err = {0};
@@ -44,8 +44,8 @@ static void who_serves_or_looks_shares_the_store_and_who_is_alone_does_not(void 
     store_close(two);
 }
 
-/* Whoever mistypes the folder should learn of it. */
-static void the_collector_makes_no_store(void **state)
+/* A mistyped directory must be reported. */
+static void the_collector_creates_no_store(void **state)
 {
     struct store *store;
     struct error err = {0};
@@ -61,7 +61,7 @@ static void the_collector_makes_no_store(void **state)
     assert_tree_is("root", "");
 }
 
-static void what_is_no_folder_cannot_be_opened(void **state)
+static void only_a_directory_can_be_opened(void **state)
 {
     struct store *store;
     struct error err = {0};
@@ -76,7 +76,7 @@ static void what_is_no_folder_cannot_be_opened(void **state)
     assert_int_equal(open_store_at("", FILESYSTEM_SERVES, &store, &err), -ENOENT);
 }
 
-static void a_storage_that_went_away_is_not_healthy(void **state)
+static void a_storage_that_disappears_is_not_healthy(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct error err = {0};
@@ -96,10 +96,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(opening_makes_the_folders),
-        scratch_test(who_serves_or_looks_shares_the_store_and_who_is_alone_does_not),
-        scratch_test(the_collector_makes_no_store),
-        scratch_test(what_is_no_folder_cannot_be_opened),
-        scratch_test(a_storage_that_went_away_is_not_healthy),
+        scratch_test(servers_and_readers_share_the_store_and_an_offline_collector_is_exclusive),
+        scratch_test(the_collector_creates_no_store),
+        scratch_test(only_a_directory_can_be_opened),
+        scratch_test(a_storage_that_disappears_is_not_healthy),
     };
 
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);

@@ -17,7 +17,7 @@ static void a_tag_moves(void **state)
     assert_file_is(below("repositories/a/_manifests/tags/t/index/sha256/%s/link", two.hex), text_of(two));
 }
 
-static void a_tag_is_put_by_itself(void **state)
+static void a_tag_can_be_put_separately(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest digest = push_image(store, "a", NULL, "1", NULL);
@@ -29,7 +29,7 @@ static void a_tag_is_put_by_itself(void **state)
     assert_file_is(below("repositories/a/_manifests/tags/t/index/sha256/%s/link", digest.hex), text_of(digest));
 }
 
-static void a_deleted_tag_is_gone_and_its_manifest_is_not(void **state)
+static void a_deleted_tag_keeps_its_manifest(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest digest = push_image(store, "a", "t", "1", NULL);
@@ -77,7 +77,7 @@ static void tags_are_listed_in_pages(void **state)
     assert_string_equal(tags_of(store, "r", NULL, 7), "C _ a b v1 v1.0 v10 ");
 }
 
-static void what_a_crash_left_is_no_tag(void **state)
+static void leftovers_of_a_crash_are_not_tags(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
 
@@ -91,7 +91,7 @@ static void what_a_crash_left_is_no_tag(void **state)
     assert_int_equal(tag_of(store, "r", "a").hex[0], '\0');
 }
 
-static void only_who_was_pushed_manifests_has_tags(void **state)
+static void only_a_repository_with_manifests_has_a_list_of_tags(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
 
@@ -107,12 +107,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(a_tag_moves),
-        scratch_test(a_tag_is_put_by_itself),
-        scratch_test(a_deleted_tag_is_gone_and_its_manifest_is_not),
+        scratch_test(a_tag_can_be_put_separately),
+        scratch_test(a_deleted_tag_keeps_its_manifest),
         scratch_test(a_tag_that_cannot_be_read_can_be_deleted),
         scratch_test(tags_are_listed_in_pages),
-        scratch_test(what_a_crash_left_is_no_tag),
-        scratch_test(only_who_was_pushed_manifests_has_tags),
+        scratch_test(leftovers_of_a_crash_are_not_tags),
+        scratch_test(only_a_repository_with_manifests_has_a_list_of_tags),
     };
 
     return cmocka_run_group_tests_name("store-tags", tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * Many threads at once: pushes of the same and of others' things, deletes beside them, readers all the
- * while. Threads only report; the main thread judges.
+ * Many threads: pushes of the same and of different objects, concurrent deletes and readers. The
+ * threads only record results; the main thread checks them.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -19,7 +19,7 @@ struct worker {
     pthread_t thread;
     struct store *store;
     int number;
-    int result; /* of the first call that failed */
+    int result; /* of the first failed call */
     struct error err;
 };
 
@@ -43,7 +43,7 @@ static void run_all(struct store *store, void *(*function)(void *), int count)
     }
 }
 
-/* --- without cmocka, which is for the main thread ---------------------------------------------------- */
+/* --- without cmocka, which only the main thread uses ------------------------------------------------- */
 
 static int digest_text(const char *text, struct digest *ret)
 {
@@ -93,7 +93,7 @@ static void *push_the_same(void *object)
     return NULL;
 }
 
-static void the_same_pushed_by_many_is_whole(void **state)
+static void concurrent_pushes_of_the_same_objects_are_complete(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest tagged;
@@ -142,7 +142,7 @@ static void *push_or_delete(void *object)
     return NULL;
 }
 
-static void no_tag_is_left_that_leads_nowhere(void **state)
+static void no_dangling_tag_is_left(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest digest;
@@ -157,7 +157,7 @@ static void no_tag_is_left_that_leads_nowhere(void **state)
     }
 }
 
-/* --- a push in the midst of a delete ------------------------------------------------------------------- */
+/* --- a push during a delete ---------------------------------------------------------------------------- */
 
 static const struct storage_functions *real;
 static struct storage_functions slow;
@@ -171,7 +171,7 @@ static void *push_it_again(void *object)
     return NULL;
 }
 
-/* The delete has looked at all tags. A push that came now would be lost in part, so it is to wait. */
+/* The delete has checked all tags. A push at this point would be lost partly, so it must wait. */
 static int remove_slowly(struct storage *storage, const char *const *keys, size_t count, struct error *err)
 {
     pthread_create(&pusher.thread, NULL, push_it_again, &pusher);
@@ -206,7 +206,7 @@ static void a_push_waits_for_the_delete_before_it(void **state)
 
 /* --- readers ------------------------------------------------------------------------------------------ */
 
-/* A tag that is always there is always whole. */
+/* A tag that always exists is always complete. */
 static void *read_all_the_while(void *object)
 {
     struct worker *worker = object;
@@ -286,7 +286,7 @@ static void no_referrer_is_lost(void **state)
 
 static char session[64];
 
-/* Each adds "x" once; who finds it busy comes again. */
+/* Each thread adds "x" once, and retries if the session is busy. */
 static void *add_one(void *object)
 {
     struct worker *worker = object;
@@ -303,7 +303,7 @@ static void *add_one(void *object)
     return NULL;
 }
 
-static void writers_of_a_session_come_one_after_another(void **state)
+static void writers_of_a_session_are_serialized(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct upload *upload;
@@ -323,12 +323,12 @@ static void writers_of_a_session_come_one_after_another(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(the_same_pushed_by_many_is_whole),
-        scratch_test(no_tag_is_left_that_leads_nowhere),
+        scratch_test(concurrent_pushes_of_the_same_objects_are_complete),
+        scratch_test(no_dangling_tag_is_left),
         scratch_test(a_push_waits_for_the_delete_before_it),
         scratch_test(readers_see_whole_manifests),
         scratch_test(no_referrer_is_lost),
-        scratch_test(writers_of_a_session_come_one_after_another),
+        scratch_test(writers_of_a_session_are_serialized),
     };
 
     return cmocka_run_group_tests_name("store-threads", tests, NULL, NULL);

@@ -17,7 +17,7 @@ static struct storage_upload_state state_of(uint64_t size, uint64_t version)
     return (struct storage_upload_state){.size = size, .version = {{version}}};
 }
 
-/* Whether a hash of 5 bytes that was kept for one state is taken out for another. */
+/* Whether a hash of 5 bytes that was kept for one state is returned for another. */
 static bool is_taken(struct storage_upload_state kept, struct storage_upload_state wanted, const char *name)
 {
     struct upload_hashes *hashes = upload_hashes_new();
@@ -33,13 +33,13 @@ static bool is_taken(struct storage_upload_state kept, struct storage_upload_sta
     return result;
 }
 
-static void a_hash_is_for_the_state_it_was_kept_for(void **state)
+static void a_hash_is_returned_only_for_its_state(void **state)
 {
     (void)state;
     assert_true(is_taken(state_of(5, 1), state_of(5, 1), "a"));
-    assert_false(is_taken(state_of(5, 1), state_of(5, 2), "a")); /* another server has written since */
+    assert_false(is_taken(state_of(5, 1), state_of(5, 2), "a")); /* another server has written in the meantime */
     assert_false(is_taken(state_of(5, 1), state_of(6, 1), "a"));
-    assert_false(is_taken(state_of(6, 1), state_of(6, 1), "a")); /* it is not of all bytes */
+    assert_false(is_taken(state_of(6, 1), state_of(6, 1), "a")); /* the hash does not cover all bytes */
     assert_false(is_taken(state_of(5, 1), state_of(5, 1), "b"));
     upload_hashes_free(NULL);
 }
@@ -62,7 +62,7 @@ static void a_hash_is_taken_once_and_replaced(void **state)
     upload_hashes_free(hashes);
 }
 
-static void the_oldest_are_forgotten(void **state)
+static void the_oldest_hashes_are_dropped(void **state)
 {
     enum { KEPT = 1024, MORE = 10 };
     struct upload_hashes *hashes = upload_hashes_new();
@@ -91,9 +91,9 @@ static void the_oldest_are_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_hash_is_for_the_state_it_was_kept_for),
+        cmocka_unit_test(a_hash_is_returned_only_for_its_state),
         cmocka_unit_test(a_hash_is_taken_once_and_replaced),
-        cmocka_unit_test(the_oldest_are_forgotten),
+        cmocka_unit_test(the_oldest_hashes_are_dropped),
     };
 
     return cmocka_run_group_tests_name("core-upload-hashes", tests, NULL, NULL);

@@ -14,7 +14,7 @@ static void put(struct upload *upload, const char *text)
         fail_msg("%s", err.text);
 }
 
-static void a_session_is_as_registry_2_knows_it(void **state)
+static void a_session_has_the_layout_of_registry_2(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct upload *upload = create_upload(store, DIGEST_SHA256);
@@ -34,7 +34,7 @@ static void a_session_is_as_registry_2_knows_it(void **state)
     upload_release(NULL);
 }
 
-static void a_session_goes_on_where_it_was_left(void **state)
+static void a_session_continues_at_its_last_offset(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct upload *upload = create_upload(store, DIGEST_SHA256);
@@ -73,8 +73,8 @@ static void a_session_survives_a_restart(void **state)
     store_close(store);
 }
 
-/* What others have put into the file meanwhile is part of the digest, and nothing is twice. */
-static void a_digest_is_that_of_the_bytes_that_lie_there(void **state)
+/* Bytes that another process added to the file are part of the digest, and no byte counts twice. */
+static void a_digest_is_that_of_the_stored_bytes(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct upload *upload = create_upload(store, DIGEST_SHA256);
@@ -94,8 +94,8 @@ static void a_digest_is_that_of_the_bytes_that_lie_there(void **state)
     assert_true(has_blob(store, "a/b", sha256_of("goodbye")));
 }
 
-/* As long as before, but not the same: it was shorter between. */
-static void a_digest_of_bytes_that_are_gone_is_not_gone_on_with(void **state)
+/* The file has the same length as before, but was truncated in between. */
+static void a_hash_state_of_replaced_bytes_is_not_used(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct upload *upload = create_upload(store, DIGEST_SHA256);
@@ -114,7 +114,7 @@ static void a_digest_of_bytes_that_are_gone_is_not_gone_on_with(void **state)
     assert_file_is(below("blobs/sha256/%.2s/%s/data", sha256_of("HELLO").hex, sha256_of("HELLO").hex), "HELLO");
 }
 
-static void a_session_of_registry_2_goes_on(void **state)
+static void a_session_of_registry_2_can_continue(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     static const char id[] = "0ff44a73-0c5b-44a0-a707-14b5c75f6f03";
@@ -123,7 +123,7 @@ static void a_session_of_registry_2_goes_on(void **state)
     (void)state;
     make_file(below("repositories/a/b/_uploads/%s/data", id), "hel");
     make_file(below("repositories/a/b/_uploads/%s/startedat", id), "2026-11-23T21:30:25Z");
-    make_file(below("repositories/a/b/_uploads/%s/hashstates/sha256/3", id), "nobody looks at this");
+    make_file(below("repositories/a/b/_uploads/%s/hashstates/sha256/3", id), "ignored");
     upload = reopen_upload(store, id);
     put(upload, "lo");
     assert_int_equal(commit_upload(upload, sha256_of("hello")), 0);
@@ -132,8 +132,8 @@ static void a_session_of_registry_2_goes_on(void **state)
     assert_is_absent(below("repositories/a/b/_uploads/%s", id));
 }
 
-/* registry:2 makes the file with the first byte. */
-static void a_session_without_bytes_is_one(void **state)
+/* registry:2 creates the file with the first byte. */
+static void a_session_without_data_is_valid(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     static const char id[] = "0ff44a73-0c5b-44a0-a707-14b5c75f6f03";
@@ -171,7 +171,7 @@ static void one_request_at_a_time_writes(void **state)
     upload_release(reopen_upload(store, id));
 }
 
-static void what_is_over_is_not_found(void **state)
+static void finished_sessions_are_not_found(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct upload *upload = create_upload(store, DIGEST_SHA256), *other;
@@ -206,7 +206,7 @@ static void another_digest_keeps_the_session(void **state)
     assert_true(has_blob(store, "a/b", sha256_of("hello!")));
 }
 
-static void a_sha512_blob_lies_under_sha256(void **state)
+static void a_sha512_blob_is_stored_under_sha256(void **state)
 {
     static const enum digest_algorithm begun_with[] = {DIGEST_SHA256, DIGEST_SHA512};
     CLEANUP(store_closep) struct store *store = open_store();
@@ -234,8 +234,8 @@ static void a_sha512_blob_lies_under_sha256(void **state)
     assert_true(has_blob(store, "c", short_one));
 }
 
-/* As when the disk is full: what was whole stays, and the session goes on. */
-static void after_a_failed_write_the_session_is_as_before(void **state)
+/* As with a full disk: complete writes stay, and the session can continue. */
+static void a_failed_write_leaves_the_session_unchanged(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct upload *upload = create_upload(store, DIGEST_SHA256);
@@ -262,18 +262,18 @@ static void after_a_failed_write_the_session_is_as_before(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(a_session_is_as_registry_2_knows_it),
-        scratch_test(a_session_goes_on_where_it_was_left),
+        scratch_test(a_session_has_the_layout_of_registry_2),
+        scratch_test(a_session_continues_at_its_last_offset),
         scratch_test(a_session_survives_a_restart),
-        scratch_test(a_digest_is_that_of_the_bytes_that_lie_there),
-        scratch_test(a_digest_of_bytes_that_are_gone_is_not_gone_on_with),
-        scratch_test(a_session_of_registry_2_goes_on),
-        scratch_test(a_session_without_bytes_is_one),
+        scratch_test(a_digest_is_that_of_the_stored_bytes),
+        scratch_test(a_hash_state_of_replaced_bytes_is_not_used),
+        scratch_test(a_session_of_registry_2_can_continue),
+        scratch_test(a_session_without_data_is_valid),
         scratch_test(one_request_at_a_time_writes),
-        scratch_test(what_is_over_is_not_found),
+        scratch_test(finished_sessions_are_not_found),
         scratch_test(another_digest_keeps_the_session),
-        scratch_test(a_sha512_blob_lies_under_sha256),
-        scratch_test(after_a_failed_write_the_session_is_as_before),
+        scratch_test(a_sha512_blob_is_stored_under_sha256),
+        scratch_test(a_failed_write_leaves_the_session_unchanged),
     };
 
     return cmocka_run_group_tests_name("store-uploads", tests, NULL, NULL);

@@ -5,7 +5,7 @@
 
 #include "tests/unit/registry-core/support.h"
 
-/* All lines said, each with a newline. */
+/* All output lines, each with a newline. */
 struct said {
     char text[4096];
 };
@@ -28,7 +28,7 @@ static struct verify_result verify(struct store *store, struct said *said)
     return result;
 }
 
-static void what_is_whole_is_counted(void **state)
+static void intact_objects_are_counted(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct said said;
@@ -47,7 +47,7 @@ static void what_is_whole_is_counted(void **state)
     assert_string_equal(said.text, "");
 }
 
-static void another_byte_is_found(void **state)
+static void a_changed_byte_is_found(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest digest = push_blob(store, "a", "hello");
@@ -65,7 +65,7 @@ static void another_byte_is_found(void **state)
     assert_int_equal(verify(store, &said).damaged, 1);
 }
 
-static void bytes_that_are_gone_are_missed_in_each_repository(void **state)
+static void missing_data_is_reported_in_each_repository(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest image = push_image(store, "a", "t", "1", NULL), digest = push_blob(store, "b/c", "1");
@@ -85,7 +85,7 @@ static void bytes_that_are_gone_are_missed_in_each_repository(void **state)
     assert_non_null(strstr(said.text, expected));
 }
 
-static void a_folder_in_the_place_of_bytes_is_damage(void **state)
+static void a_directory_in_place_of_data_is_damage(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest digest = push_blob(store, "a", "hello");
@@ -97,8 +97,8 @@ static void a_folder_in_the_place_of_bytes_is_damage(void **state)
     assert_int_equal(verify(store, &said).damaged, 1);
 }
 
-/* Those of docker-registry, too, which leaves folders without links, and links that a power failure has emptied. */
-static void links_that_hold_what_they_should_not_are_told(void **state)
+/* Includes docker-registry's directories without links, and links that a power failure has emptied. */
+static void links_with_wrong_content_are_reported(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest image = push_image(store, "a", "t", "1", NULL), blob = sha256_of("1"), other = sha256_of("other");
@@ -122,11 +122,11 @@ static void links_that_hold_what_they_should_not_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(what_is_whole_is_counted),
-        scratch_test(another_byte_is_found),
-        scratch_test(bytes_that_are_gone_are_missed_in_each_repository),
-        scratch_test(a_folder_in_the_place_of_bytes_is_damage),
-        scratch_test(links_that_hold_what_they_should_not_are_told),
+        scratch_test(intact_objects_are_counted),
+        scratch_test(a_changed_byte_is_found),
+        scratch_test(missing_data_is_reported_in_each_repository),
+        scratch_test(a_directory_in_place_of_data_is_damage),
+        scratch_test(links_with_wrong_content_are_reported),
     };
 
     return cmocka_run_group_tests_name("verify", tests, NULL, NULL);

@@ -6,7 +6,7 @@
 
 #include "tests/unit/check.h"
 
-/* What is sent, and the body it is, or the failure. */
+/* The bytes sent, and the resulting body or failure. */
 static const struct {
     const char *sent;
     int64_t expected;
@@ -41,7 +41,7 @@ static const struct {
     {"00000000000000001\r\n", -EFBIG, NULL},
 };
 
-/* Decodes in pieces of at most step bytes. 0 with the body where it came to its end, 1 where it did not, or negative. */
+/* Decodes in pieces of at most step bytes. Returns 0 with the complete body, 1 if it is incomplete, or a negative error. */
 static int64_t decode(const char *sent, size_t step, char *ret_body)
 {
     struct chunked chunked = {0};
@@ -79,7 +79,7 @@ static void bodies_are_read_in_pieces_of_any_size(void **state)
         }
 }
 
-static void what_follows_the_end_is_left(void **state)
+static void bytes_after_the_end_are_not_consumed(void **state)
 {
     static const char sent[] = "1\r\nx\r\n0\r\n\r\nGET / HTTP/1.1\r\n";
     struct chunked chunked = {0};
@@ -109,7 +109,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_are_read_in_pieces_of_any_size),
-        cmocka_unit_test(what_follows_the_end_is_left),
+        cmocka_unit_test(bytes_after_the_end_are_not_consumed),
         cmocka_unit_test(extensions_and_trailers_are_bounded),
     };
 

@@ -38,7 +38,7 @@ static int close_pair(void **state)
     return 0;
 }
 
-/* Notes what epoll has to report; false if that is nothing. */
+/* Records the events from epoll; returns false if there are none. */
 static bool poll_once(struct pair *pair)
 {
     struct epoll_event event;
@@ -58,13 +58,13 @@ static void a_read_waits_for_epoll(void **state)
     assert_int_equal(event_socket_read(&pair->server, text, sizeof(text)), -EAGAIN);
     assert_true(poll_once(pair));
     assert_int_equal(event_socket_read(&pair->server, text, sizeof(text)), 3);
-    assert_false(pair->server.is_readable); /* a short read: nothing is left */
+    assert_false(pair->server.is_readable); /* a short read: no more data */
     assert_int_equal(write(pair->client, "d", 1), 1);
     assert_true(poll_once(pair));
     assert_int_equal(event_socket_read(&pair->server, text, sizeof(text)), 1);
 }
 
-static void the_rest_of_a_full_read_is_there(void **state)
+static void the_rest_after_a_full_read_can_be_read(void **state)
 {
     struct pair *pair = *state;
     char text[2];
@@ -75,7 +75,7 @@ static void the_rest_of_a_full_read_is_there(void **state)
     assert_int_equal(event_socket_read(&pair->server, text, sizeof(text)), 1);
 }
 
-/* epoll reports bytes and end at once, and does not repeat the end. */
+/* epoll reports data and end of file together, and does not repeat the end of file. */
 static void the_end_is_seen_after_a_short_read(void **state)
 {
     struct pair *pair = *state;
@@ -88,7 +88,7 @@ static void the_end_is_seen_after_a_short_read(void **state)
     assert_int_equal(event_socket_read(&pair->server, text, sizeof(text)), 0);
 }
 
-static void a_full_socket_is_reported_when_it_has_room(void **state)
+static void a_full_socket_is_reported_when_it_is_writable(void **state)
 {
     struct pair *pair = *state;
     static char block[64 << 10];
@@ -106,7 +106,7 @@ static void a_full_socket_is_reported_when_it_has_room(void **state)
     assert_true(event_socket_write(&pair->server, block, 1, 0) == 1);
 }
 
-static void a_client_that_is_gone_is_an_error(void **state)
+static void a_disconnected_client_is_an_error(void **state)
 {
     struct pair *pair = *state;
 
@@ -119,10 +119,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_read_waits_for_epoll, connect_pair, close_pair),
-        cmocka_unit_test_setup_teardown(the_rest_of_a_full_read_is_there, connect_pair, close_pair),
+        cmocka_unit_test_setup_teardown(the_rest_after_a_full_read_can_be_read, connect_pair, close_pair),
         cmocka_unit_test_setup_teardown(the_end_is_seen_after_a_short_read, connect_pair, close_pair),
-        cmocka_unit_test_setup_teardown(a_full_socket_is_reported_when_it_has_room, connect_pair, close_pair),
-        cmocka_unit_test_setup_teardown(a_client_that_is_gone_is_an_error, connect_pair, close_pair),
+        cmocka_unit_test_setup_teardown(a_full_socket_is_reported_when_it_is_writable, connect_pair, close_pair),
+        cmocka_unit_test_setup_teardown(a_disconnected_client_is_an_error, connect_pair, close_pair),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

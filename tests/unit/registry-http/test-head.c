@@ -15,7 +15,7 @@ static struct {
     struct head_flaw flaw;
 } parsed;
 
-/* 0 where the head is good, or the status of the refusal. */
+/* Returns 0 if the head is valid, or the status of the refusal. */
 static unsigned parse(const char *text)
 {
     size_t size = strlen(text), scanned = 0;
@@ -81,7 +81,7 @@ static void a_connection_stays_or_ends(void **state)
     }
 }
 
-/* What two readers could take for different requests, and what is none. */
+/* Requests that two parsers could read differently, and invalid requests. */
 static void refusals_have_their_status(void **state)
 {
     static const struct {
@@ -134,7 +134,7 @@ static void refusals_have_their_status(void **state)
     }
 }
 
-static void a_nul_is_refused_wherever_it_is(void **state)
+static void a_nul_is_refused_anywhere(void **state)
 {
     static const char text[] = "GET /a HTTP/1.1\r\nHost: a\r\nX: y\r\n\r\n";
     const size_t size = sizeof(text) - 1;
@@ -205,7 +205,7 @@ int main(void)
         cmocka_unit_test(the_end_is_found_in_pieces),
         cmocka_unit_test(a_connection_stays_or_ends),
         cmocka_unit_test(refusals_have_their_status),
-        cmocka_unit_test(a_nul_is_refused_wherever_it_is),
+        cmocka_unit_test(a_nul_is_refused_anywhere),
         cmocka_unit_test(sizes_and_numbers_are_bounded),
         cmocka_unit_test(a_whole_url_is_its_path_and_its_host),
     };

@@ -15,7 +15,7 @@
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 
-/* A client by GnuTLS in this thread. What it sends while is_holding is set leaves in one call later. */
+/* A GnuTLS client in this thread. Data that it sends while is_holding is set is sent later in one call. */
 struct world {
     struct tls_context *context;
     struct tls_session *session;
@@ -157,7 +157,7 @@ static int set_up(void **state)
     return set_up_with(state, SOCK_STREAM);
 }
 
-/* Each call of send(2) is one of recv(2). */
+/* Each send(2) corresponds to one recv(2). */
 static int set_up_packets(void **state)
 {
     return set_up_with(state, SOCK_SEQPACKET);
@@ -194,8 +194,8 @@ static void bytes_go_both_ways(void **state)
     assert_int_equal(gnutls_record_recv(world->client, text, sizeof(text)), 5);
 }
 
-/* GnuTLS returns after each message of its own; what arrived with it must not wait for the next event. */
-static void a_request_beside_an_update_of_keys_is_read(void **state)
+/* GnuTLS returns after each protocol message; data that arrived with it must not wait for the next event. */
+static void a_request_together_with_a_key_update_is_read(void **state)
 {
     struct world *world = *state;
     char text[16];
@@ -212,7 +212,7 @@ static void a_request_beside_an_update_of_keys_is_read(void **state)
     assert_int_equal(gnutls_record_recv(world->client, text, sizeof(text)), 5);
 }
 
-/* The server's messages of the handshake wake the client once. */
+/* The server's handshake messages wake the client only once. */
 static void a_flight_leaves_in_one_call(void **state)
 {
     struct world *world = *state;
@@ -227,7 +227,7 @@ static void a_flight_leaves_in_one_call(void **state)
     assert_int_equal(recv(world->client_fd, bytes, sizeof(bytes), 0), -1);
 }
 
-static void an_end_is_told_from_a_cut(void **state)
+static void close_notify_differs_from_a_truncation(void **state)
 {
     struct world *world = *state;
     char text[16];
@@ -240,7 +240,7 @@ static void an_end_is_told_from_a_cut(void **state)
     assert_int_equal(tls_session_read(world->session, text, sizeof(text)), 0);
 }
 
-static void a_cut_is_an_error(void **state)
+static void a_truncation_is_an_error(void **state)
 {
     struct world *world = *state;
     char text[16];
@@ -255,10 +255,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(bytes_go_both_ways, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_request_beside_an_update_of_keys_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_request_together_with_a_key_update_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flight_leaves_in_one_call, set_up_packets, tear_down),
-        cmocka_unit_test_setup_teardown(an_end_is_told_from_a_cut, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_cut_is_an_error, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(close_notify_differs_from_a_truncation, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_truncation_is_an_error, set_up, tear_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,7 @@ static char *read_log(size_t *ret_size)
     return text;
 }
 
-/* wanted has "T" where a time stands. */
+/* wanted has "T" in place of a time. */
 static void assert_logged(const char *wanted)
 {
     static const char form[] = "dddd-dd-ddTdd:dd:dd.ddddddZ";
@@ -64,7 +64,7 @@ static void open_as(enum log_level level, enum log_formatter formatter)
     assert_int_equal(log_open(&options, &err), 0);
 }
 
-static void before_it_is_opened_it_is_text(void **state)
+static void the_format_is_text_before_the_log_is_opened(void **state)
 {
     (void)state;
     log_close();
@@ -177,7 +177,7 @@ static off_t log_size(void)
     return lseek(STDERR_FILENO, 0, SEEK_END);
 }
 
-/* On a thread of its own, since the others do not flush. */
+/* On a separate thread, because other threads do not flush. */
 static void *write_held_lines(void *unused)
 {
     const struct log_field field = log_integer("status", 200);
@@ -188,7 +188,7 @@ static void *write_held_lines(void *unused)
     log_warn("second");
     log_request(&field, 1, "third");
     log_flush();
-    for (int i = 0; i < 2000; i++) /* more than is held */
+    for (int i = 0; i < 2000; i++) /* more than the buffer holds */
         log_request(&field, 1, "more");
     assert_true(log_size() > 0);
     log_flush();
@@ -241,7 +241,7 @@ static void the_user_s_fields_are_in_every_line(void **state)
                   "time=\"T\" level=info msg=m\n");
 }
 
-/* What a client may send to forge a line, to steer a terminal, or to look like something else. */
+/* Input that tries to forge a line, to control a terminal, or to imitate other text. */
 static const struct { const char *raw, *text, *json; } escapes[] = {
     {"a\nb", "a\\nb", "a\\nb"},
     {"a\r\tb", "a\\r\\tb", "a\\r\\tb"},
@@ -263,7 +263,7 @@ static const struct { const char *raw, *text, *json; } escapes[] = {
     {"\xEF\xBF\xBD ", "\xEF\xBF\xBD ", "\xEF\xBF\xBD "},
 };
 
-static void nothing_that_is_logged_can_forge_a_line(void **state)
+static void no_logged_value_can_forge_a_line(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(escapes); i++) {
@@ -287,7 +287,7 @@ static void nothing_that_is_logged_can_forge_a_line(void **state)
     }
 }
 
-/* One line, not too long, with a newline at its end alone; and JSON where it should be. */
+/* One line of limited length, with a newline only at its end; JSON in the JSON formats. */
 static void check_line(enum log_formatter formatter, const char *text, size_t size)
 {
     assert_true(size > 0 && size <= LOG_LINE_MAX);
@@ -298,7 +298,7 @@ static void check_line(enum log_formatter formatter, const char *text, size_t si
         assert_memory_equal(text + size - 3, "\"}\n", 3);
 }
 
-/* Whatever the length, so that each kind of byte comes to lie on the limit. */
+/* All lengths, so that each kind of byte is once at the limit. */
 static void a_line_is_cut_with_a_mark(void **state)
 {
     static const char *const units[] = {"x", "\x01", "\"", "\xC3\xA9", "\xE2\x80\xAE", "\xF3\xA0\x81\x81", "\xFF"};
@@ -362,7 +362,7 @@ static void many_fields_are_left_out_at_the_end(void **state)
     assert_string_equal(line + size - strlen(" truncated=...\n"), " truncated=...\n");
 }
 
-static void errno_is_left_as_it_was(void **state)
+static void errno_is_preserved(void **state)
 {
     const struct log_field field = log_text("v", "\xFF");
 
@@ -419,18 +419,18 @@ static void lines_of_threads_do_not_mix(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(before_it_is_opened_it_is_text),
+        scratch_test(the_format_is_text_before_the_log_is_opened),
         scratch_test(lines_are_as_logrus_writes_them),
         scratch_test(durations_are_written_as_go_does),
         scratch_test(levels_are_kept_apart),
         scratch_test(requests_have_a_switch_of_their_own),
         scratch_test(lines_are_held_until_they_are_flushed),
         scratch_test(the_user_s_fields_are_in_every_line),
-        scratch_test(nothing_that_is_logged_can_forge_a_line),
+        scratch_test(no_logged_value_can_forge_a_line),
         scratch_test(a_line_is_cut_with_a_mark),
         scratch_test(a_long_message_leaves_room_for_fields),
         scratch_test(many_fields_are_left_out_at_the_end),
-        scratch_test(errno_is_left_as_it_was),
+        scratch_test(errno_is_preserved),
         scratch_test(lines_of_threads_do_not_mix),
     };
 

@@ -5,7 +5,7 @@
 #include "registry/spec/manifest.h"
 #include "tests/unit/check.h"
 
-/* Manifests for tests, put together from pieces. */
+/* Manifests for tests, assembled from parts. */
 
 #define HEX_A "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 #define HEX_B "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
@@ -16,7 +16,7 @@
 #define LAYER "{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\",\"digest\":\"sha256:" HEX_B "\",\"size\":5}"
 #define CHILD "{\"mediaType\":\"" MANIFEST_OCI_IMAGE "\",\"digest\":\"sha256:" HEX_B "\",\"size\":5}"
 
-/* A manifest with its type left out or said, and with more members. */
+/* A manifest with or without its type, and with more members. */
 #define IMAGE(more) "{\"schemaVersion\":2" more ",\"config\":" CONFIG ",\"layers\":[" LAYER "]}"
 #define INDEX(more) "{\"schemaVersion\":2" more ",\"manifests\":[" CHILD "]}"
 #define TYPE(type) ",\"mediaType\":\"" type "\""

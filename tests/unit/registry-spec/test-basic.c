@@ -52,7 +52,7 @@ static void nuls_are_kept(void **state)
     assert_holds(&password, "p\0p");
 }
 
-static void what_is_there_stays_before_it(void **state)
+static void existing_content_is_kept(void **state)
 {
     CLEANUP(secbuf_done) struct secbuf user = {0}, password = {0};
 
@@ -66,7 +66,7 @@ static void what_is_there_stays_before_it(void **state)
     assert_holds(&password, "pass");
 }
 
-static void what_is_no_credential_is_refused(void **state)
+static void invalid_credentials_are_refused(void **state)
 {
     static const struct { const char *header; int expected; } cases[] = {
         {"", BASIC_ABSENT},
@@ -83,9 +83,9 @@ static void what_is_no_credential_is_refused(void **state)
         {"Basic dXNlcjpwYXNzMQ", -EINVAL}, /* no padding */
         {"Basic dXNlcjpwYXNzMQ=", -EINVAL},
         {"Basic dXNlcjpwYXNz=", -EINVAL},
-        {"Basic dTr7_w==", -EINVAL}, /* the other alphabet */
+        {"Basic dTr7_w==", -EINVAL}, /* the URL alphabet */
         {"Basic dTr--w==", -EINVAL},
-        {"Basic dTr7/x==", -EINVAL}, /* bits that no byte takes up */
+        {"Basic dTr7/x==", -EINVAL}, /* unused bits are set */
         {"Basic dXNl cjpwYXNz", -EINVAL},
         {"Basic dXNlcjpwYXNz, Basic dXNlcjpwYXNz", -EINVAL},
         {"Basic user:pass", -EINVAL},
@@ -119,8 +119,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(users_and_passwords_are_read),
         cmocka_unit_test(nuls_are_kept),
-        cmocka_unit_test(what_is_there_stays_before_it),
-        cmocka_unit_test(what_is_no_credential_is_refused),
+        cmocka_unit_test(existing_content_is_kept),
+        cmocka_unit_test(invalid_credentials_are_refused),
         cmocka_unit_test(the_longest_has_eight_kibibytes),
     };
 

@@ -39,7 +39,7 @@ static void digests_are_read_and_written(void **state)
     }
 }
 
-static void what_is_no_digest_is_refused(void **state)
+static void invalid_digests_are_refused(void **state)
 {
     static const struct { const char *text; int expected; } cases[] = {
         {"", -EINVAL},
@@ -79,7 +79,7 @@ static void what_is_no_digest_is_refused(void **state)
     }
 }
 
-static void a_nul_is_no_end(void **state)
+static void a_nul_does_not_end_a_digest(void **state)
 {
     struct digest digest;
 
@@ -106,7 +106,7 @@ static void algorithms_have_names_and_sizes(void **state)
     assert_int_equal(digest_algorithm_parse("", 0, &algorithm), -ENOTSUP);
 }
 
-static void digests_are_equal_where_both_parts_are(void **state)
+static void digests_are_equal_if_both_parts_are(void **state)
 {
     struct digest a, b;
 
@@ -138,7 +138,7 @@ static void known_bytes_have_known_digests(void **state)
     assert_string_equal(digest.hex, SHA256_EMPTY);
 }
 
-static void writing_goes_on_after_a_look(void **state)
+static void hashing_continues_after_a_peek(void **state)
 {
     CLEANUP(hasher_freep) struct hasher *hasher = NULL;
     struct digest digest;
@@ -174,7 +174,7 @@ static void *hash_a_million(void *argument)
     return NULL;
 }
 
-static void threads_hash_side_by_side(void **state)
+static void threads_can_hash_concurrently(void **state)
 {
     pthread_t threads[8];
     struct digest digests[8] = {0};
@@ -197,14 +197,14 @@ static void freeing_nothing_is_allowed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_hash_side_by_side), /* first, so that the threads set libgcrypt up */
+        cmocka_unit_test(threads_can_hash_concurrently), /* first, so that the threads initialise libgcrypt */
         cmocka_unit_test(digests_are_read_and_written),
-        cmocka_unit_test(what_is_no_digest_is_refused),
-        cmocka_unit_test(a_nul_is_no_end),
+        cmocka_unit_test(invalid_digests_are_refused),
+        cmocka_unit_test(a_nul_does_not_end_a_digest),
         cmocka_unit_test(algorithms_have_names_and_sizes),
-        cmocka_unit_test(digests_are_equal_where_both_parts_are),
+        cmocka_unit_test(digests_are_equal_if_both_parts_are),
         cmocka_unit_test(known_bytes_have_known_digests),
-        cmocka_unit_test(writing_goes_on_after_a_look),
+        cmocka_unit_test(hashing_continues_after_a_peek),
         cmocka_unit_test(freeing_nothing_is_allowed),
     };
 

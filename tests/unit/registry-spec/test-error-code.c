@@ -6,8 +6,8 @@
 #include "common/macros.h"
 #include "tests/unit/check.h"
 
-/* As docker-registry 2.8.2 sent them; the numbers are its Content-Length. */
-static void bodies_are_those_of_registry_2(void **state)
+/* The bodies of docker-registry 2.8.2; the numbers are its Content-Length. */
+static void bodies_are_the_same_as_registry_2_s(void **state)
 {
     static const struct { enum error_code code; const char *detail, *body; size_t size; } cases[] = {
         {ERROR_CODE_UNAUTHORIZED, "null",
@@ -88,7 +88,7 @@ static void each_code_has_its_status(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bodies_are_those_of_registry_2),
+        cmocka_unit_test(bodies_are_the_same_as_registry_2_s),
         cmocka_unit_test(another_message_is_quoted),
         cmocka_unit_test(each_code_has_its_status),
     };

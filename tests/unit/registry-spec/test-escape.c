@@ -5,7 +5,7 @@
 
 #include "tests/unit/check.h"
 
-static void what_is_not_unreserved_is_escaped(void **state)
+static void all_but_unreserved_characters_are_escaped(void **state)
 {
     static const struct { const char *text, *query, *path; } cases[] = {
         {"", "", ""},
@@ -30,7 +30,7 @@ static void what_is_not_unreserved_is_escaped(void **state)
     assert_string_equal(text, "%00");
 }
 
-static void what_does_not_fit_is_refused(void **state)
+static void results_that_do_not_fit_are_refused(void **state)
 {
     char text[5];
 
@@ -49,7 +49,7 @@ static void what_does_not_fit_is_refused(void **state)
     assert_int_equal(escape_find("k=abcd", "k", text, 5), 0);
 }
 
-static void escapes_are_undone(void **state)
+static void escapes_are_decoded(void **state)
 {
     static const struct { const char *text, *plain, *query; } cases[] = {
         {"", "", ""},         {"abc", "abc", "abc"}, {"%61%2f%2F", "a//", "a//"},
@@ -114,7 +114,7 @@ static void values_are_found_by_their_keys(void **state)
     }
 }
 
-static void keys_that_are_not_there_are_not_found(void **state)
+static void missing_keys_are_not_found(void **state)
 {
     static const char *const queries[] = {"", "&", "N=1", "nn=1", "m=n", "m=1&", "%6=n", "=n", "m=&n"};
     char value[16];
@@ -151,12 +151,12 @@ static void each_value_of_a_key_comes_in_turn(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_not_unreserved_is_escaped),
-        cmocka_unit_test(what_does_not_fit_is_refused),
-        cmocka_unit_test(escapes_are_undone),
+        cmocka_unit_test(all_but_unreserved_characters_are_escaped),
+        cmocka_unit_test(results_that_do_not_fit_are_refused),
+        cmocka_unit_test(escapes_are_decoded),
         cmocka_unit_test(bad_escapes_and_nuls_are_refused),
         cmocka_unit_test(values_are_found_by_their_keys),
-        cmocka_unit_test(keys_that_are_not_there_are_not_found),
+        cmocka_unit_test(missing_keys_are_not_found),
         cmocka_unit_test(each_value_of_a_key_comes_in_turn),
     };
 

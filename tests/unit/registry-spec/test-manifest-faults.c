@@ -1,4 +1,4 @@
-/* Manifests that are wrong, or as large or as deep as they can be made. */
+/* Invalid manifests, and manifests of extreme size or depth. */
 #include "registry/spec/manifest.h"
 
 #include <errno.h>
@@ -102,7 +102,7 @@ static void each_fault_is_named(void **state)
     }
 }
 
-/* Nesting that a stack would not stand. */
+/* Nesting that would overflow the stack. */
 static void deep_nesting_is_refused(void **state)
 {
     static const size_t depths[] = {501, 10000, 1000000};
@@ -122,7 +122,7 @@ static void deep_nesting_is_refused(void **state)
     }
 }
 
-/* As large as a manifest may be: fifty thousand layers. */
+/* The maximum size of a manifest: fifty thousand layers. */
 static char *make_large(size_t *ret_count)
 {
     enum { SIZE = 4 << 20 };
@@ -166,7 +166,7 @@ static void *parse_many(void *argument)
     return NULL;
 }
 
-static void threads_parse_side_by_side(void **state)
+static void threads_can_parse_concurrently(void **state)
 {
     pthread_t threads[8];
     int wrong[8] = {0};
@@ -183,7 +183,7 @@ static void threads_parse_side_by_side(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_parse_side_by_side), /* first, so that the threads set all up */
+        cmocka_unit_test(threads_can_parse_concurrently), /* first, so that the threads do the initialisation */
         cmocka_unit_test(each_fault_is_named),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(the_largest_manifests_are_read),

@@ -73,7 +73,7 @@ static void lists_may_be_empty(void **state)
     }
 }
 
-static void what_was_pushed_as_nobody_knows_is_found_out(void **state)
+static void an_unknown_type_is_detected_from_the_content(void **state)
 {
     static const struct { const char *text, *type; } cases[] = {
         {IMAGE(""), MANIFEST_OCI_IMAGE},
@@ -140,7 +140,7 @@ static void the_types_of_manifests_are_known(void **state)
     assert_false(manifest_is_supported_type(""));
 }
 
-static void layers_from_elsewhere_are_told(void **state)
+static void foreign_layers_are_recognised(void **state)
 {
     static const struct { const char *type, *more; bool is_elsewhere; } cases[] = {
         {"application/vnd.oci.image.layer.nondistributable.v1.tar", "", true},
@@ -189,7 +189,7 @@ static void the_subject_is_read(void **state)
     assert_false(docker.has_subject);
 }
 
-static void the_artifact_type_goes_before_that_of_the_config(void **state)
+static void the_artifact_type_takes_precedence_over_the_config_s(void **state)
 {
     CLEANUP(manifest_done) struct manifest image = read_good(NULL, IMAGE(",\"artifactType\":\"a/b\""));
     CLEANUP(manifest_done) struct manifest empty = read_good(NULL, IMAGE(",\"artifactType\":\"\""));
@@ -235,7 +235,7 @@ static void unknown_members_may_have_any_name_and_stand_twice(void **state)
     assert_int_equal(manifest.blobs.count, 1);
 }
 
-static void nothing_can_be_done_away_with(void **state)
+static void freeing_an_empty_manifest_is_allowed(void **state)
 {
     struct manifest manifest = {0};
 
@@ -251,16 +251,16 @@ int main(void)
         cmocka_unit_test(an_image_refers_to_config_and_layers),
         cmocka_unit_test(an_index_refers_to_manifests),
         cmocka_unit_test(lists_may_be_empty),
-        cmocka_unit_test(what_was_pushed_as_nobody_knows_is_found_out),
+        cmocka_unit_test(an_unknown_type_is_detected_from_the_content),
         cmocka_unit_test(parameters_of_the_type_do_not_matter),
         cmocka_unit_test(types_are_stripped),
         cmocka_unit_test(the_types_of_manifests_are_known),
-        cmocka_unit_test(layers_from_elsewhere_are_told),
+        cmocka_unit_test(foreign_layers_are_recognised),
         cmocka_unit_test(the_subject_is_read),
-        cmocka_unit_test(the_artifact_type_goes_before_that_of_the_config),
+        cmocka_unit_test(the_artifact_type_takes_precedence_over_the_config_s),
         cmocka_unit_test(annotations_are_kept_as_json),
         cmocka_unit_test(unknown_members_may_have_any_name_and_stand_twice),
-        cmocka_unit_test(nothing_can_be_done_away_with),
+        cmocka_unit_test(freeing_an_empty_manifest_is_allowed),
     };
 
     return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);

@@ -6,7 +6,7 @@
 
 #include "tests/unit/check.h"
 
-/* One in 2^64 that all are as before. */
+/* The probability that all bytes are unchanged is 2^-64. */
 static void bytes_are_filled_to_the_last_and_no_further(void **state)
 {
     unsigned char bytes[10] = {0};
@@ -37,7 +37,7 @@ static void set_timer(suseconds_t interval)
     assert_int_equal(setitimer(ITIMER_REAL, &timer, NULL), 0);
 }
 
-/* Signals cut the kernel's answer short. */
+/* Signals can shorten the kernel's answer. */
 static void an_interrupted_answer_is_completed(void **state)
 {
     enum { SIZE = 16 << 20, TAIL = 4096 };

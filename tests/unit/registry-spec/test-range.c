@@ -6,7 +6,7 @@
 
 #include "tests/unit/check.h"
 
-/* The body has ten bytes, where nothing else is said. */
+/* The body has ten bytes by default. */
 static const struct {
     const char *header;
     int expected;
@@ -99,7 +99,7 @@ static void an_absent_header_asks_for_all(void **state)
     assert_int_equal(range_parse(NULL, 10, ranges, &count), RANGE_IGNORED);
 }
 
-static void of_nothing_all_is_sent(void **state)
+static void an_empty_body_is_always_sent_whole(void **state)
 {
     static const char *const headers[] = {"bytes=0-", "bytes=0-0", "bytes=-1", "bytes=-0", "bytes=5-9"};
     struct range ranges[RANGE_MAX];
@@ -205,7 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranges_are_read_against_the_size),
         cmocka_unit_test(an_absent_header_asks_for_all),
-        cmocka_unit_test(of_nothing_all_is_sent),
+        cmocka_unit_test(an_empty_body_is_always_sent_whole),
         cmocka_unit_test(the_largest_sizes_do_not_overflow),
         cmocka_unit_test(the_number_of_ranges_is_bounded),
         cmocka_unit_test(the_content_range_of_a_chunk_is_two_numbers),

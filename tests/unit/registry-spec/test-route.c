@@ -54,7 +54,7 @@ static const struct {
     {"/v2/a/referrers/" DIGEST, ROUTE_REFERRERS, "a", HEX},
     {"/v2/a/referrers/x", ROUTE_REFERRERS_BAD_DIGEST, "a", ""},
 
-    /* names with parts that are paths elsewhere */
+    /* names with components that are keywords in other paths */
     {"/v2/a/manifests/b/manifests/latest", ROUTE_MANIFEST_TAG, "a/manifests/b", "latest"},
     {"/v2/manifests/manifests/latest", ROUTE_MANIFEST_TAG, "manifests", "latest"},
     {"/v2/manifests/manifests/manifests", ROUTE_MANIFEST_TAG, "manifests", "manifests"},
@@ -72,7 +72,7 @@ static const struct {
     {"/v2/v2/tags/list", ROUTE_TAGS, "v2", ""},
     {"/v2/referrers/referrers/" DIGEST, ROUTE_REFERRERS, "referrers", HEX},
 
-    /* names that may not be */
+    /* invalid names */
     {"/v2/UPPER/tags/list", ROUTE_NAME_INVALID, "", ""},
     {"/v2/a/../b/manifests/latest", ROUTE_NAME_INVALID, "", ""},
     {"/v2//manifests/latest", ROUTE_NAME_INVALID, "", ""},
@@ -84,7 +84,7 @@ static const struct {
     {"/v2/A/manifests/x:y", ROUTE_NAME_INVALID, "", ""},
     {"/v2/-/referrers/x", ROUTE_NAME_INVALID, "", ""},
 
-    /* what is none */
+    /* unknown routes */
     {"", ROUTE_NONE, "", ""},
     {"v2/", ROUTE_NONE, "", ""},
     {"//", ROUTE_NONE, "", ""},
@@ -137,7 +137,7 @@ static void paths_name_what_they_should(void **state)
     }
 }
 
-static void a_nul_in_a_path_is_none(void **state)
+static void a_path_with_a_nul_is_not_a_route(void **state)
 {
     struct route route;
 
@@ -148,7 +148,7 @@ static void a_nul_in_a_path_is_none(void **state)
     assert_int_equal(route.kind, ROUTE_NONE);
 }
 
-static void names_and_tags_of_any_length_are_weighed(void **state)
+static void the_lengths_of_names_and_tags_are_checked(void **state)
 {
     char name[300], path[1200];
     struct route route;
@@ -168,7 +168,7 @@ static void names_and_tags_of_any_length_are_weighed(void **state)
     }
 }
 
-/* A million slashes: were it not linear, this would not end. */
+/* A million slashes: with quadratic time this would practically never end. */
 static void long_paths_are_read_in_linear_time(void **state)
 {
     enum { SIZE = 4 << 20 };
@@ -184,7 +184,7 @@ static void long_paths_are_read_in_linear_time(void **state)
     assert_int_equal(route.kind, ROUTE_NAME_INVALID);
 }
 
-static void escapes_are_undone(void **state)
+static void escapes_are_decoded(void **state)
 {
     static const struct { const char *path; enum route_kind kind; const char *name; } escaped[] = {
         {"/v2/a/manifests/latest", ROUTE_MANIFEST_TAG, "a"},
@@ -212,7 +212,7 @@ static void escapes_are_undone(void **state)
     assert_int_equal(route.kind, ROUTE_NAME_INVALID);
 }
 
-static void methods_are_told_apart(void **state)
+static void methods_are_distinguished(void **state)
 {
     (void)state;
     assert_int_equal(route_method_parse("GET"), ROUTE_METHOD_GET);
@@ -230,11 +230,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(paths_name_what_they_should),
-        cmocka_unit_test(a_nul_in_a_path_is_none),
-        cmocka_unit_test(names_and_tags_of_any_length_are_weighed),
+        cmocka_unit_test(a_path_with_a_nul_is_not_a_route),
+        cmocka_unit_test(the_lengths_of_names_and_tags_are_checked),
         cmocka_unit_test(long_paths_are_read_in_linear_time),
-        cmocka_unit_test(escapes_are_undone),
-        cmocka_unit_test(methods_are_told_apart),
+        cmocka_unit_test(escapes_are_decoded),
+        cmocka_unit_test(methods_are_distinguished),
     };
 
     return cmocka_run_group_tests_name("route", tests, NULL, NULL);

@@ -25,7 +25,7 @@ struct object {
     uint64_t holder; /* the claim of an upload; 0: none */
 };
 
-/* Who holds a prefix. */
+/* The claims on a prefix. */
 struct holding {
     struct holding *next;
     char *prefix;
@@ -90,7 +90,7 @@ static void object_free(struct object *object)
     free(object);
 }
 
-/* The place of the first key that is not less. */
+/* Returns the index of the first key that is not less. */
 static size_t find_place(const struct memory_storage *storage, const char *key)
 {
     size_t low = 0, high = storage->count;
@@ -469,7 +469,7 @@ static int memory_refresh(struct storage *base, const char *key, enum storage_wa
     return unlock(storage, 0);
 }
 
-/* Whether key or anything below it was used at that moment or later. STORAGE_NOT_FOUND. */
+/* Whether key or anything below it was used at that time or later. STORAGE_NOT_FOUND. */
 static int find_use(const struct memory_storage *storage, const char *key, int64_t moment_s, bool *ret)
 {
     size_t size = strlen(key), i = find_place(storage, key);
@@ -535,7 +535,7 @@ static bool pause_for_a_millisecond(unsigned *patience_ms)
     return true;
 }
 
-/* One try, with the mutex. */
+/* One attempt, with the mutex held. */
 static int try_to_open(struct memory_storage *storage, const char *key, enum storage_upload_mode mode,
                        uint64_t *ret_holder)
 {
@@ -591,7 +591,7 @@ static int memory_upload_head(struct storage *base, const char *key, uint64_t *r
     return unlock(storage, 0);
 }
 
-/* With the mutex: the upload if the claim on it holds. */
+/* With the mutex held: returns the upload if its claim is still valid. */
 static struct object *find_held(const struct memory_upload *upload)
 {
     struct object *object = find_any(upload->storage, upload->key);
@@ -670,7 +670,7 @@ static void memory_upload_close(struct storage_upload *base)
 
 /* --- claims ------------------------------------------------------------------------------------------------- */
 
-/* Whether somebody else holds the prefix so that we cannot; who shares waits for those who wait to be alone, too. */
+/* Whether another claim on the prefix conflicts. A shared claim also waits for waiting exclusive claims. */
 static bool is_held(const struct memory_storage *storage, const struct holding *mine)
 {
     for (const struct holding *other = storage->holdings; other; other = other->next) {

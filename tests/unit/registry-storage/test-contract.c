@@ -1,4 +1,4 @@
-/* The cases of registry/storage/storage.h, which every backend must pass. */
+/* The contract of registry/storage/storage.h, which every backend must fulfil. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -49,7 +49,7 @@ static void pass_time_for_files(struct storage *storage, int64_t seconds)
     assert_int_equal(nftw("root", make_older, 16, FTW_PHYS | FTW_DEPTH), 0);
 }
 
-/* As a purge after the holder's death. */
+/* As a purge does after the holder's process ended. */
 static void lose_files(struct storage *storage, const char *upload)
 {
     struct error err = {0};
@@ -77,7 +77,7 @@ static const struct backend backends[] = {
     {"memory", open_memory, memory_storage_pass_time, lose_memory, false},
 };
 
-/* --- what the cases share -------------------------------------------------------------------------------- */
+/* --- shared by the cases --------------------------------------------------------------------------------- */
 
 static const struct backend *backend;
 static struct storage *storage;
@@ -104,7 +104,7 @@ static void put(const char *key, const char *text)
     assert_int_equal(write_steps(&step, 1), 0);
 }
 
-/* The text of an object; "none" if there is none. Of the last four calls. */
+/* Returns the text of an object, or "none"; the results of the last four calls stay valid. */
 static const char *text_at(const char *key)
 {
     static char texts[4][64];
@@ -131,7 +131,7 @@ static struct storage_object head_of(const char *key)
     return object;
 }
 
-/* The names of a page with a '/' after each prefix, and "+" if there are more. */
+/* Returns the names of a page with a '/' after each prefix, and "+" if there are more. */
 static const char *names_below(const char *prefix, const char *after, size_t limit)
 {
     static char text[512];
@@ -417,7 +417,7 @@ static void publishing_replaces_nothing(void **state)
     assert_int_equal(append(upload, 0, "evil"), 0);
     assert_int_equal(publish(upload, "x/data"), STORAGE_CONFLICT);
     assert_string_equal(text_at("x/data"), "good");
-    assert_int_equal(append(upload, 4, "!"), 0); /* it is as it was */
+    assert_int_equal(append(upload, 4, "!"), 0); /* the upload is unchanged */
     assert_int_equal(publish(upload, "y/data"), 0);
     assert_string_equal(text_at("y/data"), "evil!");
     storage_upload_close(upload);
@@ -463,7 +463,7 @@ static void a_patient_caller_waits_for_the_writer(void **state)
     pthread_join(thread, NULL);
 }
 
-/* Whoever waited for the writer does not get the object that the upload has become. */
+/* A caller that waited for the writer does not get the published object. */
 static void *publish_soon(void *upload)
 {
     struct storage_step step = {.kind = STORAGE_PUBLISH, .key = "x/data", .upload = upload};
@@ -529,7 +529,7 @@ static int claim(const char *prefix, enum storage_claim_mode mode, unsigned pati
     return r;
 }
 
-static void a_prefix_is_shared_or_claimed_alone(void **state)
+static void a_claim_on_a_prefix_is_shared_or_exclusive(void **state)
 {
     struct storage_claim *one, *two, *three;
     struct error err = {0};
@@ -565,7 +565,7 @@ static void *wait_to_be_alone(void *object)
     return NULL;
 }
 
-/* Sharers that come one after another, overlapping, would otherwise keep it waiting forever. */
+/* Otherwise overlapping shared claims would starve an exclusive one. */
 static void new_sharers_do_not_overtake(void **state)
 {
     struct storage_claim *held, *next;
@@ -575,7 +575,7 @@ static void new_sharers_do_not_overtake(void **state)
     is_alone = false;
     assert_int_equal(claim("r/", STORAGE_SHARED, 0, &held), 0);
     assert_int_equal(pthread_create(&thread, NULL, wait_to_be_alone, NULL), 0);
-    while (claim("r/", STORAGE_SHARED, 0, &next) == 0) { /* until it has begun to wait */
+    while (claim("r/", STORAGE_SHARED, 0, &next) == 0) { /* until the exclusive claim waits */
         storage_claim_release(held);
         held = next;
     }
@@ -587,7 +587,7 @@ static void new_sharers_do_not_overtake(void **state)
     storage_claim_release(held);
 }
 
-/* A process that is killed holds nothing. */
+/* A killed process has no claims. */
 static void claims_end_with_their_process(void **state)
 {
     struct storage_upload *upload;
@@ -623,7 +623,7 @@ static void claims_end_with_their_process(void **state)
 
 /* --- garbage collection ---------------------------------------------------------------------------------------------- */
 
-/* Removes prefix unless a witness was used in the last 1,000 s; whether it was spared. */
+/* Removes prefix unless a witness was used in the last 1,000 s; returns whether it was kept. */
 static bool is_spared(const char *prefix, const char *witness, const char *other)
 {
     const char *witnesses[] = {witness, other};
@@ -635,7 +635,7 @@ static bool is_spared(const char *prefix, const char *witness, const char *other
     return removal.is_spared;
 }
 
-static void what_is_unused_goes_together(void **state)
+static void unused_objects_are_removed_together(void **state)
 {
     (void)state;
     put("a/one/link", "");
@@ -651,7 +651,7 @@ static void what_is_unused_goes_together(void **state)
     assert_false(is_spared("a/one/", "a/one/link", "no/where"));
 }
 
-static void what_is_used_again_stays(void **state)
+static void objects_used_again_stay(void **state)
 {
     struct storage_step keep = {.kind = STORAGE_KEEP, .key = "kept/data"};
     struct storage_upload *upload = open_upload("s/data", STORAGE_UPLOAD_NEW);
@@ -707,11 +707,11 @@ static const struct {
     CASE(a_published_upload_is_not_opened),
     CASE(a_lost_claim_is_noticed),
     CASE(a_discarded_upload_is_gone),
-    CASE(a_prefix_is_shared_or_claimed_alone),
+    CASE(a_claim_on_a_prefix_is_shared_or_exclusive),
     CASE(new_sharers_do_not_overtake),
     CASE(claims_end_with_their_process),
-    CASE(what_is_unused_goes_together),
-    CASE(what_is_used_again_stays),
+    CASE(unused_objects_are_removed_together),
+    CASE(objects_used_again_stay),
 };
 
 static int set_up(void **state)

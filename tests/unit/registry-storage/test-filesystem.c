@@ -1,4 +1,4 @@
-/* What the filesystem backend does with files, beyond the contract. */
+/* The filesystem backend's behaviour beyond the contract. */
 #include "registry/storage/filesystem/filesystem.h"
 
 #include <errno.h>
@@ -50,7 +50,7 @@ static void objects_are_files(void **state)
     assert_file_is(below("top"), "two");
 }
 
-/* A failure leaves what was there, and nothing half-made beside it. */
+/* A failed operation keeps the old content, and leaves no partial files. */
 static void a_failure_leaves_nothing_behind(void **state)
 {
     struct storage_step steps[] = {put_of("a/b", "new"), put_of("new/directory/c", "new"), put_of("file/below/d", "new")};
@@ -61,7 +61,7 @@ static void a_failure_leaves_nothing_behind(void **state)
     make_file(below("file"), "");
     assert_int_equal(storage_write(storage, steps, 3, &err), -ENOTDIR);
     assert_says(&err, "cannot write root/docker/registry/v2/file/below/d: Not a directory");
-    assert_file_is(below("a/b"), "new"); /* that step was before the failure */
+    assert_file_is(below("a/b"), "new"); /* written before the failure */
     assert_tree_is(ROOT, "_temporary/\na/\na/b\nfile\nnew/\nnew/directory/\nnew/directory/c\n");
     make_folder(below("in/the/way"));
     steps[0] = put_of("made/for/nothing", "");
@@ -99,9 +99,9 @@ static void the_umask_is_honoured(void **state)
     assert_mode_is(below("c"), 0755);
 }
 
-/* --- links and what else is not a file ------------------------------------------------------------- */
+/* --- links and special files ----------------------------------------------------------------------- */
 
-/* What each operation answers to a key. */
+/* Returns the result of each operation for a key. */
 enum { OPERATIONS = 10 };
 
 static int try_one(int operation, const char *key, struct error *err)
@@ -208,7 +208,7 @@ static void make_socket(const char *path)
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 }
 
-/* Nobody writes to the FIFO; a test that waits for it times out. */
+/* The FIFO has no writer; waiting for one would cause a timeout. */
 static void a_fifo_and_a_socket_are_named_and_never_waited_for(void **state)
 {
     static const char *const keys[] = {"a/fifo", "a/socket"}, *const words[] = {"it is a FIFO", "it is a socket"};
@@ -228,7 +228,7 @@ static void a_fifo_and_a_socket_are_named_and_never_waited_for(void **state)
     }
 }
 
-/* The same without openat2(), as on a kernel before 5.6: each component is opened by itself. */
+/* The same without openat2(), as on a kernel before 5.6: each component is opened separately. */
 static void paths_are_resolved_by_component_too(void **state)
 {
     struct stat st;

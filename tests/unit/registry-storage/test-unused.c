@@ -1,4 +1,4 @@
-/* filesystem/unused.c: what is used stays, and what is unused goes in one step. */
+/* filesystem/unused.c: used objects stay, and unused ones are removed atomically. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -35,7 +35,7 @@ static void make_old(const char *key)
     assert_int_equal(utimensat(AT_FDCWD, below("%s", key), times, 0), 0);
 }
 
-/* Removes key unless one of the witnesses is used; whether it was spared. */
+/* Removes key unless one of the witnesses is used; returns whether it was kept. */
 static bool is_spared(const char *key, const char *witness, const char *other)
 {
     const char *witnesses[] = {witness, other};
@@ -47,7 +47,7 @@ static bool is_spared(const char *key, const char *witness, const char *other)
     return removal.is_spared;
 }
 
-static void what_is_old_goes(void **state)
+static void old_objects_are_removed(void **state)
 {
     (void)state;
     make_old("a/one/link");
@@ -59,7 +59,7 @@ static void what_is_old_goes(void **state)
     assert_false(is_spared("a/one/", "a/one/link", "a/one/link"));
 }
 
-static void one_used_witness_spares_a_removal(void **state)
+static void one_used_witness_prevents_a_removal(void **state)
 {
     (void)state;
     make_old("a/link");
@@ -70,7 +70,7 @@ static void one_used_witness_spares_a_removal(void **state)
     assert_tree_is(below("a"), "link\n");
 }
 
-static void refreshing_makes_it_new(void **state)
+static void a_refreshed_object_is_new(void **state)
 {
     struct storage_object object;
     struct error err = {0};
@@ -83,7 +83,7 @@ static void refreshing_makes_it_new(void **state)
     assert_int_equal(storage_refresh(storage, "a/link/below", STORAGE_MUST_NOT_WAIT, &object, &err), STORAGE_NOT_FOUND);
 }
 
-static void publishing_makes_it_new(void **state)
+static void a_published_object_is_new(void **state)
 {
     struct storage_step step = {.kind = STORAGE_PUBLISH, .key = "b/data"};
     const struct timespec times[2] = {{.tv_sec = OLD_S}, {.tv_sec = OLD_S}};
@@ -97,7 +97,7 @@ static void publishing_makes_it_new(void **state)
     assert_true(is_spared("b/", "b/data", "b/data"));
 }
 
-/* A lock of somebody else's, in another process as far as the kernel is concerned. */
+/* A lock of another open file description, which counts as another process. */
 static int lock_like_a_collector(const char *folder)
 {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -107,7 +107,7 @@ static int lock_like_a_collector(const char *folder)
     return fd;
 }
 
-static void a_collector_that_hangs_holds_nobody_up_for_long(void **state)
+static void a_hanging_collector_delays_others_only_briefly(void **state)
 {
     struct storage_object object;
     struct error err = {0};
@@ -133,8 +133,8 @@ static void *remove_slowly(void *result)
     return NULL;
 }
 
-/* Whoever is refreshing an object keeps it. */
-static void removal_waits_for_those_who_refresh(void **state)
+/* An object that is being refreshed is kept. */
+static void removal_waits_for_concurrent_refreshes(void **state)
 {
     int fd = open(ROOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     pthread_t thread;
@@ -152,7 +152,7 @@ static void removal_waits_for_those_who_refresh(void **state)
     assert_tree_is(below("a"), "link\n");
 }
 
-static void what_a_crash_left_half_removed_is_cleaned(void **state)
+static void partial_removals_of_a_crash_are_cleaned_up(void **state)
 {
     struct error err = {0};
 
@@ -183,13 +183,13 @@ static void directories_belong_to_the_owner_of_the_storage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        unused_test(what_is_old_goes),
-        unused_test(one_used_witness_spares_a_removal),
-        unused_test(refreshing_makes_it_new),
-        unused_test(publishing_makes_it_new),
-        unused_test(a_collector_that_hangs_holds_nobody_up_for_long),
-        unused_test(removal_waits_for_those_who_refresh),
-        unused_test(what_a_crash_left_half_removed_is_cleaned),
+        unused_test(old_objects_are_removed),
+        unused_test(one_used_witness_prevents_a_removal),
+        unused_test(a_refreshed_object_is_new),
+        unused_test(a_published_object_is_new),
+        unused_test(a_hanging_collector_delays_others_only_briefly),
+        unused_test(removal_waits_for_concurrent_refreshes),
+        unused_test(partial_removals_of_a_crash_are_cleaned_up),
         unused_test(directories_belong_to_the_owner_of_the_storage),
     };
 
