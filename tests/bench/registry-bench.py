@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""registryd beside docker-registry and nginx: the same requests, clients, certificate and cipher, in turn.
+"""Compares registryd with docker-registry and nginx: the same requests, clients, certificate and cipher.
 
     tests/bench/registry-bench.py [--rounds N] [--seconds N] [--big MIB] [--only WORDS] build/registry/registryd
 
@@ -32,14 +32,14 @@ ROW = "{:<34} {:<18} {:>10} {:>6} {:>8} {:>8} {:>7} {:>6}"
 
 
 def verdict(ratio, bar):
-    """Without a ratio the peer answered nothing at all."""
+    """Returns ok or SHORT. Without a ratio, the peer answered no request."""
     if not bar:
         return ""
     return f"{'ok' if not ratio or ratio >= bar else 'SHORT'} {bar}"
 
 
 class Step:
-    """name, unit, the load, who takes part (the first is ours), and the bars: {peer: at least this ratio}."""
+    """name, unit, the load, the servers (the first is ours), and the bars: {peer: minimum ratio}."""
 
     def __init__(self, name, unit, load, servers, bars=None):
         self.name, self.unit, self.load, self.servers, self.bars = name, unit, load, servers, bars or {}
@@ -125,7 +125,7 @@ def start_all(world, arguments, servers):
 
 
 def report_thousand(steps):
-    """What 1,000 connections leave of the rate with 32."""
+    """Prints the rate with 1,000 connections relative to the rate with 32."""
     by_name = {step.name: step for step in steps}
     few, many = by_name.get("GET /v2/"), by_name.get("GET /v2/, 1000 connections")
     if few and many:
@@ -146,7 +146,7 @@ def report_memory(servers, seconds):
 
 
 def report_ceilings(big):
-    """What an upload cannot be faster than, each alone and on one thread."""
+    """Prints the upper limits of an upload's speed, each measured separately on one thread."""
     block, begin = os.urandom(MIB), time.monotonic()
     whole = hashlib.sha256()
     for _ in range(big):
@@ -173,7 +173,7 @@ def main():
     parser.add_argument("--big", type=int, default=1024, help="MiB of the large upload")
     parser.add_argument("--only", default="", help="steps with these words in their name")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that the servers end, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that the servers stop, too
     world, servers = World(), {}
     try:
         start_all(world, arguments, servers)

@@ -164,7 +164,7 @@ def upload_small(server, count=200, at_once=8):
 
 
 def memory_under_load(server, seconds):
-    """MiB resident at most while 1,000 connections ask for manifests and 8 blobs come in."""
+    """Returns the peak resident MiB during requests for manifests on 1,000 connections and 8 uploads."""
     server.forget_peak()
     asker = threading.Thread(target=wrk, args=(server, "/v2/bench/manifests/latest", 1000, seconds))
     asker.start()
@@ -174,7 +174,7 @@ def memory_under_load(server, seconds):
 
 
 def start_ms(server):
-    """From the start of the program to its first answer."""
+    """Returns the time from the start of the program to its first answer."""
     server.stop()
     begin = time.monotonic()
     server.start(*server.command)

@@ -104,14 +104,14 @@ class Server:
         return total
 
     def wait_until_idle(self):
-        """Waits: a server goes on checking passwords of clients that have left, at the expense of the next server."""
+        """Waits, because a server still checks passwords of disconnected clients, which would slow down the next server."""
         before, deadline = -1.0, time.monotonic() + 20
         while (now := self.cpu_s()) > before and time.monotonic() < deadline:
             before = now
             time.sleep(0.1)
 
     def memory_mib(self, what):
-        """VmRSS: now; VmHWM: at most since the last forget_peak()."""
+        """Returns memory in MiB. VmRSS: current; VmHWM: the peak since the last forget_peak()."""
         text = "".join(pathlib.Path(f"/proc/{pid}/status").read_text() for pid in self.processes())
         return max(map(int, re.findall(what + r":\s+(\d+)", text))) / 1024
 
@@ -142,7 +142,7 @@ class Server:
         return {"digest": digest(content), "size": len(content)}
 
     def drop_blob(self, name):
-        """Removes it from the disk and the page cache. Memory that was never used before costs a virtual machine more."""
+        """Removes a blob from the disk and the page cache, because new memory is slower in a virtual machine."""
         hexadecimal = name.removeprefix("sha256:")
         os.unlink(self.dir / "data/docker/registry/v2/blobs/sha256" / hexadecimal[:2] / hexadecimal / "data")
 

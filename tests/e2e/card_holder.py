@@ -1,4 +1,4 @@
-"""Users whose encryption key is on a smartcard: a scdaemon of our own (fake_scdaemon.py) plays the card."""
+"""Users with an encryption key on a smartcard, which fake_scdaemon.py simulates."""
 
 import contextlib
 import shlex
@@ -23,7 +23,7 @@ done
 
 
 def read_key(user, grip):
-    """The public key as gpg-agent has it, a canonical S-expression."""
+    """Returns gpg-agent's public key, a canonical S-expression."""
     result = user.run(["gpg-connect-agent", "--decode", f"/datafile {user.dir}/public", f"READKEY {grip}", "/bye"], check=True)
     data = (user.dir / "public").read_bytes()
     assert data.startswith(b"(10:public-key"), (data, result)
@@ -31,7 +31,7 @@ def read_key(user, grip):
 
 
 def hand_over_card(user, owner):
-    """Gives user a store for owner's key, and a card (a directory, user.card) that has its secret half."""
+    """Gives user a store for owner's key, and a card (a directory, user.card) with its secret key."""
     key = owner.make_key()
     shown = owner.run(["gpg", "--batch", "--with-colons", "--with-keygrip", "-K"], check=True).out.decode()
     grip = [line.split(":")[9] for line in shown.splitlines() if line.startswith("grp:")][-1]
@@ -63,7 +63,7 @@ def hand_over_card(user, owner):
 
 @contextlib.contextmanager
 def card_holder():
-    """A user with a login, whose encryption key is on a card; the card is in user.card."""
+    """Yields a user with a login and an encryption key on a card; user.card is the card's directory."""
     with Sandbox() as owner, Sandbox() as user:
         hand_over_card(user, owner)
         yield user

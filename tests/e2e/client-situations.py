@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Situations of the clients from public reports: the same answers before and after `setup`, or a refusal that says why.
+"""Situations of the clients from public reports: the same answers before and after `setup`, or an error with the reason.
 
 docs/clients-situations.md names the report behind each row.
 """
@@ -16,7 +16,7 @@ ACR_USER = "00000000-0000-0000-0000-000000000000:"
 
 
 def config(text):
-    """Writes docker's file: a document by a function of the world, or bytes."""
+    """Returns a function that writes docker's file: a document from a function of the world, or bytes."""
     def make(world):
         document = text(world)
         world.path("docker").write_bytes(document if isinstance(document, bytes) else json.dumps(document).encode())
@@ -55,7 +55,7 @@ def findings(world):
 
 PLAIN, PODMAN, FORCE = (), ("--podman",), ("--force",)
 
-# What is in the files, options of setup, words of its answer, and what docker's file must then hold.
+# The files, the options of setup, words of its output, and the expected content of docker's file.
 KEPT = {
     "a credsStore of a helper that is gone, beside a password in the file":
         (with_login(credsStore="desktop.exe"), [FORCE], [], {"credsStore": "pass"}),
@@ -94,7 +94,7 @@ KEPT = {
         (lambda world: world.write("dockercfg", {"https://R/v1/": "testuser"}), [PLAIN, PODMAN], [], {"credsStore": "pass"}),
 }
 
-# These docker cannot read or use either: setup says why, and changes nothing.
+# Files that docker cannot read or use either: setup names the reason, and changes nothing.
 REFUSED = {
     "a credsStore of a helper that is gone": (config(lambda _: {"auths": {HUB: {}}, "credsStore": "desktop.exe"}),
                                               ["docker-credential-desktop.exe", "not on PATH", "--force"]),
@@ -107,7 +107,7 @@ REFUSED = {
 }
 
 
-@case("situations from public reports: every client finds the login that it found before")
+@case("situations from public reports: every client finds the same login as before")
 def _():
     failures = []
     for name, (make, runs, words, expected) in KEPT.items():
@@ -122,7 +122,7 @@ def _():
     assert not failures, "\n".join(failures)
 
 
-@case("files that docker cannot read or use are refused with the reason, and stay as they are")
+@case("files that docker cannot read or use are refused with the reason, and stay unchanged")
 def _():
     for name, (make, words) in REFUSED.items():
         try:
@@ -131,7 +131,7 @@ def _():
             raise AssertionError(f"{name}: {why}") from None
 
 
-@case("podman login writes a password past credHelpers in ~/.config/containers/auth.json, until setup --podman")
+@case("podman login bypasses credHelpers in ~/.config/containers/auth.json until setup --podman")
 def _():
     world = the_world()
     world.reset()
@@ -145,12 +145,12 @@ def _():
         assert not world.exposed() and world.user.get(world.host) == ("testuser", world.registry.password)
 
 
-@case("another program changes the file while setup runs: nothing of either is lost")
+@case("another program changes the file while setup runs: no change is lost")
 def _():
     world = the_world()
     world.reset()
     world.write("docker", {"R": "testuser"})
-    # gpg stands in for the other program: setup encrypts a text after it has read the file, and before it replaces it.
+    # gpg acts as the other program: setup encrypts a text after it has read the file, and before it replaces the file.
     own = world.user.dir / "racing"
     own.mkdir(exist_ok=True)
     (own / "gpg").write_text(f"""#!/bin/sh
@@ -165,7 +165,7 @@ exec /usr/bin/gpg "$@"
 
 
 def leave(name, auths, age_s=600):
-    """A temporary file of an interrupted docker login."""
+    """Makes a temporary file of an interrupted docker login."""
     def make(world):
         world.write("docker", {"R": "testuser"})
         path = world.user.docker / name
@@ -174,7 +174,7 @@ def leave(name, auths, age_s=600):
     return make
 
 
-@case("temporary files of interrupted logins: doctor names them, setup removes those that hold nothing new")
+@case("temporary files of interrupted logins: doctor names them, setup removes those without a new login")
 def _():
     own = ".docker-credential-pass.0f8fad5b-d9cb-469f-a165-70867728950e"
     rows = {
@@ -199,7 +199,7 @@ def _():
         assert "config-leftovers" not in findings(world)
 
 
-@case("logins that stay in their file on purpose are named by doctor with the reason, and are no finding")
+@case("doctor names logins that stay in their file on purpose with the reason, without a finding")
 def _():
     world = the_world()
     rows = {
@@ -219,7 +219,7 @@ def _():
         assert "stays in" in text and reason in text, (reason, text)
 
 
-@case("doctor warns of DOCKER_CONFIG where podman uses this program, and of a helper that is not on PATH")
+@case("doctor warns about DOCKER_CONFIG if podman uses this program, and about a helper that is not on PATH")
 def _():
     world = the_world()
     world.reset()
@@ -234,7 +234,7 @@ def _():
         assert command in " ".join(findings(world)["creds-store-other"]["commands"]), findings(world)
 
 
-@case("DOCKER_AUTH_CONFIG is named, because docker prefers it to everything else")
+@case("DOCKER_AUTH_CONFIG is named, because docker prefers it to all other sources")
 def _():
     world = the_world()
     world.reset()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`doctor` where gpg-agent, keyboxd, the pinentry or a smartcard is at fault."""
+"""`doctor` with faults of gpg-agent, keyboxd, the pinentry or a smartcard."""
 
 import contextlib
 import os
@@ -18,7 +18,7 @@ OWN = "tried by hand"
 YUBIKEY = "https://github.com/drduh/YubiKey-Guide/"
 AGENT_LOCK, KEYBOXD_LOCK = "gnupg_spawn_agent_sentinel.lock", "gnupg_spawn_keyboxd_sentinel.lock"
 DATABASE_LOCK = "public-keys.d/pubring.db.lock"
-SHORT = {"DOCKER_CREDENTIAL_PASS_TIMEOUT": "2"}  # gpg waits for a lock without end
+SHORT = {"DOCKER_CREDENTIAL_PASS_TIMEOUT": "2"}  # gpg waits for a lock without a timeout
 
 
 def stop_daemons(user):
@@ -29,7 +29,7 @@ def stop_daemons(user):
 
 
 def lock(name, pid, host=None, is_old=False):
-    """A lock file of GnuPG's, made by that process of that machine."""
+    """Makes a lock file of GnuPG that names this process and host."""
     def make(user):
         stop_daemons(user)
         path = user.gnupg / name
@@ -50,7 +50,7 @@ def dead_pid():
 
 
 def with_keyboxd(make=None):
-    """The patient's keys move into keyboxd, as new homes of GnuPG 2.4 have them."""
+    """Moves the user's keys into keyboxd, as in new homes of GnuPG 2.4."""
     def both(user):
         keyboxd = user.run(["gpgconf", "--list-components"]).out.decode()
         if not any(line.startswith("keyboxd:") and os.access(line.split(":")[2], os.X_OK) for line in keyboxd.splitlines()):
@@ -97,7 +97,7 @@ def conf(name, text):
 
 
 def kill_agent(user):
-    """The agent dies and leaves its socket."""
+    """Kills the agent, which leaves its socket."""
     user.run(["gpg-connect-agent", "/bye"], check=True)
     os.kill(agent_pid(user), signal.SIGKILL)
 
@@ -109,7 +109,7 @@ def agent_pid(user):
 def stop_agent(user):
     pid = agent_pid(user)
     state = ""
-    while "T (stopped)" not in state:  # the kernel lets an agent go on that has just become an orphan
+    while "T (stopped)" not in state:  # the kernel continues a process that has just become an orphan
         os.kill(pid, signal.SIGSTOP)
         time.sleep(0.2)
         state = pathlib.Path(f"/proc/{pid}/status").read_text()
@@ -119,7 +119,7 @@ def stop_agent(user):
 
 
 def hide_agent(user):
-    """As in a container image with gpg and without gpg-agent."""
+    """Hides gpg-agent, as in a container image with only gpg."""
     need("unshare")
     stop_daemons(user)
     user.namespace = "mount --bind /dev/null /usr/bin/gpg-agent"
@@ -128,7 +128,7 @@ def hide_agent(user):
 
 
 def read_only_home(user):
-    """GNUPGHOME is a secret that is mounted read-only: no socket can be made in it."""
+    """Mounts GNUPGHOME read-only, like a mounted secret: no socket can be created in it."""
     need("unshare")
     stop_daemons(user)
     user.namespace = f"mount --bind {user.gnupg} {user.gnupg} && mount -o remount,bind,ro {user.gnupg}"
@@ -137,7 +137,7 @@ def read_only_home(user):
 
 
 def redirected_socket(user):
-    """A home directory where no socket can be made, as on NFS: its files of that name lead elsewhere."""
+    """Redirects the sockets, as in a home directory on NFS, where no socket can be created."""
     stop_daemons(user)
     place = user.dir / "sockets"
     place.mkdir(mode=0o700)
@@ -146,7 +146,7 @@ def redirected_socket(user):
 
 
 def forward_agent(user):
-    """The secret key is on another machine, whose agent is reached through its restricted socket."""
+    """Moves the secret key to another agent, which is reached through its restricted socket."""
     with Patient() as here:
         user.import_key(here.export_key(here.key))
         user.make_store(here.key)
@@ -162,7 +162,7 @@ def forward_agent(user):
 
 
 def mounted_socket(user):
-    """The agent's own socket is mounted into a container that has the public key alone."""
+    """Mounts the agent's own socket into a container that has only the public key."""
     with Patient() as here:
         user.import_key(here.export_key(here.key))
         user.make_store(here.key)
@@ -177,7 +177,7 @@ def mounted_socket(user):
 
 
 def entry_of_unknown_key(user):
-    """An entry for a key of which not even the public part is here; no agent runs."""
+    """Makes an entry for an unknown key; no agent runs."""
     with Patient() as other:
         user.entry(URL, "me").write_bytes(other.entry(URL, "me").read_bytes())
     stop_daemons(user)
@@ -202,7 +202,7 @@ AGENTS = [
 
 
 def card(change=None, uses=0):
-    """The key is on a card; then something changes. In the end the card has decrypted at most so often as the row says."""
+    """Puts the key on a card, then changes something. At the end, the card was used at most as often as the row says."""
     def make(user):
         with Sandbox() as owner:
             hand_over_card(user, owner)
@@ -222,7 +222,7 @@ def touch(name):
 
 
 def another_card(user):
-    """The second card with the same key: gpg knows the first by its serial number."""
+    """Inserts a second card with the same key: gpg expects the serial number of the first."""
     (user.card / "serial").write_text("D2760001240102000006876543210000")
 
 

@@ -114,7 +114,7 @@ def _():
         assert user.type_and_ask_again(found["agent-not-started"]["commands"]) == ({}, 0)
 
 
-@case("an agent of another machine, reached through its restricted socket, public keys only: nothing is asked, and it works with --prompt")
+@case("a forwarded agent (restricted socket, only public keys): no prompt without --prompt, works with it")
 def _():
     with Patient() as user, Patient(key=None) as remote:
         remote.import_key(user.export_key(user.key))
@@ -127,7 +127,7 @@ def _():
         pathlib.Path(here).write_text(f"%Assuan%\nsocket={extra}\n")
         remote.store(URL, "me", "secret")
         found, rc = remote.doctor()
-        # Over that socket the agent of GnuPG 2.2 cannot be told not to ask; that of 2.4 can.
+        # Over that socket a client cannot forbid prompts of GnuPG 2.2's agent; with 2.4 it can.
         assert not found and (rc, remote.steps["decrypt"]) in ((2, "locked"), (0, "passed")), (found, rc, remote.steps)
         found, rc = remote.doctor("--prompt")
         assert (found, rc) == ({}, 0), found

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`doctor` where the store is shared, mounted, copied or hostile."""
+"""`doctor` with a store that is shared, mounted, copied or hostile."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ def place_of(user, which):
 
 
 def give_to_root(*places, mode=None):
-    """As `sudo docker login` leaves it: root's, and closed to the user."""
+    """Makes root the owner, without access for the user, as `sudo docker login` does."""
     def make(user):
         for which in places:
             os.chown(place_of(user, which), 0, 0)
@@ -48,7 +48,7 @@ def link_store(user):
 
 
 def link_folder(user):
-    """docker-credential-helpers is a link into another store, as in stores that are put together of several."""
+    """Makes docker-credential-helpers a link into another store, as in stores that combine several."""
     real = user.dir / "other-store"
     real.mkdir(mode=0o700)
     user.folder.rename(real / "docker")
@@ -68,7 +68,7 @@ def link_entry(user):
 
 
 def copy_beside(name):
-    """What a program that synchronises directories leaves after a conflict."""
+    """Makes a conflicted copy, as a synchronisation program does."""
     return lambda user: shutil.copy2(user.entry(URL, "me"), user.server_folder(URL) / name) and None
 
 
@@ -89,7 +89,7 @@ def with_git(make=None):
 
 
 def git_config(*words):
-    """A setting of the repository's that names a program; it must not run."""
+    """Sets a program in the repository's configuration; it must not run."""
     def make(user):
         user.make_git()
         user.run(["git", "-C", user.prefix, "config", words[0], words[1].format(user=user)], check=True)
@@ -111,7 +111,7 @@ def hook(name):
 
 
 def bare_repository(user):
-    """A directory in the store that looks like a repository of its own, with a monitor in its configuration."""
+    """Makes a directory in the store that looks like a repository, with a monitor in its configuration."""
     user.make_git()
     bare = user.prefix / "work.git"
     user.run(["git", "init", "-q", "--bare", bare], check=True)
@@ -137,7 +137,7 @@ def change_unrecorded(user):
 
 
 def team(user):
-    """A store that its group shares on purpose."""
+    """Makes a store that a group shares on purpose."""
     user.prefix.chmod(0o2770)
     for path in (user.folder, user.server_folder(URL)):
         path.chmod(0o2770)
@@ -151,7 +151,7 @@ def no_passwd_entry(user):
 
 
 def unmounted(user):
-    """A store in a tomb or on a stick: its directory is there, and empty."""
+    """Makes an unmounted store (a tomb or a USB stick): its directory exists and is empty."""
     shutil.rmtree(user.prefix)
     user.prefix.mkdir(mode=0o700)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`doctor` where gpg, its keys, the environment or docker's configuration is at fault: the proof decides."""
+"""`doctor` with faults of gpg, its keys, the environment or docker's configuration: the trial login decides."""
 
 import base64
 import os
@@ -23,7 +23,7 @@ def append(name, text):
 
 
 def break_conf(text):
-    """A gpg.conf with which gpg does nothing; gpgconf waits long for it, so it is put right in the end."""
+    """Writes a gpg.conf that makes gpg fail; restores it at the end, because gpgconf waits long with it."""
     def make(user):
         before = (user.gnupg / "gpg.conf").read_text()
         (user.gnupg / "gpg.conf").write_text(before + text)
@@ -40,7 +40,7 @@ def garble(name):
 
 
 def write_gpg_id(form):
-    """A .gpg-id with this content: bytes, in which KEY is the fingerprint and SUB that of its subkey."""
+    """Writes a .gpg-id with this content (bytes); KEY stands for the fingerprint and SUB for that of the subkey."""
     def make(user):
         listing = user.run(["gpg", "-k", "--with-colons", user.key]).out.decode().split("\n")
         subkey = [line.split(":")[9] for line in listing if line.startswith("fpr:")][1]
@@ -103,11 +103,11 @@ CONFIGURATION = [
 ]
 
 
-# --- whom .gpg-id names ---------------------------------------------------------------------------------------
+# --- recipients -----------------------------------------------------------------------------------------------
 
 
 def import_public_only(user):
-    """A key of which only the public part was imported, and trusted."""
+    """Imports only the public part of a key, with trust."""
     with Sandbox() as other:
         theirs = other.make_key("imported@example.com")
         user.import_key(other.export_key(theirs))
@@ -178,7 +178,7 @@ done
 
 
 def answer_pinentry(make, answer=""):
-    """The person types this whenever a pinentry asks; an empty answer is a key without a passphrase."""
+    """Sets the answer to each pinentry prompt; an empty answer means a key without a passphrase."""
     def both(user):
         program = user.dir / "pinentry"
         program.write_text(PINENTRY.format(answer=answer))
@@ -190,7 +190,7 @@ def answer_pinentry(make, answer=""):
 
 
 def rotate(user, entry):
-    """The store was given a new key without encrypting the entries again."""
+    """Changes the store's key without re-encrypting the entries."""
     with Sandbox() as other:
         old = other.make_key("old@example.com")
         entry.write_bytes(other.encrypt(b"secret", old))
@@ -242,7 +242,7 @@ RECIPIENTS = [
 
 
 def no_pass(user):
-    """Without `pass` on PATH, because with it docker chooses the helper by itself."""
+    """Hides `pass` from PATH, because with it docker chooses the helper automatically."""
     user.env["PATH"] = f"{user.dir / 'bin'}:{user.path_without('pass')}"
 
 
@@ -261,7 +261,7 @@ def plaintext(user):
 
 
 def with_passphrase(make=None):
-    """The key has a passphrase that gpg-agent does not know, and the person types it when a pinentry asks."""
+    """Makes a key with a passphrase that is not cached; the person types it at the pinentry prompt."""
     def both(user):
         user.make_store(user.key)
         user.store(URL, "me", "secret")
@@ -282,7 +282,7 @@ def closed_directory(user):
 
 
 def unreadable(name):
-    """A file of gpg's that root owns, as after sudo gpg."""
+    """Makes root the owner of a file of gpg, as sudo gpg does."""
     def make(user):
         path = user.gnupg / name
         os.chown(path, 0, 0)
@@ -322,14 +322,14 @@ ENVIRONMENT = [
 ]
 
 def no_key(user):
-    """A new user: neither a key nor a store."""
+    """Makes a new user without a key and a store."""
     shutil.rmtree(user.gnupg)
 
 
 def long_home(user):
-    """GNUPGHOME in a deep directory, as in a build's workspace."""
+    """Moves GNUPGHOME to a deep directory, as in a build workspace."""
     if os.path.isdir(f"/run/user/{os.geteuid()}"):
-        raise Skip("sockets are in /run/user here, where their path is short")
+        raise Skip("sockets are in /run/user here, with a short path")
     user.end_agent()
     long = user.dir / ("x" * 100)
     shutil.copytree(user.gnupg, long, ignore=lambda _, names: [name for name in names if name.startswith("S.")])

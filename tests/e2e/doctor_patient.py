@@ -17,7 +17,7 @@ class Patient(Sandbox):
     def __init__(self, key="me@example.com", store=True, **more):
         super().__init__()
         self.uid = None
-        self.namespace = None  # a command by which a mount namespace for this user is made
+        self.namespace = None  # a command that sets up a mount namespace for this user
         folder = self.dir / "bin"
         folder.mkdir()
         (folder / "docker-credential-pass").symlink_to(helper_path())
@@ -41,7 +41,7 @@ class Patient(Sandbox):
         return found, rc
 
     def read_text(self, text):
-        """The same of a report that was written to a file."""
+        """Returns the same from a report in a file."""
         assert text.count("\n") == 1, text
         report = json.loads(text)
         self.steps = report["steps"]
@@ -78,7 +78,7 @@ class Patient(Sandbox):
         self.uid = uid
 
     def as_this_user(self, argv):
-        """The words that run a program as the user, in the user's namespace."""
+        """Returns the command prefix that runs a program as the user, in the user's namespace."""
         if self.uid:
             argv = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups", *argv]
         if self.namespace:
@@ -90,7 +90,7 @@ class Patient(Sandbox):
 
     @contextlib.contextmanager
     def spawn(self, argv, terminal, env):
-        """Starts a program as this user, on a terminal of its own. It is ended when the block ends."""
+        """Starts a program as this user on a new terminal; the end of the block stops it."""
         merged = {name: str(value) for name, value in {**self.env, **env}.items() if value is not None}
         process = subprocess.Popen(self.as_this_user(argv), stdin=terminal.slave, stdout=terminal.slave, stderr=terminal.slave,
                                    env=merged, cwd=self.home, start_new_session=True, preexec_fn=terminal.take)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""registryd behind caches that others wrote: squid, varnish, and nginx with proxy_cache.
+"""registryd behind common HTTP caches: squid, varnish, and nginx with proxy_cache.
 
 What comes through a cache must be what the server sends itself, whatever was asked before. An answer without a body must
 not make a cache serve an empty blob (a 304 with "Content-Length: 0" once did). Each cache that is not installed is
@@ -29,7 +29,7 @@ USER = {"Authorization": "Basic " + base64.b64encode(b"me:secret").decode()}
 
 
 class Anonymous(Server):
-    """A registry that asks nobody for a password, so that caches may keep its answers."""
+    """A registry without authentication, so that caches may store its answers."""
 
     def _start(self):
         self.env = {name: value for name, value in self.env.items() if not name.startswith("REGISTRY_AUTH")}
@@ -55,7 +55,7 @@ def nginx(directory, port, origin):
 
 
 def squid(directory, port, origin):
-    directory.chmod(0o777)  # as root it becomes another user
+    directory.chmod(0o777)  # squid changes the user if it is started by root
     (directory / "conf").write_text(f"""
 http_port 127.0.0.1:{port} accel defaultsite=localhost
 cache_peer 127.0.0.1 parent {origin} 0 no-query no-digest originserver login=PASSTHRU name=registry
@@ -86,7 +86,7 @@ CACHES = {"nginx": nginx, "squid": squid, "varnish": varnish}
 
 
 class Cache:
-    """A cache on a port of its own, in front of a server."""
+    """A cache on its own port, in front of a server."""
 
     def __init__(self, name, server):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="cache.", dir="/tmp"))
@@ -182,7 +182,7 @@ def assert_same(through, direct, *names):
         assert through.headers[name] == direct.headers[name], (name, through, direct)
 
 
-# --- what every cache must hand on ---------------------------------------------------------
+# --- requirements for every cache ----------------------------------------------------------
 
 
 def blobs_are_whole(front, server):
@@ -202,8 +202,8 @@ def a_head_does_not_empty_what_follows(front, server):
 
 
 def a_condition_does_not_empty_what_follows(front, server):
-    """The client has the blob, the cache does not; then the cache has it, and then it has to ask again. (squid then sends
-    all of its copy.)"""
+    """Conditional requests for a blob that is not cached, that is cached, and that the cache must revalidate. In the last
+    case squid sends all of its copy."""
     path = new_blob(server)
     direct = ask(server, path)
     for more in ({}, {"Cache_Control": "no-cache"}, {"Cache_Control": "max-age=0"}):
@@ -258,7 +258,7 @@ KINDS = (blobs_are_whole, a_head_does_not_empty_what_follows, a_condition_does_n
 
 
 def make_case(name):
-    @case(f"{name}: blobs, manifests, HEAD, conditions, ranges and refusals are what the server sends itself")
+    @case(f"{name}: blobs, manifests, HEAD, conditions, ranges and errors are the same as directly from the server")
     def _():
         server = origin()
         front = cache(name, server)
@@ -268,7 +268,7 @@ def make_case(name):
             except AssertionError as why:
                 raise AssertionError(f"{kind.__name__}: {why}") from why
 
-    @case(f"{name}: what a user was sent is not sent to a client without a password")
+    @case(f"{name}: an authenticated answer is not served to a client without a password")
     def _():
         server = origin(Server)
         front = cache(name, server)
@@ -284,7 +284,7 @@ for _name in CACHES:
     make_case(_name)
 
 
-@case("a 304 has no Content-Length, and the headers that a cache updates its copy from")
+@case("a 304 has no Content-Length, and has the headers from which a cache updates its copy")
 def _():
     server = origin()
     path = new_blob(server)
@@ -297,7 +297,7 @@ def _():
             assert answer.headers[name] == direct.headers[name], (name, answer)
 
 
-@case("what docker-registry tells caches, registryd tells them, too")
+@case("registryd sends the same caching headers as docker-registry")
 def _():
     ours, theirs = origin(), origin(program=need("docker-registry"))
     blob, layer = os.urandom(16) + BLOB, b"layer"
@@ -310,7 +310,7 @@ def _():
             here, there = (ask(server, path, method, Accept=IMAGE, **more) for server in (ours, theirs))
             assert here.status == there.status and here.body == there.body, (path, method, more, here, there)
             names = ["Cache-Control", "Vary", "Age", "Expires", "Content-Range"]
-            names += ["ETag"] if here.status != 304 else []  # RFC 9110 wants it in a 304; docker-registry leaves it out
+            names += ["ETag"] if here.status != 304 else []  # RFC 9110 requires it in a 304; docker-registry omits it
             for name in names:
                 assert here.headers[name] == there.headers[name], (path, method, more, name, here, there)
 

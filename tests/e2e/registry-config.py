@@ -20,7 +20,7 @@ from configured_server import PROGRAM, TIMEOUT_S, Folder, Server, assert_refused
 from harness import Skip, case, main, need
 from registry import free_port
 
-HTPASSWD = b"alice:$2y$04$abcdefghijklmnopqrstuuHYtFhcxP8gkPJSVIvXPg5VXBCSUHJFm\n"  # nobody knows the password
+HTPASSWD = b"alice:$2y$04$abcdefghijklmnopqrstuuHYtFhcxP8gkPJSVIvXPg5VXBCSUHJFm\n"  # of an unknown password
 
 
 # --- settings ---------------------------------------------------------------------------------

@@ -194,8 +194,8 @@ def _():
             for writer in writers:
                 writer.check(server, has_collected)
         made = sum(len(writer.manifests) for writer in writers)
-        print(f"# {KILLS} kills; {collector.count} collections beside the server, {collector.killed} more killed, {collected} "
-              f"alone; {made} manifests pushed")
+        print(f"# {KILLS} kills; {collector.count} collections with a running server, {collector.killed} more killed, "
+              f"{collected} alone; {made} manifests pushed")
         assert made > KILLS // 5 and collector.count and collector.killed
         assert registry.run_program("verify").returncode == 0
 

@@ -376,7 +376,7 @@ def _():
             except (OSError, Refused):
                 assert time.monotonic() < deadline, "registryd does not recover"
                 time.sleep(0.2)
-        print(f"# {len(others)} connections beside, {refused}")
+        print(f"# {len(others)} other connections, {refused}")
 
 
 main()

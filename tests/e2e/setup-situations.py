@@ -19,7 +19,7 @@ AS_NOBODY = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-group
 
 
 class User(Sandbox):
-    """Has a store and, in docker's file, a password."""
+    """A user with a store, and with a password in docker's file."""
 
     def __init__(self, store=True, **more):
         super().__init__()
@@ -36,7 +36,7 @@ class User(Sandbox):
         return self.run([*before, *helper_argv("setup", *(options or ("--yes",)))], **more)
 
     def in_mounts(self, script, *words):
-        """Runs setup in a mount namespace that a shell script has prepared; $1... are the words."""
+        """Runs setup in a mount namespace that a shell script prepares; $1... are the words."""
         argv = ["unshare", "-m", "sh", "-ec", f'{script}\nshift {len(words)}; exec "$@"', "sh", *words]
         if self.run(["unshare", "-m", "true"]).rc != 0:
             raise Skip("mounting needs root here")
@@ -59,13 +59,13 @@ def refused(result, *words):
 
 def need_root():
     if os.geteuid() != 0:
-        raise Skip("only root can become another user")
+        raise Skip("only root can change the user")
 
 
 # --- files that cannot be replaced --------------------------------------------------------------
 
 
-@case("a config.json that is bind-mounted is refused before anything is stored, with what helps")
+@case("a bind-mounted config.json is refused before anything is stored, with a solution")
 def _():
     with User() as user:
         result = user.in_mounts('mount --bind "$1" "$1"', user.config)
@@ -81,7 +81,7 @@ def _():
         assert user.list() == {}
 
 
-@case("a link to a writable file of another file system: all is set up, and docker's own trouble is named")
+@case("a link to a writable file on another file system: setup succeeds, and names docker's problem with it")
 def _():
     with User() as user:
         user.config.unlink()
@@ -91,7 +91,7 @@ def _():
         refused(result, "everything is set up", "docker login would not work", "another file system")
 
 
-@case("a link into a read-only place, as NixOS makes it, is refused before anything is stored")
+@case("a link to a read-only file system, as on NixOS, is refused before anything is stored")
 def _():
     with User() as user:
         user.config.unlink()
@@ -103,7 +103,7 @@ def _():
         assert "credsStore" not in user.run(["cat", user.config]).out.decode()
 
 
-@case("an empty config.json, as docker leaves it on a full disk, is taken for one without members")
+@case("an empty config.json, as docker leaves on a full disk, counts as one without members")
 def _():
     with User() as user:
         user.config.write_text("")
@@ -111,7 +111,7 @@ def _():
         assert json.loads(user.config.read_text()) == {"credsStore": "pass"}
 
 
-@case("a full disk: setup fails in one line, the password stays, and no rubbish is left")
+@case("a full disk: setup fails with a one-line error, the password stays, and no temporary file is left")
 def _():
     with User() as user:
         place = user.dir / "small"
@@ -127,10 +127,10 @@ def _():
         assert user.list() == {}
 
 
-# --- whose home directory it is -----------------------------------------------------------------
+# --- the owner of the home directory--------------------------------------------------------------
 
 
-@case("root by sudo with the HOME of a user is refused, because the user could not read what root makes there")
+@case("root through sudo with a user's HOME is refused, because the user could not read root's files")
 def _():
     need_root()
     with User() as user:
@@ -140,7 +140,7 @@ def _():
         assert user.snapshot() == before and AUTH in user.config.read_text()
 
 
-@case("root by sudo with root's own HOME is told whose docker that is")
+@case("root through sudo with root's own HOME: setup says whose docker it configures")
 def _():
     need_root()
     with User() as user:
@@ -148,7 +148,7 @@ def _():
         assert result.rc == 0 and "for the docker of someone" in words_of(result), result
 
 
-@case("a service without HOME: the files that the environment names are used, and nothing asks for HOME")
+@case("a service without HOME: the files from the environment are used, and HOME is not needed")
 def _():
     with User() as user:
         result = user.setup(env={"HOME": None, "PASSWORD_STORE_DIR": user.prefix})
@@ -165,7 +165,7 @@ def _():
             assert result.rc == 1 and b"cannot create" in result.err and b"General error" not in result.err, result
 
 
-@case("after su, an XDG_RUNTIME_DIR of another user is no obstacle for docker, and is named with --podman")
+@case("after su, an XDG_RUNTIME_DIR of another user does not matter for docker, and is reported with --podman")
 def _():
     need_root()
     with User() as user:
@@ -190,10 +190,10 @@ def _():
         said(result, "DOCKER_CONFIG is a relative path")
 
 
-# --- keys and stores that others have made --------------------------------------------------------
+# --- keys and stores of other programs ------------------------------------------------------------
 
 
-@case("a server with an imported public key alone: setup says that it cannot decrypt, and what to import")
+@case("a server with only an imported public key: setup says that it cannot decrypt, and what to import")
 def _():
     with User(store=False) as user:
         key = user.make_key("deploy@example.com")
@@ -203,7 +203,7 @@ def _():
         assert not user.prefix.exists()
 
 
-@case("a store that the Go helper or a person has begun: its check entry, a key by name, an entry with a line end")
+@case("a store made by the Go helper or by hand: its check entry, a key by name, an entry with a line end")
 def _():
     with User() as user:
         key = (user.prefix / ".gpg-id").read_text().strip()
@@ -217,7 +217,7 @@ def _():
         assert (user.folder / "docker-pass-initialized-check.gpg").exists() and user.entry("h.example\n", "me").exists()
 
 
-@case("docker's files by a group: a config.json that is not private is moved empty, and keeps its mode")
+@case("a group's config.json that is not private: its passwords are moved, and it keeps its mode")
 def _():
     with User() as user:
         user.config.chmod(0o664)
@@ -225,7 +225,7 @@ def _():
         assert stat.S_IMODE(user.config.stat().st_mode) == 0o664 and AUTH not in user.config.read_text()
 
 
-@case("two setups at once, as by two runs of a provisioning tool: one login in the store, a valid file")
+@case("two concurrent setups, as from a provisioning tool: one login in the store, a valid file")
 def _():
     with User() as user:
         runs = [subprocess.Popen(helper_argv("setup", "--yes"), env=user.env, stdout=subprocess.PIPE,
@@ -238,7 +238,7 @@ def _():
         assert user.get("h.example") == ("me", "secret") and user.leftovers() == []
 
 
-@case("a helper of a development container that is named and cannot answer: --from fails with its words, nothing changes")
+@case("a failing helper of a development container: --from fails with the helper's message, and nothing changes")
 def _():
     with User(credsStore="dev-containers-1") as user:
         own = user.dir / "bin"

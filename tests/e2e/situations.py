@@ -1,14 +1,14 @@
-"""Situations that users of `doctor` were in, as rows of a table: each is made, judged, mended as printed, and judged again.
+"""Situations of `doctor`'s users as rows of a table: each is made, diagnosed, repaired as printed, and diagnosed again.
 
-A row says how to bring the situation about and what doctor must find. run_table() makes each row a case that does this:
+A row says how to create the situation and what doctor must find. run_table() makes each row a case with these steps:
 
- 1. doctor judges, in English and in German (but where gpg has to be waited for): the same findings, the same exit status.
- 2. The commands are taken from the lines that doctor prints for a person.
- 3. They are typed on a terminal, one after another, exactly as printed, by the user who would read them: root, a user with sudo,
-    or a user without sudo. Questions are answered as the row says.
- 4. doctor judges again in that same shell, and must find what the row says is left: nothing, as a rule.
+ 1. doctor runs in English and in German (unless gpg must time out): the findings and the exit status must be the same.
+ 2. The commands are read from doctor's text output.
+ 3. They are typed on a terminal in sequence, exactly as printed, by the user who reads them: root, a user with sudo, or a
+    user without sudo. Questions are answered as the row says.
+ 4. doctor runs again in the same shell, and must report only the findings that the row leaves, usually none.
 
-A command that no test can type is in UNTYPED, with the reason.
+Commands that a test cannot type are in UNTYPED, with the reasons.
 """
 
 import contextlib
@@ -26,13 +26,13 @@ from harness import Skip, case, helper_argv, main, need
 from registry import Registry
 from terminal import Shell, Terminal
 
-# What is printed and cannot be typed here, and why.
+# Printed commands that cannot be typed here, with the reasons.
 UNTYPED = {
     r"(sudo |su -c ')?apt-get install -y [a-z-]+'?": "it would install a package on the machine that runs the tests",
     r"install \S+ /usr/local/bin/docker-credential-pass": "it would install the program on the machine that runs the tests",
 }
 
-# A command that removes something or logs out; only rows whose cause is certain may have one.
+# Commands that remove something or log out; only rows with a certain cause may have one.
 DELETES = re.compile(r"(^|[;&' ])(rm|rmdir|docker logout)\b")
 
 READERS = ("anyone", "root", "sudo", "su")
@@ -41,17 +41,17 @@ READERS = ("anyone", "root", "sudo", "su")
 class Row:
     """A situation.
 
-    name    in words; it stands in docs/doctor-situations.md
-    source  where it was reported
-    make    a function of the Patient that brings it about, or a generator that also ends it
-    found   the ids of what doctor finds; rc its exit status (0 works, 1 fails, 2 unknown)
-    words   texts that must be among what doctor says
-    reader  who reads it: "root", "sudo" and "su" (an ordinary user with or without sudo), or "anyone": whoever runs the tests
-    answers pairs of what a typed command asks (a regular expression) and what is typed then
-    left    the ids that are left when all commands were typed; after is the exit status then
+    name    a description, as in docs/doctor-situations.md
+    source  the public report
+    make    a function of the Patient that creates the situation, or a generator that also ends it
+    found   the ids of the findings; rc is the exit status (0 works, 1 fails, 2 unknown)
+    words   texts that doctor's output must contain
+    reader  the user: "root", "sudo" and "su" (an ordinary user with or without sudo), or "anyone": the user of the tests
+    answers pairs of a question of a typed command (a regular expression) and the answer
+    left    the ids that remain after all commands; after is the exit status then
     has_cure    whether doctor prints a command
-    is_typed    False if the same cure is typed in another row, where that is cheaper
-    is_long     whether it is made only with LOAD=full
+    is_typed    False if another row types the same commands at lower cost
+    is_long     whether the row runs only with LOAD=full
     fast        the value of DOCKER_CREDENTIAL_PASS_FAST, if any
     deletes     whether a command deletes something, because the cause is certain
     """
@@ -80,7 +80,7 @@ def german_locale():
 
 
 def german():
-    """The environment of a user whose gpg speaks German; None where the locale cannot be made."""
+    """Returns an environment with gpg's German messages; None if the locale cannot be made."""
     return german_locale() if shutil.which("localedef") else None
 
 
@@ -88,7 +88,7 @@ def german():
 
 
 def prepare_etc(user, has_sudo):
-    """An /etc for an ordinary user who can become root: by sudo, or by su, which asks for no password here."""
+    """Prepares an /etc for an ordinary user who can become root with sudo, or with su, which needs no password here."""
     upper = user.dir / "etc"
     upper.mkdir()
     for name in ("passwd", "shadow", "group"):
@@ -120,11 +120,11 @@ def become(user, reader):
         user.env["PATH"] = f"{user.dir / 'bin'}:{user.path_without('sudo')}"
     user.namespace = prepare_etc(user, reader == "sudo")
     if user.run(["true"]).rc != 0:
-        raise Skip("an overlay cannot be mounted here")
+        raise Skip("cannot mount an overlay here")
 
 
 def log_in_again(make):
-    """The server is a registry that runs, so that docker login can be typed. What make does to its entry is mended so."""
+    """Makes the server a running registry, so that docker login can be typed to repair what `make` does to the entry."""
     def both(user):
         need("docker")
         with Registry() as registry:
@@ -141,12 +141,12 @@ def log_in_again(make):
 
 
 def read_commands(text):
-    """The commands among what doctor prints for a person: the lines that are indented by nine columns."""
+    """Returns the commands in doctor's text output: the lines that are indented by nine columns."""
     return [line[9:] for line in text.splitlines() if line.startswith(" " * 9)]
 
 
 def check_judgement(row, user):
-    """Both languages, and both forms of the output. The printed commands."""
+    """Checks both languages and both output formats; returns the printed commands."""
     found, rc = user.doctor(*row.options, env=row.env)
     assert (set(found), rc) == (row.found, row.rc), (row.name, rc, found, user.steps)
     said = " ".join(" ".join((one["what"], one["why"])) for one in found.values())
@@ -167,7 +167,7 @@ def is_untyped(command):
 
 
 def type_cure(row, user, commands):
-    """Types the commands as printed, and asks doctor again in the same shell."""
+    """Types the commands as printed, and runs doctor again in the same shell."""
     report = user.home / ".report"
     with Terminal() as terminal:
         if user.uid:
@@ -190,7 +190,7 @@ def run_row(row):
         user = stack.enter_context(Patient(**row.patient))
         if row.reader != "anyone":
             if os.geteuid() != 0:
-                raise Skip("only root can become another user")
+                raise Skip("only root can change the user")
             if row.reader != "root":
                 become(user, row.reader)
         if row.fast is not None:
@@ -207,7 +207,7 @@ def run_row(row):
 
 def run_table(title, rows):
     names = [row.name for row in rows]
-    assert len(names) == len(set(names)), "two rows have one name"
+    assert len(names) == len(set(names)), "two rows have the same name"
     for row in rows:
         if row.is_long and os.environ.get("LOAD") != "full":
             continue

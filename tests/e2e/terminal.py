@@ -67,7 +67,7 @@ class Terminal:
 
 
 class Shell:
-    """An interactive shell on a terminal, at which commands are typed as a person would."""
+    """An interactive shell on a terminal, into which commands are typed."""
 
     PROMPT = "[$?]ready> "
     READY = re.compile(rb"\[(\d+)\]ready> $")
@@ -78,7 +78,7 @@ class Shell:
         self.wait(())
 
     def wait(self, answers):
-        """Until the next prompt, answering what is asked meanwhile. The exit status of the command before it."""
+        """Waits for the next prompt, and answers questions; returns the exit status of the last command."""
         self.last = seen = b""
         end = time.monotonic() + self.PATIENCE_S
         while True:
@@ -102,7 +102,7 @@ class Shell:
         return self.wait(answers)
 
     def end(self):
-        """Leaves the shell, and those that were started in it."""
+        """Exits the shell, and shells that were started in it."""
         while self.process.poll() is None:
             try:
                 os.write(self.terminal.master, b"exit\n")

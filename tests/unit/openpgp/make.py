@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the files beside it anew: what gpg and gpg-agent made of one keyring, for the unit tests' known answers.
+"""Recreates the files in this directory: output of gpg and gpg-agent for one keyring, the unit tests' known answers.
 
     keyring.kbx       the keys' pubring.kbx
     <key>.message     "known plaintext of <key>" encrypted to it, as pass has gpg do it

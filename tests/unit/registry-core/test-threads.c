@@ -112,7 +112,7 @@ static void concurrent_pushes_of_the_same_objects_are_complete(void **state)
     assert_tree_is(below("repositories/r/_uploads"), "");
 }
 
-/* --- deletes beside pushes ---------------------------------------------------------------------------- */
+/* --- deletes during pushes ---------------------------------------------------------------------------- */
 
 /* Even ones push what odd ones delete. */
 static void *push_or_delete(void *object)
