@@ -10,6 +10,7 @@
 #include "registry/api/api.h"
 #include "registry/api/fairness.h"
 #include "registry/api/refusal.h"
+#include "registry/api/report.h"
 #include "registry/api/routes.h"
 #include "registry/spec/basic.h"
 
@@ -57,8 +58,15 @@ static void refuse_guesser(struct response *response, uint64_t wait_ms)
 static enum http_result move_to_checker(struct call *call)
 {
     call->request->pool = call->api->checkers;
-    call->request->fairness_key = fairness_of_credentials(call->request->address, &call->user);
+    call->request->owner = fairness_of_credentials(call->address, &call->user);
+    call->request->delay_ms = 0;
     return HTTP_ON_WORKER;
+}
+
+static void let_in(struct call *call)
+{
+    call->is_admitted = call->request->is_admitted = true;
+    call->owner = fairness_of_call(call);
 }
 
 static void give_verdict(struct call *call, struct response *response, enum access_verdict verdict,
@@ -67,7 +75,7 @@ static void give_verdict(struct call *call, struct response *response, enum acce
     switch (verdict) {
     case ACCESS_GRANTED:
         call->principal = answer->principal;
-        call->is_admitted = call->request->is_admitted = true;
+        let_in(call);
         break;
     case ACCESS_LIMITED:
         refuse_guesser(response, answer->wait_ms);
@@ -84,13 +92,13 @@ enum http_result admit(struct call *call, struct response *response)
 {
     struct access_scope scopes[ROUTES_SCOPES_MAX];
     char from[NAME_MAX_SIZE + 1];
-    struct access_question question = {.address = call->request->address, .scopes = scopes,
+    struct access_question question = {.address = call->address, .scopes = scopes,
                                        .may_wait = call_is_on_worker(call)};
     struct access_answer answer;
     enum access_verdict verdict;
 
     if (routes_is_public(call->route.kind)) {
-        call->is_admitted = call->request->is_admitted = true;
+        let_in(call);
         return HTTP_DONE;
     }
     if (!call_is_on_worker(call))
@@ -104,6 +112,8 @@ enum http_result admit(struct call *call, struct response *response)
     if (verdict == ACCESS_WOULD_WAIT)
         return move_to_checker(call);
     secbuf_done(&call->password);
+    if (verdict == ACCESS_UNAUTHENTICATED && call->user.data)
+        report_failed_login(call, &call->user);
     secbuf_done(&call->user);
     give_verdict(call, response, verdict, &answer, scopes, question.scope_count);
     return HTTP_DONE;

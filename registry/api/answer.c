@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/json-quote.h"
+#include "registry/core/events.h"
 #include "registry/spec/escape.h"
 #include "registry/spec/range.h"
 
@@ -71,6 +72,19 @@ bool answer_if_settled(const struct call *call, struct response *response, const
     else
         return false;
     return true;
+}
+
+void answer_pulled(const struct call *call, const struct digest *digest, uint64_t size, const char *media_type)
+{
+    store_report_event(api_of(call)->store, &(struct event){
+        .kind = media_type ? EVENT_PULL_MANIFEST : EVENT_PULL_BLOB,
+        .repository = call->route.name,
+        .tag = call->route.kind == ROUTE_MANIFEST_TAG ? call->route.tag : NULL,
+        .digest = digest,
+        .size = size,
+        .media_type = media_type,
+        .actor = call_get_actor(call),
+    });
 }
 
 /* The text as JSON; what does not fit is left out. */

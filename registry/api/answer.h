@@ -30,6 +30,9 @@ void answer_format_etag(const struct digest *digest, char ret_etag[ANSWER_ETAG_S
  */
 bool answer_if_settled(const struct call *call, struct response *response, const struct digest *digest);
 
+/* Reports a pull: something is being sent to a client. media_type: NULL for a blob. */
+void answer_pulled(const struct call *call, const struct digest *digest, uint64_t size, const char *media_type);
+
 /* A refusal whose detail is the digest as a JSON string, or {"<key>":"<text>"}. */
 void answer_unknown_digest(struct response *response, enum error_code code, const struct digest *digest);
 void answer_unknown(struct response *response, enum error_code code, const char *key, const char *text);

@@ -4,7 +4,9 @@
 #include <stddef.h>
 
 #include "common/digest.h"
+#include "common/network.h"
 #include "registry/access/access.h"
+#include "registry/api/body.h"
 #include "registry/core/store.h"
 #include "registry/runtime/worker-pool.h"
 
@@ -12,7 +14,7 @@
  * The registry's API: what each route and method does (OCI distribution specification 1.1; what
  * registry:2 answers where it is silent).
  */
-struct call_report;
+struct metrics;
 
 struct api {
     struct store *store;         /* borrowed, as are the next three */
@@ -29,8 +31,11 @@ struct api {
     size_t tags_max;     /* names in one page of a tag list; 0 is no limit */
     /* Told of a blob whose bytes are not those of its digest, on the thread that finds it out. May be NULL. */
     void (*report_damage)(const struct digest *canonical);
-    /* Told of each request that is over, on any thread. May be NULL. */
-    void (*report)(const struct call_report *report);
+    struct metrics *metrics;                /* borrowed; may be NULL */
+    const struct network *trusted_proxies;  /* borrowed: whose X-Forwarded-For is believed */
+    size_t trusted_proxy_count;
 
-    size_t bodies_kept; /* atomic: bytes of bodies that endpoints want whole; 0 at first */
+    /* Its own. */
+    struct body_budget bodies;
+    unsigned char handlers[ROUTE_KINDS]; /* of routes_list_handlers(), by enum route_kind */
 };

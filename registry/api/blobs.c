@@ -155,6 +155,8 @@ static void send_blob(struct call *call, struct response *response, const struct
     } else {
         response_set_source(response, &source, blob->size, blob_type, ranges, count);
         response_add_header(response, "Accept-Ranges", "bytes");
+        if (call->method == ROUTE_METHOD_GET)
+            answer_pulled(call, &call->route.digest, blob->size, NULL);
     }
 }
 

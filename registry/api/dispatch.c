@@ -9,11 +9,14 @@
 
 #include "registry/api/admit.h"
 #include "registry/api/answer.h"
-#include "registry/api/fairness.h"
+#include "registry/api/body.h"
+#include "registry/api/client-address.h"
+#include "registry/api/report.h"
 #include "registry/api/routes.h"
+#include "registry/runtime/metrics.h"
 
-/* All large bodies that endpoints want whole have BODIES_MAX; small ones, such as images have, are always taken. */
-enum { BODIES_MAX = 64 << 20, SMALL_BODY = 64 << 10 };
+/* How long a request waits for another one that has its upload session. */
+enum { PATIENCE_MS = 1000, FIRST_DELAY_MS = 10 };
 
 static struct call *call_of(const struct request *request)
 {
@@ -23,7 +26,24 @@ static struct call *call_of(const struct request *request)
 enum http_result call_move(struct call *call)
 {
     call->request->pool = call->api->workers;
-    call->request->fairness_key = fairness_of_call(call);
+    call->request->owner = call->owner;
+    call->request->delay_ms = 0;
+    return HTTP_ON_WORKER;
+}
+
+bool call_may_park(const struct call *call)
+{
+    return call->parked_ms < PATIENCE_MS;
+}
+
+enum http_result call_park(struct call *call)
+{
+    unsigned left_ms = PATIENCE_MS - call->parked_ms;
+    unsigned delay_ms = call->parked_ms ? call->parked_ms : FIRST_DELAY_MS;
+
+    call_move(call);
+    call->request->delay_ms = delay_ms < left_ms ? delay_ms : left_ms;
+    call->parked_ms += call->request->delay_ms;
     return HTTP_ON_WORKER;
 }
 
@@ -64,6 +84,10 @@ static struct call *call_new(struct api *api, struct request *request)
     call->method = route_method_parse(request->head->method);
     parse_target(call);
     call->operation = routes_find(call->route.kind, call->method);
+    call->is_forwarded =
+        client_address_find(request, api->trusted_proxies, api->trusted_proxy_count, call->address);
+    if (api->metrics)
+        metrics_begin(api->metrics, api->handlers[call->route.kind]);
     request->state = call;
     return call;
 }
@@ -172,34 +196,8 @@ static enum http_result begin(void *context, struct request *request, struct res
 
 /* --- the body ------------------------------------------------------------------------------------ */
 
-/* 0, -EBUSY or -ENOMEM. */
-static int make_room(struct call *call, size_t capacity)
+static enum http_result refuse_for_lack_of_room(struct response *response, int r)
 {
-    size_t more = capacity - call->kept_capacity, *kept = &call->api->bodies_kept;
-    bool has_room = __atomic_add_fetch(kept, more, __ATOMIC_RELAXED) <= BODIES_MAX || capacity <= SMALL_BODY;
-    char *body = has_room ? realloc(call->kept, capacity) : NULL;
-
-    if (!body) {
-        __atomic_sub_fetch(kept, more, __ATOMIC_RELAXED);
-        return has_room ? -ENOMEM : -EBUSY;
-    }
-    call->kept = body;
-    call->kept_capacity = capacity;
-    return 0;
-}
-
-static void drop_body(struct call *call)
-{
-    __atomic_sub_fetch(&call->api->bodies_kept, call->kept_capacity, __ATOMIC_RELAXED);
-    free(call->kept);
-    call->kept = NULL;
-    call->kept_capacity = call->body_kept = 0;
-    call->body = NULL;
-}
-
-static enum http_result refuse_for_lack_of_room(struct call *call, struct response *response, int r)
-{
-    drop_body(call);
     if (r == -ENOMEM) {
         response_fail_oom(response);
     } else {
@@ -210,37 +208,17 @@ static enum http_result refuse_for_lack_of_room(struct call *call, struct respon
     return HTTP_DONE;
 }
 
-static enum http_result keep_body(struct call *call, const void *data, size_t size, struct response *response)
-{
-    size_t limit = call->operation->endpoint->body_limit, needed = call->body_kept + size;
-    int r = 0;
-
-    if (limit == 0 || call->is_body_too_large)
-        return HTTP_MORE;
-    if (needed > limit) {
-        call->is_body_too_large = true;
-        drop_body(call);
-        return HTTP_MORE;
-    }
-    if (needed > call->kept_capacity)
-        r = make_room(call, needed * 2 < limit ? needed * 2 : limit);
-    if (r < 0)
-        return refuse_for_lack_of_room(call, response, r);
-    memcpy(call->kept + call->body_kept, data, size);
-    call->body_kept = needed;
-    call->body = (const unsigned char *)call->kept;
-    return HTTP_MORE;
-}
-
 static enum http_result receive(void *context, struct request *request, const void *data, size_t size,
                                 struct response *response)
 {
     struct call *call = call_of(request);
+    int r;
 
     (void)context;
     if (call->operation->endpoint->receive)
         return call->operation->endpoint->receive(call, data, size);
-    return keep_body(call, data, size, response);
+    r = body_keep(call, data, size);
+    return r < 0 ? refuse_for_lack_of_room(response, r) : HTTP_MORE;
 }
 
 static enum http_result answer(void *context, struct request *request, struct response *response)
@@ -280,20 +258,12 @@ static void end(void *context, struct request *request, const struct http_end *h
     struct api *api = context;
     struct call *call = call_of(request);
 
-    if (api->report)
-        api->report(&(struct call_report){
-            .call = call,
-            .request = request,
-            .name = call && call->operation ? call->operation->name : NULL,
-            .user_agent = request_get_header(request, "User-Agent"),
-            .host = request_get_header(request, "Host"),
-            .end = how,
-        });
+    report_request(api, call, request, how);
     if (!call)
         return;
     if (call->operation && call->operation->endpoint->release)
         call->operation->endpoint->release(call);
-    drop_body(call);
+    body_drop(call);
     secbuf_done(&call->user);
     secbuf_done(&call->password);
     free(call);
@@ -302,6 +272,8 @@ static void end(void *context, struct request *request, const struct http_end *h
 
 void dispatch_init(struct api *api, struct http_handler *ret)
 {
+    for (int kind = 0; kind < ROUTE_KINDS; kind++)
+        api->handlers[kind] = (unsigned char)routes_find_handler((enum route_kind)kind);
     *ret = (struct http_handler){
         .context = api, .begin = begin, .receive = receive, .answer = answer, .refuse = refuse, .end = end,
     };

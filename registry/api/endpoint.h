@@ -37,7 +37,11 @@ struct call {
     const char *method_name, *uri, *query; /* as sent; what follows the '?', "" if none */
     unsigned method;                       /* one ROUTE_METHOD_* bit of registry/spec/route.h, 0 for others */
     struct route route;
+    char address[REQUEST_ADDRESS_MAX]; /* the client's; that of the connection, or as a trusted proxy says */
+    bool is_forwarded;                 /* the latter */
     struct principal principal;
+    struct job_owner owner; /* in whose turn its work waits, once it is admitted */
+    unsigned parked_ms;     /* how long it has waited for another request */
     bool is_admitted;
     struct secbuf user, password; /* until they are checked */
 
@@ -81,3 +85,10 @@ static inline const char *call_get_actor(const struct call *call)
 {
     return *call->principal.name ? call->principal.name : NULL;
 }
+
+/*
+ * For a phase that finds, on a worker, that another request has what it needs: it runs again in a while, and no worker
+ * waits meanwhile. After a second call_may_park() says that it has waited long enough.
+ */
+bool call_may_park(const struct call *call);
+enum http_result call_park(struct call *call);

@@ -4,7 +4,9 @@
 
 #include "common/client-network.h"
 
-/* FNV-1a: who finds a collision shares the turns of one other, and that is all. */
+#define FNV_START 14695981039346656037u
+
+/* FNV-1a. Somebody who finds a collision shares the turns of one other, and that is all. */
 static uint64_t add(uint64_t key, const void *data, size_t size)
 {
     const unsigned char *bytes = data;
@@ -19,17 +21,22 @@ static uint64_t key_of_address(const char *address)
     unsigned char network[CLIENT_NETWORK_SIZE];
 
     client_network_of_text(address, network);
-    return add(14695981039346656037u, network, sizeof(network));
+    return add(FNV_START, network, sizeof(network));
 }
 
-uint64_t fairness_of_call(const struct call *call)
+struct job_owner fairness_of_call(const struct call *call)
 {
     const char *user = call->principal.name;
+    uint64_t address = key_of_address(call->address);
 
-    return *user ? add(14695981039346656037u, user, strlen(user) + 1) : key_of_address(call->request->address);
+    return (struct job_owner){
+        .principal = *user ? add(FNV_START, user, strlen(user) + 1) : address, .address = address,
+    };
 }
 
-uint64_t fairness_of_credentials(const char *address, const struct secbuf *user)
+struct job_owner fairness_of_credentials(const char *address, const struct secbuf *user)
 {
-    return add(key_of_address(address), user->data, user->size);
+    return (struct job_owner){
+        .principal = key_of_address(address), .address = add(FNV_START, user->data, user->size),
+    };
 }

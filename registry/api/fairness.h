@@ -5,8 +5,9 @@
 #include "registry/api/endpoint.h"
 
 /*
- * In whose turn work waits (registry/runtime/worker-pool.h): requests of one user, or of one client
- * network where nobody logs in, wait for one another, and others do not wait for them.
+ * In whose turn work waits (registry/runtime/job-queue.h). A logged-in user is a principal wherever they come from; where
+ * nobody logs in, each client network is one. A password that has to be checked waits in the turn of its
+ * client's network, because anybody can invent user names.
  */
-uint64_t fairness_of_call(const struct call *call);
-uint64_t fairness_of_credentials(const char *address, const struct secbuf *user);
+struct job_owner fairness_of_call(const struct call *call);
+struct job_owner fairness_of_credentials(const char *address, const struct secbuf *user);

@@ -74,8 +74,11 @@ static enum http_result answer_get(struct call *call, struct response *response)
     } else if (r > 0) {
         answer_manifest_unknown(call, response);
     } else {
-        if (!answer_if_settled(call, response, &digest))
+        if (!answer_if_settled(call, response, &digest)) {
             response_set_body(response, 200, content.media_type, steal_ptr(&content.bytes), content.size);
+            if (call->method == ROUTE_METHOD_GET)
+                answer_pulled(call, &digest, content.size, content.media_type);
+        }
         store_content_done(&content);
     }
     return HTTP_DONE;

@@ -19,11 +19,11 @@ static const struct operation table[] = {
     {ROUTE_MANIFEST_DIGEST, READ, NEED_PULL, "manifest", &endpoint_manifest_get},
     {ROUTE_MANIFEST_DIGEST, ROUTE_METHOD_PUT, NEED_PUSH, "manifest", &endpoint_manifest_put},
     {ROUTE_MANIFEST_DIGEST, ROUTE_METHOD_DELETE, NEED_DELETE, "manifest", &endpoint_manifest_delete},
-    {ROUTE_UPLOADS, ROUTE_METHOD_POST, NEED_PUSH, "blob-upload", &endpoint_upload_start},
-    {ROUTE_UPLOAD, READ, NEED_PULL, "blob-upload-chunk", &endpoint_upload_get},
-    {ROUTE_UPLOAD, ROUTE_METHOD_PATCH, NEED_PUSH, "blob-upload-chunk", &endpoint_upload_patch},
-    {ROUTE_UPLOAD, ROUTE_METHOD_PUT, NEED_PUSH, "blob-upload-chunk", &endpoint_upload_put},
-    {ROUTE_UPLOAD, ROUTE_METHOD_DELETE, NEED_DELETE, "blob-upload-chunk", &endpoint_upload_delete},
+    {ROUTE_UPLOADS, ROUTE_METHOD_POST, NEED_PUSH, "blob_upload", &endpoint_upload_start},
+    {ROUTE_UPLOAD, READ, NEED_PULL, "blob_upload_chunk", &endpoint_upload_get},
+    {ROUTE_UPLOAD, ROUTE_METHOD_PATCH, NEED_PUSH, "blob_upload_chunk", &endpoint_upload_patch},
+    {ROUTE_UPLOAD, ROUTE_METHOD_PUT, NEED_PUSH, "blob_upload_chunk", &endpoint_upload_put},
+    {ROUTE_UPLOAD, ROUTE_METHOD_DELETE, NEED_DELETE, "blob_upload_chunk", &endpoint_upload_delete},
     {ROUTE_TAGS, READ, NEED_PULL, "tags", &endpoint_tags},
     {ROUTE_REFERRERS, READ, NEED_PULL, "referrers", &endpoint_referrers},
     {ROUTE_CATALOG, READ, NEED_CATALOG, "catalog", &endpoint_catalog},
@@ -65,6 +65,40 @@ const struct operation *routes_find(enum route_kind kind, unsigned method)
             return &table[i];
     return NULL;
 }
+
+/* --- handlers --------------------------------------------------------------------------------- */
+
+size_t routes_list_handlers(const char *ret_names[ROUTES_HANDLERS_MAX])
+{
+    size_t count = 0;
+
+    ret_names[count++] = "none";
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        size_t j = 0;
+
+        while (j < count && strcmp(ret_names[j], table[i].handler) != 0)
+            j++;
+        if (j == count && count < ROUTES_HANDLERS_MAX)
+            ret_names[count++] = table[i].handler;
+    }
+    return count;
+}
+
+size_t routes_find_handler(enum route_kind kind)
+{
+    const char *names[ROUTES_HANDLERS_MAX], *wanted = NULL;
+    size_t count = routes_list_handlers(names);
+
+    for (size_t i = 0; i < ARRAY_SIZE(table) && !wanted; i++)
+        if (table[i].kind == shape_of(kind))
+            wanted = table[i].handler;
+    for (size_t i = 1; wanted && i < count; i++)
+        if (strcmp(names[i], wanted) == 0)
+            return i;
+    return 0;
+}
+
+/* --- methods ---------------------------------------------------------------------------------- */
 
 static unsigned allowed_methods(enum route_kind kind)
 {

@@ -19,7 +19,7 @@ struct operation {
     enum route_kind kind;
     int methods; /* ROUTE_METHOD_* bits, or OPERATION_ANY_METHOD */
     enum operation_need need;
-    const char *name;
+    const char *handler; /* for metrics and the log */
     const struct endpoint *endpoint;
 };
 
@@ -27,6 +27,14 @@ enum { OPERATION_ANY_METHOD = -1 };
 
 /* The operation of a route and a method; NULL where there is none. */
 const struct operation *routes_find(enum route_kind kind, unsigned method);
+
+/*
+ * The handlers' names, as registry:2 has them; how many. The first is of requests that have none.
+ * routes_find_handler() answers an index of that list.
+ */
+enum { ROUTES_HANDLERS_MAX = 16 };
+size_t routes_list_handlers(const char *ret_names[ROUTES_HANDLERS_MAX]);
+size_t routes_find_handler(enum route_kind kind);
 
 /* Whether the route has any operation. */
 bool routes_is_known(enum route_kind kind);

@@ -20,15 +20,35 @@ void upload_answer(const struct call *call, struct response *response, const cha
     upload_add_headers(call, response, id, size);
 }
 
+enum http_result upload_open(struct call *call, struct response *response, struct upload **ret)
+{
+    const struct route *route = &call->route;
+    struct error err = {0};
+    int r = store_upload_open(api_of(call)->store, route->name, route->upload, ret, &err);
+
+    if (r == STORE_BUSY && call_may_park(call))
+        return call_park(call);
+    if (r < 0) {
+        response_fail(response, &err);
+    } else if (r == STORE_NOT_FOUND) {
+        response_refuse(response, ERROR_CODE_BLOB_UPLOAD_UNKNOWN, "{}");
+    } else if (r == STORE_BUSY) {
+        answer_invalid(response, ERROR_CODE_TOOMANYREQUESTS, "another request is writing to this upload");
+        response_add_header(response, "Retry-After", "1");
+    }
+    return HTTP_DONE;
+}
+
 static enum http_result answer_get(struct call *call, struct response *response)
 {
     const struct route *route = &call->route;
     struct error err = {0};
     uint64_t size;
-    int r = store_upload_stat(api_of(call)->store, route->name, route->upload, &size, &err);
+    int r;
 
     if (!call_is_on_worker(call))
         return call_move(call);
+    r = store_upload_stat(api_of(call)->store, route->name, route->upload, &size, &err);
     if (r < 0) {
         response_fail(response, &err);
     } else if (r == STORE_NOT_FOUND) {
@@ -42,30 +62,24 @@ static enum http_result answer_get(struct call *call, struct response *response)
 
 static enum http_result answer_delete(struct call *call, struct response *response)
 {
-    const struct route *route = &call->route;
-    struct upload *upload;
+    struct upload *upload = NULL;
     struct error err = {0};
-    int r;
 
     if (!call_is_on_worker(call))
         return call_move(call);
     if (answer_if_read_only(call, response))
         return HTTP_DONE;
-    r = store_upload_open(api_of(call)->store, route->name, route->upload, &upload, &err);
-    if (r == 0) {
-        r = upload_cancel(upload, &err);
-        upload_release(upload);
-    }
-    if (r < 0) {
+    if (upload_open(call, response, &upload) == HTTP_ON_WORKER)
+        return HTTP_ON_WORKER;
+    if (!upload)
+        return HTTP_DONE;
+    if (upload_cancel(upload, &err) < 0) {
         response_fail(response, &err);
-    } else if (r == STORE_NOT_FOUND) {
-        response_refuse(response, ERROR_CODE_BLOB_UPLOAD_UNKNOWN, "{}");
-    } else if (r == STORE_BUSY) {
-        answer_invalid(response, ERROR_CODE_TOOMANYREQUESTS, "another request is writing to this upload");
     } else {
         response_set_empty(response, 204);
-        response_add_header(response, "Docker-Upload-Uuid", "%s", route->upload);
+        response_add_header(response, "Docker-Upload-Uuid", "%s", call->route.upload);
     }
+    upload_release(upload);
     return HTTP_DONE;
 }
 

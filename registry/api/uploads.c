@@ -1,6 +1,6 @@
 /*
  * Uploads: end-4, end-5, end-6 and end-11 of the specification. The bytes go from the event thread to
- * the session as they arrive; what touches folders runs on workers.
+ * the session as they arrive; what touches directories runs on workers.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -34,6 +34,14 @@ static void release(struct call *call)
         upload_release(writing->upload);
     free(writing);
     call->state = NULL;
+}
+
+/* The client's next request may be here before this one is over: it must find the session free. */
+static enum http_result let_go_if_refused(struct call *call, const struct response *response)
+{
+    if (response->status)
+        release(call);
+    return HTTP_DONE;
 }
 
 static enum http_result receive(struct call *call, const void *data, size_t size)
@@ -229,12 +237,13 @@ static enum http_result answer_start(struct call *call, struct response *respons
     if (!call_is_on_worker(call))
         return call_move(call);
     if (!is_received(writing, response))
-        return HTTP_DONE;
+        return let_go_if_refused(call, response);
     /* A body without a digest is not a blob; a digest without a body announces one, if it is not empty. */
     if (writing->has_digest && (writing->received > 0 || is_of_nothing(&writing->digest)))
         commit(call, response);
     else
         upload_answer(call, response, upload_get_id(writing->upload), upload_get_size(writing->upload));
+    release(call);
     return HTTP_DONE;
 }
 
@@ -250,26 +259,15 @@ static enum http_result receive_start(struct call *call, const void *data, size_
 
 /* --- PATCH and PUT ------------------------------------------------------------------- */
 
-static struct writing *open_session(struct call *call, struct response *response)
+/* As upload_open(), with call->state. */
+static enum http_result open_session(struct call *call, struct response *response)
 {
-    const struct route *route = &call->route;
-    struct upload *upload;
-    struct error err = {0};
+    struct upload *upload = NULL;
+    enum http_result result = upload_open(call, response, &upload);
 
-    switch (store_upload_open(api_of(call)->store, route->name, route->upload, &upload, &err)) {
-    case 0:
-        return start_writing(call, response, upload);
-    case STORE_NOT_FOUND:
-        response_refuse(response, ERROR_CODE_BLOB_UPLOAD_UNKNOWN, "{}");
-        return NULL;
-    case STORE_BUSY:
-        answer_invalid(response, ERROR_CODE_TOOMANYREQUESTS, "another request is writing to this upload");
-        response_add_header(response, "Retry-After", "1");
-        return NULL;
-    default:
-        response_fail(response, &err);
-        return NULL;
-    }
+    if (upload)
+        start_writing(call, response, upload);
+    return result;
 }
 
 /* Chunks come in order (end-5): one that begins elsewhere is refused, and told where to go on. */
@@ -295,16 +293,15 @@ static void check_content_range(struct call *call, struct response *response, st
 
 static enum http_result begin_patch(struct call *call, struct response *response)
 {
-    struct writing *writing;
-
     if (!call_is_on_worker(call))
         return call_move(call);
     if (answer_if_read_only(call, response))
         return HTTP_DONE;
-    writing = open_session(call, response);
-    if (writing)
-        check_content_range(call, response, writing);
-    return HTTP_DONE;
+    if (open_session(call, response) == HTTP_ON_WORKER)
+        return HTTP_ON_WORKER;
+    if (call->state)
+        check_content_range(call, response, call->state);
+    return let_go_if_refused(call, response);
 }
 
 static enum http_result answer_patch(struct call *call, struct response *response)
@@ -315,6 +312,7 @@ static enum http_result answer_patch(struct call *call, struct response *respons
         return call_move(call);
     if (is_received(writing, response))
         upload_answer(call, response, upload_get_id(writing->upload), upload_get_size(writing->upload));
+    release(call);
     return HTTP_DONE;
 }
 
@@ -332,13 +330,15 @@ static enum http_result begin_put(struct call *call, struct response *response)
         refuse_unreadable_digest(response);
     if (r < 0 || answer_if_read_only(call, response))
         return HTTP_DONE;
-    writing = open_session(call, response);
+    if (open_session(call, response) == HTTP_ON_WORKER)
+        return HTTP_ON_WORKER;
+    writing = call->state;
     if (!writing)
         return HTTP_DONE;
     writing->digest = digest;
     if (call_get_body_size(call) != 0)
         check_content_range(call, response, writing);
-    return HTTP_DONE;
+    return let_go_if_refused(call, response);
 }
 
 static enum http_result answer_put(struct call *call, struct response *response)
@@ -347,6 +347,7 @@ static enum http_result answer_put(struct call *call, struct response *response)
         return call_move(call);
     if (is_received(call->state, response))
         commit(call, response);
+    release(call);
     return HTTP_DONE;
 }
 

@@ -133,8 +133,8 @@ int store_upload_create(struct store *store, const char *name, enum digest_algor
                         struct error *err) MUST_USE;
 
 /*
- * Continues a session, which another server or registry:2 may have begun. STORE_NOT_FOUND; STORE_BUSY if another request
- * still writes to it after a second.
+ * Continues a session, which another server or registry:2 may have begun. STORE_NOT_FOUND; STORE_BUSY while another
+ * request writes to it: the caller may try again later.
  */
 int store_upload_open(struct store *store, const char *name, const char *id, struct upload **ret,
                       struct error *err) MUST_USE;

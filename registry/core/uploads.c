@@ -13,12 +13,6 @@
 #include "registry/core/store-private.h"
 #include "registry/core/upload-hashes.h"
 
-/*
- * A request is answered before it releases its session, so the client's next request may come first; and a broken
- * connection is noticed later than its successor arrives.
- */
-enum { PATIENCE_MS = 1000 };
-
 enum { READ_SIZE = 256 << 10, ID_SIZE = RANDOM_UUID_SIZE, MAX_TRIES = 10 };
 
 /*
@@ -231,7 +225,7 @@ static int resume(struct upload *upload, struct error *err)
     int r = STORAGE_CONFLICT;
 
     for (int try = 0; r == STORAGE_CONFLICT && try < MAX_TRIES; try++) {
-        r = open_session(upload, STORAGE_UPLOAD_RESUME, PATIENCE_MS, err);
+        r = open_session(upload, STORAGE_UPLOAD_RESUME, 0, err);
         if (r != STORAGE_NOT_FOUND)
             break;
         /* Whoever had the claim before may have ended the session since the first look. */

@@ -28,13 +28,18 @@ static enum http_result call_receive(struct connection *connection, const char *
     return handler->receive(handler->context, &connection->request, data, size, &connection->response);
 }
 
+static void refuse_busy(struct connection *connection, const char *why)
+{
+    const struct http_handler *handler = handler_of(connection);
+
+    handler->refuse(handler->context, &connection->request, 429, why, &connection->response);
+    connection->result = HTTP_DONE;
+}
+
 /* --- on a worker --------------------------------------------------------------------------------------- */
 
-static void run_job(struct job *job)
+static void repeat_call(struct connection *connection)
 {
-    struct connection *connection = (struct connection *)((char *)job - offsetof(struct connection, job));
-    struct server *server = connection->loop->server;
-
     connection->request.is_on_worker = true;
     if (connection->call == CALL_RECEIVE)
         connection->result = call_receive(connection, connection->held.data, connection->held.end);
@@ -47,6 +52,18 @@ static void run_job(struct job *job)
         connection->result = call_begin_or_answer(connection);
     }
     connection->request.is_on_worker = false;
+}
+
+static void run_job(struct job *job)
+{
+    struct connection *connection = (struct connection *)((char *)job - offsetof(struct connection, job));
+    struct server *server = connection->loop->server;
+
+    /* The server does not wait for work that has not begun. */
+    if (__atomic_load_n(&server->is_stopping, __ATOMIC_SEQ_CST))
+        refuse_busy(connection, "the server is stopping");
+    else
+        repeat_call(connection);
     loop_resume(connection->loop, connection);
     __atomic_sub_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
 }
@@ -60,7 +77,7 @@ static int submit(struct connection *connection)
     connection->job = (struct job){.run = run_job};
     __atomic_add_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
     if (!__atomic_load_n(&server->is_stopping, __ATOMIC_SEQ_CST) &&
-        worker_pool_submit(request->pool, request->fairness_key, &connection->job) == 0)
+        worker_pool_submit(request->pool, &request->owner, request->delay_ms, &connection->job) == 0)
         return 0;
     __atomic_sub_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
     return -EAGAIN;
@@ -71,16 +88,12 @@ static enum step after_result(struct connection *connection);
 /* Has a worker repeat the call. If none can, the request is refused. */
 static enum step hand_over(struct connection *connection)
 {
-    const struct http_handler *handler = handler_of(connection);
-
     if (connection_stash(connection) < 0)
         return connection_go(connection, STATE_CLOSED);
     connection_go(connection, STATE_WORKER);
     if (submit(connection) == 0)
         return STEP_WAIT;
-    handler->refuse(handler->context, &connection->request, 429, "the server is busy; try again later",
-                    &connection->response);
-    connection->result = HTTP_DONE;
+    refuse_busy(connection, "the server is busy; try again later");
     return after_result(connection);
 }
 

@@ -11,8 +11,9 @@
  * the body.
  *
  * A phase first runs on the connection's event thread, where it must not sleep, wait for a lock that is held across I/O,
- * or compute for long. A phase that would have to changes nothing, sets request->pool and request->fairness_key, and
- * returns HTTP_ON_WORKER. It then runs once more, on a worker thread of that pool.
+ * or compute for long. A phase that would have to changes nothing, sets request->pool and request->owner, and
+ * returns HTTP_ON_WORKER. It then runs once more, on a worker thread of that pool. A phase that has to wait for another
+ * request finds that out on a worker, and does the same with request->delay_ms: no thread waits meanwhile.
  */
 enum http_result {
     HTTP_DONE,      /* the phase is over */

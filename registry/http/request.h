@@ -30,7 +30,8 @@ struct request {
     /* The handler sets these. */
     bool is_admitted;           /* the client may send the rest of a body that is refused */
     struct worker_pool *pool;   /* where a phase that answers HTTP_ON_WORKER runs again, */
-    uint64_t fairness_key;      /* and in whose turn */
+    struct job_owner owner;     /* in whose turn, */
+    unsigned delay_ms;          /* and after how long: 0 for at once */
 
     bool is_on_worker; /* this phase runs on a worker thread, and may wait */
 };

@@ -1,7 +1,5 @@
 /*
- * The event threads serve thousands of connections each, so what takes long is done
- * here. The fairness is why this is not just a queue: a lane holds the jobs of one key, and the lanes
- * that have jobs stand in a ring of their own.
+ * The threads of a pool. The queue between them and those who submit jobs is registry/runtime/job-queue.h.
  */
 #include "registry/runtime/worker-pool.h"
 
@@ -10,18 +8,12 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
-enum { STACK_SIZE = 512 << 10, NAME_SIZE = 16 };
+#include "common/monotonic.h"
 
-/* The jobs of one key, while there are any. */
-struct lane {
-    uint64_t key;
-    struct job *first, **end;
-    unsigned count;
-    struct lane *next_of_bucket; /* or the next free one */
-    struct lane *next_in_ring;
-};
+enum { STACK_SIZE = 512 << 10, NAME_SIZE = 16 };
 
 struct worker {
     struct worker_pool *pool;
@@ -30,143 +22,102 @@ struct worker {
 };
 
 struct worker_pool {
-    pthread_mutex_t mutex; /* of all that follows up to the workers */
+    pthread_mutex_t mutex; /* of all that follows up to niceness */
     pthread_cond_t has_work;
     bool is_stopping;
-    unsigned waiting, queue_max;
-    struct lane *lanes; /* queue_max of them: no lane is empty, so there are never more */
-    struct lane *free_lanes;
-    struct lane *ring, **ring_end;
-    struct lane **buckets;
-    size_t bucket_mask;
+    bool has_timekeeper; /* a worker that waits for the first parked job */
+    struct job_queue *queue;
 
     int niceness;
     unsigned worker_count;
     struct worker workers[];
 };
 
-/* --- the queue; the mutex is held ------------------------------------------------------- */
+/* --- jobs --------------------------------------------------------------------------------- */
 
-static struct lane **find_lane(struct worker_pool *pool, uint64_t key)
+int worker_pool_submit(struct worker_pool *pool, const struct job_owner *owner, unsigned delay_ms, struct job *job)
 {
-    /* Fibonacci hashing: keys may be addresses, which have their low bits alike. */
-    struct lane **at = &pool->buckets[((key * 0x9E3779B97F4A7C15u) >> 32) & pool->bucket_mask];
-
-    while (*at && (*at)->key != key)
-        at = &(*at)->next_of_bucket;
-    return at;
-}
-
-static void join_ring(struct worker_pool *pool, struct lane *lane)
-{
-    lane->next_in_ring = NULL;
-    *pool->ring_end = lane;
-    pool->ring_end = &lane->next_in_ring;
-}
-
-static struct lane *leave_ring(struct worker_pool *pool)
-{
-    struct lane *lane = pool->ring;
-
-    pool->ring = lane->next_in_ring;
-    if (!pool->ring)
-        pool->ring_end = &pool->ring;
-    return lane;
-}
-
-static struct lane *open_lane(struct worker_pool *pool, struct lane **at, uint64_t key)
-{
-    struct lane *lane = pool->free_lanes;
-
-    pool->free_lanes = lane->next_of_bucket;
-    *lane = (struct lane){.key = key, .end = &lane->first};
-    *at = lane;
-    join_ring(pool, lane);
-    return lane;
-}
-
-static void close_lane(struct worker_pool *pool, struct lane *lane)
-{
-    struct lane **at = find_lane(pool, lane->key);
-
-    *at = lane->next_of_bucket;
-    lane->next_of_bucket = pool->free_lanes;
-    pool->free_lanes = lane;
-}
-
-static int push(struct worker_pool *pool, uint64_t key, struct job *job)
-{
-    struct lane **at = find_lane(pool, key), *lane = *at;
-
-    if (pool->is_stopping || pool->waiting == pool->queue_max)
-        return -EAGAIN;
-    if (lane && lane->count >= (pool->queue_max + 1) / 2)
-        return -EAGAIN;
-    if (!lane)
-        lane = open_lane(pool, at, key);
-    job->next = NULL;
-    *lane->end = job;
-    lane->end = &job->next;
-    lane->count++;
-    pool->waiting++;
-    return 0;
-}
-
-/* The oldest job of the lane whose turn it is; there is one. */
-static struct job *pop(struct worker_pool *pool)
-{
-    struct lane *lane = leave_ring(pool);
-    struct job *job = lane->first;
-
-    lane->first = job->next;
-    lane->count--;
-    pool->waiting--;
-    if (lane->first)
-        join_ring(pool, lane);
-    else
-        close_lane(pool, lane);
-    return job;
-}
-
-int worker_pool_submit(struct worker_pool *pool, uint64_t fairness_key, struct job *job)
-{
-    int r;
+    uint64_t due_ms = delay_ms ? (uint64_t)monotonic_ms() + delay_ms : 0;
+    int r = -EAGAIN;
 
     pthread_mutex_lock(&pool->mutex);
-    r = push(pool, fairness_key, job);
-    if (r == 0) /* before the unlock: after it the job may run, and whoever waited for it end the pool */
+    if (!pool->is_stopping)
+        r = job_queue_push(pool->queue, owner, due_ms, job);
+    /* Before the unlock: after it the job may run, and whoever waited for it may end the pool. */
+    if (r == 0 && due_ms > 0 && job_queue_get_due(pool->queue) == due_ms)
+        pthread_cond_broadcast(&pool->has_work); /* the timekeeper waits for a later time */
+    else if (r == 0 && job_queue_is_runnable(pool->queue))
         pthread_cond_signal(&pool->has_work);
     pthread_mutex_unlock(&pool->mutex);
     return r;
 }
 
-/* --- the threads ------------------------------------------------------------------------ */
-
-/* The next job, or NULL when the pool ends. */
-static struct job *wait_for_job(struct worker_pool *pool)
+/* Until there may be something to do. One of the waiting workers looks at the clock for all. */
+static void wait_for_work(struct worker_pool *pool)
 {
-    struct job *job = NULL;
+    uint64_t due_ms = job_queue_get_due(pool->queue);
+    struct timespec due = {.tv_sec = (time_t)(due_ms / 1000), .tv_nsec = (long)(due_ms % 1000) * 1000000};
+
+    if (due_ms == UINT64_MAX || pool->has_timekeeper) {
+        pthread_cond_wait(&pool->has_work, &pool->mutex);
+        return;
+    }
+    pool->has_timekeeper = true;
+    pthread_cond_timedwait(&pool->has_work, &pool->mutex, &due);
+    pool->has_timekeeper = false;
+}
+
+static bool is_over(const struct worker_pool *pool)
+{
+    return pool->is_stopping && job_queue_is_empty(pool->queue);
+}
+
+/* Wakes another worker where there is something left for it. */
+static void pass_on(struct worker_pool *pool)
+{
+    if (is_over(pool))
+        pthread_cond_broadcast(&pool->has_work);
+    else if (job_queue_is_runnable(pool->queue) || job_queue_get_due(pool->queue) != UINT64_MAX)
+        pthread_cond_signal(&pool->has_work);
+}
+
+/* Ends the job before (finished, or NULL), and finds the next; NULL when the pool ends. */
+static struct job *next_job(struct worker_pool *pool, struct lane *finished)
+{
+    struct job *job;
 
     pthread_mutex_lock(&pool->mutex);
-    while (pool->waiting == 0 && !pool->is_stopping)
-        pthread_cond_wait(&pool->has_work, &pool->mutex);
-    if (pool->waiting > 0)
-        job = pop(pool);
+    if (finished)
+        job_queue_finish(pool->queue, finished);
+    for (;;) {
+        if (job_queue_get_due(pool->queue) != UINT64_MAX)
+            job_queue_release_due(pool->queue, pool->is_stopping ? UINT64_MAX : (uint64_t)monotonic_ms());
+        job = job_queue_take(pool->queue);
+        if (job || is_over(pool))
+            break;
+        wait_for_work(pool);
+    }
+    pass_on(pool);
     pthread_mutex_unlock(&pool->mutex);
     return job;
 }
 
+/* --- the threads ------------------------------------------------------------------------ */
+
 static void *work(void *argument)
 {
     struct worker *worker = argument;
+    struct lane *finished = NULL;
     struct job *job;
 
     pthread_setname_np(pthread_self(), worker->name);
-    /* For Linux 0 means the calling thread. Refused, it only competes harder. */
+    /* For Linux 0 means the calling thread. Where that is refused, the thread only competes harder. */
     if (worker->pool->niceness > 0)
         setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + worker->pool->niceness);
-    while ((job = wait_for_job(worker->pool)) != NULL)
+    while ((job = next_job(worker->pool, finished)) != NULL) {
+        finished = job->lane;
         job->run(job);
+    }
     return NULL;
 }
 
@@ -204,23 +155,15 @@ static int start_workers(struct worker_pool *pool, const char *name, unsigned th
     return r;
 }
 
-static int make_queue(struct worker_pool *pool, unsigned queue_max)
+static void init_locks(struct worker_pool *pool)
 {
-    size_t buckets = 1;
+    pthread_condattr_t attributes;
 
-    while (buckets < queue_max)
-        buckets *= 2;
-    pool->queue_max = queue_max;
-    pool->lanes = calloc(queue_max, sizeof(*pool->lanes));
-    pool->buckets = calloc(buckets, sizeof(*pool->buckets));
-    pool->bucket_mask = buckets - 1;
-    pool->ring_end = &pool->ring;
-    if (!pool->lanes || !pool->buckets)
-        return -ENOMEM;
-    for (unsigned i = 0; i < queue_max; i++)
-        pool->lanes[i].next_of_bucket = i + 1 < queue_max ? &pool->lanes[i + 1] : NULL;
-    pool->free_lanes = pool->lanes;
-    return 0;
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->has_work, &attributes);
+    pthread_condattr_destroy(&attributes);
 }
 
 int worker_pool_start(const char *name, unsigned threads, unsigned queue_max, int niceness,
@@ -234,12 +177,10 @@ int worker_pool_start(const char *name, unsigned threads, unsigned queue_max, in
     pool = calloc(1, sizeof(*pool) + threads * sizeof(pool->workers[0]));
     if (!pool)
         return error_set_oom(err);
-    pthread_mutex_init(&pool->mutex, NULL);
-    pthread_cond_init(&pool->has_work, NULL);
+    init_locks(pool);
     pool->niceness = niceness;
-    r = make_queue(pool, queue_max);
-    if (r == 0)
-        r = start_workers(pool, name, threads);
+    pool->queue = job_queue_new(queue_max, threads);
+    r = pool->queue ? start_workers(pool, name, threads) : -ENOMEM;
     if (r < 0) {
         worker_pool_stop(pool);
         return error_set_errno(err, -r, "cannot start %u threads (%s)", threads, name);
@@ -260,7 +201,6 @@ void worker_pool_stop(struct worker_pool *pool)
         pthread_join(pool->workers[i].thread, NULL);
     pthread_cond_destroy(&pool->has_work);
     pthread_mutex_destroy(&pool->mutex);
-    free(pool->lanes);
-    free(pool->buckets);
+    job_queue_free(pool->queue);
     free(pool);
 }

@@ -28,6 +28,7 @@ enum route_kind {
     ROUTE_REFERRERS,            /* /v2/NAME/referrers/DIGEST */
     ROUTE_REFERRERS_BAD_DIGEST, /* DIGEST_INVALID */
     ROUTE_NAME_INVALID,         /* one of those with NAME, but that may be no name: NAME_INVALID */
+    ROUTE_KINDS,                /* how many there are */
 };
 
 /* The members that the path has no part for are empty. */

@@ -29,7 +29,7 @@ MAY_REALLOC = {
     "helper/client/registries-conf.c", "helper/doctor/report.c", "helper/pass/change.c", "helper/client/survey.c",
     "registry/api/text.c", "registry/config/settings-http.c",
     "registry/config/text-list.c", "registry/config/yaml-tree.c", "registry/config/yaml.c", "registry/http/response.c",
-    "registry/api/dispatch.c", "registry/core/digest-set.c", "registry/storage/filesystem/write.c",
+    "registry/api/body.c", "registry/core/digest-set.c", "registry/storage/filesystem/write.c",
     "registry/storage/storage.c",
     "registry/core/lists.c",
 }

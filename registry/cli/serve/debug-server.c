@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "registry/api/refusal.h"
-#include "registry/cli/serve/metrics.h"
+#include "registry/runtime/metrics.h"
 
 static void answer_health(const struct debug *debug, struct response *response)
 {
@@ -20,10 +20,38 @@ static void answer_health(const struct debug *debug, struct response *response)
     response_set_body(response, 200, "application/json; charset=utf-8", strdup("{}"), 2);
 }
 
+/* With room for these. Nothing of passwords where nobody is asked for one. */
+enum { VALUES_MAX = 8 };
+
+static size_t gather_values(const struct debug *debug, struct metrics_value values[VALUES_MAX])
+{
+    struct connections_counters connections;
+    struct authenticator_counters logins;
+    size_t count = 0;
+
+    server_count_connections(debug->server, &connections);
+    values[count++] = (struct metrics_value){
+        "registry_http_connections", "Connections that are open.", true, connections.open};
+    values[count++] = (struct metrics_value){"registry_http_connections_refused_total",
+                                             "Connections beyond http.limits.peraddress.", false, connections.refused};
+    values[count++] = (struct metrics_value){"registry_http_connections_ended_total",
+                                             "Connections ended by http.limits or http.timeouts.", false, connections.ended};
+    if (!debug->authenticator)
+        return count;
+    authenticator_get_counters(debug->authenticator, &logins);
+    values[count++] = (struct metrics_value){"registry_auth_granted_total", "Correct passwords.", false, logins.granted};
+    values[count++] = (struct metrics_value){"registry_auth_denied_total", "Wrong passwords.", false, logins.denied};
+    values[count++] = (struct metrics_value){
+        "registry_auth_remembered_total", "Correct passwords that needed no bcrypt.", false, logins.cache_hits};
+    values[count++] = (struct metrics_value){"registry_auth_bcrypt_total", "Runs of bcrypt.", false, logins.bcrypts};
+    return count;
+}
+
 static void answer_metrics(const struct debug *debug, struct response *response)
 {
-    size_t size = 0;
-    char *text = metrics_format(debug->server, debug->authenticator, &size);
+    struct metrics_value values[VALUES_MAX];
+    size_t size = 0, count = gather_values(debug, values);
+    char *text = metrics_format(debug->metrics, values, count, &size);
 
     response_set_body(response, 200, "text/plain; version=0.0.4; charset=utf-8", text, size);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "registry/access/authenticator.h"
 #include "registry/config/settings.h"
 #include "registry/core/store.h"
 #include "registry/http/server.h"
@@ -13,6 +14,7 @@ struct debug {
     struct store *store;
     const struct server *server;               /* the registry's; stop it after the debug server */
     const struct authenticator *authenticator; /* may be NULL */
+    const struct metrics *metrics;
     const struct settings_debug *settings;
     struct connection_limits limits;
     struct listeners listeners; /* as in struct server_options */

@@ -3,11 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/api/report.h"
+#include "registry/api/routes.h"
 #include "registry/cli/open-store.h"
-#include "registry/cli/serve/access-log.h"
 #include "registry/runtime/log.h"
+#include "registry/runtime/metrics.h"
 
-enum { DRAIN_DEFAULT_MS = 10000, WORKERS = 16 /* most wait for the disk */, QUEUE = 8192, CHECKER_NICENESS = 5 };
+enum {
+    DRAIN_DEFAULT_MS = 10000,
+    WORKERS = 24, /* most wait for the disk; one user has 16 at most */
+    QUEUE = 8192,
+    CHECKER_NICENESS = 5,
+};
 
 /* --- the log --------------------------------------------------------------------------------- */
 
@@ -112,8 +119,17 @@ static int start_pools(struct service *service, struct error *err)
     int r = worker_pool_start("worker", WORKERS, QUEUE, 0, &service->workers, err);
 
     if (r == 0 && service->authenticator)
-        r = worker_pool_start("checker", server_count_threads(), QUEUE, CHECKER_NICENESS, &service->checkers, err);
+        r = worker_pool_start("checker", server_count_threads() + 1, QUEUE, CHECKER_NICENESS, &service->checkers, err);
     return r;
+}
+
+static int make_metrics(struct service *service, struct error *err)
+{
+    const char *handlers[ROUTES_HANDLERS_MAX];
+    size_t count = routes_list_handlers(handlers);
+
+    service->metrics = metrics_new(handlers, count);
+    return service->metrics ? 0 : error_set_oom(err);
 }
 
 static void make_api(struct service *service)
@@ -136,10 +152,13 @@ static void make_api(struct service *service)
         .catalog_max = settings->catalog_max,
         .tags_max = settings->tags_max,
         .report_damage = log_damage,
-        .report = access_log_report,
+        .metrics = service->metrics,
+        .trusted_proxies = http->trusted_proxies,
+        .trusted_proxy_count = http->trusted_proxy_count,
     };
     dispatch_init(&service->api, &service->handler);
     service->handler.settle = write_log;
+    store_set_listener(service->store, report_event, &service->api);
 }
 
 static int start_server(struct service *service, struct error *err)
@@ -149,6 +168,8 @@ static int start_server(struct service *service, struct error *err)
 
     if (r == 0)
         r = start_pools(service, err);
+    if (r == 0)
+        r = make_metrics(service, err);
     if (r < 0)
         return r;
     make_api(service);
@@ -173,6 +194,7 @@ static int start_debug_server(struct service *service, struct error *err)
         .store = service->store,
         .server = service->server,
         .authenticator = service->authenticator,
+        .metrics = service->metrics,
         .settings = &service->settings->http.debug,
         .limits = limits_of(&service->settings->http.limits),
         .listeners = steal_listeners(&service->debug_listeners),
@@ -288,6 +310,7 @@ void service_stop(struct service *service)
     authenticator_close(service->authenticator);
     guess_limit_free(service->guess_limit);
     store_close(service->store);
+    metrics_free(service->metrics);
     certificates_close(service->certificates);
     listeners_close(&service->listeners);
     listeners_close(&service->debug_listeners);

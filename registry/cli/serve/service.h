@@ -30,6 +30,7 @@ struct service {
     struct upload_purging purging;
 
     struct worker_pool *workers, *checkers;
+    struct metrics *metrics;
     struct access access;
     struct api api;
     struct http_handler handler;

@@ -247,7 +247,7 @@ static void parallel_requests_share_a_bcrypt(void **state)
     assert_int_equal(worker_pool_start("test", THREADS, 2 * REQUESTS, 0, &pool, &err), 0);
     for (int i = 0; i < REQUESTS; i++) {
         requests[i] = (struct request){.job.run = run_request, .authenticator = a};
-        assert_int_equal(worker_pool_submit(pool, 1, &requests[i].job), 0);
+        assert_int_equal(worker_pool_submit(pool, &(struct job_owner){.principal = (uint64_t)i}, 0, &requests[i].job), 0);
     }
     worker_pool_stop(pool);
     for (int i = 0; i < REQUESTS; i++)

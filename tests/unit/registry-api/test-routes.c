@@ -35,10 +35,35 @@ static void each_route_says_what_it_allows(void **state)
     assert_false(routes_is_known(ROUTE_NONE));
 }
 
+static const char *handler_of(enum route_kind kind)
+{
+    const char *names[ROUTES_HANDLERS_MAX];
+
+    assert_in_range(routes_list_handlers(names), 1, ROUTES_HANDLERS_MAX - 1);
+    return names[routes_find_handler(kind)];
+}
+
+/* Dashboards for registry:2 name these. */
+static void handlers_have_the_names_of_registry_2(void **state)
+{
+    (void)state;
+    assert_string_equal(handler_of(ROUTE_BASE), "base");
+    assert_string_equal(handler_of(ROUTE_BLOB), "blob");
+    assert_string_equal(handler_of(ROUTE_BLOB_BAD_DIGEST), "blob");
+    assert_string_equal(handler_of(ROUTE_UPLOADS), "blob_upload");
+    assert_string_equal(handler_of(ROUTE_UPLOAD_BAD), "blob_upload_chunk");
+    assert_string_equal(handler_of(ROUTE_MANIFEST_TAG), "manifest");
+    assert_string_equal(handler_of(ROUTE_TAGS), "tags");
+    assert_string_equal(handler_of(ROUTE_CATALOG), "catalog");
+    assert_string_equal(handler_of(ROUTE_NONE), "none");
+    assert_string_equal(handler_of(ROUTE_NAME_INVALID), "none");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_route_says_what_it_allows),
+        cmocka_unit_test(handlers_have_the_names_of_registry_2),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 
 #include "tests/unit/check.h"
 
-/* Keeps a worker busy until it is released. */
+/* Keeps a worker busy until it is let go. */
 struct gate {
     struct job job;
     sem_t is_reached, may_go;
@@ -35,7 +35,7 @@ static void gate_done(struct gate *gate)
     sem_destroy(&gate->may_go);
 }
 
-/* A job that records its letter. */
+/* A job that writes its letter down. */
 struct letter {
     struct job job;
     char text;
@@ -48,7 +48,7 @@ static void write_letter(struct job *job)
 {
     char text = ((struct letter *)job)->text;
 
-    /* The count changes last: a thread that sees it may reuse the job. */
+    /* The count is the last thing: who sees it may use the job again. */
     written[__atomic_fetch_add(&written_count, 1, __ATOMIC_ACQ_REL)] = text;
 }
 
@@ -62,7 +62,12 @@ static struct worker_pool *start_pool(unsigned threads, unsigned queue_max)
     return pool;
 }
 
-/* A pool whose only thread is blocked, so that submitted jobs wait. */
+static int submit_job(struct worker_pool *pool, uint64_t principal, struct job *job)
+{
+    return worker_pool_submit(pool, &(struct job_owner){.principal = principal}, 0, job);
+}
+
+/* A pool whose one thread stands at the gate, so that what is submitted waits. */
 static struct worker_pool *start_at_gate(struct gate *gate, unsigned queue_max)
 {
     struct worker_pool *pool = start_pool(1, queue_max);
@@ -70,7 +75,7 @@ static struct worker_pool *start_at_gate(struct gate *gate, unsigned queue_max)
     gate->job.run = wait_at_gate;
     sem_init(&gate->is_reached, 0, 0);
     sem_init(&gate->may_go, 0, 0);
-    assert_int_equal(worker_pool_submit(pool, 0, &gate->job), 0);
+    assert_int_equal(submit_job(pool, 0, &gate->job), 0);
     sem_wait(&gate->is_reached);
     return pool;
 }
@@ -78,10 +83,10 @@ static struct worker_pool *start_at_gate(struct gate *gate, unsigned queue_max)
 static int submit(struct worker_pool *pool, uint64_t key, struct letter *letter, char text)
 {
     *letter = (struct letter){.job.run = write_letter, .text = text};
-    return worker_pool_submit(pool, key, &letter->job);
+    return submit_job(pool, key, &letter->job);
 }
 
-/* Submits one job for each letter, which is its key; the order of execution must be `expected`. */
+/* Submits one job for each letter, whose key it is; what comes out must be `expected`. */
 static void check_order(const char *submitted, const char *expected)
 {
     CLEANUP(gate_done) struct gate gate;
@@ -172,8 +177,8 @@ static void a_queue_of_one_takes_one(void **state)
     assert_int_equal(written_count, 1);
 }
 
-/* Empty lanes are reused: far more keys than lanes, one after the other. */
-static void any_number_of_keys_can_be_used_in_turn(void **state)
+/* Lanes that were emptied are used again: far more keys than there is room for, one after the other. */
+static void there_is_room_for_any_number_of_keys(void **state)
 {
     struct letter letter;
     struct worker_pool *pool = start_pool(1, 2);
@@ -211,7 +216,7 @@ static void a_job_may_submit_another(void **state)
 
     (void)state;
     sem_init(&again.is_done, 0, 0);
-    assert_int_equal(worker_pool_submit(again.pool, 0, &again.job), 0);
+    assert_int_equal(submit_job(again.pool, 0, &again.job), 0);
     sem_wait(&again.is_done);
     worker_pool_stop(again.pool);
     sem_destroy(&again.is_done);
@@ -234,7 +239,7 @@ static void a_job_may_free_itself(void **state)
 
         assert_non_null(job);
         job->run = free_job;
-        assert_int_equal(worker_pool_submit(pool, (uint64_t)i % 3, job), 0);
+        assert_int_equal(submit_job(pool, (uint64_t)i % 3, job), 0);
     }
     worker_pool_stop(pool);
 }
@@ -277,7 +282,7 @@ static void every_job_runs_once(void **state)
     assert_int_equal(written_count, SUBMITTERS * JOBS_EACH);
 }
 
-/* Each job waits for all others, so this ends only if each has its own thread. */
+/* Each waits for all the others: without a thread of its own for each this never ends. */
 static void there_are_as_many_threads_as_asked_for(void **state)
 {
     struct gate gates[5];
@@ -288,7 +293,7 @@ static void there_are_as_many_threads_as_asked_for(void **state)
         gates[i].job.run = wait_at_gate;
         sem_init(&gates[i].is_reached, 0, 0);
         sem_init(&gates[i].may_go, 0, 0);
-        assert_int_equal(worker_pool_submit(pool, 1, &gates[i].job), 0);
+        assert_int_equal(submit_job(pool, i, &gates[i].job), 0);
     }
     for (size_t i = 0; i < ARRAY_SIZE(gates); i++)
         sem_wait(&gates[i].is_reached);
@@ -299,7 +304,61 @@ static void there_are_as_many_threads_as_asked_for(void **state)
         gate_done(&gates[i]);
 }
 
-/* --- properties of threads -------------------------------------------------------------- */
+/* --- what a principal may not do -------------------------------------------------------- */
+
+static void a_principal_that_blocks_its_workers_does_not_stop_others(void **state)
+{
+    struct gate gates[10];
+    struct letter other;
+    struct worker_pool *pool = start_pool(4, 32);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(gates); i++) {
+        gates[i].job.run = wait_at_gate;
+        sem_init(&gates[i].is_reached, 0, 0);
+        sem_init(&gates[i].may_go, 0, 0);
+        assert_int_equal(submit_job(pool, 1, &gates[i].job), 0);
+    }
+    assert_int_equal(submit(pool, 2, &other, '!'), 0);
+    while (__atomic_load_n(&written_count, __ATOMIC_ACQUIRE) == 0)
+        sched_yield();
+    for (size_t i = 0; i < ARRAY_SIZE(gates); i++)
+        gate_open(&gates[i]);
+    worker_pool_stop(pool);
+    for (size_t i = 0; i < ARRAY_SIZE(gates); i++)
+        gate_done(&gates[i]);
+}
+
+static void a_parked_job_runs_after_its_delay(void **state)
+{
+    struct letter letters[3];
+    struct worker_pool *pool = start_pool(2, 8);
+    static const unsigned delays[] = {120, 60, 0};
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(letters); i++) {
+        letters[i] = (struct letter){.job.run = write_letter, .text = (char)('c' - i)};
+        assert_int_equal(worker_pool_submit(pool, &(struct job_owner){.principal = 1}, delays[i], &letters[i].job), 0);
+    }
+    while (__atomic_load_n(&written_count, __ATOMIC_ACQUIRE) < 3)
+        sched_yield();
+    assert_memory_equal(written, "abc", 3);
+    worker_pool_stop(pool);
+}
+
+/* The end of the pool is not delayed by them. */
+static void parked_jobs_run_when_the_pool_stops(void **state)
+{
+    struct letter letter = {.job.run = write_letter, .text = 'a'};
+    struct worker_pool *pool = start_pool(2, 8);
+
+    (void)state;
+    assert_int_equal(worker_pool_submit(pool, &(struct job_owner){.principal = 1}, 3600 * 1000, &letter.job), 0);
+    worker_pool_stop(pool);
+    assert_int_equal(written_count, 1);
+}
+
+/* --- what a thread is like -------------------------------------------------------------- */
 
 struct look {
     struct job job;
@@ -333,7 +392,7 @@ static void threads_are_as_the_header_says(void **state)
 
     (void)state;
     assert_int_equal(worker_pool_start("a-very-long-name", 1, 1, 3, &pool, &err), 0);
-    assert_int_equal(worker_pool_submit(pool, 0, &look.job), 0);
+    assert_int_equal(submit_job(pool, 0, &look.job), 0);
     worker_pool_stop(pool);
     assert_string_equal(look.name, "a-very-lon-0");
     assert_int_equal(look.niceness, before + 3 > 19 ? 19 : before + 3);
@@ -344,7 +403,7 @@ static void threads_are_as_the_header_says(void **state)
     assert_false(sigismember(&blocked, SIGTERM));
 }
 
-static void invalid_pool_sizes_are_refused(void **state)
+static void a_pool_that_cannot_work_is_refused(void **state)
 {
     struct worker_pool *pool = NULL;
     struct error err;
@@ -365,13 +424,16 @@ int main(void)
         cmocka_unit_test(a_thousand_jobs_of_one_key_delay_another_by_one),
         cmocka_unit_test(one_key_may_have_half_of_the_queue),
         cmocka_unit_test(a_queue_of_one_takes_one),
-        cmocka_unit_test(any_number_of_keys_can_be_used_in_turn),
+        cmocka_unit_test(there_is_room_for_any_number_of_keys),
         cmocka_unit_test(a_job_may_submit_another),
         cmocka_unit_test(a_job_may_free_itself),
         cmocka_unit_test(every_job_runs_once),
         cmocka_unit_test(there_are_as_many_threads_as_asked_for),
+        cmocka_unit_test(a_principal_that_blocks_its_workers_does_not_stop_others),
+        cmocka_unit_test(a_parked_job_runs_after_its_delay),
+        cmocka_unit_test(parked_jobs_run_when_the_pool_stops),
         cmocka_unit_test(threads_are_as_the_header_says),
-        cmocka_unit_test(invalid_pool_sizes_are_refused),
+        cmocka_unit_test(a_pool_that_cannot_work_is_refused),
     };
 
     return cmocka_run_group_tests_name("worker-pool", tests, NULL, NULL);

@@ -1,0 +1,50 @@
+#include "registry/api/client-address.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LIST_SIZE = 2048 };
+
+static bool is_proxy(const char *address, const struct network *proxies, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (network_contains(&proxies[i], address))
+            return true;
+    return false;
+}
+
+/* One element of the list without blanks, and without the port and the brackets that some proxies add. */
+static void trim(const char *element, char ret_address[REQUEST_ADDRESS_MAX])
+{
+    char *colon;
+
+    element += strspn(element, " \t[");
+    snprintf(ret_address, REQUEST_ADDRESS_MAX, "%.*s", (int)strcspn(element, " \t]"), element);
+    colon = strchr(ret_address, ':');
+    if (colon && strchr(ret_address, '.') && !strchr(colon + 1, ':'))
+        *colon = '\0';
+}
+
+bool client_address_find(const struct request *request, const struct network *proxies, size_t proxy_count,
+                         char ret_address[REQUEST_ADDRESS_MAX])
+{
+    char list[LIST_SIZE], address[REQUEST_ADDRESS_MAX], *comma = list;
+    bool is_forwarded = false;
+
+    snprintf(ret_address, REQUEST_ADDRESS_MAX, "%s", request->address);
+    if (!is_proxy(request->address, proxies, proxy_count) ||
+        request_join_header(request, "X-Forwarded-For", list, sizeof(list)) < 0)
+        return false;
+    while (comma && is_proxy(ret_address, proxies, proxy_count)) {
+        comma = strrchr(list, ',');
+        trim(comma ? comma + 1 : list, address);
+        if (comma)
+            *comma = '\0';
+        if (!network_is_address(address)) /* "unknown", or a name: the proxy before it is all that is known */
+            break;
+        memcpy(ret_address, address, sizeof(address));
+        is_forwarded = true;
+    }
+    return is_forwarded;
+}

@@ -1,0 +1,169 @@
+/*
+ * registry:2's names of fields: http.request.*, http.response.*, auth.user.name, vars.*. Fields without a value are left out.
+ */
+#include "registry/api/report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "registry/api/api.h"
+#include "registry/api/routes.h"
+#include "registry/runtime/log.h"
+#include "registry/runtime/metrics.h"
+
+enum { ADDRESS_SIZE = REQUEST_ADDRESS_MAX + 16, USER_SIZE = 256 };
+
+/* --- requests --------------------------------------------------------------------------------- */
+
+/* The client's address as registry:2 has it: with its port, or without one where a proxy names the client. */
+static const char *format_address(const struct call *call, const struct request *request, char ret_text[ADDRESS_SIZE])
+{
+    if (call && call->is_forwarded)
+        return call->address;
+    if (!*request->address)
+        return NULL;
+    snprintf(ret_text, ADDRESS_SIZE, strchr(request->address, ':') ? "[%s]:%u" : "%s:%u", request->address, request->port);
+    return ret_text;
+}
+
+static const char *find_reference(const struct call *call, char digest[DIGEST_TEXT_SIZE])
+{
+    if (call->route.kind == ROUTE_MANIFEST_TAG)
+        return call->route.tag;
+    if (call->route.kind != ROUTE_MANIFEST_DIGEST)
+        return NULL;
+    digest_format(&call->route.digest, digest);
+    return digest;
+}
+
+static const char *find_digest(const struct call *call, char digest[DIGEST_TEXT_SIZE])
+{
+    if (call->route.kind != ROUTE_BLOB && call->route.kind != ROUTE_REFERRERS)
+        return NULL;
+    digest_format(&call->route.digest, digest);
+    return digest;
+}
+
+static const char *text_or_null(const char *text)
+{
+    return *text ? text : NULL;
+}
+
+static void log_end(const struct call *call, const struct request *request, const struct http_end *end)
+{
+    char address[ADDRESS_SIZE], reference[DIGEST_TEXT_SIZE], digest[DIGEST_TEXT_SIZE];
+    const struct log_field fields[] = {
+        log_text("auth.user.name", call ? text_or_null(call->principal.name) : NULL),
+        log_text("err.detail", end->failure ? end->failure : end->cut),
+        log_text("http.request.host", request_get_header(request, "Host")),
+        log_text("http.request.method", request->head->method),
+        log_text("http.request.remoteaddr", format_address(call, request, address)),
+        log_text("http.request.uri", request->head->target),
+        log_text("http.request.useragent", request_get_header(request, "User-Agent")),
+        log_text("http.response.contenttype", end->content_type),
+        log_duration("http.response.duration", end->duration_us),
+        log_integer("http.response.status", end->status),
+        log_integer("http.response.written", (int64_t)end->sent),
+        log_text("vars.digest", call ? find_digest(call, digest) : NULL),
+        log_text("vars.name", call ? text_or_null(call->route.name) : NULL),
+        log_text("vars.reference", call ? find_reference(call, reference) : NULL),
+        log_text("vars.uuid", call ? text_or_null(call->route.upload) : NULL),
+    };
+
+    if (end->failure)
+        log_write(LOG_LEVEL_ERROR, fields, ARRAY_SIZE(fields), "response completed with error");
+    else if (end->cut)
+        log_request(fields, ARRAY_SIZE(fields), "connection ended by this server");
+    else
+        log_request(fields, ARRAY_SIZE(fields), end->status ? "response completed" : "client went away");
+}
+
+void report_request(struct api *api, const struct call *call, const struct request *request, const struct http_end *end)
+{
+    size_t handler = call ? api->handlers[call->route.kind] : 0;
+
+    if (api->metrics && !call)
+        metrics_begin(api->metrics, handler);
+    if (api->metrics)
+        metrics_end(api->metrics, handler, &(struct metrics_request){
+            .method = request->head->method,
+            .status = end->status,
+            .was_cut = end->cut,
+            .has_failed = end->failure,
+            .duration_us = end->duration_us,
+            .received = request->received,
+            .sent = end->sent,
+        });
+    log_end(call, request, end);
+}
+
+/* --- events ----------------------------------------------------------------------------------- */
+
+/* By enum event_kind. */
+static const struct {
+    const char *text;
+    enum metrics_action action;
+    enum metrics_object object;
+} kinds[] = {
+    [EVENT_PUSH_BLOB] = {"blob pushed", METRICS_PUSH, METRICS_BLOB},
+    [EVENT_PUSH_MANIFEST] = {"manifest pushed", METRICS_PUSH, METRICS_MANIFEST},
+    [EVENT_PULL_BLOB] = {"blob pulled", METRICS_PULL, METRICS_BLOB},
+    [EVENT_PULL_MANIFEST] = {"manifest pulled", METRICS_PULL, METRICS_MANIFEST},
+    [EVENT_MOUNT_BLOB] = {"blob mounted", METRICS_MOUNT, METRICS_BLOB},
+    [EVENT_DELETE_BLOB] = {"blob deleted", METRICS_DELETE, METRICS_BLOB},
+    [EVENT_DELETE_MANIFEST] = {"manifest deleted", METRICS_DELETE, METRICS_MANIFEST},
+    [EVENT_DELETE_TAG] = {"tag deleted", METRICS_DELETE, METRICS_TAG},
+};
+
+/* Pulls are many, and each has its line as a request. */
+static enum log_level level_of(enum event_kind kind)
+{
+    return kind == EVENT_PULL_BLOB || kind == EVENT_PULL_MANIFEST ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+}
+
+static void log_event(const struct event *event)
+{
+    char digest[DIGEST_TEXT_SIZE], size[24];
+    const bool has_size = event->size > 0;
+    const struct log_field fields[] = {
+        log_text("auth.user.name", event->actor),
+        log_text("event.digest", event->digest ? digest : NULL),
+        log_text("event.from", event->source),
+        log_text("event.mediatype", event->media_type),
+        log_text("event.repository", event->repository),
+        log_text("event.size", has_size ? size : NULL),
+        log_text("event.tag", event->tag),
+    };
+
+    if (event->digest)
+        digest_format(event->digest, digest);
+    snprintf(size, sizeof(size), "%ju", (uintmax_t)event->size);
+    log_write(level_of(event->kind), fields, ARRAY_SIZE(fields), "%s", kinds[event->kind].text);
+}
+
+void report_event(void *object, const struct event *event)
+{
+    const struct api *api = object;
+
+    if (api->metrics)
+        metrics_count_event(api->metrics, kinds[event->kind].action, kinds[event->kind].object);
+    if (log_is_on(level_of(event->kind)))
+        log_event(event);
+}
+
+/* --- logins ----------------------------------------------------------------------------------- */
+
+void report_failed_login(const struct call *call, const struct secbuf *user)
+{
+    char address[ADDRESS_SIZE], name[USER_SIZE];
+    const struct log_field fields[] = {
+        log_text("auth.user.name", name),
+        log_text("http.request.method", call->method_name),
+        log_text("http.request.remoteaddr", format_address(call, call->request, address)),
+        log_text("http.request.uri", call->uri),
+        log_text("http.request.useragent", call_get_header(call, "User-Agent")),
+    };
+
+    snprintf(name, sizeof(name), "%.*s", (int)user->size, (const char *)user->data);
+    log_write(LOG_LEVEL_WARN, fields, ARRAY_SIZE(fields), "login failed: wrong password, or no such user");
+}

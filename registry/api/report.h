@@ -1,0 +1,15 @@
+#pragma once
+
+#include "registry/api/endpoint.h"
+#include "registry/core/events.h"
+
+/* What the log and the metrics are told: requests that are over, events, and logins that failed. */
+
+/* call is NULL for a request that could not be read. */
+void report_request(struct api *api, const struct call *call, const struct request *request, const struct http_end *end);
+
+/* For store_set_listener(); object is the struct api. */
+void report_event(void *object, const struct event *event);
+
+/* A wrong password, or an unknown user: user is as the client sent it. */
+void report_failed_login(const struct call *call, const struct secbuf *user);

@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""What programs read: metrics by registry:2's names (compared with docker-registry), fields of the log, events, failed logins."""
+
+import http.client
+import itertools
+import json
+import re
+import time
+
+from harness import case, main, need
+from plain_registry import Server, line, wait_for
+from raw_http import Raw, ask, basic, head
+from registry_client import digest
+
+GOOD, EMPTY = basic("me", "secret"), b"{}"
+numbers = itertools.count()
+DOCKER_IMAGE = "application/vnd.docker.distribution.manifest.v2+json"
+# What docker-registry has and we do not: its own process, and what we do not have.
+NOT_OURS = re.compile(r"(go|process|promhttp)_|registry_notifications_|registry_storage_(action|cache)_")
+
+
+def length(size):
+    return b"Content-Length: %d\r\n" % size
+
+
+def call(server, method, target, *headers, body=b"", user=GOOD):
+    return ask(server.port, head(method, target, user, *headers, length(len(body))) + body, method)
+
+
+def manifest(number):
+    return json.dumps({"schemaVersion": 2, "mediaType": DOCKER_IMAGE, "layers": [], "config": {
+        "mediaType": "application/vnd.docker.container.image.v1+json", "digest": digest(EMPTY), "size": 2}, "n": number}).encode()
+
+
+def push_blob(server, name, data):
+    location = call(server, "POST", f"/v2/{name}/blobs/uploads/").headers["location"]
+    location = re.sub("^https?://[^/]*", "", location)
+    answer = call(server, "PUT", location + f"&digest={digest(data)}", body=data)
+    assert answer.status == 201, answer
+
+
+def push_manifest(server, name, reference, data):
+    answer = call(server, "PUT", f"/v2/{name}/manifests/{reference}", b"Content-Type: " + DOCKER_IMAGE.encode() + b"\r\n", body=data)
+    assert answer.status == 201, answer
+
+
+def use(server):
+    """Each kind of request once, with some that fail."""
+    accept = b"Accept: " + DOCKER_IMAGE.encode() + b"\r\n"
+    push_blob(server, "a/b", EMPTY)
+    push_manifest(server, "a/b", "t", manifest(1))
+    for method, path in (("GET", "/v2/"), ("GET", "/v2/_catalog"), ("GET", "/v2/a/b/tags/list"), ("GET", "/v2/a/b/manifests/t"),
+                         ("HEAD", "/v2/a/b/manifests/t"), ("GET", f"/v2/a/b/blobs/{digest(EMPTY)}"), ("GET", "/v2/a/b/manifests/none"),
+                         ("HEAD", f"/v2/a/b/blobs/{digest(b'none')}"), ("DELETE", f"/v2/a/b/manifests/{digest(manifest(1))}")):
+        call(server, method, path, accept)
+    call(server, "GET", f"/v2/a/b/blobs/{digest(EMPTY)}", b'If-None-Match: "' + digest(EMPTY).encode() + b'"\r\n')
+    ask(server.port, head("GET", "/v2/"))
+
+
+def metrics(server):
+    """The samples: name and labels, without those of the same series' other buckets; and types by name."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.debug_port, timeout=300)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    samples, types = {}, {}
+    for each in text.splitlines():
+        if each.startswith("# TYPE "):
+            types[each.split()[2]] = each.split()[3]
+        elif not each.startswith("#"):
+            name, value = each.rsplit(" ", 1)
+            samples[name] = float(value)
+    return samples, types
+
+
+def labels(samples, name):
+    """Sets of labels of a metric, as they are written."""
+    return {sample[len(name):] for sample in samples if sample.startswith(name + "{")}
+
+
+@case("metrics have registry:2's names, types, labels and buckets, and the same requests count the same")
+def _():
+    need("docker-registry")
+    found = []
+    for program in ("docker-registry", None):
+        with Server(line("me", "secret"), **({"program": need(program)} if program else {}), STORAGE_DELETE_ENABLED="true") as server:
+            use(server)
+            time.sleep(0.2)  # docker-registry counts after it has answered
+            found.append(metrics(server))
+    (theirs, their_types), (ours, our_types) = found
+    wanted = {name: kind for name, kind in their_types.items() if not NOT_OURS.match(name)}
+    assert wanted.items() <= our_types.items(), set(wanted.items()) - set(our_types.items())
+    for name in wanted:
+        suffixes = ["_bucket", "_count"] if wanted[name] == "histogram" else [""]
+        for suffix in suffixes:
+            missing = labels(theirs, name + suffix) - labels(ours, name + suffix)
+            assert not missing, (name, sorted(missing)[:10])
+    for sample, value in theirs.items():
+        if sample.startswith(("registry_http_requests_total", "registry_http_request_duration_seconds_count")) and "base" not in sample:
+            assert ours[sample] == value, (sample, value, ours[sample])
+    assert set(labels(ours, "registry_http_in_flight_requests")) > set(labels(theirs, "registry_http_in_flight_requests"))
+    assert all(value == 0 for sample, value in ours.items() if sample.startswith("registry_http_in_flight")), ours
+
+
+@case("every request is counted by a status: 412, 431 and 505, those whose client left, and those whose connection was cut")
+def _():
+    with Server(line("me", "secret"), HTTP_TIMEOUTS_HEAD="1s") as server:
+        push_blob(server, "a", EMPTY)
+        assert call(server, "GET", f"/v2/a/blobs/{digest(EMPTY)}", b'If-Match: "none"\r\n').status == 412
+        with Raw(server.port) as raw:
+            assert raw.send(b"GET /v2/ HTTP/1.1\r\n" + b"X: " + b"a" * 100_000).read().status == 431
+        with Raw(server.port) as raw:
+            assert raw.send(b"GET /v2/ HTTP/3.0\r\nHost: a\r\n\r\n").read().status == 505
+        with Raw(server.port) as raw:
+            raw.send(head("PUT", "/v2/a/manifests/t", GOOD, length(100)) + b"x")
+            time.sleep(0.3)
+        counted = lambda: {sample for sample in metrics(server)[0] if sample.startswith("registry_http_requests_total")}
+        wait_for(lambda: any('code="499"' in sample for sample in counted()), "the client that left is counted")
+        codes = {re.search(r'code="(\d+)"', sample)[1] for sample in counted()}
+        assert {"412", "431", "505", "499"} <= codes and "0" not in codes, codes
+
+
+@case("events are counted and logged: repository, tag, digest, size, type and user; pulls at level debug")
+def _():
+    with Server(line("me", "secret"), STORAGE_DELETE_ENABLED="true", LOG_LEVEL="debug") as server:
+        data = manifest(1)
+        push_blob(server, "a", EMPTY)
+        push_manifest(server, "a", "t", data)
+        assert call(server, "POST", f"/v2/b/blobs/uploads/?mount={digest(EMPTY)}&from=a").status == 201
+        assert call(server, "GET", "/v2/a/manifests/t").status == 200
+        assert call(server, "GET", f"/v2/a/blobs/{digest(EMPTY)}").status == 200
+        assert call(server, "DELETE", "/v2/a/manifests/t").status == 202
+        assert call(server, "DELETE", f"/v2/a/manifests/{digest(data)}").status == 202
+        assert call(server, "DELETE", f"/v2/b/blobs/{digest(EMPTY)}").status == 202
+        counted = {sample: value for sample, value in metrics(server)[0].items() if sample.startswith("registry_events_total")}
+        for action, kind in (("push", "blob"), ("push", "manifest"), ("mount", "blob"), ("pull", "blob"), ("pull", "manifest"),
+                             ("delete", "tag"), ("delete", "manifest"), ("delete", "blob")):
+            assert counted[f'registry_events_total{{action="{action}",object="{kind}"}}'] == 1, counted
+        log = server.log()
+    quoted = digest(data)
+    pushed = re.search(r"level=info msg=\"manifest pushed\" .*", log)[0]
+    for field in ("auth.user.name=me", f'event.digest="{quoted}"', "event.repository=a", "event.tag=t", f"event.size={len(data)}",
+                  f"event.mediatype={DOCKER_IMAGE}"):
+        assert field in pushed, (field, pushed)
+    assert re.search(r"level=info msg=\"blob mounted\" .*event.from=a .*event.repository=b", log), log
+    assert re.search(r"level=debug msg=\"blob pulled\" .*event.repository=a", log), log
+
+
+@case("a failed login is a warning with user and client; the password is nowhere")
+def _():
+    with Server(line("me", "secret")) as server:
+        assert call(server, "GET", "/v2/", user=basic("me", "wrong-password")).status == 401
+        assert call(server, "GET", "/v2/", user=basic('x" level=info', "wrong-password")).status == 401
+        assert ask(server.port, head("GET", "/v2/")).status == 401
+        log = server.log()
+    warnings = [each for each in log.splitlines() if "login failed" in each]
+    assert len(warnings) == 2, warnings  # nobody failed by asking without a password
+    assert "level=warning" in warnings[0] and "auth.user.name=me " in warnings[0], warnings[0]
+    assert re.search(r'http\.request\.remoteaddr="127\.0\.0\.1:\d+"', warnings[0]), warnings[0]
+    assert r'auth.user.name="x\" level=info"' in warnings[1], warnings[1]
+    assert "wrong-password" not in log
+
+
+@case("lines of requests name repository, reference, digest and upload, as registry:2's do")
+def _():
+    with Server(line("me", "secret")) as server:
+        push_blob(server, "a/b", EMPTY)
+        push_manifest(server, "a/b", "t", manifest(1))
+        call(server, "GET", f"/v2/a/b/blobs/{digest(EMPTY)}")
+        log = server.log()
+    assert re.search(r"http.request.method=PUT .*vars.name=a/b vars.reference=t", log), log
+    assert re.search(r"http.request.method=PUT .*vars.name=a/b vars.uuid=[0-9a-f-]{36}", log), log
+    assert re.search(rf'http.request.method=GET .*vars.digest="{digest(EMPTY)}" vars.name=a/b', log), log
+
+
+def forwarded(server, value, source="127.0.0.1"):
+    """The address that the log names for a failed login with that X-Forwarded-For."""
+    user = f"user{next(numbers)}"
+    header = b"X-Forwarded-For: " + value.encode() + b"\r\n"
+    assert ask(server.port, head("GET", "/v2/", header, basic(user, "wrong")), source=source).status == 401
+    return re.search(rf'auth.user.name={user} .*http.request.remoteaddr="?([^" ]*)', server.log())[1]
+
+
+@case("X-Forwarded-For names the client where the connection comes from a proxy that http.trustedproxies lists, and only there")
+def _():
+    with Server(line("me", "secret"), HTTP_TRUSTEDPROXIES="[127.0.0.1, '10.0.0.0/8', 'fd00::/8']") as server:
+        assert forwarded(server, "192.0.2.1") == "192.0.2.1"
+        assert forwarded(server, "203.0.113.9, 192.0.2.1") == "192.0.2.1"  # the first is the client's own word
+        assert forwarded(server, "192.0.2.1, 10.1.2.3") == "192.0.2.1"
+        assert forwarded(server, "192.0.2.1, 203.0.113.9, fd00::1") == "203.0.113.9"
+        assert forwarded(server, "10.0.0.1, 10.0.0.2") == "10.0.0.1"
+        assert forwarded(server, "[2001:db8::1]") == "2001:db8::1"
+        assert forwarded(server, "192.0.2.1:4711") == "192.0.2.1"
+        assert forwarded(server, "unknown").startswith("127.0.0.1:")
+        assert forwarded(server, "192.0.2.1", source="127.0.0.2").startswith("127.0.0.2:")
+    with Server(line("me", "secret")) as server:
+        assert forwarded(server, "192.0.2.1").startswith("127.0.0.1:")
+
+
+@case("guesses behind a trusted proxy are counted by client, not by proxy")
+def _():
+    with Server(line("me", "secret"), HTTP_TRUSTEDPROXIES="127.0.0.1", AUTH_HTPASSWD_GUESSES="3") as server:
+        def guess(client, password="wrong"):
+            return ask(server.port, head("GET", "/v2/", b"X-Forwarded-For: " + client + b"\r\n", basic("me", password))).status
+        assert [guess(b"192.0.2.1") for _ in range(5)] == [401, 401, 401, 429, 429]
+        assert guess(b"192.0.2.2") == 401
+        assert guess(b"192.0.2.2", "secret") == 200
+
+
+@case("a list of proxies that is not one is refused")
+def _():
+    for value in ("10.0.0.0/33", "example.com", "[10.0.0.1/x]", "{a: b}", "300.1.1.1"):
+        try:
+            with Server(line("me", "secret"), HTTP_TRUSTEDPROXIES=value):
+                pass
+        except AssertionError as error:
+            assert "must be a list of addresses and networks" in str(error), error
+        else:
+            raise AssertionError(value)
+
+
+main()
