@@ -55,9 +55,9 @@ static void refuse_guesser(struct response *response, uint64_t wait_ms)
 }
 
 /* A guesser's many tries wait for each other, and others do not wait for them. */
-static enum http_result move_to_checker(struct call *call)
+static enum http_result move_to_computer(struct call *call)
 {
-    call->request->pool = call->api->checkers;
+    call->request->pool = call->api->computers;
     call->request->owner = fairness_of_credentials(call->address, &call->user);
     call->request->delay_ms = 0;
     return HTTP_ON_WORKER;
@@ -110,7 +110,7 @@ enum http_result admit(struct call *call, struct response *response)
     question.scope_count = routes_find_scopes(call, scopes, from);
     verdict = access_check(call->api->access, &question, &answer);
     if (verdict == ACCESS_WOULD_WAIT)
-        return move_to_checker(call);
+        return move_to_computer(call);
     secbuf_done(&call->password);
     if (verdict == ACCESS_UNAUTHENTICATED && call->user.data)
         report_failed_login(call, &call->user);

@@ -19,8 +19,8 @@ struct metrics;
 struct api {
     struct store *store;         /* borrowed, as are the next three */
     const struct access *access;
-    struct worker_pool *workers;  /* for what waits for the disk, or computes for long */
-    struct worker_pool *checkers; /* for passwords; NULL where nobody is asked for one */
+    struct worker_pool *workers;   /* for what waits for the disk */
+    struct worker_pool *computers; /* for what computes for long: passwords, large manifests. A few threads of low priority */
     const char *realm;
     const char *host;    /* http.host: before every Location; NULL: what the client asked for */
     const char *prefix;  /* before every path, without a slash at its end; "" for none */

@@ -31,6 +31,18 @@ enum http_result call_move(struct call *call)
     return HTTP_ON_WORKER;
 }
 
+enum http_result call_move_to_computer(struct call *call)
+{
+    call_move(call);
+    call->request->pool = call->api->computers;
+    return HTTP_ON_WORKER;
+}
+
+bool call_is_on_computer(const struct call *call)
+{
+    return call_is_on_worker(call) && call->request->pool == call->api->computers;
+}
+
 bool call_may_park(const struct call *call)
 {
     return call->parked_ms < PATIENCE_MS;
@@ -171,7 +183,7 @@ static enum http_result begin_call(struct call *call, struct response *response)
         result = admit(call, response);
         if (result != HTTP_DONE || response->status)
             return result;
-        /* Checkers are for passwords. */
+        /* The password was checked on a computer, which is not for other work. */
         if (call_is_on_worker(call))
             return call_move(call);
     }

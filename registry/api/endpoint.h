@@ -80,6 +80,13 @@ static inline enum store_waiting call_may_wait(const struct call *call)
     return call_is_on_worker(call) ? STORE_MAY_WAIT : STORE_MUST_NOT_WAIT;
 }
 
+/*
+ * The same for work that computes for long, such as parsing a large manifest: few threads do that, and event threads go
+ * before them, so that it does not delay others. call_move() leads on from there to a worker that may wait.
+ */
+enum http_result call_move_to_computer(struct call *call);
+bool call_is_on_computer(const struct call *call);
+
 /* The user, as events tell of it; NULL where nobody logs in. Borrowed, valid until the call is over. */
 static inline const char *call_get_actor(const struct call *call)
 {

@@ -14,7 +14,7 @@
 #include "registry/spec/name.h"
 
 /* registry:2's limit; the specification asks for no less. */
-enum { MANIFEST_SIZE_MAX = 4 << 20, TAGS_MAX = 100 };
+enum { MANIFEST_SIZE_MAX = 4 << 20, TAGS_MAX = 100, COMPUTED_SIZE = 16 << 10 };
 
 /* The tags that the query asks for beside the digest in the path (end-7b). */
 struct wanted_tags {
@@ -167,46 +167,74 @@ static void add_headers(const struct call *call, struct response *response, cons
         response_add_header(response, "OCI-Tag", "%s", tags->items[i]);
 }
 
-static void put(struct call *call, struct response *response, const struct manifest *manifest,
-                const struct wanted_tags *tags)
+/* A manifest that was parsed and found complete, until it is stored. */
+struct putting {
+    struct manifest manifest;
+    struct wanted_tags tags;
+    struct digest digest;
+    int64_t checked_s;
+};
+
+static void release(struct call *call)
 {
+    struct putting *putting = call->state;
+
+    if (putting)
+        manifest_done(&putting->manifest);
+    free(putting);
+    call->state = NULL;
+}
+
+/* False with the refusal in response. */
+static bool check(struct call *call, struct response *response)
+{
+    struct putting *putting = calloc(1, sizeof(*putting));
+
+    if (!putting) {
+        response_fail_oom(response);
+        return false;
+    }
+    call->state = putting;
+    putting->checked_s = now_s();
+    return !answer_if_read_only(call, response) && parse(call, response, &putting->manifest) &&
+           get_tags(call, response, &putting->tags) && get_digest(call, response, &putting->digest) &&
+           has_all(call, response, &putting->manifest);
+}
+
+static void put(struct call *call, struct response *response, const struct putting *putting)
+{
+    const struct manifest *manifest = &putting->manifest;
     struct store_manifest kept = {
+        .digest = putting->digest,
         .media_type = manifest->media_type,
         .bytes = call->body,
         .size = call->body_kept,
         .subject = manifest->has_subject ? &manifest->subject : NULL,
-        .tags = tags->items,
-        .tag_count = tags->count,
+        .tags = putting->tags.items,
+        .tag_count = putting->tags.count,
         .actor = call_get_actor(call),
     };
-    const int64_t start_s = now_s();
     struct error err = {0};
 
-    if (!get_digest(call, response, &kept.digest) || !has_all(call, response, manifest))
-        return;
     if (store_put_manifest(api_of(call)->store, call->route.name, &kept, &err) < 0)
         response_fail(response, &err);
-    else if (now_s() - start_s <= STORE_WANTED_FOR_S || has_all(call, response, manifest))
-        add_headers(call, response, manifest, &kept.digest, tags);
+    else if (now_s() - putting->checked_s <= STORE_WANTED_FOR_S || has_all(call, response, manifest))
+        add_headers(call, response, manifest, &kept.digest, &putting->tags);
 }
 
+/* A large manifest is checked on a computer, and stored on a worker, because storing it waits for the disk. */
 static enum http_result answer_put(struct call *call, struct response *response)
 {
-    CLEANUP(manifest_done) struct manifest manifest = {0};
-    CLEANUP_FREE struct wanted_tags *tags = calloc(1, sizeof(*tags));
-
     if (!call_is_on_worker(call))
-        return call_move(call);
-    if (!tags) {
-        response_fail_oom(response);
+        return call->body_kept > COMPUTED_SIZE ? call_move_to_computer(call) : call_move(call);
+    if (!call->state && !check(call, response))
         return HTTP_DONE;
-    }
-    if (!answer_if_read_only(call, response) && parse(call, response, &manifest) &&
-        get_tags(call, response, tags))
-        put(call, response, &manifest, tags);
+    if (call_is_on_computer(call))
+        return call_move(call);
+    put(call, response, call->state);
     return HTTP_DONE;
 }
 
 const struct endpoint endpoint_manifest_put = {
-    .body_limit = MANIFEST_SIZE_MAX, .answer = answer_put,
+    .body_limit = MANIFEST_SIZE_MAX, .answer = answer_put, .release = release,
 };

@@ -47,10 +47,10 @@ static int get(const struct call *call, const struct digest *digest, struct stor
     enum store_waiting waiting = STORE_MUST_NOT_WAIT;
 
     if (call_is_on_worker(call))
-        waiting = is_question ? STORE_MAY_WAIT : STORE_MAY_READ;
+        waiting = is_question && !call_is_on_computer(call) ? STORE_MAY_WAIT : STORE_MAY_READ;
     if (!api->is_read_only) {
         int r = store_get_wanted_manifest(api->store, name, digest, waiting, ret, err);
-        bool has_failed = r < 0 || (r == STORE_WOULD_WAIT && call_is_on_worker(call));
+        bool has_failed = r < 0 || (r == STORE_WOULD_WAIT && call_is_on_worker(call) && !is_question);
 
         if (!has_failed || (is_question && r != -EACCES && r != -EPERM))
             return r;
@@ -67,8 +67,8 @@ static enum http_result answer_get(struct call *call, struct response *response)
 
     if (r == 0)
         r = get(call, &digest, &content, &err);
-    if (r == STORE_WOULD_WAIT)
-        return call_move(call);
+    if (r == STORE_WOULD_WAIT) /* the manifest is large; or garbage collection holds its lock */
+        return call_is_on_worker(call) ? call_move(call) : call_move_to_computer(call);
     if (r < 0) {
         response_fail(response, &err);
     } else if (r > 0) {

@@ -216,7 +216,7 @@ static enum http_result answer_get(struct call *call, struct response *response)
     size_t size;
 
     if (!call_is_on_worker(call))
-        return call_move(call);
+        return call_move_to_computer(call);
     if (!get_query(call, response, &query))
         return HTTP_DONE;
     if (list(call, &listing, &err) < 0) {

@@ -13,7 +13,7 @@ enum {
     DRAIN_DEFAULT_MS = 10000,
     WORKERS = 24, /* most wait for the disk; one user has 16 at most */
     QUEUE = 8192,
-    CHECKER_NICENESS = 5,
+    COMPUTER_NICENESS = 5,
 };
 
 /* --- the log --------------------------------------------------------------------------------- */
@@ -113,13 +113,13 @@ static void log_damage(const struct digest *canonical)
     log_error("the blob sha256:%s is damaged, and was not sent to its end: remove its file and push the image again", canonical->hex);
 }
 
-/* One pool for work that waits for the disk; one with lower priority for bcrypt, so that known users are served first. */
+/* One pool for work that waits for the disk; one with lower priority for work that computes, so that others are served first. */
 static int start_pools(struct service *service, struct error *err)
 {
     int r = worker_pool_start("worker", WORKERS, QUEUE, 0, &service->workers, err);
 
-    if (r == 0 && service->authenticator)
-        r = worker_pool_start("checker", server_count_threads() + 1, QUEUE, CHECKER_NICENESS, &service->checkers, err);
+    if (r == 0)
+        r = worker_pool_start("computer", server_count_threads() + 1, QUEUE, COMPUTER_NICENESS, &service->computers, err);
     return r;
 }
 
@@ -142,7 +142,7 @@ static void make_api(struct service *service)
         .store = service->store,
         .access = &service->access,
         .workers = service->workers,
-        .checkers = service->checkers,
+        .computers = service->computers,
         .realm = settings->auth.realm,
         .host = http->host,
         .prefix = http->prefix,
@@ -306,7 +306,7 @@ void service_stop(struct service *service)
     server_stop(service->debug_server, 0); /* first: it asks the other */
     server_stop(service->server, drain_ms ? (unsigned)drain_ms : DRAIN_DEFAULT_MS);
     worker_pool_stop(service->workers);
-    worker_pool_stop(service->checkers);
+    worker_pool_stop(service->computers);
     authenticator_close(service->authenticator);
     guess_limit_free(service->guess_limit);
     store_close(service->store);

@@ -29,7 +29,7 @@ struct service {
     struct store *store;
     struct upload_purging purging;
 
-    struct worker_pool *workers, *checkers;
+    struct worker_pool *workers, *computers;
     struct metrics *metrics;
     struct access access;
     struct api api;
