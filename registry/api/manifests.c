@@ -7,6 +7,11 @@
 
 #include "registry/api/answer.h"
 #include "registry/api/endpoints.h"
+#include "registry/spec/accept.h"
+#include "registry/spec/manifest.h"
+#include "registry/spec/platform.h"
+
+enum { ACCEPT_SIZE = 4096, PARSED_AT_ONCE = 4096 };
 
 /* The two details by which registry:2 tells what it looked for. */
 static void answer_manifest_unknown(const struct call *call, struct response *response)
@@ -58,15 +63,99 @@ static int get(const struct call *call, const struct digest *digest, struct stor
     return store_get_manifest(api->store, name, digest, waiting, ret, err);
 }
 
+/* --- what the client accepts ------------------------------------------------------------------- */
+
+static bool accepts(const struct call *call, const char *media_type)
+{
+    char list[ACCEPT_SIZE];
+    int r = request_join_header(call->request, "Accept", list, sizeof(list));
+
+    return r < 0 || accept_allows(list, media_type); /* a list that is too long for anybody excludes nothing */
+}
+
+/* As in registry:2, schema 1 is for everybody, and so are Docker's manifests by digest. */
+static bool may_send(const struct call *call, const char *media_type)
+{
+    static const char docker[] = "application/vnd.docker.distribution.manifest.", schema_1[] = "v1+";
+    bool is_docker = strncmp(media_type, docker, sizeof(docker) - 1) == 0;
+
+    if (is_docker && (call->route.kind == ROUTE_MANIFEST_DIGEST ||
+                      strncmp(media_type + sizeof(docker) - 1, schema_1, sizeof(schema_1) - 1) == 0))
+        return true;
+    return accepts(call, media_type);
+}
+
+static void refuse_type(struct response *response, const char *media_type)
+{
+    char message[MANIFEST_TYPE_SIZE + 64];
+    size_t size = 0;
+    char *text;
+
+    snprintf(message, sizeof(message), "the manifest is of a type that Accept excludes: %s", media_type);
+    text = error_code_format_message(ERROR_CODE_MANIFEST_UNKNOWN, message, NULL, &size);
+    response_set_body(response, 404, "application/json; charset=utf-8", text, size);
+}
+
+/*
+ * For a client that knows no lists, as registry:2 does: the manifest for linux/amd64 of one of Docker's lists takes the
+ * place of the list. 0, STORE_NOT_FOUND, STORE_WOULD_WAIT, or negative.
+ */
+static int choose_platform(const struct call *call, struct digest *digest, struct store_content *content, struct error *err)
+{
+    struct store_content chosen = {0};
+    int r;
+
+    if (content->size > PARSED_AT_ONCE && !call_is_on_worker(call))
+        return STORE_WOULD_WAIT;
+    r = platform_find(content->bytes, content->size, "linux", "amd64", digest, err);
+    if (r == 0)
+        r = get(call, digest, &chosen, err);
+    if (r != 0)
+        return r == -ENOENT ? STORE_NOT_FOUND : r;
+    store_content_done(content);
+    *content = chosen;
+    return 0;
+}
+
+/* The manifest that is asked for, or the one that takes its place. As get(). */
+static int find(const struct call *call, struct digest *ret_digest, struct store_content *ret, struct error *err)
+{
+    int r = resolve(call, ret_digest, err);
+
+    if (r == 0)
+        r = get(call, ret_digest, ret, err);
+    if (r != 0 || call->route.kind != ROUTE_MANIFEST_TAG || strcmp(ret->media_type, MANIFEST_DOCKER_LIST) != 0 ||
+        accepts(call, MANIFEST_DOCKER_LIST) || !accepts(call, MANIFEST_DOCKER_IMAGE))
+        return r;
+    r = choose_platform(call, ret_digest, ret, err);
+    if (r == STORE_NOT_FOUND)
+        return 0; /* the list, which is then refused by its type */
+    if (r != 0)
+        store_content_done(ret);
+    return r;
+}
+
+static void send_manifest(struct call *call, struct response *response, const struct digest *digest,
+                          struct store_content *content)
+{
+    if (!may_send(call, content->media_type)) {
+        refuse_type(response, content->media_type);
+        return;
+    }
+    if (answer_if_settled(call, response, digest))
+        return;
+    response_set_body(response, 200, content->media_type, steal_ptr(&content->bytes), content->size);
+    if (call->method == ROUTE_METHOD_GET)
+        answer_pulled(call, digest, content->size, content->media_type);
+}
+
 static enum http_result answer_get(struct call *call, struct response *response)
 {
     struct store_content content = {0};
     struct digest digest;
     struct error err = {0};
-    int r = resolve(call, &digest, &err);
+    int r = find(call, &digest, &content, &err);
 
-    if (r == 0)
-        r = get(call, &digest, &content, &err);
     if (r == STORE_WOULD_WAIT) /* the manifest is large; or garbage collection holds its lock */
         return call_is_on_worker(call) ? call_move(call) : call_move_to_computer(call);
     if (r < 0) {
@@ -74,11 +163,7 @@ static enum http_result answer_get(struct call *call, struct response *response)
     } else if (r > 0) {
         answer_manifest_unknown(call, response);
     } else {
-        if (!answer_if_settled(call, response, &digest)) {
-            response_set_body(response, 200, content.media_type, steal_ptr(&content.bytes), content.size);
-            if (call->method == ROUTE_METHOD_GET)
-                answer_pulled(call, &digest, content.size, content.media_type);
-        }
+        send_manifest(call, response, &digest, &content);
         store_content_done(&content);
     }
     return HTTP_DONE;

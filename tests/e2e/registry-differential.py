@@ -13,7 +13,7 @@ import re
 
 from harness import case, main, need
 from registry import Registry
-from registry_client import ACCEPT, BYTES, DOCKER_IMAGE, IMAGE, INDEX, LAYER, Client, descriptor, digest
+from registry_client import ACCEPT, BYTES, DOCKER_IMAGE, DOCKER_LIST, IMAGE, INDEX, LAYER, Client, descriptor, digest
 
 COMPARED = ("Content-Type", "Content-Range", "Range", "Location", "Link", "Etag", "Allow", "Cache-Control",
             "Www-Authenticate", "Docker-Content-Digest", "Docker-Distribution-Api-Version")
@@ -275,6 +275,22 @@ def ask_manifests(ask):
     ask("manifest: If-None-Match", "GET", put + "v1", headers={"Accept": IMAGE, "If-None-Match": f'"{digest(one)}"'})
     ask("manifest: If-None-Match without quotes", "GET", put + "v1", headers={"Accept": IMAGE, "If-None-Match": digest(one)})
     ask("manifest: Range", "GET", put + "v1", headers={"Accept": IMAGE, "Range": "bytes=0-3"})
+    platform = {"architecture": "amd64", "os": "linux"}
+    other = json.dumps({"schemaVersion": 2, "mediaType": DOCKER_IMAGE, "layers": [descriptor(LAYER, b"hello world")],
+                        "config": descriptor("application/vnd.docker.container.image.v1+json", HELLO)}).encode()
+    ask("manifest: docker's for arm", "PUT", put + "arm", other, content_type=DOCKER_IMAGE)
+    for tag, items in (("list", [descriptor(DOCKER_IMAGE, other, platform={"architecture": "arm64", "os": "linux"}),
+                                 descriptor(DOCKER_IMAGE, docker, platform=platform)]),
+                       ("list-arm", [descriptor(DOCKER_IMAGE, other, platform={"architecture": "arm64", "os": "linux"})])):
+        content = json.dumps({"schemaVersion": 2, "mediaType": DOCKER_LIST, "manifests": items}).encode()
+        ask(f"docker's {tag}: put", "PUT", put + tag, content, content_type=DOCKER_LIST)
+        for accepted in (DOCKER_LIST, DOCKER_IMAGE, f"{DOCKER_IMAGE}, {IMAGE}", f"{DOCKER_IMAGE}, {DOCKER_LIST}"):
+            ask(f"docker's {tag}: Accept {accepted}", "GET", put + tag, headers={"Accept": accepted})
+            ask(f"docker's {tag}: HEAD, Accept {accepted}", "HEAD", put + tag, headers={"Accept": accepted})
+        ask(f"docker's {tag}: by digest", "GET", put + digest(content), headers={"Accept": DOCKER_IMAGE})
+    for tag in ("v1", digest(one), "index"):
+        ask(f"manifest {tag}: Accept of Docker's types", "GET", put + tag, headers={"Accept": f"{DOCKER_IMAGE}, {DOCKER_LIST}"})
+    ask("manifest docker: by digest, Accept of OCI's types", "GET", put + digest(docker), headers={"Accept": IMAGE})
     ask("manifest: of a repository that is not there", "GET", "/v2/no/such/manifests/x", **accept)
 
 

@@ -117,34 +117,7 @@ def _():
         wait_for(lambda: put_manifest(server, "b", BAD, "u", large).status == 201, "the bodies are freed")
 
 
-# --- scans -------------------------------------------------------------------------------------------------
-
-
-def get_pages(server, path):
-    """The manifests of all pages, and how many pages there were."""
-    found, pages = [], 0
-    while path:
-        answer = call(server, "GET", path, GOOD)
-        assert answer.status == 200, answer
-        found += [item["digest"] for item in json.loads(answer.body)["manifests"]]
-        pages += 1
-        link = answer.headers.get("link")
-        path = link and link[1:link.index(">")]
-    return found, pages
-
-
-@case("a list of referrers ends its page after 2 MiB of manifests were read, whatever the filter lets through")
-def _():
-    subject = digest(b"subject")
-    with serve() as server:
-        push_blob(server, "a", GOOD, EMPTY)
-        pushed = [manifest(number, subject, 100_000) for number in range(25)]
-        for data in pushed:
-            assert put_manifest(server, "a", GOOD, digest(data), data).status == 201
-        found, pages = get_pages(server, f"/v2/a/referrers/{subject}")
-        assert found == sorted(map(digest, pushed)) and pages > 1, (len(found), pages)
-        found, pages = get_pages(server, f"/v2/a/referrers/{subject}?artifactType=none")
-        assert found == [] and pages > 1, (found, pages)
+# --- the end ------------------------------------------------------------------------------------------------
 
 
 @case("SIGTERM ends a server whose queue is full of work: what has not begun is not waited for")
