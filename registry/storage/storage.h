@@ -161,8 +161,8 @@ struct storage_functions {
 
     /*
      * Makes the steps in their order; each is visible at once or not at all. After 0 all of them survive a power failure.
-     * STORAGE_CONFLICT or STORAGE_NOT_FOUND: one step's condition does not hold; those before it were made, those after it
-     * were not. After a failure, too, those before it may have been made. Waits.
+     * STORAGE_CONFLICT, STORAGE_NOT_FOUND or STORAGE_CLAIM_LOST (of an upload): one step cannot be made; those before it were
+     * made, those after it were not. After a failure, too, those before it may have been made. Waits.
      */
     int (*write)(struct storage *storage, const struct storage_step *steps, size_t count, struct error *err);
 
