@@ -1,3 +1,6 @@
+/*
+ * First who asks (authenticate), then whether the rules allow what they ask for (authorize).
+ */
 #include "registry/access/access.h"
 
 #include <stdio.h>
@@ -30,20 +33,19 @@ static bool has_usable_name(const struct secbuf *user)
     return user->size <= PRINCIPAL_NAME_MAX && !memchr(user->data, '\0', user->size);
 }
 
+/* --- who asks --------------------------------------------------------------------------- */
+
 /*
- * A client that has guessed too often gets no verdict, even on a password that is remembered: the verdict would tell that
- * it is right. Where the user has logged in from the same network lately, a remembered password is let through, so
- * that a guesser cannot keep out the others behind one address.
+ * A client that has guessed too often gets no verdict, even on a password that is remembered, because the verdict would
+ * tell it that the password is right. If the user has logged in from the same network lately, a remembered
+ * password is accepted, so that a guesser cannot lock out the others behind one address.
  */
-enum access_verdict access_check(const struct access *access, const struct access_question *question,
-                                 struct access_answer *ret)
+static enum access_verdict authenticate(const struct access *access, const struct access_question *question,
+                                        struct access_answer *ret)
 {
     enum auth_verdict verdict;
 
-    *ret = (struct access_answer){0};
-    if (!access->authenticator)
-        return ACCESS_GRANTED;
-    if (!question->user || !has_usable_name(question->user))
+    if (!has_usable_name(question->user))
         return ACCESS_UNAUTHENTICATED;
     if (access->guess_limit)
         ret->wait_ms = guess_limit_get_wait(access->guess_limit, WHO(question));
@@ -61,4 +63,113 @@ enum access_verdict access_check(const struct access *access, const struct acces
     if (verdict == AUTH_UNKNOWN)
         return ACCESS_FAILED;
     return verdict == AUTH_GRANTED ? grant(access, question, ret) : deny(access, question);
+}
+
+/* --- what they may do ------------------------------------------------------------------- */
+
+static bool is_text(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+/* The actions of which one is enough. */
+static unsigned actions_of(const struct access_scope *scope)
+{
+    if (is_text(scope->action, "pull"))
+        return RULES_PULL;
+    if (is_text(scope->action, "push"))
+        return RULES_PUSH | RULES_PUSH_NEW;
+    return scope->is_cancel ? RULES_DELETE | RULES_PUSH | RULES_PUSH_NEW : RULES_DELETE;
+}
+
+static unsigned decide(const struct rules *rules, const struct principal *principal, const char *repository,
+                       unsigned actions)
+{
+    struct rules_answer answer;
+
+    rules_decide(rules, &(struct rules_question){principal->name, repository, actions}, &answer);
+    return answer.granted;
+}
+
+/* The catalog lists what the principal may pull, so everybody may ask for it. */
+static bool is_allowed(const struct rules *rules, const struct access_scope *scope, struct access_answer *ret)
+{
+    unsigned granted;
+
+    if (scope->is_optional || is_text(scope->type, "registry"))
+        return true;
+    granted = decide(rules, &ret->principal, scope->name, actions_of(scope));
+    if (is_text(scope->action, "push"))
+        ret->is_new_tags_only = !(granted & RULES_PUSH);
+    return granted != 0;
+}
+
+static enum access_verdict authorize(const struct access *access, const struct access_question *question,
+                                     struct access_answer *ret)
+{
+    CLEANUP(rules_unrefp) struct rules *rules = NULL;
+    bool is_allowed_all = true;
+
+    if (!access->rules)
+        return ACCESS_GRANTED;
+    if (question->may_wait)
+        access_file_refresh(access->rules);
+    else if (!access_file_is_current(access->rules))
+        return ACCESS_WOULD_WAIT;
+    rules = access_file_get_rules(access->rules);
+    for (size_t i = 0; i < question->scope_count; i++)
+        is_allowed_all &= is_allowed(rules, &question->scopes[i], ret);
+    return is_allowed_all ? ACCESS_GRANTED : ACCESS_DENIED;
+}
+
+/* podman and skopeo send an empty name with an empty password if they know no login. */
+static bool is_anonymous(const struct access_question *question)
+{
+    return !question->user || (question->user->size == 0 && question->password->size == 0);
+}
+
+/* A request without credentials, which is not asked for them only if the rules allow it to everybody. */
+static enum access_verdict check_anonymous(const struct access *access, const struct access_question *question,
+                                           struct access_answer *ret)
+{
+    CLEANUP(rules_unrefp) struct rules *rules = access->rules ? access_file_get_rules(access->rules) : NULL;
+    enum access_verdict verdict;
+
+    if (!rules || !rules_have_anonymous(rules) || question->scope_count == 0)
+        return ACCESS_UNAUTHENTICATED;
+    verdict = authorize(access, question, ret);
+    return verdict == ACCESS_DENIED ? ACCESS_UNAUTHENTICATED : verdict;
+}
+
+enum access_verdict access_check(const struct access *access, const struct access_question *question,
+                                 struct access_answer *ret)
+{
+    enum access_verdict verdict;
+
+    *ret = (struct access_answer){0};
+    if (!access->authenticator)
+        return ACCESS_GRANTED;
+    if (is_anonymous(question))
+        return check_anonymous(access, question, ret);
+    verdict = authenticate(access, question, ret);
+    return verdict == ACCESS_GRANTED ? authorize(access, question, ret) : verdict;
+}
+
+bool access_has_rules(const struct access *access)
+{
+    return access->rules;
+}
+
+bool access_may_pull(const struct access *access, const struct principal *principal, const char *repository)
+{
+    CLEANUP(rules_unrefp) struct rules *rules = access->rules ? access_file_get_rules(access->rules) : NULL;
+
+    return !rules || decide(rules, principal, repository, RULES_PULL) != 0;
+}
+
+bool access_is_tag_immutable(const struct access *access, const char *repository, const char *tag)
+{
+    CLEANUP(rules_unrefp) struct rules *rules = access->rules ? access_file_get_rules(access->rules) : NULL;
+
+    return rules && rules_is_tag_immutable(rules, repository, tag);
 }

@@ -4,22 +4,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "registry/access/access-file.h"
 #include "registry/access/authenticator.h"
 #include "registry/access/guess-limit.h"
 
 /*
  * Decides whether a request may do what it asks for: credentials and a list of scopes in, a
- * principal and a verdict out. Today the users of an htpasswd file may do everything.
+ * principal and a verdict out. Without rules, every user of the htpasswd file may do everything.
  * From any thread.
  */
 struct access {
     struct authenticator *authenticator; /* borrowed; NULL: everybody may do everything */
     struct guess_limit *guess_limit;     /* borrowed; NULL: guesses are not limited */
+    struct access_file *rules;           /* borrowed; NULL: there are none. Only with an authenticator */
 };
 
 /* A right, as a token of registry:2 would name it: "repository", "team/app", "pull". All borrowed. */
 struct access_scope {
     const char *type, *name, *action;
+    bool is_optional; /* the request is served without it, too, in another way */
+    bool is_cancel;   /* of an upload: the right to push is enough */
 };
 
 enum { PRINCIPAL_NAME_MAX = 255 };
@@ -31,25 +35,36 @@ struct principal {
 
 enum access_verdict {
     ACCESS_GRANTED,
-    ACCESS_UNAUTHENTICATED, /* no credentials, or wrong ones */
-    ACCESS_LIMITED,         /* too many wrong ones from there; wait_ms says how long to wait */
-    ACCESS_WOULD_WAIT,      /* only where may_wait is false: ask again from a worker */
-    ACCESS_FAILED,          /* memory is out, nothing was found out */
+    ACCESS_UNAUTHENTICATED, /* no credentials, or wrong ones; also if only a login could give access */
+    ACCESS_DENIED,          /* the user is known, and no rule allows what they ask for */
+    ACCESS_LIMITED,         /* too many wrong passwords from there; wait_ms says how long to wait */
+    ACCESS_WOULD_WAIT,      /* only if may_wait is false: ask again on a worker */
+    ACCESS_FAILED,          /* out of memory, nothing was found out */
 };
 
 /* All borrowed. */
 struct access_question {
-    const char *address;                 /* the client's */
-    const struct secbuf *user, *password; /* NULL: none were shown */
-    const struct access_scope *scopes;   /* all of which the request needs */
+    const char *address;                  /* the client's */
+    const struct secbuf *user, *password; /* NULL: the request has no credentials */
+    const struct access_scope *scopes;    /* the request needs all of them */
     size_t scope_count;
-    bool may_wait; /* on a worker: for a password to be checked */
+    bool may_wait; /* for a password to be checked, or a file to be read */
 };
 
 struct access_answer {
-    struct principal principal; /* where access was granted */
+    struct principal principal; /* if access was granted or denied */
+    bool is_new_tags_only;      /* the right to push does not include replacing a tag */
     uint64_t wait_ms;
 };
 
 enum access_verdict access_check(const struct access *access, const struct access_question *question,
                                  struct access_answer *ret);
+
+/* Whether rules restrict what users may do. */
+bool access_has_rules(const struct access *access);
+
+/* Whether a principal that was granted access before may pull from a repository. Never waits. */
+bool access_may_pull(const struct access *access, const struct principal *principal, const char *repository);
+
+/* Whether rules forbid to replace the tag, whoever asks. Never waits. */
+bool access_is_tag_immutable(const struct access *access, const char *repository, const char *tag);

@@ -36,16 +36,31 @@ static void challenge(const struct call *call, struct response *response, const 
     response_add_header(response, "WWW-Authenticate", "Basic realm=\"%s\"", call->api->realm);
 }
 
-/* The password leaves the header: what lies there would outlive the request in memory. */
-static void take_credentials(struct call *call)
+/* A user whom no rule allows this; the answer is the same whether there is such a repository or not. */
+static void deny(struct response *response, const struct access_scope *scopes, size_t count)
+{
+    char detail[1200];
+
+    format_detail(scopes, count, detail, sizeof(detail));
+    response_refuse(response, ERROR_CODE_DENIED, detail);
+}
+
+/*
+ * The password leaves the header, because what is there would outlive the request in memory. False for credentials that
+ * cannot be read: their sender does not mean to be anonymous.
+ */
+static bool take_credentials(struct call *call)
 {
     const char *header = call_get_header(call, "Authorization");
+    int r;
 
     if (!header)
-        return;
-    if (basic_parse(header, strlen(header), &call->user, &call->password) != 0)
+        return true;
+    r = basic_parse(header, strlen(header), &call->user, &call->password);
+    if (r != 0)
         secbuf_done(&call->user);
     explicit_bzero((char *)header, strlen(header));
+    return r == 0;
 }
 
 static void refuse_guesser(struct response *response, uint64_t wait_ms)
@@ -75,7 +90,12 @@ static void give_verdict(struct call *call, struct response *response, enum acce
     switch (verdict) {
     case ACCESS_GRANTED:
         call->principal = answer->principal;
+        call->is_new_tags_only = answer->is_new_tags_only;
         let_in(call);
+        break;
+    case ACCESS_DENIED:
+        call->principal = answer->principal; /* for the log */
+        deny(response, scopes, count);
         break;
     case ACCESS_LIMITED:
         refuse_guesser(response, answer->wait_ms);
@@ -101,18 +121,20 @@ enum http_result admit(struct call *call, struct response *response)
         let_in(call);
         return HTTP_DONE;
     }
-    if (!call_is_on_worker(call))
-        take_credentials(call);
+    question.scope_count = routes_find_scopes(call, scopes, from);
+    if (!call_is_on_worker(call) && !take_credentials(call)) {
+        challenge(call, response, scopes, question.scope_count);
+        return HTTP_DONE;
+    }
     if (call->user.data) {
         question.user = &call->user;
         question.password = &call->password;
     }
-    question.scope_count = routes_find_scopes(call, scopes, from);
     verdict = access_check(call->api->access, &question, &answer);
     if (verdict == ACCESS_WOULD_WAIT)
         return move_to_computer(call);
     secbuf_done(&call->password);
-    if (verdict == ACCESS_UNAUTHENTICATED && call->user.data)
+    if (verdict == ACCESS_UNAUTHENTICATED && call->user.size > 0)
         report_failed_login(call, &call->user);
     secbuf_done(&call->user);
     give_verdict(call, response, verdict, &answer, scopes, question.scope_count);

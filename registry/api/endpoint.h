@@ -43,6 +43,7 @@ struct call {
     struct job_owner owner; /* in whose turn its work waits, once it is admitted */
     unsigned parked_ms;     /* how long it has waited for another request */
     bool is_admitted;
+    bool is_new_tags_only; /* the principal may push, but not replace a tag */
     struct secbuf user, password; /* until they are checked */
 
     /* The body of an endpoint with a body_limit. */

@@ -118,6 +118,13 @@ static enum http_result answer_tags(struct call *call, struct response *response
     return HTTP_DONE;
 }
 
+static bool may_pull(const void *object, const char *name)
+{
+    const struct call *call = object;
+
+    return access_may_pull(call->api->access, &call->principal, name);
+}
+
 static enum http_result answer_catalog(struct call *call, struct response *response)
 {
     size_t most = api_of(call)->catalog_max;
@@ -125,12 +132,14 @@ static enum http_result answer_catalog(struct call *call, struct response *respo
     struct text text = {0};
     struct page page;
     struct error err = {0};
+    const struct store_filter permitted = {.is_shown = may_pull, .object = call};
 
     if (!call_is_on_worker(call))
         return call_move(call);
     if (!get_page(call, response, most < CATALOG_DEFAULT ? most : CATALOG_DEFAULT, most, &page))
         return HTTP_DONE;
-    if (store_list_repositories(api_of(call)->store, last_of(&page), page.n, &names, &err) < 0) {
+    if (store_list_repositories(api_of(call)->store, last_of(&page), page.n,
+                                access_has_rules(api_of(call)->access) ? &permitted : NULL, &names, &err) < 0) {
         response_fail(response, &err);
         return HTTP_DONE;
     }

@@ -20,6 +20,7 @@ enum { MANIFEST_SIZE_MAX = 4 << 20, TAGS_MAX = 100, COMPUTED_SIZE = 16 << 10 };
 struct wanted_tags {
     char text[TAGS_MAX][TAG_MAX_SIZE + 1];
     const char *items[TAGS_MAX];
+    bool is_protected[TAGS_MAX]; /* may be created, but not replaced */
     size_t count;
 };
 
@@ -167,6 +168,32 @@ static void add_headers(const struct call *call, struct response *response, cons
         response_add_header(response, "OCI-Tag", "%s", tags->items[i]);
 }
 
+static void protect_tags(const struct call *call, struct wanted_tags *tags)
+{
+    for (size_t i = 0; i < tags->count; i++)
+        tags->is_protected[i] = call->is_new_tags_only ||
+                                access_is_tag_immutable(call->api->access, call->route.name, tags->items[i]);
+}
+
+/* Names a tag that may not be replaced, and that names another manifest or is damaged. */
+static void refuse_tag(const struct call *call, struct response *response, const struct wanted_tags *tags,
+                       const struct digest *pushed)
+{
+    const char *tag = tags->items[0];
+    struct digest digest;
+    struct error err;
+
+    for (size_t i = 0; i < tags->count; i++) {
+        if (!tags->is_protected[i])
+            continue;
+        tag = tags->items[i];
+        if (store_resolve_tag(api_of(call)->store, call->route.name, tag, STORE_MAY_WAIT, &digest, &err) != 0 ||
+            !digest_is_equal(&digest, pushed))
+            break;
+    }
+    answer_unknown(response, ERROR_CODE_DENIED, "tag", tag);
+}
+
 /* A manifest that was parsed and found complete, until it is stored. */
 struct putting {
     struct manifest manifest;
@@ -201,7 +228,7 @@ static bool check(struct call *call, struct response *response)
            has_all(call, response, &putting->manifest);
 }
 
-static void put(struct call *call, struct response *response, const struct putting *putting)
+static void put(struct call *call, struct response *response, struct putting *putting)
 {
     const struct manifest *manifest = &putting->manifest;
     struct store_manifest kept = {
@@ -212,12 +239,18 @@ static void put(struct call *call, struct response *response, const struct putti
         .subject = manifest->has_subject ? &manifest->subject : NULL,
         .tags = putting->tags.items,
         .tag_count = putting->tags.count,
+        .protected_tags = putting->tags.is_protected,
         .actor = call_get_actor(call),
     };
     struct error err = {0};
+    int r;
 
-    if (store_put_manifest(api_of(call)->store, call->route.name, &kept, &err) < 0)
+    protect_tags(call, &putting->tags);
+    r = store_put_manifest(api_of(call)->store, call->route.name, &kept, &err);
+    if (r < 0)
         response_fail(response, &err);
+    else if (r == STORE_TAG_EXISTS)
+        refuse_tag(call, response, &putting->tags, &kept.digest);
     else if (now_s() - putting->checked_s <= STORE_WANTED_FOR_S || has_all(call, response, manifest))
         add_headers(call, response, manifest, &kept.digest, &putting->tags);
 }

@@ -23,7 +23,7 @@ static const struct operation table[] = {
     {ROUTE_UPLOAD, READ, NEED_PULL, "blob_upload_chunk", &endpoint_upload_get},
     {ROUTE_UPLOAD, ROUTE_METHOD_PATCH, NEED_PUSH, "blob_upload_chunk", &endpoint_upload_patch},
     {ROUTE_UPLOAD, ROUTE_METHOD_PUT, NEED_PUSH, "blob_upload_chunk", &endpoint_upload_put},
-    {ROUTE_UPLOAD, ROUTE_METHOD_DELETE, NEED_DELETE, "blob_upload_chunk", &endpoint_upload_delete},
+    {ROUTE_UPLOAD, ROUTE_METHOD_DELETE, NEED_CANCEL, "blob_upload_chunk", &endpoint_upload_delete},
     {ROUTE_TAGS, READ, NEED_PULL, "tags", &endpoint_tags},
     {ROUTE_REFERRERS, READ, NEED_PULL, "referrers", &endpoint_referrers},
     {ROUTE_CATALOG, READ, NEED_CATALOG, "catalog", &endpoint_catalog},
@@ -154,17 +154,22 @@ size_t routes_find_scopes(const struct call *call, struct access_scope ret_scope
                           char from[NAME_MAX_SIZE + 1])
 {
     enum operation_need need = call->operation ? call->operation->need : need_of_method(call->method);
+    bool is_delete = need == NEED_DELETE || need == NEED_CANCEL;
     const char *name = call->route.name;
     size_t count = 0;
 
     if (call->route.kind == ROUTE_CATALOG)
-        ret_scopes[count++] = (struct access_scope){"registry", "catalog", "*"};
+        ret_scopes[count++] = (struct access_scope){.type = "registry", .name = "catalog", .action = "*"};
     if (!*name)
         return count;
-    ret_scopes[count++] = (struct access_scope){"repository", name, need == NEED_DELETE ? "delete" : "pull"};
+    ret_scopes[count++] = (struct access_scope){.type = "repository", .name = name,
+                                                .action = is_delete ? "delete" : "pull",
+                                                .is_cancel = need == NEED_CANCEL};
     if (need == NEED_PUSH)
-        ret_scopes[count++] = (struct access_scope){"repository", name, "push"};
+        ret_scopes[count++] = (struct access_scope){.type = "repository", .name = name, .action = "push"};
+    /* A blob that cannot be mounted is uploaded. */
     if (escape_find(call->query, "from", from, NAME_MAX_SIZE + 1) == 0 && name_is_repository(from, strlen(from)))
-        ret_scopes[count++] = (struct access_scope){"repository", from, "pull"};
+        ret_scopes[count++] = (struct access_scope){.type = "repository", .name = from, .action = "pull",
+                                                    .is_optional = true};
     return count;
 }

@@ -12,6 +12,7 @@ enum operation_need {
     NEED_PULL,
     NEED_PUSH, /* and pull; a mount also needs to pull from where the blob lies */
     NEED_DELETE,
+    NEED_CANCEL, /* of an upload: as registry:2 words it, to delete; the right to push is enough */
     NEED_CATALOG,
 };
 

@@ -11,7 +11,7 @@
 #include "registry/cli/verbs.h"
 
 #define NAME "registryd"
-#define USAGE "Usage: " NAME " <serve|garbage-collect|htpasswd|init|verify|help|version>\n"
+#define USAGE "Usage: " NAME " <serve|access|garbage-collect|htpasswd|init|verify|help>\n"
 
 static const char help[] = USAGE
     "\n"
@@ -20,7 +20,9 @@ static const char help[] = USAGE
     "image registry:2.\n"
     "\n"
     "  serve [CONFIG]\n"
-    "            serve until SIGTERM; SIGHUP reloads the certificate and the users\n"
+    "            serve until SIGTERM; SIGHUP reloads certificate, users and rules\n"
+    "  access check FILE, access explain USER ACTION REPOSITORY\n"
+    "            look for mistakes in rules; say which rule decides\n"
     "  garbage-collect [OPTIONS] [CONFIG]\n"
     "            remove the blobs that no manifest refers to\n"
     "  htpasswd [OPTIONS] FILE USER [PASSWORD]\n"
@@ -79,7 +81,8 @@ static const struct verb verb_help = {
 static const struct verb *find_verb(const char *name)
 {
     static const struct verb *const verbs[] = {
-        &verb_serve, &verb_garbage_collect, &verb_htpasswd, &verb_init, &verb_verify, &verb_help, &verb_version,
+        &verb_serve,  &verb_access, &verb_garbage_collect, &verb_htpasswd,
+        &verb_init,   &verb_verify, &verb_help,            &verb_version,
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)

@@ -10,6 +10,7 @@ struct verb {
     const char *help; /* printed by `registryd NAME --help` and `registryd help NAME` */
 };
 
+extern const struct verb verb_access;          /* registry/cli/access.c; statuses 0, 1 and 2 */
 extern const struct verb verb_serve;           /* registry/cli/serve/serve.c */
 extern const struct verb verb_garbage_collect; /* registry/cli/garbage-collect.c */
 extern const struct verb verb_htpasswd;        /* registry/cli/htpasswd/htpasswd.c; statuses of Apache's htpasswd, up to 7 */

@@ -10,17 +10,35 @@ _registryd() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     COMPREPLY=()
     if [ "$COMP_CWORD" = 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W 'serve garbage-collect htpasswd init verify help version --help --version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'serve access garbage-collect htpasswd init verify help version --help --version' -- "$word")
         return
     fi
     case ${COMP_WORDS[1]} in
     help)
-        mapfile -t COMPREPLY < <(compgen -W 'serve garbage-collect htpasswd init verify version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'serve access garbage-collect htpasswd init verify version' -- "$word")
         ;;
     serve | verify)
         case $word in
         -*) mapfile -t COMPREPLY < <(compgen -W '--help' -- "$word") ;;
         *) _registryd_files "$word" ;;
+        esac
+        ;;
+    access)
+        if [ "$COMP_CWORD" = 2 ]; then
+            mapfile -t COMPREPLY < <(compgen -W 'check explain --help' -- "$word")
+            return
+        fi
+        case $word in
+        -*) mapfile -t COMPREPLY < <(compgen -W '--file --config --help' -- "$word") ;;
+        *)
+            case ${COMP_WORDS[2]}:$before in
+            check:* | *:--file | *:--config)
+                compopt -o filenames 2> /dev/null
+                mapfile -t COMPREPLY < <(compgen -f -- "$word")
+                ;;
+            explain:*) mapfile -t COMPREPLY < <(compgen -W 'pull push push-new delete' -- "$word") ;;
+            esac
+            ;;
         esac
         ;;
     garbage-collect)

@@ -7,6 +7,7 @@ $c -f
 $c -n $first -s h -l help -d 'Print a summary'
 $c -n $first -s v -l version -d 'Print the version'
 $c -n $first -a serve -d 'Serve until SIGTERM'
+$c -n $first -a access -d 'Check the rules about who may do what'
 $c -n $first -a garbage-collect -d 'Remove the blobs that no manifest refers to'
 $c -n $first -a htpasswd -d 'Add or change a user of the password file'
 $c -n $first -a init -d 'Create a directory with configuration, users, certificate, storage'
@@ -14,12 +15,18 @@ $c -n $first -a verify -d 'Read all data and report what is damaged or missing'
 $c -n $first -a help -d 'Explain a command'
 $c -n $first -a version -d 'Print the version'
 
-set -l verbs serve garbage-collect htpasswd init verify
+set -l verbs serve access garbage-collect htpasswd init verify
 $c -n "__fish_seen_subcommand_from $verbs; and not __fish_is_first_arg" -l help -d 'Explain the command'
 $c -n '__fish_seen_subcommand_from help; and not __fish_is_first_arg' -a "$verbs version"
 
 set -l configured '__fish_seen_subcommand_from serve garbage-collect verify; and not __fish_is_first_arg'
 $c -n $configured -a '(__fish_complete_suffix .yml; __fish_complete_suffix .yaml)'
+
+set -l access '__fish_seen_subcommand_from access'
+$c -n $access -a 'check explain'
+$c -n $access -s f -l file -r -F -d 'The access file'
+$c -n $access -s c -l config -r -F -d 'The configuration'
+$c -n $access -F
 
 set -l collect '__fish_seen_subcommand_from garbage-collect'
 $c -n $collect -s d -l dry-run -d 'Only print what would be removed'

@@ -51,6 +51,7 @@ struct settings_auth {
     bool is_htpasswd;  /* false: everybody may do everything */
     const char *realm; /* both NULL without htpasswd, neither empty with it */
     const char *path;
+    const char *access; /* the file with rules about who may do what; NULL: every user may do everything */
     unsigned guesses; /* 30: wrong passwords a minute for a user from one address; 0: no limit */
 };
 

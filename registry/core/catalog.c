@@ -13,6 +13,7 @@ struct walk {
     struct store *store;
     const char *last; /* NULL: from the first */
     size_t n;
+    const struct store_filter *filter; /* NULL: all */
     enum store_repositories kind;
     bool skips_unreadable;
     struct store_names names;
@@ -59,6 +60,8 @@ static int add_repository(struct walk *walk, const struct storage_list *list)
 {
     if (!*walk->name || !is_repository(walk, list) || (walk->last && compare_names(walk->name, walk->last) <= 0) ||
         !name_is_repository(walk->name, strlen(walk->name)))
+        return 0;
+    if (walk->filter && !walk->filter->is_shown(walk->filter->object, walk->name))
         return 0;
     walk->names.has_more = walk->names.count == walk->n;
     return walk->names.has_more ? 0 : store_names_add(&walk->names, walk->name);
@@ -119,10 +122,10 @@ static int list(struct walk *walk, struct store_names *ret, struct error *err)
     return r;
 }
 
-int store_list_repositories(struct store *store, const char *last, size_t n, struct store_names *ret,
-                            struct error *err)
+int store_list_repositories(struct store *store, const char *last, size_t n, const struct store_filter *filter,
+                            struct store_names *ret, struct error *err)
 {
-    struct walk walk = {.store = store, .last = last, .n = n, .skips_unreadable = true};
+    struct walk walk = {.store = store, .last = last, .n = n, .filter = filter, .skips_unreadable = true};
 
     if (n == 0) {
         *ret = (struct store_names){0};

@@ -220,14 +220,46 @@ static int add_type(struct store *store, struct push *push, struct error *err)
     return r < 0 ? r : 0;
 }
 
-static void add_tags(struct push *push)
+static bool is_of_push(const struct push *push, const struct digest *digest)
+{
+    return digest_is_equal(digest, &push->manifest->digest) || digest_is_equal(digest, &push->canonical);
+}
+
+/*
+ * A protected tag is put only if it is absent, and not at all if it names this manifest. 0, STORE_TAG_EXISTS if
+ * it names another one or is damaged, or negative.
+ */
+static int add_protected_tag(struct store *store, struct push *push, const char *tag, struct error *err)
+{
+    struct key current = key_tag_current(push->name, tag);
+    struct digest digest;
+    int r = store_resolve_tag(store, push->name, tag, STORE_MAY_WAIT, &digest, err);
+
+    if (r == -EBADMSG || (r == 0 && !is_of_push(push, &digest)))
+        return STORE_TAG_EXISTS;
+    if (r <= 0)
+        return r;
+    add_text(push, key_tag_index(push->name, tag, &push->manifest->digest, "link"), push->tag_link);
+    add_step(push, STORAGE_PUT, &current, push->tag_link, strlen(push->tag_link))->condition = STORAGE_IF_ABSENT;
+    return 0;
+}
+
+static int add_tags(struct store *store, struct push *push, struct error *err)
 {
     const struct store_manifest *manifest = push->manifest;
+    int r = 0;
 
-    for (size_t i = 0; i < manifest->tag_count; i++) {
-        add_text(push, key_tag_index(push->name, manifest->tags[i], &manifest->digest, "link"), push->tag_link);
-        add_text(push, key_tag_current(push->name, manifest->tags[i]), push->tag_link);
+    for (size_t i = 0; r == 0 && i < manifest->tag_count; i++) {
+        const char *tag = manifest->tags[i];
+
+        if (manifest->protected_tags && manifest->protected_tags[i]) {
+            r = add_protected_tag(store, push, tag, err);
+        } else {
+            add_text(push, key_tag_index(push->name, tag, &manifest->digest, "link"), push->tag_link);
+            add_text(push, key_tag_current(push->name, tag), push->tag_link);
+        }
     }
+    return r;
 }
 
 /*
@@ -257,6 +289,7 @@ static int add_bytes(struct store *store, struct push *push, struct error *err)
     return r < 0 ? r : 0;
 }
 
+/* 0, STORE_TAG_EXISTS, or negative. */
 static int add_steps(struct store *store, struct push *push, struct error *err)
 {
     const struct store_manifest *manifest = push->manifest;
@@ -275,8 +308,7 @@ static int add_steps(struct store *store, struct push *push, struct error *err)
     add_text(push, key_revision(push->name, &push->canonical, "link"), push->link);
     if (!digest_is_equal(&push->canonical, &manifest->digest))
         add_text(push, key_revision(push->name, &manifest->digest, "link"), push->link);
-    add_tags(push);
-    return 0;
+    return add_tags(store, push, err);
 }
 
 static int find_canonical(const struct store_manifest *manifest, struct digest *ret)
@@ -308,8 +340,9 @@ static int write_push(struct store *store, struct push *push, struct storage_cla
 
         push->count = 0;
         r = add_steps(store, push, err);
-        if (r == 0)
-            r = store_write_claimed(store, claim, push->steps, push->count, err);
+        if (r != 0)
+            return r;
+        r = store_write_claimed(store, claim, push->steps, push->count, err);
         if (r <= 0)
             return r;
     }

@@ -17,7 +17,7 @@
  * events tell of it (registry/core/events.h). Unless it says otherwise, a
  * function may be called from any thread, and returns 0, negative with err filled, or one of:
  */
-enum { STORE_NOT_FOUND = 1, STORE_BUSY = 2, STORE_DIGEST_MISMATCH = 3, STORE_WOULD_WAIT = 4 };
+enum { STORE_NOT_FOUND = 1, STORE_BUSY = 2, STORE_DIGEST_MISMATCH = 3, STORE_WOULD_WAIT = 4, STORE_TAG_EXISTS = 5 };
 
 /* What the caller's thread may do. */
 enum store_waiting {
@@ -193,6 +193,7 @@ struct store_manifest {
     const struct digest *subject; /* NULL: it refers to none */
     const char *const *tags;
     size_t tag_count;
+    const bool *protected_tags; /* for each tag: if it exists, it keeps its manifest; NULL: none does */
     const char *actor; /* who pushes it, for events; NULL: nobody in particular */
 };
 
@@ -206,6 +207,8 @@ void store_content_done(struct store_content *content);
 /*
  * Stores a manifest and points the tags to it; durable when this returns 0. Visible in this order: the bytes, the entry
  * among the referrers, the manifest, its tags one by one.
+ * STORE_TAG_EXISTS: a protected tag names another manifest. The storage decides this, so it also holds between servers;
+ * other tags may have been created before.
  */
 int store_put_manifest(struct store *store, const char *name, const struct store_manifest *manifest,
                        struct error *err) MUST_USE;
@@ -255,9 +258,16 @@ int store_delete_tag(struct store *store, const char *name, const char *tag, con
 int store_list_tags(struct store *store, const char *name, const char *last, size_t n, struct store_names *ret,
                     struct error *err) MUST_USE;
 
+/* Which names a list shows. */
+struct store_filter {
+    bool (*is_shown)(const void *object, const char *name);
+    const void *object;
+};
+
 /*
  * Like store_list_tags(), for repositories: everything that has blobs or manifests, or has had any, as in registry:2. The
  * order is bytewise with '/' before every other character, so that a page costs only as much as it holds.
+ * A filter (NULL: all) hides names; has_more counts only those that are shown.
  */
-int store_list_repositories(struct store *store, const char *last, size_t n, struct store_names *ret,
-                            struct error *err) MUST_USE;
+int store_list_repositories(struct store *store, const char *last, size_t n, const struct store_filter *filter,
+                            struct store_names *ret, struct error *err) MUST_USE;

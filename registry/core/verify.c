@@ -230,7 +230,7 @@ static int verify_repository(struct verification *verification, const char *name
 static int verify_repositories(struct verification *verification, struct error *err)
 {
     CLEANUP(store_names_done) struct store_names names = {0};
-    int r = store_list_repositories(verification->store, NULL, SIZE_MAX, &names, err);
+    int r = store_list_repositories(verification->store, NULL, SIZE_MAX, NULL, &names, err);
 
     if (r == 0 && names.unreadable > 0) {
         verification->result.wrong += names.unreadable;

@@ -24,9 +24,9 @@ TIMEOUT_S = 300
 class Server:
     """registryd or docker-registry on a free loopback port, with this htpasswd file (None: without one)."""
 
-    def __init__(self, htpasswd, program=PROGRAM, owner=None, port=None, before=None, **settings):
+    def __init__(self, htpasswd, program=PROGRAM, owner=None, port=None, before=None, files=None, **settings):
         """settings: variables of the registry, without REGISTRY_; owner: the owner of its files; before: a function that
-        the process calls before it runs the program."""
+        the process calls before it runs the program; files: {name: text} of more files beside the htpasswd file."""
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="registry-auth.", dir="/tmp"))
         self.file, self.log_path = self.dir / "htpasswd", self.dir / "log"
         self.config = self.dir / "config.yml"
@@ -34,6 +34,8 @@ class Server:
         self.port, self.debug_port = port or free_port(), free_port()
         if htpasswd is not None:
             self.write(htpasswd)
+        for name, text in (files or {}).items():
+            self.write(text, self.dir / name)
         self.env = {"PATH": os.environ["PATH"], "REGISTRY_AUTH": "htpasswd", "REGISTRY_AUTH_HTPASSWD_REALM": "Registry Realm",
                     "REGISTRY_AUTH_HTPASSWD_PATH": str(self.file), "REGISTRY_HTTP_ADDR": f"127.0.0.1:{self.port}",
                     "REGISTRY_HTTP_DEBUG_ADDR": f"127.0.0.1:{self.debug_port}", "REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED": "true",
@@ -83,12 +85,12 @@ class Server:
         self._stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 
-    def write(self, text):
-        """Replaces the htpasswd file atomically, as an editor does."""
+    def write(self, text, file=None):
+        """Replaces the htpasswd file (or another one) atomically, as an editor does."""
         new = self.dir / "new"
         new.write_bytes(text if isinstance(text, bytes) else text.encode())
         new.chmod(0o600)
-        new.rename(self.file)
+        new.rename(file or self.file)
 
     def rss_kib(self):
         """Returns its resident memory."""

@@ -60,6 +60,7 @@ static void log_users(void *context, const char *warning)
 static int open_users(struct service *service, struct error *err)
 {
     const struct settings_auth *auth = &service->settings->auth;
+    int r;
 
     if (!auth->is_htpasswd) {
         log_warn("no authentication is configured: everybody who can connect can read and write");
@@ -70,8 +71,11 @@ static int open_users(struct service *service, struct error *err)
         if (!service->guess_limit)
             return error_set_oom(err);
     }
-    return authenticator_open(&(struct authenticator_options){.path = auth->path, .warn = log_users},
-                              &service->authenticator, err);
+    r = authenticator_open(&(struct authenticator_options){.path = auth->path, .warn = log_users},
+                           &service->authenticator, err);
+    if (r == 0 && auth->access)
+        r = access_file_open(auth->access, log_users, NULL, &service->access_file, err);
+    return r;
 }
 
 /* --- starting -------------------------------------------------------------------------------- */
@@ -137,7 +141,8 @@ static void make_api(struct service *service)
     const struct settings *settings = service->settings;
     const struct settings_http *http = &settings->http;
 
-    service->access = (struct access){.authenticator = service->authenticator, .guess_limit = service->guess_limit};
+    service->access = (struct access){.authenticator = service->authenticator, .guess_limit = service->guess_limit,
+                                      .rules = service->access_file};
     service->api = (struct api){
         .store = service->store,
         .access = &service->access,
@@ -216,7 +221,7 @@ static int begin_confinement(struct service *service, struct error *err)
 {
     const struct settings *settings = service->settings;
     const struct settings_tls *tls = &settings->http.tls;
-    const char *const files[] = {settings->auth.path, tls->certificate, tls->key};
+    const char *const files[] = {settings->auth.path, settings->auth.access, tls->certificate, tls->key};
 
     if (!settings->confinement.is_enabled)
         return 0;
@@ -291,6 +296,8 @@ void service_reload(struct service *service)
     certificates_reload(service->certificates);
     if (service->authenticator && authenticator_reload(service->authenticator, &err) < 0)
         log_error("the previous users stay in force: %s", err.text);
+    if (service->access_file && access_file_reload(service->access_file, &err) < 0)
+        log_error("the previous rules stay in force: %s", err.text);
 }
 
 void service_tick(struct service *service)
@@ -308,6 +315,7 @@ void service_stop(struct service *service)
     worker_pool_stop(service->workers);
     worker_pool_stop(service->computers);
     authenticator_close(service->authenticator);
+    access_file_close(service->access_file);
     guess_limit_free(service->guess_limit);
     store_close(service->store);
     metrics_free(service->metrics);

@@ -26,6 +26,7 @@ struct service {
     struct certificates *certificates; /* NULL: no TLS */
     struct authenticator *authenticator; /* NULL: no authentication */
     struct guess_limit *guess_limit;
+    struct access_file *access_file; /* NULL: no rules */
     struct store *store;
     struct upload_purging purging;
 

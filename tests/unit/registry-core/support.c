@@ -254,7 +254,7 @@ const char *repositories_of(struct store *store, const char *last, size_t n)
 {
     struct store_names names = {0};
     struct error err = {0};
-    int r = store_list_repositories(store, last, n, &names, &err);
+    int r = store_list_repositories(store, last, n, NULL, &names, &err);
 
     return join(r, &names, &err);
 }

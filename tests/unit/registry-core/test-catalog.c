@@ -43,7 +43,7 @@ static void pages_join_up(void **state)
             CLEANUP(store_names_done) struct store_names names = {0};
             struct error err = {0};
 
-            assert_int_equal(store_list_repositories(store, *last ? last : NULL, n, &names, &err), 0);
+            assert_int_equal(store_list_repositories(store, *last ? last : NULL, n, NULL, &names, &err), 0);
             for (size_t i = 0; i < names.count; i++) {
                 size_t used = strlen(joined);
 

@@ -1,0 +1,89 @@
+#include "registry/access/access-file.h"
+
+#include <stdlib.h>
+
+#include "registry/access/watched-table.h"
+
+struct access_file {
+    struct watched_table *table;
+};
+
+static int parse_rules(struct watched_table *watched, struct file_content *content, void **ret, struct error *err)
+{
+    const char *path = watched_table_path(watched);
+    struct rules *rules;
+    int r = rules_parse(path, content->text, content->size, &rules, err);
+
+    if (r < 0)
+        return r;
+    if (content->is_open)
+        watched_table_warn(watched, "%s can be changed by every user of this machine: chmod o-w %s", path, path);
+    *ret = rules;
+    return 0;
+}
+
+static bool is_of(const void *table, const char *text, size_t size)
+{
+    return rules_are_of(table, text, size);
+}
+
+static void *ref_rules(void *table)
+{
+    return rules_ref(table);
+}
+
+static void unref_rules(void *table)
+{
+    rules_unref(table);
+}
+
+static const struct watched_table_type rules_type = {
+    .parse = parse_rules,
+    .is_of = is_of,
+    .ref = ref_rules,
+    .unref = unref_rules,
+    .stays = "the rules known so far stay in force",
+};
+
+int access_file_open(const char *path, void (*warn)(void *context, const char *text), void *context,
+                     struct access_file **ret, struct error *err)
+{
+    const struct watched_table_options options = {.path = path, .type = &rules_type, .warn = warn, .context = context};
+    CLEANUP_FREE struct access_file *file = calloc(1, sizeof(*file));
+    int r;
+
+    if (!file)
+        return error_set_oom(err);
+    r = watched_table_open(&options, &file->table, err);
+    if (r == 0)
+        *ret = steal_ptr(&file);
+    return r;
+}
+
+void access_file_close(struct access_file *file)
+{
+    if (!file)
+        return;
+    watched_table_close(file->table);
+    free(file);
+}
+
+bool access_file_is_current(struct access_file *file)
+{
+    return watched_table_is_current(file->table);
+}
+
+void access_file_refresh(struct access_file *file)
+{
+    watched_table_refresh(file->table);
+}
+
+int access_file_reload(struct access_file *file, struct error *err)
+{
+    return watched_table_reload(file->table, err);
+}
+
+struct rules *access_file_get_rules(struct access_file *file)
+{
+    return watched_table_get(file->table);
+}

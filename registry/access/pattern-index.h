@@ -1,0 +1,59 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/macros.h"
+
+/*
+ * Patterns of repository names, and an index that finds all patterns that match a name without
+ * trying each of them. A pattern is a path of components:
+ *
+ *     team/app     this repository
+ *     team/web-*   '*' is any part of one component, also an empty one
+ *     team/ **     (without the blank) every repository below team/, but not team itself
+ *     **           every repository
+ *     **'/cache    (without the quote) cache, team/cache, team/app/cache
+ *
+ * An index never changes, so any number of threads may use it at once.
+ */
+
+enum { PATTERN_SIZE_MAX = 255 };
+
+/* NULL if text is a pattern, otherwise what is wrong with it: "has an upper-case letter; ...". */
+const char *pattern_find_fault(const char *text, size_t size);
+
+/* What a rule gives to one principal; principals and actions are the caller's numbers and bits. */
+struct pattern_grant {
+    uint32_t principal;
+    uint32_t line; /* of the rule */
+    uint32_t actions;
+};
+
+struct pattern_entry {
+    const char *pattern; /* borrowed during pattern_index_new(); pattern_find_fault() found none */
+    size_t size;
+    struct pattern_grant grant;
+};
+
+/* Whether a text without a '/' matches one component of a pattern; glob is NUL-terminated. */
+bool pattern_matches_component(const char *glob, const char *text, size_t size);
+
+struct pattern_index;
+
+/* 0 with *ret owned by the caller (pattern_index_free), or -ENOMEM. */
+int pattern_index_new(const struct pattern_entry *entries, size_t count, struct pattern_index **ret) MUST_USE;
+void pattern_index_free(struct pattern_index *index); /* takes NULL */
+
+/*
+ * Gets the grants of one pattern that matches, sorted by principal and then by line. Returns true to
+ * end the search.
+ */
+typedef bool pattern_visitor(void *context, const struct pattern_grant *grants, size_t count);
+
+/*
+ * Calls visit for each pattern of the index that matches name, a valid repository name; possibly
+ * more than once for a pattern with "**". Needs no memory and takes no lock.
+ */
+void pattern_index_visit(const struct pattern_index *index, const char *name, pattern_visitor *visit, void *context);

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "registry/access/pattern-index.h"
+#include "registry/access/rules.h"
+
+/* What rules-parse.c makes and rules.c reads. */
+
+/* The numbers of principals: these, then groups, users and robots as they are named first. */
+enum { RULES_ID_ANYONE, RULES_ID_USERS, RULES_ID_FIRST };
+
+/* A user or a robot that the file names. */
+struct rules_member {
+    char *name;
+    uint32_t id;
+    uint32_t *groups; /* their numbers, sorted, no two alike */
+    size_t group_count;
+};
+
+struct rules {
+    unsigned references; /* atomic */
+    struct rules_member *members; /* sorted by name */
+    size_t member_count;
+    struct pattern_index *index;     /* of allow */
+    struct pattern_index *immutable; /* its principals are indices of tags */
+    char **tags; /* patterns of tags */
+    size_t tag_count;
+    bool has_anonymous;
+    char *text; /* a copy of what it was made from */
+    size_t text_size;
+};

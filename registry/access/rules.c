@@ -1,0 +1,186 @@
+#include "registry/access/rules-private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    unsigned bits;
+} actions[] = {
+    {"pull", RULES_PULL},     {"push", RULES_PUSH},
+    {"push-new", RULES_PUSH_NEW}, {"delete", RULES_DELETE},
+    {"all", RULES_PULL | RULES_PUSH | RULES_DELETE},
+};
+
+const char *rules_action_name(enum rules_action action)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+        if (actions[i].bits == (unsigned)action)
+            return actions[i].name;
+    return "";
+}
+
+unsigned rules_action_parse(const char *name, size_t size)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+        if (strlen(actions[i].name) == size && memcmp(actions[i].name, name, size) == 0)
+            return actions[i].bits;
+    return 0;
+}
+
+struct rules *rules_ref(struct rules *rules)
+{
+    __atomic_add_fetch(&rules->references, 1, __ATOMIC_RELAXED);
+    return rules;
+}
+
+void rules_unref(struct rules *rules)
+{
+    if (!rules || __atomic_sub_fetch(&rules->references, 1, __ATOMIC_ACQ_REL) > 0)
+        return;
+    for (size_t i = 0; i < rules->member_count; i++) {
+        free(rules->members[i].name);
+        free(rules->members[i].groups);
+    }
+    free(rules->members);
+    free(rules->text);
+    for (size_t i = 0; i < rules->tag_count; i++)
+        free(rules->tags[i]);
+    free(rules->tags);
+    pattern_index_free(rules->index);
+    pattern_index_free(rules->immutable);
+    free(rules);
+}
+
+void rules_unrefp(struct rules **rules)
+{
+    rules_unref(*rules);
+}
+
+bool rules_have_anonymous(const struct rules *rules)
+{
+    return rules->has_anonymous;
+}
+
+bool rules_are_of(const struct rules *rules, const char *text, size_t size)
+{
+    return rules->text_size == size && (size == 0 || memcmp(rules->text, text, size) == 0);
+}
+
+enum rules_principal_kind rules_principal_kind_of(const char *name)
+{
+    static const char robot[] = "robot+";
+
+    if (!name || !*name)
+        return RULES_ANONYMOUS;
+    return strncmp(name, robot, strlen(robot)) == 0 ? RULES_ROBOT : RULES_USER;
+}
+
+/* --- one decision ----------------------------------------------------------------------- */
+
+/* Everything that the principal is: at most three numbers of its own, and its groups. */
+struct identity {
+    uint32_t own[3];
+    size_t own_count;
+    const uint32_t *groups;
+    size_t group_count;
+};
+
+struct decision {
+    struct identity identity;
+    unsigned wanted;
+    struct rules_answer *answer;
+};
+
+static int compare_member(const void *name, const void *member)
+{
+    return strcmp(name, ((const struct rules_member *)member)->name);
+}
+
+static void identify(const struct rules *rules, const struct rules_question *question, struct identity *ret)
+{
+    enum rules_principal_kind kind = rules_principal_kind_of(question->principal);
+    const struct rules_member *member;
+
+    *ret = (struct identity){.own = {RULES_ID_ANYONE}, .own_count = 1};
+    if (kind == RULES_ANONYMOUS)
+        return;
+    if (kind == RULES_USER)
+        ret->own[ret->own_count++] = RULES_ID_USERS;
+    member = bsearch(question->principal, rules->members, rules->member_count, sizeof(*member), compare_member);
+    if (!member)
+        return;
+    ret->own[ret->own_count++] = member->id;
+    ret->groups = member->groups;
+    ret->group_count = member->group_count;
+}
+
+/* The grants are sorted by principal. */
+static void add_grants_to(struct decision *decision, const struct pattern_grant *grants, size_t count, uint32_t id)
+{
+    size_t low = 0, high = count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+
+        if (grants[middle].principal < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < count && grants[low].principal == id; low++) {
+        unsigned added = grants[low].actions & decision->wanted & ~decision->answer->granted;
+
+        decision->answer->granted |= added;
+        for (size_t bit = 0; bit < RULES_ACTION_COUNT; bit++)
+            if (added & 1U << bit)
+                decision->answer->lines[bit] = grants[low].line;
+    }
+}
+
+static bool add_grants(void *context, const struct pattern_grant *grants, size_t count)
+{
+    struct decision *decision = context;
+    const struct identity *identity = &decision->identity;
+
+    for (size_t i = 0; i < identity->own_count; i++)
+        add_grants_to(decision, grants, count, identity->own[i]);
+    for (size_t i = 0; i < identity->group_count; i++)
+        add_grants_to(decision, grants, count, identity->groups[i]);
+    return decision->answer->granted == decision->wanted;
+}
+
+void rules_decide(const struct rules *rules, const struct rules_question *question, struct rules_answer *ret)
+{
+    struct decision decision = {.wanted = question->actions, .answer = ret};
+
+    *ret = (struct rules_answer){0};
+    identify(rules, question, &decision.identity);
+    pattern_index_visit(rules->index, question->repository, add_grants, &decision);
+}
+
+/* --- tags ------------------------------------------------------------------------------- */
+
+struct tag_search {
+    const struct rules *rules;
+    const char *tag;
+    bool is_found;
+};
+
+static bool find_tag(void *context, const struct pattern_grant *grants, size_t count)
+{
+    struct tag_search *search = context;
+
+    for (size_t i = 0; i < count && !search->is_found; i++)
+        search->is_found = pattern_matches_component(search->rules->tags[grants[i].principal], search->tag,
+                                                     strlen(search->tag));
+    return search->is_found;
+}
+
+bool rules_is_tag_immutable(const struct rules *rules, const char *repository, const char *tag)
+{
+    struct tag_search search = {.rules = rules, .tag = tag};
+
+    pattern_index_visit(rules->immutable, repository, find_tag, &search);
+    return search.is_found;
+}

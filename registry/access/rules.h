@@ -1,0 +1,79 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+/*
+ * The rules of an access file: who may do what with which repositories. One statement a line:
+ *
+ *     group team alice bob          # alice and bob are @team; more lines of a group add members
+ *     allow @team pull,push team/ **   (without the blank; registry/access/pattern-index.h)
+ *     allow anyone pull public/ **  # with a login or without
+ *     allow users pull base/app     # everyone with a login, but not robots
+ *     allow carol,robot+ci push-new releases/ ** mirror/ **
+ *     allow "anyone" all x          # a user of that name; in quotes nothing has a meaning
+ *     immutable v*,stable releases/ ** # these tags are never replaced, whoever pushes
+ *
+ * Actions are pull, push, push-new (push, but never move or replace a tag), delete, and all for
+ * pull, push and delete. Rules only allow: what no rule allows is denied, and their order means nothing.
+ *
+ * A table never changes, so any thread may read it; references are counted.
+ */
+struct rules;
+
+/* Bits. */
+enum rules_action { RULES_PULL = 1 << 0, RULES_PUSH = 1 << 1, RULES_PUSH_NEW = 1 << 2, RULES_DELETE = 1 << 3 };
+enum { RULES_ACTION_COUNT = 4 };
+
+enum { RULES_TEXT_MAX = 16 << 20, RULES_MAX = 100000 }; /* bytes; pairs of one principal and one pattern */
+
+/*
+ * Reads text. 0 with *ret owned by the caller (rules_unref), or negative; then err begins with "SOURCE line N: "
+ * where a line is wrong.
+ */
+int rules_parse(const char *source, const char *text, size_t size, struct rules **ret, struct error *err) MUST_USE;
+
+struct rules *rules_ref(struct rules *rules);
+void rules_unref(struct rules *rules); /* takes NULL */
+void rules_unrefp(struct rules **rules);
+
+enum rules_principal_kind {
+    RULES_ANONYMOUS, /* no login */
+    RULES_USER,
+    RULES_ROBOT, /* a user whose name begins with "robot+"; "users" does not include it */
+};
+
+/* By the name; "" or NULL is nobody. */
+enum rules_principal_kind rules_principal_kind_of(const char *name);
+
+/* All borrowed. */
+struct rules_question {
+    const char *principal; /* the name of a user or robot; "" without a login */
+    const char *repository;
+    unsigned actions; /* RULES_* bits that are asked for */
+};
+
+struct rules_answer {
+    unsigned granted;                  /* those of the actions that a rule allows */
+    uint32_t lines[RULES_ACTION_COUNT]; /* for each granted bit, the line of a rule that allows it; else 0 */
+};
+
+void rules_decide(const struct rules *rules, const struct rules_question *question, struct rules_answer *ret);
+
+/* Whether the tag, once it is there, must keep its manifest. */
+bool rules_is_tag_immutable(const struct rules *rules, const char *repository, const char *tag);
+
+/* Whether any rule allows something to people without a login. */
+bool rules_have_anonymous(const struct rules *rules);
+
+/* Whether the table was made from this text. */
+bool rules_are_of(const struct rules *rules, const char *text, size_t size);
+
+/* "pull" for a single bit. */
+const char *rules_action_name(enum rules_action action);
+
+/* The bits of one name ("all" has three), 0 if there is no such action. */
+unsigned rules_action_parse(const char *name, size_t size);

@@ -1,0 +1,218 @@
+/*
+ * `registryd access`: answers questions about the access file, whose rules say who may do what.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/printable.h"
+#include "registry/access/htpasswd.h"
+#include "registry/access/rules.h"
+#include "registry/access/watched-file.h"
+#include "registry/cli/verbs.h"
+#include "registry/config/settings.h"
+#include "registry/spec/name.h"
+
+/* Exit statuses; 2 is a failure. */
+enum { STATUS_YES, STATUS_NO, STATUS_FAILURE, STATUS_HELP };
+
+struct question {
+    const char *user; /* "" for nobody in particular */
+    unsigned action;
+    const char *repository;
+    const char *access; /* the access file */
+    const char *users;  /* the htpasswd file; NULL: not known */
+};
+
+static void content_done(struct file_content *content)
+{
+    if (content->text)
+        explicit_bzero(content->text, content->size);
+    free(content->text);
+}
+
+static int read_rules(const char *path, struct file_content *ret_content, struct rules **ret, struct error *err)
+{
+    int r = watched_file_read(path, ret_content, err);
+
+    return r < 0 ? r : rules_parse(path, ret_content->text, ret_content->size, ret, err);
+}
+
+/* --- access check ----------------------------------------------------------------------- */
+
+static int check(int argc, char **argv, struct error *err)
+{
+    CLEANUP(rules_unrefp) struct rules *rules = NULL;
+    CLEANUP(content_done) struct file_content content = {0};
+
+    if (argc != 1)
+        return error_set(err, EINVAL, "access check takes one file; see registryd help access");
+    if (read_rules(argv[0], &content, &rules, err) < 0)
+        return -EINVAL;
+    printf("%s has no mistakes\n", argv[0]);
+    return STATUS_YES;
+}
+
+/* --- access explain --------------------------------------------------------------------- */
+
+static void print_line(const struct file_content *content, uint32_t wanted)
+{
+    const char *at = content->text, *end = at + content->size, *newline;
+    char shown[400];
+
+    for (uint32_t line = 1; line < wanted && (newline = memchr(at, '\n', (size_t)(end - at))); line++)
+        at = newline + 1;
+    newline = memchr(at, '\n', (size_t)(end - at));
+    snprintf(shown, sizeof(shown), "%.*s", (int)((newline ? newline : end) - at), at);
+    printable_clean(shown);
+    printf("    %s\n", shown);
+}
+
+/* A rule for a user that does not exist explains nothing. */
+static void warn_of_unknown_user(const struct question *question)
+{
+    CLEANUP(content_done) struct file_content content = {0};
+    CLEANUP(htpasswd_unrefp) struct htpasswd *table = NULL;
+
+    if (!*question->user || !question->users || watched_file_read(question->users, &content, NULL) < 0)
+        return;
+    if (htpasswd_parse(content.text, content.size, &table) < 0)
+        return;
+    content.text = NULL; /* the table owns it now */
+    if (!htpasswd_find(table, question->user, strlen(question->user)))
+        printf("but there is no such user in %s\n", question->users);
+}
+
+static int print_answer(const struct question *question, struct error *err)
+{
+    CLEANUP(rules_unrefp) struct rules *rules = NULL;
+    CLEANUP(content_done) struct file_content content = {0};
+    const char *user = *question->user ? question->user : "a client without a login";
+    const char *action = rules_action_name(question->action);
+    struct rules_answer answer;
+    int r = read_rules(question->access, &content, &rules, err);
+
+    if (r < 0)
+        return r;
+    rules_decide(rules, &(struct rules_question){question->user, question->repository, question->action}, &answer);
+    if (!answer.granted) {
+        printf("no: no rule in %s allows %s to %s %s\n", question->access, user, action, question->repository);
+        return STATUS_NO;
+    }
+    for (size_t i = 0; i < RULES_ACTION_COUNT; i++) {
+        if (answer.lines[i] == 0)
+            continue;
+        printf("yes: %s line %u allows %s to %s %s\n", question->access, answer.lines[i], user, action,
+               question->repository);
+        print_line(&content, answer.lines[i]);
+    }
+    warn_of_unknown_user(question);
+    return STATUS_YES;
+}
+
+static int parse_question(char **argv, struct question *question, struct error *err)
+{
+    question->user = strcmp(argv[0], "-") == 0 ? "" : argv[0];
+    question->action = rules_action_parse(argv[1], strlen(argv[1]));
+    if (question->action == 0 || strcmp(argv[1], "all") == 0)
+        return error_set(err, EINVAL, "there is no action \"%s\"; actions are pull, push, push-new and delete", argv[1]);
+    question->repository = argv[2];
+    if (!name_is_repository(argv[2], strlen(argv[2])))
+        return error_set(err, EINVAL, "\"%s\" is not the name of a repository", argv[2]);
+    return 0;
+}
+
+static int explain(int argc, char **argv, const char *file, const char *config, struct error *err)
+{
+    CLEANUP(settings_freep) struct settings *settings = NULL;
+    struct question question = {.access = file};
+    int r;
+
+    if (argc != 3)
+        return error_set(err, EINVAL, "access explain takes a user, an action and a repository; see registryd help access");
+    r = parse_question(argv, &question, err);
+    if (r == 0 && !file)
+        r = settings_load(settings_choose_path(config, environ), environ, &settings, err);
+    if (r < 0)
+        return r;
+    if (settings) {
+        question.access = settings->auth.access;
+        question.users = settings->auth.path;
+    }
+    if (!question.access)
+        return error_set(err, EINVAL, "the configuration has no auth.htpasswd.access, so every user may do everything; "
+                         "name a file with --file");
+    return print_answer(&question, err);
+}
+
+/* --- the command line ------------------------------------------------------------------- */
+
+/* A status, or negative. */
+static int run(int argc, char **argv, struct error *err)
+{
+    static const struct option switches[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"file", required_argument, NULL, 'f'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    const char *file = NULL, *config = NULL;
+    int letter;
+
+    optind = 1;
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, ":c:f:h", switches, NULL)) != -1) {
+        if (letter == 'h')
+            return STATUS_HELP;
+        if (letter == '?' || letter == ':')
+            return error_set(err, EINVAL, "access takes --file FILE and --config FILE; see registryd help access");
+        *(letter == 'f' ? &file : &config) = optarg;
+    }
+    argc -= optind;
+    argv += optind;
+    if (argc > 0 && strcmp(argv[0], "check") == 0)
+        return check(argc - 1, argv + 1, err);
+    if (argc > 0 && strcmp(argv[0], "explain") == 0)
+        return explain(argc - 1, argv + 1, file, config, err);
+    return error_set(err, EINVAL, "access has the commands check and explain; see registryd help access");
+}
+
+static int run_access(int argc, char **argv)
+{
+    struct error err = {0};
+    int r = run(argc, argv, &err);
+
+    if (r == STATUS_HELP)
+        return verb_print_help(&verb_access);
+    if (r >= 0 && fflush(stdout) != 0)
+        r = error_set_errno(&err, errno, "cannot write to standard output");
+    if (r < 0)
+        fprintf(stderr, "registryd: %s\n", err.text);
+    return r < 0 ? STATUS_FAILURE : r;
+}
+
+const struct verb verb_access = {
+    .name = "access",
+    .function = run_access,
+    .help = "Usage: registryd access check FILE\n"
+            "       registryd access explain [OPTIONS] USER ACTION REPOSITORY\n"
+            "\n"
+            "Answers questions about an access file, which says who may do what (see\n"
+            "auth.htpasswd.access in registryd-config(5)). check looks for mistakes in it.\n"
+            "explain says whether USER (- is a client without a login) may pull, push,\n"
+            "push-new or delete, and which rule decides.\n"
+            "\n"
+            "  -f, --file FILE      the access file\n"
+            "  -c, --config CONFIG  the server's configuration, which names the access file;\n"
+            "                       without either, the file that serve reads\n"
+            "  -h, --help           this text\n"
+            "\n"
+            "Examples:\n"
+            "  registryd access check /etc/registryd/access\n"
+            "  registryd access explain alice push team/app\n"
+            "\n"
+            "Exit status: 0 for yes and for a file without mistakes; 1 for no; 2 on failure\n"
+            "and for a file with a mistake: standard error says which.\n",
+};
