@@ -212,7 +212,7 @@ def _():
         kept = clients.certificate.read_bytes()
         clients.certificate.write_text("nonsense")
         registry.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: "stays in force" in registry.log.read_text(), "the broken file is not reported")
+        wait_for(lambda: "stays in use" in registry.log.read_text(), "the broken file is not reported")
         assert str(clients.certificate) in registry.log.read_text()
         assert status(registry, before) == 200
         new = Authority(registry.dir / "new", "new")
