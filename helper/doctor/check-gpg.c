@@ -130,8 +130,8 @@ static void report_lock(struct doctor *doctor, const struct gpg_lock *lock)
     static const char *const why[] = {
         [GPG_LOCK_HELD] = "gpg waits until that process releases it.",
         [GPG_LOCK_STALE] = "gpg waits for it in vain: that process has ended, and another one has its number now.",
-        [GPG_LOCK_ELSEWHERE] = "gpg waits for it. If that machine is a container that is gone, or this machine's former name, "
-                               "the file is left over, and you can remove it.",
+        [GPG_LOCK_ELSEWHERE] = ("gpg waits for it. If that machine is a container that is gone, or this machine's former name, "
+                               "the file is left over, and you can remove it."),
     };
     struct finding *finding;
 

@@ -89,6 +89,8 @@ static struct response_header *make_header(const char *name, size_t value_size)
 }
 
 /* The header with a formatted value; NULL if memory is out. */
+static struct response_header *format_header(const char *name, const char *format, va_list arguments) PRINTF_LIKE(2, 0);
+
 static struct response_header *format_header(const char *name, const char *format, va_list arguments)
 {
     struct response_header *header = NULL;
