@@ -1,6 +1,6 @@
 /*
- * The name of a server's folder in the store is its URL in base64 (URL alphabet, padded).
- * Decoding is strict, because a folder whose name is not canonical could be listed but never
+ * The name of a server's directory in the store is its URL in base64 (URL alphabet, padded).
+ * Decoding is strict, because a directory whose name is not canonical could be listed but never
  * be found again by its URL.
  */
 #include "common/base64.h"

@@ -2,7 +2,7 @@
 
 /*
  * What of a client's address tells it from others: all 32 bits of IPv4, also where it comes in IPv6's clothes
- * (::ffff:192.0.2.1), and the first 64 bits of IPv6, for the rest is the client's own to choose. Pure.
+ * (::ffff:192.0.2.1), and the first 64 bits of IPv6, because the client can choose the rest. Pure.
  */
 
 enum { CLIENT_NETWORK_SIZE = 9 };

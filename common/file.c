@@ -1,5 +1,5 @@
 /*
- * The steps of which safe writes are made. They stand apart because the caller creates folders
+ * The steps of a safe write. They are separate functions because the caller creates directories
  * between them: nothing may be created before the new content is safely on disk.
  */
 #include "common/file.h"
@@ -96,7 +96,7 @@ int file_write_temporary(int folder_fd, const char *name, mode_t mode, const voi
 
 int file_sync_folder(int folder_fd)
 {
-    /* Some network file systems cannot sync a folder and say so by EINVAL. */
+    /* Some network file systems cannot sync a directory and return EINVAL. */
     return fsync(folder_fd) < 0 && errno != EINVAL ? -errno : 0;
 }
 
@@ -128,7 +128,7 @@ int file_open_regular(int folder_fd, const char *path, struct stat *ret_stat)
     return steal_fd(&fd);
 }
 
-/* What a link that lies at path points to; a relative one counts from its folder. */
+/* The target of the link at path; a relative one starts from the link's directory. */
 static char *join_target(const char *path, const char *target)
 {
     const char *slash = strrchr(path, '/');

@@ -23,27 +23,27 @@ int file_read_all(int fd, size_t limit, char **ret_text, size_t *ret_size) MUST_
 /*
  * First half of a safe write: makes the new file folder_fd/name holding data, and syncs it to
  * disk. The name must not exist (-EEXIST). On failure nothing is left behind. Second half:
- * renameat() over the final name, then file_sync_folder() of its folder.
+ * renameat() over the final name, then file_sync_folder() of its directory.
  */
 int file_write_temporary(int folder_fd, const char *name, mode_t mode, const void *data, size_t size) MUST_USE;
 
-/* Makes the names in a folder survive a power failure. */
+/* Makes the names in a directory survive a power failure. */
 int file_sync_folder(int folder_fd) MUST_USE;
 
-/* Opens a folder for reading it and for the *at() calls; the fd is the result (or -errno). */
+/* Opens a directory for reading and for the *at() calls. Returns the fd or -errno. */
 int file_open_folder(int folder_fd, const char *path) MUST_USE;
 
-/* Likewise one that is no link (-ENOTDIR or -ELOOP, by the system's taste): what is done below it is done there. */
+/* The same, but refuses a symbolic link (-ENOTDIR or -ELOOP, depending on the system). */
 int file_open_real_folder(int folder_fd, const char *name) MUST_USE;
 
 /*
- * Opens a regular file for reading, links followed; the fd is the result, -EINVAL for anything else (a pipe, a
- * device, a folder), or -errno. Never waits, whatever it turns out to be. *ret_stat (which may be NULL) is of the open file.
+ * Opens a regular file for reading and follows links. Returns the fd, -EINVAL for anything else (a pipe, a device, a
+ * directory), or -errno. Never blocks. *ret_stat (may be NULL) describes the open file.
  */
 int file_open_regular(int folder_fd, const char *path, struct stat *ret_stat) MUST_USE;
 
 /*
- * The path of the file that path means, links followed, also to one that is yet to be made. *ret is owned by the caller,
- * free with free(). -ELOOP where links go in a circle.
+ * Resolves the links of a path to a file, which need not exist yet. *ret is owned by the caller, free with free(). -ELOOP if
+ * the links form a circle.
  */
 int file_follow_links(const char *path, char **ret) MUST_USE;

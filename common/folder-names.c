@@ -1,5 +1,5 @@
 /*
- * Reads a folder in as few system calls as there can be: `list` opens one folder for each server,
+ * Reads a directory in as few system calls as possible: `list` opens one directory for each server,
  * and the type that the kernel gives with a name saves a stat() for nearly all of them.
  */
 #include "common/folder-names.h"

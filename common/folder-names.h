@@ -10,14 +10,14 @@ struct folder_name {
     char text[];
 };
 
-/* The names in a folder, sorted bytewise, without "." and "..". */
+/* The names in a directory, sorted bytewise, without "." and "..". */
 struct folder_names {
     struct folder_name **names;
     size_t count;
 };
 
 /*
- * Reads the folder open at fd (whose read position it uses up). 0 with *ret owned by the caller
+ * Reads the directory open at fd from its current position to the end. 0 with *ret owned by the caller
  * (folder_names_done), or -errno.
  */
 int folder_names_read(int fd, struct folder_names *ret) MUST_USE;

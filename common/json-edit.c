@@ -1,5 +1,5 @@
 /*
- * A text is edited where its bytes are, for whoever wrote it by hand should find it as he left it. It has been
+ * Edits a text in place, so that people who wrote it by hand find the rest of it unchanged. It has been
  * checked before, so the scanner below need not: it finds where things end.
  */
 #include "common/json-edit.h"

@@ -4,7 +4,7 @@
 
 /*
  * Changes to a JSON text that leave every other byte as it is: the user's spacing, order, unknown members and
- * doubles. The text lies in secure memory, for it may hold passwords. Pure.
+ * doubles. The text is in secure memory, because it may hold passwords. Pure.
  *
  * path: names of members from the root object down, ended by NULL. A name is compared as decoded ("\u0061" is
  * "a", and what is no UTF-8 is U+FFFD), byte for byte; of several members of one name the last counts, as in Go's decoder.

@@ -127,7 +127,7 @@ static int copy_literal(struct reader *in)
     return -EBADMSG;
 }
 
-/* Reads the "\uXXXX" at p; -1 where there is none. */
+/* Reads the "\uXXXX" at p; -1 if it is not one. */
 static int32_t read_unicode_escape(const unsigned char *p, const unsigned char *end)
 {
     int32_t value = 0;

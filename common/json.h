@@ -23,7 +23,7 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
 int json_parse(const void *text, size_t size, struct json **ret) MUST_USE;
 
 /*
- * Likewise into ordinary memory, for what is no secret. As Go's Unmarshal, and unlike
+ * The same in ordinary memory, for text that is not a secret. As Go's Unmarshal, and unlike
  * json_parse(), it takes nothing but white space after the value; what is more than
  * JSON_DEEPEST_PUBLIC levels deep is -EBADMSG, what has more than JSON_MOST_PUBLIC names and values -E2BIG.
  */
@@ -41,7 +41,7 @@ const struct json *json_get_next(const struct json *node);
 /* The name of an object's member, up to its first NUL; NULL for others. */
 const char *json_get_name(const struct json *member);
 
-/* The last member of exactly that name, as Go's decoder would have it; NULL if there is none, or no object. */
+/* The last member of exactly that name, as Go's decoder would have it; NULL if it is missing, or if this is not an object. */
 const struct json *json_find(const struct json *object, const char *name);
 
 /*

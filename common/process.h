@@ -6,7 +6,7 @@
 
 /*
  * Runs argv[0] (looked up on PATH) to its end with stdin from /dev/null, signals and their mask
- * at their defaults, and this process's environment and working folder. The first size - 1 bytes
+ * at their defaults, and this process's environment and working directory. The first size - 1 bytes
  * of what it writes to stdout and stderr go to ret_output, with a NUL; the rest is thrown away.
  * It never touches our own stdout, which is the protocol.
  *

@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Whether size bytes are the same, for what must not be guessed piece by piece: the time does not tell where they differ. */
+/* Compares size bytes in constant time, so that the time does not tell where they differ. */
 static inline bool same_bytes(const void *a, const void *b, size_t size)
 {
     const unsigned char *left = a, *right = b;

@@ -17,7 +17,7 @@ struct secure_arena;
 void *secure_arena_take(struct secure_arena **arena, size_t size) MUST_USE;
 
 /*
- * The same of ordinary memory, for what is no secret. All pieces of an arena are of one kind, that
+ * The same with ordinary memory, for data that is not secret. All pieces of an arena are of one kind, that
  * of the first.
  */
 void *secure_arena_take_public(struct secure_arena **arena, size_t size) MUST_USE;

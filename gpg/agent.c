@@ -1,5 +1,5 @@
 /*
- * Asked by GnuPG's own small programs: this is for people who set things up or look for a fault, not for the hot path.
+ * These queries run GnuPG's own small programs. They serve `setup` and `doctor`, not the hot path.
  */
 #include "gpg/agent.h"
 
@@ -144,7 +144,7 @@ static bool read_number(const unsigned char **at, const unsigned char *end, uint
     return *at > begin;
 }
 
-/* Behind a quoted string that begins here, or end. */
+/* The end of the quoted string that begins here. */
 static const unsigned char *skip_quoted(const unsigned char *at, const unsigned char *end)
 {
     for (at++; at < end && *at != '"'; at++)

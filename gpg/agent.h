@@ -6,11 +6,11 @@
 
 #include "gpg/context.h"
 
-/* What gpg-agent knows, asked by GnuPG's own programs (which start it as gpg does), each for ten seconds at most. */
+/* Queries gpg-agent through GnuPG's own programs, which start it as gpg does. Each query takes ten seconds at most. */
 struct gpg_agent_key {
     bool is_on_card;
     bool is_protected; /* by a passphrase */
-    bool is_cached;    /* the agent has the passphrase still, and will not ask */
+    bool is_cached;    /* the agent has the passphrase in its cache, and will not ask */
 };
 
 /* About a secret key, by keygrip. 0, GPG_AGENT_NO_KEY, or negative: the agent cannot be reached, and why. */
@@ -18,27 +18,31 @@ enum { GPG_AGENT_NO_KEY = 1 };
 int gpg_agent_find_key(const char *keygrip, struct gpg_agent_key *ret, struct error *err) MUST_USE;
 
 /*
- * Whether a passphrase or a card may be needed for one of the secret keys that the agent has: true also if it does not say,
- * as it does to a remote machine.
+ * Whether one of the agent's secret keys may need a passphrase or a card. Also true if the agent does not say: a restricted
+ * agent tells nothing to a remote machine.
  */
 bool gpg_agent_may_have_locked_key(void);
 
-/* That from what the agent answers to KEYINFO --list. Pure. */
+/* Reads the same from the agent's answer to KEYINFO --list. Pure. */
 bool gpg_agent_parse_locked(const char *output);
 
-/* That from what the agent answers to KEYINFO. 0 or GPG_AGENT_NO_KEY. Pure. */
+/* Reads the agent's answer to KEYINFO. 0 or GPG_AGENT_NO_KEY. Pure. */
 int gpg_agent_parse_keyinfo(const char *output, const char *keygrip, struct gpg_agent_key *ret) MUST_USE;
 
 /*
  * How often the passphrase of a key's file is hashed before each use (OpenPGP's S2K count), from
- * private-keys-v1.d/<keygrip>.key in gpg's home folder. 0; or GPG_AGENT_NO_KEY where there is no such file or no passphrase.
+ * private-keys-v1.d/<keygrip>.key in gpg's home directory. 0; GPG_AGENT_NO_KEY if the file or
+ * the passphrase does not exist; or negative.
  */
 int gpg_agent_get_s2k_count(const char *keygrip, uint64_t *ret, struct error *err) MUST_USE;
 
-/* That count from the file's bytes; false where there is none. Pure. */
+/* Reads that count from the file's bytes. False if the key has no passphrase. Pure. */
 bool gpg_agent_parse_s2k_count(const void *key_file, size_t size, uint64_t *ret);
 
-/* gpg's home folder ($GNUPGHOME or ~/.gnupg) and its agent's socket, as gpg finds them (`gpgconf --list-dirs`); owned by the caller, free with free(). */
+/*
+ * gpg's home directory ($GNUPGHOME or ~/.gnupg) and its agent's socket, as `gpgconf --list-dirs` prints them; owned by the
+ * caller, free with free().
+ */
 int gpg_find_home(char **ret_path, struct error *err) MUST_USE;
 int gpg_agent_find_socket(char **ret_path, struct error *err) MUST_USE;
 

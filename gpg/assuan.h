@@ -5,8 +5,8 @@
 #include "common/secbuf.h"
 
 /*
- * The client's end of Assuan, in which GnuPG's programs talk: a line to and fro, at most a thousand bytes each. What
- * comes in may be a secret and stays in secure memory.
+ * The client side of Assuan, the protocol of GnuPG's programs: lines of at most 1,000 bytes in both directions. Received
+ * lines may hold secrets and stay in secure memory.
  */
 struct assuan {
     int fd;

@@ -1,6 +1,6 @@
 /*
- * gpg-agent asks for a missing card by pinentry, so without a terminal, or when the person cancels, the error is about the
- * prompt. Asking scdaemon tells what it really is.
+ * gpg-agent asks for a missing card by pinentry. Without a terminal, or if the person cancels, its error is about the prompt.
+ * scdaemon knows the real cause.
  */
 #include "gpg/card.h"
 

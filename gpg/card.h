@@ -6,15 +6,15 @@
 #include "gpg/assuan.h"
 #include "gpg/public-key.h"
 
-/* A key on a smartcard, of which gpg-agent keeps the serial number alone, and scdaemon talks to the card. */
+/* A key on a smartcard. gpg-agent keeps only the card's serial number; scdaemon talks to the card. */
 struct gpg_card {
     char serial[64];    /* as it is printed on the card, where that is known */
     unsigned refusal;   /* libgpg-error's number, why the card does not answer now; 0: it is there */
 };
 
 /*
- * Asks the agent whether the key is on a card, and then whether that card is there, for which nobody is asked for a PIN or a
- * touch. false: it is not on a card, or the agent does not tell.
+ * Asks the agent whether the key is on a card, and whether that card is in the reader. This asks nobody for a PIN or a touch.
+ * False if the key is not on a card, or if the agent does not tell.
  */
 bool gpg_card_find(struct assuan *agent, const unsigned char keygrip[KEYGRIP_SIZE], struct gpg_card *ret);
 

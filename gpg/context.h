@@ -6,7 +6,7 @@
 /*
  * One GPGME context, set up so that it never goes to the network, asks for passphrases on the
  * user's terminal, and starts two processes in all (`gpg --version` and the operation itself).
- * Make one for a process: the first operation pays for the set-up.
+ * Create one context in a process: the first operation pays for the setup.
  */
 struct gpg_context;
 

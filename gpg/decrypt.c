@@ -1,6 +1,6 @@
 /*
- * Decryption, and the queue that a busy gpg-agent needs: with RSA-4096 about thirty decryptions
- * at once use up its secure memory, and docker pulls dozens of layers at once.
+ * Decryption, with a queue for a busy gpg-agent: about 30 concurrent decryptions with RSA-4096
+ * exhaust its secure memory, and docker pulls dozens of layers at once.
  */
 #include "gpg/decrypt.h"
 
@@ -22,7 +22,7 @@
 
 enum { MOST_TRIES = 8 };
 
-/* The lock of the queue: the agent's home directory, which is there and is the agent's alone. */
+/* The queue's lock is on the agent's home directory, which exists and belongs to one agent. */
 static int open_home(struct gpg_context *gpg)
 {
     const char *home = gpgme.ctx_get_engine_info(gpg->handle)->home_dir;
@@ -36,7 +36,7 @@ static int open_home(struct gpg_context *gpg)
     return file_open_folder(AT_FDCWD, path);
 }
 
-/* Without a lock, or where somebody keeps it for ever, the pauses alone must do. */
+/* Without a lock, or if somebody never releases it, only the pauses limit the load. */
 static void wait_for_turn(int queue_fd)
 {
     const struct timespec pause = {.tv_nsec = 20L * 1000 * 1000};
@@ -45,7 +45,7 @@ static void wait_for_turn(int queue_fd)
         nanosleep(&pause, NULL);
 }
 
-/* Those outside the queue may still fill the memory, so even its head waits longer each time. */
+/* Processes outside the queue may still fill the memory, so even its head waits longer each time. */
 static void pause_before_try(int try)
 {
     struct timespec pause = {.tv_nsec = 20L * 1000 * 1000 * try};

@@ -1,6 +1,6 @@
 /*
- * Recipients go to GPGME as text, one a line: only so does gpg itself resolve them, with groups,
- * substrings and subkeys as `gpg -r` has them, and without a process more for each.
+ * Recipients are passed to GPGME as text, one a line. Only then does gpg resolve them itself, with
+ * the groups, substrings and subkeys of `gpg -r`, and without another process for each.
  */
 #include "gpg/encrypt.h"
 

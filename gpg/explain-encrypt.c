@@ -18,7 +18,7 @@ struct reason {
     const char *cure;
 };
 
-/* The subkey for encryption that comes nearest to being usable; NULL where there is none. */
+/* The subkey for encryption that comes nearest to being usable; NULL if the key has none. */
 static gpgme_subkey_t find_encryption_subkey(gpgme_key_t key)
 {
     gpgme_subkey_t best = NULL;
@@ -49,7 +49,7 @@ static struct reason reason_of_key(gpgme_key_t key)
     return (struct reason){"gpg takes it for unusable", "see gpg -k"};
 }
 
-/* The state of the keys that a name matches: the first usable-looking fault found. why is NULL where gpg cannot tell. */
+/* The state of the keys that a name matches: the first usable-looking fault found. why is NULL if gpg cannot tell. */
 static struct reason reason_in_keyring(struct gpg_context *gpg, const char *name)
 {
     struct reason reason = {"there is no such public key in the keyring",

@@ -10,8 +10,8 @@ enum gpg_failure {
     GPG_FAILURE_UNKNOWN = EIO,           /* not recognised: err->text has gpg's own words */
     GPG_FAILURE_CONFIGURATION = EBADRQC, /* gpg refuses its options or its gpg.conf: in its own words */
     GPG_FAILURE_ACCESS = EACCES,         /* a file of gpg's that this user may not read */
-    GPG_FAILURE_LOCKED = EAGAIN,         /* a passphrase or a card is needed, and GPG_PINENTRY_ERROR forbids to ask */
-    GPG_FAILURE_REMOTE = EREMOTE,        /* likewise, but gpg-agent is on another machine and might ask there all the same */
+    GPG_FAILURE_LOCKED = EAGAIN,         /* the key needs a passphrase or a card, and GPG_PINENTRY_ERROR forbids asking */
+    GPG_FAILURE_REMOTE = EREMOTE,        /* gpg-agent is on another machine, and cannot be told not to ask there */
     GPG_FAILURE_NO_SECRET_KEY = ENOKEY,  /* gpg-agent answers, and has none of the message's keys */
     GPG_FAILURE_DAMAGED = EBADMSG,       /* the message was read, and is not a whole OpenPGP message */
     GPG_FAILURE_NO_AGENT = EHOSTDOWN,    /* gpg-agent cannot be reached */

@@ -1,5 +1,5 @@
 /*
- * A key pair as gpg itself will make them by default one day, and as they are fastest: ed25519 with a cv25519 subkey.
+ * Generates ed25519 keys with a cv25519 subkey: gpg's future default, and the fastest to decrypt with.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * gpg's own rules for where things are. Each of its variants that is rare is not followed here but recognised, and left to gpg.
+ * gpg's rules for the location of its files. Rare variants are detected and left to gpg.
  */
 #include "gpg/home.h"
 
@@ -84,12 +84,12 @@ static int check_common_conf(struct gpg_home *home, int folder_fd, const char *p
     return said == GPG_COMMON_CONF_UNKNOWN ? -ENOTSUP : 0;
 }
 
-static int check_names(DIR *folder)
+static int check_names(DIR *directory)
 {
     const struct dirent *entry;
 
     errno = 0;
-    for (unsigned count = 0; (entry = readdir(folder)); count++)
+    for (unsigned count = 0; (entry = readdir(directory)); count++)
         if (count == MOST_FILES || is_odd(entry->d_name))
             return -ENOTSUP;
     return errno ? -ENOTSUP : 0;
@@ -97,19 +97,19 @@ static int check_names(DIR *folder)
 
 int gpg_home_check(struct gpg_home *home)
 {
-    DIR *folder = opendir(home->path);
+    DIR *directory = opendir(home->path);
     int r;
 
-    if (!folder)
+    if (!directory)
         return -ENOTSUP;
-    r = check_names(folder);
-    if (r == 0 && !is_harmless_file(dirfd(folder), "gpg.conf"))
+    r = check_names(directory);
+    if (r == 0 && !is_harmless_file(dirfd(directory), "gpg.conf"))
         r = -ENOTSUP;
     if (r == 0)
-        r = check_common_conf(home, dirfd(folder), "common.conf");
+        r = check_common_conf(home, dirfd(directory), "common.conf");
     if (r == 0)
         r = check_common_conf(home, AT_FDCWD, SYSTEM_FOLDER "/common.conf");
-    closedir(folder);
+    closedir(directory);
     if (r == 0 && (!is_harmless_file(AT_FDCWD, SYSTEM_FOLDER "/gpg.conf") || access("/usr/bin/gpgconf.ctl", F_OK) == 0))
         r = -ENOTSUP;
     return r;

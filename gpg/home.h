@@ -14,7 +14,7 @@ struct gpg_home {
 };
 
 /*
- * Finds the home folder as gpg does: given (may be NULL), else $GNUPGHOME, else ~/.gnupg. 0; or -ENOTSUP where it is no
+ * Finds gpg's home directory as gpg does: given (may be NULL), else $GNUPGHOME, else ~/.gnupg. 0; or -ENOTSUP where it is no
  * absolute path in its plainest form, of which gpg and we could think differently.
  */
 int gpg_home_find(const char *given, struct gpg_home *ret) MUST_USE;

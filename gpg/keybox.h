@@ -7,7 +7,7 @@ struct keybox_entry {
     struct public_key key;
     uint64_t key_id;     /* its own */
     unsigned char fingerprint[FINGERPRINT_SIZE]; /* as the keybox has it; not checked here */
-    uint64_t primary_id; /* that of the key it belongs to; the same where it is none's subkey */
+    uint64_t primary_id; /* the id of its primary key; its own id if it is a primary key */
     struct bytes user_id; /* the first; UTF-8 as a rule, but may be anything */
 };
 

@@ -66,7 +66,7 @@ static void skip(const unsigned char **at, size_t *left, size_t count)
     *left -= count;
 }
 
-/* The pieces behind the first; the last is the one whose length is none of a piece. */
+/* The partial lengths after the first. The last part has an ordinary length. */
 static int read_pieces(const unsigned char **at, size_t *left, struct packet *packet)
 {
     bool is_partial = true;

@@ -1,5 +1,5 @@
 /*
- * For gpg, its agent, and git: all of them may be any program, or wait for something that never comes.
+ * Limits gpg, its agent and git: each may hang, or be replaced by any other program.
  */
 #include "gpg/patience.h"
 

@@ -1,7 +1,7 @@
 /*
- * A timer's signal every twentieth of a second, whose handler looks at the clock and at our memory, and ends gpg where it must:
- * then GPGME finds its pipes closed and returns. gpg is an orphan that nobody knows the number of (GPGME forks twice), so
- * it is found as one of our adopted children. An operation that is done before is not interrupted.
+ * A timer sends a signal every 50 ms. Its handler checks the time and our memory use, and ends gpg if needed; GPGME then finds
+ * its pipes closed and returns. GPGME forks twice, so gpg's process id is unknown: it is found among our adopted children. A
+ * short operation is never interrupted.
  */
 #include "gpg/watch.h"
 

@@ -1,6 +1,6 @@
 /*
  * erase: a server URL on stdin, and its entries are gone. `docker logout` asks for four spellings
- * of each server, so what is not there is no failure.
+ * of each server, so a missing entry is not a failure.
  */
 #include "helper/input.h"
 #include "helper/protocol.h"

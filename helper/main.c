@@ -85,7 +85,7 @@ static bool is_one_of(const char *word, const char *const *words)
     return false;
 }
 
-/* Exit code 1 too where the answer cannot be written: a client must not take half of it for all. */
+/* Returns exit code 1 if the answer cannot be written: a client must not take a part for the whole. */
 static int print(const void *text, size_t size, int exit_code)
 {
     int r = file_write_all(STDOUT_FILENO, text, size);
@@ -159,7 +159,7 @@ static int refuse_action(const char *action)
     return print_error(&err);
 }
 
-/* In the midst of anything, perhaps in a signal handler. */
+/* Called at any point, perhaps in a signal handler. */
 static void end_at_once(const char *line)
 {
     if (file_write_all(STDOUT_FILENO, line, strlen(line)) == 0)

@@ -1,5 +1,5 @@
 /*
- * Each step does a part of what a login does, and stops short of leaving anything behind.
+ * Each step does one part of a login and leaves nothing behind.
  */
 #include "helper/proof.h"
 
@@ -18,7 +18,7 @@
 #include "helper/pass/entry.h"
 #include "helper/vault.h"
 
-/* Docker's next entry lies below docker-credential-helpers; for whom it is encrypted is the same for every server. */
+/* Docker's next entry is below docker-credential-helpers. Every server has the same recipients. */
 static const struct pass_path next_entry = {.folder = "", .file = ""};
 
 static void finish(struct proof_step *step, int r)
@@ -54,7 +54,7 @@ static uint64_t now_us(void)
     return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* In a file without a name, because messages are read from files. */
+/* The message is in an unnamed file, because messages are read from files. */
 static int decrypt_message(enum gpg_pinentry_mode mode, const struct secbuf *message, struct secbuf *ret_plain,
                            struct proof *proof, struct error *err)
 {

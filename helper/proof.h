@@ -7,15 +7,15 @@
 #include "helper/pass/store.h"
 
 /*
- * Proves that a login would work, by doing what a login does: a text is encrypted for exactly those who would get docker's
- * next entry, decrypted again as `get` does it, and a file is made where the entry would go. Nothing is left behind.
- * `setup` and `doctor` judge by this; whatever else they look at only explains a failure.
+ * Proves that a login would work by doing what a login does: it encrypts a text to exactly the recipients of docker's next
+ * entry, decrypts it again as `get` does, and creates a file where the entry would go. It leaves nothing behind. `setup` and
+ * `doctor` judge by this; all other checks only explain a failure.
  */
 enum proof_result {
     PROOF_NOT_TRIED, /* an earlier step failed; err says which */
     PROOF_PASSED,
     PROOF_FAILED,    /* err says why; its code is an errno or one of gpg/failure.h */
-    PROOF_LOCKED,    /* not tried: the key needs its passphrase, or its card, and nobody may be asked */
+    PROOF_LOCKED,    /* not tried: the key needs its passphrase or its card, and asking is not allowed */
 };
 
 struct proof_step {
@@ -38,8 +38,8 @@ void proof_run(enum gpg_pinentry_mode mode, struct proof *ret);
 int proof_check(const struct proof *proof, struct error *err) MUST_USE;
 
 /*
- * Whether what is encrypted to a key can be decrypted here, tried with a text: gpg does not list secret keys that are on
- * another machine, behind a forwarded agent. May ask for its passphrase. 0 or negative.
+ * Encrypts a text to a key and decrypts it again: gpg does not list the secret keys of another machine, which are behind a
+ * forwarded agent. May ask for its passphrase. 0 or negative.
  */
 int proof_try_key(struct gpg_context *gpg, const char *fingerprint, struct error *err) MUST_USE;
 
@@ -48,7 +48,7 @@ void proof_read_entry(struct pass_store *store, const struct pass_path *path, en
                       struct proof_step *ret);
 
 /*
- * Makes a file of some bytes and removes it again: in the directory of path's server, or where that directory would be
- * made. The store is locked meanwhile, as at a login.
+ * Creates a file and removes it again, in the directory of path's server, or where that directory would be created. Locks the
+ * store meanwhile, as a login does.
  */
 void proof_write(const struct pass_path *path, struct proof_step *ret);

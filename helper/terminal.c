@@ -154,11 +154,11 @@ int terminal_ask_yes(const char *question, bool is_yes_standard, struct error *e
         if (!answer)
             return refuse_end(err);
         if (!*answer)
-            return is_yes_standard;
+            return is_yes_standard ? TERMINAL_YES : TERMINAL_NO;
         if (strcasecmp(answer, "y") == 0 || strcasecmp(answer, "yes") == 0)
-            return 1;
+            return TERMINAL_YES;
         if (strcasecmp(answer, "n") == 0 || strcasecmp(answer, "no") == 0)
-            return 0;
+            return TERMINAL_NO;
     }
 }
 

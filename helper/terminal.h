@@ -6,8 +6,8 @@
 #include "common/error.h"
 
 /*
- * What `setup` and `doctor` say to a person: one item a paragraph, with a mark before it, wrapped at 80
- * columns. Marks are in colour on a terminal alone, and nowhere where NO_COLOR is set (no-color.org).
+ * The output of `setup` and `doctor` for a person: one paragraph an item, with a mark before it, wrapped at 80
+ * columns. Marks are coloured only on a terminal, and never if NO_COLOR is set (no-color.org).
  */
 enum terminal_mark {
     TERMINAL_OK,      /* "ok": it is as it should be */
@@ -17,13 +17,13 @@ enum terminal_mark {
     TERMINAL_BAD,     /* "bad": does not work */
 };
 
-/* What a terminal should not be given (common/printable.h) is shown as '?', for the text may hold names that others chose. */
+/* What a terminal should not be given (common/printable.h) is shown as '?', because the text may hold names that others chose. */
 void terminal_say(FILE *stream, enum terminal_mark mark, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* A paragraph below the last item, indented like it. */
 void terminal_explain(FILE *stream, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* A line below it that is to be typed as it stands: indented more, never wrapped. */
+/* A command below it, to be typed as printed: indented more, never wrapped. */
 void terminal_show_command(FILE *stream, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* One line as it stands, from column 0 and never wrapped. */
@@ -32,11 +32,13 @@ void terminal_print_line(FILE *stream, const char *format, ...) PRINTF_LIKE(2, 3
 /* Whether there is a person to ask: stdin and stderr are terminals. */
 bool terminal_can_ask(void);
 
-/* Asks "question [Y/n] " on stderr until the answer is y, n or empty. 1 for yes, 0 for no, negative at the end of the input. */
+enum terminal_answer { TERMINAL_NO, TERMINAL_YES };
+
+/* Asks "question [Y/n] " on stderr until the answer is y, n or empty. An enum terminal_answer; negative at the end of the input. */
 int terminal_ask_yes(const char *question, bool is_yes_standard, struct error *err) MUST_USE;
 
 /*
- * Asks "question [standard]: " on stderr (standard may be NULL); an empty answer is the standard, and is asked for again
- * where there is none. *ret is owned by the caller, free with free(). 0 or negative. Not for secrets.
+ * Asks "question [standard]: " on stderr (standard may be NULL); an empty answer means the standard; without a
+ * standard the question is asked again. *ret is owned by the caller, free with free(). 0 or negative. Not for secrets.
  */
 int terminal_ask_line(const char *question, const char *standard, char **ret, struct error *err) MUST_USE;

@@ -18,7 +18,7 @@
 #include "helper/pass/recipients.h"
 #include "helper/pass/remove.h"
 
-/* A request has at most INPUT_MAX bytes, of which each that is no UTF-8 becomes three. */
+/* A request has at most INPUT_MAX bytes, and each byte of invalid UTF-8 becomes three. */
 #define SECRET_MAX (4 * INPUT_MAX)
 
 /* --- gpg as the user wants it -------------------------------------------------------- */
@@ -73,7 +73,7 @@ static int make_path(const struct credential *credential, struct pass_path *ret,
     return 0;
 }
 
-/* The password store is as it should be by now, and the login or logout has succeeded: git's trouble is a warning. */
+/* The password store is up to date and the login or logout has succeeded, so a failure of git is only a warning. */
 static void record_changes(const struct pass_store *store, const struct pass_changes *changes)
 {
     struct error err;

@@ -14,21 +14,21 @@
 enum { VAULT_NOT_FOUND = 1 };
 
 /*
- * Stores a credential, encrypted, in place of any that its server has. Everything that can go
- * wrong goes wrong before the store is touched. May ask for a passphrase only where .gpg-id must
- * be signed. That git could not record it is a warning on stderr. 0 or negative.
+ * Stores an encrypted credential, which replaces all others of its server. Every check is made
+ * before the password store is changed. Asks for a passphrase only if .gpg-id must be signed. If git
+ * cannot record the change, prints a warning on stderr. 0 or negative.
  */
 int vault_put(struct credential *credential, struct error *err) MUST_USE;
 
 /*
  * Finds the credential of credential->server_url and fills in username and secret. May ask for a
- * passphrase. That there is none is found out without gpg. 0, VAULT_NOT_FOUND, or negative.
+ * passphrase. Does not start gpg if there is no entry. 0, VAULT_NOT_FOUND, or negative.
  */
 int vault_get(struct credential *credential, struct error *err) MUST_USE;
 
 /*
- * Removes every credential of a server. That there is none is no failure, and takes no lock. That git could not record it is
- * a warning on stderr. 0 or negative.
+ * Removes every credential of a server. Succeeds without a lock if there is none. If git cannot record the change, prints a
+ * warning on stderr. 0 or negative.
  */
 int vault_erase(const struct secbuf *server_url, struct error *err) MUST_USE;
 
@@ -36,15 +36,15 @@ int vault_erase(const struct secbuf *server_url, struct error *err) MUST_USE;
 int vault_list(struct pass_listing *ret, struct error *err) MUST_USE;
 
 /*
- * The two halves of a login, for those who want to prove that one would work. Encrypts plain for those who would get the
- * entry at path. 0, or negative with nothing appended.
+ * The two halves of a login, for helper/proof.h. Encrypts plain to the recipients of the entry at path. 0, or negative with
+ * nothing appended.
  */
 int vault_encrypt(const struct pass_store *store, const struct pass_path *path, struct secbuf *plain,
                   struct secbuf *ret_message, struct error *err) MUST_USE;
 
 /*
- * Decrypts the message open at fd, by the fast path or, where that declines, by gpg; then why_by_gpg (may be NULL) says why
- * it declined, and is untouched otherwise. name is the file, for the error text. 0 or negative (gpg/failure.h).
+ * Decrypts the message open at fd, by the fast path or, if that declines, by gpg; why_by_gpg (may be NULL) then says why it
+ * declined, and is otherwise untouched. name is the file, for the error text. 0 or negative (gpg/failure.h).
  */
 int vault_decrypt(enum gpg_pinentry_mode mode, int fd, const char *name, struct secbuf *ret_plain,
                   struct error *why_by_gpg, struct error *err) MUST_USE;

@@ -143,7 +143,7 @@ static void explain_recipients(struct doctor *doctor, const struct error *err)
         finding = report_add(&doctor->report, "gpg-id-signature", FINDING_BAD,
                              "Somebody may have put their own key there. Look at it; if it is as you want it, sign it:", "%s",
                              err->text);
-        if (signer && doctor_find_gpg_id(&doctor->store, &source) > 0)
+        if (signer && doctor_find_gpg_id(&doctor->store, &source) == 0 && source)
             finding_add_command(finding, "gpg --yes --detach-sign --local-user %s %s", signer, source);
     }
 }
@@ -233,7 +233,7 @@ const char *check_secret_key(struct doctor *doctor)
 
 /* --- the passphrase ------------------------------------------------------------------------ */
 
-/* After su the terminal still belongs to who logged in, and the pinentry cannot open it. */
+/* After su the terminal still belongs to the user who logged in, and the pinentry cannot open it. */
 static bool check_terminal(struct doctor *doctor, const char *tty)
 {
     struct finding *finding;
@@ -284,7 +284,7 @@ const char *check_passphrase(struct doctor *doctor)
     struct finding *finding;
 
     if (doctor->proof.decrypt.err.code == GPG_FAILURE_REMOTE)
-        return NULL; /* whoever sits there is asked */
+        return NULL; /* the person at that machine is asked */
     if (!doctor_is_locked(doctor) && failure != GPG_FAILURE_NO_PINENTRY && failure != GPG_FAILURE_NO_TERMINAL)
         return NULL;
     if (!check_pinentry(doctor) || !check_terminal(doctor, tty))

@@ -79,12 +79,13 @@ static void check_text(struct doctor *doctor, const char *path, const char *text
 
 int doctor_find_gpg_id(const struct pass_store *store, char **ret_path)
 {
-    const char *folder = has_file(store->folder_fd, ".gpg-id") ? "/" PASS_FOLDER
-                         : has_file(store->root_fd, ".gpg-id") ? "" : NULL;
+    const char *directory = has_file(store->folder_fd, ".gpg-id") ? "/" PASS_FOLDER
+                            : has_file(store->root_fd, ".gpg-id") ? "" : NULL;
 
-    if (!folder)
+    *ret_path = NULL;
+    if (!directory)
         return 0;
-    return asprintf(ret_path, "%s%s/.gpg-id", store->root, folder) < 0 ? -ENOMEM : 1;
+    return asprintf(ret_path, "%s%s/.gpg-id", store->root, directory) < 0 ? -ENOMEM : 0;
 }
 
 static void report_unreadable_gpg_id(struct doctor *doctor, const char *path, int error)
@@ -214,7 +215,7 @@ const char *check_store(struct doctor *doctor)
     }
     r = doctor_find_gpg_id(&doctor->store, &gpg_id);
     doctor->report.is_out_of_memory |= r < 0;
-    if (r > 0)
+    if (gpg_id)
         check_gpg_id(doctor, gpg_id);
     else if (r == 0 && !(key && *key))
         explain_missing(doctor);

@@ -28,7 +28,7 @@ struct doctor {
 };
 
 /*
- * Each adds what it finds to the report, and answers what to say where it found nothing; NULL for nothing. The text is
+ * Each check adds its findings to the report, and returns what to print if there are none; NULL prints nothing. The text is
  * static, or valid until the next call.
  */
 typedef const char *check_function(struct doctor *doctor);
@@ -51,7 +51,10 @@ int doctor_get_decrypt_failure(const struct doctor *doctor);
 /* Whether decrypting was not tried because the key needs its passphrase. */
 bool doctor_is_locked(const struct doctor *doctor);
 
-/* The .gpg-id that docker's entries go by: 1 with its path (owned by the caller), 0 where there is none, or -ENOMEM. */
+/*
+ * Finds the .gpg-id that applies to docker's entries. 0 with its path, owned by the caller, and NULL if there is none; or
+ * -ENOMEM.
+ */
 int doctor_find_gpg_id(const struct pass_store *store, char **ret_path) MUST_USE;
 
 /* Whether the store is shared on purpose: its root hands its group down to what is made in it. */

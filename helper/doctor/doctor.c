@@ -55,7 +55,9 @@ static void doctor_done(struct doctor *doctor)
     pass_recipients_done(&doctor->recipients);
 }
 
-/* 0, 1 where only the help is wanted, or -EINVAL. */
+enum { PARSE_HELP = 1 };
+
+/* 0; PARSE_HELP if only the help is to be printed; or -EINVAL. */
 static int parse(int argc, char **argv, struct doctor *doctor, bool *ret_is_json)
 {
     static const struct option switches[] = {
@@ -69,7 +71,7 @@ static int parse(int argc, char **argv, struct doctor *doctor, bool *ret_is_json
     opterr = 0;
     while ((letter = getopt_long(argc, argv, "h", switches, NULL)) != -1) {
         if (letter == HELP || letter == 'h')
-            return 1;
+            return PARSE_HELP;
         if (letter == '?')
             break;
         doctor->does_fix |= letter == FIX;
@@ -133,7 +135,7 @@ int doctor_main(int argc, char **argv)
     bool is_json = false;
     int r = parse(argc, argv, &doctor, &is_json);
 
-    if (r > 0) {
+    if (r == PARSE_HELP) {
         fputs(help, stdout);
         return EXIT_SUCCESS;
     }

@@ -155,8 +155,10 @@ const char *check_unexplained(struct doctor *doctor)
     for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
         explain_by_its_text(doctor, &steps[i], results[i]);
     doctor->report.explains = 0;
+    if (doctor->proof.decrypt.err.code == GPG_FAILURE_REMOTE)
+        return "(decrypting was not tried: gpg-agent is on another machine and may ask there; --prompt tries it)";
     if (doctor_is_locked(doctor))
-        return "(decrypting was not tried, because the key needs its passphrase; --prompt lets gpg ask for it)";
+        return "(decrypting was not tried: the key needs its passphrase, or its card; --prompt lets gpg ask for it)";
     return NULL;
 }
 

@@ -47,8 +47,8 @@ struct report {
     struct finding **items; /* each stays where it is */
     size_t count;
     bool is_out_of_memory;
-    uint64_t decrypt_us; /* what decrypting took; 0: it was not tried */
-    bool is_by_gpg;      /* and that gpg did it, rather than the fast path */
+    uint64_t decrypt_us; /* how long decrypting took; 0: it was not tried */
+    bool is_by_gpg;      /* gpg decrypted, not the fast path */
 
     /* Masks of steps: 1 << STEP_… */
     unsigned failed;    /* tried and failed */
@@ -59,8 +59,8 @@ struct report {
 };
 
 /*
- * Adds one; what is a format. It is the report's. NULL where memory is out, or where it is bad and all of the steps that
- * the running check explains have passed: then a login works in spite of it.
+ * Adds a finding, owned by the report; what is a format. NULL if memory is exhausted, or if the finding is bad but every step
+ * that the running check explains has passed: then a login works in spite of it.
  */
 struct finding *report_add(struct report *report, const char *id, enum finding_status status, const char *why,
                            const char *what, ...) PRINTF_LIKE(5, 6);
@@ -68,13 +68,13 @@ struct finding *report_add(struct report *report, const char *id, enum finding_s
 /* Adds a command to it: every %s in the format is quoted for a shell. Nothing else may be in the format. */
 void finding_add_command(struct finding *finding, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Likewise one that only root may run: as it is for root, else by sudo, or by su where there is no sudo. */
+/* The same for a command that only root may run: plain for root, else with sudo, or with su if sudo is not installed. */
 void finding_add_root_command(struct finding *finding, const char *format, ...) PRINTF_LIKE(2, 3);
 
 size_t report_count_bad(const struct report *report);
 enum report_verdict report_judge(const struct report *report);
 
-/* From the first-th on, for a person; or all as one line of JSON. */
+/* Prints the findings from index first on for a person; or all of them as one line of JSON. */
 void report_tell(const struct report *report, size_t first);
 void report_print_json(struct report *report, FILE *stream);
 void report_done(struct report *report);

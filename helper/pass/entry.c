@@ -27,6 +27,8 @@ struct search {
     struct timespec changed; /* if is_dating: the last change of any directory looked at */
 };
 
+enum search_result { SEARCH_NONE, SEARCH_FOUND };
+
 static int search_folder(struct search *search, int fd, size_t used);
 
 static bool ends_in(const char *name, const char *suffix)
@@ -50,10 +52,10 @@ static int search_subfolder(struct search *search, int fd, size_t used)
     int r;
 
     if (search->depth == DEEPEST || end + 1 >= sizeof(search->file) || strcmp(name, ".git") == 0)
-        return 0;
+        return SEARCH_NONE;
     sub_fd = file_open_real_folder(fd, name);
     if (sub_fd < 0) /* gone meanwhile, or a link */
-        return is_absence(sub_fd) ? 0 : sub_fd;
+        return is_absence(sub_fd) ? SEARCH_NONE : sub_fd;
     search->file[end] = '/';
     search->depth++;
     r = search_folder(search, sub_fd, end + 1);
@@ -62,8 +64,8 @@ static int search_subfolder(struct search *search, int fd, size_t used)
 }
 
 /*
- * Opens what was found, in the folder where it was found: -ENOENT where a writer was faster, or somebody put there what is
- * no file.
+ * Opens the file in the directory where it was found: -ENOENT if a writer has removed it, or if it is not a regular file any
+ * more.
  */
 static int open_found(struct search *search, int fd, const char *name)
 {
@@ -77,7 +79,7 @@ static int open_found(struct search *search, int fd, const char *name)
         return -EFBIG;
     }
     search->fd = file_fd;
-    return 1;
+    return SEARCH_FOUND;
 }
 
 static bool is_before(struct timespec a, struct timespec b)
@@ -97,7 +99,7 @@ static int note_change(struct search *search, int fd)
     return 0;
 }
 
-/* 1 where search->file is an entry now, 0 where there is none, or -errno. */
+/* SEARCH_FOUND with search->file, SEARCH_NONE, or -errno. */
 static int search_folder(struct search *search, int fd, size_t used)
 {
     CLEANUP(folder_names_done) struct folder_names names = {0};
@@ -119,16 +121,16 @@ static int search_folder(struct search *search, int fd, size_t used)
         if (kind == S_IFDIR)
             r = search_subfolder(search, fd, used);
         else if (kind == S_IFREG && pass_path_is_entry(name))
-            return search->is_opening ? open_found(search, fd, name) : 1;
+            return search->is_opening ? open_found(search, fd, name) : SEARCH_FOUND;
     }
     return r;
 }
 
 /*
- * The same of a server's folder. While we go down to one user, a writer may put another where we have looked already, and
- * then remove the first: so where there are names but no entry is seen, we look again, and believe it when none of the
- * folders has changed since the look before began: then they were all as they were read, at one and the same moment. The
- * clock is the one that the kernel dates changes with, which stands still for some milliseconds.
+ * Searches a server's directory. While the search descends to one user, a writer may add another user where the search has
+ * already been, and then remove the first. So if there are names but no entry, the search is repeated, until no directory has
+ * changed since the search before it began: then all of them were read as they were at one moment. The clock is the one by
+ * which the kernel dates changes; it advances only every few milliseconds.
  */
 static int search_server(struct search *search, int fd)
 {
@@ -163,8 +165,8 @@ static int open_once(const struct pass_store *store, const struct pass_path *pat
     if (server_fd < 0)
         return server_fd;
     r = search_server(search, server_fd);
-    if (r <= 0)
-        return r == 0 ? PASS_NOT_FOUND : r;
+    if (r != SEARCH_FOUND)
+        return r == SEARCH_NONE ? PASS_NOT_FOUND : r;
     ret->fd = search->fd;
     memcpy(ret->file, search->file, sizeof(ret->file));
     ret->username_size = strlen(ret->file) - strlen(PASS_SUFFIX);
@@ -215,8 +217,8 @@ static int read_server(int folder_fd, const char *name, struct pass_listed *item
     if (server_fd < 0)
         return is_absence(server_fd) ? PASS_NOT_FOUND : server_fd;
     r = search_server(&search, server_fd);
-    if (r <= 0)
-        return r == 0 ? PASS_NOT_FOUND : r;
+    if (r != SEARCH_FOUND)
+        return r == SEARCH_NONE ? PASS_NOT_FOUND : r;
     item->username_size = strlen(search.file) - strlen(PASS_SUFFIX);
     item->username = strndup(search.file, item->username_size);
     return item->username ? 0 : -ENOMEM;

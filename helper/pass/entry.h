@@ -17,10 +17,10 @@ struct pass_entry {
 };
 
 /*
- * Opens the entry of a server: the bytewise first, level by level, where there are several users.
- * A link to a file counts, and so does a server's folder that is one; links to folders below it, dangling ones and what is
- * no regular file do not. Never waits for a lock nor on a pipe, and sees either all of an entry or nothing of it. Where it
- * finds none while somebody changes the server's directory it looks again until that stands still, for 50 ms at most.
+ * Opens the entry of a server. Of several users the first one counts, bytewise and level by level. A link to a file counts,
+ * and so does a link in place of a server's directory; links to directories below it, dangling links and special files do not.
+ * Never waits for a lock or a pipe, and sees a whole entry or none. If it finds none while the server's directory changes, it
+ * looks again until the directory is stable, for 50 ms at most.
  * 0, PASS_NOT_FOUND (ret is as before), or negative.
  */
 int pass_entry_open(const struct pass_store *store, const struct pass_path *path, struct pass_entry *ret,

@@ -67,7 +67,7 @@ static int set_environment(const struct pass_store *store)
 }
 
 /*
- * Whether a work tree's .git (a folder, or a file that leads to one) lies at path or above; *ret_length is how much of path
+ * Whether a work tree's .git (a directory, or a file that names one) lies at path or above; *ret_length is how much of path
  * names the directory that it lies in.
  */
 static bool find_work_tree(int root_fd, const char *path, size_t *ret_length)

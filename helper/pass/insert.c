@@ -104,8 +104,7 @@ static int locate(struct pass_store *store, struct destination *to)
 }
 
 /*
- * Under the lock, a temporary that is there already was left by a crash; a folder of that name was put there by somebody,
- * and another name does as well.
+ * Under the lock, an existing temporary file was left by a crash. If a directory has that name, another name is used.
  */
 static int write_temporary(struct pass_store *store, struct destination *to, const struct secbuf *message)
 {
@@ -167,8 +166,8 @@ static int explain(const struct pass_store *store, const char *path, int r, stru
         return error_set(err, EPERM, "%s/" PASS_FOLDER "/%s is a link to what is no encrypted message of yours, and that is "
                          "not overwritten; look where it leads, and remove it", store->root, path);
     if (r == -ELOOP)
-        return error_set(err, ELOOP, "%s/" PASS_FOLDER "/%s cannot be written: one of its folders is a link, and nothing is "
-                         "written through these; look where it leads, and remove it", store->root, path);
+        return error_set(err, ELOOP, "%s/" PASS_FOLDER "/%s cannot be written: one of its directories is a link, and nothing is "
+                         "written through links; look where it leads, and remove it", store->root, path);
     return error_set_errno(err, -r, "cannot write %s/" PASS_FOLDER "/%s", store->root, path);
 }
 

@@ -23,12 +23,12 @@ int pass_lock_find_holder(int fd, struct pass_lock_holder *ret) MUST_USE;
 
 /*
  * Finds, in the text of /proc/locks, the process that holds a flock() on this inode: the skip-th one, counted from 0. What
- * waits for a lock does not count. The process id, or 0 where there is none. Pure.
+ * waits for a lock does not count. The process id, or 0 if there is none. Pure.
  */
 pid_t pass_lock_parse(const char *text, const struct stat *st, size_t skip);
 
 /*
- * Whether that user has no business with the lock: neither the caller nor root, and the directory at fd can be changed by
- * its owner, the caller, alone.
+ * Whether that user should not hold the lock: they are neither the caller nor root, and only the caller, its owner, may change
+ * the directory at fd.
  */
 bool pass_lock_is_stranger(const struct pass_lock_holder *holder, int fd);

@@ -1,6 +1,6 @@
 /*
- * The names of things in the store, and which of them are refused: a username comes from whoever
- * runs `docker login`, and must never become a file anywhere else.
+ * Names in the store, and which of them are refused: a username comes from the person who runs
+ * `docker login`, and must never become a file anywhere else.
  */
 #include "helper/pass/path.h"
 

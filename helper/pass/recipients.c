@@ -1,6 +1,6 @@
 /*
- * Which keys an entry is encrypted to. Where that cannot be said, nothing may be written: gpg
- * itself would ask on the terminal, or take a default key that nobody chose.
+ * Which keys an entry is encrypted to. If that is unknown, nothing may be written: gpg itself would
+ * ask on the terminal, or use a default key that nobody chose.
  */
 #include "helper/pass/recipients.h"
 
@@ -33,42 +33,45 @@ static int read_content(int root_fd, const char *file, struct content *ret)
     return fd < 0 ? fd : file_read_all(fd, GPG_ID_MAX, &ret->text, &ret->size);
 }
 
-/*
- * 1 for a regular file, 0 where there is none, or -errno where that cannot be seen: then the keys of a folder further up
- * may not be taken instead.
- */
-static int is_regular(int root_fd, const char *file)
+/* Looks for a regular file. -errno if that fails: then the keys of a directory further up must not be used. */
+static int check_regular(int root_fd, const char *file, bool *ret_exists)
 {
     struct stat st;
 
+    *ret_exists = false;
     if (fstatat(root_fd, file, &st, 0) == 0)
-        return S_ISREG(st.st_mode);
-    return errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG ? 0 : -errno;
+        *ret_exists = S_ISREG(st.st_mode);
+    else if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP && errno != ENAMETOOLONG)
+        return -errno;
+    return 0;
 }
 
-/* The nearest .gpg-id, below the root: 1 with *ret_file owned by the caller, 0 where there is none, or -errno. */
+/* Finds the nearest .gpg-id. 0 with *ret_file owned by the caller, and NULL if there is none; or -errno. */
 static int find_gpg_id(int root_fd, const struct pass_path *path, char **ret_file)
 {
     CLEANUP_FREE char *place = NULL;
+    bool exists = false;
     int r = 0;
 
+    *ret_file = NULL;
     if (asprintf(&place, PASS_FOLDER "/%s/%s", path->folder, path->file) < 0)
         return -ENOMEM;
-    for (char *slash = strrchr(place, '/'); slash && r == 0; slash = strrchr(place, '/')) {
+    for (char *slash = strrchr(place, '/'); slash && r == 0 && !exists; slash = strrchr(place, '/')) {
         CLEANUP_FREE char *file = NULL;
 
         *slash = '\0';
         if (asprintf(&file, "%s/.gpg-id", place) < 0)
             return -ENOMEM;
-        r = is_regular(root_fd, file);
-        if (r == 1)
+        r = check_regular(root_fd, file, &exists);
+        if (exists)
             *ret_file = steal_ptr(&file);
     }
-    if (r == 0)
-        r = is_regular(root_fd, ".gpg-id");
-    if (r == 1 && !*ret_file)
+    if (r < 0 || exists)
+        return r;
+    r = check_regular(root_fd, ".gpg-id", &exists);
+    if (exists)
         *ret_file = strdup(".gpg-id");
-    return r == 1 && !*ret_file ? -ENOMEM : r;
+    return exists && !*ret_file ? -ENOMEM : r;
 }
 
 static int explain_missing(const struct pass_store *store, struct error *err)
@@ -103,8 +106,8 @@ static int check_signature(const struct pass_store *store, struct gpg_context *g
 }
 
 /*
- * Whether everybody may put another file in the place of one in that folder. In a sticky one (as /tmp is) everybody may put
- * files there, but nobody takes those of others away: there it depends on whose the file is.
+ * Whether every user may replace a file in that directory. In a sticky directory such as /tmp everybody may create files, but
+ * only replace their own, so the file's owner decides.
  */
 static bool is_open_to_all(const struct stat *folder, const struct stat *file)
 {
@@ -114,8 +117,8 @@ static bool is_open_to_all(const struct stat *folder, const struct stat *file)
 }
 
 /*
- * Whoever may change the file, or a folder that it lies in, decides who can read the next password. What is everybody's to
- * change says nothing, unless a signature vouches for it.
+ * A user who may change the file, or a directory above it, decides who can read the next password. A file that everybody may
+ * change is refused unless it has a valid signature.
  */
 static int check_writers(const struct pass_store *store, const char *file, const struct content *content,
                          const char *source, struct error *err)
@@ -134,7 +137,7 @@ static int check_writers(const struct pass_store *store, const char *file, const
     is_open = is_open || fstat(store->root_fd, &st) < 0 || is_open_to_all(&st, &content->stat);
     if (!is_open || (signers && *signers))
         return 0;
-    return error_set(err, EPERM, "%s, or a folder that it lies in, may be changed by every user of this machine, so the keys "
+    return error_set(err, EPERM, "%s, or a directory above it, may be changed by every user of this machine, so the keys "
                      "in it may be anybody's; look at it, then: chmod -R o-w %s", source, store->root);
 }
 

@@ -44,7 +44,7 @@ static int find_root(char **ret_root, struct error *err)
     } else if (dir && *dir) {
         here = getcwd(NULL, 0);
         if (!here)
-            return error_set_errno(err, errno, "PASSWORD_STORE_DIR is relative, and the working folder is unknown");
+            return error_set_errno(err, errno, "PASSWORD_STORE_DIR is relative, and the working directory is unknown");
         n = asprintf(ret_root, "%s/%s", here, dir);
     } else {
         home = find_home();

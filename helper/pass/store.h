@@ -11,7 +11,7 @@
 struct pass_store {
     char *root;    /* absolute */
     int root_fd;   /* -1 while there is no such directory */
-    int folder_fd; /* docker-credential-helpers; -1 while there is none */
+    int folder_fd; /* docker-credential-helpers; -1 while it does not exist */
     char temporary[64]; /* set by pass_store_lock(): the name for temporary files */
     bool has_lock;
     bool has_blocked_signals;

@@ -125,7 +125,7 @@ static void assert_refused_behind(const char *link)
     make_file("elsewhere/kept.gpg", "kept");
     make_link(link, "../../elsewhere");
     assert_int_equal(insert("a/user", "new", &changes, &err), -ELOOP);
-    assert_says(&err, "one of its folders is a link");
+    assert_says(&err, "one of its directories is a link");
     assert_tree_is("elsewhere", "kept.gpg\n");
 }
 
