@@ -239,8 +239,9 @@ static void explain_entry(struct doctor *doctor, const struct proof_step *step, 
     if (step->result != PROOF_FAILED ||
         (step->err.code != GPG_FAILURE_NO_SECRET_KEY && step->err.code != GPG_FAILURE_DAMAGED))
         return;
-    if (step->err.code == GPG_FAILURE_NO_SECRET_KEY && doctor->proof.decrypt.result == PROOF_FAILED)
-        return; /* not the entry's fault */
+    if (step->err.code == GPG_FAILURE_NO_SECRET_KEY &&
+        (doctor->proof.decrypt.result == PROOF_FAILED || doctor->proof.decrypt.result == PROOF_NOT_TRIED))
+        return; /* the cause may be another one, which the trial login has found */
     finding = report_add(&doctor->report, step->err.code == GPG_FAILURE_NO_SECRET_KEY ? "entry-unreadable" : "entry-damaged",
                          FINDING_BAD, relogin_why, "%s", step->err.text);
     add_relogin(finding, folder);

@@ -310,7 +310,7 @@ def _():
     storage.must_collect(peer())
     with Server(registryd(), storage) as server:
         assert server.has("a", "t") and server.has("a", signature)
-        assert server.get("only-an-index", empty)[1]["Content-Type"] == INDEX
+        assert server.get("only-an-index", empty, INDEX)[1]["Content-Type"] == INDEX
         assert len(json.loads(server.request("GET", f"/v2/a/referrers/{image}")[2])["manifests"]) == 1
 
 

@@ -5,7 +5,7 @@ import os
 import re
 
 from harness import case, main
-from registry_client import BYTES, DOCKER_IMAGE, IMAGE, digest, serve, shared
+from registry_client import BYTES, DOCKER_IMAGE, IMAGE, INDEX, digest, serve, shared
 
 CONTENT = bytes(range(256)) * 40
 
@@ -212,14 +212,18 @@ def _():
             assert answer.headers["ETag"] == f'"{digest(manifest)}"', answer
 
 
-@case("end-3: no Accept header makes a manifest disappear")
+@case("end-3: only an Accept header that names manifest types can exclude a manifest")
 def _():
     server = shared()
     name = server.new_name()
     server.push_image(name, "v1")
-    for accept in ("*/*", "application/json", DOCKER_IMAGE, "text/html"):
+    for accept in ("*/*", "application/json", "text/html", IMAGE, f"{DOCKER_IMAGE}, */*"):
         assert server.call("GET", f"/v2/{name}/manifests/v1", headers={"Accept": accept}).status == 200, accept
     assert server.call("GET", f"/v2/{name}/manifests/v1").status == 200
+    # As with registry:2, a client never gets a type that it excludes.
+    for accept in (DOCKER_IMAGE, INDEX):
+        answer = server.call("GET", f"/v2/{name}/manifests/v1", headers={"Accept": accept})
+        assert (answer.status, answer.code) == (404, "MANIFEST_UNKNOWN") and IMAGE.encode() in answer.body, answer
 
 
 @case("end-3: a missing manifest is 404 MANIFEST_UNKNOWN; If-None-Match is 304")

@@ -57,7 +57,11 @@ static void open_store(struct in_process *registry)
 
 void in_process_start(struct in_process *registry)
 {
-    *registry = (struct in_process){.api = {.access = &everybody, .prefix = "", .is_delete_enabled = true, .catalog_max = 1000}};
+    /* Nothing runs on these pools; only their addresses are compared. */
+    static char workers, computers;
+
+    *registry = (struct in_process){.api = {.workers = (void *)&workers, .computers = (void *)&computers,
+                                            .access = &everybody, .prefix = "", .is_delete_enabled = true, .catalog_max = 1000}};
     dispatch_init(&registry->api, &registry->handler);
     memory_folder_make(registry->root);
     open_store(registry);
@@ -104,12 +108,13 @@ static void run(struct in_process *registry, struct sending *sending, struct res
     struct request *request = &sending->request;
 
     request->is_on_worker = true;
-    /* Once more after authentication, as when a request moves from the checkers to the workers. */
+    /* Once more after authentication, as when a request moves from the computers to the workers. */
     if (handler->begin(handler->context, request, response) == HTTP_ON_WORKER)
         finish(handler->begin(handler->context, request, response));
     if (!response->status)
         receive(handler, sending, response);
-    if (!response->status)
+    /* Once more, as when a large manifest moves from the computers to the workers. */
+    if (!response->status && handler->answer(handler->context, request, response) == HTTP_ON_WORKER)
         finish(handler->answer(handler->context, request, response));
     handler->end(handler->context, request, &(struct http_end){.status = response->status});
 }
