@@ -18,7 +18,9 @@
 #include <unistd.h>
 
 enum {
-    TURN_STEPS = 64, /* before other connections have their turn */
+    /* Before other connections have their turn; the bytes are some tenths of a millisecond of TLS. */
+    TURN_STEPS = 64,
+    TURN_BYTES = 256 << 10,
     IDLE_TEXT_MAX = 1024,
 };
 
@@ -182,8 +184,9 @@ static enum step run_state(struct connection *connection)
 
 static void run_from(struct connection *connection, enum step step)
 {
+    connection->turn_bytes = 0;
     for (int steps = 0; step == STEP_ON && connection->state != STATE_CLOSED; steps++)
-        step = steps < TURN_STEPS ? run_state(connection) : STEP_YIELD;
+        step = steps < TURN_STEPS && connection->turn_bytes < TURN_BYTES ? run_state(connection) : STEP_YIELD;
     if (connection->state == STATE_WORKER)
         return; /* it is the worker's now */
     if (connection->state == STATE_CLOSED || connection_stash(connection) < 0) {

@@ -60,6 +60,7 @@ struct connection {
     struct backlog input;
     size_t shared_begin, shared_end; /* of loop->input */
     size_t scanned;                  /* of the head */
+    size_t turn_bytes;               /* that were read in the connection's turn */
 
     /* The request. */
     struct head head;

@@ -15,17 +15,17 @@ sys.path.insert(0, str(ROOT / "tests/e2e"))
 from checks import check, main
 
 DOCUMENT = "docs/doctor-situations.md"
-MARKER = "<!-- The tables below are made by: python3 tests/static/doctor-situations.py . --write -->\n"
+MARKER = "<!-- The tables below are made by: python3 tests/static/doctor-document.py . --write -->\n"
 TABLES = (("doctor-situations", "gpg, its keys, the environment and docker's configuration"),
           ("doctor-agents", "gpg-agent, keyboxd, pinentries and smartcards"),
           ("doctor-shared", "Stores that are shared, mounted, copied or hostile"))
 
 # Findings without a row, and where they are tested instead.
 ELSEWHERE = {
-    "config-leftovers": "what other clients left: tests/e2e/doctor.py",
-    "config-relative-link": "a link that docker does not follow: tests/e2e/doctor.py",
-    "docker-snap": "docker from a snap: tests/e2e/doctor.py",
-    "podman-docker-config": "podman with DOCKER_CONFIG: tests/e2e/doctor.py",
+    "config-leftovers": "what other clients left: tests/e2e/client-situations.py",
+    "config-relative-link": "a link that docker does not follow: tests/e2e/client-situations.py",
+    "docker-snap": "docker from a snap: tests/e2e/client-situations.py",
+    "podman-docker-config": "podman with DOCKER_CONFIG: tests/e2e/client-situations.py",
     "decrypt-failed": "a failure that no check explains, in gpg's words: tests/e2e/hostile-programs.py",
     "gpg-id-owner": "an owner other than the user and root: tests/e2e/hostile-store.py",
     "git-not-run": "a git that hangs: tests/e2e/hostile-programs.py",
@@ -79,7 +79,7 @@ def _(root):
     head, _, tables = (root / DOCUMENT).read_text().partition(MARKER)
     if tables.strip() == format_tables().strip():
         return []
-    return [f"{DOCUMENT} is out of date: python3 tests/static/doctor-situations.py . --write"]
+    return [f"{DOCUMENT} is out of date: python3 tests/static/doctor-document.py . --write"]
 
 
 @check("each finding of doctor is in a table, or tested elsewhere")
