@@ -9,9 +9,10 @@ import json
 import signal
 import time
 
-from harness import case, main
+from harness import case, is_sanitized, main
 from plain_registry import Server, line, wait_for
 from raw_http import Raw, ask, basic, head
+from registry import registryd
 from registry_client import CONFIG, IMAGE, digest
 
 BAD, GOOD = basic("mallory", "m"), basic("me", "secret")
@@ -110,7 +111,7 @@ def _():
         large += b" " * (3 * MIB - len(large))
         assert put_manifest(server, "b", GOOD, "t", large).status == 201
         grown = server.rss_kib() - before
-        assert grown < 40 * 1024, grown
+        assert grown < 40 * 1024 or is_sanitized(registryd()), grown
         # What was refused is not kept.
         for raw in held:
             raw.close()
