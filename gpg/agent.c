@@ -325,7 +325,7 @@ int gpg_agent_find_pinentry(char **ret_path, struct error *err)
 
 /* --- an agent that hangs --------------------------------------------------------------------- */
 
-/* The inode of the socket that listens at path, from the text of /proc/net/unix; 0 if there is none. */
+/* The inode of the socket that listens at path, from the text of /proc/net/unix; 0 if no socket does. */
 static unsigned long find_listener(const char *text, const char *path)
 {
     unsigned long inode, flags;
