@@ -4,25 +4,32 @@
     fake_scdaemon.py DIRECTORY
 
 DIRECTORY contains: serial; grip; agent (the path of that agent's socket); pin; and log, to which each command is appended.
-A file named missing means that there is no card, a file named blocked that its PIN is blocked.
+A file named missing means that there is no card, a file named blocked that its PIN is blocked. As the real one, it also listens on
+a socket: gpg-agent has one pipe to it, and a second connection that needs the card at the same time goes through the socket.
 """
 
+import os
 import pathlib
 import socket
 import sys
+import threading
 
 SCD = 6 << 24
 CARD_NOT_PRESENT, BAD_PIN, PIN_BLOCKED = SCD | 112, SCD | 87, SCD | 130
 HERE = pathlib.Path(sys.argv[1])
 
 
+PEER = threading.local()  # .input and .out of this thread's connection
+SOCKET = HERE / f"scd.{os.getpid()}"
+
+
 def say(line):
-    sys.stdout.buffer.write(line + b"\n")
-    sys.stdout.buffer.flush()
+    PEER.out.write(line + b"\n")
+    PEER.out.flush()
 
 
 def hear():
-    return sys.stdin.buffer.readline().rstrip(b"\n")
+    return PEER.input.readline().rstrip(b"\n")
 
 
 def log(line):
@@ -98,13 +105,16 @@ def answer(line, state):
         say(b"D " + escape(decrypt(bytes.fromhex(state["data"].decode()))))
     elif word == b"GETINFO" and b"version" in line:
         say(b"D 2.2.40")
+    elif word == b"GETINFO" and b"socket_name" in line:
+        say(b"D " + os.fsencode(SOCKET))
     return 0
 
 
-def main():
+def serve(stream, out):
+    PEER.input, PEER.out = stream, out
     state = {"data": b""}
     say(b"OK GNU Privacy Guard's Smartcard server ready")
-    while line := sys.stdin.buffer.readline():
+    while line := PEER.input.readline():
         line = line.rstrip(b"\n")
         log(line)
         if line == b"BYE":
@@ -112,6 +122,28 @@ def main():
             return
         code = answer(line, state)
         say(b"ERR %d refused" % code if code else b"OK")
+
+
+def serve_connection(connection):
+    with connection, connection.makefile("rb") as stream, connection.makefile("wb") as out:
+        serve(stream, out)
+
+
+def accept(listener):
+    while True:
+        connection, _ = listener.accept()
+        threading.Thread(target=serve_connection, args=(connection,), daemon=True).start()
+
+
+def main():
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(os.fsencode(SOCKET))
+    listener.listen()
+    threading.Thread(target=accept, args=(listener,), daemon=True).start()
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer)
+    finally:
+        SOCKET.unlink(missing_ok=True)
 
 
 main()
