@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "common/file.h"
@@ -129,6 +131,14 @@ static int read_settled(const char *path, struct file_content *ret)
         r = open_and_read(path, ret);
     }
     return r;
+}
+
+void file_content_done(struct file_content *content)
+{
+    if (content->text)
+        explicit_bzero(content->text, content->size);
+    free(content->text);
+    *content = (struct file_content){0};
 }
 
 int watched_file_read(const char *path, struct file_content *ret, struct error *err)

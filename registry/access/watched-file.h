@@ -39,8 +39,11 @@ struct file_content {
     struct file_stamp stamp;
 };
 
+/* Wipes and frees the text, which may hold hashes. */
+void file_content_done(struct file_content *content);
+
 /*
  * Reads the whole file. If it is being written, waits up to a tenth of a second for the end.
- * 0 with *ret (its text is owned by the caller, free()), or negative.
+ * 0 with *ret (owned by the caller, file_content_done()), or negative.
  */
 int watched_file_read(const char *path, struct file_content *ret, struct error *err) MUST_USE;

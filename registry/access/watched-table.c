@@ -95,16 +95,9 @@ static void put_in_force(struct watched_table *watched, void *table, const struc
         watched->type->unref(before);
 }
 
-static void content_done(struct file_content *content)
-{
-    if (content->text)
-        explicit_bzero(content->text, content->size); /* it may hold hashes */
-    free(content->text);
-}
-
 static int read_file(struct watched_table *watched, struct error *err)
 {
-    CLEANUP(content_done) struct file_content content = {0};
+    CLEANUP(file_content_done) struct file_content content = {0};
     void *table = NULL;
     uint64_t now = now_ms();
     int r = watched_file_read(watched->path, &content, err);

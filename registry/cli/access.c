@@ -26,13 +26,6 @@ struct question {
     const char *users;  /* the htpasswd file; NULL: not known */
 };
 
-static void content_done(struct file_content *content)
-{
-    if (content->text)
-        explicit_bzero(content->text, content->size);
-    free(content->text);
-}
-
 static int read_rules(const char *path, struct file_content *ret_content, struct rules **ret, struct error *err)
 {
     int r = watched_file_read(path, ret_content, err);
@@ -45,7 +38,7 @@ static int read_rules(const char *path, struct file_content *ret_content, struct
 static int check(int argc, char **argv, struct error *err)
 {
     CLEANUP(rules_unrefp) struct rules *rules = NULL;
-    CLEANUP(content_done) struct file_content content = {0};
+    CLEANUP(file_content_done) struct file_content content = {0};
 
     if (argc != 1)
         return error_set(err, EINVAL, "access check takes one file; see registryd help access");
@@ -73,7 +66,7 @@ static void print_line(const struct file_content *content, uint32_t wanted)
 /* A rule for a user that does not exist explains nothing. */
 static void warn_of_unknown_user(const struct question *question)
 {
-    CLEANUP(content_done) struct file_content content = {0};
+    CLEANUP(file_content_done) struct file_content content = {0};
     CLEANUP(htpasswd_unrefp) struct htpasswd *table = NULL;
 
     if (!*question->user || !question->users || watched_file_read(question->users, &content, NULL) < 0)
@@ -88,7 +81,7 @@ static void warn_of_unknown_user(const struct question *question)
 static int print_answer(const struct question *question, struct error *err)
 {
     CLEANUP(rules_unrefp) struct rules *rules = NULL;
-    CLEANUP(content_done) struct file_content content = {0};
+    CLEANUP(file_content_done) struct file_content content = {0};
     const char *user = *question->user ? question->user : "a client without a login";
     const char *action = rules_action_name(question->action);
     struct rules_answer answer;

@@ -8,14 +8,9 @@
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 
-static void content_done(struct file_content *content)
-{
-    free(content->text);
-}
-
 static void a_file_is_read_whole(void **state)
 {
-    CLEANUP(content_done) struct file_content content = {0};
+    CLEANUP(file_content_done) struct file_content content = {0};
     struct file_stamp stamp;
     struct error err;
 
@@ -30,7 +25,7 @@ static void a_file_is_read_whole(void **state)
 
 static void an_empty_file_is_read_too(void **state)
 {
-    CLEANUP(content_done) struct file_content content = {0};
+    CLEANUP(file_content_done) struct file_content content = {0};
     struct error err;
 
     (void)state;
@@ -47,7 +42,7 @@ static void world_readable_files_are_reported(void **state)
     (void)state;
     make_file("f", "x");
     for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-        CLEANUP(content_done) struct file_content content = {0};
+        CLEANUP(file_content_done) struct file_content content = {0};
 
         assert_int_equal(chmod("f", modes[i].mode), 0);
         assert_int_equal(watched_file_read("f", &content, &err), 0);
@@ -57,7 +52,7 @@ static void world_readable_files_are_reported(void **state)
 
 static void links_are_followed(void **state)
 {
-    CLEANUP(content_done) struct file_content content = {0};
+    CLEANUP(file_content_done) struct file_content content = {0};
     struct error err;
 
     (void)state;
@@ -91,7 +86,7 @@ static void missing_and_special_files_are_refused(void **state)
 
 static void the_size_is_bounded(void **state)
 {
-    CLEANUP(content_done) struct file_content content = {0};
+    CLEANUP(file_content_done) struct file_content content = {0};
     struct error err;
 
     (void)state;
@@ -167,7 +162,7 @@ static void a_file_just_changed_is_recent_with_timestamps_in_seconds(void **stat
 /* Apache's htpasswd truncates the file, and fills it a moment later: only older content is used. */
 static void a_file_just_written_is_left_alone_for_a_moment(void **state)
 {
-    CLEANUP(content_done) struct file_content content = {0};
+    CLEANUP(file_content_done) struct file_content content = {0};
     struct timespec now, written;
     struct error err;
 
