@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Counts the cases of all test runs; prints the reasons of failures and skips, and the durations.
+"""Counts the cases of all test runs; prints the reasons of skips, the durations, and the reasons of failures.
 
     tests/summarise.py DIRECTORY
 
@@ -135,8 +135,6 @@ def tell_times(paths):
 
 # --- output --------------------------------------------------------------------
 
-
-
 def tell(title, told):
     """Prints pairs of a line and its explanation."""
     if told:
@@ -171,9 +169,10 @@ def main():
     runs = {path.stem: run_cases(path) for path in paths}
     every = [case for cases in runs.values() for case in cases]
     tell_skipped(runs)
+    tell_times(paths)
+    # Close to the end, because logs of continuous integration are cut at the front.
     tell("Failed", [(f"{name}: {case.name}", case.reason) for name, cases in runs.items() for case in cases
                     if case.verdict == FAILED])
-    tell_times(paths)
     print("\nBy run:")
     for name, cases in runs.items():
         print(f"  {name + ':':24}{summary(cases)}")
