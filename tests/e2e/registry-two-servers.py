@@ -133,7 +133,7 @@ class Worker:
     def settle_in_flight(self):
         """A request that was cut off has taken effect or not; the check accepts both from now on."""
         for tag, named in self.under_way.items():
-            self.tags[tag] = self.tags.get(tag, set()) | {named}
+            self.tags[tag] = self.tags.get(tag, {None}) | {named}
         self.under_way = {}
 
     def push_blob(self, content):
