@@ -88,3 +88,31 @@ int base64url_decode(const char *text, size_t size, void *ret_data, size_t *ret_
     *ret_size = total;
     return 0;
 }
+
+size_t base64url_encode_bare(const void *data, size_t size, char *ret_text)
+{
+    static const unsigned char padding[] = {0, 2, 1}; /* by the size of the last group */
+    size_t length = base64url_encoded_size(size) - padding[size % 3];
+
+    base64url_encode(data, size, ret_text);
+    ret_text[length] = '\0';
+    return length;
+}
+
+int base64url_decode_bare(const char *text, size_t size, void *ret_data, size_t *ret_size)
+{
+    size_t rest = size % 4, whole = size - rest, more = 0;
+    char last[4] = {'=', '=', '=', '='};
+    int r;
+
+    if (rest == 1 || (size > 0 && text[size - 1] == '='))
+        return -EINVAL;
+    r = base64url_decode(text, whole, ret_data, ret_size);
+    if (r < 0 || rest == 0)
+        return r;
+    for (size_t i = 0; i < rest; i++)
+        last[i] = text[whole + i];
+    r = base64url_decode(last, sizeof(last), (unsigned char *)ret_data + *ret_size, &more);
+    *ret_size += more;
+    return r;
+}

@@ -246,6 +246,14 @@ int json_get_integer(const struct json *number, int64_t *ret)
     return 0;
 }
 
+int json_get_number(const struct json *number, double *ret)
+{
+    if (!number || json_get_type(number) != JSON_NUMBER)
+        return -EINVAL;
+    *ret = node_of(number)->valuedouble;
+    return 0;
+}
+
 int json_copy_string(const struct json *node, struct secbuf *ret_text)
 {
     const char *at = node_of(node)->valuestring, *nul;

@@ -59,6 +59,9 @@ const char *json_get_text(const struct json *string);
  */
 int json_get_integer(const struct json *number, int64_t *ret) MUST_USE;
 
+/* The value of a JSON_NUMBER, which is infinite if it is too large for the type. 0, or -EINVAL for NULL and other types. */
+int json_get_number(const struct json *number, double *ret) MUST_USE;
+
 /*
  * Writes a node as JSON without white space, strings as json_quote() does. Returns the length; with
  * ret_text NULL it only counts, otherwise ret_text has room for that many bytes (no NUL is written).

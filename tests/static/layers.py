@@ -39,14 +39,17 @@ def read_picture(root):
 # the one that measures how fast the agent hashes.
 CERTIFICATES = ("registry/cli/init/certificate.c", "registry/cli/init/host-names.*", "registry/cli/init/pem.*")
 
+TOKENS = ("registry/jwt/*", "tests/unit/registry-jwt/*")
+
 FENCES = {
     "gpgme.h": ["gpg/*"],
     "cJSON.h": ["common/json*"],
     "gcrypt.h": ["common/secbuf*", "common/digest*", "common/random*", "registry/*", "gpg/keygrip.c",
                  "gpg/session-key.c", "gpg/sealed.c", "gpg/home.c", "gpg/s2k-time.c"],
-    "gnutls.h": ["registry/http/tls*", "registry/http/client-ca.*", *CERTIFICATES, "tests/*"],
-    "x509.h": ["registry/http/client-ca.*", *CERTIFICATES, "tests/*"],
-    "abstract.h": ["registry/http/tls*"],
+    "gnutls.h": ["registry/http/tls*", "registry/http/client-ca.*", *CERTIFICATES, *TOKENS, "tests/*"],
+    "x509.h": ["registry/http/client-ca.*", *CERTIFICATES, *TOKENS, "tests/*"],
+    "abstract.h": ["registry/http/tls*", *TOKENS],
+    "crypto.h": [*TOKENS],
     "seccomp.h": ["registry/confine/calls.c", "tests/unit/test-confine-calls.c"],
     "yaml.h": ["registry/config/yaml.*"],
     "crypt.h": ["registry/access/bcrypt.*", "tests/unit/registry-access/test-bcrypt-missing.c"],

@@ -153,6 +153,27 @@ static void nothing_is_written_beyond_what_the_header_says(void **state)
     }
 }
 
+static void without_padding_each_text_has_one_form(void **state)
+{
+    static const char *const refused[] = {"A", "AAAAA", "AA==", "AAA=", "AB", "AAB", "A=", "=", "AA ", "A\nA", "A+", "AA/"};
+    unsigned char bytes[20];
+    size_t decoded;
+
+    (void)state;
+    for (size_t size = 0; size < 10; size++) {
+        char text[20];
+        size_t length = base64url_encode_bare("123456789", size, text);
+
+        assert_int_equal(length, strlen(text));
+        assert_null(strchr(text, '='));
+        assert_int_equal(base64url_decode_bare(text, strlen(text), bytes, &decoded), 0);
+        assert_int_equal(decoded, size);
+        assert_memory_equal(bytes, "123456789", size);
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+        assert_case(refused[i], base64url_decode_bare(refused[i], strlen(refused[i]), bytes, &decoded) == -EINVAL);
+}
+
 static void empty_input_is_encoded_as_empty_text(void **state)
 {
     char text[1] = {'#'};
@@ -171,6 +192,7 @@ int main(void)
         cmocka_unit_test(each_byte_has_exactly_one_text),
         cmocka_unit_test(any_length_survives_a_round_trip),
         cmocka_unit_test(nothing_is_written_beyond_what_the_header_says),
+        cmocka_unit_test(without_padding_each_text_has_one_form),
         cmocka_unit_test(empty_input_is_encoded_as_empty_text),
     };
 

@@ -1,0 +1,457 @@
+#include "registry/jwt/key.h"
+
+#include <errno.h>
+#include <gnutls/abstract.h>
+#include <gnutls/crypto.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base64.h"
+
+/* The longest numbers of a key and of a signature: RSA's, and two of ECDSA's. */
+enum { NUMBER_MAX = JWT_RSA_BITS_MAX / 8, COORDINATE_MAX = 66, KEY_ID_MAX = 512, SHA256_SIZE = 32 };
+
+struct jwt_key {
+    gnutls_pubkey_t key;
+    unsigned algorithms;
+    char *kid; /* NULL: it was given none */
+    char thumbprint[JWT_THUMBPRINT_SIZE], libtrust_id[JWT_LIBTRUST_ID_SIZE];
+};
+
+static const struct curve {
+    const char *name;
+    gnutls_ecc_curve_t curve;
+    enum jwt_algorithm algorithm;
+    size_t coordinate_size;
+} curves[] = {
+    {"P-256", GNUTLS_ECC_CURVE_SECP256R1, JWT_ES256, 32},
+    {"P-384", GNUTLS_ECC_CURVE_SECP384R1, JWT_ES384, 48},
+    {"P-521", GNUTLS_ECC_CURVE_SECP521R1, JWT_ES512, 66},
+    {"Ed25519", GNUTLS_ECC_CURVE_ED25519, JWT_EDDSA, 32},
+};
+
+static const unsigned rsa_algorithms = JWT_BIT(JWT_RS256) | JWT_BIT(JWT_RS384) | JWT_BIT(JWT_RS512) | JWT_BIT(JWT_PS256) |
+                                       JWT_BIT(JWT_PS384) | JWT_BIT(JWT_PS512);
+
+static int unusable(const char **ret_why, const char *why)
+{
+    *ret_why = why;
+    return JWT_KEY_UNUSABLE;
+}
+
+static void free_datum(gnutls_datum_t *datum)
+{
+    gnutls_free(datum->data);
+    datum->data = NULL;
+}
+
+static void deinit_public_key(gnutls_pubkey_t *key)
+{
+    if (*key)
+        gnutls_pubkey_deinit(*key);
+}
+
+void jwt_key_free(struct jwt_key *key)
+{
+    if (!key)
+        return;
+    deinit_public_key(&key->key);
+    free(key->kid);
+    free(key);
+}
+
+void jwt_key_freep(struct jwt_key **key)
+{
+    jwt_key_free(*key);
+}
+
+/* --- names for a key -------------------------------------------------------------------- */
+
+/* A number of a key, in base64url. */
+typedef char number_text[(NUMBER_MAX + 3) / 3 * 4 + 1];
+
+/* Pads to size, or takes leading zeros away if size is 0. */
+static int encode_number(const gnutls_datum_t *number, size_t size, number_text ret)
+{
+    unsigned char padded[NUMBER_MAX] = {0};
+    const unsigned char *data = number->data;
+    size_t used = number->size;
+
+    for (; used > 0 && *data == 0; data++)
+        used--;
+    if (size == 0)
+        size = used;
+    if (size > sizeof(padded) || used > size)
+        return -EINVAL;
+    memcpy(padded + size - used, data, used);
+    base64url_encode_bare(padded, size, ret);
+    return 0;
+}
+
+static const struct curve *find_curve(gnutls_ecc_curve_t curve)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(curves); i++)
+        if (curves[i].curve == curve)
+            return &curves[i];
+    return NULL;
+}
+
+/* The members of RFC 7638 section 3.2, in the order of their names, without white space. NULL on failure. */
+static char *format_curve_members(gnutls_pubkey_t key)
+{
+    CLEANUP(free_datum) gnutls_datum_t x = {0}, y = {0};
+    const struct curve *found;
+    gnutls_ecc_curve_t curve;
+    number_text x_text, y_text;
+    char *text = NULL;
+    int length;
+
+    if (gnutls_pubkey_export_ecc_raw2(key, &curve, &x, &y, 0) < 0)
+        return NULL;
+    found = find_curve(curve);
+    /* Of Ed25519 x is the whole key: bytes, not a number. */
+    if (!found || encode_number(&x, found->coordinate_size, x_text) < 0)
+        return NULL;
+    if (found->algorithm == JWT_EDDSA)
+        length = asprintf(&text, "{\"crv\":\"%s\",\"kty\":\"OKP\",\"x\":\"%s\"}", found->name, x_text);
+    else if (encode_number(&y, found->coordinate_size, y_text) == 0)
+        length = asprintf(&text, "{\"crv\":\"%s\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}", found->name, x_text, y_text);
+    else
+        length = -1;
+    return length < 0 ? NULL : text;
+}
+
+static char *format_rsa_members(gnutls_pubkey_t key)
+{
+    CLEANUP(free_datum) gnutls_datum_t modulus = {0}, exponent = {0};
+    number_text n, e;
+    char *text = NULL;
+
+    if (gnutls_pubkey_export_rsa_raw2(key, &modulus, &exponent, 0) < 0 || encode_number(&modulus, 0, n) < 0 ||
+        encode_number(&exponent, 0, e) < 0)
+        return NULL;
+    return asprintf(&text, "{\"e\":\"%s\",\"kty\":\"RSA\",\"n\":\"%s\"}", e, n) < 0 ? NULL : text;
+}
+
+static int make_thumbprint(struct jwt_key *key)
+{
+    CLEANUP_FREE char *members =
+        key->algorithms & rsa_algorithms ? format_rsa_members(key->key) : format_curve_members(key->key);
+    unsigned char digest[SHA256_SIZE];
+
+    if (!members || gnutls_hash_fast(GNUTLS_DIG_SHA256, members, strlen(members), digest) < 0)
+        return -ENOMEM;
+    base64url_encode_bare(digest, sizeof(digest), key->thumbprint);
+    return 0;
+}
+
+/* 240 bits in base32, in groups of four. */
+static void format_libtrust_id(const unsigned char digest[SHA256_SIZE], char ret_text[JWT_LIBTRUST_ID_SIZE])
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    char *at = ret_text;
+
+    for (unsigned i = 0; i < 240 / 5; i++) {
+        unsigned bit = i * 5, both = (unsigned)digest[bit / 8] << 8 | digest[bit / 8 + 1];
+
+        if (i > 0 && i % 4 == 0)
+            *at++ = ':';
+        *at++ = alphabet[both >> (11 - bit % 8) & 0x1F];
+    }
+    *at = '\0';
+}
+
+/* docker's libtrust names a key by the SHA-256 of its SubjectPublicKeyInfo. */
+static int make_libtrust_id(struct jwt_key *key)
+{
+    CLEANUP(free_datum) gnutls_datum_t der = {0};
+    unsigned char digest[SHA256_SIZE];
+
+    if (gnutls_pubkey_export2(key->key, GNUTLS_X509_FMT_DER, &der) < 0 ||
+        gnutls_hash_fast(GNUTLS_DIG_SHA256, der.data, der.size, digest) < 0)
+        return -ENOMEM;
+    format_libtrust_id(digest, key->libtrust_id);
+    return 0;
+}
+
+bool jwt_key_has_id(const struct jwt_key *key, const char *kid)
+{
+    if (key->kid)
+        return strcmp(key->kid, kid) == 0;
+    return strcmp(key->thumbprint, kid) == 0 || strcmp(key->libtrust_id, kid) == 0;
+}
+
+const char *jwt_key_get_thumbprint(const struct jwt_key *key)
+{
+    return key->thumbprint;
+}
+
+const char *jwt_key_get_libtrust_id(const struct jwt_key *key)
+{
+    return key->libtrust_id;
+}
+
+bool jwt_key_is_equal(const struct jwt_key *a, const struct jwt_key *b)
+{
+    return strcmp(a->thumbprint, b->thumbprint) == 0;
+}
+
+unsigned jwt_key_get_algorithms(const struct jwt_key *key)
+{
+    return key->algorithms;
+}
+
+/* --- from GnuTLS ------------------------------------------------------------------------ */
+
+static int find_algorithms(gnutls_pubkey_t key, unsigned *ret, const char **ret_why)
+{
+    unsigned bits = 0;
+    gnutls_ecc_curve_t curve = GNUTLS_ECC_CURVE_INVALID;
+    int type = gnutls_pubkey_get_pk_algorithm(key, &bits);
+
+    if (type == GNUTLS_PK_RSA) {
+        *ret = rsa_algorithms;
+        return bits >= JWT_RSA_BITS_MIN && bits <= JWT_RSA_BITS_MAX
+                   ? 0
+                   : unusable(ret_why, "an RSA key must have 2048 to 8192 bits");
+    }
+    if ((type != GNUTLS_PK_ECDSA && type != GNUTLS_PK_EDDSA_ED25519) ||
+        gnutls_pubkey_export_ecc_raw2(key, &curve, NULL, NULL, 0) < 0 || !find_curve(curve))
+        return unusable(ret_why, "its type is not supported; supported are RSA, P-256, P-384, P-521 and Ed25519");
+    *ret = JWT_BIT(find_curve(curve)->algorithm);
+    return gnutls_pubkey_verify_params(key) < 0 ? unusable(ret_why, "it is not a point of its curve") : 0;
+}
+
+int jwt_key_from_gnutls(struct gnutls_pubkey_st *public_key, const char *kid, struct jwt_key **ret, const char **ret_why)
+{
+    CLEANUP(deinit_public_key) gnutls_pubkey_t owned = public_key;
+    CLEANUP(jwt_key_freep) struct jwt_key *key = NULL;
+    unsigned algorithms = 0;
+    int r = find_algorithms(public_key, &algorithms, ret_why);
+
+    if (r != 0)
+        return r;
+    if (kid && (strlen(kid) == 0 || strlen(kid) > KEY_ID_MAX))
+        return unusable(ret_why, "its kid is empty or too long");
+    key = calloc(1, sizeof(*key));
+    if (!key)
+        return -ENOMEM;
+    key->key = steal_ptr(&owned);
+    key->algorithms = algorithms;
+    key->kid = kid ? strdup(kid) : NULL;
+    if ((kid && !key->kid) || make_thumbprint(key) < 0 || make_libtrust_id(key) < 0)
+        return -ENOMEM;
+    *ret = steal_ptr(&key);
+    return 0;
+}
+
+/* --- from a JWK ------------------------------------------------------------------------- */
+
+/* A number of a JWK, decoded. */
+struct number {
+    unsigned char bytes[NUMBER_MAX + 8];
+    size_t size;
+};
+
+static int read_number(const struct json *jwk, const char *name, struct number *ret)
+{
+    const char *text = json_get_text(json_find(jwk, name));
+    size_t length = text ? strlen(text) : 0;
+
+    if (length == 0 || length / 4 * 3 > NUMBER_MAX)
+        return -EINVAL;
+    return base64url_decode_bare(text, length, ret->bytes, &ret->size);
+}
+
+static gnutls_datum_t datum_of(const struct number *number)
+{
+    return (gnutls_datum_t){.data = (unsigned char *)number->bytes, .size = (unsigned)number->size};
+}
+
+/* An exponent of 1 would make every signature valid, and a long one slow. */
+static bool is_sound_exponent(const struct number *e)
+{
+    return e->size <= 8 && e->bytes[0] != 0 && e->bytes[e->size - 1] & 1 && !(e->size == 1 && e->bytes[0] == 1);
+}
+
+static int import_rsa(const struct json *jwk, gnutls_pubkey_t key, const char **ret_why)
+{
+    struct number n, e;
+    gnutls_datum_t modulus, exponent;
+
+    if (read_number(jwk, "n", &n) < 0 || read_number(jwk, "e", &e) < 0)
+        return unusable(ret_why, "its n or e is not a number in base64url");
+    if (!is_sound_exponent(&e))
+        return unusable(ret_why, "its e is not an odd number from 3 to 2^64");
+    modulus = datum_of(&n);
+    exponent = datum_of(&e);
+    return gnutls_pubkey_import_rsa_raw(key, &modulus, &exponent) < 0 ? unusable(ret_why, "it is not a valid RSA key") : 0;
+}
+
+static const struct curve *find_curve_of(const struct json *jwk, bool is_edwards)
+{
+    const char *name = json_get_text(json_find(jwk, "crv"));
+
+    for (size_t i = 0; name && i < ARRAY_SIZE(curves); i++)
+        if ((curves[i].algorithm == JWT_EDDSA) == is_edwards && strcmp(curves[i].name, name) == 0)
+            return &curves[i];
+    return NULL;
+}
+
+static int import_curve(const struct json *jwk, bool is_edwards, gnutls_pubkey_t key, const char **ret_why)
+{
+    const struct curve *curve = find_curve_of(jwk, is_edwards);
+    struct number x, y;
+    gnutls_datum_t x_datum, y_datum;
+
+    if (!curve)
+        return unusable(ret_why, "its curve is not supported");
+    if (read_number(jwk, "x", &x) < 0 || x.size != curve->coordinate_size)
+        return unusable(ret_why, "its x has not the size of a coordinate");
+    if (!is_edwards && (read_number(jwk, "y", &y) < 0 || y.size != curve->coordinate_size))
+        return unusable(ret_why, "its y has not the size of a coordinate");
+    x_datum = datum_of(&x);
+    if (!is_edwards)
+        y_datum = datum_of(&y);
+    return gnutls_pubkey_import_ecc_raw(key, curve->curve, &x_datum, is_edwards ? NULL : &y_datum) < 0
+               ? unusable(ret_why, "it is not a point of its curve")
+               : 0;
+}
+
+static int import_jwk(const struct json *jwk, gnutls_pubkey_t key, const char **ret_why)
+{
+    const char *type = json_get_text(json_find(jwk, "kty"));
+
+    if (type && strcmp(type, "RSA") == 0)
+        return import_rsa(jwk, key, ret_why);
+    if (type && strcmp(type, "EC") == 0)
+        return import_curve(jwk, false, key, ret_why);
+    if (type && strcmp(type, "OKP") == 0)
+        return import_curve(jwk, true, key, ret_why);
+    return unusable(ret_why, "its type is not supported; supported are RSA, EC and OKP");
+}
+
+static bool has_verify(const struct json *operations)
+{
+    for (const struct json *item = json_get_first(operations); item; item = json_get_next(item))
+        if (json_get_text(item) && strcmp(json_get_text(item), "verify") == 0)
+            return true;
+    return false;
+}
+
+/* Whether the JWK is meant to verify signatures. */
+static bool is_for_signatures(const struct json *jwk)
+{
+    const struct json *use = json_find(jwk, "use"), *operations = json_find(jwk, "key_ops");
+
+    if (use && (!json_get_text(use) || strcmp(json_get_text(use), "sig") != 0))
+        return false;
+    return !operations || has_verify(operations);
+}
+
+/* Binds the key to the algorithm that its JWK names. */
+static int bind_algorithm(const struct json *jwk, struct jwt_key *key, const char **ret_why)
+{
+    const struct json *name = json_find(jwk, "alg");
+    enum jwt_algorithm algorithm;
+
+    if (!name)
+        return 0;
+    if (!json_get_text(name) || jwt_algorithm_parse(json_get_text(name), &algorithm) < 0)
+        return unusable(ret_why, "its alg is not supported");
+    key->algorithms &= JWT_BIT(algorithm);
+    return key->algorithms ? 0 : unusable(ret_why, "its alg does not fit its type");
+}
+
+static int check_purpose(const struct json *jwk, const char **ret_why)
+{
+    const struct json *kid = json_find(jwk, "kid");
+
+    if (json_get_type(jwk) != JSON_OBJECT)
+        return unusable(ret_why, "it is not an object");
+    if (!is_for_signatures(jwk))
+        return unusable(ret_why, "it is not for signatures");
+    return kid && !json_get_text(kid) ? unusable(ret_why, "its kid is not a text") : 0;
+}
+
+int jwt_key_from_jwk(const struct json *jwk, struct jwt_key **ret, const char **ret_why)
+{
+    CLEANUP(deinit_public_key) gnutls_pubkey_t public_key = NULL;
+    CLEANUP(jwt_key_freep) struct jwt_key *key = NULL;
+    int r = check_purpose(jwk, ret_why);
+
+    if (r == 0 && gnutls_pubkey_init(&public_key) < 0)
+        return -ENOMEM;
+    if (r == 0)
+        r = import_jwk(jwk, public_key, ret_why);
+    if (r == 0)
+        r = jwt_key_from_gnutls(steal_ptr(&public_key), json_get_text(json_find(jwk, "kid")), &key, ret_why);
+    if (r == 0)
+        r = bind_algorithm(jwk, key, ret_why);
+    if (r == 0)
+        *ret = steal_ptr(&key);
+    return r;
+}
+
+/* --- signatures ------------------------------------------------------------------------- */
+
+static gnutls_sign_algorithm_t sign_algorithm(enum jwt_algorithm algorithm)
+{
+    static const gnutls_sign_algorithm_t table[JWT_ALGORITHM_COUNT] = {
+        [JWT_ES256] = GNUTLS_SIGN_ECDSA_SHA256,         [JWT_ES384] = GNUTLS_SIGN_ECDSA_SHA384,
+        [JWT_ES512] = GNUTLS_SIGN_ECDSA_SHA512,         [JWT_EDDSA] = GNUTLS_SIGN_EDDSA_ED25519,
+        [JWT_RS256] = GNUTLS_SIGN_RSA_SHA256,           [JWT_RS384] = GNUTLS_SIGN_RSA_SHA384,
+        [JWT_RS512] = GNUTLS_SIGN_RSA_SHA512,           [JWT_PS256] = GNUTLS_SIGN_RSA_PSS_RSAE_SHA256,
+        [JWT_PS384] = GNUTLS_SIGN_RSA_PSS_RSAE_SHA384,  [JWT_PS512] = GNUTLS_SIGN_RSA_PSS_RSAE_SHA512,
+    };
+
+    return table[algorithm];
+}
+
+static bool is_zero(const unsigned char *bytes, size_t size)
+{
+    unsigned char any = 0;
+
+    for (size_t i = 0; i < size; i++)
+        any |= bytes[i];
+    return any == 0;
+}
+
+/* The size of r and s in an ECDSA signature; 0 for other algorithms. */
+static size_t half_size(enum jwt_algorithm algorithm)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(curves); i++)
+        if (curves[i].algorithm == algorithm && algorithm != JWT_EDDSA)
+            return curves[i].coordinate_size;
+    return 0;
+}
+
+/* From r and s next to each other, as in a token, to what GnuTLS verifies. */
+static int encode_ecdsa(const unsigned char *signature, size_t size, size_t half, gnutls_datum_t *ret)
+{
+    const gnutls_datum_t r = {.data = (unsigned char *)signature, .size = (unsigned)half};
+    const gnutls_datum_t s = {.data = (unsigned char *)signature + half, .size = (unsigned)half};
+
+    if (size != 2 * half || is_zero(r.data, half) || is_zero(s.data, half))
+        return JWT_KEY_MISMATCH;
+    return gnutls_encode_rs_value(ret, &r, &s) < 0 ? -ENOMEM : 0;
+}
+
+int jwt_key_verify(const struct jwt_key *key, enum jwt_algorithm algorithm, const void *data, size_t size,
+                   const void *signature, size_t signature_size)
+{
+    const gnutls_datum_t text = {.data = (unsigned char *)data, .size = (unsigned)size};
+    const gnutls_datum_t plain = {.data = (unsigned char *)signature, .size = (unsigned)signature_size};
+    CLEANUP(free_datum) gnutls_datum_t encoded = {0};
+    size_t half = half_size(algorithm);
+    int r = half ? encode_ecdsa(signature, signature_size, half, &encoded) : 0;
+
+    if (r != 0)
+        return r;
+    if (!(key->algorithms & JWT_BIT(algorithm)))
+        return JWT_KEY_MISMATCH;
+    r = gnutls_pubkey_verify_data2(key->key, sign_algorithm(algorithm), 0, &text, half ? &encoded : &plain);
+    if (r == GNUTLS_E_MEMORY_ERROR)
+        return -ENOMEM;
+    return r < 0 ? JWT_KEY_MISMATCH : 0;
+}
