@@ -7,6 +7,7 @@
 #include "registry/access/access-file.h"
 #include "registry/access/authenticator.h"
 #include "registry/access/guess-limit.h"
+#include "registry/access/robots-file.h"
 
 /*
  * Decides whether a request may do what it asks for: credentials and a list of scopes in, a
@@ -17,6 +18,7 @@ struct access {
     struct authenticator *authenticator; /* borrowed; NULL: everybody may do everything */
     struct guess_limit *guess_limit;     /* borrowed; NULL: guesses are not limited */
     struct access_file *rules;           /* borrowed; NULL: there are none. Only with an authenticator */
+    struct robots_file *robots;          /* borrowed; NULL: robots are ordinary users. Only with an authenticator */
 };
 
 /* A right, as a token of registry:2 would name it: "repository", "team/app", "pull". All borrowed. */
@@ -60,8 +62,8 @@ struct access_answer {
 enum access_verdict access_check(const struct access *access, const struct access_question *question,
                                  struct access_answer *ret);
 
-/* Whether rules restrict what users may do. */
-bool access_has_rules(const struct access *access);
+/* Whether rules restrict what the principal may do. */
+bool access_is_restricted(const struct access *access, const struct principal *principal);
 
 /* Whether a principal that was granted access before may pull from a repository. Never waits. */
 bool access_may_pull(const struct access *access, const struct principal *principal, const char *repository);

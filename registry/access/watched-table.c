@@ -102,6 +102,10 @@ static int read_file(struct watched_table *watched, struct error *err)
     uint64_t now = now_ms();
     int r = watched_file_read(watched->path, &content, err);
 
+    if (r == -ENOENT && watched->type->may_be_missing && !watched->table) {
+        content.stamp.error = ENOENT;
+        r = 0;
+    }
     if (r < 0)
         return r;
     if (watched->table && content.is_unfinished) { /* its writer will go on */

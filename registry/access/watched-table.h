@@ -23,6 +23,7 @@ struct watched_table_type {
     bool (*is_of)(const void *table, const char *text, size_t size); /* whether it was made from this text */
     void *(*ref)(void *table);
     void (*unref)(void *table);
+    bool may_be_missing; /* at first; then parse() gets content without text */
     const char *stays; /* added to a warning when a file cannot be used: "the users known so far stay in force" */
 };
 

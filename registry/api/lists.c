@@ -139,7 +139,8 @@ static enum http_result answer_catalog(struct call *call, struct response *respo
     if (!get_page(call, response, most < CATALOG_DEFAULT ? most : CATALOG_DEFAULT, most, &page))
         return HTTP_DONE;
     if (store_list_repositories(api_of(call)->store, last_of(&page), page.n,
-                                access_has_rules(api_of(call)->access) ? &permitted : NULL, &names, &err) < 0) {
+                                access_is_restricted(api_of(call)->access, &call->principal) ? &permitted : NULL,
+                                &names, &err) < 0) {
         response_fail(response, &err);
         return HTTP_DONE;
     }

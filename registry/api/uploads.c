@@ -187,7 +187,7 @@ static bool may_mount(const struct call *call, const char *from)
 {
     const struct access *access = call->api->access;
 
-    return !access_has_rules(access) || (from && access_may_pull(access, &call->principal, from));
+    return !access_is_restricted(access, &call->principal) || (from && access_may_pull(access, &call->principal, from));
 }
 
 /* A blob that lies here already is linked, if it is found; else a session begins (end-11). */

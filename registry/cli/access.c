@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/printable.h"
 #include "registry/access/htpasswd.h"
+#include "registry/access/robots.h"
 #include "registry/access/rules.h"
 #include "registry/access/watched-file.h"
 #include "registry/cli/verbs.h"
@@ -22,8 +24,9 @@ struct question {
     const char *user; /* "" for nobody in particular */
     unsigned action;
     const char *repository;
-    const char *access; /* the access file */
+    const char *access; /* the access file; NULL: there is none */
     const char *users;  /* the htpasswd file; NULL: not known */
+    const char *robots; /* the robots file; NULL: robots are ordinary users, or not known */
 };
 
 static int read_rules(const char *path, struct file_content *ret_content, struct rules **ret, struct error *err)
@@ -78,30 +81,94 @@ static void warn_of_unknown_user(const struct question *question)
         printf("but there is no such user in %s\n", question->users);
 }
 
-static int print_answer(const struct question *question, struct error *err)
+static const char *shown_user(const struct question *question)
+{
+    return *question->user ? question->user : "a client without a login";
+}
+
+/* 1 if a rule of the access file allows it, 0, or negative. */
+static int print_rules(const struct question *question, struct error *err)
 {
     CLEANUP(rules_unrefp) struct rules *rules = NULL;
     CLEANUP(file_content_done) struct file_content content = {0};
-    const char *user = *question->user ? question->user : "a client without a login";
-    const char *action = rules_action_name(question->action);
     struct rules_answer answer;
     int r = read_rules(question->access, &content, &rules, err);
 
     if (r < 0)
         return r;
     rules_decide(rules, &(struct rules_question){question->user, question->repository, question->action}, &answer);
-    if (!answer.granted) {
-        printf("no: no rule in %s allows %s to %s %s\n", question->access, user, action, question->repository);
-        return STATUS_NO;
-    }
     for (size_t i = 0; i < RULES_ACTION_COUNT; i++) {
         if (answer.lines[i] == 0)
             continue;
-        printf("yes: %s line %u allows %s to %s %s\n", question->access, answer.lines[i], user, action,
-               question->repository);
+        printf("yes: %s line %u allows %s to %s %s\n", question->access, answer.lines[i], shown_user(question),
+               rules_action_name(question->action), question->repository);
         print_line(&content, answer.lines[i]);
     }
-    warn_of_unknown_user(question);
+    return answer.granted != 0;
+}
+
+static int read_robots(const char *path, struct robots **ret, struct error *err)
+{
+    CLEANUP(file_content_done) struct file_content content = {0};
+    int r = watched_file_read(path, &content, err);
+
+    return r < 0 && r != -ENOENT ? r : robots_parse(path, content.text ? content.text : "", content.size, ret, err);
+}
+
+/* A rule for a robot that cannot log in explains nothing. */
+static void warn_of_robot(const struct question *question, const struct robot *robot)
+{
+    if (!robot)
+        printf("but there is no such robot in %s\n", question->robots);
+    else if (robot->expires_s <= time(NULL))
+        printf("but the robot has expired\n");
+}
+
+/* 1 if the robot's own permissions allow it, 0, or negative. */
+static int print_robot(const struct question *question, bool is_granted, struct error *err)
+{
+    CLEANUP(robots_unrefp) struct robots *robots = NULL;
+    struct rules_answer answer = {0};
+    int r = read_robots(question->robots, &robots, err);
+
+    if (r < 0)
+        return r;
+    rules_decide(robots_get_rules(robots), &(struct rules_question){question->user, question->repository, question->action},
+                 &answer);
+    for (size_t i = 0; i < RULES_ACTION_COUNT; i++) {
+        const struct robot_allow *allow = robots_find_allow(robots, answer.lines[i]);
+
+        if (allow)
+            printf("yes: %s allows %s to %s %s\n    --allow %.*s\n", question->robots, question->user,
+                   rules_action_name(question->action), question->repository, (int)allow->size, allow->text);
+    }
+    if (is_granted || answer.granted)
+        warn_of_robot(question, robots_find_user(robots, question->user));
+    return answer.granted != 0;
+}
+
+static void print_no(const struct question *question, bool is_robot)
+{
+    printf("no: no rule in %s%s%s allows %s to %s %s\n", question->access ? question->access : question->robots,
+           question->access && is_robot ? " and no --allow in " : "", question->access && is_robot ? question->robots : "",
+           shown_user(question), rules_action_name(question->action), question->repository);
+}
+
+static int print_answer(const struct question *question, struct error *err)
+{
+    bool is_robot = question->robots && rules_principal_kind_of(question->user) == RULES_ROBOT;
+    int by_rule = question->access ? print_rules(question, err) : 0, by_robot = 0;
+
+    if (by_rule >= 0 && is_robot)
+        by_robot = print_robot(question, by_rule, err);
+    if (by_rule < 0 || by_robot < 0)
+        return -EINVAL;
+    if (!by_rule && !by_robot) {
+        print_no(question, is_robot);
+        return STATUS_NO;
+    }
+    if (!is_robot)
+        warn_of_unknown_user(question);
     return STATUS_YES;
 }
 
@@ -133,8 +200,9 @@ static int explain(int argc, char **argv, const char *file, const char *config, 
     if (settings) {
         question.access = settings->auth.access;
         question.users = settings->auth.path;
+        question.robots = settings->auth.robots;
     }
-    if (!question.access)
+    if (!question.access && !(question.robots && rules_principal_kind_of(question.user) == RULES_ROBOT))
         return error_set(err, EINVAL, "the configuration has no auth.htpasswd.access, so every user may do everything; "
                          "name a file with --file");
     return print_answer(&question, err);

@@ -11,7 +11,7 @@
 #include "registry/cli/verbs.h"
 
 #define NAME "registryd"
-#define USAGE "Usage: " NAME " <serve|access|garbage-collect|htpasswd|init|verify|help>\n"
+#define USAGE "Usage: " NAME " <serve|access|garbage-collect|htpasswd|init|robot|verify|help>\n"
 
 static const char help[] = USAGE
     "\n"
@@ -29,6 +29,8 @@ static const char help[] = USAGE
     "            add, change, delete or verify a user of the password file\n"
     "  init DIR --host NAME --user NAME [OPTIONS]\n"
     "            create a directory with configuration, users, certificate, storage\n"
+    "  robot create NAME [OPTIONS], robot list, robot revoke NAME\n"
+    "            manage the logins of programs such as CI\n"
     "  verify [CONFIG]\n"
     "            read all data again and report what is damaged or missing\n"
     "  help COMMAND\n"
@@ -82,7 +84,7 @@ static const struct verb *find_verb(const char *name)
 {
     static const struct verb *const verbs[] = {
         &verb_serve,  &verb_access, &verb_garbage_collect, &verb_htpasswd,
-        &verb_init,   &verb_verify, &verb_help,            &verb_version,
+        &verb_init,   &verb_robot,  &verb_verify,          &verb_help,     &verb_version,
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)

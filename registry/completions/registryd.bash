@@ -10,12 +10,12 @@ _registryd() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     COMPREPLY=()
     if [ "$COMP_CWORD" = 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W 'serve access garbage-collect htpasswd init verify help version --help --version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'serve access garbage-collect htpasswd init robot verify help version --help --version' -- "$word")
         return
     fi
     case ${COMP_WORDS[1]} in
     help)
-        mapfile -t COMPREPLY < <(compgen -W 'serve access garbage-collect htpasswd init verify version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'serve access garbage-collect htpasswd init robot verify version' -- "$word")
         ;;
     serve | verify)
         case $word in
@@ -50,6 +50,26 @@ _registryd() {
     htpasswd)
         case $word in
         -*) mapfile -t COMPREPLY < <(compgen -W '-B -C -D -b -c -i -n -v --help' -- "$word") ;;
+        esac
+        ;;
+    robot)
+        if [ "$COMP_CWORD" = 2 ]; then
+            mapfile -t COMPREPLY < <(compgen -W 'create list revoke --help' -- "$word")
+            return
+        fi
+        case $before in
+        --expires) mapfile -t COMPREPLY < <(compgen -W '90d 30d 12h never' -- "$word") ;;
+        --host) mapfile -t COMPREPLY < <(compgen -A hostname -- "$word") ;;
+        --allow) ;;
+        --file | --config)
+            compopt -o filenames 2> /dev/null
+            mapfile -t COMPREPLY < <(compgen -f -- "$word")
+            ;;
+        *)
+            case $word in
+            -*) mapfile -t COMPREPLY < <(compgen -W '--allow --expires --quiet --host --file --config --help' -- "$word") ;;
+            esac
+            ;;
         esac
         ;;
     init)

@@ -11,11 +11,12 @@ $c -n $first -a access -d 'Check the rules about who may do what'
 $c -n $first -a garbage-collect -d 'Remove the blobs that no manifest refers to'
 $c -n $first -a htpasswd -d 'Add or change a user of the password file'
 $c -n $first -a init -d 'Create a directory with configuration, users, certificate, storage'
+$c -n $first -a robot -d 'Manage the logins of programs'
 $c -n $first -a verify -d 'Read all data and report what is damaged or missing'
 $c -n $first -a help -d 'Explain a command'
 $c -n $first -a version -d 'Print the version'
 
-set -l verbs serve access garbage-collect htpasswd init verify
+set -l verbs serve access garbage-collect htpasswd init robot verify
 $c -n "__fish_seen_subcommand_from $verbs; and not __fish_is_first_arg" -l help -d 'Explain the command'
 $c -n '__fish_seen_subcommand_from help; and not __fish_is_first_arg' -a "$verbs version"
 
@@ -53,3 +54,12 @@ $c -n $init -l password-stdin -d 'Read the password from standard input'
 $c -n $init -l csr -d 'Make a request for another authority to sign'
 $c -n $init -l renew -d 'Replace the certificate'
 $c -n $init -a '(__fish_complete_directories)'
+
+set -l robot '__fish_seen_subcommand_from robot'
+$c -n $robot -a 'create list revoke'
+$c -n $robot -s a -l allow -x -d 'What it may do'
+$c -n $robot -s e -l expires -x -a '90d 30d 12h never' -d 'How long the password is valid'
+$c -n $robot -s q -l quiet -d 'Print only the password'
+$c -n $robot -l host -x -a '(__fish_print_hostnames)' -d 'The registry, for the lines to paste'
+$c -n $robot -s f -l file -r -F -d 'The robots file'
+$c -n $robot -s c -l config -r -F -d 'The configuration'

@@ -166,5 +166,7 @@ int settings_read_auth(const struct reader *reader, struct settings_auth *auth)
         r = reader_get_unsigned(reader, "auth.htpasswd.guesses", 0, 60000, &auth->guesses);
     if (r == 0)
         r = reader_get_text(reader, "auth.htpasswd.access", &auth->access);
+    if (r == 0)
+        r = reader_get_text(reader, "auth.htpasswd.robots", &auth->robots);
     return r < 0 ? r : check_realm(reader, auth->realm);
 }

@@ -52,6 +52,7 @@ struct settings_auth {
     const char *realm; /* both NULL without htpasswd, neither empty with it */
     const char *path;
     const char *access; /* the file with rules about who may do what; NULL: every user may do everything */
+    const char *robots; /* the file with the robots; NULL: a robot is a user like any other */
     unsigned guesses; /* 30: wrong passwords a minute for a user from one address; 0: no limit */
 };
 

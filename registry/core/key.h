@@ -15,6 +15,7 @@ struct key {
 };
 
 #define KEY_REPOSITORIES "repositories"
+#define KEY_RECORDS "registryd/" /* registry/core/records.h */
 #define KEY_BLOBS "blobs/sha256/"
 #define KEY_ALIASES "blobs/sha512/"
 

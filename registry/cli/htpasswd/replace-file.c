@@ -51,6 +51,12 @@ static int look(struct replacement *file, struct error *err)
     return 0;
 }
 
+void replacement_set_model(struct replacement *file, const char *path)
+{
+    if (!file->exists && stat(path, &file->old) == 0 && S_ISREG(file->old.st_mode))
+        file->model = path;
+}
+
 static void hold_signals(struct replacement *file)
 {
     sigset_t held;
@@ -128,7 +134,8 @@ static int copy_rights(const struct replacement *file, int from, int to)
 
 static int take_over(const struct replacement *file, const char *temporary, struct error *err)
 {
-    CLEANUP_CLOSE int from = openat(file->folder_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    CLEANUP_CLOSE int from = file->model ? open(file->model, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+                                         : openat(file->folder_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     CLEANUP_CLOSE int to = openat(file->folder_fd, temporary, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
     int r = from < 0 || to < 0 ? -errno : copy_rights(file, from, to);
 
@@ -139,7 +146,7 @@ static int take_over(const struct replacement *file, const char *temporary, stru
 
 static int put_in_place(const struct replacement *file, const char *temporary, struct error *err)
 {
-    int r = file->exists ? take_over(file, temporary, err) : 0;
+    int r = file->exists || file->model ? take_over(file, temporary, err) : 0;
 
     if (r < 0)
         return r;
@@ -155,7 +162,7 @@ int replacement_write(const struct replacement *file, mode_t mode, const void *d
 
     random_uuid(unique);
     snprintf(temporary, sizeof(temporary), ".registryd-%s", unique);
-    r = file_write_temporary(file->folder_fd, temporary, file->exists ? 0600 : mode, data, size);
+    r = file_write_temporary(file->folder_fd, temporary, file->exists || file->model ? 0600 : mode, data, size);
     if (r < 0)
         return error_set_errno(err, -r, "cannot write beside %s", file->path);
     r = put_in_place(file, temporary, err);

@@ -19,7 +19,8 @@ struct replacement {
     char *path;       /* the file itself, for messages */
     const char *name; /* its last part; points into path */
     bool exists;
-    struct stat old; /* valid if it exists */
+    const char *model; /* borrowed; a file whose owner, mode and access list a new file gets; NULL: there is none */
+    struct stat old;   /* of the file, or of the model if there is no file */
     bool is_masked;
     sigset_t mask;
 };
@@ -28,6 +29,9 @@ struct replacement {
 
 /* 0, or negative: no such directory, not a regular file, not writable. A missing file is not an error. */
 int replacement_open(const char *path, struct replacement *ret, struct error *err) MUST_USE;
+
+/* A new file is to have the owner, mode and access list of the file at path (borrowed), if that exists. */
+void replacement_set_model(struct replacement *file, const char *path);
 
 /* Reads the existing file, at most limit bytes. *ret_text is owned by the caller, free() (see file_read_all()). */
 int replacement_read(const struct replacement *file, size_t limit, char **ret_text, size_t *ret_size,

@@ -1,11 +1,13 @@
 #include "registry/cli/serve/service.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "registry/api/report.h"
 #include "registry/api/routes.h"
 #include "registry/cli/open-store.h"
+#include "registry/core/records.h"
 #include "registry/runtime/log.h"
 #include "registry/runtime/metrics.h"
 
@@ -14,6 +16,7 @@ enum {
     WORKERS = 24, /* most wait for the disk; one user has 16 at most */
     QUEUE = 8192,
     COMPUTER_NICENESS = 5,
+    ROBOT_NOTE_INTERVAL_S = 60 * 60,
 };
 
 /* --- the log --------------------------------------------------------------------------------- */
@@ -75,6 +78,8 @@ static int open_users(struct service *service, struct error *err)
                            &service->authenticator, err);
     if (r == 0 && auth->access)
         r = access_file_open(auth->access, log_users, NULL, &service->access_file, err);
+    if (r == 0 && auth->robots)
+        r = robots_file_open(auth->robots, log_users, NULL, &service->robots_file, err);
     return r;
 }
 
@@ -142,7 +147,7 @@ static void make_api(struct service *service)
     const struct settings_http *http = &settings->http;
 
     service->access = (struct access){.authenticator = service->authenticator, .guess_limit = service->guess_limit,
-                                      .rules = service->access_file};
+                                      .rules = service->access_file, .robots = service->robots_file};
     service->api = (struct api){
         .store = service->store,
         .access = &service->access,
@@ -221,7 +226,8 @@ static int begin_confinement(struct service *service, struct error *err)
 {
     const struct settings *settings = service->settings;
     const struct settings_tls *tls = &settings->http.tls;
-    const char *const files[] = {settings->auth.path, settings->auth.access, tls->certificate, tls->key};
+    const char *const files[] = {settings->auth.path, settings->auth.access, settings->auth.robots,
+                                 tls->certificate, tls->key};
 
     if (!settings->confinement.is_enabled)
         return 0;
@@ -298,10 +304,31 @@ void service_reload(struct service *service)
         log_error("the previous users stay in force: %s", err.text);
     if (service->access_file && access_file_reload(service->access_file, &err) < 0)
         log_error("the previous rules stay in force: %s", err.text);
+    if (service->robots_file && robots_file_reload(service->robots_file, &err) < 0)
+        log_error("the previous robots stay in force: %s", err.text);
+}
+
+/* Lost if it cannot be written; it is only for people. */
+static void note_robot(void *object, const char *name, int64_t used_s)
+{
+    const struct service *service = object;
+    struct error err = {0};
+    char path[RECORD_PATH_MAX];
+
+    snprintf(path, sizeof(path), "robots/%s", name);
+    if (store_note_number(service->store, path, used_s, &err) < 0)
+        log_warn("cannot note when the robot %s was used: %s", name, err.text);
+}
+
+static void note_robots(const struct service *service, int64_t interval_s)
+{
+    if (service->robots_file && service->store && !service->settings->storage.is_read_only)
+        robots_file_note_uses(service->robots_file, interval_s, note_robot, (void *)service);
 }
 
 void service_tick(struct service *service)
 {
+    note_robots(service, ROBOT_NOTE_INTERVAL_S);
     certificates_refresh(service->certificates);
     upload_purging_run(&service->purging);
 }
@@ -314,8 +341,10 @@ void service_stop(struct service *service)
     server_stop(service->server, drain_ms ? (unsigned)drain_ms : DRAIN_DEFAULT_MS);
     worker_pool_stop(service->workers);
     worker_pool_stop(service->computers);
+    note_robots(service, 1);
     authenticator_close(service->authenticator);
     access_file_close(service->access_file);
+    robots_file_close(service->robots_file);
     guess_limit_free(service->guess_limit);
     store_close(service->store);
     metrics_free(service->metrics);

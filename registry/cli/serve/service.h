@@ -27,6 +27,7 @@ struct service {
     struct authenticator *authenticator; /* NULL: no authentication */
     struct guess_limit *guess_limit;
     struct access_file *access_file; /* NULL: no rules */
+    struct robots_file *robots_file; /* NULL: not configured */
     struct store *store;
     struct upload_purging purging;
 
@@ -48,7 +49,7 @@ int service_start(struct service *service, const struct settings *settings, cons
 /* Reads certificates and users again, whether they have changed or not. */
 void service_reload(struct service *service);
 
-/* Every few seconds: reads changed certificates, removes abandoned uploads. */
+/* Every few seconds: reads changed certificates, removes abandoned uploads, notes which robots were used. */
 void service_tick(struct service *service);
 
 /* Takes no new requests, waits for those in flight as the settings say, and frees everything. */

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Reads a span of time of whole hours, days or weeks: "12h", "90d", "2w"; at least one hour and at most AGE_DAYS_MAX days.
+ * 0 with seconds, or -EINVAL. Pure: from any thread.
+ */
+enum { AGE_DAYS_MAX = 36500 };
+
+int age_parse(const char *text, size_t size, uint64_t *ret_s);
