@@ -13,7 +13,7 @@
 #include "registry/http/status.h"
 
 enum {
-    TURN_SIZE = 1 << 20,     /* sent before other connections have their turn */
+    SENDFILE_MAX = 512 << 10, /* between looks at the clock */
     SENDFILE_MIN = 16 << 10, /* a smaller body leaves with the head */
 };
 
@@ -131,7 +131,7 @@ static ssize_t send_file(struct connection *connection, int file, const struct r
 {
     uint64_t left = connection->body_size - connection->sent;
     ssize_t n = event_socket_send_file(&connection->socket, file, range->first + connection->sent,
-                                       left < TURN_SIZE ? (size_t)left : TURN_SIZE);
+                                       left < SENDFILE_MAX ? (size_t)left : SENDFILE_MAX);
 
     if (n <= 0)
         return n < 0 ? n : -EIO; /* the file is shorter than it was */
@@ -154,15 +154,13 @@ static int send_more(struct connection *connection)
 {
     struct response_range range;
     int file = find_file(connection, &range), r = connection_flush(connection);
-    size_t turn = 0;
 
     while (r == 0 && connection->sent < connection->body_size) {
         ssize_t n = file >= 0 ? send_file(connection, file, &range) : send_block(connection);
 
         if (n < 0)
             return (int)n;
-        turn += (size_t)n;
-        if (turn >= TURN_SIZE)
+        if (loop_is_turn_over(connection->loop))
             return connection->sent < connection->body_size;
     }
     return r;

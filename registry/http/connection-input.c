@@ -77,10 +77,8 @@ static ssize_t read_some(struct connection *connection, void *ret_data, size_t s
     ssize_t n = connection->tls ? tls_session_read(connection->tls, ret_data, size)
                                 : event_socket_read(&connection->socket, ret_data, size);
 
-    if (n > 0) {
+    if (n > 0)
         connection_count(&connection->watched, (size_t)n);
-        connection->turn_bytes += (size_t)n;
-    }
     return n;
 }
 

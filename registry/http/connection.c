@@ -18,9 +18,7 @@
 #include <unistd.h>
 
 enum {
-    /* Before other connections have their turn; the bytes are some tenths of a millisecond of TLS. */
-    TURN_STEPS = 64,
-    TURN_BYTES = 256 << 10,
+    STEPS_PER_CLOCK = 4, /* between looks at the clock */
     IDLE_TEXT_MAX = 1024,
 };
 
@@ -58,6 +56,7 @@ struct connection *connection_new(struct loop *loop, int fd, const struct sockad
     event_socket_init(&connection->socket, fd);
     describe_client(address, connection);
     connections_add(loop->server->connections, &connection->watched, fd, address);
+    connection->turn.flow = (uint8_t)(connection->watched.client_hash % TURNS_FLOWS);
     connection->next_open = loop->open;
     connection->before_open = &loop->open;
     if (loop->open)
@@ -142,6 +141,8 @@ enum step connection_wait_or_close(struct connection *connection, ssize_t n)
 {
     if (n == -EAGAIN)
         return STEP_WAIT;
+    if (n == -EINTR)
+        return STEP_YIELD;
     if (n == 0 && connection->tls) /* the client has ended its side properly, and may wait for us to do the same */
         tls_session_end(connection->tls);
     return connection_go(connection, STATE_CLOSED);
@@ -184,9 +185,8 @@ static enum step run_state(struct connection *connection)
 
 static void run_from(struct connection *connection, enum step step)
 {
-    connection->turn_bytes = 0;
-    for (int steps = 0; step == STEP_ON && connection->state != STATE_CLOSED; steps++)
-        step = steps < TURN_STEPS && connection->turn_bytes < TURN_BYTES ? run_state(connection) : STEP_YIELD;
+    for (unsigned steps = 1; step == STEP_ON && connection->state != STATE_CLOSED; steps++)
+        step = steps % STEPS_PER_CLOCK == 0 && loop_is_turn_over(connection->loop) ? STEP_YIELD : run_state(connection);
     if (connection->state == STATE_WORKER)
         return; /* it is the worker's now */
     if (connection->state == STATE_CLOSED || connection_stash(connection) < 0) {
@@ -196,7 +196,7 @@ static void run_from(struct connection *connection, enum step step)
     if (connection->state == STATE_HEAD && connection->input.end == connection->input.begin)
         backlog_done(&connection->input);
     if (step == STEP_YIELD)
-        loop_requeue(connection->loop, connection);
+        turns_add(&connection->loop->turns, &connection->turn);
 }
 
 void connection_run(struct connection *connection)

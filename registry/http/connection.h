@@ -50,8 +50,8 @@ struct connection {
     struct event_socket socket;
     struct tls_session *tls; /* NULL without TLS */
     enum connection_state state;
-    struct connection *next; /* in one of the loop's queues */
-    bool is_queued;          /* in loop->ready */
+    struct turn turn;                /* in loop->turns */
+    struct connection *next_resumed; /* in loop->resumed */
     struct connection *next_open, **before_open;
     char address[REQUEST_ADDRESS_MAX];
     unsigned port;
@@ -60,7 +60,6 @@ struct connection {
     struct backlog input;
     size_t shared_begin, shared_end; /* of loop->input */
     size_t scanned;                  /* of the head */
-    size_t turn_bytes;               /* that were read in the connection's turn */
 
     /* The request. */
     struct head head;
@@ -105,7 +104,7 @@ void connection_free(struct connection *connection);
 /* Changes the state, and with it what the watcher expects of the client. Returns STEP_ON. */
 enum step connection_go(struct connection *connection, enum connection_state state);
 
-/* After a read or write that returned n <= 0: waits if n is -EAGAIN, otherwise closes. */
+/* After a read or write that returned n <= 0: waits if n is -EAGAIN, goes on later if it is -EINTR, otherwise closes. */
 enum step connection_wait_or_close(struct connection *connection, ssize_t n);
 
 /* The request is over: tells the handler, and forgets the request. Does nothing between requests. */
@@ -151,7 +150,7 @@ bool connection_is_body_unwanted(const struct connection *connection);
 const char *connection_peek(const struct connection *connection, size_t *ret_size);
 void connection_consume(struct connection *connection, size_t size);
 
-/* Reads more: how many bytes, 0 at the end, or -errno. */
+/* Reads more: how many bytes, 0 at the end, or -errno: -EINTR if there may be more after other connections' turns. */
 ssize_t connection_fill(struct connection *connection);
 
 /* Moves what is left in the loop's input to memory of the connection's own. 0 or -ENOMEM. */

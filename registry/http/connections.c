@@ -16,12 +16,20 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/monotonic.h"
 #include "common/random.h"
 #include "common/client-network.h"
 
-enum { TICK_MS = 500, BUCKETS = 4096, PHASE_BITS = 3, CROWDED_DIVISOR = 8 };
+enum {
+    TICK_MS = 500,
+    BUCKETS = 4096,
+    PHASE_BITS = 3,
+    CROWDED_DIVISOR = 8,
+    SLICE = 128, /* connections that the watcher looks at before event threads may have the lock again */
+    SLICE_PAUSE_US = 100,
+};
 
 /* How many connections one client has, while it has any. */
 struct client {
@@ -36,6 +44,7 @@ struct connections {
     pthread_cond_t end;
     bool is_ending;
     struct watched *first;
+    struct watched *cursor; /* the next one that the watcher looks at; NULL: it is not under way */
     unsigned count;
     uint64_t refused, ended;
     uint64_t seed;
@@ -47,14 +56,19 @@ struct connections {
 /* --- clients; the lock is held ------------------------------------------------------------ */
 
 /* The seed is random and never shown, so that nobody can choose networks of one bucket. */
-static struct client **find_client(struct connections *connections, const unsigned char *network)
+static uint64_t hash_network(const struct connections *connections, const unsigned char *network)
 {
     uint64_t hash = connections->seed;
-    struct client **at;
 
     for (size_t i = 0; i < CLIENT_NETWORK_SIZE; i++)
         hash = (hash ^ network[i]) * 0x9E3779B97F4A7C15u;
-    at = &connections->buckets[(hash >> 40) % BUCKETS];
+    return hash >> 32;
+}
+
+static struct client **find_client(struct connections *connections, const unsigned char *network)
+{
+    struct client **at = &connections->buckets[hash_network(connections, network) % BUCKETS];
+
     while (*at && memcmp((*at)->network, network, CLIENT_NETWORK_SIZE) != 0)
         at = &(*at)->next;
     return at;
@@ -109,12 +123,13 @@ bool connections_may_come(struct connections *connections, const struct sockaddr
 
 void connections_add(struct connections *connections, struct watched *watched, int fd, const struct sockaddr *address)
 {
-    unsigned char network[CLIENT_NETWORK_SIZE];
+    unsigned char network[CLIENT_NETWORK_SIZE] = {0};
 
     *watched = (struct watched){.fd = fd};
     connection_enter(watched, CONNECTION_HEAD);
     if (address)
         client_network_of_socket(address, network);
+    watched->client_hash = hash_network(connections, network);
     pthread_mutex_lock(&connections->lock);
     if (address)
         watched->client = count_client(connections, network);
@@ -133,6 +148,8 @@ void connections_remove(struct connections *connections, struct watched *watched
     *(watched->before ? &watched->before->next : &connections->first) = watched->next;
     if (watched->next)
         watched->next->before = watched->before;
+    if (connections->cursor == watched)
+        connections->cursor = watched->next;
     connections->count--;
     pthread_mutex_unlock(&connections->lock);
 }
@@ -241,20 +258,36 @@ static const char *find_overdue(struct connections *connections, struct watched 
     }
 }
 
+/* The event thread sees the end, and removes the connection before it closes the descriptor. */
+static void end_if_overdue(struct connections *connections, struct watched *watched, uint64_t now)
+{
+    const char *cut = find_overdue(connections, watched, now);
+
+    if (!cut)
+        return;
+    __atomic_store_n(&watched->cut, cut, __ATOMIC_RELEASE);
+    shutdown(watched->fd, SHUT_RDWR);
+    connection_enter(watched, CONNECTION_WORK); /* once is enough */
+    connections->ended++;
+}
+
+/* Gives the lock back from time to time: a look at a connection may take two system calls. */
 static void end_overdue(struct connections *connections)
 {
     uint64_t now = (uint64_t)monotonic_ms();
+    unsigned looked_at = 0;
 
-    /* The event thread sees the end, and removes the connection before it closes the descriptor. */
-    for (struct watched *watched = connections->first; watched; watched = watched->next) {
-        const char *cut = find_overdue(connections, watched, now);
+    connections->cursor = connections->first;
+    while (connections->cursor) {
+        struct watched *watched = connections->cursor;
 
-        if (!cut)
-            continue;
-        __atomic_store_n(&watched->cut, cut, __ATOMIC_RELEASE);
-        shutdown(watched->fd, SHUT_RDWR);
-        connection_enter(watched, CONNECTION_WORK); /* once is enough */
-        connections->ended++;
+        connections->cursor = watched->next;
+        end_if_overdue(connections, watched, now);
+        if (++looked_at % SLICE == 0) {
+            pthread_mutex_unlock(&connections->lock);
+            usleep(SLICE_PAUSE_US);
+            pthread_mutex_lock(&connections->lock);
+        }
     }
 }
 

@@ -37,6 +37,7 @@ struct connection_limits {
 struct watched {
     struct watched *next, *before;
     struct client *client; /* NULL: not counted */
+    uint64_t client_hash;  /* of the client's network, with a random seed; constant */
     int fd;
     uint64_t phase_word; /* atomic: when the phase began, in milliseconds, and in the low bits which */
     uint64_t moved;      /* atomic: bytes that were read and written, where the kernel does not count them */

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -17,41 +18,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/monotonic.h"
 #include "registry/http/connection.h"
 
 enum {
     EVENTS = 256,
-    ACCEPTS = 64,    /* at a time, so that connections that are there have their turn */
+    ACCEPTS = 16,    /* at a time, so that connections that are there have their turn */
     PAUSE_MS = 100,  /* until accepting is tried again, where descriptors or connections have run out */
+    TURN_US = 300,   /* of one connection */
+    ROUND_US = 500,  /* of turns, before epoll is asked again who can go on */
     STACK_SIZE = 512 << 10,
 };
 
 /* What epoll's data points to for what is no connection. */
 static char listener_tag[LISTEN_MAX], wake_tag;
-
-/* --- queues ----------------------------------------------------------------------------------- */
-
-static void queue_init(struct connection_queue *queue)
-{
-    queue->first = NULL;
-    queue->last = &queue->first;
-}
-
-static void queue_push(struct connection_queue *queue, struct connection *connection)
-{
-    connection->next = NULL;
-    *queue->last = connection;
-    queue->last = &connection->next;
-}
-
-/* Takes all of them, in their order. */
-static struct connection *queue_take(struct connection_queue *queue)
-{
-    struct connection *first = queue->first;
-
-    queue_init(queue);
-    return first;
-}
 
 /* --- wake-ups ----------------------------------------------------------------------------------- */
 
@@ -73,20 +53,18 @@ void loop_resume(struct loop *loop, struct connection *connection)
     bool is_first;
 
     pthread_mutex_lock(&loop->mutex);
-    is_first = !loop->resumed.first;
-    queue_push(&loop->resumed, connection);
+    is_first = !loop->resumed;
+    connection->next_resumed = loop->resumed;
+    loop->resumed = connection;
     /* Under the mutex: once the connection can be taken, the loop may end. */
     if (is_first)
         loop_wake(loop);
     pthread_mutex_unlock(&loop->mutex);
 }
 
-void loop_requeue(struct loop *loop, struct connection *connection)
+bool loop_is_turn_over(const struct loop *loop)
 {
-    if (connection->is_queued)
-        return;
-    connection->is_queued = true;
-    queue_push(&loop->ready, connection);
+    return monotonic_us() >= loop->turn_end_us;
 }
 
 const char *loop_get_date(struct loop *loop)
@@ -212,42 +190,51 @@ static void handle(struct loop *loop, const struct epoll_event *event)
     } else {
         connection = event->data.ptr;
         event_socket_note(&connection->socket, event->events);
-        if (connection->state != STATE_WORKER && !connection->is_queued)
-            connection_run(connection);
+        if (connection->state != STATE_WORKER)
+            turns_add(&loop->turns, &connection->turn);
     }
 }
 
-/* True where the loop is to end. */
-static bool run_resumed(struct loop *loop)
+/* Queues the turns of connections that workers handed back. True if the loop is to end. */
+static bool take_resumed(struct loop *loop)
 {
-    struct connection *connection, *next;
+    struct connection *connection;
     bool is_ending;
 
     pthread_mutex_lock(&loop->mutex);
-    connection = queue_take(&loop->resumed);
+    connection = loop->resumed;
+    loop->resumed = NULL;
     is_ending = loop->is_ending;
     pthread_mutex_unlock(&loop->mutex);
-    for (; connection; connection = next) {
-        next = connection->next;
-        connection_resume(connection);
-    }
+    for (; connection; connection = connection->next_resumed)
+        turns_add(&loop->turns, &connection->turn);
     return is_ending;
 }
 
-static void run_ready(struct loop *loop)
+static void run_turn(struct turn *turn)
 {
-    struct connection *connection = queue_take(&loop->ready), *next;
+    struct connection *connection = (struct connection *)((char *)turn - offsetof(struct connection, turn));
 
-    for (; connection; connection = next) {
-        next = connection->next;
-        connection->is_queued = false;
+    if (connection->state == STATE_WORKER)
+        connection_resume(connection);
+    else
         connection_run(connection);
+}
+
+static void run_turns(struct loop *loop)
+{
+    int64_t now_us = monotonic_us(), end_us = now_us + ROUND_US;
+
+    while (now_us < end_us && !turns_is_empty(&loop->turns)) {
+        loop->turn_end_us = now_us + TURN_US;
+        run_turn(turns_take(&loop->turns));
+        now_us = monotonic_us();
     }
 }
 
 static int choose_timeout(const struct loop *loop)
 {
-    if (loop->ready.first)
+    if (!turns_is_empty(&loop->turns))
         return 0;
     return loop->is_accepting || server_is_draining(loop->server) ? -1 : PAUSE_MS;
 }
@@ -274,9 +261,9 @@ static void *run(void *argument)
 
         for (int i = 0; i < count; i++)
             handle(loop, &events[i]);
-        /* These may free connections, of which there are no events left to be handled. */
-        is_ending = run_resumed(loop);
-        run_ready(loop);
+        is_ending = take_resumed(loop);
+        /* A turn may free its connection, of which no events are left to be noted. */
+        run_turns(loop);
         if (server_is_draining(loop->server))
             stop_accepting(loop);
         else if (!loop->is_accepting)
@@ -317,8 +304,7 @@ int loop_start(struct loop *loop, struct server *server, unsigned number, struct
 
     *loop = (struct loop){.server = server, .date_s = -1};
     pthread_mutex_init(&loop->mutex, NULL);
-    queue_init(&loop->ready);
-    queue_init(&loop->resumed);
+    turns_init(&loop->turns);
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     loop->input = malloc(LOOP_BUFFER_SIZE);

@@ -7,6 +7,7 @@
 
 #include "common/error.h"
 #include "common/macros.h"
+#include "registry/http/turns.h"
 
 /*
  * An event thread: it accepts connections and runs those that it has accepted, from their first
@@ -17,11 +18,6 @@ struct server;
 
 enum { LOOP_BUFFER_SIZE = 64 << 10, LOOP_DATE_SIZE = 40 };
 
-/* Connections in a queue, by connection->next. */
-struct connection_queue {
-    struct connection *first, **last;
-};
-
 struct loop {
     struct server *server;
     pthread_t thread;
@@ -29,16 +25,17 @@ struct loop {
     int epoll_fd, wake_fd;
     bool is_accepting; /* the listening sockets are in the epoll set */
 
-    struct connection *open;         /* all of this loop, by connection->next_open */
-    struct connection_queue ready;   /* those that can go on at once, but had their turn */
+    struct connection *open; /* all of this loop, by connection->next_open */
+    struct turns turns;      /* of the connections that can go on */
+    int64_t turn_end_us;     /* of the current turn, by monotonic_us() */
 
     /* Scratch memory for one connection at a time, so that idle connections need none. */
     char *input, *output;
     char date[LOOP_DATE_SIZE]; /* "Date: ...", of the second date_s */
     time_t date_s;
 
-    pthread_mutex_t mutex;           /* of the following */
-    struct connection_queue resumed; /* whose phase on a worker is over */
+    pthread_mutex_t mutex;      /* of the following */
+    struct connection *resumed; /* whose phase on a worker is over, by connection->next_resumed; the last one first */
     bool is_ending;
 };
 
@@ -55,8 +52,8 @@ void loop_join(struct loop *loop);
 /* Hands a connection back to its event thread. From any thread; the last thing that a worker does with it. */
 void loop_resume(struct loop *loop, struct connection *connection);
 
-/* On the loop's own thread: lets the connection go on after the others. */
-void loop_requeue(struct loop *loop, struct connection *connection);
+/* On the loop's own thread: whether the current turn has taken its time, and other connections should go on. */
+bool loop_is_turn_over(const struct loop *loop);
 
 /* "Date: Mon, 30 Nov 2026 12:00:00 GMT\r\n", valid until the next call. On the loop's own thread. */
 const char *loop_get_date(struct loop *loop);

@@ -32,6 +32,7 @@ static void drop_body(struct response *response)
     response->segments = NULL;
     response->segment_count = 0;
     response->size = 0;
+    response->read_segment = response->read_segment_begin = 0;
     if (response->source.close)
         response->source.close(response->source.object);
     response->source = (struct response_source){0};
@@ -280,14 +281,16 @@ static ssize_t read_segment(const struct response *response, const struct respon
     return (ssize_t)size;
 }
 
-ssize_t response_read(const struct response *response, uint64_t offset, void *ret_data, size_t size)
+ssize_t response_read(struct response *response, uint64_t offset, void *ret_data, size_t size)
 {
-    for (size_t i = 0; i < response->segment_count; i++) {
-        const struct response_segment *segment = &response->segments[i];
+    if (offset < response->read_segment_begin)
+        response->read_segment = response->read_segment_begin = 0;
+    for (; response->read_segment < response->segment_count; response->read_segment++) {
+        const struct response_segment *segment = &response->segments[response->read_segment];
 
-        if (offset < segment->size)
-            return read_segment(response, segment, offset, ret_data, size);
-        offset -= segment->size;
+        if (offset - response->read_segment_begin < segment->size)
+            return read_segment(response, segment, offset - response->read_segment_begin, ret_data, size);
+        response->read_segment_begin += segment->size;
     }
     return 0;
 }

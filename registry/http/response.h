@@ -34,6 +34,8 @@ struct response {
     struct response_segment *segments;
     size_t segment_count;
     uint64_t size; /* of the body, in bytes */
+    size_t read_segment;   /* where response_read() was last, so that a body of many segments is not searched each time */
+    uint64_t read_segment_begin; /* the offset of its first byte in the body */
     struct response_source source;
     char *failure; /* what went wrong on our side, for the log alone; NULL if nothing */
     bool is_given_up; /* memory is out */
@@ -68,8 +70,8 @@ char *response_take_text(struct response *response);
 /* The range of the source that the body is; false where it is something else. */
 bool response_get_range(const struct response *response, struct response_range *ret);
 
-/* Reads size bytes at offset of the body. */
-ssize_t response_read(const struct response *response, uint64_t offset, void *ret_data, size_t size);
+/* Reads up to size bytes at offset of the body: how many, 0 behind its end, or -errno. */
+ssize_t response_read(struct response *response, uint64_t offset, void *ret_data, size_t size);
 
 /* Calls each(name, value) for every header, in the order they were added. */
 void response_for_each_header(const struct response *response,

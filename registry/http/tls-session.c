@@ -13,6 +13,7 @@
 enum {
     READ_AHEAD = 2048,  /* as much as most heads of requests: one call reads the header of a record and the record */
     FLIGHT_SIZE = 4096, /* what a handshake sends at a time, with a usual chain of certificates */
+    TRIES = 32,         /* calls of GnuTLS in a row, each of which may do no more than read an alert */
 };
 
 struct tls_context {
@@ -196,11 +197,6 @@ void tls_session_free(struct tls_session *session)
     free(session);
 }
 
-static ssize_t errno_of(ssize_t r)
-{
-    return r == GNUTLS_E_AGAIN || r == GNUTLS_E_INTERRUPTED ? -EAGAIN : -EPROTO;
-}
-
 /*
  * Whether to repeat a call of GnuTLS. GNUTLS_E_AGAIN need not mean that the socket is empty: bytes that were read ahead,
  * behind a message that concerns TLS alone, would not be reported by epoll again.
@@ -212,19 +208,26 @@ static bool may_go_on(const struct tls_session *session, ssize_t r)
     return r < 0 && r != GNUTLS_E_REHANDSHAKE && !gnutls_error_is_fatal((int)r);
 }
 
+static ssize_t errno_of(const struct tls_session *session, ssize_t r)
+{
+    if (may_go_on(session, r))
+        return -EINTR;
+    return r == GNUTLS_E_AGAIN || r == GNUTLS_E_INTERRUPTED ? -EAGAIN : -EPROTO;
+}
+
 int tls_session_handshake(struct tls_session *session)
 {
-    int r, sent;
+    int tries = 0, r, sent;
 
     do {
         session->has_pulled = false;
         r = gnutls_handshake(session->session);
-    } while (may_go_on(session, r));
-    if (r < 0 && r != GNUTLS_E_AGAIN && r != GNUTLS_E_INTERRUPTED && r != GNUTLS_E_CERTIFICATE_ERROR)
+    } while (may_go_on(session, r) && ++tries < TRIES);
+    if (r < 0 && gnutls_error_is_fatal(r) && r != GNUTLS_E_CERTIFICATE_ERROR)
         gnutls_alert_send_appropriate(session->session, r); /* a bad certificate's alert is client-ca.c's */
     sent = flight_send(session);
     if (r < 0)
-        return (int)errno_of(r);
+        return (int)errno_of(session, r);
     return sent < 0 && sent != -EAGAIN ? -EPROTO : 0;
 }
 
@@ -243,14 +246,15 @@ static int finish_flight(struct tls_session *session)
 ssize_t tls_session_read(struct tls_session *session, void *ret_data, size_t size)
 {
     ssize_t n = finish_flight(session);
+    int tries = 0;
 
     if (n < 0 && n != -EAGAIN)
         return n;
     do {
         session->has_pulled = false;
         n = gnutls_record_recv(session->session, ret_data, size);
-    } while (may_go_on(session, n));
-    return n < 0 ? errno_of(n) : n;
+    } while (may_go_on(session, n) && ++tries < TRIES);
+    return n < 0 ? errno_of(session, n) : n;
 }
 
 ssize_t tls_session_write(struct tls_session *session, const void *data, size_t size)
@@ -262,7 +266,9 @@ ssize_t tls_session_write(struct tls_session *session, const void *data, size_t 
     n = session->is_flushing ? gnutls_record_send(session->session, NULL, 0)
                              : gnutls_record_send(session->session, data, size);
     session->is_flushing = n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED;
-    return n < 0 ? errno_of(n) : n;
+    if (n >= 0)
+        return n;
+    return session->is_flushing ? -EAGAIN : -EPROTO;
 }
 
 void tls_session_end(struct tls_session *session)

@@ -31,10 +31,13 @@ void tls_context_free(struct tls_context *context);
 struct tls_session *tls_session_new(const struct tls_context *context, struct event_socket *socket);
 void tls_session_free(struct tls_session *session); /* takes NULL */
 
-/* 0 once the handshake is over; -EAGAIN if it waits for the socket; -EPROTO if it failed. */
+/*
+ * 0 once the handshake is over; -EAGAIN if it waits for the socket; -EINTR if there is more to read, but other connections
+ * should have their turn before; -EPROTO if it failed.
+ */
 int tls_session_handshake(struct tls_session *session);
 
-/* Up to size bytes; 0 at the end, -EAGAIN if none have arrived, or another -errno. */
+/* Up to size bytes; 0 at the end, -EAGAIN if none have arrived, -EINTR as tls_session_handshake(), or another -errno. */
 ssize_t tls_session_read(struct tls_session *session, void *ret_data, size_t size);
 
 /*

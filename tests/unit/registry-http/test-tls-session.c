@@ -212,6 +212,28 @@ static void a_request_together_with_a_key_update_is_read(void **state)
     assert_int_equal(gnutls_record_recv(world->client, text, sizeof(text)), 5);
 }
 
+/* Alerts, which TLS 1.2 allows at any time, cost the client nothing. A read that finds only alerts ends, so that other connections have their turn. */
+static void a_stream_of_alerts_does_not_hold_the_thread(void **state)
+{
+    struct world *world = *state;
+    char text[16];
+    unsigned turns = 0;
+    ssize_t n;
+
+    assert_int_equal(gnutls_priority_set_direct(world->client, "NORMAL:-VERS-ALL:+VERS-TLS1.2", NULL), 0);
+    shake_hands(world);
+    world->is_holding = true;
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(gnutls_alert_send(world->client, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION), 0);
+    assert_int_equal(gnutls_record_send(world->client, "hello", 5), 5);
+    client_release(world);
+    poll_server(world);
+    while ((n = tls_session_read(world->session, text, sizeof(text))) == -EINTR)
+        turns++;
+    assert_int_equal(n, 5);
+    assert_int_equal(turns, 3);
+}
+
 /* The server's handshake messages wake the client only once. */
 static void a_flight_leaves_in_one_call(void **state)
 {
@@ -256,6 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(bytes_go_both_ways, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_request_together_with_a_key_update_is_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_stream_of_alerts_does_not_hold_the_thread, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flight_leaves_in_one_call, set_up_packets, tear_down),
         cmocka_unit_test_setup_teardown(close_notify_differs_from_a_truncation, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_truncation_is_an_error, set_up, tear_down),
