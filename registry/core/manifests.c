@@ -220,6 +220,14 @@ static int add_type(struct store *store, struct push *push, struct error *err)
     return r < 0 ? r : 0;
 }
 
+void store_note_type(struct store *store, const struct digest *digest, const void *bytes, size_t size)
+{
+    struct shown_type shown;
+
+    if (digest->algorithm == DIGEST_SHA256)
+        type_cache_sniff(store->types, digest, bytes, size, &shown);
+}
+
 static bool is_of_push(const struct push *push, const struct digest *digest)
 {
     return digest_is_equal(digest, &push->manifest->digest) || digest_is_equal(digest, &push->canonical);

@@ -205,6 +205,12 @@ struct store_content {
 void store_content_done(struct store_content *content);
 
 /*
+ * Remembers which media type a manifest of that digest shows, so that storing it does not have to parse it. Computes for
+ * long if the manifest is large.
+ */
+void store_note_type(struct store *store, const struct digest *digest, const void *bytes, size_t size);
+
+/*
  * Stores a manifest and points the tags to it; durable when this returns 0. Visible in this order: the bytes, the entry
  * among the referrers, the manifest, its tags one by one.
  * STORE_TAG_EXISTS: a protected tag names another manifest. The storage decides this, so it also holds between servers;

@@ -15,6 +15,7 @@ enum {
     DRAIN_DEFAULT_MS = 10000,
     WORKERS = 24, /* most wait for the disk; one user has 16 at most */
     QUEUE = 8192,
+    SPARE_COMPUTERS = 2, /* more than processors, because lists may wait for the disk */
     COMPUTER_NICENESS = 5,
     ROBOT_NOTE_INTERVAL_S = 60 * 60,
 };
@@ -128,7 +129,8 @@ static int start_pools(struct service *service, struct error *err)
     int r = worker_pool_start("worker", WORKERS, QUEUE, 0, &service->workers, err);
 
     if (r == 0)
-        r = worker_pool_start("computer", server_count_threads() + 1, QUEUE, COMPUTER_NICENESS, &service->computers, err);
+        r = worker_pool_start("computer", server_count_threads() + SPARE_COMPUTERS, QUEUE, COMPUTER_NICENESS,
+                              &service->computers, err);
     return r;
 }
 
