@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/file.h"
@@ -18,9 +17,11 @@
 #include "common/secbuf.h"
 #include "common/words.h"
 #include "gpg/assuan.h"
+#include "gpg/home.h"
 #include "gpg/patience.h"
 
-enum { OUTPUT_SIZE = 8192, MOST_SECONDS = 10, KEY_FILE_MAX = 1 << 16, SOCKETS_MAX = 16 << 20 };
+enum { OUTPUT_SIZE = 8192, MOST_SECONDS = 10 };
+enum { KEY_FILE_MAX = 1 << 16, PROCESS_TEXT_MAX = 1 << 16, SOCKETS_MAX = 16 << 20 };
 
 /* Runs a program for ten seconds at most. 0 with its output, or negative. */
 static int ask(const char *const argv[], char *ret_output, struct error *err)
@@ -340,7 +341,48 @@ static unsigned long find_listener(const char *text, const char *path)
     return 0;
 }
 
-static bool has_open(const char *pid, unsigned long inode)
+/* Reads a text of this process from /proc, with a NUL at its end. -errno on failure. */
+static int read_process(const char *pid, const char *name, char **ret_text, size_t *ret_size)
+{
+    CLEANUP_CLOSE int fd = -1;
+    char path[300];
+
+    snprintf(path, sizeof(path), "/proc/%.200s/%s", pid, name);
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd < 0 ? -errno : file_read_all(fd, PROCESS_TEXT_MAX, ret_text, ret_size);
+}
+
+/* By the "Uid:" line: the owner of an agent's files in /proc is root, because it leaves no core. */
+static bool is_own_agent(const char *pid)
+{
+    CLEANUP_FREE char *status = NULL;
+    const char *line;
+    unsigned uid;
+    size_t size;
+
+    if (read_process(pid, "status", &status, &size) < 0 || strncmp(status, "Name:\tgpg-agent\n", 16) != 0)
+        return false;
+    line = strstr(status, "\nUid:");
+    return line && sscanf(line, "\nUid: %*u %u", &uid) == 1 && uid == geteuid();
+}
+
+/* gpg starts an agent with --homedir. One without this option, as systemd starts it, serves the default directory. */
+static bool is_started_for(const char *pid, const struct gpg_home *home)
+{
+    CLEANUP_FREE char *words = NULL;
+    size_t size;
+
+    if (read_process(pid, "cmdline", &words, &size) < 0)
+        return false;
+    for (const char *word = words; word < words + size; word += strlen(word) + 1) {
+        if (strcmp(word, "--homedir") == 0)
+            return word + strlen(word) + 1 < words + size && strcmp(word + strlen(word) + 1, home->path) == 0;
+    }
+    return home->is_default;
+}
+
+/* Only root sees the open files of an agent, because it leaves no core. Others can only compare the home directory. */
+static bool may_serve(const char *pid, unsigned long inode, const struct gpg_home *home)
 {
     char directory[256], wanted[64], link[64], path[sizeof(directory) + 256];
     const struct dirent *entry;
@@ -349,8 +391,10 @@ static bool has_open(const char *pid, unsigned long inode)
 
     snprintf(directory, sizeof(directory), "/proc/%.200s/fd", pid);
     fds = opendir(directory);
+    if (!fds)
+        return errno == EACCES && is_started_for(pid, home);
     snprintf(wanted, sizeof(wanted), "socket:[%lu]", inode);
-    while (fds && !is_open && (entry = readdir(fds))) {
+    while (!is_open && (entry = readdir(fds))) {
         ssize_t size;
 
         snprintf(path, sizeof(path), "%s/%.255s", directory, entry->d_name);
@@ -358,21 +402,8 @@ static bool has_open(const char *pid, unsigned long inode)
         link[size > 0 ? size : 0] = '\0';
         is_open = strcmp(link, wanted) == 0;
     }
-    if (fds)
-        closedir(fds);
+    closedir(fds);
     return is_open;
-}
-
-static bool is_agent(const char *pid)
-{
-    CLEANUP_CLOSE int fd = -1;
-    char path[400], name[17] = "";
-    struct stat st;
-
-    snprintf(path, sizeof(path), "/proc/%s/comm", pid);
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    return fd >= 0 && read(fd, name, sizeof(name) - 1) > 0 && strcmp(name, "gpg-agent\n") == 0 && fstat(fd, &st) == 0 &&
-           st.st_uid == geteuid();
 }
 
 /* SO_PEERCRED would name the process that called listen(), which has ended: gpg-agent forks after that. */
@@ -381,17 +412,19 @@ static pid_t find_process(const char *socket_path)
     CLEANUP_CLOSE int fd = open("/proc/net/unix", O_RDONLY | O_CLOEXEC);
     CLEANUP_FREE char *text = NULL;
     const struct dirent *entry;
+    struct gpg_home home;
     unsigned long inode;
     size_t size;
     long found = 0;
     DIR *processes;
 
-    if (fd < 0 || file_read_all(fd, SOCKETS_MAX, &text, &size) < 0)
+    if (fd < 0 || file_read_all(fd, SOCKETS_MAX, &text, &size) < 0 || gpg_home_find(NULL, &home) < 0)
         return 0;
     inode = find_listener(text, socket_path);
     processes = inode ? opendir("/proc") : NULL;
     while (processes && !found && (entry = readdir(processes))) {
-        if (strtol(entry->d_name, NULL, 10) > 0 && is_agent(entry->d_name) && has_open(entry->d_name, inode))
+        if (strtol(entry->d_name, NULL, 10) > 0 && is_own_agent(entry->d_name) &&
+            may_serve(entry->d_name, inode, &home))
             found = strtol(entry->d_name, NULL, 10);
     }
     if (processes)

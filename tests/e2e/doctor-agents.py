@@ -113,9 +113,11 @@ def stop_agent(user):
         os.kill(pid, signal.SIGSTOP)
         time.sleep(0.2)
         state = pathlib.Path(f"/proc/{pid}/status").read_text()
-    yield
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def hide_agent(user):
