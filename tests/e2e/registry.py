@@ -155,8 +155,11 @@ class Registry:
         password = "pw-" + secrets.token_hex(12)
         self.users[username] = subprocess.run([need("htpasswd"), "-iBn", username], input=password.encode(),
                                               check=True, capture_output=True).stdout.strip()
-        (self.dir / "htpasswd").write_bytes(b"\n".join(self.users.values()) + b"\n")
-        (self.dir / "htpasswd").chmod(0o600)
+        # Renamed into place: a server that reads a file while it is written misses users.
+        new = self.dir / "htpasswd.new"
+        new.write_bytes(b"\n".join(self.users.values()) + b"\n")
+        new.chmod(0o600)
+        new.rename(self.dir / "htpasswd")
         return password
 
     def _settings(self):
