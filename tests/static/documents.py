@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The Markdown files: links and paths are valid, and both READMEs show the same commands."""
+"""The Markdown files: links and paths are valid, and both READMEs show the same commands. The man pages: no tables."""
 
 import re
 import unicodedata
@@ -117,6 +117,12 @@ def _(root):
     return [f"not among the first {len(lines)} lines: {start}"
             for start in ("apt install ", "docker-credential-pass setup", "docker login ")
             if not any(command.startswith(start) for command in commands)]
+
+
+@check("no man page has a table: scdoc does not say that tbl has to format it")
+def _(root):
+    return [f"{path.relative_to(root)}:{number}: {line}" for path in sorted((root / "man").glob("*.scd"))
+            for number, line in numbered(path.read_text()) if re.match(r"[|\[\]][\[\-\] ] ?", line)]
 
 
 main()
