@@ -174,6 +174,7 @@ static int add_page(const struct call *call, struct listing *listing, const stru
     return r;
 }
 
+/* 0, STORE_WOULD_WAIT, or negative. */
 static int list(const struct call *call, struct listing *listing, struct error *err)
 {
     const struct route *route = &call->route;
@@ -182,7 +183,7 @@ static int list(const struct call *call, struct listing *listing, struct error *
 
     if (r == 0)
         r = add_fallback(call, &digests, err);
-    if (r < 0)
+    if (r != 0)
         return r;
     store_digests_sort(&digests);
     text_add_string(&listing->text, "{\"schemaVersion\":2,\"mediaType\":\"");
@@ -214,12 +215,16 @@ static enum http_result answer_get(struct call *call, struct response *response)
     struct error err = {0};
     char *text;
     size_t size;
+    int r;
 
     if (!call_is_on_worker(call))
         return call_move_to_computer(call);
     if (!get_query(call, response, &query))
         return HTTP_DONE;
-    if (list(call, &listing, &err) < 0) {
+    r = list(call, &listing, &err);
+    if (r == STORE_WOULD_WAIT) /* others have their turn between two parts of the search */
+        return call_move_to_computer(call);
+    if (r < 0) {
         text_done(&listing.text);
         response_fail(response, &err);
         return HTTP_DONE;

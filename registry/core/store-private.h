@@ -20,7 +20,7 @@ struct store {
     unsigned blocks; /* that uploads have to gather in; atomic */
     event_listener *listener; /* NULL: none */
     void *listener_object;
-    struct name_set *indexed; /* the repositories whose referrers are all in the index */
+    struct search_progress *searches; /* for referrers that are not in the index */
 };
 
 /* The outcome of the storage in the store's words: STORE_NOT_FOUND, STORE_WOULD_WAIT; 0 and failures stay. */
@@ -110,15 +110,8 @@ int store_list_aliases(struct store *store, const char *name, struct store_diges
 
 /* --- referrers --------------------------------------------------------------------------- */
 
-/* Adds to the index of a repository what registry:2 may have been pushed meanwhile. */
-int store_index_referrers(struct store *store, const char *name, struct error *err) MUST_USE;
-
-/* --- what is kept in memory ---------------------------------------------------------------- */
-
-/* A set of names, which forgets all of them when it holds too many. From any thread. */
-struct name_set;
-struct name_set *name_set_new(void); /* NULL: out of memory */
-void name_set_free(struct name_set *set);
-bool name_set_has(struct name_set *set, const char *name);
-/* Without memory nothing is added. */
-void name_set_add(struct name_set *set, const char *name);
+/*
+ * Adds the referrers that registry:2 was pushed to the index of a repository. 0 when the index is complete;
+ * STORE_WOULD_WAIT after a part of the work, which the next call continues.
+ */
+int store_search_referrers(struct store *store, const char *name, struct error *err) MUST_USE;

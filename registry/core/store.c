@@ -8,6 +8,7 @@
 
 #include "registry/core/checked-blobs.h"
 #include "registry/core/media-type.h"
+#include "registry/core/search-progress.h"
 #include "registry/core/store-private.h"
 #include "registry/core/upload-hashes.h"
 
@@ -25,9 +26,9 @@ int store_open(struct storage *storage, struct store **ret, struct error *err)
     store->storage = storage;
     store->uploads = upload_hashes_new();
     store->types = type_cache_new();
-    store->indexed = name_set_new();
+    store->searches = search_progress_new();
     store->checked = checked_blobs_new();
-    if (!store->checked || !store->uploads || !store->types || !store->indexed)
+    if (!store->checked || !store->uploads || !store->types || !store->searches)
         return error_set_oom(err);
     *ret = steal_ptr(&store);
     return 0;
@@ -39,7 +40,7 @@ void store_close(struct store *store)
         return;
     upload_hashes_free(store->uploads);
     type_cache_free(store->types);
-    name_set_free(store->indexed);
+    search_progress_free(store->searches);
     checked_blobs_free(store->checked);
     storage_close(store->storage);
     free(store);

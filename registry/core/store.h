@@ -241,8 +241,10 @@ int store_delete_manifest(struct store *store, const char *name, const struct di
                           struct error *err) MUST_USE;
 
 /*
- * The manifests of the repository whose subject is that digest (which need not exist), in no order; none is not an error.
- * The first call for a repository may read all of its manifests. *ret is the caller's, free with store_digests_done().
+ * The manifests of the repository whose subject is that digest (which need not exist), in no order; an empty list is not
+ * an error. Some of them may have been removed. Until all manifests of the repository have been read once since the start,
+ * each call reads some of them, for about 0.1 s, and returns STORE_WOULD_WAIT; call it again. Computes for long.
+ * *ret is the caller's, free with store_digests_done().
  */
 int store_list_referrers(struct store *store, const char *name, const struct digest *subject,
                          struct store_digests *ret, struct error *err) MUST_USE;

@@ -263,9 +263,17 @@ static struct store_digests list_referrers(struct store *store, const char *name
 {
     struct store_digests digests = {0};
     struct error err = {0};
+    size_t kept = 0;
+    int r;
 
-    if (store_list_referrers(store, name, &subject, &digests, &err) != 0)
+    while ((r = store_list_referrers(store, name, &subject, &digests, &err)) == STORE_WOULD_WAIT)
+        continue;
+    if (r < 0)
         fail_msg("%s", err.text);
+    for (size_t i = 0; i < digests.count; i++)
+        if (store_has_manifest(store, name, &digests.items[i], STORE_MAY_WAIT, &err) == 0)
+            digests.items[kept++] = digests.items[i];
+    digests.count = kept;
     return digests;
 }
 

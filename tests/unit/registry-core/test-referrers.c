@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/unit/registry-core/support.h"
@@ -85,6 +86,41 @@ static void referrers_pushed_to_registry_2_are_found(void **state)
     store_close(store);
 }
 
+static char *large_image(int number, const struct digest *subject, size_t size)
+{
+    char *text = malloc(size + 1024);
+
+    assert_non_null(text);
+    snprintf(text, size + 1024, "{\"schemaVersion\":2,\"number\":%d,\"subject\":{\"mediaType\":\"a/b\",\"digest\":\"%s\","
+             "\"size\":1},\"config\":{\"mediaType\":\"a/b\",\"digest\":\"%s\",\"size\":1},\"layers\":[]%*s}",
+             number, text_of(*subject), text_of(*subject), (int)size, "");
+    return text;
+}
+
+/* A call reads a bounded number of bytes, and the next one goes on where it ended. */
+static void referrers_are_searched_in_parts(void **state)
+{
+    enum { COUNT = 40, SIZE = 1 << 20 };
+    CLEANUP(store_closep) struct store *store = open_store();
+    CLEANUP(store_digests_done) struct store_digests digests = {0};
+    struct digest subject = sha256_of("subject");
+    struct error err = {0};
+    int r, calls = 1;
+
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        char *text = large_image(i, &subject, SIZE);
+
+        put_as_registry_2("a", text);
+        free(text);
+    }
+    while ((r = store_list_referrers(store, "a", &subject, &digests, &err)) == STORE_WOULD_WAIT)
+        calls++;
+    assert_int_equal(r, 0);
+    assert_int_equal(digests.count, COUNT);
+    assert_in_range(calls, COUNT / 8, COUNT + 1);
+}
+
 static void referrers_deleted_by_registry_2_are_omitted(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
@@ -126,6 +162,7 @@ int main(void)
         scratch_test(a_subject_may_be_missing),
         scratch_test(deleted_referrers_are_not_listed),
         scratch_test(referrers_pushed_to_registry_2_are_found),
+        scratch_test(referrers_are_searched_in_parts),
         scratch_test(referrers_deleted_by_registry_2_are_omitted),
         scratch_test(a_referrer_is_listed_by_the_digest_it_was_pushed_by),
     };

@@ -267,7 +267,9 @@ static void *push_referrer(void *object)
              "\"digest\":\"sha256:%s\",\"size\":1},\"layers\":[]}", worker->number, subject.hex, subject.hex);
     worker->result = put_text(worker, text, NULL, &subject);
     if (worker->result == 0)
-        worker->result = store_list_referrers(worker->store, "r", &subject, &digests, &worker->err);
+        while ((worker->result = store_list_referrers(worker->store, "r", &subject, &digests, &worker->err)) ==
+               STORE_WOULD_WAIT)
+            continue;
     if (worker->result == 0 && digests.count == 0)
         worker->result = -ENOENT;
     store_digests_done(&digests);
