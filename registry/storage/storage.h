@@ -7,11 +7,15 @@
 
 #include "common/error.h"
 
+#define STORAGE_PRIVATE "private/"
+
 /*
  * A place that keeps objects by key: the contract between core and a backend. docs/storage.md explains it.
  *
  * A key is a relative path such as "repositories/alpine/_layers/sha256/<hex>/link"; a prefix is the beginning of keys, up
- * to and including a '/'. No key is also the beginning of others without that '/'. Nothing here assumes directories, renames, modification times, or locks of one process.
+ * to and including a '/'. No key is also the beginning of others without that '/'. Nothing here assumes directories, renames,
+ * modification times, or locks of one process. Objects below STORAGE_PRIVATE hold secrets: where a backend has permissions,
+ * they are for the server's user alone, and it keeps no copies of them in memory.
  *
  * Every function may be called from any thread, for a reader too; an upload or a claim by one thread at a time. They
  * return 0, negative with err filled (in words that name the key), or one of these outcomes where the function names it:

@@ -14,6 +14,10 @@
 
 enum { FILESYSTEM_FILE_MODE = 0644, FILESYSTEM_DIRECTORY_MODE = 0755 };
 
+/* Whether the key, or the path of a directory, is below STORAGE_PRIVATE: its modes are FILESYSTEM_PRIVATE of those above. */
+enum { FILESYSTEM_PRIVATE = 0700 };
+bool filesystem_is_private(const char *key);
+
 struct filesystem {
     struct storage storage;
     int root_fd; /* of docker/registry/v2 */

@@ -45,8 +45,13 @@ bool filesystem_is_missing(int code)
     return code == ENOENT || code == ENOTDIR;
 }
 
+bool filesystem_is_private(const char *key)
+{
+    return strncmp(key, STORAGE_PRIVATE, strlen(STORAGE_PRIVATE)) == 0;
+}
+
 /* Opens the directory of the first size bytes of path, creating it. The descriptor or -errno. */
-static int make_component(int directory_fd, const char *path, size_t size, bool *ret_is_new)
+static int make_component(int directory_fd, const char *path, size_t size, mode_t mode, bool *ret_is_new)
 {
     char name[NAME_MAX + 1];
 
@@ -54,7 +59,7 @@ static int make_component(int directory_fd, const char *path, size_t size, bool 
         return -ENAMETOOLONG;
     memcpy(name, path, size);
     name[size] = '\0';
-    *ret_is_new = mkdirat(directory_fd, name, FILESYSTEM_DIRECTORY_MODE) == 0;
+    *ret_is_new = mkdirat(directory_fd, name, mode) == 0;
     if (!*ret_is_new && errno != EEXIST)
         return -errno;
     return beneath_open_directory(directory_fd, name);
@@ -72,6 +77,7 @@ int filesystem_make_parent(const struct filesystem *filesystem, const char *key,
                            filesystem_created_function *created, void *object)
 {
     CLEANUP_CLOSE int directory = beneath_open_parent(filesystem->root_fd, key, ret_name);
+    mode_t mode = FILESYSTEM_DIRECTORY_MODE & (filesystem_is_private(key) ? FILESYSTEM_PRIVATE : 0777);
     const char *rest = key;
     int r = 0;
 
@@ -80,7 +86,8 @@ int filesystem_make_parent(const struct filesystem *filesystem, const char *key,
     while (r == 0 && find_slash(rest)) {
         const char *slash = find_slash(rest);
         bool is_new = false;
-        int fd = make_component(directory < 0 ? filesystem->root_fd : directory, rest, (size_t)(slash - rest), &is_new);
+        int fd = make_component(directory < 0 ? filesystem->root_fd : directory, rest, (size_t)(slash - rest), mode,
+                                &is_new);
 
         if (is_new && created)
             r = created(object, key, (size_t)(slash - key));

@@ -75,6 +75,7 @@ int filesystem_head(struct storage *storage, const char *key, enum storage_waiti
 static int get_content(const struct filesystem *filesystem, const char *key, size_t limit, char **ret_bytes,
                        size_t *ret_size)
 {
+    struct content_cache *cache = filesystem_is_private(key) ? NULL : filesystem->contents;
     struct stat st;
     CLEANUP_CLOSE int fd = beneath_open_regular(filesystem->root_fd, key, O_RDONLY, &st);
     int r;
@@ -83,11 +84,11 @@ static int get_content(const struct filesystem *filesystem, const char *key, siz
         return fd;
     if ((uint64_t)st.st_size > limit)
         return -EFBIG;
-    if (filesystem->contents && content_cache_get(filesystem->contents, key, &st, ret_bytes, ret_size) == 0)
+    if (cache && content_cache_get(cache, key, &st, ret_bytes, ret_size) == 0)
         return 0;
     r = file_read_all(fd, (size_t)st.st_size, ret_bytes, ret_size);
-    if (r == 0 && filesystem->contents)
-        content_cache_put(filesystem->contents, key, &st, *ret_bytes, *ret_size);
+    if (r == 0 && cache)
+        content_cache_put(cache, key, &st, *ret_bytes, *ret_size);
     return r;
 }
 

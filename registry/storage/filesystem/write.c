@@ -62,7 +62,12 @@ static void writing_done(struct writing *writing)
 
 /* --- bytes -------------------------------------------------------------------------------------- */
 
-static int create_temporary(struct writing *writing, struct progress *progress)
+static mode_t file_mode_of(const char *key)
+{
+    return FILESYSTEM_FILE_MODE & (filesystem_is_private(key) ? FILESYSTEM_PRIVATE : 0777);
+}
+
+static int create_temporary(struct writing *writing, const char *key, struct progress *progress)
 {
     if (writing->temporary_fd < 0)
         writing->temporary_fd = filesystem_open_temporary(writing->filesystem);
@@ -70,7 +75,7 @@ static int create_temporary(struct writing *writing, struct progress *progress)
         return writing->temporary_fd;
     random_uuid(progress->temporary);
     progress->fd = openat(writing->temporary_fd, progress->temporary,
-                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILESYSTEM_FILE_MODE);
+                          O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, file_mode_of(key));
     if (progress->fd >= 0)
         return 0;
     progress->temporary[0] = '\0';
@@ -82,7 +87,7 @@ static int write_bytes(struct writing *writing, const struct storage_step *step,
     int r = 0;
 
     if (step->kind == STORAGE_PUT) {
-        r = create_temporary(writing, progress);
+        r = create_temporary(writing, step->key, progress);
         if (r == 0)
             r = file_write_all(progress->fd, step->data, step->size);
     } else if (step->kind == STORAGE_PUBLISH) {
@@ -398,7 +403,7 @@ int filesystem_note(struct storage *storage, const char *key, const void *data, 
         if (directory < 0)
             return filesystem_fail(filesystem, -directory, "write", key, err);
         fd = openat(directory, name.text, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC,
-                    FILESYSTEM_FILE_MODE);
+                    file_mode_of(key));
         fd = fd < 0 ? -errno : fd;
     }
     r = fd < 0 ? fd : file_write_all(fd, data, size);
