@@ -1,23 +1,19 @@
 /*
  * Docker's clients send the password with each request, and bcrypt is slow on purpose: this is
- * what keeps the two from meeting each time. It is the one file of the registry that sees libgcrypt.
- *
- * Entries are found by their HMAC itself. Nobody without its key can choose one, so neither the
- * chains of the table nor how long a search takes can be steered or tell anything.
+ * what keeps the two from meeting each time. Entries are found by a keyed digest.
  */
 #include "registry/access/password-cache.h"
 
 #include <errno.h>
-#include <gcrypt.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/random.h"
 #include "common/same-bytes.h"
 #include "registry/access/bcrypt.h"
+#include "registry/access/keyed-digest.h"
 
-enum { MAC_SIZE = 32, KEY_SIZE = 32, NONE = -1 };
+enum { MAC_SIZE = KEYED_DIGEST_SIZE, NONE = -1 };
 
 struct entry {
     int next_of_bucket;
@@ -27,7 +23,7 @@ struct entry {
 
 struct password_cache {
     pthread_mutex_t mutex; /* of all below but the key */
-    gcry_md_hd_t keyed;    /* copied for each HMAC; never written to after it has its key */
+    struct keyed_digest *keyed;
     uint64_t life_ms;
 
     unsigned max;
@@ -39,52 +35,16 @@ struct password_cache {
     int first_free; /* linked by next_of_bucket */
 };
 
-/* --- the HMAC --------------------------------------------------------------------------- */
-
-static void close_state(gcry_md_hd_t *state)
-{
-    gcry_md_close(*state);
-}
-
-/* With its size before it: user "ab" with password "c" is not "a" with "bc". */
-static void write_sized(gcry_md_hd_t state, const void *data, size_t size)
-{
-    uint64_t count = size;
-
-    gcry_md_write(state, &count, sizeof(count));
-    if (size > 0)
-        gcry_md_write(state, data, size);
-}
-
 static int compute_mac(const struct password_cache *cache, const struct verified *what, unsigned char *ret_mac)
 {
-    CLEANUP(close_state) gcry_md_hd_t state = NULL;
     size_t password_size = what->password->size;
+    const struct keyed_part parts[] = {
+        {what->user->data, what->user->size},
+        {what->password->data, password_size < BCRYPT_PASSWORD_MAX ? password_size : BCRYPT_PASSWORD_MAX},
+        {what->hash, BCRYPT_SIZE},
+    };
 
-    if (gcry_md_copy(&state, cache->keyed) != 0)
-        return -ENOMEM;
-    if (password_size > BCRYPT_PASSWORD_MAX)
-        password_size = BCRYPT_PASSWORD_MAX;
-    write_sized(state, what->user->data, what->user->size);
-    write_sized(state, what->password->data, password_size);
-    write_sized(state, what->hash, BCRYPT_SIZE);
-    memcpy(ret_mac, gcry_md_read(state, GCRY_MD_SHA256), MAC_SIZE);
-    return 0;
-}
-
-static int make_key(struct password_cache *cache)
-{
-    unsigned char *key = secure_malloc(KEY_SIZE);
-    gcry_error_t r;
-
-    if (!key)
-        return -ENOMEM;
-    random_bytes(key, KEY_SIZE);
-    r = gcry_md_open(&cache->keyed, GCRY_MD_SHA256, GCRY_MD_FLAG_HMAC | GCRY_MD_FLAG_SECURE);
-    if (r == 0)
-        r = gcry_md_setkey(cache->keyed, key, KEY_SIZE);
-    secure_free(key);
-    return r == 0 ? 0 : -ENOMEM;
+    return keyed_digest_compute(cache->keyed, parts, ARRAY_SIZE(parts), ret_mac);
 }
 
 /* --- the table; the mutex is held ------------------------------------------------------- */
@@ -239,7 +199,7 @@ int password_cache_new(unsigned max, uint64_t life_ms, struct password_cache **r
         return -ENOMEM;
     pthread_mutex_init(&cache->mutex, NULL);
     cache->life_ms = life_ms;
-    r = make_key(cache); /* first, for the memory that is certainly locked is small */
+    r = keyed_digest_new(NULL, &cache->keyed); /* first, for the memory that is certainly locked is small */
     if (r == 0)
         r = make_table(cache, max);
     if (r < 0) {
@@ -254,7 +214,7 @@ void password_cache_free(struct password_cache *cache)
 {
     if (!cache)
         return;
-    gcry_md_close(cache->keyed);
+    keyed_digest_free(cache->keyed);
     if (cache->macs)
         explicit_bzero(cache->macs, cache->max * sizeof(*cache->macs));
     secure_free(cache->macs);

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <stddef.h>
+
+#include "common/macros.h"
+
+/*
+ * HMAC-SHA256 with one key: digests that nobody can compute without the key, so a table that is searched by them cannot
+ * be steered, and the time of a search tells nothing. The key is in secure memory. From any thread.
+ */
+struct keyed_digest;
+
+enum { KEYED_DIGEST_SIZE = 32, KEYED_DIGEST_KEY_SIZE = 32 }; /* bytes */
+
+/* The key is copied; NULL: a random one. 0 with *ret owned by the caller (keyed_digest_free), or -ENOMEM. */
+int keyed_digest_new(const unsigned char *key, struct keyed_digest **ret) MUST_USE;
+void keyed_digest_free(struct keyed_digest *digest); /* takes NULL */
+
+struct keyed_part {
+    const void *data; /* borrowed */
+    size_t size;
+};
+
+/* Of the parts, each with its size, so that "ab", "c" differs from "a", "bc". 0 or -ENOMEM. */
+int keyed_digest_compute(const struct keyed_digest *digest, const struct keyed_part *parts, size_t count,
+                         unsigned char ret[KEYED_DIGEST_SIZE]) MUST_USE;
