@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/monotonic.h"
 
@@ -70,8 +71,8 @@ static bool has_usable_name(const struct secbuf *user)
  * tell it that the password is right. If the user has logged in from the same network lately, a remembered
  * password is accepted, so that a guesser cannot lock out the others behind one address.
  */
-static enum access_verdict authenticate(const struct access *access, const struct access_question *question,
-                                        struct access_answer *ret)
+static enum access_verdict authenticate_password(const struct access *access, const struct access_question *question,
+                                                 struct access_answer *ret)
 {
     enum auth_verdict verdict;
 
@@ -95,6 +96,83 @@ static enum access_verdict authenticate(const struct access *access, const struc
     if (verdict == AUTH_UNKNOWN)
         return ACCESS_FAILED;
     return verdict == AUTH_GRANTED ? grant(access, question, ret) : deny(access, question);
+}
+
+static const char token_user[] = "<token>"; /* as clients call what is no user */
+
+static bool is_named(const struct secbuf *user, const char *name)
+{
+    return user && user->size == strlen(name) && memcmp(user->data, name, user->size) == 0;
+}
+
+bool access_is_identity_token(const struct access *access, const struct secbuf *user)
+{
+    return access->tokens && is_named(user, token_user);
+}
+
+/* The stamps of credentials that tokens are compared with must be those of the file as it is now. */
+static bool has_current_users(const struct access *access, const struct access_question *question)
+{
+    if (!question->may_wait)
+        return authenticator_is_current(access->authenticator) &&
+               (!access->robots || robots_file_is_current(access->robots));
+    authenticator_refresh(access->authenticator);
+    if (access->robots)
+        robots_file_refresh(access->robots);
+    return true;
+}
+
+/* The digest of a robot's password, as long as the password is valid. */
+static bool find_stamp_of_robot(const struct access *access, const char *user, unsigned char ret[TOKEN_STAMP_SIZE])
+{
+    CLEANUP(robots_unrefp) struct robots *robots = robots_file_get_robots(access->robots);
+    const struct robot *robot = robots_find_user(robots, user);
+
+    if (!robot || robot->expires_s <= (int64_t)time(NULL))
+        return false;
+    memcpy(ret, robot->digest.hex, TOKEN_STAMP_SIZE);
+    return true;
+}
+
+bool access_find_stamp(const struct access *access, const char *user, unsigned char ret[TOKEN_STAMP_SIZE])
+{
+    if (is_robot(access, user, strlen(user)))
+        return find_stamp_of_robot(access, user, ret);
+    return authenticator_find_stamp(access->authenticator, user, ret);
+}
+
+/* Nobody guesses a token, so wrong ones do not count. *ret_token is the caller's. */
+static enum access_verdict authenticate_token(const struct access *access, const struct access_question *question,
+                                              struct access_answer *ret, struct verified_token **ret_token)
+{
+    enum token_kind kind = question->bearer ? TOKEN_ACCESS : TOKEN_IDENTITY;
+    const struct secbuf *text = question->bearer ? question->bearer : question->password;
+    struct error err = {0};
+    int r;
+
+    if (!access->tokens)
+        return ACCESS_UNAUTHENTICATED;
+    if (!has_current_users(access, question))
+        return ACCESS_WOULD_WAIT;
+    if (question->may_wait)
+        r = tokens_verify(access->tokens, kind, text, question->address, ret_token, &err);
+    else
+        r = tokens_look_up(access->tokens, kind, text, ret_token);
+    if (r == TOKENS_WOULD_WAIT)
+        return ACCESS_WOULD_WAIT;
+    ret->is_token_invalid = r == TOKENS_INVALID && question->bearer;
+    if (r != 0)
+        return r < 0 ? ACCESS_FAILED : ACCESS_UNAUTHENTICATED;
+    snprintf(ret->principal.name, sizeof(ret->principal.name), "%s", (*ret_token)->user);
+    return ACCESS_GRANTED;
+}
+
+static enum access_verdict authenticate(const struct access *access, const struct access_question *question,
+                                        struct access_answer *ret, struct verified_token **ret_token)
+{
+    if (question->bearer || access_is_identity_token(access, question->user))
+        return authenticate_token(access, question, ret, ret_token);
+    return authenticate_password(access, question, ret);
 }
 
 /* --- what they may do ------------------------------------------------------------------- */
@@ -157,12 +235,17 @@ static unsigned decide_all(const struct restrictions *restrictions, const struct
     return granted;
 }
 
+static bool is_catalog(const struct access_scope *scope)
+{
+    return is_text(scope->type, "registry");
+}
+
 /* The catalog lists what the principal may pull, so everybody may ask for it. */
-static bool is_allowed(const struct restrictions *restrictions, const struct access_scope *scope, struct access_answer *ret)
+static bool do_rules_allow(const struct restrictions *restrictions, const struct access_scope *scope, struct access_answer *ret)
 {
     unsigned granted;
 
-    if (scope->is_optional || is_text(scope->type, "registry"))
+    if (is_catalog(scope))
         return true;
     granted = decide_all(restrictions, &ret->principal, scope->name, actions_of(scope));
     if (is_text(scope->action, "push"))
@@ -170,20 +253,77 @@ static bool is_allowed(const struct restrictions *restrictions, const struct acc
     return granted != 0;
 }
 
-static enum access_verdict authorize(const struct access *access, const struct access_question *question,
-                                     struct access_answer *ret)
+/* What the client asked for when it fetched the token; NULL if this was not part of it. */
+static const struct scope *find_in_token(const struct verified_token *token, const struct access_scope *scope)
 {
-    CLEANUP(restrictions_done) struct restrictions restrictions = {0};
-    bool is_allowed_all = true;
+    return is_catalog(scope) ? NULL : scopes_find(&token->scopes, scope->name);
+}
 
-    if (access->rules && question->may_wait)
+static bool does_token_allow(const struct verified_token *token, const struct access_scope *scope)
+{
+    const struct scope *granted;
+
+    if (!token || !token->is_limited)
+        return true;
+    if (is_catalog(scope))
+        return token->scopes.has_catalog;
+    granted = find_in_token(token, scope);
+    return granted && (granted->actions & actions_of(scope)) != 0;
+}
+
+/*
+ * Both the token and the rules must allow a scope. A token that was not fetched for a repository does not find out
+ * what the rules say about it.
+ */
+static enum access_verdict decide_scope(const struct restrictions *restrictions, const struct verified_token *token,
+                                        const struct access_scope *scope, struct access_answer *ret)
+{
+    bool is_in_token = does_token_allow(token, scope);
+
+    if (!is_in_token && !find_in_token(token, scope))
+        return ACCESS_UNAUTHENTICATED;
+    if (!do_rules_allow(restrictions, scope, ret))
+        return ACCESS_DENIED;
+    return is_in_token ? ACCESS_GRANTED : ACCESS_UNAUTHENTICATED;
+}
+
+/* False if a file has changed, and the caller must not wait. */
+static bool get_current(const struct access *access, const struct principal *principal, bool may_wait,
+                        struct restrictions *ret)
+{
+    if (access->rules && may_wait)
         access_file_refresh(access->rules);
     else if (access->rules && !access_file_is_current(access->rules))
+        return false;
+    restrictions_get(access, principal, ret);
+    return true;
+}
+
+static bool are_any(const struct restrictions *restrictions)
+{
+    return restrictions->rules || restrictions->robots;
+}
+
+/* All required scopes are looked at, so that the time does not tell which one was refused. */
+static enum access_verdict authorize(const struct access *access, const struct access_question *question,
+                                     const struct verified_token *token, struct access_answer *ret)
+{
+    CLEANUP(restrictions_done) struct restrictions restrictions = {0};
+    enum access_verdict verdict = ACCESS_GRANTED;
+
+    if (!get_current(access, &ret->principal, question->may_wait, &restrictions))
         return ACCESS_WOULD_WAIT;
-    restrictions_get(access, &ret->principal, &restrictions);
-    for (size_t i = 0; i < question->scope_count; i++)
-        is_allowed_all &= is_allowed(&restrictions, &question->scopes[i], ret);
-    return is_allowed_all ? ACCESS_GRANTED : ACCESS_DENIED;
+    ret->may_mount = !are_any(&restrictions) && !(token && token->is_limited);
+    for (size_t i = 0; i < question->scope_count; i++) {
+        enum access_verdict one = decide_scope(&restrictions, token, &question->scopes[i], ret);
+
+        if (question->scopes[i].is_optional)
+            ret->may_mount = one == ACCESS_GRANTED;
+        else if (one == ACCESS_UNAUTHENTICATED || verdict == ACCESS_GRANTED)
+            verdict = one;
+    }
+    ret->is_scope_missing = verdict == ACCESS_UNAUTHENTICATED;
+    return verdict;
 }
 
 /* podman and skopeo send an empty name with an empty password if they know no login. */
@@ -192,31 +332,76 @@ static bool is_anonymous(const struct access_question *question)
     return !question->user || (question->user->size == 0 && question->password->size == 0);
 }
 
+/* For somebody without a login, the answer to a denial is that a login might help. */
+static enum access_verdict hide_denial(const struct access_answer *answer, enum access_verdict verdict)
+{
+    return verdict == ACCESS_DENIED && !*answer->principal.name ? ACCESS_UNAUTHENTICATED : verdict;
+}
+
 /* A request without credentials, which is not asked for them only if the rules allow it to everybody. */
 static enum access_verdict check_anonymous(const struct access *access, const struct access_question *question,
                                            struct access_answer *ret)
 {
     CLEANUP(rules_unrefp) struct rules *rules = access->rules ? access_file_get_rules(access->rules) : NULL;
-    enum access_verdict verdict;
 
     if (!rules || !rules_have_anonymous(rules) || question->scope_count == 0)
         return ACCESS_UNAUTHENTICATED;
-    verdict = authorize(access, question, ret);
-    return verdict == ACCESS_DENIED ? ACCESS_UNAUTHENTICATED : verdict;
+    return hide_denial(ret, authorize(access, question, NULL, ret));
 }
 
 enum access_verdict access_check(const struct access *access, const struct access_question *question,
                                  struct access_answer *ret)
 {
+    CLEANUP(verified_token_unrefp) struct verified_token *token = NULL;
     enum access_verdict verdict;
 
-    *ret = (struct access_answer){0};
+    *ret = (struct access_answer){.may_mount = !access->authenticator};
     if (!access->authenticator)
         return ACCESS_GRANTED;
-    if (is_anonymous(question))
+    if (!question->bearer && is_anonymous(question))
         return check_anonymous(access, question, ret);
-    verdict = authenticate(access, question, ret);
-    return verdict == ACCESS_GRANTED ? authorize(access, question, ret) : verdict;
+    verdict = authenticate(access, question, ret, &token);
+    return verdict == ACCESS_GRANTED ? hide_denial(ret, authorize(access, question, token, ret)) : verdict;
+}
+
+/* Removes what the rules do not allow. Returns whether anything is left. */
+static bool restrict_scopes(const struct restrictions *restrictions, const struct principal *principal,
+                            struct scopes *scopes)
+{
+    bool is_anything = scopes->has_catalog;
+
+    for (size_t i = 0; i < scopes->count; i++) {
+        struct scope *scope = &scopes->items[i];
+        unsigned granted = decide_all(restrictions, principal, scope->name, scope->actions | RULES_PUSH_NEW);
+
+        if (granted & RULES_PUSH_NEW)
+            granted |= RULES_PUSH;
+        scope->actions &= granted;
+        is_anything |= scope->actions != 0;
+    }
+    return is_anything;
+}
+
+enum access_verdict access_grant(const struct access *access, const struct access_question *question,
+                                 struct scopes *scopes, struct access_answer *ret)
+{
+    CLEANUP(verified_token_unrefp) struct verified_token *token = NULL;
+    CLEANUP(restrictions_done) struct restrictions restrictions = {0};
+    enum access_verdict verdict = ACCESS_GRANTED;
+    bool is_anything;
+
+    *ret = (struct access_answer){0};
+    if (!is_anonymous(question))
+        verdict = authenticate(access, question, ret, &token);
+    if (verdict != ACCESS_GRANTED)
+        return verdict;
+    if (!get_current(access, &ret->principal, question->may_wait, &restrictions))
+        return ACCESS_WOULD_WAIT;
+    is_anything = restrict_scopes(&restrictions, &ret->principal, scopes);
+    if (*ret->principal.name)
+        return ACCESS_GRANTED;
+    return restrictions.rules && rules_have_anonymous(restrictions.rules) && is_anything ? ACCESS_GRANTED
+                                                                                        : ACCESS_UNAUTHENTICATED;
 }
 
 bool access_is_restricted(const struct access *access, const struct principal *principal)

@@ -8,6 +8,7 @@
 #include "registry/access/authenticator.h"
 #include "registry/access/guess-limit.h"
 #include "registry/access/robots-file.h"
+#include "registry/access/tokens.h"
 
 /*
  * Decides whether a request may do what it asks for: credentials and a list of scopes in, a
@@ -19,6 +20,7 @@ struct access {
     struct guess_limit *guess_limit;     /* borrowed; NULL: guesses are not limited */
     struct access_file *rules;           /* borrowed; NULL: there are none. Only with an authenticator */
     struct robots_file *robots;          /* borrowed; NULL: robots are ordinary users. Only with an authenticator */
+    struct tokens *tokens;               /* borrowed; NULL: there are none. Only with an authenticator */
 };
 
 /* A right, as a token of registry:2 would name it: "repository", "team/app", "pull". All borrowed. */
@@ -47,7 +49,8 @@ enum access_verdict {
 /* All borrowed. */
 struct access_question {
     const char *address;                  /* the client's */
-    const struct secbuf *user, *password; /* NULL: the request has no credentials */
+    const struct secbuf *user, *password; /* NULL: the request has no credentials of that kind */
+    const struct secbuf *bearer;          /* an access token; NULL: there is none */
     const struct access_scope *scopes;    /* the request needs all of them */
     size_t scope_count;
     bool may_wait; /* for a password to be checked, or a file to be read */
@@ -56,6 +59,9 @@ struct access_question {
 struct access_answer {
     struct principal principal; /* if access was granted or denied */
     bool is_new_tags_only;      /* the right to push does not include replacing a tag */
+    bool may_mount;             /* optional scopes, too, or nothing limits what may be mounted */
+    bool is_token_invalid;      /* ACCESS_UNAUTHENTICATED: the access token is not valid, or not any more */
+    bool is_scope_missing;      /* ACCESS_UNAUTHENTICATED: another token might have the scopes */
     uint64_t wait_ms;
 };
 
@@ -64,6 +70,24 @@ enum access_verdict access_check(const struct access *access, const struct acces
 
 /* Whether rules restrict what the principal may do. */
 bool access_is_restricted(const struct access *access, const struct principal *principal);
+/*
+ * Who asks, and which of the actions of scopes they may have, for a token; the others are removed from scopes. The
+ * question's scopes and bearer do not count. A client without credentials is granted nothing: it is unauthenticated.
+ */
+enum access_verdict access_grant(const struct access *access, const struct access_question *question,
+                                 struct scopes *scopes, struct access_answer *ret);
+
+/*
+ * The stamp of the credential that a user or robot has now, for struct tokens_options. False if there is no such
+ * user, or the credential has expired. Does not wait.
+ */
+bool access_find_stamp(const struct access *access, const char *user, unsigned char ret[TOKEN_STAMP_SIZE]);
+
+/* Whether credentials are an identity token, which is looked for in the storage and not computed. */
+bool access_is_identity_token(const struct access *access, const struct secbuf *user);
+
+/* Whether rules restrict what users may do. */
+bool access_has_rules(const struct access *access);
 
 /* Whether a principal that was granted access before may pull from a repository. Never waits. */
 bool access_may_pull(const struct access *access, const struct principal *principal, const char *repository);

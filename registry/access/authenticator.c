@@ -225,6 +225,29 @@ enum auth_verdict authenticator_verify(struct authenticator *a, const struct sec
     return grant(a);
 }
 
+/* The salt of each hash is random, so the hash itself is such a stamp. */
+bool authenticator_find_stamp(struct authenticator *a, const char *name, unsigned char ret[AUTHENTICATOR_STAMP_SIZE])
+{
+    CLEANUP(htpasswd_unrefp) struct htpasswd *table = watched_table_get(a->users);
+    const struct htpasswd_user *user = htpasswd_find(table, name, strlen(name));
+
+    if (!user || !user->hash)
+        return false;
+    memcpy(ret, user->hash, BCRYPT_SIZE);
+    explicit_bzero(ret + BCRYPT_SIZE, AUTHENTICATOR_STAMP_SIZE - BCRYPT_SIZE);
+    return true;
+}
+
+bool authenticator_is_current(struct authenticator *a)
+{
+    return watched_table_is_current(a->users);
+}
+
+void authenticator_refresh(struct authenticator *a)
+{
+    watched_table_refresh(a->users);
+}
+
 void authenticator_get_counters(const struct authenticator *a, struct authenticator_counters *ret)
 {
     *ret = (struct authenticator_counters){

@@ -64,6 +64,19 @@ enum auth_verdict authenticator_verify(struct authenticator *authenticator, cons
                                        const struct secbuf *password);
 
 /*
+ * A stamp of the password that a user has now: two are alike only if the password was not set again in between, also on
+ * another server and after a restart. It tells nothing about the password, but is not to be shown. False if there is no
+ * such user, or no password would do. For event threads.
+ */
+enum { AUTHENTICATOR_STAMP_SIZE = 64 }; /* bytes */
+bool authenticator_find_stamp(struct authenticator *authenticator, const char *user,
+                              unsigned char ret[AUTHENTICATOR_STAMP_SIZE]);
+
+/* Whether the file is the one that was read, and reading it if not (which waits for the disk). */
+bool authenticator_is_current(struct authenticator *authenticator);
+void authenticator_refresh(struct authenticator *authenticator);
+
+/*
  * Reads the file now, for SIGHUP. 0, or negative: the users known so far stay in force (and warn()
  * is not called for that).
  */

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/secbuf.h"
+#include "registry/access/authenticator.h"
+#include "registry/access/keyed-digest.h"
+#include "registry/access/scopes.h"
+
+/*
+ * Tokens whose signature was verified, found by a keyed digest, so that a signature is verified once and not for each
+ * request. The cache contains no token. From any thread.
+ */
+struct token_cache;
+
+enum { TOKEN_USER_MAX = 255, TOKEN_STAMP_SIZE = AUTHENTICATOR_STAMP_SIZE }; /* bytes */
+
+/* What a token says. It does not change, and references are counted. */
+struct verified_token {
+    unsigned references;          /* atomic */
+    char user[TOKEN_USER_MAX + 1]; /* "" for a client without a login */
+    bool has_stamp;
+    unsigned char stamp[TOKEN_STAMP_SIZE]; /* of the user's credential when the token was verified */
+    bool is_limited;              /* to scopes; an identity token is not */
+    struct scopes scopes;
+    int64_t expires_s;            /* since 1970 */
+};
+
+struct verified_token *verified_token_ref(struct verified_token *token);
+void verified_token_unref(struct verified_token *token); /* takes NULL */
+void verified_token_unrefp(struct verified_token **token);
+
+struct token_cache *token_cache_new(void); /* NULL: out of memory */
+void token_cache_free(struct token_cache *cache); /* takes NULL */
+
+/* Takes a reference of its own. Another token, the one used least lately, may have to go. Without memory nothing is added. */
+void token_cache_add(struct token_cache *cache, const struct secbuf *text, struct verified_token *token);
+
+/* The token, with a reference for the caller; NULL if it is not there. It may have expired. */
+struct verified_token *token_cache_find(struct token_cache *cache, const struct secbuf *text);
+
+/* Drops a token that is not valid any more. */
+void token_cache_drop(struct token_cache *cache, const struct secbuf *text);

@@ -1,0 +1,77 @@
+#pragma once
+
+#include "common/error.h"
+#include "registry/access/identity-tokens.h"
+#include "registry/access/scopes.h"
+#include "registry/access/token-cache.h"
+#include "registry/storage/storage.h"
+
+/*
+ * registryd's own tokens (docs/tokens.md): it signs access tokens, verifies them, and knows which identity tokens are
+ * valid. From any thread.
+ */
+struct tokens;
+
+enum { TOKENS_LIFE_S = 300 }; /* of an access token */
+
+struct tokens_options {
+    struct storage *storage; /* borrowed; of the keys and records */
+    const char *service;     /* what tokens are valid for; copied */
+
+    /*
+     * The stamp of the credential that a user has now: it changes with the password. False if there is no such user, or
+     * the user has none. Does not wait.
+     */
+    bool (*find_stamp)(void *context, const char *user, unsigned char ret[TOKEN_STAMP_SIZE]);
+    void *context;
+};
+
+/* Reads the keys, and makes them at the first start. 0 with *ret owned by the caller (tokens_close), or negative. */
+int tokens_open(const struct tokens_options *options, struct tokens **ret, struct error *err) MUST_USE;
+void tokens_close(struct tokens *tokens); /* takes NULL */
+
+const char *tokens_get_service(const struct tokens *tokens);
+
+/* Now and then: reads the keys again, makes the next one when it is time. Waits. 0 or negative. */
+int tokens_refresh(struct tokens *tokens, struct error *err) MUST_USE;
+
+/* What an access token is made of; borrowed. */
+struct token_grant {
+    const char *user; /* "" for a client without a login */
+    const struct scopes *scopes;
+    int64_t issued_s; /* since 1970; tokens_now() */
+};
+
+int64_t tokens_now(const struct tokens *tokens);
+
+enum tokens_outcome {
+    TOKENS_INVALID = 1,
+    TOKENS_WOULD_WAIT,   /* only tokens_verify() can tell */
+    TOKENS_NAME_UNUSABLE, /* the user's name is not valid UTF-8, so no token can name them */
+};
+
+/* Signs an access token and appends it. 0, TOKENS_NAME_UNUSABLE or -ENOMEM. Computes for a tenth of a millisecond. */
+int tokens_issue(struct tokens *tokens, const struct token_grant *grant, struct secbuf *ret_token) MUST_USE;
+
+/*
+ * Makes an identity token for a user, and appends it. client and address are for people. 0, TOKENS_NAME_UNUSABLE,
+ * TOKENS_INVALID (the user has no credential that it could be bound to), or negative. Waits.
+ */
+struct token_login {
+    const char *user, *client, *address;
+};
+int tokens_log_in(struct tokens *tokens, const struct token_login *login, struct secbuf *ret_token,
+                  struct error *err) MUST_USE;
+
+enum token_kind { TOKEN_ACCESS, TOKEN_IDENTITY };
+
+/*
+ * Whether a token is valid, as far as that is known from memory. 0 with *ret (verified_token_unref), TOKENS_INVALID or
+ * TOKENS_WOULD_WAIT. For event threads.
+ */
+int tokens_look_up(struct tokens *tokens, enum token_kind kind, const struct secbuf *text,
+                   struct verified_token **ret) MUST_USE;
+
+/* Likewise, but verifies the signature, or reads the storage. address is the client's. 0, TOKENS_INVALID, or negative. */
+int tokens_verify(struct tokens *tokens, enum token_kind kind, const struct secbuf *text, const char *address,
+                  struct verified_token **ret, struct error *err) MUST_USE;
