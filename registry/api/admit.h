@@ -7,3 +7,6 @@
  * set, or with the refusal in response; HTTP_ON_WORKER where a password has to be checked first.
  */
 enum http_result admit(struct call *call, struct response *response);
+
+/* 429 for a client that has sent too many wrong passwords. */
+void admit_refuse_guesser(struct response *response, uint64_t wait_ms);

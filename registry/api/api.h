@@ -37,5 +37,6 @@ struct api {
 
     /* Its own. */
     struct body_budget bodies;
+    unsigned forms; /* of logins that are being received; atomic */
     unsigned char handlers[ROUTE_KINDS]; /* of routes_list_handlers(), by enum route_kind */
 };

@@ -6,7 +6,7 @@
 
 enum { LIST_SIZE = 2048 };
 
-static bool is_proxy(const char *address, const struct network *proxies, size_t count)
+bool client_address_is_proxy(const char *address, const struct network *proxies, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if (network_contains(&proxies[i], address))
@@ -33,10 +33,10 @@ bool client_address_find(const struct request *request, const struct network *pr
     bool is_forwarded = false;
 
     snprintf(ret_address, REQUEST_ADDRESS_MAX, "%s", request->address);
-    if (!is_proxy(request->address, proxies, proxy_count) ||
+    if (!client_address_is_proxy(request->address, proxies, proxy_count) ||
         request_join_header(request, "X-Forwarded-For", list, sizeof(list)) < 0)
         return false;
-    while (comma && is_proxy(ret_address, proxies, proxy_count)) {
+    while (comma && client_address_is_proxy(ret_address, proxies, proxy_count)) {
         comma = strrchr(list, ',');
         trim(comma ? comma + 1 : list, address);
         if (comma)

@@ -12,3 +12,6 @@
  */
 bool client_address_find(const struct request *request, const struct network *proxies, size_t proxy_count,
                          char ret_address[REQUEST_ADDRESS_MAX]);
+
+/* Whether the address, that of the other end of a connection, is of one of the proxies. */
+bool client_address_is_proxy(const char *address, const struct network *proxies, size_t count);

@@ -11,6 +11,7 @@
 #include "registry/api/answer.h"
 #include "registry/api/body.h"
 #include "registry/api/client-address.h"
+#include "registry/api/credentials.h"
 #include "registry/api/report.h"
 #include "registry/api/routes.h"
 #include "registry/runtime/metrics.h"
@@ -82,6 +83,8 @@ static void parse_target(struct call *call)
         if (!routes_is_public(call->route.kind) || call->route.kind == ROUTE_BASE_REDIRECT)
             call->route = (struct route){.kind = ROUTE_NONE};
     }
+    if (call->route.kind == ROUTE_TOKEN && !call->api->access->tokens)
+        call->route = (struct route){.kind = ROUTE_NONE};
 }
 
 static struct call *call_new(struct api *api, struct request *request)
@@ -98,6 +101,8 @@ static struct call *call_new(struct api *api, struct request *request)
     call->operation = routes_find(call->route.kind, call->method);
     call->is_forwarded =
         client_address_find(request, api->trusted_proxies, api->trusted_proxy_count, call->address);
+    call->is_behind_proxy =
+        client_address_is_proxy(request->address, api->trusted_proxies, api->trusted_proxy_count);
     if (api->metrics)
         metrics_begin(api->metrics, api->handlers[call->route.kind]);
     request->state = call;
@@ -276,8 +281,7 @@ static void end(void *context, struct request *request, const struct http_end *h
     if (call->operation && call->operation->endpoint->release)
         call->operation->endpoint->release(call);
     body_drop(call);
-    secbuf_done(&call->user);
-    secbuf_done(&call->password);
+    credentials_done(&call->credentials);
     free(call);
     request->state = NULL;
 }

@@ -29,6 +29,12 @@ struct endpoint {
     void (*release)(struct call *call);
 };
 
+/* What a client proves its identity with (registry/api/credentials.h). What it did not send has no data. */
+struct credentials {
+    struct secbuf user, password;
+    struct secbuf bearer; /* an access token */
+};
+
 /* A request to the API, from the end of its head to the end of its answer. */
 struct call {
     struct api *api;
@@ -39,12 +45,14 @@ struct call {
     struct route route;
     char address[REQUEST_ADDRESS_MAX]; /* the client's; that of the connection, or as a trusted proxy says */
     bool is_forwarded;                 /* the latter */
+    bool is_behind_proxy;              /* the connection comes from a trusted proxy */
     struct principal principal;
     struct job_owner owner; /* in whose turn its work waits, once it is admitted */
     unsigned parked_ms;     /* how long it has waited for another request */
     bool is_admitted;
     bool is_new_tags_only; /* the principal may push, but not replace a tag */
-    struct secbuf user, password; /* until they are checked */
+    bool may_mount;        /* from the repository that the query names */
+    struct credentials credentials; /* until they are checked */
 
     /* The body of an endpoint with a body_limit. */
     const unsigned char *body; /* NULL if empty */

@@ -12,3 +12,4 @@ extern const struct endpoint endpoint_manifest_get, endpoint_manifest_delete;   
 extern const struct endpoint endpoint_manifest_put;                                      /* manifest-put.c */
 extern const struct endpoint endpoint_tags, endpoint_catalog;                            /* lists.c */
 extern const struct endpoint endpoint_referrers;                                         /* referrers.c */
+extern const struct endpoint endpoint_token_get, endpoint_token_post;                      /* token.c */

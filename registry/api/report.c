@@ -11,7 +11,7 @@
 #include "registry/runtime/log.h"
 #include "registry/runtime/metrics.h"
 
-enum { ADDRESS_SIZE = REQUEST_ADDRESS_MAX + 16, USER_SIZE = 256 };
+enum { ADDRESS_SIZE = REQUEST_ADDRESS_MAX + 16, USER_SIZE = 256, URI_SIZE = 512 };
 
 /* --- requests --------------------------------------------------------------------------------- */
 
@@ -49,16 +49,25 @@ static const char *text_or_null(const char *text)
     return *text ? text : NULL;
 }
 
+/* What a client asks the token server in its query is nobody else's, and may be a token. */
+static const char *format_uri(const struct call *call, const struct request *request, char *ret_text, size_t size)
+{
+    if (!call || call->route.kind != ROUTE_TOKEN)
+        return request->head->target;
+    snprintf(ret_text, size, "%.*s", (int)strcspn(request->head->target, "?"), request->head->target);
+    return ret_text;
+}
+
 static void log_end(const struct call *call, const struct request *request, const struct http_end *end)
 {
-    char address[ADDRESS_SIZE], reference[DIGEST_TEXT_SIZE], digest[DIGEST_TEXT_SIZE];
+    char address[ADDRESS_SIZE], reference[DIGEST_TEXT_SIZE], digest[DIGEST_TEXT_SIZE], uri[URI_SIZE];
     const struct log_field fields[] = {
         log_text("auth.user.name", call ? text_or_null(call->principal.name) : NULL),
         log_text("err.detail", end->failure ? end->failure : end->cut),
         log_text("http.request.host", request_get_header(request, "Host")),
         log_text("http.request.method", request->head->method),
         log_text("http.request.remoteaddr", format_address(call, request, address)),
-        log_text("http.request.uri", request->head->target),
+        log_text("http.request.uri", format_uri(call, request, uri, sizeof(uri))),
         log_text("http.request.useragent", request_get_header(request, "User-Agent")),
         log_text("http.response.contenttype", end->content_type),
         log_duration("http.response.duration", end->duration_us),
@@ -155,12 +164,12 @@ void report_event(void *object, const struct event *event)
 
 void report_failed_login(const struct call *call, const struct secbuf *user)
 {
-    char address[ADDRESS_SIZE], name[USER_SIZE];
+    char address[ADDRESS_SIZE], name[USER_SIZE], uri[URI_SIZE];
     const struct log_field fields[] = {
         log_text("auth.user.name", name),
         log_text("http.request.method", call->method_name),
         log_text("http.request.remoteaddr", format_address(call, call->request, address)),
-        log_text("http.request.uri", call->uri),
+        log_text("http.request.uri", format_uri(call, call->request, uri, sizeof(uri))),
         log_text("http.request.useragent", call_get_header(call, "User-Agent")),
     };
 

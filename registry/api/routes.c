@@ -29,6 +29,8 @@ static const struct operation table[] = {
     {ROUTE_CATALOG, READ, NEED_CATALOG, "catalog", &endpoint_catalog},
     {ROUTE_ROOT, OPERATION_ANY_METHOD, NEED_NOTHING, "root", &endpoint_root},
     {ROUTE_HEALTH, READ, NEED_NOTHING, "health", &endpoint_health},
+    {ROUTE_TOKEN, ROUTE_METHOD_GET, NEED_NOTHING, "token", &endpoint_token_get},
+    {ROUTE_TOKEN, ROUTE_METHOD_POST, NEED_NOTHING, "token", &endpoint_token_post},
     {ROUTE_BASE_REDIRECT, OPERATION_ANY_METHOD, NEED_NOTHING, "base", &endpoint_base_redirect},
 };
 

@@ -182,14 +182,6 @@ static void start_session(struct call *call, struct response *response, const st
     writing->has_digest = wish->has_digest;
 }
 
-/* Rules bind a mount to a repository that the principal may pull from; without a name it could be any. */
-static bool may_mount(const struct call *call, const char *from)
-{
-    const struct access *access = call->api->access;
-
-    return !access_is_restricted(access, &call->principal) || (from && access_may_pull(access, &call->principal, from));
-}
-
 /* A blob that lies here already is linked, if it is found; else a session begins (end-11). */
 static bool mount(struct call *call, struct response *response)
 {
@@ -203,7 +195,8 @@ static bool mount(struct call *call, struct response *response)
     found = escape_find(call->query, "from", from, sizeof(from));
     if (found == 0 && !name_is_repository(from, strlen(from)))
         return false;
-    if (!may_mount(call, found == 0 ? from : NULL))
+    /* Without a name it could be any repository; call->may_mount minds that. */
+    if (!call->may_mount)
         return false;
     r = store_mount_blob(api_of(call)->store, call->route.name, &digest, found == 0 ? from : NULL, call_get_actor(call),
                          &err);

@@ -77,6 +77,7 @@ static const struct setting settings[] = {
     {"auth.htpasswd.guesses", SCHEMA_VALUE, USED, NULL}, /* ours */
     {"auth.htpasswd.access", SCHEMA_VALUE, USED, NULL},  /* ours */
     {"auth.htpasswd.robots", SCHEMA_VALUE, USED, NULL},  /* ours */
+    {"auth.htpasswd.tokens", SCHEMA_VALUE, USED, NULL},  /* ours */
     {"auth.*", SCHEMA_OPEN, REFUSED, ONLY_HTPASSWD},
 
     {"middleware", SCHEMA_OPEN, REFUSED, "no middleware is supported"},

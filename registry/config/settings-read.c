@@ -168,5 +168,8 @@ int settings_read_auth(const struct reader *reader, struct settings_auth *auth)
         r = reader_get_text(reader, "auth.htpasswd.access", &auth->access);
     if (r == 0)
         r = reader_get_text(reader, "auth.htpasswd.robots", &auth->robots);
+    auth->has_tokens = auth->access;
+    if (r == 0)
+        r = reader_get_bool(reader, "auth.htpasswd.tokens", &auth->has_tokens);
     return r < 0 ? r : check_realm(reader, auth->realm);
 }

@@ -147,6 +147,10 @@ static int read_tree(struct loaded *loaded, struct error *err)
     if (r == 0 && settings->auth.is_htpasswd && !settings->http.tls.key)
         r = reader_warn(&reader, "auth.htpasswd without http.tls: passwords arrive unencrypted; let only a proxy with TLS "
                         "reach %s", settings->http.address);
+    if (r == 0 && settings->auth.has_tokens && !settings->http.tls.key && !settings->http.host &&
+        settings->http.trusted_proxy_count == 0)
+        r = reader_warn(&reader, "auth.htpasswd.tokens without http.tls: clients are told to fetch tokens from http://; if a proxy "
+                        "adds TLS, set http.host to the URL that clients use, or name the proxy in http.trustedproxies");
     return r;
 }
 

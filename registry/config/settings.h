@@ -53,6 +53,7 @@ struct settings_auth {
     const char *path;
     const char *access; /* the file with rules about who may do what; NULL: every user may do everything */
     const char *robots; /* the file with the robots; NULL: a robot is a user like any other */
+    bool has_tokens; /* whether there is an access file: the server issues tokens */
     unsigned guesses; /* 30: wrong passwords a minute for a user from one address; 0: no limit */
 };
 

@@ -58,6 +58,11 @@ int store_check(struct store *store, struct error *err)
 
 /* --- the storage's answers ------------------------------------------------------------------------ */
 
+struct storage *store_get_storage(const struct store *store)
+{
+    return store->storage;
+}
+
 int store_outcome(int r)
 {
     if (r <= 0)

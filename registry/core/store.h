@@ -35,6 +35,9 @@ int store_open(struct storage *storage, struct store **ret, struct error *err) M
 void store_close(struct store *store);
 void store_closep(struct store **store);
 
+/* Where it keeps everything; borrowed, for what is no part of a repository. */
+struct storage *store_get_storage(const struct store *store);
+
 /* Whether the storage can be reached: 0 or negative. */
 int store_check(struct store *store, struct error *err) MUST_USE;
 

@@ -51,3 +51,9 @@ int request_join_header(const struct request *request, const char *name, char *r
  * (relative URLs) where these are absent or hold what is no host.
  */
 void request_get_origin(const struct request *request, char *ret_origin, size_t size);
+
+/*
+ * The same for where secrets are sent: a proxy's headers count only if the proxy is trusted, else the Host header and the
+ * connection itself.
+ */
+void request_get_own_origin(const struct request *request, bool trusts_proxy, char *ret_origin, size_t size);

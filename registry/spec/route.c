@@ -120,7 +120,8 @@ static bool has_control_characters(struct part path)
 void route_parse(const char *path, size_t size, struct route *ret)
 {
     static const struct { const char *path; enum route_kind kind; } fixed[] = {
-        {"/", ROUTE_ROOT}, {"/healthz", ROUTE_HEALTH}, {"/v2", ROUTE_BASE_REDIRECT},
+        {"/", ROUTE_ROOT}, {"/healthz", ROUTE_HEALTH}, {"/token", ROUTE_TOKEN},
+        {"/v2", ROUTE_BASE_REDIRECT},
         {"/v2/", ROUTE_BASE}, {"/v2/_catalog", ROUTE_CATALOG},
     };
     static const char base[] = "/v2/";

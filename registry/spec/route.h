@@ -13,6 +13,7 @@ enum route_kind {
     ROUTE_NONE,                 /* no path of ours, or control characters in it */
     ROUTE_ROOT,                 /* / */
     ROUTE_HEALTH,               /* /healthz */
+    ROUTE_TOKEN,                /* /token */
     ROUTE_BASE_REDIRECT,        /* /v2 */
     ROUTE_BASE,                 /* /v2/ */
     ROUTE_CATALOG,              /* /v2/_catalog */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/access/signing-keys.h"
 #include "registry/api/report.h"
 #include "registry/api/routes.h"
 #include "registry/cli/open-store.h"
@@ -84,6 +85,38 @@ static int open_users(struct service *service, struct error *err)
     return r;
 }
 
+static bool find_stamp(void *context, const char *user, unsigned char ret[TOKEN_STAMP_SIZE])
+{
+    const struct service *service = context;
+
+    return access_find_stamp(&service->access, user, ret);
+}
+
+/* The keys are in the storage. */
+static int open_tokens(struct service *service, struct error *err)
+{
+    const struct settings_auth *auth = &service->settings->auth;
+
+    if (!auth->has_tokens)
+        return 0;
+    service->tokens_refreshed_s = time(NULL);
+    return tokens_open(&(struct tokens_options){
+        .storage = store_get_storage(service->store), .service = auth->realm, .find_stamp = find_stamp, .context = service,
+    }, &service->tokens, err);
+}
+
+static void refresh_tokens(struct service *service)
+{
+    time_t now_s = time(NULL);
+    struct error err = {0};
+
+    if (!service->tokens || now_s - service->tokens_refreshed_s < SIGNING_KEYS_REFRESH_S / 2)
+        return;
+    service->tokens_refreshed_s = now_s;
+    if (tokens_refresh(service->tokens, &err) < 0)
+        log_error("the keys of tokens cannot be read again: %s", err.text);
+}
+
 /* --- starting -------------------------------------------------------------------------------- */
 
 static int copy_headers(struct service *service, struct error *err)
@@ -149,7 +182,8 @@ static void make_api(struct service *service)
     const struct settings_http *http = &settings->http;
 
     service->access = (struct access){.authenticator = service->authenticator, .guess_limit = service->guess_limit,
-                                      .rules = service->access_file, .robots = service->robots_file};
+                                      .rules = service->access_file, .robots = service->robots_file,
+                                      .tokens = service->tokens};
     service->api = (struct api){
         .store = service->store,
         .access = &service->access,
@@ -258,6 +292,8 @@ static int open_all(struct service *service, struct error *err)
         r = open_users(service, err);
     if (r == 0)
         r = open_store(settings->storage.root_directory, FILESYSTEM_SERVES, &service->store, err);
+    if (r == 0)
+        r = open_tokens(service, err);
     if (r == 0 && settings->confinement.is_enabled)
         r = confine_rest(&service->confinement, err);
     return r;
@@ -332,6 +368,7 @@ void service_tick(struct service *service)
 {
     note_robots(service, ROBOT_NOTE_INTERVAL_S);
     certificates_refresh(service->certificates);
+    refresh_tokens(service);
     upload_purging_run(&service->purging);
 }
 
@@ -344,6 +381,7 @@ void service_stop(struct service *service)
     worker_pool_stop(service->workers);
     worker_pool_stop(service->computers);
     note_robots(service, 1);
+    tokens_close(service->tokens);
     authenticator_close(service->authenticator);
     access_file_close(service->access_file);
     robots_file_close(service->robots_file);

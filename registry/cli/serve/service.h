@@ -28,6 +28,8 @@ struct service {
     struct guess_limit *guess_limit;
     struct access_file *access_file; /* NULL: no rules */
     struct robots_file *robots_file; /* NULL: not configured */
+    struct tokens *tokens; /* NULL: no tokens */
+    time_t tokens_refreshed_s;
     struct store *store;
     struct upload_purging purging;
 

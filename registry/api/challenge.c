@@ -1,0 +1,111 @@
+/*
+ * A registry with tokens names Bearer only. docker answers every challenge that it understands, and the last answer wins;
+ * if it has an identity token, it fails on Basic.
+ */
+#include "registry/api/challenge.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "registry/api/answer.h"
+
+enum { REALM_SIZE = 1200, SCOPE_SIZE = 900 };
+
+/* A text that is cut at its size. */
+struct line {
+    char *text;
+    size_t size, used;
+};
+
+static PRINTF_LIKE(2, 3) void line_add(struct line *line, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    if (line->used < line->size)
+        line->used += (size_t)vsnprintf(line->text + line->used, line->size - line->used, format, arguments);
+    va_end(arguments);
+}
+
+void challenge_format_detail(const struct access_scope *scopes, size_t count, char ret_detail[CHALLENGE_DETAIL_SIZE])
+{
+    struct line line = {.text = ret_detail, .size = CHALLENGE_DETAIL_SIZE};
+
+    for (size_t i = 0; i < count; i++)
+        line_add(&line, "%c{\"Type\":\"%s\",\"Class\":\"\",\"Name\":\"%s\",\"Action\":\"%s\"}", i ? ',' : '[',
+                 scopes[i].type, scopes[i].name, scopes[i].action);
+    line_add(&line, count ? "]" : "null");
+}
+
+/* --- Bearer --------------------------------------------------------------------------------- */
+
+static bool is_same_resource(const struct access_scope *a, const struct access_scope *b)
+{
+    return strcmp(a->type, b->type) == 0 && strcmp(a->name, b->name) == 0;
+}
+
+/* "repository:team/app:pull,push repository:base:pull": actions of one resource come one after the other. */
+static void format_scope(const struct access_scope *scopes, size_t count, char ret_scope[SCOPE_SIZE])
+{
+    struct line line = {.text = ret_scope, .size = SCOPE_SIZE};
+
+    ret_scope[0] = '\0';
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0 && is_same_resource(&scopes[i - 1], &scopes[i]))
+            line_add(&line, ",%s", scopes[i].action);
+        else
+            line_add(&line, "%s%s:%s:%s", i > 0 ? " " : "", scopes[i].type, scopes[i].name, scopes[i].action);
+    }
+}
+
+/* http.host is all that comes before a path of ours, as for Location; else it is where the client has sent its request. */
+static void format_realm(const struct call *call, char ret_realm[REALM_SIZE])
+{
+    const struct api *api = call->api;
+    char origin[REALM_SIZE / 2] = "";
+
+    if (api->host)
+        snprintf(ret_realm, REALM_SIZE, "%s/token", api->host);
+    else {
+        request_get_own_origin(call->request, call->is_behind_proxy, origin, sizeof(origin));
+        snprintf(ret_realm, REALM_SIZE, "%s%s/token", origin, api->prefix);
+    }
+}
+
+static void add_bearer(const struct call *call, struct response *response, const struct access_scope *scopes,
+                       size_t count, enum challenge_reason reason)
+{
+    static const char *const reasons[] = {
+        [CHALLENGE_PLAIN] = "",
+        [CHALLENGE_INVALID_TOKEN] = ",error=\"invalid_token\"",
+        [CHALLENGE_INSUFFICIENT_SCOPE] = ",error=\"insufficient_scope\"",
+    };
+    char realm[REALM_SIZE], scope[SCOPE_SIZE];
+
+    format_realm(call, realm);
+    format_scope(scopes, count, scope);
+    response_add_header(response, "WWW-Authenticate", "Bearer realm=\"%s\",service=\"%s\"%s%s%s%s", realm,
+                        tokens_get_service(call->api->access->tokens), *scope ? ",scope=\"" : "", scope,
+                        *scope ? "\"" : "", reasons[reason]);
+}
+
+/* --- the outside ---------------------------------------------------------------------------- */
+
+void challenge_add_basic(const struct call *call, struct response *response)
+{
+    response_add_header(response, "WWW-Authenticate", "Basic realm=\"%s\"", call->api->realm);
+}
+
+void challenge(const struct call *call, struct response *response, const struct access_scope *scopes, size_t count,
+               enum challenge_reason reason)
+{
+    char detail[CHALLENGE_DETAIL_SIZE];
+
+    challenge_format_detail(scopes, count, detail);
+    response_refuse(response, ERROR_CODE_UNAUTHORIZED, detail);
+    if (call->api->access->tokens)
+        add_bearer(call, response, scopes, count, reason);
+    else
+        challenge_add_basic(call, response);
+}

@@ -1,0 +1,357 @@
+/*
+ * The token server (docs/tokens.md). A request goes through stages, each on a thread that may do its work: its credentials are
+ * checked as those of any other request, an identity token is written to the storage, and the access token is signed.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "registry/api/admit.h"
+#include "registry/api/answer.h"
+#include "registry/api/challenge.h"
+#include "registry/api/credentials.h"
+#include "registry/api/endpoints.h"
+#include "registry/api/fairness.h"
+#include "registry/api/report.h"
+#include "registry/api/token-form.h"
+
+enum {
+    FORM_MAX = 16 << 10,   /* bytes of a body */
+    FORMS_IN_FLIGHT = 256, /* bodies that are being received at once, because they are in secure memory */
+    ANSWER_EXTRA = 256,
+};
+
+enum stage {
+    STAGE_AUTHENTICATE,
+    STAGE_MAKE, /* the tokens */
+};
+
+struct token_call {
+    enum stage stage;
+    struct secbuf form; /* the body of POST */
+    bool is_counted;    /* in api->forms */
+    bool is_form_too_large;
+    struct token_form asked;
+    struct credentials credentials;
+    bool has_identity; /* the client has an identity token already */
+    struct scopes granted;
+};
+
+static struct token_call *state_of(const struct call *call)
+{
+    return call->state;
+}
+
+static void refuse_form(struct response *response, unsigned status, const char *why)
+{
+    answer_invalid(response, ERROR_CODE_UNSUPPORTED, "%s", why);
+    response->status = status;
+}
+
+/* --- receiving ------------------------------------------------------------------------------ */
+
+static enum http_result begin_token(struct call *call, struct response *response)
+{
+    call->request->is_admitted = false; /* whoever it is may send a small body only */
+    call->state = calloc(1, sizeof(struct token_call));
+    if (!call->state)
+        response_fail_oom(response);
+    return HTTP_DONE;
+}
+
+static enum http_result begin_form(struct call *call, struct response *response)
+{
+    enum http_result result = begin_token(call, response);
+
+    if (!call->state)
+        return result;
+    if (call_get_body_size(call) > FORM_MAX) {
+        refuse_form(response, 413, "the form is too large");
+        return HTTP_DONE;
+    }
+    state_of(call)->is_counted = true;
+    if (__atomic_add_fetch(&call->api->forms, 1, __ATOMIC_RELAXED) > FORMS_IN_FLIGHT) {
+        response_refuse(response, ERROR_CODE_TOOMANYREQUESTS, "\"too many logins at once\"");
+        response_add_header(response, "Retry-After", "1");
+    }
+    return HTTP_DONE;
+}
+
+/* The bytes hold a password; they are wiped where they were received. */
+static enum http_result receive_form(struct call *call, const void *data, size_t size)
+{
+    struct token_call *state = state_of(call);
+
+    if (state->form.size + size > FORM_MAX || memchr(data, '\0', size) || secbuf_append(&state->form, data, size) < 0)
+        state->is_form_too_large = true;
+    explicit_bzero((void *)data, size);
+    return HTTP_MORE;
+}
+
+/* --- answers -------------------------------------------------------------------------------- */
+
+static ssize_t read_answer(void *object, uint64_t offset, void *ret_data, size_t size)
+{
+    const struct secbuf *text = object;
+    size_t left = offset < text->size ? text->size - (size_t)offset : 0;
+
+    if (size > left)
+        size = left;
+    memcpy(ret_data, text->data + offset, size);
+    return (ssize_t)size;
+}
+
+static void close_answer(void *object)
+{
+    secbuf_done(object);
+    free(object);
+}
+
+static int add_text(struct secbuf *text, const char *more)
+{
+    return secbuf_append(text, more, strlen(more));
+}
+
+static int add_member(struct secbuf *text, const char *name, const struct secbuf *value)
+{
+    int r = add_text(text, name);
+
+    if (r == 0)
+        r = secbuf_append(text, value->data, value->size);
+    return r < 0 ? r : add_text(text, "\"");
+}
+
+/* The tokens need no escapes. */
+static int format_answer(const struct secbuf *access, const struct secbuf *identity, int64_t issued_s,
+                         struct secbuf *ret)
+{
+    char rest[ANSWER_EXTRA], issued[32];
+    time_t when = (time_t)issued_s;
+    struct tm tm;
+    int r = secbuf_reserve(ret, 2 * access->size + identity->size + ANSWER_EXTRA);
+
+    strftime(issued, sizeof(issued), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&when, &tm));
+    snprintf(rest, sizeof(rest), ",\"expires_in\":%d,\"issued_at\":\"%s\"", TOKENS_LIFE_S, issued);
+    if (r == 0)
+        r = add_member(ret, "{\"token\":\"", access);
+    if (r == 0)
+        r = add_member(ret, ",\"access_token\":\"", access);
+    if (r == 0)
+        r = add_text(ret, rest);
+    if (r == 0 && identity->size > 0)
+        r = add_member(ret, ",\"refresh_token\":\"", identity);
+    return r < 0 ? r : add_text(ret, "}\n");
+}
+
+/* The answer is wiped when it has been sent. */
+static int send_answer(struct response *response, const struct secbuf *access, const struct secbuf *identity,
+                       int64_t issued_s)
+{
+    struct secbuf *text = calloc(1, sizeof(*text));
+    struct response_source source = {.object = text, .read = read_answer, .close = close_answer};
+
+    if (!text)
+        return -ENOMEM;
+    if (format_answer(access, identity, issued_s, text) < 0) {
+        close_answer(text);
+        return -ENOMEM;
+    }
+    response_set_source(response, &source, text->size, "application/json; charset=utf-8", NULL, 0);
+    response_add_header(response, "Cache-Control", "no-store");
+    return 0;
+}
+
+/* --- making tokens -------------------------------------------------------------------------- */
+
+/* True if the response is set. */
+static bool fail_to_make(struct response *response, int r, const struct error *err)
+{
+    if (r == TOKENS_NAME_UNUSABLE)
+        refuse_form(response, 400, "the user's name is not valid UTF-8, so there are no tokens for it");
+    else if (r == -ENOMEM)
+        response_fail_oom(response);
+    else if (r < 0)
+        response_fail(response, err);
+    return r == TOKENS_NAME_UNUSABLE || r < 0;
+}
+
+/* A client that has an identity token keeps it; a user whose credential can change unnoticed gets none. */
+static bool make_identity(struct call *call, struct response *response, struct secbuf *ret_token)
+{
+    const struct token_call *state = state_of(call);
+    const struct token_login login = {
+        .user = call->principal.name, .client = state->asked.client, .address = call->address,
+    };
+    struct error err = {0};
+    int r;
+
+    if (!state->asked.wants_identity || !*call->principal.name)
+        return true;
+    if (state->has_identity)
+        r = secbuf_append(ret_token, state->credentials.password.data, state->credentials.password.size);
+    else
+        r = tokens_log_in(call->api->access->tokens, &login, ret_token, &err);
+    return !fail_to_make(response, r, &err);
+}
+
+static enum http_result make_tokens(struct call *call, struct response *response)
+{
+    const struct token_call *state = state_of(call);
+    CLEANUP(secbuf_done) struct secbuf access = {0}, identity = {0};
+    struct tokens *tokens = call->api->access->tokens;
+    const struct token_grant grant = {
+        .user = call->principal.name, .scopes = &state->granted, .issued_s = tokens_now(tokens),
+    };
+    struct error err = {0};
+    int r;
+
+    if (!make_identity(call, response, &identity))
+        return HTTP_DONE;
+    r = tokens_issue(tokens, &grant, &access);
+    if (r == 0)
+        r = send_answer(response, &access, &identity, grant.issued_s);
+    (void)fail_to_make(response, r, &err);
+    return HTTP_DONE;
+}
+
+/* Signing takes as long as some requests, and an identity token has to reach the disk. */
+static enum http_result move_to_maker(struct call *call, struct response *response)
+{
+    const struct token_call *state = state_of(call);
+    bool waits = state->asked.wants_identity && !state->has_identity;
+
+    if (waits && (!call_is_on_worker(call) || call_is_on_computer(call)))
+        return call_move(call);
+    if (!call_is_on_worker(call))
+        return call_move_to_computer(call);
+    return make_tokens(call, response);
+}
+
+/* --- who asks ------------------------------------------------------------------------------- */
+
+static void challenge_for_login(const struct call *call, struct response *response)
+{
+    response_refuse(response, ERROR_CODE_UNAUTHORIZED, "null");
+    challenge_add_basic(call, response);
+}
+
+static void refuse_client(struct call *call, struct response *response, enum access_verdict verdict,
+                          const struct access_answer *answer)
+{
+    const struct secbuf *user = &state_of(call)->credentials.user;
+
+    if (verdict == ACCESS_LIMITED) {
+        admit_refuse_guesser(response, answer->wait_ms);
+    } else if (verdict == ACCESS_FAILED) {
+        response_fail_oom(response);
+    } else {
+        if (user->size > 0)
+            report_failed_login(call, user);
+        challenge_for_login(call, response);
+    }
+}
+
+static enum http_result authenticate_client(struct call *call, struct response *response)
+{
+    struct token_call *state = state_of(call);
+    const struct access *access = call->api->access;
+    struct access_question question = {.address = call->address, .may_wait = call_is_on_worker(call)};
+    struct access_answer answer;
+    enum access_verdict verdict;
+
+    credentials_ask(&state->credentials, &question);
+    verdict = access_grant(access, &question, &state->asked.scopes, &answer);
+    if (verdict == ACCESS_WOULD_WAIT)
+        return credentials_move(call, &state->credentials);
+    call->principal = answer.principal;
+    call->owner = fairness_of_call(call);
+    if (verdict != ACCESS_GRANTED) {
+        refuse_client(call, response, verdict, &answer);
+        return HTTP_DONE;
+    }
+    state->has_identity = access_is_identity_token(access, &state->credentials.user);
+    if (!state->has_identity)
+        credentials_done(&state->credentials);
+    state->granted = state->asked.scopes;
+    state->asked.scopes = (struct scopes){0};
+    state->stage = STAGE_MAKE;
+    return move_to_maker(call, response);
+}
+
+/* --- the phases ----------------------------------------------------------------------------- */
+
+/* False with the refusal. */
+static bool accept_form(struct response *response, int r, const char *why)
+{
+    if (r == -ENOMEM)
+        response_fail_oom(response);
+    else if (r < 0)
+        refuse_form(response, 400, why);
+    return r == 0;
+}
+
+static enum http_result run_stages(struct call *call, struct response *response)
+{
+    if (state_of(call)->stage == STAGE_AUTHENTICATE)
+        return authenticate_client(call, response);
+    return move_to_maker(call, response);
+}
+
+static enum http_result answer_get(struct call *call, struct response *response)
+{
+    struct token_call *state = state_of(call);
+    const char *why = NULL;
+    int r;
+
+    if (call_is_on_worker(call))
+        return run_stages(call, response);
+    if (!credentials_take(call, &state->credentials) || state->credentials.bearer.data) {
+        challenge_for_login(call, response);
+        return HTTP_DONE;
+    }
+    r = token_form_parse(call->query, tokens_get_service(call->api->access->tokens), &state->asked, &why);
+    return accept_form(response, r, why) ? run_stages(call, response) : HTTP_DONE;
+}
+
+static enum http_result answer_post(struct call *call, struct response *response)
+{
+    struct token_call *state = state_of(call);
+    const char *why = "the form is too large, or has a NUL", *text;
+    int r;
+
+    if (call_is_on_worker(call))
+        return run_stages(call, response);
+    r = state->is_form_too_large ? -EINVAL : secbuf_append(&state->form, "", 1);
+    text = (const char *)state->form.data;
+    if (r == 0)
+        r = token_form_parse_credentials(text, &state->credentials, &why);
+    if (r == 0)
+        r = token_form_parse(text, tokens_get_service(call->api->access->tokens), &state->asked, &why);
+    secbuf_done(&state->form);
+    return accept_form(response, r, why) ? run_stages(call, response) : HTTP_DONE;
+}
+
+static void release_token(struct call *call)
+{
+    struct token_call *state = state_of(call);
+
+    if (!state)
+        return;
+    if (state->is_counted)
+        __atomic_sub_fetch(&call->api->forms, 1, __ATOMIC_RELAXED);
+    secbuf_done(&state->form);
+    credentials_done(&state->credentials);
+    token_form_done(&state->asked);
+    scopes_done(&state->granted);
+    free(state);
+    call->state = NULL;
+}
+
+const struct endpoint endpoint_token_get = {
+    .begin = begin_token, .answer = answer_get, .release = release_token,
+};
+const struct endpoint endpoint_token_post = {
+    .begin = begin_form, .receive = receive_form, .answer = answer_post, .release = release_token,
+};
