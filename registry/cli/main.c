@@ -11,7 +11,9 @@
 #include "registry/cli/verbs.h"
 
 #define NAME "registryd"
-#define USAGE "Usage: " NAME " <serve|access|garbage-collect|htpasswd|init|robot|verify|help>\n"
+#define USAGE \
+    "Usage: " NAME " <serve|access|garbage-collect|htpasswd|init|robot|token|\n" \
+    "                  verify|help>\n"
 
 static const char help[] = USAGE
     "\n"
@@ -31,6 +33,8 @@ static const char help[] = USAGE
     "            create a directory with configuration, users, certificate, storage\n"
     "  robot create NAME [OPTIONS], robot list, robot revoke NAME\n"
     "            manage the logins of programs such as CI\n"
+    "  token list, token revoke ID...\n"
+    "            show the logins that clients have tokens of, and end them\n"
     "  verify [CONFIG]\n"
     "            read all data again and report what is damaged or missing\n"
     "  help COMMAND\n"
@@ -84,7 +88,8 @@ static const struct verb *find_verb(const char *name)
 {
     static const struct verb *const verbs[] = {
         &verb_serve,  &verb_access, &verb_garbage_collect, &verb_htpasswd,
-        &verb_init,   &verb_robot,  &verb_verify,          &verb_help,     &verb_version,
+        &verb_init,   &verb_robot,  &verb_token,           &verb_verify,
+        &verb_help,   &verb_version,
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)

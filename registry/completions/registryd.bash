@@ -10,12 +10,12 @@ _registryd() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     COMPREPLY=()
     if [ "$COMP_CWORD" = 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W 'serve access garbage-collect htpasswd init robot verify help version --help --version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'serve access garbage-collect htpasswd init robot token verify help version --help --version' -- "$word")
         return
     fi
     case ${COMP_WORDS[1]} in
     help)
-        mapfile -t COMPREPLY < <(compgen -W 'serve access garbage-collect htpasswd init robot verify version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'serve access garbage-collect htpasswd init robot token verify version' -- "$word")
         ;;
     serve | verify)
         case $word in
@@ -70,6 +70,16 @@ _registryd() {
             -*) mapfile -t COMPREPLY < <(compgen -W '--allow --expires --quiet --host --file --config --help' -- "$word") ;;
             esac
             ;;
+        esac
+        ;;
+    token)
+        if [ "$COMP_CWORD" = 2 ]; then
+            mapfile -t COMPREPLY < <(compgen -W 'list revoke rotate --help' -- "$word")
+            return
+        fi
+        case $before:$word in
+        --config:* | -c:*) _registryd_files "$word" ;;
+        *:-*) mapfile -t COMPREPLY < <(compgen -W '--user --all --config --help' -- "$word") ;;
         esac
         ;;
     init)

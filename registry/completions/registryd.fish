@@ -12,11 +12,12 @@ $c -n $first -a garbage-collect -d 'Remove the blobs that no manifest refers to'
 $c -n $first -a htpasswd -d 'Add or change a user of the password file'
 $c -n $first -a init -d 'Create a directory with configuration, users, certificate, storage'
 $c -n $first -a robot -d 'Manage the logins of programs'
+$c -n $first -a token -d 'Show the logins that clients have tokens of, and end them'
 $c -n $first -a verify -d 'Read all data and report what is damaged or missing'
 $c -n $first -a help -d 'Explain a command'
 $c -n $first -a version -d 'Print the version'
 
-set -l verbs serve access garbage-collect htpasswd init robot verify
+set -l verbs serve access garbage-collect htpasswd init robot token verify
 $c -n "__fish_seen_subcommand_from $verbs; and not __fish_is_first_arg" -l help -d 'Explain the command'
 $c -n '__fish_seen_subcommand_from help; and not __fish_is_first_arg' -a "$verbs version"
 
@@ -34,6 +35,12 @@ $c -n $collect -s d -l dry-run -d 'Only print what would be removed'
 $c -n $collect -s m -l delete-untagged -d 'Remove manifests without a tag first'
 $c -n $collect -s g -l grace -x -a '24h 1h' -d 'Keep what is younger'
 $c -n $collect -s q -l quiet -d 'Print errors only'
+
+set -l token '__fish_seen_subcommand_from token'
+$c -n $token -a 'list revoke rotate'
+$c -n $token -s u -l user -x -d 'The tokens of this user'
+$c -n $token -s a -l all -d 'All tokens'
+$c -n $token -s c -l config -r -F -d 'The configuration'
 
 set -l htpasswd '__fish_seen_subcommand_from htpasswd'
 $c -n $htpasswd -s n -d 'Print the line on standard output'

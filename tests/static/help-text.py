@@ -57,9 +57,12 @@ class Program:
         """Returns the verbs of the usage, and those that the help explains (lines with two spaces and the word)."""
         return self.usage_verbs() | set(re.findall(r"^  ([a-z-]+)\s", self.help_text(), re.MULTILINE))
 
+    def usage(self):
+        """Returns the first paragraph, `Usage: NAME <store|get|...>`, as one line."""
+        return re.sub(r"\n *", "", self.help_text().partition("\n\n")[0])
+
     def usage_verbs(self):
-        """Returns the verbs of the first line, `Usage: NAME <store|get|...>`."""
-        return set(re.findall(r"[a-z-]+", self.help_text().partition("\n")[0].partition("<")[2]))
+        return set(re.findall(r"[a-z-]+", self.usage().partition("<")[2]))
 
 
 def add_checks(program):
@@ -80,14 +83,14 @@ def add_checks(program):
 
     @check_of_program("the help starts with the usage, as in Docker's helpers")
     def _(root):
-        first = program.help_text().partition("\n")[0]
+        first = program.usage()
         return [] if first.startswith(f"Usage: {program.name} <") and first.endswith(">") else [first]
 
     @check_of_program("the help explains each verb of its usage")
     def _(root):
-        verbs, rest = program.usage_verbs(), program.help_text().partition("\n")[2]
+        verbs, rest = program.usage_verbs(), program.help_text().partition("\n\n")[2]
         explained = set(re.findall(r"^\s+([a-z-]+)\s", rest, re.MULTILINE))
-        return difference(verbs, explained, "the help") if verbs else ["the first line has no verbs"]
+        return difference(verbs, explained, "the help") if verbs else ["the usage has no verbs"]
 
     @check_of_program("the help and the man page have the same verbs")
     def _(root):
