@@ -1,6 +1,4 @@
-/*
- * These queries run GnuPG's own small programs. They serve `setup` and `doctor`, not the hot path.
- */
+/* What gpg-agent knows of its keys, for `setup` and `doctor`; `get` talks to the agent itself (agent-client.c). */
 #include "gpg/agent.h"
 
 #include <dirent.h>
@@ -13,55 +11,13 @@
 #include <unistd.h>
 
 #include "common/file.h"
-#include "common/process.h"
 #include "common/secbuf.h"
-#include "common/words.h"
 #include "gpg/assuan.h"
 #include "gpg/home.h"
 #include "gpg/patience.h"
+#include "gpg/query.h"
 
-enum { OUTPUT_SIZE = 8192, MOST_SECONDS = 10 };
 enum { KEY_FILE_MAX = 1 << 16, PROCESS_TEXT_MAX = 1 << 16, SOCKETS_MAX = 16 << 20 };
-
-/* Runs a program for ten seconds at most. 0 with its output, or negative. */
-static int ask(const char *const argv[], char *ret_output, struct error *err)
-{
-    char words[WORDS_SIZE_MAX];
-    int most = gpg_patience() < MOST_SECONDS ? gpg_patience() : MOST_SECONDS, status;
-    int r = process_run(argv, most, ret_output, OUTPUT_SIZE, &status);
-
-    if (r == -ETIMEDOUT)
-        return error_set(err, ETIMEDOUT, "%s did not answer within %s; gpg-agent may hang, then end it with: gpgconf "
-                         "--kill gpg-agent", argv[0], words_duration((uint64_t)most, words));
-    if (r == -ENOMEM)
-        return error_set_oom(err);
-    if (r < 0 || status == 127)
-        return error_set(err, ENOENT, "%s cannot be run; install GnuPG (packages gpg, gpg-agent and gpgconf)", argv[0]);
-    return status == 0 ? 0 : error_set(err, EIO, "%s fails: %.*s", argv[0], (int)strcspn(ret_output, "\n"), ret_output);
-}
-
-/* The first line of what gpgconf says; owned by the caller. */
-static int ask_gpgconf(const char *name, char **ret, struct error *err)
-{
-    char output[OUTPUT_SIZE];
-    int r = ask((const char *const[]){"gpgconf", "--list-dirs", name, NULL}, output, err);
-
-    if (r < 0)
-        return r;
-    output[strcspn(output, "\n")] = '\0';
-    *ret = strdup(output);
-    return *ret ? 0 : error_set_oom(err);
-}
-
-int gpg_find_home(char **ret_path, struct error *err)
-{
-    return ask_gpgconf("homedir", ret_path, err);
-}
-
-int gpg_agent_find_socket(char **ret_path, struct error *err)
-{
-    return ask_gpgconf("agent-socket", ret_path, err);
-}
 
 /* --- keys ---------------------------------------------------------------------------------- */
 
@@ -94,11 +50,11 @@ static gpg_err_code_t find_refusal(const char *output)
 int gpg_agent_find_key(const char *keygrip, struct gpg_agent_key *ret, struct error *err)
 {
     enum { MOST_TRIES = 3 };
-    char command[80], output[OUTPUT_SIZE] = "";
+    char command[80], output[GPG_QUERY_SIZE] = "";
 
     snprintf(command, sizeof(command), "KEYINFO %s", keygrip);
     for (int try = 0; try < MOST_TRIES; try++) {
-        int r = ask((const char *const[]){"gpg-connect-agent", command, "/bye", NULL}, output, err);
+        int r = gpg_query((const char *const[]){"gpg-connect-agent", command, "/bye", NULL}, output, err);
 
         if (r < 0)
             return r;
@@ -128,10 +84,10 @@ bool gpg_agent_parse_locked(const char *output)
 
 bool gpg_agent_may_have_locked_key(void)
 {
-    char output[OUTPUT_SIZE] = "";
+    char output[GPG_QUERY_SIZE] = "";
     struct error err;
 
-    return ask((const char *const[]){"gpg-connect-agent", "KEYINFO --list", "/bye", NULL}, output, &err) < 0 ||
+    return gpg_query((const char *const[]){"gpg-connect-agent", "KEYINFO --list", "/bye", NULL}, output, &err) < 0 ||
            gpg_agent_parse_locked(output);
 }
 
@@ -212,116 +168,6 @@ int gpg_agent_get_s2k_count(const char *keygrip, uint64_t *ret, struct error *er
         return n == -ENOENT ? GPG_AGENT_NO_KEY : error_set_errno(err, (int)-n, "cannot read %s", path);
     text.size = (size_t)n;
     return gpg_agent_parse_s2k_count(text.data, text.size, ret) ? 0 : GPG_AGENT_NO_KEY;
-}
-
-/* --- pinentry -------------------------------------------------------------------------------- */
-
-/* A value as GnuPG reads it: without blanks around it, and without quotes. */
-static char *copy_value(const char *text, size_t size)
-{
-    while (size > 0 && strchr(" \t\r", text[size - 1]))
-        size--;
-    if (size > 0 && text[0] == '"') {
-        text++;
-        size--;
-        if (size > 0 && text[size - 1] == '"')
-            size--;
-    }
-    return strndup(text, size);
-}
-
-char *gpg_agent_parse_option(const char *text, const char *name)
-{
-    size_t size = strlen(name);
-
-    for (const char *line = text; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-        line += strspn(line, " \t");
-        if (strncmp(line, name, size) == 0 && strchr(" \t\r\n", line[size])) {
-            line += size + strspn(line + size, " \t");
-            return copy_value(line, strcspn(line, "\n"));
-        }
-    }
-    return NULL;
-}
-
-/* The option in one file; NULL where it is not there. */
-static char *find_in_file(const char *path, const char *name)
-{
-    CLEANUP_CLOSE int fd = file_open_regular(AT_FDCWD, path, NULL);
-    CLEANUP_FREE char *text = NULL;
-    size_t size;
-
-    return fd >= 0 && file_read_all(fd, KEY_FILE_MAX, &text, &size) == 0 ? gpg_agent_parse_option(text, name) : NULL;
-}
-
-static char *find_in_own_conf(const char *name)
-{
-    CLEANUP_FREE char *home = NULL, *path = NULL;
-    struct error err;
-
-    if (gpg_find_home(&home, &err) < 0 || asprintf(&path, "%s/gpg-agent.conf", home) < 0)
-        return NULL;
-    return find_in_file(path, name);
-}
-
-/* The user's file wins over the system's. */
-static char *find_in_agent_conf(const char *name)
-{
-    char *value = find_in_own_conf(name);
-
-    return value ? value : find_in_file("/etc/gnupg/gpg-agent.conf", name);
-}
-
-bool gpg_agent_is_own_option(const char *name)
-{
-    CLEANUP_FREE char *value = find_in_own_conf(name);
-
-    return value != NULL;
-}
-
-bool gpg_agent_has_option(const char *name)
-{
-    CLEANUP_FREE char *value = find_in_agent_conf(name);
-
-    return value != NULL;
-}
-
-/* The path of one of GnuPG's programs: the third field of its line in `gpgconf --list-components`. */
-static int find_component(const char *name, char **ret_path, struct error *err)
-{
-    char output[OUTPUT_SIZE], *line;
-    size_t size = strlen(name);
-    int r = ask((const char *const[]){"gpgconf", "--list-components", NULL}, output, err);
-
-    if (r < 0)
-        return r;
-    for (line = output; *line && !(strncmp(line, name, size) == 0 && line[size] == ':'); line += *line == '\n')
-        line += strcspn(line, "\n");
-    line = *line ? strchr(line + size + 1, ':') : NULL;
-    if (!line)
-        return error_set(err, ENOENT, "gpgconf does not know of %s; install it", name);
-    *ret_path = strndup(line + 1, strcspn(line + 1, ":\n"));
-    return *ret_path ? 0 : error_set_oom(err);
-}
-
-int gpg_agent_find_program(char **ret_path, struct error *err)
-{
-    return find_component("gpg-agent", ret_path, err);
-}
-
-int gpg_agent_find_standard_pinentry(char **ret_path, struct error *err)
-{
-    return find_component("pinentry", ret_path, err);
-}
-
-int gpg_agent_find_pinentry(char **ret_path, struct error *err)
-{
-    *ret_path = find_in_agent_conf("pinentry-program");
-    if (*ret_path && **ret_path)
-        return 0;
-    free(*ret_path);
-    *ret_path = NULL;
-    return gpg_agent_find_standard_pinentry(ret_path, err);
 }
 
 /* --- an agent that hangs --------------------------------------------------------------------- */
@@ -439,6 +285,6 @@ pid_t gpg_agent_find_hung(const char *socket_path)
 
     if (assuan_connect(socket_path, &agent) < 0)
         return 0;
-    assuan_set_timeout(&agent, (int64_t)1000 * (gpg_patience() < MOST_SECONDS ? gpg_patience() : MOST_SECONDS));
+    assuan_set_timeout(&agent, (int64_t)1000 * (gpg_patience() < GPG_QUERY_SECONDS ? gpg_patience() : GPG_QUERY_SECONDS));
     return assuan_receive(&agent, &line) == -ETIMEDOUT ? find_process(socket_path) : 0;
 }

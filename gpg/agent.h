@@ -40,31 +40,6 @@ int gpg_agent_get_s2k_count(const char *keygrip, uint64_t *ret, struct error *er
 bool gpg_agent_parse_s2k_count(const void *key_file, size_t size, uint64_t *ret);
 
 /*
- * gpg's home directory ($GNUPGHOME or ~/.gnupg) and its agent's socket, as `gpgconf --list-dirs` prints them; owned by the
- * caller, free with free().
- */
-int gpg_find_home(char **ret_path, struct error *err) MUST_USE;
-int gpg_agent_find_socket(char **ret_path, struct error *err) MUST_USE;
-
-/*
- * The value of an option in the text of a configuration file of GnuPG, "" for none; NULL where it is not there or memory
- * is out. Owned by the caller, free with free(). Pure.
- */
-char *gpg_agent_parse_option(const char *text, const char *name);
-
-/* Whether gpg-agent.conf has that option: the user's or the system's; and whether the user's has it. */
-bool gpg_agent_has_option(const char *name);
-bool gpg_agent_is_own_option(const char *name);
-
-/*
- * The program that asks for passphrases: pinentry-program of gpg-agent.conf, else the standard one; and that one alone. The
- * program of gpg-agent itself. Each is a path that need not exist; owned by the caller, free with free(). 0 or negative.
- */
-int gpg_agent_find_pinentry(char **ret_path, struct error *err) MUST_USE;
-int gpg_agent_find_standard_pinentry(char **ret_path, struct error *err) MUST_USE;
-int gpg_agent_find_program(char **ret_path, struct error *err) MUST_USE;
-
-/*
  * The process id of the user's gpg-agent that listens at socket_path and does not answer within ten seconds. 0 if it
  * answers, or if nobody listens, or another program does (sshd, for a forwarded agent).
  */

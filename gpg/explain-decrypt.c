@@ -16,6 +16,7 @@
 #include "gpg/card.h"
 #include "gpg/failure.h"
 #include "gpg/home.h"
+#include "gpg/query.h"
 #include "gpg/watch.h"
 #include "gpg/words.h"
 

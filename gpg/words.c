@@ -35,21 +35,37 @@ static void test_configuration(struct gpg_context *gpg, char log[LOG_SIZE])
         log[0] = '\0';
 }
 
+/* The length of "gpg: " or "gpg-agent[1234]: " at the head of a line; 0 if it has none. */
+static size_t skip_program(const char *line, size_t size)
+{
+    static const char *const programs[] = {"gpg-agent", "gpg"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+        size_t length = strlen(programs[i]);
+
+        if (strncmp(line, programs[i], length) != 0)
+            continue;
+        if (line[length] == '[')
+            length += strcspn(line + length, "]\n") + 1;
+        if (length + 2 < size && line[length] == ':' && line[length + 1] == ' ')
+            return length + 2;
+    }
+    return 0;
+}
+
 void gpg_words_parse(const char *log, char ret[GPG_WORDS_SIZE])
 {
-    static const char program[] = "gpg: ";
     size_t used = 0;
 
     ret[0] = '\0';
     for (const char *line = log; *line; line += strcspn(line, "\n"), line += *line == '\n') {
-        size_t size = strcspn(line, "\n");
+        size_t size = strcspn(line, "\n"), prefix;
 
         if (size == 0 || isspace((unsigned char)line[0])) /* an empty line, or one that goes on with the last */
             continue;
-        if (strncmp(line, program, strlen(program)) == 0 && size > strlen(program)) {
-            line += strlen(program);
-            size -= strlen(program);
-        }
+        prefix = skip_program(line, size);
+        line += prefix;
+        size -= prefix;
         if (used + size + sizeof("; ") > GPG_WORDS_SIZE)
             return;
         used += (size_t)snprintf(ret + used, GPG_WORDS_SIZE - used, "%s%.*s", used ? "; " : "", (int)size, line);

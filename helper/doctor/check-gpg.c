@@ -10,9 +10,11 @@
 
 #include "common/file.h"
 #include "gpg/access.h"
+#include "gpg/agent-conf.h"
 #include "gpg/agent.h"
 #include "gpg/home.h"
 #include "gpg/lock.h"
+#include "gpg/query.h"
 #include "helper/doctor/checks.h"
 
 bool doctor_fix_mode(const struct doctor *doctor, struct finding *finding, const char *path, unsigned mode)
@@ -22,6 +24,19 @@ bool doctor_fix_mode(const struct doctor *doctor, struct finding *finding, const
     finding->is_fixable = true;
     finding->is_fixed = doctor->does_fix && chmod(path, mode) == 0;
     return finding->is_fixed;
+}
+
+/* The value of an option in one of the home directory's files; NULL if it is not set. Owned by the caller. */
+static char *get_option(const struct gpg_home *home, const char *file, const char *name)
+{
+    CLEANUP_FREE char *path = NULL, *text = NULL;
+    CLEANUP_CLOSE int fd = -1;
+    size_t size;
+
+    if (asprintf(&path, "%s/%s", home->path, file) < 0)
+        return NULL;
+    fd = file_open_regular(AT_FDCWD, path, NULL);
+    return fd < 0 || file_read_all(fd, 1 << 16, &text, &size) < 0 ? NULL : gpg_agent_parse_option(text, name);
 }
 
 /* --- the home directory -------------------------------------------------------------------- */
@@ -79,6 +94,28 @@ static bool check_key_exists(struct doctor *doctor)
     return false;
 }
 
+enum { KEYBOX_HEADER_SIZE = 32 };
+
+/* With use-keyboxd GnuPG 2.4 does not read pubring.kbx, where the keys are if the option was set later. */
+static void check_keyboxd(struct doctor *doctor, const struct gpg_home *home)
+{
+    CLEANUP_FREE char *option = get_option(home, "common.conf", "use-keyboxd"), *keybox = NULL;
+    CLEANUP(gpg_keys_done) struct gpg_keys keys = {0};
+    struct finding *finding;
+    struct error err;
+    struct stat st;
+
+    if (!option || asprintf(&keybox, "%s/pubring.kbx", home->path) < 0 || stat(keybox, &st) < 0 ||
+        st.st_size <= KEYBOX_HEADER_SIZE || doctor->proof.encrypt.err.code != GPG_FAILURE_RECIPIENT ||
+        gpg_keys_find(doctor->gpg, NULL, false, &keys, &err) < 0 || keys.count > 0)
+        return;
+    finding = report_add(&doctor->report, "keyboxd-empty", FINDING_BAD,
+                         "gpg finds no key, so it encrypts and decrypts nothing. Without that option it reads the file again:",
+                         "%s/common.conf has use-keyboxd, keyboxd has no keys, and gpg does not read those in %s", home->path,
+                         keybox);
+    finding_add_command(finding, "sed -i 's/^[[:blank:]]*use-keyboxd/#&/' %s/common.conf", home->path);
+}
+
 const char *check_gpg(struct doctor *doctor)
 {
     CLEANUP(gpg_options_done) struct gpg_options options = {0};
@@ -103,6 +140,7 @@ const char *check_gpg(struct doctor *doctor)
         return "gpg is there";
     if (!check_key_exists(doctor))
         return NULL;
+    check_keyboxd(doctor, &home);
     check_barrier(doctor, home.path);
     check_gnupg_mode(doctor, home.path);
     return "gpg is there, and its home directory is in order";
@@ -111,19 +149,6 @@ const char *check_gpg(struct doctor *doctor)
 /* --- the agent ----------------------------------------------------------------------------- */
 
 static const char agent_why[] = "Without its agent gpg decrypts nothing, and says only \"No secret key\".";
-
-/* The value of an option in the home directory's gpg.conf: NULL if it is not there; owned by the caller. */
-static char *get_gpg_option(const struct gpg_home *home, const char *name)
-{
-    CLEANUP_FREE char *path = NULL, *text = NULL;
-    CLEANUP_CLOSE int fd = -1;
-    size_t size;
-
-    if (asprintf(&path, "%s/gpg.conf", home->path) < 0)
-        return NULL;
-    fd = file_open_regular(AT_FDCWD, path, NULL);
-    return fd < 0 || file_read_all(fd, 1 << 16, &text, &size) < 0 ? NULL : gpg_agent_parse_option(text, name);
-}
 
 static void report_lock(struct doctor *doctor, const struct gpg_lock *lock)
 {
@@ -179,7 +204,7 @@ static bool check_socket_path(struct doctor *doctor)
 /* Whether gpg can start the program that its configuration, or its installation, names. */
 static bool check_agent_program(struct doctor *doctor, const struct gpg_home *home)
 {
-    CLEANUP_FREE char *named = get_gpg_option(home, "agent-program"), *installed = NULL;
+    CLEANUP_FREE char *named = get_option(home, "gpg.conf", "agent-program"), *installed = NULL;
     struct finding *finding;
     struct error err;
 
@@ -196,6 +221,20 @@ static bool check_agent_program(struct doctor *doctor, const struct gpg_home *ho
     return false;
 }
 
+/* GnuPG 2.4 does not start an agent whose gpg-agent.conf or common.conf has an unknown option; 2.2 does. */
+static bool check_agent_conf(struct doctor *doctor, const struct gpg_home *home)
+{
+    CLEANUP_FREE char *named = get_option(home, "gpg.conf", "agent-program"), *installed = NULL;
+    char words[GPG_WORDS_SIZE];
+    struct error err;
+
+    if ((!named && gpg_agent_find_program(&installed, &err) < 0) || gpg_agent_accepts_conf(named ? named : installed, words))
+        return true;
+    report_add(&doctor->report, "agent-conf-invalid", FINDING_BAD, agent_why,
+               "gpg-agent does not start, because it refuses its configuration; it says: %s", words);
+    return false;
+}
+
 /* Why gpg does not reach its agent, as far as that can be seen. A command is shown only if it is certain to help. */
 static void explain_agent(struct doctor *doctor)
 {
@@ -207,14 +246,14 @@ static void explain_agent(struct doctor *doctor)
     if (!check_socket_path(doctor))
         return;
     if (gpg_home_find(NULL, &home) == 0) {
-        no_autostart = get_gpg_option(&home, "no-autostart");
+        no_autostart = get_option(&home, "gpg.conf", "no-autostart");
         if (no_autostart) {
             finding = report_add(&doctor->report, "agent-not-started", FINDING_BAD, agent_why,
                                  "no gpg-agent runs, and no-autostart in %s/gpg.conf keeps gpg from starting one", home.path);
             finding_add_command(finding, "gpgconf --launch gpg-agent");
             return;
         }
-        if (!check_agent_program(doctor, &home) || check_locks(doctor, &home))
+        if (!check_agent_program(doctor, &home) || !check_agent_conf(doctor, &home) || check_locks(doctor, &home))
             return;
     }
     report_add(&doctor->report, "agent-unreachable", FINDING_BAD, agent_why, "%s",

@@ -5,7 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "gpg/agent-conf.h"
 #include "gpg/agent.h"
+#include "gpg/query.h"
 #include "helper/doctor/checks.h"
 #include "helper/pass/entry.h"
 

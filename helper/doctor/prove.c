@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/monotonic.h"
 #include "gpg/home.h"
 #include "gpg/patience.h"
 #include "gpg/s2k-time.h"
@@ -78,23 +79,30 @@ static void prove_entries(struct doctor *doctor, enum gpg_pinentry_mode mode)
 
 enum { MOST_PATIENCE_S = 5 };
 
-/* The checks need not wait as long as the proof did for a gpg or an agent that hangs. */
-static void shorten_patience(const struct doctor *doctor)
+/*
+ * The checks need not wait as long as the proof did. A step that failed after a long wait has waited for an agent that hangs,
+ * or for a lock, and each later gpg would wait as long.
+ */
+static void shorten_patience(const struct doctor *doctor, int64_t waited_ms)
 {
-    if ((doctor->proof.encrypt.err.code == ETIMEDOUT || doctor->proof.decrypt.err.code == ETIMEDOUT ||
-         doctor->entries.err.code == ETIMEDOUT) && gpg_patience() > MOST_PATIENCE_S)
+    bool has_failed = doctor->proof.encrypt.result == PROOF_FAILED || doctor->proof.decrypt.result == PROOF_FAILED ||
+                      doctor->entries.result == PROOF_FAILED;
+
+    if (has_failed && waited_ms >= MOST_PATIENCE_S * 1000 && gpg_patience() > MOST_PATIENCE_S)
         setenv("DOCKER_CREDENTIAL_PASS_TIMEOUT", "5", 1);
 }
 
 void doctor_prove(struct doctor *doctor)
 {
     enum gpg_pinentry_mode mode = doctor->does_prompt ? GPG_PINENTRY_DEFAULT : GPG_PINENTRY_ERROR;
+    int64_t begin = monotonic_ms();
     struct gpg_home home;
 
     doctor->had_gnupg_home = gpg_home_find(NULL, &home) < 0 || access(home.path, F_OK) == 0;
     proof_run(mode, &doctor->proof);
+    shorten_patience(doctor, monotonic_ms() - begin);
     prove_entries(doctor, mode);
-    shorten_patience(doctor);
+    shorten_patience(doctor, monotonic_ms() - begin);
     note_step(&doctor->report, STEP_ENCRYPT, &doctor->proof.encrypt);
     note_step(&doctor->report, STEP_DECRYPT, &doctor->proof.decrypt);
     note_step(&doctor->report, STEP_WRITE, &doctor->proof.write);

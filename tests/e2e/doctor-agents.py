@@ -76,12 +76,13 @@ LOCKS = [
     Row("keyboxd's database lock, its process gone", "https://github.com/userbradley/documentation.breadnet.co.uk/issues/659",
         with_keyboxd(lock(DATABASE_LOCK, dead_pid()))),
     Row("keyboxd's database lock, its process gone and its number in use again", "https://github.com/rockstor/rockstor-core/issues/3117",
-        with_keyboxd(lock(DATABASE_LOCK, os.getpid(), is_old=True)), {"gnupg-lock"}, words=(DATABASE_LOCK,), deletes=True),
+        with_keyboxd(lock(DATABASE_LOCK, os.getpid(), is_old=True)), {"gnupg-lock"}, words=(DATABASE_LOCK,), deletes=True, env=SHORT),
     Row("keyboxd's database lock of a container that is gone", "https://github.com/linuxboot/heads/issues/1021",
-        with_keyboxd(lock(DATABASE_LOCK, 7, "buildkitsandbox")), {"gnupg-lock"}, words=("buildkitsandbox",), has_cure=False),
+        with_keyboxd(lock(DATABASE_LOCK, 7, "buildkitsandbox")), {"gnupg-lock"}, words=("buildkitsandbox",), has_cure=False,
+        env=SHORT),
     Row("use-keyboxd was switched on, and the keys are still in pubring.kbx", "https://github.com/canonical/cloud-init/issues/4989",
-        with_keyboxd(lambda user: (stop_daemons(user), (user.gnupg / "public-keys.d/pubring.db").unlink())[0]), {"key-unknown"},
-        has_cure=False),
+        with_keyboxd(lambda user: (stop_daemons(user), (user.gnupg / "public-keys.d/pubring.db").unlink())[0]),
+        {"keyboxd-empty"}),
 ]
 
 

@@ -76,21 +76,25 @@ def write_config(text):
 
 # --- gpg's configuration --------------------------------------------------------------------------------------
 
+GPG_REFUSES = (["gpg", "--batch", "-k"], {"gpg-conf-invalid"})  # GnuPG 2.4 and later refuse unknown options
+AGENT_REFUSES = (["gpg-agent", "--gpgconf-test"], {"agent-conf-invalid"})
+
 CONFIGURATION = [
     Row("gpg.conf has a value that gpg refuses (trust-model x)", OWN, break_conf("trust-model x\n"),
         {"gpg-conf-invalid"}, words=("'x'",), has_cure=False),
     Row("gpg.conf has an option that this gpg does not know", "https://github.com/jvalecillos/vscode-gpg/issues/14",
-        append("gpg.conf", "no-such-option-yet\n")),
+        append("gpg.conf", "no-such-option-yet\n"), refused=GPG_REFUSES),
     Row("gpg.conf begins with a byte order mark", OWN,
         lambda user: (user.gnupg / "gpg.conf").write_bytes(b"\xef\xbb\xbfno-auto-key-locate\ndisable-dirmngr\n") and None),
     Row("an option of gpg-agent stands in gpg.conf", "https://github.com/Homebrew/legacy-homebrew/issues/40288",
-        append("gpg.conf", "pinentry-program /usr/bin/pinentry\n")),
+        append("gpg.conf", "pinentry-program /usr/bin/pinentry\n"), refused=GPG_REFUSES),
     Row("gpg.conf has obsolete options", "https://github.com/linode/docs/issues/3036",
-        append("gpg.conf", "use-agent\nno-emit-version\nkeyserver hkps://keys.openpgp.org\npersonal-cipher-preferences AES256\n")),
+        append("gpg.conf", "use-agent\nno-emit-version\nkeyserver hkps://keys.openpgp.org\npersonal-cipher-preferences AES256\n"),
+        refused=GPG_REFUSES),
     Row("gpg-agent.conf has obsolete options", "https://github.com/linode/docs/issues/3036",
-        append("gpg-agent.conf", "use-standard-socket\nwrite-env-file\n")),
+        append("gpg-agent.conf", "use-standard-socket\nwrite-env-file\n"), refused=AGENT_REFUSES),
     Row("gpg-agent.conf has an option that the agent does not know", "https://github.com/jamessan/vim-gnupg/pull/73",
-        append("gpg-agent.conf", "no-such-option\n")),
+        append("gpg-agent.conf", "no-such-option\n"), refused=AGENT_REFUSES),
     Row("gpg.conf has encrypt-to and default-key with keys that are not here", OWN,
         append("gpg.conf", "encrypt-to 0xDEADBEEFDEADBEEF\ndefault-key 0xDEADBEEFDEADBEEF\n")),
     Row("gpg.conf has throw-keyids", OWN, append("gpg.conf", "throw-keyids\n")),

@@ -45,6 +45,7 @@ class Row:
     source  the public report
     make    a function of the Patient that creates the situation, or a generator that also ends it
     found   the ids of the findings; rc is the exit status (0 works, 1 fails, 2 unknown)
+    refused a program of GnuPG (its arguments) and the ids of the findings if this GnuPG fails with the situation
     words   texts that doctor's output must contain
     reader  the user: "root", "sudo" and "su" (an ordinary user with or without sudo), or "anyone": the user of the tests
     answers pairs of a question of a typed command (a regular expression) and the answer
@@ -57,14 +58,19 @@ class Row:
     """
 
     def __init__(self, name, source, make=None, found=(), rc=None, words=(), reader="anyone", answers=(), left=(), after=0,
-                 has_cure=None, deletes=False, options=(), env=None, fast=None, is_typed=True, is_long=False, before="", **patient):
+                 has_cure=None, deletes=False, refused=None, options=(), env=None, fast=None, is_typed=True, is_long=False, before="", **patient):
         assert reader in READERS, reader
         self.name, self.source, self.make, self.found, self.words = name, source, make, set(found), words
         self.rc = rc if rc is not None else (1 if found else 0)
         self.reader, self.answers, self.left, self.after = reader, answers, set(left), after
         self.has_cure = bool(found) if has_cure is None else has_cure
         self.deletes, self.options, self.env, self.before, self.patient = deletes, options, env, before, patient
-        self.fast, self.is_typed, self.is_long = fast, is_typed, is_long
+        self.fast, self.is_typed, self.is_long, self.refused = fast, is_typed, is_long, refused
+
+    def expect(self, user):
+        """Asks GnuPG itself whether it refuses the situation, because versions differ; if so, expects what the row says."""
+        if self.refused and user.run(self.refused[0]).rc != 0:
+            self.found, self.rc, self.has_cure = set(self.refused[1]), 1, False
 
 
 # --- languages ------------------------------------------------------------------------------------------------
@@ -199,6 +205,7 @@ def run_row(row):
             made = row.make(user)
             if made is not None and hasattr(made, "__next__"):
                 stack.enter_context(contextlib.contextmanager(lambda: made)())
+        row.expect(user)
         commands = check_judgement(row, user)
         typed = [command for command in commands if not is_untyped(command)]
         if row.is_typed and typed and len(typed) == len(commands):

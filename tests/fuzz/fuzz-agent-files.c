@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "gpg/agent-conf.h"
 #include "gpg/agent.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -61,6 +61,8 @@ def format_row(row):
         _, repository, _, number = source.rsplit("/", 3)
         source = f"[{repository} {number}]({source})"
     found = ", ".join(f"`{one}`" for one in sorted(row.found)) or "nothing"
+    if row.refused:
+        found += "; fails where GnuPG refuses it (2.4): " + ", ".join(f"`{one}`" for one in sorted(row.refused[1]))
     name = row.name.replace("|", "\\|")
     return f"| {name} | {source} | {VERDICTS[row.rc]}: {found} | {describe_cure(row)} | {row.before or 'the same'} |"
 
@@ -88,7 +90,7 @@ def _(root):
     ids = set(re.findall(r'report_add\(&doctor->report, "([a-z0-9-]+)"', code))
     ids |= set(re.findall(r'"([a-z]+-[a-z0-9-]+)"', "".join(re.findall(r'report_add\(&doctor->report,[^;]*?FINDING', code))))
     ids |= {one for pair in re.findall(r'\[GPG_KEY_\w+\] = "([a-z-]+)"|\{STEP_\w+, "([a-z-]+)"', code) for one in pair if one}
-    found = {one for rows in load_tables().values() for row in rows for one in row.found}
+    found = {one for rows in load_tables().values() for row in rows for one in row.found | (row.refused[1] if row.refused else set())}
     return ([f"{one} is in no table" for one in sorted(ids - found - set(ELSEWHERE))]
             + [f"{one} is in a table" for one in sorted(set(ELSEWHERE) & found)]
             + [f"{one} is no finding" for one in sorted(set(ELSEWHERE) - ids)])

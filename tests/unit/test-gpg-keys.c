@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "common/process.h"
+#include "gpg/agent-conf.h"
 #include "gpg/agent.h"
 #include "gpg/encrypt.h"
+#include "gpg/query.h"
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 

@@ -85,6 +85,8 @@ static void gpg_s_message_becomes_one_line(void **state)
     assert_string_equal(words, "");
     gpg_words_parse("gpg: encrypted with ECDH key\n      \"A <a@x.org>\"\n\ngpg: \n/x/gpg.conf:3: invalid option", words);
     assert_string_equal(words, "encrypted with ECDH key; gpg: ; /x/gpg.conf:3: invalid option");
+    gpg_words_parse("gpg-agent[30613]: /x/gpg-agent.conf:1: invalid option\ngpg-agent[1", words);
+    assert_string_equal(words, "/x/gpg-agent.conf:1: invalid option; gpg-agent[1");
     memset(log, 'x', sizeof(log) - 1);
     log[sizeof(log) - 1] = '\0';
     gpg_words_parse(log, words);
