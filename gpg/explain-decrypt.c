@@ -201,6 +201,9 @@ int gpg_explain_code(enum gpg_pinentry_mode mode, gpgme_error_t e, const char *n
 
     if (mode == GPG_PINENTRY_ERROR && gpgme_err_code(e) == GPG_ERR_NO_PIN_ENTRY)
         return error_set(err, GPG_FAILURE_LOCKED, "the key for %s needs its passphrase", name);
+    /* gpg says "canceled" of a message with a passphrase of its own (gpg -c), though nobody was asked. */
+    if (mode == GPG_PINENTRY_ERROR && gpgme_err_code(e) == GPG_ERR_CANCELED)
+        return error_set(err, GPG_FAILURE_LOCKED, "%s needs a passphrase", name);
     if (gpg_card_is_concerned(e))
         return gpg_card_explain(e, NULL, name, err);
     if (explanation)
@@ -236,6 +239,9 @@ int gpg_explain_decrypt(struct gpg_context *gpg, gpgme_error_t e, const char *na
         return error_set(err, GPG_FAILURE_REMOTE, "gpg-agent is on another machine, and might ask for the passphrase there");
     if (gpg_card_is_concerned(e) || find_explanation(gpgme_err_code(e)) || gpgme_err_source(e) == GPG_ERR_SOURCE_PINENTRY)
         return gpg_explain_code(gpg->pinentry_mode, e, name, err);
+    if (gpg->status.has_no_mdc && gpg->status.has_session_key)
+        return error_set(err, GPG_FAILURE_UNKNOWN, "cannot decrypt %s: it is not protected against changes (it has no MDC), so gpg "
+                         "refuses it; look for rfc2440 in gpg.conf, or log in again if an old program wrote it", name);
     if (is_damaged(&gpg->status))
         return error_set(err, GPG_FAILURE_DAMAGED, "cannot decrypt %s: the entry is damaged or not an OpenPGP message; log in "
                          "again to replace it", name);

@@ -39,6 +39,8 @@ static struct reason reason_of_key(gpgme_key_t key)
         return (struct reason){"the key is disabled", "gpg --edit-key it and say enable"};
     if (key->expired)
         return (struct reason){"the key has expired", "gpg --quick-set-expire FINGERPRINT 2y"};
+    if (key->invalid || (subkey && subkey->invalid && !subkey->revoked && !subkey->expired))
+        return (struct reason){"gpg takes the key for invalid", "see gpg -k, and whether the clock is right"};
     if (!subkey)
         return (struct reason){"the key is for signatures only: it has no subkey for encryption",
                                "gpg --quick-add-key FINGERPRINT"};

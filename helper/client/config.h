@@ -43,6 +43,12 @@ const char *client_config_get_helper(const struct client_config *config, const c
 /* The index-th host of credHelpers, a host that occurs twice counts twice; NULL at the end. Borrowed as above. */
 const char *client_config_get_helper_host(const struct client_config *config, size_t index);
 
+/*
+ * The name of a member that docker cannot decode, because it has another type than docker's field ("credHelpers": []). NULL if
+ * there is none. Borrowed as above.
+ */
+const char *client_config_find_wrong_member(const struct client_config *config);
+
 /* In memory; client_config_save() makes it so on disk. 0 or negative. */
 int client_config_set_store(struct client_config *config, const char *store, struct error *err) MUST_USE;
 int client_config_set_helper(struct client_config *config, const char *host, const char *store, struct error *err) MUST_USE;

@@ -12,7 +12,7 @@ int client_docker_find(char **ret_path, struct error *err) MUST_USE;
 /*
  * The store that docker chooses by itself if the file names no store, no helper and no server: "pass" if a program
  * `pass` is on PATH, else "secretservice". NULL if the helper of that name is not on PATH, or if the file makes the
- * choice. Static.
+ * choice. config is NULL if docker cannot read the file, which it then ignores. Static.
  */
 const char *client_docker_get_default_store(const struct client_config *config);
 
@@ -21,6 +21,15 @@ const char *client_docker_get_default_store(const struct client_config *config);
  * relative to the working directory when it saves a login (docker/cli issue 5281), and so writes another file or fails.
  */
 bool client_docker_is_misled_by_link(const char *path);
+
+/* Whether a program called docker is on PATH. */
+bool client_docker_is_installed(void);
+
+/*
+ * Whether the docker on PATH is podman: a link to it, or a script that runs it, as the package podman-docker installs. podman
+ * ignores docker's credsStore.
+ */
+bool client_docker_is_podman(void);
 
 /*
  * Whether the docker on PATH is the snap. A snap has a home directory of its own and may run no program outside of itself.

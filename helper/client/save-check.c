@@ -223,13 +223,12 @@ static int trial_init(struct trial *trial, const char *path, enum client_save_me
     return 0;
 }
 
-static int run_steps(struct trial *trial, struct client_save_check *ret)
+/* Creates the temporary file and judges the rename. */
+static int try_replace(struct trial *trial, struct client_save_check *ret)
 {
     struct stat st;
-    int r = try_read(trial);
+    int r;
 
-    if (r < 0)
-        return r == -ENOMEM ? r : fail(ret, CLIENT_SAVE_CANNOT_READ, trial->path, -r);
     if (stat(trial->directory, &st) < 0) {
         r = try_make_directory(trial->directory);
         return r >= 0 || r == -ENOMEM ? r
@@ -240,6 +239,31 @@ static int run_steps(struct trial *trial, struct client_save_check *ret)
         return r == -ENOMEM ? r : fail(ret, CLIENT_SAVE_CANNOT_CREATE, trial->directory, -r);
     r = judge_rename(trial);
     return r >= 0 || r == -ENOMEM ? r : fail(ret, CLIENT_SAVE_CANNOT_REPLACE, trial->target, -r);
+}
+
+bool client_save_is_dead_link(const char *path)
+{
+    struct stat st;
+
+    return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && stat(path, &st) < 0;
+}
+
+/* A file that the user may not read can be replaced all the same, if the directory is theirs. */
+static int run_steps(struct trial *trial, struct client_save_check *ret)
+{
+    int reading = client_save_is_dead_link(trial->target) ? 0 : try_read(trial), r;
+
+    if (reading == 0)
+        return try_replace(trial, ret);
+    if (reading == -ENOMEM)
+        return reading;
+    if (reading != -EACCES)
+        return fail(ret, CLIENT_SAVE_CANNOT_READ, trial->path, -reading);
+    r = try_replace(trial, ret);
+    if (r == 0 && ret->result == CLIENT_SAVE_WORKS)
+        return fail(ret, CLIENT_SAVE_IS_UNREADABLE, trial->path, EACCES);
+    client_save_check_done(ret);
+    return r < 0 ? r : fail(ret, CLIENT_SAVE_CANNOT_READ, trial->path, EACCES);
 }
 
 int client_save_check(const char *path, enum client_save_method method, struct client_save_check *ret,
@@ -267,6 +291,7 @@ int client_save_check_explain(const struct client_save_check *check, struct erro
     case CLIENT_SAVE_WORKS:
         return 0;
     case CLIENT_SAVE_CANNOT_READ:
+    case CLIENT_SAVE_IS_UNREADABLE:
         if (check->code == EINVAL)
             return error_set(err, EINVAL, "%s is not a regular file", path);
         return error_set_errno(err, check->code, "cannot read %s", path);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stdbool.h>
+
 #include "common/error.h"
 
 /*
@@ -10,6 +12,7 @@
 enum client_save_result {
     CLIENT_SAVE_WORKS,
     CLIENT_SAVE_CANNOT_READ,           /* path: the file (EINVAL: not a regular file) */
+    CLIENT_SAVE_IS_UNREADABLE,         /* path: the file, which the user may not read, but may replace */
     CLIENT_SAVE_CANNOT_MAKE_DIRECTORY, /* path: the missing directory */
     CLIENT_SAVE_CANNOT_CREATE,         /* path: the directory that takes the temporary file */
     CLIENT_SAVE_CANNOT_REPLACE,        /* path: the file that would be replaced */
@@ -24,8 +27,11 @@ struct client_save_check {
 /* What a client does if the path of the file is a symbolic link. */
 enum client_save_method {
     CLIENT_SAVE_THROUGH_LINK, /* docker: a temporary file beside the link replaces the link's target */
-    CLIENT_SAVE_OVER_LINK,    /* podman, buildah, skopeo: a temporary file beside the link replaces the link */
+    CLIENT_SAVE_OVER_LINK,    /* podman, buildah, skopeo, and docker 28 for a link that leads nowhere: it replaces the link */
 };
+
+/* Whether path is a link whose target, or the target's directory, does not exist, or that leads to itself. */
+bool client_save_is_dead_link(const char *path);
 
 /*
  * Checks the file at path, which may be missing. A step that fails is a result, not an error. *ret is owned by the

@@ -1,4 +1,4 @@
-/* Docker's configuration file: what it says, and whether docker could write it. */
+/* Docker's configuration file: which store it names, the passwords in it, and whether docker could write it. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,10 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/process.h"
 #include "helper/client/docker.h"
 #include "helper/client/leftovers.h"
-#include "helper/client/podman.h"
 #include "helper/client/save-check.h"
 #include "helper/client/survey.h"
 #include "helper/doctor/checks.h"
@@ -31,34 +29,16 @@ static bool has_pass_helper(const struct client_config *config)
     return false;
 }
 
-static void report_other_store(struct doctor *doctor, const struct client_config *config, const char *named)
+/* Docker chooses docker-credential-secretservice if it is installed and pass is not. */
+static void report_missing_store(struct doctor *doctor, struct client_config *config, const char *chosen)
 {
-    CLEANUP_FREE char *program = NULL, *found = NULL;
-    struct finding *finding;
-
-    if (asprintf(&program, "docker-credential-%s", named) < 0) {
-        program = NULL;
-        doctor->report.is_out_of_memory = true;
-        return;
-    }
-    if (process_find(program, &found) == -ENOENT) {
-        finding = report_add(&doctor->report, "creds-store-other", FINDING_BAD,
-                             "Docker asks that program for passwords, so every login fails.",
-                             "%s names %s, which is not on PATH", config->path, program);
-        finding_add_command(finding, "docker-credential-pass setup --force");
-        return;
-    }
-    finding = report_add(&doctor->report, "creds-store-other", FINDING_BAD,
-                         "Docker asks that program for passwords, not this one. setup imports the logins that it has.",
-                         "%s keeps passwords with %s", config->path, program);
-    finding_add_command(finding, "docker-credential-pass setup --from %s", named);
-}
-
-static void report_missing_store(struct doctor *doctor, struct client_config *config)
-{
-    struct finding *finding = report_add(&doctor->report, "creds-store-missing", FINDING_BAD,
-                                         "Docker writes passwords into that file, unencrypted.",
-                                         "%s names no credential store", config->path);
+    struct finding *finding =
+        chosen ? report_add(&doctor->report, "creds-store-missing", FINDING_BAD,
+                            "Docker then chooses docker-credential-secretservice, which needs the keyring of a desktop.",
+                            "%s names no credential store", config->path)
+               : report_add(&doctor->report, "creds-store-missing", FINDING_BAD,
+                            "Docker writes passwords into that file, unencrypted.", "%s names no credential store",
+                            config->path);
     struct error err;
 
     finding_add_command(finding, "docker-credential-pass setup --yes");
@@ -69,28 +49,48 @@ static void report_missing_store(struct doctor *doctor, struct client_config *co
                         client_config_save(config, &err) == 0;
 }
 
-/* True where docker's own choice leads to this program. */
-static bool check_named_store(struct doctor *doctor, struct client_config *config)
+/* Where docker keeps its passwords. */
+enum store_choice {
+    STORE_NAMED,   /* credsStore names this program */
+    STORE_BY_HOST, /* only credHelpers does, for some registries */
+    STORE_DEFAULT, /* docker chooses this program, because pass is on PATH */
+    STORE_OTHER,   /* elsewhere; a finding says so */
+};
+
+static enum store_choice check_named_store(struct doctor *doctor, struct client_config *config)
 {
     const char *named = client_config_get_store(config), *chosen = client_docker_get_default_store(config);
 
-    if ((named && strcmp(named, STORE) == 0) || has_pass_helper(config))
-        return false;
+    if (named && strcmp(named, STORE) == 0)
+        return STORE_NAMED;
     if (chosen && strcmp(chosen, STORE) == 0)
-        return true;
+        return STORE_DEFAULT;
+    if (has_pass_helper(config))
+        return STORE_BY_HOST;
     if (named && *named)
-        report_other_store(doctor, config, named);
+        doctor_report_other_helper(doctor, config, named);
     else
-        report_missing_store(doctor, config);
-    return false;
+        report_missing_store(doctor, config, chosen);
+    return STORE_OTHER;
+}
+
+/* Docker warns at every command, and uses none of the logins in such a file. */
+static void check_types(struct doctor *doctor, const struct client_config *config)
+{
+    const char *name = client_config_find_wrong_member(config);
+
+    if (name)
+        report_add(&doctor->report, "config-member-wrong", FINDING_WARNING,
+                   "Docker warns of it at every command, and ignores the logins in that file. Correct it by hand.",
+                   "\"%s\" in %s has another type than docker expects", name, config->path);
 }
 
 /* --- passwords in it ----------------------------------------------------------------------- */
 
-/* What check_docker() answers if it finds nothing wrong. */
+/* The logins that stay in docker's file on purpose. */
 struct known_logins {
-    size_t count;      /* logins that stay in docker's file on purpose */
-    char text[1024];   /* which is the first, and why */
+    size_t count;
+    char text[1024]; /* which is the first, and why */
 };
 
 static void report_plaintext(struct doctor *doctor, const char *path, size_t count, const char *first)
@@ -171,42 +171,6 @@ static void check_leftovers(struct doctor *doctor, const struct client_config *c
     finding_add_command(finding, "docker-credential-pass setup --yes");
 }
 
-/* --- clients that go their own way --------------------------------------------------------- */
-
-static void check_snap(struct doctor *doctor)
-{
-    if (client_docker_is_snap())
-        report_add(&doctor->report, "docker-snap", FINDING_BAD, "A login with it does not use this program.", "%s",
-                   CLIENT_DOCKER_SNAP_TEXT);
-}
-
-static void check_link(struct doctor *doctor, const struct client_config *config)
-{
-    struct finding *finding;
-
-    if (!client_docker_is_misled_by_link(config->path))
-        return;
-    finding = report_add(&doctor->report, "config-relative-link", FINDING_WARNING,
-                         "Docker before version 28 looks for that target in the working directory when it saves a login.",
-                         "%s is a link with a relative target", config->path);
-    finding_add_command(finding, "ln -sfn %s %s", config->real_path, config->path);
-}
-
-/* Only where podman was told to use this program: otherwise its passwords are unencrypted anyway. */
-static void check_podman(struct doctor *doctor, const struct client_config *config)
-{
-    CLEANUP(client_helpers_done) struct client_helpers helpers = {0};
-    struct error err;
-
-    if (!client_podman_is_installed() || !client_podman_writes_to_docker() ||
-        client_helpers_read(NULL, &helpers, &err) < 0 || !client_helpers_has(&helpers, STORE))
-        return;
-    report_add(&doctor->report, "podman-docker-config", FINDING_WARNING,
-               "From about version 5.4 on, podman login, buildah login and skopeo login then write the password into that "
-               "file, unencrypted, whatever helpers are configured. Run them as: env -u DOCKER_CONFIG podman login HOST",
-               "DOCKER_CONFIG is set, and podman uses this program (%s): it is %s", helpers.source, config->path);
-}
-
 /* --- whether docker can write it ----------------------------------------------------------- */
 
 /* A command is offered where the cause is certain: the directory has another owner, or a mode that shuts us out. */
@@ -224,6 +188,16 @@ static void add_directory_cure(struct finding *finding, const struct client_save
         finding_add_root_command(finding, "chown %s %s", owner, check->path);
 }
 
+/* Docker 28 and later replace a link that leads nowhere. */
+static bool can_replace_link(const char *path)
+{
+    CLEANUP(client_save_check_done) struct client_save_check check = {0};
+    struct error err;
+
+    return client_save_is_dead_link(path) && client_save_check(path, CLIENT_SAVE_OVER_LINK, &check, &err) == 0 &&
+           check.result == CLIENT_SAVE_WORKS;
+}
+
 static void check_save(struct doctor *doctor, const struct client_config *config)
 {
     CLEANUP(client_save_check_done) struct client_save_check check = {0};
@@ -233,6 +207,13 @@ static void check_save(struct doctor *doctor, const struct client_config *config
     if (client_save_check(config->path, CLIENT_SAVE_THROUGH_LINK, &check, &err) == 0 &&
         client_save_check_explain(&check, &err) == 0)
         return;
+    if (can_replace_link(config->path)) {
+        finding = report_add(&doctor->report, "config-dead-link", FINDING_WARNING,
+                             "Docker before version 28 cannot save a login then; newer versions replace the link.",
+                             "%s is a link that leads nowhere", config->path);
+        finding_add_command(finding, "rm %s && docker-credential-pass setup --yes", config->path);
+        return;
+    }
     finding = report_add(&doctor->report, "config-not-writable", FINDING_BAD,
                          "At a login docker writes that file anew, also when the password goes elsewhere.",
                          "docker cannot save its configuration: %s", err.text);
@@ -240,18 +221,52 @@ static void check_save(struct doctor *doctor, const struct client_config *config
         add_directory_cure(finding, &check);
 }
 
-/* A text that is no JSON, or something other than a file, is kept beside the new file. */
+/* Whether docker could replace the file with a new one, although it cannot read it. */
+static bool can_replace(const char *path)
+{
+    CLEANUP(client_save_check_done) struct client_save_check check = {0};
+    struct error err;
+
+    if (can_replace_link(path))
+        return true;
+    return client_save_check(path, CLIENT_SAVE_THROUGH_LINK, &check, &err) == 0 &&
+           (check.result == CLIENT_SAVE_WORKS || check.result == CLIENT_SAVE_IS_UNREADABLE);
+}
+
+/* DOCKER_CONFIG names a directory; people set it to the file in it. */
+static bool add_directory_command(struct finding *finding)
+{
+    const char *given = getenv("DOCKER_CONFIG"), *slash = given ? strrchr(given, '/') : NULL;
+    CLEANUP_FREE char *directory = NULL;
+    struct stat st;
+
+    if (!slash || slash == given || stat(given, &st) < 0 || !S_ISREG(st.st_mode) || strcmp(slash, "/config.json") != 0)
+        return false;
+    directory = strndup(given, (size_t)(slash - given));
+    if (directory)
+        finding_add_command(finding, "export DOCKER_CONFIG=%s", directory);
+    return true;
+}
+
+/*
+ * Docker ignores a file that it cannot read, and replaces it at the next login. If pass is on PATH, that login works, because
+ * docker then chooses this program; but the settings and the logins in the file are lost. The commands keep the file.
+ */
 static void report_unreadable(struct doctor *doctor, const char *path, const struct error *err)
 {
-    bool is_invalid = err->code == EBADMSG;
-    struct finding *finding = report_add(&doctor->report, is_invalid ? "config-invalid" : "config-unreadable",
-                                         FINDING_BAD, "Docker cannot read it either, so it knows no credential store.",
-                                         "%s", err->text);
+    const char *chosen = client_docker_get_default_store(NULL);
+    bool is_invalid = err->code == EBADMSG, works = chosen && strcmp(chosen, STORE) == 0 && can_replace(path);
+    struct finding *finding = report_add(
+        &doctor->report, is_invalid ? "config-invalid" : "config-unreadable", works ? FINDING_WARNING : FINDING_BAD,
+        works ? "Docker ignores that file, and writes a new one at the next login: the settings and logins in it are lost then."
+              : "Docker cannot read it either, so it knows no credential store.", "%s", err->text);
     char owner[24];
     struct stat st;
 
     snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
-    if (is_invalid || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+    if (add_directory_command(finding))
+        return;
+    if (is_invalid || client_save_is_dead_link(path) || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
         finding_add_command(finding, "mv %s %s.bad && docker-credential-pass setup --yes", path, path);
     else if (err->code == EACCES && stat(path, &st) == 0 && st.st_uid == geteuid())
         finding_add_command(finding, "chmod 600 %s", path);
@@ -259,30 +274,48 @@ static void report_unreadable(struct doctor *doctor, const char *path, const str
         finding_add_root_command(finding, "chown %s %s", owner, path);
 }
 
+static const char *describe_choice(enum store_choice choice)
+{
+    switch (choice) {
+    case STORE_BY_HOST:
+        return "docker keeps passwords with this program for the registries in credHelpers; it writes those of all others into "
+               "its configuration file, unencrypted";
+    case STORE_DEFAULT:
+        return "docker chooses this program by itself, because pass is on PATH";
+    case STORE_NAMED:
+    case STORE_OTHER:
+        break;
+    }
+    return "docker keeps its passwords with this program";
+}
+
 const char *check_docker(struct doctor *doctor)
 {
     CLEANUP(client_config_done) struct client_config config = {0};
     CLEANUP_FREE char *path = NULL;
     static struct known_logins known;
+    enum store_choice choice;
     struct error err;
-    bool is_own_choice;
 
     if (client_docker_find(&path, &err) < 0)
         return NULL; /* check_home reported the missing HOME */
+    if (!client_docker_is_installed() || client_docker_is_podman()) {
+        const char *podman = doctor_check_podman_alone(doctor);
+
+        if (podman)
+            return podman;
+    }
     if (client_config_open(path, &config, &err) < 0) {
         report_unreadable(doctor, path, &err);
         return NULL;
     }
-    is_own_choice = check_named_store(doctor, &config);
+    choice = check_named_store(doctor, &config);
     known = (struct known_logins){0};
+    check_types(doctor, &config);
+    doctor_check_helpers(doctor, &config);
     check_plaintext(doctor, &config, &known);
     check_leftovers(doctor, &config);
-    check_link(doctor, &config);
-    check_podman(doctor, &config);
-    check_snap(doctor);
+    doctor_check_other_clients(doctor, &config);
     check_save(doctor, &config);
-    if (known.count > 0)
-        return known.text;
-    return is_own_choice ? "docker chooses this program by itself, because pass is on PATH"
-                         : "docker keeps its passwords with this program";
+    return known.count > 0 ? known.text : describe_choice(choice);
 }

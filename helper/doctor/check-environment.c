@@ -54,11 +54,11 @@ const char *check_path(struct doctor *doctor)
                              "Docker runs the helper by its name, so without it no password is stored or found.",
                              PROGRAM " is in no directory of PATH");
         finding_add_root_command(finding, "install %s /usr/local/bin/" PROGRAM, own ? own : self);
-    } else if (!is_same_program(found, self)) {
+    } else if (own && !is_same_program(found, self)) { /* without /proc this program does not know its own path */
         finding = report_add(&doctor->report, "other-helper-first", FINDING_WARNING,
                              "Docker runs the first on PATH; what is said here is about another program.",
-                             "%s comes first on PATH, and is not this program (%s)", found, own ? own : self);
-        if (own && strrchr(own, '/') && strcmp(strrchr(own, '/'), "/" PROGRAM) == 0) {
+                             "%s comes first on PATH, and is not this program (%s)", found, own);
+        if (strrchr(own, '/') && strcmp(strrchr(own, '/'), "/" PROGRAM) == 0) {
             *strrchr(own, '/') = '\0';
             finding_add_command(finding, "export PATH=%s:\"$PATH\"", own);
         }

@@ -48,7 +48,7 @@ static void check_gnupg_mode(struct doctor *doctor, const char *home)
 
     if (stat(home, &st) < 0)
         return; /* gpg makes it */
-    if (st.st_uid == geteuid() && st.st_mode & 0077) {
+    if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() && st.st_mode & 0077) {
         finding = report_add(&doctor->report, "gnupg-home-mode", FINDING_WARNING,
                              "Other users may look into gpg's directory, and gpg warns of it each time.",
                              "%s has the mode %04o", home, (unsigned)st.st_mode & 07777);
@@ -68,8 +68,10 @@ static void check_barrier(struct doctor *doctor, const char *home)
     if (!gpg_access_find_barrier(home, &barrier))
         return;
     finding = report_add(&doctor->report, "gnupg-unreadable", FINDING_BAD,
-                         "gpg does not find its keys then, and says no more than \"No secret key\"; this often comes from "
-                         "running gpg with sudo.", "gpg cannot read %s: %s", barrier.path, strerror(barrier.error));
+                         barrier.error == EACCES ? "gpg does not find its keys then, and says no more than \"No secret key\"; "
+                                                   "this often comes from running gpg with sudo."
+                                                 : "gpg does not find its keys then.",
+                         "gpg cannot read %s: %s", barrier.path, strerror(barrier.error));
     if (barrier.error != EACCES || stat(barrier.path, &st) < 0)
         return;
     snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
@@ -77,6 +79,25 @@ static void check_barrier(struct doctor *doctor, const char *home)
         finding_add_command(finding, "chmod u+rX %s", barrier.path);
     else
         finding_add_root_command(finding, "chown -R %s %s", owner, home);
+}
+
+/*
+ * gpg creates only ~/.gnupg, not a directory that GNUPGHOME names. It expands a "~" in the name. Without a store nothing was
+ * encrypted, and setup creates both.
+ */
+static bool check_gnupg_home(struct doctor *doctor)
+{
+    const char *given = getenv("GNUPGHOME");
+    struct stat st;
+
+    if (!given || !*given || *given == '~' || doctor->proof.encrypt.result != PROOF_FAILED || doctor->proof.encrypt.err.code == ENOENT)
+        return true;
+    if (stat(given, &st) == 0 || errno != ENOENT)
+        return true;
+    report_add(&doctor->report, "gnupg-home-missing", FINDING_BAD,
+               "gpg looks for its keys there. Create it and import the key, or unset GNUPGHOME if the keys are in ~/.gnupg.",
+               "GNUPGHOME is %s, which does not exist", given);
+    return false;
 }
 
 /* A home directory that gpg made during the proof is as good as none. */
@@ -136,6 +157,8 @@ const char *check_gpg(struct doctor *doctor)
             finding_add_root_command(finding, "apt-get install -y gnupg");
         return NULL;
     }
+    if (!check_gnupg_home(doctor))
+        return NULL;
     if (gpg_home_find(options.homedir, &home) < 0)
         return "gpg is there";
     if (!check_key_exists(doctor))

@@ -197,7 +197,7 @@ static void report_unreadable_store(struct doctor *doctor, const struct error *e
         finding_add_command(finding, "chmod -R u+rwX %s", closed);
     else if (closed && stat(closed, &st) == 0)
         finding_add_root_command(finding, "chown -R %s %s", owner, closed);
-    else if (root && err->code == ENOTDIR)
+    else if (root && err->code == ENOTDIR && !getenv("PASSWORD_STORE_DIR"))
         finding_add_command(finding, "mv %s %s.old && docker-credential-pass setup --yes", root, root);
 }
 

@@ -2,6 +2,7 @@
 
 #include "gpg/failure.h"
 #include "gpg/keys.h"
+#include "helper/client/config.h"
 #include "helper/doctor/report.h"
 #include "helper/pass/recipients.h"
 #include "helper/pass/store.h"
@@ -41,6 +42,17 @@ check_function check_recipients, check_secret_key, check_passphrase; /* check-ke
 check_function check_entries;                                        /* check-entries.c */
 check_function check_git;                                            /* check-git.c */
 check_function check_unexplained, check_speed;                       /* prove.c */
+
+/* Parts of check_docker() (check-programs.c). The first reports a credsStore that is another helper. */
+void doctor_report_other_helper(struct doctor *doctor, const struct client_config *config, const char *name);
+void doctor_check_helpers(struct doctor *doctor, const struct client_config *config);
+void doctor_check_other_clients(struct doctor *doctor, const struct client_config *config);
+
+/*
+ * For a user without docker: whether podman uses this program. Returns a text as a check does; NULL if docker's file has to be
+ * judged all the same.
+ */
+const char *doctor_check_podman_alone(struct doctor *doctor);
 
 /* Runs the proof and reads all entries (prove.c). */
 void doctor_prove(struct doctor *doctor);

@@ -53,7 +53,7 @@ static int run(struct setup_state *state, struct error *err)
     if (r < 0)
         return r;
     setup_tell_plan(state);
-    setup_warn_of_docker();
+    setup_warn_of_docker(&state->options);
     if (!setup_has_work(state)) {
         r = prove_login(err);
         return r < 0 ? r : finish(state, "Nothing is to be done.", err);

@@ -129,13 +129,18 @@ static void warn_of_path(void)
     terminal_show_command(stdout, "install %s /usr/local/bin/" SETUP_PROGRAM, own);
 }
 
-void setup_warn_of_docker(void)
+void setup_warn_of_docker(const struct setup_options *options)
 {
     const char *directory = getenv("DOCKER_CONFIG"), *user = getenv("SUDO_USER");
 
     warn_of_path();
     if (client_docker_is_snap())
         terminal_say(stdout, TERMINAL_WARNING, "%s", CLIENT_DOCKER_SNAP_TEXT);
+    if (client_docker_is_podman() && !options->is_podman) {
+        terminal_say(stdout, TERMINAL_WARNING, "docker on PATH is podman, which ignores credsStore: its logins stay "
+                     "unencrypted until podman is set up as well:");
+        terminal_show_command(stdout, SETUP_PROGRAM " setup --podman");
+    }
     if (directory && *directory && *directory != '/')
         terminal_say(stdout, TERMINAL_WARNING, "DOCKER_CONFIG is a relative path (%s): docker finds its configuration only "
                      "when it is run in this directory", directory);

@@ -76,6 +76,19 @@ def write_config(text):
 
 # --- gpg's configuration --------------------------------------------------------------------------------------
 
+def symmetric_entry(user):
+    encrypted = user.run(["gpg", "--batch", "-q", "--pinentry-mode", "loopback", "--passphrase", "x", "-c", "-o", "-"], b"secret", check=True)
+    user.entry(URL, "me").write_bytes(encrypted.out)
+    user.end_agent()
+
+
+def tilde_home(user):
+    """Moves the keys to ~/.gnupg, and names it as an environment file does."""
+    user.end_agent()
+    user.gnupg.rename(user.home / ".gnupg")
+    user.env["GNUPGHOME"] = "~/.gnupg"
+
+
 GPG_REFUSES = (["gpg", "--batch", "-k"], {"gpg-conf-invalid"})  # GnuPG 2.4 and later refuse unknown options
 AGENT_REFUSES = (["gpg-agent", "--gpgconf-test"], {"agent-conf-invalid"})
 
@@ -102,6 +115,15 @@ CONFIGURATION = [
     Row("PASSWORD_STORE_GPG_OPTS could send plaintext elsewhere", OWN, set_env(PASSWORD_STORE_GPG_OPTS="--recipient x"), {"gpg-opts"}),
     Row("trustdb.gpg is corrupt", OWN, garble("trustdb.gpg"), {"encrypt-failed"}, words=("trustdb.gpg",), has_cure=False),
     Row("pubring.kbx is corrupt", OWN, garble("pubring.kbx"), {"encrypt-failed", "entry-fails"}, has_cure=False, words=("ctb=0b",), before="gpg-agent cannot be reached, and a command that does not help"),
+    Row("gpg.conf has rfc2440, so gpg refuses what it has encrypted", OWN, append("gpg.conf", "rfc2440\n"), {"decrypt-failed"},
+        words=("no MDC",), has_cure=False, before="the entry is damaged"),
+    Row("gpg's clock is wrong", OWN, append("gpg.conf", "faked-system-time 20100101T000000\n"),
+        {"key-invalid"}, words=("clock",), has_cure=False),
+    Row("an entry has a passphrase of its own (gpg -c)", OWN, symmetric_entry, {"no-terminal"}, rc=2, has_cure=False,
+        before="the passphrase prompt was cancelled"),
+    Row("GNUPGHOME has a ~, which gpg expands", OWN, tilde_home),
+    Row("GNUPGHOME does not exist", OWN, set_env(GNUPGHOME="{user.dir}/none"), {"gnupg-home-missing"}, has_cure=False,
+        before="there is no key yet, and a command that does not help"),
     Row("gpg is not installed", "https://github.com/jareware/docker-volume-backup/issues/64",
         lambda user: user.env.update(PATH=user.path_without("gpg")), {"gpg-missing"}, reader="root"),
 ]
@@ -357,15 +379,78 @@ ENVIRONMENT += [
         {"helper-not-on-path"}, reader="root"),
 ]
 
+def useless_helper(user):
+    """Makes docker-credential-secretservice fail as it does without a desktop."""
+    program = user.dir / "bin/docker-credential-secretservice"
+    program.write_text("#!/bin/sh\necho 'Cannot autolaunch D-Bus without X11 $DISPLAY'\nexit 1\n")
+    program.chmod(0o755)
+
+
+def podman_as_docker(user):
+    """Makes docker the script of podman-docker, without DOCKER_CONFIG, which podman reads in its own way."""
+    (user.dir / "bin/docker").write_text('#!/bin/sh\nexec /usr/bin/podman "$@"\n')
+    (user.dir / "bin/docker").chmod(0o755)
+    del user.env["DOCKER_CONFIG"]
+
+
+def podman_without_docker(user):
+    """Hides docker from PATH, puts a podman there, and makes this program podman's helper."""
+    no_pass(user)
+    user.env["PATH"] = f"{user.dir / 'bin'}:{user.path_without('docker', 'pass')}"
+    (user.dir / "bin/podman").write_text("#!/bin/sh\n")
+    (user.dir / "bin/podman").chmod(0o755)
+    directory = user.home / ".config/containers/registries.conf.d"
+    directory.mkdir(parents=True)
+    (directory / "pass.conf").write_text('credential-helpers = ["pass"]\n')
+    (user.docker / "config.json").unlink()
+    del user.env["DOCKER_CONFIG"]
+
+
+def dead_link(user):
+    (user.docker / "config.json").unlink()
+    (user.docker / "config.json").symlink_to(user.dir / "gone/config.json")
+
+
+def config_of_root(user):
+    os.chown(user.docker / "config.json", 0, 0)
+    (user.docker / "config.json").chmod(0o600)
+
+
 CONFIG = [
     Row("config.json names no store", DCH + "102", lambda user: (no_pass(user), write_config("{}")(user))[1], {"creds-store-missing"}),
     Row("there is no config.json", DCH + "102", lambda user: (no_pass(user), (user.docker / "config.json").unlink())[1],
         {"creds-store-missing"}),
     Row("config.json of Docker Desktop on Windows (desktop.exe)", DCH + "158", write_config('{"credsStore": "desktop.exe"}'),
         {"creds-store-other"}, answers=((r"\[Y/n\]", "y\n"),)),
-    Row("config.json is cut off", OWN, write_config('{"credsStore": '), {"config-invalid"}),
+    Row("config.json is cut off", OWN, lambda user: (no_pass(user), write_config('{"credsStore": ')(user))[1], {"config-invalid"}),
+    Row("the same, and pass is installed, so docker chooses this program", OWN, write_config('{"credsStore": '), {"config-invalid"},
+        rc=0, is_typed=False, before="a login would not work"),
+    Row("config.json has comments and a comma at the end", "https://github.com/moby/moby/issues/44905",
+        write_config('{\n // mine\n "credsStore": "pass",\n}'), {"config-invalid"}, rc=0, before="a login would not work"),
     Row("config.json begins with a byte order mark", OWN,
-        write_config(b'\xef\xbb\xbf{"credsStore": "pass"}'), {"config-invalid"}),
+        write_config(b'\xef\xbb\xbf{"credsStore": "pass"}'), {"config-invalid"}, rc=0, before="a login would not work"),
+    Row("experimental is true, where docker wants a text", "https://github.com/docker/cli/pull/2613",
+        write_config('{"credsStore": "pass", "experimental": true}'), {"config-member-wrong"}, rc=0, has_cure=False,
+        words=("experimental",), before="nothing"),
+    Row("credHelpers names a helper of a cloud that is not installed", "https://github.com/docker/compose/issues/5978",
+        write_config('{"credsStore": "pass", "credHelpers": {"gcr.io": "no-such-cloud"}}'), {"cred-helper-missing"}, rc=0, has_cure=False,
+        words=("docker-credential-no-such-cloud", "gcr.io"), before="nothing"),
+    Row("credsStore is secretservice on a machine without a desktop", DCH + "170",
+        lambda user: (useless_helper(user), write_config('{"credsStore": "secretservice"}')(user))[1], {"creds-store-other"},
+        words=("fails here",), answers=((r"\[Y/n\]", "y\n"),), before="a command that fails"),
+    Row("docker chooses secretservice, because pass is not installed", "https://github.com/docker/docker-credential-helpers/issues/105",
+        lambda user: (no_pass(user), useless_helper(user), write_config("{}")(user))[2], {"creds-store-missing"},
+        before="that docker writes the password into the file"),
+    Row("docker is podman (the package podman-docker)", "https://github.com/podman-container-tools/podman/issues/14767",
+        podman_as_docker, {"docker-is-podman"}, before="a login would work"),
+    Row("docker is not installed, and podman uses this program", "https://github.com/podman-container-tools/podman/issues/19382",
+        podman_without_docker, before="docker's file names no credential store"),
+    Row("DOCKER_CONFIG names the file, not its directory", OWN,
+        lambda user: user.env.update(DOCKER_CONFIG=str(user.docker / "config.json")), {"config-unreadable"}, before="no command"),
+    Row("config.json is a link whose directory is gone", "https://github.com/docker/cli/issues/5281", dead_link, {"config-dead-link"},
+        rc=0, deletes=True, before="a login would not work"),
+    Row("config.json belongs to root, after sudo docker login with mode 0600", DCH + "212", config_of_root, {"config-unreadable"},
+        rc=0, reader="sudo", before="a login would not work"),
     Row("config.json is a directory, as docker makes a missing mount", OWN,
         lambda user: ((user.docker / "config.json").unlink(), (user.docker / "config.json").mkdir())[1], {"config-unreadable"},
         before="a chmod that does not help"),

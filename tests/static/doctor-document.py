@@ -26,10 +26,8 @@ ELSEWHERE = {
     "config-relative-link": "a link that docker does not follow: tests/e2e/client-situations.py",
     "docker-snap": "docker from a snap: tests/e2e/client-situations.py",
     "podman-docker-config": "podman with DOCKER_CONFIG: tests/e2e/client-situations.py",
-    "decrypt-failed": "a failure that no check explains, in gpg's words: tests/e2e/hostile-programs.py",
     "gpg-id-owner": "an owner other than the user and root: tests/e2e/hostile-store.py",
     "git-not-run": "a git that hangs: tests/e2e/hostile-programs.py",
-    "key-invalid": "a key from the future: gpg's clock cannot be set on the terminal",
     "terminal-of-another": "a shell in a shell: tests/e2e/doctor-keys.py",
     "unchecked": "an error of the disk: tests/e2e/hostile-faults.py",
 }

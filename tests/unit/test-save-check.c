@@ -55,6 +55,22 @@ static void only_regular_files_can_be_read(void **state)
     assert_result("loop", CLIENT_SAVE_CANNOT_READ, ELOOP, "cannot read loop");
 }
 
+static void a_dead_link_can_be_replaced_itself(void **state)
+{
+    CLEANUP(client_save_check_done) struct client_save_check result = {0};
+
+    (void)state;
+    make_link("d/dead", "../gone/config.json");
+    make_link("d/itself", "itself");
+    make_file("d/config.json", "{}");
+    make_link("d/alive", "config.json");
+    assert_true(client_save_is_dead_link("d/dead") && client_save_is_dead_link("d/itself"));
+    assert_false(client_save_is_dead_link("d/alive") || client_save_is_dead_link("d/config.json"));
+    assert_result("d/dead", CLIENT_SAVE_CANNOT_REPLACE, ENOENT, "gone/config.json cannot be replaced");
+    result = check("d/itself", CLIENT_SAVE_OVER_LINK);
+    assert_int_equal(result.result, CLIENT_SAVE_WORKS);
+}
+
 static void a_directory_that_cannot_be_created_is_named(void **state)
 {
     (void)state;
@@ -120,6 +136,10 @@ static void modes_and_owners_are_checked(void **state)
     assert_int_equal(judge_as_nobody("closed/missing/config.json"),
                      CLIENT_SAVE_CANNOT_MAKE_DIRECTORY * 10 + 1);
     assert_int_equal(judge_as_nobody("secret/config.json"), CLIENT_SAVE_CANNOT_READ * 10 + 1);
+    make_file("shared/config.json", "{}");
+    assert_int_equal(chmod("shared/config.json", 0), 0);
+    assert_int_equal(chmod("shared", 0777), 0);
+    assert_int_equal(judge_as_nobody("shared/config.json"), CLIENT_SAVE_IS_UNREADABLE * 10 + 1);
     if (geteuid() == 0)
         assert_int_equal(judge_as_nobody("sticky/config.json"), CLIENT_SAVE_CANNOT_REPLACE * 10 + 2);
     assert_int_equal(chmod("closed", 0755), 0);
@@ -130,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         scratch_test(a_plain_file_can_be_replaced_and_nothing_is_left_behind),
         scratch_test(only_regular_files_can_be_read),
+        scratch_test(a_dead_link_can_be_replaced_itself),
         scratch_test(a_directory_that_cannot_be_created_is_named),
         scratch_test(a_link_into_a_missing_directory_cannot_be_replaced),
         scratch_test(another_file_system_is_noticed_only_where_the_link_is_followed),
