@@ -105,6 +105,11 @@ static bool is_named(const struct secbuf *user, const char *name)
     return user && user->size == strlen(name) && memcmp(user->data, name, user->size) == 0;
 }
 
+bool access_has_bearer(const struct access *access)
+{
+    return access->tokens || access->external;
+}
+
 bool access_is_identity_token(const struct access *access, const struct secbuf *user)
 {
     return access->tokens && is_named(user, token_user);
@@ -167,9 +172,32 @@ static enum access_verdict authenticate_token(const struct access *access, const
     return ACCESS_GRANTED;
 }
 
+/* Of another server. What the token gives is all that its user may do. */
+static enum access_verdict authenticate_external(const struct access *access, const struct access_question *question,
+                                                 struct access_answer *ret, struct verified_token **ret_token)
+{
+    int r;
+
+    if (!question->bearer)
+        return ACCESS_UNAUTHENTICATED;
+    if (question->may_wait)
+        r = external_tokens_verify(access->external, question->bearer, ret_token);
+    else
+        r = external_tokens_look_up(access->external, question->bearer, ret_token);
+    if (r == EXTERNAL_TOKENS_WOULD_WAIT)
+        return ACCESS_WOULD_WAIT;
+    ret->is_token_invalid = r == EXTERNAL_TOKENS_INVALID;
+    if (r != 0)
+        return r < 0 ? ACCESS_FAILED : ACCESS_UNAUTHENTICATED;
+    snprintf(ret->principal.name, sizeof(ret->principal.name), "%s", (*ret_token)->user);
+    return ACCESS_GRANTED;
+}
+
 static enum access_verdict authenticate(const struct access *access, const struct access_question *question,
                                         struct access_answer *ret, struct verified_token **ret_token)
 {
+    if (access->external)
+        return authenticate_external(access, question, ret, ret_token);
     if (question->bearer || access_is_identity_token(access, question->user))
         return authenticate_token(access, question, ret, ret_token);
     return authenticate_password(access, question, ret);
@@ -353,10 +381,11 @@ enum access_verdict access_check(const struct access *access, const struct acces
                                  struct access_answer *ret)
 {
     CLEANUP(verified_token_unrefp) struct verified_token *token = NULL;
+    bool is_open = !access->authenticator && !access->external;
     enum access_verdict verdict;
 
-    *ret = (struct access_answer){.may_mount = !access->authenticator};
-    if (!access->authenticator)
+    *ret = (struct access_answer){.may_mount = is_open};
+    if (is_open)
         return ACCESS_GRANTED;
     if (!question->bearer && is_anonymous(question))
         return check_anonymous(access, question, ret);

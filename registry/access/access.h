@@ -6,6 +6,7 @@
 
 #include "registry/access/access-file.h"
 #include "registry/access/authenticator.h"
+#include "registry/access/external-tokens.h"
 #include "registry/access/guess-limit.h"
 #include "registry/access/robots-file.h"
 #include "registry/access/tokens.h"
@@ -16,7 +17,8 @@
  * From any thread.
  */
 struct access {
-    struct authenticator *authenticator; /* borrowed; NULL: everybody may do everything */
+    struct authenticator *authenticator; /* borrowed; NULL: there are no users */
+    struct external_tokens *external;    /* borrowed; NULL: not used. Without either, everybody may do everything */
     struct guess_limit *guess_limit;     /* borrowed; NULL: guesses are not limited */
     struct access_file *rules;           /* borrowed; NULL: there are none. Only with an authenticator */
     struct robots_file *robots;          /* borrowed; NULL: robots are ordinary users. Only with an authenticator */
@@ -82,6 +84,9 @@ enum access_verdict access_grant(const struct access *access, const struct acces
  * user, or the credential has expired. Does not wait.
  */
 bool access_find_stamp(const struct access *access, const char *user, unsigned char ret[TOKEN_STAMP_SIZE]);
+
+/* Whether a request may bring an access token. */
+bool access_has_bearer(const struct access *access);
 
 /* Whether credentials are an identity token, which is looked for in the storage and not computed. */
 bool access_is_identity_token(const struct access *access, const struct secbuf *user);

@@ -16,12 +16,20 @@
  */
 struct metrics;
 
+/* Where clients fetch the tokens of another server; all borrowed. */
+struct api_token_server {
+    const char *realm; /* its URL */
+    const char *service;
+    const char *redirect_path; /* instead of realm: a path on the host that the client asked for; NULL: realm */
+};
+
 struct api {
     struct store *store;         /* borrowed, as are the next three */
     const struct access *access;
     struct worker_pool *workers;   /* for what waits for the disk */
     struct worker_pool *computers; /* for what computes for long: passwords, large manifests. A few threads of low priority */
     const char *realm;
+    struct api_token_server token_server; /* if access has external tokens */
     const char *host;    /* http.host: before every Location; NULL: what the client asked for */
     const char *prefix;  /* before every path, without a slash at its end; "" for none */
     bool has_relative_urls;

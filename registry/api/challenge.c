@@ -59,6 +59,18 @@ static void format_scope(const struct access_scope *scopes, size_t count, char r
     }
 }
 
+/* Of another server. With autoredirect it is at a path of the host that the client has asked for, as registry:2 says. */
+static void format_external_realm(const struct call *call, char ret_realm[REALM_SIZE])
+{
+    const struct api_token_server *server = &call->api->token_server;
+    const char *host = call_get_header(call, "Host");
+
+    if (server->redirect_path && host && !strpbrk(host, "\"\\ "))
+        snprintf(ret_realm, REALM_SIZE, "https://%s%s", host, server->redirect_path);
+    else
+        snprintf(ret_realm, REALM_SIZE, "%s", server->realm);
+}
+
 /* http.host is all that comes before a path of ours, as for Location; else it is where the client has sent its request. */
 static void format_realm(const struct call *call, char ret_realm[REALM_SIZE])
 {
@@ -73,6 +85,13 @@ static void format_realm(const struct call *call, char ret_realm[REALM_SIZE])
     }
 }
 
+static const char *service_of(const struct call *call)
+{
+    const struct api *api = call->api;
+
+    return api->access->external ? api->token_server.service : tokens_get_service(api->access->tokens);
+}
+
 static void add_bearer(const struct call *call, struct response *response, const struct access_scope *scopes,
                        size_t count, enum challenge_reason reason)
 {
@@ -83,10 +102,13 @@ static void add_bearer(const struct call *call, struct response *response, const
     };
     char realm[REALM_SIZE], scope[SCOPE_SIZE];
 
-    format_realm(call, realm);
+    if (call->api->access->external)
+        format_external_realm(call, realm);
+    else
+        format_realm(call, realm);
     format_scope(scopes, count, scope);
     response_add_header(response, "WWW-Authenticate", "Bearer realm=\"%s\",service=\"%s\"%s%s%s%s", realm,
-                        tokens_get_service(call->api->access->tokens), *scope ? ",scope=\"" : "", scope,
+                        service_of(call), *scope ? ",scope=\"" : "", scope,
                         *scope ? "\"" : "", reasons[reason]);
 }
 
@@ -104,7 +126,7 @@ void challenge(const struct call *call, struct response *response, const struct 
 
     challenge_format_detail(scopes, count, detail);
     response_refuse(response, ERROR_CODE_UNAUTHORIZED, detail);
-    if (call->api->access->tokens)
+    if (access_has_bearer(call->api->access))
         add_bearer(call, response, scopes, count, reason);
     else
         challenge_add_basic(call, response);

@@ -33,7 +33,7 @@ bool credentials_take(const struct call *call, struct credentials *ret)
     if (!header)
         return true;
     r = basic_parse(header, strlen(header), &ret->user, &ret->password);
-    if (r == BASIC_ABSENT && call->api->access->tokens)
+    if (r == BASIC_ABSENT && access_has_bearer(call->api->access))
         r = parse_bearer(header, &ret->bearer);
     explicit_bzero((char *)header, strlen(header));
     if (r != 0)

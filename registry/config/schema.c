@@ -25,7 +25,7 @@ struct setting {
 };
 
 #define ONLY_FILES "only the filesystem storage driver is built in"
-#define ONLY_HTPASSWD "only htpasswd authentication is built in, and without authentication everybody could push"
+#define ONLY_HTPASSWD "only htpasswd and token authentication are built in, and without authentication everybody could push"
 #define NO_CACHE "there is no cache in Redis, and none is needed"
 #define NO_URL_CHECKS "the URLs in manifests are not checked: every URL is accepted"
 #define NO_REPORTING "nothing is reported to other services"
@@ -78,6 +78,15 @@ static const struct setting settings[] = {
     {"auth.htpasswd.access", SCHEMA_VALUE, USED, NULL},  /* ours */
     {"auth.htpasswd.robots", SCHEMA_VALUE, USED, NULL},  /* ours */
     {"auth.htpasswd.tokens", SCHEMA_VALUE, USED, NULL},  /* ours */
+    {"auth.token", SCHEMA_GROUP, USED, NULL},
+    {"auth.token.realm", SCHEMA_VALUE, USED, NULL},
+    {"auth.token.service", SCHEMA_VALUE, USED, NULL},
+    {"auth.token.issuer", SCHEMA_VALUE, USED, NULL},
+    {"auth.token.rootcertbundle", SCHEMA_VALUE, USED, NULL},
+    {"auth.token.jwks", SCHEMA_VALUE, USED, NULL},
+    {"auth.token.signingalgorithms", SCHEMA_OPEN, USED, NULL},
+    {"auth.token.autoredirect", SCHEMA_VALUE, USED, NULL},
+    {"auth.token.autoredirectpath", SCHEMA_VALUE, USED, NULL},
     {"auth.*", SCHEMA_OPEN, REFUSED, ONLY_HTPASSWD},
 
     {"middleware", SCHEMA_OPEN, REFUSED, "no middleware is supported"},

@@ -7,6 +7,7 @@
 int settings_read_log(const struct reader *reader, struct settings_log *log);
 int settings_read_storage(const struct reader *reader, struct settings_storage *storage);
 int settings_read_auth(const struct reader *reader, struct settings_auth *auth);
+int settings_read_token(const struct reader *reader, struct settings_token *token);
 int settings_read_http(const struct reader *reader, struct settings_http *http);
 int settings_read_tls(const struct reader *reader, struct settings_tls *tls);
 int settings_read_limits(const struct reader *reader, struct settings_limits *limits);

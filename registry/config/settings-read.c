@@ -147,11 +147,13 @@ int settings_read_auth(const struct reader *reader, struct settings_auth *auth)
     const struct yaml_tree *htpasswd = yaml_tree_find(provider, "htpasswd");
     int r;
 
-    if (!htpasswd)
+    if (!htpasswd && !yaml_tree_find(provider, "token"))
         return 0;
     if (provider->count > 1)
-        return place_refuse(provider, "auth", reader->err, "has %zu providers; name one, htpasswd or none",
+        return place_refuse(provider, "auth", reader->err, "has %zu providers; name one: htpasswd, token or none",
                             provider->count);
+    if (!htpasswd)
+        return 0;
     r = reader_get_text(reader, "auth.htpasswd.realm", &auth->realm);
     if (r == 0)
         r = reader_get_text(reader, "auth.htpasswd.path", &auth->path);

@@ -133,6 +133,8 @@ static int read_tree(struct loaded *loaded, struct error *err)
     if (r == 0)
         r = settings_read_auth(&reader, &settings->auth);
     if (r == 0)
+        r = settings_read_token(&reader, &settings->token);
+    if (r == 0)
         r = settings_read_http(&reader, &settings->http);
     if (r == 0)
         r = reader_get_unsigned(&reader, "catalog.maxentries", 1, PAGE_MAX, &settings->catalog_max);
@@ -202,6 +204,7 @@ void settings_free(struct settings *settings)
     free(settings->http.headers.items);
     free(settings->http.trusted_proxies);
     free(settings->http.tls.client_cas);
+    free(settings->token.algorithms);
     free(settings->log.fields.items);
     yaml_tree_free(settings->tree);
     text_list_done(&loaded->warnings);

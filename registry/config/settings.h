@@ -57,6 +57,17 @@ struct settings_auth {
     unsigned guesses; /* 30: wrong passwords a minute for a user from one address; 0: no limit */
 };
 
+/* auth.token: tokens of another server. */
+struct settings_token {
+    bool is_enabled;
+    const char *realm, *service, *issuer; /* never NULL if it is enabled */
+    const char *certificates; /* paths; at least one of both is not NULL */
+    const char *key_set;
+    const char *redirect_path; /* autoredirect and its path; NULL: no */
+    const char **algorithms;   /* names; NULL: all that are supported */
+    size_t algorithm_count;
+};
+
 struct settings_tls {
     const char *certificate; /* paths of PEM files; both NULL: no TLS */
     const char *key;
@@ -109,6 +120,7 @@ struct settings {
     struct settings_log log;
     struct settings_storage storage;
     struct settings_auth auth;
+    struct settings_token token;
     struct settings_http http;
     struct settings_confinement confinement;
     unsigned catalog_max; /* 1000: names in one page of the catalog */

@@ -144,9 +144,30 @@ const struct json *jwt_peek_header(const struct jwt *token)
 
 /* --- the signature ---------------------------------------------------------------------- */
 
-int jwt_verify(struct jwt *token, const struct jwt_key_set *keys, unsigned algorithms)
+int jwt_verify_with(struct jwt *token, const struct jwt_key *key, unsigned algorithms)
+{
+    int r;
+
+    token->state = PARSED;
+    if (!(algorithms & JWT_BIT(token->algorithm)))
+        return JWT_ALGORITHM_REFUSED;
+    if (!(jwt_key_get_algorithms(key) & JWT_BIT(token->algorithm)))
+        return JWT_KEY_UNKNOWN;
+    r = jwt_key_verify(key, token->algorithm, token->text, token->signed_size, token->signature, token->signature_size);
+    if (r == 0)
+        token->state = VERIFIED;
+    return r > 0 ? JWT_SIGNATURE_WRONG : r;
+}
+
+static bool may_be_key(const struct jwt *token, const struct jwt_key *key)
 {
     const char *kid = jwt_peek_key_id(token);
+
+    return jwt_key_get_algorithms(key) & JWT_BIT(token->algorithm) && (!kid || jwt_key_has_id(key, kid));
+}
+
+int jwt_verify(struct jwt *token, const struct jwt_key_set *keys, unsigned algorithms)
+{
     size_t count = jwt_key_set_count(keys);
     int r = JWT_KEY_UNKNOWN;
 
@@ -156,18 +177,12 @@ int jwt_verify(struct jwt *token, const struct jwt_key_set *keys, unsigned algor
     for (size_t i = 0, tries = 0; i < count && tries < TRIES_MAX; i++) {
         const struct jwt_key *key = jwt_key_set_get(keys, i);
 
-        if (!(jwt_key_get_algorithms(key) & JWT_BIT(token->algorithm)) || (kid && !jwt_key_has_id(key, kid)))
+        if (!may_be_key(token, key))
             continue;
         tries++;
-        r = jwt_key_verify(key, token->algorithm, token->text, token->signed_size, token->signature,
-                           token->signature_size);
-        if (r < 0)
+        r = jwt_verify_with(token, key, algorithms);
+        if (r <= 0)
             return r;
-        if (r == 0) {
-            token->state = VERIFIED;
-            return 0;
-        }
-        r = JWT_SIGNATURE_WRONG;
     }
     return r;
 }

@@ -47,6 +47,9 @@ const struct json *jwt_peek_header(const struct jwt *token);
  */
 int jwt_verify(struct jwt *token, const struct jwt_key_set *keys, unsigned algorithms) MUST_USE;
 
+/* The same with one key, whatever the token calls it: a key that came with the token and was found to be trusted. */
+int jwt_verify_with(struct jwt *token, const struct jwt_key *key, unsigned algorithms) MUST_USE;
+
 /* What its claims must be; all borrowed. */
 struct jwt_expectation {
     const char *issuer;

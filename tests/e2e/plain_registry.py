@@ -41,6 +41,8 @@ class Server:
                     "REGISTRY_HTTP_DEBUG_ADDR": f"127.0.0.1:{self.debug_port}", "REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED": "true",
                     "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(self.dir / "data")}
         self.env.update({f"REGISTRY_{name}": value for name, value in settings.items()})
+        if self.env["REGISTRY_AUTH"] != "htpasswd":
+            self.env = {name: value for name, value in self.env.items() if "AUTH_HTPASSWD" not in name}
         self.env.update({name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")
                          if name in os.environ})
         if owner is not None:

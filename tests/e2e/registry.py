@@ -163,6 +163,13 @@ class Registry:
         return password
 
     def _settings(self):
+        """Returns the variables of the server; settings may choose other authentication than htpasswd."""
+        settings = {**self._defaults(), **self.environment, **self.settings}
+        if settings["REGISTRY_AUTH"] != "htpasswd":
+            settings = {name: value for name, value in settings.items() if "AUTH_HTPASSWD" not in name}
+        return settings
+
+    def _defaults(self):
         return {
             "PATH": os.environ["PATH"],
             "REGISTRY_AUTH": "htpasswd",
@@ -175,8 +182,6 @@ class Registry:
             "REGISTRY_STORAGE_DELETE_ENABLED": "true",
             "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": self.dir / "data",
             **{name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS") if name in os.environ},
-            **self.environment,
-            **self.settings,
         }
 
     def _set_limits(self):

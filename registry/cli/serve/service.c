@@ -8,6 +8,7 @@
 #include "registry/api/report.h"
 #include "registry/api/routes.h"
 #include "registry/cli/open-store.h"
+#include "registry/cli/serve/token-server.h"
 #include "registry/core/records.h"
 #include "registry/runtime/log.h"
 #include "registry/runtime/metrics.h"
@@ -67,6 +68,8 @@ static int open_users(struct service *service, struct error *err)
     const struct settings_auth *auth = &service->settings->auth;
     int r;
 
+    if (service->settings->token.is_enabled)
+        return external_tokens_start(&service->settings->token, &service->external_tokens, err);
     if (!auth->is_htpasswd) {
         log_warn("no authentication is configured: everybody who can connect can read and write");
         return 0;
@@ -183,13 +186,14 @@ static void make_api(struct service *service)
 
     service->access = (struct access){.authenticator = service->authenticator, .guess_limit = service->guess_limit,
                                       .rules = service->access_file, .robots = service->robots_file,
-                                      .tokens = service->tokens};
+                                      .tokens = service->tokens, .external = service->external_tokens};
     service->api = (struct api){
         .store = service->store,
         .access = &service->access,
         .workers = service->workers,
         .computers = service->computers,
         .realm = settings->auth.realm,
+        .token_server = {settings->token.realm, settings->token.service, settings->token.redirect_path},
         .host = http->host,
         .prefix = http->prefix,
         .has_relative_urls = http->has_relative_urls,
@@ -263,7 +267,7 @@ static int begin_confinement(struct service *service, struct error *err)
     const struct settings *settings = service->settings;
     const struct settings_tls *tls = &settings->http.tls;
     const char *const files[] = {settings->auth.path, settings->auth.access, settings->auth.robots,
-                                 tls->certificate, tls->key};
+                                 settings->token.certificates, settings->token.key_set, tls->certificate, tls->key};
 
     if (!settings->confinement.is_enabled)
         return 0;
@@ -340,6 +344,8 @@ void service_reload(struct service *service)
     certificates_reload(service->certificates);
     if (service->authenticator && authenticator_reload(service->authenticator, &err) < 0)
         log_error("the previous users stay in force: %s", err.text);
+    if (service->external_tokens && external_tokens_reload(service->external_tokens, &err) < 0)
+        log_error("the previous keys of the token server stay in force: %s", err.text);
     if (service->access_file && access_file_reload(service->access_file, &err) < 0)
         log_error("the previous rules stay in force: %s", err.text);
     if (service->robots_file && robots_file_reload(service->robots_file, &err) < 0)
@@ -382,6 +388,7 @@ void service_stop(struct service *service)
     worker_pool_stop(service->computers);
     note_robots(service, 1);
     tokens_close(service->tokens);
+    external_tokens_close(service->external_tokens);
     authenticator_close(service->authenticator);
     access_file_close(service->access_file);
     robots_file_close(service->robots_file);

@@ -25,6 +25,7 @@ struct service {
 
     struct certificates *certificates; /* NULL: no TLS */
     struct authenticator *authenticator; /* NULL: no authentication */
+    struct external_tokens *external_tokens; /* NULL: not configured */
     struct guess_limit *guess_limit;
     struct access_file *access_file; /* NULL: no rules */
     struct robots_file *robots_file; /* NULL: not configured */

@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""Tokens that others sign: `auth: token`, compared with docker-registry, and with real clients.
+
+REGISTRYD names the program under test (default: build/registry/registryd of this checkout).
+"""
+
+import functools
+import hashlib
+import http.client
+import json
+import re
+import time
+
+from docker_user import ContainersUser, DockerUser
+from harness import case, main, need
+from plain_registry import PROGRAM, Server, wait_for
+from registry import Registry
+from token_issuer import Issuer, TokenServer, base64url
+
+SERVICE, ISSUER = "registry.example", "test issuer"
+
+
+@functools.cache
+def issuer():
+    return Issuer()
+
+
+@functools.cache
+def stranger():
+    return Issuer(("ec",))
+
+
+def settings(**more):
+    return {"AUTH": "token", "AUTH_TOKEN_REALM": "https://auth.example/token", "AUTH_TOKEN_SERVICE": SERVICE,
+            "AUTH_TOKEN_ISSUER": ISSUER, "AUTH_TOKEN_ROOTCERTBUNDLE": str(issuer().bundle("ec", "rsa")),
+            "STORAGE_DELETE_ENABLED": "true", **more}
+
+
+def access(*rights):
+    return [{"type": kind, "name": name, "actions": actions.split(",")}
+            for kind, name, actions in (right.split(":") for right in rights)]
+
+
+def claims(*rights, **more):
+    now = int(time.time())
+    found = {"iss": ISSUER, "aud": SERVICE, "sub": "alice", "iat": now, "nbf": now, "exp": now + 300, "jti": "1",
+             "access": access(*rights), **more}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def chain(key="ec"):
+    return {"x5c": [issuer().certificate(key)]}
+
+
+def token(*rights, header=None, key="ec", **more):
+    return issuer().sign(claims(*rights, **more), chain(key) if header is None else header, key)
+
+
+def unsigned(header, signature=b""):
+    return ".".join(base64url(part) for part in (json.dumps(header).encode(), json.dumps(claims("repository:team/app:pull")).encode(),
+                                                 signature))
+
+
+def foreign():
+    return stranger().sign(claims("repository:team/app:pull"), {"x5c": [stranger().certificate("ec")]})
+
+
+def with_jwk(of):
+    members = {**of.jwk("ec"), "kid": of.libtrust_id("ec")}
+    return of.sign(claims("repository:team/app:pull"), {"jwk": members})
+
+
+def tampered():
+    head, body, signature = token("repository:team/app:pull").split(".")
+    other = base64url(json.dumps(claims("repository:team/app:pull,push")).encode())
+    return f"{head}.{other}.{signature}"
+
+
+PULL, ALL = "repository:team/app:pull", "repository:team/app:pull,push,delete"
+
+# Each returns what Authorization says; None is no header.
+CREDENTIALS = {
+    "nothing": lambda: None,
+    "Basic": lambda: "Basic YWxpY2U6c2VjcmV0",
+    "an empty Bearer": lambda: "Bearer ",
+    "garbage": lambda: "Bearer garbage",
+    "two dots": lambda: "Bearer a.b.c",
+    "lower-case scheme": lambda: "bearer " + token(PULL),
+    "x5c": lambda: "Bearer " + token(PULL),
+    "x5c, RS256": lambda: "Bearer " + token(PULL, key="rsa"),
+    "kid of libtrust": lambda: "Bearer " + token(PULL, header={"kid": issuer().libtrust_id("ec")}),
+    "kid of libtrust, RS256": lambda: "Bearer " + token(PULL, header={"kid": issuer().libtrust_id("rsa")}, key="rsa"),
+    "kid of another key": lambda: "Bearer " + token(PULL, header={"kid": issuer().libtrust_id("rsa")}),
+    "unknown kid": lambda: "Bearer " + token(PULL, header={"kid": "x"}),
+    "no key named": lambda: "Bearer " + token(PULL, header={}),
+    "jwk": lambda: "Bearer " + with_jwk(issuer()),
+    "jwk of a stranger": lambda: "Bearer " + with_jwk(stranger()),
+    "x5c of a stranger": lambda: "Bearer " + foreign(),
+    "x5c that is no certificate": lambda: "Bearer " + token(PULL, header={"x5c": ["AAAA"]}),
+    "all rights": lambda: "Bearer " + token(ALL),
+    "every action": lambda: "Bearer " + token("repository:team/app:*"),
+    "push alone": lambda: "Bearer " + token("repository:team/app:push"),
+    "another repository": lambda: "Bearer " + token("repository:team/other:pull,push,delete"),
+    "the catalog": lambda: "Bearer " + token("registry:catalog:*"),
+    "the catalog to pull": lambda: "Bearer " + token("registry:catalog:pull"),
+    "another type": lambda: "Bearer " + token("registry:team/app:pull"),
+    "no rights": lambda: "Bearer " + token(),
+    "no access claim": lambda: "Bearer " + token(access=None),
+    "rights in two entries": lambda: "Bearer " + token(PULL, "repository:team/app:push"),
+    "no subject": lambda: "Bearer " + token(PULL, sub=None),
+    "empty subject": lambda: "Bearer " + token(PULL, sub=""),
+    "expired": lambda: "Bearer " + token(PULL, exp=int(time.time()) - 70),
+    "expired within the leeway": lambda: "Bearer " + token(PULL, exp=int(time.time()) - 20),
+    "without an end": lambda: "Bearer " + token(PULL, exp=None),
+    "not valid yet": lambda: "Bearer " + token(PULL, nbf=int(time.time()) + 90),
+    "not valid yet within the leeway": lambda: "Bearer " + token(PULL, nbf=int(time.time()) + 30),
+    "another service": lambda: "Bearer " + token(PULL, aud="other.example"),
+    "another issuer": lambda: "Bearer " + token(PULL, iss="other issuer"),
+    "several services": lambda: "Bearer " + token(PULL, aud=[SERVICE, "other.example"]),
+    "issued tomorrow": lambda: "Bearer " + token(PULL, iat=int(time.time()) + 86400),
+    "none": lambda: "Bearer " + unsigned({"alg": "none", "typ": "JWT"}),
+    "none with a certificate": lambda: "Bearer " + unsigned({"alg": "none", **chain()}, b"x"),
+    "HS256 with the certificate as key": lambda: "Bearer " + unsigned({"alg": "HS256", **chain()}, b"x" * 32),
+    "tampered": lambda: "Bearer " + tampered(),
+    "zeros as a signature": lambda: "Bearer " + unsigned({"alg": "ES256", **chain()}, bytes(64)),
+    "no signature": lambda: "Bearer " + token(PULL).rpartition(".")[0] + ".",
+    "padding": lambda: "Bearer " + token(PULL) + "==",
+    "RS256 with a key for ES256": lambda: "Bearer " + token(PULL, header={"alg": "RS256", **chain("ec")}),
+}
+
+REQUESTS = [
+    ("GET", "/v2/"), ("GET", "/v2/team/app/manifests/latest"), ("HEAD", "/v2/team/app/blobs/sha256:" + "0" * 64),
+    ("GET", "/v2/team/app/tags/list"), ("GET", "/v2/_catalog"), ("POST", "/v2/team/app/blobs/uploads/"),
+    ("PUT", "/v2/team/app/manifests/latest"), ("DELETE", "/v2/team/app/manifests/sha256:" + "0" * 64),
+    ("GET", "/v2/team/other/tags/list"),
+]
+
+# The credentials that are judged differently, each with the reason.
+KNOWN = {
+    "padding": "base64url has no padding in a token (RFC 7515 section 2)",
+    "several services": "registry:2 reads only one audience; registry 3 reads a list (RFC 7519)",
+    "issued tomorrow": "registry:2 does not look at iat",
+}
+
+
+def sorted_challenge(text):
+    """registry:2 writes actions in a random order."""
+    return re.sub(r"(?<=:)[a-z*,]+(?=[ \"])", lambda found: ",".join(sorted(found[0].split(","))), text or "")
+
+
+def ask(server, method, path, authorization):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=300)
+    connection.request(method, path, headers={"Authorization": authorization} if authorization else {})
+    answer = connection.getresponse()
+    body = answer.read()
+    connection.close()
+    try:
+        errors = [(error["code"], error.get("detail")) for error in json.loads(body)["errors"]]
+    except (ValueError, KeyError, TypeError):
+        errors = None
+    if answer.status == 401 or answer.status < 300:
+        return answer.status, sorted_challenge(answer.headers["WWW-Authenticate"]), errors and sorted(map(str, errors))
+    return "let in", None, None  # what comes after that is no matter of rights
+
+
+@case("docker-registry and registryd answer every token alike")
+def _():
+    found = {}
+    with Server(None, **settings()) as ours, Server(None, need("docker-registry"), **settings()) as theirs:
+        for name, make in CREDENTIALS.items():
+            authorization = make()
+            for method, path in REQUESTS:
+                answers = [ask(server, method, path, authorization) for server in (ours, theirs)]
+                answers = ["let in" if answer[0] != 401 else answer for answer in answers]
+                if answers[0] != answers[1]:
+                    found.setdefault(name, []).append((method, path, *answers))
+    unexpected = {name: rows for name, rows in found.items() if name not in KNOWN}
+    assert not unexpected, "\n".join(f"{name}: {row}" for name, rows in unexpected.items() for row in rows)
+    assert set(found) == set(KNOWN), f"no longer different: {set(KNOWN) - set(found)}"
+
+
+@case("a request with the rights is served, one without is challenged as the specification says")
+def _():
+    with Server(None, **settings()) as server:
+        status, headers, _ = server.get(path="/v2/team/app/tags/list")
+        challenge = headers["WWW-Authenticate"]
+        assert status == 401 and challenge == ('Bearer realm="https://auth.example/token",service="registry.example",'
+                                               'scope="repository:team/app:pull"'), challenge
+        assert ask(server, "POST", "/v2/team/app/blobs/uploads/?mount=sha256:" + "0" * 64 + "&from=base", None)[1].endswith(
+            'scope="repository:team/app:pull,push repository:base:pull"')
+        for bad, reason in (("garbage", "invalid_token"), (token("repository:team/app:push"), "insufficient_scope")):
+            challenge = server.get(path="/v2/team/app/tags/list", authorization="Bearer " + bad)[1]["WWW-Authenticate"]
+            assert challenge.endswith(f',error="{reason}"'), challenge
+        secret = token(ALL)
+        for _ in range(2):
+            assert server.get(path="/v2/team/app/tags/list", authorization="Bearer " + secret)[0] == 404
+        assert secret not in server.log() and secret.split(".")[2] not in server.log()
+
+
+@case("keys are read again when the file changes, and tokens of a removed key end")
+def _():
+    with Server(None, files={"keys.json": issuer().jwks("ec", "ed")}, **{
+            **settings(AUTH_TOKEN_JWKS="keys.json"), "AUTH_TOKEN_ROOTCERTBUNDLE": ""}) as server:
+        def status(name):
+            return server.get(path="/v2/", authorization="Bearer " + token(PULL, header={"kid": name}, key=name))[0]
+
+        kept = {name: token(PULL, header={"kid": name}, key=name) for name in ("ec", "ed", "rsa")}
+
+        def of(name):
+            return server.get(path="/v2/", authorization="Bearer " + kept[name])[0]
+
+        assert [of(name) for name in ("ec", "ed", "rsa")] == [200, 200, 401]
+        assert status("ec") == 200
+        server.write("{broken\n", server.dir / "keys.json")
+        assert of("ec") == 200
+        wait_for(lambda: "the keys known so far stay in force" in server.log(), "the mistake is logged")
+        server.write(issuer().jwks("ed", "rsa"), server.dir / "keys.json")
+        assert [of(name) for name in ("ec", "ed", "rsa")] == [401, 200, 200]
+
+
+@case("only the algorithms that are named are accepted")
+def _():
+    with Server(None, **settings(AUTH_TOKEN_SIGNINGALGORITHMS="[RS256]")) as server:
+        assert server.get(path="/v2/", authorization="Bearer " + token(PULL, key="rsa"))[0] == 200
+        assert server.get(path="/v2/", authorization="Bearer " + token(PULL))[0] == 401
+
+
+@case("with autoredirect, the token server is at the host that the client asked for")
+def _():
+    more = {"AUTH_TOKEN_AUTOREDIRECT": "true"}
+    with Server(None, **settings(**more)) as ours, Server(None, need("docker-registry"), **settings(**more)) as theirs:
+        answers = [server.get(path="/v2/", headers={"Host": "hub.example"})[1]["WWW-Authenticate"] for server in (ours, theirs)]
+        assert answers[0] == answers[1] and 'realm="https://hub.example/auth/token"' in answers[0], answers
+
+
+@case("mistakes in the settings are named at the start")
+def _():
+    rows = [({"AUTH_TOKEN_ISSUER": ""}, "issuer is missing"), ({"AUTH_TOKEN_ROOTCERTBUNDLE": ""}, "rootcertbundle or jwks is missing"),
+            ({"AUTH_TOKEN_ROOTCERTBUNDLE": "/nonexistent.pem"}, "/nonexistent.pem"),
+            ({"AUTH_TOKEN_SIGNINGALGORITHMS": "[none]"}, "\"none\" is not supported"),
+            ({"AUTH_TOKEN_SIGNINGALGORITHMS": "[HS256]"}, "\"HS256\" is not supported")]
+    for more, words in rows:
+        try:
+            Server(None, **{**settings(), **more}).__enter__()
+        except AssertionError as error:
+            assert words in str(error), (words, str(error))
+        else:
+            raise AssertionError(f"the server starts with {more}")
+
+
+@case("skopeo and docker log in, push and pull through a token server")
+def _():
+    with TokenServer(issuer(), "testuser", "token-password", SERVICE) as server, Registry(
+            **settings(AUTH_TOKEN_REALM=server.realm)) as registry:
+        registry.password = "token-password"
+        user = ContainersUser(registry)
+        login = user.run([need("skopeo"), "login", "--cert-dir", str(registry.ca_dir), "-u", "testuser", "--password-stdin",
+                          registry.host], b"wrong")
+        assert login.rc != 0, login
+        login = user.run([need("skopeo"), "login", "--cert-dir", str(registry.ca_dir), "-u", "testuser", "--password-stdin",
+                          registry.host], b"token-password")
+        assert login.rc == 0, login
+        source = user.dir / "image"
+        make_image(source)
+        certs = ["--dest-cert-dir", str(registry.ca_dir)]
+        done = user.run([need("skopeo"), "copy", *certs, f"dir:{source}", f"docker://{registry.host}/team/app:latest"])
+        assert done.rc == 0, done
+        done = user.run([need("skopeo"), "copy", *certs, f"dir:{source}", f"docker://{registry.host}/foreign/app:latest"])
+        assert done.rc != 0, done
+        done = user.run([need("skopeo"), "copy", "--src-cert-dir", str(registry.ca_dir),
+                         f"docker://{registry.host}/team/app:latest", f"dir:{user.dir / 'copy'}"])
+        assert done.rc == 0, done
+        docker = DockerUser(registry)
+        docker.login()
+        done = docker.do_docker("manifest", "inspect", f"{registry.host}/team/app:latest")
+        assert done.rc == 0, done
+
+
+def make_image(path):
+    """Writes an image of one layer in skopeo's form dir:."""
+    layer, config = b"a layer", b"{}"
+    path.mkdir()
+    (path / "version").write_text("Directory Transport Version: 1.1\n")
+    for content in (layer, config):
+        (path / hashlib.sha256(content).hexdigest()).write_bytes(content)
+    (path / "manifest.json").write_text(json.dumps({
+        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "size": len(config),
+                   "digest": "sha256:" + hashlib.sha256(config).hexdigest()},
+        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "size": len(layer),
+                    "digest": "sha256:" + hashlib.sha256(layer).hexdigest()}]}))
+
+
+main()
