@@ -161,6 +161,8 @@ static enum access_verdict authenticate_token(const struct access *access, const
         return ACCESS_WOULD_WAIT;
     if (question->may_wait)
         r = tokens_verify(access->tokens, kind, text, question->address, ret_token, &err);
+    else if (kind == TOKEN_IDENTITY && question->needs_fresh)
+        r = TOKENS_WOULD_WAIT;
     else
         r = tokens_look_up(access->tokens, kind, text, ret_token);
     if (r == TOKENS_WOULD_WAIT)

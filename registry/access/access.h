@@ -55,6 +55,7 @@ struct access_question {
     const struct secbuf *bearer;          /* an access token; NULL: there is none */
     const struct access_scope *scopes;    /* the request needs all of them */
     size_t scope_count;
+    bool needs_fresh; /* an identity token must not have been revoked a moment ago: the storage is asked */
     bool may_wait; /* for a password to be checked, or a file to be read */
 };
 

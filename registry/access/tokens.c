@@ -318,7 +318,7 @@ static int verify_identity(struct tokens *tokens, const struct secbuf *text, con
 int tokens_verify(struct tokens *tokens, enum token_kind kind, const struct secbuf *text, const char *address,
                   struct verified_token **ret, struct error *err)
 {
-    int r = tokens_look_up(tokens, kind, text, ret);
+    int r = kind == TOKEN_ACCESS ? tokens_look_up(tokens, kind, text, ret) : TOKENS_WOULD_WAIT;
 
     if (r != TOKENS_WOULD_WAIT)
         return r;

@@ -72,6 +72,6 @@ enum token_kind { TOKEN_ACCESS, TOKEN_IDENTITY };
 int tokens_look_up(struct tokens *tokens, enum token_kind kind, const struct secbuf *text,
                    struct verified_token **ret) MUST_USE;
 
-/* Likewise, but verifies the signature, or reads the storage. address is the client's. 0, TOKENS_INVALID, or negative. */
+/* Likewise, but verifies the signature if necessary, or reads the storage in any case. address is the client's. 0, TOKENS_INVALID, or negative. */
 int tokens_verify(struct tokens *tokens, enum token_kind kind, const struct secbuf *text, const char *address,
                   struct verified_token **ret, struct error *err) MUST_USE;

@@ -257,7 +257,9 @@ static enum http_result authenticate_client(struct call *call, struct response *
 {
     struct token_call *state = state_of(call);
     const struct access *access = call->api->access;
-    struct access_question question = {.address = call->address, .may_wait = call_is_on_worker(call)};
+    struct access_question question = {
+        .address = call->address, .needs_fresh = true, .may_wait = call_is_on_worker(call),
+    };
     struct access_answer answer;
     enum access_verdict verdict;
 
