@@ -200,6 +200,12 @@ struct storage_functions {
     int (*used_since)(struct storage *storage, const char *key, int64_t moment_s, bool *ret, struct error *err);
 
     /*
+     * When an object was created or refreshed last, in nanoseconds since 1970, as exactly as the storage knows. To order
+     * objects for people, not to decide what is removed beside others. STORAGE_NOT_FOUND. Waits.
+     */
+    int (*last_use)(struct storage *storage, const char *key, int64_t *ret_ns, struct error *err);
+
+    /*
      * Removes what was neither created nor refreshed at that moment or later. To write() and refresh() of any process each
      * removal is one step. After 0 that survives a power failure. Waits.
      */
@@ -352,6 +358,12 @@ static inline int storage_used_since(struct storage *storage, const char *key, i
                                      bool *ret, struct error *err)
 {
     return storage->functions->used_since(storage, key, moment_s, ret, err);
+}
+
+static inline int storage_last_use(struct storage *storage, const char *key, int64_t *ret_ns,
+                                   struct error *err)
+{
+    return storage->functions->last_use(storage, key, ret_ns, err);
 }
 
 static inline int storage_remove_unused(struct storage *storage, struct storage_removal *removals,

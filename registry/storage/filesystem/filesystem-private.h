@@ -104,6 +104,7 @@ int filesystem_note(struct storage *storage, const char *key, const void *data, 
 int filesystem_refresh(struct storage *storage, const char *key, enum storage_waiting waiting,
                        struct storage_object *ret, struct error *err);
 int filesystem_used_since(struct storage *storage, const char *key, int64_t moment_s, bool *ret, struct error *err);
+int filesystem_last_use(struct storage *storage, const char *key, int64_t *ret_ns, struct error *err);
 int filesystem_remove_unused(struct storage *storage, struct storage_removal *removals, size_t count, int64_t moment_s,
                              struct error *err);
 int filesystem_clean_up(struct storage *storage, int64_t age_s, struct error *err);

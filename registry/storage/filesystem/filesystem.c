@@ -211,6 +211,7 @@ static const struct storage_functions filesystem_functions = {
     .note = filesystem_note,
     .refresh = filesystem_refresh,
     .used_since = filesystem_used_since,
+    .last_use = filesystem_last_use,
     .remove_unused = filesystem_remove_unused,
     .clean_up = filesystem_clean_up,
     .upload_open = filesystem_upload_open,

@@ -160,6 +160,20 @@ int filesystem_used_since(struct storage *storage, const char *key, int64_t mome
     return 0;
 }
 
+int filesystem_last_use(struct storage *storage, const char *key, int64_t *ret_ns, struct error *err)
+{
+    const struct filesystem *filesystem = (struct filesystem *)storage;
+    struct stat st;
+    int r = beneath_stat(filesystem->root_fd, key, &st);
+
+    if (r < 0 && filesystem_is_missing(-r))
+        return STORAGE_NOT_FOUND;
+    if (r < 0)
+        return filesystem_fail(filesystem, -r, "look at", key, err);
+    *ret_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+    return 0;
+}
+
 /* --- removing what is unused ---------------------------------------------------------------------------- */
 
 /* 1 or 0, or -errno. */

@@ -497,6 +497,17 @@ static int memory_used_since(struct storage *base, const char *key, int64_t mome
     return unlock(storage, r);
 }
 
+static int memory_last_use(struct storage *base, const char *key, int64_t *ret_ns, struct error *err)
+{
+    struct memory_storage *storage = lock(base);
+    const struct object *object = find(storage, key);
+
+    (void)err;
+    if (object)
+        *ret_ns = object->used_s * 1000000000;
+    return unlock(storage, object ? 0 : STORAGE_NOT_FOUND);
+}
+
 static int memory_remove_unused(struct storage *base, struct storage_removal *removals, size_t count, int64_t moment_s,
                                 struct error *err)
 {
@@ -769,6 +780,7 @@ static const struct storage_functions memory_functions = {
     .note = memory_note,
     .refresh = memory_refresh,
     .used_since = memory_used_since,
+    .last_use = memory_last_use,
     .remove_unused = memory_remove_unused,
     .clean_up = memory_clean_up,
     .upload_open = memory_upload_open,

@@ -658,6 +658,7 @@ static void objects_used_again_stay(void **state)
     struct storage_object object;
     struct error err = {0};
     bool is_used = true;
+    int64_t idle_ns, kept_ns;
 
     (void)state;
     put("refreshed/data", "");
@@ -666,6 +667,8 @@ static void objects_used_again_stay(void **state)
     backend->pass_time(storage, 2000);
     assert_int_equal(storage_used_since(storage, "idle/data", storage_now(storage) - 1000, &is_used, &err), 0);
     assert_false(is_used);
+    assert_int_equal(storage_last_use(storage, "idle/data", &idle_ns, &err), 0);
+    assert_true(idle_ns / 1000000000 < storage_now(storage) - 1000);
     assert_int_equal(storage_refresh(storage, "refreshed/data", STORAGE_MAY_WAIT, &object, &err), 0);
     assert_int_equal(storage_refresh(storage, "no/where", STORAGE_MAY_WAIT, &object, &err), STORAGE_NOT_FOUND);
     assert_int_equal(write_steps(&keep, 1), 0);
@@ -681,6 +684,9 @@ static void objects_used_again_stay(void **state)
     assert_true(is_used);
     assert_int_equal(storage_used_since(storage, "no/where/", 0, &is_used, &err), STORAGE_NOT_FOUND);
     assert_int_equal(storage_used_since(storage, "no/where", 0, &is_used, &err), STORAGE_NOT_FOUND);
+    assert_int_equal(storage_last_use(storage, "kept/data", &kept_ns, &err), 0);
+    assert_true(kept_ns / 1000000000 >= storage_now(storage) - 1000);
+    assert_int_equal(storage_last_use(storage, "no/where", &idle_ns, &err), STORAGE_NOT_FOUND);
     assert_int_equal(storage_clean_up(storage, 0, &err), 0);
 }
 
