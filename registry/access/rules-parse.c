@@ -11,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/digest.h"
+#include "registry/access/age.h"
+
 /* A word is part of the text, without its quotes. */
 struct word {
     const char *text;
@@ -40,9 +43,13 @@ struct parser {
     struct entries {
         struct pattern_entry *items;
         size_t count, capacity;
-    } allowed, immutable;
+    } allowed, immutable, retention, quota_entries;
     char **tags; /* patterns of tags, which immutable's entries name by their index */
     size_t tag_count, tag_capacity;
+    struct rules_retention *retentions; /* which retention's entries name by their index */
+    size_t retention_count, retention_capacity;
+    struct rules_quota *quotas; /* which quota_entries name by their index */
+    size_t quota_count, quota_capacity;
     struct word *words; /* of one line */
     size_t word_count, word_capacity;
 };
@@ -389,21 +396,178 @@ static int add_tag(struct parser *p, const struct word *word)
     return 0;
 }
 
-/* immutable TAG[,TAG...] PATTERN... */
-static int parse_immutable(struct parser *p)
+/* immutable TAG[,TAG...] PATTERN..., and always likewise */
+static int parse_tags(struct parser *p, const char *statement, unsigned kind)
 {
     size_t end = find_list_end(p, 1), first_tag = p->tag_count;
     int r = 0;
 
     if (end >= p->word_count)
-        return fail(p, "something is missing; a line is: immutable TAGS PATTERN...");
+        return fail(p, "something is missing; a line is: %s TAGS PATTERN...", statement);
     for (size_t i = 1; r == 0 && i < end; i += 2)
         r = add_tag(p, &p->words[i]);
     for (size_t at = end; r == 0 && at < p->word_count; at++) {
         r = check_pattern(p, &p->words[at]);
         for (size_t tag = first_tag; r == 0 && tag < p->tag_count; tag++)
-            r = add_entry(p, &p->immutable, &p->words[at], (uint32_t)tag, 0);
+            r = add_entry(p, &p->immutable, &p->words[at], (uint32_t)tag, kind);
     }
+    return r;
+}
+
+/* The patterns from the word `at` on belong to one line, which has that number among those of its kind. */
+static int add_patterns(struct parser *p, struct entries *entries, size_t at, size_t number)
+{
+    int r = 0;
+
+    for (; r == 0 && at < p->word_count; at++) {
+        r = check_pattern(p, &p->words[at]);
+        if (r == 0)
+            r = add_entry(p, entries, &p->words[at], (uint32_t)number, 0);
+    }
+    return r;
+}
+
+static int add_retention(struct parser *p, size_t at, const struct rules_retention *retention)
+{
+    struct rules_retention *items = reserve(p->retentions, p->retention_count, &p->retention_capacity, sizeof(*items));
+
+    if (!items)
+        return error_set_oom(p->err);
+    p->retentions = items;
+    items[p->retention_count++] = *retention;
+    return add_patterns(p, &p->retention, at, p->retention_count - 1);
+}
+
+/* --- retain, untagged, quota ------------------------------------------------------------ */
+
+static bool parse_count(const char *text, size_t size, uint64_t *ret)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        count = count * 10 + (uint64_t)(text[i] - '0');
+    }
+    *ret = count;
+    return size > 0 && size <= 9 && count > 0;
+}
+
+static int parse_condition(struct parser *p, const struct word *word, struct rules_retention *retention)
+{
+    static const char newest[] = "newest=", pushed[] = "pushed=", pulled[] = "pulled=";
+    size_t size = word->is_quoted ? 0 : strlen(pushed); /* all are as long */
+    bool is_good = false;
+
+    if (word->size > size && memcmp(word->text, newest, size) == 0)
+        is_good = parse_count(word->text + size, word->size - size, &retention->newest);
+    else if (word->size > size && memcmp(word->text, pushed, size) == 0)
+        is_good = age_parse(word->text + size, word->size - size, &retention->pushed_s) == 0;
+    else if (word->size > size && memcmp(word->text, pulled, size) == 0)
+        is_good = age_parse(word->text + size, word->size - size, &retention->pulled_s) == 0;
+    return is_good ? 0 : fail(p, "\"%.*s\" is not newest=NUMBER, pushed=AGE or pulled=AGE; an age is like 30d, 12h or 2w",
+                              (int)word->size, word->text);
+}
+
+/* retain CONDITION[,CONDITION...] PATTERN... */
+static int parse_retain(struct parser *p)
+{
+    struct rules_retention retention = {.has_tags = true};
+    size_t end = find_list_end(p, 1);
+    int r = 0;
+
+    if (end >= p->word_count)
+        return fail(p, "something is missing; a line is: retain CONDITIONS PATTERN...");
+    for (size_t i = 1; r == 0 && i < end; i += 2)
+        r = parse_condition(p, &p->words[i], &retention);
+    return r < 0 ? r : add_retention(p, end, &retention);
+}
+
+/* untagged AGE PATTERN... */
+static int parse_untagged(struct parser *p)
+{
+    struct rules_retention retention = {0};
+
+    if (p->word_count < 3)
+        return fail(p, "something is missing; a line is: untagged AGE PATTERN...");
+    if (p->words[1].is_quoted || age_parse(p->words[1].text, p->words[1].size, &retention.untagged_s) < 0)
+        return fail(p, "\"%.*s\" is not an age, such as 30d, 12h or 2w", (int)p->words[1].size, p->words[1].text);
+    return add_retention(p, 2, &retention);
+}
+
+/* "50GB", "500MiB", "2TB": powers of 1000, with an 'i' powers of 1024. */
+static bool parse_bytes(const char *text, size_t size, uint64_t *ret)
+{
+    static const char letters[] = "kMGTP";
+    size_t digits = 0, unit = 0;
+    const char *letter;
+    uint64_t bytes, step;
+
+    while (digits < size && text[digits] >= '0' && text[digits] <= '9')
+        digits++;
+    if (!parse_count(text, digits, &bytes) || digits == size || text[size - 1] != 'B')
+        return false;
+    unit = size - digits - 1;
+    step = unit == 2 && text[digits + 1] == 'i' ? 1024 : 1000;
+    if (unit > 2 || (unit == 2 && step == 1000))
+        return false;
+    letter = unit > 0 ? strchr(letters, text[digits] == 'K' ? 'k' : text[digits]) : NULL;
+    if (unit > 0 && (!letter || !*letter))
+        return false;
+    for (ptrdiff_t i = letter ? letter - letters + 1 : 0; i > 0; i--)
+        if (__builtin_mul_overflow(bytes, step, &bytes))
+            return false;
+    *ret = bytes;
+    return bytes <= INT64_MAX;
+}
+
+/* The patterns of a line with blanks between them; *quota gets the text and its number. */
+static int name_quota(struct parser *p, struct rules_quota *quota)
+{
+    struct digest digest;
+    size_t size = 0;
+
+    for (size_t i = 2; i < p->word_count; i++)
+        size += p->words[i].size + 1;
+    quota->patterns = calloc(1, size);
+    if (!quota->patterns)
+        return error_set_oom(p->err);
+    for (size_t i = 2, at = 0; i < p->word_count; at += p->words[i].size + 1, i++) {
+        memcpy(quota->patterns + at, p->words[i].text, p->words[i].size);
+        if (i + 1 < p->word_count)
+            quota->patterns[at + p->words[i].size] = ' ';
+    }
+    if (digest_of(DIGEST_SHA256, quota->patterns, size - 1, &digest) < 0)
+        return error_set_oom(p->err);
+    snprintf(quota->id, sizeof(quota->id), "%.16s", digest.hex);
+    return 0;
+}
+
+/* quota SIZE PATTERN... */
+static int parse_quota(struct parser *p)
+{
+    struct rules_quota *quotas = reserve(p->quotas, p->quota_count, &p->quota_capacity, sizeof(*quotas)), *quota;
+    size_t number = p->quota_count;
+    int r;
+
+    if (!quotas)
+        return error_set_oom(p->err);
+    p->quotas = quotas;
+    if (p->word_count < 3)
+        return fail(p, "something is missing; a line is: quota SIZE PATTERN...");
+    if (p->quota_count == RULES_QUOTAS_MAX)
+        return fail(p, "more than %d quotas", RULES_QUOTAS_MAX);
+    quota = &quotas[number];
+    *quota = (struct rules_quota){.line = p->line};
+    if (p->words[1].is_quoted || !parse_bytes(p->words[1].text, p->words[1].size, &quota->bytes))
+        return fail(p, "\"%.*s\" is not a size, such as 50GB, 500MB or 20GiB", (int)p->words[1].size, p->words[1].text);
+    p->quota_count++;
+    r = add_patterns(p, &p->quota_entries, 2, number);
+    if (r == 0)
+        r = name_quota(p, quota);
+    for (size_t i = 0; r == 0 && i < number; i++)
+        if (strcmp(quotas[i].id, quota->id) == 0)
+            return fail(p, "line %u is a quota of the same patterns", quotas[i].line);
     return r;
 }
 
@@ -418,9 +582,17 @@ static int parse_line(struct parser *p, const char *at, const char *end)
     if (is_word(&p->words[0], "allow"))
         return parse_allow(p);
     if (is_word(&p->words[0], "immutable"))
-        return parse_immutable(p);
-    return fail(p, "a line begins with \"allow\", \"group\" or \"immutable\", not with \"%.*s\"", (int)p->words[0].size,
-                p->words[0].text);
+        return parse_tags(p, "immutable", RULES_TAG_IMMUTABLE);
+    if (is_word(&p->words[0], "always"))
+        return parse_tags(p, "always", RULES_TAG_ALWAYS);
+    if (is_word(&p->words[0], "retain"))
+        return parse_retain(p);
+    if (is_word(&p->words[0], "untagged"))
+        return parse_untagged(p);
+    if (is_word(&p->words[0], "quota"))
+        return parse_quota(p) < 0 ? -EINVAL : fail(p, "quotas are not supported yet");
+    return fail(p, "a line begins with \"allow\", \"group\", \"immutable\", \"retain\", \"always\", \"untagged\" or "
+                "\"quota\", not with \"%.*s\"", (int)p->words[0].size, p->words[0].text);
 }
 
 static int parse_lines(struct parser *p, const char *at, const char *end)
@@ -497,8 +669,14 @@ static int make_table(struct parser *p, struct rules **ret)
     rules->members = calloc(p->member_count + 1, sizeof(*rules->members));
     rules->tag_count = p->tag_count;
     rules->tags = steal_ptr(&p->tags);
+    rules->retention_count = p->retention_count;
+    rules->retentions = steal_ptr(&p->retentions);
+    rules->quota_count = p->quota_count;
+    rules->quotas = steal_ptr(&p->quotas);
     if (!rules->members || pattern_index_new(p->allowed.items, p->allowed.count, &rules->index) < 0 ||
-        pattern_index_new(p->immutable.items, p->immutable.count, &rules->immutable) < 0)
+        pattern_index_new(p->immutable.items, p->immutable.count, &rules->immutable) < 0 ||
+        pattern_index_new(p->retention.items, p->retention.count, &rules->retention) < 0 ||
+        pattern_index_new(p->quota_entries.items, p->quota_entries.count, &rules->quota_index) < 0)
         return error_set_oom(p->err);
     take_members(p, rules);
     for (size_t i = 0; i < p->allowed.count; i++)
@@ -518,6 +696,12 @@ static void free_parser(struct parser **parser)
     for (size_t i = 0; p->tags && i < p->tag_count; i++)
         free(p->tags[i]);
     free(p->tags);
+    free(p->retentions);
+    for (size_t i = 0; p->quotas && i < p->quota_count; i++)
+        free(p->quotas[i].patterns);
+    free(p->quotas);
+    free(p->retention.items);
+    free(p->quota_entries.items);
     free(p->allowed.items);
     free(p->immutable.items);
     free(p->words);

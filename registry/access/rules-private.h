@@ -16,14 +16,23 @@ struct rules_member {
     size_t group_count;
 };
 
+/* Bits of the actions in the index of tags. */
+enum { RULES_TAG_IMMUTABLE = 1, RULES_TAG_ALWAYS = 2 };
+
 struct rules {
     unsigned references; /* atomic */
     struct rules_member *members; /* sorted by name */
     size_t member_count;
     struct pattern_index *index;     /* of allow */
-    struct pattern_index *immutable; /* its principals are indices of tags */
+    struct pattern_index *immutable; /* of lines about tags; its principals are indices of tags, its actions RULES_TAG_* */
     char **tags; /* patterns of tags */
     size_t tag_count;
+    struct pattern_index *retention;     /* its principals are indices of retentions */
+    struct rules_retention *retentions;  /* one for each line */
+    size_t retention_count;
+    struct pattern_index *quota_index;   /* its principals are indices of quotas */
+    struct rules_quota *quotas;
+    size_t quota_count;
     bool has_anonymous;
     char *text; /* a copy of what it was made from */
     size_t text_size;

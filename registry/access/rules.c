@@ -49,6 +49,12 @@ void rules_unref(struct rules *rules)
     free(rules->tags);
     pattern_index_free(rules->index);
     pattern_index_free(rules->immutable);
+    pattern_index_free(rules->retention);
+    free(rules->retentions);
+    pattern_index_free(rules->quota_index);
+    for (size_t i = 0; i < rules->quota_count; i++)
+        free(rules->quotas[i].patterns);
+    free(rules->quotas);
     free(rules);
 }
 
@@ -164,6 +170,7 @@ void rules_decide(const struct rules *rules, const struct rules_question *questi
 struct tag_search {
     const struct rules *rules;
     const char *tag;
+    unsigned kinds; /* RULES_TAG_* bits that are asked for */
     bool is_found;
 };
 
@@ -172,15 +179,115 @@ static bool find_tag(void *context, const struct pattern_grant *grants, size_t c
     struct tag_search *search = context;
 
     for (size_t i = 0; i < count && !search->is_found; i++)
-        search->is_found = pattern_matches_component(search->rules->tags[grants[i].principal], search->tag,
+        search->is_found = grants[i].actions & search->kinds &&
+                           pattern_matches_component(search->rules->tags[grants[i].principal], search->tag,
                                                      strlen(search->tag));
     return search->is_found;
 }
 
-bool rules_is_tag_immutable(const struct rules *rules, const char *repository, const char *tag)
+static bool is_tag(const struct rules *rules, const char *repository, const char *tag, unsigned kinds)
 {
-    struct tag_search search = {.rules = rules, .tag = tag};
+    struct tag_search search = {.rules = rules, .tag = tag, .kinds = kinds};
 
     pattern_index_visit(rules->immutable, repository, find_tag, &search);
     return search.is_found;
+}
+
+bool rules_is_tag_immutable(const struct rules *rules, const char *repository, const char *tag)
+{
+    return is_tag(rules, repository, tag, RULES_TAG_IMMUTABLE);
+}
+
+bool rules_is_tag_kept(const struct rules *rules, const char *repository, const char *tag)
+{
+    return is_tag(rules, repository, tag, RULES_TAG_IMMUTABLE | RULES_TAG_ALWAYS);
+}
+
+/* --- retention -------------------------------------------------------------------------- */
+
+struct retention_search {
+    const struct rules *rules;
+    struct rules_retention *ret;
+};
+
+static void keep_larger(uint64_t *value, uint64_t other)
+{
+    if (other > *value)
+        *value = other;
+}
+
+static bool add_retentions(void *context, const struct pattern_grant *grants, size_t count)
+{
+    const struct retention_search *search = context;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct rules_retention *line = &search->rules->retentions[grants[i].principal];
+
+        search->ret->has_tags |= line->has_tags;
+        keep_larger(&search->ret->newest, line->newest);
+        keep_larger(&search->ret->pushed_s, line->pushed_s);
+        keep_larger(&search->ret->pulled_s, line->pulled_s);
+        keep_larger(&search->ret->untagged_s, line->untagged_s);
+    }
+    return false;
+}
+
+void rules_find_retention(const struct rules *rules, const char *repository, struct rules_retention *ret)
+{
+    struct retention_search search = {.rules = rules, .ret = ret};
+
+    *ret = (struct rules_retention){0};
+    pattern_index_visit(rules->retention, repository, add_retentions, &search);
+}
+
+bool rules_have_retention(const struct rules *rules)
+{
+    return rules->retention_count > 0;
+}
+
+/* --- quotas ----------------------------------------------------------------------------- */
+
+struct quota_search {
+    const struct rules *rules;
+    const struct rules_quota **found; /* sorted by line, no two alike */
+    size_t count;
+};
+
+static void add_quota(struct quota_search *search, const struct rules_quota *quota)
+{
+    size_t at = search->count;
+
+    while (at > 0 && search->found[at - 1]->line > quota->line)
+        at--;
+    if (at == RULES_QUOTAS_OF_ONE || (at > 0 && search->found[at - 1] == quota))
+        return;
+    if (search->count < RULES_QUOTAS_OF_ONE)
+        search->count++;
+    memmove(search->found + at + 1, search->found + at, (search->count - 1 - at) * sizeof(*search->found));
+    search->found[at] = quota;
+}
+
+static bool add_quotas(void *context, const struct pattern_grant *grants, size_t count)
+{
+    struct quota_search *search = context;
+
+    for (size_t i = 0; i < count; i++)
+        add_quota(search, &search->rules->quotas[grants[i].principal]);
+    return false;
+}
+
+size_t rules_find_quotas(const struct rules *rules, const char *repository,
+                         const struct rules_quota *ret[RULES_QUOTAS_OF_ONE])
+{
+    struct quota_search search = {.rules = rules, .found = ret};
+
+    if (rules->quota_count > 0)
+        pattern_index_visit(rules->quota_index, repository, add_quotas, &search);
+    return search.count;
+}
+
+size_t rules_list_quotas(const struct rules *rules, const struct rules_quota **ret)
+{
+    *ret = rules->quotas;
+    return rules->quota_count;
 }

@@ -16,6 +16,10 @@
  *     allow carol,robot+ci push-new releases/ ** mirror/ **
  *     allow "anyone" all x          # a user of that name; in quotes nothing has a meaning
  *     immutable v*,stable releases/ ** # these tags are never replaced, whoever pushes
+ *     retain newest=10,pushed=30d,pulled=14d team/ ** # other tags are removed
+ *     always v*,stable team/ **        # but not these
+ *     untagged 7d **                   # manifests without a tag are removed after that time
+ *     quota 50GB team/ **              # no more bytes than that, all of them together
  *
  * Actions are pull, push, push-new (push, but never move or replace a tag), delete, and all for
  * pull, push and delete. Rules only allow: what no rule allows is denied, and their order means nothing.
@@ -65,6 +69,38 @@ void rules_decide(const struct rules *rules, const struct rules_question *questi
 
 /* Whether the tag, once it is there, must keep its manifest. */
 bool rules_is_tag_immutable(const struct rules *rules, const char *repository, const char *tag);
+
+/* Whether retention must not remove the tag, because it is immutable or a line says "always". */
+bool rules_is_tag_kept(const struct rules *rules, const char *repository, const char *tag);
+
+/* What the lines "retain" and "untagged" say of a repository; of several, the value that keeps most counts. */
+struct rules_retention {
+    bool has_tags;     /* a line "retain" matches; the three after it are 0 where none names them */
+    uint64_t newest;
+    uint64_t pushed_s, pulled_s;
+    uint64_t untagged_s; /* 0: untagged manifests stay */
+};
+void rules_find_retention(const struct rules *rules, const char *repository, struct rules_retention *ret);
+
+/* Whether any line says "retain" or "untagged". */
+bool rules_have_retention(const struct rules *rules);
+
+/* A line "quota". All repositories that match its patterns share the bytes. */
+struct rules_quota {
+    uint32_t line;
+    uint64_t bytes;
+    char id[17];    /* of its patterns, not of the bytes: lower-case hexadecimal digits */
+    char *patterns; /* as in the file, with a blank between them */
+};
+
+enum { RULES_QUOTAS_MAX = 1000, RULES_QUOTAS_OF_ONE = 16 };
+
+/* The quotas that a repository has a part in: up to RULES_QUOTAS_OF_ONE of them, those of the first lines. How many. */
+size_t rules_find_quotas(const struct rules *rules, const char *repository,
+                         const struct rules_quota *ret[RULES_QUOTAS_OF_ONE]);
+
+/* All of them, by line. */
+size_t rules_list_quotas(const struct rules *rules, const struct rules_quota **ret);
 
 /* Whether any rule allows something to people without a login. */
 bool rules_have_anonymous(const struct rules *rules);

@@ -7,6 +7,7 @@
 #include "common/network.h"
 #include "registry/access/access.h"
 #include "registry/api/body.h"
+#include "registry/core/pulls.h"
 #include "registry/core/store.h"
 #include "registry/runtime/worker-pool.h"
 
@@ -40,6 +41,7 @@ struct api {
     /* Told of a blob whose bytes are not those of its digest, on the thread that finds it out. May be NULL. */
     void (*report_damage)(const struct digest *canonical);
     struct metrics *metrics;                /* borrowed; may be NULL */
+    struct pull_log *pulls;                 /* borrowed; NULL: nobody asks when something was pulled */
     const struct network *trusted_proxies;  /* borrowed: whose X-Forwarded-For is believed */
     size_t trusted_proxy_count;
 

@@ -135,6 +135,19 @@ static int find(const struct call *call, struct digest *ret_digest, struct store
     return r;
 }
 
+/*
+ * For retention. docker and containerd ask by HEAD what a tag names, and get the manifest by its digest if they do not have it
+ * yet, so the question about a tag counts.
+ */
+static void note_pull(const struct call *call)
+{
+    const struct route *route = &call->route;
+
+    if (!call->api->pulls || (call->method == ROUTE_METHOD_HEAD && route->kind != ROUTE_MANIFEST_TAG))
+        return;
+    pull_log_add(call->api->pulls, route->name, route->kind == ROUTE_MANIFEST_TAG ? route->tag : NULL, &route->digest);
+}
+
 static void send_manifest(struct call *call, struct response *response, const struct digest *digest,
                           struct store_content *content)
 {
@@ -142,6 +155,7 @@ static void send_manifest(struct call *call, struct response *response, const st
         refuse_type(response, content->media_type);
         return;
     }
+    note_pull(call);
     if (answer_if_settled(call, response, digest))
         return;
     response_set_body(response, 200, content->media_type, steal_ptr(&content->bytes), content->size);

@@ -12,8 +12,8 @@
 
 #define NAME "registryd"
 #define USAGE \
-    "Usage: " NAME " <serve|access|garbage-collect|htpasswd|init|robot|token|\n" \
-    "                  verify|help>\n"
+    "Usage: " NAME " <serve|access|garbage-collect|htpasswd|init|prune|robot|\n" \
+    "                  token|verify|help>\n"
 
 static const char help[] = USAGE
     "\n"
@@ -31,6 +31,8 @@ static const char help[] = USAGE
     "            add, change, delete or verify a user of the password file\n"
     "  init DIR --host NAME --user NAME [OPTIONS]\n"
     "            create a directory with configuration, users, certificate, storage\n"
+    "  prune [OPTIONS] [CONFIG]\n"
+    "            remove the tags and manifests that the access file lets go\n"
     "  robot create NAME [OPTIONS], robot list, robot revoke NAME\n"
     "            manage the logins of programs such as CI\n"
     "  token list, token revoke ID...\n"
@@ -88,8 +90,8 @@ static const struct verb *find_verb(const char *name)
 {
     static const struct verb *const verbs[] = {
         &verb_serve,  &verb_access, &verb_garbage_collect, &verb_htpasswd,
-        &verb_init,   &verb_robot,  &verb_token,           &verb_verify,
-        &verb_help,   &verb_version,
+        &verb_init,   &verb_prune,  &verb_robot,           &verb_token,
+        &verb_verify, &verb_help,   &verb_version,
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)

@@ -15,6 +15,7 @@ extern const struct verb verb_serve;           /* registry/cli/serve/serve.c */
 extern const struct verb verb_garbage_collect; /* registry/cli/garbage-collect.c */
 extern const struct verb verb_htpasswd;        /* registry/cli/htpasswd/htpasswd.c; statuses of Apache's htpasswd, up to 7 */
 extern const struct verb verb_init;            /* registry/cli/init/init.c */
+extern const struct verb verb_prune;           /* registry/cli/prune.c */
 extern const struct verb verb_robot;           /* registry/cli/robot/robot.c */
 extern const struct verb verb_token;           /* registry/cli/token.c */
 extern const struct verb verb_verify;          /* registry/cli/verify.c */

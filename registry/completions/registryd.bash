@@ -10,12 +10,12 @@ _registryd() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     COMPREPLY=()
     if [ "$COMP_CWORD" = 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W 'serve access garbage-collect htpasswd init robot token verify help version --help --version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'serve access garbage-collect htpasswd init prune robot token verify help version --help --version' -- "$word")
         return
     fi
     case ${COMP_WORDS[1]} in
     help)
-        mapfile -t COMPREPLY < <(compgen -W 'serve access garbage-collect htpasswd init robot token verify version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'serve access garbage-collect htpasswd init prune robot token verify version' -- "$word")
         ;;
     serve | verify)
         case $word in
@@ -44,6 +44,12 @@ _registryd() {
     garbage-collect)
         case $word in
         -*) mapfile -t COMPREPLY < <(compgen -W '--dry-run --delete-untagged --quiet --grace --help' -- "$word") ;;
+        *) _registryd_files "$word" ;;
+        esac
+        ;;
+    prune)
+        case $word in
+        -*) mapfile -t COMPREPLY < <(compgen -W '--dry-run --quiet --grace --help' -- "$word") ;;
         *) _registryd_files "$word" ;;
         esac
         ;;

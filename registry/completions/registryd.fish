@@ -11,17 +11,18 @@ $c -n $first -a access -d 'Check the rules about who may do what'
 $c -n $first -a garbage-collect -d 'Remove the blobs that no manifest refers to'
 $c -n $first -a htpasswd -d 'Add or change a user of the password file'
 $c -n $first -a init -d 'Create a directory with configuration, users, certificate, storage'
+$c -n $first -a prune -d 'Remove the tags and manifests that the access file lets go'
 $c -n $first -a robot -d 'Manage the logins of programs'
 $c -n $first -a token -d 'Show the logins that clients have tokens of, and end them'
 $c -n $first -a verify -d 'Read all data and report what is damaged or missing'
 $c -n $first -a help -d 'Explain a command'
 $c -n $first -a version -d 'Print the version'
 
-set -l verbs serve access garbage-collect htpasswd init robot token verify
+set -l verbs serve access garbage-collect htpasswd init prune robot token verify
 $c -n "__fish_seen_subcommand_from $verbs; and not __fish_is_first_arg" -l help -d 'Explain the command'
 $c -n '__fish_seen_subcommand_from help; and not __fish_is_first_arg' -a "$verbs version"
 
-set -l configured '__fish_seen_subcommand_from serve garbage-collect verify; and not __fish_is_first_arg'
+set -l configured '__fish_seen_subcommand_from serve garbage-collect prune verify; and not __fish_is_first_arg'
 $c -n $configured -a '(__fish_complete_suffix .yml; __fish_complete_suffix .yaml)'
 
 set -l access '__fish_seen_subcommand_from access'
@@ -70,3 +71,8 @@ $c -n $robot -s q -l quiet -d 'Print only the password'
 $c -n $robot -l host -x -a '(__fish_print_hostnames)' -d 'The registry, for the lines to paste'
 $c -n $robot -s f -l file -r -F -d 'The robots file'
 $c -n $robot -s c -l config -r -F -d 'The configuration'
+
+set -l prune '__fish_seen_subcommand_from prune'
+$c -n $prune -s d -l dry-run -d 'Only print what would be removed'
+$c -n $prune -s g -l grace -x -a '24h 1h' -d 'Keep what is younger'
+$c -n $prune -s q -l quiet -d 'Print errors only'

@@ -67,6 +67,13 @@ static const struct setting settings[] = {
     {"storage.maintenance.uploadpurging.age", SCHEMA_VALUE, USED, NULL},
     {"storage.maintenance.uploadpurging.interval", SCHEMA_VALUE, USED, NULL},
     {"storage.maintenance.uploadpurging.dryrun", SCHEMA_VALUE, USED, NULL},
+    {"storage.maintenance.garbagecollect", SCHEMA_GROUP, USED, NULL}, /* ours */
+    {"storage.maintenance.garbagecollect.enabled", SCHEMA_VALUE, USED, NULL},
+    {"storage.maintenance.garbagecollect.interval", SCHEMA_VALUE, USED, NULL},
+    {"storage.maintenance.garbagecollect.window", SCHEMA_VALUE, USED, NULL},
+    {"storage.maintenance.garbagecollect.grace", SCHEMA_VALUE, USED, NULL},
+    {"storage.maintenance.garbagecollect.untagged", SCHEMA_VALUE, USED, NULL},
+    {"storage.maintenance.garbagecollect.dryrun", SCHEMA_VALUE, USED, NULL},
     {"storage.*", SCHEMA_OPEN, REFUSED, ONLY_FILES},
 
     {"auth", SCHEMA_NAMED, USED, NULL},

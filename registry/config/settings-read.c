@@ -107,6 +107,52 @@ static int read_upload_purging(const struct reader *reader, struct settings_uplo
     return r;
 }
 
+static bool parse_time_of_day(const char *text, unsigned *ret_minute)
+{
+    if (!isdigit((unsigned char)text[0]) || !isdigit((unsigned char)text[1]) || text[2] != ':' ||
+        !isdigit((unsigned char)text[3]) || !isdigit((unsigned char)text[4]))
+        return false;
+    *ret_minute = (unsigned)((text[0] - '0') * 10 + text[1] - '0') * 60 + (unsigned)((text[3] - '0') * 10 + text[4] - '0');
+    return *ret_minute < 24 * 60 && text[3] < '6';
+}
+
+/* "02:00-05:30" */
+static int read_window(const struct reader *reader, struct settings_collection *collection)
+{
+    static const char path[] = "storage.maintenance.garbagecollect.window";
+    const char *text = NULL;
+    int r = reader_get_text(reader, path, &text);
+
+    if (r < 0 || !text)
+        return r;
+    if (strlen(text) != strlen("02:00-05:30") || text[5] != '-' || !parse_time_of_day(text, &collection->window_first) ||
+        !parse_time_of_day(text + 6, &collection->window_end))
+        return reader_refuse(reader, path, "must be two times of day, such as 02:00-05:30");
+    return 0;
+}
+
+static int read_collection(const struct reader *reader, struct settings_collection *collection)
+{
+    enum { MINUTE_MS = 60 * 1000, GRACE_MIN_MS = 2 * MINUTE_MS };
+    int r = reader_get_bool(reader, "storage.maintenance.garbagecollect.enabled", &collection->is_enabled);
+
+    if (r == 0)
+        r = reader_get_bool(reader, "storage.maintenance.garbagecollect.dryrun", &collection->is_dry_run);
+    if (r == 0)
+        r = reader_get_bool(reader, "storage.maintenance.garbagecollect.untagged", &collection->does_untag);
+    if (r == 0)
+        r = reader_get_duration(reader, "storage.maintenance.garbagecollect.interval", &collection->interval_ms);
+    if (r == 0)
+        r = reader_get_duration(reader, "storage.maintenance.garbagecollect.grace", &collection->grace_ms);
+    if (r == 0)
+        r = read_window(reader, collection);
+    if (r == 0 && collection->interval_ms < MINUTE_MS)
+        return reader_refuse(reader, "storage.maintenance.garbagecollect.interval", "must be 1m or longer");
+    if (r == 0 && collection->grace_ms < GRACE_MIN_MS)
+        return reader_refuse(reader, "storage.maintenance.garbagecollect.grace", "must be 2m or longer");
+    return r;
+}
+
 /* As in registry:2, less than 25 means 25. */
 static int read_threads(const struct reader *reader, unsigned *threads)
 {
@@ -130,6 +176,8 @@ int settings_read_storage(const struct reader *reader, struct settings_storage *
         r = reader_get_bool(reader, "storage.maintenance.readonly.enabled", &storage->is_read_only);
     if (r == 0)
         r = read_upload_purging(reader, &storage->upload_purging);
+    if (r == 0)
+        r = read_collection(reader, &storage->collection);
     return r;
 }
 

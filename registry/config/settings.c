@@ -31,6 +31,7 @@ static const struct settings defaults = {
         .root_directory = "/var/lib/registry",
         .max_threads = 100,
         .upload_purging = {.is_enabled = true, .age_ms = 7 * DAY_MS, .interval_ms = DAY_MS},
+        .collection = {.interval_ms = DAY_MS, .grace_ms = DAY_MS},
     },
     .http = {
         .net = "tcp",

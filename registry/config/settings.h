@@ -39,12 +39,23 @@ struct settings_upload_purging {
     uint64_t interval_ms; /* 24h */
 };
 
+/* When `serve` collects garbage. Not in registry:2. */
+struct settings_collection {
+    bool is_enabled;      /* false */
+    bool is_dry_run;      /* false: only log what would be removed */
+    bool does_untag;      /* false; all manifests without a tag are removed */
+    uint64_t interval_ms; /* 24h, at least 1m */
+    uint64_t grace_ms;    /* 24h, at least 2m: what is younger stays */
+    unsigned window_first, window_end; /* minutes since midnight, local time; both the same: all day */
+};
+
 struct settings_storage {
     const char *root_directory; /* "/var/lib/registry" */
     unsigned max_threads;       /* 100, at least 25: how many file operations registry:2 runs at once; not used */
     bool is_delete_enabled;     /* false: DELETE of manifests and blobs is 405 */
     bool is_read_only;          /* false: everything that writes is 405 */
     struct settings_upload_purging upload_purging;
+    struct settings_collection collection;
 };
 
 struct settings_auth {

@@ -249,7 +249,10 @@ int graph_read(struct graph *graph, struct error *err)
     graph->count = ids.count;
     for (size_t i = 0; i < ids.count; i++)
         graph->nodes[i].id = ids.items[i];
-    for (size_t i = 0; r == 0 && i < ids.count; i++)
+    for (size_t i = 0; r == 0 && i < ids.count; i++) {
         r = read_node(graph, &graph->nodes[i], err);
+        if (r == 0)
+            r = collect_pace(graph->collection, err);
+    }
     return r;
 }

@@ -88,6 +88,8 @@ static int sweep_repository(struct collection *collection, const struct doomed *
         size = count_alike(doomed + i, count - i, true);
         r = sweep_family(collection, doomed + i, size, &is_spared, err);
         is_any_spared |= r == 0 && is_spared;
+        if (r == 0)
+            r = collect_pace(collection, err);
     }
     return r == 0 && is_any_spared ? 1 : r;
 }

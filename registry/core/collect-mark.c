@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "registry/core/collect-private.h"
+#include "registry/core/untagged.h"
 
 /* A walk from what is tagged to all that it keeps. */
 struct walk {
@@ -136,13 +137,42 @@ static void keep_everything(struct graph *graph)
         graph->nodes[i].is_kept = true;
 }
 
-static int choose(struct graph *graph, struct error *err)
+/* Notes which manifests no tag keeps, and keeps those that have not been seen so for stay_s. */
+static int keep_unexpired(struct walk *walk, uint64_t stay_s, struct error *err)
+{
+    struct graph *graph = walk->graph;
+    struct store *store = graph->collection->store;
+    CLEANUP(untagged_done) struct untagged before = {0};
+    CLEANUP(untagged_done) struct untagged now = {0};
+    int64_t now_s = storage_now(store->storage);
+    int r = untagged_read(store, graph->name, &before, err);
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < graph->count; i++) {
+        const struct graph_node *node = &graph->nodes[i];
+
+        if (!node->is_kept && !node->is_gone && untagged_add(&now, &node->id, untagged_find(&before, &node->id, now_s)) < 0)
+            return error_set_oom(err);
+    }
+    for (size_t i = 0; i < now.count; i++)
+        if (now_s - now.items[i].since_s < (int64_t)stay_s)
+            keep(walk, graph_find(graph, &now.items[i].id));
+    if (graph->collection->options->is_dry_run || untagged_is_same(&before, &now))
+        return 0;
+    return untagged_write(store, graph->name, &now, err);
+}
+
+static int choose(struct graph *graph, bool has_expiry, uint64_t stay_s, struct error *err)
 {
     CLEANUP(walk_done) struct walk walk = {.graph = graph};
     int r = start_walk(&walk, err);
 
     if (r == 0)
         r = keep_tagged(&walk, err);
+    keep_all_reached(&walk);
+    if (r == 0 && has_expiry)
+        r = keep_unexpired(&walk, stay_s, err);
     if (r == 0)
         r = keep_used(&walk, err);
     keep_all_reached(&walk);
@@ -181,17 +211,30 @@ static int mark_new_links(struct collection *collection, const char *name, enum 
     return r < 0 ? r : 0;
 }
 
-static int mark(struct collection *collection, const char *name, bool does_untag, struct error *err)
+/* Which manifests stay. */
+enum marking { MARK_ALL, MARK_TAGGED, MARK_UNEXPIRED };
+
+static enum marking choose_marking(const struct collection *collection, const char *name, uint64_t *ret_stay_s)
+{
+    const struct collect_options *options = collection->options;
+
+    *ret_stay_s = options->untagged_for ? options->untagged_for(options->object, name) : 0;
+    if (options->does_untag)
+        return MARK_TAGGED;
+    return *ret_stay_s > 0 ? MARK_UNEXPIRED : MARK_ALL;
+}
+
+static int mark(struct collection *collection, const char *name, enum marking marking, uint64_t stay_s, struct error *err)
 {
     CLEANUP(graph_done) struct graph graph = {.collection = collection, .name = name};
     int r;
 
     collect_say(collection, "%s", name);
     r = graph_read(&graph, err);
-    if (r == 0 && does_untag)
-        r = choose(&graph, err);
-    else if (r == 0)
+    if (r == 0 && marking == MARK_ALL)
         keep_everything(&graph);
+    else if (r == 0)
+        r = choose(&graph, marking == MARK_UNEXPIRED, stay_s, err);
     if (r < 0)
         return r;
     return graph_settle(&graph) < 0 ? error_set_oom(err) : 0;
@@ -199,7 +242,9 @@ static int mark(struct collection *collection, const char *name, bool does_untag
 
 int collect_mark(struct collection *collection, const char *name, struct error *err)
 {
-    int r = mark(collection, name, collection->options->does_untag, err);
+    uint64_t stay_s;
+    enum marking marking = choose_marking(collection, name, &stay_s);
+    int r = mark(collection, name, marking, stay_s, err);
 
     if (r == 0)
         r = mark_new_links(collection, name, DIGEST_SHA256, err);
@@ -208,5 +253,5 @@ int collect_mark(struct collection *collection, const char *name, struct error *
 
 int collect_mark_all(struct collection *collection, const char *name, struct error *err)
 {
-    return mark(collection, name, false, err);
+    return mark(collection, name, MARK_ALL, 0, err);
 }

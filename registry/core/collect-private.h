@@ -27,6 +27,9 @@ struct collection {
     struct collect_result result;
 };
 
+/* To be called between two steps. Negative: end the collection. */
+int collect_pace(const struct collection *collection, struct error *err) MUST_USE;
+
 void collect_say(const struct collection *collection, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /*
@@ -46,6 +49,7 @@ enum { SWEEP_BATCH = 64, SWEEP_WITNESSES = 2 };
 
 struct sweep_item {
     struct key key, witnesses[SWEEP_WITNESSES];
+    uint64_t size; /* of the bytes that go with it */
     const char *key_text, *witness_texts[SWEEP_WITNESSES];
 };
 
@@ -54,6 +58,7 @@ struct sweep_batch {
     struct sweep_item *items; /* SWEEP_BATCH of them once there is one */
     struct storage_removal removals[SWEEP_BATCH];
     size_t count;
+    uint64_t next_size; /* of the item that is added next */
 };
 
 /* Adds a prefix and the objects that spare it if they are used; removes those before it when they are many. */

@@ -54,6 +54,8 @@ static int sweep_links_of(struct collection *collection, const char *name, enum 
         r = find_bytes(collection, &link, &digests.items[i], &data, err);
         if (r == 0)
             r = sweep_batch_add(&batch, &key, &link, &data, err);
+        if (r >= 0 && i % SWEEP_BATCH == 0)
+            r = collect_pace(collection, err);
     }
     return r < 0 ? r : sweep_batch_flush(&batch, err);
 }
@@ -140,6 +142,8 @@ static int search_prefix(void *object, const struct key *prefix, struct error *e
 
     for (size_t i = 0; r == 0 && i < digests.count; i++)
         r = search->found(&batch, &digests.items[i], err);
+    if (r == 0)
+        r = collect_pace(collection, err);
     return r < 0 ? r : sweep_batch_flush(&batch, err);
 }
 
@@ -180,11 +184,16 @@ static int sweep_alias(struct sweep_batch *batch, const struct digest *digest, s
 static int sweep_blob(struct sweep_batch *batch, const struct digest *digest, struct error *err)
 {
     struct key prefix = key_blob_prefix(digest), data = key_blob(digest);
+    struct storage_object object;
     int r = is_eligible(batch->collection, digest, err);
 
     if (r <= 0)
         return r;
     collect_say(batch->collection, "blob eligible for deletion: sha256:%s", digest->hex);
+    r = storage_head(batch->collection->store->storage, data.text, STORAGE_MAY_WAIT, &object, err);
+    if (r < 0)
+        return r;
+    batch->next_size = r == 0 ? object.size : 0;
     return sweep_batch_add(batch, &prefix, &data, NULL, err);
 }
 

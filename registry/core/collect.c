@@ -19,6 +19,11 @@ void collect_say(const struct collection *collection, const char *format, ...)
     collection->options->say(collection->options->object, line);
 }
 
+int collect_pace(const struct collection *collection, struct error *err)
+{
+    return collection->options->pace ? collection->options->pace(collection->options->object, err) : 0;
+}
+
 int collect_is_used(const struct collection *collection, const struct key *key, struct error *err)
 {
     bool is_used = false;

@@ -20,6 +20,15 @@ struct collect_options {
     /* What was pushed, mounted or asked for so lately stays; 0: nothing for that, and nobody may be beside us. */
     uint64_t grace_s;
     void (*say)(void *object, const char *line); /* each step in the words of registry:2; NULL: silently */
+
+    /*
+     * How long a manifest of the repository stays after it was first seen without a tag, in seconds; 0: it stays. NULL: all
+     * stay, unless does_untag says otherwise.
+     */
+    uint64_t (*untagged_for)(void *object, const char *name);
+
+    /* Called between two steps, without a lock that others wait for; may rest. Negative ends the collection. NULL: nothing. */
+    int (*pace)(void *object, struct error *err);
     void *object;
 };
 
@@ -27,6 +36,7 @@ struct collect_result {
     size_t marked;    /* blobs and manifests that are in use */
     size_t blobs;     /* that were (or would be) removed */
     size_t manifests; /* likewise */
+    uint64_t bytes;   /* of blobs that were removed */
 };
 
 /*

@@ -16,6 +16,8 @@ struct key {
 
 #define KEY_REPOSITORIES "repositories"
 #define KEY_RECORDS "registryd/" /* registry/core/records.h */
+#define KEY_PULLED "_registryd/pulled/" /* in a repository: registry/core/pulls.h */
+#define KEY_UNTAGGED "_registryd/untagged"
 #define KEY_BLOBS "blobs/sha256/"
 #define KEY_ALIASES "blobs/sha512/"
 

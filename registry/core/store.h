@@ -262,6 +262,19 @@ int store_put_tag(struct store *store, const char *name, const char *tag, const 
 int store_delete_tag(struct store *store, const char *name, const char *tag, const char *actor,
                      struct error *err) MUST_USE;
 
+/* What a tag names, and when it was pushed last, by the storage. The version changes with each push. STORE_NOT_FOUND. */
+struct store_tag_state {
+    struct digest digest;
+    int64_t pushed_ns; /* nanoseconds since 1970 */
+    struct storage_version version;
+};
+int store_stat_tag(struct store *store, const char *name, const char *tag, struct store_tag_state *ret,
+                   struct error *err) MUST_USE;
+
+/* As store_delete_tag(), but only if nobody has pushed the tag since it had that version; STORE_BUSY otherwise. */
+int store_delete_tag_if(struct store *store, const char *name, const char *tag, const struct storage_version *version,
+                        const char *actor, struct error *err) MUST_USE;
+
 /*
  * Up to n (SIZE_MAX: all) tags after last (NULL: from the first), sorted bytewise. STORE_NOT_FOUND if nothing was ever
  * pushed to the repository. *ret is the caller's, free with store_names_done().

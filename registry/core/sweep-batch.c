@@ -5,13 +5,18 @@
 
 int sweep_batch_flush(struct sweep_batch *batch, struct error *err)
 {
-    const struct collection *collection = batch->collection;
+    struct collection *collection = batch->collection;
     size_t count = batch->count;
+    int r;
 
     batch->count = 0;
     if (count == 0 || collection->options->is_dry_run)
         return 0;
-    return storage_remove_unused(collection->store->storage, batch->removals, count, collection->before_s, err);
+    r = storage_remove_unused(collection->store->storage, batch->removals, count, collection->before_s, err);
+    for (size_t i = 0; r == 0 && i < count; i++)
+        if (!batch->removals[i].is_spared)
+            collection->result.bytes += batch->items[i].size;
+    return r < 0 ? r : collect_pace(collection, err);
 }
 
 int sweep_batch_add(struct sweep_batch *batch, const struct key *key, const struct key *witness,
@@ -26,6 +31,8 @@ int sweep_batch_add(struct sweep_batch *batch, const struct key *key, const stru
     item = &batch->items[batch->count];
     item->key = *key;
     item->key_text = item->key.text;
+    item->size = batch->next_size;
+    batch->next_size = 0;
     item->witnesses[0] = *witness;
     item->witness_texts[0] = item->witnesses[0].text;
     if (other_witness) {

@@ -32,7 +32,40 @@ int store_put_tag(struct store *store, const char *name, const char *tag, const 
     return r < 0 ? r : store_write_claimed(store, claim, steps, ARRAY_SIZE(steps), err);
 }
 
-int store_delete_tag(struct store *store, const char *name, const char *tag, const char *actor, struct error *err)
+int store_stat_tag(struct store *store, const char *name, const char *tag, struct store_tag_state *ret, struct error *err)
+{
+    struct key link = key_tag_current(name, tag);
+    struct storage_object object;
+    struct store_tag_state state;
+    /* The version first: what is pushed later has another one. */
+    int r = storage_head(store->storage, link.text, STORAGE_MAY_WAIT, &object, err);
+
+    if (r == 0)
+        r = link_read(store->storage, &link, STORAGE_MAY_WAIT, &state.digest, err);
+    if (r == 0)
+        r = storage_last_use(store->storage, link.text, &state.pushed_ns, err);
+    if (r != 0)
+        return store_outcome(r);
+    state.version = object.version;
+    *ret = state;
+    return 0;
+}
+
+/* STORE_BUSY if the tag has another version. version NULL: any. */
+static int check_version(struct store *store, const char *name, const char *tag, const struct storage_version *version,
+                         struct error *err)
+{
+    struct key link = key_tag_current(name, tag);
+    struct storage_object object;
+    int r = version ? storage_head(store->storage, link.text, STORAGE_MAY_WAIT, &object, err) : 0;
+
+    if (r != 0 || !version)
+        return store_outcome(r);
+    return storage_version_is_same(&object.version, version) ? 0 : STORE_BUSY;
+}
+
+int store_delete_tag_if(struct store *store, const char *name, const char *tag, const struct storage_version *version,
+                        const char *actor, struct error *err)
 {
     struct key prefix = key_tag_prefix(name, tag);
     const char *keys[] = {prefix.text};
@@ -40,7 +73,9 @@ int store_delete_tag(struct store *store, const char *name, const char *tag, con
     struct digest digest;
     int found, r = store_claim(store, name, STORAGE_ALONE, &claim, err);
 
-    if (r < 0)
+    if (r == 0)
+        r = check_version(store, name, tag, version, err);
+    if (r != 0)
         return r;
     found = r = store_resolve_tag(store, name, tag, STORE_MAY_WAIT, &digest, err);
     if (found == 0 || found == -EBADMSG) /* a tag that cannot be read can be deleted */
@@ -49,6 +84,11 @@ int store_delete_tag(struct store *store, const char *name, const char *tag, con
         store_report_event(store, &(struct event){.kind = EVENT_DELETE_TAG, .repository = name, .tag = tag,
                                                   .digest = found == 0 ? &digest : NULL, .actor = actor});
     return r;
+}
+
+int store_delete_tag(struct store *store, const char *name, const char *tag, const char *actor, struct error *err)
+{
+    return store_delete_tag_if(store, name, tag, NULL, actor, err);
 }
 
 /* --- lists --------------------------------------------------------------------------------------- */

@@ -21,7 +21,22 @@ static void answer_health(const struct debug *debug, struct response *response)
 }
 
 /* With room for these. Nothing of passwords where nobody is asked for one. */
-enum { VALUES_MAX = 8 };
+enum { VALUES_MAX = 16 };
+
+static size_t gather_maintenance(const struct maintenance_counters *counters, struct metrics_value *values, size_t count)
+{
+    const struct metrics_value all[] = {
+        {"registry_collect_runs_total", "Scheduled garbage collections that ended.", false, counters->runs},
+        {"registry_collect_failures_total", "Scheduled garbage collections that failed.", false, counters->failures},
+        {"registry_collect_removed_tags_total", "Tags that retention removed.", false, counters->tags},
+        {"registry_collect_removed_blobs_total", "Blobs that scheduled collections removed.", false, counters->blobs},
+        {"registry_collect_freed_bytes_total", "Bytes of these blobs.", false, counters->bytes},
+    };
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        values[count++] = all[i];
+    return count;
+}
 
 static size_t gather_values(const struct debug *debug, struct metrics_value values[VALUES_MAX])
 {
@@ -36,6 +51,7 @@ static size_t gather_values(const struct debug *debug, struct metrics_value valu
                                              "Connections beyond http.limits.peraddress.", false, connections.refused};
     values[count++] = (struct metrics_value){"registry_http_connections_ended_total",
                                              "Connections ended by http.limits or http.timeouts.", false, connections.ended};
+    count = gather_maintenance(debug->maintenance, values, count);
     if (!debug->authenticator)
         return count;
     authenticator_get_counters(debug->authenticator, &logins);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "registry/access/authenticator.h"
+#include "registry/cli/serve/maintenance.h"
 #include "registry/config/settings.h"
 #include "registry/core/store.h"
 #include "registry/http/server.h"
@@ -15,6 +16,7 @@ struct debug {
     const struct server *server;               /* the registry's; stop it after the debug server */
     const struct authenticator *authenticator; /* may be NULL */
     const struct metrics *metrics;
+    const struct maintenance_counters *maintenance;
     const struct settings_debug *settings;
     struct connection_limits limits;
     struct listeners listeners; /* as in struct server_options */

@@ -179,6 +179,15 @@ static int make_metrics(struct service *service, struct error *err)
     return service->metrics ? 0 : error_set_oom(err);
 }
 
+static int start_maintenance(struct service *service, struct error *err)
+{
+    service->maintenance.settings = &service->settings->storage;
+    service->maintenance.store = service->store;
+    service->maintenance.access_file = service->access_file;
+    service->maintenance.pulls = service->pulls;
+    return maintenance_start(&service->maintenance, err);
+}
+
 static void make_api(struct service *service)
 {
     const struct settings *settings = service->settings;
@@ -203,6 +212,7 @@ static void make_api(struct service *service)
         .tags_max = settings->tags_max,
         .report_damage = log_damage,
         .metrics = service->metrics,
+        .pulls = service->pulls,
         .trusted_proxies = http->trusted_proxies,
         .trusted_proxy_count = http->trusted_proxy_count,
     };
@@ -220,6 +230,10 @@ static int start_server(struct service *service, struct error *err)
         r = start_pools(service, err);
     if (r == 0)
         r = make_metrics(service, err);
+    if (r == 0 && service->access_file)
+        service->pulls = pull_log_new();
+    if (r == 0 && service->access_file && !service->pulls)
+        r = error_set_oom(err);
     if (r < 0)
         return r;
     make_api(service);
@@ -245,6 +259,7 @@ static int start_debug_server(struct service *service, struct error *err)
         .server = service->server,
         .authenticator = service->authenticator,
         .metrics = service->metrics,
+        .maintenance = &service->maintenance.counters,
         .settings = &service->settings->http.debug,
         .limits = limits_of(&service->settings->http.limits),
         .listeners = steal_listeners(&service->debug_listeners),
@@ -290,7 +305,10 @@ static int begin_confinement(struct service *service, struct error *err)
 static int open_all(struct service *service, struct error *err)
 {
     const struct settings *settings = service->settings;
-    int r = certificates_open(&settings->http.tls, &service->certificates, err);
+    int r;
+
+    maintenance_prepare();
+    r = certificates_open(&settings->http.tls, &service->certificates, err);
 
     if (r == 0)
         r = open_users(service, err);
@@ -314,7 +332,9 @@ static int start_parts(struct service *service, struct error *err)
         r = open_all(service, err);
     if (r == 0)
         r = start_server(service, err);
-    return r < 0 ? r : start_debug_server(service, err);
+    if (r == 0)
+        r = start_debug_server(service, err);
+    return r < 0 ? r : start_maintenance(service, err);
 }
 
 int service_start(struct service *service, const struct settings *settings, const char *configuration, struct error *err)
@@ -382,8 +402,10 @@ void service_stop(struct service *service)
 {
     uint64_t drain_ms = service->settings->http.drain_timeout_ms;
 
+    maintenance_stop(&service->maintenance);
     server_stop(service->debug_server, 0); /* first: it asks the other */
     server_stop(service->server, drain_ms ? (unsigned)drain_ms : DRAIN_DEFAULT_MS);
+    maintenance_flush(&service->maintenance);
     worker_pool_stop(service->workers);
     worker_pool_stop(service->computers);
     note_robots(service, 1);
@@ -393,6 +415,7 @@ void service_stop(struct service *service)
     access_file_close(service->access_file);
     robots_file_close(service->robots_file);
     guess_limit_free(service->guess_limit);
+    pull_log_free(service->pulls);
     store_close(service->store);
     metrics_free(service->metrics);
     certificates_close(service->certificates);

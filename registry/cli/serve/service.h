@@ -6,6 +6,7 @@
 #include "registry/api/dispatch.h"
 #include "registry/cli/serve/certificates.h"
 #include "registry/cli/serve/debug-server.h"
+#include "registry/cli/serve/maintenance.h"
 #include "registry/cli/serve/upload-purging.h"
 #include "registry/config/settings.h"
 #include "registry/confine/confine.h"
@@ -33,6 +34,8 @@ struct service {
     time_t tokens_refreshed_s;
     struct store *store;
     struct upload_purging purging;
+    struct pull_log *pulls; /* NULL: no rules, so that nobody asks when something was pulled */
+    struct maintenance maintenance;
 
     struct worker_pool *workers, *computers;
     struct metrics *metrics;

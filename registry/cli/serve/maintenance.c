@@ -1,0 +1,291 @@
+/*
+ * The record registryd/maintenance/last says when the last run began and how it ended, so that servers and restarts share
+ * one schedule. Who runs has the lease registryd/maintenance/lease. If it dies, the lease ends after two minutes, and the
+ * run is begun anew.
+ */
+#include "registry/cli/serve/maintenance.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "common/monotonic.h"
+#include "common/words.h"
+#include "registry/cli/space.h"
+#include "registry/core/records.h"
+#include "registry/runtime/log.h"
+
+enum {
+    LOOK_S = 5,
+    FLUSH_S = 60,
+    RETRY_S = 60 * 60, /* after a failure */
+    WORK_MS = 20,      /* then it rests as long, so that it uses half of a disk at most */
+    NICENESS = 10,
+    STACK_SIZE = 512 << 10,
+};
+
+#define LAST "maintenance/last"
+#define LEASE "maintenance/lease"
+
+/* --- resting and stopping ---------------------------------------------------------------- */
+
+/* Waits, unless the server is being stopped. Whether it is. */
+static bool rest(struct maintenance *m, int64_t ms)
+{
+    struct timespec end;
+    bool is_stopping;
+
+    clock_gettime(CLOCK_MONOTONIC, &end);
+    end.tv_sec += ms / 1000;
+    end.tv_nsec += ms % 1000 * 1000000;
+    if (end.tv_nsec >= 1000000000) {
+        end.tv_sec++;
+        end.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&m->lock);
+    while (!m->is_stopping && pthread_cond_timedwait(&m->changed, &m->lock, &end) == 0)
+        ;
+    is_stopping = m->is_stopping;
+    pthread_mutex_unlock(&m->lock);
+    return is_stopping;
+}
+
+static bool is_stopping(struct maintenance *m)
+{
+    bool answer;
+
+    pthread_mutex_lock(&m->lock);
+    answer = m->is_stopping;
+    pthread_mutex_unlock(&m->lock);
+    return answer;
+}
+
+bool maintenance_is_in_window(unsigned minute, unsigned first, unsigned end)
+{
+    if (first == end)
+        return true;
+    return first < end ? minute >= first && minute < end : minute >= first || minute < end;
+}
+
+static bool is_in_window(const struct maintenance *m)
+{
+    const struct settings_collection *settings = &m->settings->collection;
+    time_t now = time(NULL);
+    struct tm tm;
+
+    if (!localtime_r(&now, &tm))
+        return true;
+    return maintenance_is_in_window((unsigned)(tm.tm_hour * 60 + tm.tm_min), settings->window_first, settings->window_end);
+}
+
+/* Between two steps of a run. */
+static int pace(void *object, struct error *err)
+{
+    struct maintenance *m = object;
+    int64_t worked_ms = monotonic_ms() - m->work_began_ms;
+    int r;
+
+    if (worked_ms < WORK_MS)
+        return is_stopping(m) ? error_set(err, ECANCELED, "the server is being stopped") : 0;
+    if (rest(m, worked_ms))
+        return error_set(err, ECANCELED, "the server is being stopped");
+    m->work_began_ms = monotonic_ms();
+    if (!is_in_window(m))
+        return error_set(err, ECANCELED, "the end of storage.maintenance.garbagecollect.window has come");
+    r = lease_renew(&m->lease, err);
+    return r <= 0 ? r : error_set(err, ECANCELED, "another server has taken over");
+}
+
+/* --- one run ----------------------------------------------------------------------------- */
+
+static void log_line(void *object, const char *line)
+{
+    (void)object;
+    log_info("garbage collection: %s", line);
+}
+
+static void add(uint64_t *counter, uint64_t more)
+{
+    __atomic_add_fetch(counter, more, __ATOMIC_RELAXED);
+}
+
+static void report(struct maintenance *m, const struct space_result *result, int64_t duration_ms)
+{
+    char bytes[WORDS_SIZE_MAX], duration[WORDS_SIZE_MAX];
+
+    if (!m->settings->collection.is_dry_run) {
+        add(&m->counters.tags, result->tags);
+        add(&m->counters.blobs, result->blobs);
+        add(&m->counters.bytes, result->bytes);
+    }
+    log_info("garbage collection: %s %zu %s, %zu %s and %zu %s, %s, in %s",
+             m->settings->collection.is_dry_run ? "would have removed" : "removed", result->tags,
+             words_plural(result->tags, "tag", "tags"), result->manifests,
+             words_plural(result->manifests, "manifest", "manifests"), result->blobs,
+             words_plural(result->blobs, "blob", "blobs"), words_bytes(result->bytes, bytes),
+             words_duration((uint64_t)(duration_ms + 999) / 1000, duration));
+}
+
+/* The newest, also if no request has come since the file changed. */
+static struct rules *get_rules(struct maintenance *m)
+{
+    if (!m->access_file)
+        return NULL;
+    access_file_refresh(m->access_file);
+    return access_file_get_rules(m->access_file);
+}
+
+static int collect(struct maintenance *m, struct error *err)
+{
+    const struct settings_collection *settings = &m->settings->collection;
+    CLEANUP(rules_unrefp) struct rules *rules = get_rules(m);
+    const struct space_options options = {
+        .rules = rules,
+        .is_dry_run = settings->is_dry_run,
+        .does_untag = settings->does_untag,
+        .grace_s = (settings->grace_ms + 999) / 1000,
+        .tell = log_line,
+        .pace = pace,
+        .object = m,
+    };
+    struct space_result result = {0};
+    int64_t began_ms = monotonic_ms();
+    int r;
+
+    log_info("garbage collection: begins");
+    m->work_began_ms = began_ms;
+    r = space_run(m->store, &options, &result, err);
+    if (r == 0)
+        report(m, &result, monotonic_ms() - began_ms);
+    return r;
+}
+
+/* A run that was cut off leaves the record of the one before, so that it is begun anew. */
+static void note_end(struct maintenance *m, int64_t began_s, bool has_failed)
+{
+    struct error err;
+    char text[64];
+
+    snprintf(text, sizeof(text), "%" PRId64 " %s\n", began_s, has_failed ? "failed" : "done");
+    if (store_note_record(m->store, LAST, text, &err) < 0)
+        log_warn("garbage collection: cannot note when it was done: %s", err.text);
+}
+
+static void run(struct maintenance *m)
+{
+    struct error err = {0};
+    int64_t began_s = time(NULL);
+    int r = collect(m, &err);
+
+    if (r == -ECANCELED) {
+        log_info("garbage collection: cut short, because %s", err.text);
+        return;
+    }
+    add(r < 0 ? &m->counters.failures : &m->counters.runs, 1);
+    if (r < 0)
+        log_error("garbage collection failed: %s", err.text);
+    note_end(m, began_s, r < 0);
+}
+
+/* --- when -------------------------------------------------------------------------------- */
+
+static bool is_due(struct maintenance *m)
+{
+    int64_t interval_s = (int64_t)(m->settings->collection.interval_ms / 1000), began_s, now_s = time(NULL);
+    CLEANUP_FREE char *text = NULL;
+    struct error err;
+    char end[16];
+
+    if (store_read_record(m->store, LAST, &text, &err) != 0 || sscanf(text, "%" SCNd64 " %15s", &began_s, end) != 2)
+        return true;
+    if (end[0] == 'f' && interval_s > RETRY_S)
+        interval_s = RETRY_S;
+    return now_s >= began_s + interval_s || now_s < began_s; /* the clock was wrong */
+}
+
+static void run_if_due(struct maintenance *m)
+{
+    struct error err = {0};
+    int r;
+
+    if (!m->settings->collection.is_enabled || m->settings->is_read_only || !is_in_window(m) || !is_due(m))
+        return;
+    r = lease_take(m->store, LEASE, &m->lease, &err);
+    if (r < 0)
+        log_error("garbage collection: cannot take the lease: %s", err.text);
+    if (r != 0)
+        return;
+    if (is_due(m)) /* another server may have done it between the two */
+        run(m);
+    lease_release(&m->lease);
+}
+
+void maintenance_flush(struct maintenance *m)
+{
+    struct error err = {0};
+
+    if (m->store && m->pulls && !m->settings->is_read_only && pull_log_flush(m->pulls, m->store, &err) < 0)
+        log_warn("cannot note what was pulled: %s", err.text);
+}
+
+static void *maintain(void *object)
+{
+    struct maintenance *m = object;
+
+    setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICENESS);
+    do {
+        if (time(NULL) >= m->next_flush) {
+            maintenance_flush(m);
+            m->next_flush = time(NULL) + FLUSH_S;
+        }
+        run_if_due(m);
+    } while (!rest(m, LOOK_S * 1000));
+    return NULL;
+}
+
+/* --- the thread -------------------------------------------------------------------------- */
+
+void maintenance_prepare(void)
+{
+    tzset();
+}
+
+int maintenance_start(struct maintenance *m, struct error *err)
+{
+    pthread_condattr_t clock;
+    pthread_attr_t attributes;
+    int r;
+
+    if (!m->settings->collection.is_enabled && !m->pulls)
+        return 0;
+    pthread_mutex_init(&m->lock, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&m->changed, &clock);
+    pthread_condattr_destroy(&clock);
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_SIZE);
+    r = pthread_create(&m->thread, &attributes, maintain, m);
+    pthread_attr_destroy(&attributes);
+    if (r != 0)
+        return error_set_errno(err, r, "cannot start a thread");
+    m->is_running = true;
+    pthread_setname_np(m->thread, "maintenance");
+    return 0;
+}
+
+void maintenance_stop(struct maintenance *m)
+{
+    if (!m->is_running)
+        return;
+    pthread_mutex_lock(&m->lock);
+    m->is_stopping = true;
+    pthread_cond_broadcast(&m->changed);
+    pthread_mutex_unlock(&m->lock);
+    pthread_join(m->thread, NULL);
+    pthread_cond_destroy(&m->changed);
+    pthread_mutex_destroy(&m->lock);
+    m->is_running = false;
+}

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "registry/core/store.h"
+
+/*
+ * A lease on a record (registry/core/records.h): one process of all servers does something, for a limited time that it
+ * extends. It is made of conditional writes, because a claim that is held for long would delay others. A holder that dies
+ * loses it when its time is over. For one thread.
+ */
+enum { LEASE_S = 120, LEASE_RENEW_S = 30 };
+
+struct lease {
+    struct store *store; /* borrowed */
+    char path[300];
+    char holder[37];
+    struct storage_version version;
+    int64_t until_s; /* by the storage's clock */
+};
+
+/* 0; STORE_BUSY if another process has it. */
+int lease_take(struct store *store, const char *path, struct lease *ret, struct error *err) MUST_USE;
+
+/* Extends it if it ends in less than LEASE_S - LEASE_RENEW_S. 0; STORE_BUSY if it was lost. */
+int lease_renew(struct lease *lease, struct error *err) MUST_USE;
+
+/* Ends it, if it was not lost. */
+void lease_release(struct lease *lease);

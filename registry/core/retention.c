@@ -1,0 +1,211 @@
+#include "registry/core/retention.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/words.h"
+#include "registry/core/pulls.h"
+#include "registry/core/store-private.h"
+#include "registry/spec/name.h"
+
+enum { NANOSECONDS = 1000000000 };
+
+struct tag {
+    const char *name; /* borrowed from the list */
+    struct store_tag_state state;
+};
+
+/* One run. */
+struct retention {
+    struct store *store;
+    const struct retention_options *options;
+    int64_t now_s;
+    int64_t recording_s; /* since when pulls are recorded; INT64_MAX: they are not */
+    struct retention_result result;
+    int failure; /* the first; err says what */
+    struct error *err;
+};
+
+static int pace(const struct retention *run, struct error *err)
+{
+    return run->options->pace ? run->options->pace(run->options->object, err) : 0;
+}
+
+static void remember_failure(struct retention *run, const char *name, const struct error *err)
+{
+    run->options->tell(run->options->object, name, NULL, err->text);
+    if (run->failure == 0) {
+        run->failure = -err->code;
+        *run->err = *err;
+    }
+}
+
+/* --- one tag ----------------------------------------------------------------------------- */
+
+static int64_t age_of(const struct retention *run, const struct tag *tag)
+{
+    return run->now_s - tag->state.pushed_ns / NANOSECONDS;
+}
+
+/* Whether it was pulled lately, or may have been. 1 or 0, or negative. */
+static int is_pulled(const struct retention *run, const char *name, const struct tag *tag, uint64_t pulled_s, struct error *err)
+{
+    int64_t since_s = run->now_s - (int64_t)pulled_s, found_s = 0;
+    int r;
+
+    if (age_of(run, tag) < (int64_t)pulled_s || run->recording_s > since_s)
+        return 1;
+    r = store_find_pull(run->store, name, tag->name, &tag->state.digest, &found_s, err);
+    /* Records are up to an interval, and some minutes, behind. */
+    return r < 0 ? r : found_s + 2 * PULL_INTERVAL_S > since_s;
+}
+
+static void format_reason(const struct retention *run, const struct retention_policy *policy, const struct tag *tag,
+                          char *ret_text, size_t size)
+{
+    char age[WORDS_SIZE_MAX];
+    int64_t age_s = age_of(run, tag) > 0 ? age_of(run, tag) / 60 * 60 : 0;
+    size_t used = (size_t)snprintf(ret_text, size, "pushed %s ago", words_duration((uint64_t)age_s, age));
+
+    if (policy->newest > 0 && used < size)
+        used += (size_t)snprintf(ret_text + used, size - used, ", not among the newest %" PRIu64, policy->newest);
+    if (policy->pulled_s > 0 && used < size)
+        snprintf(ret_text + used, size - used, ", not pulled for %s", words_duration(policy->pulled_s, age));
+}
+
+static int remove_tag(struct retention *run, const char *name, const struct retention_policy *policy, const struct tag *tag,
+                      struct error *err)
+{
+    char reason[300];
+    int r = 0;
+
+    format_reason(run, policy, tag, reason, sizeof(reason));
+    if (!run->options->is_dry_run)
+        r = store_delete_tag_if(run->store, name, tag->name, &tag->state.version, NULL, err);
+    if (r != 0)
+        return r < 0 ? r : 0; /* somebody has pushed or deleted it meanwhile */
+    run->result.tags++;
+    run->options->tell(run->options->object, name, tag->name, reason);
+    return 0;
+}
+
+/* rank: how many newer ones there are that are not protected. */
+static int judge_tag(struct retention *run, const char *name, const struct retention_policy *policy, const struct tag *tag,
+                     size_t rank, struct error *err)
+{
+    int r;
+
+    if (rank < policy->newest || age_of(run, tag) < (int64_t)policy->pushed_s)
+        return 0;
+    r = policy->pulled_s > 0 ? is_pulled(run, name, tag, policy->pulled_s, err) : 0;
+    if (r == 0)
+        r = remove_tag(run, name, policy, tag, err);
+    return r < 0 ? r : 0;
+}
+
+/* --- one repository ---------------------------------------------------------------------- */
+
+/* The newest first. */
+static int compare_tags(const void *left, const void *right)
+{
+    const struct tag *a = left, *b = right;
+
+    if (a->state.pushed_ns != b->state.pushed_ns)
+        return a->state.pushed_ns > b->state.pushed_ns ? -1 : 1;
+    return strcmp(b->name, a->name);
+}
+
+/* Adds a tag that may be removed; one that cannot be read stays. */
+static int look_at_tag(struct retention *run, const char *name, const char *tag, struct tag *tags, size_t *count)
+{
+    struct error err = {0};
+    int r;
+
+    if (!name_is_tag(tag, strlen(tag)) || run->options->is_protected(run->options->object, name, tag))
+        return 0;
+    r = store_stat_tag(run->store, name, tag, &tags[*count].state, &err);
+    if (r == 0)
+        tags[(*count)++].name = tag;
+    else if (r < 0)
+        run->options->tell(run->options->object, name, NULL, err.text);
+    return r == -ENOMEM ? r : 0;
+}
+
+static int retain_in(struct retention *run, const char *name, const struct retention_policy *policy, struct error *err)
+{
+    CLEANUP(storage_list_done) struct storage_list list = {0};
+    CLEANUP_FREE struct tag *tags = NULL;
+    size_t count = 0;
+    int r = store_list_tag_entries(run->store, name, &list, err);
+
+    if (r == 0)
+        tags = calloc(list.count + 1, sizeof(*tags));
+    if (r == 0 && !tags)
+        r = error_set_oom(err);
+    for (size_t i = 0; r == 0 && i < list.count; i++) {
+        r = look_at_tag(run, name, list.entries[i]->name, tags, &count);
+        if (r == 0)
+            r = pace(run, err);
+    }
+    if (r == 0 && count > 1)
+        qsort(tags, count, sizeof(*tags), compare_tags);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        r = judge_tag(run, name, policy, &tags[i], i, err);
+        if (r == 0)
+            r = pace(run, err);
+    }
+    return r;
+}
+
+static int retain_repository(struct retention *run, const char *name, struct error *err)
+{
+    struct retention_policy policy = {0};
+    int r = 0;
+
+    if (run->options->find_policy(run->options->object, name, &policy))
+        r = retain_in(run, name, &policy, err);
+    if (r == 0 && !run->options->is_dry_run)
+        r = store_forget_pulls(run->store, name, err);
+    return r;
+}
+
+/* --- the whole --------------------------------------------------------------------------- */
+
+static int find_recording(struct retention *run, struct error *err)
+{
+    int r = store_find_recording(run->store, &run->recording_s, err);
+
+    if (r == STORE_NOT_FOUND)
+        run->recording_s = INT64_MAX;
+    return r < 0 ? r : 0;
+}
+
+int store_retain(struct store *store, const struct retention_options *options, struct retention_result *ret,
+                 struct error *err)
+{
+    CLEANUP(store_names_done) struct store_names names = {0};
+    struct retention run = {.store = store, .options = options, .now_s = storage_now(store->storage), .err = err};
+    int r = find_recording(&run, err);
+
+    if (r == 0)
+        r = store_list_all(store, STORE_WITH_CONTENT, &names, err);
+    for (size_t i = 0; r == 0 && i < names.count; i++) {
+        struct error failure = {0};
+
+        r = pace(&run, err);
+        if (r == 0 && retain_repository(&run, names.items[i], &failure) < 0) {
+            if (failure.code == ECANCELED) {
+                *err = failure;
+                return -ECANCELED;
+            }
+            remember_failure(&run, names.items[i], &failure);
+        }
+    }
+    if (r < 0)
+        return r;
+    *ret = run.result;
+    return run.failure;
+}
