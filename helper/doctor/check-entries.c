@@ -45,7 +45,7 @@ static void check_file_mode(struct doctor *doctor, int fd, const char *name, con
         doctor_add_unchecked(doctor, path, errno);
         return;
     }
-    if (doctor_is_team_store(doctor))
+    if (doctor_is_team_store(doctor) || doctor_is_shared_by_another(doctor))
         return;
     if (S_ISLNK(st.st_mode)) {
         if (fstatat(fd, name, &target, 0) == 0 && target.st_uid != geteuid())
@@ -148,6 +148,10 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
                              "This program answers the first by name; Docker's own helper may answer the other.",
                              "%s holds the logins of %zu users for one server", path, users);
         add_relogin(finding, name);
+    } else if (users == 0 && names.count > 0) {
+        report_add(&doctor->report, "folder-without-entry", FINDING_WARNING,
+                   "Docker finds no login in it. Look at what is there; an entry is called USER.gpg.",
+                   "%s has files (the first is %s), but no entry", path, names.names[0]->text);
     } else if (users == 0) {
         finding = report_add(&doctor->report, "folder-empty", FINDING_WARNING,
                              "It is left by a crash, or by another program, and makes Docker's own helper fail.",

@@ -1,16 +1,21 @@
 /* Whether git records what is stored. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/file.h"
 #include "common/process.h"
 #include "gpg/patience.h"
 #include "helper/doctor/checks.h"
 #include "helper/pass/git-trust.h"
+#include "helper/pass/git.h"
 
 enum { OUTPUT_SIZE = 4096 };
+
+static const char unrecorded_why[] = "Passwords are stored all the same, but not recorded, and not carried to other machines.";
 
 /* git in an inspected repository; its exit status, or negative. */
 static int git(const char *root, const struct pass_git_trust *trust, char output[OUTPUT_SIZE], const char *const words[])
@@ -38,15 +43,13 @@ static bool check_trust(struct doctor *doctor, const char *root, struct pass_git
     struct error err;
 
     if (process_find("git", &path) == -ENOENT) {
-        finding = report_add(&doctor->report, "git-missing", FINDING_WARNING,
-                             "Passwords are stored all the same, but not recorded, and not carried to other machines.",
+        finding = report_add(&doctor->report, "git-missing", FINDING_WARNING, unrecorded_why,
                              "%s is a git repository, and git is not installed", root);
         finding_add_root_command(finding, "apt-get install -y git");
         return false;
     }
     if (pass_git_inspect(root, gpg_patience(), ret, &err) < 0) {
-        report_add(&doctor->report, "git-not-run", FINDING_WARNING,
-                   "Passwords are stored all the same, but not recorded, and not carried to other machines.", "%s", err.text);
+        report_add(&doctor->report, "git-not-run", FINDING_WARNING, unrecorded_why, "%s", err.text);
         return false;
     }
     if (ret->verdict == PASS_GIT_REFUSED) {
@@ -66,6 +69,63 @@ static bool check_trust(struct doctor *doctor, const char *root, struct pass_git
     return true;
 }
 
+/* A work tree of git or a submodule has a file .git, "gitdir: DIRECTORY". */
+static bool check_link_file(struct doctor *doctor, const char *git_path)
+{
+    static const char prefix[] = "gitdir: ";
+    CLEANUP_CLOSE int fd = file_open_regular(AT_FDCWD, git_path, NULL);
+    CLEANUP_FREE char *text = NULL, *target = NULL;
+    size_t size, length = strlen(prefix);
+
+    if (fd < 0 || file_read_all(fd, OUTPUT_SIZE, &text, &size) < 0 || strncmp(text, prefix, length) != 0)
+        return true;
+    text[strcspn(text, "\n")] = '\0';
+    if (text[length] == '/')
+        target = strdup(text + length);
+    else if (asprintf(&target, "%.*s/%s", (int)(strrchr(git_path, '/') - git_path), git_path, text + length) < 0)
+        target = NULL;
+    if (!target || access(target, F_OK) == 0)
+        return true;
+    report_add(&doctor->report, "git-broken", FINDING_WARNING, unrecorded_why, "%s names a repository that does not exist: %s",
+               git_path, target);
+    return false;
+}
+
+/* What git says of the repository if it cannot use it. */
+static bool check_repository(struct doctor *doctor, const char *root, const struct pass_git_trust *trust)
+{
+    char output[OUTPUT_SIZE];
+
+    if (git(root, trust, output, (const char *const[]){"status", "--porcelain", "--", PASS_FOLDER, NULL}) == 0)
+        return true;
+    output[strcspn(output, "\n")] = '\0';
+    report_add(&doctor->report, "git-broken", FINDING_WARNING, unrecorded_why, "git cannot use the repository in %s; it says: %s",
+               root, *output ? output : "(nothing)");
+    return false;
+}
+
+/* A commit during a merge would conclude the merge, so none is proposed. */
+static bool check_merge(struct doctor *doctor, const char *root, const struct pass_git_trust *trust)
+{
+    char output[OUTPUT_SIZE];
+
+    if (git(root, trust, output, (const char *const[]){"rev-parse", "-q", "--verify", "MERGE_HEAD", NULL}) != 0)
+        return true;
+    report_add(&doctor->report, "git-merging", FINDING_WARNING,
+               "Until then passwords are stored, but not recorded. Finish it (git merge --continue), or give it up (git merge "
+               "--abort).", "a merge in %s is not finished", root);
+    return false;
+}
+
+static void check_ignored(struct doctor *doctor, const char *root, const struct pass_git_trust *trust)
+{
+    char output[OUTPUT_SIZE];
+
+    if (git(root, trust, output, (const char *const[]){"check-ignore", "-q", PASS_FOLDER "/server/user.gpg", NULL}) == 0)
+        report_add(&doctor->report, "git-ignores", FINDING_WARNING, unrecorded_why,
+                   "git ignores new entries in %s, because of a .gitignore or core.excludesFile", root);
+}
+
 const char *check_git(struct doctor *doctor)
 {
     const char *root = doctor->store.root;
@@ -82,20 +142,27 @@ const char *check_git(struct doctor *doctor)
                              "%s is there", lock);
         finding_add_command(finding, "rm %s", lock);
     }
-    if (!check_trust(doctor, root, &trust))
+    if (!check_link_file(doctor, git_path))
         return NULL;
+    if (pass_git_set_environment(&doctor->store) < 0) {
+        doctor->report.is_out_of_memory = true;
+        return NULL;
+    }
+    if (!check_trust(doctor, root, &trust) || !check_repository(doctor, root, &trust))
+        return NULL;
+    check_ignored(doctor, root, &trust);
     if (git(root, &trust, output, (const char *const[]){"var", "GIT_COMMITTER_IDENT", NULL}) != 0) {
-        finding = report_add(&doctor->report, "git-no-identity", FINDING_WARNING,
-                             "Passwords are stored all the same, but not recorded, and not carried to other machines.",
+        finding = report_add(&doctor->report, "git-no-identity", FINDING_WARNING, unrecorded_why,
                              "git does not know who you are, and records nothing in %s", root);
         finding_add_command(finding, "git -C %s config user.email \"$USER@localhost\" && git -C %s config user.name \"$USER\"",
                             root, root);
     }
-    if (git(root, &trust, output, (const char *const[]){"status", "--porcelain", "--", PASS_FOLDER, NULL}) == 0 && *output) {
+    if (check_merge(doctor, root, &trust) &&
+        git(root, &trust, output, (const char *const[]){"status", "--porcelain", "--", PASS_FOLDER, NULL}) == 0 && *output) {
         finding = report_add(&doctor->report, "git-not-recorded", FINDING_WARNING,
                              "What is not recorded is not carried to other machines, and has no history.",
                              "%s has changes in " PASS_FOLDER " that git has not recorded", root);
         finding_add_command(finding, "git -C %s add " PASS_FOLDER " && git -C %s commit -m 'Record docker logins'", root, root);
     }
-    return "git records what is stored";
+    return "the store is a git repository, and git knows who records changes in it";
 }

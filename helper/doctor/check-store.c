@@ -233,16 +233,28 @@ bool doctor_is_team_store(const struct doctor *doctor)
            (st.st_mode & S_IWGRP) && !(st.st_mode & S_IRWXO);
 }
 
+bool doctor_is_shared_by_another(const struct doctor *doctor)
+{
+    struct stat st;
+
+    return doctor->store.root_fd >= 0 && fstat(doctor->store.root_fd, &st) == 0 && (st.st_mode & S_ISGID) &&
+           st.st_uid != geteuid() && !(st.st_mode & S_IRWXO);
+}
+
+/* A directory that hands its group down is shared on purpose: nobody is told to take it from its owner. */
 static void check_owner(struct doctor *doctor, const char *path, const struct stat *st)
 {
+    bool is_shared = (st->st_mode & S_ISGID) != 0;
     char owner[24];
     struct finding *finding =
         report_add(&doctor->report, "store-owner", FINDING_BAD,
-                   "No entry can be written there; this often comes from running docker with sudo.",
+                   is_shared ? "No entry can be written there. It is shared with a group; ask its owner to let the group write."
+                             : "No entry can be written there; this often comes from running docker with sudo.",
                    "%s belongs to user %u, and this runs as user %u", path, (unsigned)st->st_uid, (unsigned)geteuid());
 
     snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
-    finding_add_root_command(finding, "chown -R %s %s", owner, path);
+    if (!is_shared)
+        finding_add_root_command(finding, "chown -R %s %s", owner, path);
 }
 
 static void check_mode(struct doctor *doctor, const char *path, int fd)

@@ -72,6 +72,9 @@ int doctor_find_gpg_id(const struct pass_store *store, char **ret_path) MUST_USE
 /* Whether the store is shared on purpose: its root hands its group down to what is made in it. */
 bool doctor_is_team_store(const struct doctor *doctor);
 
+/* Whether another user owns the store and shares it with a group, which may not be allowed to write. */
+bool doctor_is_shared_by_another(const struct doctor *doctor);
+
 /* Adds that something could not be checked: what is a noun, for example the path of a directory. */
 void doctor_add_unchecked(struct doctor *doctor, const char *what, int error);
 

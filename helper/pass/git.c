@@ -51,7 +51,7 @@ static void repository_done(struct repository *repository)
 }
 
 /* pass does the same: nothing outside may redirect git, and no repository above is used. */
-static int set_environment(const struct pass_store *store)
+int pass_git_set_environment(const struct pass_store *store)
 {
     static const char *const unset[] = {
         "GIT_DIR", "GIT_WORK_TREE", "GIT_NAMESPACE", "GIT_INDEX_FILE", "GIT_INDEX_VERSION",
@@ -256,7 +256,7 @@ int pass_git_record(const struct pass_store *store, const struct pass_changes *c
     CLEANUP(repository_done) struct repository repository = {0};
     int first = 0;
 
-    if (changes->count > 0 && set_environment(store) < 0)
+    if (changes->count > 0 && pass_git_set_environment(store) < 0)
         return error_set_oom(err);
     for (size_t i = 0; i < changes->count && first != -ETIMEDOUT; i++) {
         struct error failure = {0};

@@ -15,3 +15,9 @@
  */
 enum { PASS_GIT_SWITCHED_OFF = 1 };
 int pass_git_record(const struct pass_store *store, const struct pass_changes *changes, struct error *err) MUST_USE;
+
+/*
+ * Unsets the variables that would make git use another repository (GIT_DIR and others), and keeps it from searching for one above
+ * the store. Before every run of git. 0 or -ENOMEM.
+ */
+int pass_git_set_environment(const struct pass_store *store) MUST_USE;

@@ -14,6 +14,7 @@
 #include "gpg/keys.h"
 #include "helper/pass/entry.h"
 #include "helper/pass/recipients.h"
+#include "helper/proof.h"
 
 static bool has_file(int fd, const char *name)
 {
@@ -34,6 +35,30 @@ static int refuse_entries(const struct pass_store *store, struct error *err)
                          "them again: pass init -p " PASS_FOLDER " FINGERPRINT", store->root, listing.count,
                          listing.count == 1 ? "entry that is" : "entries that are");
     return SETUP_NO_STORE;
+}
+
+/*
+ * A store that has lost its .gpg-id: its entries stay as they are. If they can be decrypted here, or need only a passphrase,
+ * every login is as usable as before. Otherwise their key is elsewhere, and a .gpg-id with another key would hide that.
+ */
+static int check_entries(struct pass_store *store, struct error *err)
+{
+    CLEANUP(pass_listing_done) struct pass_listing listing = {0};
+    int r = pass_entry_list(store, &listing, err);
+
+    for (size_t i = 0; r == 0 && i < listing.count; i++) {
+        struct proof_step step = {0};
+        struct pass_path path;
+
+        if (pass_path_set_url(&path, listing.items[i].url, listing.items[i].url_size) < 0)
+            continue;
+        path.file[0] = '\0';
+        proof_read_entry(store, &path, GPG_PINENTRY_ERROR, &step);
+        if (step.result == PROOF_FAILED)
+            return error_set(err, EEXIST, "%s has no .gpg-id, and an entry in it cannot be decrypted, so its key may be "
+                             "elsewhere; if it is lost, remove the entry first: %s", store->root, step.err.text);
+    }
+    return r < 0 ? r : SETUP_NO_STORE;
 }
 
 static int find_in_subfolder(const struct pass_store *store, char **ret_source, struct error *err)
@@ -64,7 +89,7 @@ int setup_store_find(struct pass_store *store, struct gpg_context *gpg, bool is_
     if (is_subfolder && has_file(store->root_fd, ".gpg-id"))
         r = find_in_subfolder(store, ret_source, err);
     else if (is_uninitialised(store))
-        r = refuse_entries(store, err);
+        r = check_entries(store, err);
     else
         r = pass_recipients_find(store, gpg, &path, &recipients, err);
     if (r == SETUP_NO_STORE && signer && *signer)

@@ -103,7 +103,7 @@ class Bench:
         encrypted = self.user.run([self.gpg, "--batch", "-q", "--compress-algo=none", "-r", "k@k", "-e"], SECRET, check=True,
                                   env=env).out
         path = self.lay(f"{URL}/keyboxd", "me", encrypted)
-        self.add(operation, OURS, [self.ours, "get"], f"{URL}/keyboxd".encode(), env=env)
+        self.add_helpers(operation, "get", f"{URL}/keyboxd".encode(), env=env)
         self.add(operation, "gpg -qd", [self.gpg, "--batch", "-qd", path], env=env)
 
     def add_store(self, operation):

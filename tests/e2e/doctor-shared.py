@@ -156,6 +156,35 @@ def unmounted(user):
     user.prefix.mkdir(mode=0o700)
 
 
+def lose_gpg_id(user):
+    (user.prefix / ".gpg-id").unlink()
+
+
+def shared_read_only(user):
+    """Makes a store of root's that a group may read."""
+    user.become()
+    for path in (user.prefix, user.folder, user.server_folder(URL)):
+        os.chown(path, 0, user.uid)
+        path.chmod(0o2750)
+    for path in (user.entry(URL, "me"), user.prefix / ".gpg-id"):
+        os.chown(path, 0, user.uid)
+        path.chmod(0o640)
+
+
+def merging(user):
+    """Leaves a merge with a conflict."""
+    user.make_git()
+    entry = user.entry(URL, "me")
+    user.git("checkout", "-q", "-b", "other")
+    entry.write_bytes(user.encrypt(b"theirs", user.key))
+    user.git("commit", "-qam", "theirs")
+    user.git("checkout", "-q", "-")
+    entry.write_bytes(user.encrypt(b"ours", user.key))
+    user.git("commit", "-qam", "ours")
+    user.run(["git", "-C", user.prefix, "merge", "-q", "other"])
+    entry.chmod(0o600)
+
+
 SETUP = ((r"\[Y/n\]", "y\n"),)
 
 STORES = [
@@ -187,6 +216,8 @@ STORES = [
         "cp -a {user.dir}/kept/. {user.folder} && rm -rf {user.dir}/kept && "
         "{{ dd if=/dev/zero of={user.folder}/.fill bs=4k 2>/dev/null || true; }}"), {"write-failed"}, has_cure=False, words=("No space",)),
     Row("a team's store with mode 2770", "https://github.com/syncthing/syncthing/issues/2012", team),
+    Row("a group may read a store of root's, but not write", OWN, shared_read_only,
+        {"store-owner"}, reader="root", has_cure=False, before="chown -R, which takes the store from the group"),
     Row("the store's mode lets others look", OWN, set_mode("root", 0o755), {"store-mode"}, rc=0),
     Row("an entry's mode lets others read", OWN, set_mode("entry", 0o644), {"entry-mode"}, rc=0),
     Row("everybody may write to the store", OWN, set_mode("root", 0o777), {"gpg-id-writable", "store-mode"}),
@@ -212,12 +243,19 @@ STORES = [
 ]
 
 ENTRIES = [
+    Row(".gpg-id was lost, and there are logins", OWN, lose_gpg_id,
+        {"gpg-id-missing"}, answers=SETUP, before="a command that refuses"),
+    Row(".gpg-id is a directory", OWN, lambda user: (lose_gpg_id(user), (user.prefix / ".gpg-id").mkdir(mode=0o700))[0],
+        {"gpg-id-unreadable"}, before="a command that refuses"),
     Row("there is no store yet", "https://github.com/docker/docker-credential-helpers/issues/102", lambda user: shutil.rmtree(user.prefix),
         {"store-missing"}, answers=SETUP),
     Row("a gopass store with age", OWN,
         lambda user: (user.prefix / ".gpg-id").rename(user.prefix / ".age-recipients") and None, {"store-is-age"}, answers=SETUP),
     Row(".gpg-id has a NUL byte", OWN, lambda user: (user.prefix / ".gpg-id").write_bytes(b"x\0y\n") and None, {"gpg-id-invalid"},
         has_cure=False),
+    Row("a server's directory has files, but no entry", OWN,
+        lambda user: user.entry(URL, "me").rename(user.server_folder(URL) / "me.GPG") and None, {"folder-without-entry"}, rc=0,
+        has_cure=False, before="rmdir, which fails"),
     Row("a pipe is called like an entry", OWN, lambda user: os.mkfifo(user.server_folder(URL) / "pipe.gpg", 0o600), {"entry-no-file"},
         rc=0, deletes=True),
     Row("a server's directory is empty after a crash", OWN,
@@ -237,6 +275,17 @@ GITS = [
     Row("git is not installed", OWN, with_git(lambda user: user.env.update(PATH=user.path_without("git"))), {"git-missing"}, rc=0, reader="root", before="\"git could not be run\", and no command"),
     Row("git does not know who the user is", OWN, with_git(
         lambda user: (user.home / ".gitconfig").write_text("[user]\nuseConfigOnly = true\n") and None), {"git-no-identity"}, rc=0),
+    Row("git's index is corrupt", OWN, with_git(lambda user: (user.prefix / ".git/index").write_bytes(b"garbage") and None),
+        {"git-broken"}, rc=0, has_cure=False, before="git records what is stored"),
+    Row(".git is empty", OWN, lambda user: (user.prefix / ".git").mkdir(), {"git-broken"}, rc=0, has_cure=False,
+        before="git does not know who you are"),
+    Row(".git names a repository that is gone", OWN, lambda user: (user.prefix / ".git").write_text("gitdir: /nonexistent\n") and None,
+        {"git-broken"}, rc=0, has_cure=False, before="a command that does not help"),
+    Row("GIT_DIR names another repository", OWN, with_git(lambda user: user.env.update(GIT_DIR=str(user.dir / "other")))),
+    Row("a merge has a conflict", OWN, merging, {"git-merging"}, rc=0, has_cure=False,
+        before="a command that concludes the merge"),
+    Row(".gitignore has *.gpg", OWN, with_git(lambda user: (user.prefix / ".gitignore").write_text("*.gpg\n") and None), {"git-ignores"},
+        rc=0, has_cure=False, before="git records what is stored"),
     Row("git left its index.lock", OWN, lock_index, {"git-lock"}, rc=0, deletes=True),
     Row("changes that git has not recorded", OWN, change_unrecorded, {"git-not-recorded"}, rc=0),
     Row("core.fsmonitor of the repository names a program", "https://github.com/mistralai/mistral-vibe/pull/962", git_config("core.fsmonitor", "touch {user.dir}/ran; false"),
