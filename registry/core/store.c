@@ -56,6 +56,15 @@ int store_check(struct store *store, struct error *err)
     return storage_check(store->storage, err);
 }
 
+void store_count_cache(struct store *store, uint64_t *ret_hits, uint64_t *ret_misses)
+{
+    struct storage_cache_counters counters;
+
+    storage_count_cache(store->storage, &counters);
+    *ret_hits = counters.hits;
+    *ret_misses = counters.misses;
+}
+
 /* --- the storage's answers ------------------------------------------------------------------------ */
 
 struct storage *store_get_storage(const struct store *store)

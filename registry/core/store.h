@@ -41,6 +41,9 @@ struct storage *store_get_storage(const struct store *store);
 /* Whether the storage can be reached: 0 or negative. */
 int store_check(struct store *store, struct error *err) MUST_USE;
 
+/* How many reads of links and manifests were answered from memory, and how many were not. */
+void store_count_cache(struct store *store, uint64_t *ret_hits, uint64_t *ret_misses);
+
 /* --- lists ----------------------------------------------------------------------------- */
 
 struct store_names {

@@ -20,7 +20,8 @@ static const char *const methods[] = {
 static const uint64_t duration_bounds[] = {
     5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000, 25000000, 60000000,
 };
-enum { SIZE_BOUNDS = 22, SMALLEST_SIZE = 1024, CODES_MAX = 64, BOUND_TEXT_SIZE = 32 };
+enum { SIZE_BOUNDS = 22, SMALLEST_SIZE = 1024, CODES_MAX = 64, BOUND_TEXT_SIZE = 32, LABELS_SIZE = 96 };
+enum { STORAGE_BOUNDS = 11 }; /* of duration_bounds; registry:2 has no longer ones for the storage */
 
 /* As nginx and others count what has no status: the client went away; this server ended the connection. */
 enum { CODE_CLIENT_LEFT = 499, CODE_CUT = 408 };
@@ -51,6 +52,7 @@ struct metrics {
     unsigned codes[CODES_MAX]; /* the statuses that occurred, in the order in which they did; 0: none yet */
     uint64_t failures;
     uint64_t events[METRICS_ACTIONS][METRICS_OBJECTS];
+    struct durations storage[METRICS_STORAGE_ACTIONS];
     size_t handler_count;
     struct handler handlers[];
 };
@@ -152,6 +154,11 @@ void metrics_end(struct metrics *metrics, size_t index, const struct metrics_req
     add(&metrics->failures, request->has_failed ? 1 : 0);
 }
 
+void metrics_count_storage(struct metrics *metrics, enum metrics_storage action, uint64_t us)
+{
+    count_duration(&metrics->storage[action], us);
+}
+
 void metrics_count_event(struct metrics *metrics, enum metrics_action action, enum metrics_object object)
 {
     add(&metrics->events[action][object], 1);
@@ -166,8 +173,19 @@ static void describe(FILE *out, const char *name, const char *type, const char *
 
 static void print_value(FILE *out, const struct metrics_value *value)
 {
-    describe(out, value->name, value->is_gauge ? "gauge" : "counter", value->help);
-    fprintf(out, "%s %" PRIu64 "\n", value->name, value->value);
+    bool has_label = value->label;
+
+    fprintf(out, "%s%s%s%s %" PRIu64 "\n", value->name, has_label ? "{" : "", has_label ? value->label : "",
+            has_label ? "}" : "", value->value);
+}
+
+static void print_values(FILE *out, const struct metrics_value *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (i == 0 || strcmp(values[i].name, values[i - 1].name) != 0)
+            describe(out, values[i].name, values[i].is_gauge ? "gauge" : "counter", values[i].help);
+        print_value(out, &values[i]);
+    }
 }
 
 static void print_in_flight(FILE *out, const struct metrics *metrics)
@@ -191,27 +209,45 @@ static void print_codes(FILE *out, const struct metrics *metrics, const struct h
     }
 }
 
-static void print_durations(FILE *out, const struct handler *handler, size_t method)
+/* A histogram with the first bounds, unless it is empty. labels: such as method="get". */
+static void print_durations(FILE *out, const char *name, const char *labels, const struct durations *durations,
+                            size_t bounds)
 {
-    static const char name[] = "registry_http_request_duration_seconds";
-    const struct durations *durations = &handler->by_method[method].durations;
-    const char *text = methods[method];
     uint64_t total = 0, count = 0;
 
     for (size_t i = 0; i <= ARRAY_SIZE(duration_bounds); i++)
         total += get(&durations->buckets[i]);
     if (total == 0)
         return;
-    for (size_t i = 0; i < ARRAY_SIZE(duration_bounds); i++) {
+    for (size_t i = 0; i < bounds; i++) {
         count += get(&durations->buckets[i]);
-        fprintf(out, "%s_bucket{handler=\"%s\",method=\"%s\",le=\"%g\"} %" PRIu64 "\n", name, handler->name, text,
-                (double)duration_bounds[i] / 1e6, count);
+        fprintf(out, "%s_bucket{%s,le=\"%g\"} %" PRIu64 "\n", name, labels, (double)duration_bounds[i] / 1e6, count);
     }
-    count += get(&durations->buckets[ARRAY_SIZE(duration_bounds)]);
-    fprintf(out, "%s_bucket{handler=\"%s\",method=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, handler->name, text, count);
-    fprintf(out, "%s_sum{handler=\"%s\",method=\"%s\"} %.6f\n", name, handler->name, text,
-            (double)get(&durations->sum_us) / 1e6);
-    fprintf(out, "%s_count{handler=\"%s\",method=\"%s\"} %" PRIu64 "\n", name, handler->name, text, count);
+    fprintf(out, "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", name, labels, total);
+    fprintf(out, "%s_sum{%s} %.6f\n", name, labels, (double)get(&durations->sum_us) / 1e6);
+    fprintf(out, "%s_count{%s} %" PRIu64 "\n", name, labels, total);
+}
+
+static void print_request_durations(FILE *out, const struct handler *handler, size_t method)
+{
+    char labels[LABELS_SIZE];
+
+    snprintf(labels, sizeof(labels), "handler=\"%s\",method=\"%s\"", handler->name, methods[method]);
+    print_durations(out, "registry_http_request_duration_seconds", labels, &handler->by_method[method].durations,
+                    ARRAY_SIZE(duration_bounds));
+}
+
+static void print_storage(FILE *out, const struct metrics *metrics)
+{
+    static const char *const actions[] = {"GetContent", "Stat", "List", "PutContent", "Delete"};
+    static const char name[] = "registry_storage_action_seconds";
+    char labels[LABELS_SIZE];
+
+    describe(out, name, "histogram", "How long calls of the storage took.");
+    for (size_t i = 0; i < METRICS_STORAGE_ACTIONS; i++) {
+        snprintf(labels, sizeof(labels), "action=\"%s\",driver=\"filesystem\"", actions[i]);
+        print_durations(out, name, labels, &metrics->storage[i], STORAGE_BOUNDS);
+    }
 }
 
 /* As Go writes numbers: 524288, but 1.048576e+06. Labels are compared as text. */
@@ -264,7 +300,7 @@ static void print_requests(FILE *out, const struct metrics *metrics)
     describe(out, "registry_http_request_duration_seconds", "histogram",
              "From the head of a request to the end of its answer.");
     for (size_t i = 0; i < metrics->handler_count * ARRAY_SIZE(methods); i++)
-        print_durations(out, &metrics->handlers[i / ARRAY_SIZE(methods)], i % ARRAY_SIZE(methods));
+        print_request_durations(out, &metrics->handlers[i / ARRAY_SIZE(methods)], i % ARRAY_SIZE(methods));
     describe(out, requests, "histogram", "Bytes of requests, head and body.");
     for (size_t i = 0; i < metrics->handler_count; i++)
         print_sizes(out, requests, &metrics->handlers[i], &metrics->handlers[i].request_sizes);
@@ -296,11 +332,12 @@ char *metrics_format(const struct metrics *metrics, const struct metrics_value *
     print_in_flight(out, metrics);
     print_requests(out, metrics);
     print_events(out, metrics);
-    print_value(out, &(struct metrics_value){
-        "registry_storage_errors_total", "Requests that failed by the server's own fault.", false, get(&metrics->failures),
-    });
-    for (size_t i = 0; i < value_count; i++)
-        print_value(out, &values[i]);
+    print_storage(out, metrics);
+    print_values(out, &(struct metrics_value){
+        .name = "registry_storage_errors_total", .help = "Requests that failed by the server's own fault.",
+        .value = get(&metrics->failures),
+    }, 1);
+    print_values(out, values, value_count);
     if (fclose(out) != 0) {
         free(text);
         return NULL;

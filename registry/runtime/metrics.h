@@ -38,9 +38,14 @@ enum metrics_action { METRICS_PUSH, METRICS_PULL, METRICS_MOUNT, METRICS_DELETE,
 enum metrics_object { METRICS_BLOB, METRICS_MANIFEST, METRICS_TAG, METRICS_OBJECTS };
 void metrics_count_event(struct metrics *metrics, enum metrics_action action, enum metrics_object object);
 
-/* A number that somebody else counts. */
+/* A call of the storage driver, in registry:2's classes. */
+enum metrics_storage { METRICS_GET, METRICS_STAT, METRICS_LIST, METRICS_PUT, METRICS_REMOVE, METRICS_STORAGE_ACTIONS };
+void metrics_count_storage(struct metrics *metrics, enum metrics_storage action, uint64_t us);
+
+/* A number that somebody else counts. Values of one name follow each other. */
 struct metrics_value {
     const char *name, *help;
+    const char *label; /* such as type="Hit"; NULL: none */
     bool is_gauge; /* not a counter */
     uint64_t value;
 };

@@ -105,6 +105,11 @@ struct storage_upload_state {
 
 enum storage_claim_mode { STORAGE_SHARED, STORAGE_ALONE };
 
+/* Reads that what the backend remembers could have answered: those that it did answer, and the others. */
+struct storage_cache_counters {
+    uint64_t hits, misses;
+};
+
 /* A backend puts these at the head of structs of its own. */
 struct storage {
     const struct storage_functions *functions;
@@ -128,6 +133,9 @@ struct storage_functions {
 
     /* Seconds since 1970 by the storage's own clock. */
     int64_t (*now)(struct storage *storage);
+
+    /* Since it was opened; zeros if the backend remembers nothing. */
+    void (*count_cache)(struct storage *storage, struct storage_cache_counters *ret);
 
     /* --- reading ---------------------------------------------------------------------------- */
 
@@ -276,6 +284,11 @@ static inline int storage_check(struct storage *storage, struct error *err)
 static inline int64_t storage_now(struct storage *storage)
 {
     return storage->functions->now(storage);
+}
+
+static inline void storage_count_cache(struct storage *storage, struct storage_cache_counters *ret)
+{
+    storage->functions->count_cache(storage, ret);
 }
 
 static inline int storage_head(struct storage *storage, const char *key,

@@ -21,16 +21,28 @@ static void answer_health(const struct debug *debug, struct response *response)
 }
 
 /* With room for these. Nothing of passwords where nobody is asked for one. */
-enum { VALUES_MAX = 16 };
+enum { VALUES_MAX = 20 };
+
+static struct metrics_value counter(const char *name, const char *help, uint64_t value)
+{
+    return (struct metrics_value){.name = name, .help = help, .value = value};
+}
+
+/* registry:2's name; what is counted here are reads of links and manifests. */
+static struct metrics_value cache_counter(const char *label, uint64_t value)
+{
+    return (struct metrics_value){.name = "registry_storage_cache_total", .label = label, .value = value,
+                                  .help = "Reads of links and manifests that memory could have answered."};
+}
 
 static size_t gather_maintenance(const struct maintenance_counters *counters, struct metrics_value *values, size_t count)
 {
     const struct metrics_value all[] = {
-        {"registry_collect_runs_total", "Scheduled garbage collections that ended.", false, counters->runs},
-        {"registry_collect_failures_total", "Scheduled garbage collections that failed.", false, counters->failures},
-        {"registry_collect_removed_tags_total", "Tags that retention removed.", false, counters->tags},
-        {"registry_collect_removed_blobs_total", "Blobs that scheduled collections removed.", false, counters->blobs},
-        {"registry_collect_freed_bytes_total", "Bytes of these blobs.", false, counters->bytes},
+        counter("registry_collect_runs_total", "Scheduled garbage collections that ended.", counters->runs),
+        counter("registry_collect_failures_total", "Scheduled garbage collections that failed.", counters->failures),
+        counter("registry_collect_removed_tags_total", "Tags that retention removed.", counters->tags),
+        counter("registry_collect_removed_blobs_total", "Blobs that scheduled collections removed.", counters->blobs),
+        counter("registry_collect_freed_bytes_total", "Bytes of these blobs.", counters->bytes),
     };
 
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -42,24 +54,29 @@ static size_t gather_values(const struct debug *debug, struct metrics_value valu
 {
     struct connections_counters connections;
     struct authenticator_counters logins;
+    uint64_t hits, misses;
     size_t count = 0;
 
     server_count_connections(debug->server, &connections);
-    values[count++] = (struct metrics_value){
-        "registry_http_connections", "Connections that are open.", true, connections.open};
-    values[count++] = (struct metrics_value){"registry_http_connections_refused_total",
-                                             "Connections beyond http.limits.peraddress.", false, connections.refused};
-    values[count++] = (struct metrics_value){"registry_http_connections_ended_total",
-                                             "Connections ended by http.limits or http.timeouts.", false, connections.ended};
+    store_count_cache(debug->store, &hits, &misses);
+    values[count++] = (struct metrics_value){.name = "registry_http_connections", .help = "Connections that are open.",
+                                             .is_gauge = true, .value = connections.open};
+    values[count++] = counter("registry_http_connections_refused_total", "Connections beyond http.limits.peraddress.",
+                              connections.refused);
+    values[count++] = counter("registry_http_connections_ended_total",
+                              "Connections ended by http.limits or http.timeouts.", connections.ended);
+    values[count++] = cache_counter("type=\"Hit\"", hits);
+    values[count++] = cache_counter("type=\"Miss\"", misses);
+    values[count++] = cache_counter("type=\"Request\"", hits + misses);
     count = gather_maintenance(debug->maintenance, values, count);
     if (!debug->authenticator)
         return count;
     authenticator_get_counters(debug->authenticator, &logins);
-    values[count++] = (struct metrics_value){"registry_auth_granted_total", "Correct passwords.", false, logins.granted};
-    values[count++] = (struct metrics_value){"registry_auth_denied_total", "Wrong passwords.", false, logins.denied};
-    values[count++] = (struct metrics_value){
-        "registry_auth_remembered_total", "Correct passwords that needed no bcrypt.", false, logins.cache_hits};
-    values[count++] = (struct metrics_value){"registry_auth_bcrypt_total", "Runs of bcrypt.", false, logins.bcrypts};
+    values[count++] = counter("registry_auth_granted_total", "Correct passwords.", logins.granted);
+    values[count++] = counter("registry_auth_denied_total", "Wrong passwords.", logins.denied);
+    values[count++] = counter("registry_auth_remembered_total", "Correct passwords that needed no bcrypt.",
+                              logins.cache_hits);
+    values[count++] = counter("registry_auth_bcrypt_total", "Runs of bcrypt.", logins.bcrypts);
     return count;
 }
 

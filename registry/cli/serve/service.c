@@ -7,8 +7,9 @@
 #include "registry/access/signing-keys.h"
 #include "registry/api/report.h"
 #include "registry/api/routes.h"
-#include "registry/cli/open-store.h"
 #include "registry/cli/serve/token-server.h"
+#include "registry/storage/filesystem/filesystem.h"
+#include "registry/storage/measured.h"
 #include "registry/core/records.h"
 #include "registry/runtime/log.h"
 #include "registry/runtime/metrics.h"
@@ -228,8 +229,6 @@ static int start_server(struct service *service, struct error *err)
 
     if (r == 0)
         r = start_pools(service, err);
-    if (r == 0)
-        r = make_metrics(service, err);
     if (r == 0 && service->access_file)
         service->pulls = pull_log_new();
     if (r == 0 && service->access_file && !service->pulls)
@@ -301,6 +300,27 @@ static int begin_confinement(struct service *service, struct error *err)
     return confine_identity(&service->confinement, err);
 }
 
+static void observe_storage(void *object, enum storage_action action, uint64_t us)
+{
+    static const enum metrics_storage kinds[] = {
+        [STORAGE_ACTION_GET] = METRICS_GET,   [STORAGE_ACTION_STAT] = METRICS_STAT,
+        [STORAGE_ACTION_LIST] = METRICS_LIST, [STORAGE_ACTION_PUT] = METRICS_PUT,
+        [STORAGE_ACTION_DELETE] = METRICS_REMOVE,
+    };
+
+    metrics_count_storage(object, kinds[action], us);
+}
+
+static int open_measured_store(struct service *service, struct error *err)
+{
+    struct storage *storage;
+    int r = filesystem_open(service->settings->storage.root_directory, FILESYSTEM_SERVES, &storage, err);
+
+    if (r == 0)
+        r = storage_measure(storage, observe_storage, service->metrics, &storage, err);
+    return r < 0 ? r : store_open(storage, &service->store, err);
+}
+
 /* With the rights that are left for good, so that everything that is read here can be read again later. */
 static int open_all(struct service *service, struct error *err)
 {
@@ -313,7 +333,9 @@ static int open_all(struct service *service, struct error *err)
     if (r == 0)
         r = open_users(service, err);
     if (r == 0)
-        r = open_store(settings->storage.root_directory, FILESYSTEM_SERVES, &service->store, err);
+        r = make_metrics(service, err);
+    if (r == 0)
+        r = open_measured_store(service, err);
     if (r == 0)
         r = open_tokens(service, err);
     if (r == 0 && settings->confinement.is_enabled)

@@ -34,6 +34,7 @@ struct part {
 };
 
 struct content_cache {
+    uint64_t hits, misses; /* atomic */
     struct part parts[PARTS];
 };
 
@@ -103,6 +104,12 @@ static struct entry **place_of(struct part *part, uint64_t hash)
     return &part->places[hash / PARTS % PLACES];
 }
 
+void content_cache_count(const struct content_cache *cache, uint64_t *ret_hits, uint64_t *ret_misses)
+{
+    *ret_hits = __atomic_load_n(&cache->hits, __ATOMIC_RELAXED);
+    *ret_misses = __atomic_load_n(&cache->misses, __ATOMIC_RELAXED);
+}
+
 int content_cache_get(struct content_cache *cache, const char *key, const struct stat *stamp, char **ret_bytes,
                       size_t *ret_size)
 {
@@ -124,6 +131,7 @@ int content_cache_get(struct content_cache *cache, const char *key, const struct
     if (is_known)
         memcpy(bytes, entry->bytes, size);
     pthread_mutex_unlock(&part->mutex);
+    __atomic_add_fetch(is_known ? &cache->hits : &cache->misses, 1, __ATOMIC_RELAXED);
     if (!is_known) {
         free(bytes);
         return -ENOENT;

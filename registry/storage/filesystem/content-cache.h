@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 #include "common/macros.h"
@@ -15,6 +16,9 @@ enum { CONTENT_CACHE_SIZE_MAX = 64 << 10 }; /* of a file; larger ones are not ca
 
 struct content_cache *content_cache_new(void); /* NULL: out of memory */
 void content_cache_free(struct content_cache *cache); /* takes NULL */
+
+/* How many calls of content_cache_get() found the bytes, and how many did not. */
+void content_cache_count(const struct content_cache *cache, uint64_t *ret_hits, uint64_t *ret_misses);
 
 /*
  * 0 with the bytes of key, if they are cached for a file with that stamp; *ret_bytes as of file_read_all(). -ENOENT or

@@ -194,10 +194,20 @@ static void filesystem_close(struct storage *storage)
     free(filesystem);
 }
 
+static void filesystem_count_cache(struct storage *storage, struct storage_cache_counters *ret)
+{
+    const struct filesystem *filesystem = (struct filesystem *)storage;
+
+    *ret = (struct storage_cache_counters){0};
+    if (filesystem->contents)
+        content_cache_count(filesystem->contents, &ret->hits, &ret->misses);
+}
+
 static const struct storage_functions filesystem_functions = {
     .close = filesystem_close,
     .check = filesystem_check,
     .now = filesystem_now,
+    .count_cache = filesystem_count_cache,
     .head = filesystem_head,
     .get = filesystem_get,
     .open = filesystem_open_reader,

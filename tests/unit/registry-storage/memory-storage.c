@@ -763,10 +763,17 @@ static void memory_claim_release(struct storage_claim *base)
 
 /* --- for tests ------------------------------------------------------------------------------------------------ */
 
+static void memory_count_cache(struct storage *base, struct storage_cache_counters *ret)
+{
+    (void)base;
+    *ret = (struct storage_cache_counters){0};
+}
+
 static const struct storage_functions memory_functions = {
     .close = memory_close,
     .check = memory_check,
     .now = memory_now,
+    .count_cache = memory_count_cache,
     .head = memory_head,
     .get = memory_get,
     .open = memory_open,

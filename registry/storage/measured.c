@@ -1,0 +1,198 @@
+/*
+ * Readers, uploads and claims are those of the storage behind this one: their functions are called without a detour.
+ */
+#include "registry/storage/measured.h"
+
+#include <stdlib.h>
+
+#include "common/monotonic.h"
+
+struct measured {
+    struct storage storage;
+    struct storage *inner;
+    storage_observer *observe;
+    void *object;
+};
+
+static struct storage *inner_of(struct storage *storage)
+{
+    return ((struct measured *)storage)->inner;
+}
+
+/* Reports the time since begin_us; returns r. */
+static int report(struct storage *storage, enum storage_action action, int64_t begin_us, int r)
+{
+    struct measured *measured = (struct measured *)storage;
+
+    measured->observe(measured->object, action, (uint64_t)(monotonic_us() - begin_us));
+    return r;
+}
+
+/* --- measured calls ------------------------------------------------------------------------- */
+
+static int measured_head(struct storage *storage, const char *key, enum storage_waiting waiting,
+                         struct storage_object *ret, struct error *err)
+{
+    int64_t begin_us = monotonic_us();
+
+    return report(storage, STORAGE_ACTION_STAT, begin_us, storage_head(inner_of(storage), key, waiting, ret, err));
+}
+
+static int measured_refresh(struct storage *storage, const char *key, enum storage_waiting waiting,
+                            struct storage_object *ret, struct error *err)
+{
+    int64_t begin_us = monotonic_us();
+
+    return report(storage, STORAGE_ACTION_STAT, begin_us, storage_refresh(inner_of(storage), key, waiting, ret, err));
+}
+
+static int measured_get(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,
+                        char **ret_bytes, size_t *ret_size, struct error *err)
+{
+    int64_t begin_us = monotonic_us();
+
+    return report(storage, STORAGE_ACTION_GET, begin_us,
+                  storage_get(inner_of(storage), key, limit, waiting, ret_bytes, ret_size, err));
+}
+
+static int measured_list(struct storage *storage, const char *prefix, const char *after, size_t limit,
+                         struct storage_list *ret, struct error *err)
+{
+    int64_t begin_us = monotonic_us();
+
+    return report(storage, STORAGE_ACTION_LIST, begin_us,
+                  storage_list(inner_of(storage), prefix, after, limit, ret, err));
+}
+
+static int measured_write(struct storage *storage, const struct storage_step *steps, size_t count, struct error *err)
+{
+    int64_t begin_us = monotonic_us();
+
+    return report(storage, STORAGE_ACTION_PUT, begin_us, storage_write(inner_of(storage), steps, count, err));
+}
+
+static int measured_note(struct storage *storage, const char *key, const void *data, size_t size, struct error *err)
+{
+    int64_t begin_us = monotonic_us();
+
+    return report(storage, STORAGE_ACTION_PUT, begin_us, storage_note(inner_of(storage), key, data, size, err));
+}
+
+static int measured_remove(struct storage *storage, const char *const *keys, size_t count, struct error *err)
+{
+    int64_t begin_us = monotonic_us();
+
+    return report(storage, STORAGE_ACTION_DELETE, begin_us, storage_remove(inner_of(storage), keys, count, err));
+}
+
+static int measured_remove_if_unchanged(struct storage *storage, const char *key, const struct storage_version *version,
+                                        struct error *err)
+{
+    int64_t begin_us = monotonic_us();
+
+    return report(storage, STORAGE_ACTION_DELETE, begin_us,
+                  storage_remove_if_unchanged(inner_of(storage), key, version, err));
+}
+
+/* --- calls that are passed on ------------------------------------------------------------------ */
+
+static void measured_close(struct storage *storage)
+{
+    storage_close(inner_of(storage));
+    free(storage);
+}
+
+static int measured_check(struct storage *storage, struct error *err)
+{
+    return storage_check(inner_of(storage), err);
+}
+
+static int64_t measured_now(struct storage *storage)
+{
+    return storage_now(inner_of(storage));
+}
+
+static void measured_count_cache(struct storage *storage, struct storage_cache_counters *ret)
+{
+    storage_count_cache(inner_of(storage), ret);
+}
+
+static int measured_open(struct storage *storage, const char *key, enum storage_waiting waiting,
+                         struct storage_reader **ret, struct storage_object *ret_object, struct error *err)
+{
+    return storage_open(inner_of(storage), key, waiting, ret, ret_object, err);
+}
+
+static int measured_used_since(struct storage *storage, const char *key, int64_t moment_s, bool *ret, struct error *err)
+{
+    return storage_used_since(inner_of(storage), key, moment_s, ret, err);
+}
+
+static int measured_remove_unused(struct storage *storage, struct storage_removal *removals, size_t count,
+                                  int64_t moment_s, struct error *err)
+{
+    return storage_remove_unused(inner_of(storage), removals, count, moment_s, err);
+}
+
+static int measured_clean_up(struct storage *storage, int64_t age_s, struct error *err)
+{
+    return storage_clean_up(inner_of(storage), age_s, err);
+}
+
+static int measured_upload_open(struct storage *storage, const char *key, enum storage_upload_mode mode,
+                                unsigned patience_ms, struct storage_upload **ret, struct error *err)
+{
+    return storage_upload_open(inner_of(storage), key, mode, patience_ms, ret, err);
+}
+
+static int measured_upload_head(struct storage *storage, const char *key, uint64_t *ret_size, struct error *err)
+{
+    return storage_upload_head(inner_of(storage), key, ret_size, err);
+}
+
+static int measured_claim(struct storage *storage, const char *prefix, enum storage_claim_mode mode, unsigned patience_ms,
+                          struct storage_claim **ret, struct error *err)
+{
+    return storage_claim(inner_of(storage), prefix, mode, patience_ms, ret, err);
+}
+
+static const struct storage_functions measured_functions = {
+    .close = measured_close,
+    .check = measured_check,
+    .now = measured_now,
+    .count_cache = measured_count_cache,
+    .head = measured_head,
+    .get = measured_get,
+    .open = measured_open,
+    .list = measured_list,
+    .write = measured_write,
+    .remove = measured_remove,
+    .remove_if_unchanged = measured_remove_if_unchanged,
+    .note = measured_note,
+    .refresh = measured_refresh,
+    .used_since = measured_used_since,
+    .remove_unused = measured_remove_unused,
+    .clean_up = measured_clean_up,
+    .upload_open = measured_upload_open,
+    .upload_head = measured_upload_head,
+    .claim = measured_claim,
+};
+
+int storage_measure(struct storage *inner, storage_observer *observe, void *object, struct storage **ret,
+                    struct error *err)
+{
+    struct measured *measured = calloc(1, sizeof(*measured));
+
+    if (!measured) {
+        storage_close(inner);
+        return error_set_oom(err);
+    }
+    *measured = (struct measured){
+        .storage.functions = &measured_functions,
+        .inner = inner,
+        .observe = observe,
+        .object = object,
+    };
+    *ret = &measured->storage;
+    return 0;
+}
