@@ -73,16 +73,19 @@ static bool accepts(const struct call *call, const char *media_type)
     return r < 0 || accept_allows(list, media_type); /* a list that is too long for anybody excludes nothing */
 }
 
+static bool is_schema_1(const char *media_type)
+{
+    return strcmp(media_type, "application/vnd.docker.distribution.manifest.v1+json") == 0;
+}
+
 /* As in registry:2, schema 1 is for everybody, and so are Docker's manifests by digest. */
 static bool may_send(const struct call *call, const char *media_type)
 {
-    static const char docker[] = "application/vnd.docker.distribution.manifest.", schema_1[] = "v1+";
-    bool is_docker = strncmp(media_type, docker, sizeof(docker) - 1) == 0;
+    static const char docker[] = "application/vnd.docker.distribution.manifest.";
 
-    if (is_docker && (call->route.kind == ROUTE_MANIFEST_DIGEST ||
-                      strncmp(media_type + sizeof(docker) - 1, schema_1, sizeof(schema_1) - 1) == 0))
-        return true;
-    return accepts(call, media_type);
+    return is_schema_1(media_type) ||
+           (call->route.kind == ROUTE_MANIFEST_DIGEST && strncmp(media_type, docker, sizeof(docker) - 1) == 0) ||
+           accepts(call, media_type);
 }
 
 static void refuse_type(struct response *response, const char *media_type)
@@ -158,6 +161,9 @@ static void send_manifest(struct call *call, struct response *response, const st
     note_pull(call);
     if (answer_if_settled(call, response, digest))
         return;
+    if (is_schema_1(content->media_type)) /* registry:2 would sign it with a key of its own */
+        response_add_header(response, "Warning", "299 - \"this manifest has Docker's schema 1, which docker pull reads only "
+                            "with a signature; convert it: skopeo copy --format v2s2\"");
     response_set_body(response, 200, content->media_type, steal_ptr(&content->bytes), content->size);
     if (call->method == ROUTE_METHOD_GET)
         answer_pulled(call, digest, content->size, content->media_type);

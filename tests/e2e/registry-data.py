@@ -3,11 +3,13 @@
 
 import contextlib
 import json
+import pathlib
 
 from harness import case, main, need
 from registry import Registry
 from registry_client import IMAGE, INDEX, Client, descriptor, digest
 
+SCHEMA_1 = "application/vnd.docker.distribution.manifest.v1+"
 OURS, THEIRS = "registryd", "docker-registry"
 LAYER = b"layer" * 10000
 
@@ -94,6 +96,30 @@ def _():
         assert server.call("DELETE", f"/v2/a/manifests/{digest(ours)}").status == 202
         go_on_with(server, OURS)
         assert [item["digest"] for item in server.call("GET", path).json["manifests"]] == [digest(theirs)]
+
+
+@case("a manifest of schema 1 that docker-registry stored is served as it is stored, and skopeo converts it")
+def _():
+    need(THEIRS), need("skopeo")
+    signed, layer = (pathlib.Path(__file__).parent / "signed-schema-1.json").read_bytes().rstrip(), b"a layer of schema 1\n"
+    with Registry(program=THEIRS, HTTP_SECRET="the same for both", COMPATIBILITY_SCHEMA1_ENABLED="true") as registry:
+        server = Client(registry)
+        server.push_blob("old/image", layer)
+        assert server.put_manifest("old/image", "v1", signed, SCHEMA_1 + "prettyjws").status == 201
+        theirs = server.get_manifest("old/image", "v1")
+        assert theirs.headers["Content-Type"] == SCHEMA_1 + "prettyjws", theirs
+        payload = {name: value for name, value in theirs.json.items() if name != "signatures"}
+        go_on_with(server, OURS)
+        ours = server.get_manifest("old/image", "v1")
+        assert ours.status == 200 and ours.json == payload and ours.headers["Content-Type"] == SCHEMA_1 + "json", ours
+        assert ours.headers["Docker-Content-Digest"] == theirs.headers["Docker-Content-Digest"] == digest(ours.body), ours
+        assert "skopeo copy --format v2s2" in ours.headers["Warning"], ours
+        assert server.get_manifest("old/image", digest(ours.body)).body == ours.body
+        assert server.put_manifest("old/image", "v2", signed, SCHEMA_1 + "prettyjws").status == 400
+        assert server.call("GET", "/v2/old/image/tags/list").json["tags"] == ["v1"]
+        assert blobs(server) == sorted([digest(layer), digest(ours.body)])
+        collect(server, OURS)
+        assert blobs(server) == sorted([digest(layer), digest(ours.body)])
 
 
 def collect(server, program, *words):
