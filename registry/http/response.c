@@ -1,6 +1,7 @@
 /*
  * Answers as plain data, so that endpoints run on any thread and can be tested without a server.
- * A body is a row of segments: pieces of text, and ranges of a source.
+ * A body is a row of segments: pieces of text, and ranges of a source. The headers of the parts of multipart/byteranges are
+ * formatted when they are sent, so that an answer with a thousand parts that nobody reads needs little memory.
  */
 #include "registry/http/response.h"
 
@@ -13,6 +14,8 @@
 
 #include "common/random.h"
 
+enum { PART_TYPE_SIZE = 128, PART_HEADER_SIZE = 512 };
+
 struct response_header {
     struct response_header *next;
     char *value; /* behind the name */
@@ -22,6 +25,14 @@ struct response_header {
 struct response_segment {
     char *text; /* NULL: a range of the source */
     uint64_t first, size;
+    size_t header_size; /* of the part's header before the range; 0: none */
+};
+
+/* What the headers of all parts have in common. */
+struct response_parts {
+    char boundary[RANDOM_UUID_SIZE];
+    char content_type[PART_TYPE_SIZE];
+    uint64_t total;
 };
 
 static void drop_body(struct response *response)
@@ -29,7 +40,9 @@ static void drop_body(struct response *response)
     for (size_t i = 0; i < response->segment_count; i++)
         free(response->segments[i].text);
     free(response->segments);
+    free(response->parts);
     response->segments = NULL;
+    response->parts = NULL;
     response->segment_count = 0;
     response->size = 0;
     response->read_segment = response->read_segment_begin = 0;
@@ -175,7 +188,7 @@ static void add_segment(struct response *response, const struct response_segment
     }
     response->segments = more;
     more[response->segment_count++] = *segment;
-    response->size += segment->size;
+    response->size += segment->header_size + segment->size;
 }
 
 void response_set_empty(struct response *response, unsigned status)
@@ -216,21 +229,47 @@ static void add_range(struct response *response, const struct response_range *ra
     add_segment(response, &(struct response_segment){.first = range->first, .size = range->size});
 }
 
+/* The size of the header of the part that a segment is; it fits into PART_HEADER_SIZE bytes. */
+static size_t format_part(const struct response_parts *parts, const struct response_segment *segment, bool is_first,
+                          char ret_text[PART_HEADER_SIZE])
+{
+    return (size_t)snprintf(ret_text, PART_HEADER_SIZE,
+                            "%s--%s\r\nContent-Range: bytes %ju-%ju/%ju\r\nContent-Type: %s\r\n\r\n",
+                            is_first ? "" : "\r\n", parts->boundary, (uintmax_t)segment->first,
+                            (uintmax_t)(segment->first + segment->size - 1), (uintmax_t)parts->total,
+                            parts->content_type);
+}
+
+static void add_part(struct response *response, const struct response_range *range)
+{
+    struct response_segment segment = {.first = range->first, .size = range->size};
+    char text[PART_HEADER_SIZE];
+
+    if (response->is_given_up)
+        return;
+    segment.header_size = format_part(response->parts, &segment, response->segment_count == 0, text);
+    add_segment(response, &segment);
+}
+
 /* multipart/byteranges (RFC 9110 section 14.6). */
 static void set_multipart(struct response *response, uint64_t total, const char *content_type,
                           const struct response_range *ranges, size_t count)
 {
-    char boundary[RANDOM_UUID_SIZE];
+    struct response_parts *parts = calloc(1, sizeof(*parts));
 
-    random_uuid(boundary);
-    response_add_header(response, "Content-Type", "multipart/byteranges; boundary=%s", boundary);
-    for (size_t i = 0; i < count; i++) {
-        add_text(response, "%s--%s\r\nContent-Range: bytes %ju-%ju/%ju\r\nContent-Type: %s\r\n\r\n", i ? "\r\n" : "",
-                 boundary, (uintmax_t)ranges[i].first, (uintmax_t)(ranges[i].first + ranges[i].size - 1),
-                 (uintmax_t)total, content_type);
-        add_range(response, &ranges[i]);
+    if (!parts) {
+        give_up(response);
+        return;
     }
-    add_text(response, "\r\n--%s--\r\n", boundary);
+    response->parts = parts;
+    random_uuid(parts->boundary);
+    snprintf(parts->content_type, sizeof(parts->content_type), "%s", content_type);
+    parts->total = total;
+    response_add_header(response, "Content-Type", "multipart/byteranges; boundary=%s", parts->boundary);
+    for (size_t i = 0; i < count; i++)
+        add_part(response, &ranges[i]);
+    if (!response->is_given_up)
+        add_text(response, "\r\n--%s--\r\n", parts->boundary);
 }
 
 void response_set_source(struct response *response, const struct response_source *source, uint64_t total,
@@ -270,9 +309,24 @@ bool response_get_range(const struct response *response, struct response_range *
     return true;
 }
 
+static ssize_t read_part_header(const struct response *response, const struct response_segment *segment, size_t offset,
+                                void *ret_data, size_t size)
+{
+    char text[PART_HEADER_SIZE];
+    size_t left = format_part(response->parts, segment, segment == response->segments, text) - offset;
+
+    if (size > left)
+        size = left;
+    memcpy(ret_data, text + offset, size);
+    return (ssize_t)size;
+}
+
 static ssize_t read_segment(const struct response *response, const struct response_segment *segment, uint64_t offset,
                             void *ret_data, size_t size)
 {
+    if (offset < segment->header_size)
+        return read_part_header(response, segment, (size_t)offset, ret_data, size);
+    offset -= segment->header_size;
     if (size > segment->size - offset)
         size = (size_t)(segment->size - offset);
     if (!segment->text)
@@ -287,10 +341,11 @@ ssize_t response_read(struct response *response, uint64_t offset, void *ret_data
         response->read_segment = response->read_segment_begin = 0;
     for (; response->read_segment < response->segment_count; response->read_segment++) {
         const struct response_segment *segment = &response->segments[response->read_segment];
+        uint64_t segment_size = segment->header_size + segment->size;
 
-        if (offset - response->read_segment_begin < segment->size)
+        if (offset - response->read_segment_begin < segment_size)
             return read_segment(response, segment, offset - response->read_segment_begin, ret_data, size);
-        response->read_segment_begin += segment->size;
+        response->read_segment_begin += segment_size;
     }
     return 0;
 }

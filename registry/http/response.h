@@ -27,12 +27,14 @@ struct response_range {
 
 struct response_header;
 struct response_segment;
+struct response_parts;
 
 struct response {
     unsigned status; /* 0: there is none yet */
     struct response_header *headers;
     struct response_segment *segments;
     size_t segment_count;
+    struct response_parts *parts; /* of a body of several ranges */
     uint64_t size; /* of the body, in bytes */
     size_t read_segment;   /* where response_read() was last, so that a body of many segments is not searched each time */
     uint64_t read_segment_begin; /* the offset of its first byte in the body */

@@ -129,7 +129,6 @@ static bool is_more_than(const struct range *ranges, size_t count, uint64_t size
 int range_parse(const char *header, uint64_t size, struct range ret_ranges[RANGE_MAX], size_t *ret_count)
 {
     static const char unit[] = "bytes=";
-    struct range ranges[RANGE_MAX];
     size_t count = 0;
 
     if (!header || strncasecmp(header, unit, sizeof(unit) - 1) != 0)
@@ -137,15 +136,14 @@ int range_parse(const char *header, uint64_t size, struct range ret_ranges[RANGE
     header += sizeof(unit) - 1;
     if (!header[strspn(header, " \t,")]) /* names none */
         return RANGE_IGNORED;
-    if (parse_list(header, size, ranges, &count) < 0)
+    if (parse_list(header, size, ret_ranges, &count) < 0)
         return RANGE_UNSATISFIABLE;
     if (size == 0) /* some clients send Range always; Go's later versions give them the nothing there is */
         return RANGE_IGNORED;
     if (count == 0)
         return RANGE_UNSATISFIABLE;
-    if (count > RANGE_MAX || is_more_than(ranges, count, size))
+    if (count > RANGE_MAX || is_more_than(ret_ranges, count, size))
         return RANGE_IGNORED;
-    memcpy(ret_ranges, ranges, count * sizeof(*ranges));
     *ret_count = count;
     return 0;
 }

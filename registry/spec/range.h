@@ -8,8 +8,8 @@
 
 /* The headers about parts and sizes of bodies. Pure; from any thread; values are NUL-terminated. */
 
-/* How many ranges one request may name; the header is ignored for one with more. */
-enum { RANGE_MAX = 16 };
+/* How many ranges one request may name, as many as containers/storage asks for. If there are more, the header is ignored. */
+enum { RANGE_MAX = 1024 };
 
 struct range {
     uint64_t first, size; /* size is never 0 */
