@@ -13,6 +13,7 @@
 #include "registry/api/text.h"
 #include "registry/spec/escape.h"
 #include "registry/spec/range.h"
+#include "registry/runtime/log.h"
 
 enum { CATALOG_DEFAULT = 100 };
 
@@ -71,6 +72,13 @@ static void add_names(struct text *text, const struct store_names *names)
     text_add_string(text, "]");
 }
 
+static void log_unreadable(const struct store_names *names)
+{
+    if (names->unreadable > 0)
+        log_warn("a list leaves out %zu entries that cannot be read: %s", names->unreadable,
+                 names->unreadable_why ? names->unreadable_why : "out of memory");
+}
+
 /* Takes ownership of text; path is that of the list, for the next page. */
 static void answer_page(const struct call *call, struct response *response, struct text *text,
                         const struct store_names *names, const struct page *page, const char *path)
@@ -78,6 +86,7 @@ static void answer_page(const struct call *call, struct response *response, stru
     size_t size;
     char *data;
 
+    log_unreadable(names);
     text_add_string(text, "}\n");
     data = text_steal(text, &size);
     response_set_body(response, 200, list_type, data, size);

@@ -101,7 +101,7 @@ static int look_at(struct walk *walk, struct error *err)
         prefix = key_in_repository(walk->name, "");
     r = storage_list(walk->store->storage, prefix.text, NULL, SIZE_MAX, &list, err);
     if (r < 0 && *walk->name && walk->skips_unreadable && r != -ENOMEM) {
-        walk->names.unreadable++;
+        store_names_skip(&walk->names, err);
         return 0;
     }
     if (r < 0)

@@ -36,11 +36,18 @@ int store_names_add(struct store_names *names, const char *name)
     return 0;
 }
 
+void store_names_skip(struct store_names *names, const struct error *err)
+{
+    if (names->unreadable++ == 0)
+        names->unreadable_why = strdup(err->text);
+}
+
 void store_names_done(struct store_names *names)
 {
     for (size_t i = 0; i < names->count; i++)
         free(names->items[i]);
     free(names->items);
+    free(names->unreadable_why);
     *names = (struct store_names){0};
 }
 

@@ -62,6 +62,9 @@ int store_check_existing(struct store *store, const struct digest *canonical, ui
 /* Appends a copy. 0 or -ENOMEM. */
 int store_names_add(struct store_names *names, const char *name) MUST_USE;
 
+/* Counts an entry that is left out because of err. */
+void store_names_skip(struct store_names *names, const struct error *err);
+
 /* A list that grows at each power of two; *items has room for one more after it. 0 or -ENOMEM. */
 int store_grow(void **items, size_t count, size_t item_size) MUST_USE;
 

@@ -51,6 +51,7 @@ struct store_names {
     size_t count;
     bool has_more;     /* than the page asked for */
     size_t unreadable; /* how many were left out because they cannot be read */
+    char *unreadable_why; /* of the first of them; NULL: none, or memory is out */
 };
 void store_names_done(struct store_names *names);
 

@@ -132,7 +132,8 @@ static int add_tag(struct store *store, const char *name, const char *tag, size_
 
     if (r == -ENOMEM)
         return r;
-    page->unreadable += r < 0;
+    if (r < 0)
+        store_names_skip(page, err);
     if (r != 0)
         return 0;
     page->has_more = page->count == n;

@@ -4,6 +4,7 @@
 import http.client
 import itertools
 import json
+import os
 import re
 import time
 
@@ -221,6 +222,37 @@ def _():
             assert "must be a list of addresses and networks" in str(error), error
         else:
             raise AssertionError(value)
+
+
+@case("entries that cannot be read are left out of lists, and logged with the reason")
+def _():
+    with Server(line("me", "secret")) as server:
+        push_blob(server, "good", EMPTY)
+        push_manifest(server, "good", "t", manifest(1))
+        repositories = server.dir / "data/docker/registry/v2/repositories"
+        (repositories / "bad").symlink_to("/etc")
+        (repositories / "good/_manifests/tags/bad/current").mkdir(parents=True)
+        os.mkfifo(repositories / "good/_manifests/tags/bad/current/link")
+        assert json.loads(call(server, "GET", "/v2/_catalog").body) == {"repositories": ["good"]}
+        assert json.loads(call(server, "GET", "/v2/good/tags/list").body)["tags"] == ["t"]
+        for what in ("repositories/bad", "tags/bad/current/link"):
+            wait_for(lambda: re.search(f"level=warning msg=.a list leaves out 1 entries.*{what}", server.log()), what)
+
+
+@case("CORS: http.headers are on every answer, refusals among them, as docker-registry's")
+def _():
+    allowed = {"Access-Control-Allow-Origin": "[https://ui.example]", "Access-Control-Expose-Headers": "[Docker-Content-Digest]"}
+    headers = "{" + ", ".join(f"{name}: {value}" for name, value in allowed.items()) + "}"
+    with Server(line("me", "secret"), HTTP_HEADERS=headers) as server:
+        origin = b"Origin: https://ui.example\r\n"
+        answers = [call(server, method, path, origin, user=user) for method, path, user in (
+            ("GET", "/v2/", GOOD), ("GET", "/v2/", b""), ("GET", "/v2/", basic("me", "wrong")), ("OPTIONS", "/v2/", b""),
+            ("GET", "/v2/a/manifests/none", GOOD), ("PATCH", "/v2/_catalog", GOOD), ("GET", "/v2/a/tags/list?n=x", GOOD))]
+        answers.append(ask(server.port, b"GET /v2/ HTTP/1.1\r\n" + origin + b"X : y\r\n\r\n"))
+        assert [each.status for each in answers] == [200, 401, 401, 204, 404, 405, 400, 400], answers
+        for each in answers:
+            assert each.headers["access-control-allow-origin"] == "https://ui.example", each
+            assert each.headers["access-control-expose-headers"] == "Docker-Content-Digest", each
 
 
 main()
