@@ -12,6 +12,15 @@ static inline int64_t monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+/* The same, but it goes on while the machine sleeps: for what must not live longer than it should. */
+static inline int64_t boottime_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static inline int64_t monotonic_us(void)
 {
     struct timespec now;

@@ -124,14 +124,21 @@ int beneath_open_directory(int root_fd, const char *path)
     return open_directory(root_fd, path, strlen(path));
 }
 
+size_t beneath_parent_size(const char *path, size_t size)
+{
+    while (size > 0 && path[size - 1] == '/') /* of a prefix */
+        size--;
+    while (size > 0 && path[size - 1] != '/')
+        size--;
+    return size;
+}
+
 int beneath_open_parent(int root_fd, const char *path, struct beneath_name *ret_name)
 {
-    size_t end = strlen(path), start;
+    size_t end = strlen(path), start = beneath_parent_size(path, end);
 
-    while (end > 0 && path[end - 1] == '/') /* of a prefix */
+    while (end > 0 && path[end - 1] == '/')
         end--;
-    for (start = end; start > 0 && path[start - 1] != '/'; start--)
-        ;
     if (end - start >= sizeof(ret_name->text))
         return -ENAMETOOLONG;
     memcpy(ret_name->text, path + start, end - start);

@@ -18,6 +18,9 @@ int beneath_open(int root_fd, const char *path, int flags, mode_t mode) MUST_USE
 /* Opens a directory for reading it and for the *at() calls; "" is the root itself. A '/' at the end does not matter. */
 int beneath_open_directory(int root_fd, const char *path) MUST_USE;
 
+/* How many of the first size bytes of path are the directory that they lie in, with the '/' at its end. */
+size_t beneath_parent_size(const char *path, size_t size);
+
 /* Opens the directory that path lies in; ret_name is the name in it, without a '/' at the end. */
 struct beneath_name {
     char text[NAME_MAX + 1];

@@ -46,16 +46,9 @@ int filesystem_remove_tree(int directory_fd, const char *name)
     return is_race(r) ? 0 : r;
 }
 
-/* The length of the path of the directory that a key or prefix lies in, with its '/'. */
 static size_t parent_size(const char *key)
 {
-    size_t size = strlen(key);
-
-    if (size > 0 && key[size - 1] == '/')
-        size--;
-    while (size > 0 && key[size - 1] != '/')
-        size--;
-    return size;
+    return beneath_parent_size(key, strlen(key));
 }
 
 static bool is_prefix(const char *key)

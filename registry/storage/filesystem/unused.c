@@ -239,16 +239,9 @@ static int remove_together(const struct filesystem *filesystem, struct storage_r
     return r;
 }
 
-/* The length of the path of the directory that a key or prefix lies in. */
 static size_t parent_size(const char *key)
 {
-    size_t size = strlen(key);
-
-    if (size > 0 && key[size - 1] == '/')
-        size--;
-    while (size > 0 && key[size - 1] != '/')
-        size--;
-    return size;
+    return beneath_parent_size(key, strlen(key));
 }
 
 /* Keys of one directory come one after another. */

@@ -142,14 +142,12 @@ static int touch(struct writing *writing, const char *key, size_t size, bool is_
     return 0;
 }
 
-/* The length of the path of the directory in which the first size bytes of key lie; 0: the root. */
+/* Without the '/' at its end. */
 static size_t parent_size(const char *key, size_t size)
 {
-    if (size > 0 && key[size - 1] == '/') /* of a prefix */
-        size--;
-    while (size > 0 && key[size - 1] != '/')
-        size--;
-    return size ? size - 1 : 0;
+    size_t parent = beneath_parent_size(key, size);
+
+    return parent ? parent - 1 : 0;
 }
 
 static int touch_created(void *object, const char *key, size_t size)
