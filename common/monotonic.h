@@ -13,12 +13,12 @@ static inline int64_t monotonic_ms(void)
 }
 
 /* The same, but it goes on while the machine sleeps: for what must not live longer than it should. */
-static inline int64_t boottime_ms(void)
+static inline uint64_t boottime_ms(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_BOOTTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 static inline int64_t monotonic_us(void)

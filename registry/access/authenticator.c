@@ -11,8 +11,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/monotonic.h"
 #include "registry/access/bcrypt.h"
 #include "registry/access/htpasswd.h"
 #include "registry/access/password-cache.h"
@@ -34,14 +34,6 @@ struct authenticator {
 static void count(uint64_t *counter, uint64_t more)
 {
     __atomic_add_fetch(counter, more, __ATOMIC_RELAXED);
-}
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_BOOTTIME, &now); /* goes on while the machine sleeps */
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 /* --- the file of users ------------------------------------------------------------------ */
@@ -150,7 +142,7 @@ static bool is_remembered(struct authenticator *a, const struct htpasswd_user *u
     static const char nobody[BCRYPT_SIZE];
     const struct verified what = {.user = name, .password = password, .hash = user ? user->hash : nobody};
 
-    return password_cache_has(a->cache, &what, now_ms()) && user;
+    return password_cache_has(a->cache, &what, boottime_ms()) && user;
 }
 
 enum auth_verdict authenticator_look_up(struct authenticator *a, const struct secbuf *user, const struct secbuf *password)
@@ -221,7 +213,8 @@ enum auth_verdict authenticator_verify(struct authenticator *a, const struct sec
         return AUTH_UNKNOWN;
     if (r > 0)
         return deny(a);
-    password_cache_add(a->cache, &(struct verified){.user = name, .password = password, .hash = user->hash}, now_ms());
+    password_cache_add(a->cache, &(struct verified){.user = name, .password = password, .hash = user->hash},
+                       boottime_ms());
     return grant(a);
 }
 

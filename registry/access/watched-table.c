@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "common/monotonic.h"
 
 enum { RETRY_MS = 2000, UNFINISHED_RETRY_MS = 100 };
 
@@ -28,14 +29,6 @@ struct watched_table {
     pthread_mutex_t reload_lock; /* of the following, and of threads that change what `lock` protects */
     int last_failure;            /* for which warn() was called; 0 since a success */
 };
-
-static uint64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_BOOTTIME, &now); /* goes on while the machine sleeps */
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 void watched_table_warn(struct watched_table *watched, const char *format, ...)
 {
@@ -99,7 +92,7 @@ static int read_file(struct watched_table *watched, struct error *err)
 {
     CLEANUP(file_content_done) struct file_content content = {0};
     void *table = NULL;
-    uint64_t now = now_ms();
+    uint64_t now = boottime_ms();
     int r = watched_file_read(watched->path, &content, err);
 
     if (r == -ENOENT && watched->type->may_be_missing && !watched->table) {
@@ -136,7 +129,7 @@ static int read_or_keep(struct watched_table *watched, struct error *err)
     file_stamp_take(watched->path, &stamp); /* first, so that a later change is noticed */
     r = read_file(watched, err);
     if (r < 0)
-        keep_table(watched, &stamp, may_pass(r) ? now_ms() + RETRY_MS : 0);
+        keep_table(watched, &stamp, may_pass(r) ? boottime_ms() + RETRY_MS : 0);
     return r;
 }
 
@@ -150,7 +143,7 @@ bool watched_table_is_current(struct watched_table *watched)
     file_stamp_take(watched->path, &stamp);
     pthread_mutex_lock(&watched->lock);
     is_equal = file_stamp_is_equal(&stamp, &watched->stamp) &&
-               (watched->look_again_ms == 0 || now_ms() < watched->look_again_ms);
+               (watched->look_again_ms == 0 || boottime_ms() < watched->look_again_ms);
     pthread_mutex_unlock(&watched->lock);
     return is_equal;
 }

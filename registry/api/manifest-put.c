@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/monotonic.h"
 #include "registry/api/answer.h"
 #include "registry/api/endpoints.h"
 #include "registry/spec/escape.h"
@@ -163,10 +163,7 @@ static bool has_each(const struct call *call, struct response *response,
 
 static int64_t now_s(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return now.tv_sec;
+    return (int64_t)(boottime_ms() / 1000);
 }
 
 static bool has_all(const struct call *call, struct response *response, const struct manifest *manifest)

@@ -3,8 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/monotonic.h"
 #include "registry/core/digest-set.h"
 
 /* A megabyte, of which the system gives only what is used. */
@@ -13,7 +13,7 @@ enum { PLACES = 16384, LONGEST_S = 24 * 60 * 60 };
 struct place {
     struct digest_id id;
     uint64_t identity;
-    int64_t until_s; /* of CLOCK_BOOTTIME; 0: nobody is here */
+    int64_t until_s; /* of boottime_ms(); 0: the place is free */
 };
 
 struct checked_blobs {
@@ -47,10 +47,7 @@ void checked_blobs_free(struct checked_blobs *checked)
 
 static int64_t now_s(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_BOOTTIME, &now);
-    return now.tv_sec;
+    return (int64_t)(boottime_ms() / 1000);
 }
 
 static struct place *find_place(struct checked_blobs *checked, const struct digest_id *id)

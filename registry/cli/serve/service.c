@@ -8,11 +8,11 @@
 #include "registry/api/report.h"
 #include "registry/api/routes.h"
 #include "registry/cli/serve/token-server.h"
-#include "registry/storage/filesystem/filesystem.h"
-#include "registry/storage/measured.h"
 #include "registry/core/records.h"
 #include "registry/runtime/log.h"
 #include "registry/runtime/metrics.h"
+#include "registry/storage/filesystem/filesystem.h"
+#include "registry/storage/measured.h"
 
 enum {
     DRAIN_DEFAULT_MS = 10000,
