@@ -1,24 +1,48 @@
 #include "registry/access/access-file.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
+#include "registry/access/oidc.h"
 #include "registry/access/watched-table.h"
 
 struct access_file {
     struct watched_table *table;
 };
 
+static void warn_of_keys(void *watched, const char *text)
+{
+    watched_table_warn(watched, "%s", text);
+}
+
+/* A file with keys that is missing may appear without a change of the access file, so that -ESTALE is to try again. */
+static int open_keys(struct watched_table *watched, struct rules *rules, struct error *err)
+{
+    struct oidc *oidc = NULL;
+
+    if (rules_get_oidc_rules(rules)->count == 0)
+        return 0;
+    if (oidc_open(rules_get_oidc_rules(rules), watched_table_path(watched), warn_of_keys, watched, &oidc, err) < 0) {
+        err->code = err->code == ENOMEM ? ENOMEM : ESTALE;
+        return -err->code;
+    }
+    rules_set_oidc(rules, oidc);
+    return 0;
+}
+
 static int parse_rules(struct watched_table *watched, struct file_content *content, void **ret, struct error *err)
 {
     const char *path = watched_table_path(watched);
-    struct rules *rules;
+    CLEANUP(rules_unrefp) struct rules *rules = NULL;
     int r = rules_parse(path, content->text, content->size, &rules, err);
 
+    if (r == 0)
+        r = open_keys(watched, rules, err);
     if (r < 0)
         return r;
     if (content->is_open)
         watched_table_warn(watched, "%s can be changed by every user of this machine: chmod o-w %s", path, path);
-    *ret = rules;
+    *ret = steal_ptr(&rules);
     return 0;
 }
 

@@ -27,5 +27,5 @@ void access_file_refresh(struct access_file *file);
 /* Reads the file now, for SIGHUP. 0, or negative: the rules are as before. */
 int access_file_reload(struct access_file *file, struct error *err) MUST_USE;
 
-/* The rules in force, for the caller to rules_unref(). */
+/* The rules in force, for the caller to rules_unref(). Their oidc lines are ready to verify tokens. */
 struct rules *access_file_get_rules(struct access_file *file);

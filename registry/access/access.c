@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "common/monotonic.h"
+#include "registry/access/oidc.h"
 
 /* The question's user and address, as the limit wants them. */
 #define WHO(question) (question)->address, (question)->user->data, (question)->user->size, (uint64_t)monotonic_ms()
@@ -195,13 +196,55 @@ static enum access_verdict authenticate_external(const struct access *access, co
     return ACCESS_GRANTED;
 }
 
+static enum access_verdict verdict_of_oidc(int r)
+{
+    if (r == OIDC_WOULD_WAIT)
+        return ACCESS_WOULD_WAIT;
+    return r == 0 ? ACCESS_GRANTED : r < 0 ? ACCESS_FAILED : ACCESS_UNAUTHENTICATED;
+}
+
+/*
+ * A pipeline's token in the place of a password. False if the credentials are none of this kind. Nobody guesses a token, so
+ * wrong ones do not count.
+ */
+static bool authenticate_oidc(const struct access *access, const struct access_question *question, struct access_answer *ret,
+                              struct verified_token **ret_token, enum access_verdict *ret_verdict)
+{
+    CLEANUP(rules_unrefp) struct rules *rules = NULL;
+    struct oidc *oidc;
+    int r = OIDC_WOULD_WAIT;
+
+    if (!access->rules || !oidc_may_be_token(question->user, question->password))
+        return false;
+    if (question->may_wait)
+        access_file_refresh(access->rules);
+    rules = access_file_get_rules(access->rules);
+    oidc = rules_get_oidc(rules);
+    if (!oidc)
+        return false;
+    if (question->may_wait)
+        r = oidc_verify(oidc, question->user, question->password, ret_token);
+    else if (access_file_is_current(access->rules))
+        r = oidc_look_up(oidc, question->user, question->password, ret_token);
+    if (r == OIDC_NO_TOKEN)
+        return false;
+    *ret_verdict = verdict_of_oidc(r);
+    if (r == 0)
+        snprintf(ret->principal.name, sizeof(ret->principal.name), "%s", (*ret_token)->user);
+    return true;
+}
+
 static enum access_verdict authenticate(const struct access *access, const struct access_question *question,
                                         struct access_answer *ret, struct verified_token **ret_token)
 {
+    enum access_verdict verdict;
+
     if (access->external)
         return authenticate_external(access, question, ret, ret_token);
     if (question->bearer || access_is_identity_token(access, question->user))
         return authenticate_token(access, question, ret, ret_token);
+    if (authenticate_oidc(access, question, ret, ret_token, &verdict))
+        return verdict;
     return authenticate_password(access, question, ret);
 }
 

@@ -50,6 +50,7 @@ struct parser {
     size_t retention_count, retention_capacity;
     struct rules_quota *quotas; /* which quota_entries name by their index */
     size_t quota_count, quota_capacity;
+    struct oidc_rules oidc;
     struct word *words; /* of one line */
     size_t word_count, word_capacity;
 };
@@ -571,6 +572,26 @@ static int parse_quota(struct parser *p)
     return r;
 }
 
+/* oidc NAME issuer=URL audience=NAME jwks=FILE CLAIM=VALUE... */
+static int parse_oidc(struct parser *p)
+{
+    CLEANUP_FREE struct oidc_word *words = calloc(p->word_count, sizeof(*words));
+    char fault[OIDC_FAULT_SIZE];
+    int r;
+
+    if (!words)
+        return error_set_oom(p->err);
+    for (size_t i = 1; i < p->word_count; i++) {
+        if (is_word(&p->words[i], ","))
+            return fail(p, "a ',' between conditions; a value with a comma stands in quotes: \"NAME=VALUE\"");
+        words[i - 1] = (struct oidc_word){p->words[i].text, p->words[i].size};
+    }
+    r = oidc_rules_add(&p->oidc, p->line, words, p->word_count - 1, fault);
+    if (r == -ENOMEM)
+        return error_set_oom(p->err);
+    return r < 0 ? fail(p, "%s", fault) : 0;
+}
+
 static int parse_line(struct parser *p, const char *at, const char *end)
 {
     int r = split_line(p, at, end);
@@ -591,8 +612,10 @@ static int parse_line(struct parser *p, const char *at, const char *end)
         return parse_untagged(p);
     if (is_word(&p->words[0], "quota"))
         return parse_quota(p) < 0 ? -EINVAL : fail(p, "quotas are not supported yet");
-    return fail(p, "a line begins with \"allow\", \"group\", \"immutable\", \"retain\", \"always\", \"untagged\" or "
-                "\"quota\", not with \"%.*s\"", (int)p->words[0].size, p->words[0].text);
+    if (is_word(&p->words[0], "oidc"))
+        return parse_oidc(p);
+    return fail(p, "a line begins with \"allow\", \"group\", \"immutable\", \"retain\", \"always\", \"untagged\", \"quota\" or "
+                "\"oidc\", not with \"%.*s\"", (int)p->words[0].size, p->words[0].text);
 }
 
 static int parse_lines(struct parser *p, const char *at, const char *end)
@@ -655,11 +678,30 @@ static int check_groups(struct parser *p)
     return 0;
 }
 
+/* A rule for a principal that cannot log in is a mistake. */
+static int check_workloads(struct parser *p)
+{
+    static const char prefix[] = OIDC_PRINCIPAL_PREFIX;
+
+    for (size_t i = 0; i < p->all_count; i++) {
+        const struct name *name = p->all[i];
+
+        if (name->is_group || strncmp(name->text, prefix, strlen(prefix)) != 0 ||
+            oidc_rules_has_principal(&p->oidc, name->text))
+            continue;
+        p->line = name->line;
+        return fail(p, "no line with oidc defines \"%s\"", name->text);
+    }
+    return 0;
+}
+
 static int make_table(struct parser *p, struct rules **ret)
 {
     CLEANUP(rules_unrefp) struct rules *rules = NULL;
     int r = check_groups(p);
 
+    if (r == 0)
+        r = check_workloads(p);
     if (r < 0)
         return r;
     rules = calloc(1, sizeof(*rules));
@@ -673,6 +715,8 @@ static int make_table(struct parser *p, struct rules **ret)
     rules->retentions = steal_ptr(&p->retentions);
     rules->quota_count = p->quota_count;
     rules->quotas = steal_ptr(&p->quotas);
+    rules->oidc_rules = p->oidc;
+    p->oidc = (struct oidc_rules){0};
     if (!rules->members || pattern_index_new(p->allowed.items, p->allowed.count, &rules->index) < 0 ||
         pattern_index_new(p->immutable.items, p->immutable.count, &rules->immutable) < 0 ||
         pattern_index_new(p->retention.items, p->retention.count, &rules->retention) < 0 ||
@@ -702,6 +746,7 @@ static void free_parser(struct parser **parser)
     free(p->quotas);
     free(p->retention.items);
     free(p->quota_entries.items);
+    oidc_rules_done(&p->oidc);
     free(p->allowed.items);
     free(p->immutable.items);
     free(p->words);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "registry/access/oidc-rules.h"
 #include "registry/access/pattern-index.h"
 #include "registry/access/rules.h"
 
@@ -34,6 +35,8 @@ struct rules {
     struct rules_quota *quotas;
     size_t quota_count;
     bool has_anonymous;
+    struct oidc_rules oidc_rules;
+    struct oidc *oidc; /* their keys; NULL: they were not opened */
     char *text; /* a copy of what it was made from */
     size_t text_size;
 };

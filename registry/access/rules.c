@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/access/oidc.h"
+
 static const struct {
     const char *name;
     unsigned bits;
@@ -55,12 +57,29 @@ void rules_unref(struct rules *rules)
     for (size_t i = 0; i < rules->quota_count; i++)
         free(rules->quotas[i].patterns);
     free(rules->quotas);
+    oidc_close(rules->oidc);
+    oidc_rules_done(&rules->oidc_rules);
     free(rules);
 }
 
 void rules_unrefp(struct rules **rules)
 {
     rules_unref(*rules);
+}
+
+const struct oidc_rules *rules_get_oidc_rules(const struct rules *rules)
+{
+    return &rules->oidc_rules;
+}
+
+void rules_set_oidc(struct rules *rules, struct oidc *oidc)
+{
+    rules->oidc = oidc;
+}
+
+struct oidc *rules_get_oidc(const struct rules *rules)
+{
+    return rules->oidc;
 }
 
 bool rules_have_anonymous(const struct rules *rules)
@@ -75,11 +94,13 @@ bool rules_are_of(const struct rules *rules, const char *text, size_t size)
 
 enum rules_principal_kind rules_principal_kind_of(const char *name)
 {
-    static const char robot[] = "robot+";
+    static const char robot[] = "robot+", workload[] = OIDC_PRINCIPAL_PREFIX;
 
     if (!name || !*name)
         return RULES_ANONYMOUS;
-    return strncmp(name, robot, strlen(robot)) == 0 ? RULES_ROBOT : RULES_USER;
+    if (strncmp(name, robot, strlen(robot)) == 0 || strncmp(name, workload, strlen(workload)) == 0)
+        return RULES_ROBOT;
+    return RULES_USER;
 }
 
 /* --- one decision ----------------------------------------------------------------------- */

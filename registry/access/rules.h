@@ -20,6 +20,7 @@
  *     always v*,stable team/ **        # but not these
  *     untagged 7d **                   # manifests without a tag are removed after that time
  *     quota 50GB team/ **              # no more bytes than that, all of them together
+ *     oidc ci issuer=... audience=... jwks=... sub=... # whose tokens are the principal oidc+ci (oidc-rules.h)
  *
  * Actions are pull, push, push-new (push, but never move or replace a tag), delete, and all for
  * pull, push and delete. Rules only allow: what no rule allows is denied, and their order means nothing.
@@ -27,6 +28,8 @@
  * A table never changes, so any thread may read it; references are counted.
  */
 struct rules;
+struct oidc;
+struct oidc_rules;
 
 /* Bits. */
 enum rules_action { RULES_PULL = 1 << 0, RULES_PUSH = 1 << 1, RULES_PUSH_NEW = 1 << 2, RULES_DELETE = 1 << 3 };
@@ -47,7 +50,7 @@ void rules_unrefp(struct rules **rules);
 enum rules_principal_kind {
     RULES_ANONYMOUS, /* no login */
     RULES_USER,
-    RULES_ROBOT, /* a user whose name begins with "robot+"; "users" does not include it */
+    RULES_ROBOT, /* a name that begins with "robot+" or "oidc+"; "users" does not include it */
 };
 
 /* By the name; "" or NULL is nobody. */
@@ -101,6 +104,13 @@ size_t rules_find_quotas(const struct rules *rules, const char *repository,
 
 /* All of them, by line. */
 size_t rules_list_quotas(const struct rules *rules, const struct rules_quota **ret);
+
+/* The lines that begin with oidc. */
+const struct oidc_rules *rules_get_oidc_rules(const struct rules *rules);
+
+/* What verifies their tokens; NULL: rules_set_oidc() was not called. set takes ownership, and is for a table that is new. */
+void rules_set_oidc(struct rules *rules, struct oidc *oidc);
+struct oidc *rules_get_oidc(const struct rules *rules);
 
 /* Whether any rule allows something to people without a login. */
 bool rules_have_anonymous(const struct rules *rules);

@@ -10,6 +10,7 @@
 
 #include "common/printable.h"
 #include "registry/access/htpasswd.h"
+#include "registry/access/oidc.h"
 #include "registry/access/robots.h"
 #include "registry/access/rules.h"
 #include "registry/access/watched-file.h"
@@ -38,6 +39,22 @@ static int read_rules(const char *path, struct file_content *ret_content, struct
 
 /* --- access check ----------------------------------------------------------------------- */
 
+static void print_warning(void *context, const char *text)
+{
+    (void)context;
+    fprintf(stderr, "registryd: %s\n", text);
+}
+
+/* The files with keys that lines with oidc name. */
+static int check_keys(const char *path, const struct rules *rules, struct error *err)
+{
+    struct oidc *oidc = NULL;
+    int r = oidc_open(rules_get_oidc_rules(rules), path, print_warning, NULL, &oidc, err);
+
+    oidc_close(oidc);
+    return r;
+}
+
 static int check(int argc, char **argv, struct error *err)
 {
     CLEANUP(rules_unrefp) struct rules *rules = NULL;
@@ -45,7 +62,7 @@ static int check(int argc, char **argv, struct error *err)
 
     if (argc != 1)
         return error_set(err, EINVAL, "access check takes one file; see registryd help access");
-    if (read_rules(argv[0], &content, &rules, err) < 0)
+    if (read_rules(argv[0], &content, &rules, err) < 0 || check_keys(argv[0], rules, err) < 0)
         return -EINVAL;
     printf("%s has no mistakes\n", argv[0]);
     return STATUS_YES;
@@ -66,13 +83,31 @@ static void print_line(const struct file_content *content, uint32_t wanted)
     printf("    %s\n", shown);
 }
 
+static bool is_workload(const char *user)
+{
+    return strncmp(user, OIDC_PRINCIPAL_PREFIX, strlen(OIDC_PRINCIPAL_PREFIX)) == 0;
+}
+
+/* Which tokens stand for the principal. */
+static void print_workload(const struct question *question, const struct rules *rules, const struct file_content *content)
+{
+    const struct oidc_rules *oidc = rules_get_oidc_rules(rules);
+
+    for (size_t i = 0; i < oidc->count; i++) {
+        if (strcmp(oidc->items[i].principal, question->user) != 0)
+            continue;
+        printf("%s logs in with tokens that line %u accepts\n", question->user, oidc->items[i].line);
+        print_line(content, oidc->items[i].line);
+    }
+}
+
 /* A rule for a user that does not exist explains nothing. */
 static void warn_of_unknown_user(const struct question *question)
 {
     CLEANUP(file_content_done) struct file_content content = {0};
     CLEANUP(htpasswd_unrefp) struct htpasswd *table = NULL;
 
-    if (!*question->user || !question->users || watched_file_read(question->users, &content, NULL) < 0)
+    if (!*question->user || is_workload(question->user) || !question->users || watched_file_read(question->users, &content, NULL) < 0)
         return;
     if (htpasswd_parse(content.text, content.size, &table) < 0)
         return;
@@ -104,6 +139,8 @@ static int print_rules(const struct question *question, struct error *err)
                rules_action_name(question->action), question->repository);
         print_line(&content, answer.lines[i]);
     }
+    if (answer.granted)
+        print_workload(question, rules, &content);
     return answer.granted != 0;
 }
 

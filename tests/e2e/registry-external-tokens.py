@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
-"""Tokens that others sign: `auth: token`, compared with docker-registry, and with real clients.
+"""Tokens that others sign: `auth: token`, compared with docker-registry, and a pipeline's tokens as passwords.
 
 REGISTRYD names the program under test (default: build/registry/registryd of this checkout).
 """
 
+import base64
 import functools
 import hashlib
 import http.client
 import json
 import re
+import subprocess
 import time
 
 from docker_user import ContainersUser, DockerUser
 from harness import case, main, need
-from plain_registry import PROGRAM, Server, wait_for
+from plain_registry import PROGRAM, Server, line, wait_for
 from registry import Registry
 from token_issuer import Issuer, TokenServer, base64url
 
@@ -289,6 +291,138 @@ def make_image(path):
                    "digest": "sha256:" + hashlib.sha256(config).hexdigest()},
         "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "size": len(layer),
                     "digest": "sha256:" + hashlib.sha256(layer).hexdigest()}]}))
+
+
+# --- OpenID Connect tokens as passwords ----------------------------------------------------
+
+CI = "https://ci.example"
+RULES = f"""\
+oidc main issuer={CI} audience={SERVICE} jwks=keys.json repository=acme/app ref=refs/heads/main
+oidc branch issuer={CI} audience={SERVICE} jwks=keys.json repository=acme/app ref=refs/heads/*
+allow oidc+main all acme/app
+allow oidc+branch pull acme/app
+allow users pull **
+allow anyone pull public/**
+"""
+
+
+def pipeline(ref="refs/heads/main", key="rsa", header=None, **more):
+    """Returns a token as a pipeline has it."""
+    now = int(time.time())
+    found = {"iss": CI, "aud": SERVICE, "sub": f"repo:acme/app:ref:{ref}", "repository": "acme/app", "ref": ref, "iat": now,
+             "nbf": now, "exp": now + 300, **more}
+    return issuer().sign(found, {"kid": key} if header is None else header, key)
+
+
+def guarded(rules=RULES, **more):
+    return Server(line("alice", "secret"), files={"access": rules, "keys.json": issuer().jwks("rsa", "ec")},
+                  AUTH_HTPASSWD_ACCESS="access", STORAGE_DELETE_ENABLED="true", **more)
+
+
+def basic(user, password):
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def judge(server, user, password, method="GET", path="/v2/acme/app/tags/list"):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=300)
+    connection.request(method, path, headers={"Authorization": basic(user, password)})
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+@case("a pipeline's token is a password, and gives what the rules give to its principal")
+def _():
+    with guarded() as server:
+        main_token, branch_token = pipeline(), pipeline("refs/heads/topic", key="ec")
+        upload = ("POST", "/v2/acme/app/blobs/uploads/")
+        for _ in range(2):  # the second time from memory
+            for user in ("oidc+main", "ci", "alice"):
+                assert judge(server, user, main_token) == 404 and judge(server, user, main_token, *upload) == 202, user
+            assert judge(server, "ci", branch_token) == 404 and judge(server, "ci", branch_token, *upload) == 403
+            assert judge(server, "oidc+main", branch_token) == 401
+            assert judge(server, "ci", main_token, path="/v2/acme/other/tags/list") == 403
+            assert judge(server, "ci", main_token, path="/v2/public/x/tags/list") == 404
+            assert judge(server, "alice", "secret") == 404 and judge(server, "alice", "wrong") == 401
+        for secret in (main_token, branch_token):
+            assert secret not in server.log() and secret.split(".")[2] not in server.log()
+
+
+@case("tokens that are not what a rule says are refused, and count as no guess")
+def _():
+    with guarded(AUTH_HTPASSWD_GUESSES="5") as server:
+        now = int(time.time())
+        wrong = {
+            "another repository": pipeline(repository="evil/app"), "another issuer": pipeline(iss="https://evil.example"),
+            "another audience": pipeline(aud="other.example"), "expired": pipeline(exp=now - 100), "no end": pipeline(exp=None),
+            "not valid yet": pipeline(nbf=now + 100), "a tag": pipeline("refs/tags/v1"), "a nested ref": pipeline("refs/heads/a/b"),
+            "an unknown key": pipeline(header={"kid": "x"}), "HS256": unsigned({"alg": "HS256"}, b"x" * 32),
+            "none": unsigned({"alg": "none"}), "its own key": pipeline(key="ed", header={"jwk": issuer().jwk("ed")}),
+            "a list": pipeline(repository=["evil/app"]), "of the docker kind": token(PULL),
+            "without a signature": pipeline().rpartition(".")[0] + ".",
+        }
+        for name, secret in wrong.items():
+            assert judge(server, "oidc+main", secret) == 401, name
+            assert judge(server, "oidc+branch", secret) == 401, name
+        assert judge(server, "oidc+main", "secret") == 401
+        assert judge(server, "oidc+main", pipeline()) == 404
+
+
+@case("the issuer's keys and the rules are read again, and a mistake leaves them in force")
+def _():
+    with guarded() as server:
+        secret = pipeline()
+        assert judge(server, "ci", secret) == 404
+        server.write("broken\n", server.dir / "keys.json")
+        assert judge(server, "ci", secret) == 404
+        server.write(issuer().jwks("ec"), server.dir / "keys.json")
+        wait_for(lambda: judge(server, "ci", secret) == 401, "the removed key ends the token")
+        server.write(issuer().jwks("rsa"), server.dir / "keys.json")
+        wait_for(lambda: judge(server, "ci", secret) == 404, "the key is there again")
+        server.write(RULES.replace("repository=acme/app ref=refs/heads/main", "ref=x aud=y"), server.dir / "access")
+        assert judge(server, "ci", secret) == 404
+        wait_for(lambda: "access line 1: the claim" in server.log(), "the mistake has its line")
+        server.write(RULES.replace("ref=refs/heads/main", "ref=refs/heads/other"), server.dir / "access")
+        wait_for(lambda: judge(server, "oidc+main", secret) == 401, "the new rules are in force")
+
+
+@case("registryd access knows tokens")
+def _():
+    with guarded() as server:
+        def ask_program(*words):
+            done = subprocess.run([PROGRAM, "access", *words], cwd=server.dir, capture_output=True, text=True, check=False)
+            return done.returncode, done.stdout + done.stderr
+
+        assert ask_program("check", "access") == (0, "access has no mistakes\n")
+        code, text = ask_program("explain", "--file", "access", "oidc+main", "push", "acme/app")
+        assert code == 0 and "line 3 allows oidc+main" in text and "tokens that line 1 accepts" in text, text
+        assert ask_program("explain", "--file", "access", "oidc+branch", "push", "acme/app")[0] == 1
+        assert ask_program("explain", "--file", "access", "oidc+main", "pull", "other")[0] == 1  # not one of "users"
+        (server.dir / "keys.json").unlink()
+        code, text = ask_program("check", "access")
+        assert code == 2 and "access line 1: " in text and "keys.json" in text, text
+
+
+@case("skopeo and docker log in with a pipeline's token, and fetch the registry's own tokens with it")
+def _():
+    (issuer().dir / "access").write_text(RULES)
+    (issuer().dir / "keys.json").write_text(issuer().jwks("rsa"))
+    for own in ("false", "true"):
+        with Registry(AUTH_HTPASSWD_ACCESS=issuer().dir / "access", AUTH_HTPASSWD_TOKENS=own) as registry:
+            registry.username, registry.password = "oidc+main", pipeline()
+            user = ContainersUser(registry)
+            certs = str(registry.ca_dir)
+            done = user.run([need("skopeo"), "login", "--cert-dir", certs, "-u", "ci", "--password-stdin", registry.host],
+                            pipeline().encode())
+            assert done.rc == 0, done
+            make_image(user.dir / "image")
+            done = user.run([need("skopeo"), "copy", "--dest-cert-dir", certs, f"dir:{user.dir / 'image'}",
+                             f"docker://{registry.host}/acme/app:latest"])
+            assert done.rc == 0, done
+            docker = DockerUser(registry)
+            docker.login()
+            done = docker.do_docker("manifest", "inspect", f"{registry.host}/acme/app:latest")
+            assert done.rc == 0, done
 
 
 main()

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/access/oidc.h"
 #include "registry/access/signing-keys.h"
 #include "registry/api/report.h"
 #include "registry/api/routes.h"
@@ -321,6 +322,29 @@ static int open_measured_store(struct service *service, struct error *err)
     return r < 0 ? r : store_open(storage, &service->store, err);
 }
 
+/* The access file names files with keys, which are known when it was read. */
+static int confine_key_files(struct service *service, struct error *err)
+{
+    CLEANUP(rules_unrefp) struct rules *rules = service->access_file ? access_file_get_rules(service->access_file) : NULL;
+    const struct oidc *oidc = rules ? rules_get_oidc(rules) : NULL;
+    size_t count = service->confinement.file_count, more = oidc ? oidc_count_files(oidc) : 0;
+    const char **files;
+
+    if (!service->confined_files || more == 0)
+        return 0;
+    files = calloc(count + more, sizeof(*files));
+    if (!files)
+        return error_set_oom(err);
+    memcpy(files, service->confined_files, count * sizeof(*files));
+    for (size_t i = 0; i < more; i++)
+        files[count + i] = oidc_get_file(oidc, i);
+    free(service->confined_files);
+    service->confined_files = files;
+    service->confinement.files = files;
+    service->confinement.file_count = count + more;
+    return 0;
+}
+
 /* With the rights that are left for good, so that everything that is read here can be read again later. */
 static int open_all(struct service *service, struct error *err)
 {
@@ -332,6 +356,8 @@ static int open_all(struct service *service, struct error *err)
 
     if (r == 0)
         r = open_users(service, err);
+    if (r == 0)
+        r = confine_key_files(service, err);
     if (r == 0)
         r = make_metrics(service, err);
     if (r == 0)

@@ -172,3 +172,26 @@ char *maker_sign(const char *header, const char *claims, enum maker_key which, e
     gnutls_privkey_deinit(key);
     return token;
 }
+
+char *maker_make_jwks(const char *kid)
+{
+    gnutls_privkey_t key = read_key(MAKER_P256);
+    gnutls_ecc_curve_t curve;
+    gnutls_datum_t x, y;
+    char *x_text, *y_text, *text = NULL;
+    unsigned char numbers[2][32] = {{0}};
+
+    assert_int_equal(gnutls_privkey_export_ecc_raw2(key, &curve, &x, &y, NULL, GNUTLS_EXPORT_FLAG_NO_LZ), 0);
+    memcpy(numbers[0] + 32 - x.size, x.data, x.size);
+    memcpy(numbers[1] + 32 - y.size, y.data, y.size);
+    x_text = encode(numbers[0], 32);
+    y_text = encode(numbers[1], 32);
+    assert_true(asprintf(&text, "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"%s\",\"y\":\"%s\",\"kid\":\"%s\"}]}\n",
+                         x_text, y_text, kid) > 0);
+    free(x_text);
+    free(y_text);
+    gnutls_free(x.data);
+    gnutls_free(y.data);
+    gnutls_privkey_deinit(key);
+    return text;
+}

@@ -18,3 +18,6 @@ char *maker_sign(const char *header, const char *claims, enum maker_key which, e
 
 /* The same with any bytes for a signature. */
 char *maker_join(const char *header, const char *claims, const void *signature, size_t size);
+
+/* The P-256 key as a key set, in which it has this name; to be freed. */
+char *maker_make_jwks(const char *kid);
