@@ -130,6 +130,7 @@ static void modes_and_owners_are_checked(void **state)
     assert_int_equal(chmod("closed/config.json", 0644), 0);
     assert_int_equal(chmod("closed", 0555), 0);
     assert_int_equal(chmod("secret/config.json", 0), 0);
+    assert_int_equal(chmod("secret", 0555), 0); /* an ordinary user owns it: it could be replaced otherwise */
     assert_int_equal(chmod("sticky/config.json", 0644), 0);
     assert_int_equal(chmod("sticky", 01777), 0);
     assert_int_equal(judge_as_nobody("closed/config.json"), CLIENT_SAVE_CANNOT_CREATE * 10 + 1);
@@ -143,6 +144,7 @@ static void modes_and_owners_are_checked(void **state)
     if (geteuid() == 0)
         assert_int_equal(judge_as_nobody("sticky/config.json"), CLIENT_SAVE_CANNOT_REPLACE * 10 + 2);
     assert_int_equal(chmod("closed", 0755), 0);
+    assert_int_equal(chmod("secret", 0755), 0);
 }
 
 int main(void)
