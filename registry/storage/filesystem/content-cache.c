@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/storage/filesystem/key-hash.h"
 #include "registry/storage/filesystem/stamp.h"
 
 enum {
@@ -78,22 +79,6 @@ void content_cache_free(struct content_cache *cache)
     free(cache);
 }
 
-/* FNV-1a, eight bytes at a time. Collisions made on purpose only make it as slow as without the table. */
-static uint64_t hash_of(const char *key)
-{
-    uint64_t hash = 14695981039346656037u, word;
-    size_t size = strlen(key);
-
-    for (; size >= sizeof(word); key += sizeof(word), size -= sizeof(word)) {
-        memcpy(&word, key, sizeof(word));
-        hash = (hash ^ word) * 1099511628211u;
-        hash ^= hash >> 32;
-    }
-    for (; size > 0; key++, size--)
-        hash = (hash ^ (unsigned char)*key) * 1099511628211u;
-    return hash ^ hash >> 29;
-}
-
 static struct part *part_of(struct content_cache *cache, uint64_t hash)
 {
     return &cache->parts[hash % PARTS];
@@ -113,7 +98,7 @@ void content_cache_count(const struct content_cache *cache, uint64_t *ret_hits, 
 int content_cache_get(struct content_cache *cache, const char *key, const struct stat *stamp, char **ret_bytes,
                       size_t *ret_size)
 {
-    uint64_t hash = hash_of(key);
+    uint64_t hash = key_hash(key);
     struct part *part = part_of(cache, hash);
     const struct entry *entry;
     size_t size = (size_t)stamp->st_size;
@@ -161,7 +146,7 @@ static struct entry *make_entry(const char *key, uint64_t hash, const struct sta
 void content_cache_put(struct content_cache *cache, const char *key, const struct stat *stamp, const char *bytes,
                        size_t size)
 {
-    uint64_t hash = hash_of(key);
+    uint64_t hash = key_hash(key);
     struct part *part = part_of(cache, hash);
     struct entry *entry, **place = place_of(part, hash);
 

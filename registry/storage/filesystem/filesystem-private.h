@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 
 #include "registry/storage/filesystem/beneath.h"
+#include "registry/storage/filesystem/known-files.h"
+#include "registry/storage/filesystem/look.h"
 #include "registry/storage/filesystem/filesystem.h"
 
 /* What the files of the filesystem backend share. */
@@ -26,6 +28,7 @@ struct filesystem {
     char *root; /* the path of root_fd, for messages */
     /* NULL where a stamp may be out of date. */
     struct content_cache *contents;
+    struct known_files *known;
     struct directory_cache *directories;
 };
 
@@ -46,6 +49,9 @@ bool filesystem_is_missing(int code);
 
 /* pread(2) that a signal does not end; -errno on failure. */
 ssize_t filesystem_pread(int fd, uint64_t offset, void *ret_data, size_t size);
+
+/* Looks at the regular file at key, as a walk that follows no links does. 0 or -errno, as look_check_regular(). */
+int filesystem_look(const struct filesystem *filesystem, const char *key, struct look *ret) MUST_USE;
 
 /* Size and version of an open file (O_PATH will do). 0 or -errno. */
 int filesystem_describe(int fd, struct storage_object *ret) MUST_USE;

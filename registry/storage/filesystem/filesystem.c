@@ -188,6 +188,7 @@ static void filesystem_close(struct storage *storage)
     if (filesystem->lock_fd >= 0)
         close(filesystem->lock_fd);
     content_cache_free(filesystem->contents);
+    known_files_free(filesystem->known);
     directory_cache_free(filesystem->directories);
     free(filesystem->root_directory);
     free(filesystem->root);
@@ -331,6 +332,7 @@ int filesystem_open(const char *root_directory, enum filesystem_sharing sharing,
     /* Without memory for a cache everything is read each time. */
     if (r == 0 && sharing == FILESYSTEM_SERVES && is_local(filesystem->root_fd)) {
         filesystem->contents = content_cache_new();
+        filesystem->known = known_files_new();
         filesystem->directories = directory_cache_new();
     }
     if (r < 0)

@@ -18,64 +18,68 @@ struct filesystem_reader {
     int fd;
 };
 
-/* 0; -EISDIR for a directory, -ELOOP for a link, -ENXIO for what else is no regular file. */
-static int check_mode(mode_t mode)
-{
-    if (S_ISREG(mode))
-        return 0;
-    return S_ISDIR(mode) ? -EISDIR : S_ISLNK(mode) ? -ELOOP : -ENXIO;
-}
-
-/*
- * The time of birth tells a file from one that got its number later. Where it is unknown, number and size have to do;
- * refreshing changes the other times.
- */
 int filesystem_describe(int fd, struct storage_object *ret)
 {
-#ifdef STATX_BTIME
-    struct statx st;
-    int r;
+    struct look look;
+    int r = look_at(fd, "", AT_EMPTY_PATH, &look);
 
-    if (statx(fd, "", AT_EMPTY_PATH, STATX_TYPE | STATX_INO | STATX_SIZE | STATX_BTIME, &st) < 0)
-        return -errno;
-    r = check_mode(st.stx_mode);
-    *ret = (struct storage_object){.size = st.stx_size};
-    ret->version = (struct storage_version){{st.stx_ino, st.stx_size}};
-    if (st.stx_mask & STATX_BTIME) {
-        ret->version.words[2] = (uint64_t)st.stx_btime.tv_sec;
-        ret->version.words[3] = st.stx_btime.tv_nsec;
-    }
+    if (r < 0)
+        return r;
+    look_describe(&look, ret);
+    return look_check_regular(&look);
+}
+
+static int walk_and_look(const struct filesystem *filesystem, const char *key, struct look *ret)
+{
+    CLEANUP_CLOSE int fd = beneath_open(filesystem->root_fd, key, O_PATH, 0);
+    int r = fd < 0 ? fd : look_at(fd, "", AT_EMPTY_PATH, ret);
+
+    if (r == 0)
+        r = look_check_regular(ret);
+    if (r == 0 && filesystem->known)
+        known_files_add(filesystem->known, key, ret);
     return r;
-#else
-    struct stat st;
+}
 
-    if (fstat(fd, &st) < 0)
-        return -errno;
-    *ret = (struct storage_object){.size = (uint64_t)st.st_size};
-    ret->version = (struct storage_version){{(uint64_t)st.st_ino, (uint64_t)st.st_size}};
-    return check_mode(st.st_mode);
-#endif
+int filesystem_look(const struct filesystem *filesystem, const char *key, struct look *ret)
+{
+    struct look look;
+
+    if (filesystem->known && look_at(filesystem->root_fd, key, AT_SYMLINK_NOFOLLOW, &look) == 0 && S_ISREG(look.mode) &&
+        known_files_has(filesystem->known, key, &look)) {
+        *ret = look;
+        return 0;
+    }
+    return walk_and_look(filesystem, key, ret);
 }
 
 int filesystem_head(struct storage *storage, const char *key, enum storage_waiting waiting, struct storage_object *ret,
                     struct error *err)
 {
     const struct filesystem *filesystem = (struct filesystem *)storage;
-    CLEANUP_CLOSE int fd = beneath_open(filesystem->root_fd, key, O_PATH, 0);
-    struct storage_object object;
-    int r = fd < 0 ? fd : filesystem_describe(fd, &object);
+    struct look look;
+    int r = filesystem_look(filesystem, key, &look);
 
     (void)waiting;
     if (r < 0)
         return filesystem_is_missing(-r) ? STORAGE_NOT_FOUND : filesystem_fail(filesystem, -r, "look at", key, err);
-    *ret = object;
+    look_describe(&look, ret);
     return 0;
 }
 
-static int get_content(const struct filesystem *filesystem, const char *key, size_t limit, char **ret_bytes,
-                       size_t *ret_size)
+/* The stamp proves that the file at the plain path is the one that was opened below the root and read before. */
+static bool find_cached(const struct filesystem *filesystem, struct content_cache *cache, const char *key, size_t limit,
+                        char **ret_bytes, size_t *ret_size)
 {
-    struct content_cache *cache = filesystem_is_private(key) ? NULL : filesystem->contents;
+    struct stat st;
+
+    return fstatat(filesystem->root_fd, key, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+           (uint64_t)st.st_size <= limit && content_cache_get(cache, key, &st, ret_bytes, ret_size) == 0;
+}
+
+static int read_content(const struct filesystem *filesystem, struct content_cache *cache, const char *key, size_t limit,
+                        char **ret_bytes, size_t *ret_size)
+{
     struct stat st;
     CLEANUP_CLOSE int fd = beneath_open_regular(filesystem->root_fd, key, O_RDONLY, &st);
     int r;
@@ -84,12 +88,20 @@ static int get_content(const struct filesystem *filesystem, const char *key, siz
         return fd;
     if ((uint64_t)st.st_size > limit)
         return -EFBIG;
-    if (cache && content_cache_get(cache, key, &st, ret_bytes, ret_size) == 0)
-        return 0;
     r = file_read_all(fd, (size_t)st.st_size, ret_bytes, ret_size);
     if (r == 0 && cache)
         content_cache_put(cache, key, &st, *ret_bytes, *ret_size);
     return r;
+}
+
+static int get_content(const struct filesystem *filesystem, const char *key, size_t limit, char **ret_bytes,
+                       size_t *ret_size)
+{
+    struct content_cache *cache = filesystem_is_private(key) ? NULL : filesystem->contents;
+
+    if (cache && find_cached(filesystem, cache, key, limit, ret_bytes, ret_size))
+        return 0;
+    return read_content(filesystem, cache, key, limit, ret_bytes, ret_size);
 }
 
 int filesystem_get(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,

@@ -92,14 +92,10 @@ int filesystem_refresh(struct storage *storage, const char *key, enum storage_wa
                        struct storage_object *ret, struct error *err)
 {
     const struct filesystem *filesystem = (struct filesystem *)storage;
-    CLEANUP_CLOSE int fd = beneath_open(filesystem->root_fd, key, O_PATH, 0);
-    struct storage_object object;
-    struct stat st;
-    int r = fd < 0 ? fd : filesystem_describe(fd, &object);
+    struct look look;
+    int r = filesystem_look(filesystem, key, &look);
 
-    if (r == 0 && fstat(fd, &st) < 0)
-        r = -errno;
-    if (r == 0 && st.st_mtim.tv_sec < time(NULL) - STORAGE_REFRESH_S)
+    if (r == 0 && look.modified.tv_sec < time(NULL) - STORAGE_REFRESH_S)
         r = refresh_file(filesystem, key, waiting == STORAGE_MAY_WAIT ? REFRESH_PATIENCE_MS : 0);
     if (r == -EAGAIN)
         return STORAGE_WOULD_WAIT;
@@ -107,7 +103,7 @@ int filesystem_refresh(struct storage *storage, const char *key, enum storage_wa
         return STORAGE_NOT_FOUND;
     if (r < 0)
         return filesystem_fail(filesystem, -r, "note the use of", key, err);
-    *ret = object;
+    look_describe(&look, ret);
     return 0;
 }
 
