@@ -158,8 +158,8 @@ class Server:
         self.manifest = digest(manifest.encode())
 
 
-def start_registry(world, name, program, cost, is_tls=True, storage=None):
-    """registryd or docker-registry: they take the same configuration. storage: an existing directory."""
+def start_registry(world, name, program, cost, is_tls=True, storage=None, access=None):
+    """registryd or docker-registry: they take the same configuration. storage: an existing directory; access: a file."""
     server = Server(world, name, is_tls)
     (server.dir / "config.yml").write_text("version: 0.1\nstorage:\n  filesystem: {}\nhttp: {}\n")
     settings = {
@@ -170,6 +170,8 @@ def start_registry(world, name, program, cost, is_tls=True, storage=None):
         "REGISTRY_HTTP_HOST": server.url,
         "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(storage or server.dir / "data"),
     }
+    if access:
+        settings["REGISTRY_AUTH_HTPASSWD_ACCESS"] = str(access)
     if is_tls:
         settings |= {"REGISTRY_HTTP_TLS_CERTIFICATE": str(world.dir / "cert.pem"),
                      "REGISTRY_HTTP_TLS_KEY": str(world.dir / "key.pem")}
