@@ -153,7 +153,6 @@ static enum access_verdict authenticate_token(const struct access *access, const
 {
     enum token_kind kind = question->bearer ? TOKEN_ACCESS : TOKEN_IDENTITY;
     const struct secbuf *text = question->bearer ? question->bearer : question->password;
-    struct error err = {0};
     int r;
 
     if (!access->tokens)
@@ -161,7 +160,7 @@ static enum access_verdict authenticate_token(const struct access *access, const
     if (!has_current_users(access, question))
         return ACCESS_WOULD_WAIT;
     if (question->may_wait)
-        r = tokens_verify(access->tokens, kind, text, question->address, ret_token, &err);
+        r = tokens_verify(access->tokens, kind, text, question->address, ret_token, question->err);
     else if (kind == TOKEN_IDENTITY && question->needs_fresh)
         r = TOKENS_WOULD_WAIT;
     else

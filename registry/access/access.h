@@ -56,6 +56,7 @@ struct access_question {
     const struct access_scope *scopes;    /* the request needs all of them */
     size_t scope_count;
     bool needs_fresh; /* an identity token must not have been revoked a moment ago: the storage is asked */
+    struct error *err; /* of ACCESS_FAILED; its code stays 0 if memory is out */
     bool may_wait; /* for a password to be checked, or a file to be read */
 };
 

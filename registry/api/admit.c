@@ -40,9 +40,20 @@ static enum challenge_reason reason_of(const struct access_answer *answer)
     return answer->is_scope_missing ? CHALLENGE_INSUFFICIENT_SCOPE : CHALLENGE_PLAIN;
 }
 
-static void give_verdict(struct call *call, struct response *response, enum access_verdict verdict,
-                         const struct access_answer *answer, const struct access_scope *scopes, size_t count)
+void admit_fail(struct response *response, const struct error *err)
 {
+    if (err->code)
+        response_fail(response, err);
+    else
+        response_fail_oom(response);
+}
+
+static void give_verdict(struct call *call, struct response *response, enum access_verdict verdict,
+                         const struct access_answer *answer, const struct access_question *question)
+{
+    const struct access_scope *scopes = question->scopes;
+    size_t count = question->scope_count;
+
     switch (verdict) {
     case ACCESS_GRANTED:
         call->principal = answer->principal;
@@ -58,7 +69,7 @@ static void give_verdict(struct call *call, struct response *response, enum acce
         admit_refuse_guesser(response, answer->wait_ms);
         break;
     case ACCESS_FAILED:
-        response_fail_oom(response);
+        admit_fail(response, question->err);
         break;
     default:
         challenge(call, response, scopes, count, reason_of(answer));
@@ -69,11 +80,14 @@ enum http_result admit(struct call *call, struct response *response)
 {
     struct access_scope scopes[ROUTES_SCOPES_MAX];
     char from[NAME_MAX_SIZE + 1];
-    struct access_question question = {.address = call->address, .scopes = scopes,
-                                       .may_wait = call_is_on_worker(call)};
+    struct error err;
+    struct access_question question = {
+        .address = call->address, .scopes = scopes, .err = &err, .may_wait = call_is_on_worker(call),
+    };
     struct access_answer answer;
     enum access_verdict verdict;
 
+    err.code = 0;
     if (routes_is_public(call->route.kind)) {
         let_in(call);
         return HTTP_DONE;
@@ -90,6 +104,6 @@ enum http_result admit(struct call *call, struct response *response)
     if (verdict == ACCESS_UNAUTHENTICATED && call->credentials.user.size > 0)
         report_failed_login(call, &call->credentials.user);
     credentials_done(&call->credentials);
-    give_verdict(call, response, verdict, &answer, scopes, question.scope_count);
+    give_verdict(call, response, verdict, &answer, &question);
     return HTTP_DONE;
 }

@@ -8,5 +8,8 @@
  */
 enum http_result admit(struct call *call, struct response *response);
 
+/* The answer to ACCESS_FAILED, with err of the question. */
+void admit_fail(struct response *response, const struct error *err);
+
 /* 429 for a client that has sent too many wrong passwords. */
 void admit_refuse_guesser(struct response *response, uint64_t wait_ms);

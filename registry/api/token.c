@@ -238,14 +238,14 @@ static void challenge_for_login(const struct call *call, struct response *respon
 }
 
 static void refuse_client(struct call *call, struct response *response, enum access_verdict verdict,
-                          const struct access_answer *answer)
+                          const struct access_answer *answer, const struct error *err)
 {
     const struct secbuf *user = &state_of(call)->credentials.user;
 
     if (verdict == ACCESS_LIMITED) {
         admit_refuse_guesser(response, answer->wait_ms);
     } else if (verdict == ACCESS_FAILED) {
-        response_fail_oom(response);
+        admit_fail(response, err);
     } else {
         if (user->size > 0)
             report_failed_login(call, user);
@@ -257,8 +257,9 @@ static enum http_result authenticate_client(struct call *call, struct response *
 {
     struct token_call *state = state_of(call);
     const struct access *access = call->api->access;
+    struct error err = {0};
     struct access_question question = {
-        .address = call->address, .needs_fresh = true, .may_wait = call_is_on_worker(call),
+        .address = call->address, .needs_fresh = true, .err = &err, .may_wait = call_is_on_worker(call),
     };
     struct access_answer answer;
     enum access_verdict verdict;
@@ -270,7 +271,7 @@ static enum http_result authenticate_client(struct call *call, struct response *
     call->principal = answer.principal;
     call->owner = fairness_of_call(call);
     if (verdict != ACCESS_GRANTED) {
-        refuse_client(call, response, verdict, &answer);
+        refuse_client(call, response, verdict, &answer, &err);
         return HTTP_DONE;
     }
     state->has_identity = access_is_identity_token(access, &state->credentials.user);

@@ -482,6 +482,20 @@ def _():
         assert "private" not in registry.call("GET", "/v2/_catalog", None, basic("root"))[2].decode()
 
 
+@case("a record that is damaged is an error of the server, named in the log, and of nobody else")
+def _():
+    with TokenServer() as registry:
+        identity, other = log_in(registry), log_in(registry, "carol")
+        registry.refresh(other)
+        record = next(path for path in (registry.storage / "private/identity").rglob("*-*") if '"alice"' in path.read_text())
+        for text in ("", "{}", '{"user": "alice"}', "x" * 9000):
+            record.write_text(text)
+            registry.refresh(identity, expected=500)
+            assert registry.status("GET", "/v2/", None, basic("<token>", identity)) == 500
+            registry.refresh(other)
+        wait_for(lambda: "no record of an identity token" in registry.server.log(), "the log does not name the record")
+
+
 @case("a client that fetches an identity token each time displaces its own, and nobody else's")
 def _():
     with TokenServer() as registry:
