@@ -22,7 +22,7 @@ from registry import Registry, registryd
 from registry_client import BYTES, CONFIG, IMAGE, Client, descriptor, digest
 
 IS_FULL = os.environ.get("LOAD") == "full"
-KILLS = 100 if IS_FULL else 3 if is_sanitized(registryd()) else 8
+KILLS = 100 if IS_FULL else 2 if is_sanitized(registryd()) else 4
 CLIENTS, LONGEST_S = 4, 0.3
 SHARED = [random.Random(number).randbytes(size) for number, size in enumerate((10, 3000, 200000))]
 
@@ -195,7 +195,7 @@ class Worker:
 
 def collect_until(registry, is_over, counts):
     env = {name: str(value) for name, value in registry._settings().items()}
-    while not is_over.wait(0.05):
+    while not is_over.wait(0.2):
         process = subprocess.Popen([registry.program, "garbage-collect", "-m", "-q", "--grace", "2m",
                                     registry.dir / "config.yml"], env=env, stderr=subprocess.PIPE)
         _, errors = process.communicate()
