@@ -29,7 +29,7 @@ int confine_identity(struct confinement *confinement, struct error *err) MUST_US
 /*
  * Once all files have been read and the storage is open: gives up the last capability, then puts Landlock (the storage,
  * and the directories of the files to read, links followed; no TCP but accepted connections) and seccomp (the system calls
- * that registryd makes) in force. What the kernel does not support is logged and left out; a build with a sanitizer, which
+ * that registryd makes) in force. Restrictions that the kernel does not support are logged and skipped; a build with a sanitizer, which
  * needs more, leaves out both. 0 or negative.
  */
 int confine_rest(const struct confinement *confinement, struct error *err) MUST_USE;

@@ -93,7 +93,7 @@ static int add_refs(struct graph *graph, struct graph_node *node, const struct m
     return r < 0 ? r : 0;
 }
 
-/* Docker's first format names its layers in fsLayers; nobody pushes it any more. */
+/* Docker's schema 1 names its layers in fsLayers. It can no longer be pushed, but old storages have it. */
 static int add_schema_1(struct graph *graph, struct graph_node *node, const struct json *document, struct error *err)
 {
     const struct json *layer = json_get_first(json_find(document, "fsLayers"));

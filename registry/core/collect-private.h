@@ -70,7 +70,7 @@ void sweep_batch_done(struct sweep_batch *batch);
 /* Whether an object was created or refreshed lately. 1 or 0, or negative. */
 int collect_is_used(const struct collection *collection, const struct key *key, struct error *err) MUST_USE;
 
-/* Removes the doomed manifests that nobody has refreshed meanwhile, and marks what the others name. */
+/* Removes the doomed manifests that were not refreshed meanwhile, and marks what the others name. */
 int collect_sweep_manifests(struct collection *collection, struct error *err) MUST_USE;
 
 /* Removes the manifests noted, then all that is not marked; a dry run only says and counts. */
@@ -108,7 +108,7 @@ int graph_settle(struct graph *graph) MUST_USE;
 /* The manifest of that id; NULL where the repository has none. */
 struct graph_node *graph_find(const struct graph *graph, const struct digest_id *id);
 
-/* The id of the bytes that a digest of the repository stands for; STORE_NOT_FOUND where nobody knows. */
+/* The id of the bytes that a digest of the repository stands for; STORE_NOT_FOUND if it is unknown. */
 int graph_resolve(const struct graph *graph, const struct digest *digest, struct digest_id *ret,
                   struct error *err) MUST_USE;
 

@@ -1,5 +1,5 @@
 /*
- * What was found out about a repository's manifests is noted down for the sweep. Those that are to go are noted by
+ * Records for the sweep which manifests of a repository stay. Those that are to go are noted by
  * family: one of them may be wanted again before it is removed, and then it needs the others.
  */
 #include <errno.h>

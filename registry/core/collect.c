@@ -34,7 +34,7 @@ int collect_is_used(const struct collection *collection, const struct key *key, 
     return r < 0 ? r : is_used;
 }
 
-/* What a crash left is removed, but not what others are writing now. */
+/* Removes what a crash left, but not files that are being written. */
 enum { LEFTOVER_AGE_S = 60 * 60 };
 
 static void collection_done(struct collection *collection)

@@ -7,17 +7,17 @@
 #include "registry/core/store.h"
 
 /*
- * The collection of garbage: what no manifest names any more is removed, as by
- * `registry garbage-collect` of registry:2. On one thread; servers may go on meanwhile if there is a grace.
+ * Garbage collection: removes blobs that no manifest names any more, as `registry garbage-collect` of registry:2 does. Runs
+ * on one thread. With a grace period, servers may use the storage at the same time.
  */
 
-/* The least grace beside servers: STORE_WANTED_FOR_S and DRIVER_WANTED_S, and some for what clocks differ. */
+/* The shortest grace period beside servers: STORE_WANTED_FOR_S, STORAGE_REFRESH_S, and a margin for clocks that differ. */
 enum { COLLECT_LEAST_GRACE_S = 120, COLLECT_USUAL_GRACE_S = 24 * 60 * 60 };
 
 struct collect_options {
     bool is_dry_run;  /* only say what would be done */
     bool does_untag;  /* --delete-untagged: manifests that no tag leads to go too */
-    /* What was pushed, mounted or asked for so lately stays; 0: nothing for that, and nobody may be beside us. */
+    /* Objects that were pushed, mounted or asked for within this time stay. 0: no grace; then no server may be running. */
     uint64_t grace_s;
     void (*say)(void *object, const char *line); /* each step in the words of registry:2; NULL: silently */
 
@@ -43,7 +43,7 @@ struct collect_result {
  * Marks, then sweeps: nothing is removed unless every manifest of every repository could be read.
  * A manifest stays if a tag leads to it, directly, through indexes at any depth, or by being the
  * subject's referrer; without does_untag all stay. Uploads stay. docs/design/collection.md says why
- * nothing is lost that servers are being pushed meanwhile.
+ * pushes at the same time lose nothing.
  */
 int store_collect(struct store *store, const struct collect_options *options, struct collect_result *ret,
                   struct error *err) MUST_USE;

@@ -13,7 +13,7 @@ struct digest_id {
 };
 
 struct digest_set {
-    struct digest_id *items; /* sorted and without doubles after digest_set_sort() */
+    struct digest_id *items; /* sorted and without duplicates after digest_set_sort() */
     size_t count;
     size_t tidy_count; /* how many there were when it was last sorted */
 };

@@ -29,7 +29,7 @@ struct event {
     uint64_t size;               /* of the blob or manifest in bytes; 0 for what was deleted */
     const char *media_type;      /* of a manifest; NULL for blobs and for what was deleted */
     const char *source;          /* the repository that a blob was mounted from; NULL: not known */
-    const char *actor;           /* the user; NULL: nobody in particular */
+    const char *actor;           /* the user; NULL: not logged in */
 };
 
 /* Called from any thread, from several at once. */

@@ -201,7 +201,7 @@ struct store_manifest {
     const char *const *tags;
     size_t tag_count;
     const bool *protected_tags; /* for each tag: if it exists, it keeps its manifest; NULL: none does */
-    const char *actor; /* who pushes it, for events; NULL: nobody in particular */
+    const char *actor; /* the user, for events; NULL: not logged in */
 };
 
 struct store_content {

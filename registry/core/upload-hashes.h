@@ -6,8 +6,8 @@
 #include "registry/storage/storage.h"
 
 /*
- * The digests of uploads that nobody is writing to, as far as they were computed. They are bounded in number and in time;
- * for a forgotten one the bytes are read again. A digest is kept together with the upload's state at the end of the claim,
+ * Unfinished hashes of uploads that no request is writing to. They are bounded in number and in time; if one was forgotten,
+ * the bytes are read again. A digest is kept together with the upload's state at the end of the claim,
  * and is used only while the upload has that state: another server may have gone on with it. From any thread.
  */
 struct upload_hashes;
@@ -23,7 +23,7 @@ struct upload_hash {
 };
 void upload_hash_done(struct upload_hash *hash);
 
-/* Takes out what is known of an upload that has that state; nothing if it has another. *ret is the caller's. */
+/* Takes out the hashes of an upload that has that state; none if it has another state. *ret is the caller's. */
 void upload_hashes_take(struct upload_hashes *hashes, const char *name, const char *id,
                         const struct storage_upload_state *state, struct upload_hash *ret);
 

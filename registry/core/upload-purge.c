@@ -1,5 +1,5 @@
 /*
- * Sessions that nobody continues are removed after a time, as registry:2 does: by the time that is written in the
+ * Abandoned sessions are removed after a time, as registry:2 does: by the time that is written in the
  * session, or, if a crash prevented that, by the age of what is there.
  */
 #include <errno.h>
@@ -9,7 +9,7 @@
 #include "registry/spec/name.h"
 #include "registry/core/store-private.h"
 
-/* After an hour nobody writes any more to what a crash has left. */
+/* After an hour, files that a crash left have no writer any more. */
 enum { LEFTOVER_AGE_S = 60 * 60, START_SIZE = 64 };
 
 struct purge {
@@ -49,7 +49,7 @@ static int is_recent(struct purge *purge, const char *name, const char *id, bool
     return store_outcome(storage_used_since(storage, all.text, purge->before_ms / 1000 + 1, ret, err));
 }
 
-/* An upload that somebody writes to stays. */
+/* An upload that is being written to stays. */
 static int remove_session(struct purge *purge, const char *name, const char *id, struct error *err)
 {
     struct storage *storage = purge->store->storage;

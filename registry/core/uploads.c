@@ -170,7 +170,7 @@ static int note_start(const struct upload *upload, struct error *err)
     return storage_note(upload->store->storage, key.text, text, strlen(text), err);
 }
 
-/* First what makes it a session, so that nobody resumes it meanwhile. */
+/* First the file that makes it a session, so that no other request resumes it meanwhile. */
 static int remove_session(const struct upload *upload, struct error *err)
 {
     struct key start = key_upload(upload->name, upload->id, "startedat"), all = key_upload(upload->name, upload->id, "");
@@ -228,7 +228,7 @@ static int resume(struct upload *upload, struct error *err)
         r = open_session(upload, STORAGE_UPLOAD_RESUME, 0, err);
         if (r != STORAGE_NOT_FOUND)
             break;
-        /* Whoever had the claim before may have ended the session since the first look. */
+        /* The previous holder of the claim may have ended the session since the first look. */
         r = find_session(upload->store, upload->name, upload->id, err);
         if (r != 0)
             return r;

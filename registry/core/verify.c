@@ -157,7 +157,7 @@ static int verify_link(struct verification *verification, const char *name, cons
         verification->result.missing++;
         say(verification, "missing: sha256:%s, a %s of %s", canonical.hex, kind, name);
     }
-    return r > 0 || is_of_one(r) ? 0 : r; /* what is wrong with the bytes was said when they were read */
+    return r > 0 || is_of_one(r) ? 0 : r; /* damage was reported when the bytes were read */
 }
 
 static int verify_blobs_of(struct verification *verification, const char *name, enum digest_algorithm algorithm,

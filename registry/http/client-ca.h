@@ -12,8 +12,8 @@
  */
 
 /*
- * Loads the authorities (PEM files, each of one or several), or loads them anew; on failure those from before stay in
- * force. 0, or negative: unreadable, malformed, no certificate in it.
+ * Loads the authorities (PEM files, each of one or several), or reloads them. If that fails, the previous ones stay in
+ * use. 0, or negative: unreadable, malformed, no certificate in it.
  */
 int client_ca_load(const char *const *paths, size_t count, struct error *err) MUST_USE;
 
@@ -23,7 +23,7 @@ void client_ca_unload(void);
 struct gnutls_session_int;
 
 /*
- * Has the handshake of this session, which has not begun, ask for a certificate and end where that is of none of the
- * authorities, not valid now, or not for clients. is_optional: one that shows none is served, too.
+ * Makes the handshake of this session, which has not begun, ask for a certificate, and fail if no authority has signed it,
+ * or if it is not valid now or not for clients. is_optional: a client without a certificate is served, too.
  */
 void client_ca_demand(struct gnutls_session_int *session, bool is_optional);

@@ -21,7 +21,7 @@ enum connection_state {
     STATE_BODY,      /* receives the body and calls the handler's receive() */
     STATE_FINISH,    /* calls the handler's answer() */
     STATE_WORKER,    /* a worker runs one of these calls */
-    STATE_DISCARD,   /* receives the rest of a body that nobody wants; the response is there */
+    STATE_DISCARD,   /* receives the rest of a refused body; the response is set */
     STATE_ANSWER,    /* makes the head of the answer and begins to send */
     STATE_SEND,      /* sends the rest */
     STATE_LINGER,    /* has closed its side, and discards what the client sends so that the client sees the answer */

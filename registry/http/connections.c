@@ -1,7 +1,6 @@
 /*
- * Each connection's phase and its beginning are one atomic word, so that event threads note them without a lock and the
- * thread that looks after the connections reads both as they belong together. Everything else of a connection is that
- * thread's own, or the lock's.
+ * A connection's phase and the time of its beginning are one atomic word: event threads write it without a lock, and the
+ * watcher reads both consistently. Everything else in struct watched belongs to the watcher or is protected by the lock.
  */
 #include "registry/http/connections.h"
 
@@ -55,7 +54,7 @@ struct connections {
 
 /* --- clients; the lock is held ------------------------------------------------------------ */
 
-/* The seed is random and never shown, so that nobody can choose networks of one bucket. */
+/* The seed is random and secret, so that an attacker cannot choose networks of one bucket. */
 static uint64_t hash_network(const struct connections *connections, const unsigned char *network)
 {
     uint64_t hash = connections->seed;
@@ -109,7 +108,7 @@ bool connections_may_come(struct connections *connections, const struct sockaddr
     if (most == 0 || !address)
         return true;
     client_network_of_socket(address, network);
-    if (network[0] == 0) /* who may reach a socket in the file system was decided by its folder's mode */
+    if (network[0] == 0) /* access to a socket in the file system is controlled by its directory's mode */
         return true;
     pthread_mutex_lock(&connections->lock);
     client = *find_client(connections, network);
@@ -188,14 +187,14 @@ const char *connection_get_cut(const struct watched *watched)
     return __atomic_load_n(&watched->cut, __ATOMIC_ACQUIRE);
 }
 
-/* --- who is overdue; the lock is held --------------------------------------------------------- */
+/* --- overdue connections; the lock is held --------------------------------------------------------- */
 
 static bool is_over(uint64_t begin_ms, uint64_t limit_ms, uint64_t now)
 {
     return limit_ms > 0 && now > begin_ms && now - begin_ms > limit_ms;
 }
 
-/* What the kernel has taken in from the client, or the client from the kernel; what is no TCP we count ourselves. */
+/* Bytes that the kernel received from the client, or that the client acknowledged. Without TCP, our own count. */
 static uint64_t count_bytes(const struct watched *watched, enum connection_phase phase)
 {
     struct tcp_info info = {0};
@@ -206,7 +205,7 @@ static uint64_t count_bytes(const struct watched *watched, enum connection_phase
     return phase == CONNECTION_BODY ? info.tcpi_bytes_received : info.tcpi_bytes_acked;
 }
 
-/* Whether it is the client that we wait for, rather than the client for us: its bytes lie here, or none of ours are on the way. */
+/* Whether we wait for the client: none of its bytes wait here to be read, or some of ours are not acknowledged. */
 static bool is_client_late(const struct watched *watched, enum connection_phase phase)
 {
     int waiting = 0;
@@ -216,7 +215,7 @@ static bool is_client_late(const struct watched *watched, enum connection_phase 
     return phase == CONNECTION_BODY ? waiting == 0 : waiting > 0;
 }
 
-/* Measures from one look at the connection to the first that is transfer_ms later. */
+/* The rate is measured over windows of at least transfer_ms. */
 static bool is_too_slow(struct watched *watched, uint64_t word, const struct connection_limits *limits, uint64_t now)
 {
     bool is_first = watched->measured != word;

@@ -7,9 +7,9 @@
 #include "common/error.h"
 
 /*
- * The open connections of a server, and what is expected of each. A thread looks at all of them twice a second, and
- * shuts down those that are overdue. A client that sends a byte a minute is overdue, too: the kernel counts how much
- * went over the wire, for TCP.
+ * The open connections of a server, and their deadlines. A thread, the watcher, checks all of them twice a second and shuts
+ * down those that are overdue. A client that sends a byte a minute is overdue, too: for TCP the kernel counts the bytes
+ * on the wire.
  */
 struct connections;
 struct client;
@@ -33,7 +33,7 @@ struct connection_limits {
     unsigned min_rate; /* bytes a second, on average over each transfer_ms, unless it is we who are late */
 };
 
-/* A connection as it is looked after; a member of the connection's own struct, whose other members it does not know. */
+/* The part of a connection that the watcher knows; a member of the connection's own struct. */
 struct watched {
     struct watched *next, *before;
     struct client *client; /* NULL: not counted */
@@ -43,20 +43,20 @@ struct watched {
     uint64_t moved;      /* atomic: bytes that were read and written, where the kernel does not count them */
     const char *cut;     /* atomic: why it was shut down; NULL if it was not */
 
-    /* The watcher's: what it measures the rate by, as long as measured is the phase's word. */
+    /* The watcher's: the window of the rate; valid while measured equals phase_word. */
     uint64_t measured, window_begin_ms, window_bytes;
 };
 
-/* Begins to look after connections. 0 with *ret, owned by the caller (connections_free), or negative. */
+/* Starts the watcher. 0 with *ret, owned by the caller (connections_free), or negative. */
 int connections_new(const struct connection_limits *limits, struct connections **ret, struct error *err) MUST_USE;
 
 struct connections_counters {
     uint64_t open;    /* now */
-    uint64_t refused; /* because their client had as many as it may */
+    uint64_t refused; /* because their client had reached most_per_address */
     uint64_t ended;   /* because they were overdue */
 };
 
-/* When none is left. Takes NULL. */
+/* After the last connection was removed. Takes NULL. */
 void connections_free(struct connections *connections);
 
 /* Whether a client at that address may have one more. From any thread, as all that follow. */
@@ -71,7 +71,7 @@ void connections_remove(struct connections *connections, struct watched *watched
 
 void connections_get_counters(struct connections *connections, struct connections_counters *ret);
 
-/* Notes what it waits for now; costs nothing where that is so already. */
+/* Enters a phase; free if the connection is in it already. */
 void connection_enter(struct watched *watched, enum connection_phase phase);
 
 /* Notes that so many bytes were read or written. */

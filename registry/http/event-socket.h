@@ -13,7 +13,7 @@
 struct event_socket {
     int fd;
     bool is_readable, is_writable;
-    bool has_hung_up; /* epoll reported that no more than what is in the socket will come */
+    bool has_hung_up; /* epoll reported that nothing will follow the bytes in the socket */
 };
 
 /* A new socket counts as writable. It counts as readable once epoll says so. */

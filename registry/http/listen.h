@@ -12,8 +12,8 @@ struct listeners {
 };
 
 /*
- * Opens "tcp" with "host:port", ":port" (all addresses) or "[::1]:port" (port 0: any), or "unix" with a path (a socket that
- * nobody listens on any more is replaced). Of several addresses, those that this machine does not have are skipped. 0 with
+ * Opens "tcp" with "host:port", ":port" (all addresses) or "[::1]:port" (port 0: any), or "unix" with a path (a stale
+ * socket is replaced). Of several addresses, those that this machine does not have are skipped. 0 with
  * *ret (owned by the caller, listeners_close()), or negative.
  */
 int listen_open(const char *net, const char *address, struct listeners *ret, struct error *err) MUST_USE;

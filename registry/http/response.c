@@ -1,7 +1,7 @@
 /*
  * Answers as plain data, so that endpoints run on any thread and can be tested without a server.
  * A body is a row of segments: pieces of text, and ranges of a source. The headers of the parts of multipart/byteranges are
- * formatted when they are sent, so that an answer with a thousand parts that nobody reads needs little memory.
+ * formatted when they are sent, so that an answer with a thousand parts to a slow client needs little memory.
  */
 #include "registry/http/response.h"
 

@@ -24,7 +24,7 @@ struct server_options {
     bool is_tls; /* with the certificate that tls_load() has loaded */
     bool is_tls13_only;
     bool demands_client;     /* a certificate, of the authorities that client_ca_load() has loaded */
-    bool is_client_optional; /* but one that shows none is served, too */
+    bool is_client_optional; /* a client without a certificate is served, too */
 
     const struct http_handler *handler; /* borrowed */
     const struct server_header *headers; /* added to every answer */

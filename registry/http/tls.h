@@ -3,12 +3,12 @@
 #include "common/error.h"
 
 /*
- * The certificate that this process serves. There is one, for GnuTLS asks a function without an
+ * The certificate that this process serves. There is one, because GnuTLS calls a function without an
  * argument. All may be called from any thread.
  */
 
 /*
- * Loads certificate chain and key (PEM), or loads them anew; on failure those from before stay in force.
+ * Loads or reloads certificate chain and key (PEM). If that fails, the previous ones stay in use.
  * The paths are copied. 0, or negative: unreadable, malformed, key and certificate do not belong together.
  */
 int tls_load(const char *certificate_path, const char *key_path, struct error *err);
@@ -31,9 +31,9 @@ int tls_retrieve(struct gnutls_session_int *session, const struct gnutls_cert_re
 
 /*
  * What we speak: TLS 1.2 and 1.3 with authenticated ciphers; AES-128-GCM first, the fastest here. Of the groups for the
- * key exchange X25519 leads, since that is what clients send their share of at once: with any other, each of them is
- * told to begin anew (HelloRetryRequest), which costs another round trip and most of a handshake. All are curves: groups
- * of numbers, such as ffdhe8192, would let a client have us compute for long at no cost of his own.
+ * key exchange X25519 leads, because clients send their share for it at once: any other first group makes them
+ * begin again (HelloRetryRequest), which costs another round trip and most of a handshake. All are curves: finite-field
+ * groups, such as ffdhe8192, would let a client make us compute for long at no cost of its own.
  */
 #define TLS_GROUPS "-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
 #define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:" \

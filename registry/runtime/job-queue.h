@@ -42,7 +42,7 @@ void job_queue_free(struct job_queue *queue); /* takes NULL */
 /* due_ms: not to be run before that time of common/monotonic.h; 0 for at once. 0, or -EAGAIN where there is no room. */
 int job_queue_push(struct job_queue *queue, const struct job_owner *owner, uint64_t due_ms, struct job *job) MUST_USE;
 
-/* The next job that may run; NULL where there is none now. job_queue_finish() is due for its lane when it has run. */
+/* The next job that may run; NULL if there is none now. Call job_queue_finish() with its lane after it has run. */
 struct job *job_queue_take(struct job_queue *queue);
 void job_queue_finish(struct job_queue *queue, struct lane *lane);
 

@@ -64,10 +64,10 @@ struct log_options {
 /* 0 or negative (out of memory). */
 int log_open(const struct log_options *options, struct error *err) MUST_USE;
 
-/* Back to how it was before log_open(). */
+/* Restores the state before log_open(). */
 void log_close(void);
 
-/* For callers that have to gather much first. */
+/* For callers that would gather the fields in vain. */
 bool log_is_on(enum log_level level);
 
 /* Writes one line, if its level is on. fields may be NULL if count is 0. A line that cannot be written is lost. */

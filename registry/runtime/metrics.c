@@ -1,5 +1,5 @@
 /*
- * What is counted, and how Prometheus is told. A request is counted once, when it is over.
+ * Counters, and their text for Prometheus. A request is counted once, when it is over.
  */
 #include "registry/runtime/metrics.h"
 

@@ -42,7 +42,7 @@ void metrics_count_event(struct metrics *metrics, enum metrics_action action, en
 enum metrics_storage { METRICS_GET, METRICS_STAT, METRICS_LIST, METRICS_PUT, METRICS_REMOVE, METRICS_STORAGE_ACTIONS };
 void metrics_count_storage(struct metrics *metrics, enum metrics_storage action, uint64_t us);
 
-/* A number that somebody else counts. Values of one name follow each other. */
+/* A value that the caller counts. Values of one name follow each other. */
 struct metrics_value {
     const char *name, *help;
     const char *label; /* such as type="Hit"; NULL: none */

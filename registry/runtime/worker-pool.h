@@ -6,7 +6,7 @@
 #include "registry/runtime/job-queue.h"
 
 /*
- * Threads for what must not happen on event threads: bcrypt, directories, fsync. The queue is fair
+ * Threads for work that event threads must not do: bcrypt, directories, fsync. The queue is fair
  * (registry/runtime/job-queue.h says how).
  */
 struct worker_pool;

@@ -1,6 +1,6 @@
 /*
  * Descriptors: how a manifest refers to blobs and to other manifests. A garbage collection goes by
- * what is read here, so a descriptor that is not understood is an error and never skipped.
+ * what is read here, so an unknown form of descriptor is an error and is never skipped.
  */
 #include "registry/spec/manifest-descriptor.h"
 

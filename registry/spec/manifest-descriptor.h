@@ -13,8 +13,8 @@ const struct json *manifest_find(const struct json *object, const char *name);
 
 /*
  * Go's decoder, and with it docker, containerd and registry:2, ignores the case of names, takes U+017F for s and U+212A for
- * k, and takes the last of several members. Refuses what it would read differently from us: a member whose name is one of
- * the known ones but for that, and a known one that stands twice. known ends with NULL.
+ * k, and takes the last of several members. Refuses members that it would read differently from us: names
+ * that differ from a known one only in case, and duplicates of a known one. known ends with NULL.
  */
 int manifest_check_names(const struct json *object, const char *where, const char *const *known,
                          struct error *err) MUST_USE;

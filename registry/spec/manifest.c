@@ -69,7 +69,7 @@ static int look_up_type(const char *name, const char *said_by, const struct type
         return 0;
     if (strncmp(name, schema_1, sizeof(schema_1) - 1) == 0)
         return refuse_schema_1(err);
-    return error_set(err, ENOTSUP, "%s is none of a manifest: \"%.200s\"", said_by, name);
+    return error_set(err, ENOTSUP, "%s is not the media type of a manifest: \"%.200s\"", said_by, name);
 }
 
 /* The type from what the manifest looks like, as registry:2 does it where it says none. */
@@ -111,7 +111,7 @@ static int find_out_type(const struct json *root, const char *content_type, cons
     if (!content_type || !*content_type)
         return own ? look_up_type(own, "the manifest's mediaType", ret, err) : sniff_type(root, ret, err);
     if (manifest_strip_type(content_type, stripped) < 0)
-        return error_set(err, ENOTSUP, "Content-Type is none of a manifest: \"%.200s\"", content_type);
+        return error_set(err, ENOTSUP, "Content-Type is not the media type of a manifest: \"%.200s\"", content_type);
     r = look_up_type(stripped, "Content-Type", ret, err);
     return r < 0 ? r : check_type(*ret, own, err);
 }

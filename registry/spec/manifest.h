@@ -38,7 +38,7 @@ struct manifest {
     bool has_subject;
     struct digest subject;
     char *artifact_type; /* for its descriptor among the referrers; NULL where that has none */
-    char *annotations;   /* a JSON object without white space; NULL where there is none */
+    char *annotations;   /* a JSON object without white space; NULL if it has none */
 };
 
 /* Whether that is one of the types above (without parameters). */

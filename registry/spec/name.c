@@ -1,5 +1,5 @@
 /*
- * Names become folders on the disk and parts of URLs, so what passes here must be harmless in
+ * Names become directories on the disk and parts of URLs, so a valid name must be harmless in
  * both: no dots on their own, no slashes that come twice, nothing but lower-case ASCII.
  */
 #include "registry/spec/name.h"

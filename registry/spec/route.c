@@ -42,7 +42,7 @@ static void copy(struct part part, char *ret_text)
     ret_text[part.size] = '\0';
 }
 
-/* The three parts that have a digest: its route, or the one for a digest that is none. */
+/* The three parts that have a digest: its route, or the one for an invalid digest. */
 static void parse_digest(struct part text, enum route_kind good, enum route_kind bad, struct route *ret)
 {
     ret->kind = digest_parse(text.text, text.size, &ret->digest) == 0 ? good : bad;
@@ -78,7 +78,7 @@ static void parse_upload(struct part id, struct route *ret)
     }
 }
 
-/* Reads the end of "NAME/...", and leaves path at the name. Where it is none of ours the kind stays. */
+/* Reads the end of "NAME/...", and leaves path at the name. The kind is unchanged if the end is unknown. */
 static void parse_end(struct part *path, struct route *ret)
 {
     struct part last, before, third;

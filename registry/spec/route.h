@@ -25,10 +25,10 @@ enum route_kind {
     ROUTE_BLOB_BAD_DIGEST,      /* DIGEST_INVALID */
     ROUTE_UPLOADS,              /* /v2/NAME/blobs/uploads/, also without the last slash */
     ROUTE_UPLOAD,               /* /v2/NAME/blobs/uploads/ID */
-    ROUTE_UPLOAD_BAD,           /* ID is none that we give: BLOB_UPLOAD_UNKNOWN */
+    ROUTE_UPLOAD_BAD,           /* ID does not have the form of ours: BLOB_UPLOAD_UNKNOWN */
     ROUTE_REFERRERS,            /* /v2/NAME/referrers/DIGEST */
     ROUTE_REFERRERS_BAD_DIGEST, /* DIGEST_INVALID */
-    ROUTE_NAME_INVALID,         /* one of those with NAME, but that may be no name: NAME_INVALID */
+    ROUTE_NAME_INVALID,         /* one of those with NAME, which is invalid: NAME_INVALID */
     ROUTE_KINDS,                /* how many there are */
 };
 
@@ -44,7 +44,7 @@ struct route {
 /* Reads a decoded path, without query and http.prefix. */
 void route_parse(const char *path, size_t size, struct route *ret);
 
-/* Reads a path as it came; what has a bad escape is ROUTE_NONE. */
+/* Reads a path with its percent-escapes; an invalid escape gives ROUTE_NONE. */
 void route_parse_escaped(const char *path, size_t size, struct route *ret);
 
 /* Methods, as bits. */

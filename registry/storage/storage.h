@@ -194,9 +194,9 @@ struct storage_functions {
     /* --- garbage collection ----------------------------------------------------------------- */
 
     /*
-     * head() of an object that somebody is going to rely on: remove_unused() spares it as if it had been created now, or up
-     * to STORAGE_REFRESH_S ago. STORAGE_NOT_FOUND; STORAGE_WOULD_WAIT while a removal is in progress, for somebody who may
-     * wait after two seconds.
+     * head() of an object that the caller is going to rely on: remove_unused() spares it as if it had been created now, or up
+     * to STORAGE_REFRESH_S ago. STORAGE_NOT_FOUND; STORAGE_WOULD_WAIT while a removal is in progress; a caller
+     * that may wait waits two seconds before.
      */
     int (*refresh)(struct storage *storage, const char *key, enum storage_waiting waiting, struct storage_object *ret,
                    struct error *err);
@@ -232,7 +232,7 @@ struct storage_functions {
     int (*upload_open)(struct storage *storage, const char *key, enum storage_upload_mode mode, unsigned patience_ms,
                        struct storage_upload **ret, struct error *err);
 
-    /* Its size, without a claim; also while somebody writes to it. STORAGE_NOT_FOUND. */
+    /* Its size, without a claim; also while it is being written to. STORAGE_NOT_FOUND. */
     int (*upload_head)(struct storage *storage, const char *key, uint64_t *ret_size, struct error *err);
 
     int (*upload_get_state)(struct storage_upload *upload, struct storage_upload_state *ret, struct error *err);
@@ -251,7 +251,7 @@ struct storage_functions {
 
     /*
      * Claims a prefix, shared with others or alone, in all processes on all hosts; waits up to patience_ms, then
-     * STORAGE_WOULD_WAIT. Somebody who waits to be alone is not overtaken by new sharers. STORAGE_NOT_FOUND if nothing is
+     * STORAGE_WOULD_WAIT. New sharers do not overtake a waiter that wants to be alone. STORAGE_NOT_FOUND if nothing is
      * below the prefix, and mode is alone. A holder that dies loses the claim after a bounded time.
      * *ret is the caller's, free with claim_release().
      */

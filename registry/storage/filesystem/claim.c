@@ -1,6 +1,6 @@
 /*
  * Claims on prefixes: locks on a few files in _temporary/claims, one for each hash of a prefix, so that prefixes need not
- * exist. Each has a second file, the gate, because the kernel lets new sharers overtake somebody who waits to be alone.
+ * exist. Each has a second file, the gate, because the kernel lets new sharers overtake a waiter that wants to be alone.
  * The kernel ends a lock with its process, so a claim is never lost while its holder lives.
  */
 #include <errno.h>
@@ -100,7 +100,7 @@ int filesystem_claim(struct storage *storage, const char *prefix, enum storage_c
 
     if (fd == -EAGAIN)
         return STORAGE_WOULD_WAIT;
-    if (fd < 0 && fd != -EROFS) /* there, nobody can write what the claim is for */
+    if (fd < 0 && fd != -EROFS) /* on a read-only file system no process can write what the claim protects */
         return filesystem_fail(filesystem, -fd, "claim", prefix, err);
     claim = calloc(1, sizeof(*claim));
     if (!claim)

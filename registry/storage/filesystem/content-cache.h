@@ -27,6 +27,6 @@ void content_cache_count(const struct content_cache *cache, uint64_t *ret_hits, 
 int content_cache_get(struct content_cache *cache, const char *key, const struct stat *stamp, char **ret_bytes,
                       size_t *ret_size) MUST_USE;
 
-/* Caches what was read of a file after its stamp was taken. Without memory it does nothing. */
+/* Caches the bytes of a file that were read after its stamp was taken. Does nothing if memory is out. */
 void content_cache_put(struct content_cache *cache, const char *key, const struct stat *stamp, const char *bytes,
                        size_t size);

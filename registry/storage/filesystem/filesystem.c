@@ -1,5 +1,5 @@
 /*
- * Opening the filesystem backend. Everything is reached from one descriptor of the root, so that nobody can move the
+ * Opening the filesystem backend. Everything is reached from one descriptor of the root, so that other processes cannot move the
  * storage away below us.
  */
 #include "registry/storage/filesystem/filesystem.h"

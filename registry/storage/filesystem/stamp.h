@@ -5,8 +5,8 @@
 #include <time.h>
 
 /*
- * Whether a file or directory is unchanged. Others write to the storage, too (registry:2, a second registryd, people), in
- * place or by a new file; each of these changes the device, inode, size or one of the two times.
+ * Whether a file or directory is unchanged. Other processes write to the storage, too (registry:2, a second registryd,
+ * administrators), in place or by a new file. Each of these changes the device, inode, size or one of the two times.
  */
 static inline bool stamp_is_same(const struct stat *a, const struct stat *b)
 {

@@ -2,8 +2,8 @@
  * Garbage collection beside other processes that write. A file's modification time says when its object was last created
  * or refreshed, so every later process knows it, too.
  *
- * Between the look at that time and the removal nobody may refresh the object: write() and refresh() share a lock on the
- * root, remove_unused() takes it alone, for one removal at a time. The kernel lets new sharers overtake somebody who waits
+ * Between the look at that time and the removal no process may refresh the object: write() and refresh() share a lock on the
+ * root, remove_unused() takes it alone, for one removal at a time. The kernel lets new sharers overtake a waiter that wants
  * to be alone, so everybody queues at a gate first: a lock on the directory of temporary files.
  */
 #include <errno.h>
@@ -48,7 +48,7 @@ int filesystem_open_temporary(const struct filesystem *filesystem)
     return beneath_open_directory(filesystem->root_fd, FILESYSTEM_TEMPORARY);
 }
 
-/* Where the file system has no locks nobody collects garbage, either, so that sharers need none. */
+/* On a file system without locks garbage collection is refused, so sharers need no lock. */
 static int take(int fd, enum filesystem_guard kind, int64_t deadline_ms)
 {
     bool is_alone = kind == FILESYSTEM_GUARD_ALONE;
@@ -188,7 +188,7 @@ static int is_used(const struct filesystem *filesystem, const struct storage_rem
 }
 
 /*
- * Out of everybody's sight in one step; it is removed afterwards, because a large file takes a while. clean_up() removes
+ * Renames it away in one step; it is removed afterwards, because a large file takes a while. clean_up() removes
  * what a crash leaves. *ret_name is "" if there was nothing.
  */
 static int hide(const struct filesystem *filesystem, int temporary_fd, const char *key,

@@ -140,7 +140,7 @@ static int check_append(int fd, uint64_t offset)
 
     if (fstat(fd, &st) < 0)
         return -errno;
-    if (st.st_nlink == 0) /* somebody has removed it, as a purge does after the holder's death */
+    if (st.st_nlink == 0) /* it was removed, as a purge does after the holder's death */
         return STORAGE_CLAIM_LOST;
     return (uint64_t)st.st_size == offset ? 0 : STORAGE_WRONG_OFFSET;
 }

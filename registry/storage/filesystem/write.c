@@ -160,7 +160,7 @@ static int touch_parent(struct writing *writing, const char *key)
     return touch(writing, key, parent_size(key, strlen(key)), false);
 }
 
-/* All directories on the way to key: somebody else may have created them a moment ago, and not synced them yet. */
+/* All directories on the way to key: another request may have created them a moment ago, and not synced them yet. */
 static int touch_all_parents(struct writing *writing, const char *key)
 {
     size_t size = strlen(key);
@@ -237,7 +237,7 @@ int filesystem_rename_new(int from_fd, const char *from, int to_fd, const char *
         return 0;
     if (errno != EINVAL && errno != ENOSYS)
         return -errno;
-    /* Such as NFS, which can link. Nobody but us uses the old name. */
+    /* Such as NFS, which can link. Only this call uses the old name. */
     if (linkat(from_fd, from, to_fd, to, 0) < 0)
         return -errno;
     return unlinkat(from_fd, from, 0) < 0 ? -errno : 0;
@@ -321,7 +321,7 @@ static int keep(struct writing *writing, const struct storage_step *step)
     return touch_all_parents(writing, step->key);
 }
 
-/* Somebody may remove a directory between our creating it and our using it: then it is created again. */
+/* Another process may remove a directory between its creation and its use here: then it is created again. */
 static int make_step(struct writing *writing, const struct storage_step *step, struct progress *progress)
 {
     int r = -ENOENT;
@@ -341,7 +341,7 @@ static int make_each(struct writing *writing)
     CLEANUP_CLOSE int guard = -1;
     int r;
 
-    /* Between the look at the version and the rename nobody else may rename. */
+    /* Between the look at the version and the rename no other process may rename. */
     for (size_t i = 0; i < writing->count; i++)
         if (writing->steps[i].kind == STORAGE_PUT && writing->steps[i].condition == STORAGE_IF_UNCHANGED)
             kind = FILESYSTEM_GUARD_ALONE;
