@@ -345,7 +345,8 @@ def reset_config():
 def assert_config_refused(*words, by=(("setup", "--yes"), ("setup", "--dry-run"), ("doctor", "--fix"))):
     for args in by:
         result = run_helper(USER, *args)
-        assert result.rc == 1, (args, result)
+        # doctor only warns of what docker replaces at the next login.
+        assert result.rc == 1 or args[0] == "doctor" and result.rc == 0 and b"warn " in result.out, (args, result)
         text = result.err if args[0] == "setup" else result.out
         assert_safe_to_show(result.out + result.err)
         for word in words:

@@ -28,7 +28,7 @@ def _():
 def _():
     with Folder() as folder:
         summary = folder.run("--help").out
-        commands = re.search(rb"<(.*)>", summary)[1].decode().split("|")
+        commands = "".join(re.search(r"<([^>]*)>", summary.decode())[1].split()).split("|")
         assert len(commands) >= 7 and folder.run("help").out == summary, commands
         for command in commands:
             said = folder.run(command, "--help")
