@@ -60,7 +60,7 @@ class World:
         """Writes a helper for another registry: it has only a login for elsewhere.example."""
         path = self.user.dir / "bin" / f"docker-credential-{OTHER_STORE}"
         answer = json.dumps({"ServerURL": "elsewhere.example", "Username": "elsewhere", "Secret": "x"})
-        path.write_text('#!/bin/sh\nread -r server\n[ "$server" = elsewhere.example ] || '
+        path.write_text('#!/bin/sh\n[ "$1" != list ] || { echo "{}"; exit; }\nread -r server\n[ "$server" = elsewhere.example ] || '
                         "{ echo credentials not found in native keychain; exit 1; }\n" f"echo '{answer}'\n")
         path.chmod(0o755)
 
