@@ -9,6 +9,8 @@
 #include "registry/api/endpoints.h"
 #include "registry/spec/range.h"
 
+enum { FEW_RANGES_SIZE = 512 }; /* of a Range header that is answered on an event thread */
+
 static const char blob_type[] = "application/octet-stream";
 
 static ssize_t read_blob(void *object, uint64_t offset, void *ret_data, size_t size)
@@ -181,14 +183,25 @@ static int find(const struct call *call, struct store_blob *ret, struct store_re
     return store_find_blob(api->store, route->name, &route->digest, waiting, ret, err);
 }
 
+/* An answer with a thousand parts takes a millisecond to prepare. */
+static bool has_many_ranges(const struct call *call)
+{
+    const char *header = call_get_header(call, "Range");
+
+    return header && strlen(header) > FEW_RANGES_SIZE;
+}
+
 static enum http_result answer_get(struct call *call, struct response *response)
 {
     CLEANUP(store_reader_closep) struct store_reader *reader = NULL;
     const struct route *route = &call->route;
     struct store_blob blob;
     struct error err = {0};
-    int r = find(call, &blob, &reader, &err);
+    int r;
 
+    if (!call_is_on_worker(call) && has_many_ranges(call))
+        return call_move_to_computer(call);
+    r = find(call, &blob, &reader, &err);
     if (r == STORE_WOULD_WAIT)
         return call_move(call);
     if (r < 0) {

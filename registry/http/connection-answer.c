@@ -99,10 +99,16 @@ static void write_head(struct writer *writer)
 
 /* --- the body --------------------------------------------------------------------------------------- */
 
-/* Fills the rest of the loop's output behind size bytes with the next of the body. The new size, or -errno. */
+/*
+ * Fills the rest of the loop's output behind size bytes with the next of the body, as far as the turn lasts: a body of many
+ * small parts takes a read for each. The new size, or -errno.
+ */
 static ssize_t read_block(struct connection *connection, size_t size)
 {
-    while (size < LOOP_BUFFER_SIZE && connection->sent < connection->body_size) {
+    size_t begin = size;
+
+    while (size < LOOP_BUFFER_SIZE && connection->sent < connection->body_size &&
+           (size == begin || !loop_is_turn_over(connection->loop))) {
         uint64_t left = connection->body_size - connection->sent;
         size_t room = LOOP_BUFFER_SIZE - size;
         ssize_t n = response_read(&connection->response, connection->sent, connection->loop->output + size,
