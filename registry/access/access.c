@@ -468,6 +468,7 @@ enum access_verdict access_grant(const struct access *access, const struct acces
         verdict = authenticate(access, question, ret, &token);
     if (verdict != ACCESS_GRANTED)
         return verdict;
+    ret->is_password = !token;
     if (!get_current(access, &ret->principal, question->may_wait, &restrictions))
         return ACCESS_WOULD_WAIT;
     is_anything = restrict_scopes(&restrictions, &ret->principal, scopes);

@@ -36,6 +36,7 @@ struct token_call {
     struct token_form asked;
     struct credentials credentials;
     bool has_identity; /* the client has an identity token already */
+    bool has_password;
     struct scopes granted;
 };
 
@@ -177,7 +178,10 @@ static bool fail_to_make(struct response *response, int r, const struct error *e
     return r == TOKENS_NAME_UNUSABLE || r < 0;
 }
 
-/* A client that has an identity token keeps it; a user whose credential can change unnoticed gets none. */
+/*
+ * A client that has an identity token keeps it. A token of another kind, such as a pipeline's, does not buy one, because it
+ * would live longer.
+ */
 static bool make_identity(struct call *call, struct response *response, struct secbuf *ret_token)
 {
     const struct token_call *state = state_of(call);
@@ -187,7 +191,7 @@ static bool make_identity(struct call *call, struct response *response, struct s
     struct error err = {0};
     int r;
 
-    if (!state->asked.wants_identity || !*call->principal.name)
+    if (!state->asked.wants_identity || !*call->principal.name || !(state->has_identity || state->has_password))
         return true;
     if (state->has_identity)
         r = secbuf_append(ret_token, state->credentials.password.data, state->credentials.password.size);
@@ -275,6 +279,7 @@ static enum http_result authenticate_client(struct call *call, struct response *
         return HTTP_DONE;
     }
     state->has_identity = access_is_identity_token(access, &state->credentials.user);
+    state->has_password = answer.is_password;
     if (!state->has_identity)
         credentials_done(&state->credentials);
     state->granted = state->asked.scopes;

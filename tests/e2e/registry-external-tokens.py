@@ -348,6 +348,15 @@ def _():
             assert secret not in server.log() and secret.split(".")[2] not in server.log()
 
 
+@case("a pipeline's token buys access tokens, but no identity token, which would live longer")
+def _():
+    with guarded() as server:
+        server.write(line("alice", "secret") + line("oidc+main", "x"))  # not even if there is a user of that name
+        for user, secret, has_identity in (("alice", "secret", True), ("ci", pipeline(), False)):
+            status, _, body = server.get(user, secret, path="/token?offline_token=true")
+            assert status == 200 and ("refresh_token" in json.loads(body)) == has_identity, (user, status)
+
+
 @case("tokens that are not what a rule says are refused, and count as no guess")
 def _():
     with guarded(AUTH_HTPASSWD_GUESSES="5") as server:
