@@ -611,7 +611,7 @@ static int parse_line(struct parser *p, const char *at, const char *end)
     if (is_word(&p->words[0], "untagged"))
         return parse_untagged(p);
     if (is_word(&p->words[0], "quota"))
-        return parse_quota(p) < 0 ? -EINVAL : fail(p, "quotas are not supported yet");
+        return parse_quota(p);
     if (is_word(&p->words[0], "oidc"))
         return parse_oidc(p);
     return fail(p, "a line begins with \"allow\", \"group\", \"immutable\", \"retain\", \"always\", \"untagged\", \"quota\" or "

@@ -275,6 +275,8 @@ static void put(struct call *call, struct response *response, struct putting *pu
     r = store_put_manifest(api_of(call)->store, call->route.name, &kept, &err);
     if (r < 0)
         response_fail(response, &err);
+    else if (r == STORE_OVER_QUOTA)
+        response_refuse_quota(response, err.text);
     else if (r == STORE_TAG_EXISTS)
         refuse_tag(call, response, &putting->tags, &kept.digest);
     else if (now_s() - putting->checked_s <= STORE_WANTED_FOR_S || has_all(call, response, manifest))

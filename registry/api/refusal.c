@@ -62,6 +62,14 @@ void response_fail(struct response *response, const struct error *err)
     response->failure = strdup(err->text);
 }
 
+void response_refuse_quota(struct response *response, const char *words)
+{
+    size_t size = 0;
+    char *text = error_code_format_message(ERROR_CODE_DENIED, words, NULL, &size);
+
+    response_set_body(response, 413, "application/json; charset=utf-8", text, size);
+}
+
 void response_fail_oom(struct response *response)
 {
     struct error err;

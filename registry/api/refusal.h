@@ -14,5 +14,8 @@ void response_refuse(struct response *response, enum error_code code, const char
  */
 void response_fail(struct response *response, const struct error *err);
 
+/* A push beyond a quota: 413 with the code DENIED, so that docker shows the words and does not try again. */
+void response_refuse_quota(struct response *response, const char *words);
+
 /* Likewise where memory is out. */
 void response_fail_oom(struct response *response);

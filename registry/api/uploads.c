@@ -11,6 +11,7 @@
 #include "registry/api/answer.h"
 #include "registry/api/endpoints.h"
 #include "registry/api/upload-answer.h"
+#include "registry/core/quota.h"
 #include "registry/spec/escape.h"
 #include "registry/spec/name.h"
 #include "registry/spec/range.h"
@@ -24,6 +25,8 @@ struct writing {
     struct error err;
     uint64_t expected; /* the bytes that Content-Range promises; 0: it promises nothing */
     uint64_t received;
+    uint64_t room; /* how many bytes the upload may get by the quotas; UINT64_MAX: they do not limit it */
+    bool is_over_quota; /* then err says why, and nothing more is written */
 };
 
 static void release(struct call *call)
@@ -48,9 +51,12 @@ static enum http_result receive(struct call *call, const void *data, size_t size
 {
     struct writing *writing = call->state;
 
-    if (!writing || writing->has_failed)
+    if (!writing || writing->has_failed || writing->is_over_quota)
         return HTTP_MORE;
     writing->received += size;
+    writing->is_over_quota = writing->received > writing->room;
+    if (writing->is_over_quota)
+        return HTTP_MORE;
     writing->has_failed = upload_write(writing->upload, data, size, &writing->err) < 0;
     return HTTP_MORE;
 }
@@ -66,8 +72,46 @@ static struct writing *start_writing(struct call *call, struct response *respons
         return NULL;
     }
     writing->upload = upload;
+    writing->room = UINT64_MAX;
     call->state = writing;
     return writing;
+}
+
+/* --- quotas ------------------------------------------------------------------------- */
+
+/* The bytes that came before are of no use, and would stay until old uploads are purged. */
+static void refuse_quota(struct writing *writing, struct response *response, const char *words)
+{
+    struct error ignored;
+
+    if (upload_cancel(writing->upload, &ignored) < 0)
+        response_fail(response, &ignored);
+    else
+        response_refuse_quota(response, words);
+}
+
+/*
+ * Before the body: refuses it if it is known to be too large, and notes how much of it may come. A blob that counts already
+ * needs no room.
+ */
+static void check_room(struct call *call, struct response *response, struct writing *writing)
+{
+    struct store *store = api_of(call)->store;
+    int64_t body_size = call_get_body_size(call);
+    uint64_t before = upload_get_size(writing->upload), wanted = before + (body_size > 0 ? (uint64_t)body_size : 0), room;
+    struct error err = {0};
+    int r = writing->has_digest ? store_is_counted(store, call->route.name, &writing->digest, &err) : 0;
+
+    if (r != 0 && r >= 0)
+        return;
+    if (r == 0)
+        r = store_find_room(store, call->route.name, body_size < 0 ? before + 1 : wanted, &room, &err);
+    if (r < 0)
+        response_fail(response, &err);
+    else if (room < wanted || (body_size < 0 && room <= before))
+        refuse_quota(writing, response, err.text);
+    else
+        writing->room = room == UINT64_MAX ? room : room - before;
 }
 
 /* --- digests in queries ------------------------------------------------------------- */
@@ -134,6 +178,8 @@ static void commit(struct call *call, struct response *response)
 
     if (r < 0) {
         response_fail(response, &err);
+    } else if (r == STORE_OVER_QUOTA) {
+        refuse_quota(writing, response, err.text);
     } else if (r == STORE_DIGEST_MISMATCH) {
         /* As registry:2 does: who sent other bytes than he says begins anew. */
         if (upload_cancel(writing->upload, &err) < 0)
@@ -145,13 +191,27 @@ static void commit(struct call *call, struct response *response)
     }
 }
 
+/* More came than there is room for. The words tell how much is in use now. */
+static void refuse_overflow(const struct call *call, struct writing *writing, struct response *response)
+{
+    uint64_t room, wanted = upload_get_size(writing->upload) + writing->received;
+    struct error err = {0};
+
+    if (store_find_room(api_of(call)->store, call->route.name, wanted, &room, &err) < 0)
+        response_fail(response, &err);
+    else
+        refuse_quota(writing, response, *err.text ? err.text : "the quota has no room for this upload; try again");
+}
+
 /* Whether the body was written, and was what Content-Range promised; else the refusal. */
-static bool is_received(struct writing *writing, struct response *response)
+static bool is_received(const struct call *call, struct writing *writing, struct response *response)
 {
     if (!writing->has_failed)
         writing->has_failed = upload_flush(writing->upload, &writing->err) < 0;
     if (writing->has_failed)
         response_fail(response, &writing->err);
+    else if (writing->is_over_quota)
+        refuse_overflow(call, writing, response);
     else if (writing->expected && writing->expected != writing->received)
         answer_invalid(response, ERROR_CODE_SIZE_INVALID, "Content-Range promises %" PRIu64 " bytes, %" PRIu64 " came",
                        writing->expected, writing->received);
@@ -180,6 +240,8 @@ static void start_session(struct call *call, struct response *response, const st
         return;
     writing->digest = wish->digest;
     writing->has_digest = wish->has_digest;
+    if (writing->has_digest)
+        check_room(call, response, writing);
 }
 
 /* A blob that lies here already is linked, if it is found; else a session begins (end-11). */
@@ -202,9 +264,11 @@ static bool mount(struct call *call, struct response *response)
                          &err);
     if (r < 0)
         response_fail(response, &err);
+    else if (r == STORE_OVER_QUOTA)
+        response_refuse_quota(response, err.text);
     else if (r == 0)
         answer_created(call, response, &digest);
-    return r <= 0;
+    return r != STORE_NOT_FOUND;
 }
 
 static enum http_result begin_start(struct call *call, struct response *response)
@@ -223,7 +287,7 @@ static enum http_result begin_start(struct call *call, struct response *response
     }
     wish.has_digest = r == 0;
     start_session(call, response, &wish);
-    return HTTP_DONE;
+    return let_go_if_refused(call, response);
 }
 
 static bool is_of_nothing(const struct digest *digest)
@@ -239,7 +303,7 @@ static enum http_result answer_start(struct call *call, struct response *respons
 
     if (!call_is_on_worker(call))
         return call_move(call);
-    if (!is_received(writing, response))
+    if (!is_received(call, writing, response))
         return let_go_if_refused(call, response);
     /* A body without a digest is not a blob; a digest without a body announces one, if it is not empty. */
     if (writing->has_digest && (writing->received > 0 || is_of_nothing(&writing->digest)))
@@ -304,6 +368,8 @@ static enum http_result begin_patch(struct call *call, struct response *response
         return HTTP_ON_WORKER;
     if (call->state)
         check_content_range(call, response, call->state);
+    if (call->state && !response->status)
+        check_room(call, response, call->state);
     return let_go_if_refused(call, response);
 }
 
@@ -313,7 +379,7 @@ static enum http_result answer_patch(struct call *call, struct response *respons
 
     if (!call_is_on_worker(call))
         return call_move(call);
-    if (is_received(writing, response))
+    if (is_received(call, writing, response))
         upload_answer(call, response, upload_get_id(writing->upload), upload_get_size(writing->upload));
     release(call);
     return HTTP_DONE;
@@ -339,8 +405,11 @@ static enum http_result begin_put(struct call *call, struct response *response)
     if (!writing)
         return HTTP_DONE;
     writing->digest = digest;
+    writing->has_digest = true;
     if (call_get_body_size(call) != 0)
         check_content_range(call, response, writing);
+    if (!response->status)
+        check_room(call, response, writing);
     return let_go_if_refused(call, response);
 }
 
@@ -348,7 +417,7 @@ static enum http_result answer_put(struct call *call, struct response *response)
 {
     if (!call_is_on_worker(call))
         return call_move(call);
-    if (is_received(call->state, response))
+    if (is_received(call, call->state, response))
         commit(call, response);
     release(call);
     return HTTP_DONE;

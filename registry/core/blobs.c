@@ -208,6 +208,8 @@ int store_mount_blob(struct store *store, const char *to_name, const struct dige
                       : find_anywhere(store, digest, &blob, err);
 
     if (r == 0)
+        r = quota_charge(store, to_name, &blob.canonical, blob.size, err);
+    if (r == 0)
         r = write_links(store, to_name, digest, &blob.canonical, err);
     if (r == 0)
         store_report_event(store, &(struct event){.kind = EVENT_MOUNT_BLOB, .repository = to_name, .digest = digest,

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "registry/core/collect-private.h"
+#include "registry/core/quota-private.h"
+#include "registry/core/records.h"
 
 void collect_say(const struct collection *collection, const char *format, ...)
 {
@@ -61,6 +63,8 @@ int store_collect(struct store *store, const struct collect_options *options, st
         r = collect_sweep(&collection, err);
     if (r == 0 && !options->is_dry_run)
         r = storage_clean_up(store->storage, options->grace_s ? LEFTOVER_AGE_S : 0, err);
+    if (r == 0 && !options->is_dry_run)
+        r = store_note_number(store, QUOTA_COLLECTED, storage_now(store->storage), err);
     if (r == 0)
         *ret = collection.result;
     return r;

@@ -371,7 +371,9 @@ int store_put_manifest(struct store *store, const char *name, const struct store
         return error_set_oom(err);
     digest_format(&push.canonical, push.link);
     digest_format(&manifest->digest, push.tag_link);
-    r = store_claim(store, name, STORAGE_SHARED, &claim, err);
+    r = quota_charge(store, name, &push.canonical, manifest->size, err);
+    if (r == 0)
+        r = store_claim(store, name, STORAGE_SHARED, &claim, err);
     if (r == 0)
         r = write_push(store, &push, claim, err);
     if (r == 0)

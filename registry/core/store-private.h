@@ -4,6 +4,7 @@
 
 #include "registry/core/events.h"
 #include "registry/core/key.h"
+#include "registry/core/quota.h"
 #include "registry/core/store.h"
 #include "registry/storage/storage.h"
 
@@ -18,6 +19,8 @@ struct store {
     struct type_cache *types;
     struct checked_blobs *checked;
     unsigned blocks; /* that uploads have to gather in; atomic */
+    quota_finder *find_quotas; /* NULL: no quotas */
+    void *quotas_object;
     event_listener *listener; /* NULL: none */
     void *listener_object;
     struct search_progress *searches; /* for referrers that are not in the index */

@@ -17,7 +17,7 @@
  * events tell of it (registry/core/events.h). Unless it says otherwise, a
  * function may be called from any thread, and returns 0, negative with err filled, or one of:
  */
-enum { STORE_NOT_FOUND = 1, STORE_BUSY = 2, STORE_DIGEST_MISMATCH = 3, STORE_WOULD_WAIT = 4, STORE_TAG_EXISTS = 5 };
+enum { STORE_NOT_FOUND = 1, STORE_BUSY = 2, STORE_DIGEST_MISMATCH = 3, STORE_WOULD_WAIT = 4, STORE_TAG_EXISTS = 5, STORE_OVER_QUOTA = 6 };
 
 /* What the caller's thread may do. */
 enum store_waiting {
@@ -119,7 +119,7 @@ ssize_t store_check_read(struct store_check *check, uint64_t offset, void *ret_d
 void store_check_close(struct store_check *check); /* takes NULL */
 void store_check_closep(struct store_check **check);
 
-/* Gives a repository a blob of another repository, or, if from_name is NULL, of any. STORE_NOT_FOUND. */
+/* Gives a repository a blob of another repository, or, if from_name is NULL, of any. STORE_NOT_FOUND, STORE_OVER_QUOTA. */
 int store_mount_blob(struct store *store, const char *to_name, const struct digest *digest, const char *from_name,
                      const char *actor, struct error *err) MUST_USE;
 
@@ -167,8 +167,8 @@ int upload_write(struct upload *upload, const void *data, size_t size, struct er
 int upload_flush(struct upload *upload, struct error *err) MUST_USE;
 
 /*
- * Turns the session into a blob of its repository, which is durable when this returns 0. After STORE_DIGEST_MISMATCH or a
- * failure the session is unchanged. A blob that exists already is kept, unless its bytes are damaged. Waits for the disk.
+ * Turns the session into a blob of its repository, which is durable when this returns 0. After STORE_DIGEST_MISMATCH,
+ * STORE_OVER_QUOTA (with words for the client in err) or a failure the session is unchanged. A blob that exists already is kept, unless its bytes are damaged. Waits for the disk.
  */
 int upload_commit(struct upload *upload, const struct digest *expected, const char *actor, struct error *err) MUST_USE;
 
@@ -221,7 +221,7 @@ void store_note_type(struct store *store, const struct digest *digest, const voi
  * Stores a manifest and points the tags to it; durable when this returns 0. Visible in this order: the bytes, the entry
  * among the referrers, the manifest, its tags one by one.
  * STORE_TAG_EXISTS: a protected tag names another manifest. The storage decides this, so it also holds between servers;
- * other tags may have been created before.
+ * other tags may have been created before. STORE_OVER_QUOTA, with words for the client in err.
  */
 int store_put_manifest(struct store *store, const char *name, const struct store_manifest *manifest,
                        struct error *err) MUST_USE;

@@ -451,6 +451,8 @@ int upload_commit(struct upload *upload, const struct digest *expected, const ch
     if (r == 0)
         r = verify(upload, expected, &canonical, err);
     if (r == 0)
+        r = quota_charge(upload->store, upload->name, &canonical, upload->size, err);
+    if (r == 0)
         r = publish(upload, expected, &canonical, err);
     if (r != 0)
         return r;

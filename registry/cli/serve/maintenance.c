@@ -13,6 +13,7 @@
 
 #include "common/monotonic.h"
 #include "common/words.h"
+#include "registry/cli/serve/quotas.h"
 #include "registry/cli/space.h"
 #include "registry/core/records.h"
 #include "registry/runtime/log.h"
@@ -21,6 +22,7 @@ enum {
     LOOK_S = 5,
     FLUSH_S = 60,
     RETRY_S = 60 * 60, /* after a failure */
+    RECOUNT_S = 24 * 60 * 60,
     WORK_MS = 20,      /* then it rests as long, so that it uses half of a disk at most */
     NICENESS = 10,
     STACK_SIZE = 512 << 10,
@@ -230,6 +232,60 @@ void maintenance_flush(struct maintenance *m)
         log_warn("cannot note what was pulled: %s", err.text);
 }
 
+/* --- quotas ------------------------------------------------------------------------------- */
+
+/* While quotas are counted; collection has another lease. */
+static int pace_count(void *object, struct error *err)
+{
+    struct maintenance *m = object;
+    int64_t worked_ms = monotonic_ms() - m->work_began_ms;
+
+    if (worked_ms < WORK_MS ? is_stopping(m) : rest(m, worked_ms))
+        return error_set(err, ECANCELED, "the server is being stopped");
+    if (worked_ms >= WORK_MS)
+        m->work_began_ms = monotonic_ms();
+    return 0;
+}
+
+/* After a start, a collection, a change of the patterns, and once a day. */
+static bool is_count_due(const struct maintenance *m, const struct store_quota *quota)
+{
+    int64_t counted_s = store_find_counted(m->store, quota->id);
+
+    return counted_s <= m->started_s || counted_s <= store_find_collected(m->store) || counted_s + RECOUNT_S < time(NULL);
+}
+
+static int count_quota(struct maintenance *m, const struct store_quota *quota)
+{
+    char used[WORDS_SIZE_MAX], limit[WORDS_SIZE_MAX];
+    struct error err = {0};
+    uint64_t bytes;
+    int r;
+
+    m->work_began_ms = monotonic_ms();
+    r = store_recount(m->store, quota, pace_count, m, &bytes, &err);
+    if (r == 0)
+        log_info("quota of %s: %s of %s in use", quota->label, words_bytes(bytes, used), words_bytes(quota->limit, limit));
+    else if (r != -ECANCELED)
+        log_error("cannot count the quota of %s: %s", quota->label, err.text);
+    return r;
+}
+
+static void count_quotas(struct maintenance *m)
+{
+    CLEANUP_FREE struct store_quota *quotas = NULL;
+    size_t count = 0;
+
+    if (!m->access_file || m->settings->is_read_only || time(NULL) < m->next_count)
+        return;
+    access_file_refresh(m->access_file);
+    if (quotas_list(m->access_file, &quotas, &count) < 0)
+        return;
+    for (size_t i = 0; i < count && !is_stopping(m); i++)
+        if (is_count_due(m, &quotas[i]) && count_quota(m, &quotas[i]) < 0)
+            m->next_count = time(NULL) + FLUSH_S;
+}
+
 static void *maintain(void *object)
 {
     struct maintenance *m = object;
@@ -241,6 +297,7 @@ static void *maintain(void *object)
             m->next_flush = time(NULL) + FLUSH_S;
         }
         run_if_due(m);
+        count_quotas(m);
     } while (!rest(m, LOOK_S * 1000));
     return NULL;
 }
@@ -260,6 +317,7 @@ int maintenance_start(struct maintenance *m, struct error *err)
 
     if (!m->settings->collection.is_enabled && !m->pulls)
         return 0;
+    m->started_s = time(NULL);
     pthread_mutex_init(&m->lock, NULL);
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);

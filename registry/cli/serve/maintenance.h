@@ -34,7 +34,8 @@ struct maintenance {
     /* Of the thread. */
     struct lease lease;
     int64_t work_began_ms; /* since when it has not rested */
-    time_t next_flush;
+    time_t next_flush, next_count;
+    int64_t started_s;
 };
 
 /* Reads the time zone, which a confined process cannot do later. */

@@ -8,6 +8,7 @@
 #include "registry/access/signing-keys.h"
 #include "registry/api/report.h"
 #include "registry/api/routes.h"
+#include "registry/cli/serve/quotas.h"
 #include "registry/cli/serve/token-server.h"
 #include "registry/core/records.h"
 #include "registry/runtime/log.h"
@@ -221,6 +222,8 @@ static void make_api(struct service *service)
     dispatch_init(&service->api, &service->handler);
     service->handler.settle = write_log;
     store_set_listener(service->store, report_event, &service->api);
+    if (service->access_file)
+        store_set_quotas(service->store, quotas_find, service->access_file);
 }
 
 static int start_server(struct service *service, struct error *err)
