@@ -123,6 +123,11 @@ static int measured_open(struct storage *storage, const char *key, enum storage_
     return storage_open(inner_of(storage), key, waiting, ret, ret_object, err);
 }
 
+static int measured_last_use(struct storage *storage, const char *key, int64_t *ret_ns, struct error *err)
+{
+    return storage_last_use(inner_of(storage), key, ret_ns, err);
+}
+
 static int measured_used_since(struct storage *storage, const char *key, int64_t moment_s, bool *ret, struct error *err)
 {
     return storage_used_since(inner_of(storage), key, moment_s, ret, err);
@@ -171,6 +176,7 @@ static const struct storage_functions measured_functions = {
     .note = measured_note,
     .refresh = measured_refresh,
     .used_since = measured_used_since,
+    .last_use = measured_last_use,
     .remove_unused = measured_remove_unused,
     .clean_up = measured_clean_up,
     .upload_open = measured_upload_open,
