@@ -3,7 +3,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-/* A file or directory of gpg's that exists and that this user may not read. */
+/* A file or directory of gpg that exists and that this user may not read. */
 struct gpg_barrier {
     char path[PATH_MAX];
     int error; /* errno */

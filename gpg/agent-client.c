@@ -13,7 +13,7 @@
 #include "gpg/patience.h"
 
 enum {
-    GREETING_TIMEOUT_MS = 5000, /* an agent that hashes passphrases for others does nothing else meanwhile */
+    GREETING_TIMEOUT_MS = 5000, /* an agent that hashes passphrases for other clients does nothing else meanwhile */
     ANSWER_TIMEOUT_MS = 30000,
     MOST_VALUE = 16 << 10,
     DATA_PIECE = 300, /* escaped, at most 900 bytes of a line */
@@ -41,7 +41,7 @@ static void set_timeout(struct assuan *assuan, int64_t most_ms)
     assuan_set_timeout(assuan, patience_ms < most_ms ? patience_ms : most_ms);
 }
 
-/* The number at the head of the text, 0 for none. */
+/* The number at the start of the text; 0 if it does not start with a number. */
 static unsigned parse_number(const struct assuan_line *text)
 {
     unsigned number = 0;
@@ -57,8 +57,9 @@ static bool is_code(const struct assuan_line *text, gpg_err_code_t code)
 }
 
 /*
- * The answer to one OPTION. A restricted socket, as ssh forwards it, forbids them, and gpg goes on without; not so for how a
- * person may be asked, which the caller relies on.
+ * Receives the answer to one OPTION. A restricted socket, as ssh forwards it, refuses all of them,
+ * and gpg continues without. Refusing the pinentry mode is different: the caller relies on that
+ * option.
  */
 static int receive_option(struct assuan *assuan, const char *line, bool *ret_is_restricted)
 {
@@ -219,7 +220,7 @@ static void take_status(const struct assuan_line *status, struct agent_answer *a
         answer->has_padding = !(rest.size > 0 && rest.data[0] == '0');
 }
 
-/* All that comes back for PKDECRYPT, up to OK (0), ERR (AGENT_REFUSED) or a failure. */
+/* Receives the answers to PKDECRYPT up to OK (0), ERR (AGENT_REFUSED) or a failure. */
 static int receive_answer(struct assuan *assuan, const struct session_packet *session, struct agent_answer *answer)
 {
     struct assuan_line line, rest;
@@ -248,7 +249,7 @@ static int receive_answer(struct assuan *assuan, const struct session_packet *se
     }
 }
 
-/* "(5:value<size>:<bytes>)", with a NUL behind it where a card answered: leaves the bytes alone. */
+/* "(5:value<size>:<bytes>)", with a NUL at the end if a card answered. Leaves only the bytes. */
 static int unpack_value(struct secbuf *value)
 {
     static const char head[] = "(5:value";

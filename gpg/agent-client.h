@@ -5,20 +5,21 @@
 #include "gpg/message.h"
 #include "gpg/options.h"
 
-/* What is asked of gpg-agent over its socket, where gpg would ask it too, in the same words. */
+/* Requests to gpg-agent over its socket, in the form in which gpg sends them. */
 
 /*
- * Takes the greeting, and says what gpg says at first: terminal, display, language, and the environment of the pinentry.
- * 0, or negative: -ETIMEDOUT after five seconds or one's patience (gpg/patience.h); -EPROTO: the agent refuses something;
- * -E2BIG: a variable too long to say; -EPIPE and the like.
- * *ret_is_restricted tells that the agent took no options, as through its restricted socket, which ssh forwards.
+ * Receives the greeting and sends the options that gpg sends first: terminal, display, language,
+ * and the environment of the pinentry. 0; -ETIMEDOUT after five seconds or after the user's timeout
+ * (gpg/patience.h); -EPROTO if the agent refuses an option that matters; -E2BIG if a variable does
+ * not fit in a line; -EPIPE and other -errno. *ret_is_restricted is set if the agent accepts no
+ * options, as on its restricted socket, which ssh forwards.
  */
 int agent_greet(struct assuan *assuan, enum gpg_pinentry_mode mode, bool *ret_is_restricted) MUST_USE;
 
 enum agent_key {
     AGENT_KEY_MISSING,
     AGENT_KEY_READY,  /* it can be used at once */
-    AGENT_KEY_LOCKED, /* somebody may be asked for a passphrase, or for a card */
+    AGENT_KEY_LOCKED, /* a person may be asked for a passphrase, or for a card */
 };
 
 /* What the agent knows of a secret key. 0 or negative. */
@@ -34,14 +35,15 @@ struct agent_request {
 struct agent_answer {
     struct secbuf value;   /* RSA: the number; ECDH: the shared point */
     bool has_padding;      /* PKCS #1's is still there */
-    unsigned refusal;      /* where it was refused: libgpg-error's number, source and code */
+    unsigned refusal;      /* if the agent refused: libgpg-error's number, source and code */
     bool has_asked_person; /* a pinentry was up */
 };
 
 /*
- * Has the agent do the secret key's part of a decryption. A person may be asked for the passphrase, and takes as long as that
- * takes; without a pinentry it is half a minute or one's patience at most. 0; AGENT_REFUSED with ret->refusal; or negative (-EMSGSIZE: the key's
- * description makes no line). *ret is the caller's in any case (agent_answer_done).
+ * Asks the agent to do the secret key's part of a decryption. The agent may ask a person for the
+ * passphrase, without a time limit; without a pinentry the limit is half a minute or the user's
+ * timeout. 0; AGENT_REFUSED with ret->refusal; or negative (-EMSGSIZE: the key's description does
+ * not fit in a line). *ret is owned by the caller in any case (agent_answer_done).
  */
 enum { AGENT_REFUSED = 1 };
 int agent_decrypt(struct assuan *assuan, const struct agent_request *request, struct agent_answer *ret) MUST_USE;

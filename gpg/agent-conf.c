@@ -14,7 +14,7 @@
 
 enum { CONF_MAX = 1 << 16 };
 
-/* A value as GnuPG reads it: without blanks around it, and without quotes. */
+/* A value as GnuPG reads it: blanks around it and quotes are removed. */
 static char *copy_value(const char *text, size_t size)
 {
     while (size > 0 && strchr(" \t\r", text[size - 1]))

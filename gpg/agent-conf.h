@@ -27,7 +27,8 @@ int gpg_agent_find_standard_pinentry(char **ret_path, struct error *err) MUST_US
 enum { GPG_AGENT_REFUSES = 2 };
 
 /*
- * Whether gpg-agent would start with its configuration files. If not, ret_words is what it says of them, in the user's
- * language. True also if the program cannot be asked. GnuPG 2.2 ignores unknown options, 2.4 does not start with them.
+ * Whether gpg-agent would start with its configuration files. If not, ret_words is the agent's
+ * message, in the user's language. Also true if the program cannot be run. GnuPG 2.2 ignores
+ * unknown options; 2.4 does not start with them.
  */
 bool gpg_agent_accepts_conf(const char *program, char ret_words[GPG_WORDS_SIZE]);

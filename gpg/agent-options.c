@@ -1,6 +1,6 @@
 /*
- * A pinentry is started by the agent, which knows nothing of the terminal, the display and the language of whoever is waiting:
- * it is told, as gpg tells it (GnuPG, common/session-env.c).
+ * The agent starts the pinentry. It does not know the terminal, the display and the language of the
+ * user who is waiting, so we send them, as gpg does (GnuPG, common/session-env.c).
  */
 #include "gpg/agent-options.h"
 
@@ -24,7 +24,7 @@ const char *agent_locale(const char *category)
     return "C";
 }
 
-/* OPTION <name>=<value>; nothing where the value is NULL. */
+/* Appends OPTION <name>=<value>; appends nothing if the value is NULL. */
 static int append_option(struct secbuf *lines, const char *name, const char *value)
 {
     char line[ASSUAN_LINE_MAX + 1];
@@ -38,7 +38,7 @@ static int append_option(struct secbuf *lines, const char *name, const char *val
     return secbuf_append(lines, line, (size_t)size);
 }
 
-/* By which names the agent knows the variables; "putenv=" before those that only the pinentry needs. */
+/* The agent's names for the variables. "putenv=" is for those that only the pinentry needs. */
 static int append_environment(struct secbuf *lines)
 {
     static const struct { const char *variable, *option; } known[] = {

@@ -4,8 +4,8 @@
 #include "gpg/options.h"
 
 /*
- * Appends the OPTION lines with which gpg begins: terminal, display, locale, the pinentry's environment, all of it from our own. 0; -E2BIG
- * for a variable that does not fit in a line; -ENOMEM.
+ * Appends the OPTION lines that gpg sends first: terminal, display, locale, and the pinentry's
+ * environment, all from our environment. 0; -E2BIG if a variable does not fit in a line; -ENOMEM.
  */
 int agent_options_append(struct secbuf *lines, enum gpg_pinentry_mode mode) MUST_USE;
 

@@ -46,7 +46,7 @@ static gpg_err_code_t find_refusal(const char *output)
     return line ? gpg_err_code((gpg_error_t)strtoul(line + strlen("ERR "), NULL, 10)) : GPG_ERR_NO_ERROR;
 }
 
-/* An agent that is just ending hangs up on us; the next one to ask starts another. */
+/* An agent that is about to exit closes the connection; the next request starts another agent. */
 int gpg_agent_find_key(const char *keygrip, struct gpg_agent_key *ret, struct error *err)
 {
     enum { MOST_TRIES = 3 };
@@ -91,7 +91,7 @@ bool gpg_agent_may_have_locked_key(void)
            gpg_agent_parse_locked(output);
 }
 
-/* Decimal digits at *at, up to end; *at is left behind them. */
+/* Reads decimal digits at *at, up to end, and moves *at behind them. */
 static bool read_number(const unsigned char **at, const unsigned char *end, uint64_t *ret)
 {
     const unsigned char *begin = *at;
@@ -110,8 +110,8 @@ static const unsigned char *skip_quoted(const unsigned char *at, const unsigned 
 }
 
 /*
- * Behind "sha1": " #<salt>#\n \"<count>\"", as gpg-agent writes it since 2.2.12. One salt in fourteen consists of bytes that
- * it takes for a text, and is quoted, too.
+ * After "sha1": " #<salt>#\n \"<count>\"", as gpg-agent writes it since 2.2.12. One salt in
+ * fourteen consists of printable bytes only, and is quoted as well.
  */
 static bool read_text_count(const unsigned char *at, const unsigned char *end, uint64_t *ret)
 {
@@ -121,7 +121,7 @@ static bool read_text_count(const unsigned char *at, const unsigned char *end, u
     return at && ++at < end && read_number(&at, end, ret) && at < end && *at == '"';
 }
 
-/* Behind "sha1": "<size>:<salt><size>:<count>", as it did before. */
+/* After "sha1": "<size>:<salt><size>:<count>", as older versions write it. */
 static bool read_canonical_count(const unsigned char *at, const unsigned char *end, uint64_t *ret)
 {
     uint64_t salt_size, size;

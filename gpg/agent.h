@@ -6,14 +6,20 @@
 
 #include "gpg/context.h"
 
-/* Queries gpg-agent through GnuPG's own programs, which start it as gpg does. Each query takes ten seconds at most. */
+/*
+ * Queries to gpg-agent. They run GnuPG's own programs, which start the agent as gpg does. Each
+ * takes at most ten seconds.
+ */
 struct gpg_agent_key {
     bool is_on_card;
     bool is_protected; /* by a passphrase */
     bool is_cached;    /* the agent has the passphrase in its cache, and will not ask */
 };
 
-/* About a secret key, by keygrip. 0, GPG_AGENT_NO_KEY, or negative: the agent cannot be reached, and why. */
+/*
+ * Looks up a secret key by its keygrip. 0, GPG_AGENT_NO_KEY, or negative if the agent cannot be
+ * reached.
+ */
 enum { GPG_AGENT_NO_KEY = 1 };
 int gpg_agent_find_key(const char *keygrip, struct gpg_agent_key *ret, struct error *err) MUST_USE;
 
@@ -40,7 +46,8 @@ int gpg_agent_get_s2k_count(const char *keygrip, uint64_t *ret, struct error *er
 bool gpg_agent_parse_s2k_count(const void *key_file, size_t size, uint64_t *ret);
 
 /*
- * The process id of the user's gpg-agent that listens at socket_path and does not answer within ten seconds. 0 if it
- * answers, or if nobody listens, or another program does (sshd, for a forwarded agent).
+ * The process id of the user's gpg-agent if it listens at socket_path and does not answer within
+ * ten seconds. 0 if it answers, if nothing listens there, or if another program does (sshd, for a
+ * forwarded agent).
  */
 pid_t gpg_agent_find_hung(const char *socket_path);

@@ -1,6 +1,6 @@
 /*
- * As much of the Assuan protocol (the manual of libassuan, "Implementation") as asking for one decryption takes. libassuan itself would copy
- * what passes through it into memory of its own.
+ * The part of the Assuan protocol (the manual of libassuan, "Implementation") that one decryption
+ * needs. libassuan itself would copy everything into its own memory.
  */
 #include "gpg/assuan.h"
 
@@ -32,7 +32,7 @@ void assuan_set_timeout(struct assuan *assuan, int64_t milliseconds)
 
 /* --- connecting ------------------------------------------------------------------------------ */
 
-/* Where an agent's queue is full connect() waits; this bounds it. */
+/* connect() waits while the agent's queue is full; this limits the wait. */
 static int connect_to(const char *path, int *ret_fd)
 {
     const struct timeval patience = {.tv_sec = CONNECT_TIMEOUT_S};
@@ -102,7 +102,7 @@ int assuan_send(struct assuan *assuan, const void *lines, size_t size)
     return 0;
 }
 
-/* Waits until there is something to receive. */
+/* Waits until data can be received. */
 static int wait_for_input(struct assuan *assuan)
 {
     struct pollfd waited = {.fd = assuan->fd, .events = POLLIN};
@@ -121,7 +121,7 @@ static int wait_for_input(struct assuan *assuan)
     }
 }
 
-/* Makes room for a line by giving up the lines that were taken. */
+/* Makes room for a line by dropping the lines that were already returned. */
 static int make_room(struct assuan *assuan)
 {
     struct secbuf *in = &assuan->in;
@@ -151,7 +151,7 @@ static int receive_more(struct assuan *assuan)
     return n == 0 ? -EPIPE : 0;
 }
 
-/* Takes the next line, if it is there whole. */
+/* Returns the next line if it is complete. */
 static bool take_line(struct assuan *assuan, struct assuan_line *ret)
 {
     size_t left = assuan->in.size - assuan->taken;

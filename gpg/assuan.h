@@ -10,9 +10,9 @@
  */
 struct assuan {
     int fd;
-    struct secbuf in;    /* what was received; the lines already taken at its head */
+    struct secbuf in;    /* received bytes, including the lines that were already returned */
     size_t taken;        /* how much of it */
-    int64_t deadline_ms; /* on the monotonic clock; ASSUAN_FOREVER: none */
+    int64_t deadline_ms; /* on the monotonic clock; ASSUAN_FOREVER: no deadline */
 };
 
 #define ASSUAN_INIT {.fd = -1}
@@ -27,27 +27,34 @@ struct assuan_line {
 };
 
 /*
- * Connects to the socket at path, or where a file of libassuan's at that path says that it is. 0 or -errno (-ENOENT, -ECONNREFUSED: nobody
- * listens; -ENOTSUP: a redirection that is not understood). Nothing has been sent or received yet.
+ * Connects to the socket at path, or, if a file of libassuan is there, to the socket that it names.
+ * Sends and receives nothing yet. 0; -ENOENT or -ECONNREFUSED if nothing listens; -ENOTSUP for a
+ * redirection of an unknown form; -errno.
  */
 int assuan_connect(const char *path, struct assuan *ret) MUST_USE;
 
-/* From now on this long for all that follows. */
+/* Sets the deadline for everything that follows: this long from now. */
 void assuan_set_timeout(struct assuan *assuan, int64_t milliseconds);
 
 /* Sends whole lines. 0 or -errno. */
 int assuan_send(struct assuan *assuan, const void *lines, size_t size) MUST_USE;
 
-/* Receives a line; comments are passed over. 0; -ETIMEDOUT; -EPIPE: the other end has gone; -EPROTO: no line of Assuan's; -errno. */
+/*
+ * Receives a line and skips comments. 0; -ETIMEDOUT; -EPIPE if the other end closed the connection;
+ * -EPROTO for an invalid line; -errno.
+ */
 int assuan_receive(struct assuan *assuan, struct assuan_line *ret) MUST_USE;
 
-/* Whether the line begins with word, and then ends or goes on with a blank; *ret_rest (may be NULL) is what follows that. */
+/*
+ * Whether the line begins with word, followed by a blank or the end. *ret_rest (may be NULL) is the
+ * text after the blank.
+ */
 bool assuan_is(const struct assuan_line *line, const char *word, struct assuan_line *ret_rest);
 
-/* Appends size bytes with those escaped that a line of data cannot have as they are. 0 or -ENOMEM. */
+/* Appends size bytes, and escapes those that a data line cannot contain. 0 or -ENOMEM. */
 int assuan_escape(struct secbuf *ret, const void *data, size_t size) MUST_USE;
 
-/* Appends what an escaped text says. 0; -EPROTO; -ENOMEM. */
+/* Appends the unescaped text. 0; -EPROTO; -ENOMEM. */
 int assuan_unescape(const struct assuan_line *text, struct secbuf *ret) MUST_USE;
 
 void assuan_done(struct assuan *assuan);

@@ -1,5 +1,6 @@
 /*
- * gpg's list of secret keys says which of them are on a card. That list is read only where gpg decrypts and nobody may be asked.
+ * gpg's list of secret keys says which of them are on a card. It is read only if gpg decrypts and
+ * nobody may be asked.
  */
 #include "gpg/card-guard.h"
 
@@ -35,7 +36,7 @@ static void add_card_keys(gpgme_key_t key, struct card_keys *keys)
         }
 }
 
-/* What cannot be listed is left to the decryption itself, which then fails too. */
+/* If the keys cannot be listed, the decryption fails as well and reports why. */
 static int list_card_keys(struct gpg_context *gpg, struct card_keys *ret, struct error *err)
 {
     gpgme_key_t key;
@@ -51,7 +52,7 @@ static int list_card_keys(struct gpg_context *gpg, struct card_keys *ret, struct
     return gpg_watch_end(gpg, false, true, err);
 }
 
-/* Whether the message is for that key, as far as it says. */
+/* Whether the message may be for that key. */
 static bool is_recipient(const struct message *message, const char *key_id)
 {
     uint64_t id = strtoull(key_id, NULL, 16);
@@ -70,7 +71,7 @@ static const struct card_key *choose(const struct card_keys *keys, int fd)
 
     if (lseek(fd, 0, SEEK_SET) < 0 || file_read_all(fd, MESSAGE_MAX, &bytes, &size) < 0 ||
         message_parse((const unsigned char *)bytes, size, &message) < 0)
-        return &keys->items[0]; /* of another form, so any key may open it */
+        return &keys->items[0]; /* of another form, so any key may decrypt it */
     for (size_t i = 0; i < keys->count; i++)
         if (is_recipient(&message, keys->items[i].key_id))
             return &keys->items[i];

@@ -65,7 +65,10 @@ static int64_t ask(struct assuan *agent, const char *command, char *ret_serial, 
     return r;
 }
 
-/* Why the card does not answer; 0 if it is there. The first card in a reader may be another one, or go by another number. */
+/*
+ * Why the card does not answer; 0 if it answers. The first card in a reader may be another card, or
+ * may be listed under another number.
+ */
 static unsigned find_refusal(struct assuan *agent, const char *serial)
 {
     char command[128], found[64] = "";
@@ -113,7 +116,7 @@ bool gpg_card_is_concerned(unsigned refusal)
     }
 }
 
-/* Why, and what to do; NULL where the code says neither. */
+/* The reason and what to do; NULL if the code tells neither. */
 static const char *describe(unsigned refusal)
 {
     switch (gpg_err_code(refusal)) {

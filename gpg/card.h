@@ -8,27 +8,33 @@
 
 /* A key on a smartcard. gpg-agent keeps only the card's serial number; scdaemon talks to the card. */
 struct gpg_card {
-    char serial[64];    /* as it is printed on the card, where that is known */
-    unsigned refusal;   /* libgpg-error's number, why the card does not answer now; 0: it is there */
+    char serial[64];    /* as printed on the card, if known */
+    unsigned refusal;   /* libgpg-error's number of the reason why the card does not answer; 0 if it does */
 };
 
 /*
- * Asks the agent whether the key is on a card, and whether that card is in the reader. This asks nobody for a PIN or a touch.
- * False if the key is not on a card, or if the agent does not tell.
+ * Asks the agent whether the key is on a card, and whether that card is in the reader. Nobody is
+ * asked for a PIN or a touch. False if the key is not on a card, or if the agent does not say.
  */
 bool gpg_card_find(struct assuan *agent, const unsigned char keygrip[KEYGRIP_SIZE], struct gpg_card *ret);
 
-/* "0006 12345678" for the serial number of an OpenPGP card, as gpg shows it and the card has it printed; else the number. */
+/*
+ * The serial number of an OpenPGP card as gpg shows it and as it is printed on the card ("0006
+ * 12345678"); for other cards the whole number.
+ */
 void gpg_card_format_serial(const char *serial, char *ret_text, size_t size);
 
-/* Says why the card's key did not decrypt the file: refusal is the agent's answer, card may be NULL. Returns negative. */
+/*
+ * Fills err with the reason why the card's key did not decrypt the file. refusal is the agent's
+ * answer; card may be NULL. Returns negative.
+ */
 int gpg_card_explain(unsigned refusal, const struct gpg_card *card, const char *name, struct error *err);
 
 /*
- * Says why a card's key was not tried where nobody may be asked: the card does not answer, or it may ask for its PIN or for a
- * touch (GPG_FAILURE_LOCKED). Returns negative.
+ * Fills err with the reason why a card's key was not tried when nobody may be asked: the card does
+ * not answer, or it may ask for its PIN or a touch (GPG_FAILURE_LOCKED). Returns negative.
  */
 int gpg_card_explain_untried(const struct gpg_card *card, const char *name, struct error *err);
 
-/* Whether the number is about a card, whatever else is known. */
+/* Whether the error number is about a card. */
 bool gpg_card_is_concerned(unsigned refusal);

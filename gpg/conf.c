@@ -1,6 +1,6 @@
 /*
- * gpg.conf may tell gpg to use another agent, another keyring, or to write the plaintext elsewhere. Whoever decrypts without gpg
- * has to know that none of it is asked for.
+ * gpg.conf may tell gpg to use another agent, another keyring, or to write the plaintext elsewhere.
+ * Code that decrypts without gpg must know that it does not.
  */
 #include "gpg/conf.h"
 

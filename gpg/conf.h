@@ -4,12 +4,12 @@
 #include <stddef.h>
 
 /*
- * Whether a gpg.conf says nothing that could change what decrypting a message comes to, or who is asked for it. What is not
- * known to be harmless is not. Pure.
+ * Whether no option in a gpg.conf can change the result of a decryption, or who is asked for a
+ * passphrase. An unknown option counts as one that can. Pure.
  */
 bool gpg_conf_is_harmless(const char *text, size_t size);
 
-/* What a common.conf says of keyboxd, which GnuPG 2.2 does not read. */
+/* What a common.conf says about keyboxd. GnuPG 2.2 does not read this file. */
 enum gpg_common_conf {
     GPG_COMMON_CONF_NOTHING,
     GPG_COMMON_CONF_KEYBOXD, /* use-keyboxd */

@@ -10,7 +10,7 @@ struct gpg_context {
     gpgme_ctx_t handle;
     bool has_hidden_recipients;
     enum gpg_pinentry_mode pinentry_mode;
-    struct gpg_status status; /* of the last operation; watch.c notes it */
+    struct gpg_status status; /* of the last operation; watch.c fills it */
 };
 
 static inline void gpg_data_release(gpgme_data_t *data)

@@ -1,6 +1,6 @@
 /*
- * GPGME's set-up, in the order that it needs: some of it is read once, when the library starts,
- * and never again.
+ * The setup of GPGME, in the order that it requires: it reads some settings once, when the library
+ * starts, and never again.
  */
 #include "gpg/context-private.h"
 
@@ -16,7 +16,10 @@
 /* The version that has what this project uses (gpgme_data_set_flag "sensitive"). */
 #define OLDEST_GPGME "1.16.0"
 
-/* The major version that has an agent and its pinentry. GPGME takes a program that does not tell its version for 1.0.0. */
+/*
+ * The first major version with an agent and its pinentry. GPGME takes a program that does not tell
+ * its version for 1.0.0.
+ */
 enum { OLDEST_GPG = 2 };
 
 static int start_library(struct error *err)
@@ -29,7 +32,7 @@ static int start_library(struct error *err)
     r = gpgme_load(err);
     if (r < 0)
         return r;
-    /* LC_ALL would open a dozen more files; these two are what pinentry is told. */
+    /* LC_ALL would open a dozen more files; the pinentry is told only these two */
     setlocale(LC_CTYPE, "");
     setlocale(LC_MESSAGES, "");
     unsetenv("GPGME_DEBUG"); /* its higher levels write plaintext to a file */
@@ -60,7 +63,10 @@ static gpgme_error_t configure(gpgme_ctx_t handle, const struct gpg_options *opt
 
     gpgme.set_locale(handle, LC_CTYPE, setlocale(LC_CTYPE, NULL));
     gpgme.set_locale(handle, LC_MESSAGES, setlocale(LC_MESSAGES, NULL));
-    /* An e-mail-shaped recipient that is not in the keyring would be looked for on the web. */
+    /*
+     * gpg would search the web for a recipient that looks like an e-mail address and is not in the
+     * keyring.
+     */
     gpgme.set_offline(handle, 1);
     e = gpgme.set_ctx_flag(handle, "auto-key-locate", "local");
     if (!e && options->trust_model)
@@ -74,8 +80,8 @@ static gpgme_error_t configure(gpgme_ctx_t handle, const struct gpg_options *opt
 }
 
 /*
- * Without gpg the context can be made all the same, and the operation would fail unclearly. GPGME has asked it for its
- * version by now.
+ * Without gpg the context can still be made, but the operation would fail without a clear reason.
+ * GPGME has asked gpg for its version by now.
  */
 static int check_gpg(gpgme_ctx_t handle, struct error *err)
 {

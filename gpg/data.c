@@ -1,6 +1,6 @@
 /*
  * gpgme.data_new() would keep the plaintext in ordinary memory and leave a copy behind when it
- * grows; with callbacks it goes straight into memory of ours.
+ * grows. With callbacks the plaintext goes directly into our own memory.
  */
 #include "gpg/data.h"
 

@@ -10,7 +10,7 @@
  */
 struct gpg_stream {
     struct secbuf *buf; /* borrowed */
-    size_t at;          /* reading: how much GPGME has taken */
+    size_t at;          /* reading: how much GPGME has read */
     size_t limit;       /* writing: more bytes than this fail with EFBIG */
 };
 

@@ -36,7 +36,7 @@ static int open_home(struct gpg_context *gpg)
     return file_open_folder(AT_FDCWD, path);
 }
 
-/* Without a lock, or if somebody never releases it, only the pauses limit the load. */
+/* Without a lock, or if its holder never releases it, only the pauses limit the load. */
 static void wait_for_turn(int queue_fd)
 {
     const struct timespec pause = {.tv_nsec = 20L * 1000 * 1000};
@@ -45,7 +45,10 @@ static void wait_for_turn(int queue_fd)
         nanosleep(&pause, NULL);
 }
 
-/* Processes outside the queue may still fill the memory, so even its head waits longer each time. */
+/*
+ * Processes outside the queue may still fill the memory, so even the first in the queue waits
+ * longer each time.
+ */
 static void pause_before_try(int try)
 {
     struct timespec pause = {.tv_nsec = 20L * 1000 * 1000 * try};
@@ -69,15 +72,18 @@ static gpgme_error_t decrypt_once(struct gpg_context *gpg, int fd, struct gpg_st
 }
 
 /*
- * With "pinentry-mode loopback" in gpg.conf gpg itself asks on its terminal, which it does not have here. The pinentry asks
- * on the same terminal.
+ * With "pinentry-mode loopback" in gpg.conf gpg itself asks on its terminal, which it does not have
+ * here. The pinentry asks on the same terminal instead.
  */
 static bool asks_by_itself(struct gpg_context *gpg)
 {
     return gpg->status.wants_loopback && gpg->pinentry_mode == GPG_PINENTRY_DEFAULT;
 }
 
-/* Of the last tag, which authenticates the length, gpg may say in its log alone that it does not match; in English always. */
+/*
+ * The last tag authenticates the length. If it does not match, gpg may say so only in its log,
+ * which is always in English for this.
+ */
 static bool is_unauthentic(struct gpg_context *gpg)
 {
     return gpg_status_is_unauthentic(&gpg->status) ||
@@ -103,7 +109,7 @@ int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit,
             e = gpg_error(GPG_ERR_CHECKSUM);
         if (!e && r == 0)
             return 0;
-        /* Plaintext may have come before the integrity check failed. */
+        /* Plaintext may have been received before the integrity check failed. */
         secbuf_truncate(ret_plain, size_before);
         if (r < 0)
             return error_wrap(err, "cannot decrypt %s", name);

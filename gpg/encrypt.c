@@ -1,6 +1,7 @@
 /*
- * Recipients are passed to GPGME as text, one a line. Only then does gpg resolve them itself, with
- * the groups, substrings and subkeys of `gpg -r`, and without another process for each.
+ * Recipients are passed to GPGME as text, one in a line. Only in this form gpg resolves them
+ * itself, with the groups, substrings and subkeys of `gpg -r`, and without another process for
+ * each.
  */
 #include "gpg/encrypt.h"
 
@@ -13,7 +14,7 @@
 #include "gpg/explain.h"
 #include "gpg/watch.h"
 
-/* The line "--" first makes GPGME take what follows for names only, never for options. */
+/* A first line "--" makes GPGME treat the following lines as names only, never as options. */
 static char *format_recipients(const char *recipients)
 {
     char *text;
@@ -51,7 +52,7 @@ int gpg_encrypt(struct gpg_context *gpg, const char *recipients, const char *sou
         return error_wrap(err, "cannot encrypt to the keys named in %s", source);
     if (e)
         return gpg_explain_encrypt(gpg, e, source, err);
-    /* GPGME takes it for success that gpg says nothing, also where it could not be started or was killed. */
+    /* GPGME reports success if gpg says nothing, even if gpg could not be started or was killed. */
     if (!gpg_watch_has_encrypted(gpg) || ret_message->size == size_before)
         return gpg_explain_encrypt(gpg, 0, source, err);
     return 0;

@@ -1,7 +1,7 @@
 /*
- * gpg says "No secret key" for almost every reason that a decryption can fail for. The reason itself is in GPGME's error
- * source or in gpg's status lines, or is found by asking the agent and looking at the files. A cause is named only if it is
- * established; otherwise gpg's own words are shown.
+ * gpg says "No secret key" for almost every failure of a decryption. The real cause is in GPGME's
+ * error source or in gpg's status lines, or is found by asking the agent and looking at the files.
+ * A cause is named only if it is established; otherwise gpg's own words are shown.
  */
 #include "gpg/explain.h"
 
@@ -83,7 +83,7 @@ static enum keyring look_up_key(struct gpg_context *gpg, const char *key_id)
     return has_key ? KEYRING_HAS_KEY : KEYRING_LACKS_KEY;
 }
 
-/* Looks for all of them. gpg asks its agent only for keys that are in its keyring. */
+/* Looks for all of the message's keys. gpg asks its agent only for keys that are in its keyring. */
 static enum keyring look_up_keys(struct gpg_context *gpg, const char *key_ids)
 {
     enum keyring found = KEYRING_LACKS_KEY;
@@ -174,7 +174,7 @@ struct explanation {
     const char *text;
 };
 
-/* The causes that need no more than their code. */
+/* The causes that are known from the code alone. */
 static const struct explanation *find_explanation(gpgme_err_code_t code)
 {
     static const struct explanation all[] = {
@@ -216,8 +216,8 @@ int gpg_explain_code(enum gpg_pinentry_mode mode, gpgme_error_t e, const char *n
 /* --- the message itself -------------------------------------------------------------------- */
 
 /*
- * Whether the fault is the message's: gpg found no packet of a message, or a session key that its own secret key does not
- * open, or a session key and then data that do not hold against it.
+ * Whether the message is damaged: gpg found no packet of a message, or a session key that its
+ * secret key cannot decrypt, or a session key and then data that fail the integrity check.
  */
 static bool is_damaged(const struct gpg_status *status)
 {

@@ -1,6 +1,6 @@
 /*
- * When a recipient cannot be used, gpg says "No public key" also of keys that are there but
- * expired, revoked or disabled. A second look at the keyring, only then, tells which it is.
+ * When a recipient cannot be used, gpg says "No public key" also for keys that are expired, revoked
+ * or disabled. In that case the keyring is searched once more to find the reason.
  */
 #include "gpg/explain.h"
 
@@ -18,7 +18,7 @@ struct reason {
     const char *cure;
 };
 
-/* The subkey for encryption that comes nearest to being usable; NULL if the key has none. */
+/* The subkey for encryption that is closest to being usable; NULL if the key has none. */
 static gpgme_subkey_t find_encryption_subkey(gpgme_key_t key)
 {
     gpgme_subkey_t best = NULL;
@@ -51,7 +51,7 @@ static struct reason reason_of_key(gpgme_key_t key)
     return (struct reason){"gpg takes it for unusable", "see gpg -k"};
 }
 
-/* The state of the keys that a name matches: the first usable-looking fault found. why is NULL if gpg cannot tell. */
+/* The reason why the first key with that name cannot be used. why is NULL if gpg cannot tell. */
 static struct reason reason_in_keyring(struct gpg_context *gpg, const char *name)
 {
     struct reason reason = {"there is no such public key in the keyring",
@@ -85,7 +85,7 @@ static struct reason reason_for(struct gpg_context *gpg, const char *name, gpgme
     }
 }
 
-/* Where e is 0 GPGME takes it for success that gpg says nothing. */
+/* If e is 0, gpg said nothing, and GPGME takes that for success. */
 static int explain_unknown(const char *words, gpgme_error_t e, const char *source, struct error *err)
 {
     if (*words)

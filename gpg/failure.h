@@ -3,8 +3,9 @@
 #include <errno.h>
 
 /*
- * What is established about a failed operation of gpg's: err->code is one of these, or an errno. Each rests on gpg's status
- * lines, on error codes or on what gpg-agent answers, never on the words of a message, which are translated.
+ * The established cause of a failed operation of gpg: err->code is one of these or an errno. Causes
+ * come from gpg's status lines, error codes and gpg-agent's answers, never from the words of a
+ * message, which are translated.
  */
 enum gpg_failure {
     GPG_FAILURE_UNKNOWN = EIO,           /* not recognised: err->text has gpg's own words */

@@ -1,6 +1,7 @@
 /*
- * Starting gpg costs ten times what decrypting does. This does the same without it, for the one kind of message and key that
- * nearly everybody has. Wherever anything is not exactly as expected it steps aside, so that being wrong about gpg costs time alone.
+ * Starting gpg takes ten times as long as decrypting. This file decrypts without gpg, for the one
+ * kind of message and key that nearly everybody has. If anything is not exactly as expected it
+ * declines, so a wrong assumption about gpg only costs time.
  */
 #include "gpg/fast-decrypt.h"
 
@@ -30,7 +31,7 @@ enum {
 /* A key that the message is for and that the keyring has. */
 struct candidate {
     struct keybox_entry entry;
-    unsigned char *keyblock; /* owned: what the entry points into, where it came from keyboxd */
+    unsigned char *keyblock; /* owned: the bytes that the entry points into, if it came from keyboxd */
     const struct session_packet *session;
     unsigned char fingerprint[FINGERPRINT_SIZE];
     unsigned char keygrip[KEYGRIP_SIZE];
@@ -41,7 +42,7 @@ struct candidates {
     size_t count;
 };
 
-/* What all of it stands on; the bytes are public. */
+/* The public inputs of a decryption. */
 struct attempt {
     const struct gpg_options *options;
     struct gpg_home home;
@@ -78,7 +79,7 @@ static bool is_switched_off(void)
 
 /* --- what is on the disk -------------------------------------------------------------------------- */
 
-/* A regular file from its start; no other kind has a size to go by. */
+/* Reads a regular file from its start; only regular files have a known size. */
 static int read_file(int fd, size_t limit, char **ret_bytes, size_t *ret_size)
 {
     struct stat st;
@@ -91,11 +92,11 @@ static int read_file(int fd, size_t limit, char **ret_bytes, size_t *ret_size)
 
 static int read_keybox(struct attempt *attempt)
 {
-    CLEANUP_CLOSE int folder_fd = file_open_folder(AT_FDCWD, attempt->home.path), fd = -1;
+    CLEANUP_CLOSE int directory_fd = file_open_folder(AT_FDCWD, attempt->home.path), fd = -1;
 
-    if (folder_fd < 0)
-        return folder_fd;
-    fd = openat(folder_fd, "pubring.kbx", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    if (directory_fd < 0)
+        return directory_fd;
+    fd = openat(directory_fd, "pubring.kbx", O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0)
         return -errno;
     return read_file(fd, LARGEST_KEYBOX, &attempt->keybox_bytes, &attempt->keybox_size);
@@ -108,7 +109,7 @@ static int find_key(struct attempt *attempt, uint64_t key_id, struct candidate *
     return keybox_find((const unsigned char *)attempt->keybox_bytes, attempt->keybox_size, key_id, &ret->entry);
 }
 
-/* 0: a candidate; -ENOENT, -ENOTSUP: the message can be read with another key, if with any; other: decline. */
+/* 0: a candidate; -ENOENT, -ENOTSUP: try the message's next key; other: decline. */
 static int find_candidate(struct attempt *attempt, const struct session_packet *session, struct candidate *ret)
 {
     int r = find_key(attempt, session->key_id, ret);
@@ -195,7 +196,7 @@ static const char *connect_agent(struct attempt *attempt)
     return NULL;
 }
 
-/* Whether gpg would write its part of the prompt in another language, which only it knows. */
+/* Whether gpg would translate its part of the prompt. Only gpg has the translations. */
 static bool is_prompt_translated(void)
 {
     const char *language = agent_locale("LC_MESSAGES");
@@ -204,7 +205,7 @@ static bool is_prompt_translated(void)
            strncmp(language, "en", 2) != 0;
 }
 
-/* The candidate to decrypt with; NULL where gpg must choose or ask. */
+/* The candidate to decrypt with; NULL if gpg must choose or ask. */
 static const struct candidate *choose(struct attempt *attempt)
 {
     const struct candidates *all = &attempt->candidates;
@@ -222,7 +223,7 @@ static const struct candidate *choose(struct attempt *attempt)
     return NULL;
 }
 
-/* Whether asking once more would do the same again, before the same person. */
+/* Whether another try would ask the same person the same question again. */
 static bool is_final(const struct agent_answer *answer)
 {
     switch (gpg_err_code(answer->refusal)) {
@@ -231,7 +232,7 @@ static bool is_final(const struct agent_answer *answer)
     case GPG_ERR_BAD_PASSPHRASE:
     case GPG_ERR_NO_PIN_ENTRY:
         return true;
-    case GPG_ERR_ENOMEM: /* of the agent's secure memory: gpg_decrypt() queues for it, and the passphrase is known now */
+    case GPG_ERR_ENOMEM: /* the agent's secure memory is full: gpg_decrypt() queues, and the agent knows the passphrase now */
         return false;
     default:
         return answer->has_asked_person || gpg_err_source(answer->refusal) == GPG_ERR_SOURCE_PINENTRY;

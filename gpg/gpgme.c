@@ -1,10 +1,12 @@
 /*
- * A table of GPGME's functions, filled from the library by their names. Bound all at once: what the linker would do at each
- * function's first call leaves registers on the stack, and with them pieces of secrets.
+ * A table of GPGME's functions, filled from the library by name. All of them are bound at once:
+ * lazy binding would leave registers, and with them pieces of secrets, on the stack at each
+ * function's first call.
  *
- * GPGME 1 (libgpgme.so.11) and GPGME 2 (libgpgme.so.45) differ in what GPGME 2 removed: trust items and functions that return
- * attributes. This project uses neither. The members of structs that it reads are at the same offsets in both, so one binary
- * works with either. The one that it was built with is tried first.
+ * GPGME 1 (libgpgme.so.11) and GPGME 2 (libgpgme.so.45) differ only in what GPGME 2 removed: trust
+ * items and functions that return attributes. This project uses neither. The members of structs
+ * that it reads have the same offsets in both, so one binary works with either. The one that it was
+ * built with is tried first.
  */
 #include "gpg/gpgme.h"
 

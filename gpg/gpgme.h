@@ -5,8 +5,9 @@
 #include "common/error.h"
 
 /*
- * GPGME, which is loaded when it is first needed: most runs are over without it, and a third of the time that they take would go
- * into having it linked at each start. gpgme.op_decrypt() is gpgme_op_decrypt(), and so on, once gpgme_load() has succeeded.
+ * GPGME is loaded when it is first needed: most runs end without it, and loading it at each start
+ * would take a third of their time. After gpgme_load() has succeeded, gpgme.op_decrypt() is
+ * gpgme_op_decrypt(), and so on.
  */
 #define GPGME_FUNCTIONS(use) \
     use(check_version) use(ctx_get_engine_info) use(ctx_set_engine_info) use(data_new) use(data_new_from_cbs) \

@@ -16,11 +16,11 @@
 
 enum { CONF_MAX = 64 << 10, UID_MAP_MAX = 16 << 10, MOST_FILES = 512, SHA1_SIZE = 20, HASHED_SIZE = 15 };
 
-#define SYSTEM_FOLDER "/etc/gnupg"
+#define SYSTEM_DIRECTORY "/etc/gnupg"
 
 /* --- the directory ------------------------------------------------------------------------- */
 
-/* gpg makes these shorter, and compares and hashes the result. */
+/* gpg normalises other forms before it compares and hashes the path. */
 static bool is_plain(const char *path)
 {
     size_t length = strlen(path);
@@ -49,11 +49,11 @@ int gpg_home_find(const char *given, struct gpg_home *ret)
 
 /* --- its configuration ----------------------------------------------------------------------- */
 
-/* Whether the file is not there, or says nothing that matters. */
-static bool is_harmless_file(int folder_fd, const char *path)
+/* Whether the file is missing, or has no option that matters. */
+static bool is_harmless_file(int directory_fd, const char *path)
 {
     CLEANUP_FREE char *text = NULL;
-    CLEANUP_CLOSE int fd = openat(folder_fd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    CLEANUP_CLOSE int fd = openat(directory_fd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     size_t size;
 
     if (fd < 0)
@@ -61,17 +61,17 @@ static bool is_harmless_file(int folder_fd, const char *path)
     return file_read_all(fd, CONF_MAX, &text, &size) == 0 && gpg_conf_is_harmless(text, size);
 }
 
-/* gpg prefers pubring.gpg where there is one; gpg.conf-2 and the like come before gpg.conf. */
+/* gpg prefers pubring.gpg if it exists, and gpg.conf-2 and similar names to gpg.conf. */
 static bool is_odd(const char *name)
 {
     return strcmp(name, "pubring.gpg") == 0 || strncmp(name, "gpg.conf-", 9) == 0;
 }
 
 /* Reads a common.conf, which may be missing. */
-static int check_common_conf(struct gpg_home *home, int folder_fd, const char *path)
+static int check_common_conf(struct gpg_home *home, int directory_fd, const char *path)
 {
     CLEANUP_FREE char *text = NULL;
-    CLEANUP_CLOSE int fd = openat(folder_fd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    CLEANUP_CLOSE int fd = openat(directory_fd, path, O_RDONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     enum gpg_common_conf said;
     size_t size;
 
@@ -108,23 +108,23 @@ int gpg_home_check(struct gpg_home *home)
     if (r == 0)
         r = check_common_conf(home, dirfd(directory), "common.conf");
     if (r == 0)
-        r = check_common_conf(home, AT_FDCWD, SYSTEM_FOLDER "/common.conf");
+        r = check_common_conf(home, AT_FDCWD, SYSTEM_DIRECTORY "/common.conf");
     closedir(directory);
-    if (r == 0 && (!is_harmless_file(AT_FDCWD, SYSTEM_FOLDER "/gpg.conf") || access("/usr/bin/gpgconf.ctl", F_OK) == 0))
+    if (r == 0 && (!is_harmless_file(AT_FDCWD, SYSTEM_DIRECTORY "/gpg.conf") || access("/usr/bin/gpgconf.ctl", F_OK) == 0))
         r = -ENOTSUP;
     return r;
 }
 
 /* --- the agent's socket ---------------------------------------------------------------------- */
 
-static bool is_folder_of_ours(const char *path)
+static bool is_directory_of_ours(const char *path)
 {
     struct stat st;
 
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == getuid();
 }
 
-static bool is_private_folder(const char *path)
+static bool is_private_directory(const char *path)
 {
     struct stat st;
 
@@ -136,7 +136,7 @@ static bool is_missing(const char *path)
     return access(path, F_OK) < 0 && errno == ENOENT;
 }
 
-/* Human-oriented base 32 (Z-Base-32) of the head of the path's SHA-1. */
+/* Z-Base-32 of the first bytes of the path's SHA-1. */
 static void format_hash(const char *path, char ret[HASHED_SIZE * 8 / 5 + 1])
 {
     static const char digits[] = "ybndrfg8ejkmcpqxot1uwisza345h769";
@@ -154,24 +154,25 @@ static void format_hash(const char *path, char ret[HASHED_SIZE * 8 / 5 + 1])
 }
 
 /*
- * The directory in /run/user/<uid> that the home directory's sockets are in; "" where they are in the home directory itself.
+ * The directory in /run/user/<uid> with the home directory's sockets; "" if they are in the home
+ * directory itself.
  */
-static void find_socket_folder(const struct gpg_home *home, uid_t uid, char *ret, size_t size)
+static void find_socket_directory(const struct gpg_home *home, uid_t uid, char *ret, size_t size)
 {
     char users[32], base[48], hash[HASHED_SIZE * 8 / 5 + 1];
 
     ret[0] = '\0';
     snprintf(users, sizeof(users), "/run/user/%u", (unsigned)uid);
-    if (!is_folder_of_ours(users))
+    if (!is_directory_of_ours(users))
         return;
     snprintf(base, sizeof(base), "%s/gnupg", users);
-    if (is_missing(base) || (is_private_folder(base) && home->is_default)) { /* gpg makes it where it is missing */
+    if (is_missing(base) || (is_private_directory(base) && home->is_default)) { /* gpg creates it if it is missing */
         snprintf(ret, size, "%s", base);
         return;
     }
     format_hash(home->path, hash);
     snprintf(ret, size, "%s/d.%s", base, hash);
-    if (!is_private_folder(base) || !is_private_folder(ret))
+    if (!is_private_directory(base) || !is_private_directory(ret))
         ret[0] = '\0';
 }
 
@@ -192,8 +193,8 @@ bool gpg_home_map_uid(const char *map, uid_t inside, uid_t *ret_outside)
 }
 
 /*
- * Rootless podman runs its helpers as uid 0 of a user namespace. The user's agent was started outside, and listens in the
- * directory of the uid that they have there.
+ * Rootless podman runs its helpers as uid 0 of its user namespace. The user's agent runs outside
+ * and listens in the directory of the outer uid.
  */
 static bool find_outer_uid(uid_t *ret)
 {
@@ -207,16 +208,16 @@ static bool find_outer_uid(uid_t *ret)
 
 int gpg_home_find_socket(const struct gpg_home *home, const char *name, char ret_path[SOCKET_PATH_SIZE])
 {
-    char folder[SOCKET_PATH_SIZE], outer_path[SOCKET_PATH_SIZE];
+    char socket_directory[SOCKET_PATH_SIZE], outer_path[SOCKET_PATH_SIZE];
     uid_t outer;
 
-    find_socket_folder(home, getuid(), folder, sizeof(folder));
-    if (snprintf(ret_path, SOCKET_PATH_SIZE, "%s/%s", *folder ? folder : home->path, name) >= SOCKET_PATH_SIZE)
+    find_socket_directory(home, getuid(), socket_directory, sizeof(socket_directory));
+    if (snprintf(ret_path, SOCKET_PATH_SIZE, "%s/%s", *socket_directory ? socket_directory : home->path, name) >= SOCKET_PATH_SIZE)
         return -ENOTSUP;
     if (!is_missing(ret_path) || !find_outer_uid(&outer))
         return 0;
-    find_socket_folder(home, outer, folder, sizeof(folder));
-    if (*folder && snprintf(outer_path, SOCKET_PATH_SIZE, "%s/%s", folder, name) < SOCKET_PATH_SIZE)
+    find_socket_directory(home, outer, socket_directory, sizeof(socket_directory));
+    if (*socket_directory && snprintf(outer_path, SOCKET_PATH_SIZE, "%s/%s", socket_directory, name) < SOCKET_PATH_SIZE)
         memcpy(ret_path, outer_path, SOCKET_PATH_SIZE);
     return 0;
 }

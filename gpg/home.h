@@ -14,14 +14,14 @@ struct gpg_home {
 };
 
 /*
- * Finds gpg's home directory as gpg does: given (may be NULL), else $GNUPGHOME, else ~/.gnupg. 0; or -ENOTSUP where it is no
- * absolute path in its plainest form, of which gpg and we could think differently.
+ * Finds gpg's home directory as gpg does: given (may be NULL), else $GNUPGHOME, else ~/.gnupg. 0;
+ * or -ENOTSUP if it is not an absolute path in its simplest form, which gpg would normalise first.
  */
 int gpg_home_find(const char *given, struct gpg_home *ret) MUST_USE;
 
 /*
- * Whether gpg with this home directory would do the usual: keys in pubring.kbx or with keyboxd, and no configuration that
- * matters to decryption. 0; or -ENOTSUP, also where that cannot be told.
+ * Whether gpg would use this home directory in the usual way: keys in pubring.kbx or with keyboxd,
+ * and no option that matters to decryption. 0; or -ENOTSUP if not, or if that cannot be determined.
  */
 int gpg_home_check(struct gpg_home *home) MUST_USE;
 
@@ -31,10 +31,14 @@ enum { SOCKET_PATH_SIZE = 108 };
 #define GPG_KEYBOXD_SOCKET "S.keyboxd"
 
 /*
- * Finds a socket by GnuPG's rules (common/homedir.c), without looking whether anybody listens. Where it is not there, and this
- * process is in a user namespace, also in the place of the user outside. 0 or -ENOTSUP.
+ * Finds a socket by GnuPG's rules (common/homedir.c), without checking whether anything listens. If
+ * it is missing and this process is in a user namespace, also looks where the user outside of it
+ * has it. 0 or -ENOTSUP.
  */
 int gpg_home_find_socket(const struct gpg_home *home, const char *name, char ret_path[SOCKET_PATH_SIZE]) MUST_USE;
 
-/* The uid outside a user namespace, by the text of /proc/self/uid_map. false where the uid has none. Pure. */
+/*
+ * The uid outside a user namespace, from the text of /proc/self/uid_map. False if the uid has none.
+ * Pure.
+ */
 bool gpg_home_map_uid(const char *map, uid_t inside, uid_t *ret_outside);

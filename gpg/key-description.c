@@ -1,6 +1,4 @@
-/*
- * Who is asked for a passphrase must see which key it is for, in the words that gpg uses.
- */
+/* The prompt must say which key it is for, in gpg's words. */
 #include "gpg/key-description.h"
 
 #include <errno.h>

@@ -19,7 +19,7 @@ static uint64_t id_of_fingerprint(const unsigned char fingerprint[FINGERPRINT_SI
     return id;
 }
 
-/* Whatever its algorithm is. -ENOTSUP for other versions, whose fingerprints are of another kind. */
+/* For every algorithm. -ENOTSUP for other versions, whose fingerprints have another form. */
 static int read_fingerprint(const struct packet *packet, unsigned char ret[FINGERPRINT_SIZE])
 {
     const struct public_key key = {.packet = {packet->body, packet->size}};
@@ -29,7 +29,7 @@ static int read_fingerprint(const struct packet *packet, unsigned char ret[FINGE
     return packet->body[0] == VERSION_4 ? public_key_fingerprint(&key, ret) : -ENOTSUP;
 }
 
-/* The state of going through the packets. */
+/* The state of a walk through the packets. */
 struct search {
     uint64_t key_id;
     unsigned key_count;

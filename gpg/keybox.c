@@ -1,6 +1,6 @@
 /*
- * gpg's keyring as a file: a run of blobs, each with the fingerprints of its keys before their packets, so that a key is found
- * without reading every packet.
+ * gpg's keyring file is a sequence of blobs. Each blob lists the fingerprints of its keys before
+ * their packets, so a key is found without reading every packet.
  */
 #include "gpg/keybox.h"
 
@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum {
-    BLOB_HEAD_SIZE = 20, /* of a blob with keys: up to the first of them */
+    BLOB_HEAD_SIZE = 20, /* of a blob with keys: the part before the first key */
     LEAST_BLOB_SIZE = 5, /* length and type */
     BLOB_EMPTY = 0,
     BLOB_HEADER = 1,
@@ -46,7 +46,7 @@ static uint64_t id_of_fingerprint(const unsigned char *fingerprint)
     return read_64(fingerprint + FINGERPRINT_SIZE - 8);
 }
 
-/* Reads the head of a blob that lies whole at data. */
+/* Reads the header of a blob that lies completely at data. */
 static int open_blob(const unsigned char *data, size_t size, struct blob *ret)
 {
     size_t info_size;
@@ -88,7 +88,7 @@ static bool is_key(const struct packet *packet)
     return packet->tag == PACKET_PUBLIC_KEY || packet->tag == PACKET_PUBLIC_SUBKEY;
 }
 
-/* Goes through the packets of the blob for its number-th key and its first user id. */
+/* Searches the packets of the blob for its number-th key and its first user id. */
 static int read_packets(const struct blob *blob, size_t number, struct keybox_entry *entry)
 {
     size_t begin = read_32(blob->data + 8), left = read_32(blob->data + 12), count = 0;
@@ -127,7 +127,7 @@ static int read_entry(const struct blob *blob, size_t number, struct keybox_entr
     return r;
 }
 
-/* One blob; *count is how often the id was found so far. */
+/* Searches one blob; *count is how often the id was found so far. */
 static int search_blob(const unsigned char *data, size_t size, uint64_t key_id, unsigned *count,
                        struct keybox_entry *ret)
 {

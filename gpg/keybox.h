@@ -2,7 +2,7 @@
 
 #include "gpg/public-key.h"
 
-/* What is known of a key that somebody is asked to unlock. It points into the keybox's bytes. */
+/* What a prompt needs to know about a key. It points into the keybox's bytes. */
 struct keybox_entry {
     struct public_key key;
     uint64_t key_id;     /* its own */
@@ -12,8 +12,8 @@ struct keybox_entry {
 };
 
 /*
- * Finds the (sub)key with that id in the bytes of a pubring.kbx (GnuPG, kbx/keybox-blob.c: "KBXf", blobs of versions 1 and
- * 2). 0; -ENOENT; -ENOTUNIQ where several have the id; -ENOTSUP for a key of a kind that
- * public_key_parse() does not know; -EBADMSG. Pure; looks at each blob once.
+ * Finds the (sub)key with that id in the bytes of a pubring.kbx (GnuPG, kbx/keybox-blob.c: "KBXf",
+ * blobs of versions 1 and 2). 0; -ENOENT; -ENOTUNIQ if several keys have the id; -ENOTSUP for a key
+ * that public_key_parse() does not support; -EBADMSG. Pure; looks at each blob once.
  */
 int keybox_find(const unsigned char *data, size_t size, uint64_t key_id, struct keybox_entry *ret) MUST_USE;

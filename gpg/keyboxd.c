@@ -44,7 +44,10 @@ static int error_of(const struct assuan_line *text)
     }
 }
 
-/* The answer to one command: data, which goes to ret, and status lines, then OK (0) or ERR (negative). */
+/*
+ * Receives the answer to one command: data lines, which are appended to ret, and status lines, then
+ * OK (0) or ERR (negative).
+ */
 static int receive_keyblock(struct assuan *keyboxd, struct secbuf *ret)
 {
     struct assuan_line line, rest;
@@ -88,7 +91,7 @@ int keyboxd_find(struct assuan *keyboxd, uint64_t key_id, struct keybox_entry *r
     }
     if (r < 0)
         return r;
-    /* A public key has no business in secure memory, which the session key needs. */
+    /* Public keys stay out of secure memory, which is needed for the session key. */
     size = answer.size;
     bytes = malloc(size ? size : 1);
     if (!bytes)

@@ -1,6 +1,4 @@
-/*
- * The two hashes by which a key goes: for everybody, and for gpg-agent.
- */
+/* The two hashes that name a key: its fingerprint, and gpg-agent's keygrip. */
 #include "gpg/keygrip.h"
 
 #include <errno.h>
@@ -21,7 +19,10 @@ int public_key_fingerprint(const struct public_key *key, unsigned char ret[FINGE
     return gcry_md_hash_buffers(GCRY_MD_SHA1, 0, ret, parts, 2) ? -ENOMEM : 0;
 }
 
-/* The number with a zero before it: with its top bit set it would be read as a negative one. */
+/*
+ * The number with a leading zero byte: otherwise a number with its top bit set would be read as
+ * negative.
+ */
 static gcry_error_t build_rsa(const struct public_key *key, gcry_sexp_t *ret)
 {
     unsigned char n[1 + 2048];

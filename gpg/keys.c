@@ -37,7 +37,10 @@ const char *gpg_key_problem_words(enum gpg_key_problem problem)
 
 /* --- one key ----------------------------------------------------------------------------- */
 
-/* What gpg would encrypt to: the newest that is valid; else any that was once. */
+/*
+ * The subkey that gpg would encrypt to: the newest valid one; with is_valid false, the newest of
+ * all.
+ */
 static gpgme_subkey_t find_encryption_subkey(gpgme_key_t key, bool is_valid)
 {
     gpgme_subkey_t best = NULL;
@@ -51,7 +54,7 @@ static gpgme_subkey_t find_encryption_subkey(gpgme_key_t key, bool is_valid)
     return best;
 }
 
-/* gpg -e wants one user id that is believed at least marginally. */
+/* gpg -e requires one user id with at least marginal validity. */
 static bool is_trusted(gpgme_key_t key)
 {
     for (gpgme_user_id_t uid = key->uids; uid; uid = uid->next)

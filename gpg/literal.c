@@ -10,7 +10,10 @@
 
 enum { DATE_SIZE = 4 };
 
-/* A name by which gpg knows what it shall not write to a file (RFC 4880, section 5.9). */
+/*
+ * The file name "_CONSOLE", with which gpg writes the content only to the terminal (RFC 4880,
+ * section 5.9).
+ */
 static bool is_for_eyes_only(const unsigned char *name, size_t size)
 {
     static const char console[] = "_CONSOLE";

@@ -1,6 +1,4 @@
-/*
- * Process ids are used again. A process that began after the lock was made did not make it.
- */
+/* Process ids are reused: a process that started after the lock was created did not create it. */
 #include "gpg/lock.h"
 
 #include <errno.h>
@@ -32,7 +30,10 @@ bool gpg_lock_parse(const char *text, struct gpg_lock *ret)
     return true;
 }
 
-/* When a process began, in seconds since 1970, and its program's name. False if /proc does not say. */
+/*
+ * The start time of a process, in seconds since 1970, and the name of its program. False if /proc
+ * does not say.
+ */
 static bool read_process(pid_t pid, time_t *ret_start, char ret_program[17])
 {
     CLEANUP_FREE char *text = NULL;

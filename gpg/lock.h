@@ -23,9 +23,9 @@ struct gpg_lock {
 };
 
 /*
- * Looks at the locks for starting gpg-agent and keyboxd, of keyboxd's database, of the public keyring and of the trust
- * database in gpg's home directory, one after another from *at on (0 at first; it is moved behind the lock that was found).
- * False if there are no more.
+ * Finds the next lock in gpg's home directory: for starting gpg-agent and keyboxd, of keyboxd's
+ * database, of the public keyring and of the trust database. *at is 0 first and is moved behind the
+ * lock that was found. False if there are no more.
  */
 bool gpg_lock_next(const char *home, unsigned *at, struct gpg_lock *ret);
 

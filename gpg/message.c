@@ -1,6 +1,6 @@
 /*
- * The one form of message that pass, gopass, Docker's helper and this one write. Whatever has something more or else in it
- * is left to gpg, which knows what all of it means.
+ * The one form of message that pass, gopass, Docker's helper and this program write. Every other
+ * message is left to gpg.
  */
 #include "gpg/message.h"
 
@@ -30,7 +30,7 @@ static int parse_numbers(struct bytes in, struct session_packet *ret)
     return 0;
 }
 
-/* Adds the packet's session key to the message's, unless it is of an algorithm that is not ours. */
+/* Adds the packet's session key to the message, unless its algorithm is not supported. */
 static int add_key(struct message *message, const struct packet *packet)
 {
     const unsigned char *body = packet->body;
@@ -42,7 +42,7 @@ static int add_key(struct message *message, const struct packet *packet)
     if (body[0] != VERSION || message->key_count == MESSAGE_MOST_KEYS)
         return -ENOTSUP;
     key = (struct session_packet){.key_id = read_64(body + 1), .algorithm = body[ALGORITHM]};
-    if (key.key_id == 0) /* whose it is, only trying can tell */
+    if (key.key_id == 0) /* only trying can tell whose it is */
         return -ENOTSUP;
     if (key.algorithm != PUBLIC_KEY_RSA && key.algorithm != PUBLIC_KEY_ECDH)
         return 0;

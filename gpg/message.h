@@ -20,7 +20,8 @@ struct message {
 };
 
 /*
- * Reads a message of exactly this form: session keys for visible recipients, then sealed data, then nothing. Session keys of other
- * algorithms than ours are passed over. 0; -ENOTSUP for every other message; -EBADMSG where it is damaged. Pure.
+ * Reads a message of exactly this form: session keys for visible recipients, then sealed data, then
+ * nothing. Skips session keys of unsupported algorithms. 0; -ENOTSUP for every other message;
+ * -EBADMSG if it is damaged. Pure.
  */
 int message_parse(const unsigned char *data, size_t size, struct message *ret) MUST_USE;

@@ -6,7 +6,10 @@
 
 #include <string.h>
 
-/* Options without a value, about listing, signing, trust in the web, compression (pass switches it off), screens and cards. */
+/*
+ * Options without a value about listing, signing, the web of trust, compression (pass switches it
+ * off), the screen and cards.
+ */
 static const char *const idle_flags[] = {
     "allow-freeform-uid", "allow-multiple-messages", "allow-multisig-verification", "allow-secret-key-import",
     "ask-cert-expire", "ask-cert-level", "ask-sig-expire", "auto-check-trustdb", "auto-key-import", "auto-key-retrieve",
@@ -56,7 +59,7 @@ static const char *const idle_values[] = {
     "verify-options", "xauthority",
 };
 
-/* They write, or read, through descriptors and files of their own, or write nothing at all. */
+/* These read or write other descriptors or files, or write nothing at all. */
 static const char *const output[] = {
     "attribute-fd", "attribute-file", "command-fd", "command-file", "debug", "debug-all", "debug-allow-large-chunks",
     "debug-iolbf", "debug-level", "debug-quick-random", "debug-set-iobuf-size", "dry-run", "enable-special-filenames",
@@ -69,7 +72,7 @@ static const char *const recipients[] = {
     "recipient-file", "remote-user", "ungroup", "user",
 };
 
-/* They change which keys there are, which of them are valid, which programs run, or what is accepted. */
+/* These change which keys exist, which are valid, which programs run, or what is accepted. */
 static const char *const configuration[] = {
     "agent-program", "allow-non-selfsigned-uid", "allow-old-cipher-algos", "allow-weak-digest-algos",
     "allow-weak-key-signatures", "completes-needed", "debug-ignore-expiration", "dirmngr-program", "exec-path",
@@ -118,7 +121,7 @@ static const struct group {
     {commands, ARRAY_SIZE(commands), GPG_OPTION_COMMAND},
 };
 
-/* The letters that have a meaning in front of others are refused with them: "-qo" is not "-q". */
+/* A group of letters is refused if one of them has an effect: "-qo" is not "-q". */
 static const char *long_name(char letter)
 {
     static const struct { char letter; const char *name; } letters[] = {

@@ -2,20 +2,23 @@
 
 #include "common/macros.h"
 
-/* What an option of gpg means here. */
+/* The effect of an option of gpg here. */
 enum gpg_option_kind {
     GPG_OPTION_UNKNOWN,
-    GPG_OPTION_IDLE,       /* has no effect on what is encrypted or decrypted here, or asks for what is done anyway */
-    GPG_OPTION_IDLE_VALUE, /* the same, and a value belongs to it */
-    GPG_OPTION_OUTPUT,     /* from here on they are refused */
+    GPG_OPTION_IDLE,       /* does not change what is encrypted or decrypted here, or asks for the default */
+    GPG_OPTION_IDLE_VALUE, /* the same, with a value */
+    GPG_OPTION_OUTPUT,     /* the following are refused */
     GPG_OPTION_RECIPIENTS,
     GPG_OPTION_CONFIGURATION,
     GPG_OPTION_PASSPHRASE,
     GPG_OPTION_COMMAND,
 };
 
-/* Classifies "--name", "--name=value" or "-x", of those that gpg/options.c does not carry out itself. Pure. */
+/* Classifies "--name", "--name=value" or "-x", if gpg/options.c does not handle it itself. Pure. */
 enum gpg_option_kind gpg_option_classify(const char *word);
 
-/* Why it is refused and what to do, to follow the option's name in a sentence. Static. */
+/*
+ * Why it is refused and what to do, as the continuation of a sentence that starts with the option.
+ * Static.
+ */
 const char *gpg_option_refusal(enum gpg_option_kind kind);

@@ -1,6 +1,6 @@
 /*
- * pass hands PASSWORD_STORE_GPG_OPTS to gpg as it is; GPGME takes no options for gpg, so each
- * one that it has another way for is translated here.
+ * pass passes PASSWORD_STORE_GPG_OPTS to gpg unchanged. GPGME takes no options for gpg, so each
+ * option that GPGME supports in another way is translated here.
  */
 #include "gpg/options.h"
 
@@ -13,7 +13,10 @@ struct words {
     char *rest; /* for strtok_r */
 };
 
-/* The value of "--name=value" or "--name value"; NULL where word is another option, or has none or an empty one. */
+/*
+ * The value of "--name=value" or "--name value"; NULL if word is another option, or if the value is
+ * missing or empty.
+ */
 static const char *match_value(struct words *words, const char *word, const char *name)
 {
     size_t length = strlen(name);
@@ -56,7 +59,7 @@ static bool is_one_of(const char *word, const char *a, const char *b, const char
     return strcmp(word, a) == 0 || (b && strcmp(word, b) == 0) || (c && strcmp(word, c) == 0);
 }
 
-/* An option that changes nothing here. Its value is a word of its own, unless "=" joins them. */
+/* An option without effect here. Its value is the next word, unless "=" joins them. */
 static int pass_over(struct words *words, const char *word)
 {
     switch (gpg_option_classify(word)) {
@@ -69,7 +72,7 @@ static int pass_over(struct words *words, const char *word)
     }
 }
 
-/* 0, -EINVAL for an option we cannot honour, or -ENOMEM. */
+/* 0, -EINVAL for an option that is not supported, or -ENOMEM. */
 static int apply_word(struct words *words, const char *word, struct gpg_options *options)
 {
     const char *value;

@@ -6,7 +6,7 @@
 
 enum gpg_pinentry_mode { GPG_PINENTRY_DEFAULT, GPG_PINENTRY_ASK, GPG_PINENTRY_CANCEL, GPG_PINENTRY_ERROR };
 
-/* What a user may ask of gpg beyond the defaults; all zero is the default. */
+/* The user's options for gpg; all zero is the default. */
 struct gpg_options {
     char *homedir;     /* --homedir; owned, NULL: GNUPGHOME or ~/.gnupg */
     char *trust_model; /* --trust-model; owned, NULL: gpg's default */
@@ -16,9 +16,10 @@ struct gpg_options {
 };
 
 /*
- * Reads PASSWORD_STORE_GPG_OPTS as pass does: words split at blanks. Options that GPGME can carry out are carried out; those
- * that cannot change where the plaintext goes, or to whom, are accepted (gpg/option-table.c); any other is an error that names
- * it and says why. NULL and "" are no options. On success *ret is owned by the caller (gpg_options_done).
+ * Reads PASSWORD_STORE_GPG_OPTS as pass does: words separated by blanks. Options that GPGME
+ * supports are applied; options that cannot change where the plaintext goes, or who can read it,
+ * are accepted (gpg/option-table.c); any other is an error that names it and the reason. NULL and
+ * "" are no options. On success *ret is owned by the caller (gpg_options_done).
  */
 int gpg_options_parse(const char *text, struct gpg_options *ret, struct error *err) MUST_USE;
 void gpg_options_done(struct gpg_options *options);

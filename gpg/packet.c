@@ -1,6 +1,6 @@
 /*
- * The framing of OpenPGP: a tag, a length in one of two formats, a body. It is what everything
- * from outside passes through first, so every length is held against what is left.
+ * The framing of OpenPGP: a tag, a length in one of two formats, a body. All untrusted input passes
+ * through it first, so every length is checked against the remaining bytes.
  */
 #include "gpg/packet.h"
 
@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* RFC 4880: the first of several pieces has at least 512 bytes. */
+/* RFC 4880: the first part has at least 512 bytes. */
 enum { LEAST_FIRST_PIECE = 512 };
 
 /* The bytes of a length in big-endian order. */
@@ -21,7 +21,9 @@ static size_t read_number(const unsigned char *at, size_t count)
     return number;
 }
 
-/* A length in the new format (section 4.2.2) at *at, which is left behind it. 0 or -EBADMSG. */
+/*
+ * Reads a length in the new format (section 4.2.2) at *at and moves *at behind it. 0 or -EBADMSG.
+ */
 static int read_new_length(const unsigned char **at, size_t *left, size_t *ret_length, bool *ret_is_partial)
 {
     unsigned char first;
@@ -47,7 +49,7 @@ static int read_new_length(const unsigned char **at, size_t *left, size_t *ret_l
     return *ret_length > *left ? -EBADMSG : 0;
 }
 
-/* The old format (section 4.2.1): how many bytes the length has is said in the tag's byte. */
+/* The old format (section 4.2.1): the tag's byte says how many bytes the length has. */
 static int read_old_length(unsigned char tag_byte, const unsigned char **at, size_t *left, size_t *ret_length)
 {
     size_t count = (size_t)1 << (tag_byte & 3);
@@ -66,7 +68,7 @@ static void skip(const unsigned char **at, size_t *left, size_t count)
     *left -= count;
 }
 
-/* The partial lengths after the first. The last part has an ordinary length. */
+/* Reads the partial lengths after the first. The last part has an ordinary length. */
 static int read_pieces(const unsigned char **at, size_t *left, struct packet *packet)
 {
     bool is_partial = true;

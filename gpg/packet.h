@@ -5,7 +5,7 @@
 
 #include "common/macros.h"
 
-/* The tags of RFC 4880, section 4.3, that are of use here; and 20, which GnuPG adds. */
+/* The supported tags of RFC 4880, section 4.3, and GnuPG's tag 20. */
 enum packet_tag {
     PACKET_SESSION_KEY = 1,  /* for one recipient */
     PACKET_PUBLIC_KEY = 6,
@@ -17,7 +17,7 @@ enum packet_tag {
     PACKET_SEALED_OCB = 20,  /* symmetrically encrypted, with authentication (RFC 4880bis, draft 5) */
 };
 
-/* One packet within bytes of the caller's, which must outlive it. */
+/* One packet within the caller's bytes, which must outlive it. */
 struct packet {
     unsigned tag;
     const unsigned char *body; /* its first byte; where is_partial, of the first piece */
@@ -26,11 +26,15 @@ struct packet {
 };
 
 /*
- * Reads the packet at *at and moves *at behind it; *left are the bytes from *at on. Both formats of lengths, and partial
- * lengths as RFC 4880, section 4.2.2.4 has them. 0; or -EBADMSG for what is cut short or no packet, and
- * for a length that runs to the end of the file (nobody writes those but for compressed data). Pure.
+ * Reads the packet at *at and moves *at behind it; *left is the number of remaining bytes. Supports
+ * both formats of lengths, and partial lengths (RFC 4880, section 4.2.2.4). 0; or -EBADMSG if the
+ * packet is truncated or invalid, or if its length is indeterminate (only compressed data has
+ * that). Pure.
  */
 int packet_read(const unsigned char **at, size_t *left, struct packet *ret) MUST_USE;
 
-/* Copies the body, all packet->size bytes of it, to ret; which may lie in the packet's own bytes, at its body or before. */
+/*
+ * Copies the body, packet->size bytes, to ret. ret may lie within the packet's own bytes, at the
+ * body or before it.
+ */
 void packet_join(const struct packet *packet, unsigned char *ret);

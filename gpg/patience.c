@@ -1,6 +1,4 @@
-/*
- * Limits gpg, its agent and git: each may hang, or be replaced by any other program.
- */
+/* The time limit for gpg, its agent and git: each may hang, or be another program. */
 #include "gpg/patience.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
- * What an encryption key says of itself. Only the kinds that gpg makes by default or did so within living memory: RSA, and
- * ECDH over Curve25519 and NIST's curves. Others are GPGME's business.
+ * The public part of encryption keys. Supports the kinds that gpg creates by default now or did in
+ * recent years: RSA, and ECDH over Curve25519 and NIST's curves. Others are left to GPGME.
  */
 #include "gpg/public-key.h"
 

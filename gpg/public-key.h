@@ -9,14 +9,14 @@ enum public_key_algorithm { PUBLIC_KEY_RSA = 1, PUBLIC_KEY_ECDH = 18 };
 
 enum { FINGERPRINT_SIZE = 20, KEYGRIP_SIZE = 20 };
 
-/* A run of bytes within somebody else's. */
+/* Bytes that belong to someone else. */
 struct bytes {
     const unsigned char *data;
     size_t size;
 };
 
 struct curve {
-    struct bytes oid;       /* as it stands in a key, without its length */
+    struct bytes oid;       /* as in a key, without its length */
     const char *name;       /* libgcrypt's */
     size_t coordinate_size; /* in bytes */
     unsigned bits;          /* as gpg shows them */
@@ -30,14 +30,17 @@ struct public_key {
     struct bytes n, e;         /* RSA: big-endian, without leading zeros */
     const struct curve *curve; /* ECDH: the curve, */
     struct bytes point;        /* the public point, */
-    unsigned kdf_hash;         /* and the hash and the cipher of its KDF, as OpenPGP numbers them */
+    unsigned kdf_hash;         /* the hash and the cipher of its KDF, in OpenPGP's numbers */
     unsigned kdf_cipher;
 };
 
-/* Reads a public (sub)key's packet. 0; -ENOTSUP for kinds that are not here; -EBADMSG. Pure. */
+/* Reads the packet of a public (sub)key. 0; -ENOTSUP for unsupported kinds; -EBADMSG. Pure. */
 int public_key_parse(const struct packet *packet, struct public_key *ret) MUST_USE;
 
-/* Reads a multiprecision integer (RFC 4880, section 3.2) at the head of *in, which is left behind it. 0 or -EBADMSG. */
+/*
+ * Reads a multiprecision integer (RFC 4880, section 3.2) at the start of *in and moves *in behind
+ * it. 0 or -EBADMSG.
+ */
 int mpi_read(struct bytes *in, struct bytes *ret) MUST_USE;
 
 /* The number of bits in a big-endian number. */

@@ -1,6 +1,6 @@
 /*
- * The cost of a passphrase: OpenPGP's iterated S2K (RFC 4880 section 3.7.1.3) hashes `count` bytes, and gpg-agent does
- * that with SHA-1 for the keys in its files. It uses libgcrypt, and so does this estimate.
+ * The cost of a passphrase: OpenPGP's iterated S2K (RFC 4880 section 3.7.1.3) hashes `count` bytes.
+ * gpg-agent uses SHA-1 for the keys in its files. Both it and this estimate use libgcrypt.
  */
 #include "gpg/s2k-time.h"
 
@@ -19,7 +19,7 @@ static uint64_t thread_cpu_ns(void)
     return (uint64_t)now.tv_sec * 1000 * NS_PER_MS + (uint64_t)now.tv_nsec;
 }
 
-/* The fastest of a few short runs: only the runs that nothing interrupts count. */
+/* The fastest of a few short runs, because other programs may interrupt some of them. */
 static uint64_t measure_run_ns(void)
 {
     unsigned char block[BLOCK_SIZE] = {0}, hash[20];

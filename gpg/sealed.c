@@ -1,6 +1,6 @@
 /*
- * The bulk of a message. It is decrypted whole, within secure memory, and held against its code or tags before anybody sees a
- * byte.
+ * The encrypted data of a message. It is decrypted completely, in secure memory, and checked
+ * against its code or tags before any byte is used.
  */
 #include "gpg/sealed.h"
 
@@ -55,7 +55,7 @@ static int check_mdc(const unsigned char *text, size_t size)
     return is_good && mdc[0] == MDC_HEAD && mdc[1] == SHA1_SIZE ? 0 : -EBADMSG;
 }
 
-/* Leaves size bytes from data on, which lie within the buffer, and wipes the rest. */
+/* Keeps only the size bytes at data, which lie within the buffer, and wipes the rest. */
 static void keep(struct secbuf *text, const unsigned char *data, size_t size)
 {
     memmove(text->data, data, size);
@@ -99,7 +99,10 @@ static void write_64(unsigned char *at, uint64_t number)
         at[i] = (unsigned char)number;
 }
 
-/* The nonce is the packet's with the chunk's number in its tail; the number is authenticated too, and at the end the size. */
+/*
+ * The nonce is the packet's, combined with the chunk's number. The number is authenticated too, and
+ * in the last chunk the total size.
+ */
 static gcry_error_t begin_chunk(struct ocb *ocb, const uint64_t *total)
 {
     unsigned char nonce[OCB_NONCE_SIZE], number[8], associated[1 + OCB_HEAD_SIZE + 16];
@@ -118,7 +121,7 @@ static gcry_error_t begin_chunk(struct ocb *ocb, const uint64_t *total)
     return e ? e : gcry_cipher_authenticate(ocb->cipher, associated, sizeof(associated) - (total ? 0 : 8));
 }
 
-/* Decrypts size bytes at data, which the chunk's tag follows. */
+/* Decrypts size bytes at data; the chunk's tag follows them. */
 static gcry_error_t open_chunk(struct ocb *ocb, unsigned char *data, size_t size, const uint64_t *total)
 {
     gcry_error_t e = begin_chunk(ocb, total);
@@ -133,7 +136,7 @@ static gcry_error_t open_chunk(struct ocb *ocb, unsigned char *data, size_t size
     return e;
 }
 
-/* Opens the chunks, of which left bytes with all tags lie at data, and moves them together. 0 or -EBADMSG. */
+/* Decrypts the chunks at data, left bytes including all tags, and joins them. 0 or -EBADMSG. */
 static int open_chunks(struct ocb *ocb, unsigned char *data, size_t left, uint64_t chunk_size, uint64_t *ret_total)
 {
     unsigned char *at = data, *end = data;

@@ -1,6 +1,6 @@
 /*
- * The last step of public-key decryption: gpg-agent does the part that needs the secret key, and what it
- * answers still has the session key wrapped or padded in it.
+ * The last step of public-key decryption: gpg-agent does the part that needs the secret key; the
+ * session key in its answer is still wrapped or padded.
  */
 #include "gpg/session-key.h"
 
@@ -87,13 +87,13 @@ static size_t format_parameters(const struct public_key *key, const unsigned cha
     return size;
 }
 
-/* libgcrypt's number for a hash of OpenPGP's; only those that the RFC lets a KDF use. */
+/* libgcrypt's number for a hash of OpenPGP; only those that the RFC allows in a KDF. */
 static int hash_algorithm(unsigned openpgp)
 {
     return openpgp == 8 ? GCRY_MD_SHA256 : openpgp == 9 ? GCRY_MD_SHA384 : openpgp == 10 ? GCRY_MD_SHA512 : 0;
 }
 
-/* The key encryption key: the head of hash(00000001 || x || Param). */
+/* The key encryption key: the first bytes of hash(00000001 || x || Param). */
 static int derive(const struct bytes *x, const struct public_key *key, const unsigned char fingerprint[FINGERPRINT_SIZE],
                   struct secbuf *ret_kek)
 {
@@ -136,7 +136,7 @@ static int unwrap(const struct secbuf *kek, const struct bytes *wrapped, struct 
     return 0;
 }
 
-/* PKCS #5: each byte of the padding says how many they are (RFC 6637, section 8). */
+/* PKCS #5: each byte of the padding is the length of the padding (RFC 6637, section 8). */
 static int take_padded_frame(const struct secbuf *frame, struct session_key *ret)
 {
     unsigned char padding = frame->data[frame->size - 1];

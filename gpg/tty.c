@@ -1,7 +1,7 @@
 /*
- * Docker gives a helper pipes for stdin and stdout, and `export GPG_TTY=$(tty)` under it yields
- * the text "not a tty": the commonest reason for "No secret key" with other helpers. Where the
- * terminal really is can be found out without any help from the user.
+ * Docker gives a helper pipes for stdin and stdout, so `export GPG_TTY=$(tty)` in a shell below it
+ * sets GPG_TTY to "not a tty". With other helpers this is the most common cause of "No secret key".
+ * This file finds the terminal without the user's help.
  */
 #include "gpg/tty.h"
 
@@ -19,7 +19,7 @@
 /* Device majors, from the kernel's Documentation/admin-guide/devices.txt. */
 enum { MAJOR_TTY = 4, MAJOR_PTS_FIRST = 136, MAJOR_PTS_LAST = 143, FIRST_SERIAL_MINOR = 64 };
 
-/* Links such as /dev/stderr lead elsewhere in each process, and so does /dev/tty. */
+/* Links such as /dev/stderr and /dev/tty lead elsewhere in each process. */
 static bool is_terminal(const char *path)
 {
     CLEANUP_CLOSE int fd = -1;
@@ -43,7 +43,7 @@ static bool find_tty_of_streams(char *ret_path, size_t size)
     return false;
 }
 
-/* /dev/tty itself means nothing to the agent, another process: it needs the device's own name. */
+/* The agent is another process and cannot use /dev/tty: it needs the device's own name. */
 static bool find_controlling_tty(char *ret_path, size_t size)
 {
     CLEANUP_CLOSE int fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);

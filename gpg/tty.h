@@ -1,9 +1,10 @@
 #pragma once
 
 /*
- * Tells gpg-agent's pinentry which terminal to ask on, by GPG_TTY, which GPGME reads when an
- * operation starts. A GPG_TTY that names a terminal is kept; else it is the terminal of stderr
- * (docker passes its own through), stdin or stdout, else the controlling terminal, else unset,
- * for a wrong one makes pinentry fail with a misleading error. Sets TERM if it is unset.
+ * Sets GPG_TTY, which GPGME reads when an operation starts and passes to gpg-agent's pinentry. A
+ * GPG_TTY that names a terminal is kept; else it becomes the terminal of stderr (docker passes its
+ * own through), stdin or stdout, else the controlling terminal. If there is no terminal it is
+ * unset, because a wrong one makes the pinentry fail with a misleading error. Sets TERM if it is
+ * unset.
  */
 void gpg_tty_export(void);

@@ -1,6 +1,6 @@
 /*
- * PASSWORD_STORE_SIGNING_KEY: whoever can write a .gpg-id file could add a recipient of their
- * own; where the user asks for it, the file must be signed by one of the keys they name.
+ * A person who can write a .gpg-id file could add a recipient of their own. If the user sets
+ * PASSWORD_STORE_SIGNING_KEY, the file must be signed by one of the keys that it names.
  */
 #include "gpg/verify.h"
 
@@ -13,7 +13,7 @@
 
 enum { FINGERPRINT_LENGTH = 40 };
 
-/* As pass: 40 upper-case hexadecimal digits count, other words are skipped. */
+/* As in pass, only words of 40 upper-case hexadecimal digits count. */
 static bool is_listed(const char *fingerprints, const char *wanted)
 {
     static const char blanks[] = " \t\n";
@@ -33,7 +33,7 @@ static bool is_listed(const char *fingerprints, const char *wanted)
     return false;
 }
 
-/* Whether the primary key that a signing subkey belongs to is listed. */
+/* Whether the primary key of a signing subkey is listed. */
 static bool is_primary_listed(struct gpg_context *gpg, const char *fingerprints, const char *subkey)
 {
     gpgme_key_t key = NULL;
@@ -52,8 +52,8 @@ static bool is_good(gpgme_signature_t signature)
 }
 
 /*
- * Looking up a key starts a new operation, and that frees the signatures: so the fingerprints
- * are compared as they stand first, and only then one by one by their primary keys.
+ * Looking up a key starts a new operation, which frees the signatures. So the fingerprints are
+ * first compared directly, and only then by their primary keys.
  */
 static bool has_listed_signer(struct gpg_context *gpg, const char *fingerprints)
 {
@@ -74,7 +74,7 @@ static bool has_listed_signer(struct gpg_context *gpg, const char *fingerprints)
     return false;
 }
 
-/* Why nobody's signature counted, as far as the first one tells. */
+/* Why no signature was accepted, as far as the first one tells. */
 static const char *describe_refusal(gpgme_verify_result_t result)
 {
     if (!result || !result->signatures)

@@ -23,7 +23,7 @@ enum { TICK_MS = 50, KILL_AFTER_TICKS = 20, MOST_MEMORY = 64 << 20, MOST_PROMPTS
 /* Shared with the handler. */
 static struct {
     atomic_int ticks_left;
-    atomic_int ticks_over;     /* since gpg was told to end; 0: it was not */
+    atomic_int ticks_over;     /* since gpg was told to end; 0: not yet */
     atomic_bool is_prompting;  /* a pinentry is up */
     atomic_bool is_flood;
     atomic_size_t memory;      /* at the beginning, in bytes */
@@ -111,7 +111,7 @@ static gpgme_error_t on_status(void *hook, const char *keyword, const char *args
     gpg_status_note(&gpg->status, keyword, args ? args : "");
     if (is_prompt && gpg->status.prompts > MOST_PROMPTS)
         return 0;
-    if (atomic_exchange(&watch.is_prompting, is_prompt) && !is_prompt) /* what follows the answer has all of its time */
+    if (atomic_exchange(&watch.is_prompting, is_prompt) && !is_prompt) /* the time limit starts again after the answer */
         atomic_store(&watch.ticks_left, gpg_patience() * (1000 / TICK_MS));
     return 0;
 }

@@ -1,6 +1,7 @@
 /*
- * GPGME keeps gpg's log of each operation. gpg reads its configuration before it knows where to log to, so what is wrong
- * there is lost; `gpg --gpgconf-test` only reads the configuration, and says it again.
+ * GPGME keeps gpg's log of each operation. gpg reads its configuration before it knows where to log
+ * to, so messages about the configuration are lost. `gpg --gpgconf-test` only reads the
+ * configuration and prints them again.
  */
 #include "gpg/words.h"
 
@@ -61,7 +62,7 @@ void gpg_words_parse(const char *log, char ret[GPG_WORDS_SIZE])
     for (const char *line = log; *line; line += strcspn(line, "\n"), line += *line == '\n') {
         size_t size = strcspn(line, "\n"), prefix;
 
-        if (size == 0 || isspace((unsigned char)line[0])) /* an empty line, or one that goes on with the last */
+        if (size == 0 || isspace((unsigned char)line[0])) /* an empty line, or the continuation of the last one */
             continue;
         prefix = skip_program(line, size);
         line += prefix;

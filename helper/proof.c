@@ -19,7 +19,7 @@
 #include "helper/vault.h"
 
 /* Docker's next entry is below docker-credential-helpers. Every server has the same recipients. */
-static const struct pass_path next_entry = {.folder = "", .file = ""};
+static const struct pass_path next_entry = {.directory = "", .file = ""};
 
 static void finish(struct proof_step *step, int r)
 {
@@ -120,7 +120,7 @@ void proof_read_entry(struct pass_store *store, const struct pass_path *path, en
         ret->result = PROOF_NOT_TRIED;
         return;
     }
-    if (r == 0 && asprintf(&name, "%s/" PASS_FOLDER "/%s/%s", store->root, path->folder, entry.file) < 0)
+    if (r == 0 && asprintf(&name, "%s/" PASS_DIRECTORY "/%s/%s", store->root, path->directory, entry.file) < 0)
         r = error_set_oom(&ret->err);
     if (r == 0)
         r = vault_decrypt(mode, entry.fd, name, &secret, NULL, &ret->err);
@@ -136,17 +136,17 @@ static int open_directory(const struct pass_store *store, const struct pass_path
 {
     int fd = -ENOENT;
 
-    if (store->folder_fd >= 0 && *path->folder) {
-        if (asprintf(ret_name, "%s/" PASS_FOLDER "/%s", store->root, path->folder) < 0)
+    if (store->directory_fd >= 0 && *path->directory) {
+        if (asprintf(ret_name, "%s/" PASS_DIRECTORY "/%s", store->root, path->directory) < 0)
             return error_set_oom(err);
-        fd = file_open_real_folder(store->folder_fd, path->folder);
+        fd = file_open_real_folder(store->directory_fd, path->directory);
         if (fd == -ENOENT)
             free(steal_ptr(ret_name));
     }
-    if (!*ret_name && asprintf(ret_name, "%s%s", store->root, store->folder_fd >= 0 ? "/" PASS_FOLDER : "") < 0)
+    if (!*ret_name && asprintf(ret_name, "%s%s", store->root, store->directory_fd >= 0 ? "/" PASS_DIRECTORY : "") < 0)
         return error_set_oom(err);
     if (fd == -ENOENT)
-        fd = file_open_folder(store->folder_fd >= 0 ? store->folder_fd : store->root_fd, ".");
+        fd = file_open_folder(store->directory_fd >= 0 ? store->directory_fd : store->root_fd, ".");
     return fd < 0 ? error_set_errno(err, -fd, "cannot open %s", *ret_name) : fd;
 }
 

@@ -135,7 +135,7 @@ static int decrypt_entry(const struct pass_store *store, const struct pass_path 
 {
     CLEANUP_FREE char *name = NULL;
 
-    if (asprintf(&name, "%s/" PASS_FOLDER "/%s/%s", store->root, path->folder, entry->file) < 0)
+    if (asprintf(&name, "%s/" PASS_DIRECTORY "/%s/%s", store->root, path->directory, entry->file) < 0)
         return error_set_oom(err);
     return vault_decrypt(GPG_PINENTRY_DEFAULT, entry->fd, name, ret_secret, NULL, err);
 }
@@ -180,7 +180,7 @@ static int erase_server(struct pass_store *store, const struct pass_path *path, 
     int r = pass_store_lock(store, err);
 
     if (r == 0)
-        r = pass_store_open_folder(store, false, err);
+        r = pass_store_open_directory(store, false, err);
     if (r == 0)
         r = pass_remove_server(store, path, &changes, err);
     if (r == 0)
@@ -196,13 +196,13 @@ int vault_erase(const struct secbuf *server_url, struct error *err)
 
     if (r < 0)
         return r;
-    if (pass_path_set_url(&path, server_url->data, server_url->size) < 0 || store.folder_fd < 0)
+    if (pass_path_set_url(&path, server_url->data, server_url->size) < 0 || store.directory_fd < 0)
         return 0;
-    if (faccessat(store.folder_fd, path.folder, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+    if (faccessat(store.directory_fd, path.directory, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return erase_server(&store, &path, err);
     if (errno == ENOENT)
         return 0;
-    return error_set_errno(err, errno, "cannot look into %s/" PASS_FOLDER, store.root);
+    return error_set_errno(err, errno, "cannot look into %s/" PASS_DIRECTORY, store.root);
 }
 
 int vault_list(struct pass_listing *ret, struct error *err)

@@ -79,7 +79,7 @@ void client_config_done(struct client_config *config)
     *config = (struct client_config){0};
 }
 
-const char *client_config_get_store(const struct client_config *config)
+const char *client_config_get_creds_store(const struct client_config *config)
 {
     const char *store = NULL;
 
@@ -157,7 +157,7 @@ static int find_spelling(const struct client_config *config, const char *folded,
     return *ret ? 0 : -ENOMEM;
 }
 
-int client_config_set_store(struct client_config *config, const char *store, struct error *err)
+int client_config_set_creds_store(struct client_config *config, const char *store, struct error *err)
 {
     CLEANUP_FREE char *name = NULL;
     enum json_type type;

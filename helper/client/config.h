@@ -37,7 +37,7 @@ void client_config_done(struct client_config *config);
  * The value of credsStore, and that of credHelpers[host], which may be "" (docker then keeps logins to that host in the
  * file). NULL if it is not set; borrowed, valid until the next change.
  */
-const char *client_config_get_store(const struct client_config *config);
+const char *client_config_get_creds_store(const struct client_config *config);
 const char *client_config_get_helper(const struct client_config *config, const char *host);
 
 /* The index-th host of credHelpers, a host that occurs twice counts twice; NULL at the end. Borrowed as above. */
@@ -50,7 +50,7 @@ const char *client_config_get_helper_host(const struct client_config *config, si
 const char *client_config_find_wrong_member(const struct client_config *config);
 
 /* In memory; client_config_save() makes it so on disk. 0 or negative. */
-int client_config_set_store(struct client_config *config, const char *store, struct error *err) MUST_USE;
+int client_config_set_creds_store(struct client_config *config, const char *store, struct error *err) MUST_USE;
 int client_config_set_helper(struct client_config *config, const char *host, const char *store, struct error *err) MUST_USE;
 
 /* A login whose password is in the file. */

@@ -43,9 +43,9 @@ static bool has_members(const struct client_config *config, const char *folded)
     return false;
 }
 
-const char *client_docker_get_default_store(const struct client_config *config)
+const char *client_docker_get_default_helper(const struct client_config *config)
 {
-    const char *named = config ? client_config_get_store(config) : NULL;
+    const char *named = config ? client_config_get_creds_store(config) : NULL;
 
     if (config && ((named && *named) || has_members(config, "credhelpers") || has_members(config, "auths")))
         return NULL;

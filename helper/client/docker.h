@@ -14,7 +14,7 @@ int client_docker_find(char **ret_path, struct error *err) MUST_USE;
  * `pass` is on PATH, else "secretservice". NULL if the helper of that name is not on PATH, or if the file makes the
  * choice. config is NULL if docker cannot read the file, which it then ignores. Static.
  */
-const char *client_docker_get_default_store(const struct client_config *config);
+const char *client_docker_get_default_helper(const struct client_config *config);
 
 /*
  * Whether the file is a link with a relative target. docker before version 28 (tried: 20.10) takes the target to be

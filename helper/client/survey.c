@@ -141,11 +141,11 @@ bool client_use_is_namespaced(const struct client_use *use)
 const char *client_survey_get_docker_helper(const struct client_survey *survey, const char *name)
 {
     const struct client_config *config = &survey->docker->config;
-    const char *helper = client_config_get_helper(config, name), *store = client_config_get_store(config);
+    const char *helper = client_config_get_helper(config, name), *store = client_config_get_creds_store(config);
 
     if (helper)
         return helper;
-    return store ? store : client_docker_get_default_store(config);
+    return store ? store : client_docker_get_default_helper(config);
 }
 
 /* Whether a client prefers login a to login b under the same name: a login with exactly that name comes first. */

@@ -12,7 +12,7 @@
 #include "helper/client/survey.h"
 #include "helper/doctor/checks.h"
 
-#define STORE "pass"
+#define HELPER "pass"
 
 /* --- which store it names ------------------------------------------------------------------ */
 
@@ -23,14 +23,14 @@ static bool has_pass_helper(const struct client_config *config)
     for (size_t i = 0; (host = client_config_get_helper_host(config, i)); i++) {
         const char *helper = client_config_get_helper(config, host);
 
-        if (helper && strcmp(helper, STORE) == 0)
+        if (helper && strcmp(helper, HELPER) == 0)
             return true;
     }
     return false;
 }
 
 /* Docker chooses docker-credential-secretservice if it is installed and pass is not. */
-static void report_missing_store(struct doctor *doctor, struct client_config *config, const char *chosen)
+static void report_missing_creds_store(struct doctor *doctor, struct client_config *config, const char *chosen)
 {
     struct finding *finding =
         chosen ? report_add(&doctor->report, "creds-store-missing", FINDING_BAD,
@@ -45,33 +45,33 @@ static void report_missing_store(struct doctor *doctor, struct client_config *co
     if (!finding)
         return;
     finding->is_fixable = true;
-    finding->is_fixed = doctor->does_fix && client_config_set_store(config, STORE, &err) == 0 &&
+    finding->is_fixed = doctor->does_fix && client_config_set_creds_store(config, HELPER, &err) == 0 &&
                         client_config_save(config, &err) == 0;
 }
 
 /* Where docker keeps its passwords. */
-enum store_choice {
-    STORE_NAMED,   /* credsStore names this program */
-    STORE_BY_HOST, /* only credHelpers does, for some registries */
-    STORE_DEFAULT, /* docker chooses this program, because pass is on PATH */
-    STORE_OTHER,   /* elsewhere; a finding says so */
+enum helper_choice {
+    CHOICE_NAMED,   /* credsStore names this program */
+    CHOICE_BY_HOST, /* only credHelpers does, for some registries */
+    CHOICE_DEFAULT, /* docker chooses this program, because pass is on PATH */
+    CHOICE_OTHER,   /* elsewhere; a finding says so */
 };
 
-static enum store_choice check_named_store(struct doctor *doctor, struct client_config *config)
+static enum helper_choice check_creds_store(struct doctor *doctor, struct client_config *config)
 {
-    const char *named = client_config_get_store(config), *chosen = client_docker_get_default_store(config);
+    const char *named = client_config_get_creds_store(config), *chosen = client_docker_get_default_helper(config);
 
-    if (named && strcmp(named, STORE) == 0)
-        return STORE_NAMED;
-    if (chosen && strcmp(chosen, STORE) == 0)
-        return STORE_DEFAULT;
+    if (named && strcmp(named, HELPER) == 0)
+        return CHOICE_NAMED;
+    if (chosen && strcmp(chosen, HELPER) == 0)
+        return CHOICE_DEFAULT;
     if (has_pass_helper(config))
-        return STORE_BY_HOST;
+        return CHOICE_BY_HOST;
     if (named && *named)
         doctor_report_other_helper(doctor, config, named);
     else
-        report_missing_store(doctor, config, chosen);
-    return STORE_OTHER;
+        report_missing_creds_store(doctor, config, chosen);
+    return CHOICE_OTHER;
 }
 
 /* Docker warns at every command, and uses none of the logins in such a file. */
@@ -254,8 +254,8 @@ static bool add_directory_command(struct finding *finding)
  */
 static void report_unreadable(struct doctor *doctor, const char *path, const struct error *err)
 {
-    const char *chosen = client_docker_get_default_store(NULL);
-    bool is_invalid = err->code == EBADMSG, works = chosen && strcmp(chosen, STORE) == 0 && can_replace(path);
+    const char *chosen = client_docker_get_default_helper(NULL);
+    bool is_invalid = err->code == EBADMSG, works = chosen && strcmp(chosen, HELPER) == 0 && can_replace(path);
     struct finding *finding = report_add(
         &doctor->report, is_invalid ? "config-invalid" : "config-unreadable", works ? FINDING_WARNING : FINDING_BAD,
         works ? "Docker ignores that file, and writes a new one at the next login: the settings and logins in it are lost then."
@@ -274,16 +274,16 @@ static void report_unreadable(struct doctor *doctor, const char *path, const str
         finding_add_root_command(finding, "chown %s %s", owner, path);
 }
 
-static const char *describe_choice(enum store_choice choice)
+static const char *describe_choice(enum helper_choice choice)
 {
     switch (choice) {
-    case STORE_BY_HOST:
+    case CHOICE_BY_HOST:
         return "docker keeps passwords with this program for the registries in credHelpers; it writes those of all others into "
                "its configuration file, unencrypted";
-    case STORE_DEFAULT:
+    case CHOICE_DEFAULT:
         return "docker chooses this program by itself, because pass is on PATH";
-    case STORE_NAMED:
-    case STORE_OTHER:
+    case CHOICE_NAMED:
+    case CHOICE_OTHER:
         break;
     }
     return "docker keeps its passwords with this program";
@@ -294,7 +294,7 @@ const char *check_docker(struct doctor *doctor)
     CLEANUP(client_config_done) struct client_config config = {0};
     CLEANUP_FREE char *path = NULL;
     static struct known_logins known;
-    enum store_choice choice;
+    enum helper_choice choice;
     struct error err;
 
     if (client_docker_find(&path, &err) < 0)
@@ -309,7 +309,7 @@ const char *check_docker(struct doctor *doctor)
         report_unreadable(doctor, path, &err);
         return NULL;
     }
-    choice = check_named_store(doctor, &config);
+    choice = check_creds_store(doctor, &config);
     known = (struct known_logins){0};
     check_types(doctor, &config);
     doctor_check_helpers(doctor, &config);

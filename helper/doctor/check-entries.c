@@ -21,12 +21,12 @@ enum { SMALLEST_MESSAGE = 60 };
 static const char relogin_why[] = "Docker pulls without a login then, and says \"denied\".";
 
 /* A login replaces the entry; nothing has to be removed before. */
-static void add_relogin(struct finding *finding, const char *folder)
+static void add_relogin(struct finding *finding, const char *directory)
 {
     unsigned char url[257];
     size_t size = 0;
 
-    if (pass_path_parse_folder(folder, url, &size) < 0)
+    if (pass_path_parse_directory(directory, url, &size) < 0)
         return;
     url[size] = '\0';
     finding_add_command(finding, "docker login %s", (const char *)url);
@@ -84,11 +84,11 @@ static void explain_no_file(struct doctor *doctor, const char *path)
 /* Docker's own helper writes through it, wherever it leads. */
 static void explain_link(struct doctor *doctor, const char *name)
 {
-    struct finding *finding = report_add(&doctor->report, "folder-link", FINDING_WARNING,
+    struct finding *finding = report_add(&doctor->report, "directory-link", FINDING_WARNING,
                                          "What is there is read, but docker login for that server writes nothing through a "
-                                         "link, and fails.", "%s/" PASS_FOLDER "/%s is a link", doctor->store.root, name);
+                                         "link, and fails.", "%s/" PASS_DIRECTORY "/%s is a link", doctor->store.root, name);
 
-    finding_add_command(finding, "rm %s/" PASS_FOLDER "/%s", doctor->store.root, name);
+    finding_add_command(finding, "rm %s/" PASS_DIRECTORY "/%s", doctor->store.root, name);
 }
 
 /* Nothing is listed, and no login to that server works, while its directory is closed. */
@@ -118,7 +118,7 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
     size_t users = 0;
     int r = fd < 0 ? fd : folder_names_read(fd, &names);
 
-    if (asprintf(&path, "%s/" PASS_FOLDER "/%s", doctor->store.root, name) < 0)
+    if (asprintf(&path, "%s/" PASS_DIRECTORY "/%s", doctor->store.root, name) < 0)
         r = -ENOMEM;
     doctor->report.is_out_of_memory |= r == -ENOMEM;
     if (r == -EACCES)
@@ -130,17 +130,17 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
     check_file_mode(doctor, fd, ".", path);
     for (size_t i = 0; i < names.count; i++) {
         CLEANUP_FREE char *file = NULL;
-        bool is_folder = folder_names_get_kind(&names, i, fd) == S_IFDIR;
+        bool is_directory = folder_names_get_kind(&names, i, fd) == S_IFDIR;
 
         if (asprintf(&file, "%s/%s", path, names.names[i]->text) < 0) {
             doctor->report.is_out_of_memory = true;
             return;
         }
-        if (!is_folder && pass_path_is_entry(names.names[i]->text) && folder_names_get_kind(&names, i, fd) != S_IFREG) {
+        if (!is_directory && pass_path_is_entry(names.names[i]->text) && folder_names_get_kind(&names, i, fd) != S_IFREG) {
             explain_no_file(doctor, file);
             continue;
         }
-        users += is_folder || pass_path_is_entry(names.names[i]->text);
+        users += is_directory || pass_path_is_entry(names.names[i]->text);
         check_file_mode(doctor, fd, names.names[i]->text, file);
     }
     if (users > 1) {
@@ -149,11 +149,11 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
                              "%s holds the logins of %zu users for one server", path, users);
         add_relogin(finding, name);
     } else if (users == 0 && names.count > 0) {
-        report_add(&doctor->report, "folder-without-entry", FINDING_WARNING,
+        report_add(&doctor->report, "directory-without-entry", FINDING_WARNING,
                    "Docker finds no login in it. Look at what is there; an entry is called USER.gpg.",
                    "%s has files (the first is %s), but no entry", path, names.names[0]->text);
     } else if (users == 0) {
-        finding = report_add(&doctor->report, "folder-empty", FINDING_WARNING,
+        finding = report_add(&doctor->report, "directory-empty", FINDING_WARNING,
                              "It is left by a crash, or by another program, and makes Docker's own helper fail.",
                              "%s has no entry in it", path);
         finding_add_command(finding, "rmdir %s", path);
@@ -169,17 +169,17 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
 
 static void fix_leftover(struct doctor *doctor, struct finding *finding, const char *name)
 {
-    char path[sizeof(PASS_FOLDER "/") + NAME_MAX];
+    char path[sizeof(PASS_DIRECTORY "/") + NAME_MAX];
 
-    snprintf(path, sizeof(path), PASS_FOLDER "/%s", name);
+    snprintf(path, sizeof(path), PASS_DIRECTORY "/%s", name);
     finding->is_fixable = pass_repair_check(&doctor->store, path) == 0;
     finding->is_fixed = doctor->does_fix && pass_repair_leftover(&doctor->store, path, PASS_LEFTOVER_FILE) == 0;
 }
 
-static void check_folder(struct doctor *doctor)
+static void check_directory(struct doctor *doctor)
 {
     CLEANUP(folder_names_done) struct folder_names names = {0};
-    CLEANUP_CLOSE int fd = file_open_folder(doctor->store.folder_fd, ".");
+    CLEANUP_CLOSE int fd = file_open_folder(doctor->store.directory_fd, ".");
     unsigned char url[257];
     struct finding *finding;
     size_t size;
@@ -187,7 +187,7 @@ static void check_folder(struct doctor *doctor)
     int r = fd < 0 ? fd : folder_names_read(fd, &names);
 
     if (r < 0) {
-        doctor_add_unchecked(doctor, PASS_FOLDER, -r);
+        doctor_add_unchecked(doctor, PASS_DIRECTORY, -r);
         return;
     }
     for (size_t i = 0; i < names.count; i++) {
@@ -195,18 +195,18 @@ static void check_folder(struct doctor *doctor)
 
         if (strncmp(name, PASS_TEMPORARY, strlen(PASS_TEMPORARY)) == 0) {
             finding = report_add(&doctor->report, "leftover", FINDING_WARNING,
-                                 "A docker login was cut off; the next one removes it.", "%s/" PASS_FOLDER "/%s is left over",
+                                 "A docker login was cut off; the next one removes it.", "%s/" PASS_DIRECTORY "/%s is left over",
                                  doctor->store.root, name);
             finding_add_command(finding, "docker-credential-pass doctor --fix");
             if (finding)
                 fix_leftover(doctor, finding, name);
         } else if (folder_names_get_kind(&names, i, fd) != S_IFDIR || strcmp(name, ".git") == 0) {
             continue;
-        } else if (pass_path_parse_folder(name, url, &size) < 0) {
-            finding = report_add(&doctor->report, "folder-undecodable", FINDING_WARNING,
+        } else if (pass_path_parse_directory(name, url, &size) < 0) {
+            finding = report_add(&doctor->report, "directory-undecodable", FINDING_WARNING,
                                  "This program passes over it; Docker's own helper lists nothing at all then.",
-                                 "%s/" PASS_FOLDER "/%s is no server's name in base64", doctor->store.root, name);
-            finding_add_command(finding, "mv %s/" PASS_FOLDER "/%s %s/", doctor->store.root, name, doctor->store.root);
+                                 "%s/" PASS_DIRECTORY "/%s is no server's name in base64", doctor->store.root, name);
+            finding_add_command(finding, "mv %s/" PASS_DIRECTORY "/%s %s/", doctor->store.root, name, doctor->store.root);
         } else if (names.names[i]->type == DT_LNK) {
             explain_link(doctor, name);
         } else {
@@ -236,7 +236,7 @@ static bool is_proven(const struct doctor *doctor)
 }
 
 /* The two causes for which a new login is certain to help; all others are explained elsewhere, or by the proof's own text. */
-static void explain_entry(struct doctor *doctor, const struct proof_step *step, const char *folder)
+static void explain_entry(struct doctor *doctor, const struct proof_step *step, const char *directory)
 {
     struct finding *finding;
 
@@ -248,7 +248,7 @@ static void explain_entry(struct doctor *doctor, const struct proof_step *step, 
         return; /* the cause may be another one, which the trial login has found */
     finding = report_add(&doctor->report, step->err.code == GPG_FAILURE_NO_SECRET_KEY ? "entry-unreadable" : "entry-damaged",
                          FINDING_BAD, relogin_why, "%s", step->err.text);
-    add_relogin(finding, folder);
+    add_relogin(finding, directory);
 }
 
 static void check_entry(struct doctor *doctor, const struct pass_listed *listed)
@@ -263,15 +263,15 @@ static void check_entry(struct doctor *doctor, const struct pass_listed *listed)
         return;
     place.file[0] = '\0';
     if (pass_entry_open(&doctor->store, &place, &entry, &step.err) != 0 ||
-        asprintf(&path, "%s/" PASS_FOLDER "/%s/%s", doctor->store.root, place.folder, entry.file) < 0)
+        asprintf(&path, "%s/" PASS_DIRECTORY "/%s/%s", doctor->store.root, place.directory, entry.file) < 0)
         return;
     if (!is_message(entry.fd)) {
         finding = report_add(&doctor->report, "entry-damaged", FINDING_BAD, relogin_why,
                              "%s is not an encrypted message: it is cut off, or something else", path);
-        add_relogin(finding, place.folder);
+        add_relogin(finding, place.directory);
     } else if (!is_proven(doctor)) {
         proof_read_entry(&doctor->store, &place, GPG_PINENTRY_ERROR, &step);
-        explain_entry(doctor, &step, place.folder);
+        explain_entry(doctor, &step, place.directory);
     }
 }
 
@@ -284,8 +284,8 @@ static void check_writing(struct doctor *doctor, const struct pass_listed *liste
     struct finding *finding;
     char owner[24];
 
-    if (pass_path_set_url(&place, listed->url, listed->url_size) < 0 || fstat(doctor->store.folder_fd, &all) < 0 ||
-        fstatat(doctor->store.folder_fd, place.folder, &own, AT_SYMLINK_NOFOLLOW) < 0 || S_ISLNK(own.st_mode) ||
+    if (pass_path_set_url(&place, listed->url, listed->url_size) < 0 || fstat(doctor->store.directory_fd, &all) < 0 ||
+        fstatat(doctor->store.directory_fd, place.directory, &own, AT_SYMLINK_NOFOLLOW) < 0 || S_ISLNK(own.st_mode) ||
         (own.st_uid == all.st_uid && own.st_gid == all.st_gid && own.st_dev == all.st_dev && (own.st_mode & 0300) == 0300))
         return;
     proof_write(&place, &step);
@@ -296,9 +296,9 @@ static void check_writing(struct doctor *doctor, const struct pass_listed *liste
                          step.err.text);
     snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
     if (own.st_uid == geteuid())
-        finding_add_command(finding, "chmod u+rwx %s/" PASS_FOLDER "/%s", doctor->store.root, place.folder);
+        finding_add_command(finding, "chmod u+rwx %s/" PASS_DIRECTORY "/%s", doctor->store.root, place.directory);
     else
-        finding_add_root_command(finding, "chown -R %s %s/" PASS_FOLDER "/%s", owner, doctor->store.root, place.folder);
+        finding_add_root_command(finding, "chown -R %s %s/" PASS_DIRECTORY "/%s", owner, doctor->store.root, place.directory);
 }
 
 const char *check_entries(struct doctor *doctor)
@@ -308,12 +308,12 @@ const char *check_entries(struct doctor *doctor)
     unsigned explains = doctor->report.explains;
     struct error err;
 
-    if (!doctor->store.root || doctor->store.folder_fd < 0)
+    if (!doctor->store.root || doctor->store.directory_fd < 0)
         return NULL;
-    check_folder(doctor);
+    check_directory(doctor);
     if (pass_entry_list(&doctor->store, &listing, &err) < 0) {
         if (!(doctor->report.explained & 1 << STEP_ENTRIES))
-            doctor_add_unchecked(doctor, PASS_FOLDER, err.code);
+            doctor_add_unchecked(doctor, PASS_DIRECTORY, err.code);
         return NULL;
     }
     for (size_t i = 0; i < listing.count; i++) {

@@ -96,7 +96,7 @@ static bool check_repository(struct doctor *doctor, const char *root, const stru
 {
     char output[OUTPUT_SIZE];
 
-    if (git(root, trust, output, (const char *const[]){"status", "--porcelain", "--", PASS_FOLDER, NULL}) == 0)
+    if (git(root, trust, output, (const char *const[]){"status", "--porcelain", "--", PASS_DIRECTORY, NULL}) == 0)
         return true;
     output[strcspn(output, "\n")] = '\0';
     report_add(&doctor->report, "git-broken", FINDING_WARNING, unrecorded_why, "git cannot use the repository in %s; it says: %s",
@@ -121,7 +121,7 @@ static void check_ignored(struct doctor *doctor, const char *root, const struct 
 {
     char output[OUTPUT_SIZE];
 
-    if (git(root, trust, output, (const char *const[]){"check-ignore", "-q", PASS_FOLDER "/server/user.gpg", NULL}) == 0)
+    if (git(root, trust, output, (const char *const[]){"check-ignore", "-q", PASS_DIRECTORY "/server/user.gpg", NULL}) == 0)
         report_add(&doctor->report, "git-ignores", FINDING_WARNING, unrecorded_why,
                    "git ignores new entries in %s, because of a .gitignore or core.excludesFile", root);
 }
@@ -158,11 +158,11 @@ const char *check_git(struct doctor *doctor)
                             root, root);
     }
     if (check_merge(doctor, root, &trust) &&
-        git(root, &trust, output, (const char *const[]){"status", "--porcelain", "--", PASS_FOLDER, NULL}) == 0 && *output) {
+        git(root, &trust, output, (const char *const[]){"status", "--porcelain", "--", PASS_DIRECTORY, NULL}) == 0 && *output) {
         finding = report_add(&doctor->report, "git-not-recorded", FINDING_WARNING,
                              "What is not recorded is not carried to other machines, and has no history.",
-                             "%s has changes in " PASS_FOLDER " that git has not recorded", root);
-        finding_add_command(finding, "git -C %s add " PASS_FOLDER " && git -C %s commit -m 'Record docker logins'", root, root);
+                             "%s has changes in " PASS_DIRECTORY " that git has not recorded", root);
+        finding_add_command(finding, "git -C %s add " PASS_DIRECTORY " && git -C %s commit -m 'Record docker logins'", root, root);
     }
     return "the store is a git repository, and git knows who records changes in it";
 }

@@ -21,7 +21,7 @@ static void add_new_start(struct doctor *doctor, struct finding *finding)
     CLEANUP(pass_listing_done) struct pass_listing listing = {0};
     const char *source = doctor->recipients.source;
 
-    if (*source != '/' || (doctor->store.folder_fd >= 0 &&
+    if (*source != '/' || (doctor->store.directory_fd >= 0 &&
                            (pass_entry_list(&doctor->store, &listing, NULL) < 0 || listing.count > 0)))
         return;
     finding_add_command(finding, "mv %s %s.old && docker-credential-pass setup", source, source);
@@ -152,7 +152,7 @@ static void explain_recipients(struct doctor *doctor, const struct error *err)
 
 const char *check_recipients(struct doctor *doctor)
 {
-    static const struct pass_path path = {.folder = "", .file = ""};
+    static const struct pass_path path = {.directory = "", .file = ""};
     struct error err;
 
     if (!doctor->gpg || !doctor->store.root || doctor->report.explained & 1 << STEP_ENCRYPT)

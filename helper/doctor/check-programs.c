@@ -11,7 +11,7 @@
 #include "helper/client/registries-conf.h"
 #include "helper/doctor/checks.h"
 
-#define STORE "pass"
+#define HELPER "pass"
 
 /* --- other helpers ------------------------------------------------------------------------- */
 
@@ -71,7 +71,7 @@ void doctor_check_helpers(struct doctor *doctor, const struct client_config *con
             program = NULL;
             continue;
         }
-        if (process_find(program, &found) == -ENOENT && strcmp(name, STORE) != 0)
+        if (process_find(program, &found) == -ENOENT && strcmp(name, HELPER) != 0)
             report_add(&doctor->report, "cred-helper-missing", FINDING_WARNING,
                        "docker login to that registry fails. Install the program, or remove the line from credHelpers.",
                        "%s names %s for %s, which is not on PATH", config->path, program, host);
@@ -107,7 +107,7 @@ static void check_podman(struct doctor *doctor)
     struct error err;
 
     if (!client_podman_is_installed() || !client_podman_writes_to_docker() || client_docker_find(&path, &err) < 0 ||
-        client_helpers_read(NULL, &helpers, &err) < 0 || !client_helpers_has(&helpers, STORE))
+        client_helpers_read(NULL, &helpers, &err) < 0 || !client_helpers_has(&helpers, HELPER))
         return;
     report_add(&doctor->report, "podman-docker-config", FINDING_WARNING,
                "From about version 5.4 on, podman login, buildah login and skopeo login then write the password into that "
@@ -131,7 +131,7 @@ const char *doctor_check_podman_alone(struct doctor *doctor)
 
     if (!is_docker && !client_podman_is_installed())
         return NULL;
-    if (client_helpers_read(NULL, &helpers, &err) == 0 && client_helpers_is_first(&helpers, STORE)) {
+    if (client_helpers_read(NULL, &helpers, &err) == 0 && client_helpers_is_first(&helpers, HELPER)) {
         check_podman(doctor);
         return is_docker ? "docker is podman here, which keeps its passwords with this program"
                          : "podman, buildah and skopeo keep their passwords with this program (docker is not installed)";

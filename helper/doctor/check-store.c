@@ -79,7 +79,7 @@ static void check_text(struct doctor *doctor, const char *path, const char *text
 
 int doctor_find_gpg_id(const struct pass_store *store, char **ret_path)
 {
-    const char *directory = has_file(store->folder_fd, ".gpg-id") ? "/" PASS_FOLDER
+    const char *directory = has_file(store->directory_fd, ".gpg-id") ? "/" PASS_DIRECTORY
                             : has_file(store->root_fd, ".gpg-id") ? "" : NULL;
 
     *ret_path = NULL;
@@ -180,7 +180,7 @@ static char *find_closed_directory(const char *root)
 
     if (access(root, R_OK | X_OK) < 0)
         return strdup(root);
-    return asprintf(&path, "%s/" PASS_FOLDER, root) < 0 ? NULL : path;
+    return asprintf(&path, "%s/" PASS_DIRECTORY, root) < 0 ? NULL : path;
 }
 
 static void report_unreadable_store(struct doctor *doctor, const struct error *err)
@@ -286,16 +286,16 @@ static void check_mode(struct doctor *doctor, const char *path, int fd)
 const char *check_modes(struct doctor *doctor)
 {
     const struct pass_store *store = &doctor->store;
-    CLEANUP_FREE char *folder = NULL;
+    CLEANUP_FREE char *directory = NULL;
 
     if (!store->root || store->root_fd < 0)
         return NULL;
-    if (asprintf(&folder, "%s/" PASS_FOLDER, store->root) < 0) {
+    if (asprintf(&directory, "%s/" PASS_DIRECTORY, store->root) < 0) {
         doctor->report.is_out_of_memory = true;
         return NULL;
     }
     check_mode(doctor, store->root, store->root_fd);
-    check_mode(doctor, folder, store->folder_fd);
+    check_mode(doctor, directory, store->directory_fd);
     if (doctor->proof.write.result != PROOF_PASSED)
         return NULL;
     return doctor_is_team_store(doctor) ? "entries can be written; the store is shared with a group"

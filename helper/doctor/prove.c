@@ -61,7 +61,7 @@ static void prove_entries(struct doctor *doctor, enum gpg_pinentry_mode mode)
         worst->result = PROOF_NOT_TRIED;
         return;
     }
-    if (store.folder_fd >= 0 && pass_entry_list(&store, &listing, &worst->err) < 0) {
+    if (store.directory_fd >= 0 && pass_entry_list(&store, &listing, &worst->err) < 0) {
         worst->result = worst->err.code == EACCES ? PROOF_FAILED : PROOF_NOT_TRIED;
         return;
     }

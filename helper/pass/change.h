@@ -17,6 +17,6 @@ struct pass_changes {
     size_t count;
 };
 
-/* Adds the path "docker-credential-helpers/<folder>[/<file>]". 0 or -ENOMEM. */
-int pass_changes_add(struct pass_changes *changes, bool is_removal, const char *folder, const char *file) MUST_USE;
+/* Adds the path "docker-credential-helpers/<directory>[/<file>]". 0 or -ENOMEM. */
+int pass_changes_add(struct pass_changes *changes, bool is_removal, const char *directory, const char *file) MUST_USE;
 void pass_changes_done(struct pass_changes *changes);

@@ -39,10 +39,10 @@ static int enter(int fd, const char *name, bool is_made)
     return r < 0 ? refuse(fd, name, r) : r;
 }
 
-int pass_descend(int folder_fd, const char *path, bool is_made, const char **ret_leaf)
+int pass_descend(int directory_fd, const char *path, bool is_made, const char **ret_leaf)
 {
     CLEANUP_FREE char *parts = strdup(path);
-    int fd = file_open_folder(folder_fd, ".");
+    int fd = file_open_folder(directory_fd, ".");
     char *at = parts;
 
     if (!parts && fd >= 0) {
@@ -61,7 +61,7 @@ int pass_descend(int folder_fd, const char *path, bool is_made, const char **ret
     return fd;
 }
 
-void pass_ascend_removing(int folder_fd, const char *path)
+void pass_ascend_removing(int directory_fd, const char *path)
 {
     CLEANUP_FREE char *rest = strdup(path);
 
@@ -70,7 +70,7 @@ void pass_ascend_removing(int folder_fd, const char *path)
         const char *leaf;
 
         *slash = '\0';
-        fd = pass_descend(folder_fd, rest, false, &leaf);
+        fd = pass_descend(directory_fd, rest, false, &leaf);
         if (fd < 0 || unlinkat(fd, leaf, AT_REMOVEDIR) < 0)
             return;
     }

@@ -14,7 +14,7 @@
  * into its parent. Returns the fd, with *ret_leaf set to the last part (borrowed from path); or -errno: -ENOENT if a directory
  * is missing, -ELOOP if one is a link, -ENOTDIR if one is something else.
  */
-int pass_descend(int folder_fd, const char *path, bool is_made, const char **ret_leaf) MUST_USE;
+int pass_descend(int directory_fd, const char *path, bool is_made, const char **ret_leaf) MUST_USE;
 
 /* Removes those directories that are empty, the innermost first. */
-void pass_ascend_removing(int folder_fd, const char *path);
+void pass_ascend_removing(int directory_fd, const char *path);

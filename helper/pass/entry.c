@@ -29,7 +29,7 @@ struct search {
 
 enum search_result { SEARCH_NONE, SEARCH_FOUND };
 
-static int search_folder(struct search *search, int fd, size_t used);
+static int search_directory(struct search *search, int fd, size_t used);
 
 static bool ends_in(const char *name, const char *suffix)
 {
@@ -58,7 +58,7 @@ static int search_subfolder(struct search *search, int fd, size_t used)
         return is_absence(sub_fd) ? SEARCH_NONE : sub_fd;
     search->file[end] = '/';
     search->depth++;
-    r = search_folder(search, sub_fd, end + 1);
+    r = search_directory(search, sub_fd, end + 1);
     search->depth--;
     return r;
 }
@@ -100,7 +100,7 @@ static int note_change(struct search *search, int fd)
 }
 
 /* SEARCH_FOUND with search->file, SEARCH_NONE, or -errno. */
-static int search_folder(struct search *search, int fd, size_t used)
+static int search_directory(struct search *search, int fd, size_t used)
 {
     CLEANUP(folder_names_done) struct folder_names names = {0};
     int r = search->is_dating ? note_change(search, fd) : 0;
@@ -141,7 +141,7 @@ static int search_server(struct search *search, int fd)
     for (int look = 0; look < MOST_LOOKS; look++) {
         clock_gettime(CLOCK_REALTIME_COARSE, &began);
         search->is_dating = look > 0;
-        r = search_folder(search, fd, 0);
+        r = search_directory(search, fd, 0);
         if (r != 0 || !search->has_names || (look > 0 && is_before(search->changed, before)))
             break;
         before = began;
@@ -157,7 +157,7 @@ static int search_server(struct search *search, int fd)
 static int open_once(const struct pass_store *store, const struct pass_path *path, struct pass_entry *ret,
                      struct search *search)
 {
-    CLEANUP_CLOSE int server_fd = file_open_folder(store->folder_fd, path->folder);
+    CLEANUP_CLOSE int server_fd = file_open_folder(store->directory_fd, path->directory);
     int r;
 
     if (server_fd == -ENOENT || server_fd == -ENOTDIR)
@@ -179,17 +179,17 @@ int pass_entry_open(const struct pass_store *store, const struct pass_path *path
     struct search search = {0};
     int r = -ENOENT;
 
-    if (store->folder_fd < 0)
+    if (store->directory_fd < 0)
         return PASS_NOT_FOUND;
     for (int try = 0; r == -ENOENT && try < MOST_TRIES; try++) {
         search = (struct search){.is_opening = true, .fd = -1};
         r = open_once(store, path, ret, &search);
     }
     if (r == -EFBIG)
-        return error_set(err, EFBIG, "%s/" PASS_FOLDER "/%s/%s is larger than any credential (%d MiB); it was not written "
-                         "by docker login", store->root, path->folder, search.file, PASS_ENTRY_MAX >> 20);
+        return error_set(err, EFBIG, "%s/" PASS_DIRECTORY "/%s/%s is larger than any credential (%d MiB); it was not written "
+                         "by docker login", store->root, path->directory, search.file, PASS_ENTRY_MAX >> 20);
     if (r < 0)
-        return error_set_errno(err, -r, "cannot read %s/" PASS_FOLDER "/%s/%s", store->root, path->folder,
+        return error_set_errno(err, -r, "cannot read %s/" PASS_DIRECTORY "/%s/%s", store->root, path->directory,
                                search.file);
     if (r == PASS_NOT_FOUND && search.has_age_file)
         return error_set(err, ENOTSUP, "%s is a gopass store with age encryption, which cannot be read here; "
@@ -205,15 +205,15 @@ void pass_entry_done(struct pass_entry *entry)
 }
 
 /* Fills item for a server's directory. 0, PASS_NOT_FOUND where it holds no entry, or -errno. */
-static int read_server(int folder_fd, const char *name, struct pass_listed *item)
+static int read_server(int directory_fd, const char *name, struct pass_listed *item)
 {
     CLEANUP_CLOSE int server_fd = -1;
     struct search search = {0};
     int r;
 
-    if (pass_path_parse_folder(name, item->url, &item->url_size) < 0)
+    if (pass_path_parse_directory(name, item->url, &item->url_size) < 0)
         return PASS_NOT_FOUND;
-    server_fd = file_open_folder(folder_fd, name);
+    server_fd = file_open_folder(directory_fd, name);
     if (server_fd < 0)
         return is_absence(server_fd) ? PASS_NOT_FOUND : server_fd;
     r = search_server(&search, server_fd);
@@ -256,16 +256,16 @@ int pass_entry_list(const struct pass_store *store, struct pass_listing *ret, st
     const char *name = "";
     int r = 0;
 
-    if (store->folder_fd >= 0) {
-        lseek(store->folder_fd, 0, SEEK_SET); /* where an earlier listing left it */
-        r = folder_names_read(store->folder_fd, &names);
+    if (store->directory_fd >= 0) {
+        lseek(store->directory_fd, 0, SEEK_SET); /* where an earlier listing left it */
+        r = folder_names_read(store->directory_fd, &names);
     }
     if (r == 0 && names.count > 0) {
         listing.items = calloc(names.count, sizeof(*listing.items));
-        r = listing.items ? list_servers(store->folder_fd, &names, &listing, &name) : -ENOMEM;
+        r = listing.items ? list_servers(store->directory_fd, &names, &listing, &name) : -ENOMEM;
     }
     if (r < 0)
-        return error_set_errno(err, -r, "cannot read %s/" PASS_FOLDER "/%s", store->root, name);
+        return error_set_errno(err, -r, "cannot read %s/" PASS_DIRECTORY "/%s", store->root, name);
     if (listing.count > 1)
         qsort(listing.items, listing.count, sizeof(*listing.items), compare_urls);
     *ret = listing;

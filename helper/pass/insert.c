@@ -43,14 +43,14 @@ static mode_t keep_mode(mode_t mode)
  * have links to anything.
  */
 enum { NOT_OURS = 1 };
-static int check_target(int folder_fd, const char *name, mode_t *ret_mode)
+static int check_target(int directory_fd, const char *name, mode_t *ret_mode)
 {
     CLEANUP_CLOSE int fd = -1;
     unsigned char first[32];
     struct stat st;
     ssize_t n;
 
-    fd = file_open_regular(folder_fd, name, &st);
+    fd = file_open_regular(directory_fd, name, &st);
     if (fd < 0)
         return fd == -EINVAL ? NOT_OURS : fd;
     n = pread(fd, first, sizeof(first), 0);
@@ -65,7 +65,7 @@ static int locate_behind_link(struct pass_store *store, struct destination *to)
     CLEANUP_FREE char *link = NULL, *target = NULL;
     char *slash;
 
-    if (asprintf(&link, "%s/" PASS_FOLDER "/%s", store->root, to->path) < 0)
+    if (asprintf(&link, "%s/" PASS_DIRECTORY "/%s", store->root, to->path) < 0)
         return -ENOMEM;
     target = realpath(link, NULL);
     if (!target) /* a link that leads nowhere is replaced like any file */
@@ -88,10 +88,10 @@ static int locate(struct pass_store *store, struct destination *to)
     const char *leaf;
     struct stat st;
 
-    to->temporary_fd = file_open_folder(store->folder_fd, ".");
+    to->temporary_fd = file_open_folder(store->directory_fd, ".");
     if (to->temporary_fd < 0)
         return to->temporary_fd;
-    fd = pass_descend(store->folder_fd, to->path, false, &leaf);
+    fd = pass_descend(store->directory_fd, to->path, false, &leaf);
     if (fd < 0)
         return fd == -ENOENT ? 0 : fd;
     if (fstatat(fd, leaf, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -131,7 +131,7 @@ static int publish(const struct pass_store *store, struct destination *to)
 
     if (*to->target)
         return publish_behind_link(store, to);
-    fd = pass_descend(store->folder_fd, to->path, true, &leaf);
+    fd = pass_descend(store->directory_fd, to->path, true, &leaf);
     if (fd < 0)
         return fd;
     if (renameat(to->temporary_fd, store->temporary, fd, leaf) < 0)
@@ -153,7 +153,7 @@ static int write_entry(struct pass_store *store, const char *path, const struct 
     if (r < 0) {
         unlinkat(to.temporary_fd, store->temporary, 0);
         if (!*to.target)
-            pass_ascend_removing(store->folder_fd, path);
+            pass_ascend_removing(store->directory_fd, path);
     }
     return r;
 }
@@ -163,29 +163,29 @@ static int write_entry(struct pass_store *store, const char *path, const struct 
 static int explain(const struct pass_store *store, const char *path, int r, struct error *err)
 {
     if (r == NOT_OURS)
-        return error_set(err, EPERM, "%s/" PASS_FOLDER "/%s is a link to what is no encrypted message of yours, and that is "
+        return error_set(err, EPERM, "%s/" PASS_DIRECTORY "/%s is a link to what is no encrypted message of yours, and that is "
                          "not overwritten; look where it leads, and remove it", store->root, path);
     if (r == -ELOOP)
-        return error_set(err, ELOOP, "%s/" PASS_FOLDER "/%s cannot be written: one of its directories is a link, and nothing is "
+        return error_set(err, ELOOP, "%s/" PASS_DIRECTORY "/%s cannot be written: one of its directories is a link, and nothing is "
                          "written through links; look where it leads, and remove it", store->root, path);
-    return error_set_errno(err, -r, "cannot write %s/" PASS_FOLDER "/%s", store->root, path);
+    return error_set_errno(err, -r, "cannot write %s/" PASS_DIRECTORY "/%s", store->root, path);
 }
 
 int pass_insert(struct pass_store *store, const struct pass_path *path, const struct secbuf *message,
                 struct pass_changes *changes, struct error *err)
 {
-    char file[sizeof(path->folder) + sizeof(path->file)];
-    int r = pass_store_open_folder(store, true, err);
+    char file[sizeof(path->directory) + sizeof(path->file)];
+    int r = pass_store_open_directory(store, true, err);
 
     if (r < 0)
         return r;
-    snprintf(file, sizeof(file), "%s/%s", path->folder, path->file);
+    snprintf(file, sizeof(file), "%s/%s", path->directory, path->file);
     r = write_entry(store, file, message);
     if (r != 0) {
-        unlinkat(store->root_fd, PASS_FOLDER, AT_REMOVEDIR); /* goes only if it is empty */
+        unlinkat(store->root_fd, PASS_DIRECTORY, AT_REMOVEDIR); /* goes only if it is empty */
         return explain(store, file, r, err);
     }
-    r = pass_changes_add(changes, false, path->folder, path->file);
+    r = pass_changes_add(changes, false, path->directory, path->file);
     if (r < 0)
         return error_set_oom(err);
     return pass_remove_others(store, path, changes, err);

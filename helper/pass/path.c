@@ -14,7 +14,7 @@ int pass_path_set_url(struct pass_path *path, const void *url, size_t size)
 {
     if (size > PASS_URL_MAX)
         return -ENAMETOOLONG;
-    base64url_encode(url, size, path->folder);
+    base64url_encode(url, size, path->directory);
     path->file[0] = '\0';
     return 0;
 }
@@ -67,7 +67,7 @@ bool pass_path_is_entry(const char *name)
     return length > suffix && strcmp(name + length - suffix, PASS_SUFFIX) == 0;
 }
 
-int pass_path_parse_folder(const char *name, void *ret_url, size_t *ret_size)
+int pass_path_parse_directory(const char *name, void *ret_url, size_t *ret_size)
 {
     size_t length = strlen(name);
 

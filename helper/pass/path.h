@@ -13,7 +13,7 @@
  * The URL is taken byte for byte. A username may hold '/', and then lies in directories of its own.
  * Pure functions: nothing here looks at the disk.
  */
-#define PASS_FOLDER "docker-credential-helpers"
+#define PASS_DIRECTORY "docker-credential-helpers"
 #define PASS_SUFFIX ".gpg"
 
 enum {
@@ -24,11 +24,11 @@ enum {
 };
 
 struct pass_path {
-    char folder[256];                                         /* the URL in base64 */
-    char file[PASS_USERNAME_MAX + sizeof(PASS_SUFFIX)];       /* below folder: "user.gpg", "a/b.gpg" */
+    char directory[256];                                         /* the URL in base64 */
+    char file[PASS_USERNAME_MAX + sizeof(PASS_SUFFIX)];       /* below directory: "user.gpg", "a/b.gpg" */
 };
 
-/* Fills path->folder, path->file is "". 0, or -ENAMETOOLONG for more than PASS_URL_MAX bytes. */
+/* Fills path->directory, path->file is "". 0, or -ENAMETOOLONG for more than PASS_URL_MAX bytes. */
 int pass_path_set_url(struct pass_path *path, const void *url, size_t size) MUST_USE;
 
 /*
@@ -41,4 +41,4 @@ int pass_path_set_username(struct pass_path *path, const void *username, size_t 
 bool pass_path_is_entry(const char *name);
 
 /* Decodes a directory's name to the URL; ret_url has room for 256 bytes. 0 or -EINVAL. */
-int pass_path_parse_folder(const char *name, void *ret_url, size_t *ret_size) MUST_USE;
+int pass_path_parse_directory(const char *name, void *ret_url, size_t *ret_size) MUST_USE;

@@ -54,7 +54,7 @@ static int find_gpg_id(int root_fd, const struct pass_path *path, char **ret_fil
     int r = 0;
 
     *ret_file = NULL;
-    if (asprintf(&place, PASS_FOLDER "/%s/%s", path->folder, path->file) < 0)
+    if (asprintf(&place, PASS_DIRECTORY "/%s/%s", path->directory, path->file) < 0)
         return -ENOMEM;
     for (char *slash = strrchr(place, '/'); slash && r == 0 && !exists; slash = strrchr(place, '/')) {
         CLEANUP_FREE char *file = NULL;
@@ -109,11 +109,11 @@ static int check_signature(const struct pass_store *store, struct gpg_context *g
  * Whether every user may replace a file in that directory. In a sticky directory such as /tmp everybody may create files, but
  * only replace their own, so the file's owner decides.
  */
-static bool is_open_to_all(const struct stat *folder, const struct stat *file)
+static bool is_open_to_all(const struct stat *directory, const struct stat *file)
 {
-    if (!(folder->st_mode & S_IWOTH))
+    if (!(directory->st_mode & S_IWOTH))
         return false;
-    return !(folder->st_mode & S_ISVTX) || (file->st_uid != geteuid() && file->st_uid != 0);
+    return !(directory->st_mode & S_ISVTX) || (file->st_uid != geteuid() && file->st_uid != 0);
 }
 
 /*

@@ -20,10 +20,10 @@ static bool is_server(const char *name)
     unsigned char url[256];
     size_t size;
 
-    return pass_path_parse_folder(name, url, &size) == 0;
+    return pass_path_parse_directory(name, url, &size) == 0;
 }
 
-static void remove_empty_folders(int fd, int depth)
+static void remove_empty_directorys(int fd, int depth)
 {
     CLEANUP(folder_names_done) struct folder_names names = {0};
 
@@ -39,18 +39,18 @@ static void remove_empty_folders(int fd, int depth)
         sub_fd = file_open_real_folder(fd, name);
         if (sub_fd < 0)
             continue;
-        remove_empty_folders(sub_fd, depth + 1);
+        remove_empty_directorys(sub_fd, depth + 1);
         unlinkat(fd, name, AT_REMOVEDIR);
     }
 }
 
-void pass_recover(int folder_fd)
+void pass_recover(int directory_fd)
 {
     CLEANUP_CLOSE int fd = -1;
 
-    if (unlinkat(folder_fd, PASS_TEMPORARY, 0) < 0)
+    if (unlinkat(directory_fd, PASS_TEMPORARY, 0) < 0)
         return;
-    fd = file_open_folder(folder_fd, "."); /* reading a directory moves its fd's position */
+    fd = file_open_folder(directory_fd, "."); /* reading a directory moves its fd's position */
     if (fd >= 0)
-        remove_empty_folders(fd, 0);
+        remove_empty_directorys(fd, 0);
 }

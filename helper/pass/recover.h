@@ -5,4 +5,4 @@
  * file and, only if there was one, directories without anything in them. For holders of the lock.
  * Nothing found costs one system call.
  */
-void pass_recover(int folder_fd);
+void pass_recover(int directory_fd);

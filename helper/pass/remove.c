@@ -32,7 +32,7 @@ static int remove_file(struct removal *removal, int fd, const char *name)
         return errno == ENOENT ? 0 : -errno;
     if (!removal->changes)
         return 0;
-    return pass_changes_add(removal->changes, true, removal->path->folder, removal->file);
+    return pass_changes_add(removal->changes, true, removal->path->directory, removal->file);
 }
 
 static int remove_subfolder(struct removal *removal, int fd, const char *name, int sub_fd, size_t used)
@@ -81,14 +81,14 @@ static int remove_below(struct removal *removal, int fd, size_t used)
 
 static int fail(struct error *err, int r, const struct pass_store *store, const struct pass_path *path)
 {
-    return error_set_errno(err, -r, "cannot remove %s/" PASS_FOLDER "/%s", store->root, path->folder);
+    return error_set_errno(err, -r, "cannot remove %s/" PASS_DIRECTORY "/%s", store->root, path->directory);
 }
 
 int pass_remove_others(struct pass_store *store, const struct pass_path *path, struct pass_changes *changes,
                        struct error *err)
 {
     struct removal removal = {.path = path, .changes = changes, .kept = path->file};
-    CLEANUP_CLOSE int fd = file_open_real_folder(store->folder_fd, path->folder);
+    CLEANUP_CLOSE int fd = file_open_real_folder(store->directory_fd, path->directory);
     size_t count = changes->count;
     int r = fd < 0 ? fd : remove_below(&removal, fd, 0);
 
@@ -98,7 +98,7 @@ int pass_remove_others(struct pass_store *store, const struct pass_path *path, s
 }
 
 /* The directory itself may be a link, which goes alone. */
-static int remove_folder(int parent_fd, const char *name)
+static int remove_directory(int parent_fd, const char *name)
 {
     if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
         return 0;
@@ -109,26 +109,26 @@ int pass_remove_server(struct pass_store *store, const struct pass_path *path, s
                        struct error *err)
 {
     struct removal removal = {.path = path};
-    CLEANUP_CLOSE int fd = store->folder_fd < 0 ? -ENOENT : file_open_real_folder(store->folder_fd, path->folder);
+    CLEANUP_CLOSE int fd = store->directory_fd < 0 ? -ENOENT : file_open_real_folder(store->directory_fd, path->directory);
     struct stat st;
     int r = fd;
 
     if (fd == -ENOENT) /* somebody else's erase came first */
         return 0;
     if (fd == -ENOTDIR || fd == -ELOOP) {
-        if (fstatat(store->folder_fd, path->folder, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISLNK(st.st_mode))
+        if (fstatat(store->directory_fd, path->directory, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISLNK(st.st_mode))
             return 0; /* a file is nothing of ours */
         r = 0;
     } else if (fd >= 0) {
         r = remove_below(&removal, fd, 0);
     }
     if (r == 0)
-        r = remove_folder(store->folder_fd, path->folder);
+        r = remove_directory(store->directory_fd, path->directory);
     if (r == 0)
-        r = file_sync_folder(store->folder_fd);
-    if (r == 0 && unlinkat(store->root_fd, PASS_FOLDER, AT_REMOVEDIR) == 0)
+        r = file_sync_folder(store->directory_fd);
+    if (r == 0 && unlinkat(store->root_fd, PASS_DIRECTORY, AT_REMOVEDIR) == 0)
         r = file_sync_folder(store->root_fd);
     if (r < 0)
         return fail(err, r, store, path);
-    return pass_changes_add(changes, true, path->folder, NULL) < 0 ? error_set_oom(err) : 0;
+    return pass_changes_add(changes, true, path->directory, NULL) < 0 ? error_set_oom(err) : 0;
 }

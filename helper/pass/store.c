@@ -65,13 +65,13 @@ static int open_root(struct pass_store *store, struct error *err)
     return 0;
 }
 
-static int open_folder(struct pass_store *store, struct error *err)
+static int open_directory(struct pass_store *store, struct error *err)
 {
-    store->folder_fd = file_open_folder(store->root_fd, PASS_FOLDER);
-    if (store->folder_fd == -ENOENT)
-        store->folder_fd = -1;
-    else if (store->folder_fd < 0)
-        return error_set_errno(err, -store->folder_fd, "cannot open %s/%s", store->root, PASS_FOLDER);
+    store->directory_fd = file_open_folder(store->root_fd, PASS_DIRECTORY);
+    if (store->directory_fd == -ENOENT)
+        store->directory_fd = -1;
+    else if (store->directory_fd < 0)
+        return error_set_errno(err, -store->directory_fd, "cannot open %s/%s", store->root, PASS_DIRECTORY);
     return 0;
 }
 
@@ -82,7 +82,7 @@ int pass_store_open(struct pass_store *store, struct error *err)
     if (r == 0)
         r = open_root(store, err);
     if (r == 0 && store->root_fd >= 0)
-        r = open_folder(store, err);
+        r = open_directory(store, err);
     return r;
 }
 
@@ -100,8 +100,8 @@ static void set_signals_blocked(bool is_blocked)
 
 void pass_store_done(struct pass_store *store)
 {
-    if (store->folder_fd >= 0)
-        close(store->folder_fd);
+    if (store->directory_fd >= 0)
+        close(store->directory_fd);
     if (store->root_fd >= 0)
         close(store->root_fd); /* and with it goes the lock */
     free(store->root);
@@ -224,24 +224,24 @@ int pass_store_lock(struct pass_store *store, struct error *err)
     return 0;
 }
 
-int pass_store_open_folder(struct pass_store *store, bool is_made, struct error *err)
+int pass_store_open_directory(struct pass_store *store, bool is_made, struct error *err)
 {
     int r;
 
-    if (store->folder_fd >= 0)
-        close(store->folder_fd);
-    store->folder_fd = -1;
-    if (is_made && mkdirat(store->root_fd, PASS_FOLDER, 0777) == 0) {
+    if (store->directory_fd >= 0)
+        close(store->directory_fd);
+    store->directory_fd = -1;
+    if (is_made && mkdirat(store->root_fd, PASS_DIRECTORY, 0777) == 0) {
         r = file_sync_folder(store->root_fd);
         if (r < 0)
             return error_set_errno(err, -r, "cannot write %s", store->root);
     } else if (is_made && errno != EEXIST) {
-        return error_set_errno(err, errno, "cannot make %s/%s", store->root, PASS_FOLDER);
+        return error_set_errno(err, errno, "cannot make %s/%s", store->root, PASS_DIRECTORY);
     }
-    r = open_folder(store, err);
-    if (r == 0 && store->folder_fd < 0 && is_made)
-        return error_set_errno(err, ENOENT, "cannot open %s/%s, a link that leads nowhere", store->root, PASS_FOLDER);
-    if (r == 0 && store->folder_fd >= 0 && store->has_lock)
-        pass_recover(store->folder_fd);
+    r = open_directory(store, err);
+    if (r == 0 && store->directory_fd < 0 && is_made)
+        return error_set_errno(err, ENOENT, "cannot open %s/%s, a link that leads nowhere", store->root, PASS_DIRECTORY);
+    if (r == 0 && store->directory_fd >= 0 && store->has_lock)
+        pass_recover(store->directory_fd);
     return r;
 }

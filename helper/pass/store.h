@@ -11,13 +11,13 @@
 struct pass_store {
     char *root;    /* absolute */
     int root_fd;   /* -1 while there is no such directory */
-    int folder_fd; /* docker-credential-helpers; -1 while it does not exist */
+    int directory_fd; /* docker-credential-helpers; -1 while it does not exist */
     char temporary[64]; /* set by pass_store_lock(): the name for temporary files */
     bool has_lock;
     bool has_blocked_signals;
 };
 
-#define PASS_STORE_INIT {.root_fd = -1, .folder_fd = -1}
+#define PASS_STORE_INIT {.root_fd = -1, .directory_fd = -1}
 
 /*
  * Finds the store and opens what there is of it; that there is nothing is no failure.
@@ -38,7 +38,7 @@ int pass_store_lock(struct pass_store *store, struct error *err) MUST_USE;
  * Opens docker-credential-helpers below the locked root. With is_made it is made where it is
  * missing; without, its being missing is no failure. 0 or negative.
  */
-int pass_store_open_folder(struct pass_store *store, bool is_made, struct error *err) MUST_USE;
+int pass_store_open_directory(struct pass_store *store, bool is_made, struct error *err) MUST_USE;
 
 /*
  * The name of the temporary file in docker-credential-helpers, which nobody takes for an entry.

@@ -73,7 +73,7 @@ static int change_docker(struct setup_state *state, struct error *err)
 
     if (r == 0 && state->needs_docker)
         r = host ? client_config_set_helper(config, host, SETUP_HELPER, err)
-                 : client_config_set_store(config, SETUP_HELPER, err);
+                 : client_config_set_creds_store(config, SETUP_HELPER, err);
     if (r == 0 && state->import.helper)
         r = setup_import_switch(&state->import, config, err);
     return r == 0 ? setup_moves_name_helpers(&state->plan, err) : r;

@@ -17,7 +17,7 @@ void setup_state_done(struct setup_state *state)
     setup_key_done(&state->key);
     free(state->gpg_id);
     setup_plan_done(&state->plan);
-    free(state->other_store);
+    free(state->other_helper);
     setup_podman_done(&state->podman);
     setup_import_done(&state->import);
     setup_leftovers_done(&state->leftovers);
@@ -96,9 +96,9 @@ static int make_plan(struct setup_state *state, struct error *err)
 }
 
 /* Another helper is replaced only if the user has said what becomes of its logins. */
-static int check_other_store(const struct setup_state *state, struct error *err)
+static int check_other_helper(const struct setup_state *state, struct error *err)
 {
-    const char *path = state->plan.survey.docker->config.path, *named = state->other_store;
+    const char *path = state->plan.survey.docker->config.path, *named = state->other_helper;
     const char *from = state->options.from;
     CLEANUP_FREE char *program = NULL, *found = NULL;
 
@@ -119,15 +119,15 @@ static int look_at_docker(struct setup_state *state, struct error *err)
 {
     const struct client_survey *survey = &state->plan.survey;
     const struct client_config *config = &survey->docker->config;
-    const char *named = survey->only ? client_config_get_helper(config, survey->only) : client_config_get_store(config);
+    const char *named = survey->only ? client_config_get_helper(config, survey->only) : client_config_get_creds_store(config);
 
     state->needs_docker = !named || strcmp(named, SETUP_HELPER) != 0;
     state->links = config->exists ? config->stat.st_nlink : 1;
     state->inode = config->exists ? config->stat.st_ino : 0;
     if (!named || !*named || !state->needs_docker)
         return 0;
-    state->other_store = strdup(named);
-    return state->other_store ? check_other_store(state, err) : error_set_oom(err);
+    state->other_helper = strdup(named);
+    return state->other_helper ? check_other_helper(state, err) : error_set_oom(err);
 }
 
 /* The other helper must not lose logins that a client still needs there. */

@@ -21,7 +21,7 @@ struct setup_state {
     bool needs_store;
     struct setup_plan plan;
     bool needs_docker; /* docker's config.json has to name the store */
-    char *other_store; /* the helper that it names now; NULL: none */
+    char *other_helper; /* the helper that it names now; NULL: none */
     nlink_t links;     /* how many names the file has, before it is replaced */
     ino_t inode;
     struct setup_podman podman;

@@ -31,8 +31,8 @@ static int refuse_entries(const struct pass_store *store, struct error *err)
     if (r < 0)
         return r;
     if (listing.count > 0)
-        return error_set(err, EEXIST, "%s/" PASS_FOLDER " holds %zu %s encrypted to another key; have pass encrypt "
-                         "them again: pass init -p " PASS_FOLDER " FINGERPRINT", store->root, listing.count,
+        return error_set(err, EEXIST, "%s/" PASS_DIRECTORY " holds %zu %s encrypted to another key; have pass encrypt "
+                         "them again: pass init -p " PASS_DIRECTORY " FINGERPRINT", store->root, listing.count,
                          listing.count == 1 ? "entry that is" : "entries that are");
     return SETUP_NO_STORE;
 }
@@ -63,7 +63,7 @@ static int check_entries(struct pass_store *store, struct error *err)
 
 static int find_in_subfolder(const struct pass_store *store, char **ret_source, struct error *err)
 {
-    if (!has_file(store->folder_fd, ".gpg-id"))
+    if (!has_file(store->directory_fd, ".gpg-id"))
         return refuse_entries(store, err);
     *ret_source = setup_store_path(store, true);
     return *ret_source ? 0 : error_set_oom(err);
@@ -75,14 +75,14 @@ static bool is_uninitialised(const struct pass_store *store)
     const char *key = getenv("PASSWORD_STORE_KEY");
 
     return !(key && *key) && !has_file(store->root_fd, ".gpg-id") && !has_file(store->root_fd, ".age-recipients") &&
-           !has_file(store->folder_fd, ".gpg-id");
+           !has_file(store->directory_fd, ".gpg-id");
 }
 
 int setup_store_find(struct pass_store *store, struct gpg_context *gpg, bool is_subfolder, char **ret_source,
                      struct error *err)
 {
     CLEANUP(pass_recipients_done) struct pass_recipients recipients = {0};
-    const struct pass_path path = {.folder = "", .file = ""};
+    const struct pass_path path = {.directory = "", .file = ""};
     const char *signer = getenv("PASSWORD_STORE_SIGNING_KEY");
     int r;
 
@@ -104,19 +104,19 @@ char *setup_store_path(const struct pass_store *store, bool is_subfolder)
 {
     char *path = NULL;
 
-    return asprintf(&path, "%s%s/.gpg-id", store->root, is_subfolder ? "/" PASS_FOLDER : "") < 0 ? NULL : path;
+    return asprintf(&path, "%s%s/.gpg-id", store->root, is_subfolder ? "/" PASS_DIRECTORY : "") < 0 ? NULL : path;
 }
 
 /* We hold the lock, so a temporary file of this name can only come from an earlier run that was killed. */
-static int write_file(const struct pass_store *store, int folder_fd, const char *text)
+static int write_file(const struct pass_store *store, int directory_fd, const char *text)
 {
     int r;
 
-    unlinkat(folder_fd, store->temporary, 0);
-    r = file_write_temporary(folder_fd, store->temporary, FILE_MODE_DEFAULT, text, strlen(text));
-    if (r == 0 && renameat(folder_fd, store->temporary, folder_fd, ".gpg-id") < 0)
+    unlinkat(directory_fd, store->temporary, 0);
+    r = file_write_temporary(directory_fd, store->temporary, FILE_MODE_DEFAULT, text, strlen(text));
+    if (r == 0 && renameat(directory_fd, store->temporary, directory_fd, ".gpg-id") < 0)
         r = -errno;
-    return r < 0 ? r : file_sync_folder(folder_fd);
+    return r < 0 ? r : file_sync_folder(directory_fd);
 }
 
 int setup_store_init(struct pass_store *store, bool is_subfolder, const char *fingerprint, struct error *err)
@@ -125,10 +125,10 @@ int setup_store_init(struct pass_store *store, bool is_subfolder, const char *fi
     int r = pass_store_lock(store, err);
 
     if (r == 0 && is_subfolder)
-        r = pass_store_open_folder(store, true, err);
+        r = pass_store_open_directory(store, true, err);
     if (r < 0)
         return r;
     snprintf(text, sizeof(text), "%s\n", fingerprint);
-    r = write_file(store, is_subfolder ? store->folder_fd : store->root_fd, text);
+    r = write_file(store, is_subfolder ? store->directory_fd : store->root_fd, text);
     return r < 0 ? error_set_errno(err, -r, "cannot write the store's .gpg-id in %s", store->root) : 0;
 }

@@ -43,8 +43,8 @@ static void tell_docker(const struct setup_state *state)
                      path);
     else
         terminal_say(stdout, TERMINAL_WOULD, "tell docker to keep passwords%s%s in the store%s%s: \"%s\" in %s",
-                     host ? " for " : "", host ? host : "", state->other_store ? " instead of " : "",
-                     state->other_store ? state->other_store : "", host ? "credHelpers" : "credsStore", path);
+                     host ? " for " : "", host ? host : "", state->other_helper ? " instead of " : "",
+                     state->other_helper ? state->other_helper : "", host ? "credHelpers" : "credsStore", path);
 }
 
 static void tell_podman(const struct setup_state *state)

@@ -133,10 +133,10 @@ def _():
     with Patient() as user:
         shutil.copy2(user.entry(URL, "me"), user.entry(URL, "you"))
         check(user, "several-users", "warning", lambda commands: user.erase(URL))
-    both_ways(lambda user: user.server_folder("https://empty").mkdir(mode=0o700), "folder-empty", "warning")
+    both_ways(lambda user: user.server_folder("https://empty").mkdir(mode=0o700), "directory-empty", "warning")
     with Patient() as user:
         (user.folder / "not base64").mkdir(mode=0o700)
-        assert not check(user, "folder-undecodable", "warning")
+        assert not check(user, "directory-undecodable", "warning")
 
 
 @case("entry-damaged: a truncated message, or another kind of content")

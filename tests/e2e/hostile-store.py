@@ -460,7 +460,7 @@ def _():
     (folder / "pipe.gpg").unlink()
     (USER.folder / "bGluaw==").symlink_to(folder.name)
     found, rc = findings(env=env)
-    assert set(found) == {"folder-link"}, found
+    assert set(found) == {"directory-link"}, found
     (USER.folder / "bGluaw==").unlink()
     (USER.prefix / ".gpg-id").chmod(0o666)
     found, rc = findings(env=env)

@@ -13,9 +13,9 @@
 enum { LARGEST_INPUT = 4 << 20 };
 
 /* Returns 1 if the target and the file's name disagree, or if the file cannot be read. */
-static int run_file(int folder_fd, const char *name)
+static int run_file(int directory_fd, const char *name)
 {
-    CLEANUP_CLOSE int fd = openat(folder_fd, name, O_RDONLY | O_CLOEXEC);
+    CLEANUP_CLOSE int fd = openat(directory_fd, name, O_RDONLY | O_CLOEXEC);
     CLEANUP_FREE char *text = NULL;
     bool is_refusal_wanted = strncmp(name, "should-fail-", strlen("should-fail-")) == 0;
     size_t size;
@@ -31,25 +31,25 @@ static int run_file(int folder_fd, const char *name)
     return 1;
 }
 
-static int run_folder(const char *path)
+static int run_directory(const char *path)
 {
-    DIR *folder = opendir(path);
+    DIR *directory = opendir(path);
     const struct dirent *entry;
     int count = 0, wrong = 0;
 
-    while (folder && (entry = readdir(folder)) != NULL) {
+    while (directory && (entry = readdir(directory)) != NULL) {
         if (entry->d_name[0] == '.')
             continue;
-        wrong += run_file(dirfd(folder), entry->d_name);
+        wrong += run_file(dirfd(directory), entry->d_name);
         count++;
     }
-    if (folder)
-        closedir(folder);
+    if (directory)
+        closedir(directory);
     printf("%s: %d inputs, %d wrong\n", path, count, wrong);
     return count == 0 || wrong != 0;
 }
 
 int main(int argc, char **argv)
 {
-    return argc == 2 ? run_folder(argv[1]) : 2;
+    return argc == 2 ? run_directory(argv[1]) : 2;
 }

@@ -39,9 +39,9 @@ static void check_url(struct pass_path *path, const uint8_t *url, size_t size)
         REQUIRE(size > PASS_URL_MAX);
         return;
     }
-    REQUIRE(strlen(path->folder) <= 255 && !strpbrk(path->folder, "/."));
+    REQUIRE(strlen(path->directory) <= 255 && !strpbrk(path->directory, "/."));
     if (size > 0)
-        REQUIRE(pass_path_parse_folder(path->folder, again, &length) == 0 && length == size &&
+        REQUIRE(pass_path_parse_directory(path->directory, again, &length) == 0 && length == size &&
                 memcmp(again, url, size) == 0);
 }
 

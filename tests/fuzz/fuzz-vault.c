@@ -100,7 +100,7 @@ static const char *const users[] = {
     ".", "..", "../../evil", "a//b", "/a", "a/", ".git", "x/.GIT/y", ".gpg-id", "\n", "a/..", "\\", "\x01\x9B", "me.gpg",
 };
 
-static char folder[64];
+static char directory[64];
 
 /* --- the store ------------------------------------------------------------------------------------ */
 
@@ -117,7 +117,7 @@ static void write_file(const char *name, const char *text)
     char path[256];
     FILE *file;
 
-    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    snprintf(path, sizeof(path), "%s/%s", directory, name);
     file = fopen(path, "w");
     REQUIRE(file && fputs(text, file) >= 0 && fclose(file) == 0);
 }
@@ -126,9 +126,9 @@ static void set_up(void)
 {
     const char *memory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 
-    snprintf(folder, sizeof(folder), "%s/fuzz-vault.XXXXXX", memory);
-    REQUIRE(mkdtemp(folder));
-    setenv("PASSWORD_STORE_DIR", folder, 1);
+    snprintf(directory, sizeof(directory), "%s/fuzz-vault.XXXXXX", memory);
+    REQUIRE(mkdtemp(directory));
+    setenv("PASSWORD_STORE_DIR", directory, 1);
     unsetenv("PASSWORD_STORE_KEY");
     unsetenv("PASSWORD_STORE_SIGNING_KEY");
     unsetenv("PASSWORD_STORE_UMASK");
@@ -140,7 +140,7 @@ static void set_up(void)
 
 static void tear_down(void)
 {
-    REQUIRE(nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0);
+    REQUIRE(nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS) == 0);
 }
 
 /* --- calls ---------------------------------------------------------------------------------------- */
@@ -183,7 +183,7 @@ static void erase(size_t server)
 
     REQUIRE(pass_path_set_url(&path, urls[server], strlen(urls[server])) == 0);
     REQUIRE(pass_store_open(&store, &err) == 0 && pass_store_lock(&store, &err) == 0);
-    REQUIRE(pass_store_open_folder(&store, false, &err) == 0);
+    REQUIRE(pass_store_open_directory(&store, false, &err) == 0);
     REQUIRE(pass_remove_server(&store, &path, &changes, &err) == 0);
     map[server] = (struct login){0};
 }
@@ -237,10 +237,10 @@ static void crash(size_t server)
 
     REQUIRE(pass_path_set_url(&path, urls[server], strlen(urls[server])) == 0);
     REQUIRE(pass_store_open(&store, &err) == 0);
-    if (store.folder_fd < 0)
+    if (store.directory_fd < 0)
         return;
-    (void)!mkdirat(store.folder_fd, path.folder, 0700);
-    fd = openat(store.folder_fd, PASS_TEMPORARY, O_WRONLY | O_CREAT, 0600);
+    (void)!mkdirat(store.directory_fd, path.directory, 0700);
+    fd = openat(store.directory_fd, PASS_TEMPORARY, O_WRONLY | O_CREAT, 0600);
     REQUIRE(fd >= 0 && write(fd, "half", 4) == 4 && close(fd) == 0);
 }
 
@@ -249,14 +249,14 @@ static void check_tree(void)
 {
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
     struct error err;
-    DIR *root = opendir(folder);
+    DIR *root = opendir(directory);
     size_t count = 0;
 
     REQUIRE(root && pass_store_open(&store, &err) == 0);
     while (readdir(root))
         count++;
     closedir(root);
-    REQUIRE(count == 3 + (size_t)(store.folder_fd >= 0)); /* ".", "..", ".gpg-id" */
+    REQUIRE(count == 3 + (size_t)(store.directory_fd >= 0)); /* ".", "..", ".gpg-id" */
 }
 
 /* Makes a name of the input's bytes, up to a NUL; returns the number of bytes used. */

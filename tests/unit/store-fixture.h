@@ -15,8 +15,8 @@ int store_set_up(void **state);
 /* A server, its directory in the store, and the path of that directory. */
 #define URL "https://example.com"
 #define SERVER "aHR0cHM6Ly9leGFtcGxlLmNvbQ=="
-#define BELOW_FOLDER "store/" PASS_FOLDER "/"
-#define BELOW_SERVER BELOW_FOLDER SERVER "/"
+#define BELOW_DIRECTORY "store/" PASS_DIRECTORY "/"
+#define BELOW_SERVER BELOW_DIRECTORY SERVER "/"
 
 /* Free with pass_store_done(). */
 struct pass_store open_store(void);

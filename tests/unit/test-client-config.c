@@ -31,7 +31,7 @@ static void set_store(struct client_config *config)
 {
     struct error err = {0};
 
-    assert_int_equal(client_config_set_store(config, "pass", &err), 0);
+    assert_int_equal(client_config_set_creds_store(config, "pass", &err), 0);
 }
 
 /* --- the file ------------------------------------------------------------------------------ */
@@ -42,7 +42,7 @@ static void a_missing_file_is_created_for_the_user_only(void **state)
 
     (void)state;
     assert_false(config.exists);
-    assert_null(client_config_get_store(&config));
+    assert_null(client_config_get_creds_store(&config));
     assert_is_absent("home");
     set_store(&config);
     save(&config);
@@ -62,9 +62,9 @@ static void mode_link_and_all_other_bytes_are_kept(void **state)
     assert_int_equal(chmod("real/config.json", 0640), 0);
     make_link("docker/config.json", "../real/config.json");
     config = open_config("docker/config.json");
-    assert_string_equal(client_config_get_store(&config), "desktop");
+    assert_string_equal(client_config_get_creds_store(&config), "desktop");
     set_store(&config);
-    assert_string_equal(client_config_get_store(&config), "pass");
+    assert_string_equal(client_config_get_creds_store(&config), "pass");
     save(&config);
     assert_file_is("real/config.json",
                    "{\n    \"HttpHeaders\": {\"x\": [1, 2 ]},\n\n    \"credsStore\" :\"pass\"\n}\n");
@@ -254,12 +254,12 @@ static void names_are_compared_as_go_does(void **state)
 
         make_file("config.json", texts[i]);
         config = open_config("config.json");
-        assert_string_equal(client_config_get_store(&config), "desktop");
+        assert_string_equal(client_config_get_creds_store(&config), "desktop");
         assert_int_equal(client_config_list_logins(&config, &logins, &err), 0);
         assert_int_equal(logins.count, 1);
         assert_holds(&logins.items[0].secret, "s");
         set_store(&config);
-        assert_string_equal(client_config_get_store(&config), "pass");
+        assert_string_equal(client_config_get_creds_store(&config), "pass");
         assert_int_equal(client_config_remove_secret(&config, "h", &err), 0);
         assert_int_equal(client_config_list_logins(&config, &left, &err), 0);
         assert_int_equal(left.count, 0);

@@ -39,7 +39,7 @@ static void make_server(const char *url, const char *file)
     struct pass_path path = path_of(url, NULL);
     char name[600];
 
-    snprintf(name, sizeof(name), BELOW_FOLDER "%s/%s", path.folder, file);
+    snprintf(name, sizeof(name), BELOW_DIRECTORY "%s/%s", path.directory, file);
     make_file(name, "");
 }
 
@@ -75,8 +75,8 @@ static void a_url_may_contain_any_byte(void **state)
     struct error err;
 
     (void)state;
-    make_file(BELOW_FOLDER "YQBi/u.gpg", ""); /* "a\0b" */
-    make_file(BELOW_FOLDER "YQ==/u.gpg", "");
+    make_file(BELOW_DIRECTORY "YQBi/u.gpg", ""); /* "a\0b" */
+    make_file(BELOW_DIRECTORY "YQ==/u.gpg", "");
     store = open_store();
     assert_int_equal(pass_entry_list(&store, &listing, &err), 0);
     assert_int_equal(listing.count, 2);
@@ -94,7 +94,7 @@ static void the_longest_url_and_username_are_listed(void **state)
 
     (void)state;
     fill(url, 'x', PASS_URL_MAX);
-    snprintf(file, sizeof(file), BELOW_FOLDER "%s/%s.gpg", path_of(url, NULL).folder, longest_username());
+    snprintf(file, sizeof(file), BELOW_DIRECTORY "%s/%s.gpg", path_of(url, NULL).directory, longest_username());
     make_file(file, "");
     store = open_store();
     assert_int_equal(pass_entry_list(&store, &listing, &err), 0);
@@ -108,15 +108,15 @@ static void other_names_are_not_listed(void **state)
     (void)state;
     make_server("a", "u.gpg");
     make_server("no entry", "README");
-    make_file(BELOW_FOLDER ".git/x.gpg", "");
-    make_file(BELOW_FOLDER "not base64/x.gpg", "");
-    make_file(BELOW_FOLDER "YR==/x.gpg", ""); /* not canonical: a get would not find it */
-    make_file(BELOW_FOLDER "YQ/x.gpg", "");
-    make_file(BELOW_FOLDER "Yg==", "a file");
-    make_folder(BELOW_FOLDER "Yw==");
-    make_link(BELOW_FOLDER "ZA==", "nowhere");
-    make_file(BELOW_FOLDER ".gpg-id", "");
-    make_file(BELOW_FOLDER "x.gpg", "");
+    make_file(BELOW_DIRECTORY ".git/x.gpg", "");
+    make_file(BELOW_DIRECTORY "not base64/x.gpg", "");
+    make_file(BELOW_DIRECTORY "YR==/x.gpg", ""); /* not canonical: a get would not find it */
+    make_file(BELOW_DIRECTORY "YQ/x.gpg", "");
+    make_file(BELOW_DIRECTORY "Yg==", "a file");
+    make_folder(BELOW_DIRECTORY "Yw==");
+    make_link(BELOW_DIRECTORY "ZA==", "nowhere");
+    make_file(BELOW_DIRECTORY ".gpg-id", "");
+    make_file(BELOW_DIRECTORY "x.gpg", "");
     assert_list_is("a u\n");
 }
 
@@ -124,7 +124,7 @@ static void a_server_behind_a_link_is_listed(void **state)
 {
     (void)state;
     make_file("elsewhere/u.gpg", "");
-    make_link(BELOW_FOLDER "YQ==", "../../elsewhere");
+    make_link(BELOW_DIRECTORY "YQ==", "../../elsewhere");
     assert_list_is("a u\n");
 }
 
@@ -134,7 +134,7 @@ static void an_empty_store_has_an_empty_list(void **state)
     assert_list_is("");
     make_folder("store");
     assert_list_is("");
-    make_folder(BELOW_FOLDER);
+    make_folder(BELOW_DIRECTORY);
     assert_list_is("");
 }
 
@@ -187,10 +187,10 @@ static void a_server_that_cannot_be_read_fails_the_whole_list(void **state)
     (void)state;
     make_server("a", "u.gpg");
     make_server("b", "u.gpg");
-    assert_int_equal(chmod(BELOW_FOLDER "Yg==", 0), 0);
+    assert_int_equal(chmod(BELOW_DIRECTORY "Yg==", 0), 0);
     store = open_store();
     assert_int_equal(run_in_child(list_unprivileged, &store), 0);
-    assert_int_equal(chmod(BELOW_FOLDER "Yg==", 0755), 0);
+    assert_int_equal(chmod(BELOW_DIRECTORY "Yg==", 0755), 0);
 }
 static void freeing_twice_is_allowed(void **state)
 {

@@ -147,7 +147,7 @@ static void a_link_to_a_file_is_an_entry(void **state)
     assert_found("user");
 }
 
-static void a_link_to_a_folder_is_not_entered(void **state)
+static void a_link_to_a_directory_is_not_entered(void **state)
 {
     (void)state;
     make_file("elsewhere/user.gpg", "");
@@ -157,11 +157,11 @@ static void a_link_to_a_folder_is_not_entered(void **state)
     assert_not_found();
 }
 
-static void the_folder_of_a_server_may_be_a_link(void **state)
+static void the_directory_of_a_server_may_be_a_link(void **state)
 {
     (void)state;
     make_file("elsewhere/user.gpg", "");
-    make_link(BELOW_FOLDER SERVER, "../../elsewhere");
+    make_link(BELOW_DIRECTORY SERVER, "../../elsewhere");
     assert_found("user");
 }
 
@@ -171,9 +171,9 @@ static void nothing_is_found_in_an_empty_store(void **state)
     assert_not_found();
     make_folder("store");
     assert_not_found();
-    make_folder(BELOW_FOLDER);
+    make_folder(BELOW_DIRECTORY);
     assert_not_found();
-    make_file(BELOW_FOLDER "b3RoZXI=/user.gpg", "");
+    make_file(BELOW_DIRECTORY "b3RoZXI=/user.gpg", "");
     assert_not_found();
     make_folder(BELOW_SERVER);
     assert_not_found();
@@ -182,7 +182,7 @@ static void nothing_is_found_in_an_empty_store(void **state)
 static void a_file_in_place_of_a_server_is_not_a_server(void **state)
 {
     (void)state;
-    make_file(BELOW_FOLDER SERVER, "");
+    make_file(BELOW_DIRECTORY SERVER, "");
     assert_not_found();
 }
 
@@ -265,7 +265,7 @@ static void a_server_that_cannot_be_read_is_a_failure(void **state)
     struct error err = {0};
 
     (void)state;
-    make_link(BELOW_FOLDER SERVER, SERVER);
+    make_link(BELOW_DIRECTORY SERVER, SERVER);
     assert_int_equal(find(URL, username, &err), -ELOOP);
     assert_says(&err, SERVER);
 }
@@ -292,7 +292,7 @@ static int open_with_few_descriptors(void *argument)
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
         return 1;
     for (int fd = 32; fd > STDERR_FILENO; fd--)
-        if (fd != ((struct pass_store *)argument)->folder_fd)
+        if (fd != ((struct pass_store *)argument)->directory_fd)
             close(fd);
     for (rlim_t n = 4; r != 0 && n < 64; n++) {
         limit.rlim_cur = n;
@@ -325,7 +325,7 @@ static int open_unprivileged(void *store)
 
 static void a_lack_of_permission_is_never_not_found(void **state)
 {
-    static const char *const closed[] = {BELOW_FOLDER SERVER, BELOW_SERVER "a", BELOW_SERVER "a/b.gpg"};
+    static const char *const closed[] = {BELOW_DIRECTORY SERVER, BELOW_SERVER "a", BELOW_SERVER "a/b.gpg"};
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
 
     (void)state;
@@ -395,8 +395,8 @@ int main(void)
         store_test(other_files_are_skipped),
         store_test(a_directory_named_like_an_entry_may_contain_entries),
         store_test(a_link_to_a_file_is_an_entry),
-        store_test(a_link_to_a_folder_is_not_entered),
-        store_test(the_folder_of_a_server_may_be_a_link),
+        store_test(a_link_to_a_directory_is_not_entered),
+        store_test(the_directory_of_a_server_may_be_a_link),
         store_test(nothing_is_found_in_an_empty_store),
         store_test(a_file_in_place_of_a_server_is_not_a_server),
         store_test(the_longest_username_is_found),

@@ -12,17 +12,17 @@
 #define SUBJECT "docker-credential-helpers/" SERVER "/user"
 
 /* Returns git's output for these arguments (up to NULL) in a directory; valid until the next call. */
-static const char *git(const char *folder, ...)
+static const char *git(const char *directory, ...)
 {
     static char output[4096];
-    const char *words[16] = {"git", "-C", folder, "-c", "user.name=Test", "-c", "user.email=test@example.com"};
+    const char *words[16] = {"git", "-C", directory, "-c", "user.name=Test", "-c", "user.email=test@example.com"};
     size_t count = 7, used = 0;
     int ends[2], status;
     va_list more;
     ssize_t n;
     pid_t pid;
 
-    va_start(more, folder);
+    va_start(more, directory);
     while (count < ARRAY_SIZE(words) - 1 && (words[count] = va_arg(more, const char *)) != NULL)
         count++;
     va_end(more);
@@ -44,13 +44,13 @@ static const char *git(const char *folder, ...)
     return output;
 }
 
-static void make_repository(const char *folder)
+static void make_repository(const char *directory)
 {
-    make_folder(folder);
-    git(folder, "init", "-q", NULL);
-    git(folder, "config", "user.name", "Test", NULL);
-    git(folder, "config", "user.email", "test@example.com", NULL);
-    git(folder, "config", "commit.gpgsign", "false", NULL);
+    make_folder(directory);
+    git(directory, "init", "-q", NULL);
+    git(directory, "config", "user.name", "Test", NULL);
+    git(directory, "config", "user.email", "test@example.com", NULL);
+    git(directory, "config", "commit.gpgsign", "false", NULL);
 }
 
 static int git_set_up(void **state)
@@ -98,7 +98,7 @@ static void without_a_repository_nothing_is_done(void **state)
     (void)state;
     make_file(BELOW_SERVER "user.gpg", "secret");
     assert_recorded(false, "user.gpg");
-    assert_tree_is("store", PASS_FOLDER "/\n" PASS_FOLDER "/" SERVER "/\n" PASS_FOLDER "/" SERVER "/user.gpg\n");
+    assert_tree_is("store", PASS_DIRECTORY "/\n" PASS_DIRECTORY "/" SERVER "/\n" PASS_DIRECTORY "/" SERVER "/user.gpg\n");
 }
 
 static void a_repository_above_the_store_is_not_used(void **state)
@@ -142,10 +142,10 @@ static void the_innermost_repository_is_used(void **state)
 {
     (void)state;
     make_repository("store");
-    make_repository("store/" PASS_FOLDER);
+    make_repository("store/" PASS_DIRECTORY);
     make_file(BELOW_SERVER "user.gpg", "secret");
     assert_recorded(false, "user.gpg");
-    assert_string_equal(git("store/" PASS_FOLDER, "rev-list", "--count", "HEAD", NULL), "1\n");
+    assert_string_equal(git("store/" PASS_DIRECTORY, "rev-list", "--count", "HEAD", NULL), "1\n");
     assert_string_equal(git("store", "rev-list", "--count", "--all", NULL), "0\n");
 }
 
@@ -188,11 +188,11 @@ static void after_a_failure_the_others_are_committed(void **state)
 
     (void)state;
     make_repository("store");
-    make_repository(BELOW_FOLDER "YQ==");
-    make_file(BELOW_FOLDER "YQ==/user.gpg", "a");
-    make_file(BELOW_FOLDER "YQ==/.git/hooks/pre-commit", "#!/bin/sh\nexit 1\n");
-    assert_int_equal(chmod(BELOW_FOLDER "YQ==/.git/hooks/pre-commit", 0700), 0);
-    trust(BELOW_FOLDER "YQ==");
+    make_repository(BELOW_DIRECTORY "YQ==");
+    make_file(BELOW_DIRECTORY "YQ==/user.gpg", "a");
+    make_file(BELOW_DIRECTORY "YQ==/.git/hooks/pre-commit", "#!/bin/sh\nexit 1\n");
+    assert_int_equal(chmod(BELOW_DIRECTORY "YQ==/.git/hooks/pre-commit", 0700), 0);
+    trust(BELOW_DIRECTORY "YQ==");
     make_file(BELOW_SERVER "user.gpg", "b");
     store = open_store();
     assert_int_equal(pass_changes_add(&changes, false, "YQ==", "user.gpg"), 0);
@@ -211,10 +211,10 @@ static void a_username_of_wildcards_is_taken_literally(void **state)
     assert_recorded(false, "user.gpg");
     assert_recorded(true, "*.gpg");
     assert_recorded(true, "[u]ser.gpg");
-    assert_string_equal(git("store", "ls-files", NULL), PASS_FOLDER "/" SERVER "/user.gpg\n");
+    assert_string_equal(git("store", "ls-files", NULL), PASS_DIRECTORY "/" SERVER "/user.gpg\n");
     make_file(BELOW_SERVER "*.gpg", "another");
     assert_recorded(false, "*.gpg");
-    assert_string_equal(git("store", "log", "-1", "--format=", "--name-only", NULL), PASS_FOLDER "/" SERVER "/*.gpg\n");
+    assert_string_equal(git("store", "log", "-1", "--format=", "--name-only", NULL), PASS_DIRECTORY "/" SERVER "/*.gpg\n");
 }
 
 /*
@@ -232,7 +232,7 @@ static void a_directory_that_looks_like_a_repository_is_not_used(void **state)
               "[core]\n\trepositoryformatversion = 0\n\tworktree = .\n\tfsmonitor = \"touch was-run; false\"\n");
     make_file(BELOW_SERVER "user.gpg", "secret");
     assert_recorded(false, "user.gpg");
-    assert_string_equal(git("store", "ls-files", NULL), PASS_FOLDER "/" SERVER "/user.gpg\n");
+    assert_string_equal(git("store", "ls-files", NULL), PASS_DIRECTORY "/" SERVER "/user.gpg\n");
     assert_is_absent(BELOW_SERVER "was-run");
     assert_is_absent("was-run");
 }

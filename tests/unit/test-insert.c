@@ -34,7 +34,7 @@ static void a_first_entry_creates_its_directories(void **state)
 {
     (void)state;
     assert_inserted("user", "one");
-    assert_tree_is("store", PASS_FOLDER "/\n" PASS_FOLDER "/" SERVER "/\n" PASS_FOLDER "/" SERVER "/user.gpg\n");
+    assert_tree_is("store", PASS_DIRECTORY "/\n" PASS_DIRECTORY "/" SERVER "/\n" PASS_DIRECTORY "/" SERVER "/user.gpg\n");
     assert_file_is(ENTRY, "one");
     assert_mode_is(ENTRY, 0600);
     assert_mode_is(BELOW_SERVER, 0700);
@@ -73,9 +73,9 @@ static void changes_name_what_was_written_and_what_was_removed(void **state)
     assert_int_equal(insert("user", "new", &changes, &err), 0);
     assert_int_equal(changes.count, 2);
     assert_false(changes.items[0].is_removal);
-    assert_string_equal(changes.items[0].path, PASS_FOLDER "/" SERVER "/user.gpg");
+    assert_string_equal(changes.items[0].path, PASS_DIRECTORY "/" SERVER "/user.gpg");
     assert_true(changes.items[1].is_removal);
-    assert_string_equal(changes.items[1].path, PASS_FOLDER "/" SERVER "/other.gpg");
+    assert_string_equal(changes.items[1].path, PASS_DIRECTORY "/" SERVER "/other.gpg");
 }
 
 static void a_link_to_a_message_is_written_through(void **state)
@@ -104,7 +104,7 @@ static void a_link_to_anything_else_is_refused(void **state)
         assert_int_equal(insert("user", "new", &changes, &err), -EPERM);
         assert_says(&err, "user.gpg is a link to what is no encrypted message");
         assert_file_is("elsewhere", contents[i]);
-        assert_tree_is("store/" PASS_FOLDER, SERVER "/\n" SERVER "/user.gpg\n");
+        assert_tree_is("store/" PASS_DIRECTORY, SERVER "/\n" SERVER "/user.gpg\n");
     }
 }
 
@@ -132,8 +132,8 @@ static void assert_refused_behind(const char *link)
 static void nothing_is_written_through_a_linked_directory(void **state)
 {
     (void)state;
-    make_folder("store/" PASS_FOLDER);
-    assert_refused_behind(BELOW_FOLDER SERVER);
+    make_folder("store/" PASS_DIRECTORY);
+    assert_refused_behind(BELOW_DIRECTORY SERVER);
 }
 
 static void nothing_is_written_through_an_inner_linked_directory(void **state)
@@ -166,10 +166,10 @@ static void a_pipe_in_place_of_an_entry_is_replaced(void **state)
 static void a_directory_with_the_name_of_the_temporary_file_does_not_matter(void **state)
 {
     (void)state;
-    make_file(BELOW_FOLDER PASS_TEMPORARY "/file", "not ours");
+    make_file(BELOW_DIRECTORY PASS_TEMPORARY "/file", "not ours");
     assert_inserted("user", "new");
     assert_file_is(ENTRY, "new");
-    assert_file_is(BELOW_FOLDER PASS_TEMPORARY "/file", "not ours");
+    assert_file_is(BELOW_DIRECTORY PASS_TEMPORARY "/file", "not ours");
 }
 
 static void the_longest_and_the_deepest_username_fit(void **state)
@@ -188,7 +188,7 @@ static void a_directory_in_the_way_is_an_error_that_changes_nothing(void **state
     make_file(ENTRY "/inner.gpg", "in the way");
     assert_int_equal(insert("user", "new", &changes, &err), -EISDIR);
     assert_says(&err, "user.gpg");
-    assert_tree_is("store/" PASS_FOLDER, SERVER "/\n" SERVER "/user.gpg/\n" SERVER "/user.gpg/inner.gpg\n");
+    assert_tree_is("store/" PASS_DIRECTORY, SERVER "/\n" SERVER "/user.gpg/\n" SERVER "/user.gpg/inner.gpg\n");
     assert_int_equal(changes.count, 0);
 }
 
@@ -210,7 +210,7 @@ static void on_a_full_disk_the_old_entry_stays(void **state)
     make_file(ENTRY, "old");
     assert_int_equal(run_in_child(insert_with_small_files, username), 0);
     assert_file_is(ENTRY, "old");
-    assert_tree_is("store/" PASS_FOLDER, SERVER "/\n" SERVER "/user.gpg\n");
+    assert_tree_is("store/" PASS_DIRECTORY, SERVER "/\n" SERVER "/user.gpg\n");
 }
 
 int main(void)

@@ -8,7 +8,7 @@
 
 static void a_url_becomes_a_directory_byte_for_byte(void **state)
 {
-    static const struct { const char *url, *folder; } cases[] = {
+    static const struct { const char *url, *directory; } cases[] = {
         {"https://index.docker.io/v1/", "aHR0cHM6Ly9pbmRleC5kb2NrZXIuaW8vdjEv"},
         {"https://example.com", "aHR0cHM6Ly9leGFtcGxlLmNvbQ=="},
         {"https://example.com/", "aHR0cHM6Ly9leGFtcGxlLmNvbS8="},
@@ -24,7 +24,7 @@ static void a_url_becomes_a_directory_byte_for_byte(void **state)
         struct pass_path path = {.file = "x"};
 
         assert_int_equal(pass_path_set_url(&path, cases[i].url, strlen(cases[i].url)), 0);
-        assert_string_equal(path.folder, cases[i].folder);
+        assert_string_equal(path.directory, cases[i].directory);
         assert_string_equal(path.file, "");
     }
 }
@@ -37,7 +37,7 @@ static void the_longest_url_fits_into_a_file_name(void **state)
     (void)state;
     fill(url, 'x', PASS_URL_MAX + 1);
     assert_int_equal(pass_path_set_url(&path, url, PASS_URL_MAX), 0);
-    assert_int_equal(strlen(path.folder), 252);
+    assert_int_equal(strlen(path.directory), 252);
     assert_int_equal(pass_path_set_url(&path, url, PASS_URL_MAX + 1), -ENAMETOOLONG);
     assert_int_equal(pass_path_set_url(&path, url, SIZE_MAX), -ENAMETOOLONG);
 }
@@ -143,7 +143,7 @@ static void url_and_username_do_not_disturb_each_other(void **state)
     (void)state;
     assert_int_equal(pass_path_set_url(&path, "a", 1), 0);
     assert_int_equal(pass_path_set_username(&path, "user", 4), 0);
-    assert_string_equal(path.folder, "YQ==");
+    assert_string_equal(path.directory, "YQ==");
     assert_string_equal(path.file, "user.gpg");
 }
 
@@ -171,8 +171,8 @@ static void a_directory_name_is_decoded_to_its_url(void **state)
         for (size_t i = 0; i < size; i++)
             url[i] = (char)(i * 7 + size);
         assert_int_equal(pass_path_set_url(&path, url, size), 0);
-        assert_null(strchr(path.folder, '/'));
-        assert_int_equal(pass_path_parse_folder(path.folder, again, &again_size), 0);
+        assert_null(strchr(path.directory, '/'));
+        assert_int_equal(pass_path_parse_directory(path.directory, again, &again_size), 0);
         assert_int_equal(again_size, size);
         assert_memory_equal(again, url, size);
     }
@@ -189,7 +189,7 @@ static void other_directory_names_are_refused(void **state)
         char url[256];
         size_t size = 99;
 
-        assert_case(cases[i], pass_path_parse_folder(cases[i], url, &size) == -EINVAL);
+        assert_case(cases[i], pass_path_parse_directory(cases[i], url, &size) == -EINVAL);
         assert_int_equal(size, 99);
     }
 }
@@ -203,7 +203,7 @@ static void names_longer_than_any_file_name_are_refused(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
         fill(name, 'A', sizes[i]);
-        assert_int_equal(pass_path_parse_folder(name, url, &size), -EINVAL);
+        assert_int_equal(pass_path_parse_directory(name, url, &size), -EINVAL);
     }
 }
 

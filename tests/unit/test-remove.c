@@ -14,7 +14,7 @@ static int remove_server(struct pass_changes *changes, struct error *err)
     CLEANUP(pass_store_done) struct pass_store store = lock_store();
     struct pass_path path = path_of(URL, NULL);
 
-    assert_int_equal(pass_store_open_folder(&store, false, err), 0);
+    assert_int_equal(pass_store_open_directory(&store, false, err), 0);
     return pass_remove_server(&store, &path, changes, err);
 }
 
@@ -33,9 +33,9 @@ static void a_server_is_removed_with_all_its_entries(void **state)
     make_file(BELOW_SERVER "a.gpg", "");
     make_file(BELOW_SERVER "team/b.gpg", "");
     make_file(BELOW_SERVER "notes.txt", "");
-    make_file(BELOW_FOLDER "b3RoZXI=/user.gpg", "other");
+    make_file(BELOW_DIRECTORY "b3RoZXI=/user.gpg", "other");
     assert_removed(1);
-    assert_tree_is("store/" PASS_FOLDER, "b3RoZXI=/\nb3RoZXI=/user.gpg\n");
+    assert_tree_is("store/" PASS_DIRECTORY, "b3RoZXI=/\nb3RoZXI=/user.gpg\n");
 }
 
 static void docker_s_directory_is_removed_with_the_last_server_but_never_the_root(void **state)
@@ -51,9 +51,9 @@ static void removing_a_missing_server_changes_nothing(void **state)
 {
     (void)state;
     assert_removed(0);
-    make_file(BELOW_FOLDER "b3RoZXI=/user.gpg", "other");
+    make_file(BELOW_DIRECTORY "b3RoZXI=/user.gpg", "other");
     assert_removed(0);
-    assert_file_is(BELOW_FOLDER "b3RoZXI=/user.gpg", "other");
+    assert_file_is(BELOW_DIRECTORY "b3RoZXI=/user.gpg", "other");
 }
 
 static void a_link_is_removed_and_its_target_stays(void **state)
@@ -64,18 +64,18 @@ static void a_link_is_removed_and_its_target_stays(void **state)
     make_link(BELOW_SERVER "team", "../../../elsewhere");
     assert_removed(1);
     assert_file_is("elsewhere/user.gpg", "kept");
-    assert_is_absent(BELOW_FOLDER SERVER);
+    assert_is_absent(BELOW_DIRECTORY SERVER);
 }
 
 static void a_server_that_is_a_link_is_removed_without_its_target(void **state)
 {
     (void)state;
     make_file("elsewhere/user.gpg", "kept");
-    make_file(BELOW_FOLDER "b3RoZXI=/user.gpg", "other");
-    make_link(BELOW_FOLDER SERVER, "../../elsewhere");
+    make_file(BELOW_DIRECTORY "b3RoZXI=/user.gpg", "other");
+    make_link(BELOW_DIRECTORY SERVER, "../../elsewhere");
     assert_removed(1);
     assert_tree_is("elsewhere", "user.gpg\n");
-    assert_is_absent(BELOW_FOLDER SERVER);
+    assert_is_absent(BELOW_DIRECTORY SERVER);
 }
 
 /* --- recovery ------------------------------------------------------------------- */
@@ -84,17 +84,17 @@ static void recover(void)
 {
     CLEANUP(pass_store_done) struct pass_store store = open_store();
 
-    pass_recover(store.folder_fd);
+    pass_recover(store.directory_fd);
 }
 
 static void leftovers_of_a_killed_writer_are_removed(void **state)
 {
     (void)state;
-    make_file(BELOW_FOLDER PASS_TEMPORARY, "half");
+    make_file(BELOW_DIRECTORY PASS_TEMPORARY, "half");
     make_folder(BELOW_SERVER "team/deeper");
-    make_file(BELOW_FOLDER "b3RoZXI=/user.gpg", "kept");
+    make_file(BELOW_DIRECTORY "b3RoZXI=/user.gpg", "kept");
     recover();
-    assert_tree_is("store/" PASS_FOLDER, "b3RoZXI=/\nb3RoZXI=/user.gpg\n");
+    assert_tree_is("store/" PASS_DIRECTORY, "b3RoZXI=/\nb3RoZXI=/user.gpg\n");
 }
 
 static void empty_directories_without_a_temporary_file_are_kept(void **state)
@@ -102,24 +102,24 @@ static void empty_directories_without_a_temporary_file_are_kept(void **state)
     (void)state;
     make_folder(BELOW_SERVER "team");
     recover();
-    assert_tree_is("store/" PASS_FOLDER, SERVER "/\n" SERVER "/team/\n");
+    assert_tree_is("store/" PASS_DIRECTORY, SERVER "/\n" SERVER "/team/\n");
 }
 
 static void recovery_keeps_other_directories(void **state)
 {
     (void)state;
-    make_file(BELOW_FOLDER PASS_TEMPORARY, "half");
-    make_folder(BELOW_FOLDER "my photographs");
+    make_file(BELOW_DIRECTORY PASS_TEMPORARY, "half");
+    make_folder(BELOW_DIRECTORY "my photographs");
     recover();
-    assert_tree_is("store/" PASS_FOLDER, "my photographs/\n");
+    assert_tree_is("store/" PASS_DIRECTORY, "my photographs/\n");
 }
 
 static void recovery_does_not_follow_links(void **state)
 {
     (void)state;
-    make_file(BELOW_FOLDER PASS_TEMPORARY, "half");
+    make_file(BELOW_DIRECTORY PASS_TEMPORARY, "half");
     make_folder("elsewhere/empty");
-    make_link(BELOW_FOLDER "link", "../../elsewhere");
+    make_link(BELOW_DIRECTORY "link", "../../elsewhere");
     recover();
     assert_tree_is("elsewhere", "empty/\n");
 }

@@ -33,7 +33,7 @@ static void the_variable_names_the_store(void **state)
     assert_root_is("~/store");
 }
 
-static void without_it_the_store_is_in_the_home_folder(void **state)
+static void without_it_the_store_is_in_the_home_directory(void **state)
 {
     (void)state;
     setenv("PASSWORD_STORE_DIR", "", 1);
@@ -68,16 +68,16 @@ static void a_missing_store_is_not_a_failure(void **state)
 
     (void)state;
     assert_int_equal(none.root_fd, -1);
-    assert_int_equal(none.folder_fd, -1);
+    assert_int_equal(none.directory_fd, -1);
     assert_is_absent("store"); /* opening creates nothing */
     make_folder("store");
     empty = open_store();
     assert_true(empty.root_fd >= 0);
-    assert_int_equal(empty.folder_fd, -1);
-    make_folder(BELOW_FOLDER);
+    assert_int_equal(empty.directory_fd, -1);
+    make_folder(BELOW_DIRECTORY);
     whole = open_store();
     assert_true(whole.root_fd >= 0);
-    assert_true(whole.folder_fd >= 0);
+    assert_true(whole.directory_fd >= 0);
 }
 
 static void check_open_fails(int code, const char *part)
@@ -95,8 +95,8 @@ static void other_files_are_a_failure(void **state)
     make_file("store", "");
     check_open_fails(ENOTDIR, "/store");
     assert_int_equal(unlink("store"), 0);
-    make_file("store/" PASS_FOLDER, "");
-    check_open_fails(ENOTDIR, "/store/" PASS_FOLDER);
+    make_file("store/" PASS_DIRECTORY, "");
+    check_open_fails(ENOTDIR, "/store/" PASS_DIRECTORY);
 }
 
 static void the_store_may_be_a_link(void **state)
@@ -104,10 +104,10 @@ static void the_store_may_be_a_link(void **state)
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
 
     (void)state;
-    make_folder("elsewhere/" PASS_FOLDER);
+    make_folder("elsewhere/" PASS_DIRECTORY);
     make_link("store", "elsewhere");
     store = open_store();
-    assert_true(store.folder_fd >= 0);
+    assert_true(store.directory_fd >= 0);
 }
 
 /* --- locking ---------------------------------------------------------------------- */
@@ -233,13 +233,13 @@ static void the_directory_is_created_on_request(void **state)
     struct error err;
 
     (void)state;
-    assert_int_equal(pass_store_open_folder(&store, false, &err), 0);
-    assert_int_equal(store.folder_fd, -1);
+    assert_int_equal(pass_store_open_directory(&store, false, &err), 0);
+    assert_int_equal(store.directory_fd, -1);
     assert_tree_is("store", "");
-    assert_int_equal(pass_store_open_folder(&store, true, &err), 0);
-    assert_true(store.folder_fd >= 0);
-    assert_mode_is(BELOW_FOLDER, 0700);
-    assert_int_equal(pass_store_open_folder(&store, true, &err), 0); /* again */
+    assert_int_equal(pass_store_open_directory(&store, true, &err), 0);
+    assert_true(store.directory_fd >= 0);
+    assert_mode_is(BELOW_DIRECTORY, 0700);
+    assert_int_equal(pass_store_open_directory(&store, true, &err), 0); /* again */
 }
 
 static void a_dangling_link_is_named(void **state)
@@ -248,9 +248,9 @@ static void a_dangling_link_is_named(void **state)
     struct error err;
 
     (void)state;
-    make_link("store/" PASS_FOLDER, "nowhere");
-    assert_int_equal(pass_store_open_folder(&store, true, &err), -ENOENT);
-    assert_says(&err, "/store/" PASS_FOLDER);
+    make_link("store/" PASS_DIRECTORY, "nowhere");
+    assert_int_equal(pass_store_open_directory(&store, true, &err), -ENOENT);
+    assert_says(&err, "/store/" PASS_DIRECTORY);
     assert_says(&err, "a link that leads nowhere");
 }
 
@@ -260,13 +260,13 @@ static void leftovers_of_a_crash_are_removed_under_the_lock(void **state)
     struct error err;
 
     (void)state;
-    make_file(BELOW_FOLDER PASS_TEMPORARY, "half");
+    make_file(BELOW_DIRECTORY PASS_TEMPORARY, "half");
     make_file(BELOW_SERVER "user.gpg", "");
-    make_folder(BELOW_FOLDER "YQ==");
+    make_folder(BELOW_DIRECTORY "YQ==");
     store = lock_store();
     assert_string_equal(store.temporary, PASS_TEMPORARY);
-    assert_int_equal(pass_store_open_folder(&store, false, &err), 0);
-    assert_tree_is("store", PASS_FOLDER "/\n" PASS_FOLDER "/" SERVER "/\n" PASS_FOLDER "/" SERVER "/user.gpg\n");
+    assert_int_equal(pass_store_open_directory(&store, false, &err), 0);
+    assert_tree_is("store", PASS_DIRECTORY "/\n" PASS_DIRECTORY "/" SERVER "/\n" PASS_DIRECTORY "/" SERVER "/user.gpg\n");
 }
 
 static void freeing_twice_is_allowed(void **state)
@@ -285,7 +285,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         store_test(the_variable_names_the_store),
-        store_test(without_it_the_store_is_in_the_home_folder),
+        store_test(without_it_the_store_is_in_the_home_directory),
         store_test(home_may_be_unset),
         store_test(a_missing_store_is_not_a_failure),
         store_test(other_files_are_a_failure),
