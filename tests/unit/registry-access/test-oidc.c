@@ -135,6 +135,7 @@ static void test_removed_keys_end_tokens(void **state)
     assert_string_equal(principal_of(rules, "x", before), "oidc+ci");
     assert_string_equal(principal_of(rules, "x", after), "");
     write_keys("after");
+    assert_string_equal(principal_of(rules, "x", after), "oidc+ci"); /* reads the file */
     assert_string_equal(principal_of(rules, "x", before), "");
     assert_string_equal(principal_of(rules, "x", after), "oidc+ci");
 }

@@ -184,6 +184,7 @@ static const struct header_row claim_rows[] = {
     {"{\"iss\":[\"issuer\"],\"aud\":\"registry\",\"exp\":2000}", JWT_ISSUER_WRONG},
     {"{\"iss\":\"issuer\",\"exp\":2000}", JWT_AUDIENCE_WRONG},
     {"{\"iss\":\"issuer\",\"aud\":\"other\",\"exp\":2000}", JWT_AUDIENCE_WRONG},
+    {"{\"iss\":\"issuer\",\"aud\":[\"other\"],\"exp\":2000}", JWT_AUDIENCE_WRONG},
     {"{\"iss\":\"issuer\",\"aud\":[],\"exp\":2000}", JWT_AUDIENCE_WRONG},
     {"{\"iss\":\"issuer\",\"aud\":[\"other\",\"registry\"],\"exp\":2000}", 0},
     {"{\"iss\":\"issuer\",\"aud\":[\"registry\",5],\"exp\":2000}", JWT_AUDIENCE_WRONG},
