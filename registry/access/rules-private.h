@@ -4,7 +4,7 @@
 #include "registry/access/pattern-index.h"
 #include "registry/access/rules.h"
 
-/* What rules-parse.c makes and rules.c reads. */
+/* The table that rules-parse.c makes and rules.c reads. */
 
 /* The numbers of principals: these, then groups, users and robots as they are named first. */
 enum { RULES_ID_ANYONE, RULES_ID_USERS, RULES_ID_FIRST };
