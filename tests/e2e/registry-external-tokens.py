@@ -279,17 +279,17 @@ def _():
 
 
 def make_image(path):
-    """Writes an image of one layer in skopeo's form dir:."""
+    """Writes an image of one layer in skopeo's form dir:, in docker's types: docker 20.10 inspects no others."""
     layer, config = b"a layer", b"{}"
     path.mkdir()
     (path / "version").write_text("Directory Transport Version: 1.1\n")
     for content in (layer, config):
         (path / hashlib.sha256(content).hexdigest()).write_bytes(content)
     (path / "manifest.json").write_text(json.dumps({
-        "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "size": len(config),
+        "schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+        "config": {"mediaType": "application/vnd.docker.container.image.v1+json", "size": len(config),
                    "digest": "sha256:" + hashlib.sha256(config).hexdigest()},
-        "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "size": len(layer),
+        "layers": [{"mediaType": "application/vnd.docker.image.rootfs.diff.tar", "size": len(layer),
                     "digest": "sha256:" + hashlib.sha256(layer).hexdigest()}]}))
 
 

@@ -31,7 +31,7 @@ MAY_REALLOC = {
     "registry/config/text-list.c", "registry/config/yaml-tree.c", "registry/config/yaml.c", "registry/http/response.c",
     "registry/api/body.c", "registry/core/digest-set.c", "registry/storage/filesystem/write.c",
     "registry/storage/storage.c",
-    "registry/core/lists.c", "registry/access/rules-parse.c", "registry/access/robots.c",
+    "registry/core/lists.c", "registry/access/rules-words.c", "registry/access/robots.c",
 }
 
 CALL = re.compile(r"(?<![\w.>])(\w+)\s*\(")
