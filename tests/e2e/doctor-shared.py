@@ -179,9 +179,11 @@ def merging(user):
     entry.write_bytes(user.encrypt(b"theirs", user.key))
     user.git("commit", "-qam", "theirs")
     user.git("checkout", "-q", "-")
-    entry.write_bytes(user.encrypt(b"ours", user.key))
+    ours = user.encrypt(b"ours", user.key)
+    entry.write_bytes(ours)
     user.git("commit", "-qam", "ours")
     user.run(["git", "-C", user.prefix, "merge", "-q", "other"])
+    entry.write_bytes(ours) # git takes a message without a zero byte for text, and writes its marks into it
     entry.chmod(0o600)
 
 

@@ -177,11 +177,12 @@ def _():
         assert server.metric("registry_auth_remembered_total") == 29
 
 
-@case("200 concurrent clients with the same password cost at most one bcrypt per processor")
+@case("200 concurrent clients with the same password cost at most one bcrypt per computing thread")
 def _():
+    computers = max(2, len(os.sched_getaffinity(0))) + 2 # SPARE_COMPUTERS in registry/cli/serve/service.c
     with Server(line("me", "secret", 10)) as server, concurrent.futures.ThreadPoolExecutor(200) as threads:
         assert set(threads.map(lambda _: server.status("me", "secret"), range(200))) == {200}
-        assert server.metric("registry_auth_bcrypt_total") <= os.cpu_count()
+        assert server.metric("registry_auth_bcrypt_total") <= computers
 
 
 @case("rejecting an unknown user costs as much as rejecting a known one, whatever the known user's hash")
