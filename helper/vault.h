@@ -27,8 +27,8 @@ int vault_put(struct credential *credential, struct error *err) MUST_USE;
 int vault_get(struct credential *credential, struct error *err) MUST_USE;
 
 /*
- * Removes every credential of a server. Succeeds without a lock if there is none. If git cannot record the change, prints a
- * warning on stderr. 0 or negative.
+ * Removes every credential of a server. Without any, succeeds and takes no lock. If git cannot record the change, prints
+ * a warning on stderr. 0 or negative.
  */
 int vault_erase(const struct secbuf *server_url, struct error *err) MUST_USE;
 

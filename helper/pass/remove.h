@@ -11,9 +11,9 @@ int pass_remove_others(struct pass_store *store, const struct pass_path *path, s
                        struct error *err) MUST_USE;
 
 /*
- * Removes a server's directory with all that is in it (as `pass rm -rf` does; a link goes alone), and
- * docker-credential-helpers where nothing is left in that; never the root.
- * 0, also if there is none; or negative.
+ * Removes a server's directory with everything in it, as `pass rm -rf` does; of a link only the link itself. Also
+ * removes docker-credential-helpers if it is empty then, and never the root. 0, also if the directory does not exist;
+ * or negative.
  */
 int pass_remove_server(struct pass_store *store, const struct pass_path *path, struct pass_changes *changes,
                        struct error *err) MUST_USE;

@@ -203,8 +203,8 @@ static enum access_verdict verdict_of_oidc(int r)
 }
 
 /*
- * A pipeline's token in the place of a password. False if the credentials are none of this kind. Nobody guesses a token, so
- * wrong ones do not count.
+ * A pipeline's token in the place of a password. False if the password is not such a token. Nobody guesses a
+ * token, so wrong ones do not count.
  */
 static bool authenticate_oidc(const struct access *access, const struct access_question *question, struct access_answer *ret,
                               struct verified_token **ret_token, enum access_verdict *ret_verdict)
@@ -273,7 +273,7 @@ static unsigned decide(const struct rules *rules, const struct principal *princi
     return answer.granted;
 }
 
-/* What restricts a principal; both NULL: nothing does. */
+/* The rules that restrict a principal; both NULL if nothing does. */
 struct restrictions {
     struct rules *rules;
     struct robots *robots; /* of a robot: it may do what either gives */
@@ -325,7 +325,7 @@ static bool do_rules_allow(const struct restrictions *restrictions, const struct
     return granted != 0;
 }
 
-/* What the client asked for when it fetched the token; NULL if this was not part of it. */
+/* The scope of the token for this repository; NULL if the client did not ask for it when it fetched the token. */
 static const struct scope *find_in_token(const struct verified_token *token, const struct access_scope *scope)
 {
     return is_catalog(scope) ? NULL : scopes_find(&token->scopes, scope->name);

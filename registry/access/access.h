@@ -20,9 +20,9 @@ struct access {
     struct authenticator *authenticator; /* borrowed; NULL: there are no users */
     struct external_tokens *external;    /* borrowed; NULL: not used. Without either, everybody may do everything */
     struct guess_limit *guess_limit;     /* borrowed; NULL: guesses are not limited */
-    struct access_file *rules;           /* borrowed; NULL: there are none. Only with an authenticator */
+    struct access_file *rules;           /* borrowed; NULL: no access file. Only with an authenticator */
     struct robots_file *robots;          /* borrowed; NULL: robots are ordinary users. Only with an authenticator */
-    struct tokens *tokens;               /* borrowed; NULL: there are none. Only with an authenticator */
+    struct tokens *tokens;               /* borrowed; NULL: tokens are off. Only with an authenticator */
 };
 
 /* A right, as a token of registry:2 would name it: "repository", "team/app", "pull". All borrowed. */
@@ -34,7 +34,7 @@ struct access_scope {
 
 enum { PRINCIPAL_NAME_MAX = 255 };
 
-/* Who asks. */
+/* The user or program that sends a request. */
 struct principal {
     char name[PRINCIPAL_NAME_MAX + 1]; /* of the user; "" for nobody in particular */
 };
@@ -52,7 +52,7 @@ enum access_verdict {
 struct access_question {
     const char *address;                  /* the client's */
     const struct secbuf *user, *password; /* NULL: the request has no credentials of that kind */
-    const struct secbuf *bearer;          /* an access token; NULL: there is none */
+    const struct secbuf *bearer;          /* an access token, or NULL */
     const struct access_scope *scopes;    /* the request needs all of them */
     size_t scope_count;
     bool needs_fresh; /* an identity token must not have been revoked a moment ago: the storage is asked */
@@ -75,8 +75,9 @@ enum access_verdict access_check(const struct access *access, const struct acces
 
 /* Whether rules restrict what the principal may do. */
 bool access_is_restricted(const struct access *access, const struct principal *principal);
+
 /*
- * Who asks, and which of the actions of scopes they may have, for a token; the others are removed from scopes. The
+ * Authenticates a client that asks for a token, and removes the actions that it may not have from scopes. The
  * question's scopes and bearer do not count. A client without credentials is granted nothing: it is unauthenticated.
  */
 enum access_verdict access_grant(const struct access *access, const struct access_question *question,

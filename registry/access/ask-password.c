@@ -15,7 +15,7 @@
 
 /* --- the terminal ----------------------------------------------------------------------- */
 
-/* What would leave the terminal mute if it ended or stopped the program at the prompt. */
+/* Signals that would leave the terminal without echo if they ended or stopped the program at the prompt. */
 static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 
 static volatile sig_atomic_t caught;

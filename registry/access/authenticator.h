@@ -6,8 +6,8 @@
 #include "common/secbuf.h"
 
 /*
- * Who may come in: the users of an htpasswd file, read again whenever it changes, and the passwords
- * that were verified lately, so that bcrypt runs once for a password and not for each request.
+ * Authenticates the users of an htpasswd file, which is read again whenever it changes. Remembers passwords that
+ * were verified lately, so that bcrypt runs once for a password and not for each request.
  *
  * From any number of threads: look_up, verify, reload, get_counters.
  */
@@ -37,9 +37,9 @@ struct authenticator_options {
 };
 
 /*
- * Reads the file. 0 with *ret owned by the caller (authenticator_close), or negative: also where
- * there is no file, since nobody could log in, and registry:2's way out is a password in its log.
- * What options point to is copied, context is borrowed.
+ * Reads the file. 0 with *ret owned by the caller (authenticator_close), or negative. A missing file is an error,
+ * because nobody could log in; registry:2 creates a user then and writes the password into its log. The options are
+ * copied, except that context is borrowed.
  */
 int authenticator_open(const struct authenticator_options *options, struct authenticator **ret,
                        struct error *err) MUST_USE;

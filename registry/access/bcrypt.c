@@ -69,7 +69,7 @@ static int work_init(struct work *work, const struct secbuf *password)
     return r < 0 ? r : secbuf_append(&work->phrase, "", 1);
 }
 
-/* Where the frames of crypt_r() were. Not inlined, so that the array lies there. */
+/* Wipes the part of the stack that crypt_r() used. Not inlined, so that the array is in the same place. */
 __attribute__((noinline)) static void wipe_frames(void)
 {
     unsigned char frames[FRAMES_SIZE];
@@ -78,8 +78,8 @@ __attribute__((noinline)) static void wipe_frames(void)
 }
 
 /*
- * The hash of the phrase lies in work->data; setting begins with "$2y$", a cost and a salt. NULL, errno set, where there
- * is none: libraries answer NULL or a short text that begins with '*'.
+ * The hash of the phrase lies in work->data; setting begins with "$2y$", a cost and a salt. NULL with errno set if the
+ * library failed: some answer NULL then, others a short text that begins with '*'.
  */
 static const char *run_crypt(struct work *work, const char *setting)
 {
@@ -116,7 +116,7 @@ static bool has_nul(const struct secbuf *password)
     return password->size > 0 && memchr(password->data, '\0', password->size);
 }
 
-/* What comes before is what was asked for, in the library's own spelling. */
+/* Compares the hashes only: the library may spell the settings before them in another way. */
 static bool is_same_hash(const char *a, const char *b)
 {
     return same_bytes(a + HASH_AT, b + HASH_AT, BCRYPT_SIZE - HASH_AT);

@@ -58,7 +58,7 @@ struct key {
     unsigned per_minute;
 };
 
-/* What a key is of: guesses at a user from an address, guesses from an address, logins of a user from an address. */
+/* Kinds of keys: guesses at a user from an address, guesses from an address, logins of a user from an address. */
 enum key_kind { KEY_GUESSES = 'u', KEY_ADDRESS = 'a', KEY_LOGIN = 'l' };
 
 /* Users with names longer than any that can log in share a key. */

@@ -1,6 +1,6 @@
 /*
- * What an htpasswd file means. Everything that decides who may come in is here, with neither a
- * file nor a clock, so that tests and the fuzzer reach all of it.
+ * Parses htpasswd files. All decisions about logins are here, without files and clocks, so that tests and the fuzzer
+ * reach every branch.
  */
 #include "registry/access/htpasswd.h"
 

@@ -17,7 +17,7 @@ struct htpasswd;
 
 enum { HTPASSWD_USERS_MAX = 1000000 };
 
-/* What is wrong with a line; it is told by number, for it may hold a password. */
+/* A mistake in a line. Messages give the number of the line, never its text, because it may contain a password. */
 enum htpasswd_flaw_kind {
     HTPASSWD_NO_COLON,   /* skipped */
     HTPASSWD_NOT_BCRYPT, /* the user is known and can never log in */
@@ -67,7 +67,7 @@ size_t htpasswd_count(const struct htpasswd *table);
 
 const struct htpasswd_flaws *htpasswd_get_flaws(const struct htpasswd *table);
 
-/* What to tell the operator of such a line: "the line has no ':' ...". */
+/* The text for the operator: "the line has no ':' ...". */
 const char *htpasswd_flaw_text(enum htpasswd_flaw_kind kind);
 
 /* Whether the table was made of this text. */

@@ -2,7 +2,7 @@
 
 #include "registry/access/identity-tokens.h"
 
-/* What the record of an identity token looks like in the storage. Pure; from any thread. */
+/* The format of the record of an identity token in the storage. Pure; from any thread. */
 
 enum { IDENTITY_RECORD_MAX = 4096 }; /* bytes */
 

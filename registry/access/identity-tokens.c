@@ -80,7 +80,7 @@ int identity_tokens_get_credential(const struct identity_tokens *tokens, const u
     return compute(tokens, "credential", stamp, size, ret->bytes);
 }
 
-/* Where the tokens of a user and client are. */
+/* Computes the place of the tokens of a user and client. */
 static int compute_place(const struct identity_tokens *tokens, const struct identity_record *login,
                          unsigned char ret[USER_SIZE + CLIENT_SIZE])
 {

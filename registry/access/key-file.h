@@ -14,7 +14,7 @@ struct key_file;
 
 enum key_file_kind { KEY_FILE_JWKS, KEY_FILE_CERTIFICATES };
 
-/* What was read. It never changes, and references are counted. */
+/* The keys of a file. It never changes, and references are counted. */
 struct key_table {
     unsigned references;      /* atomic */
     uint64_t id;              /* larger than that of every table that was read before, of any file */

@@ -10,7 +10,7 @@
 
 /* --- patterns and claims ---------------------------------------------------------------- */
 
-/* Where to go on after a mismatch: behind an asterisk, which then stands for one character more. */
+/* The position to continue from after a mismatch: after an asterisk, which then matches one more character. */
 struct retry {
     const char *pattern, *text; /* NULL: there was no such asterisk */
 };
@@ -160,7 +160,7 @@ static int set_once(struct line *line, const char *name, const char *value, size
     return *ret ? 0 : -ENOMEM;
 }
 
-/* What is checked anyway, and always. */
+/* Claims that are checked for every token, so that a line cannot name them. */
 static bool is_reserved(const char *name)
 {
     static const char *const reserved[] = {"iss", "aud", "exp", "nbf", "iat", "jti"};

@@ -7,13 +7,12 @@
 #include "common/secbuf.h"
 
 /*
- * The passwords that were verified lately. None of them lies here: what is kept is an HMAC-SHA256
- * over user, password and hash, with a random key that lives and dies with the cache, all of it in
- * secure memory. From any thread.
+ * Remembers which passwords were verified lately. It stores no password, but an HMAC-SHA256 over user, password
+ * and hash. The HMAC's random key exists as long as the cache, and everything is in secure memory. From any thread.
  */
 struct password_cache;
 
-/* What a password was verified against. None of it is kept. */
+/* A verified password with its user and hash. The cache keeps none of the three. */
 struct verified {
     const struct secbuf *user;
     const struct secbuf *password; /* counts up to BCRYPT_PASSWORD_MAX, like in bcrypt */

@@ -261,7 +261,7 @@ static size_t child_count(const struct node *node)
     return node->literal_count + node->glob_count + (node->has_deep ? 1 : 0);
 }
 
-/* Where the keys that share the first key's next component end. */
+/* Finds the end of the keys that share the first key's next component. */
 static size_t find_group_end(const struct key *keys, size_t first, size_t end)
 {
     size_t i = first + 1;
@@ -370,7 +370,7 @@ static bool give_grants(const struct search *search, const struct node *node)
            search->visit(search->context, search->index->grants + node->grant, node->grant_count);
 }
 
-/* What strcmp() would say of a node's text and a component; with size smaller, of a beginning of it. */
+/* Compares a node's text with the first size bytes of a component, as strcmp() does. */
 static int compare_text(const char *text, const char *with, size_t size)
 {
     int order = strncmp(text, with, size);

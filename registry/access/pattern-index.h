@@ -24,7 +24,7 @@ enum { PATTERN_SIZE_MAX = 255 };
 /* NULL if text is a pattern, otherwise what is wrong with it: "has an upper-case letter; ...". */
 const char *pattern_find_fault(const char *text, size_t size);
 
-/* What a rule gives to one principal; principals and actions are the caller's numbers and bits. */
+/* The actions that a rule gives to one principal. The caller defines the numbers of principals and the bits of actions. */
 struct pattern_grant {
     uint32_t principal;
     uint32_t line; /* of the rule */

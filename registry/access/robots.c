@@ -95,7 +95,7 @@ int robot_parse_time(const char *text, size_t size, int64_t *ret_s)
     return strcmp(copy, again) == 0 ? 0 : -EINVAL;
 }
 
-/* Where the pattern ends; patterns have no ':'. */
+/* Finds the end of the pattern; patterns contain no ':'. */
 static size_t pattern_size(const char *allow, size_t size)
 {
     const char *colon = memchr(allow, ':', size);

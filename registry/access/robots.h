@@ -28,7 +28,7 @@ enum { ROBOT_PASSWORD_SIZE = 16 + 43, ROBOT_NAME_MAX = 64, ROBOTS_MAX = 10000, R
 
 #define ROBOT_NEVER INT64_MAX
 
-/* What --allow says, "PATTERN:ACTIONS" as in "team-a/ **:pull,push" (without the blank). */
+/* The value of --allow, "PATTERN:ACTIONS" as in "team-a/ **:pull,push" (without the blank). */
 struct robot_allow {
     const char *text;
     size_t size;

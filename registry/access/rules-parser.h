@@ -3,8 +3,8 @@
 #include "registry/access/rules-private.h"
 
 /*
- * What the readers of an access file share: rules-words.c reads words and lists of them, rules-space.c the lines about
- * space (retain, untagged, quota), rules-parse.c the other lines. Used by one thread.
+ * Shared by the files that parse an access file: rules-words.c reads words and lists of words, rules-space.c the lines
+ * about space (retain, untagged, quota), rules-parse.c the other lines. Used by one thread.
  *
  * Functions that return int return 0, or negative with p->err set.
  */

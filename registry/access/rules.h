@@ -76,7 +76,7 @@ bool rules_is_tag_immutable(const struct rules *rules, const char *repository, c
 /* Whether retention must not remove the tag, because it is immutable or a line says "always". */
 bool rules_is_tag_kept(const struct rules *rules, const char *repository, const char *tag);
 
-/* What the lines "retain" and "untagged" say of a repository; of several, the value that keeps most counts. */
+/* The conditions of "retain" and "untagged" for a repository. Of several lines, the value that keeps most counts. */
 struct rules_retention {
     bool has_tags;     /* a line "retain" matches; the three after it are 0 where none names them */
     uint64_t newest;
@@ -108,7 +108,7 @@ size_t rules_list_quotas(const struct rules *rules, const struct rules_quota **r
 /* The lines that begin with oidc. */
 const struct oidc_rules *rules_get_oidc_rules(const struct rules *rules);
 
-/* What verifies their tokens; NULL: rules_set_oidc() was not called. set takes ownership, and is for a table that is new. */
+/* The verifier of their tokens, or NULL. set takes ownership, and may be called only while the table is new. */
 void rules_set_oidc(struct rules *rules, struct oidc *oidc);
 struct oidc *rules_get_oidc(const struct rules *rules);
 

@@ -10,7 +10,7 @@
 
 static const char repository_type[] = "repository", registry_type[] = "registry", catalog[] = "catalog";
 
-/* What a token can hold; of the same names as the rules' actions. */
+/* The actions that a token can contain, by the names of the rules' actions. */
 static const struct {
     const char *name;
     unsigned action;

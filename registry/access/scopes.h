@@ -8,7 +8,8 @@
 #include "registry/access/rules.h"
 
 /*
- * What a client asks for when it fetches a token, and what the token gives: actions in repositories, and the catalog.
+ * The scopes that a client asks for when it fetches a token, and those that the token gives: actions in repositories, and
+ * the catalog.
  * The actions are bits of enum rules_action; RULES_PUSH_NEW is not used, because the rules decide about it when a tag
  * is pushed. Not for several threads while it changes.
  */

@@ -17,7 +17,7 @@
 
 enum { NAME_SIZE = 32, LINE_MAX_SIZE = 40 };
 
-/* What is in force. It does not change. */
+/* The keys in force. It does not change. */
 struct ring {
     unsigned references; /* under the lock of the keys */
     struct jwt_signer *signer;
@@ -253,7 +253,7 @@ static void remove_old(struct storage *storage, const struct stored_keys *stored
 
         format_name(stored->items[i].number, name);
         snprintf(key, sizeof(key), PRIVATE_KEYS "%s", name);
-        /* What stays is tried again. */
+        /* A key that could not be removed is tried again the next time. */
         if (!may_verify(stored, i, now_s) && storage_remove(storage, keys, 1, &err) < 0)
             return;
     }

@@ -16,7 +16,7 @@ struct token_cache;
 
 enum { TOKEN_USER_MAX = 255, TOKEN_STAMP_SIZE = AUTHENTICATOR_STAMP_SIZE }; /* bytes */
 
-/* What a token says. It does not change, and references are counted. */
+/* The content of a verified token. It does not change, and references are counted. */
 struct verified_token {
     unsigned references;          /* atomic */
     char user[TOKEN_USER_MAX + 1]; /* "" for a client without a login */

@@ -35,7 +35,7 @@ const char *tokens_get_service(const struct tokens *tokens);
 /* Now and then: reads the keys again, makes the next one when it is time. Waits. 0 or negative. */
 int tokens_refresh(struct tokens *tokens, struct error *err) MUST_USE;
 
-/* What an access token is made of; borrowed. */
+/* The content of a new access token; borrowed. */
 struct token_grant {
     const char *user; /* "" for a client without a login */
     const struct scopes *scopes;

@@ -13,7 +13,7 @@
  */
 struct watched_table;
 
-/* What the table is made of. A table never changes and counts its references. */
+/* How a table is made from a file. A table never changes, and references are counted. */
 struct watched_table_type {
     /*
      * 0 with one reference in *ret; a type that keeps content->text sets it to NULL. Negative if the

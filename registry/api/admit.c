@@ -1,6 +1,6 @@
 /*
- * Who asks, and may they? A password or token that was verified before is known at once. Any other is checked
- * on a worker, because one bcrypt takes as long as thousands of requests.
+ * Authentication and authorization. A password or token that was verified lately is accepted at once. Any other is
+ * checked on a worker, because one bcrypt takes as long as thousands of requests.
  */
 #include "registry/api/admit.h"
 

@@ -7,7 +7,7 @@
 #include "registry/api/endpoint.h"
 #include "registry/api/refusal.h"
 
-/* What endpoints say again and again. */
+/* Answers that several endpoints give. */
 
 static inline const struct api *api_of(const struct call *call)
 {

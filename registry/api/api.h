@@ -17,7 +17,7 @@
  */
 struct metrics;
 
-/* Where clients fetch the tokens of another server; all borrowed. */
+/* The token server that clients are sent to with "auth: token"; all borrowed. */
 struct api_token_server {
     const char *realm; /* its URL */
     const char *service;

@@ -1,6 +1,5 @@
 /*
- * What is there apart from repositories: the probe by which clients learn that this is a registry,
- * and health.
+ * The endpoints outside repositories: the probe that tells clients that this is a registry, and the health check.
  */
 #include <string.h>
 

@@ -121,8 +121,8 @@ static int check_on_the_way(const struct api *api, const struct store_blob *blob
 }
 
 /*
- * Where the bytes come from. All of a blob is compared with its digest if that was not done lately; a part of it cannot
- * be. Takes ownership of reader, also when it fails. 0 or negative.
+ * Sets the source of the answer's bytes. A whole blob is compared with its digest, unless that was done lately; a part
+ * cannot be compared. Takes ownership of reader, also on failure. 0 or negative.
  */
 static int set_source(const struct call *call, const struct store_blob *blob, struct store_reader *reader,
                       bool is_whole, struct response_source *ret, struct error *err)

@@ -6,9 +6,9 @@
 #include "registry/http/request.h"
 
 /*
- * Whose request it is: the address at the other end of the connection, or, where that is a proxy of the list, the one
- * that the proxy names in X-Forwarded-For. Of several addresses the last counts that is not a proxy of the list itself;
- * the client may have made up those before it. True where a proxy named it.
+ * Finds the address of the client: the other end of the connection or, if that is a proxy of the list, the address in
+ * its X-Forwarded-For. Of several addresses, the last one that is not itself a proxy of the list counts, because the
+ * client may have invented those before it. True if a proxy named the address.
  */
 bool client_address_find(const struct request *request, const struct network *proxies, size_t proxy_count,
                          char ret_address[REQUEST_ADDRESS_MAX]);

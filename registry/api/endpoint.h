@@ -11,8 +11,8 @@ struct api;
 struct call;
 
 /*
- * What answers one kind of request, in the three phases of registry/http/handler.h. A phase that
- * has to wait (directories, fsync, locks) or to compute for long moves to a worker by call_move().
+ * Answers one kind of request, in the three phases of registry/http/handler.h. A phase that has to wait
+ * (directories, fsync, locks) or to compute for long moves to a worker with call_move().
  */
 struct endpoint {
     /* Before the body; may set a response, which refuses the body. NULL: nothing is to be done. */
@@ -29,7 +29,7 @@ struct endpoint {
     void (*release)(struct call *call);
 };
 
-/* What a client proves its identity with (registry/api/credentials.h). What it did not send has no data. */
+/* The credentials of a client (registry/api/credentials.h). A part that it did not send has no data. */
 struct credentials {
     struct secbuf user, password;
     struct secbuf bearer; /* an access token */
@@ -83,7 +83,7 @@ static inline bool call_is_on_worker(const struct call *call)
 }
 enum http_result call_move(struct call *call);
 
-/* What the store may do on this thread. */
+/* Whether the store may wait on this thread. */
 static inline enum store_waiting call_may_wait(const struct call *call)
 {
     return call_is_on_worker(call) ? STORE_MAY_WAIT : STORE_MUST_NOT_WAIT;

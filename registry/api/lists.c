@@ -51,7 +51,7 @@ static bool get_page(const struct call *call, struct response *response, size_t 
         return false;
     }
     ret->n = (size_t)n;
-    /* What is too long for a name comes after all names of that beginning, or before them; nobody asks. */
+    /* No name is that long, so the list starts at its beginning. */
     if (escape_find(call->query, "last", ret->last, sizeof(ret->last)) < 0)
         ret->last[0] = '\0';
     return true;

@@ -17,7 +17,7 @@
 #include "registry/spec/name.h"
 #include "registry/spec/range.h"
 
-/* What one request may read: a page ends there, however few referrers it has, and says where the next one begins. */
+/* Bounds of what one request reads. A page ends there, even with few referrers, and names the next page. */
 enum { SCAN_MS = 250, SCAN_SIZE_MAX = 16 << 20 };
 
 enum { PAGE_MAX = 1000, ARTIFACT_TYPE_MAX = 256, LIST_SIZE_MAX = 4 << 20 };

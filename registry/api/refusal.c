@@ -14,7 +14,7 @@ void response_refuse(struct response *response, enum error_code code, const char
     response_set_body(response, error_code_get_status(code), "application/json; charset=utf-8", text, size);
 }
 
-/* What may go away by itself, or by a hand that is not the client's. */
+/* Failures that may end by themselves, or that an operator can end. */
 static const struct failure {
     int code;
     unsigned status;

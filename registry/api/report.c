@@ -49,7 +49,7 @@ static const char *text_or_null(const char *text)
     return *text ? text : NULL;
 }
 
-/* What a client asks the token server in its query is nobody else's, and may be a token. */
+/* The query of a request to the token server is private, and may contain a token. */
 static const char *format_uri(const struct call *call, const struct request *request, char *ret_text, size_t size)
 {
     if (!call || call->route.kind != ROUTE_TOKEN)

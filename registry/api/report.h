@@ -3,7 +3,7 @@
 #include "registry/api/endpoint.h"
 #include "registry/core/events.h"
 
-/* What the log and the metrics are told: requests that are over, events, and logins that failed. */
+/* Reports finished requests, events and failed logins to the log and the metrics. */
 
 /* call is NULL for a request that could not be read. */
 void report_request(struct api *api, const struct call *call, const struct request *request, const struct http_end *end);

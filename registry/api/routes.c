@@ -144,7 +144,7 @@ void routes_format_allow(enum route_kind kind, char ret_text[ROUTES_ALLOW_SIZE])
 
 /* --- scopes ----------------------------------------------------------------------------------- */
 
-/* What a method needs on a path that has no operation, for the words of the refusal. */
+/* The scope that a method needs on a path without an operation, for the words of the refusal. */
 static enum operation_need need_of_method(unsigned method)
 {
     if (method == ROUTE_METHOD_DELETE)

@@ -40,7 +40,7 @@ size_t routes_find_handler(enum route_kind kind);
 /* Whether the route has any operation. */
 bool routes_is_known(enum route_kind kind);
 
-/* What everybody may ask for, by the route alone. */
+/* Whether the route needs no login. */
 bool routes_is_public(enum route_kind kind);
 
 /* The value of the header Allow, sorted as registry:2 does: "DELETE, GET, HEAD". */

@@ -6,7 +6,7 @@
 #include "registry/access/access.h"
 #include "registry/api/endpoint.h"
 
-/* What a client asks the token server for: the query of GET, or the form of POST (distribution specification). */
+/* A request to the token server: the query of GET, or the form of POST (distribution specification). */
 
 struct token_form {
     struct scopes scopes;

@@ -1,5 +1,5 @@
 /*
- * What can be asked of an upload session, and its end without a blob: end-13 and end-14.
+ * The status of an upload session (end-13), and its cancellation (end-14).
  */
 #include "registry/api/upload-answer.h"
 

@@ -116,7 +116,7 @@ static void check_room(struct call *call, struct response *response, struct writ
 
 /* --- digests in queries ------------------------------------------------------------- */
 
-/* 0, or -ENOENT where there is none, or -EINVAL where it is none of ours. */
+/* 0, -ENOENT if the query has no digest, or -EINVAL if it is not a digest that we support. */
 static int find_digest(const struct call *call, const char *key, struct digest *ret)
 {
     char text[DIGEST_TEXT_SIZE * 2];

@@ -25,7 +25,7 @@ struct question {
     const char *user; /* "" for nobody in particular */
     unsigned action;
     const char *repository;
-    const char *access; /* the access file; NULL: there is none */
+    const char *access; /* the access file, or NULL */
     const char *users;  /* the htpasswd file; NULL: not known */
     const char *robots; /* the robots file; NULL: robots are ordinary users, or not known */
 };

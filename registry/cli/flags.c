@@ -21,7 +21,7 @@ static int refuse(const struct parser *parser, const char *word, const char *why
     return error_set(parser->err, EINVAL, "%s: %s: %s; see registryd help %s", verb, word, why, verb);
 }
 
-/* What Go's strconv.ParseBool takes. */
+/* The texts that Go's strconv.ParseBool accepts. */
 static int parse_bool(const char *text, bool *ret)
 {
     static const char *const words[] = {"1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False"};

@@ -17,7 +17,7 @@
 #include "registry/cli/open-store.h"
 #include "registry/cli/verbs.h"
 
-/* What the command line says. */
+/* The arguments of the command line. */
 struct order {
     struct collect_options options;
     bool is_quiet;

@@ -20,7 +20,7 @@
 
 enum { TIME_SIZE = 32, TOKEN_HELP = 1 };
 
-/* What the command line says; borrowed from argv. */
+/* The arguments of the command line; borrowed from argv. */
 struct order {
     const char *config;
     const char *user;   /* only tokens of this user; NULL: of every user */

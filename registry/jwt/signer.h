@@ -22,7 +22,7 @@ int jwt_signer_export(const struct jwt_signer *signer, struct secbuf *ret_pem, s
 void jwt_signer_free(struct jwt_signer *signer); /* takes NULL */
 void jwt_signer_freep(struct jwt_signer **signer);
 
-/* What its tokens have as "kid": the key's thumbprint. */
+/* The "kid" of its tokens: the key's thumbprint. */
 const char *jwt_signer_get_id(const struct jwt_signer *signer);
 
 /* The public half, under that name; owned by the caller (jwt_key_free). 0 or -ENOMEM. */

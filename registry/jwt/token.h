@@ -36,7 +36,7 @@ int jwt_parse(const char *text, size_t size, struct jwt **ret) MUST_USE;
 void jwt_free(struct jwt *token); /* takes NULL */
 void jwt_freep(struct jwt **token);
 
-/* What a token says about itself; nothing of it is verified. NULL if it is missing. For choosing keys. */
+/* Members of the header, not verified, for choosing keys. NULL if one is missing. */
 const char *jwt_peek_issuer(const struct jwt *token);
 const char *jwt_peek_key_id(const struct jwt *token);
 const struct json *jwt_peek_header(const struct jwt *token);
@@ -50,7 +50,7 @@ int jwt_verify(struct jwt *token, const struct jwt_key_set *keys, unsigned algor
 /* The same with one key, whatever the token calls it: a key that came with the token and was found to be trusted. */
 int jwt_verify_with(struct jwt *token, const struct jwt_key *key, unsigned algorithms) MUST_USE;
 
-/* What its claims must be; all borrowed. */
+/* The values that claims must have; all borrowed. */
 struct jwt_expectation {
     const char *issuer;
     const char *audience; /* one of those of the token */

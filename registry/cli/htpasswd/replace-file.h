@@ -19,7 +19,7 @@ struct replacement {
     char *path;       /* the file itself, for messages */
     const char *name; /* its last part; points into path */
     bool exists;
-    const char *model; /* borrowed; a file whose owner, mode and access list a new file gets; NULL: there is none */
+    const char *model; /* borrowed; a file whose owner, mode and access list a new file gets; or NULL */
     struct stat old;   /* of the file, or of the model if there is no file */
     bool is_masked;
     sigset_t mask;

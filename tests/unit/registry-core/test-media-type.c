@@ -17,7 +17,7 @@ static const struct {
     {"an image by its config", "{\"schemaVersion\":2,\"config\":{\"digest\":"
      "\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"},\"layers\":[]}",
      MANIFEST_OCI_IMAGE, false},
-    {"an empty type is none", "{\"schemaVersion\":2,\"mediaType\":\"\",\"manifests\":[]}", MANIFEST_OCI_INDEX, false},
+    {"an empty type counts as a missing one", "{\"schemaVersion\":2,\"mediaType\":\"\",\"manifests\":[]}", MANIFEST_OCI_INDEX, false},
     {"nor is null", "{\"schemaVersion\":2,\"mediaType\":null,\"manifests\":[]}", MANIFEST_OCI_INDEX, false},
     {"schema 1", "{\"schemaVersion\":1,\"fsLayers\":[]}", "application/vnd.docker.distribution.manifest.v1+json", false},
     {"schema 1, signed", "{\"schemaVersion\":1,\"fsLayers\":[],\"signatures\":[{}]}",

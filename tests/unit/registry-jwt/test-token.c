@@ -279,7 +279,7 @@ static void test_bytes_around_a_token_are_refused(void **state)
         check_form("", instead[i], "");
 }
 
-/* A longer signature decodes, but is none. */
+/* A longer signature can be decoded, but is not valid. */
 static void test_signature_of_another_form_is_refused(void **state)
 {
     static const unsigned char der[] = {0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01};
