@@ -239,7 +239,8 @@ int gpg_explain_decrypt(struct gpg_context *gpg, gpgme_error_t e, const char *na
         return error_set(err, GPG_FAILURE_REMOTE, "gpg-agent is on another machine, and might ask for the passphrase there");
     if (gpg_card_is_concerned(e) || find_explanation(gpgme_err_code(e)) || gpgme_err_source(e) == GPG_ERR_SOURCE_PINENTRY)
         return gpg_explain_code(gpg->pinentry_mode, e, name, err);
-    if (gpg->status.has_no_mdc && gpg->status.has_session_key)
+    if (gpg->status.has_no_mdc && !gpg->status.has_aead && gpg->status.has_session_key &&
+        !gpg_words_include(gpg, "gcry_cipher_checktag"))
         return error_set(err, GPG_FAILURE_UNKNOWN, "cannot decrypt %s: it is not protected against changes (it has no MDC), so gpg "
                          "refuses it; look for rfc2440 in gpg.conf, or log in again if an old program wrote it", name);
     if (is_damaged(&gpg->status))

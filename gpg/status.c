@@ -28,11 +28,24 @@ static void note_error(struct gpg_status *status, const char *args)
         status->has_keyring_failure = true;
 }
 
+/* Whether the third of several words is a number other than 0. */
+static bool has_third_number(const char *args)
+{
+    for (int i = 0; i < 2; i++) {
+        args = strchr(args, ' ');
+        if (!args)
+            return false;
+        args++;
+    }
+    return strtol(args, NULL, 10) > 0;
+}
+
 /* "<mdc method> <cipher> [<aead algorithm>]". GnuPG 2.2 does not name the algorithm. */
 static void note_decryption(struct gpg_status *status, const char *args)
 {
     status->has_session_key = true;
     status->has_no_mdc |= begins_with(args, "0 ");
+    status->has_aead |= has_third_number(args);
 }
 
 bool gpg_status_is_unauthentic(const struct gpg_status *status)

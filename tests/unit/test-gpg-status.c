@@ -93,6 +93,24 @@ static void gpg_s_message_becomes_one_line(void **state)
     assert_string_equal(words, "");
 }
 
+/* GnuPG 2.4 names the mode of a message without an MDC; GnuPG 2.2 names none. */
+static void mode_of_encryption_is_noted(void **state)
+{
+    static const struct { const char *args; bool has_no_mdc, has_aead; } rows[] = {
+        {"2 9 0", false, false}, {"2 9", false, false}, {"0 9 2", true, true}, {"0 9 0", true, false}, {"0 9", true, false},
+        {"0 9 x", true, false}, {"0", false, false}, {"", false, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        struct gpg_status status = {0};
+
+        gpg_status_note(&status, "DECRYPTION_INFO", rows[i].args);
+        assert_int_equal(status.has_no_mdc, rows[i].has_no_mdc);
+        assert_int_equal(status.has_aead, rows[i].has_aead);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +118,7 @@ int main(void)
         cmocka_unit_test(option_and_keyring_errors_differ_from_other_failures),
         cmocka_unit_test(tampering_that_gpgme_does_not_detect),
         cmocka_unit_test(gpg_s_message_becomes_one_line),
+        cmocka_unit_test(mode_of_encryption_is_noted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
