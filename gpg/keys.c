@@ -54,6 +54,15 @@ static gpgme_subkey_t find_encryption_subkey(gpgme_key_t key, bool is_valid)
     return best;
 }
 
+/* Whether gpg calls a subkey invalid. GnuPG 2.4 does not say then whether the subkey is for encryption. */
+static bool has_invalid_subkey(gpgme_key_t key)
+{
+    for (gpgme_subkey_t s = key->subkeys ? key->subkeys->next : NULL; s; s = s->next)
+        if (s->invalid && !s->revoked && (s->can_encrypt || (!s->can_sign && !s->can_certify && !s->can_authenticate)))
+            return true;
+    return false;
+}
+
 /* gpg -e requires one user id with at least marginal validity. */
 static bool is_trusted(gpgme_key_t key)
 {
@@ -76,7 +85,7 @@ static enum gpg_key_problem find_problem(struct gpg_context *gpg, gpgme_key_t ke
         return GPG_KEY_DISABLED;
     if (!find_encryption_subkey(key, true) && former && former->expired && !former->revoked)
         return GPG_KEY_SUBKEY_EXPIRED;
-    if (key->invalid || (former && former->invalid && !former->revoked && !find_encryption_subkey(key, true)))
+    if (key->invalid || (!find_encryption_subkey(key, true) && has_invalid_subkey(key)))
         return GPG_KEY_INVALID;
     if (!find_encryption_subkey(key, true))
         return GPG_KEY_CANNOT_ENCRYPT;
