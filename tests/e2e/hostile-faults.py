@@ -83,7 +83,7 @@ LIBGCRYPT_SAYS = b"failed to allocate memory\n"
 
 def assert_clean(call, result, may_leave=False):
     """Checks the result of a run with a fault."""
-    assert result.rc in (0, 1), result
+    assert result.rc in (0, 1) or (result.rc, call.args[0]) == (2, "doctor"), result # 2: doctor could not try each step
     assert_safe_to_show(result.out + result.err)
     if result.rc == 0:
         assert call.answer is None or result.out == call.answer, result
