@@ -6,6 +6,7 @@
 #include "common/json-quote.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/utf8.h"
@@ -70,4 +71,14 @@ size_t json_quote(const void *text, size_t size, char *ret_quoted)
     }
     put(&quoted, "\"", 1);
     return quoted.size;
+}
+
+char *json_quote_new(const char *text)
+{
+    size_t size = strlen(text);
+    char *quoted = malloc(json_quote(text, size, NULL) + 1);
+
+    if (quoted)
+        quoted[json_quote(text, size, quoted)] = '\0';
+    return quoted;
 }

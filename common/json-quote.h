@@ -11,3 +11,6 @@
  * that many bytes (no NUL is written).
  */
 size_t json_quote(const void *text, size_t size, char *ret_quoted);
+
+/* The same as a new text with a NUL, owned by the caller (free); NULL if memory is short. */
+char *json_quote_new(const char *text);

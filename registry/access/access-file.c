@@ -40,8 +40,7 @@ static int parse_rules(struct watched_table *watched, struct file_content *conte
         r = open_keys(watched, rules, err);
     if (r < 0)
         return r;
-    if (content->is_open)
-        watched_table_warn(watched, "%s can be changed by every user of this machine: chmod o-w %s", path, path);
+    watched_table_warn_if_open(watched, content);
     *ret = steal_ptr(&rules);
     return 0;
 }

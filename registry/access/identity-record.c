@@ -28,21 +28,11 @@ static int parse_hex(const char *text, unsigned char *ret_bytes, size_t size)
     return 0;
 }
 
-static char *quote(const char *text)
-{
-    size_t size = strlen(text);
-    char *quoted = malloc(json_quote(text, size, NULL) + 1);
-
-    if (quoted)
-        quoted[json_quote(text, size, quoted)] = '\0';
-    return quoted;
-}
-
 char *identity_record_format(const struct identity_record *record)
 {
-    CLEANUP_FREE char *user = quote(record->user);
-    CLEANUP_FREE char *client = quote(record->client);
-    CLEANUP_FREE char *address = quote(record->address);
+    CLEANUP_FREE char *user = json_quote_new(record->user);
+    CLEANUP_FREE char *client = json_quote_new(record->client);
+    CLEANUP_FREE char *address = json_quote_new(record->address);
     char credential[2 * KEYED_DIGEST_SIZE + 1], *text;
 
     if (!user || !client || !address)

@@ -65,8 +65,7 @@ static int parse_table(struct watched_table *watched, struct file_content *conte
         r = jwt_roots_new(path, table->text, table->size, &table->roots, err);
     if (r < 0)
         return r;
-    if (content->is_open)
-        watched_table_warn(watched, "%s can be changed by every user of this machine: chmod o-w %s", path, path);
+    watched_table_warn_if_open(watched, content);
     *ret = steal_ptr(&table);
     return 0;
 }

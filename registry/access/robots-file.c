@@ -19,8 +19,7 @@ static int parse_robots(struct watched_table *watched, struct file_content *cont
 
     if (r < 0)
         return r;
-    if (content->is_open)
-        watched_table_warn(watched, "%s can be changed by every user of this machine: chmod o-w %s", path, path);
+    watched_table_warn_if_open(watched, content);
     *ret = robots;
     return 0;
 }

@@ -33,23 +33,13 @@ struct tokens {
 
 /* --- opening -------------------------------------------------------------------------------- */
 
-static char *quote(const char *text)
-{
-    size_t size = strlen(text);
-    char *quoted = malloc(json_quote(text, size, NULL) + 1);
-
-    if (quoted)
-        quoted[json_quote(text, size, quoted)] = '\0';
-    return quoted;
-}
-
 static int set_up(struct tokens *tokens, const struct tokens_options *options, struct error *err)
 {
     int r;
 
     tokens->options = *options;
     tokens->service = strdup(options->service);
-    tokens->quoted_service = quote(options->service);
+    tokens->quoted_service = json_quote_new(options->service);
     tokens->cache = token_cache_new();
     if (!tokens->service || !tokens->quoted_service || !tokens->cache)
         return error_set_oom(err);
@@ -159,7 +149,7 @@ static int format_credential(const struct tokens *tokens, const char *user, char
 
 static char *format_claims(const struct tokens *tokens, const struct token_grant *grant)
 {
-    CLEANUP_FREE char *user = quote(grant->user);
+    CLEANUP_FREE char *user = json_quote_new(grant->user);
     CLEANUP_FREE char *access = scopes_format(grant->scopes);
     char id[RANDOM_UUID_SIZE], credential[CREDENTIAL_CLAIM_SIZE], *claims;
 

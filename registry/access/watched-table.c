@@ -45,6 +45,13 @@ void watched_table_warn(struct watched_table *watched, const char *format, ...)
     watched->warn(watched->context, line.text);
 }
 
+void watched_table_warn_if_open(struct watched_table *watched, const struct file_content *content)
+{
+    if (content->is_open)
+        watched_table_warn(watched, "%s can be changed by every user of this machine: chmod o-w %s", watched->path,
+                           watched->path);
+}
+
 const char *watched_table_path(const struct watched_table *watched)
 {
     return watched->path;

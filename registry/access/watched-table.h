@@ -58,4 +58,8 @@ void *watched_table_get(struct watched_table *watched);
 
 /* For parse(): tells the operator one line. */
 void watched_table_warn(struct watched_table *watched, const char *format, ...) PRINTF_LIKE(2, 3);
+
+/* For parse(): warns if every user of the machine may change the file. */
+void watched_table_warn_if_open(struct watched_table *watched, const struct file_content *content);
+
 const char *watched_table_path(const struct watched_table *watched);

@@ -54,14 +54,12 @@ unsigned error_code_get_status(enum error_code code)
 
 char *error_code_format_message(enum error_code code, const char *message, const char *detail, size_t *ret_size)
 {
-    size_t message_size = strlen(message);
-    CLEANUP_FREE char *quoted = malloc(json_quote(message, message_size, NULL) + 1);
+    CLEANUP_FREE char *quoted = json_quote_new(message);
     char *text;
     int size;
 
     if (!quoted)
         return NULL;
-    quoted[json_quote(message, message_size, quoted)] = '\0';
     size = asprintf(&text, "{\"errors\":[{\"code\":\"%s\",\"message\":%s%s%s}]}\n", table[code].name, quoted,
                     detail ? ",\"detail\":" : "", detail ? detail : "");
     if (size < 0)
