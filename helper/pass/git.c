@@ -14,7 +14,14 @@
 #include "gpg/patience.h"
 #include "helper/pass/git-trust.h"
 
-enum { LOCK_TRIES = 40, LOCK_PAUSE_MS = 50, OUTPUT_SIZE = 1024, SIGNING_S = 600 };
+enum { LOCK_TRIES = 40, LOCK_PAUSE_MS = 50, STAGE_TRIES = 10, OUTPUT_SIZE = 1024, SIGNING_S = 600 };
+
+/* What git sees at a path, compared with the last commit and with the index. */
+enum standing {
+    STANDING_UNCHANGED, /* or git cannot tell */
+    STANDING_STAGED,
+    STANDING_NOT_STAGED,
+};
 
 /* What all runs of git for one change share. */
 struct git {
@@ -149,13 +156,15 @@ static int git_run(struct git *git, const char *const words[])
     }
 }
 
-/* Whether git sees a change at the path that a commit could hold. Keeps the output as it is. */
-static bool has_change(struct git *git)
+/* The first column of `git status --porcelain` is the index: ' ' or '?' if it has no change. Keeps the output as it is. */
+static enum standing standing_of(struct git *git)
 {
     const char *const words[] = {"status", "--porcelain", "--", git->path, NULL};
     struct git asked = {.trust = git->trust, .dir = git->dir, .path = git->path, .end_s = git->end_s};
 
-    return git_run(&asked, words) == 0 && asked.status == 0 && *asked.output;
+    if (git_run(&asked, words) != 0 || asked.status != 0 || !*asked.output)
+        return STANDING_UNCHANGED;
+    return strchr(" ?", *asked.output) ? STANDING_NOT_STAGED : STANDING_STAGED;
 }
 
 static int commit(struct git *git, const struct pass_change *change)
@@ -190,18 +199,35 @@ static bool is_outside_work_tree(struct git *git)
     return git_run(git, words) == 0 && git->status == 0 && strncmp(git->output, "false", 5) == 0;
 }
 
-/* 0 with the last status in git, or -errno. */
+/*
+ * Stages the change and commits it. 0 with the last status in git, or -errno.
+ *
+ * Somebody else's commit at the same time, pass's for example, has two effects. It commits all that is staged, our change
+ * too. Or it reads the index before our change is staged, and writes it afterwards: then ours has to be staged again.
+ */
 static int stage_and_commit(struct git *git, const struct pass_change *change)
 {
-    int r = stage(git, change);
+    for (int try = 1;; try++) {
+        bool is_last = try == STAGE_TRIES;
+        enum standing standing;
+        int r = stage(git, change);
 
-    if (r < 0 || git->status != 0 || !has_change(git))
-        return r;
-    r = commit(git, change);
-    /* Somebody else's commit, of all that is staged, may have taken ours along. */
-    if (r == 0 && git->status != 0 && !has_change(git))
-        git->status = 0;
-    return r;
+        if (r < 0 || git->status != 0)
+            return r;
+        standing = standing_of(git);
+        if (standing == STANDING_UNCHANGED)
+            return 0;
+        if (standing == STANDING_NOT_STAGED && !is_last)
+            continue;
+        r = commit(git, change);
+        if (r < 0 || git->status == 0)
+            return r;
+        standing = standing_of(git);
+        if (standing == STANDING_UNCHANGED)
+            git->status = 0;
+        if (standing != STANDING_NOT_STAGED || is_last)
+            return 0;
+    }
 }
 
 /* 0, or negative with the reason. */

@@ -4,6 +4,7 @@
 import concurrent.futures
 import contextlib
 import os
+import shutil
 import threading
 import time
 
@@ -445,6 +446,30 @@ def _():
         (shims / "git").chmod(0o755)
         user.store(URL, "me", "secret", env={"PATH": f"{shims}:{user.env['PATH']}"})   # asserts that stderr is empty
         assert commits(user) == [("theirs", [f"A {path_of(user)}"])] and status(user) == b""
+
+
+@case("if another process's commit writes an older index over ours, the entry is staged again and committed")
+def _():
+    with sandbox() as user:
+        user.store("other", "me", "secret")
+        shims = user.dir / "shims"
+        shims.mkdir()
+        real = need("git")
+        index = user.prefix / ".git" / "index"
+        (shims / "git").write_text(   # git commit reads the index before it locks it
+            f'#!/bin/sh\ncount={shims}/count\n'
+            f'case " $* " in *" $VERB "*)\n  echo x >>$count\n'
+            f'  [ $(wc -l <$count) -gt 2 ] || cp {user.dir}/older {index};;\nesac\nexec {real} "$@"\n')
+        (shims / "git").chmod(0o755)
+        for number, verb in enumerate(("status", "commit")):
+            (shims / "count").unlink(missing_ok=True)
+            shutil.copy(index, user.dir / "older")
+            user.store(f"h{number}", "me", "secret", env={"PATH": f"{shims}:{user.env['PATH']}", "VERB": verb})
+            assert added(user, url=f"h{number}") in [subject for subject, _ in commits(user)] and status(user) == b"", verb
+            (shims / "count").unlink()
+            shutil.copy(index, user.dir / "older")
+            user.erase(f"h{number}", env={"PATH": f"{shims}:{user.env['PATH']}", "VERB": verb})
+            assert status(user) == b"" and f"h{number}" not in user.git("ls-files"), verb
 
 
 @case(f"{PARALLEL} concurrent stores: as many commits of one file each, and a clean work tree")
