@@ -12,8 +12,8 @@ static int multiply_add(uint64_t *value, uint64_t factor, uint64_t more)
 {
     uint64_t product;
 
-    if (__builtin_mul_overflow(*value, factor, &product) || __builtin_add_overflow(product, more, value) ||
-        *value > INT64_MAX)
+    if (__builtin_mul_overflow(*value, factor, &product) ||
+        __builtin_add_overflow(product, more, value) || *value > INT64_MAX)
         return -ERANGE;
     return 0;
 }
@@ -37,7 +37,10 @@ static int read_unit(const char **at, uint64_t *ret_ns)
     return -EINVAL;
 }
 
-/* What follows the point, as a part of 10^*ret_scale; digits past the 15th are below any unit's nanosecond. */
+/*
+ * The digits after the point: the fraction is *ret_fraction / *ret_scale. Digits after the 15th are
+ * less than a nanosecond.
+ */
 static void read_fraction(const char **at, uint64_t *ret_fraction, uint64_t *ret_scale)
 {
     *ret_fraction = 0;
@@ -50,7 +53,8 @@ static void read_fraction(const char **at, uint64_t *ret_fraction, uint64_t *ret
     }
 }
 
-static int read_number(const char **at, uint64_t *ret_whole, uint64_t *ret_fraction, uint64_t *ret_scale)
+static int read_number(const char **at, uint64_t *ret_whole, uint64_t *ret_fraction,
+                       uint64_t *ret_scale)
 {
     const char *start = *at;
     size_t digits;
@@ -69,7 +73,7 @@ static int read_number(const char **at, uint64_t *ret_whole, uint64_t *ret_fract
     return r < 0 || digits ? r : -EINVAL;
 }
 
-/* One number with its unit, added to *total. */
+/* Adds one number with its unit to *total. */
 static int read_part(const char **at, uint64_t *total)
 {
     uint64_t value, fraction, scale, unit;
@@ -78,7 +82,9 @@ static int read_part(const char **at, uint64_t *total)
     if (r == 0)
         r = read_unit(at, &unit);
     if (r == 0)
-        r = multiply_add(&value, unit, (uint64_t)((long double)unit * (long double)fraction / (long double)scale));
+        r = multiply_add(
+            &value, unit,
+            (uint64_t)((long double)unit * (long double)fraction / (long double)scale));
     if (r == 0)
         r = multiply_add(total, 1, value);
     return r;

@@ -1,6 +1,7 @@
 /*
- * Follows the behaviour of registry:2 (distribution's configuration/parser.go). There,
- * REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED panics; here every setting has a variable.
+ * Overrides settings by environment variables, as registry:2 does (distribution's
+ * configuration/parser.go). registry:2 panics on REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED;
+ * here every setting has a variable.
  */
 #include "registry/config/environment.h"
 
@@ -20,7 +21,7 @@
 enum { NAME_MAX_SIZE = 512 };
 
 struct override {
-    const char *name; /* of the variable; the rest is about it */
+    const char *name; /* of the variable */
     const char *value;
     struct text_list *warnings;
     struct error *err;
@@ -44,16 +45,18 @@ static bool is_ours(const char *variable)
     return size != strlen(NO_SETTING) || strncmp(variable, NO_SETTING, size) != 0;
 }
 
-/* "80_TCP", "80_TCP_ADDR" and the like, which follow "..._PORT_" in the names that Kubernetes makes. */
+/* Kubernetes makes variables such as NAME_PORT_80_TCP_ADDR; rest is what follows "_PORT_". */
 static bool is_port_of_service(const char *rest)
 {
     rest += strspn(rest, "0123456789");
-    return strncmp(rest, "_TCP", 4) == 0 || strncmp(rest, "_UDP", 4) == 0 || strncmp(rest, "_SCTP", 5) == 0;
+    return strncmp(rest, "_TCP", 4) == 0 || strncmp(rest, "_UDP", 4) == 0 ||
+           strncmp(rest, "_SCTP", 5) == 0;
 }
 
 /*
- * Says whose variable it is, if it only looks like a setting; otherwise NULL. Kubernetes sets some in every pod for each
- * service: one named "registry-auth" leads to REGISTRY_AUTH_PORT=tcp://10.0.0.1:80.
+ * Names the owner of a variable that only looks like a setting, or returns NULL. Kubernetes sets
+ * such variables in every pod: a service named "registry-auth" leads to
+ * REGISTRY_AUTH_PORT=tcp://10.0.0.1:80.
  */
 static const char *find_owner(const char *name, const char *value)
 {
@@ -61,9 +64,10 @@ static const char *find_owner(const char *name, const char *value)
     size_t size = strlen(name), host_size = strlen("_SERVICE_HOST");
 
     if (strcmp(name, "REGISTRY_AUTH_FILE") == 0)
-        return "podman's, and tells where it keeps logins";
-    if ((size > host_size && strcmp(name + size - host_size, "_SERVICE_HOST") == 0) || strstr(name, "_SERVICE_PORT") ||
-        (port && !port[5] && strstr(value, "://")) || (port && port[5] == '_' && is_port_of_service(port + 6)))
+        return "podman's, the path of its file with logins";
+    if ((size > host_size && strcmp(name + size - host_size, "_SERVICE_HOST") == 0) ||
+        strstr(name, "_SERVICE_PORT") || (port && !port[5] && strstr(value, "://")) ||
+        (port && port[5] == '_' && is_port_of_service(port + 6)))
         return "one that Kubernetes sets for a service";
     return NULL;
 }
@@ -112,7 +116,7 @@ static void make_path(const char *name, char ret_path[NAME_MAX_SIZE])
     ret_path[used] = '\0';
 }
 
-/* Keys that the user chose are found in any case, as in registry:2. */
+/* Ignores case, because a key that the user chose may have capitals, as in registry:2. */
 static struct yaml_member *find_member(const struct yaml_tree *tree, const char *name)
 {
     for (size_t i = 0; i < tree->count; i++)
@@ -131,7 +135,9 @@ static int open_mapping(const struct override *override, const char *path, struc
         return 0;
     if (!yaml_tree_is_null(*value)) {
         place_format(*value, path, place);
-        return error_set(override->err, EINVAL, "%s: cannot be applied, because %s is not a mapping", override->name, place);
+        return error_set(override->err, EINVAL,
+                         "%s: cannot be applied, because %s is not a mapping", override->name,
+                         place);
     }
     if (yaml_tree_new(YAML_MAPPING, *value, NULL, &mapping) < 0)
         return error_set_oom(override->err);
@@ -140,8 +146,9 @@ static int open_mapping(const struct override *override, const char *path, struc
     return 0;
 }
 
-/* The value of a member, made if it is missing. */
-static struct yaml_tree **need_member(const struct override *override, struct yaml_tree *tree, const char *name)
+/* Returns the value of a member, which is created if it is missing. NULL: out of memory. */
+static struct yaml_tree **need_member(const struct override *override, struct yaml_tree *tree,
+                                      const char *name)
 {
     const struct yaml_tree place = {.source = override->name};
     struct yaml_member *member = find_member(tree, name);
@@ -149,7 +156,8 @@ static struct yaml_tree **need_member(const struct override *override, struct ya
 
     if (member)
         return &member->value;
-    if (yaml_tree_new_scalar("", 0, true, &place, NULL, &nothing) < 0 || yaml_tree_add(tree, name, 0, nothing) < 0) {
+    if (yaml_tree_new_scalar("", 0, true, &place, NULL, &nothing) < 0 ||
+        yaml_tree_add(tree, name, 0, nothing) < 0) {
         yaml_tree_free(nothing);
         error_set_oom(override->err);
         return NULL;
@@ -157,8 +165,9 @@ static struct yaml_tree **need_member(const struct override *override, struct ya
     return &tree->members[tree->count - 1].value;
 }
 
-/* Goes down path, which is cut at each dot in turn, and puts the value at its end. */
-static int put(const struct override *override, struct yaml_tree *tree, char *path, struct yaml_tree *value)
+/* Puts the value at path. While it walks down, it cuts path at one dot after the other. */
+static int put(const struct override *override, struct yaml_tree *tree, char *path,
+               struct yaml_tree *value)
 {
     struct yaml_tree **at = NULL;
     char *name = path;
@@ -200,10 +209,12 @@ static int apply(const struct override *override, struct yaml_tree *root)
     }
     make_path(override->name, path);
     if (schema_find(path) == SCHEMA_UNKNOWN || strchr(override->name, '.')) {
-        r = text_list_add(override->warnings, "Ignoring unrecognized environment variable %s", override->name);
+        r = text_list_add(override->warnings, "Ignoring unrecognized environment variable %s",
+                          override->name);
         return r < 0 ? error_set_oom(override->err) : 0;
     }
-    r = yaml_parse(override->name, false, override->value, strlen(override->value), &value, override->err);
+    r = yaml_parse(override->name, false, override->value, strlen(override->value), &value,
+                   override->err);
     if (r == 0)
         r = put(override, root, path, value);
     if (r < 0)
@@ -224,10 +235,12 @@ int environment_apply(char *const *environment, struct yaml_tree *root, struct t
         return error_set_oom(err);
     for (size_t i = 0; r == 0 && i < count; i++) {
         size_t size = strcspn(variables[i], "=");
-        struct override override = {.value = variables[i] + size + 1, .warnings = warnings, .err = err};
+        struct override override = {
+            .value = variables[i] + size + 1, .warnings = warnings, .err = err};
 
         if (size >= NAME_MAX_SIZE)
-            r = text_list_add(warnings, "Ignoring unrecognized environment variable %.*s", 100, variables[i]);
+            r = text_list_add(warnings, "Ignoring unrecognized environment variable %.*s", 100,
+                              variables[i]);
         else
             r = text_list_add(sources, "%.*s", (int)size, variables[i]);
         if (r < 0)

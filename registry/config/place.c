@@ -29,7 +29,8 @@ void place_format(const struct yaml_tree *node, const char *key, char ret_text[P
         snprintf(ret_text, PLACE_SIZE, "%s: %s", node->source, key);
 }
 
-int place_refuse(const struct yaml_tree *node, const char *key, struct error *err, const char *format, ...)
+int place_refuse(const struct yaml_tree *node, const char *key, struct error *err,
+                 const char *format, ...)
 {
     char place[PLACE_SIZE], text[PLACE_SIZE];
     va_list args;

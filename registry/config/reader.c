@@ -1,5 +1,6 @@
 /*
- * From the tree to typed values. An error names the place, the value (unless it is a secret) and what is allowed.
+ * Converts the nodes of the tree to typed values. An error names the place, the value (unless it is
+ * a secret) and what is allowed.
  */
 #include "registry/config/reader.h"
 
@@ -66,7 +67,8 @@ void reader_show(const char *path, const struct yaml_tree *node, char ret_text[R
     }
 }
 
-static int refuse_value(const struct reader *reader, const char *path, const struct yaml_tree *node, const char *wanted)
+static int refuse_value(const struct reader *reader, const char *path, const struct yaml_tree *node,
+                        const char *wanted)
 {
     char shown[READER_SHOWN_SIZE];
 
@@ -89,11 +91,13 @@ int reader_get_bool(const struct reader *reader, const char *path, bool *value)
 
     if (!node || yaml_tree_get_bool(node, value) == 0)
         return 0;
-    return refuse_value(reader, path, node, is_quoted_bool(node) ? "text, because it is in quotes: remove the quotes"
-                                                                 : "not true or false (or yes, no, on, off)");
+    return refuse_value(reader, path, node,
+                        is_quoted_bool(node) ? "text, because it is in quotes: remove the quotes"
+                                             : "not true or false (or yes, no, on, off)");
 }
 
-int reader_get_unsigned(const struct reader *reader, const char *path, unsigned min, unsigned max, unsigned *value)
+int reader_get_unsigned(const struct reader *reader, const char *path, unsigned min, unsigned max,
+                        unsigned *value)
 {
     const struct yaml_tree *node = reader_find(reader, path);
     char wanted[100];
@@ -115,7 +119,8 @@ int reader_get_duration(const struct reader *reader, const char *path, uint64_t 
 
     if (!node)
         return 0;
-    if (node->kind != YAML_SCALAR || strlen(node->text) != node->size || duration_parse(node->text, value) < 0)
+    if (node->kind != YAML_SCALAR || strlen(node->text) != node->size ||
+        duration_parse(node->text, value) < 0)
         return refuse_value(reader, path, node, "not a duration such as 168h, 1m30s, 500ms or 0");
     return 0;
 }
@@ -140,7 +145,8 @@ int reader_get_text(const struct reader *reader, const char *path, const char **
     return 0;
 }
 
-int reader_get_choice(const struct reader *reader, const char *path, const char *const *words, unsigned *value)
+int reader_get_choice(const struct reader *reader, const char *path, const char *const *words,
+                      unsigned *value)
 {
     const struct yaml_tree *node = reader_find(reader, path);
     char wanted[200] = "not one of";

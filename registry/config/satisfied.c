@@ -7,7 +7,8 @@
 
 static bool is_word(const struct yaml_tree *value, const char *word)
 {
-    return value->kind == YAML_SCALAR && strcmp(value->text, word) == 0 && strlen(word) == value->size;
+    return value->kind == YAML_SCALAR && strcmp(value->text, word) == 0 &&
+           strlen(word) == value->size;
 }
 
 /* Whether a value, or an item of a list, is the word. */
@@ -21,7 +22,7 @@ static bool has_word(const struct yaml_tree *value, const char *word)
     return false;
 }
 
-/* What was read is remembered in memory. */
+/* registryd caches what it has read in memory. */
 static bool is_memory(const struct yaml_tree *value)
 {
     return is_word(value, "inmemory");
@@ -31,8 +32,19 @@ static bool is_memory(const struct yaml_tree *value)
 static bool is_every_url(const struct yaml_tree *value)
 {
     static const char *const beginnings[] = {
-        "", "h", "http", "https?", "https?:", "https?:/", "https?://", "(https?)://", "(http|https)://", "(https|http)://",
-        "(?:https?)://", "http(s)?://", "http(|s)://",
+        "",
+        "h",
+        "http",
+        "https?",
+        "https?:",
+        "https?:/",
+        "https?://",
+        "(https?)://",
+        "(http|https)://",
+        "(https|http)://",
+        "(?:https?)://",
+        "http(s)?://",
+        "http(|s)://",
     };
     static const char *const ends[] = {"", ".*", ".+", ".*$", ".+$"};
 
@@ -40,7 +52,8 @@ static bool is_every_url(const struct yaml_tree *value)
         for (size_t j = 0; j < ARRAY_SIZE(ends) * 2; j++) {
             char pattern[64];
 
-            snprintf(pattern, sizeof(pattern), "%s%s%s", j % 2 ? "^" : "", beginnings[i], ends[j / 2]);
+            snprintf(pattern, sizeof(pattern), "%s%s%s", j % 2 ? "^" : "", beginnings[i],
+                     ends[j / 2]);
             if (*pattern && has_word(value, pattern))
                 return true;
         }

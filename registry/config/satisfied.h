@@ -5,8 +5,9 @@
 #include "registry/config/yaml-tree.h"
 
 /*
- * Whether registryd does anyway what a setting of registry:2 asks for, although it does not support the setting: for example
- * validation.manifests.urls.allow with a pattern that matches every web address, because all URLs are accepted. path is
- * the setting's, such as "http.tls.key". Pure: from any thread.
+ * Whether registryd does what a setting of registry:2 asks for, although it does not support the
+ * setting. Example: all URLs in manifests are accepted, as validation.manifests.urls.allow with a
+ * pattern for every URL asks. path names the setting, such as "http.tls.key". Pure: from any
+ * thread.
  */
 bool satisfied_is(const char *path, const struct yaml_tree *value);

@@ -1,6 +1,6 @@
 /*
- * One table says for every setting of registry:2 whether it is supported, and if not, whether it is ignored with a warning.
- * A setting that protects something, or without which the user would lose data or access control, is refused instead.
+ * A table of all settings of registry:2: a setting is supported, ignored with a warning, or
+ * refused. It is refused if ignoring it would lose data, access control or another protection.
  */
 #include "registry/config/schema.h"
 
@@ -12,9 +12,9 @@
 
 enum treatment {
     USED,
-    POINTLESS, /* accepted: it asks for what registryd does anyway, or it belongs to something that is refused */
-    IGNORED,   /* a warning, if it asks for something else than registryd does */
-    REFUSED,   /* an error, if it asks for something else than registryd does */
+    POINTLESS, /* accepted: it asks for what registryd does, or it belongs to a refused setting */
+    IGNORED, /* a warning, if it asks for something that registryd does not do */
+    REFUSED, /* an error, if it asks for something that registryd does not do */
 };
 
 struct setting {
@@ -25,7 +25,9 @@ struct setting {
 };
 
 #define ONLY_FILES "only the filesystem storage driver is built in"
-#define ONLY_HTPASSWD "only htpasswd and token authentication are built in, and without authentication everybody could push"
+#define ONLY_HTPASSWD \
+    "only htpasswd and token authentication are built in, and without authentication " \
+    "everybody could push"
 #define NO_CACHE "there is no cache in Redis, and none is needed"
 #define NO_URL_CHECKS "the URLs in manifests are not checked: every URL is accepted"
 #define NO_REPORTING "nothing is reported to other services"
@@ -120,13 +122,14 @@ static const struct setting settings[] = {
     {"http.tls.key", SCHEMA_VALUE, USED, NULL},
     {"http.tls.minimumtls", SCHEMA_VALUE, USED, NULL},
     {"http.tls.ciphersuites", SCHEMA_OPEN, IGNORED,
-     "the ciphers are fixed: ECDHE with AES-GCM or ChaCha20-Poly1305, none of which has a known weakness"},
+     "the ciphers are fixed: ECDHE with AES-GCM or ChaCha20-Poly1305, which are secure"},
     {"http.tls.clientcas", SCHEMA_OPEN, USED, NULL},
     {"http.tls.clientauth", SCHEMA_VALUE, USED, NULL},
     {"http.tls.letsencrypt", SCHEMA_OPEN, REFUSED,
-     "registryd does not request certificates; let an ACME client write http.tls.certificate and http.tls.key"},
+     "registryd does not request certificates; let an ACME client write http.tls.certificate and "
+      "http.tls.key"},
     {"http.trustedproxies", SCHEMA_OPEN, USED, NULL}, /* ours */
-    {"http.limits", SCHEMA_GROUP, USED, NULL}, /* ours, and the timeouts likewise */
+    {"http.limits", SCHEMA_GROUP, USED, NULL},        /* ours, like the timeouts */
     {"http.limits.connections", SCHEMA_VALUE, USED, NULL},
     {"http.limits.peraddress", SCHEMA_VALUE, USED, NULL},
     {"http.limits.minrate", SCHEMA_VALUE, USED, NULL},
@@ -151,8 +154,9 @@ static const struct setting settings[] = {
 
     {"notifications", SCHEMA_GROUP, USED, NULL},
     {"notifications.events", SCHEMA_OPEN, POINTLESS, NULL},
-    {"notifications.endpoints", SCHEMA_OPEN, REFUSED, "no notifications are sent, so that a listener would miss every "
-     "push; remove the endpoints, or set disabled: true in each"},
+    {"notifications.endpoints", SCHEMA_OPEN, REFUSED,
+     "no notifications are sent, so that a listener would miss every push; remove the endpoints, "
+     "or set disabled: true in each"},
 
     {"redis", SCHEMA_OPEN, IGNORED, "nothing is kept in Redis"},
     {"health", SCHEMA_GROUP, USED, NULL},
@@ -170,8 +174,8 @@ static const struct setting settings[] = {
 
     {"compatibility", SCHEMA_GROUP, USED, NULL},
     {"compatibility.schema1", SCHEMA_GROUP, USED, NULL},
-    {"compatibility.schema1.enabled", SCHEMA_VALUE, IGNORED, "manifests of schema 1, which docker has given up, are not "
-     "accepted"},
+    {"compatibility.schema1.enabled", SCHEMA_VALUE, IGNORED,
+     "manifests of schema 1, a format that docker no longer uses, are not accepted"},
     {"compatibility.schema1.signingkeyfile", SCHEMA_VALUE, POINTLESS, NULL},
     {"compatibility.schema1.trustkey", SCHEMA_VALUE, POINTLESS, NULL},
 
@@ -189,10 +193,11 @@ static const struct setting settings[] = {
 
     {"policy", SCHEMA_GROUP, USED, NULL},
     {"policy.repository", SCHEMA_GROUP, USED, NULL},
-    {"policy.repository.classes", SCHEMA_OPEN, REFUSED, "the classes of repositories are not checked"},
+    {"policy.repository.classes", SCHEMA_OPEN, REFUSED,
+     "the classes of repositories are not checked"},
 };
 
-/* Whether path is the setting's own, or below it where anything may be. */
+/* Whether path is the setting's own, or is below a setting of the kind SCHEMA_OPEN. */
 static bool is_at(const struct setting *setting, const char *path)
 {
     const char *pattern = setting->path;
@@ -208,12 +213,15 @@ static bool is_at(const struct setting *setting, const char *path)
     return !*pattern && (!*path || (*path == '.' && setting->kind == SCHEMA_OPEN));
 }
 
-/* Whether path is below storage.delete and the like, where "storage.*" has nothing to say. */
+/*
+ * Whether path is below a listed setting such as storage.delete; then "storage.*" does not apply.
+ */
 static bool is_below(const struct setting *setting, const char *path)
 {
     size_t size = strlen(setting->path);
 
-    return strchr(setting->path, '.') && strncmp(path, setting->path, size) == 0 && path[size] == '.';
+    return strchr(setting->path, '.') && strncmp(path, setting->path, size) == 0 &&
+           path[size] == '.';
 }
 
 static const struct setting *find_setting(const char *path)
@@ -273,20 +281,25 @@ int schema_expand(struct yaml_tree *root)
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(settings); i++) {
         const struct yaml_tree *value = yaml_tree_find(root, settings[i].path);
 
-        if (settings[i].kind == SCHEMA_NAMED && value && value->kind == YAML_SCALAR && !yaml_tree_is_null(value))
+        if (settings[i].kind == SCHEMA_NAMED && value && value->kind == YAML_SCALAR &&
+            !yaml_tree_is_null(value))
             r = expand(root, settings[i].path, value);
     }
     return r;
 }
 
-/* A null, a false, a list or mapping of nothing else, and a mapping with `disabled: true` ask for nothing. */
+/*
+ * A null, a false, a mapping with `disabled: true`, and lists and mappings of only these ask for
+ * nothing.
+ */
 static bool asks_for_something(const struct yaml_tree *tree)
 {
     const struct yaml_tree *disabled = yaml_tree_find(tree, "disabled");
     bool value;
 
     if (tree->kind == YAML_SCALAR)
-        return tree->size > 0 && !yaml_tree_is_null(tree) && (yaml_tree_get_bool(tree, &value) < 0 || value);
+        return tree->size > 0 && !yaml_tree_is_null(tree) &&
+               (yaml_tree_get_bool(tree, &value) < 0 || value);
     if (disabled && yaml_tree_get_bool(disabled, &value) == 0 && value)
         return false;
     for (size_t i = 0; i < tree->count; i++)
@@ -295,7 +308,10 @@ static bool asks_for_something(const struct yaml_tree *tree)
     return false;
 }
 
-/* Whether a setting asks for something that registryd does not do. A name alone is enough for a choice (`storage: s3`). */
+/*
+ * Whether a setting asks for something that registryd does not do. A name alone is enough for a
+ * choice (`storage: s3`).
+ */
 static bool is_wanted(const struct setting *setting, const struct yaml_tree *tree)
 {
     if (satisfied_is(setting->path, tree))
@@ -308,18 +324,21 @@ struct check {
     struct error *err;
 };
 
-static int warn(struct check *check, const struct yaml_tree *tree, const char *path, const char *text)
+static int warn(struct check *check, const struct yaml_tree *tree, const char *path,
+                const char *text)
 {
     char place[PLACE_SIZE];
 
     place_format(tree, path, place);
-    return text_list_add(check->warnings, "%s: ignored: %s", place, text) < 0 ? error_set_oom(check->err) : 0;
+    return text_list_add(check->warnings, "%s: ignored: %s", place, text) < 0
+               ? error_set_oom(check->err)
+               : 0;
 }
 
 static int check_group(struct check *check, const struct yaml_tree *tree, const char *path);
 
-static int check_setting(struct check *check, const struct setting *setting, const struct yaml_tree *tree,
-                         const char *path)
+static int check_setting(struct check *check, const struct setting *setting,
+                         const struct yaml_tree *tree, const char *path)
 {
     if (setting->treatment == REFUSED && is_wanted(setting, tree))
         return place_refuse(tree, path, check->err, "refused: %s", setting->reason);
@@ -332,7 +351,7 @@ static int check_setting(struct check *check, const struct setting *setting, con
     return 0;
 }
 
-/* The place of a member is that of its key. */
+/* Messages show the line of the member's key, not of its value. */
 static int check_member(struct check *check, const struct yaml_member *member, const char *path)
 {
     const struct setting *setting = strchr(member->name, '.') ? NULL : find_setting(path);
@@ -352,11 +371,14 @@ static int check_group(struct check *check, const struct yaml_tree *tree, const 
         return place_refuse(tree, path, check->err, "must be a mapping of settings");
     for (size_t i = 0; i < tree->count; i++) {
         char member_path[PLACE_SIZE / 2];
-        int length = snprintf(member_path, sizeof(member_path), "%s%s%s", path, *path ? "." : "", tree->members[i].name);
+        int length = snprintf(member_path, sizeof(member_path), "%s%s%s", path, *path ? "." : "",
+                              tree->members[i].name);
         int r;
 
         if ((size_t)length >= sizeof(member_path))
-            return place_refuse(tree->members[i].value, path, check->err, "a key of %d bytes", length);
+            return place_refuse(tree->members[i].value, path, check->err,
+                                "contains a key that is too long: %d bytes with its parents",
+                                length);
         r = check_member(check, &tree->members[i], member_path);
         if (r < 0)
             return r;

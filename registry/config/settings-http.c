@@ -1,5 +1,5 @@
 /*
- * Addresses, names and headers of the server.
+ * Reads the settings http.*: addresses, names and headers of the server.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -60,7 +60,8 @@ static int check_address(const struct reader *reader, const char *path, const ch
     const char *colon = strrchr(address, ':');
 
     if (!colon || !is_port(colon + 1) || !is_host(address, (size_t)(colon - address)))
-        return refuse_shown(reader, path, "not an address such as :5000, 127.0.0.1:5000 or \"[::1]:5000\"");
+        return refuse_shown(reader, path,
+                            "not an address such as :5000, 127.0.0.1:5000 or \"[::1]:5000\"");
     return 0;
 }
 
@@ -76,13 +77,17 @@ static int read_address(const struct reader *reader, struct settings_http *http)
         return r;
     http->net = nets[net];
     if (net == 1)
-        return http->address ? 0 : reader_refuse(reader, "http.net", "unix needs http.addr, the path of the socket");
+        return http->address ? 0
+                             : reader_refuse(reader, "http.net",
+                                             "unix needs http.addr, the path of the socket");
     if (http->address)
         return check_address(reader, "http.addr", http->address);
     http->address = http->tls.key ? ADDRESS_DEFAULT : ADDRESS_WITHOUT_TLS;
     if (!http->tls.key)
-        return reader_warn(reader, "no http.tls and no http.addr: only this machine can connect (" ADDRESS_WITHOUT_TLS
-                           "); set REGISTRY_HTTP_ADDR=" ADDRESS_DEFAULT " to change that");
+        return reader_warn(
+            reader,
+            "no http.tls and no http.addr: only this machine can connect (" ADDRESS_WITHOUT_TLS
+            "); set REGISTRY_HTTP_ADDR=" ADDRESS_DEFAULT " to change that");
     return 0;
 }
 
@@ -104,7 +109,9 @@ static bool is_url_path(const char *path)
 
 static bool is_origin(const char *text)
 {
-    size_t scheme = strncasecmp(text, "https://", 8) == 0 ? 8 : strncasecmp(text, "http://", 7) == 0 ? 7 : 0;
+    size_t scheme = strncasecmp(text, "https://", 8) == 0  ? 8
+                    : strncasecmp(text, "http://", 7) == 0 ? 7
+                                                           : 0;
     size_t size, host;
     const char *end;
 
@@ -116,8 +123,9 @@ static bool is_origin(const char *text)
     host = end ? (size_t)(end - text) + (text[0] == '[') : size;
     if (host == 0 || !is_host(text, host) || !is_url_path(text + size))
         return false;
-    return host == size || (text[host] == ':' && size - host <= 6 && strspn(text + host + 1, "0123456789") >= 1 &&
-                            strspn(text + host + 1, "0123456789") == size - host - 1);
+    return host == size ||
+           (text[host] == ':' && size - host <= 6 && strspn(text + host + 1, "0123456789") >= 1 &&
+            strspn(text + host + 1, "0123456789") == size - host - 1);
 }
 
 static int read_host(const struct reader *reader, const char **host)
@@ -127,8 +135,9 @@ static int read_host(const struct reader *reader, const char **host)
     if (r < 0 || !*host)
         return r;
     if (!is_origin(*host))
-        return refuse_shown(reader, "http.host", "not an address such as https://registry.example.com or "
-                            "https://registry.example.com:5000, which is what clients are sent to");
+        return refuse_shown(
+            reader, "http.host",
+            "not a URL such as https://registry.example.com or https://registry.example.com:5000");
     trim_slashes(reader_find(reader, "http.host"));
     return 0;
 }
@@ -179,11 +188,12 @@ static bool is_header_value(const struct yaml_tree *node)
     return true;
 }
 
-/* These frame the answer, or the server sets them itself. */
+/* Headers that frame the message, or that the server sets itself. */
 static bool is_reserved(const char *name)
 {
-    static const char *const names[] = {"Connection", "Content-Length", "Transfer-Encoding", "Upgrade", "Trailer",
-                                        "Date", "Location", "Range", "WWW-Authenticate"};
+    static const char *const names[] = {"Connection", "Content-Length", "Transfer-Encoding",
+                                        "Upgrade",    "Trailer",        "Date",
+                                        "Location",   "Range",          "WWW-Authenticate"};
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (strcasecmp(name, names[i]) == 0)
@@ -191,13 +201,14 @@ static bool is_reserved(const char *name)
     return false;
 }
 
-static int add_header(const struct reader *reader, const char *path, const char *name, const struct yaml_tree *value,
-                      struct settings_pairs *headers)
+static int add_header(const struct reader *reader, const char *path, const char *name,
+                      const struct yaml_tree *value, struct settings_pairs *headers)
 {
     struct settings_pair *larger;
 
     if (!is_header_value(value))
-        return place_refuse(value, path, reader->err, "must be a list of lines of text, such as [nosniff]");
+        return place_refuse(value, path, reader->err,
+                            "must be a list of lines of text, such as [nosniff]");
     larger = reallocarray(headers->items, headers->count + 1, sizeof(*larger));
     if (!larger)
         return error_set_oom(reader->err);
@@ -206,7 +217,8 @@ static int add_header(const struct reader *reader, const char *path, const char 
     return 0;
 }
 
-static int read_header(const struct reader *reader, const struct yaml_member *member, struct settings_pairs *headers)
+static int read_header(const struct reader *reader, const struct yaml_member *member,
+                       struct settings_pairs *headers)
 {
     const struct yaml_tree *list = member->value;
     char path[PLACE_SIZE];
@@ -216,11 +228,13 @@ static int read_header(const struct reader *reader, const struct yaml_member *me
     if (!is_token(member->name))
         return place_refuse(list, path, reader->err, "invalid header name");
     if (is_reserved(member->name))
-        return place_refuse(list, path, reader->err, "this header is set by the server itself");
+        return place_refuse(list, path, reader->err,
+                            "the server sets this header itself; remove it from http.headers");
     if (list->kind == YAML_SCALAR)
         return yaml_tree_is_null(list) ? 0 : add_header(reader, path, member->name, list, headers);
     if (list->kind == YAML_MAPPING)
-        return place_refuse(list, path, reader->err, "must be a list of lines of text, such as [nosniff]");
+        return place_refuse(list, path, reader->err,
+                            "must be a list of lines of text, such as [nosniff]");
     for (size_t i = 0; r == 0 && i < list->count; i++)
         r = add_header(reader, path, member->name, list->members[i].value, headers);
     return r;
@@ -234,7 +248,8 @@ static int read_headers(const struct reader *reader, struct settings_pairs *head
     if (!node)
         return 0;
     if (node->kind != YAML_MAPPING)
-        return place_refuse(node, "http.headers", reader->err, "must be a mapping of names to lists of values");
+        return place_refuse(node, "http.headers", reader->err,
+                            "must be a mapping of names to lists of values");
     for (size_t i = 0; r == 0 && i < node->count; i++)
         r = read_header(reader, &node->members[i], headers);
     return r;

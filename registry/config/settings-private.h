@@ -3,7 +3,10 @@
 #include "registry/config/reader.h"
 #include "registry/config/settings.h"
 
-/* Each fills its part of settings, which holds the defaults. 0 or negative, with err of the reader. */
+/*
+ * Each function reads one part of the settings; on entry that part holds the defaults. 0, or
+ * negative with reader->err.
+ */
 int settings_read_log(const struct reader *reader, struct settings_log *log);
 int settings_read_storage(const struct reader *reader, struct settings_storage *storage);
 int settings_read_auth(const struct reader *reader, struct settings_auth *auth);

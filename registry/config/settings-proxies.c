@@ -1,5 +1,6 @@
 /*
- * Which proxies may say who the client is. registry:2 believes everybody.
+ * Reads http.trustedproxies: whose X-Forwarded-For header is believed. registry:2 believes
+ * everybody.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,12 +10,14 @@
 
 static const char path[] = "http.trustedproxies";
 
-static int add_proxy(const struct reader *reader, const struct yaml_tree *node, struct settings_http *http)
+static int add_proxy(const struct reader *reader, const struct yaml_tree *node,
+                     struct settings_http *http)
 {
     if (node->kind != YAML_SCALAR || strlen(node->text) != node->size ||
         network_parse(node->text, &http->trusted_proxies[http->trusted_proxy_count]) < 0)
         return place_refuse(node, path, reader->err,
-                            "must be a list of addresses and networks, such as [127.0.0.1, 10.0.0.0/8, 'fd00::/8', unix]");
+                            "must be a list of addresses and networks, such as "
+                            "[127.0.0.1, 10.0.0.0/8, 'fd00::/8', unix]");
     http->trusted_proxy_count++;
     return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * The settings of log, storage and users.
+ * Reads the settings of log, storage and auth.htpasswd.
  */
 #include "registry/config/settings-private.h"
 
@@ -36,7 +36,7 @@ static int read_level(const struct reader *reader, enum log_level *level)
     return r;
 }
 
-/* Whether a name needs no escaping in any format of the log. */
+/* Whether no log format needs to escape the name. */
 static bool is_field_name(const char *name)
 {
     for (const char *at = name; *at; at++)
@@ -45,13 +45,15 @@ static bool is_field_name(const char *name)
     return *name && strlen(name) <= 100;
 }
 
-static int read_field(const struct reader *reader, const struct yaml_member *member, struct settings_pair *ret)
+static int read_field(const struct reader *reader, const struct yaml_member *member,
+                      struct settings_pair *ret)
 {
     char path[PLACE_SIZE];
 
     snprintf(path, sizeof(path), "log.fields.%s", member->name);
     if (!is_field_name(member->name))
-        return place_refuse(member->value, path, reader->err, "invalid name: only letters, digits and . _ - are allowed");
+        return place_refuse(member->value, path, reader->err,
+                            "invalid name: only letters, digits and . _ - are allowed");
     if (member->value->kind != YAML_SCALAR || strlen(member->value->text) != member->value->size)
         return place_refuse(member->value, path, reader->err, "must be a single value");
     ret->name = member->name;
@@ -67,7 +69,8 @@ static int read_fields(const struct reader *reader, struct settings_pairs *field
     if (!node)
         return 0;
     if (node->kind != YAML_MAPPING)
-        return place_refuse(node, "log.fields", reader->err, "must be a mapping of names to values");
+        return place_refuse(node, "log.fields", reader->err,
+                            "must be a mapping of names to values");
     fields->items = calloc(node->count + 1, sizeof(*fields->items));
     if (!fields->items)
         return error_set_oom(reader->err);
@@ -93,17 +96,21 @@ int settings_read_log(const struct reader *reader, struct settings_log *log)
 
 static int read_upload_purging(const struct reader *reader, struct settings_upload_purging *purging)
 {
-    int r = reader_get_bool(reader, "storage.maintenance.uploadpurging.enabled", &purging->is_enabled);
+    int r =
+        reader_get_bool(reader, "storage.maintenance.uploadpurging.enabled", &purging->is_enabled);
 
     if (r == 0)
-        r = reader_get_bool(reader, "storage.maintenance.uploadpurging.dryrun", &purging->is_dry_run);
+        r = reader_get_bool(reader, "storage.maintenance.uploadpurging.dryrun",
+                            &purging->is_dry_run);
     if (r == 0)
         r = reader_get_duration(reader, "storage.maintenance.uploadpurging.age", &purging->age_ms);
     if (r == 0)
-        r = reader_get_duration(reader, "storage.maintenance.uploadpurging.interval", &purging->interval_ms);
+        r = reader_get_duration(reader, "storage.maintenance.uploadpurging.interval",
+                                &purging->interval_ms);
     if (r == 0 && purging->is_enabled && purging->interval_ms == 0)
-        return reader_refuse(reader, "storage.maintenance.uploadpurging.interval",
-                             "must be longer than 0; to remove no uploads, set uploadpurging.enabled to false");
+        return reader_refuse(
+            reader, "storage.maintenance.uploadpurging.interval",
+            "must be longer than 0; to remove no uploads, set uploadpurging.enabled to false");
     return r;
 }
 
@@ -112,7 +119,8 @@ static bool parse_time_of_day(const char *text, unsigned *ret_minute)
     if (!isdigit((unsigned char)text[0]) || !isdigit((unsigned char)text[1]) || text[2] != ':' ||
         !isdigit((unsigned char)text[3]) || !isdigit((unsigned char)text[4]))
         return false;
-    *ret_minute = (unsigned)((text[0] - '0') * 10 + text[1] - '0') * 60 + (unsigned)((text[3] - '0') * 10 + text[4] - '0');
+    *ret_minute = (unsigned)((text[0] - '0') * 10 + text[1] - '0') * 60 +
+                  (unsigned)((text[3] - '0') * 10 + text[4] - '0');
     return *ret_minute < 24 * 60 && text[3] < '6';
 }
 
@@ -125,7 +133,8 @@ static int read_window(const struct reader *reader, struct settings_collection *
 
     if (r < 0 || !text)
         return r;
-    if (strlen(text) != strlen("02:00-05:30") || text[5] != '-' || !parse_time_of_day(text, &collection->window_first) ||
+    if (strlen(text) != strlen("02:00-05:30") || text[5] != '-' ||
+        !parse_time_of_day(text, &collection->window_first) ||
         !parse_time_of_day(text + 6, &collection->window_end))
         return reader_refuse(reader, path, "must be two times of day, such as 02:00-05:30");
     return 0;
@@ -134,22 +143,29 @@ static int read_window(const struct reader *reader, struct settings_collection *
 static int read_collection(const struct reader *reader, struct settings_collection *collection)
 {
     enum { MINUTE_MS = 60 * 1000, GRACE_MIN_MS = 2 * MINUTE_MS };
-    int r = reader_get_bool(reader, "storage.maintenance.garbagecollect.enabled", &collection->is_enabled);
+    int r = reader_get_bool(reader, "storage.maintenance.garbagecollect.enabled",
+                            &collection->is_enabled);
 
     if (r == 0)
-        r = reader_get_bool(reader, "storage.maintenance.garbagecollect.dryrun", &collection->is_dry_run);
+        r = reader_get_bool(reader, "storage.maintenance.garbagecollect.dryrun",
+                            &collection->is_dry_run);
     if (r == 0)
-        r = reader_get_bool(reader, "storage.maintenance.garbagecollect.untagged", &collection->does_untag);
+        r = reader_get_bool(reader, "storage.maintenance.garbagecollect.untagged",
+                            &collection->does_untag);
     if (r == 0)
-        r = reader_get_duration(reader, "storage.maintenance.garbagecollect.interval", &collection->interval_ms);
+        r = reader_get_duration(reader, "storage.maintenance.garbagecollect.interval",
+                                &collection->interval_ms);
     if (r == 0)
-        r = reader_get_duration(reader, "storage.maintenance.garbagecollect.grace", &collection->grace_ms);
+        r = reader_get_duration(reader, "storage.maintenance.garbagecollect.grace",
+                                &collection->grace_ms);
     if (r == 0)
         r = read_window(reader, collection);
     if (r == 0 && collection->interval_ms < MINUTE_MS)
-        return reader_refuse(reader, "storage.maintenance.garbagecollect.interval", "must be 1m or longer");
+        return reader_refuse(reader, "storage.maintenance.garbagecollect.interval",
+                             "must be 1m or longer");
     if (r == 0 && collection->grace_ms < GRACE_MIN_MS)
-        return reader_refuse(reader, "storage.maintenance.garbagecollect.grace", "must be 2m or longer");
+        return reader_refuse(reader, "storage.maintenance.garbagecollect.grace",
+                             "must be 2m or longer");
     return r;
 }
 
@@ -184,8 +200,9 @@ int settings_read_storage(const struct reader *reader, struct settings_storage *
 static int check_realm(const struct reader *reader, const char *realm)
 {
     if (strpbrk(realm, "\"\\"))
-        return reader_refuse(reader, "auth.htpasswd.realm", "must not contain quotes or backslashes, which clients read "
-                             "differently");
+        return reader_refuse(
+            reader, "auth.htpasswd.realm",
+            "must not contain quotes or backslashes: clients parse them differently");
     return 0;
 }
 
@@ -198,7 +215,8 @@ int settings_read_auth(const struct reader *reader, struct settings_auth *auth)
     if (!htpasswd && !yaml_tree_find(provider, "token"))
         return 0;
     if (provider->count > 1)
-        return place_refuse(provider, "auth", reader->err, "has %zu providers; name one: htpasswd, token or none",
+        return place_refuse(provider, "auth", reader->err,
+                            "has %zu providers; name one: htpasswd, token or none",
                             provider->count);
     if (!htpasswd)
         return 0;
@@ -206,11 +224,12 @@ int settings_read_auth(const struct reader *reader, struct settings_auth *auth)
     if (r == 0)
         r = reader_get_text(reader, "auth.htpasswd.path", &auth->path);
     if (r == 0 && !auth->realm)
-        return place_refuse(htpasswd, "auth.htpasswd", reader->err,
-                            "realm is missing, the name that clients show when they ask for a password");
+        return place_refuse(
+            htpasswd, "auth.htpasswd", reader->err,
+            "realm is missing: the name that clients show when they ask for a password");
     if (r == 0 && !auth->path)
         return place_refuse(htpasswd, "auth.htpasswd", reader->err,
-                            "path is missing, the file with the users and their bcrypt hashes");
+                            "path is missing: the file with the users and their bcrypt hashes");
     auth->is_htpasswd = true;
     if (r == 0)
         r = reader_get_unsigned(reader, "auth.htpasswd.guesses", 0, 60000, &auth->guesses);

@@ -1,5 +1,6 @@
 /*
- * Tokens of another server: the settings of registry:2, and those that registry 3 added.
+ * Reads auth.token, for tokens from another server: the settings of registry:2 and those that
+ * registry 3 added.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,8 @@ static int read_algorithms(const struct reader *reader, struct settings_token *t
         return 0;
     if (node->kind != YAML_SEQUENCE && !is_word(node))
         return refuse_algorithms(reader, node);
-    token->algorithms = calloc(node->kind == YAML_SEQUENCE ? node->count : 1, sizeof(*token->algorithms));
+    token->algorithms =
+        calloc(node->kind == YAML_SEQUENCE ? node->count : 1, sizeof(*token->algorithms));
     if (!token->algorithms)
         return error_set_oom(reader->err);
     if (node->kind != YAML_SEQUENCE)
@@ -56,14 +58,16 @@ static int read_redirect(const struct reader *reader, struct settings_token *tok
     if (r == 0)
         r = reader_get_text(reader, "auth.token.autoredirectpath", &path);
     if (r == 0 && (path[0] != '/' || strpbrk(path, "\"\\ ")))
-        return reader_refuse(reader, "auth.token.autoredirectpath", "must be a path that begins with a slash");
+        return reader_refuse(reader, "auth.token.autoredirectpath",
+                             "must be a path that begins with a slash");
     if (r == 0 && is_enabled)
         token->redirect_path = path;
     return r;
 }
 
-/* A text that becomes part of a header. */
-static int read_word(const struct reader *reader, const char *name, const char *meaning, const char **ret)
+/* Reads a text that becomes part of the WWW-Authenticate header. */
+static int read_word(const struct reader *reader, const char *name, const char *meaning,
+                     const char **ret)
 {
     char path[PLACE_SIZE];
     int r;
@@ -71,9 +75,11 @@ static int read_word(const struct reader *reader, const char *name, const char *
     snprintf(path, sizeof(path), "auth.token.%s", name);
     r = reader_get_text(reader, path, ret);
     if (r == 0 && !*ret)
-        return place_refuse(find_group(reader), "auth.token", reader->err, "%s is missing, %s", name, meaning);
+        return place_refuse(find_group(reader), "auth.token", reader->err, "%s is missing: %s",
+                            name, meaning);
     if (r == 0 && strpbrk(*ret, "\"\\"))
-        return reader_refuse(reader, path, "must not contain quotes or backslashes, which clients read differently");
+        return reader_refuse(
+            reader, path, "must not contain quotes or backslashes: clients parse them differently");
     return r;
 }
 
@@ -84,8 +90,10 @@ static int read_keys(const struct reader *reader, struct settings_token *token)
     if (r == 0)
         r = reader_get_text(reader, "auth.token.jwks", &token->key_set);
     if (r == 0 && !token->certificates && !token->key_set)
-        return place_refuse(find_group(reader), "auth.token", reader->err,
-                            "rootcertbundle or jwks is missing, the file with the token server's certificates or keys");
+        return place_refuse(
+            find_group(reader), "auth.token", reader->err,
+            "rootcertbundle or jwks is missing: the file with the token server's certificates or "
+             "keys");
     return r;
 }
 
@@ -97,7 +105,8 @@ int settings_read_token(const struct reader *reader, struct settings_token *toke
         return 0;
     r = read_word(reader, "realm", "the URL at which clients fetch tokens", &token->realm);
     if (r == 0)
-        r = read_word(reader, "service", "the name of this registry, which tokens have as their audience", &token->service);
+        r = read_word(reader, "service", "the name of this registry, the audience of its tokens",
+                      &token->service);
     if (r == 0)
         r = read_word(reader, "issuer", "the name of the token server", &token->issuer);
     if (r == 0)

@@ -1,6 +1,7 @@
 /*
- * From a file and variables to typed settings: the tree is built, the variables change it, every key in it is checked once,
- * and only then are values read. So a setting that is refused is refused whatever else is configured.
+ * Loads settings in this order: parse the file into a tree, apply the variables to it, check every
+ * key once, read the values. The keys come first, so that a refused setting is reported whatever
+ * else is wrong.
  */
 #include "registry/config/settings.h"
 
@@ -16,14 +17,19 @@
 #include "registry/config/settings-private.h"
 #include "registry/config/yaml.h"
 
-/* What settings_load() makes: what is public, and what its text lives in. */
+/* What settings_load() allocates: the public part, and the memory of its text. */
 struct loaded {
     struct settings settings;
     struct text_list warnings;
     struct text_list sources; /* the file's name and the variables', which the tree borrows */
 };
 
-enum { DAY_MS = 24 * 60 * 60 * 1000, CATALOG_DEFAULT = 1000, PAGE_MAX = 1000000, GUESSES_DEFAULT = 30 };
+enum {
+    DAY_MS = 24 * 60 * 60 * 1000,
+    CATALOG_DEFAULT = 1000,
+    PAGE_MAX = 1000000,
+    GUESSES_DEFAULT = 30
+};
 
 static const struct settings defaults = {
     .log = {.level = LOG_LEVEL_INFO, .formatter = LOG_FORMATTER_TEXT},
@@ -47,7 +53,10 @@ static const struct settings defaults = {
     .confinement = {.is_enabled = true},
 };
 
-/* A file that cannot be examined counts as existing: an error is better than other settings. */
+/*
+ * A file that cannot be examined counts as existing: an error is better than silently using another
+ * file.
+ */
 static bool is_there(const char *path)
 {
     return access(path, F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR);
@@ -70,11 +79,12 @@ static int read_file(const char *path, char **ret_text, size_t *ret_size, struct
     int r = fd < 0 ? -errno : file_read_all(fd, YAML_SIZE_MAX, ret_text, ret_size);
 
     if (r == -EFBIG)
-        return error_set(err, EFBIG, "%s: more than %d bytes; this is not a configuration file", path, YAML_SIZE_MAX);
+        return error_set(err, EFBIG, "%s: more than %d bytes; this is not a configuration file",
+                         path, YAML_SIZE_MAX);
     return r < 0 ? error_set_errno(err, -r, "cannot read the configuration file %s", path) : 0;
 }
 
-/* registry:2 requires that, too: a file says for which version it was written. */
+/* A file says for which version it was written. registry:2 requires that, too. */
 static int check_version(const struct yaml_tree *tree, const char *path, struct error *err)
 {
     const struct yaml_tree *version = yaml_tree_find(tree, "version");
@@ -107,7 +117,8 @@ static int load_file(struct loaded *loaded, const char *path, struct error *err)
     return r;
 }
 
-static int build_tree(struct loaded *loaded, const char *path, char *const *environment, struct error *err)
+static int build_tree(struct loaded *loaded, const char *path, char *const *environment,
+                      struct error *err)
 {
     static const struct yaml_tree nowhere = {.source = "environment"};
     int r;
@@ -115,16 +126,20 @@ static int build_tree(struct loaded *loaded, const char *path, char *const *envi
     if (path)
         r = load_file(loaded, path, err);
     else
-        r = yaml_tree_new(YAML_MAPPING, &nowhere, NULL, &loaded->settings.tree) < 0 ? error_set_oom(err) : 0;
+        r = yaml_tree_new(YAML_MAPPING, &nowhere, NULL, &loaded->settings.tree) < 0
+                ? error_set_oom(err)
+                : 0;
     if (r < 0)
         return r;
-    return environment_apply(environment, loaded->settings.tree, &loaded->sources, &loaded->warnings, err);
+    return environment_apply(environment, loaded->settings.tree, &loaded->sources,
+                             &loaded->warnings, err);
 }
 
 static int read_tree(struct loaded *loaded, struct error *err)
 {
     struct settings *settings = &loaded->settings;
-    const struct reader reader = {.tree = settings->tree, .warnings = &loaded->warnings, .err = err};
+    const struct reader reader = {
+        .tree = settings->tree, .warnings = &loaded->warnings, .err = err};
     int r = schema_check(settings->tree, &loaded->warnings, err);
 
     if (r == 0)
@@ -148,16 +163,21 @@ static int read_tree(struct loaded *loaded, struct error *err)
     if (r == 0 && settings->confinement.user && !settings->confinement.is_enabled)
         r = reader_refuse(&reader, "confinement.user", "needs confinement.enabled");
     if (r == 0 && settings->auth.is_htpasswd && !settings->http.tls.key)
-        r = reader_warn(&reader, "auth.htpasswd without http.tls: passwords arrive unencrypted; let only a proxy with TLS "
-                        "reach %s", settings->http.address);
+        r = reader_warn(
+            &reader,
+            "auth.htpasswd without http.tls: passwords arrive unencrypted; let only a proxy with "
+            "TLS reach %s",
+            settings->http.address);
     if (r == 0 && settings->auth.has_tokens && !settings->http.tls.key && !settings->http.host &&
         settings->http.trusted_proxy_count == 0)
-        r = reader_warn(&reader, "auth.htpasswd.tokens without http.tls: clients are told to fetch tokens from http://; if a proxy "
-                        "adds TLS, set http.host to the URL that clients use, or name the proxy in http.trustedproxies");
+        r = reader_warn(&reader, "auth.htpasswd.tokens without http.tls: clients are told to fetch "
+                         "tokens from http://; if a proxy adds TLS, set http.host to the URL that "
+                         "clients use, or name the proxy in http.trustedproxies");
     return r;
 }
 
-int settings_load(const char *path, char *const *environment, struct settings **ret, struct error *err)
+int settings_load(const char *path, char *const *environment, struct settings **ret,
+                  struct error *err)
 {
     struct loaded *loaded = calloc(1, sizeof(*loaded));
     int r;
@@ -178,7 +198,8 @@ int settings_load(const char *path, char *const *environment, struct settings **
     return 0;
 }
 
-int settings_load_for_data(const char *argument, char *const *environment, struct settings **ret, struct error *err)
+int settings_load_for_data(const char *argument, char *const *environment, struct settings **ret,
+                           struct error *err)
 {
     CLEANUP(settings_freep) struct settings *settings = NULL;
     const char *path = settings_choose_path(argument, environment);
@@ -188,8 +209,10 @@ int settings_load_for_data(const char *argument, char *const *environment, struc
     if (r < 0)
         return r;
     if (!path && !reader_find(&reader, "storage.filesystem.rootdirectory"))
-        return error_set(err, EINVAL, "no configuration says where the data is: name the file, or set "
-                         "REGISTRY_CONFIGURATION_PATH or REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY");
+        return error_set(
+            err, EINVAL,
+            "no configuration says where the data is: name the file, or set "
+            "REGISTRY_CONFIGURATION_PATH or REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY");
     *ret = settings;
     settings = NULL;
     return 0;

@@ -10,9 +10,9 @@
 #include "registry/runtime/log.h"
 
 /*
- * The user's settings, checked and typed: from a configuration file and REGISTRY_* variables with registry:2's names,
- * meanings and defaults (distribution 2.8, docs/configuration.md). Loading is for one thread; loaded settings never change
- * and are for every thread.
+ * The user's settings, checked and typed: from a configuration file and REGISTRY_* variables with
+ * registry:2's names, meanings and defaults (distribution 2.8, docs/configuration.md). Load them in
+ * one thread. Loaded settings never change: any thread may read them.
  */
 
 /* A name and a value that the user chose: a header, a field of every log line. */
@@ -29,12 +29,12 @@ struct settings_log {
     enum log_level level;         /* LOG_LEVEL_INFO */
     enum log_formatter formatter; /* LOG_FORMATTER_TEXT */
     struct settings_pairs fields; /* in every line */
-    bool is_access_disabled;      /* no line for each request */
+    bool is_access_disabled; /* false; true: no line for each request */
 };
 
 struct settings_upload_purging {
     bool is_enabled;      /* true */
-    bool is_dry_run;      /* false: only say what would be removed */
+    bool is_dry_run; /* false; true: only log what would be removed */
     uint64_t age_ms;      /* 168h: uploads begun longer ago are removed */
     uint64_t interval_ms; /* 24h */
 };
@@ -42,16 +42,18 @@ struct settings_upload_purging {
 /* When `serve` collects garbage. Not in registry:2. */
 struct settings_collection {
     bool is_enabled;      /* false */
-    bool is_dry_run;      /* false: only log what would be removed */
-    bool does_untag;      /* false; all manifests without a tag are removed */
+    bool is_dry_run; /* false; true: only log what would be removed */
+    bool does_untag; /* false; true: all manifests without a tag are removed */
     uint64_t interval_ms; /* 24h, at least 1m */
     uint64_t grace_ms;    /* 24h, at least 2m: what is younger stays */
-    unsigned window_first, window_end; /* minutes since midnight, local time; both the same: all day */
+    /* minutes since midnight, local time; both the same: all day */
+    unsigned window_first, window_end;
 };
 
 struct settings_storage {
     const char *root_directory; /* "/var/lib/registry" */
-    unsigned max_threads;       /* 100, at least 25: how many file operations registry:2 runs at once; not used */
+    /* 100, at least 25: how many file operations registry:2 runs at once; not used */
+    unsigned max_threads;
     bool is_delete_enabled;     /* false: DELETE of manifests and blobs is 405 */
     bool is_read_only;          /* false: everything that writes is 405 */
     struct settings_upload_purging upload_purging;
@@ -59,10 +61,11 @@ struct settings_storage {
 };
 
 struct settings_auth {
-    bool is_htpasswd;  /* false: everybody may do everything */
+    bool is_htpasswd; /* false; without htpasswd and token, everybody may do everything */
     const char *realm; /* both NULL without htpasswd, neither empty with it */
     const char *path;
-    const char *access; /* the file with rules about who may do what; NULL: every user may do everything */
+    /* the file with rules about who may do what; NULL: every user may do everything */
+    const char *access;
     const char *robots; /* the file with the robots; NULL: a robot is a user like any other */
     bool has_tokens; /* whether there is an access file: the server issues tokens */
     unsigned guesses; /* 30: wrong passwords a minute for a user from one address; 0: no limit */
@@ -83,9 +86,10 @@ struct settings_tls {
     const char *certificate; /* paths of PEM files; both NULL: no TLS */
     const char *key;
     bool is_tls13_only; /* minimumtls: otherwise TLS 1.2 is served too */
-    const char **client_cas; /* paths of PEM files: authorities that must have signed clients' certificates; NULL: none */
+    /* paths of PEM files: authorities that must have signed clients' certificates; NULL: none */
+    const char **client_cas;
     size_t client_ca_count;
-    bool is_client_optional; /* false; clientauth: a client without a certificate is served, too */
+    bool is_client_optional; /* false; true: clients without a certificate are served, too */
 };
 
 struct settings_debug {
@@ -97,8 +101,9 @@ struct settings_debug {
 /* Not in registry:2. 0 means no limit, except for connections. */
 struct settings_limits {
     unsigned connections;  /* 20000: open at once */
-    unsigned per_address;  /* 4000: of them, one client's */
-    unsigned min_rate;     /* 500: bytes a second that a client must send or receive, on average over transfer_ms */
+    unsigned per_address; /* 4000: of these, from one address */
+    /* 500: bytes a second that a client must send or receive, on average over transfer_ms */
+    unsigned min_rate;
     uint64_t head_ms;      /* 30s: for the TLS handshake and the head of a request */
     uint64_t idle_ms;      /* 2m: between requests */
     uint64_t transfer_ms;  /* 1m */
@@ -108,20 +113,25 @@ struct settings_http {
     const char *net;     /* "tcp" or "unix" */
     const char *address; /* "host:port", ":port" (everywhere), or the path of a unix socket */
     const char *prefix;  /* before /v2/: "/a/b" without a slash at its end; "" for none */
-    const char *host;    /* "https://example.com" without a slash at its end, all that clients are to put before
-                            /v2/ (no prefix is added); NULL: as clients ask for us */
+    /*
+     * "https://example.com" without a slash at its end: all that clients are to put before /v2/ (no
+     * prefix is added). NULL: taken from the request.
+     */
+    const char *host;
     struct secbuf secret; /* empty: not given */
     bool has_relative_urls;
-    uint64_t drain_timeout_ms; /* how long to wait for requests in flight, at most INT_MAX; 0: not set */
+    /* how long to wait for requests in flight, at most INT_MAX; 0: not set */
+    uint64_t drain_timeout_ms;
     struct settings_pairs headers; /* added to every answer; names may repeat */
-    struct network *trusted_proxies; /* ours: whose X-Forwarded-For names the client; NULL for none */
+    /* ours: whose X-Forwarded-For names the client; NULL for none */
+    struct network *trusted_proxies;
     size_t trusted_proxy_count;
     struct settings_tls tls;
     struct settings_debug debug;
     struct settings_limits limits;
 };
 
-/* Not in registry:2: what the server gives up at its start. */
+/* Not in registry:2: the rights that the server gives up when it starts. */
 struct settings_confinement {
     bool is_enabled;  /* true */
     const char *user; /* the user that root becomes; NULL: not set */
@@ -135,7 +145,7 @@ struct settings {
     struct settings_http http;
     struct settings_confinement confinement;
     unsigned catalog_max; /* 1000: names in one page of the catalog */
-    unsigned tags_max;    /* 0, without limit: names in one page of a tag list */
+    unsigned tags_max;    /* 0 (no limit): names in one page of a tag list */
 
     /* Settings that are ignored, one line each, for the log at the start. */
     char **warnings;
@@ -144,32 +154,36 @@ struct settings {
     struct yaml_tree *tree; /* holds all text above */
 };
 
-/* The service's file, whose directory is set at build time; and that of the image registry:2, for containers. */
+/*
+ * The service's file, in a directory that is set at build time; and the file in the image
+ * registry:2, for containers.
+ */
 #define SETTINGS_SERVICE_PATH CONFIGURATION_DIRECTORY "/config.yml"
 #define SETTINGS_IMAGE_PATH "/etc/docker/registry/config.yml"
 
 /*
  * The file to load, or NULL for none. In this order: the command's argument (not NULL),
- * REGISTRY_CONFIGURATION_PATH as in registry:2 (empty: no file), SETTINGS_SERVICE_PATH if it exists and environment has no
- * settings, SETTINGS_IMAGE_PATH if it exists.
+ * REGISTRY_CONFIGURATION_PATH as in registry:2 (empty: no file), SETTINGS_SERVICE_PATH if it exists
+ * and environment has no settings, SETTINGS_IMAGE_PATH if it exists.
  */
 const char *settings_choose_path(const char *argument, char *const *environment);
 
 /*
- * Loads the file at path (NULL: none; it must say `version: 0.1`), then what the variables of
- * environment (such as environ) whose names begin with REGISTRY_ say. 0 with *ret (free with
- * settings_free()), or negative: the file cannot be read or is not valid YAML, or a setting is wrong
- * or refused; err begins with "FILE:LINE: KEY: " or "VARIABLE: ".
+ * Loads the file at path (NULL: no file), which must say `version: 0.1`. Then applies the variables
+ * in environment (such as environ) whose names begin with REGISTRY_. Returns 0 with *ret (free with
+ * settings_free()), or negative if the file cannot be read or is not valid YAML, or if a setting is
+ * invalid or refused; err begins with "FILE:LINE: KEY: " or "VARIABLE: ".
  */
-int settings_load(const char *path, char *const *environment, struct settings **ret, struct error *err);
+int settings_load(const char *path, char *const *environment, struct settings **ret,
+                  struct error *err);
 
 /*
- * Chooses and loads, for a command that works on the data of a server: fails if neither a file nor a variable names the
- * storage. 0 or negative, as settings_load().
+ * Chooses and loads, for a command that works on the data of a server: fails if neither a file nor
+ * a variable names the storage. 0 or negative, as settings_load().
  */
 int settings_load_for_data(const char *argument, char *const *environment, struct settings **ret,
                            struct error *err) MUST_USE;
 
-/* Wipes and frees; takes NULL. */
+/* Wipes and frees; accepts NULL. */
 void settings_free(struct settings *settings);
 void settings_freep(struct settings **settings);

@@ -1,5 +1,6 @@
 /*
- * Warnings are collected while settings load, because the log that will show them is itself configured by settings.
+ * A growing list of lines. Warnings are collected in one while settings are loaded, because the
+ * settings also configure the log.
  */
 #include "registry/config/text-list.h"
 

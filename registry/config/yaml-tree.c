@@ -1,5 +1,6 @@
 /*
- * The tree, and the meaning of its scalars. Separate from the parser, so that only one file includes libyaml.
+ * The tree of nodes and the meaning of its scalars. The parser is another file, the only one that
+ * includes libyaml.
  */
 #include "registry/config/yaml-tree.h"
 
@@ -69,8 +70,9 @@ int yaml_tree_new(enum yaml_kind kind, const struct yaml_tree *place, struct yam
     return 0;
 }
 
-int yaml_tree_new_scalar(const void *text, size_t size, bool is_plain, const struct yaml_tree *place,
-                         struct yaml_budget *budget, struct yaml_tree **ret)
+int yaml_tree_new_scalar(const void *text, size_t size, bool is_plain,
+                         const struct yaml_tree *place, struct yaml_budget *budget,
+                         struct yaml_tree **ret)
 {
     CLEANUP(yaml_tree_freep) struct yaml_tree *tree = NULL;
     int r = spend(budget, 0, size);
@@ -102,7 +104,8 @@ int yaml_tree_add(struct yaml_tree *tree, const char *name, unsigned line, struc
     if (!larger)
         return -ENOMEM;
     tree->members = larger;
-    larger[tree->count++] = (struct yaml_member){.name = steal_ptr(&copy), .line = line, .value = value};
+    larger[tree->count++] =
+        (struct yaml_member){.name = steal_ptr(&copy), .line = line, .value = value};
     return 0;
 }
 
@@ -135,7 +138,8 @@ int yaml_tree_set(struct yaml_tree *mapping, const char *name, struct yaml_tree 
     return 0;
 }
 
-static int copy_member(const struct yaml_member *from, struct yaml_budget *budget, struct yaml_tree *to)
+static int copy_member(const struct yaml_member *from, struct yaml_budget *budget,
+                       struct yaml_tree *to)
 {
     CLEANUP(yaml_tree_freep) struct yaml_tree *value = NULL;
     int r = spend(budget, 0, from->name ? strlen(from->name) : 0);
@@ -191,8 +195,10 @@ bool yaml_tree_is_null(const struct yaml_tree *tree)
 
 int yaml_tree_get_bool(const struct yaml_tree *tree, bool *ret)
 {
-    static const char *const yes[] = {"y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON", NULL};
-    static const char *const no[] = {"n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF", NULL};
+    static const char *const yes[] = {"y",    "Y",    "yes", "Yes", "YES", "true",
+                                      "True", "TRUE", "on",  "On",  "ON",  NULL};
+    static const char *const no[] = {"n",     "N",     "no",  "No",  "NO",  "false",
+                                     "False", "FALSE", "off", "Off", "OFF", NULL};
 
     if (tree->kind != YAML_SCALAR || !tree->is_plain)
         return -EINVAL;
@@ -202,7 +208,10 @@ int yaml_tree_get_bool(const struct yaml_tree *tree, bool *ret)
     return 0;
 }
 
-/* After the sign, as Go's strconv.ParseInt(text, 0, 64) reads it: 10, 0x1f, 0b11, 0o17, 017. */
+/*
+ * Reads the base prefix after the sign, as Go's strconv.ParseInt(text, 0, 64): 10, 0x1f, 0b11,
+ * 0o17, 017.
+ */
 static int read_base(const char **digits)
 {
     static const struct { const char *prefix; int base; } bases[] = {
@@ -218,7 +227,7 @@ static int read_base(const char **digits)
     return **digits == '0' && (*digits)[1] ? 8 : 10;
 }
 
-/* "1_000" is 1000. The buffer has room for every integer of 64 bits. */
+/* Removes underscores: "1_000" is 1000. */
 static int copy_digits(const char *text, char *ret_digits, size_t room)
 {
     size_t used = 0;

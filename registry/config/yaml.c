@@ -1,6 +1,7 @@
 /*
- * From libyaml's events to a tree. Everything is bounded: the depth, because the parser recurses; values and bytes, because a
- * few lines of aliases of aliases can stand for more than fits into memory.
+ * Builds a tree from libyaml's events. The depth is bounded, because the parser recurses. The
+ * number of values and bytes is bounded, because a few lines of aliases of aliases can expand to
+ * more than fits into memory.
  */
 #include "registry/config/yaml.h"
 
@@ -11,15 +12,15 @@
 
 #include <yaml.h>
 
-/* An anchor names a complete node; the last one of a name counts. */
+/* An anchor names a complete node. If a name is used twice, the last node counts. */
 struct anchor {
     char *name;
-    const struct yaml_tree *tree; /* borrowed from the tree, or from what is kept */
+    const struct yaml_tree *tree; /* borrowed from the result, or from kept */
 };
 
 struct parser {
     yaml_parser_t yaml;
-    struct yaml_tree *kept; /* replaced by a merge, but may have anchors */
+    struct yaml_tree *kept; /* the values of merge keys, which may have anchors */
     const char *source;
     bool has_lines;
     struct error *err;
@@ -53,7 +54,8 @@ static void event_done(yaml_event_t *event)
     yaml_event_delete(event);
 }
 
-static int refuse(struct parser *parser, const yaml_mark_t *mark, const char *format, ...) PRINTF_LIKE(3, 4);
+static int refuse(struct parser *parser, const yaml_mark_t *mark, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
 static int refuse(struct parser *parser, const yaml_mark_t *mark, const char *format, ...)
 {
@@ -68,11 +70,14 @@ static int refuse(struct parser *parser, const yaml_mark_t *mark, const char *fo
     return error_set(parser->err, EINVAL, "%s: %s", parser->source, text);
 }
 
-/* libyaml's messages repeat no part of the text. "[::1]:5000" is not valid YAML, hence the advice. */
+/*
+ * libyaml's messages repeat no part of the text. "[::1]:5000" is not valid YAML, hence the advice.
+ */
 static int refuse_syntax(struct parser *parser)
 {
     const char *problem = parser->yaml.problem ? parser->yaml.problem : "it cannot be read";
-    bool has_place = parser->yaml.error == YAML_SCANNER_ERROR || parser->yaml.error == YAML_PARSER_ERROR;
+    bool has_place =
+        parser->yaml.error == YAML_SCANNER_ERROR || parser->yaml.error == YAML_PARSER_ERROR;
     const yaml_mark_t *mark = has_place ? &parser->yaml.problem_mark : &parser->yaml.mark;
 
     if (parser->yaml.error == YAML_MEMORY_ERROR)
@@ -83,15 +88,18 @@ static int refuse_syntax(struct parser *parser)
 
 static int refuse_tag(struct parser *parser, const yaml_mark_t *mark)
 {
-    return refuse(parser, mark,
-                  "a tag (!) that does not fit, or is not one of !!str, !!bool, !!int, !!float, !!null, !!seq, !!map");
+    return refuse(
+        parser, mark,
+        "unsupported tag (!): it must fit the value and be one of !!str, !!bool, !!int, !!float, "
+        "!!null, !!seq, !!map");
 }
 
-/* Explains what the tree's functions return. */
+/* Turns an error code of the yaml_tree functions into an error text. */
 static int forward(struct parser *parser, const yaml_mark_t *mark, int r)
 {
     if (r == -E2BIG)
-        return refuse(parser, mark, "too large: more than %d values or %d bytes, including those of aliases",
+        return refuse(parser, mark,
+                      "too large: more than %d values or %d bytes, including those of aliases",
                       YAML_NODES_MAX, YAML_TEXT_MAX);
     return r < 0 ? error_set_oom(parser->err) : 0;
 }
@@ -112,7 +120,8 @@ static int next_event(struct parser *parser, yaml_event_t *ret)
     return yaml_parser_parse(&parser->yaml, ret) ? 0 : refuse_syntax(parser);
 }
 
-static int remember_anchor(struct parser *parser, const yaml_char_t *name, const struct yaml_tree *tree)
+static int remember_anchor(struct parser *parser, const yaml_char_t *name,
+                           const struct yaml_tree *tree)
 {
     CLEANUP_FREE char *copy = name ? strdup((const char *)name) : NULL;
     struct anchor *larger;
@@ -135,7 +144,8 @@ static int parse_alias(struct parser *parser, const yaml_event_t *event, struct 
         if (strcmp(parser->anchors[i].name, name) == 0)
             return forward(parser, &event->start_mark,
                            yaml_tree_copy(parser->anchors[i].tree, &parser->budget, ret));
-    return refuse(parser, &event->start_mark, "an alias (*) without an anchor (&) before it");
+    return refuse(parser, &event->start_mark,
+                  "unknown alias (*): no anchor (&) of this name comes before it");
 }
 
 static bool is_string_tag(const yaml_char_t *tag)
@@ -170,8 +180,8 @@ static int parse_scalar(struct parser *parser, const yaml_event_t *event, struct
     if (!is_known_tag(tag, YAML_SCALAR))
         return refuse_tag(parser, &event->start_mark);
     r = forward(parser, &event->start_mark,
-                yaml_tree_new_scalar(event->data.scalar.value, event->data.scalar.length, is_plain, &place,
-                                     &parser->budget, &tree));
+                yaml_tree_new_scalar(event->data.scalar.value, event->data.scalar.length, is_plain,
+                                     &place, &parser->budget, &tree));
     if (r == 0)
         r = remember_anchor(parser, event->data.scalar.anchor, tree);
     if (r == 0)
@@ -179,7 +189,8 @@ static int parse_scalar(struct parser *parser, const yaml_event_t *event, struct
     return r;
 }
 
-static int parse_node(struct parser *parser, const yaml_event_t *event, unsigned depth, struct yaml_tree **ret);
+static int parse_node(struct parser *parser, const yaml_event_t *event, unsigned depth,
+                      struct yaml_tree **ret);
 
 static int parse_items(struct parser *parser, unsigned depth, struct yaml_tree *sequence)
 {
@@ -199,8 +210,12 @@ static int parse_items(struct parser *parser, unsigned depth, struct yaml_tree *
     }
 }
 
-/* "<<: *a" or "<<: [*a, *b]" adds the members that the mapping does not have; the first one has precedence. */
-static int merge(struct parser *parser, const yaml_mark_t *mark, const struct yaml_tree *merged, struct yaml_tree *to)
+/*
+ * "<<: *a" or "<<: [*a, *b]" adds the members that the mapping does not have; the first one has
+ * precedence.
+ */
+static int merge(struct parser *parser, const yaml_mark_t *mark, const struct yaml_tree *merged,
+                 struct yaml_tree *to)
 {
     int r = 0;
 
@@ -218,20 +233,23 @@ static int merge(struct parser *parser, const yaml_mark_t *mark, const struct ya
 
 static bool is_merge_key(const yaml_event_t *key)
 {
-    return key->data.scalar.style == YAML_PLAIN_SCALAR_STYLE && strcmp((const char *)key->data.scalar.value, "<<") == 0;
+    return key->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
+           strcmp((const char *)key->data.scalar.value, "<<") == 0;
 }
 
-static int check_key(struct parser *parser, const yaml_event_t *key, const struct yaml_tree *mapping)
+static int check_key(struct parser *parser, const yaml_event_t *key,
+                     const struct yaml_tree *mapping)
 {
     const char *name;
 
     if (key->type != YAML_SCALAR_EVENT)
-        return refuse(parser, &key->start_mark, "a key that is not a single word");
+        return refuse(parser, &key->start_mark,
+                      "a key must be a single value, not a list or mapping");
     name = (const char *)key->data.scalar.value;
     if (!is_known_tag(key->data.scalar.tag, YAML_SCALAR))
         return refuse_tag(parser, &key->start_mark);
     if (strlen(name) != key->data.scalar.length)
-        return refuse(parser, &key->start_mark, "a key that contains a NUL");
+        return refuse(parser, &key->start_mark, "a key must not contain a NUL");
     if (yaml_tree_find(mapping, name))
         return refuse(parser, &key->start_mark, "the key \"%s\" exists twice", name);
     if (parser->budget.text < key->data.scalar.length)
@@ -249,15 +267,16 @@ static int parse_value(struct parser *parser, unsigned depth, struct yaml_tree *
 }
 
 /* The value of "<<" is applied at the end, because the mapping's own members have precedence. */
-static int add_member(struct parser *parser, const yaml_event_t *key, struct yaml_tree *value, struct yaml_tree *to,
-                      const struct yaml_tree **merged)
+static int add_member(struct parser *parser, const yaml_event_t *key, struct yaml_tree *value,
+                      struct yaml_tree *to, const struct yaml_tree **merged)
 {
     bool is_merge = is_merge_key(key);
     int r;
 
     if (is_merge && *merged)
         return refuse(parser, &key->start_mark, "the key \"<<\" exists twice");
-    r = yaml_tree_add(is_merge ? parser->kept : to, is_merge ? NULL : (const char *)key->data.scalar.value,
+    r = yaml_tree_add(is_merge ? parser->kept : to,
+                      is_merge ? NULL : (const char *)key->data.scalar.value,
                       parser->has_lines ? (unsigned)key->start_mark.line + 1 : 0, value);
     if (r < 0)
         return error_set_oom(parser->err);
@@ -290,7 +309,8 @@ static int parse_members(struct parser *parser, unsigned depth, struct yaml_tree
     }
 }
 
-static int parse_collection(struct parser *parser, const yaml_event_t *event, unsigned depth, struct yaml_tree **ret)
+static int parse_collection(struct parser *parser, const yaml_event_t *event, unsigned depth,
+                            struct yaml_tree **ret)
 {
     CLEANUP(yaml_tree_freep) struct yaml_tree *tree = NULL;
     const struct yaml_tree place = place_of(parser, &event->start_mark);
@@ -300,20 +320,25 @@ static int parse_collection(struct parser *parser, const yaml_event_t *event, un
 
     if (depth >= YAML_DEPTH_MAX)
         return refuse(parser, &event->start_mark, "nested more than %d deep", YAML_DEPTH_MAX);
-    if (!is_known_tag(is_mapping ? event->data.mapping_start.tag : event->data.sequence_start.tag, kind))
+    if (!is_known_tag(is_mapping ? event->data.mapping_start.tag : event->data.sequence_start.tag,
+                      kind))
         return refuse_tag(parser, &event->start_mark);
     r = forward(parser, &event->start_mark, yaml_tree_new(kind, &place, &parser->budget, &tree));
     if (r == 0)
-        r = is_mapping ? parse_members(parser, depth + 1, tree) : parse_items(parser, depth + 1, tree);
+        r = is_mapping ? parse_members(parser, depth + 1, tree)
+                       : parse_items(parser, depth + 1, tree);
     if (r == 0)
-        r = remember_anchor(parser, is_mapping ? event->data.mapping_start.anchor : event->data.sequence_start.anchor,
+        r = remember_anchor(parser,
+                            is_mapping ? event->data.mapping_start.anchor
+                                       : event->data.sequence_start.anchor,
                             tree);
     if (r == 0)
         *ret = steal_ptr(&tree);
     return r;
 }
 
-static int parse_node(struct parser *parser, const yaml_event_t *event, unsigned depth, struct yaml_tree **ret)
+static int parse_node(struct parser *parser, const yaml_event_t *event, unsigned depth,
+                      struct yaml_tree **ret)
 {
     switch (event->type) {
     case YAML_SCALAR_EVENT:
@@ -325,7 +350,7 @@ static int parse_node(struct parser *parser, const yaml_event_t *event, unsigned
     }
 }
 
-/* Reads events until one that is not of that type, which it passes on. */
+/* Reads events up to the first one that is not of the type skipped, and returns that one. */
 static int skip_events(struct parser *parser, yaml_event_type_t skipped, yaml_event_t *ret)
 {
     for (;;) {
@@ -350,7 +375,8 @@ static int parse_document(struct parser *parser, struct yaml_tree **ret)
     int r = skip_events(parser, YAML_STREAM_START_EVENT, &first);
 
     if (r == 0 && first.type == YAML_STREAM_END_EVENT)
-        return forward(parser, &first.start_mark, yaml_tree_new_scalar("", 0, true, &start, &parser->budget, ret));
+        return forward(parser, &first.start_mark,
+                       yaml_tree_new_scalar("", 0, true, &start, &parser->budget, ret));
     if (r == 0)
         r = parse_value(parser, 0, &tree);
     if (r == 0)
@@ -358,13 +384,14 @@ static int parse_document(struct parser *parser, struct yaml_tree **ret)
     if (r < 0)
         return r;
     if (end.type != YAML_STREAM_END_EVENT)
-        return refuse(parser, &end.start_mark, "a second document (---); only one is read");
+        return refuse(parser, &end.start_mark,
+                      "a second document (---) is not supported; remove it");
     *ret = steal_ptr(&tree);
     return 0;
 }
 
-int yaml_parse(const char *source, bool has_lines, const void *text, size_t size, struct yaml_tree **ret,
-               struct error *err)
+int yaml_parse(const char *source, bool has_lines, const void *text, size_t size,
+               struct yaml_tree **ret, struct error *err)
 {
     CLEANUP(parser_done) struct parser parser = {
         .source = source,
@@ -376,7 +403,8 @@ int yaml_parse(const char *source, bool has_lines, const void *text, size_t size
 
     if (size > YAML_SIZE_MAX)
         return error_set(err, EFBIG, "%s: more than %d bytes", source, YAML_SIZE_MAX);
-    if (!yaml_parser_initialize(&parser.yaml) || yaml_tree_new(YAML_SEQUENCE, &place, NULL, &parser.kept) < 0)
+    if (!yaml_parser_initialize(&parser.yaml) ||
+        yaml_tree_new(YAML_SEQUENCE, &place, NULL, &parser.kept) < 0)
         return error_set_oom(err);
     yaml_parser_set_input_string(&parser.yaml, text, size);
     return parse_document(&parser, ret);

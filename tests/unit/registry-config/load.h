@@ -54,5 +54,6 @@ static inline size_t count_warnings(const struct settings *settings, const char 
 static inline void assert_warns(const struct settings *settings, const char *says)
 {
     if (count_warnings(settings, says) != 1)
-        fail_msg("%zu warnings of %zu say \"%s\"", count_warnings(settings, says), settings->warning_count, says);
+        fail_msg("%zu warnings of %zu say \"%s\"", count_warnings(settings, says),
+                 settings->warning_count, says);
 }

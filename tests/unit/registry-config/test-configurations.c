@@ -1,6 +1,7 @@
 /*
- * Complete configurations of the kinds that people have for registry:2. Comments at the head of each file say what becomes of
- * it: "# warns: TEXT" for each warning, "# refused: TEXT" for the beginning of the error.
+ * Complete configurations of the kinds that people have for registry:2. Comments at the head of
+ * each file say what becomes of it: "# warns: TEXT" for each warning, "# refused: TEXT" for the
+ * beginning of the error.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -77,20 +78,30 @@ static void what_becomes_of_real_configurations(void **state)
     assert_true(count >= FEWEST);
 }
 
-/* In a docker-compose file, or of Kubernetes: settings of a web interface, and variables that only look like settings. */
+/*
+ * In a docker-compose file, or of Kubernetes: settings of a web interface, and variables that only
+ * look like settings.
+ */
 static void variables_of_real_deployments_are_understood(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load(NULL, ENVIRONMENT(
-        "REGISTRY_HTTP_ADDR=0.0.0.0:5000", "REGISTRY_HTTP_HEADERS_Access-Control-Allow-Origin=['http://ui.example.com']",
-        "REGISTRY_HTTP_HEADERS_Access-Control-Allow-Methods=[HEAD,GET,OPTIONS,DELETE]",
-        "REGISTRY_HTTP_HEADERS_Access-Control-Allow-Credentials=[true]", "REGISTRY_STORAGE_DELETE_ENABLED=true",
-        "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/data", "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR=inmemory",
-        "REGISTRY_HTTP_SECRET=sEcReT", "REGISTRY_LOG_ACCESSLOG_DISABLED=true",
-        "REGISTRY_VALIDATION_MANIFESTS_URLS_ALLOW=['^https?://']",
-        "REGISTRY_PORT=tcp://10.0.0.1:5000", "REGISTRY_PORT_5000_TCP=tcp://10.0.0.1:5000", "REGISTRY_PORT_5000_TCP_PROTO=tcp",
-        "REGISTRY_PORT_5000_TCP_PORT=5000", "REGISTRY_PORT_5000_TCP_ADDR=10.0.0.1", "REGISTRY_SERVICE_HOST=10.0.0.1",
-        "REGISTRY_SERVICE_PORT=5000", "REGISTRY_SERVICE_PORT_HTTP=5000", "REGISTRY_AUTH_PORT=tcp://10.0.0.2:80",
-        "REGISTRY_AUTH_PORT_80_TCP_ADDR=10.0.0.2", "REGISTRY_HTTP_PORT=tcp://10.0.0.3:80", "REGISTRY_REDIS_SERVICE_PORT=6379"));
+    CLEANUP(settings_freep)
+    struct settings *settings = load(
+        NULL, ENVIRONMENT(
+                  "REGISTRY_HTTP_ADDR=0.0.0.0:5000",
+                  "REGISTRY_HTTP_HEADERS_Access-Control-Allow-Origin=['http://ui.example.com']",
+                  "REGISTRY_HTTP_HEADERS_Access-Control-Allow-Methods=[HEAD,GET,OPTIONS,DELETE]",
+                  "REGISTRY_HTTP_HEADERS_Access-Control-Allow-Credentials=[true]",
+                  "REGISTRY_STORAGE_DELETE_ENABLED=true",
+                  "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=/data",
+                  "REGISTRY_STORAGE_CACHE_BLOBDESCRIPTOR=inmemory", "REGISTRY_HTTP_SECRET=sEcReT",
+                  "REGISTRY_LOG_ACCESSLOG_DISABLED=true",
+                  "REGISTRY_VALIDATION_MANIFESTS_URLS_ALLOW=['^https?://']",
+                  "REGISTRY_PORT=tcp://10.0.0.1:5000", "REGISTRY_PORT_5000_TCP=tcp://10.0.0.1:5000",
+                  "REGISTRY_PORT_5000_TCP_PROTO=tcp", "REGISTRY_PORT_5000_TCP_PORT=5000",
+                  "REGISTRY_PORT_5000_TCP_ADDR=10.0.0.1", "REGISTRY_SERVICE_HOST=10.0.0.1",
+                  "REGISTRY_SERVICE_PORT=5000", "REGISTRY_SERVICE_PORT_HTTP=5000",
+                  "REGISTRY_AUTH_PORT=tcp://10.0.0.2:80", "REGISTRY_AUTH_PORT_80_TCP_ADDR=10.0.0.2",
+                  "REGISTRY_HTTP_PORT=tcp://10.0.0.3:80", "REGISTRY_REDIS_SERVICE_PORT=6379"));
 
     (void)state;
     assert_string_equal(settings->http.address, "0.0.0.0:5000");

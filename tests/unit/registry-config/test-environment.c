@@ -30,10 +30,12 @@ static void registry_2_s_usual_variables_are_accepted(void **state)
 
 static void variables_take_precedence_over_the_file(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load(
-        HEAD "http: {addr: ':80', host: 'https://a.b'}\nlog: {level: debug, fields: {Service: x}}\n",
-        ENVIRONMENT("REGISTRY_LOG_LEVEL=warn", ADDRESS, "REGISTRY_LOG_FIELDS_SERVICE=y", "REGISTRY_LOG_FIELDS_NEW=z",
-                    "REGISTRY_HTTP_HOST="));
+    CLEANUP(settings_freep)
+    struct settings *settings = load(
+        HEAD
+        "http: {addr: ':80', host: 'https://a.b'}\nlog: {level: debug, fields: {Service: x}}\n",
+        ENVIRONMENT("REGISTRY_LOG_LEVEL=warn", ADDRESS, "REGISTRY_LOG_FIELDS_SERVICE=y",
+                    "REGISTRY_LOG_FIELDS_NEW=z", "REGISTRY_HTTP_HOST="));
 
     (void)state;
     assert_string_equal(settings->http.address, ":5000");
@@ -50,18 +52,24 @@ static void variables_take_precedence_over_the_file(void **state)
 static void maintenance_can_be_set_as_a_whole_and_in_part(void **state)
 {
     static const char *const files[] = {
-        NULL, HEAD, HEAD "storage: filesystem\n", HEAD "storage: {maintenance: }\n",
-        HEAD "storage: {maintenance: {readonly: }}\n", HEAD "storage: {maintenance: {readonly: {enabled: false}}}\n",
+        NULL,
+        HEAD,
+        HEAD "storage: filesystem\n",
+        HEAD "storage: {maintenance: }\n",
+        HEAD "storage: {maintenance: {readonly: }}\n",
+        HEAD "storage: {maintenance: {readonly: {enabled: false}}}\n",
     };
     static const char *const variables[] = {
-        "REGISTRY_STORAGE_MAINTENANCE_READONLY={\"enabled\":true}", "REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED=true",
+        "REGISTRY_STORAGE_MAINTENANCE_READONLY={\"enabled\":true}",
+        "REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED=true",
         "REGISTRY_STORAGE_MAINTENANCE={readonly: {enabled: yes}}",
     };
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
         for (size_t k = 0; k < ARRAY_SIZE(variables); k++) {
-            CLEANUP(settings_freep) struct settings *settings = load(files[i], ENVIRONMENT(variables[k]));
+            CLEANUP(settings_freep)
+            struct settings *settings = load(files[i], ENVIRONMENT(variables[k]));
 
             assert_case(variables[k], settings->storage.is_read_only);
         }
@@ -85,9 +93,12 @@ static void deeper_names_change_what_shorter_ones_set(void **state)
 
 static void values_are_yaml(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load(NULL, ENVIRONMENT(
-        "REGISTRY_HTTP_HEADERS={X-A: [b, c]}", "REGISTRY_HTTP_ADDR=\"[::1]:5000\"", "REGISTRY_CATALOG_MAXENTRIES=0x10",
-        "REGISTRY_HTTP_RELATIVEURLS=on", "REGISTRY_HTTP_PREFIX=/a/  # comment", "REGISTRY_HTTP_HEADERS_X-D=[e]"));
+    CLEANUP(settings_freep)
+    struct settings *settings =
+        load(NULL,
+             ENVIRONMENT("REGISTRY_HTTP_HEADERS={X-A: [b, c]}", "REGISTRY_HTTP_ADDR=\"[::1]:5000\"",
+                         "REGISTRY_CATALOG_MAXENTRIES=0x10", "REGISTRY_HTTP_RELATIVEURLS=on",
+                         "REGISTRY_HTTP_PREFIX=/a/  # comment", "REGISTRY_HTTP_HEADERS_X-D=[e]"));
 
     (void)state;
     assert_int_equal(settings->http.headers.count, 3);
@@ -101,14 +112,19 @@ static void values_are_yaml(void **state)
 /* Kubernetes sets the first of these for a service named registry. */
 static void unknown_names_cause_warnings(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load(NULL, ENVIRONMENT(
-        ADDRESS, "REGISTRY_PORT=tcp://10.0.0.1:5000", "REGISTRY_PORT_5000_TCP_ADDR=10.0.0.1", "REGISTRY_HTTP_ADDRESS=x",
-        "REGISTRY_HTTP_ADDR_X=y", "REGISTRY_=z", "REGISTRY__HTTP=a", "REGISTRY_HTTP_=b", "REGISTRY_LOG_LEVEL_=c",
-        "REGISTRY_STORAGE_DELETE_ENABLE=true", "REGISTRY_HTTP.ADDR=:80"));
+    CLEANUP(settings_freep)
+    struct settings *settings =
+        load(NULL, ENVIRONMENT(ADDRESS, "REGISTRY_PORT=tcp://10.0.0.1:5000",
+                               "REGISTRY_PORT_5000_TCP_ADDR=10.0.0.1", "REGISTRY_HTTP_ADDRESS=x",
+                               "REGISTRY_HTTP_ADDR_X=y", "REGISTRY_=z", "REGISTRY__HTTP=a",
+                               "REGISTRY_HTTP_=b", "REGISTRY_LOG_LEVEL_=c",
+                               "REGISTRY_STORAGE_DELETE_ENABLE=true", "REGISTRY_HTTP.ADDR=:80"));
 
     (void)state;
     assert_int_equal(settings->warning_count, 10);
-    assert_warns(settings, "Ignoring REGISTRY_PORT_5000_TCP_ADDR: it is one that Kubernetes sets for a service");
+    assert_warns(
+        settings,
+        "Ignoring REGISTRY_PORT_5000_TCP_ADDR: it is one that Kubernetes sets for a service");
     assert_warns(settings, "Ignoring unrecognized environment variable REGISTRY_HTTP_ADDRESS");
     assert_warns(settings, "Ignoring unrecognized environment variable REGISTRY_HTTP_ADDR_X");
     assert_warns(settings, "Ignoring unrecognized environment variable REGISTRY__HTTP");
@@ -117,23 +133,30 @@ static void unknown_names_cause_warnings(void **state)
 /* They look like settings of auth and storage, whose members have names that the user chooses. */
 static void variables_of_other_programs_are_not_settings(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load(NULL, ENVIRONMENT(
-        ADDRESS, "REGISTRY_AUTH_FILE=/run/user/1000/containers/auth.json", "REGISTRY_AUTH_PORT=tcp://10.0.0.1:80",
-        "REGISTRY_AUTH_SERVICE_HOST=10.0.0.1", "REGISTRY_AUTH_SERVICE_PORT_HTTP=80",
-        "REGISTRY_STORAGE_PORT_80_UDP_PROTO=udp"));
+    CLEANUP(settings_freep)
+    struct settings *settings =
+        load(NULL, ENVIRONMENT(ADDRESS, "REGISTRY_AUTH_FILE=/run/user/1000/containers/auth.json",
+                               "REGISTRY_AUTH_PORT=tcp://10.0.0.1:80",
+                               "REGISTRY_AUTH_SERVICE_HOST=10.0.0.1",
+                               "REGISTRY_AUTH_SERVICE_PORT_HTTP=80",
+                               "REGISTRY_STORAGE_PORT_80_UDP_PROTO=udp"));
 
     (void)state;
     assert_false(settings->auth.is_htpasswd);
     assert_int_equal(settings->warning_count, 5);
-    assert_warns(settings, "Ignoring REGISTRY_AUTH_FILE: it is podman's, and tells where it keeps logins");
-    assert_warns(settings, "Ignoring REGISTRY_AUTH_PORT: it is one that Kubernetes sets for a service");
+    assert_warns(settings,
+                 "Ignoring REGISTRY_AUTH_FILE: it is podman's, the path of its file with logins");
+    assert_warns(settings,
+                 "Ignoring REGISTRY_AUTH_PORT: it is one that Kubernetes sets for a service");
 }
 
 static void other_variables_are_ignored(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load(NULL, ENVIRONMENT(
-        ADDRESS, "REGISTRY=a", "REGISTRYD_LOG_LEVEL=b", "registry_log_level=c", "MY_REGISTRY_LOG_LEVEL=d",
-        "REGISTRY_CONFIGURATION_PATH=/e", "REGISTRY_LOG_LEVEL", ""));
+    CLEANUP(settings_freep)
+    struct settings *settings =
+        load(NULL, ENVIRONMENT(ADDRESS, "REGISTRY=a", "REGISTRYD_LOG_LEVEL=b",
+                               "registry_log_level=c", "MY_REGISTRY_LOG_LEVEL=d",
+                               "REGISTRY_CONFIGURATION_PATH=/e", "REGISTRY_LOG_LEVEL", ""));
 
     (void)state;
     assert_int_equal(settings->warning_count, 0);
@@ -153,20 +176,27 @@ static void names_of_any_length_are_accepted(void **state)
     assert_int_equal(settings->http.headers.count, 0);
 }
 
-static const struct { const char *variable, *says; } refused[] = {
-    {"REGISTRY_STORAGE_DELETE_ENABLED=1", "REGISTRY_STORAGE_DELETE_ENABLED: \"1\" is not true or false"},
+static const struct { const char *variable, *says;
+} refused[] = {
+    {"REGISTRY_STORAGE_DELETE_ENABLED=1",
+     "REGISTRY_STORAGE_DELETE_ENABLED: \"1\" is not true or false"},
     {"REGISTRY_HTTP_ADDR=5000", "REGISTRY_HTTP_ADDR: \"5000\" is not an address such as"},
     {"REGISTRY_HTTP_ADDR=[::1]:5000", "REGISTRY_HTTP_ADDR: invalid YAML"},
     {"REGISTRY_HTTP={addr: 5000}", "REGISTRY_HTTP: http.addr: \"5000\" is not an address"},
     {"REGISTRY_HTTP=:5000", "REGISTRY_HTTP: must be a mapping of settings"},
-    {"REGISTRY_STORAGE=inmemory", "REGISTRY_STORAGE: storage.inmemory: refused: only the filesystem"},
+    {"REGISTRY_STORAGE=inmemory",
+     "REGISTRY_STORAGE: storage.inmemory: refused: only the filesystem"},
     {"REGISTRY_STORAGE_S3_REGION=us-east-1", "REGISTRY_STORAGE_S3_REGION: storage.s3: refused: "},
     {"REGISTRY_AUTH=token", "REGISTRY_AUTH: auth.token: realm is missing"},
-    {"REGISTRY_AUTH_TOKEN_REALM=https://a/b", "REGISTRY_AUTH_TOKEN_REALM: auth.token: service is missing"},
+    {"REGISTRY_AUTH_TOKEN_REALM=https://a/b",
+     "REGISTRY_AUTH_TOKEN_REALM: auth.token: service is missing"},
     {"REGISTRY_AUTH=htpasswd", "REGISTRY_AUTH: auth.htpasswd: realm is missing"},
-    {"REGISTRY_AUTH_HTPASSWD_PATH=/x", "REGISTRY_AUTH_HTPASSWD_PATH: auth.htpasswd: realm is missing"},
-    {"REGISTRY_PROXY_REMOTEURL=https://registry-1.docker.io", "REGISTRY_PROXY_REMOTEURL: refused: "},
-    {"REGISTRY_NOTIFICATIONS_ENDPOINTS=[{name: a, url: b}]", "REGISTRY_NOTIFICATIONS_ENDPOINTS: refused: "},
+    {"REGISTRY_AUTH_HTPASSWD_PATH=/x",
+     "REGISTRY_AUTH_HTPASSWD_PATH: auth.htpasswd: realm is missing"},
+    {"REGISTRY_PROXY_REMOTEURL=https://registry-1.docker.io",
+     "REGISTRY_PROXY_REMOTEURL: refused: "},
+    {"REGISTRY_NOTIFICATIONS_ENDPOINTS=[{name: a, url: b}]",
+     "REGISTRY_NOTIFICATIONS_ENDPOINTS: refused: "},
     {"REGISTRY_HTTP_TLS_KEY=/k", "REGISTRY_HTTP_TLS_KEY: needs http.tls.certificate, too"},
     {"REGISTRY_HTTP_HEADERS_X_Y=z", "REGISTRY_HTTP_HEADERS_X_Y: http.headers.x: must be a list"},
 };
@@ -181,8 +211,9 @@ static void errors_name_the_variable(void **state)
 static void a_member_of_a_scalar_cannot_be_set(void **state)
 {
     (void)state;
-    check_refusal(HEAD "log:\n  fields: [a]\n", ENVIRONMENT("REGISTRY_LOG_FIELDS_B=c"),
-                  "REGISTRY_LOG_FIELDS_B: cannot be applied, because c.yml:3: log.fields is not a mapping");
+    check_refusal(
+        HEAD "log:\n  fields: [a]\n", ENVIRONMENT("REGISTRY_LOG_FIELDS_B=c"),
+        "REGISTRY_LOG_FIELDS_B: cannot be applied, because c.yml:3: log.fields is not a mapping");
     check_refusal(NULL, ENVIRONMENT("REGISTRY_HTTP=5000", ADDRESS),
                   "REGISTRY_HTTP_ADDR: cannot be applied, because REGISTRY_HTTP is not a mapping");
 }
@@ -190,16 +221,21 @@ static void a_member_of_a_scalar_cannot_be_set(void **state)
 static void a_second_driver_from_a_variable_is_refused(void **state)
 {
     (void)state;
-    check_refusal(HEAD "storage: {filesystem: {rootdirectory: /a}}\n", ENVIRONMENT("REGISTRY_STORAGE_S3_BUCKET=b"),
+    check_refusal(HEAD "storage: {filesystem: {rootdirectory: /a}}\n",
+                  ENVIRONMENT("REGISTRY_STORAGE_S3_BUCKET=b"),
                   "REGISTRY_STORAGE_S3_BUCKET: storage.s3: refused: ");
 }
 
 static void secrets_are_not_shown(void **state)
 {
     static const char *const variables[] = {
-        "REGISTRY_HTTP_SECRET=[sEcReT]", "REGISTRY_HTTP_SECRET={sEcReT: 1}", "REGISTRY_HTTP_SECRET=\"sEcReT",
-        "REGISTRY_STORAGE_S3_SECRETKEY=sEcReT", "REGISTRY_PROXY={remoteurl: a, password: sEcReT}",
-        "REGISTRY_HTTP_HEADERS={A: [\"sEcReT\\n\"]}", "REGISTRY_STORAGE_S3={secretkey: sEcReT, accesskey: sEcReT}",
+        "REGISTRY_HTTP_SECRET=[sEcReT]",
+        "REGISTRY_HTTP_SECRET={sEcReT: 1}",
+        "REGISTRY_HTTP_SECRET=\"sEcReT",
+        "REGISTRY_STORAGE_S3_SECRETKEY=sEcReT",
+        "REGISTRY_PROXY={remoteurl: a, password: sEcReT}",
+        "REGISTRY_HTTP_HEADERS={A: [\"sEcReT\\n\"]}",
+        "REGISTRY_STORAGE_S3={secretkey: sEcReT, accesskey: sEcReT}",
     };
 
     (void)state;
@@ -207,16 +243,20 @@ static void secrets_are_not_shown(void **state)
         struct settings *settings = NULL;
         struct error err = {0};
 
-        assert_case(variables[i], settings_load(NULL, ENVIRONMENT(variables[i]), &settings, &err) < 0);
+        assert_case(variables[i],
+                    settings_load(NULL, ENVIRONMENT(variables[i]), &settings, &err) < 0);
         assert_case(variables[i], !strstr(err.text, "sEcReT") && *err.text);
     }
 }
 
 static void values_of_secret_keys_are_never_shown(void **state)
 {
-    static const struct { const char *path; bool is_secret; } keys[] = {
-        {"http.secret", true}, {"storage.s3.secretkey", true}, {"storage.s3.accesskey", true}, {"redis.password", true},
-        {"http.addr", false}, {"http.tls.key", false}, {"auth.htpasswd.path", false},
+    static const struct { const char *path; bool is_secret;
+    } keys[] = {
+        {"http.secret", true},          {"storage.s3.secretkey", true},
+        {"storage.s3.accesskey", true}, {"redis.password", true},
+        {"http.addr", false},           {"http.tls.key", false},
+        {"auth.htpasswd.path", false},
     };
     struct yaml_tree node = {.kind = YAML_SCALAR, .text = (char[]){"sEcReT"}, .size = 6};
     char shown[READER_SHOWN_SIZE];
@@ -230,7 +270,8 @@ static void values_of_secret_keys_are_never_shown(void **state)
 
 static void a_secret_is_only_in_secure_memory(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load(NULL, ENVIRONMENT(ADDRESS, "REGISTRY_HTTP_SECRET=sEcReT"));
+    CLEANUP(settings_freep)
+    struct settings *settings = load(NULL, ENVIRONMENT(ADDRESS, "REGISTRY_HTTP_SECRET=sEcReT"));
     const struct yaml_tree *http = yaml_tree_find(settings->tree, "http");
 
     (void)state;
@@ -243,9 +284,11 @@ static void variables_of_kubernetes_are_not_settings(void **state)
     (void)state;
     assert_false(environment_has_settings(NO_ENVIRONMENT));
     assert_false(environment_has_settings(ENVIRONMENT(
-        "PATH=/bin", "REGISTRY_CONFIGURATION_PATH=c.yml", "REGISTRY_PORT=tcp://10.0.0.1:5000", "REGISTRY_SERVICE_HOST=10.0.0.1",
-        "REGISTRY_PORT_5000_TCP_ADDR=10.0.0.1", "REGISTRY_HTTP_PORT=tcp://10.0.0.1:80", "REGISTRY_AUTH_FILE=/auth.json")));
-    assert_true(environment_has_settings(ENVIRONMENT("REGISTRY_PORT=tcp://10.0.0.1:5000", "REGISTRY_LOG_LEVEL=info")));
+        "PATH=/bin", "REGISTRY_CONFIGURATION_PATH=c.yml", "REGISTRY_PORT=tcp://10.0.0.1:5000",
+        "REGISTRY_SERVICE_HOST=10.0.0.1", "REGISTRY_PORT_5000_TCP_ADDR=10.0.0.1",
+        "REGISTRY_HTTP_PORT=tcp://10.0.0.1:80", "REGISTRY_AUTH_FILE=/auth.json")));
+    assert_true(environment_has_settings(
+        ENVIRONMENT("REGISTRY_PORT=tcp://10.0.0.1:5000", "REGISTRY_LOG_LEVEL=info")));
 }
 
 static void refused_values_are_quoted_completely(void **state)

@@ -39,8 +39,8 @@ static void the_default_address_is_loopback(void **state)
 static void all_kinds_of_addresses_are_accepted(void **state)
 {
     static const char *const addresses[] = {
-        ":0", "0.0.0.0:5000", "localhost:5000", "[::]:5000", "[::1]:443", "[fe80::1%eth0]:5000", ":https",
-        "registry.example.com:65535",
+        ":0",        "0.0.0.0:5000",        "localhost:5000", "[::]:5000",
+        "[::1]:443", "[fe80::1%eth0]:5000", ":https",         "registry.example.com:65535",
     };
 
     (void)state;
@@ -56,7 +56,8 @@ static void all_kinds_of_addresses_are_accepted(void **state)
 
 static void a_unix_socket_is_a_path(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load_http("net: unix, addr: /run/registry.sock");
+    CLEANUP(settings_freep)
+    struct settings *settings = load_http("net: unix, addr: /run/registry.sock");
 
     (void)state;
     assert_string_equal(settings->http.net, "unix");
@@ -113,11 +114,14 @@ static void the_other_settings_are_read(void **state)
 
 static void client_authorities_are_a_list_or_a_single_file(void **state)
 {
-    CLEANUP(settings_freep) struct settings *list = load_http(
+    CLEANUP(settings_freep)
+    struct settings *list = load_http(
         "tls: {certificate: /c, key: /k, clientcas: [/a.crt, /b.crt], clientauth: verify-client-cert-if-given}");
-    CLEANUP(settings_freep) struct settings *one = load_http("tls: {certificate: /c, key: /k, clientcas: /a.crt}");
-    CLEANUP(settings_freep) struct settings *none =
-        load_http("tls: {certificate: /c, key: /k, clientcas: , clientauth: require-and-verify-client-cert}");
+    CLEANUP(settings_freep)
+    struct settings *one = load_http("tls: {certificate: /c, key: /k, clientcas: /a.crt}");
+    CLEANUP(settings_freep)
+    struct settings *none = load_http(
+        "tls: {certificate: /c, key: /k, clientcas: , clientauth: require-and-verify-client-cert}");
     CLEANUP(settings_freep) struct settings *variable =
         load(NULL, ENVIRONMENT("REGISTRY_HTTP_TLS_CERTIFICATE=/c", "REGISTRY_HTTP_TLS_KEY=/k",
                                "REGISTRY_HTTP_TLS_CLIENTCAS=[/a.crt, /b.crt]"));
@@ -161,7 +165,8 @@ static void headers_are_lists(void **state)
 {
     CLEANUP(settings_freep) struct settings *settings = load_http(
         "addr: ':1', headers: {X-A: [nosniff], X-B: [b, 'c d'], X-C: e, X-D: [], X-E: }");
-    static const struct settings_pair wanted[] = {{"X-A", "nosniff"}, {"X-B", "b"}, {"X-B", "c d"}, {"X-C", "e"}};
+    static const struct settings_pair wanted[] = {
+        {"X-A", "nosniff"}, {"X-B", "b"}, {"X-B", "c d"}, {"X-C", "e"}};
 
     (void)state;
     assert_int_equal(settings->http.headers.count, ARRAY_SIZE(wanted));
@@ -173,7 +178,8 @@ static void headers_are_lists(void **state)
 
 static void old_versions_of_tls_are_not_used(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load_http(
+    CLEANUP(settings_freep)
+    struct settings *settings = load_http(
         "tls: {certificate: a, key: b, minimumtls: tls1.0, ciphersuites: [TLS_RSA_WITH_AES_128_CBC_SHA]}");
 
     (void)state;
@@ -183,7 +189,8 @@ static void old_versions_of_tls_are_not_used(void **state)
     assert_warns(settings, "c.yml:2: http.tls.ciphersuites: ignored: ");
 }
 
-static const struct { const char *members, *says; } refused[] = {
+static const struct { const char *members, *says;
+} refused[] = {
     {"addr: 5000", "c.yml:2: http.addr: \"5000\" is not an address such as"},
     {"addr: localhost", "c.yml:2: http.addr: \"localhost\" is not an address"},
     {"addr: '::1:5000'", "c.yml:2: http.addr: \"::1:5000\" is not an address"},
@@ -198,8 +205,9 @@ static const struct { const char *members, *says; } refused[] = {
     {"net: unix", "c.yml:2: http.net: unix needs http.addr"},
     {"tls: {certificate: /c}", "c.yml:2: http.tls.certificate: needs http.tls.key, too"},
     {"tls: {key: /c}", "c.yml:2: http.tls.key: needs http.tls.certificate, too"},
-    {"tls: {minimumtls: ssl3}", "c.yml:2: http.tls.minimumtls: \"ssl3\" is not one of tls1.2, tls1.3"},
-    {"host: example.com", "c.yml:2: http.host: \"example.com\" is not an address such as https://"},
+    {"tls: {minimumtls: ssl3}",
+     "c.yml:2: http.tls.minimumtls: \"ssl3\" is not one of tls1.2, tls1.3"},
+    {"host: example.com", "c.yml:2: http.host: \"example.com\" is not a URL such as https://"},
     {"host: ftp://example.com", "c.yml:2: http.host: "},
     {"host: https://", "c.yml:2: http.host: "},
     {"host: 'https:///a'", "c.yml:2: http.host: "},
@@ -224,9 +232,11 @@ static const struct { const char *members, *says; } refused[] = {
     {"headers: {'': [b]}", "c.yml:2: http.headers.: invalid header name"},
     {"headers: {X-A: [\"b\\r\\nX: c\"]}", "c.yml:2: http.headers.X-A: must be a list of lines"},
     {"headers: {X-A: [\"b\\0c\"]}", "c.yml:2: http.headers.X-A: must be a list of lines"},
-    {"headers: {content-length: ['5']}", "c.yml:2: http.headers.content-length: this header is set by"},
+    {"headers: {content-length: ['5']}",
+     "c.yml:2: http.headers.content-length: the server sets this header"},
     {"debug: {addr: 5001}", "c.yml:2: http.debug.addr: \"5001\" is not an address"},
-    {"debug: {prometheus: {path: metrics}}", "c.yml:2: http.debug.prometheus.path: \"metrics\" is not a path"},
+    {"debug: {prometheus: {path: metrics}}",
+     "c.yml:2: http.debug.prometheus.path: \"metrics\" is not a path"},
 };
 
 static void errors_name_file_line_and_key(void **state)
@@ -243,8 +253,9 @@ static void errors_name_file_line_and_key(void **state)
 static void limits_have_defaults_and_can_be_set(void **state)
 {
     CLEANUP(settings_freep) struct settings *usual = load_http("addr: ':1'");
-    CLEANUP(settings_freep) struct settings *set =
-        load_http("limits: {connections: 7, peraddress: 0, minrate: 1}, timeouts: {head: 1m, idle: 1500ms, transfer: 99999h}");
+    CLEANUP(settings_freep)
+    struct settings *set = load_http(
+        "limits: {connections: 7, peraddress: 0, minrate: 1}, timeouts: {head: 1m, idle: 1500ms, transfer: 99999h}");
     const struct settings_limits *limits = &usual->http.limits;
 
     (void)state;
@@ -266,8 +277,14 @@ static void limits_have_defaults_and_can_be_set(void **state)
 static void invalid_limits_are_refused(void **state)
 {
     static const char *const wrong[] = {
-        "limits: {connections: 0}", "limits: {connections: -1}", "limits: {connections: many}", "limits: {peraddress: 1.5}",
-        "limits: 5", "timeouts: {head: 5}", "timeouts: {idle: -1s}", "timeouts: 1m",
+        "limits: {connections: 0}",
+        "limits: {connections: -1}",
+        "limits: {connections: many}",
+        "limits: {peraddress: 1.5}",
+        "limits: 5",
+        "timeouts: {head: 5}",
+        "timeouts: {idle: -1s}",
+        "timeouts: 1m",
     };
 
     (void)state;

@@ -67,7 +67,8 @@ static void the_image_s_own_file_loads(void **state)
 
 static void every_setting_of_log_storage_and_auth_is_read(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load(
+    CLEANUP(settings_freep)
+    struct settings *settings = load(
         HEAD ADDRESS
         "log: {level: debug, formatter: json, fields: {a: b, number: 5}, accesslog: {disabled: true}}\n"
         "storage:\n"
@@ -79,7 +80,8 @@ static void every_setting_of_log_storage_and_auth_is_read(void **state)
         "    uploadpurging: {enabled: false, age: 2h, interval: 1m30s, dryrun: true}\n"
         "auth: {htpasswd: {realm: Registry Realm, path: /auth/htpasswd}}\n"
         "catalog: {maxentries: 50}\n"
-        "tags: {maxtags: 7}\n", NO_ENVIRONMENT);
+        "tags: {maxtags: 7}\n",
+        NO_ENVIRONMENT);
 
     (void)state;
     assert_int_equal(settings->log.level, LOG_LEVEL_DEBUG);
@@ -104,12 +106,18 @@ static void every_setting_of_log_storage_and_auth_is_read(void **state)
 
 static void levels_have_aliases_and_an_old_place(void **state)
 {
-    static const struct { const char *text; enum log_level level; } levels[] = {
-        {"log: {level: error}", LOG_LEVEL_ERROR}, {"log: {level: warn}", LOG_LEVEL_WARN},
-        {"log: {level: WARNING}", LOG_LEVEL_WARN}, {"log: {level: Info}", LOG_LEVEL_INFO},
-        {"log: {level: trace}", LOG_LEVEL_DEBUG}, {"log: {level: fatal}", LOG_LEVEL_ERROR},
-        {"loglevel: debug", LOG_LEVEL_DEBUG}, {"{loglevel: debug, log: {level: error}}", LOG_LEVEL_ERROR},
-        {"{loglevel: debug, log: {formatter: text}}", LOG_LEVEL_DEBUG}, {"log: {level: ''}", LOG_LEVEL_INFO},
+    static const struct { const char *text; enum log_level level;
+    } levels[] = {
+        {"log: {level: error}", LOG_LEVEL_ERROR},
+        {"log: {level: warn}", LOG_LEVEL_WARN},
+        {"log: {level: WARNING}", LOG_LEVEL_WARN},
+        {"log: {level: Info}", LOG_LEVEL_INFO},
+        {"log: {level: trace}", LOG_LEVEL_DEBUG},
+        {"log: {level: fatal}", LOG_LEVEL_ERROR},
+        {"loglevel: debug", LOG_LEVEL_DEBUG},
+        {"{loglevel: debug, log: {level: error}}", LOG_LEVEL_ERROR},
+        {"{loglevel: debug, log: {formatter: text}}", LOG_LEVEL_DEBUG},
+        {"log: {level: ''}", LOG_LEVEL_INFO},
         {"log:", LOG_LEVEL_INFO},
     };
 
@@ -129,8 +137,9 @@ static void levels_have_aliases_and_an_old_place(void **state)
 
 static void lone_words_choose_a_driver_and_a_provider(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load(HEAD ADDRESS "storage: filesystem\nauth: none\n",
-                                                             NO_ENVIRONMENT);
+    CLEANUP(settings_freep)
+    struct settings *settings =
+        load(HEAD ADDRESS "storage: filesystem\nauth: none\n", NO_ENVIRONMENT);
 
     (void)state;
     assert_string_equal(settings->storage.root_directory, "/var/lib/registry");
@@ -140,15 +149,17 @@ static void lone_words_choose_a_driver_and_a_provider(void **state)
 
 static void registry_2_s_least_number_of_threads_is_ours(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load(HEAD "storage: {filesystem: {maxthreads: 3}}\n",
-                                                             NO_ENVIRONMENT);
+    CLEANUP(settings_freep)
+    struct settings *settings =
+        load(HEAD "storage: {filesystem: {maxthreads: 3}}\n", NO_ENVIRONMENT);
 
     (void)state;
     assert_int_equal(settings->storage.max_threads, 25);
 }
 
 /* Each error starts with file, line and key. */
-static const struct { const char *text, *says; } refused[] = {
+static const struct { const char *text, *says;
+} refused[] = {
     {"", "c.yml: the line \"version: 0.1\" is missing"},
     {"[]", "c.yml: the line \"version: 0.1\" is missing"},
     {"log: {level: info}\n", "c.yml: the line \"version: 0.1\" is missing"},
@@ -158,15 +169,21 @@ static const struct { const char *text, *says; } refused[] = {
     {HEAD "http: {}\nhttp: {}\n", "c.yml:3: the key \"http\" exists twice"},
     {HEAD "log: info\n", "c.yml:2: log: must be a mapping of settings"},
     {HEAD "log: {level: [info]}\n", "c.yml:2: log.level: must be a single value"},
-    {HEAD "log:\n  level: loud\n", "c.yml:3: log.level: \"loud\" is not one of error, warn, info, debug"},
+    {HEAD "log:\n  level: loud\n",
+     "c.yml:3: log.level: \"loud\" is not one of error, warn, info, debug"},
     {HEAD "loglevel: 5\n", "c.yml:2: loglevel: \"5\" is not one of error"},
-    {HEAD "log: {formatter: xml}\n", "c.yml:2: log.formatter: \"xml\" is not one of text, json, logstash"},
+    {HEAD "log: {formatter: xml}\n",
+     "c.yml:2: log.formatter: \"xml\" is not one of text, json, logstash"},
     {HEAD "log: {fields: [a]}\n", "c.yml:2: log.fields: must be a mapping"},
     {HEAD "log: {fields: {a: [b]}}\n", "c.yml:2: log.fields.a: must be a single value"},
-    {HEAD "log: {fields: {\"a\\\"b\": c}}\n", "c.yml:2: log.fields.a\"b: invalid name: only letters"},
-    {HEAD "log: {accesslog: {disabled: 1}}\n", "c.yml:2: log.accesslog.disabled: \"1\" is not true or false"},
-    {HEAD "storage: {delete: {enabled: 1}}\n", "c.yml:2: storage.delete.enabled: \"1\" is not true or false"},
-    {HEAD "storage: {delete: {enabled: 'true'}}\n", "c.yml:2: storage.delete.enabled: \"true\" is text, because it is in quotes"},
+    {HEAD "log: {fields: {\"a\\\"b\": c}}\n",
+     "c.yml:2: log.fields.a\"b: invalid name: only letters"},
+    {HEAD "log: {accesslog: {disabled: 1}}\n",
+     "c.yml:2: log.accesslog.disabled: \"1\" is not true or false"},
+    {HEAD "storage: {delete: {enabled: 1}}\n",
+     "c.yml:2: storage.delete.enabled: \"1\" is not true or false"},
+    {HEAD "storage: {delete: {enabled: 'true'}}\n",
+     "c.yml:2: storage.delete.enabled: \"true\" is text, because it is in quotes"},
     {HEAD "storage: {delete: true}\n", "c.yml:2: storage.delete: must be a mapping of settings"},
     {HEAD "storage:\n  maintenance:\n    uploadpurging:\n      age: 7d\n",
      "c.yml:5: storage.maintenance.uploadpurging.age: \"7d\" is not a duration such as 168h"},
@@ -176,47 +193,63 @@ static const struct { const char *text, *says; } refused[] = {
      "c.yml:2: storage.filesystem.maxthreads: \"many\" is not a whole number from 0 to"},
     {HEAD "storage: {filesystem: {rootdirectory: \"/a\\nb\"}}\n",
      "c.yml:2: storage.filesystem.rootdirectory: \"/a\\nb\" is not one line of plain text"},
-    {HEAD "storage: {filesystem: {rootdirectory: \"/a\\0b\"}}\n", "c.yml:2: storage.filesystem.rootdirectory: "},
+    {HEAD "storage: {filesystem: {rootdirectory: \"/a\\0b\"}}\n",
+     "c.yml:2: storage.filesystem.rootdirectory: "},
     {HEAD "storage: s3\n", "c.yml:2: storage.s3: refused: only the filesystem"},
     {HEAD "storage: inmemory\n", "c.yml:2: storage.inmemory: refused: only the filesystem"},
-    {HEAD "storage: {filesystem: {}, inmemory: }\n", "c.yml:2: storage.inmemory: refused: only the filesystem"},
-    {HEAD "storage:\n  s3: {secretkey: sEcReT}\n", "c.yml:3: storage.s3: refused: only the filesystem"},
+    {HEAD "storage: {filesystem: {}, inmemory: }\n",
+     "c.yml:2: storage.inmemory: refused: only the filesystem"},
+    {HEAD "storage:\n  s3: {secretkey: sEcReT}\n",
+     "c.yml:3: storage.s3: refused: only the filesystem"},
     {HEAD "auth: silly\n", "c.yml:2: auth.silly: refused: only htpasswd and token"},
     {HEAD "auth: token\n", "c.yml:2: auth.token: realm is missing"},
     {HEAD "auth: {token: {realm: x}}\n", "c.yml:2: auth.token: service is missing"},
     {HEAD "auth: {token: {realm: x, service: y}}\n", "c.yml:2: auth.token: issuer is missing"},
-    {HEAD "auth: {token: {realm: x, service: y, issuer: z}}\n", "c.yml:2: auth.token: rootcertbundle or jwks is missing"},
-    {HEAD "auth: {token: {realm: 'x\"', service: y, issuer: z, jwks: j}}\n", "c.yml:2: auth.token.realm: must not contain quotes"},
+    {HEAD "auth: {token: {realm: x, service: y, issuer: z}}\n",
+     "c.yml:2: auth.token: rootcertbundle or jwks is missing"},
+    {HEAD "auth: {token: {realm: 'x\"', service: y, issuer: z, jwks: j}}\n",
+     "c.yml:2: auth.token.realm: must not contain quotes"},
     {HEAD "auth: {token: {realm: x, service: y, issuer: z, jwks: j, signingalgorithms: {a: b}}}\n",
      "c.yml:2: auth.token.signingalgorithms: must be a list"},
     {HEAD "auth: {token: {realm: x, service: y, issuer: z, jwks: j, autoredirectpath: a}}\n",
      "c.yml:2: auth.token.autoredirectpath: must be a path"},
-    {HEAD "auth: {htpasswd: {realm: a, path: b}, token: {realm: x, service: y, issuer: z, jwks: j}}\n",
+    {HEAD
+     "auth: {htpasswd: {realm: a, path: b}, token: {realm: x, service: y, issuer: z, jwks: j}}\n",
      "c.yml:2: auth: has 2 providers"},
-    {HEAD "auth: {none: , token: {realm: x, service: y, issuer: z, jwks: j}}\n", "c.yml:2: auth: has 2 providers"},
+    {HEAD "auth: {none: , token: {realm: x, service: y, issuer: z, jwks: j}}\n",
+     "c.yml:2: auth: has 2 providers"},
     {HEAD "auth: {htpasswd: {realm: a, path: b}, none: {}}\n", "c.yml:2: auth: has 2 providers"},
     {HEAD "auth: htpasswd\n", "c.yml:2: auth.htpasswd: realm is missing"},
     {HEAD "auth: {htpasswd: {path: b}}\n", "c.yml:2: auth.htpasswd: realm is missing"},
     {HEAD "auth: {htpasswd: {realm: a}}\n", "c.yml:2: auth.htpasswd: path is missing"},
     {HEAD "auth: {htpasswd: {realm: '', path: b}}\n", "c.yml:2: auth.htpasswd: realm is missing"},
-    {HEAD "auth: {htpasswd: {realm: 'a\"b', path: b}}\n", "c.yml:2: auth.htpasswd.realm: must not contain quotes"},
-    {HEAD "catalog: {maxentries: 0}\n", "c.yml:2: catalog.maxentries: \"0\" is not a whole number from 1"},
-    {HEAD "catalog: {maxentries: -1}\n", "c.yml:2: catalog.maxentries: \"-1\" is not a whole number"},
+    {HEAD "auth: {htpasswd: {realm: 'a\"b', path: b}}\n",
+     "c.yml:2: auth.htpasswd.realm: must not contain quotes"},
+    {HEAD "catalog: {maxentries: 0}\n",
+     "c.yml:2: catalog.maxentries: \"0\" is not a whole number from 1"},
+    {HEAD "catalog: {maxentries: -1}\n",
+     "c.yml:2: catalog.maxentries: \"-1\" is not a whole number"},
     {HEAD "catalog: {maxentries: 99999999999}\n", "c.yml:2: catalog.maxentries: "},
     /* unsupported settings that would be dangerous to ignore */
     {HEAD "middleware: {repository: [{name: x}]}\n", "c.yml:2: middleware: refused: "},
-    {HEAD "proxy: {remoteurl: https://registry-1.docker.io}\n", "c.yml:2: proxy.remoteurl: refused: "},
+    {HEAD "proxy: {remoteurl: https://registry-1.docker.io}\n",
+     "c.yml:2: proxy.remoteurl: refused: "},
     {HEAD "notifications:\n  endpoints:\n    - {name: a, disabled: true}\n    - {name: b}\n",
      "c.yml:3: notifications.endpoints: refused: "},
-    {HEAD "http: {tls: {clientcas: [/ca.pem]}}\n", "c.yml:2: http.tls.clientcas: needs http.tls.certificate"},
+    {HEAD "http: {tls: {clientcas: [/ca.pem]}}\n",
+     "c.yml:2: http.tls.clientcas: needs http.tls.certificate"},
     {HEAD "http: {tls: {certificate: /c, key: /k, clientcas: [/ca.pem, {a: b}]}}\n",
      "c.yml:2: http.tls.clientcas: must be a list"},
-    {HEAD "http: {tls: {certificate: /c, key: /k, clientcas: {a: b}}}\n", "c.yml:2: http.tls.clientcas: must be a list"},
+    {HEAD "http: {tls: {certificate: /c, key: /k, clientcas: {a: b}}}\n",
+     "c.yml:2: http.tls.clientcas: must be a list"},
     {HEAD "http: {tls: {certificate: /c, key: /k, clientauth: request-client-cert}}\n",
      "c.yml:2: http.tls.clientauth: request-client-cert protects nothing"},
-    {HEAD "http: {tls: {letsencrypt: {email: a@b.c}}}\n", "c.yml:2: http.tls.letsencrypt: refused: "},
-    {HEAD "validation: {manifests: {urls: {allow: ['^https']}}}\n", "c.yml:2: validation.manifests.urls.allow: refused: "},
-    {HEAD "policy: {repository: {classes: [image]}}\n", "c.yml:2: policy.repository.classes: refused: "},
+    {HEAD "http: {tls: {letsencrypt: {email: a@b.c}}}\n",
+     "c.yml:2: http.tls.letsencrypt: refused: "},
+    {HEAD "validation: {manifests: {urls: {allow: ['^https']}}}\n",
+     "c.yml:2: validation.manifests.urls.allow: refused: "},
+    {HEAD "policy: {repository: {classes: [image]}}\n",
+     "c.yml:2: policy.repository.classes: refused: "},
 };
 
 static void errors_name_file_line_and_key(void **state)
@@ -228,18 +261,22 @@ static void errors_name_file_line_and_key(void **state)
 
 static void unsupported_settings_cause_warnings(void **state)
 {
-    static const struct { const char *text, *warning; } ignored[] = {
+    static const struct { const char *text, *warning;
+    } ignored[] = {
         {"redis: {addr: localhost:6379, password: sEcReT}\n", "c.yml:3: redis: ignored: "},
         {"reporting: {bugsnag: {apikey: sEcReT}}\n", "c.yml:3: reporting.bugsnag: ignored: "},
         {"health: {http: [{uri: http://x}]}\n", "c.yml:3: health.http: ignored: "},
-        {"compatibility: {schema1: {enabled: true}}\n", "c.yml:3: compatibility.schema1.enabled: ignored: "},
+        {"compatibility: {schema1: {enabled: true}}\n",
+         "c.yml:3: compatibility.schema1.enabled: ignored: "},
         {"validation: {disabled: true}\n", "c.yml:3: validation.disabled: ignored: "},
-        {"storage: {tag: {concurrencylimit: 8}}\n", "c.yml:3: storage.tag.concurrencylimit: ignored: "},
+        {"storage: {tag: {concurrencylimit: 8}}\n",
+         "c.yml:3: storage.tag.concurrencylimit: ignored: "},
         {"log: {hooks: [{type: mail}]}\n", "c.yml:3: log.hooks: ignored: "},
         /* registry:2 ignores these silently */
         {"htpp: {addr: ':80'}\n", "c.yml:3: htpp: ignored: there is no such setting"},
         {"log: {Level: debug}\n", "c.yml:3: log.Level: ignored: there is no such setting"},
-        {"auth:\n  htpasswd:\n    realm: a\n    path: b\n    file: c\n", "c.yml:7: auth.htpasswd.file: ignored: "},
+        {"auth:\n  htpasswd:\n    realm: a\n    path: b\n    file: c\n",
+         "c.yml:7: auth.htpasswd.file: ignored: "},
         {"log.level: debug\n", "c.yml:3: log.level: ignored: there is no such setting"},
         {"'': debug\n", "c.yml:3: : ignored: there is no such setting"},
     };
@@ -261,12 +298,18 @@ static void unsupported_settings_cause_warnings(void **state)
 static void settings_without_effect_cause_no_warning(void **state)
 {
     static const char *const silent[] = {
-        "redis: {}\n", "redis:\n", "middleware:\n  storage:\n  - name: cloudfront\n    disabled: true\n",
+        "redis: {}\n",
+        "redis:\n",
+        "middleware:\n  storage:\n  - name: cloudfront\n    disabled: true\n",
         "notifications: {events: {includereferences: true}, endpoints: []}\n",
-        "notifications: {endpoints: [{name: a, disabled: true, url: http://b}]}\n", "proxy: {remoteurl: '', ttl: 168h}\n",
-        "compatibility: {schema1: {enabled: false}}\n", "validation: {enabled: true, disabled: no}\n",
-        "health: {storagedriver: {enabled: false}}\n", "storage: {redirect: {disable: true}, cache: {blobdescriptor: ''}}\n",
-        "policy: {repository: {classes: []}}\n", "validation: {manifests: {urls: {allow: [], deny: []}}}\n",
+        "notifications: {endpoints: [{name: a, disabled: true, url: http://b}]}\n",
+        "proxy: {remoteurl: '', ttl: 168h}\n",
+        "compatibility: {schema1: {enabled: false}}\n",
+        "validation: {enabled: true, disabled: no}\n",
+        "health: {storagedriver: {enabled: false}}\n",
+        "storage: {redirect: {disable: true}, cache: {blobdescriptor: ''}}\n",
+        "policy: {repository: {classes: []}}\n",
+        "validation: {manifests: {urls: {allow: [], deny: []}}}\n",
     };
 
     (void)state;
@@ -282,7 +325,8 @@ static void settings_without_effect_cause_no_warning(void **state)
 
 static void warnings_are_one_line_each(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load(HEAD ADDRESS "\"a\\n\\e[31mb\": c\n", NO_ENVIRONMENT);
+    CLEANUP(settings_freep)
+    struct settings *settings = load(HEAD ADDRESS "\"a\\n\\e[31mb\": c\n", NO_ENVIRONMENT);
 
     (void)state;
     assert_warns(settings, "c.yml:3: a??[31mb: ignored");
@@ -290,8 +334,9 @@ static void warnings_are_one_line_each(void **state)
 
 static void passwords_without_tls_cause_a_warning(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load(HEAD ADDRESS "auth: {htpasswd: {realm: a, path: b}}\n",
-                                                             NO_ENVIRONMENT);
+    CLEANUP(settings_freep)
+    struct settings *settings =
+        load(HEAD ADDRESS "auth: {htpasswd: {realm: a, path: b}}\n", NO_ENVIRONMENT);
 
     (void)state;
     assert_int_equal(settings->warning_count, 1);

@@ -49,7 +49,8 @@ static void check_tree(const char *text, const char *wanted)
     assert_string_equal(printed, wanted);
 }
 
-static const struct { const char *text, *tree; } trees[] = {
+static const struct { const char *text, *tree;
+} trees[] = {
     {"", ""},
     {"# nothing\n", ""},
     {"---\n", ""},
@@ -61,7 +62,9 @@ static const struct { const char *text, *tree; } trees[] = {
     {"a:\nb: ~\nc: ''\n", "{a: , b: ~, c: ''}"},
     {"a: :5000\n", "{a: :5000}"},
     {"a: >\n  b\n  c\n", "{a: 'b c\n'}"},
-    {"\xEF\xBB\xBF" "a: b\n", "{a: b}"},
+    {"\xEF\xBB\xBF"
+     "a: b\n",
+     "{a: b}"},
     {"a: b\n...\n", "{a: b}"},
     {"%YAML 1.1\n---\na: b\n", "{a: b}"},
     /* tags */
@@ -74,7 +77,8 @@ static const struct { const char *text, *tree; } trees[] = {
     {"a: &x 'q'\nb: *x\n", "{a: 'q', b: 'q'}"},
     /* merge keys: own members have precedence, then the first merged */
     {"a: &x {p: 1, q: 2}\nb: {<<: *x, q: 3}\n", "{a: {p: 1, q: 2}, b: {q: 3, p: 1}}"},
-    {"a: &x {p: 1}\nb: &y {p: 2, q: 2}\nc:\n  <<: [*x, *y]\n", "{a: {p: 1}, b: {p: 2, q: 2}, c: {p: 1, q: 2}}"},
+    {"a: &x {p: 1}\nb: &y {p: 2, q: 2}\nc:\n  <<: [*x, *y]\n",
+     "{a: {p: 1}, b: {p: 2, q: 2}, c: {p: 1, q: 2}}"},
     {"a: {<<: &x {p: 1}}\nb: *x\n", "{a: {p: 1}, b: {p: 1}}"},
     {"a: {'<<': b}\n", "{a: {<<: b}}"},
 };
@@ -97,18 +101,18 @@ static const struct { const char *text, *says; } refused[] = {
     {"a: \xFF\n", "invalid YAML ("},
     {"a: \x01\n", "invalid YAML ("},
     {"a: b\n---\nc: d\n", "c.yml:2: a second document"},
-    {"a: *b\n", "c.yml:1: an alias (*)"},
-    {"a: &b [*b]\n", "c.yml:1: an alias (*)"},
-    {"a: &b {c: *b}\n", "c.yml:1: an alias (*)"},
-    {"a: !python/object b\n", "c.yml:1: a tag (!)"},
-    {"a: !!binary b\n", "c.yml:1: a tag (!)"},
-    {"a: !!map b\n", "c.yml:1: a tag (!)"},
-    {"a: !!str [b]\n", "c.yml:1: a tag (!)"},
-    {"!!python/name:x b: c\n", "c.yml:1: a tag (!)"},
-    {"[a]: b\n", "c.yml:1: a key that is not a single word"},
-    {"? {a: b}\n: c\n", "c.yml:1: a key that is not a single word"},
-    {"a: &x b\n*x : c\n", "c.yml:2: a key that is not a single word"},
-    {"\"a\\0b\": c\n", "c.yml:1: a key that contains a NUL"},
+    {"a: *b\n", "c.yml:1: unknown alias (*)"},
+    {"a: &b [*b]\n", "c.yml:1: unknown alias (*)"},
+    {"a: &b {c: *b}\n", "c.yml:1: unknown alias (*)"},
+    {"a: !python/object b\n", "c.yml:1: unsupported tag (!)"},
+    {"a: !!binary b\n", "c.yml:1: unsupported tag (!)"},
+    {"a: !!map b\n", "c.yml:1: unsupported tag (!)"},
+    {"a: !!str [b]\n", "c.yml:1: unsupported tag (!)"},
+    {"!!python/name:x b: c\n", "c.yml:1: unsupported tag (!)"},
+    {"[a]: b\n", "c.yml:1: a key must be a single value"},
+    {"? {a: b}\n: c\n", "c.yml:1: a key must be a single value"},
+    {"a: &x b\n*x : c\n", "c.yml:2: a key must be a single value"},
+    {"\"a\\0b\": c\n", "c.yml:1: a key must not contain a NUL"},
     {"a: {<<: b}\n", "c.yml:1: \"<<\" can merge only mappings"},
     {"a: {<<: [{b: c}, d]}\n", "c.yml:1: \"<<\" can merge only mappings"},
     {"a: {<<: []}\n", "c.yml:1: \"<<\" can merge only mappings"},
@@ -142,8 +146,9 @@ static void aliases_of_aliases_are_bounded(void **state)
         size_t used = strlen(text);
         int last = i - 1;
 
-        snprintf(text + used, sizeof(text) - used, "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i,
-                 last, last, last, last, last, last, last, last, last, last);
+        snprintf(text + used, sizeof(text) - used,
+                 "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, last,
+                 last, last, last, last, last, last, last, last, last);
     }
     check_refused(text, strlen(text), "too large: more than 10000 values");
 }
@@ -221,26 +226,41 @@ static void a_variable_has_a_name_and_no_lines(void **state)
 /* A value that is not valid YAML may be a password. */
 static void errors_repeat_no_values(void **state)
 {
-    static const char *const secrets[] = {"!sEcReT", "*sEcReT", "\"sEcReT", "{sEcReT", "a: sEcReT: b", "%sEcReT",
-                                          "@sEcReT", "`sEcReT", "\"\\sEcReT\"", "!!sEcReT x", "!s!sEcReT x"};
+    static const char *const secrets[] = {"!sEcReT",      "*sEcReT",    "\"sEcReT",   "{sEcReT",
+                                          "a: sEcReT: b", "%sEcReT",    "@sEcReT",    "`sEcReT",
+                                          "\"\\sEcReT\"", "!!sEcReT x", "!s!sEcReT x"};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(secrets); i++) {
         struct yaml_tree *tree = NULL;
         struct error err = {0};
 
-        assert_case(secrets[i], yaml_parse("X", false, secrets[i], strlen(secrets[i]), &tree, &err) < 0);
+        assert_case(secrets[i],
+                    yaml_parse("X", false, secrets[i], strlen(secrets[i]), &tree, &err) < 0);
         assert_case(secrets[i], !strstr(err.text, "cReT"));
     }
 }
 
-static const struct { const char *text; int is; } booleans[] = {
-    {"true", 1}, {"True", 1}, {"TRUE", 1}, {"yes", 1}, {"Yes", 1}, {"YES", 1}, {"on", 1}, {"On", 1}, {"ON", 1},
-    {"y", 1}, {"Y", 1}, {"!!bool 'true'", 1},
-    {"false", 0}, {"False", 0}, {"FALSE", 0}, {"no", 0}, {"No", 0}, {"NO", 0}, {"off", 0}, {"Off", 0}, {"OFF", 0},
-    {"n", 0}, {"N", 0},
-    {"1", -1}, {"0", -1}, {"tRUE", -1}, {"yES", -1}, {"'true'", -1}, {"!!str true", -1}, {"", -1}, {"~", -1},
-    {"true false", -1}, {"[true]", -1}, {"{true: true}", -1}, {"t", -1}, {"enabled", -1},
+static const struct { const char *text; int is;
+} booleans[] = {
+    {"true", 1},        {"True", 1},
+    {"TRUE", 1},        {"yes", 1},
+    {"Yes", 1},         {"YES", 1},
+    {"on", 1},          {"On", 1},
+    {"ON", 1},          {"y", 1},
+    {"Y", 1},           {"!!bool 'true'", 1},
+    {"false", 0},       {"False", 0},
+    {"FALSE", 0},       {"no", 0},
+    {"No", 0},          {"NO", 0},
+    {"off", 0},         {"Off", 0},
+    {"OFF", 0},         {"n", 0},
+    {"N", 0},           {"1", -1},
+    {"0", -1},          {"tRUE", -1},
+    {"yES", -1},        {"'true'", -1},
+    {"!!str true", -1}, {"", -1},
+    {"~", -1},          {"true false", -1},
+    {"[true]", -1},     {"{true: true}", -1},
+    {"t", -1},          {"enabled", -1},
 };
 
 static void booleans_are_those_of_yaml_1_1(void **state)
@@ -250,19 +270,48 @@ static void booleans_are_those_of_yaml_1_1(void **state)
         CLEANUP(yaml_tree_freep) struct yaml_tree *tree = parse(booleans[i].text);
         bool value = booleans[i].is == 0;
 
-        assert_case(booleans[i].text, yaml_tree_get_bool(tree, &value) == (booleans[i].is < 0 ? -EINVAL : 0));
+        assert_case(booleans[i].text,
+                    yaml_tree_get_bool(tree, &value) == (booleans[i].is < 0 ? -EINVAL : 0));
         assert_case(booleans[i].text, booleans[i].is < 0 || value == (booleans[i].is == 1));
     }
 }
 
-static const struct { const char *text; bool is_integer; int64_t value; } integers[] = {
-    {"0", true, 0}, {"1", true, 1}, {"-1", true, -1}, {"+1", true, 1}, {"1000", true, 1000}, {"1_000", true, 1000},
-    {"0x1f", true, 31}, {"0X1F", true, 31}, {"0b101", true, 5}, {"0o17", true, 15}, {"017", true, 15},
-    {"9223372036854775807", true, INT64_MAX}, {"-0x1", true, -1}, {"!!int '5'", true, 5},
-    {"9223372036854775808", false, 0}, {"18446744073709551617", false, 0}, {"'1'", false, 0}, {"1.5", false, 0},
-    {"1e3", false, 0}, {"", false, 0}, {"-", false, 0}, {"0x", false, 0}, {"08", false, 0}, {"0b2", false, 0},
-    {"1a", false, 0}, {"_1", false, 0}, {"- 1", false, 0}, {"--1", false, 0}, {"+-1", false, 0}, {"1 2", false, 0},
-    {"true", false, 0}, {"[1]", false, 0}, {"0x-1", false, 0}, {"1k", false, 0},
+static const struct { const char *text; bool is_integer; int64_t value;
+} integers[] = {
+    {"0", true, 0},
+    {"1", true, 1},
+    {"-1", true, -1},
+    {"+1", true, 1},
+    {"1000", true, 1000},
+    {"1_000", true, 1000},
+    {"0x1f", true, 31},
+    {"0X1F", true, 31},
+    {"0b101", true, 5},
+    {"0o17", true, 15},
+    {"017", true, 15},
+    {"9223372036854775807", true, INT64_MAX},
+    {"-0x1", true, -1},
+    {"!!int '5'", true, 5},
+    {"9223372036854775808", false, 0},
+    {"18446744073709551617", false, 0},
+    {"'1'", false, 0},
+    {"1.5", false, 0},
+    {"1e3", false, 0},
+    {"", false, 0},
+    {"-", false, 0},
+    {"0x", false, 0},
+    {"08", false, 0},
+    {"0b2", false, 0},
+    {"1a", false, 0},
+    {"_1", false, 0},
+    {"- 1", false, 0},
+    {"--1", false, 0},
+    {"+-1", false, 0},
+    {"1 2", false, 0},
+    {"true", false, 0},
+    {"[1]", false, 0},
+    {"0x-1", false, 0},
+    {"1k", false, 0},
 };
 
 static void integers_are_those_of_go(void **state)
@@ -272,7 +321,8 @@ static void integers_are_those_of_go(void **state)
         CLEANUP(yaml_tree_freep) struct yaml_tree *tree = parse(integers[i].text);
         int64_t value = 0;
 
-        assert_case(integers[i].text, (yaml_tree_get_integer(tree, &value) == 0) == integers[i].is_integer);
+        assert_case(integers[i].text,
+                    (yaml_tree_get_integer(tree, &value) == 0) == integers[i].is_integer);
         assert_case(integers[i].text, value == integers[i].value);
     }
 }
@@ -280,7 +330,8 @@ static void integers_are_those_of_go(void **state)
 static void nulls_differ_from_words(void **state)
 {
     static const char *const nulls[] = {"", "~", "null", "Null", "NULL", "!!null ''"};
-    static const char *const words[] = {"''", "'~'", "'null'", "nULL", "0", "false", "[]", "{}", "none"};
+    static const char *const words[] = {"''",    "'~'", "'null'", "nULL", "0",
+                                        "false", "[]",  "{}",     "none"};
 
     (void)state;
     assert_true(yaml_tree_is_null(NULL));
