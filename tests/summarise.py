@@ -165,6 +165,9 @@ def summary(cases):
 
 
 def main():
+    if len(sys.argv) != 2 or sys.argv[1] in ("--help", "-h"):
+        print(__doc__.strip())
+        sys.exit(0 if len(sys.argv) == 2 else 1)
     paths = sorted(pathlib.Path(sys.argv[1]).iterdir())
     runs = {path.stem: run_cases(path) for path in paths}
     every = [case for cases in runs.values() for case in cases]

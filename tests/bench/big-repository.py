@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares a repository of 100,000 tags and 1,000,000 blobs with one of 300 tags: the same requests alternate.
 
-    tests/bench/big-repository.py [--tags N] [--blobs N] [--rounds N] [--directory FOLDER] build/registry/registryd
+    tests/bench/big-repository.py [--tags N] [--blobs N] [--rounds N] [--directory DIRECTORY] build/registry/registryd
 
 The large one is written to the disk in registry:2's layout (about 12 GB in small directories, which takes a few minutes),
 and removed at the end. Blobs that are never requested share one file. The first list of tags after a change of the
@@ -38,12 +38,12 @@ class Maker:
         self.root = root / LAYOUT
         self.repository = self.root / "repositories/bench"
 
-    def blob_folder(self, name):
+    def blob_directory(self, name):
         return self.root / f"blobs/sha256/{name[7:9]}/{name[7:]}"
 
     def add_blob(self, content):
         name = digest(content)
-        write(self.blob_folder(name) / "data", content)
+        write(self.blob_directory(name) / "data", content)
         write(self.repository / f"_layers/sha256/{name[7:]}/link", name.encode())
         return {"digest": name, "size": len(content)}
 
@@ -53,7 +53,7 @@ class Maker:
             "config": {"mediaType": "application/vnd.oci.image.config.v1+json", **self.add_blob(b"{}")},
             "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", **self.add_blob(layer)}]}).encode()
         name = digest(manifest)
-        write(self.blob_folder(name) / "data", manifest)
+        write(self.blob_directory(name) / "data", manifest)
         write(self.repository / f"_manifests/revisions/sha256/{name[7:]}/link", name.encode())
         write(self.repository / f"_manifests/tags/{tag}/current/link", name.encode())
         write(self.repository / f"_manifests/tags/{tag}/index/sha256/{name[7:]}/link", name.encode())
@@ -62,10 +62,10 @@ class Maker:
     def fill(self, tags, blobs, image):
         link = self.repository / f"_manifests/revisions/sha256/{image[7:]}/link"
         for i in range(tags):
-            folder = f"{self.repository}/_manifests/tags/v{i:07d}"
-            os.mkdir(folder)
-            os.mkdir(folder + "/current")
-            link_many(link, folder + "/current/link", i)
+            directory = f"{self.repository}/_manifests/tags/v{i:07d}"
+            os.mkdir(directory)
+            os.mkdir(directory + "/current")
+            link_many(link, directory + "/current/link", i)
         layers, bytes_root = f"{self.repository}/_layers/sha256/", f"{self.root}/blobs/sha256/"
         for i in range(256):
             os.makedirs(f"{bytes_root}{i:02x}", exist_ok=True)
@@ -73,9 +73,9 @@ class Maker:
             name = os.urandom(32).hex()
             os.mkdir(layers + name)
             link_many(link, f"{layers}{name}/link", i)
-            folder = f"{bytes_root}{name[:2]}/{name}"
-            os.mkdir(folder)
-            link_many(link, folder + "/data", i)
+            directory = f"{bytes_root}{name[:2]}/{name}"
+            os.mkdir(directory)
+            link_many(link, directory + "/data", i)
 
 
 def link_many(source, path, i):
@@ -136,22 +136,22 @@ def main():
     parser.add_argument("--tags", type=int, default=100_000)
     parser.add_argument("--blobs", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--folder", default="/tmp")
+    parser.add_argument("--directory", default="/tmp", help="of the repositories, while it runs")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="registry-bench.", dir=arguments.folder))
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="registry-bench.", dir=arguments.directory))
     world, servers = World(), []
     layer = os.urandom(1024)
     try:
         begin = time.monotonic()
         for name in ("small", "large"):
-            image = Maker(folder / name).add_image("latest", layer)
-        Maker(folder / "small").fill(TAGS_OF_SMALL, 0, image)
-        Maker(folder / "large").fill(arguments.tags, arguments.blobs, image)
+            image = Maker(directory / name).add_image("latest", layer)
+        Maker(directory / "small").fill(TAGS_OF_SMALL, 0, image)
+        Maker(directory / "large").fill(arguments.tags, arguments.blobs, image)
         print(f"# made in {time.monotonic() - begin:.0f} s")
         for name in ("small", "large"):
             servers.append(start_registry(world, name, str(pathlib.Path(arguments.registryd).resolve()), 10,
-                                          storage=folder / name))
+                                          storage=directory / name))
         askers = [Asker(server) for server in servers]
         time.sleep(3)  # recent changes are not cached
         for asker in askers:
@@ -164,7 +164,7 @@ def main():
         for server in servers:
             server.stop()
         world.close()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 main()

@@ -95,12 +95,13 @@ def compare(name, servers, rounds, measure):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("programs", nargs=2, metavar=("BEFORE", "AFTER"))
+    parser.add_argument("before", metavar="BEFORE")
+    parser.add_argument("after", metavar="AFTER")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=1)
     parser.add_argument("--only", default="")
     arguments = parser.parse_args()
-    servers = [Server(os.path.abspath(program)) for program in arguments.programs]
+    servers = [Server(os.path.abspath(program)) for program in (arguments.before, arguments.after)]
     try:
         for name, (path, connections) in PULLS.items():
             if arguments.only in name:

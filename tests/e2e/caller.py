@@ -1,6 +1,6 @@
 """Makes the tests independent of the caller: environment, umask, signals and standard streams.
 
-harness.py imports this module first and calls leave_nothing_of_the_caller().
+harness.py imports this module first and calls answer_help() and leave_nothing_of_the_caller().
 """
 
 import atexit
@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import signal
 import stat
+import sys
 import tempfile
 
 # Variables that configure the programs under test, or programs that those run.
@@ -22,6 +23,17 @@ KEPT = {"DOCKER_CREDENTIAL_PASS_FAST"}  # meson.build sets it to test a topic wi
 
 # Python ignores these signals, and resets them to the default in programs that it starts.
 IGNORED_BY_PYTHON = {signal.SIGPIPE, signal.SIGXFSZ}
+
+
+def answer_help():
+    """Explains the test that was started and exits, if its only argument is --help or -h."""
+    script = pathlib.Path(sys.argv[0]).resolve()
+    if sys.argv[1:] not in (["--help"], ["-h"]) or script.parent != pathlib.Path(__file__).resolve().parent:
+        return
+    print(f"usage: tests/e2e/{script.name} [WORDS]\n\n{sys.modules['__main__'].__doc__.strip()}\n")
+    print("Runs the cases whose name contains WORDS; without WORDS, all cases. harness.py describes the")
+    print(f"environment variables. `meson test -C build {script.stem}` sets them.")
+    sys.exit()
 
 
 def is_callers(name):

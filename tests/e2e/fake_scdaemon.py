@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A scdaemon for gpg-agent (scdaemon-program) with a card; another user's agent holds the card's secret key.
 
-    fake_scdaemon.py DIRECTORY
+    tests/e2e/fake_scdaemon.py DIRECTORY
 
 DIRECTORY contains: serial; grip; agent (the path of that agent's socket); pin; and log, to which each command is appended.
 A file named missing means that there is no card, a file named blocked that its PIN is blocked. As the real one, it also listens on
@@ -13,6 +13,10 @@ import pathlib
 import socket
 import sys
 import threading
+
+if sys.argv[1:] in (["--help"], ["-h"]):
+    print(__doc__.strip())
+    sys.exit()
 
 SCD = 6 << 24
 CARD_NOT_PRESENT, BAD_PIN, PIN_BLOCKED = SCD | 112, SCD | 87, SCD | 130

@@ -37,8 +37,9 @@ import sys
 import tempfile
 import traceback
 
-from caller import for_all_users, leave_nothing_of_the_caller, scratch_parent
+from caller import answer_help, for_all_users, leave_nothing_of_the_caller, scratch_parent
 
+answer_help()
 leave_nothing_of_the_caller()
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]

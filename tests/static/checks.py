@@ -49,6 +49,10 @@ def check(name):
 
 
 def main():
+    """Runs the file's checks and exits."""
+    if len(sys.argv) < 2 or sys.argv[1] in ("--help", "-h"):
+        print(f"usage: {sys.argv[0]} SOURCE-ROOT [ARGUMENT...]\n\n{sys.modules['__main__'].__doc__.strip()}")
+        sys.exit(0 if len(sys.argv) > 1 else 1)
     root = pathlib.Path(sys.argv[1]).resolve()
     print(f"1..{len(_checks)}")
     failed = 0

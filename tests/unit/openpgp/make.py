@@ -13,6 +13,10 @@ import re
 import socket
 import sys
 
+if sys.argv[1:]:
+    print(f"usage: tests/unit/openpgp/make.py\n\n{__doc__.strip()}")
+    sys.exit(sys.argv[1:] not in (["--help"], ["-h"]))
+
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parents[1] / "e2e"))
 
