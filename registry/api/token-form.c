@@ -39,6 +39,28 @@ static int find_word(const char *text, const char *name, char *ret_word, size_t 
     return r == -ENOENT ? 0 : r;
 }
 
+/*
+ * RFC 6749 section 3.2 forbids to repeat a parameter: a proxy that checks the first one and a server that uses the last one
+ * would disagree. Only scope may come several times.
+ */
+static bool has_duplicates(const char *text)
+{
+    static const char *const names[] = {
+        "service", "client_id", "account", "offline_token", "access_type", "grant_type", "username", "password",
+        "refresh_token",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        const char *at = text;
+        char none[1];
+
+        if (escape_find_next(&at, names[i], none, sizeof(none)) != -ENOENT &&
+            escape_find_next(&at, names[i], none, sizeof(none)) != -ENOENT)
+            return true;
+    }
+    return false;
+}
+
 static void parse_client(const char *text, char ret_client[IDENTITY_CLIENT_MAX + 1])
 {
     if (find_word(text, "client_id", ret_client, IDENTITY_CLIENT_MAX + 1) < 0)
@@ -66,8 +88,10 @@ static bool is_service(const char *text, const char *service)
 
 int token_form_parse(const char *text, const char *service, struct token_form *ret, const char **ret_why)
 {
-    int r = parse_scopes(text, &ret->scopes, ret_why);
+    int r = has_duplicates(text) ? refuse(ret_why, "a parameter other than scope is repeated") : 0;
 
+    if (r == 0)
+        r = parse_scopes(text, &ret->scopes, ret_why);
     if (r == 0 && !is_service(text, service))
         r = refuse(ret_why, "tokens for this service are not issued here");
     if (r < 0) {
