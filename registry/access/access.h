@@ -64,6 +64,8 @@ struct access_answer {
     struct principal principal; /* if access was granted or denied */
     bool is_new_tags_only;      /* the right to push does not include replacing a tag */
     bool is_password;           /* of access_grant(): the credentials are a password, and no token */
+    bool has_stamp;             /* of access_grant(): the credentials have a stamp, with which tokens end */
+    unsigned char stamp[TOKEN_STAMP_SIZE];
     bool may_mount;             /* optional scopes, too, or nothing limits what may be mounted */
     bool is_token_invalid;      /* ACCESS_UNAUTHENTICATED: the access token is not valid, or not any more */
     bool is_scope_missing;      /* ACCESS_UNAUTHENTICATED: another token might have the scopes */

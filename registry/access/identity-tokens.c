@@ -203,7 +203,8 @@ static int visit_user(struct identity_tokens *tokens, const char *prefix, identi
             continue;
         snprintf(record.id, sizeof(record.id), "%.*s", IDENTITY_ID_SIZE, digest + 1);
         r = read_record(tokens, &record, err);
-        if (r == 0)
+        record.is_damaged = r == -EBADMSG;
+        if (r == 0 || record.is_damaged)
             r = each(context, &record, err);
         else if (r == STORAGE_NOT_FOUND)
             r = 0;
@@ -220,6 +221,38 @@ int identity_tokens_for_each(struct identity_tokens *tokens, identity_visitor *e
     for (size_t i = 0; r == 0 && i < list.count; i++)
         if ((size_t)snprintf(prefix, sizeof(prefix), ROOT "%s/", list.entries[i]->name) < sizeof(prefix))
             r = visit_user(tokens, prefix, each, context, err);
+    return r;
+}
+
+/* --- pruning ------------------------------------------------------------------------------------ */
+
+struct pruning {
+    struct identity_tokens *tokens;
+    int (*pace)(void *object, struct error *err);
+    void *object;
+    size_t count;
+};
+
+static int prune_record(void *context, const struct identity_record *record, struct error *err)
+{
+    struct pruning *pruning = context;
+    struct storage_version version = record->version;
+    int r = pruning->pace(pruning->object, err);
+
+    if (r < 0 || record->is_damaged || !is_over(pruning->tokens, record))
+        return r;
+    r = storage_remove_if_unchanged(pruning->tokens->storage, record->key, &version, err);
+    pruning->count += r == 0;
+    return r < 0 ? r : 0;
+}
+
+int identity_tokens_prune(struct identity_tokens *tokens, int (*pace)(void *object, struct error *err), void *object,
+                          size_t *ret_count, struct error *err)
+{
+    struct pruning pruning = {.tokens = tokens, .pace = pace, .object = object};
+    int r = identity_tokens_for_each(tokens, prune_record, &pruning, err);
+
+    *ret_count = pruning.count;
     return r;
 }
 
@@ -244,11 +277,13 @@ static int add_candidate(void *context, const struct identity_record *record, st
     return 0;
 }
 
-/* Those that were never used come first, then by the time of their use or creation. */
+/* Damaged ones come first, then those that were never used, then by the time of their use or creation. */
 static int compare_worth(const void *a, const void *b)
 {
     const struct identity_record *one = a, *other = b;
 
+    if (one->is_damaged != other->is_damaged)
+        return one->is_damaged ? -1 : 1;
     if (one->used_s != other->used_s)
         return one->used_s < other->used_s ? -1 : 1;
     return one->created_s < other->created_s ? -1 : one->created_s > other->created_s;

@@ -40,6 +40,7 @@ struct identity_record {
     int64_t created_s, used_s; /* by the storage's clock; used_s is 0 for a token that was never used */
     struct identity_credential credential;
     char key[128]; /* in the storage */
+    bool is_damaged; /* the object is no record; only id, key and version are valid */
     struct storage_version version;
 };
 
@@ -81,10 +82,20 @@ int identity_tokens_find(struct identity_tokens *tokens, const struct secbuf *to
 void identity_tokens_note_use(struct identity_tokens *tokens, const struct identity_record *record,
                               const char *address);
 
-/* Calls each for every record, user by user, until it answers something else than 0, which is the result. */
+/*
+ * Calls each for every record, also for damaged ones, user by user, until it answers something else than 0, which is the
+ * result.
+ */
 typedef int identity_visitor(void *context, const struct identity_record *record, struct error *err);
 int identity_tokens_for_each(struct identity_tokens *tokens, identity_visitor *each, void *context,
                              struct error *err) MUST_USE;
+
+/*
+ * Removes the records of tokens that have ended because nobody has used them. pace is called between two records and may end
+ * it with a negative value. 0 with the number of records in *ret_count, or negative.
+ */
+int identity_tokens_prune(struct identity_tokens *tokens, int (*pace)(void *object, struct error *err), void *object,
+                          size_t *ret_count, struct error *err) MUST_USE;
 
 /* Removes a token for good. 0, also if it was removed before, or negative. */
 int identity_tokens_revoke(struct identity_tokens *tokens, const struct identity_record *record,

@@ -20,6 +20,7 @@ enum { NAME_SIZE = 32, LINE_MAX_SIZE = 40 };
 /* The keys in force. It does not change. */
 struct ring {
     unsigned references; /* under the lock of the keys */
+    uint64_t generation; /* set when it is put in force */
     struct jwt_signer *signer;
     struct jwt_key_set *verifiers;
 };
@@ -83,6 +84,22 @@ static void ring_put(struct signing_keys *keys, struct ring *ring)
         ring_free(ring);
 }
 
+static bool has_verifier(const struct ring *ring, const struct jwt_key *key)
+{
+    for (size_t i = 0; i < jwt_key_set_count(ring->verifiers); i++)
+        if (jwt_key_is_equal(jwt_key_set_get(ring->verifiers, i), key))
+            return true;
+    return false;
+}
+
+static bool accepts_all_of(const struct ring *ring, const struct ring *before)
+{
+    for (size_t i = 0; i < jwt_key_set_count(before->verifiers); i++)
+        if (!has_verifier(ring, jwt_key_set_get(before->verifiers, i)))
+            return false;
+    return true;
+}
+
 static void ring_replace(struct signing_keys *keys, struct ring *ring)
 {
     struct ring *before;
@@ -90,6 +107,8 @@ static void ring_replace(struct signing_keys *keys, struct ring *ring)
     ring->references = 1;
     pthread_mutex_lock(&keys->lock);
     before = keys->ring;
+    if (before)
+        ring->generation = before->generation + !accepts_all_of(ring, before);
     keys->ring = ring;
     pthread_mutex_unlock(&keys->lock);
     ring_put(keys, before);
@@ -243,20 +262,25 @@ static int make_ring(struct stored_keys *stored, int64_t now_s, struct ring **re
     return 0;
 }
 
+/* 0, also if another server has removed it, or negative. */
+static int remove_key(struct storage *storage, uint32_t number, struct error *err)
+{
+    char name[NAME_SIZE], key[sizeof(PRIVATE_KEYS) + NAME_SIZE];
+    const char *keys[] = {key};
+
+    format_name(number, name);
+    snprintf(key, sizeof(key), PRIVATE_KEYS "%s", name);
+    return storage_remove(storage, keys, 1, err);
+}
+
+/* A key that cannot be removed is tried again the next time. */
 static void remove_old(struct storage *storage, const struct stored_keys *stored, int64_t now_s)
 {
     struct error err = {0};
 
-    for (size_t i = 0; i + 1 < stored->count; i++) {
-        char name[NAME_SIZE], key[sizeof(PRIVATE_KEYS) + NAME_SIZE];
-        const char *keys[] = {key};
-
-        format_name(stored->items[i].number, name);
-        snprintf(key, sizeof(key), PRIVATE_KEYS "%s", name);
-        /* A key that could not be removed is tried again the next time. */
-        if (!may_verify(stored, i, now_s) && storage_remove(storage, keys, 1, &err) < 0)
+    for (size_t i = 0; i + 1 < stored->count; i++)
+        if (!may_verify(stored, i, now_s) && remove_key(storage, stored->items[i].number, &err) < 0)
             return;
-    }
 }
 
 /* --- the outside --------------------------------------------------------------------------- */
@@ -313,6 +337,29 @@ int signing_keys_rotate(struct signing_keys *keys, struct error *err)
         return r;
     r = create_key(keys->storage, stored.count > 0 ? stored.items[stored.count - 1].number + 1 : 1, err);
     return r < 0 ? r : signing_keys_refresh(keys, err);
+}
+
+/* The new key is written first, so that there is always one. */
+int signing_keys_distrust(struct signing_keys *keys, struct error *err)
+{
+    CLEANUP(stored_keys_done) struct stored_keys stored = {0};
+    int r = signing_keys_rotate(keys, err);
+
+    if (r == 0)
+        r = read_keys(keys->storage, &stored, err);
+    for (size_t i = 0; r == 0 && i + 1 < stored.count; i++)
+        r = remove_key(keys->storage, stored.items[i].number, err);
+    return r < 0 ? r : signing_keys_refresh(keys, err);
+}
+
+uint64_t signing_keys_get_generation(struct signing_keys *keys)
+{
+    uint64_t generation;
+
+    pthread_mutex_lock(&keys->lock);
+    generation = keys->ring->generation;
+    pthread_mutex_unlock(&keys->lock);
+    return generation;
 }
 
 int signing_keys_open(struct storage *storage, struct signing_keys **ret, struct error *err)

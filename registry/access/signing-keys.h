@@ -1,5 +1,7 @@
 #pragma once
 
+#include <stdint.h>
+
 #include "common/error.h"
 #include "common/secbuf.h"
 #include "registry/jwt/signer.h"
@@ -34,6 +36,15 @@ int signing_keys_refresh(struct signing_keys *keys, struct error *err) MUST_USE;
 
 /* Makes the next key now. Waits. 0, also if another server has just made it, or negative. */
 int signing_keys_rotate(struct signing_keys *keys, struct error *err) MUST_USE;
+
+/*
+ * Makes the next key now, and removes all keys before it, because one may have been stolen. The new key signs at once. Other
+ * servers follow within SIGNING_KEYS_REFRESH_S. Waits. 0 or negative.
+ */
+int signing_keys_distrust(struct signing_keys *keys, struct error *err) MUST_USE;
+
+/* Changes when a key is not accepted any more. A token that was verified before must be verified again. */
+uint64_t signing_keys_get_generation(struct signing_keys *keys);
 
 /* Signs the text of a JSON object, and appends the token. 0 or -ENOMEM. */
 int signing_keys_sign(struct signing_keys *keys, const void *claims, size_t size, struct secbuf *ret_token) MUST_USE;

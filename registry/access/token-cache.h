@@ -25,6 +25,7 @@ struct verified_token {
     bool is_limited;              /* to scopes; an identity token is not */
     struct scopes scopes;
     int64_t expires_s;            /* since 1970 */
+    uint64_t generation;          /* of the signing keys that verified it; 0 without such keys */
 };
 
 struct verified_token *verified_token_ref(struct verified_token *token);

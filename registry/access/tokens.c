@@ -82,6 +82,12 @@ int tokens_refresh(struct tokens *tokens, struct error *err)
     return signing_keys_refresh(tokens->keys, err);
 }
 
+int tokens_prune(struct tokens *tokens, int (*pace)(void *object, struct error *err), void *object, size_t *ret_count,
+                 struct error *err)
+{
+    return identity_tokens_prune(tokens->identities, pace, object, ret_count, err);
+}
+
 int64_t tokens_now(const struct tokens *tokens)
 {
     return storage_now(tokens->options.storage);
@@ -131,17 +137,21 @@ static bool is_valid_utf8(const char *text)
 
 /* --- making --------------------------------------------------------------------------------- */
 
-/* The claim "cred" with its comma; "" for somebody without a credential, such as a client without a login. */
-static int format_credential(const struct tokens *tokens, const char *user, char ret_text[CREDENTIAL_CLAIM_SIZE])
+/*
+ * The claim "cred" with its comma; "" without a credential. It is of the credential that the client has used. The user's
+ * current one would turn an old password into a new token if the password changes in between.
+ */
+static int format_credential(const struct tokens *tokens, const unsigned char *stamp,
+                             char ret_text[CREDENTIAL_CLAIM_SIZE])
 {
-    unsigned char stamp[TOKEN_STAMP_SIZE];
     struct identity_credential credential;
     char hex[CREDENTIAL_DIGITS + 1];
-    int r = *user ? find_credential(tokens, user, stamp, &credential) : TOKENS_INVALID;
 
     ret_text[0] = '\0';
-    if (r != 0)
-        return r < 0 ? r : 0;
+    if (!stamp)
+        return 0;
+    if (identity_tokens_get_credential(tokens->identities, stamp, TOKEN_STAMP_SIZE, &credential) < 0)
+        return -ENOMEM;
     identity_format_hex(credential.bytes, CREDENTIAL_SIZE, hex);
     snprintf(ret_text, CREDENTIAL_CLAIM_SIZE, ",\"cred\":\"%s\"", hex);
     return 0;
@@ -154,7 +164,7 @@ static char *format_claims(const struct tokens *tokens, const struct token_grant
     char id[RANDOM_UUID_SIZE], credential[CREDENTIAL_CLAIM_SIZE], *claims;
 
     random_uuid(id);
-    if (!user || !access || format_credential(tokens, grant->user, credential) < 0)
+    if (!user || !access || format_credential(tokens, grant->stamp, credential) < 0)
         return NULL;
     if (asprintf(&claims,
                  "{\"iss\":\"" ISSUER "\",\"aud\":%s,\"sub\":%s,\"iat\":%" PRId64 ",\"nbf\":%" PRId64 ",\"exp\":%" PRId64
@@ -177,15 +187,12 @@ int tokens_issue(struct tokens *tokens, const struct token_grant *grant, struct 
 
 int tokens_log_in(struct tokens *tokens, const struct token_login *login, struct secbuf *ret_token, struct error *err)
 {
-    unsigned char stamp[TOKEN_STAMP_SIZE];
     struct identity_record record = {0};
-    int r;
 
     if (!is_valid_utf8(login->user))
         return TOKENS_NAME_UNUSABLE;
-    r = find_credential(tokens, login->user, stamp, &record.credential);
-    if (r != 0)
-        return r < 0 ? error_set_oom(err) : r;
+    if (identity_tokens_get_credential(tokens->identities, login->stamp, TOKEN_STAMP_SIZE, &record.credential) < 0)
+        return error_set_oom(err);
     snprintf(record.user, sizeof(record.user), "%s", login->user);
     snprintf(record.client, sizeof(record.client), "%s", login->client);
     snprintf(record.address, sizeof(record.address), "%s", login->address);
@@ -202,6 +209,8 @@ int tokens_look_up(struct tokens *tokens, enum token_kind kind, const struct sec
         return TOKENS_INVALID;
     token = token_cache_find(tokens->cache, text);
     if (!token || token->is_limited != (kind == TOKEN_ACCESS))
+        return TOKENS_WOULD_WAIT;
+    if (kind == TOKEN_ACCESS && token->generation != signing_keys_get_generation(tokens->keys))
         return TOKENS_WOULD_WAIT;
     if (token->expires_s < tokens_now(tokens) || !is_stamp_current(tokens, token)) {
         token_cache_drop(tokens->cache, text);
@@ -269,6 +278,7 @@ static int verify_access(struct tokens *tokens, const struct secbuf *text, struc
         .issuer = ISSUER, .audience = tokens->service, .type = "JWT", .now_s = tokens_now(tokens),
         .leeway_s = JWT_LEEWAY_S,
     };
+    uint64_t generation = signing_keys_get_generation(tokens->keys); /* before the keys are used */
     int r = jwt_parse((const char *)text->data, text->size, &jwt);
 
     if (r == 0)
@@ -277,7 +287,10 @@ static int verify_access(struct tokens *tokens, const struct secbuf *text, struc
         r = jwt_check(jwt, &expected);
     if (r != 0)
         return r < 0 ? r : TOKENS_INVALID;
-    return read_claims(tokens, jwt, ret);
+    r = read_claims(tokens, jwt, ret);
+    if (r == 0)
+        (*ret)->generation = generation;
+    return r;
 }
 
 static int verify_identity(struct tokens *tokens, const struct secbuf *text, const char *address,

@@ -35,11 +35,16 @@ const char *tokens_get_service(const struct tokens *tokens);
 /* Now and then: reads the keys again, makes the next one when it is time. Waits. 0 or negative. */
 int tokens_refresh(struct tokens *tokens, struct error *err) MUST_USE;
 
+/* As identity_tokens_prune(). */
+int tokens_prune(struct tokens *tokens, int (*pace)(void *object, struct error *err), void *object, size_t *ret_count,
+                 struct error *err) MUST_USE;
+
 /* The content of a new access token; borrowed. */
 struct token_grant {
     const char *user; /* "" for a client without a login */
     const struct scopes *scopes;
-    int64_t issued_s; /* since 1970; tokens_now() */
+    const unsigned char *stamp; /* of the credential that the client has proved to have; NULL: none */
+    int64_t issued_s;           /* since 1970; tokens_now() */
 };
 
 int64_t tokens_now(const struct tokens *tokens);
@@ -53,13 +58,13 @@ enum tokens_outcome {
 /* Signs an access token and appends it. 0, TOKENS_NAME_UNUSABLE or -ENOMEM. Computes for a tenth of a millisecond. */
 int tokens_issue(struct tokens *tokens, const struct token_grant *grant, struct secbuf *ret_token) MUST_USE;
 
-/*
- * Makes an identity token for a user, and appends it. client and address are for people. 0, TOKENS_NAME_UNUSABLE,
- * TOKENS_INVALID (the user has no credential that it could be bound to), or negative. Waits.
- */
+/* client and address are for people; stamp is as in struct token_grant, but required. Borrowed. */
 struct token_login {
     const char *user, *client, *address;
+    const unsigned char *stamp;
 };
+
+/* Makes an identity token for a user, and appends it. 0, TOKENS_NAME_UNUSABLE, or negative. Waits. */
 int tokens_log_in(struct tokens *tokens, const struct token_login *login, struct secbuf *ret_token,
                   struct error *err) MUST_USE;
 

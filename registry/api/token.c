@@ -37,6 +37,8 @@ struct token_call {
     struct credentials credentials;
     bool has_identity; /* the client has an identity token already */
     bool has_password;
+    bool has_stamp; /* of the credentials that the client has used */
+    unsigned char stamp[TOKEN_STAMP_SIZE];
     struct scopes granted;
 };
 
@@ -186,12 +188,12 @@ static bool make_identity(struct call *call, struct response *response, struct s
 {
     const struct token_call *state = state_of(call);
     const struct token_login login = {
-        .user = call->principal.name, .client = state->asked.client, .address = call->address,
+        .user = call->principal.name, .client = state->asked.client, .address = call->address, .stamp = state->stamp,
     };
     struct error err = {0};
     int r;
 
-    if (!state->asked.wants_identity || !*call->principal.name || !(state->has_identity || state->has_password))
+    if (!state->asked.wants_identity || !(state->has_identity || (state->has_password && state->has_stamp)))
         return true;
     if (state->has_identity)
         r = secbuf_append(ret_token, state->credentials.password.data, state->credentials.password.size);
@@ -206,7 +208,8 @@ static enum http_result make_tokens(struct call *call, struct response *response
     CLEANUP(secbuf_done) struct secbuf access = {0}, identity = {0};
     struct tokens *tokens = call->api->access->tokens;
     const struct token_grant grant = {
-        .user = call->principal.name, .scopes = &state->granted, .issued_s = tokens_now(tokens),
+        .user = call->principal.name, .scopes = &state->granted, .stamp = state->has_stamp ? state->stamp : NULL,
+        .issued_s = tokens_now(tokens),
     };
     struct error err = {0};
     int r;
@@ -280,6 +283,8 @@ static enum http_result authenticate_client(struct call *call, struct response *
     }
     state->has_identity = access_is_identity_token(access, &state->credentials.user);
     state->has_password = answer.is_password;
+    state->has_stamp = answer.has_stamp;
+    memcpy(state->stamp, answer.stamp, sizeof(state->stamp));
     if (!state->has_identity)
         credentials_done(&state->credentials);
     state->granted = state->asked.scopes;
@@ -353,6 +358,7 @@ static void release_token(struct call *call)
     credentials_done(&state->credentials);
     token_form_done(&state->asked);
     scopes_done(&state->granted);
+    explicit_bzero(state->stamp, sizeof(state->stamp));
     free(state);
     call->state = NULL;
 }

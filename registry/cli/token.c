@@ -25,6 +25,7 @@ struct order {
     const char *config;
     const char *user;   /* only tokens of this user; NULL: of every user */
     bool is_all;        /* revoke every token */
+    bool distrusts_old; /* rotate: the keys so far are worth nothing any more */
     char **ids;
     int id_count;
 
@@ -51,10 +52,14 @@ static int show_token(void *context, const struct identity_record *record, struc
     char created[TIME_SIZE], used[TIME_SIZE], user[IDENTITY_USER_MAX + 1];
 
     (void)err;
-    if (order->user && strcmp(order->user, record->user) != 0)
+    if (order->user && (record->is_damaged || strcmp(order->user, record->user) != 0))
         return 0;
     if (order->matches++ == 0)
         printf("%-16s  %-20s  %-20s  %-20s  %-16s  %s\n", "ID", "CREATED", "LAST USED", "ADDRESS", "CLIENT", "USER");
+    if (record->is_damaged) {
+        printf("%-16s  damaged: not a record of an identity token; revoke it to remove it\n", record->id);
+        return 0;
+    }
     snprintf(user, sizeof(user), "%s", record->user);
     printable_clean(user);
     printf("%-16s  %-20s  %-20s  %-20s  %-16s  %s\n", record->id, format_time(record->created_s, created),
@@ -73,7 +78,7 @@ static int list_tokens(struct order *order, struct error *err)
 
 static bool is_meant(const struct order *order, const struct identity_record *record)
 {
-    if (order->is_all || (order->user && strcmp(order->user, record->user) == 0))
+    if (order->is_all || (order->user && !record->is_damaged && strcmp(order->user, record->user) == 0))
         return true;
     for (int i = 0; i < order->id_count; i++)
         if (strcmp(order->ids[i], record->id) == 0)
@@ -120,16 +125,22 @@ static int revoke_tokens(struct order *order, struct error *err)
 
 /* --- rotate ---------------------------------------------------------------------------------- */
 
-static int rotate_keys(struct storage *storage, struct error *err)
+static int rotate_keys(const struct order *order, struct storage *storage, struct error *err)
 {
     struct signing_keys *keys;
-    int r = signing_keys_open(storage, &keys, err);
+    int r;
 
+    if (order->id_count > 0 || order->is_all || order->user)
+        return error_set(err, EINVAL, "token rotate takes --distrust-old and --config only; see registryd help token");
+    r = signing_keys_open(storage, &keys, err);
     if (r < 0)
         return r;
-    r = signing_keys_rotate(keys, err);
+    r = order->distrusts_old ? signing_keys_distrust(keys, err) : signing_keys_rotate(keys, err);
     signing_keys_close(keys);
-    if (r == 0)
+    if (r == 0 && order->distrusts_old)
+        printf("the keys so far are removed; running servers refuse their tokens within %d seconds\n",
+               SIGNING_KEYS_REFRESH_S);
+    else if (r == 0)
         printf("the next key signs in %d minutes; tokens of the one before stay valid until they expire\n",
                SIGNING_KEYS_SPREAD_S / 60);
     return r;
@@ -169,7 +180,7 @@ static int run_on_storage(struct order *order, const struct settings *settings, 
     if (r < 0)
         return r;
     if (strcmp(command, "rotate") == 0)
-        r = rotate_keys(store_get_storage(store), err);
+        r = rotate_keys(order, store_get_storage(store), err);
     else
         r = run_on_tokens(order, store_get_storage(store), command, err);
     if (r == 0 && fflush(stdout) != 0)
@@ -188,6 +199,7 @@ static int parse(int argc, char **argv, struct order *order, struct error *err)
     static const struct option switches[] = {
         {"all", no_argument, NULL, 'a'},
         {"config", required_argument, NULL, 'c'},
+        {"distrust-old", no_argument, NULL, 'd'},
         {"help", no_argument, NULL, 'h'},
         {"user", required_argument, NULL, 'u'},
         {0},
@@ -196,13 +208,16 @@ static int parse(int argc, char **argv, struct order *order, struct error *err)
 
     optind = 1;
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, ":ac:hu:", switches, NULL)) != -1) {
+    while ((letter = getopt_long(argc, argv, ":ac:dhu:", switches, NULL)) != -1) {
         if (letter == 'h')
             return TOKEN_HELP;
         if (letter == '?' || letter == ':')
-            return error_set(err, EINVAL, "token takes --user NAME, --all and --config FILE; see registryd help token");
+            return error_set(err, EINVAL, "token takes --user NAME, --all, --distrust-old and --config FILE; see registryd "
+                             "help token");
         if (letter == 'a')
             order->is_all = true;
+        else if (letter == 'd')
+            order->distrusts_old = true;
         else
             *(letter == 'u' ? &order->user : &order->config) = optarg;
     }
@@ -210,6 +225,8 @@ static int parse(int argc, char **argv, struct order *order, struct error *err)
         return error_set(err, EINVAL, "token has the commands list, revoke and rotate; see registryd help token");
     order->ids = argv + optind + 1;
     order->id_count = argc - optind - 1;
+    if (order->distrusts_old && strcmp(argv[optind], "rotate") != 0)
+        return error_set(err, EINVAL, "--distrust-old belongs to token rotate; see registryd help token");
     return 0;
 }
 
@@ -243,7 +260,7 @@ const struct verb verb_token = {
     .help = "Usage: registryd token list [--user NAME] [--config CONFIG]\n"
             "       registryd token revoke ID... [--config CONFIG]\n"
             "       registryd token revoke --user NAME|--all [--config CONFIG]\n"
-            "       registryd token rotate [--config CONFIG]\n"
+            "       registryd token rotate [--distrust-old] [--config CONFIG]\n"
             "\n"
             "Shows the identity tokens that clients have received for a login, and revokes\n"
             "them: access ends within five minutes. rotate makes the next key that signs\n"
@@ -252,6 +269,8 @@ const struct verb verb_token = {
             "\n"
             "  -u, --user NAME      the tokens of this user\n"
             "  -a, --all            all tokens\n"
+            "  -d, --distrust-old   removes the keys so far, because one may have been stolen:\n"
+            "                       access tokens signed with them end within a minute\n"
             "  -c, --config CONFIG  the server's configuration; without it, the file that\n"
             "                       serve reads\n"
             "  -h, --help           this text\n"

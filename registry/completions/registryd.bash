@@ -85,7 +85,7 @@ _registryd() {
         fi
         case $before:$word in
         --config:* | -c:*) _registryd_files "$word" ;;
-        *:-*) mapfile -t COMPREPLY < <(compgen -W '--user --all --config --help' -- "$word") ;;
+        *:-*) mapfile -t COMPREPLY < <(compgen -W '--user --all --distrust-old --config --help' -- "$word") ;;
         esac
         ;;
     init)

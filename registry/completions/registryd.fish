@@ -41,6 +41,7 @@ set -l token '__fish_seen_subcommand_from token'
 $c -n $token -a 'list revoke rotate'
 $c -n $token -s u -l user -x -d 'The tokens of this user'
 $c -n $token -s a -l all -d 'All tokens'
+$c -n $token -s d -l distrust-old -d 'Remove the signing keys so far'
 $c -n $token -s c -l config -r -F -d 'The configuration'
 
 set -l htpasswd '__fish_seen_subcommand_from htpasswd'

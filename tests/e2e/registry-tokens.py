@@ -5,6 +5,7 @@ REGISTRYD names the program under test (default: build/registry/registryd of thi
 """
 
 import base64
+import concurrent.futures
 import hashlib
 import http.client
 import itertools
@@ -13,6 +14,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import time
 import urllib.parse
@@ -262,6 +264,20 @@ def _():
         assert registry.status("PUT", "/token", b"", basic("alice")) == 405
 
 
+@case("a parameter that comes twice is refused, because two readers could choose differently")
+def _():
+    with TokenServer() as registry:
+        grant = f"grant_type=password&username=alice&password={PASSWORD}"
+        assert registry.status("POST", "/token", grant, {"Content-Type": FORM}) == 200
+        for more in ("grant_type=password", "username=root", "password=x", "%75sername=root", "service=a&service=b", "client_id=&client_id="):
+            assert registry.status("POST", "/token", f"{grant}&{more}", {"Content-Type": FORM}) == 400, more
+        for twice in ("service=Registry+Realm&service=other", "account=alice&account=root", "offline_token=true&offline_token="):
+            assert registry.status("GET", "/token?" + twice, None, basic("alice")) == 400, twice
+        # What is no form at all.
+        for body in (json.dumps({"grant_type": "password", "username": "alice", "password": PASSWORD}), "", "&&&", "=", "%", "grant_type"):
+            assert registry.status("POST", "/token", body, {"Content-Type": "application/json"}) == 400, body
+
+
 @case("guesses at the token server count like all others")
 def _():
     with TokenServer(AUTH_HTPASSWD_GUESSES="3") as registry:
@@ -494,6 +510,12 @@ def _():
             assert registry.status("GET", "/v2/", None, basic("<token>", identity)) == 500
             registry.refresh(other)
         wait_for(lambda: "no record of an identity token" in registry.server.log(), "the log does not name the record")
+        shown = registry.command("list").splitlines()
+        damaged = [row for row in shown if "damaged" in row]
+        assert len(damaged) == 1 and sum("carol" in row for row in shown) == 1, shown
+        registry.command("revoke", damaged[0].split()[0])
+        registry.refresh(identity, expected=401)
+        registry.refresh(other)
 
 
 @case("a client that fetches an identity token each time displaces its own, and nobody else's")
@@ -507,6 +529,27 @@ def _():
         registry.refresh(mine)
         registry.refresh(others)
         registry.refresh(flood[-1])
+
+
+@case("an old password that is being checked while it changes buys no token that outlives it")
+def _():
+    old, new = line("alice", PASSWORD, cost=11), line("alice", "new", cost=11)
+    with TokenServer(users=("root",)) as registry:
+        for change in (new, new + line("bob", PASSWORD), ""):  # a new password, also of one among others; the user is removed
+            registry.server.write(old)
+            assert registry.status("GET", "/v2/", None, basic("alice", "new")) == 401  # the file is read
+            with concurrent.futures.ThreadPoolExecutor(1) as pool:
+                answer = pool.submit(registry.call, "GET", "/token?offline_token=true", None, basic("alice"))
+                time.sleep(0.03)  # somewhere in the middle; the assertions hold wherever it is
+                registry.server.write(change)
+                registry.status("GET", "/v2/", None, basic("bob", "a\0b"))  # makes the server read the file
+                status, _, body = answer.result()
+            assert status in (200, 401), (status, body)
+            members = json.loads(body)
+            if status == 200:
+                registry.secrets += [members["token"], members["refresh_token"]]
+                assert registry.status("GET", "/v2/", None, bearer(members["token"])) == 401
+                registry.refresh(members["refresh_token"], expected=401)
 
 
 # --- keys -------------------------------------------------------------------------------------------
@@ -541,6 +584,29 @@ def _():
             assert not (one.storage / "private/keys/signing-1").exists()
             assert one.status("GET", "/v2/", None, bearer(tokens[one])) == 401
             assert one.status("GET", "/v2/", None, bearer(one.refresh(identity)["token"])) == 200
+
+
+@case("token rotate --distrust-old ends every token of a stolen key, and a running server goes on with the new one")
+def _():
+    with TokenServer() as registry:
+        identity = log_in(registry)
+        token = registry.refresh(identity)["token"]
+        stolen = (registry.storage / "private/keys/signing-1").read_text().partition("\n")[2]
+        header = json.loads(decode(token.split(".")[0]))
+        forged = registry.sign({**claims_of(token), "sub": "root", "cred": None, "access": [
+            {"type": "repository", "name": "any/thing", "actions": ["pull", "push", "delete"]}]}, header, stolen)
+        assert registry.status("GET", "/v2/", None, bearer(token)) == 200
+        assert registry.status("GET", "/v2/any/thing/tags/list", None, bearer(forged)) == 404
+        registry.command("rotate", "extra", rc=1)
+        registry.command("rotate", "--all", rc=1)
+        registry.command("list", "--distrust-old", rc=1)
+        assert "removed" in registry.command("rotate", "--distrust-old")
+        assert sorted(path.name for path in (registry.storage / "private/keys").iterdir()) == ["identity", "signing-2"]
+        registry.server.process.send_signal(signal.SIGHUP)  # without it, the server reads the keys twice a minute
+        wait_for(lambda: registry.status("GET", "/v2/", None, bearer(token)) == 401, "the old key is trusted")
+        assert registry.status("GET", "/v2/any/thing/tags/list", None, bearer(forged)) == 401
+        token = registry.refresh(identity)["token"]
+        assert registry.status("GET", "/v2/team/app/tags/list", None, bearer(token)) == 404
 
 
 # --- real clients -----------------------------------------------------------------------------------

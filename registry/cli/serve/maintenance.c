@@ -20,7 +20,7 @@
 
 enum {
     LOOK_S = 5,
-    FLUSH_S = 60,
+    FLUSH_MS = 60 * 1000,
     RETRY_S = 60 * 60, /* after a failure */
     RECOUNT_S = 24 * 60 * 60,
     WORK_MS = 20,      /* then it rests as long, so that it uses half of a disk at most */
@@ -234,8 +234,8 @@ void maintenance_flush(struct maintenance *m)
 
 /* --- quotas ------------------------------------------------------------------------------- */
 
-/* While quotas are counted; collection has another lease. */
-static int pace_count(void *object, struct error *err)
+/* While quotas are counted, or tokens removed; collection has a lease. */
+static int pace_without_lease(void *object, struct error *err)
 {
     struct maintenance *m = object;
     int64_t worked_ms = monotonic_ms() - m->work_began_ms;
@@ -263,7 +263,7 @@ static int count_quota(struct maintenance *m, const struct store_quota *quota)
     int r;
 
     m->work_began_ms = monotonic_ms();
-    r = store_recount(m->store, quota, pace_count, m, &bytes, &err);
+    r = store_recount(m->store, quota, pace_without_lease, m, &bytes, &err);
     if (r == 0)
         log_info("quota of %s: %s of %s in use", quota->label, words_bytes(bytes, used), words_bytes(quota->limit, limit));
     else if (r != -ECANCELED)
@@ -276,14 +276,33 @@ static void count_quotas(struct maintenance *m)
     CLEANUP_FREE struct store_quota *quotas = NULL;
     size_t count = 0;
 
-    if (!m->access_file || m->settings->is_read_only || time(NULL) < m->next_count)
+    if (!m->access_file || m->settings->is_read_only || monotonic_ms() < m->next_count_ms)
         return;
     access_file_refresh(m->access_file);
     if (quotas_list(m->access_file, &quotas, &count) < 0)
         return;
     for (size_t i = 0; i < count && !is_stopping(m); i++)
         if (is_count_due(m, &quotas[i]) && count_quota(m, &quotas[i]) < 0)
-            m->next_count = time(NULL) + FLUSH_S;
+            m->next_count_ms = monotonic_ms() + FLUSH_MS;
+}
+
+/* --- identity tokens ---------------------------------------------------------------------- */
+
+static void prune_tokens(struct maintenance *m)
+{
+    struct error err = {0};
+    size_t count = 0;
+    int r;
+
+    if (!m->tokens || m->settings->is_read_only ||
+        !identity_pruning_is_due(&m->pruning, time(NULL), (int64_t)boottime_ms()))
+        return;
+    m->work_began_ms = monotonic_ms();
+    r = identity_pruning_run(&m->pruning, m->tokens, pace_without_lease, m, &count, &err);
+    if (r < 0 && r != -ECANCELED)
+        log_error("cannot remove the records of unused identity tokens: %s", err.text);
+    if (count > 0)
+        log_info("%zu %s of unused identity tokens removed", count, words_plural(count, "record", "records"));
 }
 
 static void *maintain(void *object)
@@ -292,12 +311,13 @@ static void *maintain(void *object)
 
     setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + NICENESS);
     do {
-        if (time(NULL) >= m->next_flush) {
+        if (monotonic_ms() >= m->next_flush_ms) {
             maintenance_flush(m);
-            m->next_flush = time(NULL) + FLUSH_S;
+            m->next_flush_ms = monotonic_ms() + FLUSH_MS;
         }
         run_if_due(m);
         count_quotas(m);
+        prune_tokens(m);
     } while (!rest(m, LOOK_S * 1000));
     return NULL;
 }
@@ -315,9 +335,10 @@ int maintenance_start(struct maintenance *m, struct error *err)
     pthread_attr_t attributes;
     int r;
 
-    if (!m->settings->collection.is_enabled && !m->pulls)
+    if (!m->settings->collection.is_enabled && !m->pulls && !m->tokens)
         return 0;
     m->started_s = time(NULL);
+    identity_pruning_start(&m->pruning, m->started_s, (int64_t)boottime_ms());
     pthread_mutex_init(&m->lock, NULL);
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);

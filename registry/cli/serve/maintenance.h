@@ -4,24 +4,26 @@
 #include <time.h>
 
 #include "registry/access/access-file.h"
+#include "registry/access/identity-pruning.h"
 #include "registry/config/settings.h"
 #include "registry/core/lease.h"
 #include "registry/core/pulls.h"
 #include "registry/core/store.h"
 
 /*
- * A thread of low priority that writes the record of pulls, and collects garbage on the schedule of
- * storage.maintenance.garbagecollect. Of several servers, one collects.
+ * A thread of low priority that writes the record of pulls, removes records of unused identity tokens, and collects garbage on
+ * the schedule of storage.maintenance.garbagecollect. Of several servers, one collects.
  */
 struct maintenance_counters {
     uint64_t runs, failures, tags, blobs, bytes; /* atomic */
 };
 
 struct maintenance {
-    const struct settings_storage *settings; /* borrowed, like the next three */
+    const struct settings_storage *settings; /* borrowed, like the next four */
     struct store *store;
     struct access_file *access_file; /* NULL: no rules */
     struct pull_log *pulls;          /* NULL: pulls are not recorded */
+    struct tokens *tokens;           /* NULL: there are none */
     struct maintenance_counters counters;
 
     /* Its own. */
@@ -34,8 +36,9 @@ struct maintenance {
     /* Of the thread. */
     struct lease lease;
     int64_t work_began_ms; /* since when it has not rested */
-    time_t next_flush, next_count;
+    int64_t next_flush_ms, next_count_ms; /* of monotonic_ms() */
     int64_t started_s;
+    struct identity_pruning pruning;
 };
 
 /* Reads the time zone, which a confined process cannot do later. */

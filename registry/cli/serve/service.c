@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/monotonic.h"
 #include "registry/access/oidc.h"
 #include "registry/access/signing-keys.h"
 #include "registry/api/report.h"
@@ -105,22 +106,27 @@ static int open_tokens(struct service *service, struct error *err)
 
     if (!auth->has_tokens)
         return 0;
-    service->tokens_refreshed_s = time(NULL);
+    service->tokens_refreshed_ms = monotonic_ms();
     return tokens_open(&(struct tokens_options){
         .storage = store_get_storage(service->store), .service = auth->realm, .find_stamp = find_stamp, .context = service,
     }, &service->tokens, err);
 }
 
-static void refresh_tokens(struct service *service)
+static void read_token_keys(struct service *service)
 {
-    time_t now_s = time(NULL);
     struct error err = {0};
 
-    if (!service->tokens || now_s - service->tokens_refreshed_s < SIGNING_KEYS_REFRESH_S / 2)
+    if (!service->tokens)
         return;
-    service->tokens_refreshed_s = now_s;
+    service->tokens_refreshed_ms = monotonic_ms();
     if (tokens_refresh(service->tokens, &err) < 0)
         log_error("the keys of tokens cannot be read again: %s", err.text);
+}
+
+static void refresh_tokens(struct service *service)
+{
+    if (monotonic_ms() - service->tokens_refreshed_ms >= SIGNING_KEYS_REFRESH_S * 1000 / 2)
+        read_token_keys(service);
 }
 
 /* --- starting -------------------------------------------------------------------------------- */
@@ -188,6 +194,7 @@ static int start_maintenance(struct service *service, struct error *err)
     service->maintenance.store = service->store;
     service->maintenance.access_file = service->access_file;
     service->maintenance.pulls = service->pulls;
+    service->maintenance.tokens = service->tokens;
     return maintenance_start(&service->maintenance, err);
 }
 
@@ -421,6 +428,7 @@ void service_reload(struct service *service)
         log_error("the previous rules stay in force: %s", err.text);
     if (service->robots_file && robots_file_reload(service->robots_file, &err) < 0)
         log_error("the previous robots stay in force: %s", err.text);
+    read_token_keys(service);
 }
 
 /* Lost if it cannot be written; it is only for people. */

@@ -31,7 +31,7 @@ struct service {
     struct access_file *access_file; /* NULL: no rules */
     struct robots_file *robots_file; /* NULL: not configured */
     struct tokens *tokens; /* NULL: no tokens */
-    time_t tokens_refreshed_s;
+    int64_t tokens_refreshed_ms; /* of monotonic_ms() */
     struct store *store;
     struct upload_purging purging;
     struct pull_log *pulls; /* NULL: no rules, so that nobody asks when something was pulled */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/access/identity-pruning.h"
 #include "registry/access/private-key.h"
 #include "registry/access/signing-keys.h"
 #include "tests/unit/check.h"
@@ -19,12 +20,17 @@ enum { DAY_S = 24 * 3600 };
 /* The stamp of alice's password; nobody else has one. */
 static char alice_stamp;
 
+static void make_stamp(char letter, unsigned char ret[TOKEN_STAMP_SIZE])
+{
+    fill((char *)ret, letter, TOKEN_STAMP_SIZE - 1);
+}
+
 static bool find_stamp(void *context, const char *user, unsigned char ret[TOKEN_STAMP_SIZE])
 {
     (void)context;
     if (strcmp(user, "alice") != 0)
         return false;
-    fill((char *)ret, alice_stamp, TOKEN_STAMP_SIZE - 1);
+    make_stamp(alice_stamp, ret);
     return true;
 }
 
@@ -47,7 +53,9 @@ static struct tokens *open_tokens(struct storage *storage)
 static void issue(struct tokens *tokens, const char *user, const char *scope, struct secbuf *ret)
 {
     CLEANUP(scopes_done) struct scopes scopes = {0};
-    const struct token_grant grant = {.user = user, .scopes = &scopes, .issued_s = tokens_now(tokens)};
+    unsigned char stamp[TOKEN_STAMP_SIZE];
+    const struct token_grant grant = {.user = user, .scopes = &scopes, .issued_s = tokens_now(tokens),
+                                      .stamp = find_stamp(NULL, user, stamp) ? stamp : NULL};
 
     secbuf_done(ret);
     assert_int_equal(scopes_add(&scopes, scope), 0);
@@ -76,9 +84,11 @@ static int look_up(struct tokens *tokens, enum token_kind kind, const struct sec
 
 static int log_in(struct tokens *tokens, const char *user, const char *client, struct secbuf *ret)
 {
-    const struct token_login login = {.user = user, .client = client, .address = "192.0.2.1"};
+    unsigned char stamp[TOKEN_STAMP_SIZE];
+    const struct token_login login = {.user = user, .client = client, .address = "192.0.2.1", .stamp = stamp};
     struct error err = {0};
 
+    make_stamp(alice_stamp, stamp);
     secbuf_done(ret);
     return tokens_log_in(tokens, &login, ret, &err);
 }
@@ -135,6 +145,29 @@ static void ends_with_the_password(void **state)
     storage_close(storage);
 }
 
+/* The password changes after it was checked, and before the tokens are made. */
+static void an_old_password_buys_nothing_under_the_new_one(void **state)
+{
+    struct storage *storage = memory_storage_new();
+    struct tokens *tokens = open_tokens(storage);
+    CLEANUP(secbuf_done) struct secbuf text = {0}, identity = {0};
+    unsigned char proved[TOKEN_STAMP_SIZE];
+    const struct scopes scopes = {0};
+    const struct token_grant grant = {.user = "alice", .scopes = &scopes, .stamp = proved, .issued_s = tokens_now(tokens)};
+    const struct token_login login = {.user = "alice", .client = "docker", .address = "192.0.2.1", .stamp = proved};
+    struct error err = {0};
+
+    (void)state;
+    make_stamp('a', proved);
+    alice_stamp = 'b';
+    assert_int_equal(tokens_issue(tokens, &grant, &text), 0);
+    assert_int_equal(verify(tokens, TOKEN_ACCESS, &text, "alice"), TOKENS_INVALID);
+    assert_int_equal(tokens_log_in(tokens, &login, &identity, &err), 0);
+    assert_int_equal(verify(tokens, TOKEN_IDENTITY, &identity, "alice"), TOKENS_INVALID);
+    tokens_close(tokens);
+    storage_close(storage);
+}
+
 static void refuses_tokens_of_others(void **state)
 {
     struct storage *storage = memory_storage_new(), *other_storage = memory_storage_new();
@@ -176,7 +209,8 @@ static void names_only_users_in_utf8(void **state)
     assert_int_equal(tokens_issue(tokens, &(struct token_grant){.user = "a\xff", .scopes = &scopes}, &text),
                      TOKENS_NAME_UNUSABLE);
     assert_int_equal(log_in(tokens, "a\xff", "docker", &text), TOKENS_NAME_UNUSABLE);
-    assert_int_equal(log_in(tokens, "bob", "docker", &text), TOKENS_INVALID); /* has no credential */
+    assert_int_equal(log_in(tokens, "bob", "docker", &text), 0);
+    assert_int_equal(verify(tokens, TOKEN_IDENTITY, &text, "bob"), TOKENS_INVALID); /* there is no such user */
     tokens_close(tokens);
     storage_close(storage);
 }
@@ -226,6 +260,40 @@ static void rotates_without_a_break(void **state)
     }
     assert_int_equal(most, 2);
     assert_int_equal(count_keys(storage), 1); /* the old one is gone */
+    tokens_close(one);
+    tokens_close(other);
+    storage_close(storage);
+}
+
+/* Two servers: one removes the old keys, the other one follows when it reads the keys again. */
+static void distrusts_old_keys_at_once(void **state)
+{
+    struct storage *storage = memory_storage_new();
+    struct tokens *one = open_tokens(storage), *other = open_tokens(storage);
+    CLEANUP(secbuf_done) struct secbuf old = {0}, fresh = {0}, identity = {0};
+    struct signing_keys *keys = NULL;
+    struct error err = {0};
+
+    (void)state;
+    issue(one, "alice", "", &old);
+    assert_int_equal(log_in(one, "alice", "docker", &identity), 0);
+    assert_int_equal(verify(one, TOKEN_ACCESS, &old, "alice"), 0);
+    assert_int_equal(verify(other, TOKEN_ACCESS, &old, "alice"), 0);
+    assert_int_equal(signing_keys_open(storage, &keys, &err), 0);
+    assert_int_equal(signing_keys_distrust(keys, &err), 0);
+    signing_keys_close(keys);
+    assert_int_equal(count_keys(storage), 1);
+    assert_int_equal(look_up(other, TOKEN_ACCESS, &old), 0); /* not yet known */
+    refresh(one);
+    refresh(other);
+    assert_int_equal(look_up(other, TOKEN_ACCESS, &old), TOKENS_WOULD_WAIT); /* although it was remembered */
+    assert_int_equal(verify(one, TOKEN_ACCESS, &old, "alice"), TOKENS_INVALID);
+    assert_int_equal(verify(other, TOKEN_ACCESS, &old, "alice"), TOKENS_INVALID);
+    issue(one, "alice", "", &fresh);
+    assert_int_equal(verify(other, TOKEN_ACCESS, &fresh, "alice"), 0);
+    refresh(other); /* nothing has changed */
+    assert_int_equal(look_up(other, TOKEN_ACCESS, &fresh), 0);
+    assert_int_equal(verify(other, TOKEN_IDENTITY, &identity, "alice"), 0);
     tokens_close(one);
     tokens_close(other);
     storage_close(storage);
@@ -398,6 +466,91 @@ static void a_flood_displaces_its_own(void **state)
     storage_close(storage);
 }
 
+static int go_on(void *object, struct error *err)
+{
+    size_t *left = object;
+
+    if (*left == 0)
+        return error_set(err, ECANCELED, "stopped");
+    (*left)--;
+    return 0;
+}
+
+static void records_of_unused_tokens_are_removed(void **state)
+{
+    struct storage *storage = memory_storage_new();
+    struct tokens *tokens = open_tokens(storage);
+    CLEANUP(secbuf_done) struct secbuf unused = {0}, used = {0};
+    struct error err = {0};
+    size_t steps = SIZE_MAX, count;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(log_in(tokens, "alice", "docker", &unused), 0);
+    assert_int_equal(log_in(tokens, "alice", "podman", &used), 0);
+    memory_storage_pass_time(storage, 60 * DAY_S);
+    assert_int_equal(verify(tokens, TOKEN_IDENTITY, &used, "alice"), 0);
+    assert_int_equal(tokens_prune(tokens, go_on, &steps, &count, &err), 0);
+    assert_int_equal(count, 0);
+    memory_storage_pass_time(storage, 31 * DAY_S);
+    steps = 1;
+    assert_int_equal(tokens_prune(tokens, go_on, &steps, &count, &err), -ECANCELED);
+    assert_true(count <= 1);
+    steps = SIZE_MAX;
+    assert_int_equal(tokens_prune(tokens, go_on, &steps, &count, &err), 0);
+    assert_int_equal(count_records(storage).all, 1);
+    assert_int_equal(verify(tokens, TOKEN_IDENTITY, &used, "alice"), 0);
+    tokens_close(tokens);
+    storage_close(storage);
+}
+
+static void removes_records_only_after_the_clock_was_steady(void **state)
+{
+    const int64_t hour_s = 3600, day_s = 24 * hour_s, year_s = 365 * day_s;
+    struct identity_pruning pruning;
+    int64_t wall_s = 1000000000, boot_s = 50;
+
+    (void)state;
+    identity_pruning_start(&pruning, wall_s, boot_s * 1000);
+    assert_false(identity_pruning_is_due(&pruning, wall_s + hour_s - 1, (boot_s + hour_s - 1) * 1000));
+    assert_true(identity_pruning_is_due(&pruning, wall_s + hour_s, (boot_s + hour_s) * 1000));
+    pruning.done_ms = (boot_s + hour_s) * 1000;
+    assert_false(identity_pruning_is_due(&pruning, wall_s + day_s, (boot_s + day_s) * 1000));
+    assert_true(identity_pruning_is_due(&pruning, wall_s + day_s + hour_s, (boot_s + day_s + hour_s) * 1000));
+    /* The clock jumps a year ahead, or back. */
+    for (int sign = -1; sign <= 1; sign += 2) {
+        wall_s += sign * year_s;
+        boot_s += 2 * day_s;
+        assert_false(identity_pruning_is_due(&pruning, wall_s, boot_s * 1000));
+        assert_false(identity_pruning_is_due(&pruning, wall_s + hour_s / 2, (boot_s + hour_s / 2) * 1000));
+        assert_true(identity_pruning_is_due(&pruning, wall_s + hour_s, (boot_s + hour_s) * 1000));
+    }
+}
+
+/* A damaged record must not keep the others from being listed and revoked. */
+static void a_damaged_record_is_listed_and_revoked(void **state)
+{
+    struct storage *storage = memory_storage_new();
+    struct tokens *tokens = open_tokens(storage);
+    struct identity_tokens *identities = NULL;
+    CLEANUP(secbuf_done) struct secbuf identity = {0};
+    struct error err = {0};
+    struct tally tally;
+
+    (void)state;
+    assert_int_equal(log_in(tokens, "alice", "docker", &identity), 0);
+    tally = count_records(storage);
+    memory_storage_set(storage, tally.last.key, "{}", 2);
+    tally = count_records(storage);
+    assert_true(tally.all == 1 && tally.last.is_damaged);
+    assert_int_equal(identity_tokens_open(storage, &identities, &err), 0);
+    assert_int_equal(identity_tokens_revoke(identities, &tally.last, &err), 0);
+    identity_tokens_close(identities);
+    assert_int_equal(count_records(storage).all, 0);
+    tokens_close(tokens);
+    storage_close(storage);
+}
+
 static void long_names_of_clients_are_cut(void **state)
 {
     struct storage *storage = memory_storage_new();
@@ -419,14 +572,19 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_scopes_for_some_minutes),
         cmocka_unit_test(ends_with_the_password),
+        cmocka_unit_test(an_old_password_buys_nothing_under_the_new_one),
         cmocka_unit_test(refuses_tokens_of_others),
         cmocka_unit_test(names_only_users_in_utf8),
         cmocka_unit_test(rotates_without_a_break),
+        cmocka_unit_test(distrusts_old_keys_at_once),
         cmocka_unit_test(agrees_on_the_first_key),
         cmocka_unit_test(says_which_key_is_damaged),
         cmocka_unit_test(is_valid_while_it_is_used),
         cmocka_unit_test(a_noted_use_does_not_undo_a_revocation),
         cmocka_unit_test(a_flood_displaces_its_own),
+        cmocka_unit_test(records_of_unused_tokens_are_removed),
+        cmocka_unit_test(removes_records_only_after_the_clock_was_steady),
+        cmocka_unit_test(a_damaged_record_is_listed_and_revoked),
         cmocka_unit_test(long_names_of_clients_are_cut),
     };
 
