@@ -12,8 +12,8 @@
 
 #define NAME "registryd"
 #define USAGE \
-    "Usage: " NAME " <serve|access|garbage-collect|htpasswd|init|prune|robot|\n" \
-    "                  token|verify|help>\n"
+    "Usage: " NAME " <serve|access|du|garbage-collect|htpasswd|init|ls|prune|rm|\n" \
+    "                  robot|show|tag|token|verify|help>\n"
 
 static const char help[] = USAGE
     "\n"
@@ -25,16 +25,26 @@ static const char help[] = USAGE
     "            serve until SIGTERM; SIGHUP reloads certificate, users and rules\n"
     "  access check FILE, access explain USER ACTION REPOSITORY\n"
     "            look for mistakes in rules; say which rule decides\n"
+    "  du [REPOSITORY]\n"
+    "            say what takes the space\n"
     "  garbage-collect [OPTIONS] [CONFIG]\n"
     "            remove the blobs that no manifest refers to\n"
     "  htpasswd [OPTIONS] FILE USER [PASSWORD]\n"
     "            add, change, delete or verify a user of the password file\n"
     "  init DIR --host NAME --user NAME [OPTIONS]\n"
     "            create a directory with configuration, users, certificate, storage\n"
+    "  ls [REPOSITORY]\n"
+    "            list the repositories, or the tags of one\n"
     "  prune [OPTIONS] [CONFIG]\n"
     "            remove the tags and manifests that the access file lets go\n"
+    "  rm REPOSITORY:TAG, rm REPOSITORY@DIGEST\n"
+    "            remove a tag or a manifest\n"
     "  robot create NAME [OPTIONS], robot list, robot revoke NAME\n"
     "            manage the logins of programs such as CI\n"
+    "  show REPOSITORY:TAG\n"
+    "            show what an image is: layers, configuration, signatures\n"
+    "  tag REPOSITORY:TAG NEW-TAG\n"
+    "            give a manifest one more tag\n"
     "  token list, token revoke ID...\n"
     "            show the logins that clients have tokens of, and end them\n"
     "  verify [CONFIG]\n"
@@ -89,9 +99,9 @@ static const struct verb verb_help = {
 static const struct verb *find_verb(const char *name)
 {
     static const struct verb *const verbs[] = {
-        &verb_serve,  &verb_access, &verb_garbage_collect, &verb_htpasswd,
-        &verb_init,   &verb_prune,  &verb_robot,           &verb_token,
-        &verb_verify, &verb_help,   &verb_version,
+        &verb_serve, &verb_access, &verb_du,    &verb_garbage_collect, &verb_htpasswd, &verb_init,
+        &verb_ls,    &verb_prune,  &verb_rm,    &verb_robot,           &verb_show,     &verb_tag,
+        &verb_token, &verb_verify, &verb_help,  &verb_version,
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)

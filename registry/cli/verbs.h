@@ -11,6 +11,11 @@ struct verb {
 };
 
 extern const struct verb verb_access;          /* registry/cli/access.c; statuses 0, 1 and 2 */
+extern const struct verb verb_du;              /* registry/cli/content/du.c */
+extern const struct verb verb_ls;              /* registry/cli/content/ls.c */
+extern const struct verb verb_rm;              /* registry/cli/content/rm.c */
+extern const struct verb verb_show;            /* registry/cli/content/show.c */
+extern const struct verb verb_tag;             /* registry/cli/content/tag.c */
 extern const struct verb verb_serve;           /* registry/cli/serve/serve.c */
 extern const struct verb verb_garbage_collect; /* registry/cli/garbage-collect.c */
 extern const struct verb verb_htpasswd;        /* registry/cli/htpasswd/htpasswd.c; statuses of Apache's htpasswd, up to 7 */

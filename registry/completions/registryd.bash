@@ -10,12 +10,12 @@ _registryd() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     COMPREPLY=()
     if [ "$COMP_CWORD" = 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W 'serve access garbage-collect htpasswd init prune robot token verify help version --help --version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'serve access du garbage-collect htpasswd init ls prune rm robot show tag token verify help version --help --version' -- "$word")
         return
     fi
     case ${COMP_WORDS[1]} in
     help)
-        mapfile -t COMPREPLY < <(compgen -W 'serve access garbage-collect htpasswd init prune robot token verify version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'serve access du garbage-collect htpasswd init ls prune rm robot show tag token verify version' -- "$word")
         ;;
     serve | verify)
         case $word in
@@ -74,6 +74,18 @@ _registryd() {
         *)
             case $word in
             -*) mapfile -t COMPREPLY < <(compgen -W '--allow --expires --quiet --host --file --config --help' -- "$word") ;;
+            esac
+            ;;
+        esac
+        ;;
+    ls | show | du | rm | tag)
+        case $before:$word in
+        --config:* | -c:*) _registryd_files "$word" ;;
+        *:-*)
+            case ${COMP_WORDS[1]} in
+            rm) mapfile -t COMPREPLY < <(compgen -W '--dry-run --yes --config --help' -- "$word") ;;
+            tag) mapfile -t COMPREPLY < <(compgen -W '--config --help' -- "$word") ;;
+            *) mapfile -t COMPREPLY < <(compgen -W '--json --config --help' -- "$word") ;;
             esac
             ;;
         esac

@@ -8,17 +8,22 @@ $c -n $first -s h -l help -d 'Print a summary'
 $c -n $first -s v -l version -d 'Print the version'
 $c -n $first -a serve -d 'Serve until SIGTERM'
 $c -n $first -a access -d 'Check the rules about who may do what'
+$c -n $first -a du -d 'Say what takes the space'
 $c -n $first -a garbage-collect -d 'Remove the blobs that no manifest refers to'
 $c -n $first -a htpasswd -d 'Add or change a user of the password file'
 $c -n $first -a init -d 'Create a directory with configuration, users, certificate, storage'
+$c -n $first -a ls -d 'List the repositories, or the tags of one'
 $c -n $first -a prune -d 'Remove the tags and manifests that the access file lets go'
+$c -n $first -a rm -d 'Remove a tag or a manifest'
 $c -n $first -a robot -d 'Manage the logins of programs'
+$c -n $first -a show -d 'Show what a tag or a manifest is'
+$c -n $first -a tag -d 'Give a manifest one more tag'
 $c -n $first -a token -d 'Show the logins that clients have tokens of, and end them'
 $c -n $first -a verify -d 'Read all data and report what is damaged or missing'
 $c -n $first -a help -d 'Explain a command'
 $c -n $first -a version -d 'Print the version'
 
-set -l verbs serve access garbage-collect htpasswd init prune robot token verify
+set -l verbs serve access du garbage-collect htpasswd init ls prune rm robot show tag token verify
 $c -n "__fish_seen_subcommand_from $verbs; and not __fish_is_first_arg" -l help -d 'Explain the command'
 $c -n '__fish_seen_subcommand_from help; and not __fish_is_first_arg' -a "$verbs version"
 
@@ -36,6 +41,12 @@ $c -n $collect -s d -l dry-run -d 'Only print what would be removed'
 $c -n $collect -s m -l delete-untagged -d 'Remove manifests without a tag first'
 $c -n $collect -s g -l grace -x -a '24h 1h' -d 'Keep what is younger'
 $c -n $collect -s q -l quiet -d 'Print errors only'
+
+set -l content '__fish_seen_subcommand_from ls show du rm tag'
+$c -n $content -s c -l config -r -F -d 'The configuration'
+$c -n '__fish_seen_subcommand_from ls show du' -s j -l json -d 'JSON for scripts'
+$c -n '__fish_seen_subcommand_from rm' -s d -l dry-run -d 'Only say what would go'
+$c -n '__fish_seen_subcommand_from rm' -s y -l yes -d 'Do not ask'
 
 set -l token '__fish_seen_subcommand_from token'
 $c -n $token -a 'list revoke rotate'

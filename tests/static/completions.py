@@ -39,7 +39,7 @@ def add_checks(program):
         return run(program, "--help").stdout
 
     def verbs():
-        return set(re.findall(r"[a-z-]+", help_text().partition("\n")[0].partition("<")[2]))
+        return set(re.findall(r"[a-z-]+", help_text().partition(">")[0].partition("<")[2]))
 
     def offered(root, shell):
         """Returns the first words that the shell itself offers; None if it is not installed."""

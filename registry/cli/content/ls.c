@@ -1,0 +1,279 @@
+/*
+ * `registryd ls` lists the repositories, or the tags of one.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "registry/cli/content/content.h"
+#include "registry/cli/content/image.h"
+#include "registry/cli/content/json-out.h"
+#include "registry/cli/content/table.h"
+#include "registry/core/usage.h"
+
+enum { NS_PER_S = 1000 * 1000 * 1000 };
+
+/* Names that cannot be read do not hide the others, but the user is told. */
+static void tell_unreadable(const struct store_names *names)
+{
+    if (names->unreadable > 0)
+        fprintf(stderr, "registryd: warning: %zu not shown, because of: %s\n", names->unreadable,
+                names->unreadable_why ? names->unreadable_why : "out of memory");
+}
+
+/* --- repositories ---------------------------------------------------------------------------- */
+
+static int count_tags(struct store *store, const char *name, size_t *ret, struct error *err)
+{
+    CLEANUP(store_names_done) struct store_names tags = {0};
+    int r = store_list_tags(store, name, NULL, SIZE_MAX, &tags, err);
+
+    *ret = tags.count;
+    return r < 0 ? r : 0;
+}
+
+static int print_repositories(struct content_job *job, const struct store_names *names, struct error *err)
+{
+    CLEANUP(table_done) struct table table = {.columns = 2, .align = "lr"};
+    int r = table_add(&table, (const char *const[]){"REPOSITORY", "TAGS"}, err);
+
+    for (size_t i = 0; r == 0 && i < names->count; i++) {
+        char count[SHORT_TEXT_SIZE];
+        size_t tags;
+
+        r = count_tags(job->store, names->items[i], &tags, err);
+        snprintf(count, sizeof(count), "%zu", tags);
+        if (r == 0)
+            r = table_add(&table, (const char *const[]){names->items[i], count}, err);
+    }
+    if (r == 0 && names->count > 0)
+        table_print(&table);
+    return r;
+}
+
+static int write_repositories(struct content_job *job, const struct store_names *names, struct error *err)
+{
+    struct json_out out = {0};
+    int r = 0;
+
+    json_out_open(&out, NULL, '{');
+    json_out_open(&out, "repositories", '[');
+    for (size_t i = 0; r == 0 && i < names->count; i++) {
+        size_t tags;
+
+        r = count_tags(job->store, names->items[i], &tags, err);
+        json_out_open(&out, NULL, '{');
+        json_out_text(&out, "name", names->items[i]);
+        json_out_number(&out, "tags", tags);
+        json_out_close(&out, '}');
+    }
+    json_out_close(&out, ']');
+    json_out_close(&out, '}');
+    return r < 0 ? r : json_out_end(&out, err);
+}
+
+static int list_repositories(struct content_job *job, struct error *err)
+{
+    CLEANUP(store_names_done) struct store_names names = {0};
+    int r = store_list_repositories(job->store, NULL, SIZE_MAX, NULL, &names, err);
+
+    if (r < 0)
+        return r;
+    tell_unreadable(&names);
+    return job->is_json ? write_repositories(job, &names, err) : print_repositories(job, &names, err);
+}
+
+/* --- tags ------------------------------------------------------------------------------------ */
+
+struct tag_row {
+    const char *tag; /* borrowed */
+    uint64_t bytes;  /* of all that it leads to */
+    bool is_gone;
+    struct store_tag_state state;
+    char media_type[MANIFEST_TYPE_SIZE];
+    struct platforms platforms;
+};
+
+struct tag_rows {
+    struct tag_row *items;
+    size_t count;
+};
+
+static void tag_rows_done(struct tag_rows *rows)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        platforms_done(&rows->items[i].platforms);
+    free(rows->items);
+}
+
+/* Those pushed last come first; of several pushed at the same moment, by name. */
+static int compare_rows(const void *a, const void *b)
+{
+    const struct tag_row *one = a, *other = b;
+
+    if (one->state.pushed_ns != other->state.pushed_ns)
+        return one->state.pushed_ns > other->state.pushed_ns ? -1 : 1;
+    return strcmp(one->tag, other->tag);
+}
+
+/* A tag or manifest that is gone meanwhile is left out. */
+static int read_row(struct content_job *job, struct tag_row *row, struct error *err)
+{
+    struct image image;
+    int r = store_stat_tag(job->store, job->reference.name, row->tag, &row->state, err);
+
+    row->is_gone = r == STORE_NOT_FOUND;
+    if (r != 0)
+        return r < 0 ? r : 0;
+    r = image_read(job->store, job->reference.name, &row->state.digest, &image, err);
+    if (r == STORE_NOT_FOUND) {
+        snprintf(row->media_type, sizeof(row->media_type), "missing");
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    snprintf(row->media_type, sizeof(row->media_type), "%s", image.content.media_type);
+    r = image_list_platforms(job->store, &image, &row->platforms, err);
+    image_done(&image);
+    return r;
+}
+
+static int read_rows(struct content_job *job, const struct store_names *tags, struct tag_rows *rows, struct error *err)
+{
+    CLEANUP_FREE struct usage *usages = calloc(tags->count + 1, sizeof(*usages));
+    struct usage rest, total;
+    int r;
+
+    rows->items = calloc(tags->count + 1, sizeof(*rows->items));
+    if (!usages || !rows->items)
+        return error_set_oom(err);
+    rows->count = tags->count;
+    r = store_measure_tags(job->store, job->reference.name, tags, usages, &rest, &total, err);
+    for (size_t i = 0; r == 0 && i < tags->count; i++) {
+        rows->items[i].tag = tags->items[i];
+        rows->items[i].bytes = usages[i].bytes;
+        r = read_row(job, &rows->items[i], err);
+    }
+    if (r == 0)
+        qsort(rows->items, rows->count, sizeof(*rows->items), compare_rows);
+    return r;
+}
+
+/* "linux/amd64, linux/arm64" or, without any, the type of the manifest; shortened. */
+static void describe(const struct tag_row *row, char *ret, size_t size)
+{
+    size_t used = 0;
+
+    snprintf(ret, size, "%s", row->platforms.count > 0 ? "" : row->media_type);
+    for (size_t i = 0; i < row->platforms.count && used < size; i++)
+        used += (size_t)snprintf(ret + used, size - used, "%s%s", i > 0 ? ", " : "", row->platforms.items[i]);
+}
+
+static int print_tags(const struct tag_rows *rows, struct error *err)
+{
+    CLEANUP(table_done) struct table table = {.columns = 5, .align = "llrll"};
+    int r = table_add(&table, (const char *const[]){"TAG", "PUSHED (UTC)", "SIZE", "PLATFORMS", "DIGEST"}, err);
+
+    for (size_t i = 0; r == 0 && i < rows->count; i++) {
+        const struct tag_row *row = &rows->items[i];
+        char bytes[SHORT_TEXT_SIZE], pushed[SHORT_TEXT_SIZE], digest[DIGEST_TEXT_SIZE], platforms[300];
+
+        if (row->is_gone)
+            continue;
+        describe(row, platforms, sizeof(platforms));
+        digest_format(&row->state.digest, digest);
+        r = table_add(&table, (const char *const[]){row->tag, short_time(row->state.pushed_ns / NS_PER_S, pushed),
+                                                    short_bytes(row->bytes, bytes), platforms, digest}, err);
+    }
+    if (r == 0 && rows->count > 0)
+        table_print(&table);
+    return r;
+}
+
+static void write_row(struct json_out *out, const struct tag_row *row)
+{
+    char digest[DIGEST_TEXT_SIZE];
+
+    digest_format(&row->state.digest, digest);
+    json_out_open(out, NULL, '{');
+    json_out_text(out, "tag", row->tag);
+    json_out_text(out, "digest", digest);
+    json_out_text(out, "mediaType", row->media_type);
+    json_out_time(out, "pushed", row->state.pushed_ns / NS_PER_S);
+    json_out_number(out, "bytes", row->bytes);
+    json_out_open(out, "platforms", '[');
+    for (size_t i = 0; i < row->platforms.count; i++)
+        json_out_text(out, NULL, row->platforms.items[i]);
+    json_out_close(out, ']');
+    json_out_close(out, '}');
+}
+
+static int write_tags(const struct content_job *job, const struct tag_rows *rows, struct error *err)
+{
+    struct json_out out = {0};
+
+    json_out_open(&out, NULL, '{');
+    json_out_text(&out, "name", job->reference.name);
+    json_out_open(&out, "tags", '[');
+    for (size_t i = 0; i < rows->count; i++)
+        if (!rows->items[i].is_gone)
+            write_row(&out, &rows->items[i]);
+    json_out_close(&out, ']');
+    json_out_close(&out, '}');
+    return json_out_end(&out, err);
+}
+
+static int list_tags(struct content_job *job, struct error *err)
+{
+    CLEANUP(store_names_done) struct store_names tags = {0};
+    CLEANUP(tag_rows_done) struct tag_rows rows = {0};
+    int r = store_list_tags(job->store, job->reference.name, NULL, SIZE_MAX, &tags, err);
+
+    if (r == STORE_NOT_FOUND)
+        return error_set(err, ENOENT, "there is no repository %s; registryd ls shows which there are",
+                         job->reference.name);
+    if (r == 0)
+        r = read_rows(job, &tags, &rows, err);
+    if (r < 0)
+        return r;
+    tell_unreadable(&tags);
+    return job->is_json ? write_tags(job, &rows, err) : print_tags(&rows, err);
+}
+
+static int list(struct content_job *job, struct error *err)
+{
+    if (reference_is_manifest(&job->reference))
+        return error_set(err, EINVAL, "ls takes a repository; registryd show %s shows a tag or manifest",
+                         job->operands[0]);
+    return job->operand_count > 0 ? list_tags(job, err) : list_repositories(job, err);
+}
+
+static int run_ls(int argc, char **argv)
+{
+    static const struct content_verb ls = {&verb_ls, CONTENT_JSON, 0, 1, "one repository at most", list};
+
+    return content_run(argc, argv, &ls);
+}
+
+const struct verb verb_ls = {
+    .name = "ls",
+    .function = run_ls,
+    .help = "Usage: registryd ls [REPOSITORY] [--json] [--config CONFIG]\n"
+            "\n"
+            "Lists the repositories with the number of their tags; or the tags of one\n"
+            "repository, those pushed last first, with the size of everything that the tag\n"
+            "leads to and its platforms. Works on the storage, whether servers run or not.\n"
+            "\n"
+            "  -j, --json           JSON for scripts\n"
+            "  -c, --config CONFIG  the server's configuration; without it, the file that\n"
+            "                       serve reads\n"
+            "  -h, --help           this text\n"
+            "\n"
+            "Example:\n"
+            "  registryd ls team/app\n"
+            "\n"
+            "Exit status: 0; 1 on failure and for a wrong command line: standard error says\n"
+            "why.\n",
+};

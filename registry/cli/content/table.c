@@ -1,0 +1,100 @@
+#include "registry/cli/content/table.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/printable.h"
+
+enum { UNIT = 1024 };
+
+int table_add(struct table *table, const char *const *row, struct error *err)
+{
+    char **grown = reallocarray(table->cells, table->count + table->columns, sizeof(*grown));
+
+    if (!grown)
+        return error_set_oom(err);
+    table->cells = grown;
+    for (size_t i = 0; i < table->columns; i++) {
+        char *cell = strdup(row[i]);
+
+        if (!cell)
+            return error_set_oom(err);
+        printable_clean(cell);
+        table->cells[table->count++] = cell;
+    }
+    return 0;
+}
+
+/* In characters: UTF-8's continuation bytes take no room. */
+static size_t width_of(const char *text)
+{
+    size_t width = 0;
+
+    for (; *text; text++)
+        width += ((unsigned char)*text & 0xc0) != 0x80;
+    return width;
+}
+
+static void print_cell(const struct table *table, size_t column, const char *text, size_t width)
+{
+    int padding = (int)(width - width_of(text));
+
+    if (table->align[column] == 'r')
+        printf("%*s%s", padding, "", text);
+    else if (column + 1 < table->columns)
+        printf("%s%*s", text, padding, "");
+    else
+        fputs(text, stdout);
+    fputs(column + 1 < table->columns ? "  " : "\n", stdout);
+}
+
+void table_print(const struct table *table)
+{
+    size_t widths[TABLE_COLUMNS_MAX] = {0};
+
+    for (size_t i = 0; i < table->count; i++) {
+        size_t width = width_of(table->cells[i]), column = i % table->columns;
+
+        if (width > widths[column])
+            widths[column] = width;
+    }
+    for (size_t i = 0; i < table->count; i++)
+        print_cell(table, i % table->columns, table->cells[i], widths[i % table->columns]);
+}
+
+void table_done(struct table *table)
+{
+    for (size_t i = 0; i < table->count; i++)
+        free(table->cells[i]);
+    free(table->cells);
+}
+
+const char *short_bytes(uint64_t bytes, char ret[SHORT_TEXT_SIZE])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    double shown = (double)bytes;
+    size_t unit = 0;
+
+    for (; shown >= UNIT; unit++)
+        shown /= UNIT;
+    if (unit == 0)
+        snprintf(ret, SHORT_TEXT_SIZE, "%" PRIu64 " B", bytes);
+    else
+        snprintf(ret, SHORT_TEXT_SIZE, "%.1f %s", shown, units[unit]);
+    return ret;
+}
+
+const char *short_time(int64_t seconds, char ret[SHORT_TEXT_SIZE])
+{
+    time_t when = (time_t)seconds;
+    struct tm tm;
+
+    if (seconds == 0 || !gmtime_r(&when, &tm))
+        return "-";
+    strftime(ret, SHORT_TEXT_SIZE, "%Y-%m-%d %H:%M", &tm);
+    return ret;
+}

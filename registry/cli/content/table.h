@@ -1,0 +1,26 @@
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/error.h"
+
+/* A table on a terminal: its columns are as wide as the longest text in them. */
+enum { TABLE_COLUMNS_MAX = 6 };
+
+struct table {
+    size_t columns;
+    const char *align; /* for each column 'l' or 'r' */
+    char **cells;      /* row by row */
+    size_t count;
+};
+
+/* Adds a row of copies; what a terminal would obey in them is replaced. The first row has the headings. 0 or -ENOMEM. */
+int table_add(struct table *table, const char *const *row, struct error *err) MUST_USE;
+void table_print(const struct table *table);
+void table_done(struct table *table);
+
+/* "12.3 MiB" or "17 B"; and a time in UTC as "2026-11-30 12:34", "-" for 0. Both return ret. */
+enum { SHORT_TEXT_SIZE = 32 };
+const char *short_bytes(uint64_t bytes, char ret[SHORT_TEXT_SIZE]);
+const char *short_time(int64_t seconds, char ret[SHORT_TEXT_SIZE]);

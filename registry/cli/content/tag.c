@@ -1,0 +1,87 @@
+/*
+ * `registryd tag` gives a manifest one more tag.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "registry/cli/content/content.h"
+#include "registry/cli/content/image.h"
+
+/* The manifest is put again with its new tag, in one step that a delete at the same time cannot come between. */
+static int put_tag(struct content_job *job, const struct digest *digest, const char *tag, struct error *err)
+{
+    struct image image;
+    int r = image_read(job->store, job->reference.name, digest, &image, err);
+    struct store_manifest manifest = {.digest = *digest, .tags = &tag, .tag_count = 1};
+
+    if (r != 0)
+        return r < 0 ? r : error_set(err, ENOENT, "%s was removed meanwhile", job->operands[0]);
+    manifest.media_type = image.content.media_type;
+    manifest.bytes = image.content.bytes;
+    manifest.size = image.content.size;
+    manifest.subject = image.is_known && image.manifest.has_subject ? &image.manifest.subject : NULL;
+    r = store_put_manifest(job->store, job->reference.name, &manifest, err);
+    image_done(&image);
+    return r;
+}
+
+static int tag_manifest(struct content_job *job, struct error *err)
+{
+    const char *name = job->reference.name, *tag = job->operands[1];
+    char text[DIGEST_TEXT_SIZE], before[DIGEST_TEXT_SIZE];
+    struct digest digest, former;
+    int r, found;
+
+    if (!reference_is_manifest(&job->reference))
+        return error_set(err, EINVAL, "tag takes REPOSITORY:TAG or REPOSITORY@DIGEST, and then the new tag");
+    if (!name_is_tag(tag, strlen(tag)))
+        return error_set(err, EINVAL, "the second word must be a tag of letters, digits and ._- alone, such as stable: "
+                         "a tag stays in its repository");
+    r = reference_resolve(job->store, &job->reference, &digest, err);
+    if (r < 0)
+        return r;
+    found = store_resolve_tag(job->store, name, tag, STORE_MAY_WAIT, &former, err);
+    if (found >= 0)
+        r = put_tag(job, &digest, tag, err);
+    if (found < 0 || r < 0)
+        return -1;
+    digest_format(&digest, text);
+    printf("%s:%s names %s", name, tag, text);
+    if (found == 0 && !digest_is_equal(&former, &digest)) {
+        digest_format(&former, before);
+        printf(", and no longer %s", before);
+    }
+    putchar('\n');
+    return 0;
+}
+
+static int run_tag(int argc, char **argv)
+{
+    static const struct content_verb tag = {
+        &verb_tag, 0, 2, 2, "REPOSITORY:TAG or REPOSITORY@DIGEST, and then the new tag", tag_manifest};
+
+    return content_run(argc, argv, &tag);
+}
+
+const struct verb verb_tag = {
+    .name = "tag",
+    .function = run_tag,
+    .help = "Usage: registryd tag REPOSITORY:TAG NEW-TAG [--config CONFIG]\n"
+            "       registryd tag REPOSITORY@DIGEST NEW-TAG [--config CONFIG]\n"
+            "\n"
+            "Gives a manifest one more tag in its repository. If the tag exists, it is moved,\n"
+            "and the former digest is printed. The rules of the access file, such as\n"
+            "immutable tags, bind clients and not this command. Works on the storage, whether\n"
+            "servers run or not.\n"
+            "\n"
+            "  -c, --config CONFIG  the server's configuration; without it, the file that\n"
+            "                       serve reads\n"
+            "  -h, --help           this text\n"
+            "\n"
+            "Example:\n"
+            "  registryd tag team/app:1.4 stable\n"
+            "\n"
+            "Exit status: 0; 1 on failure and for a wrong command line: standard error says\n"
+            "why.\n",
+};

@@ -1,0 +1,285 @@
+#include "registry/core/usage.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "registry/core/digest-set.h"
+#include "registry/core/store-private.h"
+#include "registry/spec/manifest.h"
+
+/* One owner has one object. */
+struct share {
+    struct digest_id id;
+    size_t owner; /* an index into the list that is measured */
+};
+
+struct ledger {
+    struct store *store;
+    struct share *shares;
+    size_t count;
+};
+
+static void ledger_done(struct ledger *ledger)
+{
+    free(ledger->shares);
+}
+
+static int ledger_add(struct ledger *ledger, const struct digest_id *id, size_t owner, struct error *err)
+{
+    if (store_grow((void **)&ledger->shares, ledger->count, sizeof(*ledger->shares)) < 0)
+        return error_set_oom(err);
+    ledger->shares[ledger->count++] = (struct share){.id = *id, .owner = owner};
+    return 0;
+}
+
+static int compare_shares(const void *a, const void *b)
+{
+    const struct share *one = a, *other = b;
+    int order = digest_id_compare(&one->id, &other->id);
+
+    return order != 0 ? order : (one->owner > other->owner) - (one->owner < other->owner);
+}
+
+/* Puts the shares of one object side by side, each owner once. */
+static void ledger_tidy(struct ledger *ledger)
+{
+    size_t kept = 0;
+
+    if (ledger->count > 0)
+        qsort(ledger->shares, ledger->count, sizeof(*ledger->shares), compare_shares);
+    for (size_t i = 0; i < ledger->count; i++)
+        if (kept == 0 || compare_shares(&ledger->shares[kept - 1], &ledger->shares[i]) != 0)
+            ledger->shares[kept++] = ledger->shares[i];
+    ledger->count = kept;
+}
+
+static void usage_add(struct usage *usage, uint64_t bytes, bool is_alone)
+{
+    usage->bytes += bytes;
+    usage->alone += is_alone ? bytes : 0;
+    usage->objects++;
+}
+
+/* Of a tidy ledger: adds each object's size to those who have it. */
+static int ledger_settle(const struct ledger *ledger, struct usage *ret, struct usage *ret_total, struct error *err)
+{
+    size_t end;
+
+    for (size_t i = 0; i < ledger->count; i = end) {
+        struct storage_object object = {0};
+        struct digest digest;
+        struct key data;
+        int r;
+
+        for (end = i + 1; end < ledger->count && digest_id_compare(&ledger->shares[i].id, &ledger->shares[end].id) == 0;)
+            end++;
+        digest_id_format(&ledger->shares[i].id, &digest);
+        data = key_blob(&digest);
+        r = storage_head(ledger->store->storage, data.text, STORAGE_MAY_WAIT, &object, err);
+        if (r < 0)
+            return r;
+        if (r == STORAGE_NOT_FOUND)
+            continue;
+        for (size_t share = i; share < end; share++)
+            usage_add(&ret[ledger->shares[share].owner], object.size, end - i == 1);
+        usage_add(ret_total, object.size, end - i == 1);
+    }
+    return 0;
+}
+
+/* --- repositories ---------------------------------------------------------------------------- */
+
+static int gather_below(struct store *store, const struct key *prefix, struct digest_set *ret, struct error *err)
+{
+    CLEANUP(store_digests_done) struct store_digests digests = {0};
+    int r = store_list_digests(store, prefix, DIGEST_SHA256, &digests, err);
+
+    for (size_t i = 0; r == 0 && i < digests.count; i++) {
+        struct digest_id id = digest_id_of(&digests.items[i]);
+
+        if (digest_set_add(ret, &id) < 0)
+            return error_set_oom(err);
+    }
+    return r < 0 ? r : 0;
+}
+
+/* Everything that a repository has links to, sorted. */
+static int gather_repository(struct store *store, const char *name, struct digest_set *ret, struct error *err)
+{
+    struct key layers = key_layers(name, DIGEST_SHA256), revisions = key_revisions(name, DIGEST_SHA256);
+    int r = gather_below(store, &layers, ret, err);
+
+    if (r == 0)
+        r = gather_below(store, &revisions, ret, err);
+    digest_set_sort(ret);
+    return r;
+}
+
+static int add_repository(struct ledger *ledger, const char *name, size_t owner, struct error *err)
+{
+    CLEANUP(digest_set_done) struct digest_set objects = {0};
+    int r = gather_repository(ledger->store, name, &objects, err);
+
+    for (size_t i = 0; r == 0 && i < objects.count; i++)
+        r = ledger_add(ledger, &objects.items[i], owner, err);
+    return r;
+}
+
+int store_measure_repositories(struct store *store, const struct store_names *names, struct usage *ret,
+                               struct usage *ret_total, struct error *err)
+{
+    CLEANUP(ledger_done) struct ledger ledger = {.store = store};
+    int r = 0;
+
+    *ret_total = (struct usage){0};
+    for (size_t i = 0; r == 0 && i < names->count; i++) {
+        ret[i] = (struct usage){0};
+        r = add_repository(&ledger, names->items[i], i, err);
+    }
+    ledger_tidy(&ledger);
+    return r < 0 ? r : ledger_settle(&ledger, ret, ret_total, err);
+}
+
+/* --- tags ------------------------------------------------------------------------------------ */
+
+/* What one tag leads to, found level by level: the manifest, those that an index names, and so on. */
+struct walk {
+    struct store *store;
+    const char *name;          /* of the repository; borrowed */
+    struct digest_set seen;
+    struct store_digests next; /* the manifests of the next level */
+};
+
+static void walk_done(struct walk *walk)
+{
+    digest_set_done(&walk->seen);
+    store_digests_done(&walk->next);
+}
+
+/* The object is seen; *ret tells whether it was new. digest is a sha256. */
+static int walk_see(struct walk *walk, const struct digest *digest, bool *ret_is_new, struct error *err)
+{
+    struct digest_id id = digest_id_of(digest);
+
+    *ret_is_new = !digest_set_has(&walk->seen, &id);
+    if (!*ret_is_new)
+        return 0;
+    if (digest_set_add(&walk->seen, &id) < 0)
+        return error_set_oom(err);
+    return 0;
+}
+
+static int walk_blobs(struct walk *walk, const struct manifest *manifest, struct error *err)
+{
+    bool is_new;
+    int r = 0;
+
+    for (size_t i = 0; r >= 0 && i < manifest->blobs.count; i++) {
+        struct store_blob blob;
+
+        r = store_find_blob(walk->store, walk->name, &manifest->blobs.items[i].digest, STORE_MAY_WAIT, &blob, err);
+        if (r == 0)
+            r = walk_see(walk, &blob.canonical, &is_new, err);
+    }
+    return r < 0 ? r : 0;
+}
+
+/* A manifest that is not here, or that only registry:2 understands, leads nowhere. */
+static int walk_manifest(struct walk *walk, const struct digest *digest, struct error *err)
+{
+    struct manifest manifest;
+    struct digest canonical;
+    struct error why = {0};
+    bool is_new;
+    int r = store_find_revision(walk->store, walk->name, digest, STORE_MAY_WAIT, &canonical, err);
+
+    if (r == 0)
+        r = walk_see(walk, &canonical, &is_new, err);
+    if (r != 0 || !is_new)
+        return r < 0 ? r : 0;
+    r = store_parse_manifest(walk->store, walk->name, digest, &manifest, &why);
+    if (r == -ENOMEM)
+        return error_set_oom(err);
+    if (r != 0)
+        return 0;
+    r = walk_blobs(walk, &manifest, err);
+    for (size_t i = 0; r == 0 && i < manifest.manifests.count; i++)
+        if (store_digests_add(&walk->next, &manifest.manifests.items[i].digest) < 0)
+            r = error_set_oom(err);
+    manifest_done(&manifest);
+    return r;
+}
+
+static int walk_from(struct walk *walk, const struct digest *digest, struct error *err)
+{
+    int r = walk_manifest(walk, digest, err);
+
+    while (r == 0 && walk->next.count > 0) {
+        CLEANUP(store_digests_done) struct store_digests level = walk->next;
+
+        walk->next = (struct store_digests){0};
+        store_digests_sort(&level);
+        digest_set_sort(&walk->seen);
+        for (size_t i = 0; r == 0 && i < level.count; i++)
+            r = walk_manifest(walk, &level.items[i], err);
+    }
+    digest_set_sort(&walk->seen);
+    return r;
+}
+
+static int add_tag(struct ledger *ledger, const char *name, const char *tag, size_t owner, struct error *err)
+{
+    CLEANUP(walk_done) struct walk walk = {.store = ledger->store, .name = name};
+    struct digest digest;
+    int r = store_resolve_tag(ledger->store, name, tag, STORE_MAY_WAIT, &digest, err);
+
+    if (r != 0)
+        return r < 0 ? r : 0;
+    r = walk_from(&walk, &digest, err);
+    for (size_t i = 0; r == 0 && i < walk.seen.count; i++)
+        r = ledger_add(ledger, &walk.seen.items[i], owner, err);
+    return r;
+}
+
+static int compare_id_to_share(const void *id, const void *share)
+{
+    return digest_id_compare(id, &((const struct share *)share)->id);
+}
+
+/* Gives what no tag has to one more owner. */
+static int add_rest(struct ledger *ledger, const char *name, size_t owner, struct error *err)
+{
+    CLEANUP(digest_set_done) struct digest_set objects = {0};
+    size_t tagged = ledger->count;
+    int r = gather_repository(ledger->store, name, &objects, err);
+
+    for (size_t i = 0; r == 0 && i < objects.count; i++)
+        if (tagged == 0 ||
+            !bsearch(&objects.items[i], ledger->shares, tagged, sizeof(*ledger->shares), compare_id_to_share))
+            r = ledger_add(ledger, &objects.items[i], owner, err);
+    return r;
+}
+
+int store_measure_tags(struct store *store, const char *name, const struct store_names *tags, struct usage *ret,
+                       struct usage *ret_rest, struct usage *ret_total, struct error *err)
+{
+    CLEANUP(ledger_done) struct ledger ledger = {.store = store};
+    CLEANUP_FREE struct usage *usages = calloc(tags->count + 1, sizeof(*usages));
+    int r = usages ? 0 : error_set_oom(err);
+
+    *ret_total = (struct usage){0};
+    for (size_t i = 0; r == 0 && i < tags->count; i++)
+        r = add_tag(&ledger, name, tags->items[i], i, err);
+    ledger_tidy(&ledger);
+    if (r == 0)
+        r = add_rest(&ledger, name, tags->count, err);
+    ledger_tidy(&ledger);
+    if (r == 0)
+        r = ledger_settle(&ledger, usages, ret_total, err);
+    if (r < 0)
+        return r;
+    memcpy(ret, usages, tags->count * sizeof(*ret));
+    *ret_rest = usages[tags->count];
+    return 0;
+}
