@@ -100,14 +100,22 @@ static bool check_gnupg_home(struct doctor *doctor)
     return false;
 }
 
-/* A home directory that gpg made during the proof is as good as none. */
-static bool check_key_exists(struct doctor *doctor)
+/*
+ * gpg may just have created its home directory, during the proof or an earlier call of doctor. The encryption fails with
+ * ENOENT if there is no store, which would name a key.
+ */
+static bool check_key_exists(struct doctor *doctor, const char *home)
 {
     CLEANUP(gpg_keys_done) struct gpg_keys keys = {0};
+    int code = doctor->proof.encrypt.err.code;
+    struct gpg_barrier barrier;
     struct finding *finding;
     struct error err;
 
-    if (doctor->had_gnupg_home || doctor->proof.encrypt.err.code == GPG_FAILURE_RECIPIENT || gpg_keys_find(doctor->gpg, NULL, false, &keys, &err) < 0 || keys.count > 0)
+    if (doctor->had_gnupg_home ? code != ENOENT : code == GPG_FAILURE_RECIPIENT)
+        return true;
+    if (gpg_access_find_barrier(home, &barrier) ||
+        gpg_keys_find(doctor->gpg, NULL, false, &keys, &err) < 0 || keys.count > 0)
         return true;
     finding = report_add(&doctor->report, "no-key", FINDING_BAD, "Passwords are encrypted to it, so docker login fails.",
                          "there is no key yet");
@@ -161,7 +169,7 @@ const char *check_gpg(struct doctor *doctor)
         return NULL;
     if (gpg_home_find(options.homedir, &home) < 0)
         return "gpg is there";
-    if (!check_key_exists(doctor))
+    if (!check_key_exists(doctor, home.path))
         return NULL;
     check_keyboxd(doctor, &home);
     check_barrier(doctor, home.path);

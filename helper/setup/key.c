@@ -139,12 +139,25 @@ static int get_text(const char *given, bool can_ask, const char *question, char 
     return proposal ? terminal_ask_line(question, proposal, ret, err) : error_set_oom(err);
 }
 
+/* After su the terminal still belongs to the user who logged in, and gpg's pinentry cannot open it. */
+static int check_terminal(struct error *err)
+{
+    const char *tty = getenv("GPG_TTY"); /* gpg_context_new() has set it */
+
+    if (!tty || access(tty, R_OK | W_OK) == 0 || (errno != EACCES && errno != EPERM))
+        return 0;
+    return error_set(err, ENOTTY, "the terminal %s belongs to another user, as it does after su, so gpg cannot ask for the new "
+                     "key's passphrase on it; log in as yourself, or start a shell first with: script -q /dev/null", tty);
+}
+
 static int name_new(const struct setup_options *options, struct setup_key *ret, struct error *err)
 {
     bool can_ask = terminal_can_ask() && !options->is_yes;
     CLEANUP_FREE char *name = NULL, *email = NULL;
-    int r = get_text(options->name, can_ask, "Your name, for the new key", standard_name, &name, err);
+    int r = options->has_no_passphrase ? 0 : check_terminal(err);
 
+    if (r == 0)
+        r = get_text(options->name, can_ask, "Your name, for the new key", standard_name, &name, err);
     if (r == 0)
         r = get_text(options->email, can_ask, "Your e-mail address, for the new key", standard_email, &email, err);
     if (r < 0)
@@ -178,17 +191,6 @@ int setup_key_choose(struct gpg_context *gpg, const struct setup_options *option
     return error_set(err, EINVAL, "there are %zu keys that could be used; say which: --key FINGERPRINT", count);
 }
 
-/* After su the terminal still belongs to the user who logged in, and gpg's pinentry cannot open it. */
-static int check_terminal(struct error *err)
-{
-    const char *tty = getenv("GPG_TTY"); /* gpg_context_new() has set it */
-
-    if (!tty || access(tty, R_OK | W_OK) == 0 || (errno != EACCES && errno != EPERM))
-        return 0;
-    return error_set(err, ENOTTY, "the terminal %s belongs to another user, as it does after su, so gpg cannot ask for the new "
-                     "key's passphrase on it; log in as yourself, or start a shell first with: script -q /dev/null", tty);
-}
-
 /* gpg would only say "General error". A service's home directory is often missing, or not its own. */
 static int check_gpg_home(struct error *err)
 {
@@ -217,7 +219,5 @@ int setup_key_make(struct gpg_context *gpg, const struct setup_options *options,
     if (*key->fingerprint)
         return 0;
     r = check_gpg_home(err);
-    if (r == 0 && !options->has_no_passphrase)
-        r = check_terminal(err);
     return r < 0 ? r : gpg_key_generate(gpg, key->user_id, !options->has_no_passphrase, key->fingerprint, err);
 }

@@ -194,7 +194,7 @@ def _():
         shutil.rmtree(user.prefix)
         result = user.run(["docker-credential-pass", "setup", "--yes", "--name", "n", "--email", "n@x.org"],
                           stdin=terminal.slave)
-        assert result.rc == 1 and b"script -q /dev/null" in result.err, result
+        assert result.rc == 1 and b"script -q /dev/null" in result.err and not result.out, result
 
 
 @case("slow-key: judged by CPU time relative to the machine, repaired by a cheaper key derivation")
