@@ -78,11 +78,11 @@ static int write_and_sync(int fd, mode_t mode, const void *data, size_t size)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-int file_write_temporary(int folder_fd, const char *name, mode_t mode, const void *data, size_t size)
+int file_write_temporary(int directory_fd, const char *name, mode_t mode, const void *data, size_t size)
 {
     int fd, r;
 
-    fd = openat(folder_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+    fd = openat(directory_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                 mode == FILE_MODE_DEFAULT ? 0666 : 0600);
     if (fd < 0)
         return -errno;
@@ -90,33 +90,33 @@ int file_write_temporary(int folder_fd, const char *name, mode_t mode, const voi
     if (close(fd) < 0 && r == 0)
         r = -errno;
     if (r < 0)
-        unlinkat(folder_fd, name, 0);
+        unlinkat(directory_fd, name, 0);
     return r;
 }
 
-int file_sync_folder(int folder_fd)
+int file_sync_directory(int directory_fd)
 {
     /* Some network file systems cannot sync a directory and return EINVAL. */
-    return fsync(folder_fd) < 0 && errno != EINVAL ? -errno : 0;
+    return fsync(directory_fd) < 0 && errno != EINVAL ? -errno : 0;
 }
 
-int file_open_folder(int folder_fd, const char *path)
+int file_open_directory(int directory_fd, const char *path)
 {
-    int fd = openat(folder_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = openat(directory_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     return fd < 0 ? -errno : fd;
 }
 
-int file_open_real_folder(int folder_fd, const char *name)
+int file_open_real_directory(int directory_fd, const char *name)
 {
-    int fd = openat(folder_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
     return fd < 0 ? -errno : fd;
 }
 
-int file_open_regular(int folder_fd, const char *path, struct stat *ret_stat)
+int file_open_regular(int directory_fd, const char *path, struct stat *ret_stat)
 {
-    CLEANUP_CLOSE int fd = openat(folder_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    CLEANUP_CLOSE int fd = openat(directory_fd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) < 0)
@@ -132,10 +132,10 @@ int file_open_regular(int folder_fd, const char *path, struct stat *ret_stat)
 static char *join_target(const char *path, const char *target)
 {
     const char *slash = strrchr(path, '/');
-    int folder_size = *target == '/' || !slash ? 0 : (int)(slash + 1 - path);
+    int directory_size = *target == '/' || !slash ? 0 : (int)(slash + 1 - path);
     char *joined;
 
-    return asprintf(&joined, "%.*s%s", folder_size, path, target) < 0 ? NULL : joined;
+    return asprintf(&joined, "%.*s%s", directory_size, path, target) < 0 ? NULL : joined;
 }
 
 /* By hand, since realpath() wants the last of them to be there. */

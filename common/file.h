@@ -21,26 +21,26 @@ int file_read_all(int fd, size_t limit, char **ret_text, size_t *ret_size) MUST_
 #define FILE_MODE_DEFAULT ((mode_t)-1)
 
 /*
- * First half of a safe write: makes the new file folder_fd/name holding data, and syncs it to
+ * First half of a safe write: makes the new file directory_fd/name holding data, and syncs it to
  * disk. The name must not exist (-EEXIST). On failure nothing is left behind. Second half:
- * renameat() over the final name, then file_sync_folder() of its directory.
+ * renameat() over the final name, then file_sync_directory() of its directory.
  */
-int file_write_temporary(int folder_fd, const char *name, mode_t mode, const void *data, size_t size) MUST_USE;
+int file_write_temporary(int directory_fd, const char *name, mode_t mode, const void *data, size_t size) MUST_USE;
 
 /* Makes the names in a directory survive a power failure. */
-int file_sync_folder(int folder_fd) MUST_USE;
+int file_sync_directory(int directory_fd) MUST_USE;
 
 /* Opens a directory for reading and for the *at() calls. Returns the fd or -errno. */
-int file_open_folder(int folder_fd, const char *path) MUST_USE;
+int file_open_directory(int directory_fd, const char *path) MUST_USE;
 
 /* The same, but refuses a symbolic link (-ENOTDIR or -ELOOP, depending on the system). */
-int file_open_real_folder(int folder_fd, const char *name) MUST_USE;
+int file_open_real_directory(int directory_fd, const char *name) MUST_USE;
 
 /*
  * Opens a regular file for reading and follows links. Returns the fd, -EINVAL for anything else (a pipe, a device, a
  * directory), or -errno. Never blocks. *ret_stat (may be NULL) describes the open file.
  */
-int file_open_regular(int folder_fd, const char *path, struct stat *ret_stat) MUST_USE;
+int file_open_regular(int directory_fd, const char *path, struct stat *ret_stat) MUST_USE;
 
 /*
  * Resolves the links of a path to a file, which need not exist yet. *ret is owned by the caller, free with free(). -ELOOP if

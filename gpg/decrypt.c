@@ -31,9 +31,9 @@ static int open_home(struct gpg_context *gpg)
     if (!home)
         home = getenv("GNUPGHOME");
     if (home && *home)
-        return file_open_folder(AT_FDCWD, home);
+        return file_open_directory(AT_FDCWD, home);
     snprintf(path, sizeof(path), "%s/.gnupg", getenv("HOME") ? getenv("HOME") : "");
-    return file_open_folder(AT_FDCWD, path);
+    return file_open_directory(AT_FDCWD, path);
 }
 
 /* Without a lock, or if its holder never releases it, only the pauses limit the load. */

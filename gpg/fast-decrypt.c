@@ -92,7 +92,7 @@ static int read_file(int fd, size_t limit, char **ret_bytes, size_t *ret_size)
 
 static int read_keybox(struct attempt *attempt)
 {
-    CLEANUP_CLOSE int directory_fd = file_open_folder(AT_FDCWD, attempt->home.path), fd = -1;
+    CLEANUP_CLOSE int directory_fd = file_open_directory(AT_FDCWD, attempt->home.path), fd = -1;
 
     if (directory_fd < 0)
         return directory_fd;

@@ -139,14 +139,14 @@ static int open_directory(const struct pass_store *store, const struct pass_path
     if (store->directory_fd >= 0 && *path->directory) {
         if (asprintf(ret_name, "%s/" PASS_DIRECTORY "/%s", store->root, path->directory) < 0)
             return error_set_oom(err);
-        fd = file_open_real_folder(store->directory_fd, path->directory);
+        fd = file_open_real_directory(store->directory_fd, path->directory);
         if (fd == -ENOENT)
             free(steal_ptr(ret_name));
     }
     if (!*ret_name && asprintf(ret_name, "%s%s", store->root, store->directory_fd >= 0 ? "/" PASS_DIRECTORY : "") < 0)
         return error_set_oom(err);
     if (fd == -ENOENT)
-        fd = file_open_folder(store->directory_fd >= 0 ? store->directory_fd : store->root_fd, ".");
+        fd = file_open_directory(store->directory_fd >= 0 ? store->directory_fd : store->root_fd, ".");
     return fd < 0 ? error_set_errno(err, -fd, "cannot open %s", *ret_name) : fd;
 }
 

@@ -41,7 +41,7 @@ static int open_directory(const char *path, const char **ret_name)
         return -ENOMEM;
     *ret_name = slash ? slash + 1 : path;
     r = make_directories(directory);
-    return r < 0 ? r : file_open_folder(AT_FDCWD, directory);
+    return r < 0 ? r : file_open_directory(AT_FDCWD, directory);
 }
 
 /* 0 if the file has not changed since it was read, -ESTALE if it has, or -errno. */
@@ -73,7 +73,7 @@ static int replace(const struct client_config *config, int directory_fd, const c
         r = -errno;
     if (r < 0)
         unlinkat(directory_fd, temporary, 0);
-    return r < 0 ? r : file_sync_folder(directory_fd);
+    return r < 0 ? r : file_sync_directory(directory_fd);
 }
 
 static int note_saved(struct client_config *config)

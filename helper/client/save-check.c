@@ -105,7 +105,7 @@ static int try_make_directory(const char *directory)
 static int try_create(const char *directory)
 {
     static const char zeros[TRIAL_SIZE];
-    CLEANUP_CLOSE int directory_fd = file_open_folder(AT_FDCWD, directory);
+    CLEANUP_CLOSE int directory_fd = file_open_directory(AT_FDCWD, directory);
     char name[RANDOM_UUID_SIZE + 32], uuid[RANDOM_UUID_SIZE];
     int r;
 

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
-#include "common/folder-names.h"
+#include "common/directory-names.h"
 #include "helper/doctor/checks.h"
 #include "helper/pass/entry.h"
 #include "helper/pass/path.h"
@@ -112,11 +112,11 @@ static void explain_closed(struct doctor *doctor, int parent_fd, const char *nam
 static void check_server(struct doctor *doctor, int parent_fd, const char *name)
 {
     CLEANUP_FREE char *path = NULL;
-    CLEANUP(folder_names_done) struct folder_names names = {0};
-    CLEANUP_CLOSE int fd = file_open_folder(parent_fd, name);
+    CLEANUP(directory_names_done) struct directory_names names = {0};
+    CLEANUP_CLOSE int fd = file_open_directory(parent_fd, name);
     struct finding *finding;
     size_t users = 0;
-    int r = fd < 0 ? fd : folder_names_read(fd, &names);
+    int r = fd < 0 ? fd : directory_names_read(fd, &names);
 
     if (asprintf(&path, "%s/" PASS_DIRECTORY "/%s", doctor->store.root, name) < 0)
         r = -ENOMEM;
@@ -130,13 +130,13 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
     check_file_mode(doctor, fd, ".", path);
     for (size_t i = 0; i < names.count; i++) {
         CLEANUP_FREE char *file = NULL;
-        bool is_directory = folder_names_get_kind(&names, i, fd) == S_IFDIR;
+        bool is_directory = directory_names_get_kind(&names, i, fd) == S_IFDIR;
 
         if (asprintf(&file, "%s/%s", path, names.names[i]->text) < 0) {
             doctor->report.is_out_of_memory = true;
             return;
         }
-        if (!is_directory && pass_path_is_entry(names.names[i]->text) && folder_names_get_kind(&names, i, fd) != S_IFREG) {
+        if (!is_directory && pass_path_is_entry(names.names[i]->text) && directory_names_get_kind(&names, i, fd) != S_IFREG) {
             explain_no_file(doctor, file);
             continue;
         }
@@ -178,13 +178,13 @@ static void fix_leftover(struct doctor *doctor, struct finding *finding, const c
 
 static void check_directory(struct doctor *doctor)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
-    CLEANUP_CLOSE int fd = file_open_folder(doctor->store.directory_fd, ".");
+    CLEANUP(directory_names_done) struct directory_names names = {0};
+    CLEANUP_CLOSE int fd = file_open_directory(doctor->store.directory_fd, ".");
     unsigned char url[257];
     struct finding *finding;
     size_t size;
 
-    int r = fd < 0 ? fd : folder_names_read(fd, &names);
+    int r = fd < 0 ? fd : directory_names_read(fd, &names);
 
     if (r < 0) {
         doctor_add_unchecked(doctor, PASS_DIRECTORY, -r);
@@ -200,7 +200,7 @@ static void check_directory(struct doctor *doctor)
             finding_add_command(finding, "docker-credential-pass doctor --fix");
             if (finding)
                 fix_leftover(doctor, finding, name);
-        } else if (folder_names_get_kind(&names, i, fd) != S_IFDIR || strcmp(name, ".git") == 0) {
+        } else if (directory_names_get_kind(&names, i, fd) != S_IFDIR || strcmp(name, ".git") == 0) {
             continue;
         } else if (pass_path_parse_directory(name, url, &size) < 0) {
             finding = report_add(&doctor->report, "directory-undecodable", FINDING_WARNING,

@@ -20,21 +20,21 @@ static int refuse(int fd, const char *name, int r)
     return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) ? -ELOOP : -ENOTDIR;
 }
 
-static int make_folder(int fd, const char *name)
+static int make_directory(int fd, const char *name)
 {
     if (mkdirat(fd, name, 0777) < 0)
         return errno == EEXIST ? 0 : -errno;
-    return file_sync_folder(fd);
+    return file_sync_directory(fd);
 }
 
 static int enter(int fd, const char *name, bool is_made)
 {
-    int r = file_open_real_folder(fd, name);
+    int r = file_open_real_directory(fd, name);
 
     if (r == -ENOENT && is_made) {
-        r = make_folder(fd, name);
+        r = make_directory(fd, name);
         if (r == 0)
-            r = file_open_real_folder(fd, name);
+            r = file_open_real_directory(fd, name);
     }
     return r < 0 ? refuse(fd, name, r) : r;
 }
@@ -42,7 +42,7 @@ static int enter(int fd, const char *name, bool is_made)
 int pass_descend(int directory_fd, const char *path, bool is_made, const char **ret_leaf)
 {
     CLEANUP_FREE char *parts = strdup(path);
-    int fd = file_open_folder(directory_fd, ".");
+    int fd = file_open_directory(directory_fd, ".");
     char *at = parts;
 
     if (!parts && fd >= 0) {

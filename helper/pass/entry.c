@@ -11,7 +11,7 @@
 #include <time.h>
 
 #include "common/file.h"
-#include "common/folder-names.h"
+#include "common/directory-names.h"
 
 enum { DEEPEST = 64, MOST_TRIES = 100, MOST_LOOKS = 100, PAUSE_NS = 500 * 1000 };
 
@@ -44,7 +44,7 @@ static bool is_absence(int r)
     return r == -ENOENT || r == -ENOTDIR || r == -ELOOP;
 }
 
-static int search_subfolder(struct search *search, int fd, size_t used)
+static int search_subdirectory(struct search *search, int fd, size_t used)
 {
     const char *name = search->file + used;
     CLEANUP_CLOSE int sub_fd = -1;
@@ -53,7 +53,7 @@ static int search_subfolder(struct search *search, int fd, size_t used)
 
     if (search->depth == DEEPEST || end + 1 >= sizeof(search->file) || strcmp(name, ".git") == 0)
         return SEARCH_NONE;
-    sub_fd = file_open_real_folder(fd, name);
+    sub_fd = file_open_real_directory(fd, name);
     if (sub_fd < 0) /* gone meanwhile, or a link */
         return is_absence(sub_fd) ? SEARCH_NONE : sub_fd;
     search->file[end] = '/';
@@ -102,11 +102,11 @@ static int note_change(struct search *search, int fd)
 /* SEARCH_FOUND with search->file, SEARCH_NONE, or -errno. */
 static int search_directory(struct search *search, int fd, size_t used)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
+    CLEANUP(directory_names_done) struct directory_names names = {0};
     int r = search->is_dating ? note_change(search, fd) : 0;
 
     if (r == 0)
-        r = folder_names_read(fd, &names);
+        r = directory_names_read(fd, &names);
     search->has_names |= names.count > 0;
     for (size_t i = 0; r == 0 && i < names.count; i++) {
         const char *name = names.names[i]->text;
@@ -117,9 +117,9 @@ static int search_directory(struct search *search, int fd, size_t used)
             continue;
         memcpy(search->file + used, name, size);
         search->has_age_file |= ends_in(name, ".age");
-        kind = folder_names_get_kind(&names, i, fd);
+        kind = directory_names_get_kind(&names, i, fd);
         if (kind == S_IFDIR)
-            r = search_subfolder(search, fd, used);
+            r = search_subdirectory(search, fd, used);
         else if (kind == S_IFREG && pass_path_is_entry(name))
             return search->is_opening ? open_found(search, fd, name) : SEARCH_FOUND;
     }
@@ -157,7 +157,7 @@ static int search_server(struct search *search, int fd)
 static int open_once(const struct pass_store *store, const struct pass_path *path, struct pass_entry *ret,
                      struct search *search)
 {
-    CLEANUP_CLOSE int server_fd = file_open_folder(store->directory_fd, path->directory);
+    CLEANUP_CLOSE int server_fd = file_open_directory(store->directory_fd, path->directory);
     int r;
 
     if (server_fd == -ENOENT || server_fd == -ENOTDIR)
@@ -213,7 +213,7 @@ static int read_server(int directory_fd, const char *name, struct pass_listed *i
 
     if (pass_path_parse_directory(name, item->url, &item->url_size) < 0)
         return PASS_NOT_FOUND;
-    server_fd = file_open_folder(directory_fd, name);
+    server_fd = file_open_directory(directory_fd, name);
     if (server_fd < 0)
         return is_absence(server_fd) ? PASS_NOT_FOUND : server_fd;
     r = search_server(&search, server_fd);
@@ -233,13 +233,13 @@ static int compare_urls(const void *a, const void *b)
     return order ? order : (left->url_size > right->url_size) - (left->url_size < right->url_size);
 }
 
-static int list_servers(int fd, const struct folder_names *names, struct pass_listing *ret, const char **ret_name)
+static int list_servers(int fd, const struct directory_names *names, struct pass_listing *ret, const char **ret_name)
 {
     for (size_t i = 0; i < names->count; i++) {
         int r;
 
         *ret_name = names->names[i]->text;
-        if (folder_names_get_kind(names, i, fd) != S_IFDIR)
+        if (directory_names_get_kind(names, i, fd) != S_IFDIR)
             continue;
         r = read_server(fd, *ret_name, &ret->items[ret->count]);
         if (r < 0)
@@ -251,14 +251,14 @@ static int list_servers(int fd, const struct folder_names *names, struct pass_li
 
 int pass_entry_list(const struct pass_store *store, struct pass_listing *ret, struct error *err)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
+    CLEANUP(directory_names_done) struct directory_names names = {0};
     CLEANUP(pass_listing_done) struct pass_listing listing = {0};
     const char *name = "";
     int r = 0;
 
     if (store->directory_fd >= 0) {
         lseek(store->directory_fd, 0, SEEK_SET); /* where an earlier listing left it */
-        r = folder_names_read(store->directory_fd, &names);
+        r = directory_names_read(store->directory_fd, &names);
     }
     if (r == 0 && names.count > 0) {
         listing.items = calloc(names.count, sizeof(*listing.items));

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 
 #include "common/file.h"
-#include "common/folder-names.h"
+#include "common/directory-names.h"
 #include "common/process.h"
 
 enum { CONFIG_MAX = 128 << 10, MOST_NAMES = 50000, DEEPEST = 32 };
@@ -201,8 +201,8 @@ enum depth { THIS_LEVEL, ALL_LEVELS };
 
 static void walk_directory(struct walk *walk, int fd, const char *path, enum depth depth, int level)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
-    int r = folder_names_read(fd, &names);
+    CLEANUP(directory_names_done) struct directory_names names = {0};
+    int r = directory_names_read(fd, &names);
 
     walk->count += names.count;
     if (r < 0 || level == DEEPEST || walk->count > MOST_NAMES)
@@ -222,7 +222,7 @@ static void walk_directory(struct walk *walk, int fd, const char *path, enum dep
             refuse(walk->trust, "%s leads elsewhere", below);
         } else if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && is_own(walk, &st, below) &&
                    depth == ALL_LEVELS && S_ISDIR(st.st_mode)) {
-            sub_fd = file_open_real_folder(fd, name);
+            sub_fd = file_open_real_directory(fd, name);
             if (sub_fd >= 0)
                 walk_directory(walk, sub_fd, below, ALL_LEVELS, level + 1);
         }
@@ -231,7 +231,7 @@ static void walk_directory(struct walk *walk, int fd, const char *path, enum dep
 
 static void walk_part(struct walk *walk, int git_fd, const char *name, enum depth depth)
 {
-    CLEANUP_CLOSE int fd = file_open_real_folder(git_fd, name);
+    CLEANUP_CLOSE int fd = file_open_real_directory(git_fd, name);
     char path[64];
 
     snprintf(path, sizeof(path), ".git/%s", name);
@@ -262,7 +262,7 @@ static void find_hooks(struct pass_git_trust *trust, int git_fd)
     static const char *const names[] = {
         "pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "post-index-change", "reference-transaction",
     };
-    CLEANUP_CLOSE int fd = file_open_folder(git_fd, "hooks");
+    CLEANUP_CLOSE int fd = file_open_directory(git_fd, "hooks");
 
     for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(names); i++)
         if (faccessat(fd, names[i], X_OK, 0) == 0)
@@ -274,13 +274,13 @@ static void find_hooks(struct pass_git_trust *trust, int git_fd)
 int pass_git_inspect(const char *directory, int seconds, struct pass_git_trust *ret, struct error *err)
 {
     struct pass_git_trust trust = {.verdict = PASS_GIT_PLAIN, .hooks_path = "", .fsmonitor = "core.fsmonitor=false"};
-    CLEANUP_CLOSE int root_fd = file_open_folder(AT_FDCWD, directory), git_fd = -1;
+    CLEANUP_CLOSE int root_fd = file_open_directory(AT_FDCWD, directory), git_fd = -1;
     bool has_own_hooks;
     int r;
 
     if (root_fd < 0)
         return error_set_errno(err, -root_fd, "cannot open %s", directory);
-    git_fd = file_open_real_folder(root_fd, ".git");
+    git_fd = file_open_real_directory(root_fd, ".git");
     r = read_config(&trust, directory, seconds, err);
     if (r < 0)
         return r;

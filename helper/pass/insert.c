@@ -73,7 +73,7 @@ static int locate_behind_link(struct pass_store *store, struct destination *to)
     slash = strrchr(target, '/');
     *slash = '\0';
     close(to->temporary_fd);
-    to->temporary_fd = file_open_folder(AT_FDCWD, *target ? target : "/");
+    to->temporary_fd = file_open_directory(AT_FDCWD, *target ? target : "/");
     if (to->temporary_fd < 0)
         return to->temporary_fd;
     snprintf(to->target, sizeof(to->target), "%s", slash + 1);
@@ -88,7 +88,7 @@ static int locate(struct pass_store *store, struct destination *to)
     const char *leaf;
     struct stat st;
 
-    to->temporary_fd = file_open_folder(store->directory_fd, ".");
+    to->temporary_fd = file_open_directory(store->directory_fd, ".");
     if (to->temporary_fd < 0)
         return to->temporary_fd;
     fd = pass_descend(store->directory_fd, to->path, false, &leaf);
@@ -121,7 +121,7 @@ static int publish_behind_link(const struct pass_store *store, struct destinatio
 {
     if (renameat(to->temporary_fd, store->temporary, to->temporary_fd, to->target) < 0)
         return -errno;
-    return file_sync_folder(to->temporary_fd);
+    return file_sync_directory(to->temporary_fd);
 }
 
 static int publish(const struct pass_store *store, struct destination *to)
@@ -137,7 +137,7 @@ static int publish(const struct pass_store *store, struct destination *to)
     if (renameat(to->temporary_fd, store->temporary, fd, leaf) < 0)
         return -errno;
     /* The entry is in place; only that it will survive a power failure is not certain. */
-    return file_sync_folder(fd);
+    return file_sync_directory(fd);
 }
 
 static int write_entry(struct pass_store *store, const char *path, const struct secbuf *message)

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "common/file.h"
-#include "common/folder-names.h"
+#include "common/directory-names.h"
 #include "helper/pass/path.h"
 #include "helper/pass/store.h"
 
@@ -25,18 +25,18 @@ static bool is_server(const char *name)
 
 static void remove_empty_directorys(int fd, int depth)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
+    CLEANUP(directory_names_done) struct directory_names names = {0};
 
-    if (depth > DEEPEST || folder_names_read(fd, &names) < 0)
+    if (depth > DEEPEST || directory_names_read(fd, &names) < 0)
         return;
     for (size_t i = 0; i < names.count; i++) {
         CLEANUP_CLOSE int sub_fd = -1;
         const char *name = names.names[i]->text;
 
-        if (folder_names_get_kind(&names, i, fd) != S_IFDIR || (depth == 0 && !is_server(name)) ||
+        if (directory_names_get_kind(&names, i, fd) != S_IFDIR || (depth == 0 && !is_server(name)) ||
             unlinkat(fd, name, AT_REMOVEDIR) == 0)
             continue;
-        sub_fd = file_open_real_folder(fd, name);
+        sub_fd = file_open_real_directory(fd, name);
         if (sub_fd < 0)
             continue;
         remove_empty_directorys(sub_fd, depth + 1);
@@ -50,7 +50,7 @@ void pass_recover(int directory_fd)
 
     if (unlinkat(directory_fd, PASS_TEMPORARY, 0) < 0)
         return;
-    fd = file_open_folder(directory_fd, "."); /* reading a directory moves its fd's position */
+    fd = file_open_directory(directory_fd, "."); /* reading a directory moves its fd's position */
     if (fd >= 0)
         remove_empty_directorys(fd, 0);
 }

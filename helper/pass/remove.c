@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "common/file.h"
-#include "common/folder-names.h"
+#include "common/directory-names.h"
 
 enum { DEEPEST = 64 };
 
@@ -35,7 +35,7 @@ static int remove_file(struct removal *removal, int fd, const char *name)
     return pass_changes_add(removal->changes, true, removal->path->directory, removal->file);
 }
 
-static int remove_subfolder(struct removal *removal, int fd, const char *name, int sub_fd, size_t used)
+static int remove_subdirectory(struct removal *removal, int fd, const char *name, int sub_fd, size_t used)
 {
     int r;
 
@@ -55,8 +55,8 @@ static int remove_subfolder(struct removal *removal, int fd, const char *name, i
 /* Removes what is in the directory open at fd; file[0..used) is the path that leads there. */
 static int remove_below(struct removal *removal, int fd, size_t used)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
-    int r = folder_names_read(fd, &names);
+    CLEANUP(directory_names_done) struct directory_names names = {0};
+    int r = directory_names_read(fd, &names);
 
     for (size_t i = 0; r == 0 && i < names.count; i++) {
         CLEANUP_CLOSE int sub_fd = -1;
@@ -68,9 +68,9 @@ static int remove_below(struct removal *removal, int fd, size_t used)
             continue;
         }
         memcpy(removal->file + used, name, length + 1);
-        sub_fd = file_open_real_folder(fd, name);
+        sub_fd = file_open_real_directory(fd, name);
         if (sub_fd >= 0)
-            r = remove_subfolder(removal, fd, name, sub_fd, used + length);
+            r = remove_subdirectory(removal, fd, name, sub_fd, used + length);
         else if (sub_fd == -ENOTDIR || sub_fd == -ELOOP)
             r = remove_file(removal, fd, name);
         else if (sub_fd != -ENOENT)
@@ -88,12 +88,12 @@ int pass_remove_others(struct pass_store *store, const struct pass_path *path, s
                        struct error *err)
 {
     struct removal removal = {.path = path, .changes = changes, .kept = path->file};
-    CLEANUP_CLOSE int fd = file_open_real_folder(store->directory_fd, path->directory);
+    CLEANUP_CLOSE int fd = file_open_real_directory(store->directory_fd, path->directory);
     size_t count = changes->count;
     int r = fd < 0 ? fd : remove_below(&removal, fd, 0);
 
     if (r == 0 && changes->count > count)
-        r = file_sync_folder(fd);
+        r = file_sync_directory(fd);
     return r < 0 ? fail(err, r, store, path) : 0;
 }
 
@@ -109,7 +109,7 @@ int pass_remove_server(struct pass_store *store, const struct pass_path *path, s
                        struct error *err)
 {
     struct removal removal = {.path = path};
-    CLEANUP_CLOSE int fd = store->directory_fd < 0 ? -ENOENT : file_open_real_folder(store->directory_fd, path->directory);
+    CLEANUP_CLOSE int fd = store->directory_fd < 0 ? -ENOENT : file_open_real_directory(store->directory_fd, path->directory);
     struct stat st;
     int r = fd;
 
@@ -125,9 +125,9 @@ int pass_remove_server(struct pass_store *store, const struct pass_path *path, s
     if (r == 0)
         r = remove_directory(store->directory_fd, path->directory);
     if (r == 0)
-        r = file_sync_folder(store->directory_fd);
+        r = file_sync_directory(store->directory_fd);
     if (r == 0 && unlinkat(store->root_fd, PASS_DIRECTORY, AT_REMOVEDIR) == 0)
-        r = file_sync_folder(store->root_fd);
+        r = file_sync_directory(store->root_fd);
     if (r < 0)
         return fail(err, r, store, path);
     return pass_changes_add(changes, true, path->directory, NULL) < 0 ? error_set_oom(err) : 0;

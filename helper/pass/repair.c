@@ -85,5 +85,5 @@ int pass_repair_leftover(const struct pass_store *store, const char *path, enum 
         return parent_fd;
     if (unlinkat(parent_fd, leaf, kind == PASS_LEFTOVER_DIRECTORY ? AT_REMOVEDIR : 0) < 0)
         return -errno;
-    return file_sync_folder(parent_fd);
+    return file_sync_directory(parent_fd);
 }

@@ -57,7 +57,7 @@ static int find_root(char **ret_root, struct error *err)
 
 static int open_root(struct pass_store *store, struct error *err)
 {
-    store->root_fd = file_open_folder(AT_FDCWD, store->root);
+    store->root_fd = file_open_directory(AT_FDCWD, store->root);
     if (store->root_fd == -ENOENT)
         store->root_fd = -1;
     else if (store->root_fd < 0)
@@ -67,7 +67,7 @@ static int open_root(struct pass_store *store, struct error *err)
 
 static int open_directory(struct pass_store *store, struct error *err)
 {
-    store->directory_fd = file_open_folder(store->root_fd, PASS_DIRECTORY);
+    store->directory_fd = file_open_directory(store->root_fd, PASS_DIRECTORY);
     if (store->directory_fd == -ENOENT)
         store->directory_fd = -1;
     else if (store->directory_fd < 0)
@@ -232,7 +232,7 @@ int pass_store_open_directory(struct pass_store *store, bool is_made, struct err
         close(store->directory_fd);
     store->directory_fd = -1;
     if (is_made && mkdirat(store->root_fd, PASS_DIRECTORY, 0777) == 0) {
-        r = file_sync_folder(store->root_fd);
+        r = file_sync_directory(store->root_fd);
         if (r < 0)
             return error_set_errno(err, -r, "cannot write %s", store->root);
     } else if (is_made && errno != EEXIST) {

@@ -143,7 +143,7 @@ static int make_directory(const char *path)
         if (mkdir(directory, 0755) < 0 && errno != EEXIST)
             return -errno;
         if (!strchr(path + (slash - directory) + 1, '/'))
-            return file_open_folder(AT_FDCWD, directory);
+            return file_open_directory(AT_FDCWD, directory);
         *slash = '/';
     }
     return -EINVAL;
@@ -161,7 +161,7 @@ static int replace_file(const struct setup_podman *podman, const char *text)
     }
     if (r == 0 && renameat(directory_fd, temporary, directory_fd, base_name(podman->path)) < 0)
         r = -errno;
-    return r == 0 ? file_sync_folder(directory_fd) : r;
+    return r == 0 ? file_sync_directory(directory_fd) : r;
 }
 
 int setup_podman_write(struct setup_podman *podman, bool needs_files, struct error *err)

@@ -61,7 +61,7 @@ static int check_entries(struct pass_store *store, struct error *err)
     return r < 0 ? r : SETUP_NO_STORE;
 }
 
-static int find_in_subfolder(const struct pass_store *store, char **ret_source, struct error *err)
+static int find_in_subdirectory(const struct pass_store *store, char **ret_source, struct error *err)
 {
     if (!has_file(store->directory_fd, ".gpg-id"))
         return refuse_entries(store, err);
@@ -87,7 +87,7 @@ int setup_store_find(struct pass_store *store, struct gpg_context *gpg, bool is_
     int r;
 
     if (is_subfolder && has_file(store->root_fd, ".gpg-id"))
-        r = find_in_subfolder(store, ret_source, err);
+        r = find_in_subdirectory(store, ret_source, err);
     else if (is_uninitialised(store))
         r = check_entries(store, err);
     else
@@ -116,7 +116,7 @@ static int write_file(const struct pass_store *store, int directory_fd, const ch
     r = file_write_temporary(directory_fd, store->temporary, FILE_MODE_DEFAULT, text, strlen(text));
     if (r == 0 && renameat(directory_fd, store->temporary, directory_fd, ".gpg-id") < 0)
         r = -errno;
-    return r < 0 ? r : file_sync_folder(directory_fd);
+    return r < 0 ? r : file_sync_directory(directory_fd);
 }
 
 int setup_store_init(struct pass_store *store, bool is_subfolder, const char *fingerprint, struct error *err)

@@ -25,7 +25,7 @@ BANNED = {
 
 # These grow a list without secrets; realloc() would leave a copy of a secret.
 MAY_REALLOC = {
-    "common/folder-names.c", "gpg/keys.c", "helper/client/config-logins.c", "helper/client/leftovers.c", "helper/client/podman.c",
+    "common/directory-names.c", "gpg/keys.c", "helper/client/config-logins.c", "helper/client/leftovers.c", "helper/client/podman.c",
     "helper/client/registries-conf.c", "helper/doctor/report.c", "helper/pass/change.c", "helper/client/survey.c",
     "registry/api/text.c", "registry/config/settings-http.c",
     "registry/config/text-list.c", "registry/config/yaml-tree.c", "registry/config/yaml.c", "registry/http/response.c",

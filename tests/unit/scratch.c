@@ -15,7 +15,7 @@
 
 #include "tests/unit/check.h"
 
-static char folder[64];
+static char directory[64];
 
 static int count_descriptors(void)
 {
@@ -52,9 +52,9 @@ static const char *scratch_parent(void)
 int scratch_set_up(void **state)
 {
     (void)state;
-    snprintf(folder, sizeof(folder), "%s/unit-test.XXXXXX", scratch_parent());
+    snprintf(directory, sizeof(directory), "%s/unit-test.XXXXXX", scratch_parent());
     umask(022);
-    return mkdtemp(folder) ? chdir(folder) : -1;
+    return mkdtemp(directory) ? chdir(directory) : -1;
 }
 
 void scratch_run(void **state)
@@ -76,12 +76,12 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 int scratch_tear_down(void **state)
 {
     (void)state;
-    return chdir("/") < 0 ? -1 : nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    return chdir("/") < 0 ? -1 : nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-const char *scratch_folder(void)
+const char *scratch_directory(void)
 {
-    return folder;
+    return directory;
 }
 
 static void make_parents(const char *path)
@@ -97,7 +97,7 @@ static void make_parents(const char *path)
     free(copy);
 }
 
-void make_folder(const char *path)
+void make_directory(const char *path)
 {
     make_parents(path);
     assert_true(mkdir(path, 0755) == 0 || errno == EEXIST);

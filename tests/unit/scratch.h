@@ -20,10 +20,10 @@ void scratch_run(void **state);
 int scratch_tear_down(void **state);
 
 /* The directory, absolute; valid until the test ends. */
-const char *scratch_folder(void);
+const char *scratch_directory(void);
 
 /* These create parent directories, too. */
-void make_folder(const char *path);
+void make_directory(const char *path);
 void make_file(const char *path, const char *text);
 void make_link(const char *path, const char *target);
 
@@ -32,4 +32,4 @@ void assert_is_absent(const char *path);
 void assert_mode_is(const char *path, mode_t mode);
 
 /* The directory contains exactly these sorted paths, each with "\n"; directories end with "/". */
-void assert_tree_is(const char *folder, const char *tree);
+void assert_tree_is(const char *directory, const char *tree);

@@ -16,9 +16,9 @@ int store_set_up(void **state)
         return -1;
     for (size_t i = 0; i < ARRAY_SIZE(unset); i++)
         unsetenv(unset[i]);
-    snprintf(path, sizeof(path), "%s/home", scratch_folder());
+    snprintf(path, sizeof(path), "%s/home", scratch_directory());
     setenv("HOME", path, 1);
-    snprintf(path, sizeof(path), "%s/store", scratch_folder());
+    snprintf(path, sizeof(path), "%s/store", scratch_directory());
     return setenv("PASSWORD_STORE_DIR", path, 1);
 }
 

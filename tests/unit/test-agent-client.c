@@ -271,7 +271,7 @@ static void a_redirection_file_names_the_socket(void **state)
     assert_true(fd >= 0);
     assert_int_equal(assuan_connect("socket", &agent), 0);
     assuan_done(&agent);
-    snprintf(text, sizeof(text), "%%Assuan%%\nsocket=%s/socket\n", scratch_folder());
+    snprintf(text, sizeof(text), "%%Assuan%%\nsocket=%s/socket\n", scratch_directory());
     make_file("file", text);
     assert_int_equal(assuan_connect("file", &agent), 0);
     assuan_done(&agent);

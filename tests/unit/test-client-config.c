@@ -78,7 +78,7 @@ static void a_dangling_link_gets_its_target(void **state)
     CLEANUP(client_config_done) struct client_config config = {0};
 
     (void)state;
-    make_folder("real");
+    make_directory("real");
     make_link("config.json", "real/new.json");
     config = open_config("config.json");
     set_store(&config);
@@ -135,8 +135,8 @@ static void unusable_files_are_refused(void **state)
         assert_says(&err, cases[i].says);
         assert_says(&err, "config.json");
     }
-    make_folder("folder");
-    assert_true(client_config_open("folder", &config, &err) < 0);
+    make_directory("directory");
+    assert_true(client_config_open("directory", &config, &err) < 0);
     assert_says(&err, "not a regular file");
     make_link("loop", "loop");
     assert_true(client_config_open("loop", &config, &err) < 0);

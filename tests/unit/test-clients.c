@@ -181,17 +181,17 @@ static void the_last_drop_in_wins(void **state)
     CLEANUP_FREE char *path = NULL;
 
     (void)state;
-    setenv("HOME", scratch_folder(), 1);
+    setenv("HOME", scratch_directory(), 1);
     make_file("main.conf", "credential-helpers = [\"main\"]\n");
     setenv("CONTAINERS_REGISTRIES_CONF", "main.conf", 1);
-    make_folder(".config/containers/registries.conf.d");
+    make_directory(".config/containers/registries.conf.d");
     assert_helpers(NULL, "main", "main.conf");
     make_file(".config/containers/registries.conf.d/pass.conf", "credential-helpers = [\"pass\"]\n");
     make_file(".config/containers/registries.conf.d/zz.txt", "credential-helpers = [\"no\"]\n");
     assert_helpers(NULL, "pass", "pass.conf");
     make_file(".config/containers/registries.conf.d/zz.conf", "credential-helpers = [\"other\"]\n");
     assert_helpers(NULL, "other", "zz.conf");
-    assert_int_equal(asprintf(&path, "%s/.config/containers/registries.conf.d/zz.conf", scratch_folder()) < 0, 0);
+    assert_int_equal(asprintf(&path, "%s/.config/containers/registries.conf.d/zz.conf", scratch_directory()) < 0, 0);
     assert_helpers(path, "pass", "pass.conf");
     make_file(".config/containers/registries.conf.d/zzz.conf", "credential-helpers = []\n");
     assert_helpers(NULL, CLIENT_AUTH_FILES, NULL);

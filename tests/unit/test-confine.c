@@ -46,16 +46,16 @@ static int confine_and_try(attempt *try)
 
 static void lay_out(void)
 {
-    make_folder("data/docker/registry/v2");
+    make_directory("data/docker/registry/v2");
     make_file("data/there", "there");
     make_file("auth/htpasswd", "me:hash");
     make_file("certs/archive/key1", "key");
-    make_folder("certs/live");
+    make_directory("certs/live");
     make_link("certs/live/key", "../archive/key1");
     make_file("secret", "secret");
     make_link("data/way-out", "../secret");
     make_file("elsewhere/there", "secret");
-    make_link("data/folder-out", "../elsewhere");
+    make_link("data/directory-out", "../elsewhere");
 }
 
 /* A user-mode emulator (qemu-aarch64) supports neither Landlock nor seccomp. */
@@ -106,10 +106,10 @@ static int use_the_storage(void)
     char text[8];
 
     MUST(fd >= 0 && write(fd, "bytes", 5) == 5 && fsync(fd) == 0 && ftruncate(fd, 3) == 0);
-    MUST(mkdir("data/folder", 0700) == 0 && rename("data/new", "data/folder/moved") == 0);
-    MUST(link("data/folder/moved", "data/linked") == 0 && unlink("data/linked") == 0);
+    MUST(mkdir("data/directory", 0700) == 0 && rename("data/new", "data/directory/moved") == 0);
+    MUST(link("data/directory/moved", "data/linked") == 0 && unlink("data/linked") == 0);
     MUST(pread(fd, text, sizeof(text), 0) == 3 && close(fd) == 0);
-    MUST(unlink("data/folder/moved") == 0 && rmdir("data/folder") == 0);
+    MUST(unlink("data/directory/moved") == 0 && rmdir("data/directory") == 0);
     return 0;
 }
 
@@ -145,8 +145,8 @@ static int leave_the_storage(void)
     MUST(REFUSED(open("secret", O_RDONLY), EACCES));
     MUST(REFUSED(open("data/way-out", O_RDONLY), EACCES));
     MUST(REFUSED(open("data/../secret", O_RDONLY), EACCES));
-    MUST(REFUSED(open("data/folder-out/there", O_RDONLY), EACCES));
-    MUST(REFUSED(open("data/folder-out/new", O_WRONLY | O_CREAT, 0600), EACCES));
+    MUST(REFUSED(open("data/directory-out/there", O_RDONLY), EACCES));
+    MUST(REFUSED(open("data/directory-out/new", O_WRONLY | O_CREAT, 0600), EACCES));
     MUST(REFUSED(rename("data/there", "elsewhere/stolen"), EACCES) || errno == EXDEV);
     MUST(REFUSED(open("/etc/passwd", O_RDONLY), EACCES));
     MUST(REFUSED(open("/proc/self/mem", O_RDWR), EACCES));

@@ -11,7 +11,7 @@
 
 static int descend(const char *path, bool is_made, const char **ret_leaf)
 {
-    CLEANUP_CLOSE int here = file_open_folder(AT_FDCWD, ".");
+    CLEANUP_CLOSE int here = file_open_directory(AT_FDCWD, ".");
     int fd;
 
     assert_true(here >= 0);
@@ -65,7 +65,7 @@ static void links_and_files_are_not_entered(void **state)
     const char *leaf;
 
     (void)state;
-    make_folder("real/inner");
+    make_directory("real/inner");
     make_link("link", "real");
     make_link("real/up", "..");
     make_file("file", "");
@@ -82,9 +82,9 @@ static void empty_directories_are_removed_up_to_the_first_nonempty_one(void **st
     CLEANUP_CLOSE int here = -1;
 
     (void)state;
-    make_folder("a/b/c");
+    make_directory("a/b/c");
     make_file("a/kept", "");
-    here = file_open_folder(AT_FDCWD, ".");
+    here = file_open_directory(AT_FDCWD, ".");
     pass_ascend_removing(here, "a/b/c/file");
     assert_tree_is(".", "a/\na/kept\n");
 }
@@ -94,9 +94,9 @@ static void nothing_behind_a_link_is_removed(void **state)
     CLEANUP_CLOSE int here = -1;
 
     (void)state;
-    make_folder("elsewhere/b");
+    make_directory("elsewhere/b");
     make_link("a", "elsewhere");
-    here = file_open_folder(AT_FDCWD, ".");
+    here = file_open_directory(AT_FDCWD, ".");
     pass_ascend_removing(here, "a/b/file");
     assert_tree_is(".", "a\nelsewhere/\nelsewhere/b/\n");
 }

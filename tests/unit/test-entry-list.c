@@ -113,7 +113,7 @@ static void other_names_are_not_listed(void **state)
     make_file(BELOW_DIRECTORY "YR==/x.gpg", ""); /* not canonical: a get would not find it */
     make_file(BELOW_DIRECTORY "YQ/x.gpg", "");
     make_file(BELOW_DIRECTORY "Yg==", "a file");
-    make_folder(BELOW_DIRECTORY "Yw==");
+    make_directory(BELOW_DIRECTORY "Yw==");
     make_link(BELOW_DIRECTORY "ZA==", "nowhere");
     make_file(BELOW_DIRECTORY ".gpg-id", "");
     make_file(BELOW_DIRECTORY "x.gpg", "");
@@ -132,9 +132,9 @@ static void an_empty_store_has_an_empty_list(void **state)
 {
     (void)state;
     assert_list_is("");
-    make_folder("store");
+    make_directory("store");
     assert_list_is("");
-    make_folder(BELOW_DIRECTORY);
+    make_directory(BELOW_DIRECTORY);
     assert_list_is("");
 }
 

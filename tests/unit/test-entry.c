@@ -106,7 +106,7 @@ static void directories_and_files_are_searched_level_by_level(void **state)
 static void directories_without_an_entry_are_skipped(void **state)
 {
     (void)state;
-    make_folder(BELOW_SERVER "a/b/c");
+    make_directory(BELOW_SERVER "a/b/c");
     make_file(BELOW_SERVER "b/README", "");
     assert_not_found();
     make_entry("c/d", "");
@@ -122,7 +122,7 @@ static void other_files_are_skipped(void **state)
     make_file(BELOW_SERVER "a.gpg~", "");
     make_file(BELOW_SERVER "a.GPG", "");
     make_file(BELOW_SERVER ".git/objects/x.gpg", "");
-    make_folder(BELOW_SERVER "folder.gpg");
+    make_directory(BELOW_SERVER "directory.gpg");
     make_link(BELOW_SERVER "dangling.gpg", "nowhere");
     make_link(BELOW_SERVER "loop.gpg", "loop.gpg");
     assert_int_equal(mkfifo(BELOW_SERVER "fifo.gpg", 0600), 0);
@@ -142,7 +142,7 @@ static void a_link_to_a_file_is_an_entry(void **state)
 {
     (void)state;
     make_file("elsewhere", "");
-    make_folder(BELOW_SERVER);
+    make_directory(BELOW_SERVER);
     make_link(BELOW_SERVER "user.gpg", "../../../elsewhere");
     assert_found("user");
 }
@@ -151,7 +151,7 @@ static void a_link_to_a_directory_is_not_entered(void **state)
 {
     (void)state;
     make_file("elsewhere/user.gpg", "");
-    make_folder(BELOW_SERVER);
+    make_directory(BELOW_SERVER);
     make_link(BELOW_SERVER "a", "../../../elsewhere");
     make_link(BELOW_SERVER "up", "..");
     assert_not_found();
@@ -169,13 +169,13 @@ static void nothing_is_found_in_an_empty_store(void **state)
 {
     (void)state;
     assert_not_found();
-    make_folder("store");
+    make_directory("store");
     assert_not_found();
-    make_folder(BELOW_DIRECTORY);
+    make_directory(BELOW_DIRECTORY);
     assert_not_found();
     make_file(BELOW_DIRECTORY "b3RoZXI=/user.gpg", "");
     assert_not_found();
-    make_folder(BELOW_SERVER);
+    make_directory(BELOW_SERVER);
     assert_not_found();
 }
 
@@ -225,7 +225,7 @@ static void names_longer_than_any_username_are_skipped(void **state)
 
         snprintf(path + used, sizeof(path) - used, "%s/", part);
     }
-    make_folder(path);
+    make_directory(path);
     assert_not_found();
     make_entry("y", "");
     assert_found("y");

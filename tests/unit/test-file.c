@@ -16,7 +16,7 @@
 
 static int open_scratch(void)
 {
-    int fd = file_open_folder(AT_FDCWD, ".");
+    int fd = file_open_directory(AT_FDCWD, ".");
 
     assert_true(fd >= 0);
     return fd;
@@ -202,13 +202,13 @@ static void an_interrupted_read_continues(void **state)
 
 static void failures_to_read_are_reported_and_keep_the_result(void **state)
 {
-    CLEANUP_CLOSE int folder = open_scratch();
+    CLEANUP_CLOSE int directory = open_scratch();
     CLEANUP_CLOSE int write_only = open("/dev/null", O_WRONLY);
     char *text = NULL;
     size_t size = 99;
 
     (void)state;
-    assert_int_equal(file_read_all(folder, 10, &text, &size), -EISDIR);
+    assert_int_equal(file_read_all(directory, 10, &text, &size), -EISDIR);
     assert_int_equal(file_read_all(write_only, 10, &text, &size), -EBADF);
     assert_int_equal(file_read_all(closed_fd(), 10, &text, &size), -EBADF);
     assert_null(text);
@@ -219,77 +219,77 @@ static void failures_to_read_are_reported_and_keep_the_result(void **state)
 
 static void a_temporary_holds_the_data(void **state)
 {
-    CLEANUP_CLOSE int folder = open_scratch();
+    CLEANUP_CLOSE int directory = open_scratch();
 
     (void)state;
-    assert_int_equal(file_write_temporary(folder, "t", FILE_MODE_DEFAULT, "content\n", 8), 0);
+    assert_int_equal(file_write_temporary(directory, "t", FILE_MODE_DEFAULT, "content\n", 8), 0);
     assert_file_is("t", "content\n");
-    assert_int_equal(file_write_temporary(folder, "empty", FILE_MODE_DEFAULT, NULL, 0), 0);
+    assert_int_equal(file_write_temporary(directory, "empty", FILE_MODE_DEFAULT, NULL, 0), 0);
     assert_tree_is(".", "empty\nt\n");
 }
 
 static void the_default_mode_is_what_the_umask_leaves(void **state)
 {
-    CLEANUP_CLOSE int folder = open_scratch();
+    CLEANUP_CLOSE int directory = open_scratch();
 
     (void)state;
     umask(077);
-    assert_int_equal(file_write_temporary(folder, "private", FILE_MODE_DEFAULT, "a", 1), 0);
+    assert_int_equal(file_write_temporary(directory, "private", FILE_MODE_DEFAULT, "a", 1), 0);
     umask(027);
-    assert_int_equal(file_write_temporary(folder, "group", FILE_MODE_DEFAULT, "a", 1), 0);
+    assert_int_equal(file_write_temporary(directory, "group", FILE_MODE_DEFAULT, "a", 1), 0);
     assert_mode_is("private", 0600);
     assert_mode_is("group", 0640);
 }
 
 static void a_given_mode_is_used_with_any_umask(void **state)
 {
-    CLEANUP_CLOSE int folder = open_scratch();
+    CLEANUP_CLOSE int directory = open_scratch();
 
     (void)state;
     umask(077);
-    assert_int_equal(file_write_temporary(folder, "open", 0664, "a", 1), 0);
+    assert_int_equal(file_write_temporary(directory, "open", 0664, "a", 1), 0);
     umask(0);
-    assert_int_equal(file_write_temporary(folder, "closed", S_IFREG | 0400, "a", 1), 0);
+    assert_int_equal(file_write_temporary(directory, "closed", S_IFREG | 0400, "a", 1), 0);
     assert_mode_is("open", 0664);
     assert_mode_is("closed", 0400);
 }
 
 static void existing_files_are_never_changed(void **state)
 {
-    CLEANUP_CLOSE int folder = open_scratch();
+    CLEANUP_CLOSE int directory = open_scratch();
 
     (void)state;
     make_file("t", "old");
-    make_folder("d");
+    make_directory("d");
     make_link("dangling", "nowhere");
     make_link("link", "t");
-    assert_int_equal(file_write_temporary(folder, "t", FILE_MODE_DEFAULT, "new", 3), -EEXIST);
-    assert_int_equal(file_write_temporary(folder, "d", FILE_MODE_DEFAULT, "new", 3), -EEXIST);
-    assert_int_equal(file_write_temporary(folder, "dangling", FILE_MODE_DEFAULT, "new", 3), -EEXIST);
-    assert_int_equal(file_write_temporary(folder, "link", FILE_MODE_DEFAULT, "new", 3), -EEXIST);
+    assert_int_equal(file_write_temporary(directory, "t", FILE_MODE_DEFAULT, "new", 3), -EEXIST);
+    assert_int_equal(file_write_temporary(directory, "d", FILE_MODE_DEFAULT, "new", 3), -EEXIST);
+    assert_int_equal(file_write_temporary(directory, "dangling", FILE_MODE_DEFAULT, "new", 3), -EEXIST);
+    assert_int_equal(file_write_temporary(directory, "link", FILE_MODE_DEFAULT, "new", 3), -EEXIST);
     assert_file_is("t", "old");
     assert_is_absent("nowhere");
 }
 
 static void a_missing_directory_is_reported(void **state)
 {
-    CLEANUP_CLOSE int folder = open_scratch();
+    CLEANUP_CLOSE int directory = open_scratch();
     CLEANUP_CLOSE int file = open_memory("", 0);
     char name[300];
 
     (void)state;
     fill(name, 'x', 256);
     make_file("f", "");
-    assert_int_equal(file_write_temporary(folder, "no/t", FILE_MODE_DEFAULT, "a", 1), -ENOENT);
-    assert_int_equal(file_write_temporary(folder, "f/t", FILE_MODE_DEFAULT, "a", 1), -ENOTDIR);
-    assert_int_equal(file_write_temporary(folder, name, FILE_MODE_DEFAULT, "a", 1), -ENAMETOOLONG);
+    assert_int_equal(file_write_temporary(directory, "no/t", FILE_MODE_DEFAULT, "a", 1), -ENOENT);
+    assert_int_equal(file_write_temporary(directory, "f/t", FILE_MODE_DEFAULT, "a", 1), -ENOTDIR);
+    assert_int_equal(file_write_temporary(directory, name, FILE_MODE_DEFAULT, "a", 1), -ENAMETOOLONG);
     assert_int_equal(file_write_temporary(file, "t", FILE_MODE_DEFAULT, "a", 1), -ENOTDIR);
     assert_int_equal(file_write_temporary(closed_fd(), "t", FILE_MODE_DEFAULT, "a", 1), -EBADF);
     assert_tree_is(".", "f\n");
 }
 
 /* A file size limit simulates a full disk: the first bytes can be written, the rest cannot. */
-static int write_beyond_limit(void *folder)
+static int write_beyond_limit(void *directory)
 {
     const struct rlimit limit = {.rlim_cur = 4096, .rlim_max = 4096};
     char bytes[10001];
@@ -298,27 +298,27 @@ static int write_beyond_limit(void *folder)
     signal(SIGXFSZ, SIG_IGN);
     if (setrlimit(RLIMIT_FSIZE, &limit) < 0)
         return 1;
-    return file_write_temporary(*(int *)folder, "t", FILE_MODE_DEFAULT, bytes, 10000) == -EFBIG ? 0 : 2;
+    return file_write_temporary(*(int *)directory, "t", FILE_MODE_DEFAULT, bytes, 10000) == -EFBIG ? 0 : 2;
 }
 
 static void a_write_that_fails_half_way_leaves_nothing(void **state)
 {
-    CLEANUP_CLOSE int folder = open_scratch();
+    CLEANUP_CLOSE int directory = open_scratch();
 
     (void)state;
-    assert_int_equal(run_in_child(write_beyond_limit, &folder), 0);
+    assert_int_equal(run_in_child(write_beyond_limit, &directory), 0);
     assert_tree_is(".", "");
 }
 
 /* --- directories ----------------------------------------------------------------- */
 
-static void a_folder_can_be_synced(void **state)
+static void a_directory_can_be_synced(void **state)
 {
-    CLEANUP_CLOSE int folder = open_scratch();
+    CLEANUP_CLOSE int directory = open_scratch();
 
     (void)state;
-    assert_int_equal(file_sync_folder(folder), 0);
-    assert_int_equal(file_sync_folder(closed_fd()), -EBADF);
+    assert_int_equal(file_sync_directory(directory), 0);
+    assert_int_equal(file_sync_directory(closed_fd()), -EBADF);
 }
 
 /* fsync() of a pipe fails in the same way as for directories of some network file systems. */
@@ -328,24 +328,24 @@ static void a_directory_without_support_for_fsync_is_not_a_failure(void **state)
 
     (void)state;
     assert_int_equal(pipe(ends), 0);
-    assert_int_equal(file_sync_folder(ends[0]), 0);
+    assert_int_equal(file_sync_directory(ends[0]), 0);
     close(ends[0]);
     close(ends[1]);
 }
 
-static void folders_are_opened_from_folders(void **state)
+static void directories_are_opened_from_directories(void **state)
 {
     CLEANUP_CLOSE int a = -1, c = -1, through_link = -1;
     struct stat st;
 
     (void)state;
-    make_folder("a/b/c");
+    make_directory("a/b/c");
     make_link("a/link", "b");
-    a = file_open_folder(AT_FDCWD, "a");
+    a = file_open_directory(AT_FDCWD, "a");
     assert_true(a >= 0);
-    c = file_open_folder(a, "b/c");
+    c = file_open_directory(a, "b/c");
     assert_true(c >= 0 && fstat(c, &st) == 0 && S_ISDIR(st.st_mode));
-    through_link = file_open_folder(a, "link");
+    through_link = file_open_directory(a, "link");
     assert_true(through_link >= 0);
     assert_true(fcntl(c, F_GETFD) & FD_CLOEXEC);
 }
@@ -360,14 +360,14 @@ static void only_directories_are_opened(void **state)
     make_link("dangling", "nowhere");
     make_link("loop", "loop");
     assert_int_equal(mkfifo("fifo", 0600), 0);
-    assert_int_equal(file_open_folder(AT_FDCWD, "no"), -ENOENT);
-    assert_int_equal(file_open_folder(AT_FDCWD, ""), -ENOENT);
-    assert_int_equal(file_open_folder(AT_FDCWD, "dangling"), -ENOENT);
-    assert_int_equal(file_open_folder(AT_FDCWD, "f"), -ENOTDIR);
-    assert_int_equal(file_open_folder(AT_FDCWD, "fifo"), -ENOTDIR);
-    assert_int_equal(file_open_folder(AT_FDCWD, "loop"), -ELOOP);
-    assert_int_equal(file_open_folder(AT_FDCWD, name), -ENAMETOOLONG);
-    assert_int_equal(file_open_folder(closed_fd(), "a"), -EBADF);
+    assert_int_equal(file_open_directory(AT_FDCWD, "no"), -ENOENT);
+    assert_int_equal(file_open_directory(AT_FDCWD, ""), -ENOENT);
+    assert_int_equal(file_open_directory(AT_FDCWD, "dangling"), -ENOENT);
+    assert_int_equal(file_open_directory(AT_FDCWD, "f"), -ENOTDIR);
+    assert_int_equal(file_open_directory(AT_FDCWD, "fifo"), -ENOTDIR);
+    assert_int_equal(file_open_directory(AT_FDCWD, "loop"), -ELOOP);
+    assert_int_equal(file_open_directory(AT_FDCWD, name), -ENAMETOOLONG);
+    assert_int_equal(file_open_directory(closed_fd(), "a"), -EBADF);
 }
 
 static void links_to_missing_files_are_followed(void **state)
@@ -375,13 +375,13 @@ static void links_to_missing_files_are_followed(void **state)
     char *path = NULL;
 
     (void)state;
-    assert_int_equal(mkdir("folder", 0700), 0);
-    assert_int_equal(symlink("folder/second", "first"), 0);
-    assert_int_equal(symlink("third", "folder/second"), 0);
+    assert_int_equal(mkdir("directory", 0700), 0);
+    assert_int_equal(symlink("directory/second", "first"), 0);
+    assert_int_equal(symlink("third", "directory/second"), 0);
     assert_int_equal(file_follow_links("first", &path), 0);
-    assert_string_equal(path, "folder/third");
+    assert_string_equal(path, "directory/third");
     free(steal_ptr(&path));
-    assert_int_equal(symlink("/nowhere/at/all", "folder/third"), 0);
+    assert_int_equal(symlink("/nowhere/at/all", "directory/third"), 0);
     assert_int_equal(file_follow_links("first", &path), 0);
     assert_string_equal(path, "/nowhere/at/all");
     free(steal_ptr(&path));
@@ -409,9 +409,9 @@ int main(void)
         scratch_test(existing_files_are_never_changed),
         scratch_test(a_missing_directory_is_reported),
         scratch_test(a_write_that_fails_half_way_leaves_nothing),
-        scratch_test(a_folder_can_be_synced),
+        scratch_test(a_directory_can_be_synced),
         scratch_test(a_directory_without_support_for_fsync_is_not_a_failure),
-        scratch_test(folders_are_opened_from_folders),
+        scratch_test(directories_are_opened_from_directories),
         scratch_test(only_directories_are_opened),
         scratch_test(links_to_missing_files_are_followed),
     };

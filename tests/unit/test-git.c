@@ -46,7 +46,7 @@ static const char *git(const char *directory, ...)
 
 static void make_repository(const char *directory)
 {
-    make_folder(directory);
+    make_directory(directory);
     git(directory, "init", "-q", NULL);
     git(directory, "config", "user.name", "Test", NULL);
     git(directory, "config", "user.email", "test@example.com", NULL);
@@ -69,7 +69,7 @@ static void trust(const char *directory)
 {
     char path[256];
 
-    snprintf(path, sizeof(path), "%s/%s", scratch_folder(), directory);
+    snprintf(path, sizeof(path), "%s/%s", scratch_directory(), directory);
     setenv("GIT_CONFIG_COUNT", "1", 1);
     setenv("GIT_CONFIG_KEY_0", "docker-credential-pass.trustedRepository", 1);
     setenv("GIT_CONFIG_VALUE_0", path, 1);
@@ -226,8 +226,8 @@ static void a_directory_that_looks_like_a_repository_is_not_used(void **state)
     (void)state;
     make_repository("store");
     make_file(BELOW_SERVER "HEAD", "ref: refs/heads/main\n");
-    make_folder(BELOW_SERVER "objects");
-    make_folder(BELOW_SERVER "refs");
+    make_directory(BELOW_SERVER "objects");
+    make_directory(BELOW_SERVER "refs");
     make_file(BELOW_SERVER "config",
               "[core]\n\trepositoryformatversion = 0\n\tworktree = .\n\tfsmonitor = \"touch was-run; false\"\n");
     make_file(BELOW_SERVER "user.gpg", "secret");

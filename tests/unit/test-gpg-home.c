@@ -48,7 +48,7 @@ static struct gpg_home find(const char *given)
     return home;
 }
 
-static void the_folder_is_found_as_gpg_finds_it(void **state)
+static void the_directory_is_found_as_gpg_finds_it(void **state)
 {
     struct gpg_home home;
 
@@ -92,7 +92,7 @@ static int check_with(const char *name, const char *text)
     struct gpg_home home = {.is_default = false};
     int r;
 
-    snprintf(home.path, sizeof(home.path), "%s", scratch_folder());
+    snprintf(home.path, sizeof(home.path), "%s", scratch_directory());
     if (name)
         make_file(name, text);
     r = gpg_home_check(&home);
@@ -110,7 +110,7 @@ static void settings_for_keyrings_and_their_daemons_are_left_to_gpg(void **state
     assert_int_equal(check_with("gpg.conf-2.2", ""), -ENOTSUP);
     assert_int_equal(check_with("common.conf", "use-keyboxd\nkeyboxd-program /x\n"), -ENOTSUP);
     assert_int_equal(check_with("pubring.gpg", ""), -ENOTSUP);
-    make_folder("gpg.conf");
+    make_directory("gpg.conf");
     assert_int_equal(check_with(NULL, NULL), -ENOTSUP);
 }
 
@@ -135,7 +135,7 @@ static void common_conf_enables_keyboxd(void **state)
         assert_case(cases[i].text, gpg_common_conf_parse(copy, strlen(cases[i].text)) == cases[i].said);
         free(copy);
     }
-    snprintf(home.path, sizeof(home.path), "%s", scratch_folder());
+    snprintf(home.path, sizeof(home.path), "%s", scratch_directory());
     make_file("common.conf", "use-keyboxd\n");
     assert_int_equal(gpg_home_check(&home), 0);
     assert_true(home.uses_keyboxd);
@@ -181,7 +181,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_known_settings_are_harmless),
-        cmocka_unit_test(the_folder_is_found_as_gpg_finds_it),
+        cmocka_unit_test(the_directory_is_found_as_gpg_finds_it),
         cmocka_unit_test(an_ambiguous_path_is_left_to_gpg),
         scratch_test(settings_for_keyrings_and_their_daemons_are_left_to_gpg),
         scratch_test(common_conf_enables_keyboxd),

@@ -27,8 +27,8 @@ static int set_up(void **state)
 {
     int r = scratch_set_up(state);
 
-    make_folder("g");
-    setenv("GNUPGHOME", scratch_folder(), 1);
+    make_directory("g");
+    setenv("GNUPGHOME", scratch_directory(), 1);
     run("chmod 700 . && echo no-auto-key-locate > gpg.conf && echo disable-dirmngr >> gpg.conf");
     return r;
 }
@@ -167,7 +167,7 @@ static void places_are_those_of_gpg(void **state)
 
     (void)state;
     assert_int_equal(gpg_find_home(&home, &err), 0);
-    assert_string_equal(home, scratch_folder());
+    assert_string_equal(home, scratch_directory());
     assert_int_equal(gpg_agent_find_socket(&socket, &err), 0);
     assert_non_null(strstr(socket, "S.gpg-agent"));
     make_file("gpg-agent.conf", "# x\n  pinentry-program   /opt/my pinentry\n");

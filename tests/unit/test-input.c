@@ -144,13 +144,13 @@ static void many_lines_are_joined(void **state)
 
 static void read_errors_are_reported(void **state)
 {
-    CLEANUP_CLOSE int folder = open("/", O_RDONLY | O_DIRECTORY);
+    CLEANUP_CLOSE int directory = open("/", O_RDONLY | O_DIRECTORY);
     CLEANUP_CLOSE int write_only = open("/dev/null", O_WRONLY);
     CLEANUP(secbuf_done) struct secbuf text = {0};
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(input_read(folder, &text, &err), -EISDIR);
+    assert_int_equal(input_read(directory, &text, &err), -EISDIR);
     assert_says(&err, "standard input");
     assert_int_equal(input_read(write_only, &text, &err), -EBADF);
     assert_int_equal(input_read(-1, &text, &err), -EBADF);

@@ -82,7 +82,7 @@ static void a_link_to_a_message_is_written_through(void **state)
 {
     (void)state;
     make_file("elsewhere", "\x84\x5E old");
-    make_folder(BELOW_SERVER);
+    make_directory(BELOW_SERVER);
     make_link(BELOW_SERVER "user.gpg", "../../../elsewhere");
     assert_inserted("user", "new");
     assert_file_is("elsewhere", "new");
@@ -94,7 +94,7 @@ static void a_link_to_anything_else_is_refused(void **state)
     static const char *const contents[] = {"ssh-ed25519 AAAA", "\x99\x01\x0D a keyring", ""};
 
     (void)state;
-    make_folder(BELOW_SERVER);
+    make_directory(BELOW_SERVER);
     make_link(BELOW_SERVER "user.gpg", "../../../elsewhere");
     for (size_t i = 0; i < ARRAY_SIZE(contents); i++) {
         CLEANUP(pass_changes_done) struct pass_changes changes = {0};
@@ -111,7 +111,7 @@ static void a_link_to_anything_else_is_refused(void **state)
 static void a_link_to_itself_is_replaced(void **state)
 {
     (void)state;
-    make_folder(BELOW_SERVER);
+    make_directory(BELOW_SERVER);
     make_link(BELOW_SERVER "user.gpg", "user.gpg");
     assert_inserted("user", "new");
     assert_file_is(ENTRY, "new");
@@ -132,15 +132,15 @@ static void assert_refused_behind(const char *link)
 static void nothing_is_written_through_a_linked_directory(void **state)
 {
     (void)state;
-    make_folder("store/" PASS_DIRECTORY);
+    make_directory("store/" PASS_DIRECTORY);
     assert_refused_behind(BELOW_DIRECTORY SERVER);
 }
 
 static void nothing_is_written_through_an_inner_linked_directory(void **state)
 {
     (void)state;
-    make_folder(BELOW_SERVER);
-    make_folder("store/elsewhere");
+    make_directory(BELOW_SERVER);
+    make_directory("store/elsewhere");
     assert_refused_behind(BELOW_SERVER "a");
     assert_tree_is("store/elsewhere", "");
 }
@@ -157,7 +157,7 @@ static void a_world_writable_entry_gets_a_safe_mode(void **state)
 static void a_pipe_in_place_of_an_entry_is_replaced(void **state)
 {
     (void)state;
-    make_folder(BELOW_SERVER);
+    make_directory(BELOW_SERVER);
     assert_int_equal(mkfifo(ENTRY, 0600), 0);
     assert_inserted("user", "new");
     assert_file_is(ENTRY, "new");

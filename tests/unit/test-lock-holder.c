@@ -41,7 +41,7 @@ static void holders_are_found_and_waiters_are_not(void **state)
 
 static void our_own_lock_is_recognised(void **state)
 {
-    CLEANUP_CLOSE int fd = file_open_folder(AT_FDCWD, ".");
+    CLEANUP_CLOSE int fd = file_open_directory(AT_FDCWD, ".");
     struct pass_lock_holder holder;
 
     (void)state;
@@ -59,17 +59,17 @@ static void a_holder_without_write_permission_is_a_stranger(void **state)
     CLEANUP_CLOSE int fd = -1;
 
     (void)state;
-    make_folder("private");
-    make_folder("shared");
+    make_directory("private");
+    make_directory("shared");
     assert_int_equal(chmod("private", 0755), 0);
     assert_int_equal(chmod("shared", 0775), 0);
-    fd = file_open_folder(AT_FDCWD, "private");
+    fd = file_open_directory(AT_FDCWD, "private");
     assert_true(pass_lock_is_stranger(&holder, fd));
     holder.uid = 0;
     assert_false(pass_lock_is_stranger(&holder, fd));
     close(fd);
     holder.uid = geteuid() + 1;
-    fd = file_open_folder(AT_FDCWD, "shared");
+    fd = file_open_directory(AT_FDCWD, "shared");
     assert_false(pass_lock_is_stranger(&holder, fd));
 }
 

@@ -148,7 +148,7 @@ static void environment_and_working_directory_are_inherited(void **state)
     assert_prints("echo \"$UNIT_TEST_VALUE\"", "a b\n");
     unsetenv("UNIT_TEST_VALUE");
     assert_prints("echo \"$UNIT_TEST_VALUE\"", "\n");
-    snprintf(expected, sizeof(expected), "%s\n", scratch_folder());
+    snprintf(expected, sizeof(expected), "%s\n", scratch_directory());
     assert_prints("pwd -P", expected);
 }
 

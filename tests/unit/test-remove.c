@@ -60,7 +60,7 @@ static void a_link_is_removed_and_its_target_stays(void **state)
 {
     (void)state;
     make_file("elsewhere/user.gpg", "kept");
-    make_folder(BELOW_SERVER);
+    make_directory(BELOW_SERVER);
     make_link(BELOW_SERVER "team", "../../../elsewhere");
     assert_removed(1);
     assert_file_is("elsewhere/user.gpg", "kept");
@@ -91,7 +91,7 @@ static void leftovers_of_a_killed_writer_are_removed(void **state)
 {
     (void)state;
     make_file(BELOW_DIRECTORY PASS_TEMPORARY, "half");
-    make_folder(BELOW_SERVER "team/deeper");
+    make_directory(BELOW_SERVER "team/deeper");
     make_file(BELOW_DIRECTORY "b3RoZXI=/user.gpg", "kept");
     recover();
     assert_tree_is("store/" PASS_DIRECTORY, "b3RoZXI=/\nb3RoZXI=/user.gpg\n");
@@ -100,7 +100,7 @@ static void leftovers_of_a_killed_writer_are_removed(void **state)
 static void empty_directories_without_a_temporary_file_are_kept(void **state)
 {
     (void)state;
-    make_folder(BELOW_SERVER "team");
+    make_directory(BELOW_SERVER "team");
     recover();
     assert_tree_is("store/" PASS_DIRECTORY, SERVER "/\n" SERVER "/team/\n");
 }
@@ -109,7 +109,7 @@ static void recovery_keeps_other_directories(void **state)
 {
     (void)state;
     make_file(BELOW_DIRECTORY PASS_TEMPORARY, "half");
-    make_folder(BELOW_DIRECTORY "my photographs");
+    make_directory(BELOW_DIRECTORY "my photographs");
     recover();
     assert_tree_is("store/" PASS_DIRECTORY, "my photographs/\n");
 }
@@ -118,7 +118,7 @@ static void recovery_does_not_follow_links(void **state)
 {
     (void)state;
     make_file(BELOW_DIRECTORY PASS_TEMPORARY, "half");
-    make_folder("elsewhere/empty");
+    make_directory("elsewhere/empty");
     make_link(BELOW_DIRECTORY "link", "../../elsewhere");
     recover();
     assert_tree_is("elsewhere", "empty/\n");

@@ -65,7 +65,7 @@ static void a_pipe_is_not_repaired(void **state)
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
 
     (void)state;
-    make_folder("store");
+    make_directory("store");
     assert_int_equal(mkfifo("store/pipe", 0644), 0);
     store = open_store();
     assert_int_equal(pass_repair_mode(&store, "pipe", 0600), -EINVAL);
@@ -80,7 +80,7 @@ static void a_missing_line_end_is_added_and_leftovers_are_removed(void **state)
     (void)state;
     make_file("store/.gpg-id", "KEY");
     make_file("store/full/file", "x");
-    make_folder("store/empty");
+    make_directory("store/empty");
     store = open_store();
     assert_int_equal(pass_repair_last_line(&store, ".gpg-id"), 0);
     assert_file_is("store/.gpg-id", "KEY\n");

@@ -49,7 +49,7 @@ static void a_plain_file_can_be_replaced_and_nothing_is_left_behind(void **state
 static void only_regular_files_can_be_read(void **state)
 {
     (void)state;
-    make_folder("d/config.json");
+    make_directory("d/config.json");
     make_link("loop", "loop");
     assert_result("d/config.json", CLIENT_SAVE_CANNOT_READ, EINVAL, "d/config.json is not a regular file");
     assert_result("loop", CLIENT_SAVE_CANNOT_READ, ELOOP, "cannot read loop");

@@ -19,7 +19,7 @@ static void assert_root_is(const char *below_scratch)
     CLEANUP(pass_store_done) struct pass_store store = open_store();
     char path[512];
 
-    snprintf(path, sizeof(path), "%s/%s", scratch_folder(), below_scratch);
+    snprintf(path, sizeof(path), "%s/%s", scratch_directory(), below_scratch);
     assert_string_equal(store.root, path);
 }
 
@@ -70,11 +70,11 @@ static void a_missing_store_is_not_a_failure(void **state)
     assert_int_equal(none.root_fd, -1);
     assert_int_equal(none.directory_fd, -1);
     assert_is_absent("store"); /* opening creates nothing */
-    make_folder("store");
+    make_directory("store");
     empty = open_store();
     assert_true(empty.root_fd >= 0);
     assert_int_equal(empty.directory_fd, -1);
-    make_folder(BELOW_DIRECTORY);
+    make_directory(BELOW_DIRECTORY);
     whole = open_store();
     assert_true(whole.root_fd >= 0);
     assert_true(whole.directory_fd >= 0);
@@ -104,7 +104,7 @@ static void the_store_may_be_a_link(void **state)
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
 
     (void)state;
-    make_folder("elsewhere/" PASS_DIRECTORY);
+    make_directory("elsewhere/" PASS_DIRECTORY);
     make_link("store", "elsewhere");
     store = open_store();
     assert_true(store.directory_fd >= 0);
@@ -118,7 +118,7 @@ static void a_lock_creates_the_store_with_its_parents(void **state)
     char path[256];
 
     (void)state;
-    snprintf(path, sizeof(path), "%s/a/b/store", scratch_folder());
+    snprintf(path, sizeof(path), "%s/a/b/store", scratch_directory());
     setenv("PASSWORD_STORE_DIR", path, 1);
     store = lock_store();
     assert_true(store.root_fd >= 0);
@@ -262,7 +262,7 @@ static void leftovers_of_a_crash_are_removed_under_the_lock(void **state)
     (void)state;
     make_file(BELOW_DIRECTORY PASS_TEMPORARY, "half");
     make_file(BELOW_SERVER "user.gpg", "");
-    make_folder(BELOW_DIRECTORY "YQ==");
+    make_directory(BELOW_DIRECTORY "YQ==");
     store = lock_store();
     assert_string_equal(store.temporary, PASS_TEMPORARY);
     assert_int_equal(pass_store_open_directory(&store, false, &err), 0);

@@ -21,31 +21,31 @@ enum { ACCESS_LIST_MAX = 4096, TEMPORARY_SIZE = 64 };
 /* --- where it is ------------------------------------------------------------------------ */
 
 /* The length of the path without its last part: 0, or up to and including a '/'. */
-static size_t folder_size(const char *path)
+static size_t directory_size(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
     return slash ? (size_t)(slash + 1 - path) : 0;
 }
 
-static int open_folder(const char *path, struct error *err)
+static int open_directory(const char *path, struct error *err)
 {
-    CLEANUP_FREE char *folder = strndup(path, folder_size(path));
+    CLEANUP_FREE char *directory = strndup(path, directory_size(path));
     int fd;
 
-    if (!folder)
+    if (!directory)
         return error_set_oom(err);
-    fd = file_open_folder(AT_FDCWD, *folder ? folder : ".");
+    fd = file_open_directory(AT_FDCWD, *directory ? directory : ".");
     return fd < 0 ? error_set_errno(err, -fd, "cannot open the directory of %s", path) : fd;
 }
 
 static int look(struct replacement *file, struct error *err)
 {
-    if (fstatat(file->folder_fd, file->name, &file->old, AT_SYMLINK_NOFOLLOW) < 0)
+    if (fstatat(file->directory_fd, file->name, &file->old, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT && *file->name ? 0 : error_set_errno(err, errno, "cannot examine %s", file->path);
     if (!S_ISREG(file->old.st_mode))
         return error_set(err, EINVAL, "%s is not a regular file", file->path);
-    if (faccessat(file->folder_fd, file->name, W_OK, AT_EACCESS) < 0)
+    if (faccessat(file->directory_fd, file->name, W_OK, AT_EACCESS) < 0)
         return error_set_errno(err, errno, "cannot write to %s", file->path);
     file->exists = true;
     return 0;
@@ -76,18 +76,18 @@ int replacement_open(const char *path, struct replacement *ret, struct error *er
 
     if (r < 0)
         return error_set_errno(err, -r, "cannot follow %s", path);
-    ret->name = ret->path + folder_size(ret->path);
-    ret->folder_fd = open_folder(ret->path, err);
-    if (ret->folder_fd < 0)
-        return ret->folder_fd;
-    (void)flock(ret->folder_fd, LOCK_EX); /* some network file systems cannot lock directories */
+    ret->name = ret->path + directory_size(ret->path);
+    ret->directory_fd = open_directory(ret->path, err);
+    if (ret->directory_fd < 0)
+        return ret->directory_fd;
+    (void)flock(ret->directory_fd, LOCK_EX); /* some network file systems cannot lock directories */
     hold_signals(ret);
     return look(ret, err);
 }
 
 void replacement_done(struct replacement *file)
 {
-    cleanup_close_fd(&file->folder_fd);
+    cleanup_close_fd(&file->directory_fd);
     free(file->path);
     if (file->is_masked)
         sigprocmask(SIG_SETMASK, &file->mask, NULL);
@@ -96,7 +96,7 @@ void replacement_done(struct replacement *file)
 
 int replacement_read(const struct replacement *file, size_t limit, char **ret_text, size_t *ret_size, struct error *err)
 {
-    CLEANUP_CLOSE int fd = openat(file->folder_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    CLEANUP_CLOSE int fd = openat(file->directory_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     size_t most = (size_t)file->old.st_size < limit ? (size_t)file->old.st_size : limit;
     int r = fd < 0 ? -errno : file_read_all(fd, most, ret_text, ret_size);
 
@@ -135,8 +135,8 @@ static int copy_rights(const struct replacement *file, int from, int to)
 static int take_over(const struct replacement *file, const char *temporary, struct error *err)
 {
     CLEANUP_CLOSE int from = file->model ? open(file->model, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-                                         : openat(file->folder_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    CLEANUP_CLOSE int to = openat(file->folder_fd, temporary, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+                                         : openat(file->directory_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    CLEANUP_CLOSE int to = openat(file->directory_fd, temporary, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
     int r = from < 0 || to < 0 ? -errno : copy_rights(file, from, to);
 
     if (r == 0 && fsync(to) < 0)
@@ -150,7 +150,7 @@ static int put_in_place(const struct replacement *file, const char *temporary, s
 
     if (r < 0)
         return r;
-    if (renameat(file->folder_fd, temporary, file->folder_fd, file->name) < 0)
+    if (renameat(file->directory_fd, temporary, file->directory_fd, file->name) < 0)
         return error_set_errno(err, errno, "cannot replace %s", file->path);
     return 0;
 }
@@ -162,14 +162,14 @@ int replacement_write(const struct replacement *file, mode_t mode, const void *d
 
     random_uuid(unique);
     snprintf(temporary, sizeof(temporary), ".registryd-%s", unique);
-    r = file_write_temporary(file->folder_fd, temporary, file->exists || file->model ? 0600 : mode, data, size);
+    r = file_write_temporary(file->directory_fd, temporary, file->exists || file->model ? 0600 : mode, data, size);
     if (r < 0)
         return error_set_errno(err, -r, "cannot write beside %s", file->path);
     r = put_in_place(file, temporary, err);
     if (r < 0) {
-        unlinkat(file->folder_fd, temporary, 0);
+        unlinkat(file->directory_fd, temporary, 0);
         return r;
     }
-    r = file_sync_folder(file->folder_fd);
+    r = file_sync_directory(file->directory_fd);
     return r < 0 ? error_set_errno(err, -r, "%s was replaced, but may not survive a power failure", file->path) : 0;
 }

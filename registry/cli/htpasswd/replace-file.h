@@ -15,7 +15,7 @@
  *     CLEANUP(replacement_done) struct replacement file = REPLACEMENT_NONE;
  */
 struct replacement {
-    int folder_fd;
+    int directory_fd;
     char *path;       /* the file itself, for messages */
     const char *name; /* its last part; points into path */
     bool exists;
@@ -25,7 +25,7 @@ struct replacement {
     sigset_t mask;
 };
 
-#define REPLACEMENT_NONE {.folder_fd = -1}
+#define REPLACEMENT_NONE {.directory_fd = -1}
 
 /* 0, or negative: no such directory, not a regular file, not writable. A missing file is not an error. */
 int replacement_open(const char *path, struct replacement *ret, struct error *err) MUST_USE;

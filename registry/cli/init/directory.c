@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "common/file.h"
-#include "common/folder-names.h"
+#include "common/directory-names.h"
 #include "common/random.h"
 
 /* The absolute path of a directory that need not exist, in one that does. */
@@ -37,12 +37,12 @@ static int find_path(const char *path, char **ret, struct error *err)
 
 static int check_free(const char *path, struct error *err)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
-    CLEANUP_CLOSE int fd = file_open_folder(AT_FDCWD, path);
+    CLEANUP(directory_names_done) struct directory_names names = {0};
+    CLEANUP_CLOSE int fd = file_open_directory(AT_FDCWD, path);
 
     if (fd == -ENOENT)
         return 0;
-    if (fd < 0 || folder_names_read(fd, &names) < 0)
+    if (fd < 0 || directory_names_read(fd, &names) < 0)
         return error_set_errno(err, fd < 0 ? -fd : EIO, "%s exists and is not a directory that can be used", path);
     if (names.count > 0)
         return error_set(err, EEXIST, "%s is not empty (it contains %s); nothing was changed", path, names.names[0]->text);
@@ -68,7 +68,7 @@ int init_directory_begin(const char *path, struct init_directory *ret, struct er
         directory.temporary = NULL;
         return r;
     }
-    directory.fd = file_open_folder(AT_FDCWD, directory.temporary);
+    directory.fd = file_open_directory(AT_FDCWD, directory.temporary);
     if (directory.fd < 0)
         return error_set_errno(err, -directory.fd, "cannot open %s", directory.temporary);
     *ret = directory;
@@ -99,24 +99,24 @@ static int sync_parent(const char *path)
     if (!parent)
         return -ENOMEM;
     *strrchr(parent, '/') = '\0';
-    fd = file_open_folder(AT_FDCWD, *parent ? parent : "/");
-    return fd < 0 ? fd : file_sync_folder(fd);
+    fd = file_open_directory(AT_FDCWD, *parent ? parent : "/");
+    return fd < 0 ? fd : file_sync_directory(fd);
 }
 
 /* Those that were added. */
 static int sync_directories(int fd)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
-    CLEANUP_CLOSE int list_fd = file_open_folder(fd, ".");
-    int r = list_fd < 0 ? list_fd : folder_names_read(list_fd, &names);
+    CLEANUP(directory_names_done) struct directory_names names = {0};
+    CLEANUP_CLOSE int list_fd = file_open_directory(fd, ".");
+    int r = list_fd < 0 ? list_fd : directory_names_read(list_fd, &names);
 
     for (size_t i = 0; r == 0 && i < names.count; i++) {
-        CLEANUP_CLOSE int below = file_open_real_folder(fd, names.names[i]->text);
+        CLEANUP_CLOSE int below = file_open_real_directory(fd, names.names[i]->text);
 
         if (below >= 0)
-            r = file_sync_folder(below);
+            r = file_sync_directory(below);
     }
-    return r < 0 ? r : file_sync_folder(fd);
+    return r < 0 ? r : file_sync_directory(fd);
 }
 
 int init_directory_finish(struct init_directory *directory, struct error *err)
@@ -137,14 +137,14 @@ int init_directory_finish(struct init_directory *directory, struct error *err)
 /* Removes the files, and the directories with the files in them: more than one level is never created. */
 static void remove_content(int fd, bool is_top)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
-    CLEANUP_CLOSE int list_fd = file_open_folder(fd, ".");
+    CLEANUP(directory_names_done) struct directory_names names = {0};
+    CLEANUP_CLOSE int list_fd = file_open_directory(fd, ".");
 
-    if (list_fd < 0 || folder_names_read(list_fd, &names) < 0)
+    if (list_fd < 0 || directory_names_read(list_fd, &names) < 0)
         return;
     for (size_t i = 0; i < names.count; i++) {
         const char *name = names.names[i]->text;
-        CLEANUP_CLOSE int below = is_top ? file_open_real_folder(fd, name) : -1;
+        CLEANUP_CLOSE int below = is_top ? file_open_real_directory(fd, name) : -1;
 
         if (below >= 0)
             remove_content(below, false);

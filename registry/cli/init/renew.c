@@ -72,7 +72,7 @@ static int open_renewal(struct renewal *renewal, struct error *err)
 {
     int r;
 
-    renewal->fd = file_open_folder(AT_FDCWD, renewal->path);
+    renewal->fd = file_open_directory(AT_FDCWD, renewal->path);
     if (renewal->fd < 0)
         return error_set_errno(err, -renewal->fd, "cannot open %s", renewal->path);
     renewal->files = faccessat(renewal->fd, early_files.key, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? &early_files : &present_files;
@@ -95,8 +95,8 @@ static int replace_certificate(const struct renewal *renewal, const char *text, 
     if (r == 0 && renameat(renewal->fd, files->temporary, renewal->fd, files->certificate) < 0)
         r = -errno;
     if (r == 0) {
-        parent = file_open_folder(renewal->fd, strchr(files->certificate, '/') ? LAYOUT_CERTIFICATES_DIRECTORY : ".");
-        r = parent < 0 ? parent : file_sync_folder(parent);
+        parent = file_open_directory(renewal->fd, strchr(files->certificate, '/') ? LAYOUT_CERTIFICATES_DIRECTORY : ".");
+        r = parent < 0 ? parent : file_sync_directory(parent);
     }
     return r < 0 ? error_set_errno(err, -r, "cannot write %s/%s", renewal->path, files->certificate) : 0;
 }

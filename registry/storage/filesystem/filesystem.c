@@ -166,7 +166,7 @@ static int open_below(int root_fd, bool may_create)
 static int filesystem_check(struct storage *storage, struct error *err)
 {
     const struct filesystem *filesystem = (struct filesystem *)storage;
-    CLEANUP_CLOSE int root = file_open_folder(AT_FDCWD, filesystem->root_directory);
+    CLEANUP_CLOSE int root = file_open_directory(AT_FDCWD, filesystem->root_directory);
     CLEANUP_CLOSE int fd = root < 0 ? root : open_below(root, false);
     struct stat now, then;
 
@@ -241,7 +241,7 @@ static const struct storage_functions filesystem_functions = {
 static int open_root(const char *path, bool may_create)
 {
     CLEANUP_FREE char *copy = strdup(path);
-    int fd = file_open_folder(AT_FDCWD, path);
+    int fd = file_open_directory(AT_FDCWD, path);
 
     if (fd != -ENOENT || !may_create)
         return fd;
@@ -253,7 +253,7 @@ static int open_root(const char *path, bool may_create)
         if (mkdir(copy, FILESYSTEM_DIRECTORY_MODE) < 0 && errno != EEXIST)
             return -errno;
         if (!slash)
-            return file_open_folder(AT_FDCWD, path);
+            return file_open_directory(AT_FDCWD, path);
         *slash = '/';
     }
 }

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "common/file.h"
-#include "common/folder-names.h"
+#include "common/directory-names.h"
 #include "registry/storage/filesystem/content-cache.h"
 #include "registry/storage/filesystem/directory-cache.h"
 #include "registry/storage/filesystem/filesystem-private.h"
@@ -167,7 +167,7 @@ void filesystem_reader_close(struct storage_reader *base)
 /* --- lists -------------------------------------------------------------------------------------- */
 
 /* Some file systems do not tell the type with the name. */
-static bool is_directory(int directory_fd, const struct folder_name *name)
+static bool is_directory(int directory_fd, const struct directory_name *name)
 {
     struct stat st;
 
@@ -179,11 +179,11 @@ static bool is_directory(int directory_fd, const struct folder_name *name)
 /* All names of a directory, sorted. 0 or -errno. */
 static int read_names(int directory_fd, struct storage_list *ret)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
-    int r = folder_names_read(directory_fd, &names);
+    CLEANUP(directory_names_done) struct directory_names names = {0};
+    int r = directory_names_read(directory_fd, &names);
 
     for (size_t i = 0; r == 0 && i < names.count; i++) {
-        const struct folder_name *name = names.names[i];
+        const struct directory_name *name = names.names[i];
 
         r = storage_list_add(ret, name->text, strlen(name->text), is_directory(directory_fd, name));
     }

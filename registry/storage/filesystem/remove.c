@@ -10,7 +10,7 @@
 #include <time.h>
 
 #include "common/file.h"
-#include "common/folder-names.h"
+#include "common/directory-names.h"
 #include "registry/storage/filesystem/filesystem-private.h"
 
 enum { PATIENCE_MS = 5000 };
@@ -23,9 +23,9 @@ static bool is_race(int r)
 
 static int remove_content(int directory_fd, const char *name)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
+    CLEANUP(directory_names_done) struct directory_names names = {0};
     CLEANUP_CLOSE int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    int r = fd < 0 ? -errno : folder_names_read(fd, &names);
+    int r = fd < 0 ? -errno : directory_names_read(fd, &names);
 
     for (size_t i = 0; r == 0 && i < names.count; i++)
         r = filesystem_remove_tree(fd, names.names[i]->text);
@@ -85,7 +85,7 @@ static int remove_some(const struct filesystem *filesystem, const char *const *k
         used++;
     } while (r == 0 && used < count && parent_size(keys[used]) == size && memcmp(keys[used], keys[0], size) == 0);
     *ret_used = used;
-    return r < 0 || fd < 0 ? r : file_sync_folder(fd);
+    return r < 0 || fd < 0 ? r : file_sync_directory(fd);
 }
 
 int filesystem_sync_parent(const struct filesystem *filesystem, const char *key)
@@ -95,7 +95,7 @@ int filesystem_sync_parent(const struct filesystem *filesystem, const char *key)
 
     if (fd < 0)
         return filesystem_is_missing(-fd) ? 0 : fd;
-    return file_sync_folder(fd);
+    return file_sync_directory(fd);
 }
 
 int filesystem_remove(struct storage *storage, const char *const *keys, size_t count, struct error *err)
@@ -163,7 +163,7 @@ static int clean_one(int fd, const char *name, int64_t before_s)
 int filesystem_clean_up(struct storage *storage, int64_t age_s, struct error *err)
 {
     const struct filesystem *filesystem = (struct filesystem *)storage;
-    CLEANUP(folder_names_done) struct folder_names names = {0};
+    CLEANUP(directory_names_done) struct directory_names names = {0};
     CLEANUP_CLOSE int fd = beneath_open_directory(filesystem->root_fd, FILESYSTEM_TEMPORARY);
     /* The clock of files runs a little ahead of ours at times, and either may have been set back. */
     const int64_t before_s = age_s > 0 ? (int64_t)time(NULL) - age_s : INT64_MAX;
@@ -171,7 +171,7 @@ int filesystem_clean_up(struct storage *storage, int64_t age_s, struct error *er
 
     if (fd == -ENOENT)
         return 0;
-    r = fd < 0 ? fd : folder_names_read(fd, &names);
+    r = fd < 0 ? fd : directory_names_read(fd, &names);
     for (size_t i = 0; r == 0 && i < names.count; i++)
         r = clean_one(fd, names.names[i]->text, before_s);
     return r < 0 ? filesystem_fail(filesystem, -r, "remove what crashes left in", FILESYSTEM_TEMPORARY, err) : 0;

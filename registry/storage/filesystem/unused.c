@@ -15,7 +15,7 @@
 #include <time.h>
 
 #include "common/file.h"
-#include "common/folder-names.h"
+#include "common/directory-names.h"
 #include "common/monotonic.h"
 #include "common/random.h"
 #include "registry/storage/filesystem/filesystem-private.h"
@@ -110,14 +110,14 @@ int filesystem_refresh(struct storage *storage, const char *key, enum storage_wa
 /* The newest time of a directory and of what lies directly in it. 0 or -errno. */
 static int find_newest(int directory_fd, int64_t *ret_s)
 {
-    CLEANUP(folder_names_done) struct folder_names names = {0};
+    CLEANUP(directory_names_done) struct directory_names names = {0};
     struct stat st;
     int r;
 
     if (fstat(directory_fd, &st) < 0)
         return -errno;
     *ret_s = st.st_mtim.tv_sec;
-    r = folder_names_read(directory_fd, &names);
+    r = directory_names_read(directory_fd, &names);
     for (size_t i = 0; r == 0 && i < names.count; i++) {
         if (fstatat(directory_fd, names.names[i]->text, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtim.tv_sec > *ret_s)
             *ret_s = st.st_mtim.tv_sec;

@@ -199,7 +199,7 @@ static int sync_directory(const struct filesystem *filesystem, const char *key, 
 
     if (fd == -ENOENT) /* removed since, and with it what was in it */
         return 0;
-    return fd < 0 ? fd : file_sync_folder(fd);
+    return fd < 0 ? fd : file_sync_directory(fd);
 }
 
 static bool is_synced(const struct writing *writing, size_t i)

@@ -63,14 +63,14 @@ void in_process_start(struct in_process *registry)
     *registry = (struct in_process){.api = {.workers = (void *)&workers, .computers = (void *)&computers,
                                             .access = &everybody, .prefix = "", .is_delete_enabled = true, .catalog_max = 1000}};
     dispatch_init(&registry->api, &registry->handler);
-    memory_folder_make(registry->root);
+    memory_directory_make(registry->root);
     open_store(registry);
 }
 
 void in_process_stop(struct in_process *registry)
 {
     store_close(registry->api.store);
-    memory_folder_remove(registry->root);
+    memory_directory_remove(registry->root);
 }
 
 void in_process_restart(struct in_process *registry)

@@ -5,7 +5,7 @@
 
 #include "registry/api/api.h"
 #include "registry/http/handler.h"
-#include "tests/fuzz/memory-folder.h"
+#include "tests/fuzz/memory-directory.h"
 
 /*
  * A registry without sockets: one thread calls its endpoints as the server does. Nothing waits for a disk.
@@ -13,7 +13,7 @@
 struct in_process {
     struct api api; /* its store can be closed and reopened */
     struct http_handler handler;
-    char root[MEMORY_FOLDER_SIZE]; /* the directory of the storage */
+    char root[MEMORY_DIRECTORY_SIZE]; /* the directory of the storage */
 };
 
 /* Recreates the directory; ends the program if that fails. */

@@ -14,7 +14,7 @@
 #include "registry/core/verify.h"
 #include "registry/storage/filesystem/filesystem.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/fuzz/memory-folder.h"
+#include "tests/fuzz/memory-directory.h"
 
 bool fuzz_was_accepted;
 
@@ -109,7 +109,7 @@ static void maintain(struct store *store)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char root[MEMORY_FOLDER_SIZE];
+    char root[MEMORY_DIRECTORY_SIZE];
     struct shown_type type;
     struct storage *storage;
     struct store *store;
@@ -120,7 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size == 0)
         return 0;
     media_type_sniff(data + 1, size - 1, &type);
-    memory_folder_make(root);
+    memory_directory_make(root);
     REQUIRE(filesystem_open(root, FILESYSTEM_SERVES, &storage, &err) == 0 && store_open(storage, &store, &err) == 0);
     REQUIRE(digest_of(DIGEST_SHA256, manifest_text, sizeof(manifest_text) - 1, &digest) == 0);
     fill(store, &digest);
@@ -129,6 +129,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ask_everything(store, &digest);
     maintain(store);
     store_close(store);
-    memory_folder_remove(root);
+    memory_directory_remove(root);
     return 0;
 }

@@ -84,7 +84,7 @@ static void users_stay_when_the_file_becomes_unusable(void **state)
     write_users("", "alice", NULL);
     a = open_users();
     assert_int_equal(unlink("htpasswd"), 0);
-    make_folder("htpasswd");
+    make_directory("htpasswd");
     assert_int_equal(verify(a, "alice", "alice's"), AUTH_GRANTED);
     nanosleep(&wait, NULL); /* then it tries again, because the disk may recover */
     assert_int_equal(look_up(a, "alice", "alice's"), AUTH_UNKNOWN);
@@ -221,7 +221,7 @@ static void without_users_there_is_no_start(void **state)
     (void)state;
     check_open_fails(ENOENT, "there is no file htpasswd with users; make one with: registryd htpasswd -Bn USER > htpasswd");
     assert_is_absent("htpasswd");
-    make_folder("htpasswd");
+    make_directory("htpasswd");
     check_open_fails(EISDIR, "cannot read htpasswd: Is a directory");
     authenticator_close(NULL);
 }

@@ -28,7 +28,7 @@ static struct rules *open_rules(const char *text)
     struct error err = {0};
     char path[300];
 
-    snprintf(path, sizeof(path), "%s/access", scratch_folder());
+    snprintf(path, sizeof(path), "%s/access", scratch_directory());
     if (rules_parse(path, text, strlen(text), &rules, &err) < 0 ||
         oidc_open(rules_get_oidc_rules(rules), path, NULL, NULL, &oidc, &err) < 0)
         fail_msg("%s", err.text);

@@ -77,8 +77,8 @@ static void missing_and_special_files_are_refused(void **state)
 {
     (void)state;
     check_refused("absent", ENOENT, "cannot read absent: No such file");
-    make_folder("folder");
-    check_refused("folder", EISDIR, "Is a directory");
+    make_directory("directory");
+    check_refused("directory", EISDIR, "Is a directory");
     assert_int_equal(mkfifo("pipe", 0600), 0);
     check_refused("pipe", EINVAL, "is not a regular file");
     check_refused("/dev/null", EINVAL, "is not a regular file");

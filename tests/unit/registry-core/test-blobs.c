@@ -198,7 +198,7 @@ static void a_storage_that_cannot_be_read_is_a_failure(void **state)
 
     (void)state;
     assert_int_equal(remove(below("repositories/a/_layers/sha256/%s/link", digest.hex)), 0);
-    make_folder(below("repositories/a/_layers/sha256/%s/link", digest.hex));
+    make_directory(below("repositories/a/_layers/sha256/%s/link", digest.hex));
     assert_int_equal(store_find_blob(store, "a", &digest, STORE_MAY_WAIT, &blob, &err), -EISDIR);
     assert_says(&err, "cannot look at root/docker/registry/v2/repositories/a/_layers/sha256/");
 }

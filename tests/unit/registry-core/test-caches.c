@@ -238,7 +238,7 @@ static void a_page_skips_directories_without_a_link(void **state)
     (void)state;
     make_tags(0, 3);
     for (int i = 0; i < 50; i++)
-        make_folder(below("repositories/r/_manifests/tags/s%06d", i));
+        make_directory(below("repositories/r/_manifests/tags/s%06d", i));
     assert_page(store, NULL, 2, "t000000", 2, true);
     assert_page(store, NULL, 3, "t000000", 3, false);
 }

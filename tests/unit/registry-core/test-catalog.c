@@ -32,7 +32,7 @@ static void pages_join_up(void **state)
 
     (void)state;
     for (int i = 0; i < COUNT; i++)
-        make_folder(below("repositories/%c%s%c%s%d/_layers", 'a' + i % 3, i % 2 ? "/" : "-", 'x' + i % 2,
+        make_directory(below("repositories/%c%s%c%s%d/_layers", 'a' + i % 3, i % 2 ? "/" : "-", 'x' + i % 2,
                           i % 5 ? "/" : ".", i % 7));
     snprintf(whole, sizeof(whole), "%s", repositories_of(store, NULL, SIZE_MAX));
     for (size_t n = 1; n < 9; n++) {
@@ -63,12 +63,12 @@ static void a_directory_with_blobs_or_manifests_is_a_repository(void **state)
 
     (void)state;
     assert_string_equal(repositories_of(store, NULL, SIZE_MAX), "");
-    make_folder(below("repositories/layers/_layers"));
-    make_folder(below("repositories/manifests/_manifests"));
-    make_folder(below("repositories/uploads/_uploads"));
-    make_folder(below("repositories/empty"));
-    make_folder(below("repositories/UPPER/_layers"));
-    make_folder(below("repositories/deep/_layers/_layers"));
+    make_directory(below("repositories/layers/_layers"));
+    make_directory(below("repositories/manifests/_manifests"));
+    make_directory(below("repositories/uploads/_uploads"));
+    make_directory(below("repositories/empty"));
+    make_directory(below("repositories/UPPER/_layers"));
+    make_directory(below("repositories/deep/_layers/_layers"));
     make_file(below("repositories/file"), "");
     assert_string_equal(repositories_of(store, NULL, SIZE_MAX), "deep layers manifests ");
 }
@@ -84,7 +84,7 @@ static void depth_is_bounded(void **state)
         name[i] = i % 2 ? '/' : 'a';
     name[255] = '\0';
     push_blob(store, name, "1");
-    make_folder(below("repositories/%s/a/a/_layers", name));
+    make_directory(below("repositories/%s/a/a/_layers", name));
     snprintf(deepest, sizeof(deepest), "%s ", name);
     assert_string_equal(repositories_of(store, NULL, SIZE_MAX), deepest);
 }

@@ -329,7 +329,7 @@ static void a_tag_created_during_the_lookup_is_not_empty(void **state)
     (void)state;
     open_busy_store();
     tagged = push_image(busy_store, "a", "t", "1", NULL);
-    make_folder(below("repositories/a/_manifests/tags/new/current"));
+    make_directory(below("repositories/a/_manifests/tags/new/current"));
     is_tagged = false;
     busy.get = get_and_tag;
     collect_while_busy();

@@ -45,18 +45,18 @@ static void only_digests_are_listed(void **state)
     CLEANUP(store_closep) struct store *store = open_store();
     CLEANUP(store_digests_done) struct store_digests digests = {0};
     struct digest one = sha256_of("1");
-    struct key folder = key_layers("a", DIGEST_SHA256);
+    struct key directory = key_layers("a", DIGEST_SHA256);
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(store_list_digests(store, &folder, DIGEST_SHA256, &digests, &err), 0);
+    assert_int_equal(store_list_digests(store, &directory, DIGEST_SHA256, &digests, &err), 0);
     assert_int_equal(digests.count, 0);
-    make_folder(below("repositories/a/_layers/sha256/%s", one.hex));
-    make_folder(below("repositories/a/_layers/sha256/%s0", one.hex));
-    make_folder(below("repositories/a/_layers/sha256/%.63s", one.hex));
-    make_folder(below("repositories/a/_layers/sha256/.nfs"));
-    make_folder(below("repositories/a/_layers/sha256/%s", sha512_of("1").hex));
-    assert_int_equal(store_list_digests(store, &folder, DIGEST_SHA256, &digests, &err), 0);
+    make_directory(below("repositories/a/_layers/sha256/%s", one.hex));
+    make_directory(below("repositories/a/_layers/sha256/%s0", one.hex));
+    make_directory(below("repositories/a/_layers/sha256/%.63s", one.hex));
+    make_directory(below("repositories/a/_layers/sha256/.nfs"));
+    make_directory(below("repositories/a/_layers/sha256/%s", sha512_of("1").hex));
+    assert_int_equal(store_list_digests(store, &directory, DIGEST_SHA256, &digests, &err), 0);
     assert_int_equal(digests.count, 1);
     assert_string_equal(digests.items[0].hex, one.hex);
 }

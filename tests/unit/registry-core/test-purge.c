@@ -77,8 +77,8 @@ static void sessions_of_unknown_age_go_by_what_is_there(void **state)
 
     (void)state;
     make_file(below("repositories/a/_uploads/" TORN "/startedat"), "");
-    make_folder(below("repositories/a/_uploads/" NAMELESS));
-    make_folder(below("repositories/a/_uploads/something-else"));
+    make_directory(below("repositories/a/_uploads/" NAMELESS));
+    make_directory(below("repositories/a/_uploads/something-else"));
     assert_int_equal(purge(store, HOUR_MS, false), 0);
     assert_string_equal(told, "");
     make_older(below("repositories/a/_uploads/" TORN "/startedat"), 2 * 60 * 60);
@@ -152,7 +152,7 @@ static void a_failure_is_reported_at_the_end(void **state)
     time_t now = time(NULL);
 
     (void)state;
-    make_folder(below("repositories/a/_uploads/" NEW "/startedat")); /* cannot be read as a file */
+    make_directory(below("repositories/a/_uploads/" NEW "/startedat")); /* cannot be read as a file */
     make_session("b", OLD, now - 2 * 60 * 60);
     assert_int_equal(purge(store, HOUR_MS, false), -EISDIR);
     assert_string_equal(told, "b 11111111\n");

@@ -7,7 +7,7 @@
 
 #include "tests/unit/registry-core/support.h"
 
-static void opening_makes_the_folders(void **state)
+static void opening_makes_the_directories(void **state)
 {
     struct store *store = open_store();
     struct error err = {0};
@@ -55,7 +55,7 @@ static void the_collector_creates_no_store(void **state)
     assert_int_equal(open_store_at("root", FILESYSTEM_ALONE, &store, &err), -ENOENT);
     assert_says(&err, "cannot open the storage directory root");
     assert_is_absent("root");
-    make_folder("root");
+    make_directory("root");
     assert_int_equal(open_store_at("root", FILESYSTEM_ALONE, &store, &err), -ENOENT);
     assert_says(&err, "cannot open the storage directory root/docker/registry/v2");
     assert_tree_is("root", "");
@@ -85,7 +85,7 @@ static void a_storage_that_disappears_is_not_healthy(void **state)
     assert_int_equal(rename(ROOT, "root/docker/registry/elsewhere"), 0);
     assert_int_equal(store_check(store, &err), -ENOENT);
     assert_says(&err, "cannot reach the storage at root/docker/registry/v2");
-    make_folder(ROOT);
+    make_directory(ROOT);
     assert_int_equal(store_check(store, &err), -ESTALE);
     assert_int_equal(remove(ROOT), 0);
     assert_int_equal(rename("root/docker/registry/elsewhere", ROOT), 0);
@@ -95,7 +95,7 @@ static void a_storage_that_disappears_is_not_healthy(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(opening_makes_the_folders),
+        scratch_test(opening_makes_the_directories),
         scratch_test(servers_and_readers_share_the_store_and_an_offline_collector_is_exclusive),
         scratch_test(the_collector_creates_no_store),
         scratch_test(only_a_directory_can_be_opened),

@@ -83,7 +83,7 @@ static void leftovers_of_a_crash_are_not_tags(void **state)
 
     (void)state;
     push_image(store, "r", "b", "1", NULL);
-    make_folder(below("repositories/r/_manifests/tags/a/current"));
+    make_directory(below("repositories/r/_manifests/tags/a/current"));
     make_file(below("repositories/r/_manifests/tags/c/index/sha256/0/link"), "");
     make_file(below("repositories/r/_manifests/tags/.nfs0001/current/link"), "");
     assert_string_equal(tags_of(store, "r", NULL, SIZE_MAX), "b ");

@@ -93,7 +93,7 @@ static void a_directory_in_place_of_data_is_damage(void **state)
 
     (void)state;
     assert_int_equal(remove(below("blobs/sha256/2c/%s/data", digest.hex)), 0);
-    make_folder(below("blobs/sha256/2c/%s/data", digest.hex));
+    make_directory(below("blobs/sha256/2c/%s/data", digest.hex));
     assert_int_equal(verify(store, &said).damaged, 1);
 }
 
@@ -105,7 +105,7 @@ static void links_with_wrong_content_are_reported(void **state)
     struct said said;
 
     (void)state;
-    make_folder(below("repositories/a/_layers/sha256/%s", other.hex));
+    make_directory(below("repositories/a/_layers/sha256/%s", other.hex));
     assert_int_equal(verify(store, &said).wrong, 0);
     make_file(below("repositories/a/_layers/sha256/%s/link", blob.hex), text_of(other));
     make_file(below("repositories/a/_layers/sha512/%s/link", sha512_of("1").hex), text_of(sha512_of("1")));

@@ -46,11 +46,11 @@ static void load_certificate(void)
     gnutls_x509_crt_t certificate;
     gnutls_datum_t datum;
     struct error err;
-    char folder[] = "/tmp/test-tls-session.XXXXXX", path[64], key_path[64];
+    char directory[] = "/tmp/test-tls-session.XXXXXX", path[64], key_path[64];
 
-    assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof(path), "%s/cert", folder);
-    snprintf(key_path, sizeof(key_path), "%s/key", folder);
+    assert_non_null(mkdtemp(directory));
+    snprintf(path, sizeof(path), "%s/cert", directory);
+    snprintf(key_path, sizeof(key_path), "%s/key", directory);
     assert_int_equal(gnutls_x509_privkey_init(&key), 0);
     assert_int_equal(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
     assert_int_equal(gnutls_x509_crt_init(&certificate), 0);
@@ -72,7 +72,7 @@ static void load_certificate(void)
     assert_int_equal(tls_load(path, key_path, &err), 0);
     unlink(path);
     unlink(key_path);
-    rmdir(folder);
+    rmdir(directory);
 }
 
 /* --- the client ----------------------------------------------------------------------------------------- */

@@ -63,7 +63,7 @@ static void a_failure_leaves_nothing_behind(void **state)
     assert_says(&err, "cannot write root/docker/registry/v2/file/below/d: Not a directory");
     assert_file_is(below("a/b"), "new"); /* written before the failure */
     assert_tree_is(ROOT, "_temporary/\na/\na/b\nfile\nnew/\nnew/directory/\nnew/directory/c\n");
-    make_folder(below("in/the/way"));
+    make_directory(below("in/the/way"));
     steps[0] = put_of("made/for/nothing", "");
     steps[1] = put_of("in/the/way", "");
     assert_true(storage_write(storage, steps + 1, 1, &err) < 0);
@@ -215,7 +215,7 @@ static void a_fifo_and_a_socket_are_named_and_never_waited_for(void **state)
     struct error err = {0};
 
     (void)state;
-    make_folder(below("a"));
+    make_directory(below("a"));
     assert_int_equal(mkfifo(below("a/fifo"), 0600), 0);
     make_socket(below("a/socket"));
     for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
@@ -260,14 +260,14 @@ static void links_of_the_administrator_lead_to_the_storage(void **state)
     struct error err = {0};
 
     (void)state;
-    make_folder("real");
+    make_directory("real");
     make_link("link", "real");
     assert_int_equal(filesystem_open("link", FILESYSTEM_SERVES, &other, &err), 0);
     assert_int_equal(storage_check(other, &err), 0);
     storage_close(other);
     assert_tree_is("real", "docker/\ndocker/registry/\ndocker/registry/v2/\n");
-    make_folder("disk/v2");
-    make_folder("third/docker");
+    make_directory("disk/v2");
+    make_directory("third/docker");
     make_link("third/docker/registry", "../../disk");
     assert_int_equal(filesystem_open("third", FILESYSTEM_LOOKS, &other, &err), 0);
     storage_close(other);
@@ -289,7 +289,7 @@ static void leftovers_are_cleaned_by_age(void **state)
     make_file(below("_temporary/old"), "");
     make_file(below("_temporary/new"), "");
     make_file(below("_temporary/future"), "");
-    make_folder(below("_temporary/claims"));
+    make_directory(below("_temporary/claims"));
     assert_int_equal(utimensat(AT_FDCWD, below("_temporary/old"), past, 0), 0);
     assert_int_equal(utimensat(AT_FDCWD, below("_temporary/claims"), past, 0), 0);
     assert_int_equal(utimensat(AT_FDCWD, below("_temporary/future"), future, 0), 0);

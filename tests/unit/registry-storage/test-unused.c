@@ -98,9 +98,9 @@ static void a_published_object_is_new(void **state)
 }
 
 /* A lock of another open file description, which counts as another process. */
-static int lock_like_a_collector(const char *folder)
+static int lock_like_a_collector(const char *directory)
 {
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
     assert_true(fd >= 0);
     assert_int_equal(flock(fd, LOCK_EX | LOCK_NB), 0);
@@ -157,7 +157,7 @@ static void partial_removals_of_a_crash_are_cleaned_up(void **state)
     struct error err = {0};
 
     (void)state;
-    make_old("_temporary/folder/data");
+    make_old("_temporary/directory/data");
     assert_int_equal(storage_clean_up(storage, 0, &err), 0);
     assert_tree_is(below("_temporary"), "");
 }

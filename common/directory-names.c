@@ -2,16 +2,16 @@
  * Reads a directory in as few system calls as possible: `list` opens one directory for each server,
  * and the type that the kernel gives with a name saves a stat() for nearly all of them.
  */
-#include "common/folder-names.h"
+#include "common/directory-names.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
 
-static int add_name(struct folder_names *list, const struct dirent64 *entry)
+static int add_name(struct directory_names *list, const struct dirent64 *entry)
 {
     size_t length = strlen(entry->d_name);
-    struct folder_name **grown, *name;
+    struct directory_name **grown, *name;
 
     if ((list->count & (list->count - 1)) == 0) { /* full at each power of two */
         grown = reallocarray(list->names, list->count ? list->count * 2 : 1, sizeof(*grown));
@@ -34,7 +34,7 @@ union records {
     char bytes[8192];
 };
 
-static int add_names(struct folder_names *list, const union records *records, size_t size)
+static int add_names(struct directory_names *list, const union records *records, size_t size)
 {
     int r = 0;
 
@@ -50,14 +50,14 @@ static int add_names(struct folder_names *list, const union records *records, si
 
 static int compare_names(const void *a, const void *b)
 {
-    const struct folder_name *const *left = a, *const *right = b;
+    const struct directory_name *const *left = a, *const *right = b;
 
     return strcmp((*left)->text, (*right)->text);
 }
 
-int folder_names_read(int fd, struct folder_names *ret)
+int directory_names_read(int fd, struct directory_names *ret)
 {
-    CLEANUP(folder_names_done) struct folder_names list = {0};
+    CLEANUP(directory_names_done) struct directory_names list = {0};
     union records records;
     ssize_t n;
 
@@ -72,21 +72,21 @@ int folder_names_read(int fd, struct folder_names *ret)
     if (list.count > 1)
         qsort(list.names, list.count, sizeof(*list.names), compare_names);
     *ret = list;
-    list = (struct folder_names){0};
+    list = (struct directory_names){0};
     return 0;
 }
 
-void folder_names_done(struct folder_names *list)
+void directory_names_done(struct directory_names *list)
 {
     for (size_t i = 0; i < list->count; i++)
         free(list->names[i]);
     free(list->names);
-    *list = (struct folder_names){0};
+    *list = (struct directory_names){0};
 }
 
-mode_t folder_names_get_kind(const struct folder_names *list, size_t i, int fd)
+mode_t directory_names_get_kind(const struct directory_names *list, size_t i, int fd)
 {
-    const struct folder_name *name = list->names[i];
+    const struct directory_name *name = list->names[i];
     struct stat st;
 
     if (name->type == DT_REG)

@@ -1,4 +1,4 @@
-#include "common/folder-names.h"
+#include "common/directory-names.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,21 +15,21 @@
 /* A directory and its names, which most tests need. */
 struct listing {
     int fd;
-    struct folder_names names;
+    struct directory_names names;
 };
 
-static struct listing read_folder(const char *path)
+static struct listing read_directory(const char *path)
 {
-    struct listing listing = {.fd = file_open_folder(AT_FDCWD, path)};
+    struct listing listing = {.fd = file_open_directory(AT_FDCWD, path)};
 
     assert_true(listing.fd >= 0);
-    assert_int_equal(folder_names_read(listing.fd, &listing.names), 0);
+    assert_int_equal(directory_names_read(listing.fd, &listing.names), 0);
     return listing;
 }
 
 static void listing_done(struct listing *listing)
 {
-    folder_names_done(&listing->names);
+    directory_names_done(&listing->names);
     if (listing->fd >= 0)
         close(listing->fd);
 }
@@ -44,22 +44,22 @@ static void names_are_sorted_bytewise(void **state)
     (void)state;
     for (size_t i = ARRAY_SIZE(sorted); i-- > 0;)
         make_file(sorted[i], "");
-    listing = read_folder(".");
+    listing = read_directory(".");
     assert_int_equal(listing.names.count, ARRAY_SIZE(sorted));
     for (size_t i = 0; i < ARRAY_SIZE(sorted); i++)
         assert_string_equal(listing.names.names[i]->text, sorted[i]);
 }
 
-static void an_empty_folder_has_no_names(void **state)
+static void an_empty_directory_has_no_names(void **state)
 {
-    CLEANUP(listing_done) struct listing listing = read_folder(".");
+    CLEANUP(listing_done) struct listing listing = read_directory(".");
 
     (void)state;
     assert_int_equal(listing.names.count, 0);
 }
 
 /* More names than the kernel returns in one call, so that the list grows several times. */
-static void a_folder_of_any_size_is_read_whole(void **state)
+static void a_directory_of_any_size_is_read_whole(void **state)
 {
     CLEANUP(listing_done) struct listing listing = {.fd = -1};
     enum { COUNT = 300 };
@@ -70,7 +70,7 @@ static void a_folder_of_any_size_is_read_whole(void **state)
         snprintf(name, sizeof(name), "%03d-%050d", i, 0);
         make_link(name, "nowhere");
     }
-    listing = read_folder(".");
+    listing = read_directory(".");
     assert_int_equal(listing.names.count, COUNT);
     for (int i = 0; i < COUNT; i++) {
         snprintf(name, sizeof(name), "%03d-%050d", i, 0);
@@ -86,42 +86,42 @@ static void the_longest_name_is_read(void **state)
     (void)state;
     fill(name, 'x', 255);
     make_file(name, "");
-    listing = read_folder(".");
+    listing = read_directory(".");
     assert_int_equal(listing.names.count, 1);
     assert_string_equal(listing.names.names[0]->text, name);
 }
 
 static void other_files_are_a_failure(void **state)
 {
-    struct folder_names names = {.count = 99};
+    struct directory_names names = {.count = 99};
     CLEANUP_CLOSE int file = open("f", O_RDWR | O_CREAT, 0600);
 
     (void)state;
-    assert_int_equal(folder_names_read(file, &names), -ENOTDIR);
-    assert_int_equal(folder_names_read(-1, &names), -EBADF);
+    assert_int_equal(directory_names_read(file, &names), -ENOTDIR);
+    assert_int_equal(directory_names_read(-1, &names), -EBADF);
     assert_int_equal(names.count, 99);
 }
 
-static void a_folder_that_was_removed_is_empty(void **state)
+static void a_directory_that_was_removed_is_empty(void **state)
 {
     CLEANUP(listing_done) struct listing listing = {.fd = -1};
 
     (void)state;
-    make_folder("d");
-    listing.fd = file_open_folder(AT_FDCWD, "d");
+    make_directory("d");
+    listing.fd = file_open_directory(AT_FDCWD, "d");
     assert_int_equal(rmdir("d"), 0);
-    assert_int_equal(folder_names_read(listing.fd, &listing.names), 0);
+    assert_int_equal(directory_names_read(listing.fd, &listing.names), 0);
     assert_int_equal(listing.names.count, 0);
 }
 
 static const struct kind { const char *name; mode_t kind; } kinds[] = {
+    {"a-directory", S_IFDIR},
     {"a-file", S_IFREG},
-    {"a-folder", S_IFDIR},
     {"dangling", 0},
     {"fifo", 0},
+    {"link-to-directory", S_IFDIR},
     {"link-to-fifo", 0},
     {"link-to-file", S_IFREG},
-    {"link-to-folder", S_IFDIR},
     {"link-to-link", S_IFREG},
     {"loop", 0},
     {"socket", 0},
@@ -134,12 +134,12 @@ static void make_one_of_each_kind(void)
 
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     make_file("a-file", "");
-    make_folder("a-folder");
+    make_directory("a-directory");
     make_link("dangling", "nowhere");
     assert_int_equal(mkfifo("fifo", 0600), 0);
     make_link("link-to-fifo", "fifo");
     make_link("link-to-file", "a-file");
-    make_link("link-to-folder", "a-folder");
+    make_link("link-to-directory", "a-directory");
     make_link("link-to-link", "link-to-file");
     make_link("loop", "loop");
 }
@@ -150,11 +150,11 @@ static void the_kind_of_each_name_is_reported(void **state)
 
     (void)state;
     make_one_of_each_kind();
-    listing = read_folder(".");
+    listing = read_directory(".");
     assert_int_equal(listing.names.count, ARRAY_SIZE(kinds));
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
         assert_string_equal(listing.names.names[i]->text, kinds[i].name);
-        assert_case(kinds[i].name, folder_names_get_kind(&listing.names, i, listing.fd) == kinds[i].kind);
+        assert_case(kinds[i].name, directory_names_get_kind(&listing.names, i, listing.fd) == kinds[i].kind);
     }
 }
 
@@ -164,10 +164,10 @@ static void the_kind_is_found_if_the_kernel_does_not_report_it(void **state)
 
     (void)state;
     make_one_of_each_kind();
-    listing = read_folder(".");
+    listing = read_directory(".");
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
         listing.names.names[i]->type = DT_UNKNOWN;
-        assert_case(kinds[i].name, folder_names_get_kind(&listing.names, i, listing.fd) == kinds[i].kind);
+        assert_case(kinds[i].name, directory_names_get_kind(&listing.names, i, listing.fd) == kinds[i].kind);
     }
 }
 
@@ -178,17 +178,17 @@ static void a_removed_name_has_no_kind(void **state)
     (void)state;
     make_file("f", "");
     make_link("link", "f");
-    listing = read_folder(".");
+    listing = read_directory(".");
     assert_int_equal(unlink("link"), 0);
-    assert_int_equal(folder_names_get_kind(&listing.names, 1, listing.fd), 0);
+    assert_int_equal(directory_names_get_kind(&listing.names, 1, listing.fd), 0);
 }
 
 static void a_freed_list_is_empty(void **state)
 {
-    struct folder_names names = {0};
+    struct directory_names names = {0};
 
     (void)state;
-    folder_names_done(&names);
+    directory_names_done(&names);
     assert_int_equal(names.count, 0);
     assert_null(names.names);
 }
@@ -197,16 +197,16 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(names_are_sorted_bytewise),
-        scratch_test(an_empty_folder_has_no_names),
-        scratch_test(a_folder_of_any_size_is_read_whole),
+        scratch_test(an_empty_directory_has_no_names),
+        scratch_test(a_directory_of_any_size_is_read_whole),
         scratch_test(the_longest_name_is_read),
         scratch_test(other_files_are_a_failure),
-        scratch_test(a_folder_that_was_removed_is_empty),
+        scratch_test(a_directory_that_was_removed_is_empty),
         scratch_test(the_kind_of_each_name_is_reported),
         scratch_test(the_kind_is_found_if_the_kernel_does_not_report_it),
         scratch_test(a_removed_name_has_no_kind),
         scratch_test(a_freed_list_is_empty),
     };
 
-    return cmocka_run_group_tests_name("folder-names", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("directory-names", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "tests/fuzz/memory-folder.h"
+#include "tests/fuzz/memory-directory.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -19,11 +19,11 @@ int fdatasync(int fd)
     return 0;
 }
 
-void memory_folder_make(char ret_path[MEMORY_FOLDER_SIZE])
+void memory_directory_make(char ret_path[MEMORY_DIRECTORY_SIZE])
 {
     const char *memory = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 
-    snprintf(ret_path, MEMORY_FOLDER_SIZE, "%s/dcp-fuzz.XXXXXX", memory);
+    snprintf(ret_path, MEMORY_DIRECTORY_SIZE, "%s/dcp-fuzz.XXXXXX", memory);
     REQUIRE(mkdtemp(ret_path));
 }
 
@@ -33,7 +33,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
     return remove(path);
 }
 
-void memory_folder_remove(const char *path)
+void memory_directory_remove(const char *path)
 {
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
