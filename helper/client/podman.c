@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/process.h"
@@ -45,16 +46,58 @@ static int add_file(struct client_podman_files *files, bool is_legacy, const cha
     return 0;
 }
 
-static int add_defaults(struct client_podman_files *files, const char *home)
+/* podman uses such a directory only if nobody else can put a file into it. */
+static bool is_private_directory(const char *path)
 {
-    const char *runtime = get_variable("XDG_RUNTIME_DIR"), *config = get_variable("XDG_CONFIG_HOME");
-    const char *docker = get_variable("DOCKER_CONFIG");
+    struct stat st;
+
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() &&
+           !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+/*
+ * An ordinary user's podman sets XDG_RUNTIME_DIR for itself if it is unset, to the first of these that it can use: podman 4
+ * to the first two, podman 5 to the first and the last. buildah and skopeo do not.
+ */
+static int add_rootless_files(struct client_podman_files *files)
+{
+    const char *temporary = get_variable("TMPDIR");
+    const struct { const char *parent, *prefix; } places[] = {
+        {"/run/user", ""},
+        {temporary ? temporary : "/tmp", "podman-run-"},
+        {temporary ? temporary : "/tmp", "storage-run-"},
+    };
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(places); i++) {
+        CLEANUP_FREE char *path = NULL;
+
+        if (asprintf(&path, "%s/%s%u", places[i].parent, places[i].prefix, (unsigned)geteuid()) < 0) {
+            path = NULL;
+            return -ENOMEM;
+        }
+        if (is_private_directory(path))
+            r = add_file(files, false, "%s/containers/auth.json", path);
+    }
+    return r;
+}
+
+static int add_runtime_files(struct client_podman_files *files)
+{
+    const char *runtime = get_variable("XDG_RUNTIME_DIR");
     int r;
 
     if (runtime)
-        r = add_file(files, false, "%s/containers/auth.json", runtime);
-    else
-        r = add_file(files, false, "/run/containers/%u/auth.json", (unsigned)getuid());
+        return add_file(files, false, "%s/containers/auth.json", runtime);
+    r = geteuid() == 0 ? 0 : add_rootless_files(files);
+    return r < 0 ? r : add_file(files, false, "/run/containers/%u/auth.json", (unsigned)getuid());
+}
+
+static int add_defaults(struct client_podman_files *files, const char *home)
+{
+    const char *config = get_variable("XDG_CONFIG_HOME"), *docker = get_variable("DOCKER_CONFIG");
+    int r = add_runtime_files(files);
+
     /* Versions before 2023 look below ~/.config whatever XDG_CONFIG_HOME says. */
     if (r == 0 && config)
         r = add_file(files, false, "%s/containers/auth.json", config);
@@ -73,7 +116,8 @@ int client_podman_find(struct client_podman_files *ret, struct error *err)
     int r;
 
     if (!named && !home)
-        return error_set(err, ENOENT, "HOME is unset, and the system has no home directory for this user, so the directory of podman's configuration files is unknown");
+        return error_set(err, ENOENT, "HOME is unset, and the system has no home directory for this user, so the "
+                         "directory of podman's configuration files is unknown");
     r = named ? add_file(&files, false, "%s", named) : add_defaults(&files, home);
     if (r < 0)
         return error_set_oom(err);

@@ -20,9 +20,11 @@ struct client_podman_files {
 };
 
 /*
- * $REGISTRY_AUTH_FILE alone; or else $XDG_RUNTIME_DIR/containers/auth.json (/run/containers/UID/auth.json if it is
- * unset), $XDG_CONFIG_HOME/containers/auth.json (~/.config), $DOCKER_CONFIG/config.json (~/.docker) and ~/.dockercfg.
- * The first one is where `podman login` writes. *ret is owned by the caller (client_podman_files_done).
+ * $REGISTRY_AUTH_FILE alone; or else $XDG_RUNTIME_DIR/containers/auth.json, $XDG_CONFIG_HOME/containers/auth.json
+ * (~/.config), $DOCKER_CONFIG/config.json (~/.docker) and ~/.dockercfg. If XDG_RUNTIME_DIR is unset,
+ * /run/containers/UID/auth.json stands for it; before that, for an ordinary user, the files of podman's own
+ * directories (/run/user/UID, /tmp/podman-run-UID, /tmp/storage-run-UID). *ret is owned by the caller
+ * (client_podman_files_done).
  */
 int client_podman_find(struct client_podman_files *ret, struct error *err) MUST_USE;
 void client_podman_files_done(struct client_podman_files *files);

@@ -121,6 +121,7 @@ static void without_a_runtime_directory_the_file_is_below_run(void **state)
 {
     CLEANUP(client_podman_files_done) struct client_podman_files files = {0};
     struct error err = {0};
+    bool is_found = false;
     char expected[64];
 
     (void)state;
@@ -129,7 +130,48 @@ static void without_a_runtime_directory_the_file_is_below_run(void **state)
     unsetenv("REGISTRY_AUTH_FILE");
     snprintf(expected, sizeof(expected), "/run/containers/%u/auth.json", (unsigned)getuid());
     assert_int_equal(client_podman_find(&files, &err), 0);
-    assert_string_equal(files.items[0].path, expected);
+    for (size_t i = 0; i < files.count; i++)
+        is_found |= strcmp(files.items[i].path, expected) == 0;
+    assert_true(is_found);
+}
+
+/* podman as an ordinary user, without XDG_RUNTIME_DIR, as after su or in cron. */
+static void without_a_runtime_directory_podman_makes_one(void **state)
+{
+    CLEANUP(client_podman_files_done) struct client_podman_files files = {0};
+    static const struct { const char *prefix; mode_t mode; bool is_read; } cases[] = {
+        {"podman-run-", 0700, true}, {"storage-run-", 0770, false},
+    };
+    const uid_t uid = geteuid() == 0 ? 4711 : geteuid();
+    const bool is_root = geteuid() == 0;
+    char *path[ARRAY_SIZE(cases)];
+    struct error err = {0};
+
+    (void)state;
+    setenv("HOME", "/h", 1);
+    setenv("TMPDIR", scratch_directory(), 1);
+    unsetenv("XDG_RUNTIME_DIR");
+    unsetenv("REGISTRY_AUTH_FILE");
+    assert_int_equal(chmod(scratch_directory(), 0755), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        assert_true(asprintf(&path[i], "%s/%s%u", scratch_directory(), cases[i].prefix, (unsigned)uid) > 0);
+        assert_int_equal(mkdir(path[i], 0700), 0);
+        assert_int_equal(chmod(path[i], cases[i].mode), 0);
+        assert_int_equal(chown(path[i], uid, (gid_t)-1), 0);
+    }
+    assert_int_equal(seteuid(uid), 0);
+    assert_int_equal(client_podman_find(&files, &err), 0);
+    if (is_root)
+        assert_int_equal(seteuid(0), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        bool is_read = false;
+
+        for (size_t k = 0; k < files.count; k++)
+            is_read |= strncmp(files.items[k].path, path[i], strlen(path[i])) == 0;
+        assert_int_equal(is_read, cases[i].is_read);
+        free(path[i]);
+    }
+    unsetenv("TMPDIR");
 }
 
 /* --- registries.conf ----------------------------------------------------------------------- */
@@ -217,6 +259,7 @@ int main(void)
         cmocka_unit_test(the_environment_selects_docker_s_file),
         cmocka_unit_test(podman_reads_files_in_this_order),
         cmocka_unit_test(without_a_runtime_directory_the_file_is_below_run),
+        scratch_test(without_a_runtime_directory_podman_makes_one),
         cmocka_unit_test(helpers_are_found_in_toml),
         cmocka_unit_test(leftovers_of_docker_and_of_this_program_are_known_by_their_names),
         scratch_test(the_last_drop_in_wins),
