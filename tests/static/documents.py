@@ -74,6 +74,11 @@ class Document:
                 if PATH.fullmatch(span[2]):
                     yield number, span[2]
 
+    def names(self):
+        """Returns the code spans and the link targets of the prose."""
+        spans = {span[2] for _, line in self.prose for span in CODE_SPAN.finditer(line)}
+        return spans | {link for _, link in self.links()}
+
 
 @check("every relative link leads to an existing file and heading")
 def _(root):
@@ -108,6 +113,12 @@ def _(root):
     if len(english) != len(chinese):
         findings.append(f"README.md has {len(english)} code blocks, README.zh-CN.md {len(chinese)}")
     return findings
+
+
+@check("README.zh-CN.md has every option, file and link of README.md")
+def _(root):
+    english, chinese = (Document(root / name).names() for name in ("README.md", "README.zh-CN.md"))
+    return [f"README.zh-CN.md lacks {name}" for name in sorted(english - chinese - {"README.zh-CN.md"})]
 
 
 @check("README's first screen shows the installation and a login")
