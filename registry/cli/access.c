@@ -1,5 +1,5 @@
 /*
- * `registryd access`: answers questions about the access file, whose rules say who may do what.
+ * `registryd access` checks the access file and explains which of its rules decides a request.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -18,11 +18,11 @@
 #include "registry/config/settings.h"
 #include "registry/spec/name.h"
 
-/* Exit statuses; 2 is a failure. */
+/* Exit statuses; STATUS_HELP is only internal. */
 enum { STATUS_YES, STATUS_NO, STATUS_FAILURE, STATUS_HELP };
 
 struct question {
-    const char *user; /* "" for nobody in particular */
+    const char *user; /* "": a client without a login */
     unsigned action;
     const char *repository;
     const char *access; /* the access file, or NULL */
@@ -30,7 +30,8 @@ struct question {
     const char *robots; /* the robots file; NULL: robots are ordinary users, or not known */
 };
 
-static int read_rules(const char *path, struct file_content *ret_content, struct rules **ret, struct error *err)
+static int read_rules(const char *path, struct file_content *ret_content, struct rules **ret,
+                      struct error *err)
 {
     int r = watched_file_read(path, ret_content, err);
 
@@ -45,7 +46,7 @@ static void print_warning(void *context, const char *text)
     fprintf(stderr, "registryd: %s\n", text);
 }
 
-/* The files with keys that lines with oidc name. */
+/* Checks that the key files that lines "oidc" name can be read. */
 static int check_keys(const char *path, const struct rules *rules, struct error *err)
 {
     struct oidc *oidc = NULL;
@@ -75,7 +76,8 @@ static void print_line(const struct file_content *content, uint32_t wanted)
     const char *at = content->text, *end = at + content->size, *newline;
     char shown[400];
 
-    for (uint32_t line = 1; line < wanted && (newline = memchr(at, '\n', (size_t)(end - at))); line++)
+    for (uint32_t line = 1; line < wanted && (newline = memchr(at, '\n', (size_t)(end - at)));
+         line++)
         at = newline + 1;
     newline = memchr(at, '\n', (size_t)(end - at));
     snprintf(shown, sizeof(shown), "%.*s", (int)((newline ? newline : end) - at), at);
@@ -88,26 +90,29 @@ static bool is_workload(const char *user)
     return strncmp(user, OIDC_PRINCIPAL_PREFIX, strlen(OIDC_PRINCIPAL_PREFIX)) == 0;
 }
 
-/* Which tokens stand for the principal. */
-static void print_workload(const struct question *question, const struct rules *rules, const struct file_content *content)
+/* Prints the lines "oidc" that map tokens to the principal. */
+static void print_workload(const struct question *question, const struct rules *rules,
+                           const struct file_content *content)
 {
     const struct oidc_rules *oidc = rules_get_oidc_rules(rules);
 
     for (size_t i = 0; i < oidc->count; i++) {
         if (strcmp(oidc->items[i].principal, question->user) != 0)
             continue;
-        printf("%s logs in with tokens that line %u accepts\n", question->user, oidc->items[i].line);
+        printf("%s logs in with tokens that line %u accepts\n", question->user,
+               oidc->items[i].line);
         print_line(content, oidc->items[i].line);
     }
 }
 
-/* A rule for a user that does not exist explains nothing. */
+/* A rule for a user that does not exist has no effect. */
 static void warn_of_unknown_user(const struct question *question)
 {
     CLEANUP(file_content_done) struct file_content content = {0};
     CLEANUP(htpasswd_unrefp) struct htpasswd *table = NULL;
 
-    if (!*question->user || is_workload(question->user) || !question->users || watched_file_read(question->users, &content, NULL) < 0)
+    if (!*question->user || is_workload(question->user) || !question->users ||
+        watched_file_read(question->users, &content, NULL) < 0)
         return;
     if (htpasswd_parse(content.text, content.size, &table) < 0)
         return;
@@ -121,7 +126,7 @@ static const char *shown_user(const struct question *question)
     return *question->user ? question->user : "a client without a login";
 }
 
-/* 1 if a rule of the access file allows it, 0, or negative. */
+/* Returns 1 if a rule of the access file allows the action, 0 if not, or negative. */
 static int print_rules(const struct question *question, struct error *err)
 {
     CLEANUP(rules_unrefp) struct rules *rules = NULL;
@@ -131,12 +136,14 @@ static int print_rules(const struct question *question, struct error *err)
 
     if (r < 0)
         return r;
-    rules_decide(rules, &(struct rules_question){question->user, question->repository, question->action}, &answer);
+    rules_decide(rules,
+                 &(struct rules_question){question->user, question->repository, question->action},
+                 &answer);
     for (size_t i = 0; i < RULES_ACTION_COUNT; i++) {
         if (answer.lines[i] == 0)
             continue;
-        printf("yes: %s line %u allows %s to %s %s\n", question->access, answer.lines[i], shown_user(question),
-               rules_action_name(question->action), question->repository);
+        printf("yes: %s line %u allows %s to %s %s\n", question->access, answer.lines[i],
+               shown_user(question), rules_action_name(question->action), question->repository);
         print_line(&content, answer.lines[i]);
     }
     if (answer.granted)
@@ -149,10 +156,12 @@ static int read_robots(const char *path, struct robots **ret, struct error *err)
     CLEANUP(file_content_done) struct file_content content = {0};
     int r = watched_file_read(path, &content, err);
 
-    return r < 0 && r != -ENOENT ? r : robots_parse(path, content.text ? content.text : "", content.size, ret, err);
+    return r < 0 && r != -ENOENT
+               ? r
+               : robots_parse(path, content.text ? content.text : "", content.size, ret, err);
 }
 
-/* A rule for a robot that cannot log in explains nothing. */
+/* A rule for a robot that cannot log in has no effect. */
 static void warn_of_robot(const struct question *question, const struct robot *robot)
 {
     if (!robot)
@@ -161,7 +170,7 @@ static void warn_of_robot(const struct question *question, const struct robot *r
         printf("but the robot has expired\n");
 }
 
-/* 1 if the robot's own permissions allow it, 0, or negative. */
+/* Returns 1 if the robot's own permissions allow the action, 0 if not, or negative. */
 static int print_robot(const struct question *question, bool is_granted, struct error *err)
 {
     CLEANUP(robots_unrefp) struct robots *robots = NULL;
@@ -170,14 +179,16 @@ static int print_robot(const struct question *question, bool is_granted, struct 
 
     if (r < 0)
         return r;
-    rules_decide(robots_get_rules(robots), &(struct rules_question){question->user, question->repository, question->action},
+    rules_decide(robots_get_rules(robots),
+                 &(struct rules_question){question->user, question->repository, question->action},
                  &answer);
     for (size_t i = 0; i < RULES_ACTION_COUNT; i++) {
         const struct robot_allow *allow = robots_find_allow(robots, answer.lines[i]);
 
         if (allow)
-            printf("yes: %s allows %s to %s %s\n    --allow %.*s\n", question->robots, question->user,
-                   rules_action_name(question->action), question->repository, (int)allow->size, allow->text);
+            printf("yes: %s allows %s to %s %s\n    --allow %.*s\n", question->robots,
+                   question->user, rules_action_name(question->action), question->repository,
+                   (int)allow->size, allow->text);
     }
     if (is_granted || answer.granted)
         warn_of_robot(question, robots_find_user(robots, question->user));
@@ -186,9 +197,11 @@ static int print_robot(const struct question *question, bool is_granted, struct 
 
 static void print_no(const struct question *question, bool is_robot)
 {
-    printf("no: no rule in %s%s%s allows %s to %s %s\n", question->access ? question->access : question->robots,
-           question->access && is_robot ? " and no --allow in " : "", question->access && is_robot ? question->robots : "",
-           shown_user(question), rules_action_name(question->action), question->repository);
+    printf("no: no rule in %s%s%s allows %s to %s %s\n",
+           question->access ? question->access : question->robots,
+           question->access && is_robot ? " and no --allow in " : "",
+           question->access && is_robot ? question->robots : "", shown_user(question),
+           rules_action_name(question->action), question->repository);
 }
 
 static int print_answer(const struct question *question, struct error *err)
@@ -214,7 +227,9 @@ static int parse_question(char **argv, struct question *question, struct error *
     question->user = strcmp(argv[0], "-") == 0 ? "" : argv[0];
     question->action = rules_action_parse(argv[1], strlen(argv[1]));
     if (question->action == 0 || strcmp(argv[1], "all") == 0)
-        return error_set(err, EINVAL, "there is no action \"%s\"; actions are pull, push, push-new and delete", argv[1]);
+        return error_set(err, EINVAL,
+                         "there is no action \"%s\"; actions are pull, push, push-new and delete",
+                         argv[1]);
     question->repository = argv[2];
     if (!name_is_repository(argv[2], strlen(argv[2])))
         return error_set(err, EINVAL, "\"%s\" is not the name of a repository", argv[2]);
@@ -228,7 +243,9 @@ static int explain(int argc, char **argv, const char *file, const char *config, 
     int r;
 
     if (argc != 3)
-        return error_set(err, EINVAL, "access explain takes a user, an action and a repository; see registryd help access");
+        return error_set(
+            err, EINVAL,
+            "access explain takes a user, an action and a repository; see registryd help access");
     r = parse_question(argv, &question, err);
     if (r == 0 && !file)
         r = settings_load(settings_choose_path(config, environ), environ, &settings, err);
@@ -239,15 +256,18 @@ static int explain(int argc, char **argv, const char *file, const char *config, 
         question.users = settings->auth.path;
         question.robots = settings->auth.robots;
     }
-    if (!question.access && !(question.robots && rules_principal_kind_of(question.user) == RULES_ROBOT))
-        return error_set(err, EINVAL, "the configuration has no auth.htpasswd.access, so every user may do everything; "
-                         "name a file with --file");
+    if (!question.access &&
+        !(question.robots && rules_principal_kind_of(question.user) == RULES_ROBOT))
+        return error_set(
+            err, EINVAL,
+            "the configuration has no auth.htpasswd.access, so every user may do everything; "
+            "name a file with --file");
     return print_answer(&question, err);
 }
 
 /* --- the command line ------------------------------------------------------------------- */
 
-/* A status, or negative. */
+/* Returns a status, or negative with err. */
 static int run(int argc, char **argv, struct error *err)
 {
     static const struct option switches[] = {
@@ -265,7 +285,9 @@ static int run(int argc, char **argv, struct error *err)
         if (letter == 'h')
             return STATUS_HELP;
         if (letter == '?' || letter == ':')
-            return error_set(err, EINVAL, "access takes --file FILE and --config FILE; see registryd help access");
+            return error_set(
+                err, EINVAL,
+                "access takes --file FILE and --config FILE; see registryd help access");
         *(letter == 'f' ? &file : &config) = optarg;
     }
     argc -= optind;
@@ -274,7 +296,8 @@ static int run(int argc, char **argv, struct error *err)
         return check(argc - 1, argv + 1, err);
     if (argc > 0 && strcmp(argv[0], "explain") == 0)
         return explain(argc - 1, argv + 1, file, config, err);
-    return error_set(err, EINVAL, "access has the commands check and explain; see registryd help access");
+    return error_set(err, EINVAL,
+                     "access has the commands check and explain; see registryd help access");
 }
 
 static int run_access(int argc, char **argv)

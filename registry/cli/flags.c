@@ -5,9 +5,10 @@
 
 #include "common/macros.h"
 
+/* Parses command lines by the rules of Go's pflag, which registry:2 uses. */
 struct parser {
     char **argv; /* argv[0] is the verb */
-    int next;    /* the word to look at */
+    int next; /* index of the next word in argv */
     const struct flag *flags;
     bool is_help;
     const char *operand;
@@ -18,13 +19,15 @@ static int refuse(const struct parser *parser, const char *word, const char *why
 {
     const char *verb = parser->argv[0];
 
-    return error_set(parser->err, EINVAL, "%s: %s: %s; see registryd help %s", verb, word, why, verb);
+    return error_set(parser->err, EINVAL, "%s: %s: %s; see registryd help %s", verb, word, why,
+                     verb);
 }
 
 /* The texts that Go's strconv.ParseBool accepts. */
 static int parse_bool(const char *text, bool *ret)
 {
-    static const char *const words[] = {"1", "t", "T", "true", "TRUE", "True", "0", "f", "F", "false", "FALSE", "False"};
+    static const char *const words[] = {"1", "t", "T", "true",  "TRUE",  "True",
+                                        "0", "f", "F", "false", "FALSE", "False"};
 
     for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         if (strcmp(text, words[i]) == 0) {
@@ -43,8 +46,9 @@ static int set_bool(const struct parser *parser, const char *word, const char *v
     return parse_bool(value, ret) < 0 ? refuse(parser, word, "the value must be true or false") : 0;
 }
 
-/* value is what follows in the same word, or NULL. */
-static int set_flag(struct parser *parser, const struct flag *flag, const char *word, const char *value)
+/* value is the text after the option in the same word, or NULL. */
+static int set_flag(struct parser *parser, const struct flag *flag, const char *word,
+                    const char *value)
 {
     if (flag->is_set)
         return set_bool(parser, word, value, flag->is_set);
@@ -70,7 +74,7 @@ static int parse_long(struct parser *parser, const char *word)
     for (const struct flag *flag = parser->flags; flag->name; flag++)
         if (strlen(flag->name) == size && strncmp(flag->name, name, size) == 0)
             return set_flag(parser, flag, word, value);
-    return refuse(parser, word, "there is no such option");
+    return refuse(parser, word, "unknown option");
 }
 
 static const struct flag *find_letter(const struct parser *parser, char letter)
@@ -105,7 +109,7 @@ static int parse_letters(struct parser *parser, const char *word)
         if (!flag && *at == 'h')
             r = set_bool(parser, word, value, &parser->is_help);
         else if (!flag)
-            return refuse(parser, word, "there is no such option");
+            return refuse(parser, word, "unknown option");
         else
             r = set_flag(parser, flag, word, !value && flag->text && at[1] ? at + 1 : value);
         if (value || (flag && flag->text))
@@ -117,7 +121,8 @@ static int parse_letters(struct parser *parser, const char *word)
 static int take_operand(struct parser *parser, const char *word)
 {
     if (parser->operand)
-        return error_set(parser->err, EINVAL, "%s takes one configuration file at most", parser->argv[0]);
+        return error_set(parser->err, EINVAL, "%s takes one configuration file at most",
+                         parser->argv[0]);
     parser->operand = word;
     return 0;
 }

@@ -1,7 +1,8 @@
 /*
- * `registryd garbage-collect` has registry:2's options and output, so that instructions for registry:2 work. While no server
- * uses the storage, it removes what registry:2's would remove. Beside servers it keeps what is new, where registry:2's would
- * remove images that are just being pushed.
+ * `registryd garbage-collect` has registry:2's options and output, so that instructions for
+ * registry:2 work. If no server uses the storage, it removes what registry:2's command would
+ * remove. If servers are running, it keeps recent data; registry:2's command would remove images
+ * that are being pushed.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -60,8 +61,9 @@ static int parse(char **argv, struct order *order, struct error *err)
     return r == 0 && grace ? parse_grace(order, grace, err) : r;
 }
 
-/* For this process alone, if that is possible and --grace was not given. */
-static int open_for_order(struct order *order, const char *root_directory, struct store **ret, struct error *err)
+/* Opens the storage for this process alone, if no server uses it and --grace was not given. */
+static int open_for_order(struct order *order, const char *root_directory, struct store **ret,
+                          struct error *err)
 {
     int r = order->has_grace ? -EBUSY : open_store(root_directory, FILESYSTEM_ALONE, ret, err);
 
@@ -87,8 +89,10 @@ static int collect(struct order *order, const struct settings *settings, struct 
     if (r < 0)
         return r;
     if (!order->is_quiet && order->options.grace_s)
-        printf("whatever was pushed or requested in the last %s stays, because it may be part of a push\n",
-               words_duration(order->options.grace_s, words));
+        printf(
+            "keeping what was pushed or requested in the last %s, because it may be part of a "
+            "push\n",
+            words_duration(order->options.grace_s, words));
     order->options.say = order->is_quiet ? NULL : say;
     r = store_collect(store, &order->options, &result, err);
     if (r == 0 && fflush(stdout) != 0)
@@ -127,8 +131,8 @@ const struct verb verb_garbage_collect = {
     .function = run_garbage_collect,
     .help = "Usage: registryd garbage-collect [OPTIONS] [CONFIG]\n"
             "\n"
-            "Removes the blobs that no manifest refers to. While servers use the storage,\n"
-            "whatever was pushed or requested in the last day stays.\n"
+            "Removes the blobs that no manifest refers to. While servers use the storage, it\n"
+            "keeps what was pushed or requested in the last day.\n"
             "\n"
             "  -d, --dry-run          only print what would be removed\n"
             "  -m, --delete-untagged  first remove the manifests that have no tag\n"
@@ -141,6 +145,6 @@ const struct verb verb_garbage_collect = {
             "Example:\n"
             "  registryd garbage-collect --dry-run /srv/registry/config.yml\n"
             "\n"
-            "Exit status: 0 if all garbage is gone; 1 on failure and for a wrong command\n"
+            "Exit status: 0 if all garbage was removed; 1 on failure and for a wrong command\n"
             "line: standard error says why.\n",
 };

@@ -1,5 +1,6 @@
 /*
- * From argv to a command. Each command has a file or a directory of its own and reports its own errors.
+ * Finds the command that argv names. Each command has its own file or directory and reports its own
+ * errors.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -36,7 +37,7 @@ static const char help[] = USAGE
     "  ls [REPOSITORY]\n"
     "            list the repositories, or the tags of one\n"
     "  prune [OPTIONS] [CONFIG]\n"
-    "            remove the tags and manifests that the access file lets go\n"
+    "            remove the tags and manifests that the access file does not keep\n"
     "  rm REPOSITORY:TAG, rm REPOSITORY@DIGEST\n"
     "            remove a tag or a manifest\n"
     "  robot create NAME [OPTIONS], robot list, robot revoke NAME\n"
@@ -46,7 +47,7 @@ static const char help[] = USAGE
     "  tag REPOSITORY:TAG NEW-TAG\n"
     "            give a manifest one more tag\n"
     "  token list, token revoke ID...\n"
-    "            show the logins that clients have tokens of, and end them\n"
+    "            show and revoke the tokens that clients received when they logged in\n"
     "  verify [CONFIG]\n"
     "            read all data again and report what is damaged or missing\n"
     "  help COMMAND\n"
@@ -140,7 +141,7 @@ int verb_print_help(const struct verb *verb)
     return print(verb->help);
 }
 
-/* The name comes from the command line; control characters in it do not reach the terminal. */
+/* Replaces control characters in the name, which comes from the command line. */
 static int refuse_verb(const char *name)
 {
     char shown[100];

@@ -1,6 +1,7 @@
 #include "registry/cli/open-store.h"
 
-int open_store(const char *root_directory, enum filesystem_sharing sharing, struct store **ret, struct error *err)
+int open_store(const char *root_directory, enum filesystem_sharing sharing, struct store **ret,
+               struct error *err)
 {
     struct storage *storage;
     int r = filesystem_open(root_directory, sharing, &storage, err);

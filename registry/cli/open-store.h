@@ -3,6 +3,9 @@
 #include "registry/core/store.h"
 #include "registry/storage/filesystem/filesystem.h"
 
-/* Opens the store of the storage that a configuration names. *ret is the caller's, free with store_close(). */
+/*
+ * Opens the store of the storage that a configuration names. *ret is the caller's, free with
+ * store_close().
+ */
 int open_store(const char *root_directory, enum filesystem_sharing sharing, struct store **ret,
                struct error *err) MUST_USE;

@@ -1,6 +1,6 @@
 /*
- * `registryd prune` removes what the access file's lines "retain" and "untagged" let go, and then the garbage. It works beside
- * servers.
+ * `registryd prune` removes the tags and manifests that the access file's lines "retain" and
+ * "untagged" do not keep, and then collects garbage. It works while servers are running.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -52,13 +52,17 @@ static int read_rules(const struct settings *settings, struct rules **ret, struc
     int r;
 
     if (!path)
-        return error_set(err, EINVAL, "the configuration has no auth.htpasswd.access, the file whose lines \"retain\" and "
-                         "\"untagged\" say what goes");
+        return error_set(
+            err, EINVAL,
+            "the configuration has no auth.htpasswd.access, the file whose lines \"retain\" and "
+            "\"untagged\" say what to remove");
     r = watched_file_read(path, &content, err);
     if (r == 0)
         r = rules_parse(path, content.text, content.size, ret, err);
     if (r == 0 && !rules_have_retention(*ret))
-        return error_set(err, EINVAL, "%s has no line \"retain\" or \"untagged\", so there is nothing to remove", path);
+        return error_set(err, EINVAL,
+                         "%s has no line \"retain\" or \"untagged\", so there is nothing to remove",
+                         path);
     return r;
 }
 
@@ -76,20 +80,25 @@ static void print_result(const struct order *order, const struct space_result *r
 
     if (order->is_quiet)
         return;
-    printf("%s %zu %s, %zu %s and %zu %s", order->is_dry_run ? "would remove" : "removed", result->tags,
-           words_plural(result->tags, "tag", "tags"), result->manifests, words_plural(result->manifests, "manifest", "manifests"),
-           result->blobs, words_plural(result->blobs, "blob", "blobs"));
+    printf("%s %zu %s, %zu %s and %zu %s", order->is_dry_run ? "would remove" : "removed",
+           result->tags, words_plural(result->tags, "tag", "tags"), result->manifests,
+           words_plural(result->manifests, "manifest", "manifests"), result->blobs,
+           words_plural(result->blobs, "blob", "blobs"));
     if (order->is_dry_run)
-        puts("; what the tags lead to would follow");
+        puts("; manifests and blobs that only these tags use would follow");
     else
         printf(", %s\n", words_bytes(result->bytes, bytes));
 }
 
-static int prune(struct order *order, const struct settings *settings, const struct rules *rules, struct error *err)
+static int prune(struct order *order, const struct settings *settings, const struct rules *rules,
+                 struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
-    const struct space_options options = {.rules = rules, .is_dry_run = order->is_dry_run, .grace_s = order->grace_s,
-                                          .tell = print_line, .object = order};
+    const struct space_options options = {.rules = rules,
+                                          .is_dry_run = order->is_dry_run,
+                                          .grace_s = order->grace_s,
+                                          .tell = print_line,
+                                          .object = order};
     struct confinement confinement;
     struct space_result result = {0};
     int r = offline_change_identity(settings, &confinement, err);
@@ -133,24 +142,25 @@ static int run_prune(int argc, char **argv)
 const struct verb verb_prune = {
     .name = "prune",
     .function = run_prune,
-    .help = "Usage: registryd prune [OPTIONS] [CONFIG]\n"
-            "\n"
-            "Removes the tags and the untagged manifests that no line of the access file\n"
-            "keeps (\"retain\", \"always\", \"immutable\", \"untagged\"; see registryd-access(5)),\n"
-            "and then what no manifest refers to, as garbage-collect does. Servers may go on\n"
-            "meanwhile. serve can do this on a schedule (storage.maintenance.garbagecollect).\n"
-            "\n"
-            "  -d, --dry-run     only print what would be removed, and why\n"
-            "  -g, --grace TIME  keep blobs and manifests that are younger, or were requested\n"
-            "                    since then, such as 24h (the default) or 90m\n"
-            "  -q, --quiet       print errors only\n"
-            "  -h, --help        this text\n"
-            "\n"
-            "CONFIG is the server's configuration; without it, the file that serve reads.\n"
-            "\n"
-            "Example:\n"
-            "  registryd prune --dry-run /srv/registry/config.yml\n"
-            "\n"
-            "Exit status: 0 on success; 1 on failure and for a wrong command line: standard\n"
-            "error says why.\n",
+    .help =
+        "Usage: registryd prune [OPTIONS] [CONFIG]\n"
+        "\n"
+        "Removes the tags and the untagged manifests that no line of the access file\n"
+        "keeps (\"retain\", \"always\", \"immutable\", \"untagged\"; see registryd-access(5)),\n"
+        "and then what no manifest refers to, as garbage-collect does. Servers may run\n"
+        "meanwhile. serve can do this on a schedule (storage.maintenance.garbagecollect).\n"
+        "\n"
+        "  -d, --dry-run     only print what would be removed, and why\n"
+        "  -g, --grace TIME  keep blobs and manifests that are younger, or were requested\n"
+        "                    since then, such as 24h (the default) or 90m\n"
+        "  -q, --quiet       print errors only\n"
+        "  -h, --help        this text\n"
+        "\n"
+        "CONFIG is the server's configuration; without it, the file that serve reads.\n"
+        "\n"
+        "Example:\n"
+        "  registryd prune --dry-run /srv/registry/config.yml\n"
+        "\n"
+        "Exit status: 0 on success; 1 on failure and for a wrong command line: standard\n"
+        "error says why.\n",
 };

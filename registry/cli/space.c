@@ -10,7 +10,8 @@ static bool find_policy(void *object, const char *name, struct retention_policy 
     struct rules_retention found;
 
     rules_find_retention(options->rules, name, &found);
-    *ret = (struct retention_policy){.newest = found.newest, .pushed_s = found.pushed_s, .pulled_s = found.pulled_s};
+    *ret = (struct retention_policy){
+        .newest = found.newest, .pushed_s = found.pushed_s, .pulled_s = found.pulled_s};
     return found.has_tags;
 }
 
@@ -27,7 +28,8 @@ static void tell_tag(void *object, const char *name, const char *tag, const char
     char line[2600];
 
     if (tag)
-        snprintf(line, sizeof(line), "%s %s:%s: %s", options->is_dry_run ? "would remove" : "removed", name, tag, reason);
+        snprintf(line, sizeof(line), "%s %s:%s: %s",
+                 options->is_dry_run ? "would remove" : "removed", name, tag, reason);
     else
         snprintf(line, sizeof(line), "%s: %s", name, reason);
     options->tell(options->object, line);
@@ -58,19 +60,28 @@ static void tell_step(void *object, const char *line)
 
     if (strncmp(line, prefix, strlen(prefix)) != 0)
         return;
-    snprintf(text, sizeof(text), "%s the untagged manifest %s", options->is_dry_run ? "would remove" : "removing",
-             line + strlen(prefix));
+    snprintf(text, sizeof(text), "%s the untagged manifest %s",
+             options->is_dry_run ? "would remove" : "removing", line + strlen(prefix));
     options->tell(options->object, text);
 }
 
-int space_run(struct store *store, const struct space_options *options, struct space_result *ret, struct error *err)
+int space_run(struct store *store, const struct space_options *options, struct space_result *ret,
+              struct error *err)
 {
     void *object = (void *)options;
-    const struct retention_options retention = {.is_dry_run = options->is_dry_run, .find_policy = find_policy,
-                                                .is_protected = is_protected, .tell = tell_tag, .pace = pace, .object = object};
-    const struct collect_options collection = {.is_dry_run = options->is_dry_run, .does_untag = options->does_untag,
-                                               .grace_s = options->grace_s, .say = tell_step, .untagged_for = untagged_for,
-                                               .pace = pace, .object = object};
+    const struct retention_options retention = {.is_dry_run = options->is_dry_run,
+                                                .find_policy = find_policy,
+                                                .is_protected = is_protected,
+                                                .tell = tell_tag,
+                                                .pace = pace,
+                                                .object = object};
+    const struct collect_options collection = {.is_dry_run = options->is_dry_run,
+                                               .does_untag = options->does_untag,
+                                               .grace_s = options->grace_s,
+                                               .say = tell_step,
+                                               .untagged_for = untagged_for,
+                                               .pace = pace,
+                                               .object = object};
     struct retention_result retained = {0};
     struct collect_result collected = {0};
     struct error first;
@@ -85,7 +96,9 @@ int space_run(struct store *store, const struct space_options *options, struct s
     r = store_collect(store, &collection, &collected, err);
     if (r < 0)
         return r;
-    *ret = (struct space_result){.tags = retained.tags, .manifests = collected.manifests, .blobs = collected.blobs,
+    *ret = (struct space_result){.tags = retained.tags,
+                                 .manifests = collected.manifests,
+                                 .blobs = collected.blobs,
                                  .bytes = collected.bytes};
     if (failure < 0)
         *err = first;

@@ -1,5 +1,6 @@
 /*
- * `registryd token` shows and ends the logins that identity tokens stand for, beside running servers.
+ * `registryd token` lists and revokes identity tokens, which clients receive when they log in, and
+ * rotates the keys that sign tokens. It works while servers are running.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -55,22 +56,26 @@ static int show_token(void *context, const struct identity_record *record, struc
     if (order->user && (record->is_damaged || strcmp(order->user, record->user) != 0))
         return 0;
     if (order->matches++ == 0)
-        printf("%-16s  %-20s  %-20s  %-20s  %-16s  %s\n", "ID", "CREATED", "LAST USED", "ADDRESS", "CLIENT", "USER");
+        printf("%-16s  %-20s  %-20s  %-20s  %-16s  %s\n", "ID", "CREATED", "LAST USED", "ADDRESS",
+               "CLIENT", "USER");
     if (record->is_damaged) {
-        printf("%-16s  damaged: not a record of an identity token; revoke it to remove it\n", record->id);
+        printf("%-16s  damaged: not a record of an identity token; revoke it to remove it\n",
+               record->id);
         return 0;
     }
     snprintf(user, sizeof(user), "%s", record->user);
     printable_clean(user);
-    printf("%-16s  %-20s  %-20s  %-20s  %-16s  %s\n", record->id, format_time(record->created_s, created),
-           format_time(record->used_s, used), record->address, *record->client ? record->client : "-", user);
+    printf("%-16s  %-20s  %-20s  %-20s  %-16s  %s\n", record->id,
+           format_time(record->created_s, created), format_time(record->used_s, used),
+           record->address, *record->client ? record->client : "-", user);
     return 0;
 }
 
 static int list_tokens(struct order *order, struct error *err)
 {
     if (order->id_count > 0 || order->is_all)
-        return error_set(err, EINVAL, "token list takes --user and --config only; see registryd help token");
+        return error_set(err, EINVAL,
+                         "token list takes --user and --config only; see registryd help token");
     return identity_tokens_for_each(order->tokens, show_token, order, err);
 }
 
@@ -78,7 +83,8 @@ static int list_tokens(struct order *order, struct error *err)
 
 static bool is_meant(const struct order *order, const struct identity_record *record)
 {
-    if (order->is_all || (order->user && !record->is_damaged && strcmp(order->user, record->user) == 0))
+    if (order->is_all ||
+        (order->user && !record->is_damaged && strcmp(order->user, record->user) == 0))
         return true;
     for (int i = 0; i < order->id_count; i++)
         if (strcmp(order->ids[i], record->id) == 0)
@@ -104,7 +110,9 @@ static int check_revocation(const struct order *order, struct error *err)
 
     if (ways == 1)
         return 0;
-    return error_set(err, EINVAL, "token revoke takes either tokens by their IDs, or --user NAME, or --all");
+    return error_set(
+        err, EINVAL,
+        "token revoke needs IDs of tokens, or --user NAME, or --all; see registryd help token");
 }
 
 static int revoke_tokens(struct order *order, struct error *err)
@@ -116,7 +124,8 @@ static int revoke_tokens(struct order *order, struct error *err)
     if (r < 0)
         return r;
     if (order->matches < (size_t)order->id_count)
-        return error_set(err, ENOENT, "%zu of %d tokens found and revoked; registryd token list shows which there are",
+        return error_set(err, ENOENT,
+                         "only %zu of %d tokens were found and revoked; see registryd token list",
                          order->matches, order->id_count);
     printf("%zu %s revoked; access with them ends within %d minutes\n", order->matches,
            words_plural(order->matches, "token", "tokens"), TOKENS_LIFE_S / 60);
@@ -131,25 +140,33 @@ static int rotate_keys(const struct order *order, struct storage *storage, struc
     int r;
 
     if (order->id_count > 0 || order->is_all || order->user)
-        return error_set(err, EINVAL, "token rotate takes --distrust-old and --config only; see registryd help token");
+        return error_set(
+            err, EINVAL,
+            "token rotate takes --distrust-old and --config only; see registryd help token");
     r = signing_keys_open(storage, &keys, err);
     if (r < 0)
         return r;
     r = order->distrusts_old ? signing_keys_distrust(keys, err) : signing_keys_rotate(keys, err);
     signing_keys_close(keys);
     if (r == 0 && order->distrusts_old)
-        printf("the keys so far are removed; running servers refuse their tokens within %d seconds\n",
-               SIGNING_KEYS_REFRESH_S);
+        printf(
+            "the old keys were removed; within %d seconds, running servers refuse tokens that they "
+            "signed\n",
+            SIGNING_KEYS_REFRESH_S);
     else if (r == 0)
-        printf("the next key signs in %d minutes; tokens of the one before stay valid until they expire\n",
-               SIGNING_KEYS_SPREAD_S / 60);
+        printf(
+            "the new key will sign in %d minutes; tokens that older keys signed stay valid until "
+            "they "
+            "expire\n",
+            SIGNING_KEYS_SPREAD_S / 60);
     return r;
 }
 
 /* --- the command line ------------------------------------------------------------------------ */
 
-/* A storage that never had a token has no key, and gets none. */
-static int run_on_tokens(struct order *order, struct storage *storage, const char *command, struct error *err)
+/* Without a key in the storage, no token was ever issued; no key is created. */
+static int run_on_tokens(struct order *order, struct storage *storage, const char *command,
+                         struct error *err)
 {
     struct storage_object object;
     int r = storage_head(storage, PRIVATE_KEYS "identity", STORAGE_MAY_WAIT, &object, err);
@@ -167,7 +184,8 @@ static int run_on_tokens(struct order *order, struct storage *storage, const cha
     return r;
 }
 
-static int run_on_storage(struct order *order, const struct settings *settings, const char *command, struct error *err)
+static int run_on_storage(struct order *order, const struct settings *settings, const char *command,
+                          struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
     struct confinement confinement;
@@ -212,8 +230,10 @@ static int parse(int argc, char **argv, struct order *order, struct error *err)
         if (letter == 'h')
             return TOKEN_HELP;
         if (letter == '?' || letter == ':')
-            return error_set(err, EINVAL, "token takes --user NAME, --all, --distrust-old and --config FILE; see registryd "
-                             "help token");
+            return error_set(
+                err, EINVAL,
+                "token takes --user NAME, --all, --distrust-old and --config FILE; see registryd "
+                "help token");
         if (letter == 'a')
             order->is_all = true;
         else if (letter == 'd')
@@ -222,11 +242,14 @@ static int parse(int argc, char **argv, struct order *order, struct error *err)
             *(letter == 'u' ? &order->user : &order->config) = optarg;
     }
     if (optind == argc || !is_command(argv[optind]))
-        return error_set(err, EINVAL, "token has the commands list, revoke and rotate; see registryd help token");
+        return error_set(
+            err, EINVAL,
+            "token has the commands list, revoke and rotate; see registryd help token");
     order->ids = argv + optind + 1;
     order->id_count = argc - optind - 1;
     if (order->distrusts_old && strcmp(argv[optind], "rotate") != 0)
-        return error_set(err, EINVAL, "--distrust-old belongs to token rotate; see registryd help token");
+        return error_set(err, EINVAL,
+                         "--distrust-old belongs to token rotate; see registryd help token");
     return 0;
 }
 
@@ -262,14 +285,14 @@ const struct verb verb_token = {
             "       registryd token revoke --user NAME|--all [--config CONFIG]\n"
             "       registryd token rotate [--distrust-old] [--config CONFIG]\n"
             "\n"
-            "Shows the identity tokens that clients have received for a login, and revokes\n"
-            "them: access ends within five minutes. rotate makes the next key that signs\n"
-            "access tokens, as the server itself does every 30 days. All work beside\n"
-            "running servers.\n"
+            "Shows and revokes the identity tokens that clients received when they logged in.\n"
+            "Access with a revoked token ends within five minutes. rotate makes a new key that\n"
+            "signs access tokens, as the server itself does every 30 days. All commands work\n"
+            "while servers are running.\n"
             "\n"
             "  -u, --user NAME      the tokens of this user\n"
             "  -a, --all            all tokens\n"
-            "  -d, --distrust-old   removes the keys so far, because one may have been stolen:\n"
+            "  -d, --distrust-old   remove the old keys, because one may have been stolen:\n"
             "                       access tokens signed with them end within a minute\n"
             "  -c, --config CONFIG  the server's configuration; without it, the file that\n"
             "                       serve reads\n"

@@ -1,8 +1,9 @@
 #pragma once
 
 /*
- * The commands of registryd, one file each. argv[0] is the command's name, argv[argc] is NULL; the result is the exit
- * status: 0, or 1 with one line on standard error that says what is wrong. Each runs once, on the main thread.
+ * The commands of registryd. argv[0] is the command's name, argv[argc] is NULL. A command returns
+ * the exit status: 0, or 1 with one line on standard error that says what is wrong. It runs once,
+ * on the main thread.
  */
 struct verb {
     const char *name;
@@ -18,12 +19,13 @@ extern const struct verb verb_show;            /* registry/cli/content/show.c */
 extern const struct verb verb_tag;             /* registry/cli/content/tag.c */
 extern const struct verb verb_serve;           /* registry/cli/serve/serve.c */
 extern const struct verb verb_garbage_collect; /* registry/cli/garbage-collect.c */
-extern const struct verb verb_htpasswd;        /* registry/cli/htpasswd/htpasswd.c; statuses of Apache's htpasswd, up to 7 */
+/* registry/cli/htpasswd/htpasswd.c; statuses of Apache's htpasswd, up to 7 */
+extern const struct verb verb_htpasswd;
 extern const struct verb verb_init;            /* registry/cli/init/init.c */
 extern const struct verb verb_prune;           /* registry/cli/prune.c */
 extern const struct verb verb_robot;           /* registry/cli/robot/robot.c */
 extern const struct verb verb_token;           /* registry/cli/token.c */
 extern const struct verb verb_verify;          /* registry/cli/verify.c */
 
-/* Prints the help of a command; the exit status. In registry/cli/main.c. */
+/* Prints the help of a command and returns the exit status. In registry/cli/main.c. */
 int verb_print_help(const struct verb *verb);

@@ -40,8 +40,9 @@ static int verify(const struct settings *settings, struct error *err)
     if (r < 0)
         return r;
     printf("%zu %s verified, %s; %zu damaged, %zu missing, %zu %s wrong\n", result.blobs,
-           words_plural(result.blobs, "blob or manifest", "blobs and manifests"), words_bytes(result.bytes, words),
-           result.damaged, result.missing, result.wrong, words_plural(result.wrong, "link", "links"));
+           words_plural(result.blobs, "blob or manifest", "blobs and manifests"),
+           words_bytes(result.bytes, words), result.damaged, result.missing, result.wrong,
+           words_plural(result.wrong, "link", "links"));
     if (fflush(stdout) != 0)
         return error_set_errno(err, errno, "cannot write to standard output");
     return result.damaged || result.missing || result.wrong ? VERIFY_DAMAGE : 0;
@@ -79,9 +80,9 @@ const struct verb verb_verify = {
     .function = run_verify,
     .help = "Usage: registryd verify [CONFIG]\n"
             "\n"
-            "Reads all blobs and manifests and reports each that does not match its digest,\n"
-            "each that a repository refers to and that is missing, and each link with a\n"
-            "wrong content. Changes nothing, and may run beside a server.\n"
+            "Reads all blobs and manifests. Reports each that does not match its digest, each\n"
+            "that a repository refers to and that is missing, and each link with invalid\n"
+            "content. Changes nothing, and may run while servers are running.\n"
             "\n"
             "  --help    this text\n"
             "\n"

@@ -129,7 +129,7 @@ def _():
                 assert (result.rc, result.out, result.err) == (0, wanted, b""), (verb, words, result)
             assert_refused(folder.run(verb, "--", "--help"), "--help", "No such file")
             assert_refused(folder.run(verb, "a.yml", "b.yml"), verb, "one configuration file at most")
-            assert_refused(folder.run(verb, "--version"), verb, "--version", "no such option")
+            assert_refused(folder.run(verb, "--version"), verb, "--version", "unknown option")
 
 
 # --- the configuration file -----------------------------------------------------------------------

@@ -149,7 +149,7 @@ def _():
             (registry.dir / "new").symlink_to(f"../archive/2-{name}")
             (registry.dir / "new").rename(registry.dir / "live" / name)
         registry.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: "certificate read" in registry.log.read_text(), registry.log.read_text())
+        wait_for(lambda: "certificate loaded" in registry.log.read_text(), registry.log.read_text())
         assert "Permission denied" not in registry.log.read_text(), registry.log.read_text()
 
 

@@ -239,7 +239,7 @@ def _():
         terminal.expect(b"Re-type new password: ")
         terminal.type(b"Secret\n")
         assert terminal.status() == MISMATCH
-        assert b"not the same" in terminal.screen, terminal.screen
+        assert b"passwords differ" in terminal.screen, terminal.screen
         assert os.read(terminal.output, 4096) == b""
 
 

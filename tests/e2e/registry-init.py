@@ -122,7 +122,7 @@ def _():
         (place / "full").mkdir()
         (place / "full/x").write_text("mine")
         (place / "file").write_text("mine")
-        for name, words in (("full", "not empty"), ("file", "not a directory"), ("no/such", "parent directory"), ("", "not a name")):
+        for name, words in (("full", "not empty"), ("file", "not a directory"), ("no/such", "parent directory"), ("", "cannot be the name")):
             result = init(place / name if name else "", "--host", "h", "--user", "me", "--password-stdin", check=False)
             assert result.returncode == 1 and result.stderr.count(b"\n") == 1 and words in result.stderr.decode(), (name, result)
         assert sorted(str(path.relative_to(place)) for path in place.rglob("*")) == ["file", "full", "full/x"]

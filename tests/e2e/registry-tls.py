@@ -92,7 +92,7 @@ def _():
             os.replace(private, registry.dir / "privkey.key")
             os.replace(certificate, registry.dir / "cert.crt")
             registry.process.send_signal(signal.SIGHUP)
-            wait_for(lambda: "certificate read" in registry.log.read_text(), "the certificate was not loaded")
+            wait_for(lambda: "certificate loaded" in registry.log.read_text(), "the certificate was not loaded")
             found = scan(registry)
             versions = {(one.get("type"), one.get("version")): one.get("enabled") for one in found.iter("protocol")}
             assert {name for name, enabled in versions.items() if enabled == "1"} == {("tls", "1.2"), ("tls", "1.3")}, versions

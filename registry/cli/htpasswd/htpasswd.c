@@ -1,6 +1,6 @@
 /*
- * `registryd htpasswd` creates and changes the file that `registryd serve` reads. It has the options and the exit statuses of
- * Apache's program of that name.
+ * `registryd htpasswd` creates and changes the password file that `registryd serve` reads. Its
+ * options and exit statuses are those of Apache's htpasswd.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +19,10 @@
 #include "registry/cli/verbs.h"
 #include "registry/confine/confine.h"
 
-/* Apache's exit statuses, which scripts check. Functions in this file return one of these on failure, with err filled. */
+/*
+ * Apache's exit statuses, which scripts check. Functions in this file that return an int return one
+ * of these; on failure err is filled.
+ */
 enum status {
     STATUS_DONE,
     STATUS_FILE,        /* a file cannot be read or written */
@@ -31,29 +34,34 @@ enum status {
     STATUS_NO_HTPASSWD, /* not a password file */
 };
 
-/* "added u to FILE", on standard error; requested output goes to standard output. */
-static void say(const char *did, const char *user, const char *where, const char *file)
+/*
+ * Prints "added USER to FILE" on standard error, because standard output is for requested output.
+ */
+static void say(const char *action, const char *user, const char *preposition, const char *file)
 {
     struct error line; /* error_set() replaces control characters */
 
-    error_set(&line, 0, "%s %s %s %s", did, user, where, file);
+    error_set(&line, 0, "%s %s %s %s", action, user, preposition, file);
     fprintf(stderr, "registryd: %s\n", line.text);
 }
 
 /* --- the user --------------------------------------------------------------------------- */
 
-/* An existing user can be deleted or verified even if the name is invalid. */
+/* A user with an invalid name can still be deleted or verified. */
 static int check_user(const struct htpasswd_order *order, struct error *err)
 {
-    bool is_old = order->task == HTPASSWD_DELETE || order->task == HTPASSWD_VERIFY;
+    bool is_existing = order->task == HTPASSWD_DELETE || order->task == HTPASSWD_VERIFY;
     int r = htpasswd_check_user(order->user, err);
 
     if (r == -EMSGSIZE)
         return STATUS_TOO_LONG;
-    return r < 0 && (!is_old || strchr(order->user, ':')) ? STATUS_USER : 0;
+    return r < 0 && (!is_existing || strchr(order->user, ':')) ? STATUS_USER : 0;
 }
 
-/* Other users of the machine see the command line until it is wiped. */
+/*
+ * Takes the password from the command line, and wipes it there, because other users of the machine
+ * see it.
+ */
 static int take_from_line(char *argument, struct secbuf *ret, struct error *err)
 {
     size_t size = strlen(argument);
@@ -62,10 +70,12 @@ static int take_from_line(char *argument, struct secbuf *ret, struct error *err)
     explicit_bzero(argument, size);
     if (r < 0)
         return error_set_oom(err);
-    return size > ASK_PASSWORD_MAX ? error_set(err, EMSGSIZE, "the password is longer than %d bytes", ASK_PASSWORD_MAX) : 0;
+    return size > ASK_PASSWORD_MAX
+               ? error_set(err, EMSGSIZE, "the password is longer than %d bytes", ASK_PASSWORD_MAX)
+               : 0;
 }
 
-/* A password on the command line is checked before the file, as in Apache's program. */
+/* As in Apache's program, checks a password on the command line before it opens the file. */
 static int check_password(const struct htpasswd_order *order, struct error *err)
 {
     size_t size = order->password ? strlen(order->password) : 0;
@@ -83,7 +93,8 @@ static int ask(const struct htpasswd_order *order, struct secbuf *ret, struct er
         return take_from_line(order->password, ret, err);
     if (order->is_from_input)
         return ask_password_from(STDIN_FILENO, ret, err);
-    return order->task == HTPASSWD_VERIFY ? ask_password_once(ret, err) : ask_password_twice(ret, err);
+    return order->task == HTPASSWD_VERIFY ? ask_password_once(ret, err)
+                                          : ask_password_twice(ret, err);
 }
 
 static int get_password(const struct htpasswd_order *order, struct secbuf *ret, struct error *err)
@@ -92,7 +103,7 @@ static int get_password(const struct htpasswd_order *order, struct secbuf *ret, 
     case 0:
         return 0;
     case ASK_DIFFERENT:
-        error_set(err, EINVAL, "the two passwords are not the same; nothing was changed");
+        error_set(err, EINVAL, "the two passwords differ; nothing was changed");
         return STATUS_MISMATCH;
     case ASK_INTERRUPTED:
         error_set(err, EINTR, "interrupted; nothing was changed");
@@ -106,7 +117,8 @@ static int get_password(const struct htpasswd_order *order, struct secbuf *ret, 
     }
 }
 
-static int make_hash(const struct htpasswd_order *order, char ret_hash[BCRYPT_SIZE + 1], struct error *err)
+static int make_hash(const struct htpasswd_order *order, char ret_hash[BCRYPT_SIZE + 1],
+                     struct error *err)
 {
     CLEANUP(secbuf_done) struct secbuf password = {0};
     int r = get_password(order, &password, err);
@@ -114,7 +126,8 @@ static int make_hash(const struct htpasswd_order *order, char ret_hash[BCRYPT_SI
     if (r != 0)
         return r;
     if (password.size > BCRYPT_PASSWORD_MAX)
-        fprintf(stderr, "registryd: bcrypt uses only the first %d bytes of the password\n", BCRYPT_PASSWORD_MAX);
+        fprintf(stderr, "registryd: bcrypt uses only the first %d bytes of the password\n",
+                BCRYPT_PASSWORD_MAX);
     r = bcrypt_make(&password, order->cost, ret_hash);
     if (r == 0)
         return 0;
@@ -138,13 +151,14 @@ static int read_text(const struct replacement *file, struct htpasswd_text *ret, 
     line = htpasswd_text_find_stranger(ret);
     if (line == 0)
         return 0;
-    error_set(err, EBADMSG, "%s:%zu: the line has no ':' between user and hash; correct it, or name an htpasswd file",
+    error_set(err, EBADMSG,
+              "%s:%zu: no ':' between user and hash; correct the line, or name an htpasswd file",
               file->path, line);
     return STATUS_NO_HTPASSWD;
 }
 
 /* Reports a problem with the file before the user types a password. */
-static int look_at(const struct htpasswd_order *order, struct error *err)
+static int check_file(const struct htpasswd_order *order, struct error *err)
 {
     CLEANUP(replacement_done) struct replacement file = REPLACEMENT_NONE;
     CLEANUP(htpasswd_text_done) struct htpasswd_text text = {0};
@@ -154,7 +168,8 @@ static int look_at(const struct htpasswd_order *order, struct error *err)
     return order->task == HTPASSWD_CREATE ? 0 : read_text(&file, &text, err);
 }
 
-static int write_text(const struct replacement *file, const struct htpasswd_text *text, struct error *err)
+static int write_text(const struct replacement *file, const struct htpasswd_text *text,
+                      struct error *err)
 {
     return replacement_write(file, 0600, text->text, text->size, err) < 0 ? STATUS_FILE : 0;
 }
@@ -186,14 +201,14 @@ static int put_user(const struct htpasswd_order *order, const char *hash, struct
 static int change_file(const struct htpasswd_order *order, struct error *err)
 {
     char hash[BCRYPT_SIZE + 1];
-    int r = look_at(order, err);
+    int r = check_file(order, err);
 
     if (r == 0)
         r = make_hash(order, hash, err);
     return r == 0 ? put_user(order, hash, err) : r;
 }
 
-/* A missing user is not an error, as in Apache's program. */
+/* If the user does not exist, that is not an error, as in Apache's program. */
 static int delete_user(const struct htpasswd_order *order, struct error *err)
 {
     CLEANUP(replacement_done) struct replacement file = REPLACEMENT_NONE;
@@ -223,8 +238,8 @@ static int delete_user(const struct htpasswd_order *order, struct error *err)
 /* --- verification ----------------------------------------------------------------------- */
 
 /* Finds the user as the server would; the table is owned by the caller. */
-static int find_user(const struct htpasswd_order *order, struct htpasswd **ret_table, const struct htpasswd_user **ret,
-                     struct error *err)
+static int find_user(const struct htpasswd_order *order, struct htpasswd **ret_table,
+                     const struct htpasswd_user **ret, struct error *err)
 {
     CLEANUP(htpasswd_text_done) struct htpasswd_text text = {0};
     struct file_content content;
@@ -235,7 +250,7 @@ static int find_user(const struct htpasswd_order *order, struct htpasswd **ret_t
     text = (struct htpasswd_text){.text = content.text, .size = content.size};
     line = htpasswd_text_find_stranger(&text);
     if (line > 0) {
-        error_set(err, EBADMSG, "%s:%zu: the line has no ':' between user and hash", order->file, line);
+        error_set(err, EBADMSG, "%s:%zu: no ':' between user and hash", order->file, line);
         return STATUS_NO_HTPASSWD;
     }
     if (htpasswd_parse(text.text, text.size, ret_table) < 0) {
@@ -262,8 +277,10 @@ static int verify_password(const struct htpasswd_order *order, struct error *err
     if (r != 0)
         return r;
     if (!user->hash) {
-        error_set(err, EINVAL, "the hash of %s in %s is not bcrypt, so that no password matches; set one with "
-                  "registryd htpasswd", order->user, order->file);
+        error_set(err, EINVAL,
+                  "the hash of %s in %s is not bcrypt, so that no password matches; set one with "
+                  "registryd htpasswd",
+                  order->user, order->file);
         return STATUS_MISMATCH;
     }
     r = bcrypt_check(&password, user->hash);
@@ -342,7 +359,7 @@ const struct verb verb_htpasswd = {
             "       registryd htpasswd -v [-i|-b] FILE USER [PASSWORD]\n"
             "\n"
             "Adds a user to the password file, or changes a password. A running registryd\n"
-            "notices. The options are those of Apache's htpasswd.\n"
+            "reads the change. The options are those of Apache's htpasswd.\n"
             "\n"
             "  -c        create the file, or empty the existing one first\n"
             "  -n        print the line on standard output instead\n"

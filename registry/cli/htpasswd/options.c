@@ -1,8 +1,9 @@
 /*
- * The options of Apache's htpasswd, so that instructions for registry:2 work.
+ * Parses the options of Apache's htpasswd, so that instructions for registry:2 work.
  *
- * The default cost is 10. Apache's is 5, with which an attacker who has the file tests passwords 32 times as fast. Apache chose
- * it because it computes the hash for each request; registryd does so once in five minutes.
+ * The default cost is 10. Apache's default is 5, because Apache computes the hash for each request;
+ * registryd computes it once in five minutes. With a cost of 5, an attacker who has the file tests
+ * passwords 32 times as fast.
  */
 #include "registry/cli/htpasswd/options.h"
 
@@ -14,8 +15,9 @@
 
 enum { COST_DEFAULT = 10, COST_MIN = 4, COST_MAX = 17 };
 
-#define USAGE "usage: registryd htpasswd [-c] [-B] [-i|-b] [-C COST] FILE USER [PASSWORD], the same with -n and without FILE, " \
-              "-D FILE USER, or -v [-i|-b] FILE USER [PASSWORD]"
+#define USAGE                                                                                      \
+    "usage: registryd htpasswd [-c] [-B] [-i|-b] [-C COST] FILE USER [PASSWORD], the same with "   \
+    "-n and without FILE, -D FILE USER, or -v [-i|-b] FILE USER [PASSWORD]"
 
 struct switches {
     bool is_on_line; /* -b */
@@ -31,13 +33,16 @@ static int refuse_switch(int letter, struct error *err)
 {
     switch (letter) {
     case 'm': case 'd': case 's': case 'p': case '2': case '5':
-        return error_set(err, EINVAL, "-%c: registries accept only bcrypt hashes; leave the option out, or use -B", letter);
+        return error_set(
+            err, EINVAL,
+            "-%c: registries accept only bcrypt hashes; leave the option out, or use -B", letter);
     case 'r':
         return refuse(err, "-r: the rounds of bcrypt are set by -C");
     case 'C':
-        return error_set(err, EINVAL, "-C: the cost of bcrypt is a number from %d to %d", COST_MIN, COST_MAX);
+        return error_set(err, EINVAL, "-C: the cost of bcrypt is a number from %d to %d", COST_MIN,
+                         COST_MAX);
     default:
-        return error_set(err, EINVAL, "no such option: -%c (" USAGE ")", letter);
+        return error_set(err, EINVAL, "unknown option: -%c (" USAGE ")", letter);
     }
 }
 
@@ -60,8 +65,8 @@ static int take_task(struct htpasswd_order *order, struct switches *switches, in
     return 0;
 }
 
-/* Applies an option. */
-static int take_switch(struct htpasswd_order *order, struct switches *switches, int letter, struct error *err)
+static int take_switch(struct htpasswd_order *order, struct switches *switches, int letter,
+                       struct error *err)
 {
     switch (letter) {
     case 'c': case 'n': case 'D': case 'v':
@@ -84,8 +89,8 @@ static int take_switch(struct htpasswd_order *order, struct switches *switches, 
     }
 }
 
-static int take_operands(struct htpasswd_order *order, const struct switches *switches, int count, char **operands,
-                         struct error *err)
+static int take_operands(struct htpasswd_order *order, const struct switches *switches, int count,
+                         char **operands, struct error *err)
 {
     int files = order->task == HTPASSWD_PRINT ? 0 : 1;
 
@@ -94,7 +99,8 @@ static int take_operands(struct htpasswd_order *order, const struct switches *sw
     if (switches->is_on_line && order->is_from_input)
         return refuse(err, "-b and -i exclude each other");
     if (count != files + 1 + switches->is_on_line && files == 0)
-        return refuse(err, switches->is_on_line ? "-nb takes a user and a password" : "-n takes a user, and nothing else");
+        return refuse(err, switches->is_on_line ? "-nb takes a user and a password"
+                                                : "-n takes a user, and nothing else");
     if (count != files + 1 + switches->is_on_line)
         return refuse(err, switches->is_on_line ? "-b takes a file, a user and a password" :
                       "a file and a user are required, or -n and a user");
@@ -104,7 +110,9 @@ static int take_operands(struct htpasswd_order *order, const struct switches *sw
     return 0;
 }
 
-/* Options end at the first operand, as in Apache's program, because a password may begin with '-'. */
+/*
+ * Options end at the first operand, as in Apache's program, because a password may begin with '-'.
+ */
 int htpasswd_order_parse(int argc, char **argv, struct htpasswd_order *ret, struct error *err)
 {
     struct switches switches = {0};

@@ -1,6 +1,7 @@
 /*
- * A server may read its users at any moment, and the power may fail at any moment, so the file is never written in place. Its
- * owner, its mode, its access list, and a link to it stay as they are.
+ * Replaces a file by a new one. The file is never written in place, because a server may read it,
+ * and the power may fail, at any moment. Its owner, mode and access control list, and a symbolic
+ * link to it, stay as they are.
  */
 #include "registry/cli/htpasswd/replace-file.h"
 
@@ -18,10 +19,10 @@ enum { ACCESS_LIST_MAX = 4096, TEMPORARY_SIZE = 64 };
 
 #define ACCESS_LIST "system.posix_acl_access"
 
-/* --- where it is ------------------------------------------------------------------------ */
+/* --- the existing file ------------------------------------------------------------------ */
 
-/* The length of the path without its last part: 0, or up to and including a '/'. */
-static size_t directory_size(const char *path)
+/* The length of the path without its last component: 0, or up to and including a '/'. */
+static size_t directory_length(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
@@ -30,7 +31,7 @@ static size_t directory_size(const char *path)
 
 static int open_directory(const char *path, struct error *err)
 {
-    CLEANUP_FREE char *directory = strndup(path, directory_size(path));
+    CLEANUP_FREE char *directory = strndup(path, directory_length(path));
     int fd;
 
     if (!directory)
@@ -39,10 +40,12 @@ static int open_directory(const char *path, struct error *err)
     return fd < 0 ? error_set_errno(err, -fd, "cannot open the directory of %s", path) : fd;
 }
 
-static int look(struct replacement *file, struct error *err)
+static int examine(struct replacement *file, struct error *err)
 {
     if (fstatat(file->directory_fd, file->name, &file->old, AT_SYMLINK_NOFOLLOW) < 0)
-        return errno == ENOENT && *file->name ? 0 : error_set_errno(err, errno, "cannot examine %s", file->path);
+        return errno == ENOENT && *file->name
+                   ? 0
+                   : error_set_errno(err, errno, "cannot examine %s", file->path);
     if (!S_ISREG(file->old.st_mode))
         return error_set(err, EINVAL, "%s is not a regular file", file->path);
     if (faccessat(file->directory_fd, file->name, W_OK, AT_EACCESS) < 0)
@@ -76,13 +79,13 @@ int replacement_open(const char *path, struct replacement *ret, struct error *er
 
     if (r < 0)
         return error_set_errno(err, -r, "cannot follow %s", path);
-    ret->name = ret->path + directory_size(ret->path);
+    ret->name = ret->path + directory_length(ret->path);
     ret->directory_fd = open_directory(ret->path, err);
     if (ret->directory_fd < 0)
         return ret->directory_fd;
     (void)flock(ret->directory_fd, LOCK_EX); /* some network file systems cannot lock directories */
     hold_signals(ret);
-    return look(ret, err);
+    return examine(ret, err);
 }
 
 void replacement_done(struct replacement *file)
@@ -94,9 +97,11 @@ void replacement_done(struct replacement *file)
     *file = (struct replacement)REPLACEMENT_NONE;
 }
 
-int replacement_read(const struct replacement *file, size_t limit, char **ret_text, size_t *ret_size, struct error *err)
+int replacement_read(const struct replacement *file, size_t limit, char **ret_text,
+                     size_t *ret_size, struct error *err)
 {
-    CLEANUP_CLOSE int fd = openat(file->directory_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    CLEANUP_CLOSE int fd =
+        openat(file->directory_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     size_t most = (size_t)file->old.st_size < limit ? (size_t)file->old.st_size : limit;
     int r = fd < 0 ? -errno : file_read_all(fd, most, ret_text, ret_size);
 
@@ -105,9 +110,9 @@ int replacement_read(const struct replacement *file, size_t limit, char **ret_te
     return r < 0 ? error_set_errno(err, -r, "cannot read %s", file->path) : 0;
 }
 
-/* --- the new one ------------------------------------------------------------------------ */
+/* --- the new file ----------------------------------------------------------------------- */
 
-/* An access list lets a service read a file of mode 0600; most files have none. */
+/* An access control list may let a service read a file of mode 0600. Most files have no list. */
 static int copy_access_list(int from, int to)
 {
     char list[ACCESS_LIST_MAX];
@@ -135,13 +140,17 @@ static int copy_rights(const struct replacement *file, int from, int to)
 static int take_over(const struct replacement *file, const char *temporary, struct error *err)
 {
     CLEANUP_CLOSE int from = file->model ? open(file->model, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-                                         : openat(file->directory_fd, file->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+                                         : openat(file->directory_fd, file->name,
+                                                  O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     CLEANUP_CLOSE int to = openat(file->directory_fd, temporary, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
     int r = from < 0 || to < 0 ? -errno : copy_rights(file, from, to);
 
     if (r == 0 && fsync(to) < 0)
         r = -errno;
-    return r < 0 ? error_set_errno(err, -r, "cannot give the new %s the owner and the mode of the old one", file->path) : 0;
+    return r < 0 ? error_set_errno(err, -r,
+                                   "cannot give the new %s the owner and the mode of the old one",
+                                   file->path)
+                 : 0;
 }
 
 static int put_in_place(const struct replacement *file, const char *temporary, struct error *err)
@@ -155,14 +164,16 @@ static int put_in_place(const struct replacement *file, const char *temporary, s
     return 0;
 }
 
-int replacement_write(const struct replacement *file, mode_t mode, const void *data, size_t size, struct error *err)
+int replacement_write(const struct replacement *file, mode_t mode, const void *data, size_t size,
+                      struct error *err)
 {
     char temporary[TEMPORARY_SIZE], unique[RANDOM_UUID_SIZE];
     int r;
 
     random_uuid(unique);
     snprintf(temporary, sizeof(temporary), ".registryd-%s", unique);
-    r = file_write_temporary(file->directory_fd, temporary, file->exists || file->model ? 0600 : mode, data, size);
+    r = file_write_temporary(file->directory_fd, temporary, file->exists || file->model ? 0600 : mode,
+                             data, size);
     if (r < 0)
         return error_set_errno(err, -r, "cannot write beside %s", file->path);
     r = put_in_place(file, temporary, err);
@@ -171,5 +182,7 @@ int replacement_write(const struct replacement *file, mode_t mode, const void *d
         return r;
     }
     r = file_sync_directory(file->directory_fd);
-    return r < 0 ? error_set_errno(err, -r, "%s was replaced, but may not survive a power failure", file->path) : 0;
+    return r < 0 ? error_set_errno(err, -r, "%s was replaced, but may not survive a power failure",
+                                   file->path)
+                 : 0;
 }

@@ -8,18 +8,20 @@
 #include "common/error.h"
 
 /*
- * Replaces a file as a whole: readers see the old one or the new one. Symbolic links are followed, so that the file itself is
- * replaced. From open to done, another program that does the same in this directory waits (if the file system supports locks),
- * and so do SIGINT, SIGTERM, SIGHUP and SIGQUIT. On the main thread.
+ * Replaces a file as a whole: readers see the old file or the new one. Symbolic links are followed,
+ * so that the file itself is replaced. From replacement_open() to replacement_done(), a lock makes
+ * other programs that do the same in this directory wait (if the file system supports locks), and
+ * SIGINT, SIGTERM, SIGHUP and SIGQUIT are blocked. For the main thread only.
  *
  *     CLEANUP(replacement_done) struct replacement file = REPLACEMENT_NONE;
  */
 struct replacement {
     int directory_fd;
     char *path;       /* the file itself, for messages */
-    const char *name; /* its last part; points into path */
+    const char *name; /* the last component; points into path */
     bool exists;
-    const char *model; /* borrowed; a file whose owner, mode and access list a new file gets; or NULL */
+    /* borrowed: whose owner, mode and access control list a new file gets; or NULL */
+    const char *model;
     struct stat old;   /* of the file, or of the model if there is no file */
     bool is_masked;
     sigset_t mask;
@@ -27,19 +29,31 @@ struct replacement {
 
 #define REPLACEMENT_NONE {.directory_fd = -1}
 
-/* 0, or negative: no such directory, not a regular file, not writable. A missing file is not an error. */
+/*
+ * Returns 0, or negative if the directory is missing, or the file is not regular or not writable. A
+ * missing file is not an error.
+ */
 int replacement_open(const char *path, struct replacement *ret, struct error *err) MUST_USE;
 
-/* A new file is to have the owner, mode and access list of the file at path (borrowed), if that exists. */
+/*
+ * Gives a new file the owner, mode and access control list of the file at path (borrowed), if that
+ * exists.
+ */
 void replacement_set_model(struct replacement *file, const char *path);
 
-/* Reads the existing file, at most limit bytes. *ret_text is owned by the caller, free() (see file_read_all()). */
-int replacement_read(const struct replacement *file, size_t limit, char **ret_text, size_t *ret_size,
-                     struct error *err) MUST_USE;
+/*
+ * Reads the existing file, at most limit bytes. *ret_text is owned by the caller, free() (see
+ * file_read_all()).
+ */
+int replacement_read(const struct replacement *file, size_t limit, char **ret_text,
+                     size_t *ret_size, struct error *err) MUST_USE;
 
-/* Writes data with owner, group, mode and access list of the old file; mode is for a new file. */
+/*
+ * Writes data, and keeps the old file's owner, group, mode and access control list. A new file gets
+ * mode.
+ */
 int replacement_write(const struct replacement *file, mode_t mode, const void *data, size_t size,
                       struct error *err) MUST_USE;
 
-/* Also for a half-opened one. Signals that waited are delivered now. */
+/* Also after a failed replacement_open(). Unblocks the signals. */
 void replacement_done(struct replacement *file);

@@ -10,8 +10,14 @@
 #include "registry/cli/init/host-names.h"
 #include "registry/cli/init/pem.h"
 
-enum { DAY_S = 24 * 60 * 60, AUTHORITY_DAYS = 3650, SERVER_DAYS = 825, SERIAL_SIZE = 16, CLOCK_SKEW_S = 3600,
-       COMMON_NAME_SIZE = 65 /* RFC 5280, ub-common-name */ };
+enum {
+    DAY_S = 24 * 60 * 60,
+    AUTHORITY_DAYS = 3650,
+    SERVER_DAYS = 825,
+    SERIAL_SIZE = 16,
+    CLOCK_SKEW_S = 3600,
+    COMMON_NAME_SIZE = 65 /* RFC 5280, ub-common-name */
+};
 
 void certificate_done(struct certificate *certificate)
 {
@@ -25,9 +31,9 @@ static int explain(int code, const char *what, struct error *err)
     return error_set(err, EIO, "%s: %s", what, gnutls_strerror(code));
 }
 
-/* --- what stands in a certificate ------------------------------------------------------------ */
+/* --- fields of a certificate ----------------------------------------------------------------- */
 
-/* Positive, and too long to be guessed (CA/Browser Forum, Baseline Requirements 7.1). */
+/* A positive random number of 126 bits (CA/Browser Forum, Baseline Requirements 7.1, wants 64). */
 static int set_serial(gnutls_x509_crt_t crt)
 {
     unsigned char serial[SERIAL_SIZE];
@@ -37,13 +43,15 @@ static int set_serial(gnutls_x509_crt_t crt)
     return gnutls_x509_crt_set_serial(crt, serial, sizeof(serial));
 }
 
-/* Valid since a while ago, for clients whose clock is a little behind. */
+/* The certificate is valid from an hour ago, for clients whose clock is slow. */
 static int set_times(gnutls_x509_crt_t crt, int days)
 {
     time_t now = time(NULL);
     int r = gnutls_x509_crt_set_activation_time(crt, now - CLOCK_SKEW_S);
 
-    return r < 0 ? r : gnutls_x509_crt_set_expiration_time(crt, now - CLOCK_SKEW_S + (time_t)days * DAY_S);
+    return r < 0 ? r
+                 : gnutls_x509_crt_set_expiration_time(crt,
+                                                       now - CLOCK_SKEW_S + (time_t)days * DAY_S);
 }
 
 static int set_key_ids(gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer)
@@ -64,7 +72,8 @@ static int set_key_ids(gnutls_x509_crt_t crt, gnutls_x509_crt_t issuer)
 
 /* --- the authority --------------------------------------------------------------------------- */
 
-static int fill_authority(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key, const struct certificate_names *names)
+static int fill_authority(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key,
+                          const struct certificate_names *names)
 {
     char name[COMMON_NAME_SIZE];
     int r = gnutls_x509_crt_set_version(crt, 3);
@@ -75,7 +84,8 @@ static int fill_authority(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key, cons
     if (r == 0)
         r = set_times(crt, AUTHORITY_DAYS);
     if (r == 0)
-        r = gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, (unsigned)strlen(name));
+        r = gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, name,
+                                          (unsigned)strlen(name));
     if (r == 0)
         r = gnutls_x509_crt_set_key(crt, key);
     if (r == 0)
@@ -89,7 +99,8 @@ static int fill_authority(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key, cons
     return r < 0 ? r : gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0);
 }
 
-int certificate_make_authority(const struct certificate_names *names, struct certificate *ret, struct error *err)
+int certificate_make_authority(const struct certificate_names *names, struct certificate *ret,
+                               struct error *err)
 {
     CLEANUP(certificate_done) struct certificate made = {0};
     CLEANUP(pem_key_done) gnutls_x509_privkey_t key = NULL;
@@ -113,8 +124,8 @@ int certificate_make_authority(const struct certificate_names *names, struct cer
 
 /* --- a server -------------------------------------------------------------------------------- */
 
-static int fill_server(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key, const struct certificate_names *names,
-                       gnutls_x509_crt_t issuer)
+static int fill_server(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key,
+                       const struct certificate_names *names, gnutls_x509_crt_t issuer)
 {
     int r = gnutls_x509_crt_set_version(crt, 3);
 
@@ -157,8 +168,9 @@ static int sign_server(const struct certificate *authority, const struct certifi
     return r == 0 && !old_key ? pem_write_key(key, &made->key) : r;
 }
 
-/* Clients would refuse the certificate. */
-static int check_names(const struct certificate *authority, const struct certificate_names *names, struct error *err)
+/* Refuses names that the authority's constraints forbid: clients would refuse the certificate. */
+static int check_names(const struct certificate *authority, const struct certificate_names *names,
+                       struct error *err)
 {
     CLEANUP(pem_certificate_done) gnutls_x509_crt_t issuer = NULL;
     const char *forbidden = NULL;
@@ -168,12 +180,15 @@ static int check_names(const struct certificate *authority, const struct certifi
         r = host_names_find_forbidden(issuer, names, &forbidden);
     if (r < 0)
         return explain(r, "cannot read the authority's certificate", err);
-    return !forbidden ? 0 : error_set(err, EINVAL, "the authority may not sign for %s, because it was created for other names: "
-                                      "create a new directory with init, and have clients trust its authority", forbidden);
+    return !forbidden ? 0 : error_set(err, EINVAL,
+         "the authority may not sign for %s, because it was created for other "
+         "names: create a new directory with init, and have clients trust its "
+         "authority", forbidden);
 }
 
-int certificate_make_server(const struct certificate *authority, const struct certificate_names *names,
-                            const struct secbuf *key, struct certificate *ret, struct error *err)
+int certificate_make_server(const struct certificate *authority,
+                            const struct certificate_names *names, const struct secbuf *key,
+                            struct certificate *ret, struct error *err)
 {
     CLEANUP(certificate_done) struct certificate made = {0};
     int r = check_names(authority, names, err);
@@ -190,7 +205,8 @@ int certificate_make_server(const struct certificate *authority, const struct ce
 
 /* --- a request ------------------------------------------------------------------------------- */
 
-static int fill_request(gnutls_x509_crq_t request, gnutls_x509_privkey_t key, const struct certificate_names *names)
+static int fill_request(gnutls_x509_crq_t request, gnutls_x509_privkey_t key,
+                        const struct certificate_names *names)
 {
     int r = gnutls_x509_crq_set_version(request, 1);
 
@@ -201,7 +217,8 @@ static int fill_request(gnutls_x509_crq_t request, gnutls_x509_privkey_t key, co
     return r < 0 ? r : gnutls_x509_crq_sign2(request, key, GNUTLS_DIG_SHA256, 0);
 }
 
-int certificate_make_request(const struct certificate_names *names, struct certificate *ret, struct error *err)
+int certificate_make_request(const struct certificate_names *names, struct certificate *ret,
+                             struct error *err)
 {
     CLEANUP(certificate_done) struct certificate made = {0};
     CLEANUP(pem_key_done) gnutls_x509_privkey_t key = NULL;

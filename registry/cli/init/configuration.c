@@ -35,18 +35,19 @@ static void put_configuration(FILE *stream, const char *directory, unsigned port
                     "  filesystem:\n"
                     "    rootdirectory: ");
     put_path(stream, directory, LAYOUT_STORAGE);
-    fprintf(stream, "  delete:\n"
-                    "    enabled: true\n"
-                    "auth:\n"
-                    "  htpasswd:\n"
-                    "    realm: Registry Realm\n"
-                    "    # To add a user: registryd htpasswd, or Apache's htpasswd -B. The server notices.\n"
-                    "    path: ");
+    fprintf(stream,
+            "  delete:\n"
+            "    enabled: true\n"
+            "auth:\n"
+            "  htpasswd:\n"
+            "    realm: Registry Realm\n"
+            "    # To add a user: registryd htpasswd, or Apache's htpasswd -B. No restart needed.\n"
+            "    path: ");
     put_path(stream, directory, LAYOUT_USERS);
     fprintf(stream, "http:\n"
                     "  addr: :%u\n"
                     "  tls:\n"
-                    "    # To replace it before it expires: registryd init --renew\n"
+                    "    # To replace the certificate before it expires: registryd init --renew\n"
                     "    certificate: ", port);
     put_path(stream, directory, LAYOUT_CERTIFICATE);
     fprintf(stream, "    key: ");

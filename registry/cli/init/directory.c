@@ -13,7 +13,7 @@
 #include "common/directory-names.h"
 #include "common/random.h"
 
-/* The absolute path of a directory that need not exist, in one that does. */
+/* Finds the absolute path of a directory that need not exist; its parent must exist. */
 static int find_path(const char *path, char **ret, struct error *err)
 {
     CLEANUP_FREE char *copy = strdup(path), *parent = NULL;
@@ -26,16 +26,18 @@ static int find_path(const char *path, char **ret, struct error *err)
     slash = copy ? strrchr(copy, '/') : NULL;
     name = slash ? slash + 1 : copy;
     if (!copy || !*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-        return error_set(err, EINVAL, "\"%s\" is not a name for a new directory", path);
+        return error_set(err, EINVAL, "\"%s\" cannot be the name of a new directory", path);
     if (slash)
         *slash = '\0';
     parent = realpath(slash ? (*copy ? copy : "/") : ".", NULL);
     if (!parent)
         return error_set_errno(err, errno, "cannot find the parent directory of %s", path);
-    return asprintf(ret, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, name) < 0 ? error_set_oom(err) : 0;
+    return asprintf(ret, "%s/%s", strcmp(parent, "/") == 0 ? "" : parent, name) < 0
+               ? error_set_oom(err)
+               : 0;
 }
 
-static int check_free(const char *path, struct error *err)
+static int check_is_empty(const char *path, struct error *err)
 {
     CLEANUP(directory_names_done) struct directory_names names = {0};
     CLEANUP_CLOSE int fd = file_open_directory(AT_FDCWD, path);
@@ -43,9 +45,11 @@ static int check_free(const char *path, struct error *err)
     if (fd == -ENOENT)
         return 0;
     if (fd < 0 || directory_names_read(fd, &names) < 0)
-        return error_set_errno(err, fd < 0 ? -fd : EIO, "%s exists and is not a directory that can be used", path);
+        return error_set_errno(err, fd < 0 ? -fd : EIO,
+                               "%s exists and is not a directory that can be used", path);
     if (names.count > 0)
-        return error_set(err, EEXIST, "%s is not empty (it contains %s); nothing was changed", path, names.names[0]->text);
+        return error_set(err, EEXIST, "%s is not empty (it contains %s); nothing was changed", path,
+                         names.names[0]->text);
     return 0;
 }
 
@@ -56,7 +60,7 @@ int init_directory_begin(const char *path, struct init_directory *ret, struct er
     int r = find_path(path, &directory.path, err);
 
     if (r == 0)
-        r = check_free(directory.path, err);
+        r = check_is_empty(directory.path, err);
     if (r < 0)
         return r;
     random_uuid(uuid);
@@ -76,15 +80,16 @@ int init_directory_begin(const char *path, struct init_directory *ret, struct er
     return 0;
 }
 
-int init_directory_add_file(struct init_directory *directory, const char *name, mode_t mode, const void *data, size_t size,
-                         struct error *err)
+int init_directory_add_file(struct init_directory *directory, const char *name, mode_t mode,
+                            const void *data, size_t size, struct error *err)
 {
     int r = file_write_temporary(directory->fd, name, mode, data, size);
 
     return r < 0 ? error_set_errno(err, -r, "cannot write %s/%s", directory->temporary, name) : 0;
 }
 
-int init_directory_add_directory(struct init_directory *directory, const char *name, mode_t mode, struct error *err)
+int init_directory_add_directory(struct init_directory *directory, const char *name, mode_t mode,
+                                 struct error *err)
 {
     if (mkdirat(directory->fd, name, 0700) < 0 || fchmodat(directory->fd, name, mode, 0) < 0)
         return error_set_errno(err, errno, "cannot create %s/%s", directory->temporary, name);
@@ -103,7 +108,7 @@ static int sync_parent(const char *path)
     return fd < 0 ? fd : file_sync_directory(fd);
 }
 
-/* Those that were added. */
+/* Syncs the directory at fd and the directories in it. */
 static int sync_directories(int fd)
 {
     CLEANUP(directory_names_done) struct directory_names names = {0};
@@ -123,7 +128,10 @@ int init_directory_finish(struct init_directory *directory, struct error *err)
 {
     int r = fchmod(directory->fd, 0755) < 0 ? -errno : sync_directories(directory->fd);
 
-    /* This replaces an empty directory, too; it fails if somebody has put something into it meanwhile. */
+    /*
+     * rename() also replaces an empty directory, and fails if somebody has put something into it
+     * meanwhile.
+     */
     if (r == 0 && rename(directory->temporary, directory->path) < 0)
         r = -errno;
     if (r < 0)
@@ -131,10 +139,12 @@ int init_directory_finish(struct init_directory *directory, struct error *err)
     free(directory->temporary);
     directory->temporary = NULL;
     r = sync_parent(directory->path);
-    return r < 0 ? error_set_errno(err, -r, "%s was created, but may not survive a power failure", directory->path) : 0;
+    return r < 0 ? error_set_errno(err, -r, "%s was created, but may not survive a power failure",
+                                   directory->path)
+                 : 0;
 }
 
-/* Removes the files, and the directories with the files in them: more than one level is never created. */
+/* Removes the files, and the directories with their files. Directories are only one level deep. */
 static void remove_content(int fd, bool is_top)
 {
     CLEANUP(directory_names_done) struct directory_names names = {0};

@@ -6,8 +6,8 @@
 #include "common/error.h"
 
 /*
- * A new directory that appears as a whole or not at all: it is created under another name beside its own, and renamed when
- * everything in it is on disk.
+ * A new directory that appears as a whole or not at all: it is created under a temporary name and
+ * renamed when everything in it is on disk.
  */
 struct init_directory {
     char *path;      /* absolute */
@@ -16,17 +16,23 @@ struct init_directory {
 };
 #define INIT_DIRECTORY_NONE {.fd = -1}
 
-/* Refuses a path at which there is anything but an empty directory. 0 or negative. */
+/* Refuses a path that exists, unless it is an empty directory. 0 or negative. */
 int init_directory_begin(const char *path, struct init_directory *ret, struct error *err) MUST_USE;
 
-/* Adds a directory, or a file (its name may be in a directory that was added), with that mode whatever the umask. 0 or negative. */
+/*
+ * Add a directory or a file; a file may be in a directory that was added. The umask does not change
+ * the mode. 0 or negative.
+ */
 int init_directory_add_directory(struct init_directory *directory, const char *name, mode_t mode,
                                  struct error *err) MUST_USE;
-int init_directory_add_file(struct init_directory *directory, const char *name, mode_t mode, const void *data, size_t size,
-                            struct error *err) MUST_USE;
+int init_directory_add_file(struct init_directory *directory, const char *name, mode_t mode,
+                            const void *data, size_t size, struct error *err) MUST_USE;
 
-/* Gives it its name, and the mode 0755: other users may pass to what is theirs. 0 or negative. */
+/*
+ * Renames the directory and gives it mode 0755, so that other users can reach what they own in it.
+ * 0 or negative.
+ */
 int init_directory_finish(struct init_directory *directory, struct error *err) MUST_USE;
 
-/* Removes everything unless it was finished. */
+/* Removes the directory unless it was finished. */
 void init_directory_done(struct init_directory *directory);

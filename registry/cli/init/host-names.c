@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUBJECT_SIZE = 65 /* RFC 5280, ub-common-name and ub-organization-name, and a NUL */, ADDRESS_MAX = 16 };
+enum {
+    SUBJECT_SIZE = 65 /* RFC 5280, ub-common-name and ub-organization-name, and a NUL */,
+    ADDRESS_MAX = 16
+};
 
 /* A name as certificates contain it. */
 struct host_name {
@@ -24,20 +27,20 @@ static void parse_host_name(const char *name, struct host_name *ret)
     else if (inet_pton(AF_INET6, name, ret->address) == 1)
         ret->size = 16;
     else
-        *ret = (struct host_name){.type = GNUTLS_SAN_DNSNAME, .data = name, .size = (unsigned)strlen(name)};
+        *ret = (struct host_name){GNUTLS_SAN_DNSNAME, .data = name, .size = (unsigned)strlen(name)};
 }
 
 /* --- names in certificates ------------------------------------------------------------------- */
 
-/* The subject of a certificate, for people: programs look at the alternative names. */
+/* The subject of a certificate. It is for people: programs check the alternative names. */
 struct subject {
     const char *oid;
     char text[SUBJECT_SIZE];
 };
 
 /*
- * GnuTLS and OpenSSL hold a common name against the constraints for DNS names, if there is no such name. An address is
- * therefore not the common name.
+ * An address is never the common name: if a certificate has no DNS name, GnuTLS and OpenSSL apply
+ * the constraints for DNS names to the common name.
  */
 static struct subject make_subject(const struct certificate_names *names)
 {
@@ -59,7 +62,8 @@ static struct subject make_subject(const struct certificate_names *names)
 int host_names_set(gnutls_x509_crt_t certificate, const struct certificate_names *names)
 {
     const struct subject subject = make_subject(names);
-    int r = gnutls_x509_crt_set_dn_by_oid(certificate, subject.oid, 0, subject.text, (unsigned)strlen(subject.text));
+    int r = gnutls_x509_crt_set_dn_by_oid(certificate, subject.oid, 0, subject.text,
+                                          (unsigned)strlen(subject.text));
 
     for (size_t i = 0; r == 0 && i < names->count; i++) {
         struct host_name host;
@@ -74,7 +78,8 @@ int host_names_set(gnutls_x509_crt_t certificate, const struct certificate_names
 int host_names_set_requested(gnutls_x509_crq_t request, const struct certificate_names *names)
 {
     const struct subject subject = make_subject(names);
-    int r = gnutls_x509_crq_set_dn_by_oid(request, subject.oid, 0, subject.text, (unsigned)strlen(subject.text));
+    int r = gnutls_x509_crq_set_dn_by_oid(request, subject.oid, 0, subject.text,
+                                          (unsigned)strlen(subject.text));
 
     for (size_t i = 0; r == 0 && i < names->count; i++) {
         struct host_name host;
@@ -96,7 +101,8 @@ int host_names_get(gnutls_x509_crt_t certificate, unsigned i, char **ret)
         return type;
     if (type == GNUTLS_SAN_DNSNAME)
         *ret = strndup(buffer, size);
-    else if (type == GNUTLS_SAN_IPADDRESS && inet_ntop(size == 4 ? AF_INET : AF_INET6, buffer, text, sizeof(text)))
+    else if (type == GNUTLS_SAN_IPADDRESS &&
+             inet_ntop(size == 4 ? AF_INET : AF_INET6, buffer, text, sizeof(text)))
         *ret = strdup(text);
     else
         return 0;
@@ -105,18 +111,24 @@ int host_names_get(gnutls_x509_crt_t certificate, unsigned i, char **ret)
 
 /* --- constraints ----------------------------------------------------------------------------- */
 
-typedef int add_function(gnutls_x509_name_constraints_t, gnutls_x509_subject_alt_name_t, const gnutls_datum_t *);
+typedef int add_function(gnutls_x509_name_constraints_t, gnutls_x509_subject_alt_name_t,
+                         const gnutls_datum_t *);
 
-static int add_domain(gnutls_x509_name_constraints_t constraints, add_function *add, const char *domain)
+static int add_domain(gnutls_x509_name_constraints_t constraints, add_function *add,
+                      const char *domain)
 {
-    const gnutls_datum_t datum = {.data = (unsigned char *)domain, .size = (unsigned)strlen(domain)};
+    const gnutls_datum_t datum = {.data = (unsigned char *)domain,
+                                  .size = (unsigned)strlen(domain)};
 
     return add(constraints, GNUTLS_SAN_DNSNAME, &datum);
 }
 
-/* An address and a mask of the same size, as RFC 5280 section 4.2.1.10 has it; all mask bits are equal. */
-static int add_network(gnutls_x509_name_constraints_t constraints, add_function *add, const unsigned char *address,
-                       unsigned size, unsigned char mask)
+/*
+ * Adds an address and a mask of the same size (RFC 5280 section 4.2.1.10). mask is the value of
+ * each byte of the mask.
+ */
+static int add_network(gnutls_x509_name_constraints_t constraints, add_function *add,
+                       const unsigned char *address, unsigned size, unsigned char mask)
 {
     unsigned char bytes[2 * ADDRESS_MAX];
     const gnutls_datum_t datum = {.data = bytes, .size = 2 * size};
@@ -134,16 +146,19 @@ static int permit(gnutls_x509_name_constraints_t constraints, const char *name)
 
     parse_host_name(name, &host);
     if (host.type == GNUTLS_SAN_IPADDRESS)
-        return add_network(constraints, gnutls_x509_name_constraints_add_permitted, host.address, host.size, 0xff);
+        return add_network(constraints, gnutls_x509_name_constraints_add_permitted, host.address,
+                           host.size, 0xff);
     return add_domain(constraints, gnutls_x509_name_constraints_add_permitted,
                       strncmp(name, "*.", 2) == 0 ? name + 2 : name);
 }
 
 /*
- * A kind of name that no constraint mentions would be unlimited. A domain that cannot exist (RFC 2606) leaves no domain;
- * for addresses, all of the kind are excluded.
+ * A kind of name without a constraint would be unlimited. If names has no domain, only "invalid" is
+ * permitted, which cannot exist (RFC 2606). If names has no IPv4 or no IPv6 address, all addresses
+ * of that kind are excluded.
  */
-static int forbid_other_kinds(gnutls_x509_name_constraints_t constraints, const struct certificate_names *names)
+static int forbid_other_kinds(gnutls_x509_name_constraints_t constraints,
+                              const struct certificate_names *names)
 {
     static const unsigned char none[ADDRESS_MAX];
     bool has_domain = false, has_ipv4 = false, has_ipv6 = false;
@@ -193,7 +208,8 @@ static bool is_permitted(gnutls_x509_name_constraints_t constraints, const char 
     return gnutls_x509_name_constraints_check(constraints, host.type, &datum) != 0;
 }
 
-int host_names_find_forbidden(gnutls_x509_crt_t authority, const struct certificate_names *names, const char **ret)
+int host_names_find_forbidden(gnutls_x509_crt_t authority, const struct certificate_names *names,
+                              const char **ret)
 {
     gnutls_x509_name_constraints_t constraints;
     unsigned is_critical;
@@ -207,5 +223,6 @@ int host_names_find_forbidden(gnutls_x509_crt_t authority, const struct certific
         if (!is_permitted(constraints, names->items[i]))
             *ret = names->items[i];
     gnutls_x509_name_constraints_deinit(constraints);
-    return r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE ? 0 : r; /* an authority of an early version has no constraints */
+    /* an authority of an early version has no constraints */
+    return r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE ? 0 : r;
 }

@@ -1,6 +1,7 @@
 /*
- * `registryd init` creates a directory with everything that a private registry needs, and prints the commands that start
- * it and those for clients. The directory works with registry:2, too.
+ * `registryd init` creates a directory with everything that a private registry needs. It prints the
+ * commands that start the registry and that make clients trust it. The directory works with
+ * registry:2, too.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,18 +19,21 @@
 #include "registry/cli/verbs.h"
 #include "registry/confine/confine.h"
 
-static int add_text(struct init_directory *directory, const char *name, const char *text, struct error *err)
+static int add_text(struct init_directory *directory, const char *name, const char *text,
+                    struct error *err)
 {
     return init_directory_add_file(directory, name, 0644, text, strlen(text), err);
 }
 
-static int add_key(struct init_directory *directory, const char *name, const struct secbuf *key, struct error *err)
+static int add_key(struct init_directory *directory, const char *name, const struct secbuf *key,
+                   struct error *err)
 {
     return init_directory_add_file(directory, name, 0600, key->data, key->size, err);
 }
 
-/* For --csr: another authority signs. */
-static int add_request(struct init_directory *directory, const struct certificate_names *names, struct error *err)
+/* For --csr: adds a certificate request instead of certificates. */
+static int add_request(struct init_directory *directory, const struct certificate_names *names,
+                       struct error *err)
 {
     CLEANUP(certificate_done) struct certificate request = {0};
     int r = certificate_make_request(names, &request, err);
@@ -39,7 +43,8 @@ static int add_request(struct init_directory *directory, const struct certificat
     return r < 0 ? r : add_text(directory, LAYOUT_REQUEST, request.text, err);
 }
 
-static int add_authority(struct init_directory *directory, const struct certificate *authority, struct error *err)
+static int add_authority(struct init_directory *directory, const struct certificate *authority,
+                         struct error *err)
 {
     int r = init_directory_add_directory(directory, LAYOUT_AUTHORITY_DIRECTORY, 0700, err);
 
@@ -48,7 +53,8 @@ static int add_authority(struct init_directory *directory, const struct certific
     return r < 0 ? r : add_text(directory, LAYOUT_AUTHORITY, authority->text, err);
 }
 
-static int add_certificates(struct init_directory *directory, const struct certificate_names *names, struct error *err)
+static int add_certificates(struct init_directory *directory, const struct certificate_names *names,
+                            struct error *err)
 {
     CLEANUP(certificate_done) struct certificate authority = {0}, server = {0};
     int r = certificate_make_authority(names, &authority, err);
@@ -64,7 +70,8 @@ static int add_certificates(struct init_directory *directory, const struct certi
 
 static int add_directories(struct init_directory *directory, struct error *err)
 {
-    static const char *const names[] = {LAYOUT_USERS_DIRECTORY, LAYOUT_CERTIFICATES_DIRECTORY, LAYOUT_STORAGE};
+    static const char *const names[] = {LAYOUT_USERS_DIRECTORY, LAYOUT_CERTIFICATES_DIRECTORY,
+                                        LAYOUT_STORAGE};
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(names); i++)
@@ -72,8 +79,8 @@ static int add_directories(struct init_directory *directory, struct error *err)
     return r;
 }
 
-static int fill(struct init_directory *directory, const struct init_options *options, const struct secbuf *password,
-                struct error *err)
+static int fill(struct init_directory *directory, const struct init_options *options,
+                const struct secbuf *password, struct error *err)
 {
     const struct certificate_names names = {.items = options->hosts, .count = options->host_count};
     int r = add_directories(directory, err);
@@ -81,7 +88,8 @@ static int fill(struct init_directory *directory, const struct init_options *opt
     if (r == 0)
         r = init_user_add(directory, options->user, password, err);
     if (r == 0)
-        r = options->is_request ? add_request(directory, &names, err) : add_certificates(directory, &names, err);
+        r = options->is_request ? add_request(directory, &names, err)
+                                : add_certificates(directory, &names, err);
     return r < 0 ? r : init_configuration_add(directory, options->port, err);
 }
 

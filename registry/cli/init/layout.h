@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * The directory that `registryd init` creates. A server reads only auth/, certs/ and data/: these may belong to the user
- * that it runs as, and Landlock keeps it from everything beside them.
+ * File names in the directory that `registryd init` creates. A server reads only auth/, certs/ and
+ * data/: these may belong to its user, and Landlock denies it access to everything else.
  */
 #define LAYOUT_CONFIGURATION "config.yml"
 #define LAYOUT_AUTHORITY "ca.crt" /* for clients */

@@ -7,9 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define USAGE "usage: registryd init DIR --host NAME --user NAME [--port N] [--password-stdin] [--csr], or init DIR --renew"
+#define USAGE                                                                                      \
+    "usage: registryd init DIR --host NAME --user NAME [--port N] [--password-stdin] [--csr], or " \
+    "init DIR --renew"
 
-enum { HOST = 1, USER, PORT, PASSWORD_STDIN, CSR, RENEW, HELP = 'h', PORT_STANDARD = 5000, HOST_MAX = 253 };
+enum {
+    HOST = 1,
+    USER,
+    PORT,
+    PASSWORD_STDIN,
+    CSR,
+    RENEW,
+    HELP = 'h',
+    PORT_STANDARD = 5000,
+    HOST_MAX = 253
+};
 
 static const struct option switches[] = {
     {"host", required_argument, NULL, HOST},
@@ -22,7 +34,10 @@ static const struct option switches[] = {
     {0},
 };
 
-/* An address, or labels of letters, digits and '-' (RFC 1123 section 2.1); the first may be "*". */
+/*
+ * Whether name is an address, or labels of letters, digits and '-' (RFC 1123 section 2.1). The
+ * first label may be "*".
+ */
 static bool is_host(const char *name)
 {
     unsigned char address[16];
@@ -32,7 +47,8 @@ static bool is_host(const char *name)
         return true;
     if (strncmp(name, "*.", 2) == 0)
         name += 2;
-    if (size == 0 || size > HOST_MAX || *name == '.' || *name == '-' || name[strlen(name) - 1] == '.')
+    if (size == 0 || size > HOST_MAX || *name == '.' || *name == '-' ||
+        name[strlen(name) - 1] == '.')
         return false;
     for (const char *c = name; *c; c++)
         if (!isalnum((unsigned char)*c) && *c != '-' && (*c != '.' || c[1] == '.' || c[1] == '-'))
@@ -48,7 +64,8 @@ static int take_switch(int letter, struct init_options *options, struct error *e
     switch (letter) {
     case HOST:
         if (!is_host(optarg))
-            return error_set(err, EINVAL, "--host: \"%s\" is not a host name or an address", optarg);
+            return error_set(err, EINVAL, "--host: \"%s\" is not a host name or an address",
+                             optarg);
         if (options->host_count == INIT_HOSTS_MAX)
             return error_set(err, E2BIG, "--host may be given %d times at most", INIT_HOSTS_MAX);
         options->hosts[options->host_count++] = optarg;
@@ -80,13 +97,17 @@ static int check(const struct init_options *options, struct error *err)
         return error_set(err, EINVAL, "init needs a directory (" USAGE ")");
     if (options->is_renewal) {
         if (options->user || options->is_from_input || options->is_request)
-            return error_set(err, EINVAL, "--renew only replaces the certificate: the only other option that it accepts is --host");
+            return error_set(
+                err, EINVAL,
+                "--renew replaces the certificate and accepts no other option than --host");
         return 0;
     }
     if (options->host_count == 0)
         return error_set(err, EINVAL, "--host is required: the name that clients use (" USAGE ")");
     if (strncmp(options->hosts[0], "*.", 2) == 0)
-        return error_set(err, EINVAL, "--host: the first must be a name that clients can use, not %s", options->hosts[0]);
+        return error_set(err, EINVAL,
+                         "--host: the first must be a name that clients can use, not \"%s\"",
+                         options->hosts[0]);
     if (!options->user)
         return error_set(err, EINVAL, "--user is required: the name of the first user (" USAGE ")");
     return 0;
@@ -104,7 +125,7 @@ int init_options_parse(int argc, char **argv, struct init_options *ret, struct e
             return INIT_HELP;
         if (letter == '?' || letter == ':')
             return error_set(err, EINVAL, "%s: %s (" USAGE ")", argv[optind - 1],
-                             letter == ':' ? "a value is required" : "no such option");
+                             letter == ':' ? "a value is required" : "unknown option");
         r = take_switch(letter, &options, err);
     }
     if (r < 0)

@@ -10,7 +10,8 @@ enum { INIT_HOSTS_MAX = 16 };
 /* The command line of `registryd init`; texts are borrowed from argv. */
 struct init_options {
     const char *directory;
-    const char *hosts[INIT_HOSTS_MAX]; /* names or addresses that clients use; the first one is printed */
+    /* names or addresses that clients use; output shows the first */
+    const char *hosts[INIT_HOSTS_MAX];
     size_t host_count;
     const char *user;
     unsigned port;
@@ -21,5 +22,8 @@ struct init_options {
 
 enum { INIT_HELP = 1 };
 
-/* 0, INIT_HELP if the user asks for help, or negative: an unknown option, or options that exclude each other. */
+/*
+ * 0, INIT_HELP if the user asks for help, or negative: an unknown option, or options that exclude
+ * each other.
+ */
 int init_options_parse(int argc, char **argv, struct init_options *ret, struct error *err) MUST_USE;

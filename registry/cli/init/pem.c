@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Copies what GnuTLS allocated, then wipes and frees it. */
+/*
+ * Copies a text that GnuTLS allocated, then wipes and frees it. take_secret() does the same for a
+ * key.
+ */
 static int take_text(gnutls_datum_t *datum, char **ret)
 {
     *ret = strndup((const char *)datum->data, datum->size);
@@ -27,8 +30,9 @@ int pem_make_key(gnutls_x509_privkey_t *ret)
 {
     int r = gnutls_x509_privkey_init(ret);
 
-    return r < 0 ? r : gnutls_x509_privkey_generate(*ret, GNUTLS_PK_ECDSA,
-                                                    GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
+    return r < 0 ? r
+                 : gnutls_x509_privkey_generate(
+                       *ret, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0);
 }
 
 int pem_read_key(const struct secbuf *text, gnutls_x509_privkey_t *ret)
@@ -42,7 +46,8 @@ int pem_read_key(const struct secbuf *text, gnutls_x509_privkey_t *ret)
 int pem_write_key(gnutls_x509_privkey_t key, struct secbuf *ret)
 {
     gnutls_datum_t datum = {0};
-    int r = gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &datum);
+    int r = gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN,
+                                              &datum);
 
     return r < 0 ? r : take_secret(&datum, ret);
 }
@@ -54,7 +59,7 @@ void pem_key_done(gnutls_x509_privkey_t *key)
     *key = NULL;
 }
 
-/* --- certificates, and requests for them ----------------------------------------------------- */
+/* --- certificates and requests --------------------------------------------------------------- */
 
 int pem_read_certificate(const char *text, gnutls_x509_crt_t *ret)
 {

@@ -14,10 +14,11 @@
 
 enum { PEM_MAX = 1 << 20 };
 
-/* The files to work on. Directories that were created by early versions of init have all of them at the top. */
+/* Paths in the directory. Early versions of init put all files at the top. */
 static const struct files {
     const char *certificate, *key, *authority_key, *temporary;
-} present_files = {LAYOUT_CERTIFICATE, LAYOUT_KEY, LAYOUT_AUTHORITY_KEY, LAYOUT_CERTIFICATES_DIRECTORY "/.registry.crt.tmp"},
+} present_files = {LAYOUT_CERTIFICATE, LAYOUT_KEY, LAYOUT_AUTHORITY_KEY,
+                   LAYOUT_CERTIFICATES_DIRECTORY "/.registry.crt.tmp"},
   early_files = {"registry.crt", "registry.key", "ca.key", ".registry.crt.tmp"};
 
 struct renewal {
@@ -48,7 +49,8 @@ static int read_text(const struct renewal *renewal, const char *name, char **ret
     return r < 0 ? error_set_errno(err, -r, "cannot read %s/%s", renewal->path, name) : 0;
 }
 
-static int read_key(const struct renewal *renewal, const char *name, struct secbuf *ret, struct error *err)
+static int read_key(const struct renewal *renewal, const char *name, struct secbuf *ret,
+                    struct error *err)
 {
     CLEANUP_FREE char *text = NULL;
     int r = read_text(renewal, name, &text, err);
@@ -75,7 +77,9 @@ static int open_renewal(struct renewal *renewal, struct error *err)
     renewal->fd = file_open_directory(AT_FDCWD, renewal->path);
     if (renewal->fd < 0)
         return error_set_errno(err, -renewal->fd, "cannot open %s", renewal->path);
-    renewal->files = faccessat(renewal->fd, early_files.key, F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? &early_files : &present_files;
+    renewal->files = faccessat(renewal->fd, early_files.key, F_OK, AT_SYMLINK_NOFOLLOW) == 0
+                         ? &early_files
+                         : &present_files;
     r = read_text(renewal, LAYOUT_AUTHORITY, &renewal->authority.text, err);
     if (r == 0)
         r = read_key(renewal, renewal->files->authority_key, &renewal->authority.key, err);
@@ -90,15 +94,17 @@ static int replace_certificate(const struct renewal *renewal, const char *text, 
     CLEANUP_CLOSE int parent = -1;
     int r;
 
-    unlinkat(renewal->fd, files->temporary, 0); /* of an earlier try that was killed */
+    unlinkat(renewal->fd, files->temporary, 0); /* left by a process that was killed */
     r = file_write_temporary(renewal->fd, files->temporary, 0644, text, strlen(text));
     if (r == 0 && renameat(renewal->fd, files->temporary, renewal->fd, files->certificate) < 0)
         r = -errno;
     if (r == 0) {
-        parent = file_open_directory(renewal->fd, strchr(files->certificate, '/') ? LAYOUT_CERTIFICATES_DIRECTORY : ".");
+        parent = file_open_directory(
+            renewal->fd, strchr(files->certificate, '/') ? LAYOUT_CERTIFICATES_DIRECTORY : ".");
         r = parent < 0 ? parent : file_sync_directory(parent);
     }
-    return r < 0 ? error_set_errno(err, -r, "cannot write %s/%s", renewal->path, files->certificate) : 0;
+    return r < 0 ? error_set_errno(err, -r, "cannot write %s/%s", renewal->path, files->certificate)
+                 : 0;
 }
 
 int init_renew(const struct init_options *options, struct error *err)
@@ -109,14 +115,17 @@ int init_renew(const struct init_options *options, struct error *err)
     int r = open_renewal(&renewal, err);
 
     if (r == 0 && names.count == 0)
-        names = (struct certificate_names){.items = (const char *const *)renewal.old_names, .count = renewal.old_count};
+        names = (struct certificate_names){.items = (const char *const *)renewal.old_names,
+                                           .count = renewal.old_count};
     if (r == 0 && names.count == 0)
-        r = error_set(err, EINVAL, "%s/%s names no host; give --host", renewal.path, renewal.files->certificate);
+        r = error_set(err, EINVAL, "%s/%s contains no host name; give --host", renewal.path,
+                      renewal.files->certificate);
     if (r == 0)
         r = certificate_make_server(&renewal.authority, &names, &renewal.key, &server, err);
     if (r == 0)
         r = replace_certificate(&renewal, server.text, err);
     if (r == 0)
-        printf("%s/%s is new. A running registryd notices it within seconds.\n", renewal.path, renewal.files->certificate);
+        printf("%s/%s is new. A running registryd notices it within seconds.\n", renewal.path,
+               renewal.files->certificate);
     return r;
 }

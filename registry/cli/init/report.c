@@ -11,7 +11,10 @@
 
 enum { HTTPS_PORT = 443, REGISTRY_SIZE = 300 };
 
-/* As clients name it: without the port that they take by default, and with an IPv6 address in brackets. */
+/*
+ * Formats the registry's name as clients use it: without the default port, and with an IPv6 address
+ * in brackets.
+ */
 static void format_registry(const struct init_options *options, char ret[REGISTRY_SIZE])
 {
     const char *host = options->hosts[0];
@@ -23,13 +26,17 @@ static void format_registry(const struct init_options *options, char ret[REGISTR
         snprintf(ret, REGISTRY_SIZE, has_colon ? "[%s]:%u" : "%s:%u", host, options->port);
 }
 
-/* The unit registryd@.service sees neither home directories nor the shared directories for temporary files. */
+/*
+ * The unit registryd@.service has ProtectHome= and PrivateTmp=: it sees no home and shared
+ * temporary directories.
+ */
 static bool is_hidden_from_services(const char *directory)
 {
     static const char *const hidden[] = {"/home", "/root", "/run/user", "/tmp", "/var/tmp"};
 
     for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
-        if (strncmp(directory, hidden[i], strlen(hidden[i])) == 0 && directory[strlen(hidden[i])] == '/')
+        if (strncmp(directory, hidden[i], strlen(hidden[i])) == 0 &&
+            directory[strlen(hidden[i])] == '/')
             return true;
     return false;
 }
@@ -41,14 +48,17 @@ static void report_start(const char *directory, const char *quoted)
         printf("\nA systemd service does not see this directory: for a service that starts with\n"
                "the machine, run init in another place, such as /srv/registry.\n");
     else
-        printf("\nOr as a systemd service, which starts with the machine:\n"
-               "  sudo chown -R registryd: %s/" LAYOUT_USERS_DIRECTORY " %s/" LAYOUT_CERTIFICATES_DIRECTORY " %s/"
-               LAYOUT_STORAGE "\n"
-               "  sudo systemctl enable --now \"$(systemd-escape -p --template=registryd@.service %s)\"\n",
-               quoted, quoted, quoted, quoted);
+        printf(
+            "\nOr as a systemd service, which starts with the machine:\n"
+            "  sudo chown -R registryd: %s/" LAYOUT_USERS_DIRECTORY
+            " %s/" LAYOUT_CERTIFICATES_DIRECTORY " %s/" LAYOUT_STORAGE "\n"
+            "  sudo systemctl enable --now \"$(systemd-escape -p --template=registryd@.service "
+            "%s)\"\n",
+            quoted, quoted, quoted, quoted);
 }
 
-static void report_clients(const struct init_options *options, const char *registry, const char *quoted)
+static void report_clients(const struct init_options *options, const char *registry,
+                           const char *quoted)
 {
     printf("\nClients must trust the authority %s/" LAYOUT_AUTHORITY ". For docker:\n"
            "  sudo install -D -m 644 %s/" LAYOUT_AUTHORITY " /etc/docker/certs.d/%s/ca.crt\n"
@@ -60,15 +70,15 @@ static void report_clients(const struct init_options *options, const char *regis
            quoted, quoted, registry, quoted, registry, quoted, options->user, registry);
 }
 
-/* The server never needs the authority's key. */
 static void report_authority(const char *quoted)
 {
-    printf("\nThe authority's key is needed to renew the certificate, and for nothing else. Leave\n"
-           "it with your own user, or keep it on another machine:\n  %s/" LAYOUT_AUTHORITY_KEY "\n", quoted);
+    printf("\nOnly init --renew needs the authority's key; the server does not. Leave it with\n"
+           "your own user, or keep it on another machine:\n  %s/" LAYOUT_AUTHORITY_KEY "\n",
+           quoted);
 }
 
-int init_report(const struct init_options *options, const char *directory, const struct secbuf *generated,
-                struct error *err)
+int init_report(const struct init_options *options, const char *directory,
+                const struct secbuf *generated, struct error *err)
 {
     CLEANUP_FREE char *quoted = shell_quote(directory);
     char registry[REGISTRY_SIZE];
@@ -78,11 +88,12 @@ int init_report(const struct init_options *options, const char *directory, const
     format_registry(options, registry);
     printf("%s is ready.\n", directory);
     if (generated)
-        printf("\nThe password of %s, which is stored nowhere else:\n  %.*s\n", options->user, (int)generated->size,
-               (const char *)generated->data);
+        printf("\nThe password of %s, which is stored nowhere else:\n  %.*s\n", options->user,
+               (int)generated->size, (const char *)generated->data);
     if (options->is_request)
         printf("\nLet your authority sign %s/" LAYOUT_REQUEST ". Store its answer (the\n"
-               "certificate, then the intermediate certificates) in\n%s/" LAYOUT_CERTIFICATE ".\n", directory, directory);
+               "certificate, then the intermediate certificates) in\n%s/" LAYOUT_CERTIFICATE ".\n",
+               directory, directory);
     report_start(directory, quoted);
     if (!options->is_request) {
         report_clients(options, registry, quoted);

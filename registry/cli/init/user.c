@@ -16,16 +16,20 @@ int init_user_check(const char *user, struct error *err)
 {
     size_t size = strlen(user);
 
-    if (size == 0 || size > USER_MAX || *user == '#' || strchr(user, ':') || *user == ' ' || user[size - 1] == ' ')
-        return error_set(err, EINVAL, "--user: invalid name: it must have 1 to %d bytes, contain no ':', not begin with '#', "
-                         "and not begin or end with a blank", USER_MAX);
+    if (size == 0 || size > USER_MAX || *user == '#' || strchr(user, ':') || *user == ' ' ||
+        user[size - 1] == ' ')
+        return error_set(
+            err, EINVAL,
+            "--user: invalid name: it must have 1 to %d bytes, contain no ':', not begin with '#', "
+            "and not begin or end with a space",
+            USER_MAX);
     for (const char *c = user; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             return error_set(err, EINVAL, "--user: invalid name: it contains a control character");
     return 0;
 }
 
-/* 120 bits, in characters that are not mistaken for each other. */
+/* Generates 120 random bits, in characters that people do not confuse with each other. */
 static int generate(struct secbuf *ret)
 {
     static const char alphabet[] = "abcdefghijkmnpqrstuvwxyz23456789";
@@ -40,7 +44,8 @@ static int generate(struct secbuf *ret)
     return r;
 }
 
-int init_user_get_password(bool is_from_input, struct secbuf *ret, bool *ret_is_generated, struct error *err)
+int init_user_get_password(bool is_from_input, struct secbuf *ret, bool *ret_is_generated,
+                           struct error *err)
 {
     *ret_is_generated = false;
     if (is_from_input)
@@ -53,7 +58,7 @@ int init_user_get_password(bool is_from_input, struct secbuf *ret, bool *ret_is_
     case 0:
         return 0;
     case ASK_DIFFERENT:
-        return error_set(err, EINVAL, "the two passwords are not the same; nothing was created");
+        return error_set(err, EINVAL, "the two passwords differ; nothing was created");
     case ASK_INTERRUPTED:
         return error_set(err, EINTR, "interrupted; nothing was created");
     default:
@@ -61,7 +66,8 @@ int init_user_get_password(bool is_from_input, struct secbuf *ret, bool *ret_is_
     }
 }
 
-int init_user_add(struct init_directory *directory, const char *user, const struct secbuf *password, struct error *err)
+int init_user_add(struct init_directory *directory, const char *user, const struct secbuf *password,
+                  struct error *err)
 {
     char hash[BCRYPT_SIZE + 1], line[USER_MAX + BCRYPT_SIZE + 4];
     int size, r = bcrypt_make(password, COST, hash);

@@ -8,11 +8,15 @@
 
 /* The first user of a new registry. All return 0 or negative. */
 
-/* Whether this can be a user's name in an htpasswd file. */
+/* Checks that the name can be in an htpasswd file. */
 int init_user_check(const char *user, struct error *err) MUST_USE;
 
-/* From standard input, or asked for twice on a terminal; where there is no terminal, a random one is generated. */
-int init_user_get_password(bool is_from_input, struct secbuf *ret, bool *ret_is_generated, struct error *err) MUST_USE;
+/*
+ * Reads the password from standard input, or asks for it twice on a terminal, or generates one if
+ * there is no terminal.
+ */
+int init_user_get_password(bool is_from_input, struct secbuf *ret, bool *ret_is_generated,
+                           struct error *err) MUST_USE;
 
 /* Adds the password file. */
 int init_user_add(struct init_directory *directory, const char *user, const struct secbuf *password,

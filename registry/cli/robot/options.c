@@ -25,7 +25,9 @@ static int add_allow(struct robot_order *order, const char *text, struct error *
     if (fault)
         return error_set(err, EINVAL, "--allow: \"%s\" %s", text, fault);
     if (strpbrk(text, " \t\r\n"))
-        return error_set(err, EINVAL, "--allow: \"%s\" has a blank; give --allow once for each pattern", text);
+        return error_set(err, EINVAL,
+                         "--allow: \"%s\" contains a space; give --allow once for each pattern",
+                         text);
     if (order->allow_count == ROBOT_ALLOWS_MAX)
         return error_set(err, EINVAL, "--allow can be given %d times at most", ROBOT_ALLOWS_MAX);
     order->allows[order->allow_count++] = text;
@@ -41,7 +43,9 @@ static int set_expiry(struct robot_order *order, const char *text, int64_t now_s
     else if (age_parse(text, strlen(text), &age_s) == 0)
         order->expires_s = now_s + (int64_t)age_s;
     else
-        return error_set(err, EINVAL, "--expires: \"%s\" is not \"never\" or a time such as 90d, 12h or 2w", text);
+        return error_set(err, EINVAL,
+                         "--expires: \"%s\" is not \"never\" or a time such as 90d, 12h or 2w",
+                         text);
     return 0;
 }
 
@@ -65,13 +69,14 @@ static int take_switch(struct robot_order *order, int letter, int64_t now_s, str
         order->is_quiet = true;
         return 0;
     default:
-        return error_set(err, EINVAL, "robot: an unknown option, or an option without its value" SEE);
+        return error_set(err, EINVAL, "robot: unknown option, or an option without a value" SEE);
     }
 }
 
 static int find_task(const char *word, enum robot_task *ret)
 {
-    static const char *const names[] = {[ROBOT_CREATE] = "create", [ROBOT_LIST] = "list", [ROBOT_REVOKE] = "revoke"};
+    static const char *const names[] = {
+        [ROBOT_CREATE] = "create", [ROBOT_LIST] = "list", [ROBOT_REVOKE] = "revoke"};
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (strcmp(word, names[i]) == 0) {
@@ -86,19 +91,26 @@ static int check_order(int count, char **words, struct robot_order *order, struc
     bool has_name = order->task != ROBOT_LIST;
 
     if (count != (has_name ? 2 : 1))
-        return error_set(err, EINVAL, "robot %s takes %s" SEE, words[0], has_name ? "the name of one robot" : "no name");
+        return error_set(err, EINVAL, "robot %s takes %s" SEE, words[0],
+                         has_name ? "the name of one robot" : "no name");
     order->name = has_name ? words[1] : NULL;
     if (has_name && strncmp(order->name, ROBOT_USER_PREFIX, strlen(ROBOT_USER_PREFIX)) == 0)
         order->name += strlen(ROBOT_USER_PREFIX);
     if (has_name && !robot_is_name(order->name, strlen(order->name)))
-        return error_set(err, EINVAL, "\"%s\" is not the name of a robot: 1 to %d of a-z, 0-9, and between them . _ -",
-                         order->name, ROBOT_NAME_MAX);
+        return error_set(
+            err, EINVAL,
+            "\"%s\" is not the name of a robot: 1 to %d of a-z, 0-9, and between them . _ -",
+            order->name, ROBOT_NAME_MAX);
     if (order->task == ROBOT_CREATE && order->host && strpbrk(order->host, "/ \t\r\n\"'\\"))
-        return error_set(err, EINVAL, "--host is a name as in docker login, such as registry.example.com:5000");
+        return error_set(
+            err, EINVAL,
+            "--host: \"%s\" is not a name as in docker login, such as registry.example.com:5000",
+            order->host);
     return 0;
 }
 
-int robot_order_parse(int argc, char **argv, int64_t now_s, struct robot_order *ret, struct error *err)
+int robot_order_parse(int argc, char **argv, int64_t now_s, struct robot_order *ret,
+                      struct error *err)
 {
     int letter, r = 0;
 

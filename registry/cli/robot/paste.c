@@ -1,6 +1,7 @@
 /*
- * The password stands in the text twice: by itself, and in the Secret, which is the only form that Kubernetes takes. The other
- * lines name a variable or a secret of the CI system, so that no password gets into a command line or a repository.
+ * Formats the text that `registryd robot create` prints. The password appears twice: by itself, and
+ * in the Secret, because Kubernetes accepts no other form. The other lines refer to a file or to a
+ * secret of the CI system, so that the password gets into no command line and no repository.
  */
 #include "registry/cli/robot/paste.h"
 
@@ -43,7 +44,8 @@ static int append(struct secbuf *ret, const char *bytes, size_t size)
     return size > 0 ? secbuf_append(ret, bytes, size) : 0;
 }
 
-int robot_paste(const char *user, const struct secbuf *password, const char *host, struct secbuf *ret)
+int robot_paste(const char *user, const struct secbuf *password, const char *host,
+                struct secbuf *ret)
 {
     int r = 0;
 

@@ -4,7 +4,8 @@
 #include "common/secbuf.h"
 
 /*
- * Formats the lines for docker login, a Kubernetes Secret and GitHub Actions that use a new robot. user and host must
- * consist of characters that need no quotes. Appends to ret; 0 or -ENOMEM.
+ * Appends instructions for docker login, Kubernetes and GitHub Actions to ret. user and host must
+ * consist of characters that need no quotes. 0 or -ENOMEM.
  */
-int robot_paste(const char *user, const struct secbuf *password, const char *host, struct secbuf *ret) MUST_USE;
+int robot_paste(const char *user, const struct secbuf *password, const char *host,
+                struct secbuf *ret) MUST_USE;

@@ -1,5 +1,6 @@
 /*
- * `registryd robot`: creates, lists and revokes the principals of programs. A running server reads the file when it changes.
+ * `registryd robot` creates, lists and revokes robots, the logins of programs. A running server
+ * reads the file when it changes.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,10 +21,13 @@
 #include "registry/confine/confine.h"
 #include "registry/core/records.h"
 
-/* The first line of a new file. An empty file looks like one that is being written. */
+/*
+ * The first line of a new file, which must not be empty: an empty file looks as if it were being
+ * written.
+ */
 static const char headline[] = "# Robots of registryd, see registryd-robot(1).\n";
 
-/* An order with what the configuration says. */
+/* The command line and the settings that it needs. */
 struct job {
     const struct robot_order *order;
     struct settings *settings; /* NULL: --file was given, and no configuration */
@@ -39,20 +43,24 @@ static int prepare(struct job *job, struct error *err)
     int r = 0;
 
     if (!order->file || order->config)
-        r = settings_load(settings_choose_path(order->config, environ), environ, &job->settings, err);
+        r = settings_load(settings_choose_path(order->config, environ), environ, &job->settings,
+                          err);
     if (r < 0)
         return r;
     job->path = order->file ? order->file : job->settings->auth.robots;
     if (job->path)
         return confine_tool(err);
-    return error_set(err, EINVAL, "the configuration has no auth.htpasswd.robots, which names the file of the robots; set it, "
-                     "such as to /etc/registryd/robots, and restart the server");
+    return error_set(
+        err, EINVAL,
+        "the configuration has no auth.htpasswd.robots, the path of the robots file; set it, for "
+        "example to /etc/registryd/robots, and restart the server");
 }
 
-/* The part of http.host that docker login takes. */
+/* Returns the host and port of http.host, as docker login expects them. */
 static const char *find_host(const struct job *job, char *buffer, size_t size)
 {
-    const char *host = job->settings ? job->settings->http.host : NULL, *scheme = host ? strstr(host, "://") : NULL;
+    const char *host = job->settings ? job->settings->http.host : NULL,
+               *scheme = host ? strstr(host, "://") : NULL;
 
     if (job->order->host)
         return job->order->host;
@@ -66,8 +74,8 @@ static const char *find_host(const struct job *job, char *buffer, size_t size)
 /* --- the file --------------------------------------------------------------------------- */
 
 /* Opens the file to replace it, and reads the robots that are there. */
-static int open_robots(const struct job *job, struct replacement *file, struct robots **ret, char **ret_text, size_t *ret_size,
-                       struct error *err)
+static int open_robots(const struct job *job, struct replacement *file, struct robots **ret,
+                       char **ret_text, size_t *ret_size, struct error *err)
 {
     int r = replacement_open(job->path, file, err);
 
@@ -94,9 +102,9 @@ static int format_line(const struct job *job, const struct digest *digest, FILE 
     return ferror(out) ? -ENOMEM : 0;
 }
 
-/* The text and the robot's line after it. */
-static int add_line(const struct job *job, const struct digest *digest, const char *before, size_t before_size, char **ret,
-                    size_t *ret_size)
+/* Formats the new file: the text before, then the robot's line. */
+static int add_line(const struct job *job, const struct digest *digest, const char *before,
+                    size_t before_size, char **ret, size_t *ret_size)
 {
     FILE *out = open_memstream(ret, ret_size);
     int r;
@@ -126,11 +134,14 @@ static int store_robot(const struct job *job, const struct digest *digest, struc
     if (r < 0)
         return r;
     if (robots_find(robots, job->order->name))
-        return error_set(err, EEXIST, "there is a robot %s in %s; revoke it first, or choose another name", job->order->name,
-                         job->path);
+        return error_set(
+            err, EEXIST,
+            "the robot %s already exists in %s; revoke it first, or choose another name",
+            job->order->name, job->path);
     if (add_line(job, digest, before, before_size, &after, &after_size) < 0)
         return error_set_oom(err);
-    r = robots_parse(job->path, after, after_size, &again, err); /* what a server could not read is not written */
+    /* the server must be able to read it */
+    r = robots_parse(job->path, after, after_size, &again, err);
     return r < 0 ? r : replacement_write(&file, 0600, after, after_size, err);
 }
 
@@ -142,21 +153,28 @@ static int print_new(const struct job *job, const struct secbuf *password, struc
 
     snprintf(user, sizeof(user), ROBOT_USER_PREFIX "%s", job->order->name);
     if (job->order->is_quiet)
-        r = secbuf_append(&text, password->data, password->size) < 0 ? -ENOMEM : secbuf_append(&text, "\n", 1);
+        r = secbuf_append(&text, password->data, password->size) < 0
+                ? -ENOMEM
+                : secbuf_append(&text, "\n", 1);
     else
         r = robot_paste(user, password, find_host(job, host, sizeof(host)), &text);
     if (r == 0)
         r = file_write_all(STDOUT_FILENO, text.data, text.size);
     if (r < 0)
-        return error_set_errno(err, -r, "the robot %s exists, but its password could not be written: revoke it", job->order->name);
+        return error_set_errno(
+            err, -r, "the robot %s was created, but its password could not be printed: revoke it",
+            job->order->name);
     return 0;
 }
 
 static void warn_of_rights(const struct job *job)
 {
     if (job->order->allow_count == 0)
-        fprintf(stderr, "registryd: the robot has no --allow: it may do only what rules of the access file give to robot+%s\n",
-                job->order->name);
+        fprintf(
+            stderr,
+            "registryd: the robot has no --allow: it may do only what the access file allows "
+            "robot+%s\n",
+            job->order->name);
 }
 
 static int create_robot(const struct job *job, struct error *err)
@@ -165,7 +183,8 @@ static int create_robot(const struct job *job, struct error *err)
     struct digest digest;
     int r;
 
-    if (robot_make_password(&password) < 0 || robot_digest(job->order->name, &password, &digest) < 0)
+    if (robot_make_password(&password) < 0 ||
+        robot_digest(job->order->name, &password, &digest) < 0)
         return error_set_oom(err);
     r = store_robot(job, &digest, err);
     if (r < 0)
@@ -193,7 +212,8 @@ static int revoke_robot(const struct job *job, struct error *err)
     start = robot->line_start;
     memmove(text + start, text + start + robot->line_size, size - start - robot->line_size);
     size -= robot->line_size;
-    r = replacement_write(&file, 0600, size > 0 ? text : headline, size > 0 ? size : strlen(headline), err);
+    r = replacement_write(&file, 0600, size > 0 ? text : headline,
+                          size > 0 ? size : strlen(headline), err);
     if (r == 0)
         fprintf(stderr, "registryd: revoked the robot %s in %s\n", job->order->name, job->path);
     return r;
@@ -201,13 +221,14 @@ static int revoke_robot(const struct job *job, struct error *err)
 
 /* --- list ------------------------------------------------------------------------------- */
 
-/* Without a storage that can be read, the last use is not known. */
+/* Returns NULL if the storage cannot be read; then the last use is not known. */
 static struct store *open_records(const struct job *job)
 {
     struct store *store = NULL;
     struct error ignored;
 
-    if (!job->settings || open_store(job->settings->storage.root_directory, FILESYSTEM_LOOKS, &store, &ignored) < 0)
+    if (!job->settings ||
+        open_store(job->settings->storage.root_directory, FILESYSTEM_LOOKS, &store, &ignored) < 0)
         return NULL;
     return store;
 }
@@ -233,7 +254,8 @@ static void print_robot(const struct job *job, struct store *store, const struct
 
     robot_format_time(robot->expires_s, expires);
     format_use(store, robot->name, used);
-    printf("%-20s  %-20s  %-20s ", robot->name, robot->expires_s <= job->now_s ? "expired" : expires, used);
+    printf("%-20s  %-20s  %-20s ", robot->name,
+           robot->expires_s <= job->now_s ? "expired" : expires, used);
     for (size_t i = 0; i < robot->allow_count; i++)
         printf(" %.*s", (int)robot->allows[i].size, robot->allows[i].text);
     putchar('\n');
@@ -298,9 +320,9 @@ const struct verb verb_robot = {
             "       registryd robot revoke [OPTIONS] NAME\n"
             "\n"
             "Manages robots, the logins of programs such as CI. A robot logs in as the user\n"
-            "robot+NAME. create makes its password, and prints it once on standard output,\n"
+            "robot+NAME. create generates its password, and prints it once on standard output,\n"
             "with lines for docker login, Kubernetes and GitHub Actions. A running registryd\n"
-            "notices each change.\n"
+            "reads each change.\n"
             "\n"
             "  -a, --allow PATTERN:ACTIONS  what it may do, such as 'team/**:pull,push';\n"
             "                       may be given several times. Rules of the access file\n"

@@ -1,6 +1,6 @@
 /*
- * An ACME client writes certificate and key one after the other, and in between the two do not match. Therefore a change of
- * any of the files leads to all of them being read again.
+ * Loads the files of http.tls. If one of them changes, all are loaded again: an ACME client writes
+ * certificate and key one after the other, and in between the two do not match.
  */
 #include "registry/cli/serve/certificates.h"
 
@@ -40,7 +40,8 @@ static struct stamp look_at(const char *path)
 
     if (stat(path, &st) < 0)
         return (struct stamp){0};
-    return (struct stamp){.modified = st.st_mtim, .changed = st.st_ctim, .inode = st.st_ino, .size = st.st_size};
+    return (struct stamp){
+        .modified = st.st_mtim, .changed = st.st_ctim, .inode = st.st_ino, .size = st.st_size};
 }
 
 static bool is_same_time(const struct timespec *a, const struct timespec *b)
@@ -48,7 +49,7 @@ static bool is_same_time(const struct timespec *a, const struct timespec *b)
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-/* Records the state of the files. Whether one of them has changed. */
+/* Records the state of the files, and returns whether one of them has changed. */
 static bool note_stamps(struct certificates *certificates)
 {
     bool is_changed = false;
@@ -57,26 +58,30 @@ static bool note_stamps(struct certificates *certificates)
         struct stamp now = look_at(path_of(certificates, i)), *before = &certificates->stamps[i];
 
         is_changed = is_changed || now.inode != before->inode || now.size != before->size ||
-                     !is_same_time(&now.modified, &before->modified) || !is_same_time(&now.changed, &before->changed);
+                     !is_same_time(&now.modified, &before->modified) ||
+                     !is_same_time(&now.changed, &before->changed);
         *before = now;
     }
     return is_changed;
 }
 
 /*
- * A warning and no error: files that are mounted into a container often belong to other users, and there are no other users
- * in it.
+ * A readable key is not fatal: files that are mounted into a container often belong to other users,
+ * and the container has no other users.
  */
 static void warn_of_modes(const struct certificates *certificates)
 {
     struct stat st;
 
     if (stat(certificates->settings->key, &st) == 0 && st.st_mode & S_IROTH)
-        log_warn("every user of this machine can read the key %s and pose as this registry: chmod o-r %s",
-                 certificates->settings->key, certificates->settings->key);
+        log_warn(
+            "every user of this machine can read the key %s and impersonate this registry: "
+            "chmod o-r %s",
+            certificates->settings->key, certificates->settings->key);
     for (size_t i = 0; i < certificates->count; i++)
         if (stat(path_of(certificates, i), &st) == 0 && st.st_mode & S_IWOTH)
-            log_error("every user of this machine can change %s: chmod o-w %s", path_of(certificates, i), path_of(certificates, i));
+            log_error("every user of this machine can change %s: chmod o-w %s",
+                      path_of(certificates, i), path_of(certificates, i));
 }
 
 static void warn_of_expiry(const struct certificates *certificates)
@@ -84,13 +89,14 @@ static void warn_of_expiry(const struct certificates *certificates)
     int days = tls_get_days_left();
 
     if (days < 0)
-        log_warn("the certificate %s is expired", certificates->settings->certificate);
+        log_warn("the certificate %s has expired: replace it", certificates->settings->certificate);
     else if (days < DAYS_LEFT_MIN)
-        log_warn("the certificate %s expires in %d %s", certificates->settings->certificate, days,
+        log_warn("the certificate %s expires in %d %s: replace it",
+                 certificates->settings->certificate, days,
                  words_plural((uint64_t)days, "day", "days"));
 }
 
-/* After the states are recorded, so that a later change is noticed. */
+/* Call note_stamps() first, so that a change during the load is noticed later. */
 static int load(struct certificates *certificates, struct error *err)
 {
     const struct settings_tls *settings = certificates->settings;
@@ -110,12 +116,13 @@ static void load_or_keep(struct certificates *certificates)
     struct error err = {0};
 
     if (load(certificates, &err) < 0)
-        log_error("the previous certificate stays in use: %s", err.text);
+        log_error("cannot load the new certificate, the previous one stays in use: %s", err.text);
     else
-        log_info("certificate read");
+        log_info("certificate loaded");
 }
 
-int certificates_open(const struct settings_tls *settings, struct certificates **ret, struct error *err)
+int certificates_open(const struct settings_tls *settings, struct certificates **ret,
+                      struct error *err)
 {
     size_t count = 2 + settings->client_ca_count;
     struct certificates *certificates;

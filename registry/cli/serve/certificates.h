@@ -3,17 +3,24 @@
 #include "registry/config/settings.h"
 
 /*
- * The files of http.tls (certificate, key, client authorities), read at the start and again when one of them changes. For
- * the main thread.
+ * Loads the files of http.tls (certificate, key, client authorities) at the start and when one of
+ * them changes. For the main thread.
  */
 struct certificates;
 
-/* Reads them and puts them in use. 0 with *ret (NULL: no TLS is configured), or negative. */
-int certificates_open(const struct settings_tls *settings, struct certificates **ret, struct error *err) MUST_USE;
+/*
+ * Loads the files. settings are borrowed. 0 with *ret (unchanged if no TLS is configured), or
+ * negative.
+ */
+int certificates_open(const struct settings_tls *settings, struct certificates **ret,
+                      struct error *err) MUST_USE;
 
-/* Reads them again: in any case, or if one has changed. After a failure, which is logged, the previous ones stay in use. */
-void certificates_reload(struct certificates *certificates); /* takes NULL */
-void certificates_refresh(struct certificates *certificates); /* takes NULL */
+/*
+ * Load the files again: always, or if one has changed. A failure is logged, and the previous files
+ * stay in use.
+ */
+void certificates_reload(struct certificates *certificates); /* accepts NULL */
+void certificates_refresh(struct certificates *certificates); /* accepts NULL */
 
-/* When no connection is left. Takes NULL. */
+/* Call it when no connection is left. Accepts NULL. */
 void certificates_close(struct certificates *certificates);

@@ -1,5 +1,6 @@
 /*
- * The debug server's answers. Its paths do not belong to the API and are compared as they come.
+ * Answers the debug server's requests. Their paths are not part of the API and are compared without
+ * decoding.
  */
 #include "registry/cli/serve/debug-server.h"
 
@@ -20,7 +21,7 @@ static void answer_health(const struct debug *debug, struct response *response)
     response_set_body(response, 200, "application/json; charset=utf-8", strdup("{}"), 2);
 }
 
-/* With room for these. Nothing of passwords where nobody is asked for one. */
+/* Room for all values of gather_values(). */
 enum { VALUES_MAX = 20 };
 
 static struct metrics_value counter(const char *name, const char *help, uint64_t value)
@@ -28,20 +29,28 @@ static struct metrics_value counter(const char *name, const char *help, uint64_t
     return (struct metrics_value){.name = name, .help = help, .value = value};
 }
 
-/* registry:2's name; what is counted here are reads of links and manifests. */
+/* Has registry:2's name, but counts reads of links and manifests. */
 static struct metrics_value cache_counter(const char *label, uint64_t value)
 {
-    return (struct metrics_value){.name = "registry_storage_cache_total", .label = label, .value = value,
-                                  .help = "Reads of links and manifests that memory could have answered."};
+    return (struct metrics_value){
+        .name = "registry_storage_cache_total",
+        .label = label,
+        .value = value,
+        .help = "Reads of links and manifests that memory could have answered."};
 }
 
-static size_t gather_maintenance(const struct maintenance_counters *counters, struct metrics_value *values, size_t count)
+static size_t gather_maintenance(const struct maintenance_counters *counters,
+                                 struct metrics_value *values, size_t count)
 {
     const struct metrics_value all[] = {
-        counter("registry_collect_runs_total", "Scheduled garbage collections that ended.", counters->runs),
-        counter("registry_collect_failures_total", "Scheduled garbage collections that failed.", counters->failures),
-        counter("registry_collect_removed_tags_total", "Tags that retention removed.", counters->tags),
-        counter("registry_collect_removed_blobs_total", "Blobs that scheduled collections removed.", counters->blobs),
+        counter("registry_collect_runs_total", "Scheduled garbage collections that ended.",
+                counters->runs),
+        counter("registry_collect_failures_total", "Scheduled garbage collections that failed.",
+                counters->failures),
+        counter("registry_collect_removed_tags_total", "Tags that retention removed.",
+                counters->tags),
+        counter("registry_collect_removed_blobs_total", "Blobs that scheduled collections removed.",
+                counters->blobs),
         counter("registry_collect_freed_bytes_total", "Bytes of these blobs.", counters->bytes),
     };
 
@@ -59,12 +68,15 @@ static size_t gather_values(const struct debug *debug, struct metrics_value valu
 
     server_count_connections(debug->server, &connections);
     store_count_cache(debug->store, &hits, &misses);
-    values[count++] = (struct metrics_value){.name = "registry_http_connections", .help = "Connections that are open.",
-                                             .is_gauge = true, .value = connections.open};
-    values[count++] = counter("registry_http_connections_refused_total", "Connections beyond http.limits.peraddress.",
-                              connections.refused);
-    values[count++] = counter("registry_http_connections_ended_total",
-                              "Connections ended by http.limits or http.timeouts.", connections.ended);
+    values[count++] = (struct metrics_value){.name = "registry_http_connections",
+                                             .help = "Connections that are open.",
+                                             .is_gauge = true,
+                                             .value = connections.open};
+    values[count++] = counter("registry_http_connections_refused_total",
+                              "Connections beyond http.limits.peraddress.", connections.refused);
+    values[count++] =
+        counter("registry_http_connections_ended_total",
+                "Connections ended by http.limits or http.timeouts.", connections.ended);
     values[count++] = cache_counter("type=\"Hit\"", hits);
     values[count++] = cache_counter("type=\"Miss\"", misses);
     values[count++] = cache_counter("type=\"Request\"", hits + misses);
@@ -74,8 +86,8 @@ static size_t gather_values(const struct debug *debug, struct metrics_value valu
     authenticator_get_counters(debug->authenticator, &logins);
     values[count++] = counter("registry_auth_granted_total", "Correct passwords.", logins.granted);
     values[count++] = counter("registry_auth_denied_total", "Wrong passwords.", logins.denied);
-    values[count++] = counter("registry_auth_remembered_total", "Correct passwords that needed no bcrypt.",
-                              logins.cache_hits);
+    values[count++] = counter("registry_auth_remembered_total",
+                              "Correct passwords that needed no bcrypt.", logins.cache_hits);
     values[count++] = counter("registry_auth_bcrypt_total", "Runs of bcrypt.", logins.bcrypts);
     return count;
 }
@@ -115,9 +127,9 @@ static enum http_result begin(void *context, struct request *request, struct res
     return HTTP_DONE;
 }
 
-/* Every request is answered by its head. */
-static enum http_result receive(void *context, struct request *request, const void *data, size_t size,
-                                struct response *response)
+/* Never called: begin() answers every request. */
+static enum http_result receive(void *context, struct request *request, const void *data,
+                                size_t size, struct response *response)
 {
     (void)context, (void)request, (void)data, (void)size, (void)response;
     return HTTP_DONE;
@@ -129,7 +141,8 @@ static enum http_result answer(void *context, struct request *request, struct re
     return HTTP_DONE;
 }
 
-static void refuse(void *context, const struct request *request, unsigned status, const char *why, struct response *response)
+static void refuse(void *context, const struct request *request, unsigned status, const char *why,
+                   struct response *response)
 {
     (void)context, (void)request;
     answer_text(response, status, why);
@@ -143,7 +156,12 @@ static void end(void *context, struct request *request, const struct http_end *h
 int debug_start(struct debug *debug, struct server **ret, struct error *err)
 {
     debug->handler = (struct http_handler){
-        .context = debug, .begin = begin, .receive = receive, .answer = answer, .refuse = refuse, .end = end,
+        .context = debug,
+        .begin = begin,
+        .receive = receive,
+        .answer = answer,
+        .refuse = refuse,
+        .end = end,
     };
     return server_start(&(struct server_options){
         .limits = debug->limits,

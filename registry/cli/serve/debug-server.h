@@ -7,8 +7,8 @@
 #include "registry/http/server.h"
 
 /*
- * The debug server of registry:2 (http.debug), on an address of its own and without authentication: /debug/health, and
- * Prometheus' metrics if they are enabled.
+ * The debug server of registry:2 (http.debug): /debug/health, and metrics for Prometheus if they
+ * are enabled. It listens on its own address and needs no login.
  */
 struct debug {
     /* All of these are borrowed. */
@@ -20,7 +20,7 @@ struct debug {
     const struct settings_debug *settings;
     struct connection_limits limits;
     struct listeners listeners; /* as in struct server_options */
-    struct http_handler handler; /* its own */
+    struct http_handler handler; /* filled by debug_start() */
 };
 
 /* 0 with *ret (free with server_stop()), or negative. */

@@ -1,7 +1,9 @@
 /*
- * The record registryd/maintenance/last says when the last run began and how it ended, so that servers and restarts share
- * one schedule. Who runs has the lease registryd/maintenance/lease. If it dies, the lease ends after two minutes, and the
- * run is begun anew.
+ * Runs garbage collection, counts quotas and writes the record of pulls in a background thread. The
+ * record registryd/maintenance/last says when the last collection began and how it ended, so that
+ * all servers share one schedule, which survives restarts. The server that collects holds the lease
+ * registryd/maintenance/lease. If it dies, the lease expires after two minutes, and a server starts
+ * the collection again.
  */
 #include "registry/cli/serve/maintenance.h"
 
@@ -23,7 +25,7 @@ enum {
     FLUSH_MS = 60 * 1000,
     RETRY_S = 60 * 60, /* after a failure */
     RECOUNT_S = 24 * 60 * 60,
-    WORK_MS = 20,      /* then it rests as long, so that it uses half of a disk at most */
+    WORK_MS = 20, /* then it rests as long, so that it uses the disk half of the time at most */
     NICENESS = 10,
     STACK_SIZE = 512 << 10,
 };
@@ -33,7 +35,7 @@ enum {
 
 /* --- resting and stopping ---------------------------------------------------------------- */
 
-/* Waits, unless the server is being stopped. Whether it is. */
+/* Waits for ms, or until the server is being stopped. Returns whether it is. */
 static bool rest(struct maintenance *m, int64_t ms)
 {
     struct timespec end;
@@ -79,10 +81,11 @@ static bool is_in_window(const struct maintenance *m)
 
     if (!localtime_r(&now, &tm))
         return true;
-    return maintenance_is_in_window((unsigned)(tm.tm_hour * 60 + tm.tm_min), settings->window_first, settings->window_end);
+    return maintenance_is_in_window((unsigned)(tm.tm_hour * 60 + tm.tm_min), settings->window_first,
+                                    settings->window_end);
 }
 
-/* Between two steps of a run. */
+/* Called between two steps of a collection. */
 static int pace(void *object, struct error *err)
 {
     struct maintenance *m = object;
@@ -95,7 +98,7 @@ static int pace(void *object, struct error *err)
         return error_set(err, ECANCELED, "the server is being stopped");
     m->work_began_ms = monotonic_ms();
     if (!is_in_window(m))
-        return error_set(err, ECANCELED, "the end of storage.maintenance.garbagecollect.window has come");
+        return error_set(err, ECANCELED, "storage.maintenance.garbagecollect.window has ended");
     r = lease_renew(&m->lease, err);
     return r <= 0 ? r : error_set(err, ECANCELED, "another server has taken over");
 }
@@ -130,7 +133,7 @@ static void report(struct maintenance *m, const struct space_result *result, int
              words_duration((uint64_t)(duration_ms + 999) / 1000, duration));
 }
 
-/* The newest, also if no request has come since the file changed. */
+/* Returns the current rules, also if no request has come since the file changed. */
 static struct rules *get_rules(struct maintenance *m)
 {
     if (!m->access_file)
@@ -164,7 +167,10 @@ static int collect(struct maintenance *m, struct error *err)
     return r;
 }
 
-/* A run that was cut off leaves the record of the one before, so that it is begun anew. */
+/*
+ * Not called for a run that was cut short: the record then still has the run before it, so that the
+ * run is started again.
+ */
 static void note_end(struct maintenance *m, int64_t began_s, bool has_failed)
 {
     struct error err;
@@ -172,7 +178,7 @@ static void note_end(struct maintenance *m, int64_t began_s, bool has_failed)
 
     snprintf(text, sizeof(text), "%" PRId64 " %s\n", began_s, has_failed ? "failed" : "done");
     if (store_note_record(m->store, LAST, text, &err) < 0)
-        log_warn("garbage collection: cannot note when it was done: %s", err.text);
+        log_warn("garbage collection: cannot record when it was done: %s", err.text);
 }
 
 static void run(struct maintenance *m)
@@ -195,16 +201,18 @@ static void run(struct maintenance *m)
 
 static bool is_due(struct maintenance *m)
 {
-    int64_t interval_s = (int64_t)(m->settings->collection.interval_ms / 1000), began_s, now_s = time(NULL);
+    int64_t interval_s = (int64_t)(m->settings->collection.interval_ms / 1000), began_s,
+            now_s = time(NULL);
     CLEANUP_FREE char *text = NULL;
     struct error err;
     char end[16];
 
-    if (store_read_record(m->store, LAST, &text, &err) != 0 || sscanf(text, "%" SCNd64 " %15s", &began_s, end) != 2)
+    if (store_read_record(m->store, LAST, &text, &err) != 0 ||
+        sscanf(text, "%" SCNd64 " %15s", &began_s, end) != 2)
         return true;
     if (end[0] == 'f' && interval_s > RETRY_S)
         interval_s = RETRY_S;
-    return now_s >= began_s + interval_s || now_s < began_s; /* the clock was wrong */
+    return now_s >= began_s + interval_s || now_s < began_s; /* the latter if the clock was wrong */
 }
 
 static void run_if_due(struct maintenance *m)
@@ -212,14 +220,15 @@ static void run_if_due(struct maintenance *m)
     struct error err = {0};
     int r;
 
-    if (!m->settings->collection.is_enabled || m->settings->is_read_only || !is_in_window(m) || !is_due(m))
+    if (!m->settings->collection.is_enabled || m->settings->is_read_only || !is_in_window(m) ||
+        !is_due(m))
         return;
     r = lease_take(m->store, LEASE, &m->lease, &err);
     if (r < 0)
         log_error("garbage collection: cannot take the lease: %s", err.text);
     if (r != 0)
         return;
-    if (is_due(m)) /* another server may have done it between the two */
+    if (is_due(m)) /* another server may have collected before we took the lease */
         run(m);
     lease_release(&m->lease);
 }
@@ -228,13 +237,14 @@ void maintenance_flush(struct maintenance *m)
 {
     struct error err = {0};
 
-    if (m->store && m->pulls && !m->settings->is_read_only && pull_log_flush(m->pulls, m->store, &err) < 0)
-        log_warn("cannot note what was pulled: %s", err.text);
+    if (m->store && m->pulls && !m->settings->is_read_only &&
+        pull_log_flush(m->pulls, m->store, &err) < 0)
+        log_warn("cannot record what was pulled: %s", err.text);
 }
 
 /* --- quotas ------------------------------------------------------------------------------- */
 
-/* While quotas are counted, or tokens removed; collection has a lease. */
+/* Called between two steps of counting quotas or removing tokens, which need no lease. */
 static int pace_without_lease(void *object, struct error *err)
 {
     struct maintenance *m = object;
@@ -247,12 +257,13 @@ static int pace_without_lease(void *object, struct error *err)
     return 0;
 }
 
-/* After a start, a collection, a change of the patterns, and once a day. */
+/* A count is due after a start, a collection and a change of the patterns, and once a day. */
 static bool is_count_due(const struct maintenance *m, const struct store_quota *quota)
 {
     int64_t counted_s = store_find_counted(m->store, quota->id);
 
-    return counted_s <= m->started_s || counted_s <= store_find_collected(m->store) || counted_s + RECOUNT_S < time(NULL);
+    return counted_s <= m->started_s || counted_s <= store_find_collected(m->store) ||
+           counted_s + RECOUNT_S < time(NULL);
 }
 
 static int count_quota(struct maintenance *m, const struct store_quota *quota)
@@ -265,7 +276,8 @@ static int count_quota(struct maintenance *m, const struct store_quota *quota)
     m->work_began_ms = monotonic_ms();
     r = store_recount(m->store, quota, pace_without_lease, m, &bytes, &err);
     if (r == 0)
-        log_info("quota of %s: %s of %s in use", quota->label, words_bytes(bytes, used), words_bytes(quota->limit, limit));
+        log_info("quota of %s: %s of %s in use", quota->label, words_bytes(bytes, used),
+                 words_bytes(quota->limit, limit));
     else if (r != -ECANCELED)
         log_error("cannot count the quota of %s: %s", quota->label, err.text);
     return r;
@@ -302,7 +314,8 @@ static void prune_tokens(struct maintenance *m)
     if (r < 0 && r != -ECANCELED)
         log_error("cannot remove the records of unused identity tokens: %s", err.text);
     if (count > 0)
-        log_info("%zu %s of unused identity tokens removed", count, words_plural(count, "record", "records"));
+        log_info("%zu %s of unused identity tokens removed", count,
+                 words_plural(count, "record", "records"));
 }
 
 static void *maintain(void *object)

@@ -1,6 +1,6 @@
 /*
- * `registryd serve` starts a service from the settings and waits for signals: SIGTERM and SIGINT end it, SIGHUP makes it read
- * certificates and users again.
+ * `registryd serve` starts a registry from the settings and waits for signals: SIGTERM and SIGINT
+ * end it, SIGHUP makes it read certificates, users and rules again.
  */
 #include <malloc.h>
 #include <pthread.h>
@@ -16,7 +16,10 @@
 
 enum { TICK_S = 5, DESCRIPTORS_WANTED = 65536, LARGE_BLOCK = 128 << 10 };
 
-/* Each connection needs a descriptor. The usual limit of 1024 is meant for programs that use select(). */
+/*
+ * Each connection needs a descriptor. The usual limit of 1024 is meant for programs that use
+ * select().
+ */
 static void raise_descriptor_limit(void)
 {
     struct rlimit limit;
@@ -28,9 +31,9 @@ static void raise_descriptor_limit(void)
 }
 
 /*
- * Large blocks, such as manifests and their parsed form, return to the system when they are freed. Without a fixed threshold
- * glibc would keep them in each thread's own heap after the first one. musl has no mallopt(), and always returns blocks of
- * 128 KiB and more.
+ * Makes glibc return large blocks, such as manifests and their parsed form, to the system when they
+ * are freed. By default glibc raises the threshold after the first such block, and keeps later ones
+ * in each thread's heap. musl has no mallopt(), and always returns blocks of 128 KiB and more.
  */
 static void bound_memory(void)
 {
@@ -45,7 +48,10 @@ static void block_signals(sigset_t *ret_signals)
     sigaddset(ret_signals, SIGTERM);
     sigaddset(ret_signals, SIGINT);
     sigaddset(ret_signals, SIGHUP);
-    /* Before other threads start, so that only this one receives them. */
+    /*
+     * Other threads, which start later, inherit the mask, so that only this one receives the
+     * signals.
+     */
     pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
 }
 
@@ -109,7 +115,7 @@ const struct verb verb_serve = {
     .function = run_serve,
     .help = "Usage: registryd serve [CONFIG]\n"
             "\n"
-            "Serves until SIGTERM or SIGINT. SIGHUP reloads the certificate and the users.\n"
+            "Serves until SIGTERM or SIGINT. SIGHUP reloads certificate, users and rules.\n"
             "Takes no options: settings come from CONFIG, a YAML file, and from variables\n"
             "such as REGISTRY_HTTP_ADDR, which have precedence. registryd(1) says which\n"
             "file is read without CONFIG; the log names it.\n"

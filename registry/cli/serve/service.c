@@ -19,9 +19,10 @@
 
 enum {
     DRAIN_DEFAULT_MS = 10000,
-    WORKERS = 24, /* most wait for the disk; one user has 16 at most */
+    WORKERS = 24, /* most of them wait for the disk; one user occupies 16 at most */
     QUEUE = 8192,
-    SPARE_COMPUTERS = 2, /* more than processors, because lists may wait for the disk */
+    /* threads beyond the number of processors, because lists may wait for the disk */
+    SPARE_COMPUTERS = 2,
     COMPUTER_NICENESS = 5,
     ROBOT_NOTE_INTERVAL_S = 60 * 60,
 };
@@ -61,7 +62,7 @@ static void log_start(const struct settings *settings, const char *configuration
 
 /* --- users ----------------------------------------------------------------------------------- */
 
-static void log_users(void *context, const char *warning)
+static void log_users_warning(void *context, const char *warning)
 {
     (void)context;
     log_warn("%s", warning);
@@ -83,12 +84,13 @@ static int open_users(struct service *service, struct error *err)
         if (!service->guess_limit)
             return error_set_oom(err);
     }
-    r = authenticator_open(&(struct authenticator_options){.path = auth->path, .warn = log_users},
-                           &service->authenticator, err);
+    r = authenticator_open(
+        &(struct authenticator_options){.path = auth->path, .warn = log_users_warning},
+        &service->authenticator, err);
     if (r == 0 && auth->access)
-        r = access_file_open(auth->access, log_users, NULL, &service->access_file, err);
+        r = access_file_open(auth->access, log_users_warning, NULL, &service->access_file, err);
     if (r == 0 && auth->robots)
-        r = robots_file_open(auth->robots, log_users, NULL, &service->robots_file, err);
+        r = robots_file_open(auth->robots, log_users_warning, NULL, &service->robots_file, err);
     return r;
 }
 
@@ -99,7 +101,7 @@ static bool find_stamp(void *context, const char *user, unsigned char ret[TOKEN_
     return access_find_stamp(&service->access, user, ret);
 }
 
-/* The keys are in the storage. */
+/* Opens the keys that sign tokens; they are in the storage. */
 static int open_tokens(struct service *service, struct error *err)
 {
     const struct settings_auth *auth = &service->settings->auth;
@@ -107,9 +109,14 @@ static int open_tokens(struct service *service, struct error *err)
     if (!auth->has_tokens)
         return 0;
     service->tokens_refreshed_ms = monotonic_ms();
-    return tokens_open(&(struct tokens_options){
-        .storage = store_get_storage(service->store), .service = auth->realm, .find_stamp = find_stamp, .context = service,
-    }, &service->tokens, err);
+    return tokens_open(
+        &(struct tokens_options){
+            .storage = store_get_storage(service->store),
+            .service = auth->realm,
+            .find_stamp = find_stamp,
+            .context = service,
+        },
+        &service->tokens, err);
 }
 
 static void read_token_keys(struct service *service)
@@ -120,7 +127,7 @@ static void read_token_keys(struct service *service)
         return;
     service->tokens_refreshed_ms = monotonic_ms();
     if (tokens_refresh(service->tokens, &err) < 0)
-        log_error("the keys of tokens cannot be read again: %s", err.text);
+        log_error("cannot read the keys that sign tokens again: %s", err.text);
 }
 
 static void refresh_tokens(struct service *service)
@@ -139,7 +146,8 @@ static int copy_headers(struct service *service, struct error *err)
     if (!service->headers)
         return error_set_oom(err);
     for (size_t i = 0; i < pairs->count; i++)
-        service->headers[i] = (struct server_header){.name = pairs->items[i].name, .value = pairs->items[i].value};
+        service->headers[i] =
+            (struct server_header){.name = pairs->items[i].name, .value = pairs->items[i].value};
     return 0;
 }
 
@@ -165,17 +173,23 @@ static struct listeners steal_listeners(struct listeners *listeners)
 
 static void log_damage(const struct digest *canonical)
 {
-    log_error("the blob sha256:%s is damaged, and was not sent to its end: remove its file and push the image again", canonical->hex);
+    log_error(
+        "the blob sha256:%s is damaged, so the download was cut off: remove its file and push "
+        "the image again",
+        canonical->hex);
 }
 
-/* One pool for work that waits for the disk; one with lower priority for work that computes, so that others are served first. */
+/*
+ * One pool is for work that waits for the disk. The other has a lower priority and is for work that
+ * computes.
+ */
 static int start_pools(struct service *service, struct error *err)
 {
     int r = worker_pool_start("worker", WORKERS, QUEUE, 0, &service->workers, err);
 
     if (r == 0)
-        r = worker_pool_start("computer", server_count_threads() + SPARE_COMPUTERS, QUEUE, COMPUTER_NICENESS,
-                              &service->computers, err);
+        r = worker_pool_start("computer", server_count_threads() + SPARE_COMPUTERS, QUEUE,
+                              COMPUTER_NICENESS, &service->computers, err);
     return r;
 }
 
@@ -203,16 +217,20 @@ static void make_api(struct service *service)
     const struct settings *settings = service->settings;
     const struct settings_http *http = &settings->http;
 
-    service->access = (struct access){.authenticator = service->authenticator, .guess_limit = service->guess_limit,
-                                      .rules = service->access_file, .robots = service->robots_file,
-                                      .tokens = service->tokens, .external = service->external_tokens};
+    service->access = (struct access){.authenticator = service->authenticator,
+                                      .guess_limit = service->guess_limit,
+                                      .rules = service->access_file,
+                                      .robots = service->robots_file,
+                                      .tokens = service->tokens,
+                                      .external = service->external_tokens};
     service->api = (struct api){
         .store = service->store,
         .access = &service->access,
         .workers = service->workers,
         .computers = service->computers,
         .realm = settings->auth.realm,
-        .token_server = {settings->token.realm, settings->token.service, settings->token.redirect_path},
+        .token_server = {settings->token.realm, settings->token.service,
+                         settings->token.redirect_path},
         .host = http->host,
         .prefix = http->prefix,
         .has_relative_urls = http->has_relative_urls,
@@ -277,22 +295,29 @@ static int start_debug_server(struct service *service, struct error *err)
     return debug_start(&service->debug, &service->debug_server, err);
 }
 
-/* Before any rights are given up, because a port below 1024 may need a capability. */
+/* Call it before any rights are given up, because a port below 1024 may need a capability. */
 static int open_listeners(struct service *service, struct error *err)
 {
     const struct settings_http *http = &service->settings->http;
     int r = listen_open(http->net, http->address, &service->listeners, err);
 
-    return r < 0 || !http->debug.address ? r : listen_open("tcp", http->debug.address, &service->debug_listeners, err);
+    return r < 0 || !http->debug.address
+               ? r
+               : listen_open("tcp", http->debug.address, &service->debug_listeners, err);
 }
 
-/* The paths are those that are opened again later. */
+/* The files are those that the server opens again later. */
 static int begin_confinement(struct service *service, struct error *err)
 {
     const struct settings *settings = service->settings;
     const struct settings_tls *tls = &settings->http.tls;
-    const char *const files[] = {settings->auth.path, settings->auth.access, settings->auth.robots,
-                                 settings->token.certificates, settings->token.key_set, tls->certificate, tls->key};
+    const char *const files[] = {settings->auth.path,
+                                 settings->auth.access,
+                                 settings->auth.robots,
+                                 settings->token.certificates,
+                                 settings->token.key_set,
+                                 tls->certificate,
+                                 tls->key};
 
     if (!settings->confinement.is_enabled)
         return 0;
@@ -325,17 +350,19 @@ static void observe_storage(void *object, enum storage_action action, uint64_t u
 static int open_measured_store(struct service *service, struct error *err)
 {
     struct storage *storage;
-    int r = filesystem_open(service->settings->storage.root_directory, FILESYSTEM_SERVES, &storage, err);
+    int r = filesystem_open(service->settings->storage.root_directory, FILESYSTEM_SERVES, &storage,
+                            err);
 
     if (r == 0)
         r = storage_measure(storage, observe_storage, service->metrics, &storage, err);
     return r < 0 ? r : store_open(storage, &service->store, err);
 }
 
-/* The access file names files with keys, which are known when it was read. */
+/* Adds the key files that the access file names. */
 static int confine_key_files(struct service *service, struct error *err)
 {
-    CLEANUP(rules_unrefp) struct rules *rules = service->access_file ? access_file_get_rules(service->access_file) : NULL;
+    CLEANUP(rules_unrefp)
+    struct rules *rules = service->access_file ? access_file_get_rules(service->access_file) : NULL;
     const struct oidc *oidc = rules ? rules_get_oidc(rules) : NULL;
     size_t count = service->confinement.file_count, more = oidc ? oidc_count_files(oidc) : 0;
     const char **files;
@@ -355,7 +382,10 @@ static int confine_key_files(struct service *service, struct error *err)
     return 0;
 }
 
-/* With the rights that are left for good, so that everything that is read here can be read again later. */
+/*
+ * Opens files after the user has changed, so that everything that is read here can be read again
+ * later.
+ */
 static int open_all(struct service *service, struct error *err)
 {
     const struct settings *settings = service->settings;
@@ -379,7 +409,10 @@ static int open_all(struct service *service, struct error *err)
     return r;
 }
 
-/* In this order: sockets with the rights of the start, then files with fewer rights, then threads with the fewest. */
+/*
+ * The order matters: sockets are opened with all rights, then files with fewer rights, then threads
+ * start with the fewest.
+ */
 static int start_parts(struct service *service, struct error *err)
 {
     int r = open_listeners(service, err);
@@ -395,7 +428,8 @@ static int start_parts(struct service *service, struct error *err)
     return r < 0 ? r : start_maintenance(service, err);
 }
 
-int service_start(struct service *service, const struct settings *settings, const char *configuration, struct error *err)
+int service_start(struct service *service, const struct settings *settings,
+                  const char *configuration, struct error *err)
 {
     int r;
 
@@ -407,13 +441,14 @@ int service_start(struct service *service, const struct settings *settings, cons
     r = start_parts(service, err);
     if (r < 0)
         return r;
-    service->purging = (struct upload_purging){.settings = &settings->storage, .store = service->store};
-    log_info("listening on %s%s, data in %s", settings->http.address, settings->http.tls.certificate ? ", tls" : "",
-             settings->storage.root_directory);
+    service->purging =
+        (struct upload_purging){.settings = &settings->storage, .store = service->store};
+    log_info("listening on %s%s, data in %s", settings->http.address,
+             settings->http.tls.certificate ? ", tls" : "", settings->storage.root_directory);
     return 0;
 }
 
-/* --- running, and the end -------------------------------------------------------------------- */
+/* --- running and stopping -------------------------------------------------------------------- */
 
 void service_reload(struct service *service)
 {
@@ -421,17 +456,18 @@ void service_reload(struct service *service)
 
     certificates_reload(service->certificates);
     if (service->authenticator && authenticator_reload(service->authenticator, &err) < 0)
-        log_error("the previous users stay in force: %s", err.text);
+        log_error("cannot reload the users, the previous ones stay in force: %s", err.text);
     if (service->external_tokens && external_tokens_reload(service->external_tokens, &err) < 0)
-        log_error("the previous keys of the token server stay in force: %s", err.text);
+        log_error("cannot reload the token server's keys, the previous ones stay in force: %s",
+                  err.text);
     if (service->access_file && access_file_reload(service->access_file, &err) < 0)
-        log_error("the previous rules stay in force: %s", err.text);
+        log_error("cannot reload the rules, the previous ones stay in force: %s", err.text);
     if (service->robots_file && robots_file_reload(service->robots_file, &err) < 0)
-        log_error("the previous robots stay in force: %s", err.text);
+        log_error("cannot reload the robots, the previous ones stay in force: %s", err.text);
     read_token_keys(service);
 }
 
-/* Lost if it cannot be written; it is only for people. */
+/* Best effort: the time is only shown to people. */
 static void note_robot(void *object, const char *name, int64_t used_s)
 {
     const struct service *service = object;
@@ -440,7 +476,7 @@ static void note_robot(void *object, const char *name, int64_t used_s)
 
     snprintf(path, sizeof(path), "robots/%s", name);
     if (store_note_number(service->store, path, used_s, &err) < 0)
-        log_warn("cannot note when the robot %s was used: %s", name, err.text);
+        log_warn("cannot record when the robot %s was used: %s", name, err.text);
 }
 
 static void note_robots(const struct service *service, int64_t interval_s)
@@ -462,7 +498,7 @@ void service_stop(struct service *service)
     uint64_t drain_ms = service->settings->http.drain_timeout_ms;
 
     maintenance_stop(&service->maintenance);
-    server_stop(service->debug_server, 0); /* first: it asks the other */
+    server_stop(service->debug_server, 0); /* first, because it uses the other server */
     server_stop(service->server, drain_ms ? (unsigned)drain_ms : DRAIN_DEFAULT_MS);
     maintenance_flush(&service->maintenance);
     worker_pool_stop(service->workers);

@@ -14,8 +14,9 @@
 #include "registry/http/server.h"
 
 /*
- * A running registry: log, listening sockets, certificates, users, storage, worker pools and servers, put together as the
- * settings say. For the main thread. Start it from zeros; stop it also after a failure.
+ * A running registry: log, listening sockets, certificates, users, storage, worker pools and
+ * servers, as the settings say. For the main thread. Initialize it with zeros; stop it also after a
+ * failed start.
  */
 struct service {
     const struct settings *settings; /* borrowed */
@@ -34,7 +35,7 @@ struct service {
     int64_t tokens_refreshed_ms; /* of monotonic_ms() */
     struct store *store;
     struct upload_purging purging;
-    struct pull_log *pulls; /* NULL: no rules, so that nobody asks when something was pulled */
+    struct pull_log *pulls; /* NULL: no rules, so that no rule needs the time of a pull */
     struct maintenance maintenance;
 
     struct worker_pool *workers, *computers;
@@ -49,14 +50,17 @@ struct service {
 };
 
 /* configuration is the file's path for the log, or NULL. 0 or negative. */
-int service_start(struct service *service, const struct settings *settings, const char *configuration,
-                  struct error *err) MUST_USE;
+int service_start(struct service *service, const struct settings *settings,
+                  const char *configuration, struct error *err) MUST_USE;
 
-/* Reads certificates and users again, whether they have changed or not. */
+/* Reads certificates, users and rules again, whether they have changed or not. */
 void service_reload(struct service *service);
 
-/* Every few seconds: reads changed certificates, removes abandoned uploads, notes which robots were used. */
+/*
+ * Call it every few seconds: it loads changed certificates, removes abandoned uploads, and records
+ * which robots were used.
+ */
 void service_tick(struct service *service);
 
-/* Takes no new requests, waits for those in flight as the settings say, and frees everything. */
+/* Accepts no new requests, waits for those in flight as the settings say, and frees everything. */
 void service_stop(struct service *service);

@@ -10,7 +10,8 @@ static void log_keys(void *context, const char *warning)
     log_warn("%s", warning);
 }
 
-int external_tokens_start(const struct settings_token *settings, struct external_tokens **ret, struct error *err)
+int external_tokens_start(const struct settings_token *settings, struct external_tokens **ret,
+                          struct error *err)
 {
     const struct external_tokens_options options = {
         .service = settings->service,

@@ -6,7 +6,8 @@ static void log_purge(void *object, const char *name, const char *id)
 {
     const struct upload_purging *purging = object;
 
-    log_info("%s upload %s of %s", purging->settings->upload_purging.is_dry_run ? "would purge" : "purging", id, name);
+    log_info("%s upload %s of %s",
+             purging->settings->upload_purging.is_dry_run ? "would purge" : "purging", id, name);
 }
 
 void upload_purging_run(struct upload_purging *purging)
@@ -17,6 +18,7 @@ void upload_purging_run(struct upload_purging *purging)
     if (!settings->is_enabled || purging->settings->is_read_only || time(NULL) < purging->next)
         return;
     purging->next = time(NULL) + (time_t)(settings->interval_ms / 1000);
-    if (store_purge_uploads(purging->store, settings->age_ms, settings->is_dry_run, log_purge, purging, &err) < 0)
+    if (store_purge_uploads(purging->store, settings->age_ms, settings->is_dry_run, log_purge,
+                            purging, &err) < 0)
         log_error("cannot purge old uploads: %s", err.text);
 }

@@ -12,5 +12,5 @@ struct upload_purging {
     time_t next;
 };
 
-/* Does nothing unless the interval is over. Failures are logged. */
+/* Does nothing before the interval has passed. Logs failures. */
 void upload_purging_run(struct upload_purging *purging);
