@@ -17,7 +17,7 @@ from docker_user import ContainersUser, DockerUser
 from harness import case, main, need
 from plain_registry import PROGRAM, Server, line, wait_for
 from registry import Registry
-from token_issuer import Issuer, TokenServer, base64url
+from token_issuer import Issuer, base64url
 
 SERVICE, ISSUER = "registry.example", "test issuer"
 
@@ -248,34 +248,6 @@ def _():
             assert words in str(error), (words, str(error))
         else:
             raise AssertionError(f"the server starts with {more}")
-
-
-@case("skopeo and docker log in, push and pull through a token server")
-def _():
-    with TokenServer(issuer(), "testuser", "token-password", SERVICE) as server, Registry(
-            **settings(AUTH_TOKEN_REALM=server.realm)) as registry:
-        registry.password = "token-password"
-        user = ContainersUser(registry)
-        login = user.run([need("skopeo"), "login", "--cert-dir", str(registry.ca_dir), "-u", "testuser", "--password-stdin",
-                          registry.host], b"wrong")
-        assert login.rc != 0, login
-        login = user.run([need("skopeo"), "login", "--cert-dir", str(registry.ca_dir), "-u", "testuser", "--password-stdin",
-                          registry.host], b"token-password")
-        assert login.rc == 0, login
-        source = user.dir / "image"
-        make_image(source)
-        certs = ["--dest-cert-dir", str(registry.ca_dir)]
-        done = user.run([need("skopeo"), "copy", *certs, f"dir:{source}", f"docker://{registry.host}/team/app:latest"])
-        assert done.rc == 0, done
-        done = user.run([need("skopeo"), "copy", *certs, f"dir:{source}", f"docker://{registry.host}/foreign/app:latest"])
-        assert done.rc != 0, done
-        done = user.run([need("skopeo"), "copy", "--src-cert-dir", str(registry.ca_dir),
-                         f"docker://{registry.host}/team/app:latest", f"dir:{user.dir / 'copy'}"])
-        assert done.rc == 0, done
-        docker = DockerUser(registry)
-        docker.login()
-        done = docker.do_docker("manifest", "inspect", f"{registry.host}/team/app:latest")
-        assert done.rc == 0, done
 
 
 def make_image(path):

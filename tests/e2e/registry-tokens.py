@@ -20,7 +20,7 @@ import time
 import urllib.parse
 
 from docker_user import ContainersUser, find_secret
-from harness import Sandbox, case, main, need
+from harness import case, main, need
 from plain_registry import PROGRAM, TIMEOUT_S, Server, line, wait_for
 from registry import Registry
 
@@ -657,34 +657,6 @@ def _():
         assert stored["Secret"] not in pathlib.Path(registry.log).read_text()
         done = user.run([need("docker"), "logout", registry.host], env={**user.env, **docker})
         assert done.rc == 0 and not user.entries(), done
-
-
-@case("skopeo pulls without a login what is public, beside a login that pushes; a login can have no access")
-def _():
-    skopeo = need("skopeo")
-    with TokenServer() as registry, Sandbox() as user:
-        user.env["XDG_RUNTIME_DIR"] = str(user.dir)
-        folder, image = user.dir / "image", f"docker://127.0.0.1:{registry.server.port}"
-        folder.mkdir()
-        config = b'{"architecture":"amd64","os":"linux"}'
-        for content in (config, LAYER):
-            (folder / digest_of(content)[7:]).write_bytes(content)
-        (folder / "version").write_text("Directory Transport Version: 1.1\n")
-        (folder / "manifest.json").write_text(json.dumps({"schemaVersion": 2, "mediaType": IMAGE, "config": {
-            "mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest_of(config), "size": len(config)},
-            "layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest_of(LAYER), "size": len(LAYER)}]}))
-
-        def copy(source, target, *words):
-            return user.run([skopeo, "copy", "--src-tls-verify=false", "--dest-tls-verify=false", *words, source, target])
-
-        assert copy(f"dir:{folder}", f"{image}/public/x:v1", "--dest-creds", f"root:{PASSWORD}").rc == 0
-        assert copy(f"{image}/public/x:v1", f"dir:{user.dir}/one").rc == 0
-        pushed = copy(f"{image}/public/x:v1", f"{image}/team/app:v1", "--dest-creds", f"alice:{PASSWORD}")
-        assert pushed.rc == 0, pushed
-        assert copy(f"{image}/team/app:v1", f"dir:{user.dir}/two", "--src-creds", f"alice:{PASSWORD}").rc == 0
-        for words in ((), ("--src-creds", f"bob:{PASSWORD}"), ("--src-creds", "alice:wrong")):
-            assert copy(f"{image}/team/app:v1", f"dir:{user.dir}/three", *words).rc != 0, words
-        assert copy(f"dir:{folder}", f"{image}/public/y:v1", "--dest-creds", f"alice:{PASSWORD}").rc != 0
 
 
 if __name__ == "__main__":

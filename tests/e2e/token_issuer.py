@@ -112,26 +112,35 @@ class Issuer:
 
 
 class TokenServer:
-    """A token server for one user, which grants all that it is asked for below the user's repositories."""
+    """A token server for one user, which grants all that it is asked for below the user's repositories. Everybody may pull
+    below `public`."""
 
-    def __init__(self, issuer, user, password, service, below="team/"):
+    def __init__(self, issuer, user, password, service, below, public):
         outer = self
         self.asked = []
 
         class Handler(http.server.BaseHTTPRequestHandler):
-            """Answers GET /auth as the distribution specification says; anonymous clients may pull."""
+            """Answers GET and POST /auth as the distribution specification says."""
 
             def do_GET(self):
                 query = urllib.parse.parse_qs(urllib.parse.urlparse(self.path).query)
                 login = self.headers["Authorization"]
                 is_user = login == "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
-                outer.asked.append(query)
-                if login and not is_user:
-                    self.send_response(401)
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
+                self.decide(query, not login or is_user, is_user)
+
+            def do_POST(self):
+                form = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                is_user = (form.get("username"), form.get("password")) == ([user], [password])
+                self.decide(form, is_user, is_user)
+
+            def decide(self, asked, is_right, is_user):
+                outer.asked.append(asked)
+                if is_right:
+                    self.answer(outer.make_token(asked, user if is_user else ""))
                     return
-                self.answer(outer.make_token(query, user if is_user else ""))
+                self.send_response(401)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
             def answer(self, token):
                 text = json.dumps({"token": token, "access_token": token, "expires_in": 300}).encode()
@@ -144,7 +153,7 @@ class TokenServer:
             def log_message(self, *_):
                 pass
 
-        self.issuer, self.service, self.below = issuer, service, below
+        self.issuer, self.service, self.below, self.public = issuer, service, below, public
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.realm = f"http://127.0.0.1:{self.server.server_port}/auth"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
@@ -160,8 +169,9 @@ class TokenServer:
         access = []
         for scope in " ".join(query.get("scope", [])).split():
             kind, name, actions = scope.split(":")
-            allowed = [action for action in actions.split(",") if action == "pull" or user]
-            if name.startswith(self.below):
+            is_public, is_own = name.startswith(self.public), user and name.startswith(self.below)
+            allowed = [action for action in actions.split(",") if is_own or (is_public and action == "pull")]
+            if allowed:
                 access.append({"type": kind, "name": name, "actions": allowed})
         now = int(time.time())
         claims = {"iss": "test issuer", "aud": self.service, "sub": user, "iat": now, "nbf": now, "exp": now + 300,
