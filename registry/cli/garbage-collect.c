@@ -13,23 +13,46 @@
 #include "registry/config/duration.h"
 #include "registry/config/settings.h"
 #include "registry/core/collect.h"
+#include "registry/cli/json-out.h"
 #include "registry/cli/flags.h"
 #include "registry/cli/offline.h"
 #include "registry/cli/open-store.h"
+#include "registry/cli/progress-line.h"
 #include "registry/cli/verbs.h"
 
 /* The arguments of the command line. */
 struct order {
     struct collect_options options;
-    bool is_quiet;
+    bool is_quiet, is_json;
     bool has_grace;     /* --grace was given */
     const char *config; /* borrowed from argv; NULL: not given */
+    struct json_out out;
+    struct progress_line line;
 };
 
+/* In JSON, only what goes is of interest: "blob eligible for deletion: sha256:..." and the same of manifests. */
 static void say(void *object, const char *line)
 {
-    (void)object;
-    puts(line);
+    struct order *order = object;
+
+    progress_line_clear(&order->line);
+    if (!order->is_json)
+        puts(line);
+    else if (strstr(line, " eligible for deletion: "))
+        json_out_text(&order->out, NULL, line);
+}
+
+static int write_result(struct order *order, const struct collect_result *result, struct error *err)
+{
+    json_out_close(&order->out, ']');
+    json_out_bool(&order->out, "dryRun", order->options.is_dry_run);
+    json_out_number(&order->out, "graceSeconds", order->options.grace_s);
+    json_out_number(&order->out, "marked", result->marked);
+    json_out_number(&order->out, "blobs", result->blobs);
+    json_out_number(&order->out, "manifests", result->manifests);
+    json_out_number(&order->out, "bytes", result->bytes);
+    json_out_close(&order->out, '}');
+    return json_out_end(&order->out, err);
 }
 
 static int parse_grace(struct order *order, const char *text, struct error *err)
@@ -53,6 +76,7 @@ static int parse(char **argv, struct order *order, struct error *err)
         {.name = "delete-untagged", .letter = 'm', .is_set = &order->options.does_untag},
         {.name = "dry-run", .letter = 'd', .is_set = &order->options.is_dry_run},
         {.name = "grace", .letter = 'g', .text = &grace},
+        {.name = "json", .letter = 'j', .is_set = &order->is_json},
         {.name = "quiet", .letter = 'q', .is_set = &order->is_quiet},
         {0},
     };
@@ -74,30 +98,44 @@ static int open_for_order(struct order *order, const char *root_directory, struc
     return open_store(root_directory, FILESYSTEM_LOOKS, ret, err);
 }
 
-static int collect(struct order *order, const struct settings *settings, struct error *err)
+static int collect(struct order *order, struct store *store, struct error *err)
+{
+    struct collect_options *options = &order->options;
+    struct collect_result result;
+    char words[WORDS_SIZE_MAX];
+    int r;
+
+    if (order->is_json) {
+        json_out_open(&order->out, NULL, '{');
+        json_out_open(&order->out, "eligible", '[');
+    } else if (!order->is_quiet && options->grace_s) {
+        printf("keeping what was pushed or requested in the last %s, because it may be part of a push\n",
+               words_duration(options->grace_s, words));
+    }
+    options->say = order->is_quiet && !order->is_json ? NULL : say;
+    options->object = order;
+    options->progress = order->is_quiet ? NULL : progress_line_show;
+    options->progress_object = &order->line;
+    r = store_collect(store, options, &result, err);
+    progress_line_clear(&order->line);
+    if (r == 0 && order->is_json)
+        r = write_result(order, &result, err);
+    if (r == 0 && fflush(stdout) != 0)
+        return error_set_errno(err, errno, "cannot write to standard output");
+    return r;
+}
+
+static int open_and_collect(struct order *order, const struct settings *settings, struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
     struct confinement confinement;
-    struct collect_result result;
-    char words[WORDS_SIZE_MAX];
     int r = offline_change_identity(settings, &confinement, err);
 
     if (r == 0)
         r = open_for_order(order, settings->storage.root_directory, &store, err);
     if (r == 0)
         r = offline_confine(settings, &confinement, err);
-    if (r < 0)
-        return r;
-    if (!order->is_quiet && order->options.grace_s)
-        printf(
-            "keeping what was pushed or requested in the last %s, because it may be part of a "
-            "push\n",
-            words_duration(order->options.grace_s, words));
-    order->options.say = order->is_quiet ? NULL : say;
-    r = store_collect(store, &order->options, &result, err);
-    if (r == 0 && fflush(stdout) != 0)
-        return error_set_errno(err, errno, "cannot write to standard output");
-    return r;
+    return r < 0 ? r : collect(order, store, err);
 }
 
 static int run(char **argv, struct error *err)
@@ -108,7 +146,8 @@ static int run(char **argv, struct error *err)
 
     if (r == 0)
         r = settings_load_for_data(order.config, environ, &settings, err);
-    return r == 0 ? collect(&order, settings, err) : r;
+    progress_line_start(&order.line, order.is_quiet);
+    return r == 0 ? open_and_collect(&order, settings, err) : r;
 }
 
 static int run_garbage_collect(int argc, char **argv)
@@ -137,6 +176,7 @@ const struct verb verb_garbage_collect = {
             "  -d, --dry-run          only print what would be removed\n"
             "  -m, --delete-untagged  first remove the manifests that have no tag\n"
             "  -g, --grace TIME       keep what is younger, such as 24h or 90m (at least 2m)\n"
+            "  -j, --json             print what goes, and how much, as JSON\n"
             "  -q, --quiet            print errors only\n"
             "  -h, --help             this text\n"
             "\n"

@@ -9,57 +9,113 @@
 #include "common/words.h"
 #include "registry/config/settings.h"
 #include "registry/core/verify.h"
+#include "registry/cli/json-out.h"
 #include "registry/cli/flags.h"
 #include "registry/cli/offline.h"
 #include "registry/cli/open-store.h"
+#include "registry/cli/progress-line.h"
 #include "registry/cli/verbs.h"
 
-static void say(void *object, const char *line)
+/* The arguments of the command line, and what is printed with. */
+struct order {
+    bool is_quiet, is_json;
+    const char *config; /* borrowed from argv; NULL: not given */
+    struct json_out out;
+    struct progress_line line;
+};
+
+/* A finding, such as "damaged: sha256:...: its bytes have another digest". */
+static void say(void *object, const char *finding)
 {
-    (void)object;
-    puts(line);
+    struct order *order = object;
+
+    progress_line_clear(&order->line);
+    if (order->is_json)
+        json_out_text(&order->out, NULL, finding);
+    else
+        puts(finding);
+}
+
+static void print_result(const struct order *order, const struct verify_result *result)
+{
+    char words[WORDS_SIZE_MAX];
+
+    if (order->is_quiet)
+        return;
+    printf("%zu %s verified, %s; %zu damaged, %zu missing, %zu %s wrong\n", result->blobs,
+           words_plural(result->blobs, "blob or manifest", "blobs and manifests"), words_bytes(result->bytes, words),
+           result->damaged, result->missing, result->wrong, words_plural(result->wrong, "link", "links"));
+}
+
+static int write_result(struct order *order, const struct verify_result *result, struct error *err)
+{
+    json_out_close(&order->out, ']');
+    json_out_number(&order->out, "blobs", result->blobs);
+    json_out_number(&order->out, "bytes", result->bytes);
+    json_out_number(&order->out, "damaged", result->damaged);
+    json_out_number(&order->out, "missing", result->missing);
+    json_out_number(&order->out, "wrong", result->wrong);
+    json_out_close(&order->out, '}');
+    return json_out_end(&order->out, err);
 }
 
 enum { VERIFY_DAMAGE = 1, VERIFY_HELP };
 
 /* 0, VERIFY_DAMAGE, or negative. */
-static int verify(const struct settings *settings, struct error *err)
+static int verify(struct order *order, struct store *store, struct error *err)
+{
+    const struct verify_options options = {.say = say, .object = order, .progress_object = &order->line,
+                                           .progress = order->is_quiet ? NULL : progress_line_show};
+    struct verify_result result;
+    int r;
+
+    if (order->is_json) {
+        json_out_open(&order->out, NULL, '{');
+        json_out_open(&order->out, "findings", '[');
+    }
+    r = store_verify(store, &options, &result, err);
+    progress_line_clear(&order->line);
+    if (r == 0 && order->is_json)
+        r = write_result(order, &result, err);
+    else if (r == 0)
+        print_result(order, &result);
+    if (r < 0)
+        return r;
+    if (fflush(stdout) != 0)
+        return error_set_errno(err, errno, "cannot write to standard output");
+    return result.damaged || result.missing || result.wrong ? VERIFY_DAMAGE : 0;
+}
+
+static int open_and_verify(struct order *order, const struct settings *settings, struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
     struct confinement confinement;
-    struct verify_result result;
-    char words[WORDS_SIZE_MAX];
     int r = offline_change_identity(settings, &confinement, err);
 
     if (r == 0)
         r = open_store(settings->storage.root_directory, FILESYSTEM_LOOKS, &store, err);
     if (r == 0)
         r = offline_confine(settings, &confinement, err);
-    if (r == 0)
-        r = store_verify(store, &(struct verify_options){.say = say}, &result, err);
-    if (r < 0)
-        return r;
-    printf("%zu %s verified, %s; %zu damaged, %zu missing, %zu %s wrong\n", result.blobs,
-           words_plural(result.blobs, "blob or manifest", "blobs and manifests"),
-           words_bytes(result.bytes, words), result.damaged, result.missing, result.wrong,
-           words_plural(result.wrong, "link", "links"));
-    if (fflush(stdout) != 0)
-        return error_set_errno(err, errno, "cannot write to standard output");
-    return result.damaged || result.missing || result.wrong ? VERIFY_DAMAGE : 0;
+    return r < 0 ? r : verify(order, store, err);
 }
 
 static int run(char **argv, struct error *err)
 {
-    static const struct flag flags[] = {{0}};
     CLEANUP(settings_freep) struct settings *settings = NULL;
-    const char *config;
-    int r = flags_parse(argv, flags, &config, err);
+    struct order order = {0};
+    const struct flag flags[] = {
+        {.name = "json", .letter = 'j', .is_set = &order.is_json},
+        {.name = "quiet", .letter = 'q', .is_set = &order.is_quiet},
+        {0},
+    };
+    int r = flags_parse(argv, flags, &order.config, err);
 
     if (r == FLAGS_HELP)
         return VERIFY_HELP;
     if (r == 0)
-        r = settings_load_for_data(config, environ, &settings, err);
-    return r < 0 ? r : verify(settings, err);
+        r = settings_load_for_data(order.config, environ, &settings, err);
+    progress_line_start(&order.line, order.is_quiet);
+    return r < 0 ? r : open_and_verify(&order, settings, err);
 }
 
 static int run_verify(int argc, char **argv)
@@ -70,21 +126,26 @@ static int run_verify(int argc, char **argv)
     (void)argc;
     if (r == VERIFY_HELP)
         return verb_print_help(&verb_verify);
-    if (r < 0)
+    if (r < 0) {
+        fflush(stdout);
         fprintf(stderr, "registryd: %s\n", err.text);
+    }
     return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 const struct verb verb_verify = {
     .name = "verify",
     .function = run_verify,
-    .help = "Usage: registryd verify [CONFIG]\n"
+    .help = "Usage: registryd verify [OPTIONS] [CONFIG]\n"
             "\n"
             "Reads all blobs and manifests. Reports each that does not match its digest, each\n"
             "that a repository refers to and that is missing, and each link with invalid\n"
-            "content. Changes nothing, and may run while servers are running.\n"
+            "content. Changes nothing, and may run while servers are running. Standard error\n"
+            "shows how far it is.\n"
             "\n"
-            "  --help    this text\n"
+            "  -j, --json   print the findings and the counts as JSON\n"
+            "  -q, --quiet  print findings and errors only\n"
+            "  -h, --help   this text\n"
             "\n"
             "CONFIG is the server's configuration; without it, the file that serve reads.\n"
             "\n"

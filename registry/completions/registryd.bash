@@ -17,9 +17,15 @@ _registryd() {
     help)
         mapfile -t COMPREPLY < <(compgen -W 'serve access du garbage-collect htpasswd init ls prune rm robot show tag token verify version' -- "$word")
         ;;
-    serve | verify)
+    serve)
         case $word in
         -*) mapfile -t COMPREPLY < <(compgen -W '--help' -- "$word") ;;
+        *) _registryd_files "$word" ;;
+        esac
+        ;;
+    verify)
+        case $word in
+        -*) mapfile -t COMPREPLY < <(compgen -W '--json --quiet --help' -- "$word") ;;
         *) _registryd_files "$word" ;;
         esac
         ;;
@@ -43,7 +49,7 @@ _registryd() {
         ;;
     garbage-collect)
         case $word in
-        -*) mapfile -t COMPREPLY < <(compgen -W '--dry-run --delete-untagged --quiet --grace --help' -- "$word") ;;
+        -*) mapfile -t COMPREPLY < <(compgen -W '--dry-run --delete-untagged --json --quiet --grace --help' -- "$word") ;;
         *) _registryd_files "$word" ;;
         esac
         ;;

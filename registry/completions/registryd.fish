@@ -40,7 +40,12 @@ set -l collect '__fish_seen_subcommand_from garbage-collect'
 $c -n $collect -s d -l dry-run -d 'Only print what would be removed'
 $c -n $collect -s m -l delete-untagged -d 'Remove manifests without a tag first'
 $c -n $collect -s g -l grace -x -a '24h 1h' -d 'Keep what is younger'
+$c -n $collect -s j -l json -d 'JSON for scripts'
 $c -n $collect -s q -l quiet -d 'Print errors only'
+
+set -l verify '__fish_seen_subcommand_from verify'
+$c -n $verify -s j -l json -d 'JSON for scripts'
+$c -n $verify -s q -l quiet -d 'Print findings and errors only'
 
 set -l content '__fish_seen_subcommand_from ls show du rm tag'
 $c -n $content -s c -l config -r -F -d 'The configuration'

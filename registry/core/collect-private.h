@@ -30,6 +30,9 @@ struct collection {
 /* To be called between two steps. Negative: end the collection. */
 int collect_pace(const struct collection *collection, struct error *err) MUST_USE;
 
+/* Tells those who watch how far the collection is. */
+void collect_show(const struct collection *collection, const char *step, const char *unit, uint64_t done, uint64_t total);
+
 void collect_say(const struct collection *collection, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /*

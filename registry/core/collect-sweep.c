@@ -124,22 +124,27 @@ static int sweep_referrers(struct collection *collection, struct error *err)
 
 /* --- bytes ----------------------------------------------------------------------------------- */
 
+/* The first two digits of a digest. */
+enum { PREFIXES = 256 };
+
 typedef int found_function(struct sweep_batch *batch, const struct digest *digest, struct error *err);
 
 struct search {
     struct collection *collection;
+    size_t prefixes; /* that were searched: digests are spread evenly over them */
     enum digest_algorithm algorithm;
     found_function *found;
 };
 
 static int search_prefix(void *object, const struct key *prefix, struct error *err)
 {
-    const struct search *search = object;
+    struct search *search = object;
     struct collection *collection = search->collection;
     CLEANUP(store_digests_done) struct store_digests digests = {0};
     CLEANUP(sweep_batch_done) struct sweep_batch batch = {.collection = collection};
     int r = store_list_digests(collection->store, prefix, search->algorithm, &digests, err);
 
+    collect_show(collection, "sweeping", "parts", search->prefixes++, PREFIXES);
     for (size_t i = 0; r == 0 && i < digests.count; i++)
         r = search->found(&batch, &digests.items[i], err);
     if (r == 0)

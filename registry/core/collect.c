@@ -21,6 +21,14 @@ void collect_say(const struct collection *collection, const char *format, ...)
     collection->options->say(collection->options->object, line);
 }
 
+void collect_show(const struct collection *collection, const char *step, const char *unit, uint64_t done, uint64_t total)
+{
+    const struct progress progress = {.step = step, .unit = unit, .done = done, .total = total};
+
+    if (collection->options->progress)
+        collection->options->progress(collection->options->progress_object, &progress);
+}
+
 int collect_pace(const struct collection *collection, struct error *err)
 {
     return collection->options->pace ? collection->options->pace(collection->options->object, err) : 0;
@@ -56,8 +64,10 @@ int store_collect(struct store *store, const struct collect_options *options, st
     collection.before_s = options->grace_s ? storage_now(store->storage) - (int64_t)options->grace_s : INT64_MAX;
     r = store_list_all(store, STORE_WITH_CONTENT, &collection.names, err);
 
-    for (size_t i = 0; r == 0 && i < collection.names.count; i++)
+    for (size_t i = 0; r == 0 && i < collection.names.count; i++) {
+        collect_show(&collection, "marking", "repositories", i, collection.names.count);
         r = collect_mark(&collection, collection.names.items[i], err);
+    }
     digest_set_sort(&collection.marks);
     if (r == 0)
         r = collect_sweep(&collection, err);

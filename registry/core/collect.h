@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "registry/core/progress.h"
 #include "registry/core/store.h"
 
 /*
@@ -30,6 +31,8 @@ struct collect_options {
     /* Called between two steps, without a lock that others wait for; may rest. Negative ends the collection. NULL: nothing. */
     int (*pace)(void *object, struct error *err);
     void *object;
+    progress_function *progress; /* NULL: nobody watches */
+    void *progress_object;
 };
 
 struct collect_result {

@@ -14,6 +14,8 @@ struct verification {
     struct store *store;
     const struct verify_options *options;
     char *buffer; /* of READ_SIZE bytes */
+    struct progress progress;
+    uint64_t all_bytes; /* of the blobs that were counted */
     struct verify_result result;
 };
 
@@ -28,6 +30,12 @@ static PRINTF_LIKE(2, 3) void say(const struct verification *verification, const
     vsnprintf(line, sizeof(line), format, args);
     va_end(args);
     verification->options->say(verification->options->object, line);
+}
+
+static void show_progress(const struct verification *verification)
+{
+    if (verification->options->progress)
+        verification->options->progress(verification->options->progress_object, &verification->progress);
 }
 
 static void note_wrong(struct verification *verification, const struct key *link, const char *what)
@@ -74,6 +82,8 @@ static int hash_all(struct verification *verification, struct store_reader *read
     while ((n = store_reader_read(reader, offset, verification->buffer, READ_SIZE)) > 0) {
         hasher_write(hasher, verification->buffer, (size_t)n);
         offset += (uint64_t)n;
+        verification->progress.bytes_done += (uint64_t)n;
+        show_progress(verification);
     }
     hasher_get(hasher, ret);
     verification->result.bytes += offset;
@@ -93,6 +103,7 @@ static int verify_blob(struct verification *verification, const struct digest *d
     if (r == STORE_NOT_FOUND) /* an empty prefix, or removed just now */
         return 0;
     verification->result.blobs++;
+    verification->progress.done++;
     if (r < 0) {
         note_damage(verification, digest, why.text);
         return 0;
@@ -114,6 +125,39 @@ static int verify_prefix(void *object, const struct key *prefix, struct error *e
 
     for (size_t i = 0; r == 0 && i < digests.count; i++)
         r = verify_blob(verification, &digests.items[i], err);
+    return r;
+}
+
+/* What cannot be looked at here is found again when it is read. */
+static int count_prefix(void *object, const struct key *prefix, struct error *err)
+{
+    struct verification *verification = object;
+    CLEANUP(store_digests_done) struct store_digests digests = {0};
+    struct error why = {0};
+    int r = store_list_digests(verification->store, prefix, DIGEST_SHA256, &digests, &why);
+
+    for (size_t i = 0; r == 0 && i < digests.count; i++) {
+        struct key data = key_blob(&digests.items[i]);
+        struct storage_object blob = {0};
+
+        if (storage_head(verification->store->storage, data.text, STORAGE_MAY_WAIT, &blob, &why) == 0)
+            verification->all_bytes += blob.size;
+        verification->progress.done++;
+        show_progress(verification);
+    }
+    return r == -ENOMEM ? error_set_oom(err) : 0;
+}
+
+/* So that whoever watches sees how much there is to read: a look at each blob's size costs little beside reading it. */
+static int count_blobs(struct verification *verification, struct error *err)
+{
+    int r = 0;
+
+    verification->progress = (struct progress){.step = "counting", .unit = "blobs"};
+    if (verification->options->progress)
+        r = store_for_each_prefix(verification->store, KEY_BLOBS, count_prefix, verification, err);
+    verification->progress = (struct progress){.step = "reading", .unit = "blobs", .total = verification->progress.done,
+                                               .bytes_total = verification->all_bytes};
     return r;
 }
 
@@ -237,8 +281,11 @@ static int verify_repositories(struct verification *verification, struct error *
         say(verification, "wrong: %zu directories below " KEY_REPOSITORIES " cannot be read", names.unreadable);
     }
 
-    for (size_t i = 0; r == 0 && i < names.count; i++)
-        r = verify_repository(verification, names.items[i], err);
+    verification->progress = (struct progress){.step = "checking links", .unit = "repositories", .total = names.count};
+    for (; r == 0 && verification->progress.done < names.count; verification->progress.done++) {
+        show_progress(verification);
+        r = verify_repository(verification, names.items[verification->progress.done], err);
+    }
     return r;
 }
 
@@ -251,7 +298,9 @@ int store_verify(struct store *store, const struct verify_options *options, stru
 
     if (!buffer)
         return error_set_oom(err);
-    r = store_for_each_prefix(store, KEY_BLOBS, verify_prefix, &verification, err);
+    r = count_blobs(&verification, err);
+    if (r == 0)
+        r = store_for_each_prefix(store, KEY_BLOBS, verify_prefix, &verification, err);
     if (r == 0)
         r = verify_repositories(&verification, err);
     if (r == 0)

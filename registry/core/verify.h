@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "registry/core/progress.h"
 #include "registry/core/store.h"
 
 /*
@@ -12,6 +13,8 @@
 struct verify_options {
     void (*say)(void *object, const char *line); /* each finding; NULL: silently */
     void *object;
+    progress_function *progress; /* NULL: nobody watches, and the blobs are not counted before they are read */
+    void *progress_object;
 };
 
 struct verify_result {

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`registryd ls`, `show`, `du`, `rm` and `tag`: what the registry holds, seen and changed on the command line, with and without a server.
+"""`registryd ls`, `show`, `du`, `rm`, `tag`: what the registry holds, with and without a server; JSON of `verify`, `garbage-collect`.
 
 REGISTRYD names the program under test (default: build/registry/registryd of this checkout).
 """
@@ -263,6 +263,40 @@ def _():
             f"app:stable names {two['digest']}, and no longer {one['digest']}\n"
         assert content.json("show", "app:stable")["mediaType"] == IMAGE
         assert content.call("HEAD", "/v2/app/manifests/stable")[0] == 200
+
+
+# --- verify and garbage-collect -------------------------------------------------------------------
+
+
+@case("verify and garbage-collect print JSON for scripts, and nothing else where all is well and they are told to be quiet")
+def _():
+    with Content() as content:
+        image = content.image("app", "1", ["x" * 600])
+        unused = content.blob("app", b"unused")
+        content.server._stop()
+        config = content.server.config
+
+        def run(*words, expected=0):
+            done = subprocess.run([PROGRAM, *words, config], env=content.server.env, stdin=subprocess.DEVNULL,
+                                  capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
+            assert (done.returncode, done.stderr) == (expected, ""), done
+            return done.stdout
+
+        found = json.loads(run("verify", "--json"))
+        assert found["findings"] == [] and found["damaged"] == found["missing"] == found["wrong"] == 0, found
+        assert found["blobs"] == 4 and found["bytes"] > 600 and run("verify", "--quiet") == ""
+        found = json.loads(run("garbage-collect", "--json", "--dry-run"))
+        assert found == {"eligible": [f"blob eligible for deletion: {unused['digest']}"], "dryRun": True, "graceSeconds": 0,
+                         "marked": 3, "blobs": 1, "manifests": 0, "bytes": 0}, found
+        assert json.loads(run("garbage-collect", "--json"))["bytes"] == len("unused")
+        hex_digest = image["digest"].partition(":")[2]
+        (content.server.dir / "data/docker/registry/v2/blobs/sha256" / hex_digest[:2] / hex_digest / "data").write_text("{}")
+        found = json.loads(run("verify", "--json", expected=1))
+        assert found["damaged"] == 1 and found["findings"][0].startswith(f"damaged: {image['digest']}: "), found
+        assert run("verify", "--quiet", expected=1).startswith("damaged: ")
+
+
+# --- mistakes -------------------------------------------------------------------------------------
 
 
 @case("mistakes on the command line are one line that says what to write")

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "registry/cli/content/content.h"
-#include "registry/cli/content/json-out.h"
-#include "registry/cli/content/table.h"
+#include "registry/cli/json-out.h"
+#include "registry/cli/table.h"
 #include "registry/core/usage.h"
 
 struct entry {

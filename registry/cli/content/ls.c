@@ -9,8 +9,8 @@
 
 #include "registry/cli/content/content.h"
 #include "registry/cli/content/image.h"
-#include "registry/cli/content/json-out.h"
-#include "registry/cli/content/table.h"
+#include "registry/cli/json-out.h"
+#include "registry/cli/table.h"
 #include "registry/core/usage.h"
 
 enum { NS_PER_S = 1000 * 1000 * 1000 };

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "registry/cli/content/json-out.h"
+#include "registry/cli/json-out.h"
 #include "registry/cli/content/show.h"
 
 static void write_digest(struct json_out *out, const char *name, const struct digest *digest)

@@ -5,7 +5,7 @@
 
 #include "common/printable.h"
 #include "registry/cli/content/show.h"
-#include "registry/cli/content/table.h"
+#include "registry/cli/table.h"
 
 /* "Name:      value", in one line whatever the value holds. */
 static int print_field(const char *name, const char *value, struct error *err)

@@ -1,4 +1,4 @@
-#include "registry/cli/content/table.h"
+#include "registry/cli/table.h"
 
 #include <errno.h>
 #include <inttypes.h>

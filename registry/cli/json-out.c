@@ -1,4 +1,4 @@
-#include "registry/cli/content/json-out.h"
+#include "registry/cli/json-out.h"
 
 #include <inttypes.h>
 #include <stdio.h>
