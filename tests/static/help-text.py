@@ -78,7 +78,8 @@ def add_checks(program):
 
     @check_of_program(f"the help fits {WIDTH} columns and is plain ASCII")
     def _(root):
-        return [f"line {number}: {line}" for number, line in numbered(program.help_text())
+        texts = [program.help_text(), *(program.run(verb, "--help").stdout.decode() for verb in sorted(program.usage_verbs()))]
+        return [f"line {number}: {line}" for text in texts for number, line in numbered(text)
                 if len(line) > WIDTH or not re.fullmatch(r"[ -~]*", line) or line != line.rstrip()]
 
     @check_of_program("the help starts with the usage, as in Docker's helpers")
