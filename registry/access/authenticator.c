@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "common/monotonic.h"
+#include "common/words.h"
 #include "registry/access/bcrypt.h"
 #include "registry/access/htpasswd.h"
 #include "registry/access/password-cache.h"
@@ -46,7 +47,8 @@ static void warn_of_flaws(struct watched_table *users, const struct htpasswd *ta
     for (size_t i = 0; i < flaws->count && i < HTPASSWD_FLAWS_MAX; i++)
         watched_table_warn(users, "%s line %zu: %s", path, flaws->first[i].line, htpasswd_flaw_text(flaws->first[i].kind));
     if (flaws->count > HTPASSWD_FLAWS_MAX)
-        watched_table_warn(users, "%s: %zu more lines are of no use", path, flaws->count - HTPASSWD_FLAWS_MAX);
+        watched_table_warn(users, "%s: %zu more %s of no use", path, flaws->count - HTPASSWD_FLAWS_MAX,
+                           words_plural(flaws->count - HTPASSWD_FLAWS_MAX, "line is", "lines are"));
     if (htpasswd_highest_cost(table) == 0)
         watched_table_warn(users, "%s names no user that could log in; make one with: registryd htpasswd -Bn USER >> %s",
                            path, path);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/words.h"
 #include "registry/api/answer.h"
 #include "registry/api/endpoints.h"
 #include "registry/api/text.h"
@@ -75,7 +76,8 @@ static void add_names(struct text *text, const struct store_names *names)
 static void log_unreadable(const struct store_names *names)
 {
     if (names->unreadable > 0)
-        log_warn("a list leaves out %zu entries that cannot be read: %s", names->unreadable,
+        log_warn("a list leaves out %zu %s that cannot be read: %s", names->unreadable,
+                 words_plural(names->unreadable, "entry", "entries"),
                  names->unreadable_why ? names->unreadable_why : "out of memory");
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/words.h"
 #include "registry/core/store-private.h"
 
 enum { READ_SIZE = 1 << 20 };
@@ -278,7 +279,8 @@ static int verify_repositories(struct verification *verification, struct error *
 
     if (r == 0 && names.unreadable > 0) {
         verification->result.wrong += names.unreadable;
-        say(verification, "wrong: %zu directories below " KEY_REPOSITORIES " cannot be read", names.unreadable);
+        say(verification, "wrong: %zu %s below " KEY_REPOSITORIES " cannot be read", names.unreadable,
+            words_plural(names.unreadable, "directory", "directories"));
     }
 
     verification->progress = (struct progress){.step = "checking links", .unit = "repositories", .total = names.count};
