@@ -19,8 +19,9 @@ import tempfile
 from checks import check, main
 
 # Headers in /usr/include or in its subdirectory for the architecture.
-HEADERS = ("asm", "asm-generic", "cjson", "cmocka.h", "cmocka_pbc.h", "gcrypt.h", "gnutls", "gpg-error.h", "gpgme.h", "gpgrt.h",
-           "linux", "mtd", "seccomp-syscalls.h", "seccomp.h", "yaml.h")
+HEADERS = ("asm", "asm-generic", "cjson", "cmocka.h", "cmocka_pbc.h", "curl", "expat.h", "expat_config.h",
+           "expat_external.h", "gcrypt.h", "gnutls", "gpg-error.h", "gpgme.h", "gpgrt.h", "linux", "mtd",
+           "seccomp-syscalls.h", "seccomp.h", "yaml.h")
 # Debian's musl-dev lacks this header, although the library has the functions.
 CRYPT_H = """struct crypt_data { int initialized; char __buf[256]; };
 char *crypt(const char *, const char *);
@@ -43,8 +44,8 @@ def library_headers(directory):
 
 
 def kept(command):
-    words = shlex.split(command)
-    return [FOUND.get(word, word) for word in words if re.match(r"-(D(?!_FORTIFY)|I|std=)", word)]
+    words = shlex.split(command)  # pkg-config names /usr/include for some libraries: there is glibc
+    return [FOUND.get(word, word) for word in words if re.match(r"-(D(?!_FORTIFY)|I(?!/usr/include/[\w-]+$)|std=)", word)]
 
 
 def compile_all(root, build, headers):

@@ -19,7 +19,8 @@ void s3_escape(FILE *out, const char *text, const char *kept)
     }
 }
 
-void s3_sort_pairs(const struct s3_pair *pairs, size_t count, const struct s3_pair *ret[S3_PAIRS_MAX])
+void s3_sort_pairs(const struct s3_pair *pairs, size_t count,
+                   const struct s3_pair *ret[S3_PAIRS_MAX])
 {
     for (size_t i = 0; i < count; i++) {
         size_t place = i;

@@ -1,6 +1,7 @@
 /*
- * A signature is an HMAC of the digest of the canonical request: method, path, query, headers and the digest of the body,
- * each in its one spelling. The key is derived from the secret key for a day, a region and a service.
+ * A signature is an HMAC of the digest of the canonical request: method, path, query, headers and
+ * the digest of the body, each in its one spelling. The key is derived from the secret key for a
+ * day, a region and a service.
  */
 #include "registry/storage/s3/sign.h"
 
@@ -16,8 +17,13 @@
 #define SERVICE "s3"
 #define SCOPE_END "aws4_request"
 
-enum { DAY_SIZE = 8, SCOPE_SIZE = 128, HEADERS_SIZE = 768, TO_SIGN_SIZE = 320,
-       SIGNATURE_SIZE = 2 * HMAC_SHA256_SIZE + 1 };
+enum {
+    DAY_SIZE = 8,
+    SCOPE_SIZE = 128,
+    HEADERS_SIZE = 768,
+    TO_SIGN_SIZE = 320,
+    SIGNATURE_SIZE = 2 * HMAC_SHA256_SIZE + 1
+};
 
 /* What all steps of one signature share. */
 struct signing {
@@ -25,8 +31,8 @@ struct signing {
     const char *region;
     const struct s3_message *message;
     char date[S3_DATE_SIZE];
-    char scope[SCOPE_SIZE];              /* day/region/service/aws4_request */
-    char signed_headers[HEADERS_SIZE];   /* names with ';' between them */
+    char scope[SCOPE_SIZE];               /* day/region/service/aws4_request */
+    char signed_headers[HEADERS_SIZE];    /* names with ';' between them */
     struct s3_pair headers[S3_PAIRS_MAX]; /* of the message, and those that signing adds */
     size_t header_count;
     struct secbuf token; /* the session token as text */
@@ -53,7 +59,8 @@ static int signing_init(struct signing *signing, const struct s3_keys *keys, con
         return -E2BIG;
     if (!gmtime_r(&now, &tm) || strftime(signing->date, S3_DATE_SIZE, "%Y%m%dT%H%M%SZ", &tm) == 0)
         return -E2BIG;
-    length = snprintf(signing->scope, SCOPE_SIZE, "%.*s/%s/" SERVICE "/" SCOPE_END, DAY_SIZE, signing->date, region);
+    length = snprintf(signing->scope, SCOPE_SIZE, "%.*s/%s/" SERVICE "/" SCOPE_END, DAY_SIZE,
+                      signing->date, region);
     if (length >= SCOPE_SIZE)
         return -E2BIG;
     if (!has_token(signing))
@@ -76,15 +83,15 @@ static int list_headers(struct signing *signing)
 
     s3_sort_pairs(signing->headers, signing->header_count, sorted);
     for (size_t i = 0; i < signing->header_count; i++) {
-        used += (size_t)snprintf(signing->signed_headers + used, HEADERS_SIZE - used, "%s%s", i > 0 ? ";" : "",
-                                 sorted[i]->name);
+        used += (size_t)snprintf(signing->signed_headers + used, HEADERS_SIZE - used, "%s%s",
+                                 i > 0 ? ";" : "", sorted[i]->name);
         if (used >= HEADERS_SIZE)
             return -E2BIG;
     }
     return 0;
 }
 
-/* --- the canonical request ----------------------------------------------------------------------- */
+/* --- the canonical request ------------------------------------------------------------------- */
 
 static void hash_text(struct hasher *hasher, const char *text)
 {
@@ -121,7 +128,8 @@ static void hash_headers(struct hasher *hasher, const struct signing *signing)
 }
 
 /* The escaped path, a newline and the query. Free with free(); NULL if memory is out. */
-static char *format_target(const struct s3_message *message, const struct s3_pair *query, size_t count, char between)
+static char *format_target(const struct s3_message *message, const struct s3_pair *query,
+                           size_t count, char between)
 {
     char *text = NULL;
     size_t size;
@@ -140,8 +148,8 @@ static char *format_target(const struct s3_message *message, const struct s3_pai
     return NULL;
 }
 
-static int hash_request(const struct signing *signing, const struct s3_pair *query, size_t query_count,
-                        struct digest *ret)
+static int hash_request(const struct signing *signing, const struct s3_pair *query,
+                        size_t query_count, struct digest *ret)
 {
     CLEANUP(hasher_freep) struct hasher *hasher = NULL;
     CLEANUP_FREE char *target = format_target(signing->message, query, query_count, '\n');
@@ -161,13 +169,16 @@ static int hash_request(const struct signing *signing, const struct s3_pair *que
     return 0;
 }
 
-/* --- the signature ------------------------------------------------------------------------------- */
+/* --- the signature --------------------------------------------------------------------------- */
 
 /* The key of that day, region and service. It is a secret. */
 static int derive_key(const struct signing *signing, struct secbuf *ret)
 {
     CLEANUP(secbuf_done) struct secbuf secret = {0};
-    const struct { const char *text; size_t size; } parts[] = {
+    const struct {
+        const char *text;
+        size_t size;
+    } parts[] = {
         {signing->date, DAY_SIZE},
         {signing->region, strlen(signing->region)},
         {SERVICE, strlen(SERVICE)},
@@ -200,7 +211,8 @@ static int compute(const struct signing *signing, const struct s3_pair *query, s
         r = derive_key(signing, &key);
     if (r < 0)
         return r;
-    snprintf(text, sizeof(text), ALGORITHM "\n%s\n%s\n%s", signing->date, signing->scope, digest.hex);
+    snprintf(text, sizeof(text), ALGORITHM "\n%s\n%s\n%s", signing->date, signing->scope,
+             digest.hex);
     r = hmac_sha256(key.data, key.size, text, strlen(text), signature);
     for (size_t i = 0; r == 0 && i < sizeof(signature); i++)
         snprintf(ret_hex + 2 * i, 3, "%02x", signature[i]);
@@ -226,14 +238,14 @@ static int sign_headers(struct signing *signing, struct s3_signature *ret)
     if (r < 0)
         return r;
     length = snprintf(ret->authorization, S3_AUTHORIZATION_SIZE,
-                      ALGORITHM " Credential=%s/%s,SignedHeaders=%s,Signature=%s", signing->keys->access,
-                      signing->scope, signing->signed_headers, signature);
+                      ALGORITHM " Credential=%s/%s,SignedHeaders=%s,Signature=%s",
+                      signing->keys->access, signing->scope, signing->signed_headers, signature);
     memcpy(ret->date, signing->date, S3_DATE_SIZE);
     return length < S3_AUTHORIZATION_SIZE ? 0 : -E2BIG;
 }
 
-int s3_sign(const struct s3_keys *keys, const char *region, const struct s3_message *message, time_t now,
-            struct s3_signature *ret)
+int s3_sign(const struct s3_keys *keys, const char *region, const struct s3_message *message,
+            time_t now, struct s3_signature *ret)
 {
     CLEANUP(signing_done) struct signing signing;
     int r = signing_init(&signing, keys, region, message, now);
@@ -241,7 +253,7 @@ int s3_sign(const struct s3_keys *keys, const char *region, const struct s3_mess
     return r == 0 ? sign_headers(&signing, ret) : r;
 }
 
-/* --- addresses ----------------------------------------------------------------------------------- */
+/* --- addresses ------------------------------------------------------------------------------- */
 
 static int presign(struct signing *signing, unsigned expires_s, char **ret)
 {
@@ -262,12 +274,13 @@ static int presign(struct signing *signing, unsigned expires_s, char **ret)
     for (size_t i = 0; i < message->header_count; i++)
         add_header(signing, message->headers[i].name, message->headers[i].value);
     r = list_headers(signing);
-    if (r == 0 && snprintf(credential, sizeof(credential), "%s/%s", signing->keys->access, signing->scope) >=
-                      (int)sizeof(credential))
+    if (r == 0 && snprintf(credential, sizeof(credential), "%s/%s", signing->keys->access,
+                           signing->scope) >= (int)sizeof(credential))
         r = -E2BIG;
     snprintf(expires, sizeof(expires), "%u", expires_s);
     if (has_token(signing))
-        query[count++] = (struct s3_pair){"X-Amz-Security-Token", (const char *)signing->token.data};
+        query[count++] =
+            (struct s3_pair){"X-Amz-Security-Token", (const char *)signing->token.data};
     for (size_t i = 0; i < message->query_count; i++)
         query[count++] = message->query[i];
     if (r == 0)
@@ -280,8 +293,8 @@ static int presign(struct signing *signing, unsigned expires_s, char **ret)
     return 0;
 }
 
-int s3_presign(const struct s3_keys *keys, const char *region, const struct s3_message *message, time_t now,
-               unsigned expires_s, char **ret)
+int s3_presign(const struct s3_keys *keys, const char *region, const struct s3_message *message,
+               time_t now, unsigned expires_s, char **ret)
 {
     CLEANUP(signing_done) struct signing signing;
     struct s3_message unsigned_message = *message;

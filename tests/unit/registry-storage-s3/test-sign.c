@@ -1,6 +1,7 @@
 /*
- * The examples that Amazon publishes for S3: "Authenticating Requests: Using the Authorization Header" and "Using Query
- * Parameters" in the API reference of S3, with their keys, which belong to nobody.
+ * The examples that Amazon publishes for S3: "Authenticating Requests: Using the Authorization
+ * Header" and "Using Query Parameters" in the API reference of S3, with their keys, which belong to
+ * nobody.
  */
 #include "registry/storage/s3/sign.h"
 
@@ -23,7 +24,8 @@ static struct s3_keys keys = {.access = "AKIAIOSFODNN7EXAMPLE", .secret = &secre
 static int set_up(void **state)
 {
     (void)state;
-    return secbuf_append(&secret, secret_text, strlen(secret_text)) || secbuf_append(&token, "to/ken+", 7);
+    return secbuf_append(&secret, secret_text, strlen(secret_text)) ||
+           secbuf_append(&token, "to/ken+", 7);
 }
 
 static int tear_down(void **state)
@@ -49,8 +51,8 @@ static const struct example {
     {{"GET", HOST, "/test.txt", EMPTY, NULL, 0, &range, 1},
      "host;range;x-amz-content-sha256;x-amz-date",
      "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"},
-    {{"PUT", HOST, "/test$file.text", "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072", NULL, 0,
-      put_headers, 2},
+    {{"PUT", HOST, "/test$file.text",
+      "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072", NULL, 0, put_headers, 2},
      "date;host;x-amz-content-sha256;x-amz-date;x-amz-storage-class",
      "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd"},
     {{"GET", HOST, "/", EMPTY, &lifecycle, 1, NULL, 0},
@@ -68,9 +70,11 @@ static void published_examples_are_signed_as_published(void **state)
         struct s3_signature signature;
         char expected[512];
 
-        snprintf(expected, sizeof(expected),
-                 "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,"
-                 "SignedHeaders=%s,Signature=%s", examples[i].signed_headers, examples[i].signature);
+        snprintf(
+            expected, sizeof(expected),
+            "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20130524/us-east-1/s3/aws4_request,"
+            "SignedHeaders=%s,Signature=%s",
+            examples[i].signed_headers, examples[i].signature);
         assert_int_equal(s3_sign(&keys, REGION, &examples[i].message, NOON, &signature), 0);
         assert_string_equal(signature.date, "20130524T000000Z");
         assert_string_equal(signature.authorization, expected);
@@ -84,11 +88,12 @@ static void the_published_address_is_signed_as_published(void **state)
 
     (void)state;
     assert_int_equal(s3_presign(&keys, REGION, &message, NOON, 86400, &address), 0);
-    assert_string_equal(address,
-                        "/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256"
-                        "&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
-                        "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
-                        "&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404");
+    assert_string_equal(
+        address,
+        "/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256"
+        "&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request"
+        "&X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host"
+        "&X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404");
     free(address);
 }
 
@@ -119,7 +124,8 @@ static void addresses_have_one_spelling(void **state)
     assert_string_equal(text, "partNumber=1&uploadId=2~a%2Fb%2Bc%3D&uploads=");
 }
 
-/* The value of a signed header has one spelling, too, whatever blanks the caller has put into it. */
+/* The value of a signed header has one spelling, too, whatever blanks the caller has put into it.
+ */
 static void blanks_in_a_header_do_not_matter(void **state)
 {
     static const char *const values[] = {"a b", " a b", "a   b", "a b  "};
@@ -128,8 +134,12 @@ static void blanks_in_a_header_do_not_matter(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
         const struct s3_pair header = {"x-amz-meta-a", values[i]};
-        const struct s3_message message = {.method = "PUT", .host = HOST, .path = "/k", .payload = EMPTY,
-                                           .headers = &header, .header_count = 1};
+        const struct s3_message message = {.method = "PUT",
+                                           .host = HOST,
+                                           .path = "/k",
+                                           .payload = EMPTY,
+                                           .headers = &header,
+                                           .header_count = 1};
 
         assert_int_equal(s3_sign(&keys, REGION, &message, NOON, i == 0 ? &first : &signature), 0);
         if (i > 0)
@@ -140,7 +150,8 @@ static void blanks_in_a_header_do_not_matter(void **state)
 static void a_session_token_is_signed(void **state)
 {
     const struct s3_keys temporary = {.access = keys.access, .secret = &secret, .token = &token};
-    const struct s3_message message = {.method = "GET", .host = HOST, .path = "/k", .payload = EMPTY};
+    const struct s3_message message = {
+        .method = "GET", .host = HOST, .path = "/k", .payload = EMPTY};
     struct s3_signature with, without;
     char *address;
 
@@ -158,7 +169,11 @@ static void a_session_token_is_signed(void **state)
 static void what_is_too_large_is_refused(void **state)
 {
     struct s3_pair many[S3_MESSAGE_PAIRS_MAX + 1];
-    struct s3_message message = {.method = "GET", .host = HOST, .path = "/k", .payload = EMPTY, .headers = many,
+    struct s3_message message = {.method = "GET",
+                                 .host = HOST,
+                                 .path = "/k",
+                                 .payload = EMPTY,
+                                 .headers = many,
                                  .header_count = ARRAY_SIZE(many)};
     char long_name[1000], region[200];
     struct s3_signature signature;

@@ -1,0 +1,227 @@
+/*
+ * A request and its answer. The thread puts the head and the bytes of the answer in, the caller
+ * takes them out; a mutex is held for the copying only.
+ */
+#include "registry/storage/s3/exchange-private.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- on the thread --------------------------------------------------------------------------- */
+
+void exchange_free(struct exchange *exchange)
+{
+    pthread_cond_destroy(&exchange->changed);
+    pthread_mutex_destroy(&exchange->mutex);
+    for (size_t i = 0; i < exchange->header_count; i++)
+        free(exchange->headers[i]);
+    free(exchange->url);
+    free(exchange->window);
+    free(exchange);
+}
+
+void exchange_forget_head(struct exchange *exchange)
+{
+    exchange->head_size = 0;
+}
+
+/* Keeps "name:value", the name in lower case. A head that is too long loses its last lines. */
+void exchange_add_header(struct exchange *exchange, const char *line, size_t size)
+{
+    const char *colon = memchr(line, ':', size), *value;
+    char *to = exchange->head + exchange->head_size;
+    size_t value_size;
+
+    if (!colon || exchange->head_size + size + 2 > TRANSPORT_HEAD_MAX)
+        return;
+    value = colon + 1;
+    value_size = size - (size_t)(value - line);
+    for (; value_size > 0 && isspace((unsigned char)*value); value_size--)
+        value++;
+    while (value_size > 0 && isspace((unsigned char)value[value_size - 1]))
+        value_size--;
+    for (; line <= colon; line++)
+        *to++ = (char)tolower((unsigned char)*line);
+    memcpy(to, value, value_size);
+    to[value_size] = '\0';
+    exchange->head_size = (size_t)(to + value_size + 1 - exchange->head);
+}
+
+void exchange_set_status(struct exchange *exchange, int status)
+{
+    pthread_mutex_lock(&exchange->mutex);
+    exchange->status = status;
+    pthread_cond_broadcast(&exchange->changed);
+    pthread_mutex_unlock(&exchange->mutex);
+}
+
+/* Behind what is in the buffer, which may go over its end. */
+static void put_bytes(struct exchange *exchange, const char *data, size_t size)
+{
+    size_t end = (exchange->begin + exchange->count) % TRANSPORT_WINDOW;
+    size_t first = size < TRANSPORT_WINDOW - end ? size : TRANSPORT_WINDOW - end;
+
+    memcpy(exchange->window + end, data, first);
+    memcpy(exchange->window, data + first, size - first);
+    exchange->count += size;
+    pthread_cond_broadcast(&exchange->changed);
+}
+
+enum exchange_room exchange_add_bytes(struct exchange *exchange, const void *data, size_t size)
+{
+    enum exchange_room room = EXCHANGE_TAKEN;
+
+    pthread_mutex_lock(&exchange->mutex);
+    if (!exchange->window)
+        exchange->window = malloc(TRANSPORT_WINDOW);
+    if (!exchange->window || exchange->is_abandoned || exchange->is_cancelled) {
+        room = EXCHANGE_UNWANTED;
+    } else if (size > TRANSPORT_WINDOW - exchange->count) {
+        exchange->is_paused = true;
+        room = EXCHANGE_FULL;
+    } else {
+        put_bytes(exchange, data, size);
+    }
+    pthread_mutex_unlock(&exchange->mutex);
+    return room;
+}
+
+void exchange_finish(struct exchange *exchange, int failure)
+{
+    pthread_mutex_lock(&exchange->mutex);
+    if (exchange->state != EXCHANGE_OVER)
+        exchange->failure = failure;
+    exchange->state = EXCHANGE_OVER;
+    pthread_cond_broadcast(&exchange->changed);
+    pthread_mutex_unlock(&exchange->mutex);
+}
+
+/* --- for callers ----------------------------------------------------------------------------- */
+
+static bool copy_request(struct exchange *exchange, const struct transport_request *request)
+{
+    exchange->url = strdup(request->url);
+    if (!exchange->url)
+        return false;
+    for (const char *const *line = request->headers; line && *line; line++) {
+        char *copy = exchange->header_count < EXCHANGE_HEADERS_MAX ? strdup(*line) : NULL;
+
+        if (!copy)
+            return false;
+        exchange->headers[exchange->header_count++] = copy;
+    }
+    snprintf(exchange->method, sizeof(exchange->method), "%s", request->method);
+    exchange->body = request->body;
+    exchange->body_size = request->body_size;
+    exchange->total_ms = request->total_ms;
+    return true;
+}
+
+int exchange_start(struct transport *transport, const struct transport_request *request,
+                   struct exchange **ret)
+{
+    struct exchange *exchange = calloc(1, sizeof(*exchange));
+
+    if (!exchange)
+        return -ENOMEM;
+    exchange->transport = transport;
+    pthread_mutex_init(&exchange->mutex, NULL);
+    pthread_cond_init(&exchange->changed, NULL);
+    if (!copy_request(exchange, request)) {
+        exchange_free(exchange);
+        return -ENOMEM;
+    }
+    *ret = exchange;
+    transport_queue(exchange);
+    return 0;
+}
+
+int exchange_wait(struct exchange *exchange, int *ret_status, struct error *err)
+{
+    int status, failure;
+
+    pthread_mutex_lock(&exchange->mutex);
+    while (exchange->state != EXCHANGE_OVER && exchange->status == 0)
+        pthread_cond_wait(&exchange->changed, &exchange->mutex);
+    status = exchange->status;
+    failure = exchange->failure < 0 ? exchange->failure : -ECONNRESET;
+    pthread_mutex_unlock(&exchange->mutex);
+    if (status == 0)
+        return error_set(err, -failure, "%s", *exchange->problem ? exchange->problem : "no answer");
+    *ret_status = status;
+    return 0;
+}
+
+const char *exchange_get_header(const struct exchange *exchange, const char *name)
+{
+    const char *end = exchange->head + exchange->head_size;
+    size_t size = strlen(name);
+
+    for (const char *line = exchange->head; line < end; line += strlen(line) + 1)
+        if (strncmp(line, name, size) == 0 && line[size] == ':')
+            return line + size + 1;
+    return NULL;
+}
+
+/* Up to size bytes from the buffer, with the mutex held. */
+static size_t take_bytes(struct exchange *exchange, char *data, size_t size)
+{
+    size_t n = size < exchange->count ? size : exchange->count;
+    size_t first = n < TRANSPORT_WINDOW - exchange->begin ? n : TRANSPORT_WINDOW - exchange->begin;
+
+    memcpy(data, exchange->window + exchange->begin, first);
+    memcpy(data + first, exchange->window, n - first);
+    exchange->begin = (exchange->begin + n) % TRANSPORT_WINDOW;
+    exchange->count -= n;
+    return n;
+}
+
+ssize_t exchange_read(struct exchange *exchange, void *ret_data, size_t size)
+{
+    bool is_to_go_on;
+    ssize_t n;
+
+    pthread_mutex_lock(&exchange->mutex);
+    while (exchange->count == 0 && exchange->state != EXCHANGE_OVER)
+        pthread_cond_wait(&exchange->changed, &exchange->mutex);
+    n = exchange->count > 0 ? (ssize_t)take_bytes(exchange, ret_data, size) : exchange->failure;
+    is_to_go_on = exchange->is_paused && exchange->count <= TRANSPORT_WINDOW / 2;
+    pthread_mutex_unlock(&exchange->mutex);
+    if (is_to_go_on)
+        transport_queue(exchange);
+    return n;
+}
+
+/* The body belongs to the caller, so libcurl must have ended with it. */
+static void wait_for_end(struct exchange *exchange)
+{
+    bool is_over;
+
+    pthread_mutex_lock(&exchange->mutex);
+    exchange->is_cancelled = true;
+    is_over = exchange->state == EXCHANGE_OVER;
+    pthread_mutex_unlock(&exchange->mutex);
+    if (is_over)
+        return;
+    transport_queue(exchange);
+    pthread_mutex_lock(&exchange->mutex);
+    while (exchange->state != EXCHANGE_OVER)
+        pthread_cond_wait(&exchange->changed, &exchange->mutex);
+    pthread_mutex_unlock(&exchange->mutex);
+}
+
+/* The thread frees it, because it may be in the queue for something else. */
+void exchange_close(struct exchange *exchange)
+{
+    if (!exchange)
+        return;
+    if (exchange->body)
+        wait_for_end(exchange);
+    pthread_mutex_lock(&exchange->mutex);
+    exchange->is_abandoned = true;
+    pthread_mutex_unlock(&exchange->mutex);
+    transport_queue(exchange);
+}
