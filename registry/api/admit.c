@@ -1,6 +1,7 @@
 /*
- * Authentication and authorization. A password or token that was verified lately is accepted at once. Any other is
- * checked on a worker, because one bcrypt takes as long as thousands of requests.
+ * Authentication and authorization. A password or token that was verified recently is accepted at
+ * once. Any other is checked on a worker, because one run of bcrypt takes as long as thousands of
+ * requests.
  */
 #include "registry/api/admit.h"
 
@@ -12,7 +13,10 @@
 #include "registry/api/report.h"
 #include "registry/api/routes.h"
 
-/* A user whom no rule allows this; the answer is the same whether there is such a repository or not. */
+/*
+ * Refuses a user whom no rule allows the request. The answer does not tell whether the repository
+ * exists.
+ */
 static void deny(struct response *response, const struct access_scope *scopes, size_t count)
 {
     char detail[CHALLENGE_DETAIL_SIZE];
@@ -23,7 +27,8 @@ static void deny(struct response *response, const struct access_scope *scopes, s
 
 void admit_refuse_guesser(struct response *response, uint64_t wait_ms)
 {
-    response_refuse(response, ERROR_CODE_TOOMANYREQUESTS, "\"too many wrong passwords; try again later\"");
+    response_refuse(response, ERROR_CODE_TOOMANYREQUESTS,
+                    "\"too many wrong passwords; try again later\"");
     response_add_header(response, "Retry-After", "%ju", (uintmax_t)(wait_ms + 999) / 1000);
 }
 
@@ -82,7 +87,10 @@ enum http_result admit(struct call *call, struct response *response)
     char from[NAME_MAX_SIZE + 1];
     struct error err;
     struct access_question question = {
-        .address = call->address, .scopes = scopes, .err = &err, .may_wait = call_is_on_worker(call),
+        .address = call->address,
+        .scopes = scopes,
+        .err = &err,
+        .may_wait = call_is_on_worker(call),
     };
     struct access_answer answer;
     enum access_verdict verdict;

@@ -1,5 +1,5 @@
 /*
- * The parts of answers that several endpoints share.
+ * Parts of answers that several endpoints share.
  */
 #include "registry/api/answer.h"
 
@@ -26,7 +26,7 @@ void answer_location(const struct call *call, struct response *response, const c
     va_end(arguments);
     if (!api->has_relative_urls && !api->host)
         request_get_origin(call->request, origin, sizeof(origin));
-    /* http.host is all that stands before /v2/, as in registry:2: who sets it may map the prefix away. */
+    /* As in registry:2, http.host replaces the prefix, too: a proxy may remove the prefix. */
     if (api->host && !api->has_relative_urls)
         response_add_header(response, "Location", "%s/v2/%s", api->host, path);
     else
@@ -49,7 +49,10 @@ void answer_format_etag(const struct digest *digest, char ret_etag[ANSWER_ETAG_S
     snprintf(ret_etag, ANSWER_ETAG_SIZE, "\"%s\"", text);
 }
 
-/* Whether a condition's list of entity tags names this one (0 or 1); negative without a readable list. */
+/*
+ * Returns whether a condition's list of entity tags contains etag (0 or 1), or negative if the
+ * header is missing or invalid.
+ */
 static int match_condition(const struct call *call, const char *condition, const char *etag)
 {
     char list[2048];
@@ -58,7 +61,8 @@ static int match_condition(const struct call *call, const char *condition, const
     return r < 0 ? r : range_matches_etag(list, etag);
 }
 
-bool answer_if_settled(const struct call *call, struct response *response, const struct digest *digest)
+bool answer_if_settled(const struct call *call, struct response *response,
+                       const struct digest *digest)
 {
     char etag[ANSWER_ETAG_SIZE];
 
@@ -74,7 +78,8 @@ bool answer_if_settled(const struct call *call, struct response *response, const
     return true;
 }
 
-void answer_pulled(const struct call *call, const struct digest *digest, uint64_t size, const char *media_type)
+void answer_pulled(const struct call *call, const struct digest *digest, uint64_t size,
+                   const char *media_type)
 {
     store_report_event(api_of(call)->store, &(struct event){
         .kind = media_type ? EVENT_PULL_MANIFEST : EVENT_PULL_BLOB,
@@ -87,7 +92,7 @@ void answer_pulled(const struct call *call, const struct digest *digest, uint64_
     });
 }
 
-/* The text as JSON; what does not fit is left out. */
+/* Formats text as a JSON string, and halves it until it fits. */
 static void quote(const char *text, char *ret_quoted, size_t size)
 {
     size_t length = strlen(text);
@@ -97,7 +102,8 @@ static void quote(const char *text, char *ret_quoted, size_t size)
     ret_quoted[json_quote(text, length, ret_quoted)] = '\0';
 }
 
-void answer_unknown_digest(struct response *response, enum error_code code, const struct digest *digest)
+void answer_unknown_digest(struct response *response, enum error_code code,
+                           const struct digest *digest)
 {
     char text[DIGEST_TEXT_SIZE], detail[DIGEST_TEXT_SIZE + 2];
 
@@ -106,7 +112,8 @@ void answer_unknown_digest(struct response *response, enum error_code code, cons
     response_refuse(response, code, detail);
 }
 
-void answer_unknown(struct response *response, enum error_code code, const char *key, const char *text)
+void answer_unknown(struct response *response, enum error_code code, const char *key,
+                    const char *text)
 {
     char quoted[DETAIL_MAX], detail[DETAIL_MAX + 64];
 
@@ -146,13 +153,13 @@ bool answer_if_not_deleting(const struct call *call, struct response *response)
     return true;
 }
 
-void answer_next_page(const struct call *call, struct response *response, const char *path, const char *last,
-                      size_t n, const char *more)
+void answer_next_page(const struct call *call, struct response *response, const char *path,
+                      const char *last, size_t n, const char *more)
 {
     char escaped[3 * 256 + 1];
 
     if (escape_query(last, strlen(last), escaped, sizeof(escaped)) < 0)
         return;
-    response_add_header(response, "Link", "<%s/v2/%s?last=%s&n=%zu%s>; rel=\"next\"", api_of(call)->prefix, path,
-                        escaped, n, more);
+    response_add_header(response, "Link", "<%s/v2/%s?last=%s&n=%zu%s>; rel=\"next\"",
+                        api_of(call)->prefix, path, escaped, n, more);
 }

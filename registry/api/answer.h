@@ -15,35 +15,41 @@ static inline const struct api *api_of(const struct call *call)
 }
 
 /* "Location:" of a path below /v2/, absolute or relative as configured. */
-void answer_location(const struct call *call, struct response *response, const char *format, ...) PRINTF_LIKE(3, 4);
+void answer_location(const struct call *call, struct response *response, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
 /* "Docker-Content-Digest:" */
 void answer_digest(struct response *response, const struct digest *digest);
 
-/* The ETag of an immutable thing: its digest in quotes. */
+/* The ETag of a blob or manifest: its digest in quotes. */
 enum { ANSWER_ETAG_SIZE = DIGEST_TEXT_SIZE + 2 };
 void answer_format_etag(const struct digest *digest, char ret_etag[ANSWER_ETAG_SIZE]);
 
 /*
- * Docker-Content-Digest and ETag, and where a condition of the request leaves nothing to send (RFC 9110 section
- * 13.2.2: If-Match, 412; If-None-Match, 304) that answer: then true.
+ * Adds Docker-Content-Digest and ETag. If a condition of the request means that no content is sent
+ * (RFC 9110 section 13.2.2: If-Match, 412; If-None-Match, 304), sets that answer and returns true.
  */
-bool answer_if_settled(const struct call *call, struct response *response, const struct digest *digest);
+bool answer_if_settled(const struct call *call, struct response *response,
+                       const struct digest *digest);
 
-/* Reports a pull: something is being sent to a client. media_type: NULL for a blob. */
-void answer_pulled(const struct call *call, const struct digest *digest, uint64_t size, const char *media_type);
+/* Reports a pull. media_type is NULL for a blob. */
+void answer_pulled(const struct call *call, const struct digest *digest, uint64_t size,
+                   const char *media_type);
 
-/* A refusal whose detail is the digest as a JSON string, or {"<key>":"<text>"}. */
-void answer_unknown_digest(struct response *response, enum error_code code, const struct digest *digest);
-void answer_unknown(struct response *response, enum error_code code, const char *key, const char *text);
+/* Refuse a request; the detail is the digest as a JSON string, or {"<key>":"<text>"}. */
+void answer_unknown_digest(struct response *response, enum error_code code,
+                           const struct digest *digest);
+void answer_unknown(struct response *response, enum error_code code, const char *key,
+                    const char *text);
 
-/* A refusal that says in its detail what was wrong. */
-void answer_invalid(struct response *response, enum error_code code, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Refuses a request; the detail is the formatted text. */
+void answer_invalid(struct response *response, enum error_code code, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
-/* 405 where the registry is read-only, or does not delete: then true. */
+/* Answer 405 and return true if the registry is read-only, or if deleting is disabled. */
 bool answer_if_read_only(const struct call *call, struct response *response);
 bool answer_if_not_deleting(const struct call *call, struct response *response);
 
-/* "Link:" to the next page: /v2/<path>?last=<last>&n=<n>, with more, already escaped, at its end. */
-void answer_next_page(const struct call *call, struct response *response, const char *path, const char *last,
-                      size_t n, const char *more);
+/* Adds "Link:" to the next page: /v2/<path>?last=<last>&n=<n><more>. more is already escaped. */
+void answer_next_page(const struct call *call, struct response *response, const char *path,
+                      const char *last, size_t n, const char *more);

@@ -1,5 +1,6 @@
 /*
- * The endpoints outside repositories: the probe that tells clients that this is a registry, and the health check.
+ * The endpoints outside repositories: /v2/, by which clients recognise a registry (end-1), and the
+ * health check.
  */
 #include <string.h>
 
@@ -13,7 +14,7 @@ static enum http_result answer_base(struct call *call, struct response *response
     return HTTP_DONE;
 }
 
-/* registry:2 answers so at /v2, and clients follow. */
+/* registry:2 redirects /v2 in this way, and clients follow. */
 static enum http_result answer_base_redirect(struct call *call, struct response *response)
 {
     static const char text[] = "<a href=\"/v2/\">Moved Permanently</a>.\n\n";
@@ -31,7 +32,7 @@ static enum http_result answer_root(struct call *call, struct response *response
     return HTTP_DONE;
 }
 
-/* Healthy is who can reach the storage. */
+/* The registry is healthy if it can reach the storage. */
 static enum http_result answer_health(struct call *call, struct response *response)
 {
     struct error err = {0};

@@ -1,5 +1,5 @@
 /*
- * Blobs: end-2 and end-10 of the specification.
+ * Reads and deletes blobs (end-2 and end-10 of the specification).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 #include "registry/api/endpoints.h"
 #include "registry/spec/range.h"
 
-enum { FEW_RANGES_SIZE = 512 }; /* of a Range header that is answered on an event thread */
+enum { FEW_RANGES_SIZE = 512 }; /* the longest Range header that is answered on an event thread */
 
 static const char blob_type[] = "application/octet-stream";
 
@@ -28,7 +28,7 @@ static void close_blob(void *object)
     store_reader_close(object);
 }
 
-/* HEAD has a length, and nothing to read. */
+/* For HEAD, whose answer has a length but no content. */
 static ssize_t read_nothing(void *object, uint64_t offset, void *ret_data, size_t size)
 {
     (void)object, (void)offset, (void)ret_data, (void)size;
@@ -41,7 +41,7 @@ static void answer_unsatisfiable(struct response *response, uint64_t size)
     response_add_header(response, "Content-Range", "bytes */%ju", (uintmax_t)size);
 }
 
-/* Whether a client that has a part of the blob has it of this one (RFC 9110 section 13.1.5); dates never do. */
+/* Whether If-Range is missing or names this blob (RFC 9110 section 13.1.5). A date never does. */
 static bool is_same_blob(const struct call *call)
 {
     const char *condition = call_get_header(call, "If-Range");
@@ -51,7 +51,10 @@ static bool is_same_blob(const struct call *call)
     return !condition || strcmp(condition, etag) == 0;
 }
 
-/* The ranges that the request asks for; *ret_count is 0 for all. False where none is in the blob. */
+/*
+ * Finds the ranges that the request asks for. *ret_count 0 means the whole blob. Returns false if
+ * no range is in the blob.
+ */
 static bool find_ranges(const struct call *call, uint64_t size, struct response_range *ret_ranges,
                         size_t *ret_count)
 {
@@ -67,7 +70,8 @@ static bool find_ranges(const struct call *call, uint64_t size, struct response_
         return false;
     case 0:
         for (size_t i = 0; i < count; i++)
-            ret_ranges[i] = (struct response_range){.first = ranges[i].first, .size = ranges[i].size};
+            ret_ranges[i] =
+                (struct response_range){.first = ranges[i].first, .size = ranges[i].size};
         *ret_count = count;
         return true;
     default:
@@ -75,7 +79,7 @@ static bool find_ranges(const struct call *call, uint64_t size, struct response_
     }
 }
 
-/* A blob that is compared with its digest on the way. */
+/* A blob that is compared with its digest while it is sent. */
 struct checked {
     const struct api *api;
     struct digest canonical;
@@ -101,8 +105,9 @@ static void close_checked(void *object)
 }
 
 /* Takes ownership of reader, also when it fails. */
-static int check_on_the_way(const struct api *api, const struct store_blob *blob, struct store_reader *reader,
-                            struct response_source *ret, struct error *err)
+static int check_while_sending(const struct api *api, const struct store_blob *blob,
+                               struct store_reader *reader, struct response_source *ret,
+                               struct error *err)
 {
     struct checked *checked = malloc(sizeof(*checked));
     int r;
@@ -116,26 +121,30 @@ static int check_on_the_way(const struct api *api, const struct store_blob *blob
     if (r < 0)
         free(checked);
     else
-        *ret = (struct response_source){.object = checked, .read = read_checked, .close = close_checked};
+        *ret = (struct response_source){
+            .object = checked, .read = read_checked, .close = close_checked};
     return r;
 }
 
 /*
- * Sets the source of the answer's bytes. A whole blob is compared with its digest, unless that was done lately; a part
- * cannot be compared. Takes ownership of reader, also on failure. 0 or negative.
+ * Sets the source of the answer's bytes. A whole blob is compared with its digest, unless that was
+ * done recently; a part cannot be compared. Takes ownership of reader, also on failure. 0 or
+ * negative.
  */
-static int set_source(const struct call *call, const struct store_blob *blob, struct store_reader *reader,
-                      bool is_whole, struct response_source *ret, struct error *err)
+static int set_source(const struct call *call, const struct store_blob *blob,
+                      struct store_reader *reader, bool is_whole, struct response_source *ret,
+                      struct error *err)
 {
     const struct api *api = api_of(call);
 
     if (is_whole && !store_is_checked(api->store, blob))
-        return check_on_the_way(api, blob, reader, ret, err);
-    *ret = (struct response_source){.object = reader, .read = read_blob, .get_fd = get_blob_fd, .close = close_blob};
+        return check_while_sending(api, blob, reader, ret, err);
+    *ret = (struct response_source){
+        .object = reader, .read = read_blob, .get_fd = get_blob_fd, .close = close_blob};
     return 0;
 }
 
-/* Takes ownership of reader; NULL for HEAD. */
+/* Takes ownership of reader, which is NULL for HEAD. */
 static void send_blob(struct call *call, struct response *response, const struct store_blob *blob,
                       struct store_reader *reader)
 {
@@ -163,10 +172,12 @@ static void send_blob(struct call *call, struct response *response, const struct
 }
 
 /*
- * A client that asks whether a blob is here will not upload it, so it is protected from garbage collection. Where the
- * files are another user's nothing can be promised for long. *ret_reader stays NULL for HEAD.
+ * HEAD protects the blob from garbage collection, because a client that finds a blob does not
+ * upload it. That fails if another user owns the files; then the blob is only found. *ret_reader
+ * stays NULL for HEAD.
  */
-static int find(const struct call *call, struct store_blob *ret, struct store_reader **ret_reader, struct error *err)
+static int find(const struct call *call, struct store_blob *ret, struct store_reader **ret_reader,
+                struct error *err)
 {
     const struct route *route = &call->route;
     const struct api *api = api_of(call);
@@ -174,7 +185,8 @@ static int find(const struct call *call, struct store_blob *ret, struct store_re
     int r;
 
     if (call->method == ROUTE_METHOD_GET)
-        return store_open_blob(api->store, route->name, &route->digest, waiting, ret, ret_reader, err);
+        return store_open_blob(api->store, route->name, &route->digest, waiting, ret, ret_reader,
+                               err);
     if (!api->is_read_only) {
         r = store_want_blob(api->store, route->name, &route->digest, waiting, ret, err);
         if (r != -EACCES && r != -EPERM)
@@ -226,7 +238,8 @@ static enum http_result answer_delete(struct call *call, struct response *respon
         return call_move(call);
     if (answer_if_not_deleting(call, response))
         return HTTP_DONE;
-    r = store_unlink_blob(api_of(call)->store, route->name, &route->digest, call_get_actor(call), &err);
+    r = store_unlink_blob(api_of(call)->store, route->name, &route->digest, call_get_actor(call),
+                          &err);
     if (r < 0)
         response_fail(response, &err);
     else if (r == STORE_NOT_FOUND)

@@ -1,6 +1,7 @@
 /*
- * A registry with tokens names Bearer only. docker answers every challenge that it understands, and the last answer wins;
- * if it has an identity token, it fails on Basic.
+ * Formats WWW-Authenticate. A registry with tokens sends only a Bearer challenge: docker answers
+ * every challenge that it understands, the last answer wins, and a docker with an identity token
+ * fails on Basic.
  */
 #include "registry/api/challenge.h"
 
@@ -12,7 +13,7 @@
 
 enum { REALM_SIZE = 1200, SCOPE_SIZE = 900 };
 
-/* A text that is cut at its size. */
+/* A text that is truncated to its size. */
 struct line {
     char *text;
     size_t size, used;
@@ -24,17 +25,19 @@ static PRINTF_LIKE(2, 3) void line_add(struct line *line, const char *format, ..
 
     va_start(arguments, format);
     if (line->used < line->size)
-        line->used += (size_t)vsnprintf(line->text + line->used, line->size - line->used, format, arguments);
+        line->used +=
+            (size_t)vsnprintf(line->text + line->used, line->size - line->used, format, arguments);
     va_end(arguments);
 }
 
-void challenge_format_detail(const struct access_scope *scopes, size_t count, char ret_detail[CHALLENGE_DETAIL_SIZE])
+void challenge_format_detail(const struct access_scope *scopes, size_t count,
+                             char ret_detail[CHALLENGE_DETAIL_SIZE])
 {
     struct line line = {.text = ret_detail, .size = CHALLENGE_DETAIL_SIZE};
 
     for (size_t i = 0; i < count; i++)
-        line_add(&line, "%c{\"Type\":\"%s\",\"Class\":\"\",\"Name\":\"%s\",\"Action\":\"%s\"}", i ? ',' : '[',
-                 scopes[i].type, scopes[i].name, scopes[i].action);
+        line_add(&line, "%c{\"Type\":\"%s\",\"Class\":\"\",\"Name\":\"%s\",\"Action\":\"%s\"}",
+                 i ? ',' : '[', scopes[i].type, scopes[i].name, scopes[i].action);
     line_add(&line, count ? "]" : "null");
 }
 
@@ -45,8 +48,9 @@ static bool is_same_resource(const struct access_scope *a, const struct access_s
     return strcmp(a->type, b->type) == 0 && strcmp(a->name, b->name) == 0;
 }
 
-/* "repository:team/app:pull,push repository:base:pull": actions of one resource come one after the other. */
-static void format_scope(const struct access_scope *scopes, size_t count, char ret_scope[SCOPE_SIZE])
+/* "repository:team/app:pull,push repository:base:pull". scopes are grouped by resource. */
+static void format_scope(const struct access_scope *scopes, size_t count,
+                         char ret_scope[SCOPE_SIZE])
 {
     struct line line = {.text = ret_scope, .size = SCOPE_SIZE};
 
@@ -55,11 +59,15 @@ static void format_scope(const struct access_scope *scopes, size_t count, char r
         if (i > 0 && is_same_resource(&scopes[i - 1], &scopes[i]))
             line_add(&line, ",%s", scopes[i].action);
         else
-            line_add(&line, "%s%s:%s:%s", i > 0 ? " " : "", scopes[i].type, scopes[i].name, scopes[i].action);
+            line_add(&line, "%s%s:%s:%s", i > 0 ? " " : "", scopes[i].type, scopes[i].name,
+                     scopes[i].action);
     }
 }
 
-/* Of another server. With autoredirect it is at a path of the host that the client has asked for, as registry:2 says. */
+/*
+ * The URL of an external token server. With autoredirect it is a path on the host of the request,
+ * as in registry:2.
+ */
 static void format_external_realm(const struct call *call, char ret_realm[REALM_SIZE])
 {
     const struct api_token_server *server = &call->api->token_server;
@@ -71,7 +79,10 @@ static void format_external_realm(const struct call *call, char ret_realm[REALM_
         snprintf(ret_realm, REALM_SIZE, "%s", server->realm);
 }
 
-/* http.host is all that comes before a path of ours, as for Location; else it is where the client has sent its request. */
+/*
+ * The URL of our token server: http.host if it is set, as for Location, or else the origin of the
+ * request.
+ */
 static void format_realm(const struct call *call, char ret_realm[REALM_SIZE])
 {
     const struct api *api = call->api;
@@ -89,11 +100,13 @@ static const char *service_of(const struct call *call)
 {
     const struct api *api = call->api;
 
-    return api->access->external ? api->token_server.service : tokens_get_service(api->access->tokens);
+    return api->access->external ? api->token_server.service
+                                 : tokens_get_service(api->access->tokens);
 }
 
-static void add_bearer(const struct call *call, struct response *response, const struct access_scope *scopes,
-                       size_t count, enum challenge_reason reason)
+static void add_bearer(const struct call *call, struct response *response,
+                       const struct access_scope *scopes, size_t count,
+                       enum challenge_reason reason)
 {
     static const char *const reasons[] = {
         [CHALLENGE_PLAIN] = "",
@@ -107,20 +120,20 @@ static void add_bearer(const struct call *call, struct response *response, const
     else
         format_realm(call, realm);
     format_scope(scopes, count, scope);
-    response_add_header(response, "WWW-Authenticate", "Bearer realm=\"%s\",service=\"%s\"%s%s%s%s", realm,
-                        service_of(call), *scope ? ",scope=\"" : "", scope,
+    response_add_header(response, "WWW-Authenticate", "Bearer realm=\"%s\",service=\"%s\"%s%s%s%s",
+                        realm, service_of(call), *scope ? ",scope=\"" : "", scope,
                         *scope ? "\"" : "", reasons[reason]);
 }
 
-/* --- the outside ---------------------------------------------------------------------------- */
+/* --- challenges ----------------------------------------------------------------------------- */
 
 void challenge_add_basic(const struct call *call, struct response *response)
 {
     response_add_header(response, "WWW-Authenticate", "Basic realm=\"%s\"", call->api->realm);
 }
 
-void challenge(const struct call *call, struct response *response, const struct access_scope *scopes, size_t count,
-               enum challenge_reason reason)
+void challenge(const struct call *call, struct response *response,
+               const struct access_scope *scopes, size_t count, enum challenge_reason reason)
 {
     char detail[CHALLENGE_DETAIL_SIZE];
 

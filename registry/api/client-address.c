@@ -14,7 +14,10 @@ bool client_address_is_proxy(const char *address, const struct network *proxies,
     return false;
 }
 
-/* One element of the list without blanks, and without the port and the brackets that some proxies add. */
+/*
+ * Copies one element of the list without spaces, and without the port and brackets that some
+ * proxies add.
+ */
 static void trim(const char *element, char ret_address[REQUEST_ADDRESS_MAX])
 {
     char *colon;
@@ -26,8 +29,8 @@ static void trim(const char *element, char ret_address[REQUEST_ADDRESS_MAX])
         *colon = '\0';
 }
 
-bool client_address_find(const struct request *request, const struct network *proxies, size_t proxy_count,
-                         char ret_address[REQUEST_ADDRESS_MAX])
+bool client_address_find(const struct request *request, const struct network *proxies,
+                         size_t proxy_count, char ret_address[REQUEST_ADDRESS_MAX])
 {
     char list[LIST_SIZE], address[REQUEST_ADDRESS_MAX], *comma = list;
     bool is_forwarded = false;
@@ -41,7 +44,8 @@ bool client_address_find(const struct request *request, const struct network *pr
         trim(comma ? comma + 1 : list, address);
         if (comma)
             *comma = '\0';
-        if (!network_is_address(address)) /* "unknown", or a name: the proxy before it is all that is known */
+        /* "unknown" or a name: then only the proxy's address is known */
+        if (!network_is_address(address))
             break;
         memcpy(ret_address, address, sizeof(address));
         is_forwarded = true;

@@ -22,7 +22,8 @@ static int parse_bearer(const char *header, struct secbuf *ret_token)
     size = strlen(header);
     while (size > 0 && header[size - 1] == ' ')
         size--;
-    return secbuf_reserve(ret_token, size + 1) < 0 ? -ENOMEM : secbuf_append(ret_token, header, size);
+    return secbuf_reserve(ret_token, size + 1) < 0 ? -ENOMEM
+                                                   : secbuf_append(ret_token, header, size);
 }
 
 bool credentials_take(const struct call *call, struct credentials *ret)

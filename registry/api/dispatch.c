@@ -1,5 +1,6 @@
 /*
- * The way of a request through the API: its route is found, it is admitted, and its endpoint answers.
+ * Leads a request through the API: finds its route, checks whether it is permitted, and calls its
+ * endpoint.
  */
 #include "registry/api/dispatch.h"
 
@@ -16,7 +17,7 @@
 #include "registry/api/routes.h"
 #include "registry/runtime/metrics.h"
 
-/* How long a request waits for another one that has its upload session. */
+/* How long a request waits for another one that holds its upload session. */
 enum { PATIENCE_MS = 1000, FIRST_DELAY_MS = 10 };
 
 static struct call *call_of(const struct request *request)
@@ -60,14 +61,16 @@ enum http_result call_park(struct call *call)
     return HTTP_ON_WORKER;
 }
 
-/* --- the head ------------------------------------------------------------------------------------ */
+/*
+ * --- the head ------------------------------------------------------------------------------------
+ */
 
 static void parse_target(struct call *call)
 {
     const char *prefix = call->api->prefix, *path = call->request->head->target;
     size_t prefix_size = prefix ? strlen(prefix) : 0, size = strcspn(path, "?");
 
-    /* The prefix may end with a slash or not; the path keeps that slash. */
+    /* The prefix may end with a slash. The slash belongs to the path. */
     while (prefix_size > 0 && prefix[prefix_size - 1] == '/')
         prefix_size--;
     call->uri = path;
@@ -77,7 +80,7 @@ static void parse_target(struct call *call)
         route_parse_escaped(path + prefix_size, size - prefix_size, &call->route);
     else
         call->route.kind = ROUTE_NONE;
-    /* Probes of load balancers do not know of a prefix. */
+    /* Public routes also work without the prefix, for probes of load balancers. */
     if (call->route.kind == ROUTE_NONE) {
         route_parse_escaped(path, size, &call->route);
         if (!routes_is_public(call->route.kind) || call->route.kind == ROUTE_BASE_REDIRECT)
@@ -109,7 +112,10 @@ static struct call *call_new(struct api *api, struct request *request)
     return call;
 }
 
-/* registry:2 answers both in plain text, since Go's net/http does; the specification knows one form of refusals. */
+/*
+ * registry:2 answers an unknown method or path in plain text, because Go's net/http does. The
+ * specification defines one form of errors, which is used here.
+ */
 
 static void refuse_method(const struct call *call, struct response *response)
 {
@@ -126,7 +132,7 @@ static void refuse_path(struct response *response)
     response->status = 404;
 }
 
-/* The route has no operation: a part of the path is invalid, or the method does not fit. */
+/* The route has no operation: a part of the path is invalid, or the method is not supported. */
 static void refuse_operation(const struct call *call, struct response *response)
 {
     switch (call->route.kind) {
@@ -149,7 +155,10 @@ static void refuse_operation(const struct call *call, struct response *response)
     }
 }
 
-/* A browser asks without credentials what it may send with them (CORS); http.headers say the rest. */
+/*
+ * Answers a CORS preflight request, which browsers send without credentials. http.headers adds the
+ * other headers.
+ */
 static bool answer_preflight(const struct call *call, struct response *response)
 {
     char allow[ROUTES_ALLOW_SIZE];
@@ -174,7 +183,8 @@ static enum http_result begin_endpoint(struct call *call, struct response *respo
         refuse_operation(call, response);
         return HTTP_DONE;
     }
-    return call->operation->endpoint->begin ? call->operation->endpoint->begin(call, response) : HTTP_DONE;
+    return call->operation->endpoint->begin ? call->operation->endpoint->begin(call, response)
+                                            : HTTP_DONE;
 }
 
 static enum http_result begin_call(struct call *call, struct response *response)
@@ -188,7 +198,10 @@ static enum http_result begin_call(struct call *call, struct response *response)
         result = admit(call, response);
         if (result != HTTP_DONE || response->status)
             return result;
-        /* The password was checked on a computer, which is not for other work. */
+        /*
+         * The password was checked on a thread of the pool "computers", which is not for other
+         * work.
+         */
         if (call_is_on_worker(call))
             return call_move(call);
     }
@@ -211,22 +224,25 @@ static enum http_result begin(void *context, struct request *request, struct res
     return result;
 }
 
-/* --- the body ------------------------------------------------------------------------------------ */
+/*
+ * --- the body ------------------------------------------------------------------------------------
+ */
 
 static enum http_result refuse_for_lack_of_room(struct response *response, int r)
 {
     if (r == -ENOMEM) {
         response_fail_oom(response);
     } else {
-        response_refuse(response, ERROR_CODE_TOOMANYREQUESTS, "\"too many large manifests at once\"");
+        response_refuse(response, ERROR_CODE_TOOMANYREQUESTS,
+                        "\"too many large manifests at once\"");
         response_add_header(response, "Retry-After", "10");
     }
     add_version(response);
     return HTTP_DONE;
 }
 
-static enum http_result receive(void *context, struct request *request, const void *data, size_t size,
-                                struct response *response)
+static enum http_result receive(void *context, struct request *request, const void *data,
+                                size_t size, struct response *response)
 {
     struct call *call = call_of(request);
     int r;
@@ -249,7 +265,10 @@ static enum http_result answer(void *context, struct request *request, struct re
     return result;
 }
 
-/* --- refusals of the server, and the end ------------------------------------------------------------ */
+/*
+ * --- refusals of the transport, and the end
+ * ---------------------------------------------------------
+ */
 
 static enum error_code code_of(unsigned status)
 {
@@ -258,7 +277,8 @@ static enum error_code code_of(unsigned status)
     return status == 429 ? ERROR_CODE_TOOMANYREQUESTS : ERROR_CODE_UNSUPPORTED;
 }
 
-static void refuse(void *context, const struct request *request, unsigned status, const char *why, struct response *response)
+static void refuse(void *context, const struct request *request, unsigned status, const char *why,
+                   struct response *response)
 {
     size_t size = 0;
     char *text = error_code_format_message(code_of(status), why, NULL, &size);
@@ -291,6 +311,11 @@ void dispatch_init(struct api *api, struct http_handler *ret)
     for (int kind = 0; kind < ROUTE_KINDS; kind++)
         api->handlers[kind] = (unsigned char)routes_find_handler((enum route_kind)kind);
     *ret = (struct http_handler){
-        .context = api, .begin = begin, .receive = receive, .answer = answer, .refuse = refuse, .end = end,
+        .context = api,
+        .begin = begin,
+        .receive = receive,
+        .answer = answer,
+        .refuse = refuse,
+        .end = end,
     };
 }

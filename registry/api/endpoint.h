@@ -11,25 +11,33 @@ struct api;
 struct call;
 
 /*
- * Answers one kind of request, in the three phases of registry/http/handler.h. A phase that has to wait
- * (directories, fsync, locks) or to compute for long moves to a worker with call_move().
+ * Answers one kind of request in the three phases of registry/http/handler.h. A phase that must
+ * wait (directories, fsync, locks) or compute for long moves to a worker with call_move().
  */
 struct endpoint {
-    /* Before the body; may set a response, which refuses the body. NULL: nothing is to be done. */
+    /*
+     * Called before the body. May set a response; then the body is not read. NULL: nothing to do.
+     */
     enum http_result (*begin)(struct call *call, struct response *response);
 
-    /* A piece of the body; NULL: kept up to body_limit, then thrown away. */
+    /*
+     * Called for each piece of the body. NULL: the body is kept up to body_limit bytes and
+     * discarded beyond.
+     */
     enum http_result (*receive)(struct call *call, const void *data, size_t size);
     size_t body_limit;
 
     /* Sets the response. */
     enum http_result (*answer)(struct call *call, struct response *response);
 
-    /* Frees call->state, also that of a client that went away at any moment. May be NULL. */
+    /* Frees call->state, also if the client disconnected in any phase. May be NULL. */
     void (*release)(struct call *call);
 };
 
-/* The credentials of a client (registry/api/credentials.h). A part that it did not send has no data. */
+/*
+ * The credentials of a client (registry/api/credentials.h). A part that it did not send has no
+ * data.
+ */
 struct credentials {
     struct secbuf user, password;
     struct secbuf bearer; /* an access token */
@@ -40,18 +48,19 @@ struct call {
     struct api *api;
     struct request *request;
     const struct operation *operation; /* NULL: the route has none for the method */
-    const char *method_name, *uri, *query; /* as sent; what follows the '?', "" if none */
-    unsigned method;                       /* one ROUTE_METHOD_* bit of registry/spec/route.h, 0 for others */
+    const char *method_name, *uri, *query; /* as sent; query is the text after '?', or "" */
+    /* one ROUTE_METHOD_* bit of registry/spec/route.h, 0 for others */
+    unsigned method;
     struct route route;
-    char address[REQUEST_ADDRESS_MAX]; /* the client's; that of the connection, or as a trusted proxy says */
-    bool is_forwarded;                 /* the latter */
+    char address[REQUEST_ADDRESS_MAX]; /* the client's: see client_address_find() */
+    bool is_forwarded; /* address comes from a trusted proxy's X-Forwarded-For */
     bool is_behind_proxy;              /* the connection comes from a trusted proxy */
     struct principal principal;
-    struct job_owner owner; /* in whose turn its work waits, once it is admitted */
+    struct job_owner owner; /* in whose queue its jobs wait, once it is admitted */
     unsigned parked_ms;     /* how long it has waited for another request */
     bool is_admitted;
     bool is_new_tags_only; /* the principal may push, but not replace a tag */
-    bool may_mount;        /* from the repository that the query names */
+    bool may_mount; /* a blob from the repository that the query names */
     struct credentials credentials; /* until they are checked */
 
     /* The body of an endpoint with a body_limit. */
@@ -70,13 +79,16 @@ static inline const char *call_get_header(const struct call *call, const char *n
     return request_get_header(call->request, name);
 }
 
-/* How long the body is, in bytes; -1 where it comes in chunks. */
+/* The length of the body in bytes; -1 if it is chunked. */
 static inline int64_t call_get_body_size(const struct call *call)
 {
     return call->request->head->body_size;
 }
 
-/* Whether this phase runs on a worker. If not: "if (!call_is_on_worker(call)) return call_move(call);" */
+/*
+ * Whether this phase runs on a worker. If not: "if (!call_is_on_worker(call)) return
+ * call_move(call);"
+ */
 static inline bool call_is_on_worker(const struct call *call)
 {
     return call->request->is_on_worker;
@@ -90,21 +102,22 @@ static inline enum store_waiting call_may_wait(const struct call *call)
 }
 
 /*
- * The same for work that computes for long, such as parsing a large manifest: few threads do that, and event threads go
- * before them, so that it does not delay others. call_move() leads on from there to a worker that may wait.
+ * Like call_move(), for work that computes for long, such as parsing a large manifest. A few
+ * threads of low priority do it, so that it does not delay others. From there, call_move() moves on
+ * to a worker that may wait.
  */
 enum http_result call_move_to_computer(struct call *call);
 bool call_is_on_computer(const struct call *call);
 
-/* The user, as events tell of it; NULL where nobody logs in. Borrowed, valid until the call is over. */
+/* The user, for events; NULL without a login. Borrowed, valid until the call is over. */
 static inline const char *call_get_actor(const struct call *call)
 {
     return *call->principal.name ? call->principal.name : NULL;
 }
 
 /*
- * For a phase that finds, on a worker, that another request has what it needs: it runs again in a while, and no worker
- * waits meanwhile. After a second call_may_park() says that it has waited long enough.
+ * For a phase on a worker that needs something which another request holds: the phase runs again
+ * later, and no worker waits meanwhile. After a second in total call_may_park() returns false.
  */
 bool call_may_park(const struct call *call);
 enum http_result call_park(struct call *call);

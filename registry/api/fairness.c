@@ -6,7 +6,7 @@
 
 #define FNV_START 14695981039346656037u
 
-/* FNV-1a. Somebody who finds a collision shares the turns of one other, and that is all. */
+/* FNV-1a. A collision only makes two principals share one queue. */
 static uint64_t add(uint64_t key, const void *data, size_t size)
 {
     const unsigned char *bytes = data;

@@ -1,6 +1,6 @@
 /*
- * Lists of names: the tags of a repository (end-8 of the specification) and registry:2's catalog of
- * repositories. Both come in pages, a page says with Link where the next one is.
+ * Lists the tags of a repository (end-8 of the specification) and the repositories (registry:2's
+ * catalog). Both lists have pages; the header Link names the next page.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -25,7 +25,7 @@ struct page {
 
 static const char list_type[] = "application/json; charset=utf-8";
 
-/* As registry:2 does, a number in its detail is one. */
+/* Like registry:2, writes a valid number as a number in the detail, and other text as a string. */
 static void refuse_n(struct response *response, const char *text)
 {
     uint64_t n;
@@ -39,9 +39,9 @@ static void refuse_n(struct response *response, const char *text)
     response_refuse(response, ERROR_CODE_PAGINATION_NUMBER_INVALID, detail);
 }
 
-/* False where n is no number, or more than most: then with the refusal. */
-static bool get_page(const struct call *call, struct response *response, size_t standard, size_t most,
-                     struct page *ret)
+/* Returns false, with a refusal in response, if n is not a number or is more than most. */
+static bool get_page(const struct call *call, struct response *response, size_t standard,
+                     size_t most, struct page *ret)
 {
     char text[24];
     uint64_t n = standard;
@@ -52,7 +52,7 @@ static bool get_page(const struct call *call, struct response *response, size_t 
         return false;
     }
     ret->n = (size_t)n;
-    /* No name is that long, so the list starts at its beginning. */
+    /* A "last" that is too long for a name is ignored: the list starts at its beginning. */
     if (escape_find(call->query, "last", ret->last, sizeof(ret->last)) < 0)
         ret->last[0] = '\0';
     return true;
@@ -76,12 +76,12 @@ static void add_names(struct text *text, const struct store_names *names)
 static void log_unreadable(const struct store_names *names)
 {
     if (names->unreadable > 0)
-        log_warn("a list leaves out %zu %s that cannot be read: %s", names->unreadable,
+        log_warn("a list omits %zu %s that cannot be read: %s", names->unreadable,
                  words_plural(names->unreadable, "entry", "entries"),
                  names->unreadable_why ? names->unreadable_why : "out of memory");
 }
 
-/* Takes ownership of text; path is that of the list, for the next page. */
+/* Takes ownership of text. path is the list's, for the link to the next page. */
 static void answer_page(const struct call *call, struct response *response, struct text *text,
                         const struct store_names *names, const struct page *page, const char *path)
 {
@@ -149,9 +149,10 @@ static enum http_result answer_catalog(struct call *call, struct response *respo
         return call_move_to_computer(call);
     if (!get_page(call, response, most < CATALOG_DEFAULT ? most : CATALOG_DEFAULT, most, &page))
         return HTTP_DONE;
-    if (store_list_repositories(api_of(call)->store, last_of(&page), page.n,
-                                access_is_restricted(api_of(call)->access, &call->principal) ? &permitted : NULL,
-                                &names, &err) < 0) {
+    if (store_list_repositories(
+            api_of(call)->store, last_of(&page), page.n,
+            access_is_restricted(api_of(call)->access, &call->principal) ? &permitted : NULL,
+            &names, &err) < 0) {
         response_fail(response, &err);
         return HTTP_DONE;
     }

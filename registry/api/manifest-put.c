@@ -1,6 +1,6 @@
 /*
- * Manifests are pushed: end-7 of the specification. What is kept are the bytes; they are read only to
- * know what they refer to.
+ * Stores manifests (end-7 of the specification). Their bytes are kept unchanged; they are parsed
+ * only to find what they refer to.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,10 +14,10 @@
 #include "registry/spec/manifest.h"
 #include "registry/spec/name.h"
 
-/* registry:2's limit; the specification asks for no less. */
+/* MANIFEST_SIZE_MAX is registry:2's limit, and the least that the specification demands. */
 enum { MANIFEST_SIZE_MAX = 4 << 20, TAGS_MAX = 100, COMPUTED_SIZE = 16 << 10, FOUND_SLOTS = 1024 };
 
-/* The tags that the query asks for beside the digest in the path (end-7b). */
+/* The tag in the path or, if the path has a digest, the tags in the query (end-7b). */
 struct wanted_tags {
     char text[TAGS_MAX][TAG_MAX_SIZE + 1];
     const char *items[TAGS_MAX];
@@ -53,14 +53,14 @@ static bool get_tags(const struct call *call, struct response *response, struct 
     return true;
 }
 
-/* The digest that the path names, which the bytes must have; else the one they have. */
+/* Computes the manifest's digest. If the path names a digest, the two must be equal. */
 static bool get_digest(const struct call *call, struct response *response, struct digest *ret)
 {
     const struct route *route = &call->route;
     bool is_named = route->kind == ROUTE_MANIFEST_DIGEST;
 
-    if (digest_of(is_named ? route->digest.algorithm : DIGEST_SHA256, call->body ? (const char *)call->body : "",
-                  call->body_kept, ret) < 0) {
+    if (digest_of(is_named ? route->digest.algorithm : DIGEST_SHA256,
+                  call->body ? (const char *)call->body : "", call->body_kept, ret) < 0) {
         response_fail_oom(response);
         return false;
     }
@@ -75,12 +75,13 @@ static bool parse(const struct call *call, struct response *response, struct man
     struct error err = {0};
 
     if (call->is_body_too_large) {
-        answer_invalid(response, ERROR_CODE_MANIFEST_INVALID, "a manifest has at most %d bytes", MANIFEST_SIZE_MAX);
+        answer_invalid(response, ERROR_CODE_MANIFEST_INVALID, "a manifest has at most %d bytes",
+                       MANIFEST_SIZE_MAX);
         response->status = 413;
         return false;
     }
-    if (manifest_parse(call_get_header(call, "Content-Type"), call->body ? call->body : (const void *)"",
-                       call->body_kept, ret, &err) == 0)
+    if (manifest_parse(call_get_header(call, "Content-Type"),
+                       call->body ? call->body : (const void *)"", call->body_kept, ret, &err) == 0)
         return true;
     if (err.code == ENOMEM)
         response_fail(response, &err);
@@ -90,10 +91,11 @@ static bool parse(const struct call *call, struct response *response, struct man
 }
 
 /*
- * --- what a manifest refers to must be there ---------------------------------------------
+ * --- what a manifest refers to must exist -------------------------------------------------
  *
- * And must still be there when the manifest is: each thing found is wanted, so that the collection of garbage spares it
- * for a time much longer than a push takes. Where one took long, as when the disk hangs, all are looked for again.
+ * It must also exist when the manifest is stored: each blob and manifest that is found is protected
+ * from garbage collection for much longer than a push takes. If a push takes longer, for example
+ * because the disk hangs, all of them are looked up again.
  */
 
 /* 0, STORE_NOT_FOUND, or negative. */
@@ -101,10 +103,11 @@ static int find_blob(const struct call *call, const struct digest *digest, struc
 {
     struct store_blob blob;
 
-    return store_want_blob(api_of(call)->store, call->route.name, digest, STORE_MAY_WAIT, &blob, err);
+    return store_want_blob(api_of(call)->store, call->route.name, digest, STORE_MAY_WAIT, &blob,
+                           err);
 }
 
-/* An index may name blobs too, so says the specification. */
+/* The specification allows an index to name blobs, too. */
 static int find_manifest(const struct call *call, const struct digest *digest, struct error *err)
 {
     int r = store_want_manifest(api_of(call)->store, call->route.name, digest, STORE_MAY_WAIT, err);
@@ -115,8 +118,8 @@ static int find_manifest(const struct call *call, const struct digest *digest, s
 typedef int finder(const struct call *call, const struct digest *digest, struct error *err);
 
 /*
- * Digests that were found, by their first digits. A manifest may name one blob ten thousand times, which costs no more
- * than one look at the storage. Digests with the same first digits replace each other.
+ * A cache of digests that were found, because a manifest may name one blob ten thousand times. The
+ * first digits of a digest choose its slot; a newer digest replaces an older one.
  */
 struct found {
     const struct digest *slots[FOUND_SLOTS];
@@ -132,7 +135,7 @@ static const struct digest **slot_of(struct found *found, const struct digest *d
     return &found->slots[number % FOUND_SLOTS];
 }
 
-/* Whether all are there but those that need not be; else the refusal. */
+/* Returns whether all descriptors exist that must exist here. If not, sets the refusal. */
 static bool has_each(const struct call *call, struct response *response,
                      const struct manifest_descriptors *descriptors, finder *find)
 {
@@ -166,7 +169,8 @@ static int64_t now_s(void)
     return (int64_t)(boottime_ms() / 1000);
 }
 
-static bool has_all(const struct call *call, struct response *response, const struct manifest *manifest)
+static bool has_all(const struct call *call, struct response *response,
+                    const struct manifest *manifest)
 {
     return has_each(call, response, &manifest->blobs, find_blob) &&
            has_each(call, response, &manifest->manifests, find_manifest);
@@ -174,8 +178,9 @@ static bool has_all(const struct call *call, struct response *response, const st
 
 /* --- the answer -------------------------------------------------------------------------- */
 
-static void add_headers(const struct call *call, struct response *response, const struct manifest *manifest,
-                        const struct digest *digest, const struct wanted_tags *tags)
+static void add_headers(const struct call *call, struct response *response,
+                        const struct manifest *manifest, const struct digest *digest,
+                        const struct wanted_tags *tags)
 {
     char text[DIGEST_TEXT_SIZE];
 
@@ -194,13 +199,14 @@ static void add_headers(const struct call *call, struct response *response, cons
 static void protect_tags(const struct call *call, struct wanted_tags *tags)
 {
     for (size_t i = 0; i < tags->count; i++)
-        tags->is_protected[i] = call->is_new_tags_only ||
-                                access_is_tag_immutable(call->api->access, call->route.name, tags->items[i]);
+        tags->is_protected[i] =
+            call->is_new_tags_only ||
+            access_is_tag_immutable(call->api->access, call->route.name, tags->items[i]);
 }
 
-/* Names a tag that may not be replaced, and that names another manifest or is damaged. */
-static void refuse_tag(const struct call *call, struct response *response, const struct wanted_tags *tags,
-                       const struct digest *pushed)
+/* Refuses the push because of a protected tag that names another manifest or is damaged. */
+static void refuse_tag(const struct call *call, struct response *response,
+                       const struct wanted_tags *tags, const struct digest *pushed)
 {
     const char *tag = tags->items[0];
     struct digest digest;
@@ -210,7 +216,8 @@ static void refuse_tag(const struct call *call, struct response *response, const
         if (!tags->is_protected[i])
             continue;
         tag = tags->items[i];
-        if (store_resolve_tag(api_of(call)->store, call->route.name, tag, STORE_MAY_WAIT, &digest, &err) != 0 ||
+        if (store_resolve_tag(api_of(call)->store, call->route.name, tag, STORE_MAY_WAIT, &digest,
+                              &err) != 0 ||
             !digest_is_equal(&digest, pushed))
             break;
     }
@@ -247,7 +254,8 @@ static bool check(struct call *call, struct response *response)
     call->state = putting;
     putting->checked_s = now_s();
     if (answer_if_read_only(call, response) || !parse(call, response, &putting->manifest) ||
-        !get_tags(call, response, &putting->tags) || !get_digest(call, response, &putting->digest) ||
+        !get_tags(call, response, &putting->tags) ||
+        !get_digest(call, response, &putting->digest) ||
         !has_all(call, response, &putting->manifest))
         return false;
     store_note_type(api_of(call)->store, &putting->digest, call->body, call->body_kept);
@@ -279,11 +287,15 @@ static void put(struct call *call, struct response *response, struct putting *pu
         response_refuse_quota(response, err.text);
     else if (r == STORE_TAG_EXISTS)
         refuse_tag(call, response, &putting->tags, &kept.digest);
-    else if (now_s() - putting->checked_s <= STORE_WANTED_FOR_S || has_all(call, response, manifest))
+    else if (now_s() - putting->checked_s <= STORE_WANTED_FOR_S ||
+             has_all(call, response, manifest))
         add_headers(call, response, manifest, &kept.digest, &putting->tags);
 }
 
-/* A large manifest is checked on a computer, and stored on a worker, because storing it waits for the disk. */
+/*
+ * A large manifest is checked by the pool "computers", and stored by the pool "workers", because
+ * that waits for the disk.
+ */
 static enum http_result answer_put(struct call *call, struct response *response)
 {
     if (!call_is_on_worker(call))

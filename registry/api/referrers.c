@@ -1,6 +1,7 @@
 /*
- * Referrers: what says that it is about a manifest, such as signatures (end-12 of the specification).
- * Clients that knew no such API kept a list under the tag "sha256-<hex>" instead; what it names is folded in.
+ * Lists referrers, the manifests whose subject is a given manifest, such as signatures (end-12 of
+ * the specification). Clients without this API keep a list under the tag "sha256-<hex>" instead;
+ * its entries are included.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -17,7 +18,10 @@
 #include "registry/spec/name.h"
 #include "registry/spec/range.h"
 
-/* Bounds of what one request reads. A page ends there, even with few referrers, and names the next page. */
+/*
+ * The most that one request reads. The page ends there, even with few referrers, and links to the
+ * next page.
+ */
 enum { SCAN_MS = 250, SCAN_SIZE_MAX = 16 << 20 };
 
 enum { PAGE_MAX = 1000, ARTIFACT_TYPE_MAX = 256, LIST_SIZE_MAX = 4 << 20 };
@@ -34,10 +38,10 @@ struct listing {
     const struct query *query;
     struct text text;
     size_t count;
-    char last[DIGEST_TEXT_SIZE]; /* the last digest that was looked at */
+    char last[DIGEST_TEXT_SIZE]; /* the last digest that was examined */
     bool has_more;
     int64_t end_ms;   /* monotonic_ms() at which the page ends */
-    size_t read_size; /* bytes of manifests so far */
+    size_t read_size; /* bytes of manifests that were read */
 };
 
 static bool get_query(const struct call *call, struct response *response, struct query *ret)
@@ -52,7 +56,8 @@ static bool get_query(const struct call *call, struct response *response, struct
     }
     if (ret->n > PAGE_MAX)
         ret->n = PAGE_MAX;
-    if (escape_find(call->query, "artifactType", ret->artifact_type, sizeof(ret->artifact_type)) < 0)
+    if (escape_find(call->query, "artifactType", ret->artifact_type, sizeof(ret->artifact_type)) <
+        0)
         ret->artifact_type[0] = '\0';
     if (escape_find(call->query, "last", ret->last, sizeof(ret->last)) < 0)
         ret->last[0] = '\0';
@@ -61,8 +66,9 @@ static bool get_query(const struct call *call, struct response *response, struct
 
 /* --- the fallback tag ------------------------------------------------------------------- */
 
-/* Adds what an index names to digests; what is no index has nothing to add. */
-static int add_children(struct store_digests *digests, const struct store_content *content, struct error *err)
+/* Adds the manifests that an index names to digests. Other content adds nothing. */
+static int add_children(struct store_digests *digests, const struct store_content *content,
+                        struct error *err)
 {
     CLEANUP(manifest_done) struct manifest manifest = {0};
     struct error ignored;
@@ -85,8 +91,9 @@ static int add_fallback(const struct call *call, struct store_digests *digests, 
     char tag[TAG_MAX_SIZE + 1];
     int r;
 
-    /* A sha512 digest is too long for a tag; the specification cuts it. */
-    snprintf(tag, sizeof(tag), "%s-%.*s", digest_algorithm_name(route->digest.algorithm), 64, route->digest.hex);
+    /* A sha512 digest is too long for a tag; the specification truncates it. */
+    snprintf(tag, sizeof(tag), "%s-%.*s", digest_algorithm_name(route->digest.algorithm), 64,
+             route->digest.hex);
     r = store_resolve_tag(store, route->name, tag, STORE_MAY_WAIT, &digest, err);
     if (r == 0)
         r = store_get_manifest(store, route->name, &digest, STORE_MAY_WAIT, &content, err);
@@ -126,16 +133,17 @@ static bool is_wanted(const struct listing *listing, const struct manifest *mani
     return !*wanted || (manifest->artifact_type && strcmp(manifest->artifact_type, wanted) == 0);
 }
 
-/* Adds one, if it is still there and of the type asked for. 0 or negative. */
-static int add_referrer(const struct call *call, struct listing *listing, const struct digest *digest,
-                        struct error *err)
+/* Adds a referrer, if it still exists and has the requested type. 0 or negative. */
+static int add_referrer(const struct call *call, struct listing *listing,
+                        const struct digest *digest, struct error *err)
 {
     CLEANUP(store_content_done) struct store_content content = {0};
     CLEANUP(manifest_done) struct manifest manifest = {0};
     struct error ignored;
-    int r = store_get_manifest(api_of(call)->store, call->route.name, digest, STORE_MAY_WAIT, &content, err);
+    int r = store_get_manifest(api_of(call)->store, call->route.name, digest, STORE_MAY_WAIT,
+                               &content, err);
 
-    if (r == -EBADMSG) /* damaged; the others are listed */
+    if (r == -EBADMSG) /* damaged: list the others */
         return 0;
     if (r != 0)
         return r < 0 ? r : 0;
@@ -149,12 +157,13 @@ static int add_referrer(const struct call *call, struct listing *listing, const 
 static bool is_full(const struct listing *listing)
 {
     return listing->count >= listing->query->n || listing->text.size > LIST_SIZE_MAX / 2 ||
-           (*listing->last && (listing->read_size >= SCAN_SIZE_MAX || monotonic_ms() >= listing->end_ms));
+           (*listing->last &&
+            (listing->read_size >= SCAN_SIZE_MAX || monotonic_ms() >= listing->end_ms));
 }
 
-/* One page of digests, which are sorted and without doubles. */
-static int add_page(const struct call *call, struct listing *listing, const struct store_digests *digests,
-                    struct error *err)
+/* Adds one page of referrers. digests are sorted and unique. */
+static int add_page(const struct call *call, struct listing *listing,
+                    const struct store_digests *digests, struct error *err)
 {
     const struct query *query = listing->query;
     char text[DIGEST_TEXT_SIZE];
@@ -194,7 +203,8 @@ static int list(const struct call *call, struct listing *listing, struct error *
     return r;
 }
 
-static void add_link(const struct call *call, struct response *response, const struct listing *listing)
+static void add_link(const struct call *call, struct response *response,
+                     const struct listing *listing)
 {
     const struct query *query = listing->query;
     char path[NAME_MAX_SIZE + DIGEST_TEXT_SIZE + 16], digest[DIGEST_TEXT_SIZE];
@@ -222,7 +232,7 @@ static enum http_result answer_get(struct call *call, struct response *response)
     if (!get_query(call, response, &query))
         return HTTP_DONE;
     r = list(call, &listing, &err);
-    if (r == STORE_WOULD_WAIT) /* others have their turn between two parts of the search */
+    if (r == STORE_WOULD_WAIT) /* let other requests run between two parts of the search */
         return call_move_to_computer(call);
     if (r < 0) {
         text_done(&listing.text);

@@ -11,10 +11,11 @@ void response_refuse(struct response *response, enum error_code code, const char
     size_t size = 0;
     char *text = error_code_format(code, detail, &size);
 
-    response_set_body(response, error_code_get_status(code), "application/json; charset=utf-8", text, size);
+    response_set_body(response, error_code_get_status(code), "application/json; charset=utf-8",
+                      text, size);
 }
 
-/* Failures that may end by themselves, or that an operator can end. */
+/* Failures that are temporary or that an operator can mend. */
 static const struct failure {
     int code;
     unsigned status;
@@ -22,11 +23,11 @@ static const struct failure {
 } failures[] = {
     {ENOSPC, 507, "the registry's storage is full"},
     {EDQUOT, 507, "the registry's storage is full"},
-    {EFBIG, 507, "the registry's storage takes no file of this size"},
+    {EFBIG, 507, "the registry's storage does not support files of this size"},
     {EROFS, 503, "the registry's storage is read-only"},
-    {EMFILE, 503, "the registry is short of descriptors; try again later"},
-    {ENFILE, 503, "the registry is short of descriptors; try again later"},
-    {ENOMEM, 503, "the registry is short of memory; try again later"},
+    {EMFILE, 503, "the registry has too many open files; try again later"},
+    {ENFILE, 503, "the registry has too many open files; try again later"},
+    {ENOMEM, 503, "the registry is out of memory; try again later"},
     {EAGAIN, 503, "the registry is busy; try again later"},
 };
 

@@ -1,5 +1,7 @@
 /*
- * registry:2's names of fields: http.request.*, http.response.*, auth.user.name, vars.*. Fields without a value are left out.
+ * Writes finished requests, events and failed logins to the log and the metrics. The fields have
+ * registry:2's names: http.request.*, http.response.*, auth.user.name, vars.*. Fields without a
+ * value are omitted.
  */
 #include "registry/api/report.h"
 
@@ -15,14 +17,19 @@ enum { ADDRESS_SIZE = REQUEST_ADDRESS_MAX + 16, USER_SIZE = 256, URI_SIZE = 512 
 
 /* --- requests --------------------------------------------------------------------------------- */
 
-/* The client's address as registry:2 has it: with its port, or without one where a proxy names the client. */
-static const char *format_address(const struct call *call, const struct request *request, char ret_text[ADDRESS_SIZE])
+/*
+ * Formats the client's address as registry:2 does: with its port, or without one if a proxy named
+ * the client.
+ */
+static const char *format_address(const struct call *call, const struct request *request,
+                                  char ret_text[ADDRESS_SIZE])
 {
     if (call && call->is_forwarded)
         return call->address;
     if (!*request->address)
         return NULL;
-    snprintf(ret_text, ADDRESS_SIZE, strchr(request->address, ':') ? "[%s]:%u" : "%s:%u", request->address, request->port);
+    snprintf(ret_text, ADDRESS_SIZE, strchr(request->address, ':') ? "[%s]:%u" : "%s:%u",
+             request->address, request->port);
     return ret_text;
 }
 
@@ -49,18 +56,22 @@ static const char *text_or_null(const char *text)
     return *text ? text : NULL;
 }
 
-/* The query of a request to the token server is private, and may contain a token. */
-static const char *format_uri(const struct call *call, const struct request *request, char *ret_text, size_t size)
+/* Omits the query of a request to the token server, because it may contain a token. */
+static const char *format_uri(const struct call *call, const struct request *request,
+                              char *ret_text, size_t size)
 {
     if (!call || call->route.kind != ROUTE_TOKEN)
         return request->head->target;
-    snprintf(ret_text, size, "%.*s", (int)strcspn(request->head->target, "?"), request->head->target);
+    snprintf(ret_text, size, "%.*s", (int)strcspn(request->head->target, "?"),
+             request->head->target);
     return ret_text;
 }
 
-static void log_end(const struct call *call, const struct request *request, const struct http_end *end)
+static void log_end(const struct call *call, const struct request *request,
+                    const struct http_end *end)
 {
-    char address[ADDRESS_SIZE], reference[DIGEST_TEXT_SIZE], digest[DIGEST_TEXT_SIZE], uri[URI_SIZE];
+    char address[ADDRESS_SIZE], reference[DIGEST_TEXT_SIZE], digest[DIGEST_TEXT_SIZE],
+        uri[URI_SIZE];
     const struct log_field fields[] = {
         log_text("auth.user.name", call ? text_or_null(call->principal.name) : NULL),
         log_text("err.detail", end->failure ? end->failure : end->cut),
@@ -84,10 +95,12 @@ static void log_end(const struct call *call, const struct request *request, cons
     else if (end->cut)
         log_request(fields, ARRAY_SIZE(fields), "connection ended by this server");
     else
-        log_request(fields, ARRAY_SIZE(fields), end->status ? "response completed" : "client went away");
+        log_request(fields, ARRAY_SIZE(fields),
+                    end->status ? "response completed" : "client went away");
 }
 
-void report_request(struct api *api, const struct call *call, const struct request *request, const struct http_end *end)
+void report_request(struct api *api, const struct call *call, const struct request *request,
+                    const struct http_end *end)
 {
     size_t handler = call ? api->handlers[call->route.kind] : 0;
 
@@ -124,10 +137,11 @@ static const struct {
     [EVENT_DELETE_TAG] = {"tag deleted", METRICS_DELETE, METRICS_TAG},
 };
 
-/* Pulls are many, and each has its line as a request. */
+/* Pulls are frequent, and each request has a line of its own. */
 static enum log_level level_of(enum event_kind kind)
 {
-    return kind == EVENT_PULL_BLOB || kind == EVENT_PULL_MANIFEST ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+    return kind == EVENT_PULL_BLOB || kind == EVENT_PULL_MANIFEST ? LOG_LEVEL_DEBUG
+                                                                  : LOG_LEVEL_INFO;
 }
 
 static void log_event(const struct event *event)
@@ -174,5 +188,6 @@ void report_failed_login(const struct call *call, const struct secbuf *user)
     };
 
     snprintf(name, sizeof(name), "%.*s", (int)user->size, (const char *)user->data);
-    log_write(LOG_LEVEL_WARN, fields, ARRAY_SIZE(fields), "login failed: wrong password, or no such user");
+    log_write(LOG_LEVEL_WARN, fields, ARRAY_SIZE(fields),
+              "login failed: wrong password, or no such user");
 }

@@ -18,7 +18,8 @@ static const struct operation table[] = {
     {ROUTE_MANIFEST_TAG, ROUTE_METHOD_DELETE, NEED_DELETE, "manifest", &endpoint_manifest_delete},
     {ROUTE_MANIFEST_DIGEST, READ, NEED_PULL, "manifest", &endpoint_manifest_get},
     {ROUTE_MANIFEST_DIGEST, ROUTE_METHOD_PUT, NEED_PUSH, "manifest", &endpoint_manifest_put},
-    {ROUTE_MANIFEST_DIGEST, ROUTE_METHOD_DELETE, NEED_DELETE, "manifest", &endpoint_manifest_delete},
+    {ROUTE_MANIFEST_DIGEST, ROUTE_METHOD_DELETE, NEED_DELETE, "manifest",
+     &endpoint_manifest_delete},
     {ROUTE_UPLOADS, ROUTE_METHOD_POST, NEED_PUSH, "blob_upload", &endpoint_upload_start},
     {ROUTE_UPLOAD, READ, NEED_PULL, "blob_upload_chunk", &endpoint_upload_get},
     {ROUTE_UPLOAD, ROUTE_METHOD_PATCH, NEED_PUSH, "blob_upload_chunk", &endpoint_upload_patch},
@@ -34,7 +35,7 @@ static const struct operation table[] = {
     {ROUTE_BASE_REDIRECT, OPERATION_ANY_METHOD, NEED_NOTHING, "base", &endpoint_base_redirect},
 };
 
-/* In the order of their names, as Allow wants it. */
+/* Sorted by name, because registry:2 sorts Allow. */
 static const struct {
     const char *name;
     unsigned bit;
@@ -43,7 +44,7 @@ static const struct {
     {"PATCH", ROUTE_METHOD_PATCH},   {"POST", ROUTE_METHOD_POST}, {"PUT", ROUTE_METHOD_PUT},
 };
 
-/* A path that has the shape of a route, with a part that is invalid, allows what the route allows. */
+/* A path with an invalid part allows the methods of the route that it resembles. */
 static enum route_kind shape_of(enum route_kind kind)
 {
     switch (kind) {
@@ -63,7 +64,8 @@ static enum route_kind shape_of(enum route_kind kind)
 const struct operation *routes_find(enum route_kind kind, unsigned method)
 {
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-        if (table[i].kind == kind && (table[i].methods == OPERATION_ANY_METHOD || (unsigned)table[i].methods & method))
+        if (table[i].kind == kind &&
+            (table[i].methods == OPERATION_ANY_METHOD || (unsigned)table[i].methods & method))
             return &table[i];
     return NULL;
 }
@@ -144,34 +146,40 @@ void routes_format_allow(enum route_kind kind, char ret_text[ROUTES_ALLOW_SIZE])
 
 /* --- scopes ----------------------------------------------------------------------------------- */
 
-/* The scope that a method needs on a path without an operation, for the words of the refusal. */
+/* The right that a method needs on a path without an operation, for the refusal's text. */
 static enum operation_need need_of_method(unsigned method)
 {
     if (method == ROUTE_METHOD_DELETE)
         return NEED_DELETE;
-    return method & (ROUTE_METHOD_POST | ROUTE_METHOD_PUT | ROUTE_METHOD_PATCH) ? NEED_PUSH : NEED_PULL;
+    return method & (ROUTE_METHOD_POST | ROUTE_METHOD_PUT | ROUTE_METHOD_PATCH) ? NEED_PUSH
+                                                                                : NEED_PULL;
 }
 
-size_t routes_find_scopes(const struct call *call, struct access_scope ret_scopes[ROUTES_SCOPES_MAX],
+size_t routes_find_scopes(const struct call *call,
+                          struct access_scope ret_scopes[ROUTES_SCOPES_MAX],
                           char from[NAME_MAX_SIZE + 1])
 {
-    enum operation_need need = call->operation ? call->operation->need : need_of_method(call->method);
+    enum operation_need need =
+        call->operation ? call->operation->need : need_of_method(call->method);
     bool is_delete = need == NEED_DELETE || need == NEED_CANCEL;
     const char *name = call->route.name;
     size_t count = 0;
 
     if (call->route.kind == ROUTE_CATALOG)
-        ret_scopes[count++] = (struct access_scope){.type = "registry", .name = "catalog", .action = "*"};
+        ret_scopes[count++] =
+            (struct access_scope){.type = "registry", .name = "catalog", .action = "*"};
     if (!*name)
         return count;
     ret_scopes[count++] = (struct access_scope){.type = "repository", .name = name,
                                                 .action = is_delete ? "delete" : "pull",
                                                 .is_cancel = need == NEED_CANCEL};
     if (need == NEED_PUSH)
-        ret_scopes[count++] = (struct access_scope){.type = "repository", .name = name, .action = "push"};
+        ret_scopes[count++] =
+            (struct access_scope){.type = "repository", .name = name, .action = "push"};
     /* A blob that cannot be mounted is uploaded. */
-    if (escape_find(call->query, "from", from, NAME_MAX_SIZE + 1) == 0 && name_is_repository(from, strlen(from)))
-        ret_scopes[count++] = (struct access_scope){.type = "repository", .name = from, .action = "pull",
-                                                    .is_optional = true};
+    if (escape_find(call->query, "from", from, NAME_MAX_SIZE + 1) == 0 &&
+        name_is_repository(from, strlen(from)))
+        ret_scopes[count++] = (struct access_scope){
+            .type = "repository", .name = from, .action = "pull", .is_optional = true};
     return count;
 }

@@ -3,16 +3,17 @@
 #include "registry/api/endpoint.h"
 
 /*
- * The table of what the registry does: for each route and method an endpoint, the name of both for
- * metrics and the log, and what somebody must be allowed to do.
+ * The table of operations: for each route and method an endpoint, a name for metrics and the log,
+ * and the right that a client needs.
  */
 enum operation_need {
-    NEED_NOTHING, /* open to everybody */
+    NEED_NOTHING, /* public */
     NEED_LOGIN,
     NEED_PULL,
-    NEED_PUSH, /* and pull; a mount also needs to pull from where the blob lies */
+    NEED_PUSH, /* and pull; a mount also needs pull in the source repository */
     NEED_DELETE,
-    NEED_CANCEL, /* of an upload: as registry:2 words it, to delete; the right to push is enough */
+    /* to cancel an upload: registry:2 calls it delete, but the right to push is enough */
+    NEED_CANCEL,
     NEED_CATALOG,
 };
 
@@ -26,12 +27,12 @@ struct operation {
 
 enum { OPERATION_ANY_METHOD = -1 };
 
-/* The operation of a route and a method; NULL where there is none. */
+/* Returns the operation of a route and a method, or NULL. */
 const struct operation *routes_find(enum route_kind kind, unsigned method);
 
 /*
- * The handlers' names, as registry:2 has them; how many. The first is of requests that have none.
- * routes_find_handler() answers an index of that list.
+ * Lists the handlers' names, which are registry:2's, and returns their number. The first name is
+ * for requests without a handler. routes_find_handler() returns an index of that list.
  */
 enum { ROUTES_HANDLERS_MAX = 16 };
 size_t routes_list_handlers(const char *ret_names[ROUTES_HANDLERS_MAX]);
@@ -48,9 +49,10 @@ enum { ROUTES_ALLOW_SIZE = 64 };
 void routes_format_allow(enum route_kind kind, char ret_text[ROUTES_ALLOW_SIZE]);
 
 /*
- * The scopes that a call needs; how many. from holds the repository that a mount names, and must
- * live as long as the scopes.
+ * Finds the scopes that a call needs, and returns their number. from receives the source repository
+ * of a mount; the scopes borrow it.
  */
 enum { ROUTES_SCOPES_MAX = 3 };
-size_t routes_find_scopes(const struct call *call, struct access_scope ret_scopes[ROUTES_SCOPES_MAX],
+size_t routes_find_scopes(const struct call *call,
+                          struct access_scope ret_scopes[ROUTES_SCOPES_MAX],
                           char from[NAME_MAX_SIZE + 1]);

@@ -1,5 +1,5 @@
 /*
- * Text that grows by doubling.
+ * A text that grows by doubling its capacity.
  */
 #include "registry/api/text.h"
 

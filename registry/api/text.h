@@ -5,8 +5,8 @@
 #include "common/macros.h"
 
 /*
- * A growing text, for JSON that is longer than one line. After the first failure (memory is out) it
- * stays as it is, and text_steal() answers NULL.
+ * A growing text for JSON. After the first failure (out of memory) it stays unchanged, and
+ * text_steal() returns NULL.
  */
 struct text {
     char *data;
@@ -17,7 +17,7 @@ struct text {
 void text_add(struct text *text, const void *data, size_t size);
 void text_add_string(struct text *text, const char *string);
 
-/* As a JSON string, with its quotes. */
+/* Adds string as a JSON string in quotes. */
 void text_add_quoted(struct text *text, const char *string);
 
 /* The text, NUL-terminated, owned by the caller, free with free(); NULL if memory ran out. */

@@ -17,7 +17,7 @@ static int refuse(const char **ret_why, const char *why)
 
 /* --- scopes and client ---------------------------------------------------------------------- */
 
-/* The parameter comes several times, or with several scopes in it, or both. */
+/* The parameter scope may be repeated, and may contain several scopes. */
 static int parse_scopes(const char *text, struct scopes *ret, const char **ret_why)
 {
     size_t size = strlen(text) + 1;
@@ -25,11 +25,12 @@ static int parse_scopes(const char *text, struct scopes *ret, const char **ret_w
     int r = value ? 0 : -ENOMEM, found;
 
     while (r == 0 && (found = escape_find_next(&text, "scope", value, size)) != -ENOENT)
-        r = found < 0 ? refuse(ret_why, "the parameter scope is malformed") : scopes_add(ret, value);
+        r = found < 0 ? refuse(ret_why, "the parameter scope is malformed")
+                      : scopes_add(ret, value);
     return r == -E2BIG ? refuse(ret_why, "too many scopes for one token") : r;
 }
 
-/* 0 with "" if the parameter is missing. */
+/* Returns 0 with "" if the parameter is missing. */
 static int find_word(const char *text, const char *name, char *ret_word, size_t size)
 {
     int r = escape_find(text, name, ret_word, size);
@@ -40,14 +41,14 @@ static int find_word(const char *text, const char *name, char *ret_word, size_t 
 }
 
 /*
- * RFC 6749 section 3.2 forbids to repeat a parameter: a proxy that checks the first one and a server that uses the last one
- * would disagree. Only scope may come several times.
+ * RFC 6749 section 3.2 forbids repeated parameters: a proxy may check the first one and a server
+ * use the last one. Only scope may be repeated.
  */
 static bool has_duplicates(const char *text)
 {
     static const char *const names[] = {
-        "service", "client_id", "account", "offline_token", "access_type", "grant_type", "username", "password",
-        "refresh_token",
+        "service",    "client_id", "account",  "offline_token", "access_type",
+        "grant_type", "username",  "password", "refresh_token",
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -77,16 +78,18 @@ static bool is_word(const char *text, const char *name, const char *value)
     return find_word(text, name, word, sizeof(word)) == 0 && strcmp(word, value) == 0;
 }
 
-/* Another service may trust the same users, but not our tokens. */
+/* Whether the parameter service is missing or names our service: tokens are valid only here. */
 static bool is_service(const char *text, const char *service)
 {
     size_t size = strlen(text) + 1;
     CLEANUP_FREE char *value = malloc(size);
 
-    return value && find_word(text, "service", value, size) == 0 && (!*value || strcmp(value, service) == 0);
+    return value && find_word(text, "service", value, size) == 0 &&
+           (!*value || strcmp(value, service) == 0);
 }
 
-int token_form_parse(const char *text, const char *service, struct token_form *ret, const char **ret_why)
+int token_form_parse(const char *text, const char *service, struct token_form *ret,
+                     const char **ret_why)
 {
     int r = has_duplicates(text) ? refuse(ret_why, "a parameter other than scope is repeated") : 0;
 
@@ -99,7 +102,8 @@ int token_form_parse(const char *text, const char *service, struct token_form *r
         return r;
     }
     parse_client(text, ret->client);
-    ret->wants_identity = is_word(text, "offline_token", "true") || is_word(text, "access_type", "offline");
+    ret->wants_identity =
+        is_word(text, "offline_token", "true") || is_word(text, "access_type", "offline");
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /*
- * The token server (docs/tokens.md). A request goes through stages, each on a thread that may do its work: its credentials are
- * checked as those of any other request, an identity token is written to the storage, and the access token is signed.
+ * The token server (docs/tokens.md). A request passes stages, each on a suitable thread: its
+ * credentials are checked like those of any other request, an identity token is written to the
+ * storage if the client asks for one, and the access token is signed.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 
 enum {
     FORM_MAX = 16 << 10,   /* bytes of a body */
-    FORMS_IN_FLIGHT = 256, /* bodies that are being received at once, because they are in secure memory */
+    FORMS_IN_FLIGHT = 256, /* bodies received at once; limited because they are in secure memory */
     ANSWER_EXTRA = 256,
 };
 
@@ -35,9 +36,9 @@ struct token_call {
     bool is_form_too_large;
     struct token_form asked;
     struct credentials credentials;
-    bool has_identity; /* the client has an identity token already */
+    bool has_identity; /* the client logged in with an identity token */
     bool has_password;
-    bool has_stamp; /* of the credentials that the client has used */
+    bool has_stamp; /* the credentials that the client used have a stamp */
     unsigned char stamp[TOKEN_STAMP_SIZE];
     struct scopes granted;
 };
@@ -57,7 +58,8 @@ static void refuse_form(struct response *response, unsigned status, const char *
 
 static enum http_result begin_token(struct call *call, struct response *response)
 {
-    call->request->is_admitted = false; /* whoever it is may send a small body only */
+    /* nobody has logged in yet: only a small body is accepted */
+    call->request->is_admitted = false;
     call->state = calloc(1, sizeof(struct token_call));
     if (!call->state)
         response_fail_oom(response);
@@ -82,12 +84,13 @@ static enum http_result begin_form(struct call *call, struct response *response)
     return HTTP_DONE;
 }
 
-/* The bytes hold a password; they are wiped where they were received. */
+/* The bytes contain a password, so they are wiped in the receive buffer. */
 static enum http_result receive_form(struct call *call, const void *data, size_t size)
 {
     struct token_call *state = state_of(call);
 
-    if (state->form.size + size > FORM_MAX || memchr(data, '\0', size) || secbuf_append(&state->form, data, size) < 0)
+    if (state->form.size + size > FORM_MAX || memchr(data, '\0', size) ||
+        secbuf_append(&state->form, data, size) < 0)
         state->is_form_too_large = true;
     explicit_bzero((void *)data, size);
     return HTTP_MORE;
@@ -126,9 +129,9 @@ static int add_member(struct secbuf *text, const char *name, const struct secbuf
     return r < 0 ? r : add_text(text, "\"");
 }
 
-/* The tokens need no escapes. */
-static int format_answer(const struct secbuf *access, const struct secbuf *identity, int64_t issued_s,
-                         struct secbuf *ret)
+/* Tokens need no escaping in JSON. */
+static int format_answer(const struct secbuf *access, const struct secbuf *identity,
+                         int64_t issued_s, struct secbuf *ret)
 {
     char rest[ANSWER_EXTRA], issued[32];
     time_t when = (time_t)issued_s;
@@ -149,8 +152,8 @@ static int format_answer(const struct secbuf *access, const struct secbuf *ident
 }
 
 /* The answer is wiped when it has been sent. */
-static int send_answer(struct response *response, const struct secbuf *access, const struct secbuf *identity,
-                       int64_t issued_s)
+static int send_answer(struct response *response, const struct secbuf *access,
+                       const struct secbuf *identity, int64_t issued_s)
 {
     struct secbuf *text = calloc(1, sizeof(*text));
     struct response_source source = {.object = text, .read = read_answer, .close = close_answer};
@@ -168,11 +171,12 @@ static int send_answer(struct response *response, const struct secbuf *access, c
 
 /* --- making tokens -------------------------------------------------------------------------- */
 
-/* True if the response is set. */
+/* Returns true if making the token failed; then response is set. */
 static bool fail_to_make(struct response *response, int r, const struct error *err)
 {
     if (r == TOKENS_NAME_UNUSABLE)
-        refuse_form(response, 400, "the user's name is not valid UTF-8, so there are no tokens for it");
+        refuse_form(response, 400,
+                    "the user's name is not valid UTF-8, so there are no tokens for it");
     else if (r == -ENOMEM)
         response_fail_oom(response);
     else if (r < 0)
@@ -181,22 +185,28 @@ static bool fail_to_make(struct response *response, int r, const struct error *e
 }
 
 /*
- * A client that has an identity token keeps it. A token of another kind, such as a pipeline's, does not buy one, because it
- * would live longer.
+ * Issues an identity token for a login with a password. A client that has an identity token keeps
+ * it. A token of another kind, such as a CI job's, gets none, because the identity token would
+ * outlive it.
  */
 static bool make_identity(struct call *call, struct response *response, struct secbuf *ret_token)
 {
     const struct token_call *state = state_of(call);
     const struct token_login login = {
-        .user = call->principal.name, .client = state->asked.client, .address = call->address, .stamp = state->stamp,
+        .user = call->principal.name,
+        .client = state->asked.client,
+        .address = call->address,
+        .stamp = state->stamp,
     };
     struct error err = {0};
     int r;
 
-    if (!state->asked.wants_identity || !(state->has_identity || (state->has_password && state->has_stamp)))
+    if (!state->asked.wants_identity ||
+        !(state->has_identity || (state->has_password && state->has_stamp)))
         return true;
     if (state->has_identity)
-        r = secbuf_append(ret_token, state->credentials.password.data, state->credentials.password.size);
+        r = secbuf_append(ret_token, state->credentials.password.data,
+                          state->credentials.password.size);
     else
         r = tokens_log_in(call->api->access->tokens, &login, ret_token, &err);
     return !fail_to_make(response, r, &err);
@@ -208,7 +218,9 @@ static enum http_result make_tokens(struct call *call, struct response *response
     CLEANUP(secbuf_done) struct secbuf access = {0}, identity = {0};
     struct tokens *tokens = call->api->access->tokens;
     const struct token_grant grant = {
-        .user = call->principal.name, .scopes = &state->granted, .stamp = state->has_stamp ? state->stamp : NULL,
+        .user = call->principal.name,
+        .scopes = &state->granted,
+        .stamp = state->has_stamp ? state->stamp : NULL,
         .issued_s = tokens_now(tokens),
     };
     struct error err = {0};
@@ -223,7 +235,10 @@ static enum http_result make_tokens(struct call *call, struct response *response
     return HTTP_DONE;
 }
 
-/* Signing takes as long as some requests, and an identity token has to reach the disk. */
+/*
+ * Moves to a thread for making tokens: signing takes as long as several requests, and storing an
+ * identity token waits for the disk.
+ */
 static enum http_result move_to_maker(struct call *call, struct response *response)
 {
     const struct token_call *state = state_of(call);
@@ -236,7 +251,7 @@ static enum http_result move_to_maker(struct call *call, struct response *respon
     return make_tokens(call, response);
 }
 
-/* --- who asks ------------------------------------------------------------------------------- */
+/* --- authenticating the client -------------------------------------------------------------- */
 
 static void challenge_for_login(const struct call *call, struct response *response)
 {
@@ -266,7 +281,10 @@ static enum http_result authenticate_client(struct call *call, struct response *
     const struct access *access = call->api->access;
     struct error err = {0};
     struct access_question question = {
-        .address = call->address, .needs_fresh = true, .err = &err, .may_wait = call_is_on_worker(call),
+        .address = call->address,
+        .needs_fresh = true,
+        .err = &err,
+        .may_wait = call_is_on_worker(call),
     };
     struct access_answer answer;
     enum access_verdict verdict;
@@ -295,7 +313,7 @@ static enum http_result authenticate_client(struct call *call, struct response *
 
 /* --- the phases ----------------------------------------------------------------------------- */
 
-/* False with the refusal. */
+/* Returns false, with a refusal in response, if r is negative. */
 static bool accept_form(struct response *response, int r, const char *why)
 {
     if (r == -ENOMEM)
@@ -324,14 +342,15 @@ static enum http_result answer_get(struct call *call, struct response *response)
         challenge_for_login(call, response);
         return HTTP_DONE;
     }
-    r = token_form_parse(call->query, tokens_get_service(call->api->access->tokens), &state->asked, &why);
+    r = token_form_parse(call->query, tokens_get_service(call->api->access->tokens), &state->asked,
+                         &why);
     return accept_form(response, r, why) ? run_stages(call, response) : HTTP_DONE;
 }
 
 static enum http_result answer_post(struct call *call, struct response *response)
 {
     struct token_call *state = state_of(call);
-    const char *why = "the form is too large, or has a NUL", *text;
+    const char *why = "the form is too large, or contains a NUL", *text;
     int r;
 
     if (call_is_on_worker(call))
@@ -341,7 +360,8 @@ static enum http_result answer_post(struct call *call, struct response *response
     if (r == 0)
         r = token_form_parse_credentials(text, &state->credentials, &why);
     if (r == 0)
-        r = token_form_parse(text, tokens_get_service(call->api->access->tokens), &state->asked, &why);
+        r = token_form_parse(text, tokens_get_service(call->api->access->tokens), &state->asked,
+                             &why);
     secbuf_done(&state->form);
     return accept_form(response, r, why) ? run_stages(call, response) : HTTP_DONE;
 }

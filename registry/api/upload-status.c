@@ -5,16 +5,21 @@
 
 #include "registry/api/endpoints.h"
 
-void upload_add_headers(const struct call *call, struct response *response, const char *id, uint64_t size)
+void upload_add_headers(const struct call *call, struct response *response, const char *id,
+                        uint64_t size)
 {
-    /* We need no state from the client; but scripts written for registry:2 go on with "&digest=". */
+    /* _state is not used, but scripts written for registry:2 append "&digest=" to the URL. */
     answer_location(call, response, "%s/blobs/uploads/%s?_state=%s", call->route.name, id, id);
-    /* The specification has no range for nothing; registry:2 says 0-0, and clients know that. */
+    /*
+     * The specification has no range for an empty upload. registry:2 sends 0-0, and clients
+     * understand that.
+     */
     response_add_header(response, "Range", "0-%ju", (uintmax_t)(size ? size - 1 : 0));
     response_add_header(response, "Docker-Upload-Uuid", "%s", id);
 }
 
-void upload_answer(const struct call *call, struct response *response, const char *id, uint64_t size)
+void upload_answer(const struct call *call, struct response *response, const char *id,
+                   uint64_t size)
 {
     response_set_empty(response, 202);
     upload_add_headers(call, response, id, size);
@@ -33,7 +38,8 @@ enum http_result upload_open(struct call *call, struct response *response, struc
     } else if (r == STORE_NOT_FOUND) {
         response_refuse(response, ERROR_CODE_BLOB_UPLOAD_UNKNOWN, "{}");
     } else if (r == STORE_BUSY) {
-        answer_invalid(response, ERROR_CODE_TOOMANYREQUESTS, "another request is writing to this upload");
+        answer_invalid(response, ERROR_CODE_TOOMANYREQUESTS,
+                       "another request is writing to this upload");
         response_add_header(response, "Retry-After", "1");
     }
     return HTTP_DONE;

@@ -1,6 +1,6 @@
 /*
- * Uploads: end-4, end-5, end-6 and end-11 of the specification. The bytes go from the event thread to
- * the session as they arrive; what touches directories runs on workers.
+ * Uploads blobs (end-4, end-5, end-6 and end-11 of the specification). Event threads write the
+ * bytes to the session as they arrive; everything that changes directories runs on workers.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,17 +16,17 @@
 #include "registry/spec/name.h"
 #include "registry/spec/range.h"
 
-/* A session while a request writes to it. */
+/* An upload session while a request writes to it. */
 struct writing {
     struct upload *upload;
-    struct digest digest; /* what the whole is to be */
+    struct digest digest; /* the expected digest of the blob */
     bool has_digest;
     bool has_failed; /* then err says why */
     struct error err;
-    uint64_t expected; /* the bytes that Content-Range promises; 0: it promises nothing */
+    uint64_t expected; /* the length that Content-Range announces; 0: none */
     uint64_t received;
-    uint64_t room; /* how many bytes the upload may get by the quotas; UINT64_MAX: they do not limit it */
-    bool is_over_quota; /* then err says why, and nothing more is written */
+    uint64_t room; /* how many bytes the quotas still allow; UINT64_MAX: no limit */
+    bool is_over_quota; /* then nothing more is written */
 };
 
 static void release(struct call *call)
@@ -39,7 +39,9 @@ static void release(struct call *call)
     call->state = NULL;
 }
 
-/* The client's next request may be here before this one is over: it must find the session free. */
+/*
+ * Releases the session early, because the client's next request may arrive before this one is over.
+ */
 static enum http_result let_go_if_refused(struct call *call, const struct response *response)
 {
     if (response->status)
@@ -62,7 +64,8 @@ static enum http_result receive(struct call *call, const void *data, size_t size
 }
 
 /* Takes ownership of upload. NULL: out of memory, and response says so. */
-static struct writing *start_writing(struct call *call, struct response *response, struct upload *upload)
+static struct writing *start_writing(struct call *call, struct response *response,
+                                     struct upload *upload)
 {
     struct writing *writing = calloc(1, sizeof(*writing));
 
@@ -79,7 +82,10 @@ static struct writing *start_writing(struct call *call, struct response *respons
 
 /* --- quotas ------------------------------------------------------------------------- */
 
-/* The bytes that came before are of no use, and would stay until old uploads are purged. */
+/*
+ * Refuses the upload and cancels it: its bytes are useless and would stay until old uploads are
+ * purged.
+ */
 static void refuse_quota(struct writing *writing, struct response *response, const char *words)
 {
     struct error ignored;
@@ -91,21 +97,24 @@ static void refuse_quota(struct writing *writing, struct response *response, con
 }
 
 /*
- * Before the body: refuses it if it is known to be too large, and notes how much of it may come. A blob that counts already
- * needs no room.
+ * Called before the body: refuses a body that is too large for the quotas, and records how many
+ * bytes are allowed. A blob that the quotas already count needs no room.
  */
 static void check_room(struct call *call, struct response *response, struct writing *writing)
 {
     struct store *store = api_of(call)->store;
     int64_t body_size = call_get_body_size(call);
-    uint64_t before = upload_get_size(writing->upload), wanted = before + (body_size > 0 ? (uint64_t)body_size : 0), room;
+    uint64_t before = upload_get_size(writing->upload),
+             wanted = before + (body_size > 0 ? (uint64_t)body_size : 0), room;
     struct error err = {0};
-    int r = writing->has_digest ? store_is_counted(store, call->route.name, &writing->digest, &err) : 0;
+    int r =
+        writing->has_digest ? store_is_counted(store, call->route.name, &writing->digest, &err) : 0;
 
     if (r != 0 && r >= 0)
         return;
     if (r == 0)
-        r = store_find_room(store, call->route.name, body_size < 0 ? before + 1 : wanted, &room, &err);
+        r = store_find_room(store, call->route.name, body_size < 0 ? before + 1 : wanted, &room,
+                            &err);
     if (r < 0)
         response_fail(response, &err);
     else if (room < wanted || (body_size < 0 && room <= before))
@@ -116,7 +125,10 @@ static void check_room(struct call *call, struct response *response, struct writ
 
 /* --- digests in queries ------------------------------------------------------------- */
 
-/* 0, -ENOENT if the query has no digest, or -EINVAL if it is not a digest that we support. */
+/*
+ * Returns 0, -ENOENT if the query has no digest, or -EINVAL if the digest is invalid or not
+ * supported.
+ */
 static int find_digest(const struct call *call, const char *key, struct digest *ret)
 {
     char text[DIGEST_TEXT_SIZE * 2];
@@ -141,9 +153,12 @@ static void refuse_mismatch(struct response *response, const struct digest *dige
     response_refuse(response, ERROR_CODE_DIGEST_INVALID, detail);
 }
 
-/* The algorithm that the whole will be named by: of digest, else of digest-algorithm, else sha256. */
-static int get_algorithm(const struct call *call, struct response *response, const struct writing *wish,
-                         enum digest_algorithm *ret)
+/*
+ * Finds the algorithm of the blob's digest: that of the query's digest, or digest-algorithm, or
+ * sha256.
+ */
+static int get_algorithm(const struct call *call, struct response *response,
+                         const struct writing *wish, enum digest_algorithm *ret)
 {
     char text[32];
     int r = escape_find(call->query, "digest-algorithm", text, sizeof(text));
@@ -153,14 +168,15 @@ static int get_algorithm(const struct call *call, struct response *response, con
         return 0;
     if (r == 0 && digest_algorithm_parse(text, strlen(text), ret) == 0)
         return 0;
-    answer_invalid(response, ERROR_CODE_UNSUPPORTED, "digest-algorithm is to be sha256 or sha512");
+    answer_invalid(response, ERROR_CODE_UNSUPPORTED, "digest-algorithm must be sha256 or sha512");
     response->status = 400;
     return -EINVAL;
 }
 
-/* --- the end: a blob ----------------------------------------------------------------- */
+/* --- committing a blob --------------------------------------------------------------- */
 
-static void answer_created(const struct call *call, struct response *response, const struct digest *digest)
+static void answer_created(const struct call *call, struct response *response,
+                           const struct digest *digest)
 {
     char text[DIGEST_TEXT_SIZE];
 
@@ -181,7 +197,7 @@ static void commit(struct call *call, struct response *response)
     } else if (r == STORE_OVER_QUOTA) {
         refuse_quota(writing, response, err.text);
     } else if (r == STORE_DIGEST_MISMATCH) {
-        /* As registry:2 does: who sent other bytes than he says begins anew. */
+        /* As in registry:2, a client whose bytes do not match the digest must start again. */
         if (upload_cancel(writing->upload, &err) < 0)
             response_fail(response, &err);
         else
@@ -191,8 +207,9 @@ static void commit(struct call *call, struct response *response)
     }
 }
 
-/* More came than there is room for. The words tell how much is in use now. */
-static void refuse_overflow(const struct call *call, struct writing *writing, struct response *response)
+/* More bytes came than the quotas allow. The message says how much is in use now. */
+static void refuse_overflow(const struct call *call, struct writing *writing,
+                            struct response *response)
 {
     uint64_t room, wanted = upload_get_size(writing->upload) + writing->received;
     struct error err = {0};
@@ -200,10 +217,14 @@ static void refuse_overflow(const struct call *call, struct writing *writing, st
     if (store_find_room(api_of(call)->store, call->route.name, wanted, &room, &err) < 0)
         response_fail(response, &err);
     else
-        refuse_quota(writing, response, *err.text ? err.text : "the quota has no room for this upload; try again");
+        refuse_quota(writing, response,
+                     *err.text ? err.text : "the quota has no room for this upload; try again");
 }
 
-/* Whether the body was written, and was what Content-Range promised; else the refusal. */
+/*
+ * Returns whether the body was written and has the length that Content-Range announced. If not,
+ * sets the refusal.
+ */
 static bool is_received(const struct call *call, struct writing *writing, struct response *response)
 {
     if (!writing->has_failed)
@@ -213,7 +234,8 @@ static bool is_received(const struct call *call, struct writing *writing, struct
     else if (writing->is_over_quota)
         refuse_overflow(call, writing, response);
     else if (writing->expected && writing->expected != writing->received)
-        answer_invalid(response, ERROR_CODE_SIZE_INVALID, "Content-Range promises %" PRIu64 " bytes, %" PRIu64 " came",
+        answer_invalid(response, ERROR_CODE_SIZE_INVALID,
+                       "Content-Range announces %" PRIu64 " bytes, but %" PRIu64 " were received",
                        writing->expected, writing->received);
     else
         return true;
@@ -244,7 +266,10 @@ static void start_session(struct call *call, struct response *response, const st
         check_room(call, response, writing);
 }
 
-/* A blob that lies here already is linked, if it is found; else a session begins (end-11). */
+/*
+ * Mounts a blob from another repository (end-11). Returns false if it is not found or not
+ * permitted; then a session begins.
+ */
 static bool mount(struct call *call, struct response *response)
 {
     struct digest digest;
@@ -257,11 +282,11 @@ static bool mount(struct call *call, struct response *response)
     found = escape_find(call->query, "from", from, sizeof(from));
     if (found == 0 && !name_is_repository(from, strlen(from)))
         return false;
-    /* Without a name it could be any repository; call->may_mount minds that. */
+    /* Without "from" the blob may come from any repository; call->may_mount considers that. */
     if (!call->may_mount)
         return false;
-    r = store_mount_blob(api_of(call)->store, call->route.name, &digest, found == 0 ? from : NULL, call_get_actor(call),
-                         &err);
+    r = store_mount_blob(api_of(call)->store, call->route.name, &digest, found == 0 ? from : NULL,
+                         call_get_actor(call), &err);
     if (r < 0)
         response_fail(response, &err);
     else if (r == STORE_OVER_QUOTA)
@@ -305,16 +330,20 @@ static enum http_result answer_start(struct call *call, struct response *respons
         return call_move(call);
     if (!is_received(call, writing, response))
         return let_go_if_refused(call, response);
-    /* A body without a digest is not a blob; a digest without a body announces one, if it is not empty. */
+    /*
+     * A digest with a body, or the digest of the empty blob, is a whole blob. Otherwise a session
+     * begins.
+     */
     if (writing->has_digest && (writing->received > 0 || is_of_nothing(&writing->digest)))
         commit(call, response);
     else
-        upload_answer(call, response, upload_get_id(writing->upload), upload_get_size(writing->upload));
+        upload_answer(call, response, upload_get_id(writing->upload),
+                      upload_get_size(writing->upload));
     release(call);
     return HTTP_DONE;
 }
 
-/* Without a digest the specification gives the body no meaning. */
+/* Without a digest, the specification gives the body no meaning, so it is discarded. */
 static enum http_result receive_start(struct call *call, const void *data, size_t size)
 {
     const struct writing *writing = call->state;
@@ -326,7 +355,7 @@ static enum http_result receive_start(struct call *call, const void *data, size_
 
 /* --- PATCH and PUT ------------------------------------------------------------------- */
 
-/* As upload_open(), with call->state. */
+/* Like upload_open(), but stores the session in call->state. */
 static enum http_result open_session(struct call *call, struct response *response)
 {
     struct upload *upload = NULL;
@@ -337,8 +366,12 @@ static enum http_result open_session(struct call *call, struct response *respons
     return result;
 }
 
-/* Chunks come in order (end-5): one that begins elsewhere is refused, and told where to go on. */
-static void check_content_range(struct call *call, struct response *response, struct writing *writing)
+/*
+ * Chunks must come in order (end-5). If one starts elsewhere, the refusal says where the next one
+ * must start.
+ */
+static void check_content_range(struct call *call, struct response *response,
+                                struct writing *writing)
 {
     const char *header = call_get_header(call, "Content-Range");
     uint64_t first, last;
@@ -346,12 +379,13 @@ static void check_content_range(struct call *call, struct response *response, st
     if (!header)
         return;
     if (range_parse_content(header, &first, &last) < 0) {
-        answer_invalid(response, ERROR_CODE_RANGE_INVALID, "Content-Range is to be <first>-<last>");
+        answer_invalid(response, ERROR_CODE_RANGE_INVALID, "Content-Range must be <first>-<last>");
         response->status = 400;
     } else if (first != upload_get_size(writing->upload)) {
         response_refuse(response, ERROR_CODE_RANGE_INVALID, NULL);
         upload_add_headers(call, response, call->route.upload, upload_get_size(writing->upload));
-    } else if (call_get_body_size(call) >= 0 && (uint64_t)call_get_body_size(call) != last - first + 1) {
+    } else if (call_get_body_size(call) >= 0 &&
+               (uint64_t)call_get_body_size(call) != last - first + 1) {
         response_refuse(response, ERROR_CODE_SIZE_INVALID, NULL);
     } else {
         writing->expected = last - first + 1;
@@ -380,7 +414,8 @@ static enum http_result answer_patch(struct call *call, struct response *respons
     if (!call_is_on_worker(call))
         return call_move(call);
     if (is_received(call, writing, response))
-        upload_answer(call, response, upload_get_id(writing->upload), upload_get_size(writing->upload));
+        upload_answer(call, response, upload_get_id(writing->upload),
+                      upload_get_size(writing->upload));
     release(call);
     return HTTP_DONE;
 }

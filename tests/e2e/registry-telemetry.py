@@ -236,7 +236,7 @@ def _():
         assert json.loads(call(server, "GET", "/v2/_catalog").body) == {"repositories": ["good"]}
         assert json.loads(call(server, "GET", "/v2/good/tags/list").body)["tags"] == ["t"]
         for what in ("repositories/bad", "tags/bad/current/link"):
-            wait_for(lambda: re.search(f"level=warning msg=.a list leaves out 1 entry.*{what}", server.log()), what)
+            wait_for(lambda: re.search(f"level=warning msg=.a list omits 1 entry.*{what}", server.log()), what)
 
 
 @case("CORS: http.headers are on every answer, refusals among them, as docker-registry's")
