@@ -21,20 +21,20 @@ from spec_client import CONFIG, FLOWS, LAYER, Refused, SpecClient, digest, make_
 from token_issuer import Issuer, TokenServer
 
 USER, SERVICE, OWN = "testuser", "Registry Realm", ("team/", "public/")
-RULES = f"allow {USER} all team/** public/**\nallow anyone pull public/**\n"
+RULES = f"allow {USER} all team/** public/** full/**\nallow anyone pull public/**\nquota 20B full/**\n"
 MODES = ("basic", "own", "external")
 
 # What a client does, one after the other, and whether it must succeed. PROG is the client's name.
 STEPS = {
     "pull public/x before the login": True, "pull team/x before the login": False, "log in with a wrong password": False,
     "log in": True, "push team/PROG": True, "pull team/PROG": True, "mount team/PROG as team/PROG-copy": True,
-    "pull public/x beside the login": True, "push other/PROG": False, "log out": True, "push team/PROG-late": False,
+    "pull public/x beside the login": True, "push other/PROG": False, "push full/PROG": False, "log out": True, "push team/PROG-late": False,
     "pull public/x after the logout": True, "pull team/x after the logout": False,
 }
 
 # Where a client differs: None if there is no such step.
 WITHOUT_LOGIN = ("pull public/x before the login", "pull public/x after the logout")
-PULLS_ONLY = dict.fromkeys(("push team/PROG", "pull team/PROG", "mount team/PROG as team/PROG-copy", "push other/PROG",
+PULLS_ONLY = dict.fromkeys(("push team/PROG", "pull team/PROG", "mount team/PROG as team/PROG-copy", "push other/PROG", "push full/PROG",
                             "push team/PROG-late"))
 EXCEPTIONS = {
     # With Basic only, dockerd gives up at the challenge of GET /v2/ if it has no login.
@@ -63,6 +63,8 @@ def serve(mode):
         else:
             registry = stack.enter_context(Registry(AUTH_HTPASSWD_ACCESS=issuer().dir / "access",
                                                     AUTH_HTPASSWD_TOKENS="true" if mode == "own" else "false"))
+            quotas = registry.dir / "data/docker/registry/v2/registryd/quotas"
+            wait_for(lambda: any(quotas.glob("*/used")), "the quota to be counted")
         filler = SpecClient("crane", registry)
         filler.log_in(USER, registry.password)
         for name in ("public/x", "team/x"):
@@ -328,6 +330,11 @@ def take_step(client, step, registry):
     return client.copy(name, rest.split(" ")[2]) and count_mounts(registry) > before
 
 
+def what_is_read(name):
+    """What the user must read if a quota has no room. ctr shows the status only."""
+    return "413" if name == "ctr" else "the quota of "
+
+
 def run_client(name, mode, registry, user):
     client, wrong = CLIENTS[name](user), []
     try:
@@ -335,6 +342,8 @@ def run_client(name, mode, registry, user):
             expected = EXCEPTIONS.get((name, mode), {}).get(step, expected)
             if expected is not None and take_step(client, step.replace("PROG", name.lower()), registry) != expected:
                 wrong.append((step, f"must{'' if expected else ' not'} succeed", client.last))
+            if expected is False and step == "push full/PROG" and mode != "external" and what_is_read(name) not in str(client.last):
+                wrong.append((step, "must show the words of the refusal", client.last))
         if name == "ctr" and mode == "own" and not client.pull_with_identity():
             wrong.append(("pull with an identity token", client.last))
     finally:

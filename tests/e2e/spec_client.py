@@ -51,7 +51,7 @@ class SpecClient:
     def __init__(self, flow, registry):
         self.method, self.wants_identity = FLOWS[flow]
         self.flow, self.url = flow, registry.url
-        self.trust = ssl.create_default_context(cafile=registry.ca)
+        self.trust = ssl.create_default_context(cafile=registry.ca) if registry.ca else None
         self.identities, self.log_out = [], self.forget
         self.forget()
 
