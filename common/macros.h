@@ -10,6 +10,8 @@
 
 #define CLEANUP(function) __attribute__((cleanup(function)))
 #define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
+/* A function whose last argument is NULL. */
+#define NULL_TERMINATED __attribute__((sentinel))
 #define MUST_USE __attribute__((warn_unused_result))
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -41,10 +41,34 @@ void text_add_string(struct text *text, const char *string)
     text_add(text, string, strlen(string));
 }
 
+/* Whether JSON has the bytes as they are, as it has every name of a repository and every tag. */
+static bool is_plain(const char *string, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        char c = string[i];
+
+        if (c < 0x20 || c > 0x7e || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&')
+            return false;
+    }
+    return true;
+}
+
+static void add_plain(struct text *text, const char *string, size_t size)
+{
+    text_add(text, "\"", 1);
+    text_add(text, string, size);
+    text_add(text, "\"", 1);
+}
+
 void text_add_quoted(struct text *text, const char *string)
 {
-    size_t size = strlen(string), quoted = json_quote(string, size, NULL);
+    size_t size = strlen(string), quoted;
 
+    if (is_plain(string, size)) {
+        add_plain(text, string, size);
+        return;
+    }
+    quoted = json_quote(string, size, NULL);
     if (!reserve(text, quoted))
         return;
     json_quote(string, size, text->data + text->size);

@@ -5,15 +5,33 @@
 #include <stdio.h>
 #include <string.h>
 
-static PRINTF_LIKE(1, 2) struct key format(const char *text, ...)
+/* Puts the pieces together. Every request makes several keys, and printf() takes ten times as long. */
+static NULL_TERMINATED struct key join(const char *piece, ...)
 {
     struct key key;
-    va_list args;
+    size_t used = 0;
+    va_list pieces;
 
-    va_start(args, text);
-    vsnprintf(key.text, sizeof(key.text), text, args);
-    va_end(args);
+    va_start(pieces, piece);
+    for (; piece; piece = va_arg(pieces, const char *)) {
+        size_t size = strnlen(piece, KEY_SIZE - 1 - used);
+
+        memcpy(key.text + used, piece, size);
+        used += size;
+    }
+    va_end(pieces);
+    key.text[used] = '\0';
     return key;
+}
+
+/* The directory of a digest among those of blobs: its first byte. */
+struct shard {
+    char text[3];
+};
+
+static struct shard shard_of(const struct digest *digest)
+{
+    return (struct shard){{digest->hex[0], digest->hex[1], '\0'}};
 }
 
 static const char *algorithm_of(const struct digest *digest)
@@ -23,89 +41,96 @@ static const char *algorithm_of(const struct digest *digest)
 
 struct key key_in_repository(const char *name, const char *path)
 {
-    return format(KEY_REPOSITORIES "/%s/%s", name, path);
+    return join(KEY_REPOSITORIES "/", name, "/", path, NULL);
 }
 
 struct key key_blob(const struct digest *digest)
 {
-    return format("blobs/%s/%.2s/%s/data", algorithm_of(digest), digest->hex, digest->hex);
+    return join("blobs/", algorithm_of(digest), "/", shard_of(digest).text, "/", digest->hex,
+                "/data", NULL);
 }
 
 struct key key_blob_prefix(const struct digest *digest)
 {
-    return format("blobs/%s/%.2s/%s/", algorithm_of(digest), digest->hex, digest->hex);
+    return join("blobs/", algorithm_of(digest), "/", shard_of(digest).text, "/", digest->hex, "/",
+                NULL);
 }
 
 struct key key_alias(const struct digest *digest)
 {
-    return format(KEY_ALIASES "%.2s/%s/link", digest->hex, digest->hex);
+    return join(KEY_ALIASES, shard_of(digest).text, "/", digest->hex, "/link", NULL);
 }
 
 struct key key_layer(const char *name, const struct digest *digest)
 {
-    return format(KEY_REPOSITORIES "/%s/_layers/%s/%s/link", name, algorithm_of(digest), digest->hex);
+    return join(KEY_REPOSITORIES "/", name, "/_layers/", algorithm_of(digest), "/", digest->hex,
+                "/link", NULL);
 }
 
 struct key key_layer_prefix(const char *name, const struct digest *digest)
 {
-    return format(KEY_REPOSITORIES "/%s/_layers/%s/%s/", name, algorithm_of(digest), digest->hex);
+    return join(KEY_REPOSITORIES "/", name, "/_layers/", algorithm_of(digest), "/", digest->hex,
+                "/", NULL);
 }
 
 struct key key_revision(const char *name, const struct digest *digest, const char *file)
 {
-    return format(KEY_REPOSITORIES "/%s/_manifests/revisions/%s/%s/%s", name, algorithm_of(digest), digest->hex,
-                  file);
+    return join(KEY_REPOSITORIES "/", name, "/_manifests/revisions/", algorithm_of(digest), "/",
+                digest->hex, "/", file, NULL);
 }
 
 struct key key_revisions(const char *name, enum digest_algorithm algorithm)
 {
-    return format(KEY_REPOSITORIES "/%s/_manifests/revisions/%s/", name, digest_algorithm_name(algorithm));
+    return join(KEY_REPOSITORIES "/", name, "/_manifests/revisions/",
+                digest_algorithm_name(algorithm), "/", NULL);
 }
 
 struct key key_layers(const char *name, enum digest_algorithm algorithm)
 {
-    return format(KEY_REPOSITORIES "/%s/_layers/%s/", name, digest_algorithm_name(algorithm));
+    return join(KEY_REPOSITORIES "/", name, "/_layers/", digest_algorithm_name(algorithm), "/",
+                NULL);
 }
 
 struct key key_tag_prefix(const char *name, const char *tag)
 {
-    return format(KEY_REPOSITORIES "/%s/_manifests/tags/%s/", name, tag);
+    return join(KEY_REPOSITORIES "/", name, "/_manifests/tags/", tag, "/", NULL);
 }
 
 struct key key_tag_current(const char *name, const char *tag)
 {
-    return format(KEY_REPOSITORIES "/%s/_manifests/tags/%s/current/link", name, tag);
+    return join(KEY_REPOSITORIES "/", name, "/_manifests/tags/", tag, "/current/link", NULL);
 }
 
 struct key key_tag_index(const char *name, const char *tag, const struct digest *digest, const char *file)
 {
-    return format(KEY_REPOSITORIES "/%s/_manifests/tags/%s/index/%s/%s/%s", name, tag, algorithm_of(digest),
-                  digest->hex, file);
+    return join(KEY_REPOSITORIES "/", name, "/_manifests/tags/", tag, "/index/",
+                algorithm_of(digest), "/", digest->hex, "/", file, NULL);
 }
 
 struct key key_subject(const char *name, const struct digest *subject)
 {
-    return format(KEY_REPOSITORIES "/%s/_manifests/referrers/%s/%s/", name, algorithm_of(subject), subject->hex);
+    return join(KEY_REPOSITORIES "/", name, "/_manifests/referrers/", algorithm_of(subject), "/",
+                subject->hex, "/", NULL);
 }
 
 struct key key_referrers(const char *name, const struct digest *subject, enum digest_algorithm algorithm)
 {
-    return format("%s%s/", key_subject(name, subject).text, digest_algorithm_name(algorithm));
+    return join(key_subject(name, subject).text, digest_algorithm_name(algorithm), "/", NULL);
 }
 
 struct key key_referrer_prefix(const char *name, const struct digest *subject, const struct digest *digest)
 {
-    return format("%s%s/", key_referrers(name, subject, digest->algorithm).text, digest->hex);
+    return join(key_referrers(name, subject, digest->algorithm).text, digest->hex, "/", NULL);
 }
 
 struct key key_referrer(const char *name, const struct digest *subject, const struct digest *digest)
 {
-    return format("%slink", key_referrer_prefix(name, subject, digest).text);
+    return join(key_referrer_prefix(name, subject, digest).text, "link", NULL);
 }
 
 struct key key_upload(const char *name, const char *id, const char *file)
 {
-    return format(KEY_REPOSITORIES "/%s/_uploads/%s/%s", name, id, file);
+    return join(KEY_REPOSITORIES "/", name, "/_uploads/", id, "/", file, NULL);
 }
 
 bool key_parse_hex(enum digest_algorithm algorithm, const char *hex, struct digest *ret)
