@@ -193,11 +193,15 @@ static int start_pools(struct service *service, struct error *err)
     return r;
 }
 
+/* Only if they can be asked for: what they count costs each request a little. */
 static int make_metrics(struct service *service, struct error *err)
 {
+    const struct settings_debug *debug = &service->settings->http.debug;
     const char *handlers[ROUTES_HANDLERS_MAX];
     size_t count = routes_list_handlers(handlers);
 
+    if (!debug->address || !debug->has_prometheus)
+        return 0;
     service->metrics = metrics_new(handlers, count);
     return service->metrics ? 0 : error_set_oom(err);
 }
@@ -347,13 +351,13 @@ static void observe_storage(void *object, enum storage_action action, uint64_t u
     metrics_count_storage(object, kinds[action], us);
 }
 
-static int open_measured_store(struct service *service, struct error *err)
+static int open_store(struct service *service, struct error *err)
 {
     struct storage *storage;
     int r = filesystem_open(service->settings->storage.root_directory, FILESYSTEM_SERVES, &storage,
                             err);
 
-    if (r == 0)
+    if (r == 0 && service->metrics)
         r = storage_measure(storage, observe_storage, service->metrics, &storage, err);
     return r < 0 ? r : store_open(storage, &service->store, err);
 }
@@ -401,7 +405,7 @@ static int open_all(struct service *service, struct error *err)
     if (r == 0)
         r = make_metrics(service, err);
     if (r == 0)
-        r = open_measured_store(service, err);
+        r = open_store(service, err);
     if (r == 0)
         r = open_tokens(service, err);
     if (r == 0 && settings->confinement.is_enabled)
