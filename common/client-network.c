@@ -6,7 +6,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <string.h>
 
 static void take_ipv4(const void *address, unsigned char *ret_network)
@@ -30,10 +29,15 @@ void client_network_of_text(const char *address, unsigned char ret_network[CLIEN
     struct in6_addr ipv6;
     struct in_addr ipv4;
     char bare[INET6_ADDRSTRLEN];
+    size_t size;
 
     explicit_bzero(ret_network, CLIENT_NETWORK_SIZE);
     /* Without the interface of a link-local address: "fe80::1%eth0". */
-    snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(address, "%"), address);
+    size = strcspn(address, "%");
+    if (size >= sizeof(bare))
+        return;
+    memcpy(bare, address, size);
+    bare[size] = '\0';
     if (inet_pton(AF_INET, bare, &ipv4) == 1)
         take_ipv4(&ipv4, ret_network);
     else if (inet_pton(AF_INET6, bare, &ipv6) == 1)

@@ -127,12 +127,18 @@ static void set_up(void)
     secure_free(secure_malloc(1));
 }
 
-int hasher_new(enum digest_algorithm algorithm, struct hasher **ret)
+static void ensure_set_up(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    struct hasher *hasher;
 
     pthread_once(&once, set_up);
+}
+
+int hasher_new(enum digest_algorithm algorithm, struct hasher **ret)
+{
+    struct hasher *hasher;
+
+    ensure_set_up();
     hasher = calloc(1, sizeof(*hasher));
     if (!hasher)
         return -ENOMEM;
@@ -184,14 +190,19 @@ void hasher_get(struct hasher *hasher, struct digest *ret)
     gcry_md_close(copy);
 }
 
+void digest_bytes_of(enum digest_algorithm algorithm, const void *data, size_t size,
+                     unsigned char ret[DIGEST_BYTES_MAX])
+{
+    ensure_set_up();
+    gcry_md_hash_buffer(algorithms[algorithm].id, ret, size ? data : "", size);
+}
+
 int digest_of(enum digest_algorithm algorithm, const void *data, size_t size, struct digest *ret)
 {
-    CLEANUP(hasher_freep) struct hasher *hasher = NULL;
-    int r = hasher_new(algorithm, &hasher);
+    unsigned char bytes[DIGEST_BYTES_MAX];
 
-    if (r < 0)
-        return r;
-    hasher_write(hasher, data, size);
-    hasher_get(hasher, ret);
+    digest_bytes_of(algorithm, data, size, bytes);
+    *ret = (struct digest){.algorithm = algorithm};
+    format_hex(bytes, algorithms[algorithm].size, ret->hex);
     return 0;
 }

@@ -55,7 +55,11 @@ void hasher_write(struct hasher *hasher, const void *data, size_t size);
  */
 void hasher_get(struct hasher *hasher, struct digest *ret);
 
-/* The digest of size bytes. 0 or -ENOMEM. */
+enum { DIGEST_BYTES_MAX = 64 };
+
+/* The digest of size bytes that are not secret, as bytes (32 or 64), and as a struct digest: always 0. */
+void digest_bytes_of(enum digest_algorithm algorithm, const void *data, size_t size,
+                     unsigned char ret[DIGEST_BYTES_MAX]);
 int digest_of(enum digest_algorithm algorithm, const void *data, size_t size, struct digest *ret) MUST_USE;
 
 static inline void hasher_freep(struct hasher **hasher)

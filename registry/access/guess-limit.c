@@ -67,8 +67,7 @@ static struct key make_key(const struct guess_limit *limit, enum key_kind kind, 
 {
     struct key key = {.per_minute = kind == KEY_ADDRESS ? limit->per_minute * ADDRESS_FACTOR : limit->per_minute};
     unsigned char input[INPUT_MAX], *at = input;
-    struct digest digest;
-    char first[17];
+    unsigned char digest[DIGEST_BYTES_MAX];
 
     memcpy(at, limit->seed, SEED_SIZE);
     at += SEED_SIZE;
@@ -79,12 +78,8 @@ static struct key make_key(const struct guess_limit *limit, enum key_kind kind, 
         memcpy(at, user, user_size);
         at += user_size;
     }
-    /* Without memory everybody has one key, which errs on the side of slowness. */
-    if (digest_of(DIGEST_SHA256, input, (size_t)(at - input), &digest) < 0)
-        return key;
-    memcpy(first, digest.hex, 16);
-    first[16] = '\0';
-    key.hash = strtoull(first, NULL, 16);
+    digest_bytes_of(DIGEST_SHA256, input, (size_t)(at - input), digest);
+    memcpy(&key.hash, digest, sizeof(key.hash));
     return key;
 }
 
