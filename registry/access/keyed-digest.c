@@ -10,8 +10,20 @@
 #include "common/random.h"
 #include "common/secbuf.h"
 
+/*
+ * A state that has the key and nothing else. Making one for each digest would take longer than the
+ * digest itself, because libgcrypt searches its secure memory under a lock.
+ */
+struct spare {
+    bool is_taken; /* atomic */
+    gcry_md_hd_t state; /* NULL: not made yet; only the thread that has taken it touches it */
+};
+
+enum { SPARES = 8 }; /* as many threads compute at once; others make a state of their own */
+
 struct keyed_digest {
-    gcry_md_hd_t keyed; /* copied for each digest; never written to after it has its key */
+    gcry_md_hd_t keyed; /* copied to make a state; never written to after it has its key */
+    struct spare spares[SPARES];
 };
 
 static int open_random(struct keyed_digest *digest)
@@ -52,17 +64,31 @@ void keyed_digest_free(struct keyed_digest *digest)
 {
     if (!digest)
         return;
+    for (size_t i = 0; i < SPARES; i++)
+        gcry_md_close(digest->spares[i].state);
     gcry_md_close(digest->keyed);
     free(digest);
 }
 
-int keyed_digest_compute(const struct keyed_digest *digest, const struct keyed_part *parts, size_t count,
-                         unsigned char ret[KEYED_DIGEST_SIZE])
+/* NULL if all are taken. Each thread begins with the one that it had last: so they seldom meet. */
+static struct spare *take_spare(struct keyed_digest *digest)
 {
-    gcry_md_hd_t state;
+    static _Thread_local size_t last;
 
-    if (gcry_md_copy(&state, digest->keyed) != 0)
-        return -ENOMEM;
+    for (size_t i = 0; i < SPARES; i++) {
+        size_t at = (last + i) % SPARES;
+
+        if (!__atomic_exchange_n(&digest->spares[at].is_taken, true, __ATOMIC_ACQUIRE)) {
+            last = at;
+            return &digest->spares[at];
+        }
+    }
+    return NULL;
+}
+
+static void compute(gcry_md_hd_t state, const struct keyed_part *parts, size_t count,
+                    unsigned char ret[KEYED_DIGEST_SIZE])
+{
     for (size_t i = 0; i < count; i++) {
         uint64_t size = parts[i].size;
 
@@ -71,6 +97,34 @@ int keyed_digest_compute(const struct keyed_digest *digest, const struct keyed_p
             gcry_md_write(state, parts[i].data, parts[i].size);
     }
     memcpy(ret, gcry_md_read(state, GCRY_MD_SHA256), KEYED_DIGEST_SIZE);
-    gcry_md_close(state);
+}
+
+/* spare: NULL if all are taken. */
+static int compute_with(struct keyed_digest *digest, struct spare *spare,
+                        const struct keyed_part *parts, size_t count,
+                        unsigned char ret[KEYED_DIGEST_SIZE])
+{
+    gcry_md_hd_t state = spare ? spare->state : NULL;
+
+    if (!state && gcry_md_copy(&state, digest->keyed) != 0)
+        return -ENOMEM;
+    compute(state, parts, count, ret);
+    if (!spare) {
+        gcry_md_close(state);
+        return 0;
+    }
+    gcry_md_reset(state); /* overwrites what was written, which may be secret */
+    spare->state = state;
     return 0;
+}
+
+int keyed_digest_compute(struct keyed_digest *digest, const struct keyed_part *parts, size_t count,
+                         unsigned char ret[KEYED_DIGEST_SIZE])
+{
+    struct spare *spare = take_spare(digest);
+    int r = compute_with(digest, spare, parts, count, ret);
+
+    if (spare)
+        __atomic_store_n(&spare->is_taken, false, __ATOMIC_RELEASE);
+    return r;
 }

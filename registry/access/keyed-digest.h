@@ -22,5 +22,5 @@ struct keyed_part {
 };
 
 /* Of the parts, each with its size, so that "ab", "c" differs from "a", "bc". 0 or -ENOMEM. */
-int keyed_digest_compute(const struct keyed_digest *digest, const struct keyed_part *parts, size_t count,
+int keyed_digest_compute(struct keyed_digest *digest, const struct keyed_part *parts, size_t count,
                          unsigned char ret[KEYED_DIGEST_SIZE]) MUST_USE;
