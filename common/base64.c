@@ -37,8 +37,11 @@ void base64url_encode(const void *data, size_t size, char *ret_text)
     *ret_text = '\0';
 }
 
+/* The last two characters of the alphabets. */
+static const char url_end[] = "-_", standard_end[] = "+/";
+
 /* The value of a character, or -1. */
-static int value_of(char c)
+static int value_of(char c, const char *alphabet_end)
 {
     if (c >= 'A' && c <= 'Z')
         return c - 'A';
@@ -46,16 +49,16 @@ static int value_of(char c)
         return c - 'a' + 26;
     if (c >= '0' && c <= '9')
         return c - '0' + 52;
-    return c == '-' ? 62 : c == '_' ? 63 : -1;
+    return c == alphabet_end[0] ? 62 : c == alphabet_end[1] ? 63 : -1;
 }
 
 /* Decodes one group of four, of which the last `padding` are '='. */
-static int decode_group(const char *text, int padding, unsigned char *ret_bytes)
+static int decode_group(const char *text, int padding, const char *alphabet_end, unsigned char *ret_bytes)
 {
     uint32_t group = 0;
 
     for (int i = 0; i < 4; i++) {
-        int value = i < 4 - padding ? value_of(text[i]) : 0;
+        int value = i < 4 - padding ? value_of(text[i], alphabet_end) : 0;
 
         if (value < 0)
             return -EINVAL;
@@ -69,7 +72,7 @@ static int decode_group(const char *text, int padding, unsigned char *ret_bytes)
     return 0;
 }
 
-int base64url_decode(const char *text, size_t size, void *ret_data, size_t *ret_size)
+static int decode(const char *text, size_t size, const char *alphabet_end, void *ret_data, size_t *ret_size)
 {
     unsigned char *out = ret_data;
     size_t total = 0;
@@ -81,12 +84,22 @@ int base64url_decode(const char *text, size_t size, void *ret_data, size_t *ret_
 
         if (at + 4 == size && text[at + 3] == '=')
             padding = text[at + 2] == '=' ? 2 : 1;
-        if (decode_group(text + at, padding, out + total) < 0)
+        if (decode_group(text + at, padding, alphabet_end, out + total) < 0)
             return -EINVAL;
         total += 3 - (size_t)padding;
     }
     *ret_size = total;
     return 0;
+}
+
+int base64url_decode(const char *text, size_t size, void *ret_data, size_t *ret_size)
+{
+    return decode(text, size, url_end, ret_data, ret_size);
+}
+
+int base64_decode(const char *text, size_t size, void *ret_data, size_t *ret_size)
+{
+    return decode(text, size, standard_end, ret_data, ret_size);
 }
 
 size_t base64url_encode_bare(const void *data, size_t size, char *ret_text)

@@ -19,7 +19,10 @@ void base64url_encode(const void *data, size_t size, char *ret_text);
  */
 int base64url_decode(const char *text, size_t size, void *ret_data, size_t *ret_size);
 
-/* The same without padding, as JSON Web Signatures have it (RFC 7515 section 2). */
+/* The same with the standard alphabet (RFC 4648 section 4). */
+int base64_decode(const char *text, size_t size, void *ret_data, size_t *ret_size) MUST_USE;
+
+/* As base64url, but without padding, as JSON Web Signatures have it (RFC 7515 section 2). */
 
 /* Writes at most base64url_encoded_size(size) characters and a NUL; returns the number of characters. */
 size_t base64url_encode_bare(const void *data, size_t size, char *ret_text);

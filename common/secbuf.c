@@ -19,7 +19,7 @@ enum {
     LOCKED_POOL_SIZE = 64 << 10,
     /* A pool for outsize secrets; taken from the system (and not locked) only when needed. */
     OVERFLOW_POOL_SIZE = 64 << 20,
-    SMALLEST_CAPACITY = 1024,
+    SMALLEST_CAPACITY = 256, /* of a name, a password; freeing wipes all of it several times */
 };
 
 static void (*last_resort)(const char *line);
@@ -127,8 +127,6 @@ void secbuf_done(struct secbuf *buf)
 {
     if (!buf)
         return;
-    if (buf->data)
-        explicit_bzero(buf->data, buf->capacity);
     secure_free(buf->data);
     *buf = (struct secbuf){0};
 }

@@ -13,13 +13,20 @@
 /* The question's user and address, as the limit wants them. */
 #define WHO(question) (question)->address, (question)->user->data, (question)->user->size, (uint64_t)monotonic_ms()
 
+static void copy_name(const struct secbuf *user, char ret_name[PRINCIPAL_NAME_MAX + 1])
+{
+    size_t size = user->size < PRINCIPAL_NAME_MAX ? user->size : PRINCIPAL_NAME_MAX;
+
+    memcpy(ret_name, user->data, size);
+    ret_name[size] = '\0';
+}
+
 static enum access_verdict grant(const struct access *access, const struct access_question *question,
                                  struct access_answer *ret)
 {
     if (access->guess_limit)
         guess_limit_note_login(access->guess_limit, WHO(question));
-    snprintf(ret->principal.name, sizeof(ret->principal.name), "%.*s", (int)question->user->size,
-             (const char *)question->user->data);
+    copy_name(question->user, ret->principal.name);
     return ACCESS_GRANTED;
 }
 
@@ -36,7 +43,7 @@ static enum access_verdict authenticate_robot(const struct access *access, const
 {
     char user[PRINCIPAL_NAME_MAX + 1];
 
-    snprintf(user, sizeof(user), "%.*s", (int)question->user->size, (const char *)question->user->data);
+    copy_name(question->user, user);
     if (question->may_wait)
         robots_file_refresh(access->robots);
     else if (!robots_file_is_current(access->robots))
@@ -260,7 +267,7 @@ enum access_verdict access_authenticate_for_token(const struct access *access, c
     if (!has_current_users(access, question))
         return ACCESS_WOULD_WAIT;
     if (has_usable_name(question->user)) {
-        snprintf(user, sizeof(user), "%.*s", (int)question->user->size, (const char *)question->user->data);
+        copy_name(question->user, user);
         ret->has_stamp = access_find_stamp(access, user, ret->stamp);
     }
     verdict = access_authenticate(access, question, ret, ret_token);

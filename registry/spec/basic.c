@@ -1,6 +1,6 @@
 /*
  * The password of every request passes through here. It is decoded in secure memory and nowhere
- * else, and by the strict base64 that the rest of the project has.
+ * else, and by the strict base64 of the rest of the project.
  */
 #include "registry/spec/basic.h"
 
@@ -10,50 +10,34 @@
 
 #include "common/base64.h"
 
-/* To the alphabet that common/base64 reads; what is of that one alone is not taken. */
-static int translate(struct secbuf *text)
+static int decode(const char *text, size_t size, struct secbuf *ret_pair)
 {
-    for (size_t i = 0; i < text->size; i++) {
-        unsigned char *c = &text->data[i];
+    int r = secbuf_reserve(ret_pair, size / 4 * 3 + 1); /* never without memory */
 
-        if (*c == '-' || *c == '_')
-            return -EINVAL;
-        if (*c == '+')
-            *c = '-';
-        else if (*c == '/')
-            *c = '_';
-    }
-    return 0;
+    return r < 0 ? r : base64_decode(text, size, ret_pair->data, &ret_pair->size);
 }
 
-static int decode(const char *text, size_t size, struct secbuf *ret_decoded)
-{
-    CLEANUP(secbuf_done) struct secbuf translated = {0};
-    int r = secbuf_append(&translated, text, size);
-
-    if (r == 0)
-        r = translate(&translated);
-    if (r == 0)
-        r = secbuf_reserve(ret_decoded, size);
-    if (r == 0)
-        r = base64url_decode((const char *)translated.data, size, ret_decoded->data, &ret_decoded->size);
-    return r;
-}
-
-/* Both or none. */
-static int split(const struct secbuf *pair, struct secbuf *ret_user, struct secbuf *ret_password)
+/* The password stays in the memory of the pair. */
+static int split(struct secbuf *pair, struct secbuf *ret_user, struct secbuf *ret_password)
 {
     const unsigned char *colon = memchr(pair->data, ':', pair->size);
-    size_t user_size;
+    size_t user_size, password_size;
     int r;
 
     if (!colon)
         return -EINVAL;
     user_size = (size_t)(colon - pair->data);
-    r = secbuf_reserve(ret_password, pair->size);
+    password_size = pair->size - user_size - 1;
+    r = secbuf_reserve(ret_user, user_size + 1);
     if (r == 0)
         r = secbuf_append(ret_user, pair->data, user_size);
-    return r < 0 ? r : secbuf_append(ret_password, colon + 1, pair->size - user_size - 1);
+    if (r < 0)
+        return r;
+    memmove(pair->data, colon + 1, password_size);
+    secbuf_truncate(pair, password_size);
+    *ret_password = *pair;
+    *pair = (struct secbuf){0};
+    return 0;
 }
 
 int basic_parse(const char *header, size_t size, struct secbuf *ret_user, struct secbuf *ret_password)

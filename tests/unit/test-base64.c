@@ -46,6 +46,19 @@ static void known_texts_are_decoded(void **state)
     }
 }
 
+static void the_standard_alphabet_has_two_other_characters(void **state)
+{
+    unsigned char bytes[64];
+    size_t size = 99;
+
+    (void)state;
+    assert_int_equal(base64_decode("+//+Zg==", 8, bytes, &size), 0);
+    assert_int_equal(size, 4);
+    assert_memory_equal(bytes, "\xFB\xFF\xFE\x66", 4);
+    assert_int_equal(base64_decode("-__-", 4, bytes, &size), -EINVAL);
+    assert_int_equal(base64_decode("+///", 3, bytes, &size), -EINVAL);
+}
+
 static void non_canonical_text_is_refused(void **state)
 {
     static const struct { const char *name, *text; size_t size; } cases[] = {
@@ -188,6 +201,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_texts_are_encoded),
         cmocka_unit_test(known_texts_are_decoded),
+        cmocka_unit_test(the_standard_alphabet_has_two_other_characters),
         cmocka_unit_test(non_canonical_text_is_refused),
         cmocka_unit_test(each_byte_has_exactly_one_text),
         cmocka_unit_test(any_length_survives_a_round_trip),
