@@ -8,7 +8,6 @@
 #include "registry/api/api.h"
 #include "registry/api/challenge.h"
 #include "registry/api/credentials.h"
-#include "registry/api/fairness.h"
 #include "registry/api/refusal.h"
 #include "registry/api/report.h"
 #include "registry/api/routes.h"
@@ -35,7 +34,6 @@ void admit_refuse_guesser(struct response *response, uint64_t wait_ms)
 static void let_in(struct call *call)
 {
     call->is_admitted = call->request->is_admitted = true;
-    call->owner = fairness_of_call(call);
 }
 
 static enum challenge_reason reason_of(const struct access_answer *answer)

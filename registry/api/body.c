@@ -5,21 +5,22 @@
 #include <string.h>
 
 #include "registry/api/api.h"
+#include "registry/api/fairness.h"
 #include "registry/api/routes.h"
 
-static size_t *share_of(const struct call *call)
+static size_t *share_of(struct call *call)
 {
-    return &call->api->bodies.by_owner[call->owner.principal % BODY_OWNERS];
+    return &call->api->bodies.by_owner[fairness_get_owner(call)->principal % BODY_OWNERS];
 }
 
-static void give_back(const struct call *call, size_t size)
+static void give_back(struct call *call, size_t size)
 {
     __atomic_sub_fetch(&call->api->bodies.total, size, __ATOMIC_RELAXED);
     __atomic_sub_fetch(share_of(call), size, __ATOMIC_RELAXED);
 }
 
 /* Takes size bytes of the budget, for a body that will have capacity bytes. */
-static bool take(const struct call *call, size_t size, size_t capacity)
+static bool take(struct call *call, size_t size, size_t capacity)
 {
     size_t reserved = capacity <= BODY_SMALL ? 0 : BODY_RESERVED;
     size_t total = __atomic_add_fetch(&call->api->bodies.total, size, __ATOMIC_RELAXED);
@@ -50,6 +51,8 @@ static int make_room(struct call *call, size_t capacity)
 
 void body_drop(struct call *call)
 {
+    if (!call->kept)
+        return;
     give_back(call, call->kept_capacity);
     free(call->kept);
     call->kept = NULL;

@@ -13,6 +13,7 @@
 #include "registry/api/body.h"
 #include "registry/api/client-address.h"
 #include "registry/api/credentials.h"
+#include "registry/api/fairness.h"
 #include "registry/api/report.h"
 #include "registry/api/routes.h"
 #include "registry/runtime/metrics.h"
@@ -28,7 +29,7 @@ static struct call *call_of(const struct request *request)
 enum http_result call_move(struct call *call)
 {
     call->request->pool = call->api->workers;
-    call->request->owner = call->owner;
+    call->request->owner = *fairness_get_owner(call);
     call->request->delay_ms = 0;
     return HTTP_ON_WORKER;
 }

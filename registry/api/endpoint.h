@@ -56,7 +56,8 @@ struct call {
     bool is_forwarded; /* address comes from a trusted proxy's X-Forwarded-For */
     bool is_behind_proxy;              /* the connection comes from a trusted proxy */
     struct principal principal;
-    struct job_owner owner; /* in whose queue its jobs wait, once it is admitted */
+    bool has_owner;
+    struct job_owner owner; /* in whose queue its jobs wait: see fairness_get_owner() */
     unsigned parked_ms;     /* how long it has waited for another request */
     bool is_admitted;
     bool is_new_tags_only; /* the principal may push, but not replace a tag */

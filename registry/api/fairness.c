@@ -34,6 +34,14 @@ struct job_owner fairness_of_call(const struct call *call)
     };
 }
 
+const struct job_owner *fairness_get_owner(struct call *call)
+{
+    if (!call->has_owner)
+        call->owner = fairness_of_call(call);
+    call->has_owner = true;
+    return &call->owner;
+}
+
 struct job_owner fairness_of_credentials(const char *address, const struct secbuf *user)
 {
     return (struct job_owner){

@@ -10,4 +10,11 @@
  * queued for the client's network, because anybody can invent user names.
  */
 struct job_owner fairness_of_call(const struct call *call);
+
+/*
+ * The same, computed once: of the principal at the first call. Most requests have no work that
+ * waits. Borrowed, valid until the call is over.
+ */
+const struct job_owner *fairness_get_owner(struct call *call);
+
 struct job_owner fairness_of_credentials(const char *address, const struct secbuf *user);

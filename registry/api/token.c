@@ -294,7 +294,7 @@ static enum http_result authenticate_client(struct call *call, struct response *
     if (verdict == ACCESS_WOULD_WAIT)
         return credentials_move(call, &state->credentials);
     call->principal = answer.principal;
-    call->owner = fairness_of_call(call);
+    call->has_owner = false; /* until here it was the client network */
     if (verdict != ACCESS_GRANTED) {
         refuse_client(call, response, verdict, &answer, &err);
         return HTTP_DONE;
