@@ -13,8 +13,8 @@
 
 #define NAME "registryd"
 #define USAGE \
-    "Usage: " NAME " <serve|access|du|garbage-collect|htpasswd|init|ls|prune|rm|\n" \
-    "                  robot|show|tag|token|verify|help>\n"
+    "Usage: " NAME " <serve|access|doctor|du|garbage-collect|htpasswd|init|ls|prune|\n" \
+    "                  rm|robot|show|tag|token|verify|help>\n"
 
 static const char help[] = USAGE
     "\n"
@@ -26,6 +26,8 @@ static const char help[] = USAGE
     "            serve until SIGTERM; SIGHUP reloads certificate, users and rules\n"
     "  access check FILE, access explain USER ACTION REPOSITORY\n"
     "            look for mistakes in rules; say which rule decides\n"
+    "  doctor [CONFIG]\n"
+    "            say what is wrong with a registry, and how to mend it\n"
     "  du [REPOSITORY]\n"
     "            say what takes the space\n"
     "  garbage-collect [OPTIONS] [CONFIG]\n"
@@ -100,9 +102,9 @@ static const struct verb verb_help = {
 static const struct verb *find_verb(const char *name)
 {
     static const struct verb *const verbs[] = {
-        &verb_serve, &verb_access, &verb_du,    &verb_garbage_collect, &verb_htpasswd, &verb_init,
-        &verb_ls,    &verb_prune,  &verb_rm,    &verb_robot,           &verb_show,     &verb_tag,
-        &verb_token, &verb_verify, &verb_help,  &verb_version,
+        &verb_serve, &verb_access, &verb_doctor, &verb_du,   &verb_garbage_collect, &verb_htpasswd,
+        &verb_init,  &verb_ls,     &verb_prune,  &verb_rm,   &verb_robot,           &verb_show,
+        &verb_tag,   &verb_token,  &verb_verify, &verb_help, &verb_version,
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)

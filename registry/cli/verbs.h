@@ -12,6 +12,7 @@ struct verb {
 };
 
 extern const struct verb verb_access;          /* registry/cli/access.c; statuses 0, 1 and 2 */
+extern const struct verb verb_doctor; /* registry/cli/doctor/doctor.c; statuses 0, 1 and 2 */
 extern const struct verb verb_du;              /* registry/cli/content/du.c */
 extern const struct verb verb_ls;              /* registry/cli/content/ls.c */
 extern const struct verb verb_rm;              /* registry/cli/content/rm.c */

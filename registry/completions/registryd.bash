@@ -10,16 +10,22 @@ _registryd() {
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}
     COMPREPLY=()
     if [ "$COMP_CWORD" = 1 ]; then
-        mapfile -t COMPREPLY < <(compgen -W 'serve access du garbage-collect htpasswd init ls prune rm robot show tag token verify help version --help --version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'serve access doctor du garbage-collect htpasswd init ls prune rm robot show tag token verify help version --help --version' -- "$word")
         return
     fi
     case ${COMP_WORDS[1]} in
     help)
-        mapfile -t COMPREPLY < <(compgen -W 'serve access du garbage-collect htpasswd init ls prune rm robot show tag token verify version' -- "$word")
+        mapfile -t COMPREPLY < <(compgen -W 'serve access doctor du garbage-collect htpasswd init ls prune rm robot show tag token verify version' -- "$word")
         ;;
     serve)
         case $word in
         -*) mapfile -t COMPREPLY < <(compgen -W '--help' -- "$word") ;;
+        *) _registryd_files "$word" ;;
+        esac
+        ;;
+    doctor)
+        case $word in
+        -*) mapfile -t COMPREPLY < <(compgen -W '--json --help' -- "$word") ;;
         *) _registryd_files "$word" ;;
         esac
         ;;

@@ -8,6 +8,7 @@ $c -n $first -s h -l help -d 'Print a summary'
 $c -n $first -s v -l version -d 'Print the version'
 $c -n $first -a serve -d 'Serve until SIGTERM'
 $c -n $first -a access -d 'Check the rules about who may do what'
+$c -n $first -a doctor -d 'Say what is wrong with a registry, and how to mend it'
 $c -n $first -a du -d 'Say what takes the space'
 $c -n $first -a garbage-collect -d 'Remove the blobs that no manifest refers to'
 $c -n $first -a htpasswd -d 'Add or change a user of the password file'
@@ -23,11 +24,11 @@ $c -n $first -a verify -d 'Read all data and report what is damaged or missing'
 $c -n $first -a help -d 'Explain a command'
 $c -n $first -a version -d 'Print the version'
 
-set -l verbs serve access du garbage-collect htpasswd init ls prune rm robot show tag token verify
+set -l verbs serve access doctor du garbage-collect htpasswd init ls prune rm robot show tag token verify
 $c -n "__fish_seen_subcommand_from $verbs; and not __fish_is_first_arg" -l help -d 'Explain the command'
 $c -n '__fish_seen_subcommand_from help; and not __fish_is_first_arg' -a "$verbs version"
 
-set -l configured '__fish_seen_subcommand_from serve garbage-collect prune verify; and not __fish_is_first_arg'
+set -l configured '__fish_seen_subcommand_from serve doctor garbage-collect prune verify; and not __fish_is_first_arg'
 $c -n $configured -a '(__fish_complete_suffix .yml; __fish_complete_suffix .yaml)'
 
 set -l access '__fish_seen_subcommand_from access'
@@ -42,6 +43,9 @@ $c -n $collect -s m -l delete-untagged -d 'Remove manifests without a tag first'
 $c -n $collect -s g -l grace -x -a '24h 1h' -d 'Keep what is younger'
 $c -n $collect -s j -l json -d 'JSON for scripts'
 $c -n $collect -s q -l quiet -d 'Print errors only'
+
+set -l doctor '__fish_seen_subcommand_from doctor'
+$c -n $doctor -s j -l json -d 'JSON for scripts'
 
 set -l verify '__fish_seen_subcommand_from verify'
 $c -n $verify -s j -l json -d 'JSON for scripts'

@@ -39,6 +39,8 @@ def read_picture(root):
 # the one that measures how fast the agent hashes.
 CERTIFICATES = ("registry/cli/init/certificate.c", "registry/cli/init/host-names.*", "registry/cli/init/pem.*")
 
+DOCTOR = ("registry/cli/doctor/check-certificate.c", "registry/cli/doctor/request.c")
+
 TOKENS = ("registry/jwt/*", "tests/unit/registry-jwt/*")
 
 FENCES = {
@@ -46,8 +48,8 @@ FENCES = {
     "cJSON.h": ["common/json*"],
     "gcrypt.h": ["common/secbuf*", "common/digest*", "common/hmac*", "common/random*", "registry/*", "gpg/keygrip.c",
                  "gpg/session-key.c", "gpg/sealed.c", "gpg/home.c", "gpg/s2k-time.c"],
-    "gnutls.h": ["registry/http/tls*", "registry/http/client-ca.*", *CERTIFICATES, *TOKENS, "tests/*"],
-    "x509.h": ["registry/http/client-ca.*", *CERTIFICATES, *TOKENS, "tests/*"],
+    "gnutls.h": ["registry/http/tls*", "registry/http/client-ca.*", *CERTIFICATES, *DOCTOR, *TOKENS, "tests/*"],
+    "x509.h": ["registry/http/client-ca.*", *CERTIFICATES, *DOCTOR, *TOKENS, "tests/*"],
     "abstract.h": ["registry/http/tls*", *TOKENS],
     "crypto.h": [*TOKENS],
     "seccomp.h": ["registry/confine/calls.c", "tests/unit/test-confine-calls.c"],

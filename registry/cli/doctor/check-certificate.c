@@ -1,0 +1,248 @@
+/*
+ * The certificate of http.tls, as clients will judge it.
+ */
+#include <fcntl.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/file.h"
+#include "registry/cli/doctor/checks.h"
+#include "registry/cli/doctor/public-address.h"
+#include "registry/cli/init/layout.h"
+#include "registry/cli/table.h"
+
+enum { CHAIN_MAX = 16, DAYS_LEFT = 30, DAY_S = 24 * 60 * 60, FILE_MAX = 1 << 20 };
+
+struct chain {
+    gnutls_x509_crt_t items[CHAIN_MAX];
+    unsigned count;
+};
+
+static void chain_done(struct chain *chain)
+{
+    for (unsigned i = 0; i < chain->count; i++)
+        gnutls_x509_crt_deinit(chain->items[i]);
+}
+
+/* The text of a file, which may be a key. */
+struct pem {
+    char *text;
+    size_t size;
+};
+
+static void pem_done(struct pem *pem)
+{
+    if (pem->text)
+        explicit_bzero(pem->text, pem->size);
+    free(pem->text);
+}
+
+static gnutls_datum_t datum_of(const struct pem *pem)
+{
+    return (gnutls_datum_t){(unsigned char *)pem->text, (unsigned)pem->size};
+}
+
+static int read_pem(const char *path, struct pem *ret, struct report *report)
+{
+    CLEANUP_CLOSE int fd = file_open_regular(AT_FDCWD, path, NULL);
+    int r = fd < 0 ? fd : file_read_all(fd, FILE_MAX, &ret->text, &ret->size);
+
+    if (r < 0)
+        report_add(report, "certificate-unreadable", FINDING_BAD, "The server does not start.", "cannot read %s: %s", path,
+                   strerror(-r));
+    return r;
+}
+
+/* A directory that `registryd init` made renews its certificate itself. */
+static void add_renewal(struct examination *examination)
+{
+    CLEANUP_FREE char *directory = examination->configuration ? strdup(examination->configuration) : NULL;
+    CLEANUP_FREE char *authority = NULL;
+    char *slash = directory ? strrchr(directory, '/') : NULL;
+
+    if (!slash)
+        return;
+    *slash = '\0';
+    if (asprintf(&authority, "%s/" LAYOUT_AUTHORITY_DIRECTORY, directory) < 0)
+        authority = NULL;
+    else if (access(authority, F_OK) == 0)
+        report_set_command(&examination->report, "registryd init %s --renew", directory);
+}
+
+/* --- validity -------------------------------------------------------------------------------- */
+
+static void check_dates(struct examination *examination, gnutls_x509_crt_t certificate, const char *path)
+{
+    int64_t end_s = gnutls_x509_crt_get_expiration_time(certificate);
+    int64_t begin_s = gnutls_x509_crt_get_activation_time(certificate);
+    struct report *report = &examination->report;
+    char when[SHORT_TEXT_SIZE];
+
+    if (examination->now_s < begin_s)
+        report_add(report, "certificate-not-yet", FINDING_BAD, "Every client refuses it. The clock of this machine may be wrong.",
+                   "the certificate in %s is valid from %s UTC on", path, short_time(begin_s, when));
+    else if (examination->now_s >= end_s)
+        report_add(report, "certificate-expired", FINDING_BAD, "Every client refuses it.",
+                   "the certificate in %s expired on %s UTC", path, short_time(end_s, when));
+    else if (end_s - examination->now_s < (int64_t)DAYS_LEFT * DAY_S)
+        report_add(report, "certificate-expires", FINDING_WARNING, "After that day every client refuses it.",
+                   "the certificate in %s expires on %s UTC", path, short_time(end_s, when));
+    else
+        return;
+    add_renewal(examination);
+}
+
+static void check_names(struct examination *examination, gnutls_x509_crt_t certificate, const char *path)
+{
+    struct report *report = &examination->report;
+    const char *host = examination->settings->http.host;
+    struct public_address address;
+    unsigned kind, critical;
+    size_t size = 0;
+    int r = gnutls_x509_crt_get_subject_alt_name2(certificate, 0, NULL, &size, &kind, &critical);
+
+    if (r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE) {
+        report_add(report, "certificate-no-names", FINDING_BAD,
+                   "docker, podman and other programs in Go ignore the common name: they say \"x509: certificate relies on "
+                   "legacy Common Name field\".", "the certificate in %s has no subject alternative names", path);
+        add_renewal(examination);
+        return;
+    }
+    if (!host || public_address_parse(host, &address) < 0 || !address.is_tls)
+        return;
+    if (gnutls_x509_crt_check_hostname2(certificate, address.host, 0))
+        return;
+    report_add(report, "certificate-other-name", FINDING_BAD,
+               "Clients say \"x509: certificate is valid for ..., not ...\", unless a proxy has a certificate of its own.",
+               "the certificate in %s is not for %s, the name in http.host", path, address.host);
+    add_renewal(examination);
+}
+
+/* --- trust ----------------------------------------------------------------------------------- */
+
+/* Whether this machine trusts the chain; *ret_known is false if it has no authorities to ask. */
+static bool is_trusted(const struct chain *chain, bool *ret_known)
+{
+    gnutls_x509_trust_list_t list = NULL;
+    unsigned status = GNUTLS_CERT_INVALID;
+    int r = gnutls_x509_trust_list_init(&list, 0);
+
+    if (r == 0)
+        r = gnutls_x509_trust_list_add_system_trust(list, 0, 0);
+    *ret_known = r > 0;
+    if (r > 0)
+        r = gnutls_x509_trust_list_verify_crt2(list, (gnutls_x509_crt_t *)chain->items, chain->count, NULL, 0, 0, &status,
+                                               NULL);
+    if (list)
+        gnutls_x509_trust_list_deinit(list, 1);
+    return r == 0 && status == 0;
+}
+
+/* A public authority says in its certificates where the next one is; private ones rarely do. */
+static void check_chain(struct examination *examination, const struct chain *chain, const char *path)
+{
+    gnutls_x509_crt_t last = chain->items[chain->count - 1];
+    gnutls_datum_t where = {0};
+    bool is_known;
+
+    if (is_trusted(chain, &is_known) || !is_known || gnutls_x509_crt_check_issuer(last, last))
+        return;
+    if (gnutls_x509_crt_get_authority_info_access(last, 0, GNUTLS_IA_CAISSUERS_URI, &where, NULL) < 0)
+        return;
+    report_add(&examination->report, "certificate-chain", FINDING_BAD,
+               "Clients say \"x509: certificate signed by unknown authority\". Append the authority's intermediate "
+               "certificate, or use its file with the full chain.",
+               "the chain in %s ends before an authority that this machine knows; the next certificate is at %.*s", path,
+               (int)where.size, (const char *)where.data);
+    gnutls_free(where.data);
+}
+
+/* --- the key --------------------------------------------------------------------------------- */
+
+static bool is_key_of(gnutls_x509_privkey_t key, gnutls_x509_crt_t certificate)
+{
+    unsigned char one[64], other[64];
+    size_t one_size = sizeof(one), other_size = sizeof(other);
+
+    return gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, one, &one_size) == 0 &&
+           gnutls_x509_crt_get_key_id(certificate, GNUTLS_KEYID_USE_SHA256, other, &other_size) == 0 &&
+           one_size == other_size && memcmp(one, other, one_size) == 0;
+}
+
+static void check_key(struct examination *examination, gnutls_x509_crt_t certificate)
+{
+    struct report *report = &examination->report;
+    const char *path = examination->settings->http.tls.key;
+    CLEANUP(pem_done) struct pem pem = {0};
+    gnutls_x509_privkey_t key = NULL;
+    gnutls_datum_t datum;
+    struct stat st;
+    int r;
+
+    if (read_pem(path, &pem, report) < 0)
+        return;
+    datum = datum_of(&pem);
+    r = gnutls_x509_privkey_init(&key);
+    if (r == 0)
+        r = gnutls_x509_privkey_import2(key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0);
+    if (r < 0)
+        report_add(report, "key-unusable", FINDING_BAD, "The server does not start.", "%s is no private key without a passphrase: %s",
+                   path, gnutls_strerror(r));
+    else if (!is_key_of(key, certificate))
+        report_add(report, "key-other", FINDING_BAD, "The server does not start.", "the key in %s does not belong to the certificate",
+                   path);
+    gnutls_x509_privkey_deinit(key);
+    if (stat(path, &st) == 0 && st.st_mode & 0007) {
+        report_add(report, "key-public", FINDING_BAD, "Whoever has the key can pretend to be this registry, and gets its users' passwords.",
+                   "every user of this machine may read %s", path);
+        report_set_command(report, "chmod o-rwx %s", path);
+    }
+}
+
+/* --- all ------------------------------------------------------------------------------------- */
+
+static void check_pair(struct examination *examination)
+{
+    struct report *report = &examination->report;
+    const char *path = examination->settings->http.tls.certificate;
+    CLEANUP(chain_done) struct chain chain = {.count = CHAIN_MAX};
+    CLEANUP(pem_done) struct pem pem = {0};
+    gnutls_datum_t datum;
+    int r;
+
+    if (read_pem(path, &pem, report) < 0) {
+        chain.count = 0;
+        return;
+    }
+    datum = datum_of(&pem);
+    r = gnutls_x509_crt_list_import(chain.items, &chain.count, &datum, GNUTLS_X509_FMT_PEM, 0);
+    if (r <= 0) {
+        chain.count = 0;
+        report_add(report, "certificate-unusable", FINDING_BAD, "The server does not start.", "%s has no certificate: %s", path,
+                   gnutls_strerror(r));
+        return;
+    }
+    chain.count = (unsigned)r;
+    check_dates(examination, chain.items[0], path);
+    check_names(examination, chain.items[0], path);
+    check_chain(examination, &chain, path);
+    check_key(examination, chain.items[0]);
+}
+
+void check_certificate(struct examination *examination)
+{
+    const struct settings_http *http = &examination->settings->http;
+
+    if (http->tls.certificate)
+        check_pair(examination);
+    else if (!address_is_local(http))
+        report_add(&examination->report, "no-tls", FINDING_BAD,
+                   "Passwords and images cross the network in clear text, and docker refuses such a registry. Behind a proxy "
+                   "with TLS, listen on 127.0.0.1.",
+                   "the server listens on %s without http.tls", http->address);
+}

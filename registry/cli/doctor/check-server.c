@@ -1,0 +1,179 @@
+/*
+ * What answers where clients ask: the server itself, and a proxy before it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "registry/cli/doctor/checks.h"
+#include "registry/cli/doctor/request.h"
+#include "registry/http/listen.h"
+
+enum { VALUE_SIZE = 1024, CLOCK_S = 120 };
+
+bool address_is_local(const struct settings_http *http)
+{
+    static const char *const local[] = {"127.", "localhost:", "[::1]:"};
+
+    if (strcmp(http->net, "unix") == 0)
+        return true;
+    for (size_t i = 0; i < ARRAY_SIZE(local); i++)
+        if (strncmp(http->address, local[i], strlen(local[i])) == 0)
+            return true;
+    return false;
+}
+
+/* A socket in the file system is not tried: trying would remove one that is stale. */
+void check_port(struct examination *examination)
+{
+    const struct settings_http *http = &examination->settings->http;
+    struct listeners listeners;
+    struct error err;
+    int r;
+
+    if (strcmp(http->net, "tcp") != 0)
+        return;
+    r = listen_open(http->net, http->address, &listeners, &err);
+    if (r == 0)
+        listeners_close(&listeners);
+    examination->cannot_listen = r < 0 && r != -EADDRINUSE;
+    if (!examination->cannot_listen)
+        return;
+    report_add(&examination->report, "address", r == -EACCES ? FINDING_UNCHECKED : FINDING_BAD,
+               r == -EACCES ? "Only root may open ports below 1024. Run the command as the server is started."
+                            : "The server does not start.", "%s", err.text);
+}
+
+/* --- the server itself ----------------------------------------------------------------------- */
+
+static bool is_registry(const struct answer *answer)
+{
+    char value[VALUE_SIZE];
+
+    return (answer->status == 200 || answer->status == 401) &&
+           answer_find(answer, "Docker-Distribution-Api-Version", value, sizeof(value));
+}
+
+static void check_listener(struct examination *examination)
+{
+    const struct settings_http *http = &examination->settings->http;
+    struct report *report = &examination->report;
+    struct public_address address;
+    struct answer answer;
+    struct error err;
+    char path[512];
+
+    if (examination->cannot_listen || strcmp(http->net, "tcp") != 0 || public_address_of_listener(http->address, http->tls.certificate, &address) < 0)
+        return;
+    snprintf(path, sizeof(path), "%s/v2/", http->prefix);
+    if (http->tls.client_ca_count > 0 && !http->tls.is_client_optional)
+        return; /* it would refuse us before it says anything */
+    if (request_send(&address, "GET", path, "", &answer, &err) < 0)
+        report_add(report, "server-silent", FINDING_WARNING, "No server with this configuration runs here, or it hangs.", "%s", err.text);
+    else if (!is_registry(&answer))
+        report_add(report, "port-taken", FINDING_BAD, "The server cannot use this port.",
+                   "what answers at %s is no registry: its status is %d", http->address, answer.status);
+}
+
+/* --- the public address ---------------------------------------------------------------------- */
+
+static void check_trust(struct examination *examination, const struct public_address *address, const struct answer *answer)
+{
+    if (answer->is_trusted)
+        return;
+    report_add(&examination->report, "public-trust", FINDING_WARNING,
+               "docker says \"x509: ...\" unless the client has the authority's certificate as /etc/docker/certs.d/HOST:PORT/ca.crt "
+               "or among those of its system.", "this machine does not trust the certificate of %s: %s", address->host,
+               *answer->distrust ? answer->distrust : "no authority is known");
+}
+
+static void check_clock(struct examination *examination, const struct answer *answer)
+{
+    char value[VALUE_SIZE];
+    struct tm tm = {0};
+    const char *date = answer_find(answer, "Date", value, sizeof(value));
+    int64_t theirs_s;
+
+    if (!date || !strptime(date, "%a, %d %b %Y %H:%M:%S GMT", &tm))
+        return;
+    theirs_s = timegm(&tm);
+    if (theirs_s > examination->now_s - CLOCK_S && theirs_s < examination->now_s + CLOCK_S)
+        return;
+    report_add(&examination->report, "clock-differs", FINDING_WARNING,
+               "Certificates and tokens are valid for certain times only.",
+               "the clock of %s differs from this machine's: it says %s", examination->settings->http.host, date);
+}
+
+/* A challenge with a realm at another address, which clients cannot reach. */
+static void check_challenge(struct examination *examination, const struct answer *answer)
+{
+    const struct settings *settings = examination->settings;
+    struct report *report = &examination->report;
+    char value[VALUE_SIZE];
+    const char *challenge = answer_find(answer, "WWW-Authenticate", value, sizeof(value));
+    const char *realm;
+
+    if (answer->status != 401)
+        return;
+    if (!challenge) {
+        report_add(report, "proxy-challenge", FINDING_BAD, "Clients do not know how to log in: docker login fails.",
+                   "the answer 401 of %s has no WWW-Authenticate: a proxy removes it", settings->http.host);
+        return;
+    }
+    realm = strstr(challenge, "Bearer realm=\"");
+    if (realm && !settings->token.is_enabled && strncmp(realm + 14, settings->http.host, strlen(settings->http.host)) != 0)
+        report_add(report, "proxy-realm", FINDING_BAD, "Clients ask for tokens at an address that they cannot reach.",
+                   "%s names its token server in a header that does not begin with that address: %s", settings->http.host,
+                   challenge);
+}
+
+/*
+ * Whether a proxy limits how long a body may be, as nginx does unless it is told otherwise. The server answers with 401 or
+ * 404 before it reads a body; what it is asked for cannot exist.
+ */
+static void check_body_limit(struct examination *examination, const struct public_address *address)
+{
+    static const char headers[] = "Content-Length: 4294967296\r\nExpect: 100-continue\r\n";
+    struct answer answer;
+    struct error err;
+
+    if (request_send(address, "PUT", "/v2/doctor/blobs/uploads/00000000-0000-0000-0000-000000000000", headers, &answer, &err) < 0 ||
+        answer.status != 413)
+        return;
+    report_add(&examination->report, "proxy-body-limit", FINDING_BAD, "Pushes of larger layers fail with 413.",
+               "the proxy at %s limits the size of requests; in nginx: client_max_body_size 0", examination->settings->http.host);
+}
+
+static void check_public(struct examination *examination)
+{
+    const char *host = examination->settings->http.host;
+    struct report *report = &examination->report;
+    struct public_address address;
+    struct answer answer;
+    struct error err;
+
+    if (!host || public_address_parse(host, &address) < 0)
+        return;
+    if (request_send(&address, "GET", "/v2/", "", &answer, &err) < 0) {
+        report_add(report, "public-silent", FINDING_BAD, "Clients are told to use this address (http.host).", "%s", err.text);
+        return;
+    }
+    check_trust(examination, &address, &answer);
+    check_clock(examination, &answer);
+    if (!is_registry(&answer)) {
+        report_add(report, "public-other", FINDING_BAD,
+                   "A proxy does not pass requests on to the registry, or removes Docker-Distribution-Api-Version.",
+                   "what answers at %s/v2/ is no registry: its status is %d", host, answer.status);
+        return;
+    }
+    check_challenge(examination, &answer);
+    check_body_limit(examination, &address);
+}
+
+void check_server(struct examination *examination)
+{
+    check_listener(examination);
+    check_public(examination);
+}

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <stdbool.h>
+
+#include "common/macros.h"
+
+/* Where a server is asked: "https://example.com:5000/prefix", as http.host has it, or the parts of http.addr. */
+struct public_address {
+    bool is_tls;
+    char host[256]; /* without brackets */
+    char port[8];
+    char path[256]; /* "" or "/prefix", before /v2/ */
+};
+
+/* 0, or -EINVAL if it is not such an address. */
+int public_address_parse(const char *url, struct public_address *ret) MUST_USE;
+
+/*
+ * The address at which this machine reaches "host:port" of http.addr: a wildcard becomes 127.0.0.1. 0, or -EINVAL (also
+ * for port 0).
+ */
+int public_address_of_listener(const char *listener, bool is_tls, struct public_address *ret) MUST_USE;
