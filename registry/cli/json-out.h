@@ -6,20 +6,22 @@
 #include "common/error.h"
 
 /*
- * Writes one JSON document to standard output, in one line. A name is NULL for an element of an array. Text that is no UTF-8
- * gets U+FFFD. The first failure is kept (memory is out): the caller asks for it at the end.
+ * Writes one JSON document to standard output, in one line. A name is NULL for an element of an
+ * array. Text that is no UTF-8 gets U+FFFD. The first failure is kept (memory is out): the caller
+ * asks for it at the end.
  */
 struct json_out {
     bool needs_comma, has_failed;
 };
 
-void json_out_open(struct json_out *out, const char *name, char bracket);  /* '{' or '[' */
-void json_out_close(struct json_out *out, char bracket); /* '}' or ']' */
+void json_out_open(struct json_out *out, const char *name, char bracket); /* '{' or '[' */
+void json_out_close(struct json_out *out, char bracket);                  /* '}' or ']' */
 void json_out_text(struct json_out *out, const char *name, const char *text);
 void json_out_number(struct json_out *out, const char *name, uint64_t number);
 void json_out_bool(struct json_out *out, const char *name, bool value);
 void json_out_raw(struct json_out *out, const char *name, const char *json); /* valid JSON */
-void json_out_time(struct json_out *out, const char *name, int64_t seconds); /* since 1970, as RFC 3339 in UTC */
+void json_out_time(struct json_out *out, const char *name,
+                   int64_t seconds); /* since 1970, as RFC 3339 in UTC */
 
 /* Ends the line. 0 or -ENOMEM. */
 int json_out_end(struct json_out *out, struct error *err) MUST_USE;

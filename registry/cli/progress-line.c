@@ -18,9 +18,11 @@ void progress_line_start(struct progress_line *line, bool is_quiet)
 {
     struct winsize size = {0};
 
-    if (isatty(STDOUT_FILENO)) /* stdio would ask for itself after the confinement, in vain, and gather all lines */
+    if (isatty(STDOUT_FILENO)) /* stdio would ask for itself after the confinement, in vain, and
+                                  gather all lines */
         setvbuf(stdout, NULL, _IOLBF, 0);
-    *line = (struct progress_line){.is_quiet = is_quiet, .has_terminal = isatty(STDERR_FILENO), .columns = 80};
+    *line = (struct progress_line){
+        .is_quiet = is_quiet, .has_terminal = isatty(STDERR_FILENO), .columns = 80};
     if (line->has_terminal && ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
         line->columns = size.ws_col;
     if (line->columns > COLUMNS_MAX)
@@ -44,7 +46,8 @@ static PRINTF_LIKE(3, 4) void append(char *text, size_t size, const char *format
     va_end(args);
 }
 
-/* elapsed_ms is at least 1. "reading: 12 of 40 blobs, 1.5 GiB of 3.0 GiB, 210.0 MiB a second, 7 seconds left" */
+/* elapsed_ms is at least 1. "reading: 12 of 40 blobs, 1.5 GiB of 3.0 GiB, 210.0 MiB a second, 7
+ * seconds left" */
 static void format(const struct progress *progress, int64_t elapsed_ms, char *ret, size_t size)
 {
     bool has_bytes = progress->bytes_total > 0;
@@ -57,11 +60,14 @@ static void format(const struct progress *progress, int64_t elapsed_ms, char *re
         append(ret, size, " of %" PRIu64, progress->total);
     append(ret, size, " %s", progress->unit);
     if (has_bytes)
-        append(ret, size, ", %s of %s, %s a second", short_bytes(done, one), short_bytes(total, two),
-               short_bytes(done * SECOND_MS / (uint64_t)elapsed_ms, rate));
+        append(ret, size, ", %s of %s, %s a second", short_bytes(done, one),
+               short_bytes(total, two), short_bytes(done * SECOND_MS / (uint64_t)elapsed_ms, rate));
     if (done > 0 && done <= total)
-        append(ret, size, ", %s left",
-               words_duration((uint64_t)((double)elapsed_ms / (double)done * (double)(total - done)) / SECOND_MS, words));
+        append(
+            ret, size, ", %s left",
+            words_duration((uint64_t)((double)elapsed_ms / (double)done * (double)(total - done)) /
+                               SECOND_MS,
+                           words));
 }
 
 void progress_line_show(void *object, const struct progress *progress)

@@ -6,14 +6,14 @@
 #include "registry/core/progress.h"
 
 /*
- * Shows on standard error how far a long work is: on a terminal as one line that is written again and again, otherwise as a
- * line every half minute. Short work shows nothing.
+ * Shows on standard error how far a long work is: on a terminal as one line that is written again
+ * and again, otherwise as a line every half minute. Short work shows nothing.
  */
 struct progress_line {
     bool is_quiet, has_terminal;
-    bool is_drawn;      /* there is a line on the terminal that the next output must clear */
+    bool is_drawn; /* there is a line on the terminal that the next output must clear */
     unsigned columns;
-    const char *step;   /* of the last call */
+    const char *step;          /* of the last call */
     int64_t began_ms, next_ms; /* of the step; when the next line is due */
 };
 

@@ -25,7 +25,8 @@ static void ledger_done(struct ledger *ledger)
     free(ledger->shares);
 }
 
-static int ledger_add(struct ledger *ledger, const struct digest_id *id, size_t owner, struct error *err)
+static int ledger_add(struct ledger *ledger, const struct digest_id *id, size_t owner,
+                      struct error *err)
 {
     if (store_grow((void **)&ledger->shares, ledger->count, sizeof(*ledger->shares)) < 0)
         return error_set_oom(err);
@@ -62,7 +63,8 @@ static void usage_add(struct usage *usage, uint64_t bytes, bool is_alone)
 }
 
 /* Of a tidy ledger: adds each object's size to those who have it. */
-static int ledger_settle(const struct ledger *ledger, struct usage *ret, struct usage *ret_total, struct error *err)
+static int ledger_settle(const struct ledger *ledger, struct usage *ret, struct usage *ret_total,
+                         struct error *err)
 {
     size_t end;
 
@@ -72,7 +74,8 @@ static int ledger_settle(const struct ledger *ledger, struct usage *ret, struct 
         struct key data;
         int r;
 
-        for (end = i + 1; end < ledger->count && digest_id_compare(&ledger->shares[i].id, &ledger->shares[end].id) == 0;)
+        for (end = i + 1; end < ledger->count &&
+                          digest_id_compare(&ledger->shares[i].id, &ledger->shares[end].id) == 0;)
             end++;
         digest_id_format(&ledger->shares[i].id, &digest);
         data = key_blob(&digest);
@@ -90,7 +93,8 @@ static int ledger_settle(const struct ledger *ledger, struct usage *ret, struct 
 
 /* --- repositories ---------------------------------------------------------------------------- */
 
-static int gather_below(struct store *store, const struct key *prefix, struct digest_set *ret, struct error *err)
+static int gather_below(struct store *store, const struct key *prefix, struct digest_set *ret,
+                        struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests digests = {0};
     int r = store_list_digests(store, prefix, DIGEST_SHA256, &digests, err);
@@ -105,9 +109,11 @@ static int gather_below(struct store *store, const struct key *prefix, struct di
 }
 
 /* Everything that a repository has links to, sorted. */
-static int gather_repository(struct store *store, const char *name, struct digest_set *ret, struct error *err)
+static int gather_repository(struct store *store, const char *name, struct digest_set *ret,
+                             struct error *err)
 {
-    struct key layers = key_layers(name, DIGEST_SHA256), revisions = key_revisions(name, DIGEST_SHA256);
+    struct key layers = key_layers(name, DIGEST_SHA256),
+               revisions = key_revisions(name, DIGEST_SHA256);
     int r = gather_below(store, &layers, ret, err);
 
     if (r == 0)
@@ -126,8 +132,8 @@ static int add_repository(struct ledger *ledger, const char *name, size_t owner,
     return r;
 }
 
-int store_measure_repositories(struct store *store, const struct store_names *names, struct usage *ret,
-                               struct usage *ret_total, struct error *err)
+int store_measure_repositories(struct store *store, const struct store_names *names,
+                               struct usage *ret, struct usage *ret_total, struct error *err)
 {
     CLEANUP(ledger_done) struct ledger ledger = {.store = store};
     int r = 0;
@@ -143,10 +149,11 @@ int store_measure_repositories(struct store *store, const struct store_names *na
 
 /* --- tags ------------------------------------------------------------------------------------ */
 
-/* What one tag leads to, found level by level: the manifest, those that an index names, and so on. */
+/* What one tag leads to, found level by level: the manifest, those that an index names, and so on.
+ */
 struct walk {
     struct store *store;
-    const char *name;          /* of the repository; borrowed */
+    const char *name; /* of the repository; borrowed */
     struct digest_set seen;
     struct store_digests next; /* the manifests of the next level */
 };
@@ -158,7 +165,8 @@ static void walk_done(struct walk *walk)
 }
 
 /* The object is seen; *ret tells whether it was new. digest is a sha256. */
-static int walk_see(struct walk *walk, const struct digest *digest, bool *ret_is_new, struct error *err)
+static int walk_see(struct walk *walk, const struct digest *digest, bool *ret_is_new,
+                    struct error *err)
 {
     struct digest_id id = digest_id_of(digest);
 
@@ -178,7 +186,8 @@ static int walk_blobs(struct walk *walk, const struct manifest *manifest, struct
     for (size_t i = 0; r >= 0 && i < manifest->blobs.count; i++) {
         struct store_blob blob;
 
-        r = store_find_blob(walk->store, walk->name, &manifest->blobs.items[i].digest, STORE_MAY_WAIT, &blob, err);
+        r = store_find_blob(walk->store, walk->name, &manifest->blobs.items[i].digest,
+                            STORE_MAY_WAIT, &blob, err);
         if (r == 0)
             r = walk_see(walk, &blob.canonical, &is_new, err);
     }
@@ -228,7 +237,8 @@ static int walk_from(struct walk *walk, const struct digest *digest, struct erro
     return r;
 }
 
-static int add_tag(struct ledger *ledger, const char *name, const char *tag, size_t owner, struct error *err)
+static int add_tag(struct ledger *ledger, const char *name, const char *tag, size_t owner,
+                   struct error *err)
 {
     CLEANUP(walk_done) struct walk walk = {.store = ledger->store, .name = name};
     struct digest digest;
@@ -255,14 +265,15 @@ static int add_rest(struct ledger *ledger, const char *name, size_t owner, struc
     int r = gather_repository(ledger->store, name, &objects, err);
 
     for (size_t i = 0; r == 0 && i < objects.count; i++)
-        if (tagged == 0 ||
-            !bsearch(&objects.items[i], ledger->shares, tagged, sizeof(*ledger->shares), compare_id_to_share))
+        if (tagged == 0 || !bsearch(&objects.items[i], ledger->shares, tagged,
+                                    sizeof(*ledger->shares), compare_id_to_share))
             r = ledger_add(ledger, &objects.items[i], owner, err);
     return r;
 }
 
-int store_measure_tags(struct store *store, const char *name, const struct store_names *tags, struct usage *ret,
-                       struct usage *ret_rest, struct usage *ret_total, struct error *err)
+int store_measure_tags(struct store *store, const char *name, const struct store_names *tags,
+                       struct usage *ret, struct usage *ret_rest, struct usage *ret_total,
+                       struct error *err)
 {
     CLEANUP(ledger_done) struct ledger ledger = {.store = store};
     CLEANUP_FREE struct usage *usages = calloc(tags->count + 1, sizeof(*usages));

@@ -14,16 +14,18 @@ enum { CONTENT_HELP = 1 };
 
 static int refuse(const struct content_verb *verb, const char *word, struct error *err)
 {
-    return error_set(err, EINVAL, "%s does not take \"%s\"; see registryd help %s", verb->verb->name, word,
-                     verb->verb->name);
+    return error_set(err, EINVAL, "%s does not take \"%s\"; see registryd help %s",
+                     verb->verb->name, word, verb->verb->name);
 }
 
 /* 0, CONTENT_HELP or negative. */
-static int parse(int argc, char **argv, const struct content_verb *verb, struct content_job *job, struct error *err)
+static int parse(int argc, char **argv, const struct content_verb *verb, struct content_job *job,
+                 struct error *err)
 {
     static const struct option switches[] = {
-        {"config", required_argument, NULL, 'c'}, {"dry-run", no_argument, NULL, 'd'}, {"help", no_argument, NULL, 'h'},
-        {"json", no_argument, NULL, 'j'},         {"yes", no_argument, NULL, 'y'},     {0},
+        {"config", required_argument, NULL, 'c'}, {"dry-run", no_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},         {"json", no_argument, NULL, 'j'},
+        {"yes", no_argument, NULL, 'y'},          {0},
     };
     int letter;
 
@@ -46,13 +48,13 @@ static int parse(int argc, char **argv, const struct content_verb *verb, struct 
     job->operands = argv + optind;
     job->operand_count = argc - optind;
     if (job->operand_count < verb->least || job->operand_count > verb->most)
-        return error_set(err, EINVAL, "%s takes %s; see registryd help %s", verb->verb->name, verb->operands,
-                         verb->verb->name);
+        return error_set(err, EINVAL, "%s takes %s; see registryd help %s", verb->verb->name,
+                         verb->operands, verb->verb->name);
     return job->operand_count > 0 ? reference_parse(job->operands[0], &job->reference, err) : 0;
 }
 
-static int act_on_storage(const struct content_verb *verb, struct content_job *job, const struct settings *settings,
-                          struct error *err)
+static int act_on_storage(const struct content_verb *verb, struct content_job *job,
+                          const struct settings *settings, struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
     struct confinement confinement;

@@ -35,8 +35,8 @@ static int compare_entries(const void *a, const void *b)
 }
 
 /* Joins names and usages, and one more entry if rest is not NULL. */
-static int fill(struct account *account, const struct store_names *names, const struct usage *usages,
-                const struct usage *rest, struct error *err)
+static int fill(struct account *account, const struct store_names *names,
+                const struct usage *usages, const struct usage *rest, struct error *err)
 {
     account->entries = calloc(names->count + 1, sizeof(*account->entries));
     if (!account->entries)
@@ -49,13 +49,17 @@ static int fill(struct account *account, const struct store_names *names, const 
     return 0;
 }
 
-static int add_line(struct table *table, const char *name, const struct usage *usage, bool is_total, struct error *err)
+static int add_line(struct table *table, const char *name, const struct usage *usage, bool is_total,
+                    struct error *err)
 {
     char bytes[SHORT_TEXT_SIZE], alone[SHORT_TEXT_SIZE], objects[SHORT_TEXT_SIZE];
 
     snprintf(objects, sizeof(objects), "%zu", usage->objects);
-    return table_add(table, (const char *const[]){short_bytes(usage->bytes, bytes),
-                                                  is_total ? "" : short_bytes(usage->alone, alone), objects, name}, err);
+    return table_add(table,
+                     (const char *const[]){short_bytes(usage->bytes, bytes),
+                                           is_total ? "" : short_bytes(usage->alone, alone),
+                                           objects, name},
+                     err);
 }
 
 static int print_account(const struct account *account, const char *heading, struct error *err)
@@ -79,8 +83,8 @@ static void write_usage(struct json_out *out, const struct usage *usage)
     json_out_number(out, "objects", usage->objects);
 }
 
-static int write_account(const struct account *account, const char *list, const char *name, const struct usage *rest,
-                         struct error *err)
+static int write_account(const struct account *account, const char *list, const char *name,
+                         const struct usage *rest, struct error *err)
 {
     struct json_out out = {0};
 
@@ -113,7 +117,8 @@ static int measure_repositories(struct content_job *job, struct error *err)
 
     if (r == 0) {
         usages = calloc(names.count + 1, sizeof(*usages));
-        r = usages ? store_measure_repositories(job->store, &names, usages, &account.total, err) : error_set_oom(err);
+        r = usages ? store_measure_repositories(job->store, &names, usages, &account.total, err)
+                   : error_set_oom(err);
     }
     if (r == 0)
         r = fill(&account, &names, usages, NULL, err);
@@ -133,29 +138,34 @@ static int measure_tags(struct content_job *job, struct error *err)
     int r = store_list_tags(job->store, name, NULL, SIZE_MAX, &tags, err);
 
     if (r == STORE_NOT_FOUND)
-        return error_set(err, ENOENT, "there is no repository %s; registryd ls shows which there are", name);
+        return error_set(err, ENOENT,
+                         "there is no repository %s; registryd ls shows which there are", name);
     if (r == 0) {
         usages = calloc(tags.count + 1, sizeof(*usages));
-        r = usages ? store_measure_tags(job->store, name, &tags, usages, &rest, &account.total, err) : error_set_oom(err);
+        r = usages ? store_measure_tags(job->store, name, &tags, usages, &rest, &account.total, err)
+                   : error_set_oom(err);
     }
     if (r == 0)
         r = fill(&account, &tags, usages, job->is_json ? NULL : &rest, err);
     if (r < 0)
         return r;
-    return job->is_json ? write_account(&account, "tags", "tag", &rest, err) : print_account(&account, "TAG", err);
+    return job->is_json ? write_account(&account, "tags", "tag", &rest, err)
+                        : print_account(&account, "TAG", err);
 }
 
 static int measure(struct content_job *job, struct error *err)
 {
     if (reference_is_manifest(&job->reference))
-        return error_set(err, EINVAL, "du takes a repository; registryd show %s shows a tag or manifest",
+        return error_set(err, EINVAL,
+                         "du takes a repository; registryd show %s shows a tag or manifest",
                          job->operands[0]);
     return job->operand_count > 0 ? measure_tags(job, err) : measure_repositories(job, err);
 }
 
 static int run_du(int argc, char **argv)
 {
-    static const struct content_verb du = {&verb_du, CONTENT_JSON, 0, 1, "one repository at most", measure};
+    static const struct content_verb du = {&verb_du, CONTENT_JSON, 0, 1, "one repository at most",
+                                           measure};
 
     return content_run(argc, argv, &du);
 }

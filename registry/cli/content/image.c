@@ -7,7 +7,8 @@
 
 enum { CONFIG_SIZE_MAX = 4 << 20 };
 
-int image_read(struct store *store, const char *name, const struct digest *digest, struct image *ret, struct error *err)
+int image_read(struct store *store, const char *name, const struct digest *digest,
+               struct image *ret, struct error *err)
 {
     struct image image = {.name = name, .digest = *digest};
     struct error why = {0};
@@ -17,7 +18,8 @@ int image_read(struct store *store, const char *name, const struct digest *diges
         return r;
     r = json_parse_public(image.content.bytes, image.content.size, &image.document);
     if (r == 0)
-        r = manifest_parse(image.content.media_type, image.content.bytes, image.content.size, &image.manifest, &why);
+        r = manifest_parse(image.content.media_type, image.content.bytes, image.content.size,
+                           &image.manifest, &why);
     image.is_known = r == 0;
     if (r == -ENOMEM) {
         image_done(&image);
@@ -35,8 +37,8 @@ void image_done(struct image *image)
         manifest_done(&image->manifest);
 }
 
-static int read_blob(struct store *store, const struct image *image, const struct digest *digest, char **ret,
-                     size_t *ret_size, struct error *err)
+static int read_blob(struct store *store, const struct image *image, const struct digest *digest,
+                     char **ret, size_t *ret_size, struct error *err)
 {
     CLEANUP(store_reader_closep) struct store_reader *reader = NULL;
     CLEANUP_FREE char *bytes = NULL;
@@ -52,20 +54,23 @@ static int read_blob(struct store *store, const struct image *image, const struc
     for (*ret_size = 0; *ret_size < blob.size && n > 0; *ret_size += (size_t)n) {
         n = store_reader_read(reader, *ret_size, bytes + *ret_size, blob.size - *ret_size);
         if (n < 0)
-            return error_set_errno(err, (int)-n, "cannot read the configuration of an image in %s", image->name);
+            return error_set_errno(err, (int)-n, "cannot read the configuration of an image in %s",
+                                   image->name);
     }
     *ret = steal_ptr(&bytes);
     return 0;
 }
 
-int image_read_config(struct store *store, const struct image *image, struct json **ret, struct error *err)
+int image_read_config(struct store *store, const struct image *image, struct json **ret,
+                      struct error *err)
 {
     CLEANUP_FREE char *bytes = NULL;
     size_t size = 0;
     int r;
 
     *ret = NULL;
-    if (!image->is_known || image->manifest.blobs.count == 0 || !json_find(image->document, "config"))
+    if (!image->is_known || image->manifest.blobs.count == 0 ||
+        !json_find(image->document, "config"))
         return 0;
     r = read_blob(store, image, &image->manifest.blobs.items[0].digest, &bytes, &size, err);
     if (r != 0)
@@ -78,13 +83,15 @@ int image_read_config(struct store *store, const struct image *image, struct jso
 
 bool image_format_platform(const struct json *object, char ret[PLATFORM_TEXT_SIZE])
 {
-    const char *os = json_get_text(json_find(object, "os")), *variant = json_get_text(json_find(object, "variant"));
+    const char *os = json_get_text(json_find(object, "os")),
+               *variant = json_get_text(json_find(object, "variant"));
     const char *architecture = json_get_text(json_find(object, "architecture"));
     bool has_variant = variant && *variant;
 
     if (!os || !*os || !architecture || !*architecture)
         return false;
-    snprintf(ret, PLATFORM_TEXT_SIZE, "%s/%s%s%s", os, architecture, has_variant ? "/" : "", has_variant ? variant : "");
+    snprintf(ret, PLATFORM_TEXT_SIZE, "%s/%s%s%s", os, architecture, has_variant ? "/" : "",
+             has_variant ? variant : "");
     return true;
 }
 
@@ -107,7 +114,8 @@ static int add_platform(struct platforms *platforms, const struct json *object, 
     return 0;
 }
 
-int image_list_platforms(struct store *store, const struct image *image, struct platforms *ret, struct error *err)
+int image_list_platforms(struct store *store, const struct image *image, struct platforms *ret,
+                         struct error *err)
 {
     CLEANUP(json_freep) struct json *config = NULL;
     const struct json *manifests = image->document ? json_find(image->document, "manifests") : NULL;
@@ -115,7 +123,8 @@ int image_list_platforms(struct store *store, const struct image *image, struct 
     int r = 0;
 
     if (manifests && json_get_type(manifests) == JSON_ARRAY) {
-        for (const struct json *item = json_get_first(manifests); r == 0 && item; item = json_get_next(item))
+        for (const struct json *item = json_get_first(manifests); r == 0 && item;
+             item = json_get_next(item))
             r = add_platform(&platforms, json_find(item, "platform"), err);
     } else {
         r = image_read_config(store, image, &config, err);

@@ -34,7 +34,8 @@ static int count_tags(struct store *store, const char *name, size_t *ret, struct
     return r < 0 ? r : 0;
 }
 
-static int print_repositories(struct content_job *job, const struct store_names *names, struct error *err)
+static int print_repositories(struct content_job *job, const struct store_names *names,
+                              struct error *err)
 {
     CLEANUP(table_done) struct table table = {.columns = 2, .align = "lr"};
     int r = table_add(&table, (const char *const[]){"REPOSITORY", "TAGS"}, err);
@@ -53,7 +54,8 @@ static int print_repositories(struct content_job *job, const struct store_names 
     return r;
 }
 
-static int write_repositories(struct content_job *job, const struct store_names *names, struct error *err)
+static int write_repositories(struct content_job *job, const struct store_names *names,
+                              struct error *err)
 {
     struct json_out out = {0};
     int r = 0;
@@ -82,7 +84,8 @@ static int list_repositories(struct content_job *job, struct error *err)
     if (r < 0)
         return r;
     tell_unreadable(&names);
-    return job->is_json ? write_repositories(job, &names, err) : print_repositories(job, &names, err);
+    return job->is_json ? write_repositories(job, &names, err)
+                        : print_repositories(job, &names, err);
 }
 
 /* --- tags ------------------------------------------------------------------------------------ */
@@ -140,7 +143,8 @@ static int read_row(struct content_job *job, struct tag_row *row, struct error *
     return r;
 }
 
-static int read_rows(struct content_job *job, const struct store_names *tags, struct tag_rows *rows, struct error *err)
+static int read_rows(struct content_job *job, const struct store_names *tags, struct tag_rows *rows,
+                     struct error *err)
 {
     CLEANUP_FREE struct usage *usages = calloc(tags->count + 1, sizeof(*usages));
     struct usage rest, total;
@@ -168,24 +172,30 @@ static void describe(const struct tag_row *row, char *ret, size_t size)
 
     snprintf(ret, size, "%s", row->platforms.count > 0 ? "" : row->media_type);
     for (size_t i = 0; i < row->platforms.count && used < size; i++)
-        used += (size_t)snprintf(ret + used, size - used, "%s%s", i > 0 ? ", " : "", row->platforms.items[i]);
+        used += (size_t)snprintf(ret + used, size - used, "%s%s", i > 0 ? ", " : "",
+                                 row->platforms.items[i]);
 }
 
 static int print_tags(const struct tag_rows *rows, struct error *err)
 {
     CLEANUP(table_done) struct table table = {.columns = 5, .align = "llrll"};
-    int r = table_add(&table, (const char *const[]){"TAG", "PUSHED (UTC)", "SIZE", "PLATFORMS", "DIGEST"}, err);
+    int r = table_add(
+        &table, (const char *const[]){"TAG", "PUSHED (UTC)", "SIZE", "PLATFORMS", "DIGEST"}, err);
 
     for (size_t i = 0; r == 0 && i < rows->count; i++) {
         const struct tag_row *row = &rows->items[i];
-        char bytes[SHORT_TEXT_SIZE], pushed[SHORT_TEXT_SIZE], digest[DIGEST_TEXT_SIZE], platforms[300];
+        char bytes[SHORT_TEXT_SIZE], pushed[SHORT_TEXT_SIZE], digest[DIGEST_TEXT_SIZE],
+            platforms[300];
 
         if (row->is_gone)
             continue;
         describe(row, platforms, sizeof(platforms));
         digest_format(&row->state.digest, digest);
-        r = table_add(&table, (const char *const[]){row->tag, short_time(row->state.pushed_ns / NS_PER_S, pushed),
-                                                    short_bytes(row->bytes, bytes), platforms, digest}, err);
+        r = table_add(&table,
+                      (const char *const[]){row->tag,
+                                            short_time(row->state.pushed_ns / NS_PER_S, pushed),
+                                            short_bytes(row->bytes, bytes), platforms, digest},
+                      err);
     }
     if (r == 0 && rows->count > 0)
         table_print(&table);
@@ -232,7 +242,8 @@ static int list_tags(struct content_job *job, struct error *err)
     int r = store_list_tags(job->store, job->reference.name, NULL, SIZE_MAX, &tags, err);
 
     if (r == STORE_NOT_FOUND)
-        return error_set(err, ENOENT, "there is no repository %s; registryd ls shows which there are",
+        return error_set(err, ENOENT,
+                         "there is no repository %s; registryd ls shows which there are",
                          job->reference.name);
     if (r == 0)
         r = read_rows(job, &tags, &rows, err);
@@ -245,14 +256,16 @@ static int list_tags(struct content_job *job, struct error *err)
 static int list(struct content_job *job, struct error *err)
 {
     if (reference_is_manifest(&job->reference))
-        return error_set(err, EINVAL, "ls takes a repository; registryd show %s shows a tag or manifest",
+        return error_set(err, EINVAL,
+                         "ls takes a repository; registryd show %s shows a tag or manifest",
                          job->operands[0]);
     return job->operand_count > 0 ? list_tags(job, err) : list_repositories(job, err);
 }
 
 static int run_ls(int argc, char **argv)
 {
-    static const struct content_verb ls = {&verb_ls, CONTENT_JSON, 0, 1, "one repository at most", list};
+    static const struct content_verb ls = {&verb_ls, CONTENT_JSON, 0, 1, "one repository at most",
+                                           list};
 
     return content_run(argc, argv, &ls);
 }

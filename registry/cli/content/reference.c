@@ -27,10 +27,13 @@ int reference_parse(const char *text, struct reference *ret, struct error *err)
     memcpy(ret->name, text, name_size);
     if (*rest == '@') {
         ret->has_digest = digest_parse(rest + 1, strlen(rest + 1), &ret->digest) == 0;
-        return ret->has_digest ? 0 : refuse(text, "does not end with a digest, such as sha256: and 64 digits", err);
+        return ret->has_digest
+                   ? 0
+                   : refuse(text, "does not end with a digest, such as sha256: and 64 digits", err);
     }
     if (*rest == ':' && !name_is_tag(rest + 1, strlen(rest + 1)))
-        return refuse(text, "does not end with a valid tag; a reference here has no host and port", err);
+        return refuse(text, "does not end with a valid tag; a reference here has no host and port",
+                      err);
     if (*rest == ':')
         snprintf(ret->tag, sizeof(ret->tag), "%s", rest + 1);
     return 0;
@@ -44,13 +47,16 @@ static int say_missing(struct store *store, const struct reference *reference, s
     if (r < 0)
         return r;
     if (r == STORE_NOT_FOUND)
-        return error_set(err, ENOENT, "there is no repository %s; registryd ls shows which there are", reference->name);
-    return error_set(err, ENOENT, "%s has no %s %s; registryd ls %s shows its tags", reference->name,
-                     reference->has_digest ? "manifest" : "tag", reference->has_digest ? "of that digest" : reference->tag,
-                     reference->name);
+        return error_set(err, ENOENT,
+                         "there is no repository %s; registryd ls shows which there are",
+                         reference->name);
+    return error_set(err, ENOENT, "%s has no %s %s; registryd ls %s shows its tags",
+                     reference->name, reference->has_digest ? "manifest" : "tag",
+                     reference->has_digest ? "of that digest" : reference->tag, reference->name);
 }
 
-int reference_resolve(struct store *store, const struct reference *reference, struct digest *ret, struct error *err)
+int reference_resolve(struct store *store, const struct reference *reference, struct digest *ret,
+                      struct error *err)
 {
     int r = 0;
 

@@ -7,7 +7,8 @@
 #include "registry/core/store.h"
 #include "registry/spec/name.h"
 
-/* What people write for something in the registry: REPOSITORY, REPOSITORY:TAG or REPOSITORY@DIGEST. */
+/* What people write for something in the registry: REPOSITORY, REPOSITORY:TAG or REPOSITORY@DIGEST.
+ */
 struct reference {
     char name[NAME_MAX_SIZE + 1];
     char tag[TAG_MAX_SIZE + 1]; /* "" without one */

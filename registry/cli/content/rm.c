@@ -10,8 +10,8 @@
 #include "registry/cli/content/content.h"
 
 /* The tags that name the manifest. */
-static int find_tags(const struct content_job *job, const struct digest *digest, struct store_names *ret,
-                     struct error *err)
+static int find_tags(const struct content_job *job, const struct digest *digest,
+                     struct store_names *ret, struct error *err)
 {
     const char *name = job->reference.name;
     CLEANUP(store_names_done) struct store_names tags = {0};
@@ -48,12 +48,16 @@ static void print_what(const struct content_job *job, const char *verb, const st
 
     digest_format(digest, text);
     if (!job->reference.has_digest) {
-        printf("%s the tag %s:%s, which names %s\n", verb, job->reference.name, job->reference.tag, text);
+        printf("%s the tag %s:%s, which names %s\n", verb, job->reference.name, job->reference.tag,
+               text);
         return;
     }
     printf("%s the manifest %s@%s", verb, job->reference.name, text);
     for (size_t i = 0; i < tags->count; i++)
-        printf("%s%s", i == 0 ? words_plural(tags->count, ", and with it the tag ", ", and with it the tags ") : ", ",
+        printf("%s%s",
+               i == 0
+                   ? words_plural(tags->count, ", and with it the tag ", ", and with it the tags ")
+                   : ", ",
                tags->items[i]);
     putchar('\n');
 }
@@ -66,10 +70,13 @@ static int ask(const struct content_job *job, struct error *err)
     if (job->is_yes)
         return 0;
     if (!job->has_terminal)
-        return error_set(err, EINVAL, "nothing was removed: there is no terminal to ask on; --yes removes without a question");
+        return error_set(err, EINVAL,
+                         "nothing was removed: there is no terminal to ask on; --yes removes "
+                         "without a question");
     fputs("This cannot be undone. Remove it? [y/N] ", stdout);
     fflush(stdout);
-    if (fgets(answer, sizeof(answer), stdin) && (strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0))
+    if (fgets(answer, sizeof(answer), stdin) &&
+        (strcmp(answer, "y\n") == 0 || strcmp(answer, "yes\n") == 0))
         return 0;
     return error_set(err, ECANCELED, "nothing was removed");
 }
@@ -94,10 +101,11 @@ static int remove_reference(struct content_job *job, struct error *err)
         return r;
     r = reference->has_digest
             ? store_delete_manifest(job->store, reference->name, &state.digest, NULL, err)
-            : store_delete_tag_if(job->store, reference->name, reference->tag, &state.version, NULL, err);
+            : store_delete_tag_if(job->store, reference->name, reference->tag, &state.version, NULL,
+                                  err);
     if (r == STORE_BUSY)
-        return error_set(err, EBUSY, "nothing was removed: somebody has pushed %s:%s meanwhile", reference->name,
-                         reference->tag);
+        return error_set(err, EBUSY, "nothing was removed: somebody has pushed %s:%s meanwhile",
+                         reference->name, reference->tag);
     if (r == 0)
         puts("removed; registryd garbage-collect frees the space");
     return r < 0 ? r : 0;
@@ -106,14 +114,20 @@ static int remove_reference(struct content_job *job, struct error *err)
 static int check_and_remove(struct content_job *job, struct error *err)
 {
     if (!reference_is_manifest(&job->reference))
-        return error_set(err, EINVAL, "rm takes REPOSITORY:TAG or REPOSITORY@DIGEST, and never a whole repository");
+        return error_set(
+            err, EINVAL,
+            "rm takes REPOSITORY:TAG or REPOSITORY@DIGEST, and never a whole repository");
     return remove_reference(job, err);
 }
 
 static int run_rm(int argc, char **argv)
 {
-    static const struct content_verb rm = {
-        &verb_rm, CONTENT_DRY_RUN | CONTENT_YES, 1, 1, "one REPOSITORY:TAG or REPOSITORY@DIGEST", check_and_remove};
+    static const struct content_verb rm = {&verb_rm,
+                                           CONTENT_DRY_RUN | CONTENT_YES,
+                                           1,
+                                           1,
+                                           "one REPOSITORY:TAG or REPOSITORY@DIGEST",
+                                           check_and_remove};
 
     return content_run(argc, argv, &rm);
 }

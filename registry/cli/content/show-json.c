@@ -14,7 +14,8 @@ static void write_digest(struct json_out *out, const char *name, const struct di
 }
 
 /* Writes a value that was read as it is, without white space. */
-static int write_value(struct json_out *out, const char *name, const struct json *value, struct error *err)
+static int write_value(struct json_out *out, const char *name, const struct json *value,
+                       struct error *err)
 {
     size_t size = json_format(value, NULL);
     CLEANUP_FREE char *text = malloc(size + 1);
@@ -38,7 +39,8 @@ static void write_referrers(struct json_out *out, const struct shown *shown)
     json_out_close(out, ']');
 }
 
-/* The manifest and the configuration are given whole, under the names that the specification gives their members. */
+/* The manifest and the configuration are given whole, under the names that the specification gives
+ * their members. */
 int show_json(const struct shown *shown, struct error *err)
 {
     const struct image *image = shown->image;

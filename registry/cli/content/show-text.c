@@ -19,7 +19,8 @@ static int print_field(const char *name, const char *value, struct error *err)
     return 0;
 }
 
-/* The first element of an array, or the first member of an object, that is a member of object; NULL if there is none. */
+/* The first element of an array, or the first member of an object, that is a member of object; NULL
+ * if there is none. */
 static const struct json *first_of(const struct json *object, const char *name)
 {
     const struct json *member = json_find(object, name);
@@ -69,15 +70,17 @@ static int print_head(const struct shown *shown, struct error *err)
 
 /* --- the manifests of an index --------------------------------------------------------------- */
 
-static int add_manifest(struct table *table, const struct manifest_descriptor *descriptor, const struct json *item,
-                        struct error *err)
+static int add_manifest(struct table *table, const struct manifest_descriptor *descriptor,
+                        const struct json *item, struct error *err)
 {
     char platform[PLATFORM_TEXT_SIZE] = "-", size[SHORT_TEXT_SIZE], digest[DIGEST_TEXT_SIZE];
 
     image_format_platform(json_find(item, "platform"), platform);
     digest_format(&descriptor->digest, digest);
-    return table_add(table, (const char *const[]){platform, short_bytes(descriptor->size, size), descriptor->media_type,
-                                                  digest}, err);
+    return table_add(table,
+                     (const char *const[]){platform, short_bytes(descriptor->size, size),
+                                           descriptor->media_type, digest},
+                     err);
 }
 
 static int print_manifests(const struct image *image, struct error *err)
@@ -86,7 +89,8 @@ static int print_manifests(const struct image *image, struct error *err)
     const struct json *item = first_of(image->document, "manifests");
     int r = table_add(&table, (const char *const[]){"PLATFORM", "MANIFEST", "TYPE", "DIGEST"}, err);
 
-    for (size_t i = 0; r == 0 && i < image->manifest.manifests.count && item; i++, item = json_get_next(item))
+    for (size_t i = 0; r == 0 && i < image->manifest.manifests.count && item;
+         i++, item = json_get_next(item))
         r = add_manifest(&table, &image->manifest.manifests.items[i], item, err);
     if (r == 0) {
         putchar('\n');
@@ -128,8 +132,10 @@ static int print_layers(const struct shown *shown, struct error *err)
 
         digest_format(&blobs->items[i].digest, digest);
         total += blobs->items[i].size;
-        r = table_add(&table, (const char *const[]){short_bytes(blobs->items[i].size, size), digest,
-                                                    command ? command : blobs->items[i].media_type}, err);
+        r = table_add(&table,
+                      (const char *const[]){short_bytes(blobs->items[i].size, size), digest,
+                                            command ? command : blobs->items[i].media_type},
+                      err);
     }
     if (r == 0) {
         putchar('\n');
@@ -143,7 +149,8 @@ static int print_layers(const struct shown *shown, struct error *err)
 
 static int print_config(const struct json *config, struct error *err)
 {
-    static const char *const names[] = {"User", "WorkingDir", "Entrypoint", "Cmd", "ExposedPorts", "Volumes"};
+    static const char *const names[] = {"User", "WorkingDir",   "Entrypoint",
+                                        "Cmd",  "ExposedPorts", "Volumes"};
     const struct json *inner = json_find(config, "config");
     const struct json *created = json_find(config, "created");
     int r = 0;
@@ -159,18 +166,21 @@ static int print_config(const struct json *config, struct error *err)
         if (value && json_get_type(value) != JSON_NULL)
             r = print_value(label, value, err);
     }
-    for (const struct json *item = first_of(inner, "Env"); r == 0 && item; item = json_get_next(item))
+    for (const struct json *item = first_of(inner, "Env"); r == 0 && item;
+         item = json_get_next(item))
         r = print_value("Env:", item, err);
     return r;
 }
 
 /* Labels and annotations. */
-static int print_members(const char *heading, const struct json *object, const char *name, struct error *err)
+static int print_members(const char *heading, const struct json *object, const char *name,
+                         struct error *err)
 {
     CLEANUP(table_done) struct table table = {.columns = 2, .align = "ll"};
     int r = table_add(&table, (const char *const[]){heading, "VALUE"}, err);
 
-    for (const struct json *item = first_of(object, name); r == 0 && item; item = json_get_next(item)) {
+    for (const struct json *item = first_of(object, name); r == 0 && item;
+         item = json_get_next(item)) {
         const char *label = json_get_name(item), *text = json_get_text(item);
 
         if (label && text)
@@ -192,7 +202,8 @@ static int print_referrers(const struct shown *shown, struct error *err)
         char digest[DIGEST_TEXT_SIZE];
 
         digest_format(&shown->referrers[i].digest, digest);
-        r = table_add(&table, (const char *const[]){show_referrer_type(&shown->referrers[i]), digest}, err);
+        r = table_add(&table,
+                      (const char *const[]){show_referrer_type(&shown->referrers[i]), digest}, err);
     }
     if (r == 0 && shown->referrer_count > 0) {
         putchar('\n');

@@ -30,8 +30,8 @@ const char *show_referrer_type(const struct image *referrer)
 }
 
 /* Those that were removed meanwhile are left out. */
-static int read_referrers(const struct content_job *job, const struct digest *subject, struct referrers *ret,
-                          struct error *err)
+static int read_referrers(const struct content_job *job, const struct digest *subject,
+                          struct referrers *ret, struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests digests = {0};
     int r;
@@ -46,7 +46,8 @@ static int read_referrers(const struct content_job *job, const struct digest *su
     if (!ret->items)
         return error_set_oom(err);
     for (size_t i = 0; r >= 0 && i < digests.count; i++) {
-        r = image_read(job->store, job->reference.name, &digests.items[i], &ret->items[ret->count], err);
+        r = image_read(job->store, job->reference.name, &digests.items[i], &ret->items[ret->count],
+                       err);
         ret->count += r == 0;
     }
     return r < 0 ? r : 0;
@@ -81,8 +82,10 @@ static int show(struct content_job *job, struct error *err)
     int r;
 
     if (!reference_is_manifest(&job->reference))
-        return error_set(err, EINVAL, "show takes REPOSITORY:TAG or REPOSITORY@DIGEST; registryd ls %s lists the tags",
-                         job->operands[0]);
+        return error_set(
+            err, EINVAL,
+            "show takes REPOSITORY:TAG or REPOSITORY@DIGEST; registryd ls %s lists the tags",
+            job->operands[0]);
     r = reference_resolve(job->store, &job->reference, &digest, err);
     if (r == 0)
         r = image_read(job->store, job->reference.name, &digest, &image, err);
@@ -95,8 +98,8 @@ static int show(struct content_job *job, struct error *err)
 
 static int run_show(int argc, char **argv)
 {
-    static const struct content_verb verb = {&verb_show, CONTENT_JSON, 1, 1, "one REPOSITORY:TAG or REPOSITORY@DIGEST",
-                                             show};
+    static const struct content_verb verb = {
+        &verb_show, CONTENT_JSON, 1, 1, "one REPOSITORY:TAG or REPOSITORY@DIGEST", show};
 
     return content_run(argc, argv, &verb);
 }

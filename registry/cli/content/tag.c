@@ -8,8 +8,10 @@
 #include "registry/cli/content/content.h"
 #include "registry/cli/content/image.h"
 
-/* The manifest is put again with its new tag, in one step that a delete at the same time cannot come between. */
-static int put_tag(struct content_job *job, const struct digest *digest, const char *tag, struct error *err)
+/* The manifest is put again with its new tag, in one step that a delete at the same time cannot
+ * come between. */
+static int put_tag(struct content_job *job, const struct digest *digest, const char *tag,
+                   struct error *err)
 {
     struct image image;
     int r = image_read(job->store, job->reference.name, digest, &image, err);
@@ -20,7 +22,8 @@ static int put_tag(struct content_job *job, const struct digest *digest, const c
     manifest.media_type = image.content.media_type;
     manifest.bytes = image.content.bytes;
     manifest.size = image.content.size;
-    manifest.subject = image.is_known && image.manifest.has_subject ? &image.manifest.subject : NULL;
+    manifest.subject =
+        image.is_known && image.manifest.has_subject ? &image.manifest.subject : NULL;
     r = store_put_manifest(job->store, job->reference.name, &manifest, err);
     image_done(&image);
     return r;
@@ -34,10 +37,13 @@ static int tag_manifest(struct content_job *job, struct error *err)
     int r, found;
 
     if (!reference_is_manifest(&job->reference))
-        return error_set(err, EINVAL, "tag takes REPOSITORY:TAG or REPOSITORY@DIGEST, and then the new tag");
+        return error_set(err, EINVAL,
+                         "tag takes REPOSITORY:TAG or REPOSITORY@DIGEST, and then the new tag");
     if (!name_is_tag(tag, strlen(tag)))
-        return error_set(err, EINVAL, "the second word must be a tag of letters, digits and ._- alone, such as stable: "
-                         "a tag stays in its repository");
+        return error_set(
+            err, EINVAL,
+            "the second word must be a tag of letters, digits and ._- alone, such as stable: "
+            "a tag stays in its repository");
     r = reference_resolve(job->store, &job->reference, &digest, err);
     if (r < 0)
         return r;
@@ -59,7 +65,8 @@ static int tag_manifest(struct content_job *job, struct error *err)
 static int run_tag(int argc, char **argv)
 {
     static const struct content_verb tag = {
-        &verb_tag, 0, 2, 2, "REPOSITORY:TAG or REPOSITORY@DIGEST, and then the new tag", tag_manifest};
+        &verb_tag,   0, 2, 2, "REPOSITORY:TAG or REPOSITORY@DIGEST, and then the new tag",
+        tag_manifest};
 
     return content_run(argc, argv, &tag);
 }

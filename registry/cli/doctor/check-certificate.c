@@ -53,15 +53,16 @@ static int read_pem(const char *path, struct pem *ret, struct report *report)
     int r = fd < 0 ? fd : file_read_all(fd, FILE_MAX, &ret->text, &ret->size);
 
     if (r < 0)
-        report_add(report, "certificate-unreadable", FINDING_BAD, "The server does not start.", "cannot read %s: %s", path,
-                   strerror(-r));
+        report_add(report, "certificate-unreadable", FINDING_BAD, "The server does not start.",
+                   "cannot read %s: %s", path, strerror(-r));
     return r;
 }
 
 /* A directory that `registryd init` made renews its certificate itself. */
 static void add_renewal(struct examination *examination)
 {
-    CLEANUP_FREE char *directory = examination->configuration ? strdup(examination->configuration) : NULL;
+    CLEANUP_FREE char *directory =
+        examination->configuration ? strdup(examination->configuration) : NULL;
     CLEANUP_FREE char *authority = NULL;
     char *slash = directory ? strrchr(directory, '/') : NULL;
 
@@ -76,7 +77,8 @@ static void add_renewal(struct examination *examination)
 
 /* --- validity -------------------------------------------------------------------------------- */
 
-static void check_dates(struct examination *examination, gnutls_x509_crt_t certificate, const char *path)
+static void check_dates(struct examination *examination, gnutls_x509_crt_t certificate,
+                        const char *path)
 {
     int64_t end_s = gnutls_x509_crt_get_expiration_time(certificate);
     int64_t begin_s = gnutls_x509_crt_get_activation_time(certificate);
@@ -84,20 +86,24 @@ static void check_dates(struct examination *examination, gnutls_x509_crt_t certi
     char when[SHORT_TEXT_SIZE];
 
     if (examination->now_s < begin_s)
-        report_add(report, "certificate-not-yet", FINDING_BAD, "Every client refuses it. The clock of this machine may be wrong.",
-                   "the certificate in %s is valid from %s UTC on", path, short_time(begin_s, when));
+        report_add(report, "certificate-not-yet", FINDING_BAD,
+                   "Every client refuses it. The clock of this machine may be wrong.",
+                   "the certificate in %s is valid from %s UTC on", path,
+                   short_time(begin_s, when));
     else if (examination->now_s >= end_s)
         report_add(report, "certificate-expired", FINDING_BAD, "Every client refuses it.",
                    "the certificate in %s expired on %s UTC", path, short_time(end_s, when));
     else if (end_s - examination->now_s < (int64_t)DAYS_LEFT * DAY_S)
-        report_add(report, "certificate-expires", FINDING_WARNING, "After that day every client refuses it.",
+        report_add(report, "certificate-expires", FINDING_WARNING,
+                   "After that day every client refuses it.",
                    "the certificate in %s expires on %s UTC", path, short_time(end_s, when));
     else
         return;
     add_renewal(examination);
 }
 
-static void check_names(struct examination *examination, gnutls_x509_crt_t certificate, const char *path)
+static void check_names(struct examination *examination, gnutls_x509_crt_t certificate,
+                        const char *path)
 {
     struct report *report = &examination->report;
     const char *host = examination->settings->http.host;
@@ -108,8 +114,10 @@ static void check_names(struct examination *examination, gnutls_x509_crt_t certi
 
     if (r == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE) {
         report_add(report, "certificate-no-names", FINDING_BAD,
-                   "docker, podman and other programs in Go ignore the common name: they say \"x509: certificate relies on "
-                   "legacy Common Name field\".", "the certificate in %s has no subject alternative names", path);
+                   "docker, podman and other programs in Go ignore the common name: they say "
+                   "\"x509: certificate relies on "
+                   "legacy Common Name field\".",
+                   "the certificate in %s has no subject alternative names", path);
         add_renewal(examination);
         return;
     }
@@ -118,7 +126,8 @@ static void check_names(struct examination *examination, gnutls_x509_crt_t certi
     if (gnutls_x509_crt_check_hostname2(certificate, address.host, 0))
         return;
     report_add(report, "certificate-other-name", FINDING_BAD,
-               "Clients say \"x509: certificate is valid for ..., not ...\", unless a proxy has a certificate of its own.",
+               "Clients say \"x509: certificate is valid for ..., not ...\", unless a proxy has a "
+               "certificate of its own.",
                "the certificate in %s is not for %s, the name in http.host", path, address.host);
     add_renewal(examination);
 }
@@ -136,15 +145,16 @@ static bool is_trusted(const struct chain *chain, bool *ret_known)
         r = gnutls_x509_trust_list_add_system_trust(list, 0, 0);
     *ret_known = r > 0;
     if (r > 0)
-        r = gnutls_x509_trust_list_verify_crt2(list, (gnutls_x509_crt_t *)chain->items, chain->count, NULL, 0, 0, &status,
-                                               NULL);
+        r = gnutls_x509_trust_list_verify_crt2(list, (gnutls_x509_crt_t *)chain->items,
+                                               chain->count, NULL, 0, 0, &status, NULL);
     if (list)
         gnutls_x509_trust_list_deinit(list, 1);
     return r == 0 && status == 0;
 }
 
 /* A public authority says in its certificates where the next one is; private ones rarely do. */
-static void check_chain(struct examination *examination, const struct chain *chain, const char *path)
+static void check_chain(struct examination *examination, const struct chain *chain,
+                        const char *path)
 {
     gnutls_x509_crt_t last = chain->items[chain->count - 1];
     gnutls_datum_t where = {0};
@@ -152,13 +162,16 @@ static void check_chain(struct examination *examination, const struct chain *cha
 
     if (is_trusted(chain, &is_known) || !is_known || gnutls_x509_crt_check_issuer(last, last))
         return;
-    if (gnutls_x509_crt_get_authority_info_access(last, 0, GNUTLS_IA_CAISSUERS_URI, &where, NULL) < 0)
+    if (gnutls_x509_crt_get_authority_info_access(last, 0, GNUTLS_IA_CAISSUERS_URI, &where, NULL) <
+        0)
         return;
     report_add(&examination->report, "certificate-chain", FINDING_BAD,
-               "Clients say \"x509: certificate signed by unknown authority\". Append the authority's intermediate "
+               "Clients say \"x509: certificate signed by unknown authority\". Append the "
+               "authority's intermediate "
                "certificate, or use its file with the full chain.",
-               "the chain in %s ends before an authority that this machine knows; the next certificate is at %.*s", path,
-               (int)where.size, (const char *)where.data);
+               "the chain in %s ends before an authority that this machine knows; the next "
+               "certificate is at %.*s",
+               path, (int)where.size, (const char *)where.data);
     gnutls_free(where.data);
 }
 
@@ -170,7 +183,8 @@ static bool is_key_of(gnutls_x509_privkey_t key, gnutls_x509_crt_t certificate)
     size_t one_size = sizeof(one), other_size = sizeof(other);
 
     return gnutls_x509_privkey_get_key_id(key, GNUTLS_KEYID_USE_SHA256, one, &one_size) == 0 &&
-           gnutls_x509_crt_get_key_id(certificate, GNUTLS_KEYID_USE_SHA256, other, &other_size) == 0 &&
+           gnutls_x509_crt_get_key_id(certificate, GNUTLS_KEYID_USE_SHA256, other, &other_size) ==
+               0 &&
            one_size == other_size && memcmp(one, other, one_size) == 0;
 }
 
@@ -191,15 +205,17 @@ static void check_key(struct examination *examination, gnutls_x509_crt_t certifi
     if (r == 0)
         r = gnutls_x509_privkey_import2(key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0);
     if (r < 0)
-        report_add(report, "key-unusable", FINDING_BAD, "The server does not start.", "%s is no private key without a passphrase: %s",
-                   path, gnutls_strerror(r));
+        report_add(report, "key-unusable", FINDING_BAD, "The server does not start.",
+                   "%s is no private key without a passphrase: %s", path, gnutls_strerror(r));
     else if (!is_key_of(key, certificate))
-        report_add(report, "key-other", FINDING_BAD, "The server does not start.", "the key in %s does not belong to the certificate",
-                   path);
+        report_add(report, "key-other", FINDING_BAD, "The server does not start.",
+                   "the key in %s does not belong to the certificate", path);
     gnutls_x509_privkey_deinit(key);
     if (stat(path, &st) == 0 && st.st_mode & 0007) {
-        report_add(report, "key-public", FINDING_BAD, "Whoever has the key can pretend to be this registry, and gets its users' passwords.",
-                   "every user of this machine may read %s", path);
+        report_add(
+            report, "key-public", FINDING_BAD,
+            "Whoever has the key can pretend to be this registry, and gets its users' passwords.",
+            "every user of this machine may read %s", path);
         report_set_command(report, "chmod o-rwx %s", path);
     }
 }
@@ -223,8 +239,8 @@ static void check_pair(struct examination *examination)
     r = gnutls_x509_crt_list_import(chain.items, &chain.count, &datum, GNUTLS_X509_FMT_PEM, 0);
     if (r <= 0) {
         chain.count = 0;
-        report_add(report, "certificate-unusable", FINDING_BAD, "The server does not start.", "%s has no certificate: %s", path,
-                   gnutls_strerror(r));
+        report_add(report, "certificate-unusable", FINDING_BAD, "The server does not start.",
+                   "%s has no certificate: %s", path, gnutls_strerror(r));
         return;
     }
     chain.count = (unsigned)r;
@@ -242,7 +258,8 @@ void check_certificate(struct examination *examination)
         check_pair(examination);
     else if (!address_is_local(http))
         report_add(&examination->report, "no-tls", FINDING_BAD,
-                   "Passwords and images cross the network in clear text, and docker refuses such a registry. Behind a proxy "
+                   "Passwords and images cross the network in clear text, and docker refuses such "
+                   "a registry. Behind a proxy "
                    "with TLS, listen on 127.0.0.1.",
                    "the server listens on %s without http.tls", http->address);
 }

@@ -41,9 +41,12 @@ void check_port(struct examination *examination)
     examination->cannot_listen = r < 0 && r != -EADDRINUSE;
     if (!examination->cannot_listen)
         return;
-    report_add(&examination->report, "address", r == -EACCES ? FINDING_UNCHECKED : FINDING_BAD,
-               r == -EACCES ? "Only root may open ports below 1024. Run the command as the server is started."
-                            : "The server does not start.", "%s", err.text);
+    report_add(
+        &examination->report, "address", r == -EACCES ? FINDING_UNCHECKED : FINDING_BAD,
+        r == -EACCES
+            ? "Only root may open ports below 1024. Run the command as the server is started."
+            : "The server does not start.",
+        "%s", err.text);
 }
 
 /* --- the server itself ----------------------------------------------------------------------- */
@@ -65,27 +68,33 @@ static void check_listener(struct examination *examination)
     struct error err;
     char path[512];
 
-    if (examination->cannot_listen || strcmp(http->net, "tcp") != 0 || public_address_of_listener(http->address, http->tls.certificate, &address) < 0)
+    if (examination->cannot_listen || strcmp(http->net, "tcp") != 0 ||
+        public_address_of_listener(http->address, http->tls.certificate, &address) < 0)
         return;
     snprintf(path, sizeof(path), "%s/v2/", http->prefix);
     if (http->tls.client_ca_count > 0 && !http->tls.is_client_optional)
         return; /* it would refuse us before it says anything */
     if (request_send(&address, "GET", path, "", &answer, &err) < 0)
-        report_add(report, "server-silent", FINDING_WARNING, "No server with this configuration runs here, or it hangs.", "%s", err.text);
+        report_add(report, "server-silent", FINDING_WARNING,
+                   "No server with this configuration runs here, or it hangs.", "%s", err.text);
     else if (!is_registry(&answer))
         report_add(report, "port-taken", FINDING_BAD, "The server cannot use this port.",
-                   "what answers at %s is no registry: its status is %d", http->address, answer.status);
+                   "what answers at %s is no registry: its status is %d", http->address,
+                   answer.status);
 }
 
 /* --- the public address ---------------------------------------------------------------------- */
 
-static void check_trust(struct examination *examination, const struct public_address *address, const struct answer *answer)
+static void check_trust(struct examination *examination, const struct public_address *address,
+                        const struct answer *answer)
 {
     if (answer->is_trusted)
         return;
     report_add(&examination->report, "public-trust", FINDING_WARNING,
-               "docker says \"x509: ...\" unless the client has the authority's certificate as /etc/docker/certs.d/HOST:PORT/ca.crt "
-               "or among those of its system.", "this machine does not trust the certificate of %s: %s", address->host,
+               "docker says \"x509: ...\" unless the client has the authority's certificate as "
+               "/etc/docker/certs.d/HOST:PORT/ca.crt "
+               "or among those of its system.",
+               "this machine does not trust the certificate of %s: %s", address->host,
                *answer->distrust ? answer->distrust : "no authority is known");
 }
 
@@ -103,7 +112,8 @@ static void check_clock(struct examination *examination, const struct answer *an
         return;
     report_add(&examination->report, "clock-differs", FINDING_WARNING,
                "Certificates and tokens are valid for certain times only.",
-               "the clock of %s differs from this machine's: it says %s", examination->settings->http.host, date);
+               "the clock of %s differs from this machine's: it says %s",
+               examination->settings->http.host, date);
 }
 
 /* A challenge with a realm at another address, which clients cannot reach. */
@@ -118,20 +128,25 @@ static void check_challenge(struct examination *examination, const struct answer
     if (answer->status != 401)
         return;
     if (!challenge) {
-        report_add(report, "proxy-challenge", FINDING_BAD, "Clients do not know how to log in: docker login fails.",
-                   "the answer 401 of %s has no WWW-Authenticate: a proxy removes it", settings->http.host);
+        report_add(report, "proxy-challenge", FINDING_BAD,
+                   "Clients do not know how to log in: docker login fails.",
+                   "the answer 401 of %s has no WWW-Authenticate: a proxy removes it",
+                   settings->http.host);
         return;
     }
     realm = strstr(challenge, "Bearer realm=\"");
-    if (realm && !settings->token.is_enabled && strncmp(realm + 14, settings->http.host, strlen(settings->http.host)) != 0)
-        report_add(report, "proxy-realm", FINDING_BAD, "Clients ask for tokens at an address that they cannot reach.",
-                   "%s names its token server in a header that does not begin with that address: %s", settings->http.host,
-                   challenge);
+    if (realm && !settings->token.is_enabled &&
+        strncmp(realm + 14, settings->http.host, strlen(settings->http.host)) != 0)
+        report_add(
+            report, "proxy-realm", FINDING_BAD,
+            "Clients ask for tokens at an address that they cannot reach.",
+            "%s names its token server in a header that does not begin with that address: %s",
+            settings->http.host, challenge);
 }
 
 /*
- * Whether a proxy limits how long a body may be, as nginx does unless it is told otherwise. The server answers with 401 or
- * 404 before it reads a body; what it is asked for cannot exist.
+ * Whether a proxy limits how long a body may be, as nginx does unless it is told otherwise. The
+ * server answers with 401 or 404 before it reads a body; what it is asked for cannot exist.
  */
 static void check_body_limit(struct examination *examination, const struct public_address *address)
 {
@@ -139,11 +154,15 @@ static void check_body_limit(struct examination *examination, const struct publi
     struct answer answer;
     struct error err;
 
-    if (request_send(address, "PUT", "/v2/doctor/blobs/uploads/00000000-0000-0000-0000-000000000000", headers, &answer, &err) < 0 ||
+    if (request_send(address, "PUT",
+                     "/v2/doctor/blobs/uploads/00000000-0000-0000-0000-000000000000", headers,
+                     &answer, &err) < 0 ||
         answer.status != 413)
         return;
-    report_add(&examination->report, "proxy-body-limit", FINDING_BAD, "Pushes of larger layers fail with 413.",
-               "the proxy at %s limits the size of requests; in nginx: client_max_body_size 0", examination->settings->http.host);
+    report_add(&examination->report, "proxy-body-limit", FINDING_BAD,
+               "Pushes of larger layers fail with 413.",
+               "the proxy at %s limits the size of requests; in nginx: client_max_body_size 0",
+               examination->settings->http.host);
 }
 
 static void check_public(struct examination *examination)
@@ -157,14 +176,16 @@ static void check_public(struct examination *examination)
     if (!host || public_address_parse(host, &address) < 0)
         return;
     if (request_send(&address, "GET", "/v2/", "", &answer, &err) < 0) {
-        report_add(report, "public-silent", FINDING_BAD, "Clients are told to use this address (http.host).", "%s", err.text);
+        report_add(report, "public-silent", FINDING_BAD,
+                   "Clients are told to use this address (http.host).", "%s", err.text);
         return;
     }
     check_trust(examination, &address, &answer);
     check_clock(examination, &answer);
     if (!is_registry(&answer)) {
         report_add(report, "public-other", FINDING_BAD,
-                   "A proxy does not pass requests on to the registry, or removes Docker-Distribution-Api-Version.",
+                   "A proxy does not pass requests on to the registry, or removes "
+                   "Docker-Distribution-Api-Version.",
                    "what answers at %s/v2/ is no registry: its status is %d", host, answer.status);
         return;
     }

@@ -1,6 +1,6 @@
 /*
- * The directory of the storage: whether the server may write there, whether there is room, and whether something is in it
- * that the server refuses.
+ * The directory of the storage: whether the server may write there, whether there is room, and
+ * whether something is in it that the server refuses.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -47,8 +47,8 @@ static void check_writing(struct examination *examination, const char *directory
     if (r == 0 || examination->settings->storage.is_read_only)
         return;
     report_add(report, "storage-not-writable", FINDING_BAD, "Every push fails.",
-               "the user %lu, who the server runs as, cannot write to %s: %s", (unsigned long)geteuid(), directory,
-               strerror(-r));
+               "the user %lu, who the server runs as, cannot write to %s: %s",
+               (unsigned long)geteuid(), directory, strerror(-r));
     if (r == -EACCES)
         report_set_command(report, "chmod u+rwx %s", directory);
 }
@@ -67,14 +67,16 @@ static void check_room(struct report *report, const char *directory)
     total = (uint64_t)room.f_blocks * room.f_frsize;
     if (bytes < LEAST_BYTES && bytes < total / 100 * LEAST_PERCENT) {
         report_add(report, "storage-full", bytes == 0 ? FINDING_BAD : FINDING_WARNING,
-                   "A push fails when the space ends; pulls go on.", "%s has %s left of %s", directory,
-                   short_bytes(bytes, left), short_bytes(total, all));
+                   "A push fails when the space ends; pulls go on.", "%s has %s left of %s",
+                   directory, short_bytes(bytes, left), short_bytes(total, all));
         report_set_command(report, "registryd du");
     }
     if (room.f_files > 0 && room.f_favail < room.f_files / 100) {
-        report_add(report, "storage-inodes", room.f_favail == 0 ? FINDING_BAD : FINDING_WARNING,
-                   "Each blob takes three files and directories; without free ones every push fails.",
-                   "the file system of %s has room for %llu more files", directory, (unsigned long long)room.f_favail);
+        report_add(
+            report, "storage-inodes", room.f_favail == 0 ? FINDING_BAD : FINDING_WARNING,
+            "Each blob takes three files and directories; without free ones every push fails.",
+            "the file system of %s has room for %llu more files", directory,
+            (unsigned long long)room.f_favail);
     }
 }
 
@@ -82,7 +84,7 @@ static void check_room(struct report *report, const char *directory)
 
 struct survey {
     struct examination *examination;
-    size_t entries;            /* that were looked at */
+    size_t entries; /* that were looked at */
     size_t foreign, links, future;
     char *first_foreign, *first_link, *first_future; /* paths; owned */
 };
@@ -94,7 +96,8 @@ static void survey_done(struct survey *survey)
     free(survey->first_future);
 }
 
-static void note(struct survey *survey, size_t *count, char **first, const char *path, const char *name)
+static void note(struct survey *survey, size_t *count, char **first, const char *path,
+                 const char *name)
 {
     if ((*count)++ == 0 && asprintf(first, "%s/%s", path, name) < 0) {
         *first = NULL;
@@ -102,7 +105,8 @@ static void note(struct survey *survey, size_t *count, char **first, const char 
     }
 }
 
-static void look_at(struct survey *survey, const char *path, const char *name, const struct stat *st)
+static void look_at(struct survey *survey, const char *path, const char *name,
+                    const struct stat *st)
 {
     if (S_ISLNK(st->st_mode))
         note(survey, &survey->links, &survey->first_link, path, name);
@@ -113,7 +117,8 @@ static void look_at(struct survey *survey, const char *path, const char *name, c
 }
 
 /* Looks at a directory, and at those in it down to a depth. No link is followed. */
-static void look_below(struct survey *survey, int parent_fd, const char *name, const char *path, unsigned depth)
+static void look_below(struct survey *survey, int parent_fd, const char *name, const char *path,
+                       unsigned depth)
 {
     int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
@@ -153,21 +158,27 @@ static void check_content(struct examination *examination, const char *root)
     }
     look_below(&survey, AT_FDCWD, path, path, DEPTH);
     if (survey.links > 0)
-        report_add(report, "storage-link", FINDING_BAD, "The server follows no links in its storage, so what is behind is not served.",
-                   "%zu symbolic %s in the storage, such as %s", survey.links, survey.links == 1 ? "link is" : "links are",
+        report_add(report, "storage-link", FINDING_BAD,
+                   "The server follows no links in its storage, so what is behind is not served.",
+                   "%zu symbolic %s in the storage, such as %s", survey.links,
+                   survey.links == 1 ? "link is" : "links are",
                    survey.first_link ? survey.first_link : path);
     if (survey.foreign > 0 && geteuid() != 0) {
         report_add(report, "storage-foreign", FINDING_WARNING,
-                   "The server may be unable to read, replace or remove them. Another program has written there as another user.",
+                   "The server may be unable to read, replace or remove them. Another program has "
+                   "written there as another user.",
                    "%zu %s in the storage not the server's own, such as %s", survey.foreign,
-                   survey.foreign == 1 ? "entry is" : "entries are", survey.first_foreign ? survey.first_foreign : path);
+                   survey.foreign == 1 ? "entry is" : "entries are",
+                   survey.first_foreign ? survey.first_foreign : path);
         report_set_command(report, "sudo chown -R --reference=%s %s", root, path);
     }
     if (survey.future > 0)
-        report_add(report, "clock", FINDING_WARNING,
-                   "The clock was set back, or is wrong. garbage-collect keeps what seems to be new.",
-                   "%zu %s in the storage from the future, such as %s", survey.future,
-                   survey.future == 1 ? "entry is" : "entries are", survey.first_future ? survey.first_future : path);
+        report_add(
+            report, "clock", FINDING_WARNING,
+            "The clock was set back, or is wrong. garbage-collect keeps what seems to be new.",
+            "%zu %s in the storage from the future, such as %s", survey.future,
+            survey.future == 1 ? "entry is" : "entries are",
+            survey.first_future ? survey.first_future : path);
 }
 
 void check_storage(struct examination *examination)
@@ -177,7 +188,8 @@ void check_storage(struct examination *examination)
     struct stat st;
 
     if (stat(root, &st) < 0 && errno == ENOENT) {
-        report_add(report, "storage-missing", FINDING_WARNING, "The server creates it, if it may; a mount may be missing.",
+        report_add(report, "storage-missing", FINDING_WARNING,
+                   "The server creates it, if it may; a mount may be missing.",
                    "there is no directory %s", root);
         return;
     }
@@ -188,9 +200,11 @@ void check_storage(struct examination *examination)
     }
     if (geteuid() == 0 && st.st_uid != 0)
         report_add(report, "storage-owner", FINDING_WARNING,
-                   "So the server keeps root's right to read and write all files. Give all of the storage to one user, or "
+                   "So the server keeps root's right to read and write all files. Give all of the "
+                   "storage to one user, or "
                    "name its owner in confinement.user.",
-                   "the server runs as root, and %s belongs to the user %lu", root, (unsigned long)st.st_uid);
+                   "the server runs as root, and %s belongs to the user %lu", root,
+                   (unsigned long)st.st_uid);
     check_writing(examination, root);
     check_room(report, root);
     check_content(examination, root);

@@ -15,10 +15,12 @@
 enum { SLOW_COST = 13 };
 
 /* Rights that no file with users should give. */
-static void check_rights(struct report *report, const char *path, const struct file_content *content, bool has_hashes)
+static void check_rights(struct report *report, const char *path,
+                         const struct file_content *content, bool has_hashes)
 {
     if (content->is_open) {
-        report_add(report, "file-open", FINDING_BAD, "Every user of this machine can give himself all rights.",
+        report_add(report, "file-open", FINDING_BAD,
+                   "Every user of this machine can give himself all rights.",
                    "every user of this machine may write to %s", path);
         report_set_command(report, "chmod o-w %s", path);
     }
@@ -31,7 +33,8 @@ static void check_rights(struct report *report, const char *path, const struct f
 }
 
 /* Reads a file; if that fails, says so. */
-static bool read_file(struct report *report, const char *path, const char *why, struct file_content *ret)
+static bool read_file(struct report *report, const char *path, const char *why,
+                      struct file_content *ret)
 {
     struct error err;
 
@@ -46,16 +49,20 @@ static void check_hashes(struct report *report, const char *path, const struct h
     const struct htpasswd_flaws *flaws = htpasswd_get_flaws(users);
 
     for (size_t i = 0; i < flaws->count && i < HTPASSWD_FLAWS_MAX; i++)
-        report_add(report, "users-line", FINDING_WARNING, "The user in that line cannot log in.", "%s line %zu: %s", path,
-                   flaws->first[i].line, htpasswd_flaw_text(flaws->first[i].kind));
+        report_add(report, "users-line", FINDING_WARNING, "The user in that line cannot log in.",
+                   "%s line %zu: %s", path, flaws->first[i].line,
+                   htpasswd_flaw_text(flaws->first[i].kind));
     if (htpasswd_count(users) == 0) {
-        report_add(report, "users-none", FINDING_BAD, "Nobody can log in.", "%s has no users", path);
+        report_add(report, "users-none", FINDING_BAD, "Nobody can log in.", "%s has no users",
+                   path);
         report_set_command(report, "registryd htpasswd %s NAME", path);
     }
     if (htpasswd_highest_cost(users) >= SLOW_COST)
         report_add(report, "users-slow", FINDING_WARNING,
-                   "The first request after a login, and each wrong password, takes that much computing time.",
-                   "%s has hashes of cost %u: one check takes seconds", path, htpasswd_highest_cost(users));
+                   "The first request after a login, and each wrong password, takes that much "
+                   "computing time.",
+                   "%s has hashes of cost %u: one check takes seconds", path,
+                   htpasswd_highest_cost(users));
 }
 
 static void check_htpasswd(struct report *report, const char *path)
@@ -64,12 +71,14 @@ static void check_htpasswd(struct report *report, const char *path)
     CLEANUP(htpasswd_unrefp) struct htpasswd *users = NULL;
 
     if (access(path, F_OK) < 0 && errno == ENOENT) {
-        report_add(report, "users-missing", FINDING_BAD, "The server does not start without the file.",
+        report_add(report, "users-missing", FINDING_BAD,
+                   "The server does not start without the file.",
                    "there is no %s, the file that auth.htpasswd.path names", path);
         report_set_command(report, "registryd htpasswd -c %s NAME", path);
         return;
     }
-    if (!read_file(report, path, "The server cannot read its users, so it does not start.", &content))
+    if (!read_file(report, path, "The server cannot read its users, so it does not start.",
+                   &content))
         return;
     check_rights(report, path, &content, true);
     if (htpasswd_parse(content.text, content.size, &users) < 0) {
@@ -91,7 +100,9 @@ static void check_rules(struct report *report, const char *path)
     check_rights(report, path, &content, false);
     if (rules_parse(path, content.text, content.size, &rules, &err) < 0)
         report_add(report, "access-line", FINDING_BAD,
-                   "A running server goes on with the rules that it had; a server that starts now refuses to.", "%s", err.text);
+                   "A running server goes on with the rules that it had; a server that starts now "
+                   "refuses to.",
+                   "%s", err.text);
 }
 
 /* The file is created by `registryd robot create`. */

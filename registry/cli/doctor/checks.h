@@ -14,12 +14,15 @@ struct examination {
     struct report report;
 };
 
-/* Each runs as the user that the server would be, except for check_port(), which comes first, with the caller's rights. */
-void check_port(struct examination *examination);        /* whether the server can listen, or somebody does */
+/* Each runs as the user that the server would be, except for check_port(), which comes first, with
+ * the caller's rights. */
+void check_port(
+    struct examination *examination); /* whether the server can listen, or somebody does */
 void check_users(struct examination *examination);       /* htpasswd, access file, robots */
 void check_certificate(struct examination *examination); /* http.tls */
-void check_storage(struct examination *examination);     /* its directory: rights, space, owners, times */
-void check_server(struct examination *examination);      /* what answers at http.addr and at http.host */
+void check_storage(
+    struct examination *examination); /* its directory: rights, space, owners, times */
+void check_server(struct examination *examination); /* what answers at http.addr and at http.host */
 
 /* Whether only programs on this machine can connect to http.addr. */
 bool address_is_local(const struct settings_http *http);

@@ -25,12 +25,13 @@ static void check_warnings(struct examination *examination)
     const struct settings *settings = examination->settings;
 
     for (size_t i = 0; i < settings->warning_count; i++)
-        report_add(&examination->report, "setting", FINDING_WARNING, "The server says this in its log when it starts.", "%s",
-                   settings->warnings[i]);
+        report_add(&examination->report, "setting", FINDING_WARNING,
+                   "The server says this in its log when it starts.", "%s", settings->warnings[i]);
 }
 
 /*
- * From here on, files are seen as the server sees them. What the change of the user logs, the checks say in their own way.
+ * From here on, files are seen as the server sees them. What the change of the user logs, the
+ * checks say in their own way.
  */
 static bool become_server(struct examination *examination)
 {
@@ -46,8 +47,8 @@ static bool become_server(struct examination *examination)
     }
     if (r == 0)
         return true;
-    report_add(&examination->report, "identity", FINDING_UNCHECKED, "So nothing is known about what the server may read and write.",
-               "%s", err.text);
+    report_add(&examination->report, "identity", FINDING_UNCHECKED,
+               "So nothing is known about what the server may read and write.", "%s", err.text);
     return false;
 }
 
@@ -69,10 +70,12 @@ static int load(const struct order *order, struct examination *examination, stru
     int r = settings_load(examination->configuration, environ, ret, &err);
 
     if (r < 0)
-        report_add(&examination->report, "configuration", FINDING_BAD, "The server does not start.", "%s", err.text);
+        report_add(&examination->report, "configuration", FINDING_BAD, "The server does not start.",
+                   "%s", err.text);
     else if (!examination->configuration && !order->config)
         report_add(&examination->report, "no-configuration", FINDING_WARNING,
-                   "If the server has one, name it: registryd doctor FILE.", "no configuration file was found; all settings have "
+                   "If the server has one, name it: registryd doctor FILE.",
+                   "no configuration file was found; all settings have "
                    "their defaults or come from variables");
     return r;
 }
@@ -95,7 +98,8 @@ static int run_doctor(int argc, char **argv)
             examination.settings = settings;
             examine(&examination);
         }
-        r = order.is_json ? report_write_json(&examination.report, &err) : report_print(&examination.report, &err);
+        r = order.is_json ? report_write_json(&examination.report, &err)
+                          : report_print(&examination.report, &err);
     }
     if (r == 0 && fflush(stdout) != 0)
         r = error_set_errno(&err, errno, "cannot write to standard output");

@@ -15,7 +15,8 @@ static int split(const char *text, size_t size, struct public_address *ret)
     colon = memchr(close ? close : text, ':', (size_t)(end - (close ? close : text)));
     if (!host_end)
         host_end = colon ? colon : end;
-    if ((size_t)(host_end - host) >= sizeof(ret->host) || (colon && (size_t)(end - colon) > sizeof(ret->port)))
+    if ((size_t)(host_end - host) >= sizeof(ret->host) ||
+        (colon && (size_t)(end - colon) > sizeof(ret->port)))
         return -EINVAL;
     snprintf(ret->host, sizeof(ret->host), "%.*s", (int)(host_end - host), host);
     if (colon)

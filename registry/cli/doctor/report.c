@@ -12,10 +12,13 @@
 enum { EXIT_UNCHECKED = 2 };
 
 static const char *const level_names[] = {
-    [FINDING_WARNING] = "warning", [FINDING_BAD] = "bad", [FINDING_UNCHECKED] = "unchecked",
+    [FINDING_WARNING] = "warning",
+    [FINDING_BAD] = "bad",
+    [FINDING_UNCHECKED] = "unchecked",
 };
 
-void report_add(struct report *report, const char *id, enum finding_level level, const char *why, const char *what, ...)
+void report_add(struct report *report, const char *id, enum finding_level level, const char *why,
+                const char *what, ...)
 {
     struct finding *grown = reallocarray(report->items, report->count + 1, sizeof(*grown));
     struct finding finding = {.id = id, .level = level, .why = why};

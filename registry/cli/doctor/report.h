@@ -28,16 +28,18 @@ struct report {
 };
 
 /* Adds a finding; what is a format. */
-void report_add(struct report *report, const char *id, enum finding_level level, const char *why, const char *what, ...)
-    PRINTF_LIKE(5, 6);
+void report_add(struct report *report, const char *id, enum finding_level level, const char *why,
+                const char *what, ...) PRINTF_LIKE(5, 6);
 
-/* Gives the finding that was added last a command. Each %s in the format is quoted for a shell; nothing else may be in it. */
+/* Gives the finding that was added last a command. Each %s in the format is quoted for a shell;
+ * nothing else may be in it. */
 void report_set_command(struct report *report, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* Says on standard output what was found. 0 or negative. */
 int report_print(const struct report *report, struct error *err) MUST_USE;
 int report_write_json(const struct report *report, struct error *err) MUST_USE;
 
-/* 0: nothing is bad and everything was checked; 1: something is bad; 2: something was not checked. */
+/* 0: nothing is bad and everything was checked; 1: something is bad; 2: something was not checked.
+ */
 int report_exit_status(const struct report *report);
 void report_done(struct report *report);

@@ -55,19 +55,23 @@ static int connect_to(const struct public_address *address, struct error *err)
     int r = getaddrinfo(address->host, address->port, &hints, &list), fd = -ECONNREFUSED;
 
     if (r != 0)
-        return error_set(err, ENXIO, "the address of %s is not known here: %s", address->host, gai_strerror(r));
+        return error_set(err, ENXIO, "the address of %s is not known here: %s", address->host,
+                         gai_strerror(r));
     for (const struct addrinfo *info = list; info; info = info->ai_next) {
         fd = connect_one(info);
         if (fd >= 0)
             break;
     }
     freeaddrinfo(list);
-    return fd >= 0 ? fd : error_set_errno(err, -fd, "cannot connect to %s port %s", address->host, address->port);
+    return fd >= 0 ? fd
+                   : error_set_errno(err, -fd, "cannot connect to %s port %s", address->host,
+                                     address->port);
 }
 
 /* --- TLS ------------------------------------------------------------------------------------- */
 
-static int start_tls(struct exchange *exchange, const struct public_address *address, struct error *err)
+static int start_tls(struct exchange *exchange, const struct public_address *address,
+                     struct error *err)
 {
     int r = gnutls_certificate_allocate_credentials(&exchange->credentials);
 
@@ -78,9 +82,11 @@ static int start_tls(struct exchange *exchange, const struct public_address *add
     if (r == 0)
         r = gnutls_set_default_priority(exchange->session);
     if (r == 0)
-        r = gnutls_credentials_set(exchange->session, GNUTLS_CRD_CERTIFICATE, exchange->credentials);
+        r = gnutls_credentials_set(exchange->session, GNUTLS_CRD_CERTIFICATE,
+                                   exchange->credentials);
     if (r == 0)
-        r = gnutls_server_name_set(exchange->session, GNUTLS_NAME_DNS, address->host, strlen(address->host));
+        r = gnutls_server_name_set(exchange->session, GNUTLS_NAME_DNS, address->host,
+                                   strlen(address->host));
     if (r < 0)
         return error_set(err, EIO, "cannot prepare TLS: %s", gnutls_strerror(r));
     gnutls_transport_set_int(exchange->session, exchange->fd);
@@ -89,11 +95,13 @@ static int start_tls(struct exchange *exchange, const struct public_address *add
         r = gnutls_handshake(exchange->session);
     while (r < 0 && !gnutls_error_is_fatal(r));
     if (r < 0)
-        return error_set(err, EPROTO, "%s port %s does not speak TLS: %s", address->host, address->port, gnutls_strerror(r));
+        return error_set(err, EPROTO, "%s port %s does not speak TLS: %s", address->host,
+                         address->port, gnutls_strerror(r));
     return 0;
 }
 
-static void judge_certificate(const struct exchange *exchange, const struct public_address *address, struct answer *ret)
+static void judge_certificate(const struct exchange *exchange, const struct public_address *address,
+                              struct answer *ret)
 {
     unsigned status = GNUTLS_CERT_INVALID;
     gnutls_datum_t text = {0};
@@ -101,7 +109,8 @@ static void judge_certificate(const struct exchange *exchange, const struct publ
     if (gnutls_certificate_verify_peers3(exchange->session, address->host, &status) < 0)
         status = GNUTLS_CERT_INVALID;
     ret->is_trusted = status == 0;
-    if (ret->is_trusted || gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) < 0)
+    if (ret->is_trusted ||
+        gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &text, 0) < 0)
         return;
     snprintf(ret->distrust, sizeof(ret->distrust), "%.*s", (int)text.size, (const char *)text.data);
     gnutls_free(text.data);
@@ -147,8 +156,10 @@ static int read_head(const struct exchange *exchange, struct answer *ret)
         }
         if (size == sizeof(ret->head) - 1)
             return -EMSGSIZE;
-        n = exchange->session ? gnutls_record_recv(exchange->session, ret->head + size, sizeof(ret->head) - 1 - size)
-                              : recv(exchange->fd, ret->head + size, sizeof(ret->head) - 1 - size, 0);
+        n = exchange->session
+                ? gnutls_record_recv(exchange->session, ret->head + size,
+                                     sizeof(ret->head) - 1 - size)
+                : recv(exchange->fd, ret->head + size, sizeof(ret->head) - 1 - size, 0);
         if (n < 0 && exchange->session && !gnutls_error_is_fatal((int)n) && n != GNUTLS_E_AGAIN)
             continue;
         if (n <= 0)
@@ -157,8 +168,8 @@ static int read_head(const struct exchange *exchange, struct answer *ret)
     }
 }
 
-int request_send(const struct public_address *address, const char *method, const char *path, const char *headers,
-                 struct answer *ret, struct error *err)
+int request_send(const struct public_address *address, const char *method, const char *path,
+                 const char *headers, struct answer *ret, struct error *err)
 {
     CLEANUP(exchange_done) struct exchange exchange = {.fd = connect_to(address, err)};
     char request[REQUEST_MAX];
@@ -175,24 +186,30 @@ int request_send(const struct public_address *address, const char *method, const
     }
     if (r < 0)
         return r;
-    size = snprintf(request, sizeof(request), "%s %s%s HTTP/1.1\r\nHost: %s%s%s:%s\r\nUser-Agent: registryd-doctor\r\n%sConnection: close\r\n\r\n",
-                    method, address->path, path, has_brackets ? "[" : "", address->host, has_brackets ? "]" : "",
-                    address->port, headers);
+    size = snprintf(request, sizeof(request),
+                    "%s %s%s HTTP/1.1\r\nHost: %s%s%s:%s\r\nUser-Agent: "
+                    "registryd-doctor\r\n%sConnection: close\r\n\r\n",
+                    method, address->path, path, has_brackets ? "[" : "", address->host,
+                    has_brackets ? "]" : "", address->port, headers);
     if (size < 0 || (size_t)size >= sizeof(request))
         return error_set(err, EINVAL, "the address %s%s is too long", address->host, address->path);
     r = send_all(&exchange, request, (size_t)size);
     if (r == 0)
         r = read_head(&exchange, ret);
     if (r == -EPROTO || r == -EMSGSIZE)
-        return error_set(err, EPROTO, "%s port %s does not answer in HTTP", address->host, address->port);
-    return r < 0 ? error_set_errno(err, -r, "%s port %s does not answer", address->host, address->port) : 0;
+        return error_set(err, EPROTO, "%s port %s does not answer in HTTP", address->host,
+                         address->port);
+    return r < 0 ? error_set_errno(err, -r, "%s port %s does not answer", address->host,
+                                   address->port)
+                 : 0;
 }
 
 const char *answer_find(const struct answer *answer, const char *name, char *ret, size_t size)
 {
     size_t length = strlen(name);
 
-    for (const char *line = strchr(answer->head, '\n'); line && line[1]; line = strchr(line + 1, '\n')) {
+    for (const char *line = strchr(answer->head, '\n'); line && line[1];
+         line = strchr(line + 1, '\n')) {
         const char *value = line + 1 + length;
 
         if (strncasecmp(line + 1, name, length) != 0 || *value != ':')

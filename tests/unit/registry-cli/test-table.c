@@ -57,7 +57,8 @@ static void sizes_and_times_are_short(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(columns_are_aligned_and_harmless), cmocka_unit_test(sizes_and_times_are_short)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(columns_are_aligned_and_harmless),
+                                       cmocka_unit_test(sizes_and_times_are_short)};
 
     return cmocka_run_group_tests_name("table", tests, NULL, NULL);
 }
