@@ -211,6 +211,49 @@ def _():
             assert begun(late) == 0
 
 
+def add_garbage(registry, count):
+    """Puts blobs that nothing refers to into the storage, as if they were pushed a month ago."""
+    old = time.time() - 30 * DAY_S
+    for i in range(count):
+        digest = digest_of(str(i).encode())[7:]
+        directory = registry.repositories.parent / f"blobs/sha256/{digest[:2]}/{digest}"
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / "data").write_bytes(str(i).encode())
+        os.utime(directory / "data", (old, old))
+
+
+def count_blobs(registry):
+    return sum(1 for _ in (registry.repositories.parent / "blobs/sha256").glob("*/*/data"))
+
+
+def stop_while_it_collects(count):
+    """Returns True if a server with so much garbage was stopped in the middle of a run; False if the run was over before."""
+    with Kept("") as registry:
+        registry.push("app", "a")
+        registry.server._stop()
+        add_garbage(registry, count)
+        before = count_blobs(registry)
+        registry.server.env.update({f"REGISTRY_{name}": value for name, value in SCHEDULE.items()})
+        registry.server._start()
+        wait_for(lambda: begun(registry), "a run")
+        registry.server.process.terminate()
+        assert registry.server.process.wait(TIMEOUT_S) == 0
+        if "garbage collection: removed" in registry.server.log():
+            return False
+        assert "cut short, because the server is being stopped" in registry.server.log(), registry.server.log()
+        assert 0 < count_blobs(registry) <= before
+        assert not (registry.repositories.parent / "registryd/maintenance/last").exists()
+        registry.server.restart() # the next run goes to the end
+        wait_for(lambda: "garbage collection: removed" in registry.server.log(), "a whole run")
+        assert registry.call("GET", "/v2/app/manifests/a")[0] == 200 and count_blobs(registry) < 5
+    return True
+
+
+@case("SIGTERM ends a run after the step at hand, and the next start begins it anew")
+def _():
+    assert any(stop_while_it_collects(count) for count in (1000, 4000, 16000, 64000))
+
+
 @case("a run that fails is reported, and tried again later")
 def _():
     with Kept("retain newest=1 **\n") as registry:
