@@ -492,6 +492,9 @@ def _():
         assert not find_secret(registry.server.dir, identity)
         for path in (secret, *secret.rglob("*")):
             assert path.stat().st_mode & 0o077 == 0, path
+        secret.chmod(0o755)  # as after a restored backup
+        registry.server.restart()
+        assert secret.stat().st_mode & 0o777 == 0o700
         for path in ("private/keys/identity", "private/keys/signing-1", "../private/keys/signing-1"):
             for url in (f"/v2/{path}", f"/v2/x/blobs/{path}", f"/v2/{path}/manifests/v1", f"/v2/x/../../../{path}"):
                 assert registry.status("GET", url, None, basic("root")) in (400, 404), url

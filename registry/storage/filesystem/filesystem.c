@@ -296,6 +296,20 @@ static int open_directories(struct filesystem *filesystem, enum filesystem_shari
     return 0;
 }
 
+/* A copy or a restored backup may have opened the directory to others, and it holds the keys that sign tokens. */
+static int close_private(const struct filesystem *filesystem, struct error *err)
+{
+    struct stat found;
+
+    if (fstatat(filesystem->root_fd, "private", &found, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(found.st_mode) ||
+        (found.st_mode & 0777 & ~FILESYSTEM_PRIVATE) == 0)
+        return 0;
+    if (fchmodat(filesystem->root_fd, "private", FILESYSTEM_PRIVATE, 0) < 0 && errno != EROFS)
+        return error_set_errno(err, errno, "other users can read %s/private, which holds keys; cannot change its mode to 700",
+                               filesystem->root);
+    return 0;
+}
+
 /*
  * Whether stat() shows at once what any process has changed. Network file systems answer from what they knew seconds
  * ago; an unknown file system may, too.
@@ -329,6 +343,8 @@ int filesystem_open(const char *root_directory, enum filesystem_sharing sharing,
         filesystem->root = NULL;
     r = filesystem->root && filesystem->root_directory ? open_directories(filesystem, sharing, err)
                                                        : error_set_oom(err);
+    if (r == 0 && sharing == FILESYSTEM_SERVES)
+        r = close_private(filesystem, err);
     /* Without memory for a cache everything is read each time. */
     if (r == 0 && sharing == FILESYSTEM_SERVES && is_local(filesystem->root_fd)) {
         filesystem->contents = content_cache_new();
