@@ -43,10 +43,13 @@ void answer_digest(struct response *response, const struct digest *digest)
 
 void answer_format_etag(const struct digest *digest, char ret_etag[ANSWER_ETAG_SIZE])
 {
-    char text[DIGEST_TEXT_SIZE];
+    size_t size;
 
-    digest_format(digest, text);
-    snprintf(ret_etag, ANSWER_ETAG_SIZE, "\"%s\"", text);
+    ret_etag[0] = '"';
+    digest_format(digest, ret_etag + 1);
+    size = strlen(ret_etag);
+    ret_etag[size] = '"';
+    ret_etag[size + 1] = '\0';
 }
 
 /*

@@ -35,7 +35,7 @@ bool client_address_find(const struct request *request, const struct network *pr
     char list[LIST_SIZE], address[REQUEST_ADDRESS_MAX], *comma = list;
     bool is_forwarded = false;
 
-    snprintf(ret_address, REQUEST_ADDRESS_MAX, "%s", request->address);
+    memcpy(ret_address, request->address, REQUEST_ADDRESS_MAX);
     if (!client_address_is_proxy(request->address, proxies, proxy_count) ||
         request_join_header(request, "X-Forwarded-For", list, sizeof(list)) < 0)
         return false;

@@ -8,12 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/decimal.h"
 #include "registry/api/api.h"
 #include "registry/api/routes.h"
 #include "registry/runtime/log.h"
 #include "registry/runtime/metrics.h"
 
-enum { ADDRESS_SIZE = REQUEST_ADDRESS_MAX + 16, USER_SIZE = 256, URI_SIZE = 512 };
+enum { ADDRESS_SIZE = REQUEST_ADDRESS_MAX + 3 + DECIMAL_MAX, USER_SIZE = 256, URI_SIZE = 512 };
 
 /* --- requests --------------------------------------------------------------------------------- */
 
@@ -24,12 +25,25 @@ enum { ADDRESS_SIZE = REQUEST_ADDRESS_MAX + 16, USER_SIZE = 256, URI_SIZE = 512 
 static const char *format_address(const struct call *call, const struct request *request,
                                   char ret_text[ADDRESS_SIZE])
 {
+    char *at = ret_text;
+    bool is_ipv6;
+    size_t size;
+
     if (call && call->is_forwarded)
         return call->address;
     if (!*request->address)
         return NULL;
-    snprintf(ret_text, ADDRESS_SIZE, strchr(request->address, ':') ? "[%s]:%u" : "%s:%u",
-             request->address, request->port);
+    is_ipv6 = strchr(request->address, ':');
+    size = strlen(request->address);
+    if (is_ipv6)
+        *at++ = '[';
+    memcpy(at, request->address, size);
+    at += size;
+    if (is_ipv6)
+        *at++ = ']';
+    *at++ = ':';
+    at += decimal_format(request->port, 1, at);
+    *at = '\0';
     return ret_text;
 }
 

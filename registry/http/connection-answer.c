@@ -4,11 +4,10 @@
  * through a buffer that the connections of a loop share.
  */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/decimal.h"
 #include "registry/http/connection.h"
 #include "registry/http/status.h"
 
@@ -38,14 +37,18 @@ static void write_text(struct writer *writer, const char *text)
 
 static void write_number(struct writer *writer, uint64_t number)
 {
-    char digits[20];
-    size_t at = sizeof(digits);
+    char digits[DECIMAL_MAX];
 
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    write_bytes(writer, digits + at, sizeof(digits) - at);
+    write_bytes(writer, digits, decimal_format(number, 1, digits));
+}
+
+/* For the log. */
+static void note_content_type(struct connection *connection, const char *value)
+{
+    size_t size = strnlen(value, sizeof(connection->content_type) - 1);
+
+    memcpy(connection->content_type, value, size);
+    connection->content_type[size] = '\0';
 }
 
 static void write_header(void *context, const char *name, const char *value)
@@ -58,7 +61,7 @@ static void write_header(void *context, const char *name, const char *value)
     write_text(writer, value);
     write_bytes(writer, "\r\n", 2);
     if (strcmp(name, "Content-Type") == 0)
-        snprintf(connection->content_type, sizeof(connection->content_type), "%s", value);
+        note_content_type(connection, value);
 }
 
 /*

@@ -13,18 +13,27 @@ const char *request_get_header(const struct request *request, const char *name)
 int request_join_header(const struct request *request, const char *name, char *ret_value, size_t size)
 {
     const struct head *head = request->head;
-    size_t used = 0;
-    int count = 0;
+    static const char separator[] = ", ";
+    size_t used = 0, value_size;
+    bool has_any = false;
+    const char *value;
 
     for (unsigned i = 0; i < head->header_count; i++) {
         if (strcasecmp(head->text + head->headers[i].name, name) != 0)
             continue;
-        used += (size_t)snprintf(ret_value + used, size - used, "%s%s", count++ ? ", " : "",
-                                 head->text + head->headers[i].value);
-        if (used >= size)
+        value = head->text + head->headers[i].value;
+        value_size = strlen(value);
+        if (value_size + sizeof(separator) > size - used)
             return -E2BIG;
+        if (has_any) {
+            memcpy(ret_value + used, separator, sizeof(separator) - 1);
+            used += sizeof(separator) - 1;
+        }
+        memcpy(ret_value + used, value, value_size + 1);
+        used += value_size;
+        has_any = true;
     }
-    return count ? 0 : -ENOENT;
+    return has_any ? 0 : -ENOENT;
 }
 
 /* --- where the client thinks we are ------------------------------------------------ */

@@ -9,10 +9,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/decimal.h"
 #include "common/utf8.h"
 
 /* For the mark, the closing quote, the field that says that there were more, the brace and the newline. */
 enum { RESERVE = 64 };
+
+enum { NUMBER_SIZE = 64 }; /* more than the longest duration takes */
 
 #define MARK "..."
 
@@ -165,33 +168,64 @@ static bool put_name(struct log_line *line, const char *name)
     return true;
 }
 
-/* Microseconds as Go writes a time.Duration: 0s, 850µs, 1.5ms, 2m3.5s. */
-static int format_duration(uint64_t us, char *ret, size_t size)
+static char *append(char *at, const char *text)
 {
-    uint64_t whole = us < 1000000 ? us / 1000 : us / 1000000 % 60, part = us < 1000000 ? us % 1000 : us % 1000000;
-    uint64_t minutes = us / 60000000;
-    char digits[16];
-    int length = snprintf(digits, sizeof(digits), us < 1000000 ? ".%03" PRIu64 : ".%06" PRIu64, part);
+    size_t size = strlen(text);
 
-    while (digits[length - 1] == '0')
-        digits[--length] = '\0';
+    memcpy(at, text, size);
+    return at + size;
+}
+
+/* A whole number and its part, without the zeros at the end of the part: "1.5". */
+static char *append_fraction(char *at, uint64_t whole, uint64_t part, size_t part_width)
+{
+    at += decimal_format(whole, 1, at);
     if (part == 0)
-        digits[0] = '\0';
-    if (us > 0 && us < 1000)
-        return snprintf(ret, size, "%" PRIu64 "\xC2\xB5s", us);
+        return at;
+    at = append(at, ".");
+    at += decimal_format(part, part_width, at);
+    while (at[-1] == '0')
+        at--;
+    return at;
+}
+
+/* Microseconds as Go writes a time.Duration: 0s, 850µs, 1.5ms, 2m3.5s. Returns the size. */
+static size_t format_duration(uint64_t us, char ret_text[NUMBER_SIZE])
+{
+    uint64_t minutes = us / 60000000;
+    char *at = ret_text;
+
+    if (us > 0 && us < 1000) {
+        at += decimal_format(us, 1, at);
+        return (size_t)(append(at, "\xC2\xB5s") - ret_text);
+    }
     if (us > 0 && us < 1000000)
-        return snprintf(ret, size, "%" PRIu64 "%sms", whole, digits);
-    if (minutes == 0)
-        return snprintf(ret, size, "%" PRIu64 "%ss", whole, digits);
-    if (minutes < 60)
-        return snprintf(ret, size, "%" PRIu64 "m%" PRIu64 "%ss", minutes, whole, digits);
-    return snprintf(ret, size, "%" PRIu64 "h%" PRIu64 "m%" PRIu64 "%ss", minutes / 60, minutes % 60, whole, digits);
+        return (size_t)(append(append_fraction(at, us / 1000, us % 1000, 3), "ms") - ret_text);
+    if (minutes >= 60) {
+        at += decimal_format(minutes / 60, 1, at);
+        at = append(at, "h");
+    }
+    if (minutes > 0) {
+        at += decimal_format(minutes % 60, 1, at);
+        at = append(at, "m");
+    }
+    at = append_fraction(at, us / 1000000 % 60, us % 1000000, 6);
+    return (size_t)(append(at, "s") - ret_text);
+}
+
+static size_t format_integer(int64_t number, char ret_text[NUMBER_SIZE])
+{
+    char *at = ret_text;
+
+    if (number < 0)
+        at = append(at, "-");
+    at += decimal_format(number < 0 ? -(uint64_t)number : (uint64_t)number, 1, at);
+    return (size_t)(at - ret_text);
 }
 
 void log_line_add(struct log_line *line, const struct log_field *field)
 {
-    char number[64];
-    int length;
+    char number[NUMBER_SIZE];
 
     if (field->kind == LOG_TEXT && !field->text)
         return;
@@ -202,12 +236,10 @@ void log_line_add(struct log_line *line, const struct log_field *field)
         put_value(line, field->text, strlen(field->text));
         break;
     case LOG_INTEGER:
-        length = snprintf(number, sizeof(number), "%" PRId64, field->integer);
-        put(line, number, (size_t)length); /* bare in JSON too */
+        put(line, number, format_integer(field->integer, number)); /* bare in JSON too */
         break;
     case LOG_DURATION:
-        length = format_duration(field->duration_us, number, sizeof(number));
-        put_value(line, number, (size_t)length);
+        put_value(line, number, format_duration(field->duration_us, number));
         break;
     }
 }
@@ -223,8 +255,7 @@ static void put_time(struct log_line *line)
     static _Thread_local time_t second = -1;
     static _Thread_local char text[32];
     struct timespec now;
-    char fraction[16];
-    int length;
+    char fraction[DECIMAL_MAX];
 
     clock_gettime(CLOCK_REALTIME, &now);
     if (now.tv_sec != second) {
@@ -235,8 +266,9 @@ static void put_time(struct log_line *line)
         second = now.tv_sec;
     }
     put_text(line, text);
-    length = snprintf(fraction, sizeof(fraction), ".%06ldZ", now.tv_nsec / 1000);
-    put(line, fraction, (size_t)length);
+    put_text(line, ".");
+    put(line, fraction, decimal_format((uint64_t)now.tv_nsec / 1000, 6, fraction));
+    put_text(line, "Z");
 }
 
 void log_line_begin_made(struct log_line *line, enum log_formatter formatter)
