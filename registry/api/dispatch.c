@@ -307,6 +307,11 @@ static void end(void *context, struct request *request, const struct http_end *h
     request->state = NULL;
 }
 
+static void hurry(void *context)
+{
+    store_cancel(((const struct api *)context)->store);
+}
+
 void dispatch_init(struct api *api, struct http_handler *ret)
 {
     for (int kind = 0; kind < ROUTE_KINDS; kind++)
@@ -318,5 +323,6 @@ void dispatch_init(struct api *api, struct http_handler *ret)
         .answer = answer,
         .refuse = refuse,
         .end = end,
+        .hurry = hurry,
     };
 }

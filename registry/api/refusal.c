@@ -29,6 +29,7 @@ static const struct failure {
     {ENFILE, 503, "the registry has too many open files; try again later"},
     {ENOMEM, 503, "the registry is out of memory; try again later"},
     {EAGAIN, 503, "the registry is busy; try again later"},
+    {ECANCELED, 503, "the registry is being stopped; try again later"},
 };
 
 static const struct failure *find_failure(int code)

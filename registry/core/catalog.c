@@ -95,8 +95,10 @@ static int look_at(struct walk *walk, struct error *err)
 {
     CLEANUP(storage_list_done) struct storage_list list = {0};
     struct key prefix = {KEY_REPOSITORIES "/"};
-    int r;
+    int r = store_may_go_on(walk->store, err);
 
+    if (r < 0)
+        return r;
     if (*walk->name)
         prefix = key_in_repository(walk->name, "");
     r = storage_list(walk->store->storage, prefix.text, NULL, SIZE_MAX, &list, err);

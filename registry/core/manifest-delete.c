@@ -57,7 +57,9 @@ static int add_tags(struct removal *removal, struct error *err)
         struct key key = key_tag_prefix(removal->name, tags.entries[i]->name);
         struct digest digest;
 
-        r = store_resolve_tag(removal->store, removal->name, tags.entries[i]->name, STORE_MAY_WAIT, &digest, err);
+        r = store_may_go_on(removal->store, err);
+        if (r == 0)
+            r = store_resolve_tag(removal->store, removal->name, tags.entries[i]->name, STORE_MAY_WAIT, &digest, err);
         if (r == 0 && is_named(removal, &digest) && store_names_add(&removal->keys, key.text) < 0)
             return error_set_oom(err);
     }

@@ -24,7 +24,11 @@ struct store {
     event_listener *listener; /* NULL: none */
     void *listener_object;
     struct search_progress *searches; /* for referrers that are not in the index */
+    bool is_cancelled;                /* atomic: see store_cancel() */
 };
+
+/* Called for each of many entries: 0, or -ECANCELED after store_cancel(). */
+int store_may_go_on(const struct store *store, struct error *err) MUST_USE;
 
 /* The outcome of the storage in the store's words: STORE_NOT_FOUND, STORE_WOULD_WAIT; 0 and failures stay. */
 int store_outcome(int r);

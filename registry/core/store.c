@@ -56,6 +56,18 @@ int store_check(struct store *store, struct error *err)
     return storage_check(store->storage, err);
 }
 
+void store_cancel(struct store *store)
+{
+    __atomic_store_n(&store->is_cancelled, true, __ATOMIC_RELAXED);
+}
+
+int store_may_go_on(const struct store *store, struct error *err)
+{
+    if (!__atomic_load_n(&store->is_cancelled, __ATOMIC_RELAXED))
+        return 0;
+    return error_set(err, ECANCELED, "the server is stopping");
+}
+
 void store_count_cache(struct store *store, uint64_t *ret_hits, uint64_t *ret_misses)
 {
     struct storage_cache_counters counters;

@@ -44,6 +44,12 @@ int store_check(struct store *store, struct error *err) MUST_USE;
 /* How many reads of links and manifests were answered from memory, and how many were not. */
 void store_count_cache(struct store *store, uint64_t *ret_hits, uint64_t *ret_misses);
 
+/*
+ * From now on, lists and searches that look at many entries fail with ECANCELED, so that a server
+ * that stops does not wait for them.
+ */
+void store_cancel(struct store *store);
+
 /* --- lists ----------------------------------------------------------------------------- */
 
 struct store_names {

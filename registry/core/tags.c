@@ -128,9 +128,11 @@ static int has_link(struct store *store, const char *name, const char *tag, stru
 static int add_tag(struct store *store, const char *name, const char *tag, size_t n, struct store_names *page,
                    struct error *err)
 {
-    int r = has_link(store, name, tag, err);
+    int r = store_may_go_on(store, err);
 
-    if (r == -ENOMEM)
+    if (r == 0)
+        r = has_link(store, name, tag, err);
+    if (r == -ENOMEM || r == -ECANCELED)
         return r;
     if (r < 0)
         store_names_skip(page, err);

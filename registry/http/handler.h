@@ -49,4 +49,9 @@ struct http_handler {
     void (*end)(void *context, struct request *request, const struct http_end *end);
     /* An event thread is about to wait, or ends: writes what end() has gathered. May be NULL. */
     void (*settle)(void *context);
+    /*
+     * The server stops, and has waited for requests as long as it does: phases that compute for long on a worker should
+     * end soon. Called once, on the thread that stops the server. May be NULL.
+     */
+    void (*hurry)(void *context);
 };

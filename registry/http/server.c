@@ -108,6 +108,8 @@ static void stop_loops(struct server *server, unsigned timeout_ms)
     for_each_loop(server, loop_wake);
     wait_for_none(&server->under_way, timeout_ms);
     __atomic_store_n(&server->is_stopping, true, __ATOMIC_SEQ_CST);
+    if (server->options.handler->hurry)
+        server->options.handler->hurry(server->options.handler->context);
     wait_for_none(&server->handed_over, UINT_MAX);
     for_each_loop(server, loop_end);
     for_each_loop(server, loop_join);

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,6 +58,26 @@ static void pages_join_up(void **state)
     }
 }
 
+/* A server that stops must not wait until a list of a hundred thousand names is complete. */
+static void lists_end_after_a_cancellation(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    CLEANUP(store_names_done) struct store_names names = {0};
+    const char *bytes = "{}";
+    struct digest digest;
+    struct error err = {0};
+
+    (void)state;
+    push_blob(store, "a", "1");
+    assert_int_equal(digest_of(DIGEST_SHA256, bytes, strlen(bytes), &digest), 0);
+    assert_int_equal(store_put_tag(store, "a", "t", &digest, &err), 0);
+    store_cancel(store);
+    assert_int_equal(store_list_repositories(store, NULL, SIZE_MAX, NULL, &names, &err), -ECANCELED);
+    assert_says(&err, "the server is stopping");
+    assert_int_equal(store_list_tags(store, "a", NULL, SIZE_MAX, &names, &err), -ECANCELED);
+    assert_int_equal(store_find_blob(store, "a", &digest, STORE_MAY_WAIT, &(struct store_blob){0}, &err), STORE_NOT_FOUND);
+}
+
 static void a_directory_with_blobs_or_manifests_is_a_repository(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
@@ -94,6 +115,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         scratch_test(repositories_are_listed_in_pages),
         scratch_test(pages_join_up),
+        scratch_test(lists_end_after_a_cancellation),
         scratch_test(a_directory_with_blobs_or_manifests_is_a_repository),
         scratch_test(depth_is_bounded),
     };
