@@ -8,13 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "common/base64.h"
-#include "common/random.h"
-#include "registry/access/pattern-index.h"
-
-enum { SECRET_SIZE = 32 };
+#include "registry/access/line-error.h"
 
 struct robots {
     unsigned references; /* atomic */
@@ -39,132 +34,12 @@ static int fail(const struct parser *p, const char *format, ...) PRINTF_LIKE(2, 
 
 static int fail(const struct parser *p, const char *format, ...)
 {
-    char text[512];
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    line_error_set(p->err, p->source, p->line, format, args);
     va_end(args);
-    return error_set(p->err, EINVAL, "%s line %u: %s", p->source, p->line, text);
-}
-
-/* --- names, times, permissions ---------------------------------------------------------- */
-
-static bool is_plain(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-bool robot_is_name(const char *name, size_t size)
-{
-    for (size_t i = 0; i < size; i++)
-        if (!is_plain(name[i]) && (i == 0 || i + 1 == size || !memchr("._-", name[i], 3)))
-            return false;
-    return size > 0 && size <= ROBOT_NAME_MAX;
-}
-
-void robot_format_time(int64_t time_s, char ret_text[ROBOT_TIME_SIZE])
-{
-    time_t time = (time_t)time_s;
-    struct tm tm;
-
-    snprintf(ret_text, ROBOT_TIME_SIZE, "never");
-    if (time_s != ROBOT_NEVER && gmtime_r(&time, &tm))
-        strftime(ret_text, ROBOT_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
-int robot_parse_time(const char *text, size_t size, int64_t *ret_s)
-{
-    char copy[ROBOT_TIME_SIZE], again[ROBOT_TIME_SIZE];
-    struct tm tm = {0};
-    const char *end;
-
-    if (size >= sizeof(copy))
-        return -EINVAL;
-    memcpy(copy, text, size);
-    copy[size] = '\0';
-    if (strcmp(copy, "never") == 0) {
-        *ret_s = ROBOT_NEVER;
-        return 0;
-    }
-    end = strptime(copy, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    if (!end || *end)
-        return -EINVAL;
-    *ret_s = timegm(&tm);
-    robot_format_time(*ret_s, again); /* timegm() accepts 30 February */
-    return strcmp(copy, again) == 0 ? 0 : -EINVAL;
-}
-
-/* Finds the end of the pattern; patterns contain no ':'. */
-static size_t pattern_size(const char *allow, size_t size)
-{
-    const char *colon = memchr(allow, ':', size);
-
-    return colon ? (size_t)(colon - allow) : size;
-}
-
-static const char *find_action_fault(const char *at, const char *end)
-{
-    while (at < end) {
-        const char *comma = memchr(at, ',', (size_t)(end - at)), *stop = comma ? comma : end;
-
-        if (rules_action_parse(at, (size_t)(stop - at)) == 0)
-            return "names an unknown action; actions are pull, push, push-new, delete and all";
-        if (comma && comma + 1 == end)
-            return "ends with a comma";
-        at = comma ? comma + 1 : end;
-    }
-    return NULL;
-}
-
-const char *robot_find_fault(const char *allow, size_t size)
-{
-    size_t pattern = pattern_size(allow, size);
-
-    if (pattern + 1 >= size)
-        return "is not PATTERN:ACTIONS, such as team/**:pull,push";
-    if (memchr(allow, '"', size) || memchr(allow, '#', size))
-        return "has a quote or a '#', which no pattern has";
-    if (pattern_find_fault(allow, pattern))
-        return pattern_find_fault(allow, pattern);
-    return find_action_fault(allow + pattern + 1, allow + size);
-}
-
-/* --- passwords -------------------------------------------------------------------------- */
-
-int robot_digest(const char *name, const struct secbuf *password, struct digest *ret)
-{
-    static const char label[] = "registryd robot 1";
-    CLEANUP(hasher_freep) struct hasher *hasher = NULL;
-
-    if (hasher_new(DIGEST_SHA256, &hasher) < 0)
-        return -ENOMEM;
-    hasher_write(hasher, label, sizeof(label));
-    hasher_write(hasher, name, strlen(name) + 1);
-    if (password->size > 0)
-        hasher_write(hasher, password->data, password->size);
-    hasher_get(hasher, ret);
-    return 0;
-}
-
-int robot_make_password(struct secbuf *ret)
-{
-    CLEANUP(secbuf_done) struct secbuf password = {0};
-    unsigned char *bytes = secure_malloc(SECRET_SIZE);
-    size_t start = strlen(ROBOT_PASSWORD_PREFIX), size = base64url_encoded_size(SECRET_SIZE);
-    int r = bytes ? secbuf_append(&password, ROBOT_PASSWORD_PREFIX, start) : -ENOMEM;
-
-    if (r == 0)
-        r = secbuf_reserve(&password, size + 1);
-    if (r == 0) {
-        random_bytes(bytes, SECRET_SIZE);
-        base64url_encode(bytes, SECRET_SIZE, (char *)password.data + start);
-        password.size = ROBOT_PASSWORD_SIZE; /* without the '=' at the end */
-        *ret = password;
-        password = (struct secbuf){0};
-    }
-    secure_free(bytes);
-    return r;
+    return -EINVAL;
 }
 
 /* --- parsing ---------------------------------------------------------------------------- */
@@ -324,7 +199,7 @@ static int write_rules(const struct robots *robots, FILE *out)
 
         for (size_t a = 0; a < robot->allow_count; a++) {
             const char *text = robot->allows[a].text;
-            int size = (int)robot->allows[a].size, pattern = (int)pattern_size(text, robot->allows[a].size);
+            int size = (int)robot->allows[a].size, pattern = (int)robot_pattern_size(text, robot->allows[a].size);
 
             fprintf(out, "allow " ROBOT_USER_PREFIX "%s %.*s %.*s\n", robot->name, size - pattern - 1, text + pattern + 1,
                     pattern, text);

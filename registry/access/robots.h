@@ -4,9 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/digest.h"
 #include "common/error.h"
-#include "common/secbuf.h"
+#include "registry/access/robot.h"
 #include "registry/access/rules.h"
 
 /*
@@ -22,11 +21,7 @@ struct robots;
 /* Users whose names begin with this are robots: "robot+ci". */
 #define ROBOT_USER_PREFIX "robot+"
 
-/* A password is this and 43 characters of base64url, which encode 32 random bytes. */
-#define ROBOT_PASSWORD_PREFIX "registryd_robot_"
-enum { ROBOT_PASSWORD_SIZE = 16 + 43, ROBOT_NAME_MAX = 64, ROBOTS_MAX = 10000, ROBOT_ALLOWS_MAX = 100 };
-
-#define ROBOT_NEVER INT64_MAX
+enum { ROBOTS_MAX = 10000, ROBOT_ALLOWS_MAX = 100 };
 
 /* The value of --allow, "PATTERN:ACTIONS" as in "team-a/ **:pull,push" (without the blank). */
 struct robot_allow {
@@ -66,22 +61,3 @@ struct robot *robots_find_user(const struct robots *robots, const char *user);
 /* The rules that --allow gives to all robots; a rule's line N is what robots_find_allow(N) returns. Borrowed. */
 const struct rules *robots_get_rules(const struct robots *robots);
 const struct robot_allow *robots_find_allow(const struct robots *robots, uint32_t line);
-
-/* Whether it is the name of a robot: a-z, 0-9, and inside of it also '.', '_' and '-'. */
-bool robot_is_name(const char *name, size_t size);
-
-/* NULL if it is "PATTERN:ACTIONS", otherwise what is wrong with it. */
-const char *robot_find_fault(const char *allow, size_t size);
-
-/*
- * SHA-256 of a label, the name and the password. Nobody can guess 256 random bits, so that it need not be slow. 0 or -ENOMEM.
- */
-int robot_digest(const char *name, const struct secbuf *password, struct digest *ret) MUST_USE;
-
-/* A new password. 0 or -ENOMEM. */
-int robot_make_password(struct secbuf *ret) MUST_USE;
-
-/* Times in the file: "2026-11-30T07:41:45Z". */
-enum { ROBOT_TIME_SIZE = 24 };
-void robot_format_time(int64_t time_s, char ret_text[ROBOT_TIME_SIZE]); /* "never" for ROBOT_NEVER */
-int robot_parse_time(const char *text, size_t size, int64_t *ret_s);    /* 0 or -EINVAL */

@@ -7,15 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/access/line-error.h"
+
 int rules_fail(struct rules_parser *p, const char *format, ...)
 {
-    char text[512];
     va_list args;
 
     va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
+    line_error_set(p->err, p->source, p->line, format, args);
     va_end(args);
-    return error_set(p->err, EINVAL, "%s line %u: %s", p->source, p->line, text);
+    return -EINVAL;
 }
 
 void *rules_reserve(void *items, size_t count, size_t *capacity, size_t item_size)
