@@ -2,6 +2,7 @@
 
 #include "registry/config/settings.h"
 #include "registry/confine/confine.h"
+#include "registry/core/store.h"
 
 /*
  * Confines verbs that work on the storage without serving it, such as garbage-collect and verify,
@@ -14,3 +15,7 @@ int offline_change_identity(const struct settings *settings, struct confinement 
                             struct error *err) MUST_USE;
 int offline_confine(const struct settings *settings, const struct confinement *confinement,
                     struct error *err) MUST_USE;
+
+/* Does both, and opens the store beside servers in between. *ret is freed with store_close(). */
+int offline_open_store(const struct settings *settings, struct store **ret,
+                       struct error *err) MUST_USE;

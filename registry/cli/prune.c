@@ -10,7 +10,6 @@
 #include "registry/access/watched-file.h"
 #include "registry/cli/flags.h"
 #include "registry/cli/offline.h"
-#include "registry/cli/open-store.h"
 #include "registry/cli/space.h"
 #include "registry/cli/verbs.h"
 #include "registry/config/duration.h"
@@ -99,14 +98,9 @@ static int prune(struct order *order, const struct settings *settings, const str
                                           .grace_s = order->grace_s,
                                           .tell = print_line,
                                           .object = order};
-    struct confinement confinement;
     struct space_result result = {0};
-    int r = offline_change_identity(settings, &confinement, err);
+    int r = offline_open_store(settings, &store, err);
 
-    if (r == 0)
-        r = open_store(settings->storage.root_directory, FILESYSTEM_LOOKS, &store, err);
-    if (r == 0)
-        r = offline_confine(settings, &confinement, err);
     if (r == 0)
         r = space_run(store, &options, &result, err);
     if (r < 0)

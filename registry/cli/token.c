@@ -15,7 +15,6 @@
 #include "registry/access/signing-keys.h"
 #include "registry/access/tokens.h"
 #include "registry/cli/offline.h"
-#include "registry/cli/open-store.h"
 #include "registry/cli/verbs.h"
 #include "registry/config/settings.h"
 
@@ -188,13 +187,8 @@ static int run_on_storage(struct order *order, const struct settings *settings, 
                           struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
-    struct confinement confinement;
-    int r = offline_change_identity(settings, &confinement, err);
+    int r = offline_open_store(settings, &store, err);
 
-    if (r == 0)
-        r = open_store(settings->storage.root_directory, FILESYSTEM_LOOKS, &store, err);
-    if (r == 0)
-        r = offline_confine(settings, &confinement, err);
     if (r < 0)
         return r;
     if (strcmp(command, "rotate") == 0)

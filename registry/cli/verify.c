@@ -12,7 +12,6 @@
 #include "registry/cli/json-out.h"
 #include "registry/cli/flags.h"
 #include "registry/cli/offline.h"
-#include "registry/cli/open-store.h"
 #include "registry/cli/progress-line.h"
 #include "registry/cli/verbs.h"
 
@@ -89,13 +88,8 @@ static int verify(struct order *order, struct store *store, struct error *err)
 static int open_and_verify(struct order *order, const struct settings *settings, struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
-    struct confinement confinement;
-    int r = offline_change_identity(settings, &confinement, err);
+    int r = offline_open_store(settings, &store, err);
 
-    if (r == 0)
-        r = open_store(settings->storage.root_directory, FILESYSTEM_LOOKS, &store, err);
-    if (r == 0)
-        r = offline_confine(settings, &confinement, err);
     return r < 0 ? r : verify(order, store, err);
 }
 

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "registry/cli/offline.h"
-#include "registry/cli/open-store.h"
 #include "registry/config/settings.h"
 
 enum { CONTENT_HELP = 1 };
@@ -57,13 +56,8 @@ static int act_on_storage(const struct content_verb *verb, struct content_job *j
                           const struct settings *settings, struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
-    struct confinement confinement;
-    int r = offline_change_identity(settings, &confinement, err);
+    int r = offline_open_store(settings, &store, err);
 
-    if (r == 0)
-        r = open_store(settings->storage.root_directory, FILESYSTEM_LOOKS, &store, err);
-    if (r == 0)
-        r = offline_confine(settings, &confinement, err);
     if (r < 0)
         return r;
     job->store = store;
