@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
-"""What docs/storage-s3.md relies on, tried on Ceph's gateway: conditional requests, multipart uploads, copies, lists."""
+"""What docs/storage-s3.md relies on, tried on Ceph's gateway: conditional requests, multipart uploads, copies, lists.
 
+STORAGE_CONTRACT is the path of the program with the storage contract's cases (tests/unit/registry-storage/test-contract.c).
+"""
+
+import os
+import subprocess
 import threading
 
 from ceph_gateway import CephGateway
-from harness import case, main
+from harness import Skip, case, main
 from s3_client import S3, sha256
 
 CLIENTS = 4
@@ -165,6 +170,20 @@ def _():
     bucket = World.bucket("digest")
     assert bucket.call("PUT", "k", body=b"damaged", digest=sha256(b"right")).code == "XAmzContentSHA256Mismatch"
     assert bucket.get("k").status == 404
+
+
+@case("the objects of a bucket keep the storage contract")
+def _():
+    program = os.environ.get("STORAGE_CONTRACT")
+    if not program:
+        raise Skip("the unit tests were not built")
+    bucket = World.bucket("contract")
+    env = {**os.environ, "S3_ENDPOINT": World.gateway.endpoint, "S3_BUCKET": bucket.bucket,
+           "S3_ACCESS_KEY": bucket.access_key, "S3_SECRET_KEY": bucket.secret_key}
+    done = subprocess.run([program, "bucket"], env=env, capture_output=True, text=True, check=False)
+    if "without libcurl" in done.stderr:
+        raise Skip("libcurl's or libexpat's headers were missing when this was built")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @case("what was acknowledged is there after the gateway was killed")

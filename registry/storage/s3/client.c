@@ -181,20 +181,21 @@ static int try_once(struct s3_client *client, const struct s3_request *request,
                     struct prepared *prepared, unsigned rest_ms, struct s3_answer *answer,
                     struct error *err)
 {
-    const struct transport_request message = {
-        .method = request->method,
-        .url = prepared->url,
-        .headers = (const char *const *)prepared->headers,
-        .body = request->body,
-        .body_size = request->body_size,
-        .total_ms = request->is_stream ? 0 : rest_ms,
-    };
     /* A signature is good for 15 minutes, so each try has its own. */
     int r = prepared_sign(&client->place, request, keyring_get(client->keyring),
                           (time_t)s3_client_now(client), prepared);
 
     if (r == 0)
-        r = exchange_start(client->transport, &message, &answer->exchange);
+        r = exchange_start(client->transport,
+                           &(struct transport_request){
+                               .method = request->method,
+                               .url = prepared->url,
+                               .headers = (const char *const *)prepared->headers,
+                               .body = request->body,
+                               .body_size = request->body_size,
+                               .total_ms = request->is_stream ? 0 : rest_ms,
+                           },
+                           &answer->exchange);
     if (r < 0)
         return error_set_errno(err, -r, "cannot make the request");
     r = exchange_wait(answer->exchange, &answer->status, err);
@@ -223,7 +224,7 @@ static bool is_passing_status(const struct s3_answer *answer)
 {
     static const int statuses[] = {408, 429, 500, 502, 503, 504};
     static const char *const codes[] = {"SlowDown", "InternalError", "RequestTimeout",
-                                        "RequestTimeTooSkewed"};
+                                        "RequestTimeTooSkewed", "ConditionalRequestConflict"};
 
     for (size_t i = 0; i < ARRAY_SIZE(statuses); i++)
         if (answer->status == statuses[i])
@@ -255,14 +256,6 @@ static unsigned choose_pause(unsigned tries)
     return random % ((most < LONGEST_PAUSE_MS ? most : LONGEST_PAUSE_MS) + 1);
 }
 
-static void forget_answer(struct s3_answer *answer)
-{
-    bool is_after_unclear = answer->is_after_unclear;
-
-    s3_answer_done(answer);
-    answer->is_after_unclear = is_after_unclear;
-}
-
 /* Whether to try again, after a pause. */
 static bool may_try_again(int64_t end_ms, unsigned tries)
 {
@@ -277,7 +270,8 @@ static bool may_try_again(int64_t end_ms, unsigned tries)
 static int call(struct s3_client *client, const struct s3_request *request,
                 struct prepared *prepared, struct s3_answer *answer, struct error *err)
 {
-    int64_t end_ms = monotonic_ms() + client->deadline_ms;
+    int64_t end_ms =
+        monotonic_ms() + (request->deadline_ms ? request->deadline_ms : client->deadline_ms);
 
     for (unsigned tries = 0;; tries++) {
         int64_t rest_ms = end_ms - monotonic_ms();
@@ -293,9 +287,7 @@ static int call(struct s3_client *client, const struct s3_request *request,
             err->code = EAGAIN;
             return -EAGAIN;
         }
-        /* A connection that was refused has carried nothing; everything else may have. */
-        answer->is_after_unclear = answer->is_after_unclear || r != -ECONNREFUSED;
-        forget_answer(answer);
+        s3_answer_done(answer);
     }
 }
 

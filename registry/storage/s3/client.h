@@ -35,8 +35,11 @@ struct s3_request {
     size_t header_count;
     const void *body; /* NULL: none */
     size_t body_size;
-    size_t limit;   /* the most bytes of the answer's body that are kept; more is -EFBIG */
-    bool is_stream; /* after 200 and 206 the body is left for s3_answer_read() */
+    unsigned deadline_ms; /* 0: the client's */
+    unsigned expires_s;   /* the store refuses it that long after it was sent; 0: 15 minutes. Only
+                             without headers and body */
+    size_t limit;         /* the most bytes of the answer's body that are kept; more is -EFBIG */
+    bool is_stream;       /* after 200 and 206 the body is left for s3_answer_read() */
 };
 
 enum { S3_CODE_SIZE = 64 };
@@ -47,7 +50,6 @@ struct s3_answer {
     char code[S3_CODE_SIZE]; /* of an error, such as "NoSuchKey"; "" if there is none */
     char *bytes;             /* the body with a NUL after it, unless it is a stream */
     size_t size;
-    bool is_after_unclear;     /* an earlier try of this request may have taken effect, too */
     struct exchange *exchange; /* the head; of a stream, the rest */
 };
 

@@ -101,6 +101,43 @@ static void drop_headers(struct prepared *prepared)
     }
 }
 
+/* The signature goes into the address, which says how long it is good for. */
+static int sign_address(const struct s3_place *place, const struct s3_request *request,
+                        const struct s3_keys *keys, const struct s3_message *message, time_t now,
+                        struct prepared *prepared)
+{
+    CLEANUP_FREE char *target = NULL;
+    char *url;
+    int r = s3_presign(keys, place->region, message, now, request->expires_s, &target);
+
+    if (r < 0)
+        return r;
+    if (asprintf(&url, "%s%s", place->base, target) < 0)
+        return -ENOMEM;
+    free(prepared->url);
+    prepared->url = url;
+    return 0;
+}
+
+static int sign_headers(const struct s3_place *place, const struct s3_request *request,
+                        const struct s3_keys *keys, const struct s3_message *message, time_t now,
+                        struct prepared *prepared)
+{
+    struct s3_signature signature;
+    int r = s3_sign(keys, place->region, message, now, &signature);
+
+    drop_headers(prepared);
+    for (size_t i = 0; r == 0 && i < request->header_count; i++)
+        r = add_header(prepared, request->headers[i].name, request->headers[i].value);
+    if (r == 0)
+        r = add_header(prepared, "x-amz-content-sha256", prepared->payload);
+    if (r == 0)
+        r = add_header(prepared, "x-amz-date", signature.date);
+    if (r == 0)
+        r = add_token(prepared, keys);
+    return r == 0 ? add_header(prepared, "authorization", signature.authorization) : r;
+}
+
 int prepared_sign(const struct s3_place *place, const struct s3_request *request,
                   const struct s3_keys *keys, time_t now, struct prepared *prepared)
 {
@@ -114,17 +151,7 @@ int prepared_sign(const struct s3_place *place, const struct s3_request *request
         .headers = request->headers,
         .header_count = request->header_count,
     };
-    struct s3_signature signature;
-    int r = s3_sign(keys, place->region, &message, now, &signature);
 
-    drop_headers(prepared);
-    for (size_t i = 0; r == 0 && i < request->header_count; i++)
-        r = add_header(prepared, request->headers[i].name, request->headers[i].value);
-    if (r == 0)
-        r = add_header(prepared, "x-amz-content-sha256", prepared->payload);
-    if (r == 0)
-        r = add_header(prepared, "x-amz-date", signature.date);
-    if (r == 0)
-        r = add_token(prepared, keys);
-    return r == 0 ? add_header(prepared, "authorization", signature.authorization) : r;
+    return request->expires_s ? sign_address(place, request, keys, &message, now, prepared)
+                              : sign_headers(place, request, keys, &message, now, prepared);
 }

@@ -1,0 +1,83 @@
+#pragma once
+
+#include "registry/storage/s3/client.h"
+#include "registry/storage/storage.h"
+
+/* What the files of the backend share. */
+
+/* How If-Match must name an object. */
+enum s3_etag_form {
+    S3_ETAG_QUOTED, /* "abc", as HTTP says */
+    S3_ETAG_BARE,   /* abc: Ceph's gateway never matches one in quotes */
+};
+
+/* What the store does, tried when the bucket was opened. */
+struct s3_abilities {
+    enum s3_etag_form etag_form;
+    bool keeps_delete_condition; /* DELETE with If-Match */
+};
+
+struct s3 {
+    struct storage storage;
+    struct s3_client *client;
+    char *prefix; /* of all keys, with a slash at its end */
+    struct s3_abilities abilities;
+};
+
+/* An ETag without its quotes, and a NUL. A longer one is refused. */
+enum { S3_ETAG_SIZE = sizeof(struct storage_version), S3_KEY_MAX = 1024 };
+
+/* The last metadata says that a conditional delete is going to remove this object: it counts as
+ * missing. */
+#define S3_META_WRITE "x-amz-meta-registryd-write"
+#define S3_META_REMOVED "x-amz-meta-registryd-removed"
+
+/* --- object.c: single objects ---------------------------------------------------------------- */
+
+/* The key in the bucket. Free with free(). NULL if memory is out. */
+char *s3_full_key(const struct s3 *s3, const char *key);
+
+/* 0, STORAGE_NOT_FOUND or negative. */
+int s3_head(struct s3 *s3, const char *key, struct storage_object *ret, struct error *err);
+
+/* Size and version of the object that an answer is about. 0 or negative. */
+int s3_read_head(const struct s3_answer *answer, const char *key, struct storage_object *ret,
+                 struct error *err);
+bool s3_is_removed(const struct s3_answer *answer);
+
+/* The value of If-Match for a version. */
+void s3_format_match(const struct s3 *s3, const struct storage_version *version,
+                     char ret[S3_ETAG_SIZE + 2]);
+
+/* Puts an object. 0, STORAGE_CONFLICT (the condition does not hold) or negative. */
+int s3_put(struct s3 *s3, const struct storage_step *step, struct error *err);
+
+/* Deletes an object, which may be missing. 0 or negative. */
+int s3_delete(struct s3 *s3, const char *key, struct error *err);
+
+int s3_remove_if_unchanged(struct storage *storage, const char *key,
+                           const struct storage_version *version, struct error *err);
+
+/* --- probe.c --------------------------------------------------------------------------------- */
+
+/* Finds out what the store does. 0, or negative: no such bucket, no access, no conditional PUT. */
+int s3_probe(struct s3 *s3, struct error *err);
+
+/* --- list.c ---------------------------------------------------------------------------------- */
+
+int s3_list(struct storage *storage, const char *prefix, const char *after, size_t limit,
+            struct storage_list *ret, struct error *err);
+
+/* Deletes all objects below a prefix, in the order of their keys. 0 or negative. */
+int s3_delete_below(struct s3 *s3, const char *prefix, struct error *err);
+
+/* --- reader.c -------------------------------------------------------------------------------- */
+
+int s3_get(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,
+           char **ret_bytes, size_t *ret_size, struct error *err);
+int s3_open_reader(struct storage *storage, const char *key, enum storage_waiting waiting,
+                   struct storage_reader **ret, struct storage_object *ret_object,
+                   struct error *err);
+ssize_t s3_reader_read(struct storage_reader *reader, uint64_t offset, void *ret_data, size_t size);
+int s3_reader_get_fd(struct storage_reader *reader);
+void s3_reader_close(struct storage_reader *reader);

@@ -1,0 +1,159 @@
+#include "registry/storage/s3/s3.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "registry/storage/s3/s3-private.h"
+
+static struct s3 *s3_of(struct storage *storage)
+{
+    return (struct s3 *)storage;
+}
+
+static void close_bucket(struct storage *storage)
+{
+    free(s3_of(storage)->prefix);
+    free(storage);
+}
+
+static int check_bucket(struct storage *storage, struct error *err)
+{
+    CLEANUP(s3_answer_done) struct s3_answer answer = {0};
+    const struct s3_request request = {.method = "HEAD", .key = ""};
+    int r = s3_call(s3_of(storage)->client, &request, &answer, err);
+
+    return r < 0 || answer.status == 200 ? r : s3_answer_fail(&answer, &request, err);
+}
+
+static int64_t get_time(struct storage *storage)
+{
+    return s3_client_now(s3_of(storage)->client);
+}
+
+static void count_cache(struct storage *storage, struct storage_cache_counters *ret)
+{
+    (void)storage;
+    *ret = (struct storage_cache_counters){0};
+}
+
+static int head_object(struct storage *storage, const char *key, enum storage_waiting waiting,
+                       struct storage_object *ret, struct error *err)
+{
+    return waiting == STORAGE_MUST_NOT_WAIT ? STORAGE_WOULD_WAIT
+                                            : s3_head(s3_of(storage), key, ret, err);
+}
+
+static int make_step(struct s3 *s3, const struct storage_step *step, struct error *err)
+{
+    struct storage_object object;
+
+    switch (step->kind) {
+    case STORAGE_PUT:
+        return s3_put(s3, step, err);
+    case STORAGE_KEEP:
+        return s3_head(s3, step->key, &object, err);
+    case STORAGE_MARK: /* a prefix is there as long as something is below it */
+        return 0;
+    default:
+        return error_set(err, ENOTSUP, "uploads to a bucket are not supported");
+    }
+}
+
+static int make_steps(struct storage *storage, const struct storage_step *steps, size_t count,
+                      struct error *err)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = make_step(s3_of(storage), &steps[i], err);
+    return r;
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int remove_keys(struct storage *storage, const char *const *keys, size_t count,
+                       struct error *err)
+{
+    CLEANUP_FREE const char **sorted = calloc(count + 1, sizeof(*sorted));
+    int r = 0;
+
+    if (!sorted)
+        return error_set_oom(err);
+    for (size_t i = 0; i < count; i++)
+        sorted[i] = keys[i];
+    qsort(sorted, count, sizeof(*sorted), compare_keys);
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        size_t size = strlen(sorted[i]);
+
+        if (size > 0 && sorted[i][size - 1] == '/')
+            r = s3_delete_below(s3_of(storage), sorted[i], err);
+        else
+            r = s3_delete(s3_of(storage), sorted[i], err);
+    }
+    return r;
+}
+
+static int put_note(struct storage *storage, const char *key, const void *data, size_t size,
+                    struct error *err)
+{
+    const struct storage_step step = {.kind = STORAGE_PUT, .key = key, .data = data, .size = size};
+
+    return s3_put(s3_of(storage), &step, err);
+}
+
+static const struct storage_functions functions = {
+    .close = close_bucket,
+    .check = check_bucket,
+    .now = get_time,
+    .count_cache = count_cache,
+    .head = head_object,
+    .get = s3_get,
+    .open = s3_open_reader,
+    .reader_read = s3_reader_read,
+    .reader_get_fd = s3_reader_get_fd,
+    .reader_close = s3_reader_close,
+    .list = s3_list,
+    .write = make_steps,
+    .remove = remove_keys,
+    .remove_if_unchanged = s3_remove_if_unchanged,
+    .note = put_note,
+};
+
+/* "/a/b/" is "a/b/docker/registry/v2/", as in registry:2. */
+static int set_prefix(struct s3 *s3, const char *root)
+{
+    size_t size;
+
+    root += strspn(root, "/");
+    size = strlen(root);
+    while (size > 0 && root[size - 1] == '/')
+        size--;
+    if (asprintf(&s3->prefix, "%.*s%sdocker/registry/v2/", (int)size, root, size > 0 ? "/" : "") >=
+        0)
+        return 0;
+    s3->prefix = NULL;
+    return -ENOMEM;
+}
+
+int s3_open(struct s3_client *client, const char *root, struct storage **ret, struct error *err)
+{
+    struct s3 *s3 = calloc(1, sizeof(*s3));
+    int r;
+
+    if (!s3)
+        return error_set_oom(err);
+    s3->storage.functions = &functions;
+    s3->client = client;
+    r = set_prefix(s3, root) < 0 ? error_set_oom(err) : s3_probe(s3, err);
+    if (r < 0) {
+        close_bucket(&s3->storage);
+        return r;
+    }
+    *ret = &s3->storage;
+    return 0;
+}
