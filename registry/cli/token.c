@@ -149,14 +149,13 @@ static int rotate_keys(const struct order *order, struct storage *storage, struc
     signing_keys_close(keys);
     if (r == 0 && order->distrusts_old)
         printf(
-            "the old keys were removed; within %d seconds, running servers refuse tokens that they "
-            "signed\n",
+            "the old keys were removed; within %d seconds, running servers refuse tokens that "
+            "they signed\n",
             SIGNING_KEYS_REFRESH_S);
     else if (r == 0)
         printf(
             "the new key will sign in %d minutes; tokens that older keys signed stay valid until "
-            "they "
-            "expire\n",
+            "they expire\n",
             SIGNING_KEYS_SPREAD_S / 60);
     return r;
 }
