@@ -336,8 +336,6 @@ CONFIG = USER.docker / "config.json"
 
 
 def reset_config():
-    with contextlib.suppress(OSError):
-        CONFIG.chmod(0o600)
     for path in USER.docker.iterdir():
         remove(path)
 
