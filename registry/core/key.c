@@ -128,6 +128,17 @@ struct key key_referrer(const char *name, const struct digest *subject, const st
     return join(key_referrer_prefix(name, subject, digest).text, "link", NULL);
 }
 
+struct key key_pulled_tag(const char *name, const char *tag)
+{
+    return join(KEY_REPOSITORIES "/", name, "/" KEY_PULLED "tags/", tag, NULL);
+}
+
+struct key key_pulled_manifest(const char *name, const struct digest *digest)
+{
+    return join(KEY_REPOSITORIES "/", name, "/" KEY_PULLED, algorithm_of(digest), "/", digest->hex,
+                NULL);
+}
+
 struct key key_upload(const char *name, const char *id, const char *file)
 {
     return join(KEY_REPOSITORIES "/", name, "/_uploads/", id, "/", file, NULL);

@@ -53,6 +53,10 @@ struct key key_referrers(const char *name, const struct digest *subject, enum di
 struct key key_referrer(const char *name, const struct digest *subject, const struct digest *digest);
 struct key key_referrer_prefix(const char *name, const struct digest *subject, const struct digest *digest);
 
+/* _registryd/pulled/tags/<tag> and _registryd/pulled/<alg>/<hex>: when it was pulled. */
+struct key key_pulled_tag(const char *name, const char *tag);
+struct key key_pulled_manifest(const char *name, const struct digest *digest);
+
 /* _uploads/<id>/<file>: "data", "startedat", or "" for the prefix. */
 struct key key_upload(const char *name, const char *id, const char *file);
 

@@ -33,13 +33,7 @@ struct pull_log {
 
 static struct key key_pull(const char *name, const char *tag, const struct digest *digest)
 {
-    char path[KEY_SIZE];
-
-    if (tag)
-        snprintf(path, sizeof(path), KEY_PULLED "tags/%s", tag);
-    else
-        snprintf(path, sizeof(path), KEY_PULLED "%s/%s", digest_algorithm_name(digest->algorithm), digest->hex);
-    return key_in_repository(name, path);
+    return tag ? key_pulled_tag(name, tag) : key_pulled_manifest(name, digest);
 }
 
 static uint32_t hash_of(const char *text)
