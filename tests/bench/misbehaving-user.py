@@ -26,7 +26,7 @@ import tempfile
 import threading
 import time
 
-from registry_attacks import (ATTACKS, EMPTY, LARGE, LAYER, TLS_ATTACKS, USERS, Connection, digest, image, push_blob, put)
+from registry_attacks import (ACCESS, ATTACKS, EMPTY, LARGE, LAYER, TLS_ATTACKS, USERS, Connection, digest, image, push_blob, put)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SERVER_NICENESS, CLIENT_NICENESS = -15, -19
@@ -48,11 +48,14 @@ class Server:
         lines = [subprocess.run(["htpasswd", "-inB", "-C", "5", user], input=password.encode(), check=True,
                                 capture_output=True).stdout.strip() for user, password in USERS.items()]
         (self.dir / "htpasswd").write_bytes(b"\n".join(lines) + b"\n")
+        (self.dir / "access").write_text(ACCESS)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         env = {"PATH": os.environ["PATH"], "REGISTRY_AUTH": "htpasswd", "REGISTRY_AUTH_HTPASSWD_REALM": "r",
-               "REGISTRY_AUTH_HTPASSWD_PATH": str(self.dir / "htpasswd"), "REGISTRY_HTTP_ADDR": f"127.0.0.1:{self.port}",
+               "REGISTRY_AUTH_HTPASSWD_PATH": str(self.dir / "htpasswd"),
+               "REGISTRY_AUTH_HTPASSWD_ACCESS": str(self.dir / "access"),
+               "REGISTRY_AUTH_HTPASSWD_ROBOTS": str(self.dir / "robots"), "REGISTRY_HTTP_ADDR": f"127.0.0.1:{self.port}",
                "REGISTRY_STORAGE_DELETE_ENABLED": "true",
                "REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY": str(self.dir / "data"),
                "REGISTRY_CONFINEMENT_ENABLED": "false"}

@@ -15,7 +15,11 @@ IMAGE = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 EMPTY, LAYER, MIB = b"{}", os.urandom(64 << 10), 1 << 20
 LARGE = os.urandom(MIB) * 64
-USERS = {"me": "secret", "mallory": "m", "honest": "h"}
+USERS = {"me": "secret", "mallory": "m", "honest": "h", "stranger": "s"}
+
+# stranger may do nothing, as ten thousand lines say.
+ACCESS = "".join(["allow me all **\nallow honest all **\nallow mallory all **\nquota 1MB full/**\nquota 1000GB counted/**\n",
+                  "retain pushed=365d,pulled=365d **\n", *(f"allow stranger pull team-{i}/**\n" for i in range(10_000))])
 
 
 def digest(data):
@@ -408,6 +412,82 @@ def empty_parts(port, stop, number):
     repeat(mallory(port), stop, lambda c: c.ask("PATCH", location))
 
 
+def access_tokens(port, stop, number):
+    """Fetches an access token each time."""
+    query = "service=r&scope=repository:mallory:pull,push"
+    repeat(mallory(port), stop, lambda c: c.ask("GET", f"/token?{query}"))
+
+
+def identity_tokens(port, stop, number):
+    """Fetches an identity token each time, for which the server writes a record."""
+    query = "service=r&offline_token=true&client_id=bench&scope=repository:mallory:pull"
+    repeat(mallory(port), stop, lambda c: c.ask("GET", f"/token?{query}"))
+
+
+def forged_tokens(port, stop, number):
+    """Sends access tokens that look right and have a wrong signature, a new one each time."""
+    header = base64.urlsafe_b64encode(b'{"alg":"ES256","typ":"JWT","kid":"a"}').decode().rstrip("=")
+
+    def once(connection):
+        token = ".".join([header, *(base64.urlsafe_b64encode(os.urandom(64)).decode().rstrip("=") for _ in range(2))])
+        connection.fixed = f"Host: localhost\r\nAuthorization: Bearer {token}\r\n"
+        connection.ask("GET", "/v2/mallory/manifests/t")
+    repeat(mallory(port), stop, once)
+
+
+def robot_guesses(port, stop, number):
+    """Wrong passwords of robots that change."""
+    for n in itertools.count():
+        if stop.is_set():
+            return
+        connection = Connection(port, f"robot+r{number}-{n}", "registryd_robot_" + "x" * 43, source="127.0.0.3")
+        try:
+            connection.ask("GET", "/v2/")
+        except OSError:
+            pass
+        connection.close()
+
+
+def preflights(port, stop, number):
+    """OPTIONS without a pause, as browsers send it before a request."""
+    repeat(mallory(port), stop, lambda c: c.ask("OPTIONS", "/v2/mallory/manifests/t", "Origin: http://localhost"))
+
+
+def empty_catalogs(port, stop, number):
+    """The catalog of a user who may pull nothing: all repositories are compared with ten thousand rules."""
+    repeat(Connection(port, "stranger", source="127.0.0.3"), stop, lambda c: c.ask("GET", "/v2/_catalog"))
+
+
+def denials(port, stop, number):
+    """Pulls that ten thousand rules do not allow."""
+    counter = itertools.count()
+    repeat(Connection(port, "stranger", source="127.0.0.3"), stop,
+           lambda c: c.ask("GET", f"/v2/team/{next(counter)}/manifests/t"))
+
+
+def over_quota(port, stop, number):
+    """Pushes of 256 KiB into a repository whose quota is used up, each on a new connection."""
+    def once(connection):
+        data = os.urandom(MIB // 4)
+        connection.ask("POST", f"/v2/full/blobs/uploads/?digest={digest(data)}", body=data)
+        connection.close()
+    repeat(mallory(port), stop, once)
+
+
+def quota_claims(port, stop, number):
+    """Pushes small blobs that one quota counts."""
+    def once(connection):
+        data = os.urandom(100)
+        connection.ask("POST", f"/v2/counted/{number}/blobs/uploads/?digest={digest(data)}", body=data)
+    repeat(mallory(port), stop, once)
+
+
+def many_pulls(port, stop, number):
+    """HEADs of many tags, each of which is recorded as pulled."""
+    counter = itertools.count()
+    repeat(mallory(port), stop, lambda c: c.ask("HEAD", f"/v2/mallory/manifests/tag{next(counter) % 200}"))
+
+
 # --- attacks on a server with TLS -------------------------------------------------------------------------
 
 
@@ -447,6 +527,19 @@ def tls_small_records(port, stop, number):
     repeat(mallory(port), stop, once)
 
 
+def tls_half_heads(port, stop, number):
+    """Half of a head on each of 8 connections that stay open."""
+    open_ones = []
+
+    def once(_):
+        connection = mallory(port).open()
+        connection.socket.sendall(b"GET /v2/ HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 4000)
+        open_ones.append(connection)
+        if len(open_ones) >= 8:
+            open_ones.pop(0).close()
+    repeat(mallory(port), stop, once)
+
+
 def tls_pulls(port, stop, number):
     """A layer of 64 MiB again and again."""
     pulls(port, stop, number)
@@ -459,9 +552,11 @@ ATTACKS = {
     sessions: honest, deletions: honest, pipelines: honest, connections: honest_connections, many_bytes_of_head: honest,
     pipelined_manifests: honest, not_modified: honest, missing_names: honest, slow_readers: honest_pulls,
     pulls: honest_pulls, cut_pulls: honest_connections, cancelled_uploads: honest, wrong_digests: honest,
-    tag_pages: honest, mounts: honest, empty_parts: honest,
+    tag_pages: honest, mounts: honest, empty_parts: honest, access_tokens: honest, identity_tokens: honest,
+    forged_tokens: honest, robot_guesses: honest_connections, preflights: honest, empty_catalogs: honest,
+    denials: honest, over_quota: honest_bodies, quota_claims: honest, many_pulls: honest,
 }
 TLS_ATTACKS = {
     tls_handshakes: honest_connections, tls_greetings: honest_connections, tls_small_records: honest,
-    tls_pulls: honest_pulls,
+    tls_half_heads: honest_connections, tls_pulls: honest_pulls,
 }
