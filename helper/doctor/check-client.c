@@ -151,7 +151,7 @@ static void check_plaintext(struct doctor *doctor, const struct client_config *c
     if (client_survey_make(&options, &survey, &err) < 0)
         return;
     judge_logins(doctor, &survey, ret_known);
-    if (survey.count > 0 && config->exists && config->stat.st_mode & 0077)
+    if (survey.count > 0 && config->exists && S_ISREG(config->stat.st_mode) && config->stat.st_mode & 0077)
         report_readable(doctor, config);
 }
 

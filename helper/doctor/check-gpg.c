@@ -17,13 +17,25 @@
 #include "gpg/query.h"
 #include "helper/doctor/checks.h"
 
-bool doctor_fix_mode(const struct doctor *doctor, struct finding *finding, const char *path, unsigned mode)
+/* Whether it is the user's own file or directory, and nothing else, such as a device. */
+static bool is_own(int fd)
 {
-    if (!finding)
-        return false;
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && st.st_uid == geteuid();
+}
+
+void doctor_fix_mode(const struct doctor *doctor, struct finding *finding, const char *path, unsigned mode)
+{
+    CLEANUP_CLOSE int fd = finding ? open(path, O_PATH | O_CLOEXEC) : -1;
+    char opened[64];
+
+    if (fd < 0 || !is_own(fd))
+        return;
     finding->is_fixable = true;
-    finding->is_fixed = doctor->does_fix && chmod(path, mode) == 0;
-    return finding->is_fixed;
+    /* fchmod() refuses a descriptor made by O_PATH; its name in /proc leads to the same inode. */
+    snprintf(opened, sizeof(opened), "/proc/self/fd/%d", fd);
+    finding->is_fixed = doctor->does_fix && chmod(opened, mode) == 0;
 }
 
 /* The value of an option in one of the home directory's files; NULL if it is not set. Owned by the caller. */

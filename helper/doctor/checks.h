@@ -78,8 +78,8 @@ bool doctor_is_shared_by_another(const struct doctor *doctor);
 /* Adds that something could not be checked: what is a noun, for example the path of a directory. */
 void doctor_add_unchecked(struct doctor *doctor, const char *what, int error);
 
-/* Sets the mode of a file or directory that the user has named, with --fix; whether it did. */
-bool doctor_fix_mode(const struct doctor *doctor, struct finding *finding, const char *path, unsigned mode);
+/* Sets the mode of the user's own file or directory with --fix. Links are followed, but not to anything else. */
+void doctor_fix_mode(const struct doctor *doctor, struct finding *finding, const char *path, unsigned mode);
 
 /* The same for a path in the store (absolute, as the finding shows it), through no symbolic link: see helper/pass/repair.h. */
 void doctor_fix_store_mode(const struct doctor *doctor, struct finding *finding, const char *path, unsigned mode);

@@ -340,6 +340,22 @@ def reset_config():
         remove(path)
 
 
+def link_to_pipe(path):
+    pipe = USER.dir / "pipe"
+    if not pipe.exists():
+        os.mkfifo(pipe)
+        pipe.chmod(0o644)
+    path.symlink_to(pipe)
+
+
+def mode_behind(path):
+    """The mode of what a path leads to; None if it leads nowhere."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return None
+
+
 def assert_config_refused(*words, by=(("setup", "--yes"), ("setup", "--dry-run"), ("doctor", "--fix"))):
     for args in by:
         result = run_helper(USER, *args)
@@ -356,6 +372,7 @@ def _():
     fresh()
     for make, word in ((os.mkfifo, "not a regular file"), (lambda path: path.mkdir(), "not a regular file"),
                        (lambda path: path.symlink_to("/dev/full"), "not a regular file"), (make_socket, "config.json"),
+                       (link_to_pipe, "not a regular file"),
                        (lambda path: path.symlink_to(path.name), "symbolic links"),
                        (lambda path: (path.touch(), os.truncate(path, GIB)), "File too large"),
                        (lambda path: path.write_bytes(b"\xff\xfe{\0}\0"), "byte order mark"),
@@ -364,10 +381,11 @@ def _():
                        (lambda path: path.write_bytes(bytes(100000)), "not a JSON object")):
         reset_config()
         make(CONFIG)
-        before = CONFIG.lstat()
+        before, target = CONFIG.lstat(), mode_behind(CONFIG)
         assert_config_refused(word)
         after = CONFIG.lstat()
         assert (before.st_ino, before.st_size, before.st_mtime_ns) == (after.st_ino, after.st_size, after.st_mtime_ns)
+        assert mode_behind(CONFIG) == target, "doctor --fix has changed what a link leads to"
         assert [path.name for path in USER.docker.iterdir()] == ["config.json"]
     reset_config()
 
