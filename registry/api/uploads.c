@@ -413,9 +413,15 @@ static enum http_result answer_patch(struct call *call, struct response *respons
 
     if (!call_is_on_worker(call))
         return call_move(call);
-    if (is_received(call, writing, response))
-        upload_answer(call, response, upload_get_id(writing->upload),
-                      upload_get_size(writing->upload));
+    if (is_received(call, writing, response)) {
+        struct error err = {0};
+
+        if (upload_keep(writing->upload, &err) < 0)
+            response_fail(response, &err);
+        else
+            upload_answer(call, response, upload_get_id(writing->upload),
+                          upload_get_size(writing->upload));
+    }
     release(call);
     return HTTP_DONE;
 }

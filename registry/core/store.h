@@ -166,11 +166,14 @@ uint64_t upload_get_size(const struct upload *upload);
  */
 int upload_write(struct upload *upload, const void *data, size_t size, struct error *err) MUST_USE;
 
-/*
- * Appends what was gathered: to be called before the client is told that its bytes have arrived. Committing and releasing
- * do it, too, but releasing reports no failure.
- */
+/* Appends what was gathered. Committing and releasing do it, too, but releasing reports no failure. */
 int upload_flush(struct upload *upload, struct error *err) MUST_USE;
+
+/*
+ * The same, and the bytes survive the end of the process on every storage: to be called before a
+ * client is told that its bytes have arrived, if the upload is not committed. Waits.
+ */
+int upload_keep(struct upload *upload, struct error *err) MUST_USE;
 
 /*
  * Turns the session into a blob of its repository, which is durable when this returns 0. After STORE_DIGEST_MISMATCH,

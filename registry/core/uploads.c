@@ -318,6 +318,18 @@ int upload_flush(struct upload *upload, struct error *err)
     return flush(upload, err);
 }
 
+int upload_keep(struct upload *upload, struct error *err)
+{
+    int r = flush(upload, err);
+
+    if (r == 0)
+        r = storage_upload_keep(upload->session, err);
+    if (r <= 0)
+        return r;
+    return error_set(err, ESTALE, "the upload %s of %s was ended or continued by another request", upload->id,
+                     upload->name);
+}
+
 int upload_write(struct upload *upload, const void *data, size_t size, struct error *err)
 {
     if (size == 0)

@@ -232,17 +232,23 @@ struct storage_functions {
     int (*upload_open)(struct storage *storage, const char *key, enum storage_upload_mode mode, unsigned patience_ms,
                        struct storage_upload **ret, struct error *err);
 
-    /* Its size, without a claim; also while it is being written to. STORAGE_NOT_FOUND. */
+    /* Its size when it was kept last, without a claim; or later. STORAGE_NOT_FOUND. */
     int (*upload_head)(struct storage *storage, const char *key, uint64_t *ret_size, struct error *err);
 
     int (*upload_get_state)(struct storage_upload *upload, struct storage_upload_state *ret, struct error *err);
 
     /*
      * Appends at offset, which is the upload's size. STORAGE_WRONG_OFFSET, STORAGE_CLAIM_LOST. If it fails, nothing of data
-     * is in the upload. Survives the end of the process, but perhaps not a power failure. Does not wait for a disk.
+     * is in the upload. Does not wait for a disk.
      */
     int (*upload_append)(struct storage_upload *upload, uint64_t offset, const void *data, size_t size,
                          struct error *err);
+
+    /*
+     * Makes what was appended survive the end of the process, but perhaps not a power failure; others see it in
+     * upload_head() from then on. To be called before a client is told that its bytes have arrived. STORAGE_CLAIM_LOST. Waits.
+     */
+    int (*upload_keep)(struct storage_upload *upload, struct error *err);
     ssize_t (*upload_read)(struct storage_upload *upload, uint64_t offset, void *ret_data, size_t size); /* or -errno */
     int (*upload_discard)(struct storage_upload *upload, struct error *err); /* removes it; close it then */
     void (*upload_close)(struct storage_upload *upload);                     /* takes NULL */
@@ -413,6 +419,11 @@ static inline int storage_upload_append(struct storage_upload *upload, uint64_t 
                                         const void *data, size_t size, struct error *err)
 {
     return upload->functions->upload_append(upload, offset, data, size, err);
+}
+
+static inline int storage_upload_keep(struct storage_upload *upload, struct error *err)
+{
+    return upload->functions->upload_keep(upload, err);
 }
 
 static inline ssize_t storage_upload_read(struct storage_upload *upload, uint64_t offset,

@@ -121,6 +121,7 @@ int filesystem_upload_head(struct storage *storage, const char *key, uint64_t *r
 int filesystem_upload_get_state(struct storage_upload *upload, struct storage_upload_state *ret, struct error *err);
 int filesystem_upload_append(struct storage_upload *upload, uint64_t offset, const void *data, size_t size,
                              struct error *err);
+int filesystem_upload_keep(struct storage_upload *upload, struct error *err);
 ssize_t filesystem_upload_read(struct storage_upload *upload, uint64_t offset, void *ret_data, size_t size);
 int filesystem_upload_discard(struct storage_upload *upload, struct error *err);
 void filesystem_upload_close(struct storage_upload *upload);

@@ -229,6 +229,7 @@ static const struct storage_functions filesystem_functions = {
     .upload_head = filesystem_upload_head,
     .upload_get_state = filesystem_upload_get_state,
     .upload_append = filesystem_upload_append,
+    .upload_keep = filesystem_upload_keep,
     .upload_read = filesystem_upload_read,
     .upload_discard = filesystem_upload_discard,
     .upload_close = filesystem_upload_close,

@@ -647,6 +647,15 @@ static int memory_upload_append(struct storage_upload *base, uint64_t offset, co
     return unlock(storage, 0);
 }
 
+static int memory_upload_keep(struct storage_upload *base, struct error *err)
+{
+    const struct memory_upload *upload = (struct memory_upload *)base;
+    struct memory_storage *storage = lock(&upload->storage->storage);
+
+    (void)err;
+    return unlock(storage, find_held(upload) ? 0 : STORAGE_CLAIM_LOST);
+}
+
 static ssize_t memory_upload_read(struct storage_upload *base, uint64_t offset, void *ret_data, size_t size)
 {
     const struct memory_upload *upload = (struct memory_upload *)base;
@@ -794,6 +803,7 @@ static const struct storage_functions memory_functions = {
     .upload_head = memory_upload_head,
     .upload_get_state = memory_upload_get_state,
     .upload_append = memory_upload_append,
+    .upload_keep = memory_upload_keep,
     .upload_read = memory_upload_read,
     .upload_discard = memory_upload_discard,
     .upload_close = memory_upload_close,
