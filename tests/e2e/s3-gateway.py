@@ -172,7 +172,7 @@ def _():
     assert bucket.get("k").status == 404
 
 
-@case("the objects of a bucket keep the storage contract")
+@case("objects, uploads and claims in a bucket keep the storage contract")
 def _():
     program = os.environ.get("STORAGE_CONTRACT")
     if not program:

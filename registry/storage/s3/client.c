@@ -100,6 +100,11 @@ void s3_client_free(struct s3_client *client)
     free(client);
 }
 
+const char *s3_client_get_bucket(const struct s3_client *client)
+{
+    return client->bucket;
+}
+
 int64_t s3_client_now(const struct s3_client *client)
 {
     return (int64_t)time(NULL) + __atomic_load_n(&client->clock_offset_s, __ATOMIC_RELAXED);

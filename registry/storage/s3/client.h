@@ -60,6 +60,9 @@ int s3_client_new(const struct s3_client_options *options, struct keyring *keyri
 /* After the last answer was freed; takes NULL. */
 void s3_client_free(struct s3_client *client);
 
+/* Valid as long as the client. */
+const char *s3_client_get_bucket(const struct s3_client *client);
+
 /* Seconds since 1970 by the store's clock; by ours before the first answer. */
 int64_t s3_client_now(const struct s3_client *client);
 

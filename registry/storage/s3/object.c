@@ -205,6 +205,8 @@ static int put_once(struct s3 *s3, const struct storage_step *step, const char *
 
     random_uuid(putting.id);
     r = send_put(s3, &putting, &answer, err);
+    if (r == 0 && answer.status == 200 && read_etag(&answer, &ret->version) < 0)
+        r = error_set(err, EBADMSG, "the store gives %s no ETag", step->key);
     if (r < 0 || answer.status == 200)
         return r;
     if (answer.status != 412 && answer.status != 404)
@@ -217,7 +219,8 @@ static int put_once(struct s3 *s3, const struct storage_step *step, const char *
 }
 
 /* A tombstone at a key that should be empty is waited for, or replaced if it was left behind. */
-static int put_if_absent(struct s3 *s3, const struct storage_step *step, struct error *err)
+static int put_if_absent(struct s3 *s3, const struct storage_step *step,
+                         struct storage_version *ret_version, struct error *err)
 {
     struct storage_step again = *step;
 
@@ -226,6 +229,8 @@ static int put_if_absent(struct s3 *s3, const struct storage_step *step, struct 
         bool is_there;
         int r = put_once(s3, &again, NULL, &is_there, &present, err);
 
+        if (r == 0)
+            *ret_version = present.version;
         if (r != STORAGE_CONFLICT || (is_there && !present.is_tombstone))
             return r;
         again.condition = is_there && present.is_old ? STORAGE_IF_UNCHANGED : STORAGE_IF_ABSENT;
@@ -242,15 +247,26 @@ static bool is_of_nothing(const struct storage_step *step)
            storage_version_is_same(&step->version, &(struct storage_version){0});
 }
 
-int s3_put(struct s3 *s3, const struct storage_step *step, struct error *err)
+int s3_put_versioned(struct s3 *s3, const struct storage_step *step,
+                     struct storage_version *ret_version, struct error *err)
 {
     struct present present;
     bool is_there;
+    int r;
 
     if (step->condition == STORAGE_IF_ABSENT)
-        return put_if_absent(s3, step, err);
-    return is_of_nothing(step) ? STORAGE_CONFLICT
-                               : put_once(s3, step, NULL, &is_there, &present, err);
+        return put_if_absent(s3, step, ret_version, err);
+    r = is_of_nothing(step) ? STORAGE_CONFLICT : put_once(s3, step, NULL, &is_there, &present, err);
+    if (r == 0)
+        *ret_version = present.version;
+    return r;
+}
+
+int s3_put(struct s3 *s3, const struct storage_step *step, struct error *err)
+{
+    struct storage_version version;
+
+    return s3_put_versioned(s3, step, &version, err);
 }
 
 /* --- removing -------------------------------------------------------------------------------- */

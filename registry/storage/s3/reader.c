@@ -95,18 +95,15 @@ static int get_small(struct s3 *s3, const char *key, const char *full, size_t li
     return r < 0 ? error_set_errno(err, -r, "cannot read %s", key) : 0;
 }
 
-int s3_get(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,
-           char **ret_bytes, size_t *ret_size, struct error *err)
+int s3_get_versioned(struct s3 *s3, const char *key, size_t limit, char **ret_bytes,
+                     struct storage_object *ret, struct error *err)
 {
-    struct s3 *s3 = s3_of(storage);
     CLEANUP_FREE char *full = s3_full_key(s3, key);
     CLEANUP(s3_answer_done) struct s3_answer stream = {0};
     struct storage_object object;
     char *bytes;
     int r;
 
-    if (waiting == STORAGE_MUST_NOT_WAIT)
-        return STORAGE_WOULD_WAIT;
     if (!full)
         return error_set_oom(err);
     r = get_small(s3, key, full, limit, &stream, &object, &bytes, err);
@@ -116,8 +113,22 @@ int s3_get(struct storage *storage, const char *key, size_t limit, enum storage_
         return error_set(err, EFBIG, "%s has %" PRIu64 " bytes, more than %zu", key, object.size,
                          limit);
     *ret_bytes = bytes;
-    *ret_size = object.size;
+    *ret = object;
     return 0;
+}
+
+int s3_get(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,
+           char **ret_bytes, size_t *ret_size, struct error *err)
+{
+    struct storage_object object;
+    int r;
+
+    if (waiting == STORAGE_MUST_NOT_WAIT)
+        return STORAGE_WOULD_WAIT;
+    r = s3_get_versioned(s3_of(storage), key, limit, ret_bytes, &object, err);
+    if (r == 0)
+        *ret_size = object.size;
+    return r;
 }
 
 /* --- readers --------------------------------------------------------------------------------- */

@@ -22,6 +22,7 @@ struct s3 {
     struct s3_client *client;
     char *prefix; /* of all keys, with a slash at its end */
     struct s3_abilities abilities;
+    int64_t shift_s; /* tests add it to the store's clock */
 };
 
 /* An ETag without its quotes, and a NUL. A longer one is refused. */
@@ -52,6 +53,10 @@ void s3_format_match(const struct s3 *s3, const struct storage_version *version,
 /* Puts an object. 0, STORAGE_CONFLICT (the condition does not hold) or negative. */
 int s3_put(struct s3 *s3, const struct storage_step *step, struct error *err);
 
+/* The same, with the version of what was put. */
+int s3_put_versioned(struct s3 *s3, const struct storage_step *step,
+                     struct storage_version *ret_version, struct error *err);
+
 /* Deletes an object, which may be missing. 0 or negative. */
 int s3_delete(struct s3 *s3, const char *key, struct error *err);
 
@@ -75,9 +80,36 @@ int s3_delete_below(struct s3 *s3, const char *prefix, struct error *err);
 
 int s3_get(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,
            char **ret_bytes, size_t *ret_size, struct error *err);
+/* A small object with its version. *ret_bytes is the caller's. 0, STORAGE_NOT_FOUND or negative. */
+int s3_get_versioned(struct s3 *s3, const char *key, size_t limit, char **ret_bytes,
+                     struct storage_object *ret, struct error *err);
 int s3_open_reader(struct storage *storage, const char *key, enum storage_waiting waiting,
                    struct storage_reader **ret, struct storage_object *ret_object,
                    struct error *err);
 ssize_t s3_reader_read(struct storage_reader *reader, uint64_t offset, void *ret_data, size_t size);
 int s3_reader_get_fd(struct storage_reader *reader);
 void s3_reader_close(struct storage_reader *reader);
+
+/* --- upload.c -------------------------------------------------------------------------------- */
+
+int s3_upload_open(struct storage *storage, const char *key, enum storage_upload_mode mode,
+                   unsigned patience_ms, struct storage_upload **ret, struct error *err);
+int s3_upload_head(struct storage *storage, const char *key, uint64_t *ret_size, struct error *err);
+int s3_upload_get_state(struct storage_upload *upload, struct storage_upload_state *ret,
+                        struct error *err);
+int s3_upload_append(struct storage_upload *upload, uint64_t offset, const void *data, size_t size,
+                     struct error *err);
+int s3_upload_keep(struct storage_upload *upload, struct error *err);
+ssize_t s3_upload_read(struct storage_upload *upload, uint64_t offset, void *ret_data, size_t size);
+int s3_upload_discard(struct storage_upload *upload, struct error *err);
+void s3_upload_close(struct storage_upload *upload);
+
+/* Makes the step STORAGE_PUBLISH. */
+int s3_publish(const struct storage_step *step, struct error *err);
+
+/* --- claim.c --------------------------------------------------------------------------------- */
+
+int s3_claim(struct storage *storage, const char *prefix, enum storage_claim_mode mode,
+             unsigned patience_ms, struct storage_claim **ret, struct error *err);
+int s3_claim_check(struct storage_claim *claim, struct error *err);
+void s3_claim_release(struct storage_claim *claim);

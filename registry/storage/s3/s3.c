@@ -29,7 +29,12 @@ static int check_bucket(struct storage *storage, struct error *err)
 
 static int64_t get_time(struct storage *storage)
 {
-    return s3_client_now(s3_of(storage)->client);
+    return s3_client_now(s3_of(storage)->client) + s3_of(storage)->shift_s;
+}
+
+void s3_pass_time(struct storage *storage, int64_t seconds)
+{
+    s3_of(storage)->shift_s += seconds;
 }
 
 static void count_cache(struct storage *storage, struct storage_cache_counters *ret)
@@ -57,7 +62,7 @@ static int make_step(struct s3 *s3, const struct storage_step *step, struct erro
     case STORAGE_MARK: /* a prefix is there as long as something is below it */
         return 0;
     default:
-        return error_set(err, ENOTSUP, "uploads to a bucket are not supported");
+        return s3_publish(step, err);
     }
 }
 
@@ -122,6 +127,17 @@ static const struct storage_functions functions = {
     .remove = remove_keys,
     .remove_if_unchanged = s3_remove_if_unchanged,
     .note = put_note,
+    .upload_open = s3_upload_open,
+    .upload_head = s3_upload_head,
+    .upload_get_state = s3_upload_get_state,
+    .upload_append = s3_upload_append,
+    .upload_keep = s3_upload_keep,
+    .upload_read = s3_upload_read,
+    .upload_discard = s3_upload_discard,
+    .upload_close = s3_upload_close,
+    .claim = s3_claim,
+    .claim_check = s3_claim_check,
+    .claim_release = s3_claim_release,
 };
 
 /* "/a/b/" is "a/b/docker/registry/v2/", as in registry:2. */

@@ -4,8 +4,8 @@
 #include "registry/storage/storage.h"
 
 /*
- * The objects of a bucket, as docs/storage-s3.md says. It is not a whole backend: uploads, claims
- * and garbage collection are missing, so no configuration leads here.
+ * A bucket as docs/storage-s3.md says. It is not a whole backend: garbage collection is missing, so
+ * no configuration leads here.
  */
 
 /*
@@ -14,3 +14,6 @@
  */
 int s3_open(struct s3_client *client, const char *root, struct storage **ret,
             struct error *err) MUST_USE;
+
+/* For tests: as if that many seconds had passed since the leases were taken. */
+void s3_pass_time(struct storage *storage, int64_t seconds);

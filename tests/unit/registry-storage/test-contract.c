@@ -15,6 +15,7 @@
 #include "registry/storage/filesystem/filesystem.h"
 #include "tests/unit/check.h"
 #if HAVE_BUCKET
+#include "registry/storage/s3/s3.h"
 #include "tests/unit/registry-storage-s3/bucket-fixture.h"
 #endif
 #include "tests/unit/registry-storage/memory-storage.h"
@@ -26,7 +27,7 @@ struct backend {
     void (*pass_time)(struct storage *storage, int64_t seconds);
     void (*lose_claims)(struct storage *storage, const char *upload);
     bool is_shared_by_processes;
-    bool has_objects_only; /* neither uploads, claims nor garbage collection */
+    bool has_no_collection; /* no garbage collection */
     bool names_bytes;      /* a version says which bytes are there, and not which write put them there */
 };
 
@@ -440,6 +441,7 @@ static void an_upload_grows_at_its_end_and_is_published(void **state)
     assert_int_equal(append(upload, 5, ""), 0);
     assert_int_equal(storage_upload_read(upload, 1, text, 3), 3);
     assert_string_equal(text, "ell");
+    assert_int_equal(storage_upload_keep(upload, &err), 0);
     assert_int_equal(storage_upload_head(storage, "s/data", &size, &err), 0);
     assert_int_equal(size, 5);
     assert_int_equal(publish(upload, "x/y/data"), 0);
@@ -448,6 +450,60 @@ static void an_upload_grows_at_its_end_and_is_published(void **state)
     assert_string_equal(text_at("x/y/data"), "hello");
     assert_int_equal(storage_upload_head(storage, "s/data", &size, &err), STORAGE_NOT_FOUND);
     assert_int_equal(try_to_open("s/data", STORAGE_UPLOAD_RESUME, 0), STORAGE_NOT_FOUND);
+}
+
+enum { PIECE = 1 << 20, PIECES = 26 };
+
+static char byte_at(size_t i)
+{
+    return (char)(i * 11 + i / 4091);
+}
+
+static void append_pieces(struct storage_upload *upload, size_t first, size_t end)
+{
+    static char piece[PIECE];
+    struct error err = {0};
+
+    for (size_t at = first * PIECE; at < end * PIECE; at += PIECE) {
+        for (size_t i = 0; i < PIECE; i++)
+            piece[i] = byte_at(at + i);
+        if (storage_upload_append(upload, at, piece, PIECE, &err) != 0)
+            fail_msg("%s", err.text);
+    }
+}
+
+/* Larger than what a backend may gather in memory, and continued after it was closed in the middle. */
+static void a_large_upload_is_published_whole(void **state)
+{
+    struct storage_upload *upload = open_upload("s/data", STORAGE_UPLOAD_NEW);
+    struct storage_reader *reader;
+    struct storage_object object;
+    static char piece[PIECE];
+    struct error err = {0};
+    ssize_t n;
+
+    (void)state;
+    append_pieces(upload, 0, 15);
+    storage_upload_close(upload);
+    upload = open_upload("s/data", STORAGE_UPLOAD_RESUME);
+    assert_int_equal(state_of(upload).size, 15 * PIECE);
+    append_pieces(upload, 15, PIECES);
+    assert_int_equal(storage_upload_read(upload, 3, piece, 1), 1);
+    assert_int_equal(piece[0], byte_at(3));
+    if (publish(upload, "x/large") != 0)
+        fail_msg("the upload was not published");
+    storage_upload_close(upload);
+    assert_int_equal(storage_open(storage, "x/large", STORAGE_MAY_WAIT, &reader, &object, &err), 0);
+    assert_int_equal(object.size, PIECES * PIECE);
+    for (size_t at = 0; at < object.size; at += (size_t)n) {
+        n = storage_reader_read(reader, at, piece, sizeof(piece));
+        assert_true(n > 0);
+        for (size_t i = 0; i < (size_t)n; i++)
+            if (piece[i] != byte_at(at + i))
+                fail_msg("byte %zu", at + i);
+    }
+    storage_reader_close(reader);
+    assert_string_equal(names_below("s/", NULL, SIZE_MAX), "");
 }
 
 static void publishing_replaces_nothing(void **state)
@@ -737,21 +793,22 @@ static void objects_used_again_stay(void **state)
 static const struct {
     const char *name;
     CMUnitTestFunction function;
-    bool is_of_objects;
+    bool needs_collection;
 } cases[] = {
-#define OBJECT_CASE(function) {#function, function, true}
+#define COLLECTION_CASE(function) {#function, function, true}
 #define CASE(function) {#function, function, false}
-    OBJECT_CASE(objects_are_put_and_replaced),
-    OBJECT_CASE(a_reader_keeps_its_bytes),
-    OBJECT_CASE(conditions_hold_or_conflict),
-    CASE(a_version_changes_with_each_write_only),
-    OBJECT_CASE(a_step_that_fails_stops_those_after_it),
-    OBJECT_CASE(lists_come_in_pages_by_name),
-    OBJECT_CASE(names_are_sorted_on_every_page),
-    OBJECT_CASE(objects_and_prefixes_are_removed),
-    OBJECT_CASE(an_unchanged_object_is_removed),
-    OBJECT_CASE(a_note_is_an_object),
+    CASE(objects_are_put_and_replaced),
+    CASE(a_reader_keeps_its_bytes),
+    CASE(conditions_hold_or_conflict),
+    COLLECTION_CASE(a_version_changes_with_each_write_only),
+    CASE(a_step_that_fails_stops_those_after_it),
+    CASE(lists_come_in_pages_by_name),
+    CASE(names_are_sorted_on_every_page),
+    CASE(objects_and_prefixes_are_removed),
+    CASE(an_unchanged_object_is_removed),
+    CASE(a_note_is_an_object),
     CASE(an_upload_grows_at_its_end_and_is_published),
+    CASE(a_large_upload_is_published_whole),
     CASE(publishing_replaces_nothing),
     CASE(an_upload_has_one_writer),
     CASE(a_patient_caller_waits_for_the_writer),
@@ -761,8 +818,8 @@ static const struct {
     CASE(a_claim_on_a_prefix_is_shared_or_exclusive),
     CASE(new_sharers_do_not_overtake),
     CASE(claims_end_with_their_process),
-    CASE(unused_objects_are_removed_together),
-    CASE(objects_used_again_stay),
+    COLLECTION_CASE(unused_objects_are_removed_together),
+    COLLECTION_CASE(objects_used_again_stay),
 };
 
 static int set_up(void **state)
@@ -790,16 +847,28 @@ static int run_cases(const struct backend *tested)
 
     backend = tested;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
-        if (cases[i].is_of_objects || !tested->has_objects_only)
+        if (!cases[i].needs_collection || !tested->has_no_collection)
             tests[count++] = (struct CMUnitTest){cases[i].name, cases[i].function, set_up, tear_down, NULL};
     return _cmocka_run_group_tests(tested->name, tests, count, NULL, NULL);
 }
 
 #if HAVE_BUCKET
+/* As when the holder was stopped for longer than its lease, and another server went on and left. */
+static void lose_in_bucket(struct storage *bucket, const char *key)
+{
+    struct storage_upload *upload;
+    struct error err = {0};
+
+    s3_pass_time(bucket, 1000);
+    assert_int_equal(storage_upload_open(bucket, key, STORAGE_UPLOAD_RESUME, 0, &upload, &err), 0);
+    storage_upload_close(upload);
+    s3_pass_time(bucket, 1000);
+}
+
 static int run_in_bucket(void)
 {
     static const struct backend bucket = {
-        .name = "bucket", .open = bucket_fixture_open, .has_objects_only = true, .names_bytes = true};
+        .name = "bucket", .open = bucket_fixture_open, .lose_claims = lose_in_bucket, .has_no_collection = true, .names_bytes = true};
     int failed = run_cases(&bucket);
 
     bucket_fixture_end();

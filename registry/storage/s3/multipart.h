@@ -1,0 +1,21 @@
+#pragma once
+
+#include "registry/storage/s3/s3-private.h"
+
+/* Multipart uploads to the object at key. All wait, and return 0 or negative. */
+
+/* The least and most that S3 takes for a part, but the last, and the most for a copy in one
+ * request. */
+#define S3_COPY_MAX ((uint64_t)5 << 30)
+
+int multipart_start(struct s3 *s3, const char *key, char *ret_id, struct error *err);
+int multipart_put(struct s3 *s3, const char *key, const char *id, unsigned number, const void *data,
+                  size_t size, struct error *err);
+
+/* Makes an object of the first parts, which together have size bytes. */
+int multipart_complete(struct s3 *s3, const char *key, const char *id, unsigned parts,
+                       uint64_t size, struct error *err);
+
+/* Copies an object of size bytes inside of the store. */
+int multipart_copy(struct s3 *s3, const char *from, uint64_t size, const char *to,
+                   struct error *err);
