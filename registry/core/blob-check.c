@@ -1,6 +1,7 @@
 /*
- * Blobs are compared with their digests while they are sent, unless that was done lately. Only the last byte completes the
- * comparison, so the last read is the one that fails: the client has not received everything by then.
+ * Compares blobs with their digests while they are sent, unless that was done recently. The digest
+ * is known only after the last byte, so the last read fails if the blob is damaged, before the
+ * client has received everything.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ bool store_is_checked(struct store *store, const struct store_blob *blob)
     return checked_blobs_have(store->checked, &blob->canonical, blob->identity);
 }
 
-/* Whether the bytes are those of the digest; they are all there. */
+/* Whether the bytes, all of which were hashed, match the digest. */
 static bool is_right(struct store_check *check)
 {
     struct digest found;
@@ -33,8 +34,8 @@ static bool is_right(struct store_check *check)
     return true;
 }
 
-int store_check_start(struct store *store, const struct store_blob *blob, struct store_reader *reader,
-                      struct store_check **ret, struct error *err)
+int store_check_start(struct store *store, const struct store_blob *blob,
+                      struct store_reader *reader, struct store_check **ret, struct error *err)
 {
     CLEANUP(store_check_closep) struct store_check *check = calloc(1, sizeof(*check));
 
@@ -45,9 +46,11 @@ int store_check_start(struct store *store, const struct store_blob *blob, struct
     *check = (struct store_check){.store = store, .blob = *blob, .reader = reader};
     if (hasher_new(DIGEST_SHA256, &check->hasher) < 0)
         return error_set_oom(err);
-    if (blob->size == 0 && !is_right(check)) /* there will be no last read */
-        return error_set(err, EBADMSG, "the blob sha256:%s is damaged: it is empty; remove its file and push it again",
-                         blob->canonical.hex);
+    if (blob->size == 0 && !is_right(check)) /* an empty blob has no last read */
+        return error_set(
+            err, EBADMSG,
+            "the blob sha256:%s is damaged: it is empty; remove its file and push it again",
+            blob->canonical.hex);
     *ret = steal_ptr(&check);
     return 0;
 }

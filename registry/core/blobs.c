@@ -1,6 +1,7 @@
 /*
- * Blobs. Their bytes are stored once for all repositories, and a link in a repository says that it has them. Both must be
- * there, because either may be removed alone: the link by a delete, the bytes by garbage collection.
+ * Finds, opens, mounts and unlinks blobs. Their bytes are stored once for all repositories, and a
+ * link in a repository says that it has them. A blob exists only if both exist: a delete removes
+ * only the link, garbage collection may remove only the bytes.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,24 +14,28 @@ struct store_reader {
     struct storage_reader reader;
 };
 
-/* What tells one version of a blob's bytes from another. */
+/* A number that changes when the blob's bytes are replaced. */
 static uint64_t identity_of(const struct storage_object *object)
 {
-    uint64_t identity = 14695981039346656037u; /* FNV-1a: it only has to spread */
+    /* FNV-1a, which is not collision-resistant, suffices */
+    uint64_t identity = 14695981039346656037u;
 
     for (size_t i = 0; i < ARRAY_SIZE(object->version.words); i++)
         identity = (identity ^ object->version.words[i]) * 1099511628211u;
     return identity;
 }
 
-static void describe(const struct digest *canonical, const struct storage_object *object, struct store_blob *ret)
+static void describe(const struct digest *canonical, const struct storage_object *object,
+                     struct store_blob *ret)
 {
-    *ret = (struct store_blob){.canonical = *canonical, .size = object->size, .identity = identity_of(object),
+    *ret = (struct store_blob){.canonical = *canonical,
+                               .size = object->size,
+                               .identity = identity_of(object),
                                .version = object->version};
 }
 
-int store_find_blob(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
-                    struct store_blob *ret, struct error *err)
+int store_find_blob(struct store *store, const char *name, const struct digest *digest,
+                    enum store_waiting waiting, struct store_blob *ret, struct error *err)
 {
     const enum storage_waiting may_wait = store_may_wait(waiting);
     struct key link = key_layer(name, digest), data;
@@ -48,29 +53,34 @@ int store_find_blob(struct store *store, const char *name, const struct digest *
     return 0;
 }
 
-int store_refresh(struct store *store, const char *key, enum store_waiting waiting, struct storage_object *ret,
-                  struct error *err)
+int store_refresh(struct store *store, const char *key, enum store_waiting waiting,
+                  struct storage_object *ret, struct error *err)
 {
-    enum storage_waiting may_wait = waiting == STORE_MAY_WAIT ? STORAGE_MAY_WAIT : STORAGE_MUST_NOT_WAIT;
+    enum storage_waiting may_wait =
+        waiting == STORE_MAY_WAIT ? STORAGE_MAY_WAIT : STORAGE_MUST_NOT_WAIT;
     int r = storage_refresh(store->storage, key, may_wait, ret, err);
 
     if (r == STORAGE_WOULD_WAIT && waiting == STORE_MAY_WAIT)
-        return error_set(err, EAGAIN, "garbage collection does not release its lock on the storage");
+        return error_set(err, EAGAIN,
+                         "garbage collection does not release its lock on the storage");
     return store_outcome(r);
 }
 
 /*
- * The bytes are refreshed before the link is read, because garbage collection keeps links to refreshed bytes. The bytes
- * of a sha512 digest are found by the link, which is then read again.
+ * Refreshes the bytes before it reads the link, because garbage collection keeps links to refreshed
+ * bytes. For a sha512 digest, the link says where the bytes are; so it is read before and again
+ * after the refresh.
  */
-int store_want_blob(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
-                    struct store_blob *ret, struct error *err)
+int store_want_blob(struct store *store, const char *name, const struct digest *digest,
+                    enum store_waiting waiting, struct store_blob *ret, struct error *err)
 {
     struct store_blob blob = {.canonical = *digest};
     struct storage_object object;
     struct digest canonical;
     struct key link = key_layer(name, digest), data;
-    int r = digest->algorithm == DIGEST_SHA256 ? 0 : store_find_blob(store, name, digest, waiting, &blob, err);
+    int r = digest->algorithm == DIGEST_SHA256
+                ? 0
+                : store_find_blob(store, name, digest, waiting, &blob, err);
 
     if (r != 0)
         return r;
@@ -87,8 +97,9 @@ int store_want_blob(struct store *store, const char *name, const struct digest *
     return 0;
 }
 
-int store_open_bytes(struct store *store, const struct digest *canonical, enum store_waiting waiting,
-                     struct store_blob *ret_blob, struct store_reader **ret, struct error *err)
+int store_open_bytes(struct store *store, const struct digest *canonical,
+                     enum store_waiting waiting, struct store_blob *ret_blob,
+                     struct store_reader **ret, struct error *err)
 {
     struct key key = key_blob(canonical);
     struct storage_object object;
@@ -102,14 +113,16 @@ int store_open_bytes(struct store *store, const struct digest *canonical, enum s
     return 0;
 }
 
-int store_open_blob(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
-                    struct store_blob *ret_blob, struct store_reader **ret, struct error *err)
+int store_open_blob(struct store *store, const char *name, const struct digest *digest,
+                    enum store_waiting waiting, struct store_blob *ret_blob,
+                    struct store_reader **ret, struct error *err)
 {
     struct key link = key_layer(name, digest);
     struct digest canonical;
     int r = link_find(store->storage, &link, digest, store_may_wait(waiting), &canonical, err);
 
-    return r != 0 ? store_outcome(r) : store_open_bytes(store, &canonical, waiting, ret_blob, ret, err);
+    return r != 0 ? store_outcome(r)
+                  : store_open_bytes(store, &canonical, waiting, ret_blob, ret, err);
 }
 
 ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *ret_data, size_t size)
@@ -133,11 +146,14 @@ void store_reader_closep(struct store_reader **reader)
     store_reader_close(*reader);
 }
 
-/* --- the bytes of a digest, whoever has them ------------------------------------------------------- */
+/*
+ * --- the bytes of a digest, in any repository
+ * ------------------------------------------------------
+ */
 
 /* Takes ownership of reader. 0, STORE_DIGEST_MISMATCH, or negative. */
-static int compare_with_digest(struct store *store, const struct store_blob *blob, struct store_reader *reader,
-                               struct error *err)
+static int compare_with_digest(struct store *store, const struct store_blob *blob,
+                               struct store_reader *reader, struct error *err)
 {
     CLEANUP(store_check_closep) struct store_check *check = NULL;
     CLEANUP_FREE char *buffer = malloc(CHECK_SIZE);
@@ -150,11 +166,13 @@ static int compare_with_digest(struct store *store, const struct store_blob *blo
         n = store_check_read(check, offset, buffer, CHECK_SIZE);
     if (n == -EBADMSG)
         return STORE_DIGEST_MISMATCH;
-    return n < 0 ? error_set_errno(err, (int)-n, "cannot read the blob sha256:%s", blob->canonical.hex) : 0;
+    return n < 0 ? error_set_errno(err, (int)-n, "cannot read the blob sha256:%s",
+                                   blob->canonical.hex)
+                 : 0;
 }
 
-int store_check_existing(struct store *store, const struct digest *canonical, uint64_t size, struct store_blob *ret,
-                         struct error *err)
+int store_check_existing(struct store *store, const struct digest *canonical, uint64_t size,
+                         struct store_blob *ret, struct error *err)
 {
     CLEANUP(store_reader_closep) struct store_reader *reader = NULL;
     int r = store_open_bytes(store, canonical, STORE_MAY_WAIT, ret, &reader, err);
@@ -163,17 +181,24 @@ int store_check_existing(struct store *store, const struct digest *canonical, ui
         return r;
     if (ret->size != size)
         return STORE_DIGEST_MISMATCH;
-    return store_is_checked(store, ret) ? 0 : compare_with_digest(store, ret, steal_ptr(&reader), err);
+    return store_is_checked(store, ret) ? 0
+                                        : compare_with_digest(store, ret, steal_ptr(&reader), err);
 }
 
-/* --- mounting ------------------------------------------------------------------------------------------ */
+/*
+ * --- mounting
+ * ------------------------------------------------------------------------------------------
+ */
 
-static int find_anywhere(struct store *store, const struct digest *digest, struct store_blob *ret, struct error *err)
+static int find_anywhere(struct store *store, const struct digest *digest, struct store_blob *ret,
+                         struct error *err)
 {
     struct digest canonical = *digest;
     struct key alias = key_alias(digest), data;
     struct storage_object object;
-    int r = digest->algorithm == DIGEST_SHA256 ? 0 : link_read(store->storage, &alias, STORAGE_MAY_WAIT, &canonical, err);
+    int r = digest->algorithm == DIGEST_SHA256
+                ? 0
+                : link_read(store->storage, &alias, STORAGE_MAY_WAIT, &canonical, err);
 
     if (r != 0)
         return store_outcome(r);
@@ -185,23 +210,29 @@ static int find_anywhere(struct store *store, const struct digest *digest, struc
     return 0;
 }
 
-/* The bytes are kept in the same write as the links are put, so that garbage collection cannot come between. */
+/*
+ * One write refreshes the bytes and puts the links, so that garbage collection cannot run in
+ * between.
+ */
 static int write_links(struct store *store, const char *name, const struct digest *digest,
                        const struct digest *canonical, struct error *err)
 {
-    struct key data = key_blob(canonical), link = key_layer(name, canonical), alias = key_layer(name, digest);
+    struct key data = key_blob(canonical), link = key_layer(name, canonical),
+               alias = key_layer(name, digest);
     struct storage_step steps[3] = {{.kind = STORAGE_KEEP, .key = data.text}};
     char text[DIGEST_TEXT_SIZE];
 
     digest_format(canonical, text);
-    steps[1] = (struct storage_step){.kind = STORAGE_PUT, .key = link.text, .data = text, .size = strlen(text)};
+    steps[1] = (struct storage_step){
+        .kind = STORAGE_PUT, .key = link.text, .data = text, .size = strlen(text)};
     steps[2] = steps[1];
     steps[2].key = alias.text;
-    return store_outcome(storage_write(store->storage, steps, digest_is_equal(digest, canonical) ? 2 : 3, err));
+    return store_outcome(
+        storage_write(store->storage, steps, digest_is_equal(digest, canonical) ? 2 : 3, err));
 }
 
-int store_mount_blob(struct store *store, const char *to_name, const struct digest *digest, const char *from_name,
-                     const char *actor, struct error *err)
+int store_mount_blob(struct store *store, const char *to_name, const struct digest *digest,
+                     const char *from_name, const char *actor, struct error *err)
 {
     struct store_blob blob;
     int r = from_name ? store_find_blob(store, from_name, digest, STORE_MAY_WAIT, &blob, err)
@@ -212,13 +243,17 @@ int store_mount_blob(struct store *store, const char *to_name, const struct dige
     if (r == 0)
         r = write_links(store, to_name, digest, &blob.canonical, err);
     if (r == 0)
-        store_report_event(store, &(struct event){.kind = EVENT_MOUNT_BLOB, .repository = to_name, .digest = digest,
-                                                  .size = blob.size, .source = from_name, .actor = actor});
+        store_report_event(store, &(struct event){.kind = EVENT_MOUNT_BLOB,
+                                                  .repository = to_name,
+                                                  .digest = digest,
+                                                  .size = blob.size,
+                                                  .source = from_name,
+                                                  .actor = actor});
     return r;
 }
 
-int store_unlink_blob(struct store *store, const char *name, const struct digest *digest, const char *actor,
-                      struct error *err)
+int store_unlink_blob(struct store *store, const char *name, const struct digest *digest,
+                      const char *actor, struct error *err)
 {
     struct key prefix = key_layer_prefix(name, digest);
     const char *keys[] = {prefix.text};
@@ -228,7 +263,9 @@ int store_unlink_blob(struct store *store, const char *name, const struct digest
     if (r == 0)
         r = storage_remove(store->storage, keys, 1, err);
     if (r == 0)
-        store_report_event(store, &(struct event){.kind = EVENT_DELETE_BLOB, .repository = name, .digest = digest,
+        store_report_event(store, &(struct event){.kind = EVENT_DELETE_BLOB,
+                                                  .repository = name,
+                                                  .digest = digest,
                                                   .actor = actor});
     return r;
 }

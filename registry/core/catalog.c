@@ -1,7 +1,7 @@
 /*
- * Which repositories there are. They lie in one another (a/b in a), so a prefix is looked at before what is below it.
- * With '/' before every other character that is the order of the list, and prefixes that come entirely before the page,
- * or after it, are not looked into.
+ * Lists the repositories. They are nested (a/b is in a), so a prefix is visited before what is
+ * below it. The list is sorted with '/' before every other character, which is the order of the
+ * visits. Prefixes entirely before or after the page are not read.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,10 +17,10 @@ struct walk {
     enum store_repositories kind;
     bool skips_unreadable;
     struct store_names names;
-    char name[NAME_MAX_SIZE + 2]; /* what is looked at */
+    char name[NAME_MAX_SIZE + 2]; /* the prefix that is visited */
 };
 
-/* Like strcmp(), with '/' before everything else but the end. */
+/* Like strcmp(), but '/' sorts before every other character. */
 static int compare_names(const char *a, const char *b)
 {
     while (*a && *a == *b) {
@@ -55,10 +55,11 @@ static bool is_repository(const struct walk *walk, const struct storage_list *li
     return false;
 }
 
-/* Adds what is looked at, if it is a repository of the page. 0 or -ENOMEM. */
+/* Adds walk->name to the page, if it is a repository and belongs there. 0 or -ENOMEM. */
 static int add_repository(struct walk *walk, const struct storage_list *list)
 {
-    if (!*walk->name || !is_repository(walk, list) || (walk->last && compare_names(walk->name, walk->last) <= 0) ||
+    if (!*walk->name || !is_repository(walk, list) ||
+        (walk->last && compare_names(walk->name, walk->last) <= 0) ||
         !name_is_repository(walk->name, strlen(walk->name)))
         return 0;
     if (walk->filter && !walk->filter->is_shown(walk->filter->object, walk->name))
@@ -90,7 +91,7 @@ static int look_below(struct walk *walk, const struct storage_list *list, struct
     return r;
 }
 
-/* Looks at walk->name; recursion is bounded by the longest name. */
+/* Visits walk->name and what is below it. The longest name bounds the recursion. */
 static int look_at(struct walk *walk, struct error *err)
 {
     CLEANUP(storage_list_done) struct storage_list list = {0};
@@ -124,10 +125,12 @@ static int list(struct walk *walk, struct store_names *ret, struct error *err)
     return r;
 }
 
-int store_list_repositories(struct store *store, const char *last, size_t n, const struct store_filter *filter,
-                            struct store_names *ret, struct error *err)
+int store_list_repositories(struct store *store, const char *last, size_t n,
+                            const struct store_filter *filter, struct store_names *ret,
+                            struct error *err)
 {
-    struct walk walk = {.store = store, .last = last, .n = n, .filter = filter, .skips_unreadable = true};
+    struct walk walk = {
+        .store = store, .last = last, .n = n, .filter = filter, .skips_unreadable = true};
 
     if (n == 0) {
         *ret = (struct store_names){0};
@@ -136,7 +139,8 @@ int store_list_repositories(struct store *store, const char *last, size_t n, con
     return list(&walk, ret, err);
 }
 
-int store_list_all(struct store *store, enum store_repositories kind, struct store_names *ret, struct error *err)
+int store_list_all(struct store *store, enum store_repositories kind, struct store_names *ret,
+                   struct error *err)
 {
     struct walk walk = {.store = store, .n = SIZE_MAX, .kind = kind};
 

@@ -7,13 +7,13 @@
 #include "common/monotonic.h"
 #include "registry/core/digest-set.h"
 
-/* A megabyte, of which the system gives only what is used. */
+/* One MiB of address space; only used pages take memory. */
 enum { PLACES = 16384, LONGEST_S = 24 * 60 * 60 };
 
 struct place {
     struct digest_id id;
     uint64_t identity;
-    int64_t until_s; /* of boottime_ms(); 0: the place is free */
+    int64_t until_s; /* by boottime_ms(); 0: the place is free */
 };
 
 struct checked_blobs {
@@ -55,19 +55,22 @@ static struct place *find_place(struct checked_blobs *checked, const struct dige
     return &checked->places[(id->bytes[0] << 8 | id->bytes[1]) % PLACES];
 }
 
-bool checked_blobs_have(struct checked_blobs *checked, const struct digest *digest, uint64_t identity)
+bool checked_blobs_have(struct checked_blobs *checked, const struct digest *digest,
+                        uint64_t identity)
 {
     const struct digest_id id = digest_id_of(digest);
     const struct place *place = find_place(checked, &id);
     bool have;
 
     pthread_mutex_lock(&checked->mutex);
-    have = place->until_s > now_s() && place->identity == identity && digest_id_compare(&place->id, &id) == 0;
+    have = place->until_s > now_s() && place->identity == identity &&
+           digest_id_compare(&place->id, &id) == 0;
     pthread_mutex_unlock(&checked->mutex);
     return have;
 }
 
-void checked_blobs_add(struct checked_blobs *checked, const struct digest *digest, uint64_t identity)
+void checked_blobs_add(struct checked_blobs *checked, const struct digest *digest,
+                       uint64_t identity)
 {
     const struct digest_id id = digest_id_of(digest);
     struct place *place = find_place(checked, &id);

@@ -1,6 +1,6 @@
 /*
- * What each manifest of a repository names. Nothing may be removed on incomplete knowledge, so every manifest must be
- * there, have the bytes of its digest, and be understood.
+ * Reads what each manifest of a repository names. Garbage collection needs complete knowledge, so
+ * every manifest must exist, match its digest and be parsed.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "registry/spec/manifest.h"
 #include "registry/core/collect-private.h"
 
-/* A second in all. */
+/* The pauses add up to a second. */
 enum { MAX_TRIES = 10, FIRST_PAUSE_NS = 1000000 };
 
 void graph_done(struct graph *graph)
@@ -28,17 +28,21 @@ struct graph_node *graph_find(const struct graph *graph, const struct digest_id 
     return bsearch(id, graph->nodes, graph->count, sizeof(*graph->nodes), digest_id_compare);
 }
 
-int graph_read_link(const struct graph *graph, const struct key *key, struct digest *ret, struct error *err)
+int graph_read_link(const struct graph *graph, const struct key *key, struct digest *ret,
+                    struct error *err)
 {
     int r = link_read_strictly(graph->collection->store->storage, key, ret, err);
 
     if (r == LINK_EMPTY)
-        return error_set(err, EBADMSG, "%s is empty, as after a power failure; remove it, or push again what it "
-                         "stands for", key->text);
+        return error_set(err, EBADMSG,
+                         "%s is empty, as after a power failure; remove it, or push again what it "
+                         "stands for",
+                         key->text);
     return r > 0 ? STORE_NOT_FOUND : r;
 }
 
-int graph_resolve(const struct graph *graph, const struct digest *digest, struct digest_id *ret, struct error *err)
+int graph_resolve(const struct graph *graph, const struct digest *digest, struct digest_id *ret,
+                  struct error *err)
 {
     struct digest canonical = *digest;
     struct key link;
@@ -53,7 +57,7 @@ int graph_resolve(const struct graph *graph, const struct digest *digest, struct
         }
     }
     if (r == 0 && canonical.algorithm != DIGEST_SHA256)
-        return STORE_NOT_FOUND; /* bytes lie under sha256 digests only */
+        return STORE_NOT_FOUND; /* bytes are stored under sha256 digests only */
     if (r == 0)
         *ret = digest_id_of(&canonical);
     return r;
@@ -61,13 +65,14 @@ int graph_resolve(const struct graph *graph, const struct digest *digest, struct
 
 /* --- one manifest ---------------------------------------------------------------------------- */
 
-static int add_ref(struct graph *graph, const struct digest *digest, size_t *count, struct error *err)
+static int add_ref(struct graph *graph, const struct digest *digest, size_t *count,
+                   struct error *err)
 {
     struct digest_id id;
     void *items = graph->refs;
     int r = graph_resolve(graph, digest, &id, err);
 
-    if (r != 0) /* what is not here cannot be removed */
+    if (r != 0) /* what does not exist cannot be removed */
         return r < 0 ? r : 0;
     r = store_grow(&items, graph->ref_count, sizeof(*graph->refs));
     graph->refs = items;
@@ -78,7 +83,8 @@ static int add_ref(struct graph *graph, const struct digest *digest, size_t *cou
     return 0;
 }
 
-static int add_refs(struct graph *graph, struct graph_node *node, const struct manifest *manifest, struct error *err)
+static int add_refs(struct graph *graph, struct graph_node *node, const struct manifest *manifest,
+                    struct error *err)
 {
     int r = 0;
 
@@ -93,8 +99,12 @@ static int add_refs(struct graph *graph, struct graph_node *node, const struct m
     return r < 0 ? r : 0;
 }
 
-/* Docker's schema 1 names its layers in fsLayers. It can no longer be pushed, but old storages have it. */
-static int add_schema_1(struct graph *graph, struct graph_node *node, const struct json *document, struct error *err)
+/*
+ * Docker's schema 1 names its layers in fsLayers. It can no longer be pushed, but old storages
+ * contain it.
+ */
+static int add_schema_1(struct graph *graph, struct graph_node *node, const struct json *document,
+                        struct error *err)
 {
     const struct json *layer = json_get_first(json_find(document, "fsLayers"));
     int r = 0;
@@ -110,8 +120,8 @@ static int add_schema_1(struct graph *graph, struct graph_node *node, const stru
     return r;
 }
 
-static int add_content(struct graph *graph, struct graph_node *node, const struct store_content *content,
-                       struct error *err)
+static int add_content(struct graph *graph, struct graph_node *node,
+                       const struct store_content *content, struct error *err)
 {
     CLEANUP(manifest_done) struct manifest manifest = {0};
     CLEANUP(json_freep) struct json *document = NULL;
@@ -126,7 +136,7 @@ static int add_content(struct graph *graph, struct graph_node *node, const struc
     return r;
 }
 
-/* Whether the repository has the manifest no more: it was deleted since it was listed. 1 or 0, or negative. */
+/* Whether the manifest was deleted after it was listed. 1 or 0, or negative. */
 static int is_gone(const struct graph *graph, const struct digest *digest, struct error *err)
 {
     struct key link = key_revision(graph->name, digest, "link");
@@ -142,23 +152,30 @@ static int is_gone(const struct graph *graph, const struct digest *digest, struc
     return r < 0 ? r : r == STORE_NOT_FOUND;
 }
 
-/* By its own digest, or by another one under which it was pushed: the one may be deleted before the other. */
-static int find_content(const struct graph *graph, const struct digest *digest, struct store_content *ret,
-                        struct error *err)
+/*
+ * Reads a manifest by its own digest or by another digest that it was pushed by, because one may be
+ * deleted before the other.
+ */
+static int find_content(const struct graph *graph, const struct digest *digest,
+                        struct store_content *ret, struct error *err)
 {
     struct store *store = graph->collection->store;
     int r = store_get_manifest(store, graph->name, digest, STORE_MAY_WAIT, ret, err);
 
     for (size_t i = 0; r == STORE_NOT_FOUND && i < graph->aliases.count; i++) {
         if (digest_is_equal(&graph->canonicals.items[i], digest))
-            r = store_get_manifest(store, graph->name, &graph->aliases.items[i], STORE_MAY_WAIT, ret, err);
+            r = store_get_manifest(store, graph->name, &graph->aliases.items[i], STORE_MAY_WAIT,
+                                   ret, err);
     }
     return r;
 }
 
-/* 0, or STORE_NOT_FOUND if it is gone. It may be deleted between two looks, and then pushed again. */
-static int get_content(const struct graph *graph, const struct digest *digest, struct store_content *ret,
-                       struct error *err)
+/*
+ * Returns 0, or STORE_NOT_FOUND if the manifest was deleted. It may be deleted and pushed again
+ * while it is looked up.
+ */
+static int get_content(const struct graph *graph, const struct digest *digest,
+                       struct store_content *ret, struct error *err)
 {
     struct timespec pause = {.tv_nsec = FIRST_PAUSE_NS};
 
@@ -173,10 +190,11 @@ static int get_content(const struct graph *graph, const struct digest *digest, s
         nanosleep(&pause, NULL);
         pause.tv_nsec *= 2;
     }
-    return error_set(err, ENOENT, "its bytes are gone");
+    return error_set(err, ENOENT, "its bytes are missing");
 }
 
-static int read_content(struct graph *graph, struct graph_node *node, const struct digest *digest, struct error *err)
+static int read_content(struct graph *graph, struct graph_node *node, const struct digest *digest,
+                        struct error *err)
 {
     CLEANUP(store_content_done) struct store_content content = {0};
     struct digest found;
@@ -188,7 +206,7 @@ static int read_content(struct graph *graph, struct graph_node *node, const stru
     if (digest_of(DIGEST_SHA256, content.bytes, content.size, &found) < 0)
         return error_set_oom(err);
     if (!digest_is_equal(&found, digest))
-        return error_set(err, EBADMSG, "its bytes have another digest");
+        return error_set(err, EBADMSG, "its bytes do not match its digest");
     return add_content(graph, node, &content, err);
 }
 
@@ -201,12 +219,16 @@ static int read_node(struct graph *graph, struct graph_node *node, struct error 
     digest_id_format(&node->id, &digest);
     r = read_content(graph, node, &digest, err);
     if (r < 0 && err->code != ENOMEM)
-        return error_wrap(err, "nothing was removed, because the manifest sha256:%s of %s cannot be read (delete it or "
-                          "push it again)", digest.hex, graph->name);
+        return error_wrap(
+            err,
+            "nothing was removed, because the manifest sha256:%s of %s cannot be read (delete it "
+            "or "
+            "push it again)",
+            digest.hex, graph->name);
     return r;
 }
 
-/* --- all of them ----------------------------------------------------------------------------- */
+/* --- all manifests --------------------------------------------------------------------------- */
 
 static int list_ids(struct graph *graph, struct digest_set *ret, struct error *err)
 {
@@ -237,7 +259,8 @@ static int list_ids(struct graph *graph, struct digest_set *ret, struct error *e
 int graph_read(struct graph *graph, struct error *err)
 {
     CLEANUP(digest_set_done) struct digest_set ids = {0};
-    int r = store_list_aliases(graph->collection->store, graph->name, &graph->aliases, &graph->canonicals, err);
+    int r = store_list_aliases(graph->collection->store, graph->name, &graph->aliases,
+                               &graph->canonicals, err);
 
     if (r == 0)
         r = list_ids(graph, &ids, err);

@@ -1,13 +1,13 @@
 /*
- * The sweep of manifests, which comes before that of blobs: whoever asks for a manifest after it does not find it, and
- * whoever asked before keeps all that it names.
+ * Removes manifests. This comes before the removal of blobs: a client that asks for a manifest
+ * afterwards does not find it, and a request before keeps everything that the manifest names.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "registry/core/collect-private.h"
 
-/* A family's prefixes, and the links in them by which its members are refreshed. */
+/* A family's prefixes, and the links in them that are refreshed when a member is used. */
 struct family {
     struct store_names keys, witnesses;
 };
@@ -18,18 +18,21 @@ static void family_done(struct family *family)
     store_names_done(&family->witnesses);
 }
 
-static int add_revision(struct family *family, const char *name, const struct digest *digest, struct error *err)
+static int add_revision(struct family *family, const char *name, const struct digest *digest,
+                        struct error *err)
 {
     struct key prefix = key_revision(name, digest, ""), link = key_revision(name, digest, "link");
 
-    if (store_names_add(&family->keys, prefix.text) < 0 || store_names_add(&family->witnesses, link.text) < 0)
+    if (store_names_add(&family->keys, prefix.text) < 0 ||
+        store_names_add(&family->witnesses, link.text) < 0)
         return error_set_oom(err);
     return 0;
 }
 
-/* A manifest under all its digests. */
-static int add_member(struct family *family, const struct doomed *member, const struct store_digests *aliases,
-                      const struct store_digests *canonicals, struct error *err)
+/* Adds a manifest under all its digests. */
+static int add_member(struct family *family, const struct doomed *member,
+                      const struct store_digests *aliases, const struct store_digests *canonicals,
+                      struct error *err)
 {
     struct digest digest;
     int r;
@@ -43,9 +46,12 @@ static int add_member(struct family *family, const struct doomed *member, const 
     return r;
 }
 
-/* The count members of a family. *ret_is_spared if somebody has refreshed one of them. */
-static int sweep_family(struct collection *collection, const struct doomed *members, size_t count, bool *ret_is_spared,
-                        struct error *err)
+/*
+ * Removes the members of a family. *ret_is_spared: somebody has refreshed one of them, so that all
+ * stay.
+ */
+static int sweep_family(struct collection *collection, const struct doomed *members, size_t count,
+                        bool *ret_is_spared, struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests aliases = {0};
     CLEANUP(store_digests_done) struct store_digests canonicals = {0};
@@ -58,8 +64,10 @@ static int sweep_family(struct collection *collection, const struct doomed *memb
     if (r < 0)
         return r;
     removal = (struct storage_removal){
-        .keys = (const char *const *)family.keys.items, .key_count = family.keys.count,
-        .witnesses = (const char *const *)family.witnesses.items, .witness_count = family.witnesses.count,
+        .keys = (const char *const *)family.keys.items,
+        .key_count = family.keys.count,
+        .witnesses = (const char *const *)family.witnesses.items,
+        .witness_count = family.witnesses.count,
     };
     r = storage_remove_unused(collection->store->storage, &removal, 1, collection->before_s, err);
     if (r == 0)
@@ -67,7 +75,7 @@ static int sweep_family(struct collection *collection, const struct doomed *memb
     return r;
 }
 
-/* How many from here on are of one repository, or (has_family) of one family in it. */
+/* How many entries from here on belong to one repository, or (has_family) to one family in it. */
 static size_t count_alike(const struct doomed *doomed, size_t count, bool has_family)
 {
     size_t alike = 1;
@@ -78,7 +86,8 @@ static size_t count_alike(const struct doomed *doomed, size_t count, bool has_fa
     return alike;
 }
 
-static int sweep_repository(struct collection *collection, const struct doomed *doomed, size_t count, struct error *err)
+static int sweep_repository(struct collection *collection, const struct doomed *doomed,
+                            size_t count, struct error *err)
 {
     bool is_any_spared = false, is_spared = false;
     size_t size;

@@ -1,6 +1,6 @@
 /*
- * What of a repository stays. registry:2 removes children of indexes that are in use, and knows no
- * referrers; here everything stays that a tag leads to in any way.
+ * Decides what stays in a repository: everything that a tag leads to, directly or not. (registry:2
+ * removes children of indexes that are in use, and does not know referrers.)
  */
 #include <errno.h>
 #include <string.h>
@@ -8,10 +8,10 @@
 #include "registry/core/collect-private.h"
 #include "registry/core/untagged.h"
 
-/* A walk from what is tagged to all that it keeps. */
+/* A walk from the tagged manifests to everything that they keep. */
 struct walk {
     struct graph *graph;
-    struct graph_node **waiting; /* kept, but not looked at yet; room for all */
+    struct graph_node **waiting; /* kept, but not visited yet; room for all */
     size_t waiting_count;
     struct graph_node **referrers; /* sorted by subject */
     size_t referrer_count;
@@ -67,7 +67,9 @@ static void keep_referrers(struct walk *walk, const struct digest_id *subject)
         else
             high = middle;
     }
-    for (; low < walk->referrer_count && digest_id_compare(&walk->referrers[low]->subject, subject) == 0; low++)
+    for (; low < walk->referrer_count &&
+           digest_id_compare(&walk->referrers[low]->subject, subject) == 0;
+         low++)
         keep(walk, walk->referrers[low]);
 }
 
@@ -102,7 +104,8 @@ static int keep_tagged(struct walk *walk, struct error *err)
     return r < 0 ? r : 0;
 }
 
-static int keep_if_used(struct walk *walk, const struct digest *digest, struct graph_node *node, struct error *err)
+static int keep_if_used(struct walk *walk, const struct digest *digest, struct graph_node *node,
+                        struct error *err)
 {
     struct key link = key_revision(walk->graph->name, digest, "link");
     int r = collect_is_used(walk->graph->collection, &link, err);
@@ -112,7 +115,10 @@ static int keep_if_used(struct walk *walk, const struct digest *digest, struct g
     return r < 0 ? r : 0;
 }
 
-/* A child is pushed before its index, and a subject may be tagged after its referrers. */
+/*
+ * Keeps recently used manifests: a child is pushed before its index, and a subject may be tagged
+ * after its referrers.
+ */
 static int keep_used(struct walk *walk, struct error *err)
 {
     struct graph *graph = walk->graph;
@@ -137,7 +143,10 @@ static void keep_everything(struct graph *graph)
         graph->nodes[i].is_kept = true;
 }
 
-/* Notes which manifests no tag keeps, and keeps those that have not been seen so for stay_s. */
+/*
+ * Records which manifests no tag keeps, and keeps those that were without a tag for less than
+ * stay_s.
+ */
 static int keep_unexpired(struct walk *walk, uint64_t stay_s, struct error *err)
 {
     struct graph *graph = walk->graph;
@@ -152,7 +161,8 @@ static int keep_unexpired(struct walk *walk, uint64_t stay_s, struct error *err)
     for (size_t i = 0; i < graph->count; i++) {
         const struct graph_node *node = &graph->nodes[i];
 
-        if (!node->is_kept && !node->is_gone && untagged_add(&now, &node->id, untagged_find(&before, &node->id, now_s)) < 0)
+        if (!node->is_kept && !node->is_gone &&
+            untagged_add(&now, &node->id, untagged_find(&before, &node->id, now_s)) < 0)
             return error_set_oom(err);
     }
     for (size_t i = 0; i < now.count; i++)
@@ -179,14 +189,14 @@ static int choose(struct graph *graph, bool has_expiry, uint64_t stay_s, struct 
     return r;
 }
 
-/* --- the whole -------------------------------------------------------------------------------- */
+/* --- a repository ----------------------------------------------------------------------------- */
 
 /*
- * If the bytes are there already, registry:2 writes a link and does not touch them; so what a new link leads to counts as
- * used, too.
+ * Marks what new links lead to: if the bytes exist, registry:2 writes only a link and does not
+ * touch them.
  */
-static int mark_new_links(struct collection *collection, const char *name, enum digest_algorithm algorithm,
-                          struct error *err)
+static int mark_new_links(struct collection *collection, const char *name,
+                          enum digest_algorithm algorithm, struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests digests = {0};
     struct key prefix = key_layers(name, algorithm);
@@ -201,7 +211,8 @@ static int mark_new_links(struct collection *collection, const char *name, enum 
 
         r = collect_is_used(collection, &link, err);
         if (r > 0)
-            r = link_read(collection->store->storage, &link, STORAGE_MAY_WAIT, &canonical, err) == 0;
+            r = link_read(collection->store->storage, &link, STORAGE_MAY_WAIT, &canonical, err) ==
+                0;
         if (r <= 0 || canonical.algorithm != DIGEST_SHA256)
             continue;
         id = digest_id_of(&canonical);
@@ -214,7 +225,8 @@ static int mark_new_links(struct collection *collection, const char *name, enum 
 /* Which manifests stay. */
 enum marking { MARK_ALL, MARK_TAGGED, MARK_UNEXPIRED };
 
-static enum marking choose_marking(const struct collection *collection, const char *name, uint64_t *ret_stay_s)
+static enum marking choose_marking(const struct collection *collection, const char *name,
+                                   uint64_t *ret_stay_s)
 {
     const struct collect_options *options = collection->options;
 
@@ -224,7 +236,8 @@ static enum marking choose_marking(const struct collection *collection, const ch
     return *ret_stay_s > 0 ? MARK_UNEXPIRED : MARK_ALL;
 }
 
-static int mark(struct collection *collection, const char *name, enum marking marking, uint64_t stay_s, struct error *err)
+static int mark(struct collection *collection, const char *name, enum marking marking,
+                uint64_t stay_s, struct error *err)
 {
     CLEANUP(graph_done) struct graph graph = {.collection = collection, .name = name};
     int r;

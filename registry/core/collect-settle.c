@@ -1,6 +1,6 @@
 /*
- * Records for the sweep which manifests of a repository stay. Those that are to go are noted by
- * family: one of them may be wanted again before it is removed, and then it needs the others.
+ * Records which manifests of a repository stay and which are to be removed. The latter are recorded
+ * by family: if a client asks for one of them before it is removed, the whole family stays.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -74,7 +74,8 @@ static int doom_node(struct graph *graph, const struct graph_node *node, size_t 
         return r;
     digest_id_format(&node->id, &digest);
     collect_say(collection, "manifest eligible for deletion: sha256:%s", digest.hex);
-    collection->doomed[collection->doomed_count++] = (struct doomed){.name = graph->name, .id = node->id, .family = family};
+    collection->doomed[collection->doomed_count++] =
+        (struct doomed){.name = graph->name, .id = node->id, .family = family};
     return 0;
 }
 
@@ -97,10 +98,11 @@ int graph_settle(struct graph *graph)
         const struct graph_node *node = &graph->nodes[i];
 
         if (!node->is_gone)
-            r = node->is_kept ? mark_node(graph, node) : doom_node(graph, node, family_of(graph, i));
+            r = node->is_kept ? mark_node(graph, node)
+                              : doom_node(graph, node, family_of(graph, i));
     }
     if (collection->doomed_count > first)
-        qsort(collection->doomed + first, collection->doomed_count - first, sizeof(*collection->doomed),
-              compare_families);
+        qsort(collection->doomed + first, collection->doomed_count - first,
+              sizeof(*collection->doomed), compare_families);
     return r;
 }

@@ -1,6 +1,6 @@
 /*
- * The sweep. Links go before what they lead to, so that an interruption at any point leaves no link that leads nowhere;
- * the next collection finds the rest.
+ * Removes everything that is not marked. Links are removed before what they lead to, so that an
+ * interruption leaves no dangling link; the next collection removes the rest.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,11 +19,11 @@ static bool is_marked(const struct collection *collection, const struct digest *
 /* --- links to blobs -------------------------------------------------------------------------- */
 
 /*
- * Where the bytes lie that the link of a digest leads to, if they are not marked: 0; 1 where they are, or negative. A
- * link that leads nowhere is its own witness.
+ * Finds the bytes that a link leads to. Returns 0 if they are not marked, 1 if they are, or
+ * negative. A dangling link is its own witness.
  */
-static int find_bytes(const struct collection *collection, const struct key *link, const struct digest *digest,
-                      struct key *ret_data, struct error *err)
+static int find_bytes(const struct collection *collection, const struct key *link,
+                      const struct digest *digest, struct key *ret_data, struct error *err)
 {
     struct digest canonical = *digest;
     int r = 0;
@@ -40,8 +40,8 @@ static int find_bytes(const struct collection *collection, const struct key *lin
     return 0;
 }
 
-static int sweep_links_of(struct collection *collection, const char *name, enum digest_algorithm algorithm,
-                          struct error *err)
+static int sweep_links_of(struct collection *collection, const char *name,
+                          enum digest_algorithm algorithm, struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests digests = {0};
     CLEANUP(sweep_batch_done) struct sweep_batch batch = {.collection = collection};
@@ -49,7 +49,8 @@ static int sweep_links_of(struct collection *collection, const char *name, enum 
     int r = store_list_digests(collection->store, &prefix, algorithm, &digests, err);
 
     for (size_t i = 0; r >= 0 && i < digests.count; i++) {
-        struct key link = key_layer(name, &digests.items[i]), key = key_layer_prefix(name, &digests.items[i]), data;
+        struct key link = key_layer(name, &digests.items[i]),
+                   key = key_layer_prefix(name, &digests.items[i]), data;
 
         r = find_bytes(collection, &link, &digests.items[i], &data, err);
         if (r == 0)
@@ -74,8 +75,9 @@ static int sweep_links(struct collection *collection, struct error *err)
 
 /* --- entries of the referrers' index --------------------------------------------------------- */
 
-static int sweep_subject(struct collection *collection, const char *name, const struct digest *subject,
-                         enum digest_algorithm algorithm, struct error *err)
+static int sweep_subject(struct collection *collection, const char *name,
+                         const struct digest *subject, enum digest_algorithm algorithm,
+                         struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests entries = {0};
     CLEANUP(sweep_batch_done) struct sweep_batch batch = {.collection = collection};
@@ -87,19 +89,21 @@ static int sweep_subject(struct collection *collection, const char *name, const 
         struct key link = key_referrer(name, subject, &entries.items[i]);
         struct digest ignored;
 
-        r = store_find_revision(collection->store, name, &entries.items[i], STORE_MAY_WAIT, &ignored, err);
-        if (r == STORE_NOT_FOUND) /* or not yet there, if the entry is new */
+        r = store_find_revision(collection->store, name, &entries.items[i], STORE_MAY_WAIT,
+                                &ignored, err);
+        if (r == STORE_NOT_FOUND) /* removed, or not yet created if the entry is new */
             r = sweep_batch_add(&batch, &key, &link, NULL, err);
     }
     return r < 0 ? r : sweep_batch_flush(&batch, err);
 }
 
-static int sweep_subjects(struct collection *collection, const char *name, enum digest_algorithm algorithm,
-                          struct error *err)
+static int sweep_subjects(struct collection *collection, const char *name,
+                          enum digest_algorithm algorithm, struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests subjects = {0};
-    struct key prefix = key_in_repository(name, algorithm == DIGEST_SHA256 ? "_manifests/referrers/sha256/"
-                                                                           : "_manifests/referrers/sha512/");
+    struct key prefix =
+        key_in_repository(name, algorithm == DIGEST_SHA256 ? "_manifests/referrers/sha256/"
+                                                           : "_manifests/referrers/sha512/");
     int r = store_list_digests(collection->store, &prefix, algorithm, &subjects, err);
 
     for (size_t i = 0; r == 0 && i < subjects.count; i++) {
@@ -127,7 +131,8 @@ static int sweep_referrers(struct collection *collection, struct error *err)
 /* The first two digits of a digest. */
 enum { PREFIXES = 256 };
 
-typedef int found_function(struct sweep_batch *batch, const struct digest *digest, struct error *err);
+typedef int found_function(struct sweep_batch *batch, const struct digest *digest,
+                           struct error *err);
 
 struct search {
     struct collection *collection;
@@ -152,17 +157,19 @@ static int search_prefix(void *object, const struct key *prefix, struct error *e
     return r < 0 ? r : sweep_batch_flush(&batch, err);
 }
 
-/* Of all digests below KEY_BLOBS or KEY_ALIASES. */
-static int for_each_digest(struct collection *collection, const char *root, enum digest_algorithm algorithm,
-                           found_function *found, struct error *err)
+/* Calls the function for all digests below KEY_BLOBS or KEY_ALIASES. */
+static int for_each_digest(struct collection *collection, const char *root,
+                           enum digest_algorithm algorithm, found_function *found,
+                           struct error *err)
 {
     struct search search = {.collection = collection, .algorithm = algorithm, .found = found};
 
     return store_for_each_prefix(collection->store, root, search_prefix, &search, err);
 }
 
-/* Whether a blob is to go, by all that is known yet. 1 or 0, or negative. */
-static int is_eligible(const struct collection *collection, const struct digest *digest, struct error *err)
+/* Whether a blob is to be removed: it is not marked and not recently used. 1 or 0, or negative. */
+static int is_eligible(const struct collection *collection, const struct digest *digest,
+                       struct error *err)
 {
     struct key data = key_blob(digest);
     int r = is_marked(collection, digest) ? 1 : collect_is_used(collection, &data, err);
@@ -211,9 +218,10 @@ int collect_sweep(struct collection *collection, struct error *err)
         return r;
     result->marked = collection->marks.count;
     result->manifests = collection->doomed_count;
-    collect_say(collection, "\n%zu %s marked, %zu %s and %zu %s eligible for deletion", result->marked,
-                words_plural(result->marked, "blob", "blobs"), result->blobs, words_plural(result->blobs, "blob", "blobs"),
-                result->manifests, words_plural(result->manifests, "manifest", "manifests"));
+    collect_say(collection, "\n%zu %s marked, %zu %s and %zu %s eligible for deletion",
+                result->marked, words_plural(result->marked, "blob", "blobs"), result->blobs,
+                words_plural(result->blobs, "blob", "blobs"), result->manifests,
+                words_plural(result->manifests, "manifest", "manifests"));
     r = collect_sweep_manifests(collection, err);
     if (r == 0)
         r = sweep_links(collection, err);

@@ -31,7 +31,8 @@ void collect_show(const struct collection *collection, const char *step, const c
 
 int collect_pace(const struct collection *collection, struct error *err)
 {
-    return collection->options->pace ? collection->options->pace(collection->options->object, err) : 0;
+    return collection->options->pace ? collection->options->pace(collection->options->object, err)
+                                     : 0;
 }
 
 int collect_is_used(const struct collection *collection, const struct key *key, struct error *err)
@@ -40,11 +41,12 @@ int collect_is_used(const struct collection *collection, const struct key *key, 
     int r = 0;
 
     if (collection->options->grace_s)
-        r = storage_used_since(collection->store->storage, key->text, collection->before_s, &is_used, err);
+        r = storage_used_since(collection->store->storage, key->text, collection->before_s,
+                               &is_used, err);
     return r < 0 ? r : is_used;
 }
 
-/* Removes what a crash left, but not files that are being written. */
+/* Temporary files that crashes left are removed at this age; younger ones may still be written. */
 enum { LEFTOVER_AGE_S = 60 * 60 };
 
 static void collection_done(struct collection *collection)
@@ -54,14 +56,18 @@ static void collection_done(struct collection *collection)
     free(collection->doomed);
 }
 
-int store_collect(struct store *store, const struct collect_options *options, struct collect_result *ret,
-                  struct error *err)
+int store_collect(struct store *store, const struct collect_options *options,
+                  struct collect_result *ret, struct error *err)
 {
     CLEANUP(collection_done) struct collection collection = {.store = store, .options = options};
     int r;
 
-    /* From before the first look: whatever was pushed since then, and was missed by it, counts as used. */
-    collection.before_s = options->grace_s ? storage_now(store->storage) - (int64_t)options->grace_s : INT64_MAX;
+    /*
+     * The time before the first read: what was pushed later, and may have been missed, counts as
+     * used.
+     */
+    collection.before_s =
+        options->grace_s ? storage_now(store->storage) - (int64_t)options->grace_s : INT64_MAX;
     r = store_list_all(store, STORE_WITH_CONTENT, &collection.names, err);
 
     for (size_t i = 0; r == 0 && i < collection.names.count; i++) {

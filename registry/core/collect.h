@@ -8,27 +8,38 @@
 #include "registry/core/store.h"
 
 /*
- * Garbage collection: removes blobs that no manifest names any more, as `registry garbage-collect` of registry:2 does. Runs
- * on one thread. With a grace period, servers may use the storage at the same time.
+ * Garbage collection: removes blobs that no manifest names any more, like registry:2's `registry
+ * garbage-collect`. Runs on one thread. With a grace period, servers may use the storage at the
+ * same time.
  */
 
-/* The shortest grace period beside servers: STORE_WANTED_FOR_S, STORAGE_REFRESH_S, and a margin for clocks that differ. */
+/*
+ * The shortest grace period while servers run: STORE_WANTED_FOR_S, STORAGE_REFRESH_S, and a margin
+ * for clock skew.
+ */
 enum { COLLECT_LEAST_GRACE_S = 120, COLLECT_USUAL_GRACE_S = 24 * 60 * 60 };
 
 struct collect_options {
-    bool is_dry_run;  /* only say what would be done */
-    bool does_untag;  /* --delete-untagged: manifests that no tag leads to go too */
-    /* Objects that were pushed, mounted or asked for within this time stay. 0: no grace; then no server may be running. */
+    bool is_dry_run; /* only report what would be done */
+    bool does_untag; /* --delete-untagged: remove manifests that no tag leads to, too */
+    /*
+     * Objects that were pushed, mounted or requested within this time stay. 0: no grace; then no
+     * server may be running.
+     */
     uint64_t grace_s;
-    void (*say)(void *object, const char *line); /* each step in the words of registry:2; NULL: silently */
+    /* gets each step in registry:2's words; NULL: silent */
+    void (*say)(void *object, const char *line);
 
     /*
-     * How long a manifest of the repository stays after it was first seen without a tag, in seconds; 0: it stays. NULL: all
-     * stay, unless does_untag says otherwise.
+     * How long a manifest of the repository stays after it was first seen without a tag, in
+     * seconds; 0: it stays. NULL: all stay, unless does_untag says otherwise.
      */
     uint64_t (*untagged_for)(void *object, const char *name);
 
-    /* Called between two steps, without a lock that others wait for; may rest. Negative ends the collection. NULL: nothing. */
+    /*
+     * Called between two steps, without a lock that others wait for; may sleep. Negative ends the
+     * collection. May be NULL.
+     */
     int (*pace)(void *object, struct error *err);
     void *object;
     progress_function *progress; /* NULL: nobody watches */
@@ -43,10 +54,10 @@ struct collect_result {
 };
 
 /*
- * Marks, then sweeps: nothing is removed unless every manifest of every repository could be read.
- * A manifest stays if a tag leads to it, directly, through indexes at any depth, or by being the
- * subject's referrer; without does_untag all stay. Uploads stay. docs/design/collection.md says why
- * pushes at the same time lose nothing.
+ * Marks, then sweeps. Nothing is removed unless every manifest of every repository could be read. A
+ * manifest stays if a tag leads to it: directly, through indexes at any depth, or as a referrer of
+ * a subject that stays. Without does_untag, all manifests stay. Uploads stay.
+ * docs/design/collection.md explains why concurrent pushes lose nothing.
  */
-int store_collect(struct store *store, const struct collect_options *options, struct collect_result *ret,
-                  struct error *err) MUST_USE;
+int store_collect(struct store *store, const struct collect_options *options,
+                  struct collect_result *ret, struct error *err) MUST_USE;

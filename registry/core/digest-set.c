@@ -1,5 +1,6 @@
 /*
- * Many manifests name the same layer, so duplicates are dropped whenever the set has grown to twice its size.
+ * A growing array that is sorted on demand. Many manifests name the same layer, so duplicates are
+ * dropped whenever the set has doubled.
  */
 #include "registry/core/digest-set.h"
 
@@ -19,7 +20,8 @@ struct digest_id digest_id_of(const struct digest *digest)
     struct digest_id id;
 
     for (size_t i = 0; i < DIGEST_ID_SIZE; i++)
-        id.bytes[i] = (unsigned char)(value_of(digest->hex[i * 2]) << 4 | value_of(digest->hex[i * 2 + 1]));
+        id.bytes[i] =
+            (unsigned char)(value_of(digest->hex[i * 2]) << 4 | value_of(digest->hex[i * 2 + 1]));
     return id;
 }
 
@@ -72,7 +74,8 @@ int digest_set_add(struct digest_set *set, const struct digest_id *id)
 
 bool digest_set_has(const struct digest_set *set, const struct digest_id *id)
 {
-    return set->count && bsearch(id, set->items, set->count, sizeof(*set->items), digest_id_compare);
+    return set->count &&
+           bsearch(id, set->items, set->count, sizeof(*set->items), digest_id_compare);
 }
 
 void digest_set_done(struct digest_set *set)

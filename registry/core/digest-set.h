@@ -5,7 +5,7 @@
 
 #include "common/digest.h"
 
-/* A set of sha256 digests, for millions of them: 32 bytes each. For one thread at a time. */
+/* A compact set for millions of sha256 digests: 32 bytes each. For one thread at a time. */
 enum { DIGEST_ID_SIZE = 32 };
 
 struct digest_id {
@@ -15,7 +15,7 @@ struct digest_id {
 struct digest_set {
     struct digest_id *items; /* sorted and without duplicates after digest_set_sort() */
     size_t count;
-    size_t tidy_count; /* how many there were when it was last sorted */
+    size_t tidy_count; /* the count after the last sort */
 };
 
 /* digest is a sha256. */

@@ -5,9 +5,9 @@
 #include "common/digest.h"
 
 /*
- * What happened in the registry. Metrics and the log use it, and so will webhooks. An event is reported after its change
- * is on disk, on the thread that made the change, which waits for the listener: so a listener neither blocks nor calls the
- * store. Garbage collection and the purge of old uploads report no events.
+ * Events for metrics and the log. An event is reported after its change is on disk, by the thread
+ * that made the change. That thread waits for the listener, so a listener must not block or call
+ * the store. Garbage collection and the purge of old uploads report no events.
  */
 enum event_kind {
     EVENT_PUSH_BLOB,
@@ -25,7 +25,8 @@ struct event {
     enum event_kind kind;
     const char *repository;
     const char *tag;             /* NULL: none */
-    const struct digest *digest; /* as the client named it; NULL for a deleted tag that could not be read */
+    /* as the client named it; NULL for a deleted tag that could not be read */
+    const struct digest *digest;
     uint64_t size;               /* of the blob or manifest in bytes; 0 for what was deleted */
     const char *media_type;      /* of a manifest; NULL for blobs and for what was deleted */
     const char *source;          /* the repository that a blob was mounted from; NULL: not known */
@@ -37,8 +38,11 @@ typedef void event_listener(void *object, const struct event *event);
 
 struct store;
 
-/* Sets the one listener (NULL: none). Before the store is shared between threads. */
+/* Sets the only listener (NULL: none). Call it before threads share the store. */
 void store_set_listener(struct store *store, event_listener *listener, void *object);
 
-/* Reports an event to the listener. Core does this for all changes; its caller does it for pulls, which core cannot see. */
+/*
+ * Reports an event to the listener. registry/core/ reports changes; its caller reports pulls, which
+ * core cannot see.
+ */
 void store_report_event(const struct store *store, const struct event *event);

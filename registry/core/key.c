@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Puts the pieces together. Every request makes several keys, and printf() takes ten times as long. */
+/*
+ * Puts the pieces together. Every request makes several keys, and printf() takes ten times as long.
+ */
 static NULL_TERMINATED struct key join(const char *piece, ...)
 {
     struct key key;
@@ -101,7 +103,8 @@ struct key key_tag_current(const char *name, const char *tag)
     return join(KEY_REPOSITORIES "/", name, "/_manifests/tags/", tag, "/current/link", NULL);
 }
 
-struct key key_tag_index(const char *name, const char *tag, const struct digest *digest, const char *file)
+struct key key_tag_index(const char *name, const char *tag, const struct digest *digest,
+                         const char *file)
 {
     return join(KEY_REPOSITORIES "/", name, "/_manifests/tags/", tag, "/index/",
                 algorithm_of(digest), "/", digest->hex, "/", file, NULL);
@@ -113,12 +116,14 @@ struct key key_subject(const char *name, const struct digest *subject)
                 subject->hex, "/", NULL);
 }
 
-struct key key_referrers(const char *name, const struct digest *subject, enum digest_algorithm algorithm)
+struct key key_referrers(const char *name, const struct digest *subject,
+                         enum digest_algorithm algorithm)
 {
     return join(key_subject(name, subject).text, digest_algorithm_name(algorithm), "/", NULL);
 }
 
-struct key key_referrer_prefix(const char *name, const struct digest *subject, const struct digest *digest)
+struct key key_referrer_prefix(const char *name, const struct digest *subject,
+                               const struct digest *digest)
 {
     return join(key_referrers(name, subject, digest->algorithm).text, digest->hex, "/", NULL);
 }
@@ -152,8 +157,8 @@ bool key_parse_hex(enum digest_algorithm algorithm, const char *hex, struct dige
     return size > 0 && (size_t)size < sizeof(text) && digest_parse(text, (size_t)size, ret) == 0;
 }
 
-int link_read(struct storage *storage, const struct key *key, enum storage_waiting waiting, struct digest *ret,
-              struct error *err)
+int link_read(struct storage *storage, const struct key *key, enum storage_waiting waiting,
+              struct digest *ret, struct error *err)
 {
     CLEANUP_FREE char *text = NULL;
     size_t size;
@@ -164,16 +169,19 @@ int link_read(struct storage *storage, const struct key *key, enum storage_waiti
     if (size == 0)
         return STORAGE_NOT_FOUND;
     if (digest_parse(text, size, ret) < 0)
-        return error_set(err, EBADMSG, "%s holds no digest; remove it, or push again what it stands for", key->text);
+        return error_set(err, EBADMSG,
+                         "%s contains no digest; remove it, or push again what it stands for",
+                         key->text);
     return 0;
 }
 
-int link_read_strictly(struct storage *storage, const struct key *key, struct digest *ret, struct error *err)
+int link_read_strictly(struct storage *storage, const struct key *key, struct digest *ret,
+                       struct error *err)
 {
     struct storage_object object;
     int r;
 
-    do { /* a link that was written since it was read is read again */
+    do { /* read it again if it was written meanwhile */
         r = link_read(storage, key, STORAGE_MAY_WAIT, ret, err);
         if (r <= 0)
             return r;
@@ -185,14 +193,17 @@ int link_read_strictly(struct storage *storage, const struct key *key, struct di
 bool link_is_plain(const struct digest *digest, uint64_t size)
 {
     return digest->algorithm == DIGEST_SHA256 &&
-           size == strlen(digest_algorithm_name(DIGEST_SHA256)) + 1 + digest_hex_size(DIGEST_SHA256);
+           size ==
+               strlen(digest_algorithm_name(DIGEST_SHA256)) + 1 + digest_hex_size(DIGEST_SHA256);
 }
 
 int link_find(struct storage *storage, const struct key *key, const struct digest *digest,
               enum storage_waiting waiting, struct digest *ret, struct error *err)
 {
     struct storage_object object;
-    int r = digest->algorithm == DIGEST_SHA256 ? storage_head(storage, key->text, waiting, &object, err) : 0;
+    int r = digest->algorithm == DIGEST_SHA256
+                ? storage_head(storage, key->text, waiting, &object, err)
+                : 0;
 
     if (r != 0)
         return r;

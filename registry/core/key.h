@@ -4,11 +4,12 @@
 #include "registry/storage/storage.h"
 
 /*
- * registry:2's layout below docker/registry/v2 (distribution 2.8, registry/storage/paths.go), and the keys that are ours
- * alone (aliases, media types, referrers), which registry:2 ignores. A prefix ends with '/'. Pure, except for what reads
- * links; from any thread.
+ * Builds the keys of registry:2's layout below docker/registry/v2 (distribution 2.8,
+ * registry/storage/paths.go), and our own keys (aliases, media types, referrers), which registry:2
+ * ignores. A prefix ends with '/'. Pure, except for the functions that read links; any thread may
+ * call them.
  */
-enum { KEY_SIZE = 1024 }; /* more than the longest name, tag and digests take */
+enum { KEY_SIZE = 1024 }; /* more than the longest name, tag and digests need */
 
 struct key {
     char text[KEY_SIZE];
@@ -28,30 +29,37 @@ struct key key_in_repository(const char *name, const char *path);
 struct key key_blob(const struct digest *digest);
 struct key key_blob_prefix(const struct digest *digest);
 
-/* blobs/sha512/<2 hex>/<hex>/link: the sha256 digest under which the bytes of this one lie. */
+/* blobs/sha512/<2 hex>/<hex>/link: contains the sha256 digest under which the bytes are stored. */
 struct key key_alias(const struct digest *digest);
 
-/* _layers/<alg>/<hex>/link: the repository has that blob. The prefix is what has to go with it. */
+/* _layers/<alg>/<hex>/link: the repository has that blob. The prefix is removed with it. */
 struct key key_layer(const char *name, const struct digest *digest);
 struct key key_layer_prefix(const char *name, const struct digest *digest);
 
 /* _manifests/revisions/<alg>/<hex>/<file>: "link", "media-type", or "" for the prefix. */
 struct key key_revision(const char *name, const struct digest *digest, const char *file);
 
-/* The prefixes _manifests/revisions/<alg>/ and _layers/<alg>/, below which the digests of one algorithm lie. */
+/* The prefixes _manifests/revisions/<alg>/ and _layers/<alg>/ of the digests of one algorithm. */
 struct key key_revisions(const char *name, enum digest_algorithm algorithm);
 struct key key_layers(const char *name, enum digest_algorithm algorithm);
 
-/* _manifests/tags/<tag>/, what the tag names now, and the record of what it ever named. */
+/*
+ * _manifests/tags/<tag>/, the link to the tag's manifest, and the index of all manifests that it
+ * has named.
+ */
 struct key key_tag_prefix(const char *name, const char *tag);
 struct key key_tag_current(const char *name, const char *tag);
-struct key key_tag_index(const char *name, const char *tag, const struct digest *digest, const char *file);
+struct key key_tag_index(const char *name, const char *tag, const struct digest *digest,
+                         const char *file);
 
 /* _manifests/referrers/<alg>/<hex of subject>/[<alg>/[<hex>/[link]]] */
 struct key key_subject(const char *name, const struct digest *subject);
-struct key key_referrers(const char *name, const struct digest *subject, enum digest_algorithm algorithm);
-struct key key_referrer(const char *name, const struct digest *subject, const struct digest *digest);
-struct key key_referrer_prefix(const char *name, const struct digest *subject, const struct digest *digest);
+struct key key_referrers(const char *name, const struct digest *subject,
+                         enum digest_algorithm algorithm);
+struct key key_referrer(const char *name, const struct digest *subject,
+                        const struct digest *digest);
+struct key key_referrer_prefix(const char *name, const struct digest *subject,
+                               const struct digest *digest);
 
 /* _registryd/pulled/tags/<tag> and _registryd/pulled/<alg>/<hex>: when it was pulled. */
 struct key key_pulled_tag(const char *name, const char *tag);
@@ -60,27 +68,27 @@ struct key key_pulled_manifest(const char *name, const struct digest *digest);
 /* _uploads/<id>/<file>: "data", "startedat", or "" for the prefix. */
 struct key key_upload(const char *name, const char *id, const char *file);
 
-/* The digest that a prefix below one of an algorithm is named by; false if the name is not a digest. */
+/* Parses the name of a prefix below that of an algorithm; false if it is not a digest. */
 bool key_parse_hex(enum digest_algorithm algorithm, const char *hex, struct digest *ret);
 
 /*
- * The digest that a link holds. STORAGE_NOT_FOUND if there is no link, or an empty one, as a power failure leaves from
- * registry:2.
+ * Reads the digest in a link. STORAGE_NOT_FOUND if there is no link, or an empty one, which
+ * registry:2 leaves after a power failure.
  */
-int link_read(struct storage *storage, const struct key *key, enum storage_waiting waiting, struct digest *ret,
-              struct error *err) MUST_USE;
+int link_read(struct storage *storage, const struct key *key, enum storage_waiting waiting,
+              struct digest *ret, struct error *err) MUST_USE;
 
-/* As link_read(), but LINK_EMPTY if the link is empty; a push at the same time does not disturb. */
+/* Like link_read(), but returns LINK_EMPTY if the link is empty. Safe against a concurrent push. */
 enum { LINK_EMPTY = STORAGE_WOULD_WAIT + 1 };
 int link_read_strictly(struct storage *storage, const struct key *key, struct digest *ret,
                        struct error *err) MUST_USE;
 
 /*
- * As link_read(), of a link below a prefix that is named by a digest. A sha256 digest's link holds the same digest, so
- * only its size is looked at.
+ * Like link_read(), for a link below a prefix that a digest names. A sha256 digest's link contains
+ * the same digest, so only its size is checked.
  */
 int link_find(struct storage *storage, const struct key *key, const struct digest *digest,
               enum storage_waiting waiting, struct digest *ret, struct error *err) MUST_USE;
 
-/* Whether a link of that size holds the digest itself. */
+/* Whether a link of that size must contain the digest itself. */
 bool link_is_plain(const struct digest *digest, uint64_t size);

@@ -10,16 +10,17 @@
 
 enum { LEASE_SIZE_MAX = 200 };
 
-/* "HOLDER UNTIL\n"; a damaged one is nobody's. */
-static int read_lease(const struct lease *lease, struct storage_object *ret_object, char ret_holder[37], int64_t *ret_until_s,
-                      struct error *err)
+/* Parses "HOLDER UNTIL\n". Nobody holds a damaged lease. */
+static int read_lease(const struct lease *lease, struct storage_object *ret_object,
+                      char ret_holder[37], int64_t *ret_until_s, struct error *err)
 {
     CLEANUP_FREE char *text = NULL;
     size_t size;
     int r = storage_head(lease->store->storage, lease->path, STORAGE_MAY_WAIT, ret_object, err);
 
     if (r == 0)
-        r = storage_get(lease->store->storage, lease->path, LEASE_SIZE_MAX, STORAGE_MAY_WAIT, &text, &size, err);
+        r = storage_get(lease->store->storage, lease->path, LEASE_SIZE_MAX, STORAGE_MAY_WAIT, &text,
+                        &size, err);
     if (r != 0)
         return store_outcome(r);
     if (sscanf(text, "%36s %" SCNd64, ret_holder, ret_until_s) != 2) {
@@ -29,15 +30,19 @@ static int read_lease(const struct lease *lease, struct storage_object *ret_obje
     return 0;
 }
 
-/* Writes it on the condition, and finds out the version that it then has. 0 or STORE_BUSY. */
+/* Writes the lease if the condition holds, and finds its new version. 0 or STORE_BUSY. */
 static int write_lease(struct lease *lease, enum storage_condition condition, struct error *err)
 {
     char text[LEASE_SIZE_MAX], holder[37];
     struct storage_object object;
     int64_t until_s = storage_now(lease->store->storage) + LEASE_S, found_s;
     int size = snprintf(text, sizeof(text), "%s %" PRId64 "\n", lease->holder, until_s), r;
-    const struct storage_step step = {.kind = STORAGE_PUT, .key = lease->path, .data = text, .size = (size_t)size,
-                                      .condition = condition, .version = lease->version};
+    const struct storage_step step = {.kind = STORAGE_PUT,
+                                      .key = lease->path,
+                                      .data = text,
+                                      .size = (size_t)size,
+                                      .condition = condition,
+                                      .version = lease->version};
 
     r = storage_write(lease->store->storage, &step, 1, err);
     if (r != 0)
@@ -85,5 +90,6 @@ void lease_release(struct lease *lease)
 {
     struct error ignored;
 
-    (void)storage_remove_if_unchanged(lease->store->storage, lease->path, &lease->version, &ignored);
+    (void)storage_remove_if_unchanged(lease->store->storage, lease->path, &lease->version,
+                                      &ignored);
 }

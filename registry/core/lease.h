@@ -3,9 +3,9 @@
 #include "registry/core/store.h"
 
 /*
- * A lease on a record (registry/core/records.h): one process of all servers does something, for a limited time that it
- * extends. It is made of conditional writes, because a claim that is held for long would delay others. A holder that dies
- * loses it when its time is over. For one thread.
+ * A lease on a record (registry/core/records.h): one process of all servers holds it, for a limited
+ * time that it can extend. It uses conditional writes, because a claim that is held for long would
+ * delay others. If the holder dies, the lease expires. For one thread.
  */
 enum { LEASE_S = 120, LEASE_RENEW_S = 30 };
 
@@ -17,11 +17,15 @@ struct lease {
     int64_t until_s; /* by the storage's clock */
 };
 
-/* 0; STORE_BUSY if another process has it. */
-int lease_take(struct store *store, const char *path, struct lease *ret, struct error *err) MUST_USE;
+/* 0, or STORE_BUSY if another process holds it. */
+int lease_take(struct store *store, const char *path, struct lease *ret,
+               struct error *err) MUST_USE;
 
-/* Extends it if it ends in less than LEASE_S - LEASE_RENEW_S. 0; STORE_BUSY if it was lost. */
+/*
+ * Extends the lease if it expires in less than LEASE_S - LEASE_RENEW_S. 0, or STORE_BUSY if it was
+ * lost.
+ */
 int lease_renew(struct lease *lease, struct error *err) MUST_USE;
 
-/* Ends it, if it was not lost. */
+/* Ends the lease, if it was not lost. */
 void lease_release(struct lease *lease);

@@ -1,5 +1,5 @@
 /*
- * The lists that the store returns, and how it lists digests.
+ * The lists of names and digests that the store returns.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -67,7 +67,8 @@ static int compare_digests(const void *a, const void *b)
     const struct digest *left = a, *right = b;
 
     if (left->algorithm != right->algorithm)
-        return strcmp(digest_algorithm_name(left->algorithm), digest_algorithm_name(right->algorithm));
+        return strcmp(digest_algorithm_name(left->algorithm),
+                      digest_algorithm_name(right->algorithm));
     return strcmp(left->hex, right->hex);
 }
 
@@ -87,8 +88,8 @@ void store_digests_sort(struct store_digests *digests)
 
 bool store_digests_has(const struct store_digests *digests, const struct digest *digest)
 {
-    return digests->count &&
-           bsearch(digest, digests->items, digests->count, sizeof(*digests->items), compare_digests);
+    return digests->count && bsearch(digest, digests->items, digests->count,
+                                     sizeof(*digests->items), compare_digests);
 }
 
 void store_digests_done(struct store_digests *digests)
@@ -97,8 +98,9 @@ void store_digests_done(struct store_digests *digests)
     *digests = (struct store_digests){0};
 }
 
-int store_list_digests(struct store *store, const struct key *prefix, enum digest_algorithm algorithm,
-                       struct store_digests *ret, struct error *err)
+int store_list_digests(struct store *store, const struct key *prefix,
+                       enum digest_algorithm algorithm, struct store_digests *ret,
+                       struct error *err)
 {
     CLEANUP(storage_list_done) struct storage_list list = {0};
     CLEANUP(store_digests_done) struct store_digests digests = {0};
@@ -119,8 +121,8 @@ int store_list_digests(struct store *store, const struct key *prefix, enum diges
     return 0;
 }
 
-int store_for_each_prefix(struct store *store, const char *root, store_prefix_function *each, void *object,
-                          struct error *err)
+int store_for_each_prefix(struct store *store, const char *root, store_prefix_function *each,
+                          void *object, struct error *err)
 {
     CLEANUP(storage_list_done) struct storage_list list = {0};
     int r = storage_list(store->storage, root, NULL, SIZE_MAX, &list, err);

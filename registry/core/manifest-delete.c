@@ -1,6 +1,6 @@
 /*
- * Deleting a manifest. The tags that point to it go with it, so that no tag is left that leads nowhere. There is no index
- * of them; a look at each of 10,000 tags takes a tenth of a second.
+ * Deletes a manifest together with the tags that point to it, so that no tag dangles. These tags
+ * have no index; reading 10,000 tags takes a tenth of a second.
  */
 #include <errno.h>
 #include <string.h>
@@ -8,7 +8,10 @@
 #include "registry/spec/manifest.h"
 #include "registry/core/store-private.h"
 
-/* What is removed, in this order: tags, aliases before the digest that they stand for, the entry among the referrers. */
+/*
+ * What is removed, in this order: tags, aliases, the canonical digest, the entry in the referrers
+ * index.
+ */
 struct removal {
     struct store *store;
     const char *name;
@@ -59,7 +62,8 @@ static int add_tags(struct removal *removal, struct error *err)
 
         r = store_may_go_on(removal->store, err);
         if (r == 0)
-            r = store_resolve_tag(removal->store, removal->name, tags.entries[i]->name, STORE_MAY_WAIT, &digest, err);
+            r = store_resolve_tag(removal->store, removal->name, tags.entries[i]->name,
+                                  STORE_MAY_WAIT, &digest, err);
         if (r == 0 && is_named(removal, &digest) && store_names_add(&removal->keys, key.text) < 0)
             return error_set_oom(err);
     }
@@ -77,17 +81,22 @@ static int add_revisions(struct removal *removal, struct error *err)
     return 0;
 }
 
-/* A manifest that cannot be read can be deleted, too; lists of referrers skip what is gone. */
+/*
+ * Ignores a manifest that cannot be read, so that it can be deleted; lists of referrers skip
+ * deleted manifests.
+ */
 static int add_referrer(struct removal *removal, struct error *err)
 {
     CLEANUP(manifest_done) struct manifest manifest = {0};
     struct error ignored;
 
-    if (store_parse_manifest(removal->store, removal->name, removal->canonical, &manifest, &ignored) != 0 ||
+    if (store_parse_manifest(removal->store, removal->name, removal->canonical, &manifest,
+                             &ignored) != 0 ||
         !manifest.has_subject)
         return 0;
     for (size_t i = 0; i < removal->names.count; i++) {
-        struct key key = key_referrer_prefix(removal->name, &manifest.subject, &removal->names.items[i]);
+        struct key key =
+            key_referrer_prefix(removal->name, &manifest.subject, &removal->names.items[i]);
 
         if (store_names_add(&removal->keys, key.text) < 0)
             return error_set_oom(err);
@@ -105,12 +114,14 @@ static int remove_revision(struct removal *removal, struct storage_claim *claim,
         r = add_revisions(removal, err);
     if (r == 0)
         r = add_referrer(removal, err);
-    return r < 0 ? r : store_remove_claimed(removal->store, claim, (const char *const *)removal->keys.items,
-                                            removal->keys.count, err);
+    return r < 0 ? r
+                 : store_remove_claimed(removal->store, claim,
+                                        (const char *const *)removal->keys.items,
+                                        removal->keys.count, err);
 }
 
-int store_delete_manifest(struct store *store, const char *name, const struct digest *digest, const char *actor,
-                          struct error *err)
+int store_delete_manifest(struct store *store, const char *name, const struct digest *digest,
+                          const char *actor, struct error *err)
 {
     CLEANUP_CLAIM struct storage_claim *claim = NULL;
     CLEANUP(removal_done) struct removal removal = {.store = store, .name = name};
@@ -123,7 +134,9 @@ int store_delete_manifest(struct store *store, const char *name, const struct di
     if (r == 0)
         r = remove_revision(&removal, claim, err);
     if (r == 0)
-        store_report_event(store, &(struct event){.kind = EVENT_DELETE_MANIFEST, .repository = name, .digest = digest,
+        store_report_event(store, &(struct event){.kind = EVENT_DELETE_MANIFEST,
+                                                  .repository = name,
+                                                  .digest = digest,
                                                   .actor = actor});
     return r;
 }

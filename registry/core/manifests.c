@@ -1,6 +1,7 @@
 /*
- * Manifests are blobs that a repository has as revisions. A manifest that was pushed by its sha512 digest has two
- * revisions, and both name the sha256 digest under which the bytes lie, because registry:2's collector knows only that.
+ * Reads and stores manifests, which are blobs that a repository lists as revisions. A manifest that
+ * was pushed by its sha512 digest has two revisions. Both name the sha256 digest under which the
+ * bytes are stored, because registry:2's garbage collection knows only that one.
  */
 #include <errno.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "registry/core/media-type.h"
 #include "registry/core/store-private.h"
 
-/* What a thread that must not wait may read and parse: about a tenth of a millisecond's work. */
+/* How much a thread that must not wait may read and parse: about 0.1 ms of work. */
 enum { READ_AT_ONCE = 64 << 10, PARSED_AT_ONCE = 4 << 10 };
 
 /* --- reading ------------------------------------------------------------------------------- */
@@ -18,7 +19,8 @@ int store_find_revision(struct store *store, const char *name, const struct dige
 {
     struct key link = key_revision(name, digest, "link");
 
-    return store_outcome(link_find(store->storage, &link, digest, store_may_wait(waiting), ret, err));
+    return store_outcome(
+        link_find(store->storage, &link, digest, store_may_wait(waiting), ret, err));
 }
 
 void store_content_done(struct store_content *content)
@@ -27,9 +29,12 @@ void store_content_done(struct store_content *content)
     *content = (struct store_content){0};
 }
 
-/* The type that it was pushed as: the one that it shows by itself, unless another one is stored. STORE_WOULD_WAIT. */
-static int find_type(struct store *store, const char *name, const struct digest *canonical, enum store_waiting waiting,
-                     struct store_content *content, struct error *err)
+/*
+ * Finds the media type that a manifest was pushed with: the stored one, or else the one that the
+ * bytes show. STORE_WOULD_WAIT.
+ */
+static int find_type(struct store *store, const char *name, const struct digest *canonical,
+                     enum store_waiting waiting, struct store_content *content, struct error *err)
 {
     CLEANUP_FREE char *type = NULL;
     struct shown_type shown;
@@ -43,7 +48,8 @@ static int find_type(struct store *store, const char *name, const struct digest 
     type_cache_sniff(store->types, canonical, content->bytes, content->size, &shown);
     if (!shown.is_stated) {
         key = key_revision(name, canonical, "media-type");
-        r = storage_get(store->storage, key.text, MANIFEST_TYPE_SIZE - 1, store_may_wait(waiting), &type, &size, err);
+        r = storage_get(store->storage, key.text, MANIFEST_TYPE_SIZE - 1, store_may_wait(waiting),
+                        &type, &size, err);
     }
     if (r < 0 || r == STORAGE_WOULD_WAIT)
         return store_outcome(r);
@@ -51,15 +57,20 @@ static int find_type(struct store *store, const char *name, const struct digest 
     return 0;
 }
 
-static int check_bytes(const struct digest *canonical, const struct store_content *content, struct error *err)
+static int check_bytes(const struct digest *canonical, const struct store_content *content,
+                       struct error *err)
 {
     struct digest found;
 
     if (digest_of(DIGEST_SHA256, content->bytes, content->size, &found) < 0)
         return error_set_oom(err);
     if (!digest_is_equal(&found, canonical))
-        return error_set(err, EBADMSG, "the manifest sha256:%s is damaged: its bytes have another digest; delete it or push "
-                         "it again", canonical->hex);
+        return error_set(
+            err, EBADMSG,
+            "the manifest sha256:%s is damaged: its bytes do not match its digest; delete it or "
+            "push "
+            "it again",
+            canonical->hex);
     return 0;
 }
 
@@ -69,7 +80,8 @@ static int get_content(struct store *store, const char *name, const struct diges
     CLEANUP(store_content_done) struct store_content content = {0};
     struct key data = key_blob(canonical);
     size_t limit = waiting == STORE_MUST_NOT_WAIT ? READ_AT_ONCE : MANIFEST_SIZE_LIMIT;
-    int r = storage_get(store->storage, data.text, limit, store_may_wait(waiting), &content.bytes, &content.size, err);
+    int r = storage_get(store->storage, data.text, limit, store_may_wait(waiting), &content.bytes,
+                        &content.size, err);
 
     if (r == -EFBIG && waiting == STORE_MUST_NOT_WAIT)
         return STORE_WOULD_WAIT;
@@ -85,8 +97,8 @@ static int get_content(struct store *store, const char *name, const struct diges
     return 0;
 }
 
-int store_get_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
-                       struct store_content *ret, struct error *err)
+int store_get_manifest(struct store *store, const char *name, const struct digest *digest,
+                       enum store_waiting waiting, struct store_content *ret, struct error *err)
 {
     struct digest canonical;
     int r = store_find_revision(store, name, digest, waiting, &canonical, err);
@@ -95,7 +107,8 @@ int store_get_manifest(struct store *store, const char *name, const struct diges
 }
 
 int store_get_wanted_manifest(struct store *store, const char *name, const struct digest *digest,
-                              enum store_waiting waiting, struct store_content *ret, struct error *err)
+                              enum store_waiting waiting, struct store_content *ret,
+                              struct error *err)
 {
     struct key link = key_revision(name, digest, "link");
     struct storage_object object;
@@ -103,12 +116,13 @@ int store_get_wanted_manifest(struct store *store, const char *name, const struc
 
     if (r != 0)
         return r;
-    return link_is_plain(digest, object.size) ? get_content(store, name, digest, waiting, ret, err)
-                                          : store_get_manifest(store, name, digest, waiting, ret, err);
+    return link_is_plain(digest, object.size)
+               ? get_content(store, name, digest, waiting, ret, err)
+               : store_get_manifest(store, name, digest, waiting, ret, err);
 }
 
-int store_has_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
-                       struct error *err)
+int store_has_manifest(struct store *store, const char *name, const struct digest *digest,
+                       enum store_waiting waiting, struct error *err)
 {
     struct digest canonical;
     struct storage_object object;
@@ -118,11 +132,12 @@ int store_has_manifest(struct store *store, const char *name, const struct diges
     if (r != 0)
         return r;
     data = key_blob(&canonical);
-    return store_outcome(storage_head(store->storage, data.text, store_may_wait(waiting), &object, err));
+    return store_outcome(
+        storage_head(store->storage, data.text, store_may_wait(waiting), &object, err));
 }
 
-int store_want_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
-                        struct error *err)
+int store_want_manifest(struct store *store, const char *name, const struct digest *digest,
+                        enum store_waiting waiting, struct error *err)
 {
     struct key link = key_revision(name, digest, "link");
     struct storage_object object;
@@ -131,8 +146,8 @@ int store_want_manifest(struct store *store, const char *name, const struct dige
     return r != 0 ? r : store_has_manifest(store, name, digest, waiting, err);
 }
 
-int store_parse_manifest(struct store *store, const char *name, const struct digest *digest, struct manifest *ret,
-                         struct error *err)
+int store_parse_manifest(struct store *store, const char *name, const struct digest *digest,
+                         struct manifest *ret, struct error *err)
 {
     CLEANUP(store_content_done) struct store_content content = {0};
     int r = store_get_manifest(store, name, digest, STORE_MAY_WAIT, &content, err);
@@ -167,13 +182,13 @@ int store_list_aliases(struct store *store, const char *name, struct store_diges
 
 /* --- writing ------------------------------------------------------------------------------- */
 
-/* What a push changes, in the order in which it may be seen. */
+/* The changes of a push, in the order in which they become visible. */
 struct push {
     const char *name;
     const struct store_manifest *manifest;
     struct digest canonical;
-    char link[DIGEST_TEXT_SIZE];     /* what revisions hold */
-    char tag_link[DIGEST_TEXT_SIZE]; /* what tags and referrers hold */
+    char link[DIGEST_TEXT_SIZE]; /* the content of revisions' links */
+    char tag_link[DIGEST_TEXT_SIZE]; /* the content of tags' and referrers' links */
     struct storage_step *steps;
     struct key *keys;
     size_t count;
@@ -187,13 +202,14 @@ static void push_done(struct push *push)
     free(push->keys);
 }
 
-static struct storage_step *add_step(struct push *push, enum storage_step_kind kind, const struct key *key,
-                                     const void *data, size_t size)
+static struct storage_step *add_step(struct push *push, enum storage_step_kind kind,
+                                     const struct key *key, const void *data, size_t size)
 {
     struct storage_step *step = &push->steps[push->count];
 
     push->keys[push->count] = *key;
-    *step = (struct storage_step){.kind = kind, .key = push->keys[push->count].text, .data = data, .size = size};
+    *step = (struct storage_step){
+        .kind = kind, .key = push->keys[push->count].text, .data = data, .size = size};
     push->count++;
     return step;
 }
@@ -220,7 +236,8 @@ static int add_type(struct store *store, struct push *push, struct error *err)
     return r < 0 ? r : 0;
 }
 
-void store_note_type(struct store *store, const struct digest *digest, const void *bytes, size_t size)
+void store_note_type(struct store *store, const struct digest *digest, const void *bytes,
+                     size_t size)
 {
     struct shown_type shown;
 
@@ -230,14 +247,16 @@ void store_note_type(struct store *store, const struct digest *digest, const voi
 
 static bool is_of_push(const struct push *push, const struct digest *digest)
 {
-    return digest_is_equal(digest, &push->manifest->digest) || digest_is_equal(digest, &push->canonical);
+    return digest_is_equal(digest, &push->manifest->digest) ||
+           digest_is_equal(digest, &push->canonical);
 }
 
 /*
- * A protected tag is put only if it is absent, and not at all if it names this manifest. 0, STORE_TAG_EXISTS if
- * it names another one or is damaged, or negative.
+ * Adds a protected tag only if it does not exist. Returns 0, also if it already names this
+ * manifest, STORE_TAG_EXISTS if it names another one or is damaged, or negative.
  */
-static int add_protected_tag(struct store *store, struct push *push, const char *tag, struct error *err)
+static int add_protected_tag(struct store *store, struct push *push, const char *tag,
+                             struct error *err)
 {
     struct key current = key_tag_current(push->name, tag);
     struct digest digest;
@@ -248,7 +267,8 @@ static int add_protected_tag(struct store *store, struct push *push, const char 
     if (r <= 0)
         return r;
     add_text(push, key_tag_index(push->name, tag, &push->manifest->digest, "link"), push->tag_link);
-    add_step(push, STORAGE_PUT, &current, push->tag_link, strlen(push->tag_link))->condition = STORAGE_IF_ABSENT;
+    add_step(push, STORAGE_PUT, &current, push->tag_link, strlen(push->tag_link))->condition =
+        STORAGE_IF_ABSENT;
     return 0;
 }
 
@@ -263,7 +283,8 @@ static int add_tags(struct store *store, struct push *push, struct error *err)
         if (manifest->protected_tags && manifest->protected_tags[i]) {
             r = add_protected_tag(store, push, tag, err);
         } else {
-            add_text(push, key_tag_index(push->name, tag, &manifest->digest, "link"), push->tag_link);
+            add_text(push, key_tag_index(push->name, tag, &manifest->digest, "link"),
+                     push->tag_link);
             add_text(push, key_tag_current(push->name, tag), push->tag_link);
         }
     }
@@ -271,8 +292,8 @@ static int add_tags(struct store *store, struct push *push, struct error *err)
 }
 
 /*
- * The bytes that may be there already are kept if they are these, and removed if they are damaged; a blob is never
- * replaced. Otherwise they are put.
+ * Existing bytes are kept if they match, and removed if they are damaged; a blob is never replaced.
+ * Missing bytes are put.
  */
 static int add_bytes(struct store *store, struct push *push, struct error *err)
 {
@@ -284,7 +305,8 @@ static int add_bytes(struct store *store, struct push *push, struct error *err)
     int r = storage_head(store->storage, data.text, STORAGE_MAY_WAIT, &object, err);
 
     if (r == 0 && object.size == manifest->size)
-        r = storage_get(store->storage, data.text, manifest->size, STORAGE_MAY_WAIT, &bytes, &size, err);
+        r = storage_get(store->storage, data.text, manifest->size, STORAGE_MAY_WAIT, &bytes, &size,
+                        err);
     if (r < 0)
         return r;
     if (r == 0 && bytes && size == manifest->size && memcmp(bytes, manifest->bytes, size) == 0) {
@@ -293,7 +315,8 @@ static int add_bytes(struct store *store, struct push *push, struct error *err)
     }
     if (r == 0)
         r = storage_remove_if_unchanged(store->storage, data.text, &object.version, err);
-    add_step(push, STORAGE_PUT, &data, manifest->bytes, manifest->size)->condition = STORAGE_IF_ABSENT;
+    add_step(push, STORAGE_PUT, &data, manifest->bytes, manifest->size)->condition =
+        STORAGE_IF_ABSENT;
     return r < 0 ? r : 0;
 }
 
@@ -306,10 +329,14 @@ static int add_steps(struct store *store, struct push *push, struct error *err)
 
     if (r < 0)
         return r;
-    /* By this prefix registry:2 knows a repository; without it its collector would not see the manifest. */
+    /*
+     * registry:2 recognises a repository by this prefix; without it, its garbage collection would
+     * not see the manifest.
+     */
     add_step(push, STORAGE_MARK, &layers, NULL, 0);
     if (manifest->subject)
-        add_text(push, key_referrer(push->name, manifest->subject, &manifest->digest), push->tag_link);
+        add_text(push, key_referrer(push->name, manifest->subject, &manifest->digest),
+                 push->tag_link);
     r = add_type(store, push, err);
     if (r < 0)
         return r;
@@ -327,10 +354,15 @@ static int find_canonical(const struct store_manifest *manifest, struct digest *
     return 0;
 }
 
-static void report_push(const struct store *store, const char *name, const struct store_manifest *manifest)
+static void report_push(const struct store *store, const char *name,
+                        const struct store_manifest *manifest)
 {
-    struct event event = {.kind = EVENT_PUSH_MANIFEST, .repository = name, .digest = &manifest->digest,
-                          .size = manifest->size, .media_type = manifest->media_type, .actor = manifest->actor};
+    struct event event = {.kind = EVENT_PUSH_MANIFEST,
+                          .repository = name,
+                          .digest = &manifest->digest,
+                          .size = manifest->size,
+                          .media_type = manifest->media_type,
+                          .actor = manifest->actor};
 
     if (manifest->tag_count == 0)
         store_report_event(store, &event);
@@ -340,8 +372,12 @@ static void report_push(const struct store *store, const char *name, const struc
     }
 }
 
-/* Others may push the same manifest, or collect its bytes, at the same time: then it is looked at again. */
-static int write_push(struct store *store, struct push *push, struct storage_claim *claim, struct error *err)
+/*
+ * Tries again if another request pushes the same manifest, or garbage collection removes its bytes,
+ * at the same time.
+ */
+static int write_push(struct store *store, struct push *push, struct storage_claim *claim,
+                      struct error *err)
 {
     for (int try = 0; try < MAX_TRIES; try++) {
         int r;
@@ -354,7 +390,10 @@ static int write_push(struct store *store, struct push *push, struct storage_cla
         if (r <= 0)
             return r;
     }
-    return error_set(err, EAGAIN, "the manifest sha256:%s is pushed and removed again and again", push->canonical.hex);
+    return error_set(
+        err, EAGAIN,
+        "the manifest sha256:%s is pushed and removed again and again; try again later",
+        push->canonical.hex);
 }
 
 int store_put_manifest(struct store *store, const char *name, const struct store_manifest *manifest,

@@ -23,7 +23,7 @@ static const char *const types[] = {
 enum { TYPE_UNKNOWN, TYPE_SCHEMA_1, TYPE_SCHEMA_1_SIGNED };
 
 struct sniffed {
-    unsigned char type; /* in types */
+    unsigned char type; /* an index into types */
     bool is_stated;
 };
 
@@ -37,7 +37,7 @@ struct type_cache {
     struct entry entries[ENTRIES];
 };
 
-/* Schema 1 is not taken any more, but old data has it. */
+/* Schema 1 is no longer accepted, but old storages contain it. */
 static unsigned char sniff_schema_1(const void *bytes, size_t size)
 {
     CLEANUP(json_freep) struct json *document = NULL;
@@ -64,7 +64,8 @@ static struct sniffed sniff(const void *bytes, size_t size)
 
     if (manifest_parse(NULL, bytes, size, &manifest, NULL) < 0)
         return (struct sniffed){.type = sniff_schema_1(bytes, size)};
-    return (struct sniffed){.type = find_type(manifest.media_type), .is_stated = manifest.is_type_stated};
+    return (struct sniffed){.type = find_type(manifest.media_type),
+                            .is_stated = manifest.is_type_stated};
 }
 
 static void tell(struct sniffed sniffed, struct shown_type *ret)
@@ -95,7 +96,7 @@ void type_cache_free(struct type_cache *cache)
     free(cache);
 }
 
-/* Digests are spread by themselves. */
+/* The digest's own bits are the hash. */
 static struct entry *find_entry(struct type_cache *cache, const struct digest *canonical)
 {
     char text[4] = {canonical->hex[0], canonical->hex[1], canonical->hex[2], '\0'};
@@ -103,7 +104,7 @@ static struct entry *find_entry(struct type_cache *cache, const struct digest *c
     return &cache->entries[strtoul(text, NULL, 16) % ENTRIES];
 }
 
-/* Whether it is known what those bytes show. */
+/* Whether the type of these bytes is cached. */
 static bool recall(struct type_cache *cache, const struct digest *canonical, struct sniffed *ret)
 {
     struct entry *entry = find_entry(cache, canonical);
@@ -117,7 +118,8 @@ static bool recall(struct type_cache *cache, const struct digest *canonical, str
     return is_known;
 }
 
-bool type_cache_find(struct type_cache *cache, const struct digest *canonical, struct shown_type *ret)
+bool type_cache_find(struct type_cache *cache, const struct digest *canonical,
+                     struct shown_type *ret)
 {
     struct sniffed sniffed;
 
@@ -127,8 +129,8 @@ bool type_cache_find(struct type_cache *cache, const struct digest *canonical, s
     return true;
 }
 
-void type_cache_sniff(struct type_cache *cache, const struct digest *canonical, const void *bytes, size_t size,
-                      struct shown_type *ret)
+void type_cache_sniff(struct type_cache *cache, const struct digest *canonical, const void *bytes,
+                      size_t size, struct shown_type *ret)
 {
     struct entry *entry = find_entry(cache, canonical);
     struct sniffed sniffed;

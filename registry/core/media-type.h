@@ -7,27 +7,34 @@
 #include "registry/spec/manifest.h"
 
 /*
- * The media type that a manifest shows by itself. registry:2 keeps none, and so answers with this;
- * a manifest pushed as something else has its type written beside its link. That can only be one that does not state
- * its type itself (manifest_parse()).
+ * Finds the media type that a manifest's bytes show. registry:2 stores no type and answers with
+ * this one. If a manifest was pushed with another type, that is stored beside its link; this is
+ * possible only if the manifest does not state its type (manifest_parse()).
  */
 struct shown_type {
     char name[MANIFEST_TYPE_SIZE];
     bool is_stated;
 };
 
-/* Never fails: what it cannot tell is "application/octet-stream". Linear in size; from any thread. */
+/*
+ * Never fails: an unknown type is "application/octet-stream". Takes time linear in size. Any thread
+ * may call it.
+ */
 void media_type_sniff(const void *bytes, size_t size, struct shown_type *ret);
 
-/* What was sniffed before, by digest, so that reading a manifest need not parse it; of bounded size. Any thread. */
+/*
+ * A cache of types by digest, so that reading a manifest need not parse it. Its size is fixed. Any
+ * thread may use it.
+ */
 struct type_cache;
 
 struct type_cache *type_cache_new(void); /* NULL: out of memory */
 void type_cache_free(struct type_cache *cache);
 
-/* Whether it is there; then with it in *ret. canonical is the digest of the bytes. */
-bool type_cache_find(struct type_cache *cache, const struct digest *canonical, struct shown_type *ret);
+/* Whether the type is cached; then *ret is set. canonical is the digest of the bytes. */
+bool type_cache_find(struct type_cache *cache, const struct digest *canonical,
+                     struct shown_type *ret);
 
-/* media_type_sniff(), but out of the cache where it is there; canonical is the digest of bytes. */
-void type_cache_sniff(struct type_cache *cache, const struct digest *canonical, const void *bytes, size_t size,
-                      struct shown_type *ret);
+/* media_type_sniff() with the cache. canonical is the digest of bytes. */
+void type_cache_sniff(struct type_cache *cache, const struct digest *canonical, const void *bytes,
+                      size_t size, struct shown_type *ret);

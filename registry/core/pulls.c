@@ -23,7 +23,7 @@ struct pull {
 };
 
 struct pull_log {
-    pthread_mutex_t lock; /* of all of this */
+    pthread_mutex_t lock; /* protects everything below */
     struct pull *buckets[BUCKETS];
     size_t count;
     bool is_full; /* a pull was not recorded */
@@ -92,7 +92,8 @@ void pull_log_free(struct pull_log *log)
     free(log);
 }
 
-void pull_log_add(struct pull_log *log, const char *name, const char *tag, const struct digest *digest)
+void pull_log_add(struct pull_log *log, const char *name, const char *tag,
+                  const struct digest *digest)
 {
     struct key key = key_pull(name, tag, digest);
     uint32_t hash = hash_of(key.text);
@@ -111,7 +112,7 @@ void pull_log_add(struct pull_log *log, const char *name, const char *tag, const
 
 /* --- writing ----------------------------------------------------------------------------- */
 
-/* A copy of the keys that are due, so that nobody waits for the disk with the lock, nor long for the lock. */
+/* Copies the keys that are due, so that the lock is held only briefly and not during I/O. */
 static int take_due(struct pull_log *log, int64_t now_s, struct store_names *ret, bool *ret_is_full)
 {
     int r = 0;
@@ -130,7 +131,7 @@ static int take_due(struct pull_log *log, int64_t now_s, struct store_names *ret
     return r;
 }
 
-/* A pull that comes while its key is being written may be one that is not due any more: it is as new as the record. */
+/* A pull that came while its key was being written is no longer due: the record is as new. */
 static void set_noted(struct pull_log *log, const char *key, int64_t now_s)
 {
     struct pull *pull;
@@ -144,7 +145,7 @@ static void set_noted(struct pull_log *log, const char *key, int64_t now_s)
     pthread_mutex_unlock(&log->lock);
 }
 
-/* What was not pulled for a while need not be remembered, and leaves room. */
+/* Drops keys that were not pulled for a while, to make room. */
 static void drop_idle(struct pull_log *log, int64_t now_s)
 {
     for (size_t i = 0; i < BUCKETS; i++) {
@@ -164,7 +165,8 @@ static void drop_idle(struct pull_log *log, int64_t now_s)
     }
 }
 
-static int read_marker(struct store *store, int64_t *ret_since_s, int64_t *ret_seen_s, struct error *err)
+static int read_marker(struct store *store, int64_t *ret_since_s, int64_t *ret_seen_s,
+                       struct error *err)
 {
     CLEANUP_FREE char *text = NULL;
     int r = store_read_record(store, MARKER, &text, err);
@@ -174,7 +176,7 @@ static int read_marker(struct store *store, int64_t *ret_since_s, int64_t *ret_s
     return r;
 }
 
-/* Once an hour, and at once if the recording begins anew. */
+/* Updates the marker once an hour, and at once if the recording starts again. */
 static int update_marker(struct store *store, int64_t now_s, bool begins_anew, struct error *err)
 {
     int64_t since_s = now_s, seen_s = 0;
@@ -229,7 +231,8 @@ int store_find_recording(struct store *store, int64_t *ret_s, struct error *err)
     return r;
 }
 
-static int find_record(struct store *store, const struct key *key, int64_t *newest_s, struct error *err)
+static int find_record(struct store *store, const struct key *key, int64_t *newest_s,
+                       struct error *err)
 {
     int64_t used_ns;
     int r = storage_last_use(store->storage, key->text, &used_ns, err);
@@ -239,8 +242,8 @@ static int find_record(struct store *store, const struct key *key, int64_t *newe
     return r < 0 ? r : 0;
 }
 
-int store_find_pull(struct store *store, const char *name, const char *tag, const struct digest *digest, int64_t *ret_s,
-                    struct error *err)
+int store_find_pull(struct store *store, const char *name, const char *tag,
+                    const struct digest *digest, int64_t *ret_s, struct error *err)
 {
     struct key by_tag = key_pull(name, tag, NULL), by_digest = key_pull(name, NULL, digest);
     int64_t newest_s = 0;
@@ -255,17 +258,20 @@ int store_find_pull(struct store *store, const char *name, const char *tag, cons
 
 /* --- forgetting -------------------------------------------------------------------------- */
 
-/* A record that was written lately, or whose tag or manifest was pushed lately, stays. */
-static int forget(struct store *store, const struct key *record, const struct key *link, struct error *err)
+/* A record stays if it was written recently, or if its tag or manifest was pushed recently. */
+static int forget(struct store *store, const struct key *record, const struct key *link,
+                  struct error *err)
 {
     const char *const keys[] = {record->text}, *const witnesses[] = {record->text, link->text};
-    struct storage_removal removal = {.keys = keys, .key_count = 1, .witnesses = witnesses, .witness_count = 2};
+    struct storage_removal removal = {
+        .keys = keys, .key_count = 1, .witnesses = witnesses, .witness_count = 2};
     struct storage_object object;
     int r = storage_head(store->storage, link->text, STORAGE_MAY_WAIT, &object, err);
 
     if (r != STORAGE_NOT_FOUND)
         return r;
-    return storage_remove_unused(store->storage, &removal, 1, storage_now(store->storage) - FORGET_AFTER_S, err);
+    return storage_remove_unused(store->storage, &removal, 1,
+                                 storage_now(store->storage) - FORGET_AFTER_S, err);
 }
 
 static int forget_kind(struct store *store, const char *name, const char *kind, struct error *err)
@@ -284,10 +290,12 @@ static int forget_kind(struct store *store, const char *name, const char *kind, 
         struct digest digest;
 
         record = prefix;
-        snprintf(record.text + strlen(prefix.text), sizeof(record.text) - strlen(prefix.text), "%s", entry);
+        snprintf(record.text + strlen(prefix.text), sizeof(record.text) - strlen(prefix.text), "%s",
+                 entry);
         if (strcmp(kind, "tags") == 0)
             link = key_tag_current(name, entry);
-        else if (digest_algorithm_parse(kind, strlen(kind), &algorithm) == 0 && key_parse_hex(algorithm, entry, &digest))
+        else if (digest_algorithm_parse(kind, strlen(kind), &algorithm) == 0 &&
+                 key_parse_hex(algorithm, entry, &digest))
             link = key_revision(name, &digest, "link");
         else
             continue;

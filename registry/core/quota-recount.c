@@ -1,6 +1,7 @@
 /*
- * First the blobs that the repositories have are gathered, beside pushes; this may take long. Then, with the claim, the
- * objects of counted blobs are compared with them. A blob that was counted since the start stays: its link may be new.
+ * Recounts a quota. First it gathers the blobs of the repositories while pushes continue; this may
+ * take long. Then, with the claim, it compares the objects of counted blobs with them. A blob that
+ * was counted after the start stays, because its link may be new.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,8 +18,8 @@ struct recount {
     int (*pace)(void *object, struct error *err);
     void *object;
     int64_t began_s;
-    struct digest_set blobs; /* that the repositories have */
-    uint64_t *sizes;         /* of them */
+    struct digest_set blobs; /* the repositories' */
+    uint64_t *sizes; /* of the blobs */
     uint64_t total;
 };
 
@@ -66,7 +67,8 @@ static int gather(struct recount *recount, struct error *err)
     int r = store_list_all(recount->store, STORE_WITH_CONTENT, &names, err);
 
     for (size_t i = 0; r == 0 && i < names.count; i++) {
-        struct key layers = key_layers(names.items[i], DIGEST_SHA256), revisions = key_revisions(names.items[i], DIGEST_SHA256);
+        struct key layers = key_layers(names.items[i], DIGEST_SHA256),
+                   revisions = key_revisions(names.items[i], DIGEST_SHA256);
 
         if (!has_part(recount, names.items[i]))
             continue;
@@ -78,8 +80,9 @@ static int gather(struct recount *recount, struct error *err)
     return r;
 }
 
-/* Bytes that are missing have no size. */
-static int find_size(const struct recount *recount, const struct digest *digest, uint64_t *ret, struct error *err)
+/* Missing bytes have size 0. */
+static int find_size(const struct recount *recount, const struct digest *digest, uint64_t *ret,
+                     struct error *err)
 {
     struct key data = key_blob(digest);
     struct storage_object object;
@@ -89,7 +92,7 @@ static int find_size(const struct recount *recount, const struct digest *digest,
     return r < 0 ? r : 0;
 }
 
-/* Notes each blob that is not counted yet, and finds the sizes. */
+/* Records each blob that is not counted yet, and finds the sizes. */
 static int note_blobs(struct recount *recount, struct error *err)
 {
     struct storage *storage = recount->store->storage;
@@ -109,7 +112,8 @@ static int note_blobs(struct recount *recount, struct error *err)
         if (r == 0)
             r = storage_head(storage, key.text, STORAGE_MAY_WAIT, &object, err);
         if (r == STORAGE_NOT_FOUND)
-            r = quota_note_blob(recount->store, recount->quota->id, digest.hex, recount->sizes[i], err);
+            r = quota_note_blob(recount->store, recount->quota->id, digest.hex, recount->sizes[i],
+                                err);
         if (r == 0)
             r = take_pace(recount, err);
     }
@@ -118,23 +122,26 @@ static int note_blobs(struct recount *recount, struct error *err)
 
 /* --- settling, with the claim -------------------------------------------------------------- */
 
-/* Of a blob that was counted lately: its bytes may be about to come. */
-static int read_size(const struct recount *recount, const struct key *key, uint64_t *ret, struct error *err)
+/* Reads the size of a blob that was counted recently, whose bytes may not be stored yet. */
+static int read_size(const struct recount *recount, const struct key *key, uint64_t *ret,
+                     struct error *err)
 {
     CLEANUP_FREE char *text = NULL;
     size_t length;
-    int r = storage_get(recount->store->storage, key->text, SIZE_TEXT_MAX, STORAGE_MAY_WAIT, &text, &length, err);
+    int r = storage_get(recount->store->storage, key->text, SIZE_TEXT_MAX, STORAGE_MAY_WAIT, &text,
+                        &length, err);
 
     *ret = r == 0 ? strtoull(text, NULL, 10) : 0;
     return r < 0 ? r : 0;
 }
 
-/* In one step with respect to a push that relies on the blob being counted. */
+/* One step, so that a concurrent push which relies on the count is not lost. */
 static int remove_leftover(struct recount *recount, const struct digest *digest, struct error *err)
 {
     struct key key = key_counted_blob(recount->quota->id, digest->hex);
     const char *const keys[] = {key.text};
-    struct storage_removal removal = {.keys = keys, .key_count = 1, .witnesses = keys, .witness_count = 1};
+    struct storage_removal removal = {
+        .keys = keys, .key_count = 1, .witnesses = keys, .witness_count = 1};
     int64_t moment_s = recount->began_s - STORAGE_REFRESH_S - 1;
     uint64_t size;
     int r = storage_remove_unused(recount->store->storage, &removal, 1, moment_s, err);
@@ -153,7 +160,8 @@ static int settle_blob(struct recount *recount, const struct digest *digest, str
     const struct digest_id *found = NULL;
 
     if (recount->blobs.count > 0)
-        found = bsearch(&id, recount->blobs.items, recount->blobs.count, sizeof(id), digest_id_compare);
+        found =
+            bsearch(&id, recount->blobs.items, recount->blobs.count, sizeof(id), digest_id_compare);
     if (!found)
         return remove_leftover(recount, digest, err);
     recount->total += recount->sizes[found - recount->blobs.items];
@@ -182,15 +190,20 @@ static int settle(struct recount *recount, struct error *err)
     return r < 0 ? r : quota_note_used(recount->store, recount->quota->id, recount->total, err);
 }
 
-int store_recount(struct store *store, const struct store_quota *quota, int (*pace)(void *object, struct error *err),
-                  void *object, uint64_t *ret, struct error *err)
+int store_recount(struct store *store, const struct store_quota *quota,
+                  int (*pace)(void *object, struct error *err), void *object, uint64_t *ret,
+                  struct error *err)
 {
-    CLEANUP(recount_done) struct recount recount = {.store = store, .quota = quota, .pace = pace, .object = object,
-                                                    .began_s = storage_now(store->storage)};
+    CLEANUP(recount_done)
+    struct recount recount = {.store = store,
+                              .quota = quota,
+                              .pace = pace,
+                              .object = object,
+                              .began_s = storage_now(store->storage)};
     int r = 0;
 
     if (store_find_counted(store, quota->id) == 0)
-        r = quota_note_counted(store, quota->id, 0, err); /* something must lie below a prefix that is claimed */
+        r = quota_note_counted(store, quota->id, 0, err); /* a claimed prefix must not be empty */
     if (r == 0)
         r = gather(&recount, err);
     if (r == 0)

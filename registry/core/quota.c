@@ -17,7 +17,8 @@ void store_set_quotas(struct store *store, quota_finder *find, void *object)
     store->quotas_object = object;
 }
 
-static size_t find_quotas(const struct store *store, const char *name, struct store_quota ret[QUOTAS_OF_ONE])
+static size_t find_quotas(const struct store *store, const char *name,
+                          struct store_quota ret[QUOTAS_OF_ONE])
 {
     return store->find_quotas ? store->find_quotas(store->quotas_object, name, ret) : 0;
 }
@@ -36,7 +37,8 @@ struct key key_counted_blob(const char *id, const char *hex)
 {
     struct key key;
 
-    snprintf(key.text, sizeof(key.text), KEY_RECORDS "quotas/%s/" QUOTA_BLOBS "%.2s/%s", id, hex, hex);
+    snprintf(key.text, sizeof(key.text), KEY_RECORDS "quotas/%s/" QUOTA_BLOBS "%.2s/%s", id, hex,
+             hex);
     return key;
 }
 
@@ -65,13 +67,15 @@ int quota_note_used(struct store *store, const char *id, uint64_t used, struct e
     struct key key = key_quota(id, "used");
     char text[32];
     int size = snprintf(text, sizeof(text), "%" PRIu64 "\n", used);
-    /* Not a note, which a reader may find empty while it is written. */
-    const struct storage_step step = {.kind = STORAGE_PUT, .key = key.text, .data = text, .size = (size_t)size};
+    /* STORAGE_PUT, not a note: a reader may find a note empty while it is written. */
+    const struct storage_step step = {
+        .kind = STORAGE_PUT, .key = key.text, .data = text, .size = (size_t)size};
 
     return storage_write(store->storage, &step, 1, err);
 }
 
-int quota_note_blob(struct store *store, const char *id, const char *hex, uint64_t size, struct error *err)
+int quota_note_blob(struct store *store, const char *id, const char *hex, uint64_t size,
+                    struct error *err)
 {
     struct key key = key_counted_blob(id, hex);
     char text[32];
@@ -116,15 +120,18 @@ int quota_claim(struct store *store, const char *id, struct storage_claim **ret,
 
 /* --- room ---------------------------------------------------------------------------------- */
 
-static void set_words(const struct store_quota *quota, uint64_t used, uint64_t wanted, struct error *err)
+static void set_words(const struct store_quota *quota, uint64_t used, uint64_t wanted,
+                      struct error *err)
 {
     char limit[WORDS_SIZE_MAX], in_use[WORDS_SIZE_MAX], more[WORDS_SIZE_MAX];
 
-    error_set(err, EDQUOT, "the quota of %s is %s: %s are in use, and this needs %s more", quota->label,
-              words_bytes(quota->limit, limit), words_bytes(used, in_use), words_bytes(wanted, more));
+    error_set(err, EDQUOT, "the quota of %s is %s: %s are in use, and this needs %s more",
+              quota->label, words_bytes(quota->limit, limit), words_bytes(used, in_use),
+              words_bytes(wanted, more));
 }
 
-int store_find_room(struct store *store, const char *name, uint64_t wanted, uint64_t *ret_room, struct error *err)
+int store_find_room(struct store *store, const char *name, uint64_t wanted, uint64_t *ret_room,
+                    struct error *err)
 {
     struct store_quota quotas[QUOTAS_OF_ONE];
     size_t count = find_quotas(store, name, quotas);
@@ -147,8 +154,11 @@ int store_find_room(struct store *store, const char *name, uint64_t wanted, uint
     return 0;
 }
 
-/* Refreshed, so that a count that goes on does not take it for a leftover. 1 or 0, or negative. */
-static int is_counted(struct store *store, const struct store_quota *quota, const char *hex, struct error *err)
+/*
+ * Also refreshes the object, so that a concurrent recount does not remove it. 1 or 0, or negative.
+ */
+static int is_counted(struct store *store, const struct store_quota *quota, const char *hex,
+                      struct error *err)
 {
     struct key key = key_counted_blob(quota->id, hex);
     struct storage_object object;
@@ -157,7 +167,8 @@ static int is_counted(struct store *store, const struct store_quota *quota, cons
     return r < 0 ? r : r == 0;
 }
 
-int store_is_counted(struct store *store, const char *name, const struct digest *digest, struct error *err)
+int store_is_counted(struct store *store, const char *name, const struct digest *digest,
+                     struct error *err)
 {
     struct store_quota quotas[QUOTAS_OF_ONE];
     size_t count = find_quotas(store, name, quotas);
@@ -172,8 +183,12 @@ int store_is_counted(struct store *store, const char *name, const struct digest 
 
 /* --- counting ------------------------------------------------------------------------------ */
 
-/* With the claim. The bytes before the blob: after a crash in between, the quota counts too much until the next recount. */
-static int add_blob(struct store *store, const struct store_quota *quota, const char *hex, uint64_t size, struct error *err)
+/*
+ * Call it with the claim. Adds the bytes before the blob: after a crash in between, the quota
+ * counts too much until the next recount.
+ */
+static int add_blob(struct store *store, const struct store_quota *quota, const char *hex,
+                    uint64_t size, struct error *err)
 {
     uint64_t used = 0;
     int r = is_counted(store, quota, hex, err);
@@ -191,7 +206,8 @@ static int add_blob(struct store *store, const struct store_quota *quota, const 
     return r < 0 ? r : quota_note_blob(store, quota->id, hex, size, err);
 }
 
-static int charge(struct store *store, const struct store_quota *quota, const char *hex, uint64_t size, struct error *err)
+static int charge(struct store *store, const struct store_quota *quota, const char *hex,
+                  uint64_t size, struct error *err)
 {
     CLEANUP_CLAIM struct storage_claim *claim = NULL;
     uint64_t used;
@@ -200,7 +216,8 @@ static int charge(struct store *store, const struct store_quota *quota, const ch
     if (r != 0)
         return r < 0 ? r : 0;
     r = store_find_used(store, quota->id, &used, err);
-    if (r == STORE_NOT_FOUND) /* not counted yet: nothing is refused, and the count will add the blob */
+    /* not counted yet: nothing is refused, and the count will add the blob */
+    if (r == STORE_NOT_FOUND)
         return quota_note_blob(store, quota->id, hex, size, err);
     if (r < 0)
         return r;
@@ -208,7 +225,8 @@ static int charge(struct store *store, const struct store_quota *quota, const ch
     return r < 0 ? r : add_blob(store, quota, hex, size, err);
 }
 
-int quota_charge(struct store *store, const char *name, const struct digest *canonical, uint64_t size, struct error *err)
+int quota_charge(struct store *store, const char *name, const struct digest *canonical,
+                 uint64_t size, struct error *err)
 {
     struct store_quota quotas[QUOTAS_OF_ONE];
     size_t count = find_quotas(store, name, quotas);

@@ -28,7 +28,8 @@ int store_read_record(struct store *store, const char *path, char **ret, struct 
     struct key key = key_record(path);
     size_t size;
 
-    return store_outcome(storage_get(store->storage, key.text, RECORD_SIZE_MAX, STORAGE_MAY_WAIT, ret, &size, err));
+    return store_outcome(
+        storage_get(store->storage, key.text, RECORD_SIZE_MAX, STORAGE_MAY_WAIT, ret, &size, err));
 }
 
 int store_note_number(struct store *store, const char *path, int64_t number, struct error *err)

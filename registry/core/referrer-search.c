@@ -1,6 +1,7 @@
 /*
- * The search for referrers that are not in the index: registry:2, which does not maintain it, may have served the storage
- * before. Every manifest of a repository is read once after the start, in parts of bounded time and size.
+ * Searches for referrers that are not in the index: registry:2, which does not maintain the index,
+ * may have served the storage before. Every manifest of a repository is read once after the start,
+ * in parts of bounded time and size.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,9 +15,9 @@
 enum {
     PAGE = 256,            /* manifests that are listed at a time */
     BATCH = 64,            /* entries that are written at a time */
-    PART_MS = 100,         /* when a part of the search ends, */
-    PART_SIZE = 8 << 20,   /* or after so many bytes of manifests */
-    PATIENCE_MS = 100,     /* for a thread that searches the same repository */
+    PART_MS = 100, /* a part of the search ends after this time */
+    PART_SIZE = 8 << 20, /* or after this many bytes of manifests */
+    PATIENCE_MS = 100, /* how long to wait for a thread that searches the same repository */
 };
 
 struct part {
@@ -41,7 +42,8 @@ static int write_batch(struct part *part, struct error *err)
     return r;
 }
 
-static int add_entry(struct part *part, const struct digest *subject, const struct digest *digest, struct error *err)
+static int add_entry(struct part *part, const struct digest *subject, const struct digest *digest,
+                     struct error *err)
 {
     struct key *key = &part->keys[part->count];
     char *text = part->texts[part->count];
@@ -53,19 +55,19 @@ static int add_entry(struct part *part, const struct digest *subject, const stru
     if (r != STORAGE_NOT_FOUND)
         return r;
     digest_format(digest, text);
-    part->steps[part->count++] =
-        (struct storage_step){.kind = STORAGE_PUT, .key = key->text, .data = text, .size = strlen(text)};
+    part->steps[part->count++] = (struct storage_step){
+        .kind = STORAGE_PUT, .key = key->text, .data = text, .size = strlen(text)};
     return part->count == BATCH ? write_batch(part, err) : 0;
 }
 
 /* --- manifests ------------------------------------------------------------------------------ */
 
 /*
- * A manifest that was pushed by its sha512 digest has a revision by each digest, and is listed by the sha512 one. 1 if
- * this is the other one, 0, or negative.
+ * A manifest that was pushed by its sha512 digest has two revisions and is listed by the sha512
+ * one. Returns 1 if digest is the other one, 0 if not, or negative.
  */
-static int is_listed_by_alias(const struct part *part, const struct digest *digest, const struct store_content *content,
-                              struct error *err)
+static int is_listed_by_alias(const struct part *part, const struct digest *digest,
+                              const struct store_content *content, struct error *err)
 {
     struct digest alias, canonical;
     int r;
@@ -86,7 +88,7 @@ static int search_manifest(struct part *part, const struct digest *digest, struc
     struct error ignored;
     int r = store_get_manifest(part->store, part->name, digest, STORE_MAY_WAIT, &content, err);
 
-    if (r == -EBADMSG) /* a damaged manifest must not hide the others */
+    if (r == -EBADMSG) /* skip a damaged manifest, so that the others are found */
         return 0;
     if (r != 0)
         return r < 0 ? r : 0;
@@ -105,7 +107,10 @@ static bool is_over(const struct part *part)
     return part->read_size >= PART_SIZE || monotonic_ms() >= part->end_ms;
 }
 
-/* Searches the manifests of one algorithm from the position on. 0 at their end, STORE_WOULD_WAIT, or negative. */
+/*
+ * Searches the manifests of one algorithm, starting at the position. 0 at their end,
+ * STORE_WOULD_WAIT, or negative.
+ */
 static int search_algorithm(struct part *part, struct search_position *position, struct error *err)
 {
     struct key prefix = key_revisions(part->name, position->algorithm);
@@ -114,7 +119,8 @@ static int search_algorithm(struct part *part, struct search_position *position,
     for (;;) {
         CLEANUP(storage_list_done) struct storage_list list = {0};
 
-        r = storage_list(part->store->storage, prefix.text, *position->last ? position->last : NULL, PAGE, &list, err);
+        r = storage_list(part->store->storage, prefix.text, *position->last ? position->last : NULL,
+                         PAGE, &list, err);
         for (size_t i = 0; r == 0 && i < list.count; i++) {
             const char *name = list.entries[i]->name;
             struct digest digest;
@@ -152,7 +158,8 @@ static int search_part(struct part *part, struct search_position *position, stru
     return written < 0 ? written : r;
 }
 
-static int claim_and_search(struct store *store, const char *name, struct search_position *position, struct error *err)
+static int claim_and_search(struct store *store, const char *name, struct search_position *position,
+                            struct error *err)
 {
     CLEANUP_FREE struct part *part = calloc(1, sizeof(*part));
     CLEANUP_CLAIM struct storage_claim *claim = NULL;

@@ -1,6 +1,7 @@
 /*
- * Which manifests name another one as their subject. A push writes an entry for that; entries that are missing because
- * registry:2 was pushed to are found by registry/core/referrer-search.c.
+ * Lists the manifests that name another one as their subject. A push writes an index entry for
+ * that. For manifests that were pushed to registry:2, registry/core/referrer-search.c adds the
+ * entries.
  */
 #include "registry/core/store-private.h"
 

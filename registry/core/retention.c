@@ -23,9 +23,9 @@ struct retention {
     struct store *store;
     const struct retention_options *options;
     int64_t now_s;
-    int64_t recording_s; /* since when pulls are recorded; INT64_MAX: they are not */
+    int64_t recording_s; /* since when pulls are recorded; INT64_MAX: never */
     struct retention_result result;
-    int failure; /* the first; err says what */
+    int failure; /* the first failure; its text is in err */
     struct error *err;
 };
 
@@ -50,8 +50,9 @@ static int64_t age_of(const struct retention *run, const struct tag *tag)
     return run->now_s - tag->state.pushed_ns / NANOSECONDS;
 }
 
-/* Whether it was pulled lately, or may have been. 1 or 0, or negative. */
-static int is_pulled(const struct retention *run, const char *name, const struct tag *tag, uint64_t pulled_s, struct error *err)
+/* Whether the tag was pulled within pulled_s, or may have been. 1 or 0, or negative. */
+static int is_pulled(const struct retention *run, const char *name, const struct tag *tag,
+                     uint64_t pulled_s, struct error *err)
 {
     int64_t since_s = run->now_s - (int64_t)pulled_s, found_s = 0;
     int r;
@@ -59,24 +60,28 @@ static int is_pulled(const struct retention *run, const char *name, const struct
     if (age_of(run, tag) < (int64_t)pulled_s || run->recording_s > since_s)
         return 1;
     r = store_find_pull(run->store, name, tag->name, &tag->state.digest, &found_s, err);
-    /* Records are up to an interval, and some minutes, behind. */
+    /* Records are late by up to an interval and some minutes. */
     return r < 0 ? r : found_s + 2 * PULL_INTERVAL_S > since_s;
 }
 
-static void format_reason(const struct retention *run, const struct retention_policy *policy, const struct tag *tag,
-                          char *ret_text, size_t size)
+static void format_reason(const struct retention *run, const struct retention_policy *policy,
+                          const struct tag *tag, char *ret_text, size_t size)
 {
     char age[WORDS_SIZE_MAX];
     int64_t age_s = age_of(run, tag) > 0 ? age_of(run, tag) / 60 * 60 : 0;
-    size_t used = (size_t)snprintf(ret_text, size, "pushed %s ago", words_duration((uint64_t)age_s, age));
+    size_t used =
+        (size_t)snprintf(ret_text, size, "pushed %s ago", words_duration((uint64_t)age_s, age));
 
     if (policy->newest > 0 && used < size)
-        used += (size_t)snprintf(ret_text + used, size - used, ", not among the newest %" PRIu64, policy->newest);
+        used += (size_t)snprintf(ret_text + used, size - used, ", not among the newest %" PRIu64,
+                                 policy->newest);
     if (policy->pulled_s > 0 && used < size)
-        snprintf(ret_text + used, size - used, ", not pulled for %s", words_duration(policy->pulled_s, age));
+        snprintf(ret_text + used, size - used, ", not pulled for %s",
+                 words_duration(policy->pulled_s, age));
 }
 
-static int remove_tag(struct retention *run, const char *name, const struct retention_policy *policy, const struct tag *tag,
+static int remove_tag(struct retention *run, const char *name,
+                      const struct retention_policy *policy, const struct tag *tag,
                       struct error *err)
 {
     char reason[300];
@@ -86,15 +91,15 @@ static int remove_tag(struct retention *run, const char *name, const struct rete
     if (!run->options->is_dry_run)
         r = store_delete_tag_if(run->store, name, tag->name, &tag->state.version, NULL, err);
     if (r != 0)
-        return r < 0 ? r : 0; /* somebody has pushed or deleted it meanwhile */
+        return r < 0 ? r : 0; /* the tag was pushed or deleted meanwhile */
     run->result.tags++;
     run->options->tell(run->options->object, name, tag->name, reason);
     return 0;
 }
 
-/* rank: how many newer ones there are that are not protected. */
-static int judge_tag(struct retention *run, const char *name, const struct retention_policy *policy, const struct tag *tag,
-                     size_t rank, struct error *err)
+/* rank is the number of newer tags that are not protected. */
+static int judge_tag(struct retention *run, const char *name, const struct retention_policy *policy,
+                     const struct tag *tag, size_t rank, struct error *err)
 {
     int r;
 
@@ -108,7 +113,7 @@ static int judge_tag(struct retention *run, const char *name, const struct reten
 
 /* --- one repository ---------------------------------------------------------------------- */
 
-/* The newest first. */
+/* Sorts the newest tag first. */
 static int compare_tags(const void *left, const void *right)
 {
     const struct tag *a = left, *b = right;
@@ -118,13 +123,15 @@ static int compare_tags(const void *left, const void *right)
     return strcmp(b->name, a->name);
 }
 
-/* Adds a tag that may be removed; one that cannot be read stays. */
-static int look_at_tag(struct retention *run, const char *name, const char *tag, struct tag *tags, size_t *count)
+/* Adds a tag to the list, unless it is protected or cannot be read: such a tag stays. */
+static int look_at_tag(struct retention *run, const char *name, const char *tag, struct tag *tags,
+                       size_t *count)
 {
     struct error err = {0};
     int r;
 
-    if (!name_is_tag(tag, strlen(tag)) || run->options->is_protected(run->options->object, name, tag))
+    if (!name_is_tag(tag, strlen(tag)) ||
+        run->options->is_protected(run->options->object, name, tag))
         return 0;
     r = store_stat_tag(run->store, name, tag, &tags[*count].state, &err);
     if (r == 0)
@@ -134,7 +141,8 @@ static int look_at_tag(struct retention *run, const char *name, const char *tag,
     return r == -ENOMEM ? r : 0;
 }
 
-static int retain_in(struct retention *run, const char *name, const struct retention_policy *policy, struct error *err)
+static int retain_in(struct retention *run, const char *name, const struct retention_policy *policy,
+                     struct error *err)
 {
     CLEANUP(storage_list_done) struct storage_list list = {0};
     CLEANUP_FREE struct tag *tags = NULL;
@@ -172,7 +180,7 @@ static int retain_repository(struct retention *run, const char *name, struct err
     return r;
 }
 
-/* --- the whole --------------------------------------------------------------------------- */
+/* --- all repositories -------------------------------------------------------------------- */
 
 static int find_recording(struct retention *run, struct error *err)
 {
@@ -183,11 +191,12 @@ static int find_recording(struct retention *run, struct error *err)
     return r < 0 ? r : 0;
 }
 
-int store_retain(struct store *store, const struct retention_options *options, struct retention_result *ret,
-                 struct error *err)
+int store_retain(struct store *store, const struct retention_options *options,
+                 struct retention_result *ret, struct error *err)
 {
     CLEANUP(store_names_done) struct store_names names = {0};
-    struct retention run = {.store = store, .options = options, .now_s = storage_now(store->storage), .err = err};
+    struct retention run = {
+        .store = store, .options = options, .now_s = storage_now(store->storage), .err = err};
     int r = find_recording(&run, err);
 
     if (r == 0)

@@ -11,14 +11,14 @@
 enum { MOST_NAMES = 20000 };
 
 struct search {
-    enum search_state state; /* SEARCH_MINE: nobody searches now */
+    enum search_state state; /* SEARCH_MINE: no thread searches now */
     struct search_position position;
     char name[];
 };
 
 struct search_progress {
-    pthread_mutex_t mutex; /* of all that follows */
-    pthread_cond_t has_ended; /* some thread has ended its part of a search */
+    pthread_mutex_t mutex; /* protects everything below */
+    pthread_cond_t has_ended; /* a thread has ended its part of a search */
     void *tree;            /* of searches by name, for tsearch() */
     size_t count;
 };
@@ -72,7 +72,7 @@ static struct search *search_new(const char *name)
     return search;
 }
 
-/* The search of a repository, which begins if there was none; NULL if memory is out. */
+/* Finds the search of a repository, or adds one. NULL: out of memory. */
 static struct search *find_search(struct search_progress *progress, const char *name)
 {
     CLEANUP_FREE struct search *search = search_new(name);
@@ -102,8 +102,8 @@ static struct timespec after_ms(unsigned ms)
     return time;
 }
 
-enum search_state search_progress_begin(struct search_progress *progress, const char *name, unsigned patience_ms,
-                                        struct search_position *ret)
+enum search_state search_progress_begin(struct search_progress *progress, const char *name,
+                                        unsigned patience_ms, struct search_position *ret)
 {
     struct timespec end = after_ms(patience_ms);
     enum search_state state = SEARCH_MINE;
@@ -124,7 +124,8 @@ enum search_state search_progress_begin(struct search_progress *progress, const 
     return state;
 }
 
-void search_progress_end(struct search_progress *progress, const char *name, const struct search_position *position)
+void search_progress_end(struct search_progress *progress, const char *name,
+                         const struct search_position *position)
 {
     struct search *search;
 

@@ -1,6 +1,6 @@
 /*
- * Opening the store, and the claims on repositories: what must not change between a look at a repository and the change
- * that follows from it.
+ * Opens the store, and claims repositories. A claim prevents changes between reading a repository
+ * and a change that depends on what was read.
  */
 #include "registry/core/store.h"
 
@@ -12,7 +12,7 @@
 #include "registry/core/store-private.h"
 #include "registry/core/upload-hashes.h"
 
-/* How long a request waits for those of others to the same repository. */
+/* How long a request waits for others that have claimed the same repository. */
 enum { CLAIM_PATIENCE_MS = 20000 };
 
 int store_open(struct storage *storage, struct store **ret, struct error *err)
@@ -77,7 +77,10 @@ void store_count_cache(struct store *store, uint64_t *ret_hits, uint64_t *ret_mi
     *ret_misses = counters.misses;
 }
 
-/* --- the storage's answers ------------------------------------------------------------------------ */
+/*
+ * --- outcomes of the storage
+ * ----------------------------------------------------------------------
+ */
 
 struct storage *store_get_storage(const struct store *store)
 {
@@ -96,15 +99,21 @@ enum storage_waiting store_may_wait(enum store_waiting waiting)
     return waiting == STORE_MUST_NOT_WAIT ? STORAGE_MUST_NOT_WAIT : STORAGE_MAY_WAIT;
 }
 
-/* --- claims ------------------------------------------------------------------------------------------ */
+/*
+ * --- claims
+ * ------------------------------------------------------------------------------------------
+ */
 
-int store_claim(struct store *store, const char *name, enum storage_claim_mode mode, struct storage_claim **ret,
-                struct error *err)
+int store_claim(struct store *store, const char *name, enum storage_claim_mode mode,
+                struct storage_claim **ret, struct error *err)
 {
     struct key prefix = key_in_repository(name, "");
     int r = storage_claim(store->storage, prefix.text, mode, CLAIM_PATIENCE_MS, ret, err);
 
-    return r <= 0 ? r : error_set(err, EAGAIN, "other requests hold the repository %s for too long", name);
+    return r <= 0
+               ? r
+               : error_set(err, EAGAIN,
+                           "other requests are changing the repository %s; try again later", name);
 }
 
 void store_claim_releasep(struct storage_claim **claim)
@@ -116,19 +125,21 @@ static int check_claim(struct storage_claim *claim, struct error *err)
 {
     int r = storage_claim_check(claim, err);
 
-    return r <= 0 ? r : error_set(err, ESTALE, "this server has lost its claim on the repository; try again");
+    return r <= 0 ? r
+                  : error_set(err, ESTALE,
+                              "this server has lost its claim on the repository; try again");
 }
 
-int store_write_claimed(struct store *store, struct storage_claim *claim, const struct storage_step *steps,
-                        size_t count, struct error *err)
+int store_write_claimed(struct store *store, struct storage_claim *claim,
+                        const struct storage_step *steps, size_t count, struct error *err)
 {
     int r = check_claim(claim, err);
 
     return r < 0 ? r : storage_write(store->storage, steps, count, err);
 }
 
-int store_remove_claimed(struct store *store, struct storage_claim *claim, const char *const *keys, size_t count,
-                         struct error *err)
+int store_remove_claimed(struct store *store, struct storage_claim *claim, const char *const *keys,
+                         size_t count, struct error *err)
 {
     int r = check_claim(claim, err);
 

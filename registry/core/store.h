@@ -10,38 +10,47 @@
 #include "registry/storage/storage.h"
 
 /*
- * The registry's content: blobs, manifests, tags and uploads, on any storage (registry/storage/storage.h), in registry:2's
- * layout, so that either program can continue where the other stopped.
+ * The registry's content: blobs, manifests, tags and uploads, on any storage
+ * (registry/storage/storage.h), in registry:2's layout, so that either program can continue where
+ * the other stopped.
  *
- * Names and tags passed in are valid ones (registry/spec/name.h). An actor is the user whose request it is, or NULL; only
- * events tell of it (registry/core/events.h). Unless it says otherwise, a
- * function may be called from any thread, and returns 0, negative with err filled, or one of:
+ * Names and tags that callers pass must be valid (registry/spec/name.h). An actor is the user who
+ * made the request, or NULL; only events use it (registry/core/events.h). Unless a comment says
+ * otherwise, any thread may call a function, and it returns 0, negative with err filled, or one of:
  */
-enum { STORE_NOT_FOUND = 1, STORE_BUSY = 2, STORE_DIGEST_MISMATCH = 3, STORE_WOULD_WAIT = 4, STORE_TAG_EXISTS = 5, STORE_OVER_QUOTA = 6 };
+enum {
+    STORE_NOT_FOUND = 1,
+    STORE_BUSY = 2,
+    STORE_DIGEST_MISMATCH = 3,
+    STORE_WOULD_WAIT = 4,
+    STORE_TAG_EXISTS = 5,
+    STORE_OVER_QUOTA = 6,
+};
 
 /* What the caller's thread may do. */
 enum store_waiting {
-    STORE_MUST_NOT_WAIT, /* an event thread: nothing that takes long; the answer may be STORE_WOULD_WAIT */
-    STORE_MAY_READ,      /* may read and parse manifests of any size, but not wait for garbage collection */
+    STORE_MUST_NOT_WAIT, /* an event thread: instead of waiting, the result is STORE_WOULD_WAIT */
+    /* may read and parse manifests of any size, but not wait for garbage collection */
+    STORE_MAY_READ,
     STORE_MAY_WAIT,      /* may wait for anything */
 };
 
 struct store;
 
-/* A store on a storage, of which it takes ownership, also when it fails. */
+/* Opens a store on a storage. Takes ownership of the storage, also on failure. */
 int store_open(struct storage *storage, struct store **ret, struct error *err) MUST_USE;
 
-/* Takes NULL. All its readers and uploads must have been released. */
+/* Accepts NULL. All readers and uploads must have been released before. */
 void store_close(struct store *store);
 void store_closep(struct store **store);
 
-/* Where it keeps everything; borrowed, for what is no part of a repository. */
+/* The storage, borrowed, for objects that belong to no repository. */
 struct storage *store_get_storage(const struct store *store);
 
 /* Whether the storage can be reached: 0 or negative. */
 int store_check(struct store *store, struct error *err) MUST_USE;
 
-/* How many reads of links and manifests were answered from memory, and how many were not. */
+/* How many reads of links and manifests were served from memory, and how many were not. */
 void store_count_cache(struct store *store, uint64_t *ret_hits, uint64_t *ret_misses);
 
 /*
@@ -55,9 +64,9 @@ void store_cancel(struct store *store);
 struct store_names {
     char **items;
     size_t count;
-    bool has_more;     /* than the page asked for */
-    size_t unreadable; /* how many were left out because they cannot be read */
-    char *unreadable_why; /* of the first of them; NULL: none, or memory is out */
+    bool has_more; /* there are more names than fit on the page */
+    size_t unreadable; /* how many were omitted because they cannot be read */
+    char *unreadable_why; /* the reason for the first of them; NULL: none, or out of memory */
 };
 void store_names_done(struct store_names *names);
 
@@ -73,7 +82,10 @@ void store_digests_done(struct store_digests *digests);
 
 /* --- blobs ----------------------------------------------------------------------------- */
 
-/* A blob's bytes are stored under its sha256 digest, whichever digest it was asked for by, as in registry:2. */
+/*
+ * As in registry:2, a blob's bytes are stored under its sha256 digest, whichever digest was
+ * requested.
+ */
 struct store_blob {
     struct digest canonical;
     uint64_t size;     /* in bytes */
@@ -81,73 +93,94 @@ struct store_blob {
     struct storage_version version;
 };
 
-/* STORE_NOT_FOUND unless the repository has it and its bytes are there; STORE_WOULD_WAIT. */
-int store_find_blob(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
-                    struct store_blob *ret, struct error *err) MUST_USE;
+/*
+ * Finds a blob. STORE_NOT_FOUND unless the repository has it and its bytes exist; STORE_WOULD_WAIT.
+ */
+int store_find_blob(struct store *store, const char *name, const struct digest *digest,
+                    enum store_waiting waiting, struct store_blob *ret, struct error *err) MUST_USE;
 
-/* Garbage collection spares a refreshed object for at least that long, whatever its grace. */
+/*
+ * Garbage collection keeps a refreshed object for at least this long, whatever its grace period is.
+ */
 enum { STORE_WANTED_FOR_S = 5 };
 
 /*
- * Like store_find_blob(), but also protects the blob from garbage collection, for a caller that relies on finding it
- * later, such as a client that will not upload it. Fails with EACCES or EPERM where the file is another user's, and
- * with EAGAIN where the collection does not let go of its lock for two seconds, because it hangs.
+ * Like store_find_blob(), but also protects the blob from garbage collection, for a caller that
+ * relies on finding it later, such as a client that will not upload it. Fails with EACCES or EPERM
+ * if another user owns the file, and with EAGAIN if garbage collection holds its lock for more than
+ * two seconds.
  */
-int store_want_blob(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
-                    struct store_blob *ret, struct error *err) MUST_USE;
+int store_want_blob(struct store *store, const char *name, const struct digest *digest,
+                    enum store_waiting waiting, struct store_blob *ret, struct error *err) MUST_USE;
 
 /* An open blob; its bytes stay readable if the blob is deleted meanwhile. */
 struct store_reader;
 
-/* Finds it as store_find_blob(), and opens it. *ret is the caller's, free with store_reader_close(). */
-int store_open_blob(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
-                    struct store_blob *ret_blob, struct store_reader **ret, struct error *err) MUST_USE;
-/* Up to size bytes at offset; 0 at the end, or -errno. From several threads at once. */
-ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *ret_data, size_t size);
+/*
+ * Finds a blob like store_find_blob(), and opens it. The reader is owned by the caller, free with
+ * store_reader_close().
+ */
+int store_open_blob(struct store *store, const char *name, const struct digest *digest,
+                    enum store_waiting waiting, struct store_blob *ret_blob,
+                    struct store_reader **ret, struct error *err) MUST_USE;
+/* Reads up to size bytes at offset; 0 at the end, or -errno. Several threads may read at once. */
+ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *ret_data,
+                          size_t size);
 /* A file with the same bytes, borrowed; -1 if the storage has none. */
 int store_reader_get_fd(struct store_reader *reader);
-void store_reader_close(struct store_reader *reader); /* takes NULL */
+void store_reader_close(struct store_reader *reader); /* accepts NULL */
 void store_reader_closep(struct store_reader **reader);
 
 /* Whether the blob's bytes were found to match its digest within the last day. Does not wait. */
 bool store_is_checked(struct store *store, const struct store_blob *blob);
 
 /*
- * A blob that is compared with its digest while it is read from beginning to end, in order, by one thread at a time. If the
- * bytes do not match, the last read answers -EBADMSG; an empty blob fails with that at the start.
+ * Compares a blob with its digest while it is read from beginning to end, in order, by one thread
+ * at a time. If the bytes do not match, the last read returns -EBADMSG; for an empty blob,
+ * store_check_start() fails with that.
  */
 struct store_check;
 
-/* Takes ownership of reader, also when it fails. *ret is the caller's, free with store_check_close(). */
-int store_check_start(struct store *store, const struct store_blob *blob, struct store_reader *reader,
-                      struct store_check **ret, struct error *err) MUST_USE;
+/*
+ * Takes ownership of reader, also on failure. *ret is owned by the caller, free with
+ * store_check_close().
+ */
+int store_check_start(struct store *store, const struct store_blob *blob,
+                      struct store_reader *reader, struct store_check **ret,
+                      struct error *err) MUST_USE;
 ssize_t store_check_read(struct store_check *check, uint64_t offset, void *ret_data, size_t size);
-void store_check_close(struct store_check *check); /* takes NULL */
+void store_check_close(struct store_check *check); /* accepts NULL */
 void store_check_closep(struct store_check **check);
 
-/* Gives a repository a blob of another repository, or, if from_name is NULL, of any. STORE_NOT_FOUND, STORE_OVER_QUOTA. */
-int store_mount_blob(struct store *store, const char *to_name, const struct digest *digest, const char *from_name,
-                     const char *actor, struct error *err) MUST_USE;
+/*
+ * Gives a repository a blob of another repository, or of any repository if from_name is NULL.
+ * STORE_NOT_FOUND, STORE_OVER_QUOTA.
+ */
+int store_mount_blob(struct store *store, const char *to_name, const struct digest *digest,
+                     const char *from_name, const char *actor, struct error *err) MUST_USE;
 
 /* Removes a blob from a repository; its bytes stay until garbage collection. STORE_NOT_FOUND. */
-int store_unlink_blob(struct store *store, const char *name, const struct digest *digest, const char *actor,
-                      struct error *err) MUST_USE;
+int store_unlink_blob(struct store *store, const char *name, const struct digest *digest,
+                      const char *actor, struct error *err) MUST_USE;
 
 /* --- uploads --------------------------------------------------------------------------- */
 
-/* An upload session that one request writes to; for one thread at a time. No other server can write to it meanwhile. */
+/*
+ * An upload session while one request writes to it; for one thread at a time. No other request or
+ * server can write to it meanwhile.
+ */
 struct upload;
 
 /*
- * Begins a session. algorithm is that of the expected digest: if it is the right one, no bytes have to be read again.
- * *ret is the caller's, free with upload_release().
+ * Begins a session. algorithm is a guess of the expected digest's: if it is right, no bytes must be
+ * read again at the end. *ret is owned by the caller, free with upload_release().
  */
-int store_upload_create(struct store *store, const char *name, enum digest_algorithm algorithm, struct upload **ret,
-                        struct error *err) MUST_USE;
+int store_upload_create(struct store *store, const char *name, enum digest_algorithm algorithm,
+                        struct upload **ret, struct error *err) MUST_USE;
 
 /*
- * Continues a session, which another server or registry:2 may have begun. STORE_NOT_FOUND; STORE_BUSY while another
- * request writes to it: the caller may try again later.
+ * Continues a session, which another server or registry:2 may have begun. STORE_NOT_FOUND;
+ * STORE_BUSY while another request writes to it: try again later.
  */
 int store_upload_open(struct store *store, const char *name, const char *id, struct upload **ret,
                       struct error *err) MUST_USE;
@@ -161,12 +194,14 @@ const char *upload_get_id(const struct upload *upload);
 uint64_t upload_get_size(const struct upload *upload);
 
 /*
- * Appends data, perhaps after gathering several pieces. If it fails, neither data nor what was gathered is in the session.
- * Does not wait for the disk, so event threads may call it.
+ * Appends data; small pieces are gathered in memory first. On failure, neither data nor what was
+ * gathered is in the session. Does not wait for the disk, so event threads may call it.
  */
 int upload_write(struct upload *upload, const void *data, size_t size, struct error *err) MUST_USE;
 
-/* Appends what was gathered. Committing and releasing do it, too, but releasing reports no failure. */
+/*
+ * Appends what was gathered. Committing and releasing do it, too, but releasing reports no failure.
+ */
 int upload_flush(struct upload *upload, struct error *err) MUST_USE;
 
 /*
@@ -176,124 +211,143 @@ int upload_flush(struct upload *upload, struct error *err) MUST_USE;
 int upload_keep(struct upload *upload, struct error *err) MUST_USE;
 
 /*
- * Turns the session into a blob of its repository, which is durable when this returns 0. After STORE_DIGEST_MISMATCH,
- * STORE_OVER_QUOTA (with words for the client in err) or a failure the session is unchanged. A blob that exists already is kept, unless its bytes are damaged. Waits for the disk.
+ * Turns the session into a blob of its repository, which is durable when this returns 0. After
+ * STORE_DIGEST_MISMATCH, STORE_OVER_QUOTA (with a text for the client in err) or a failure, the
+ * session is unchanged. An existing blob is kept, unless its bytes are damaged. Waits for the disk.
  */
-int upload_commit(struct upload *upload, const struct digest *expected, const char *actor, struct error *err) MUST_USE;
+int upload_commit(struct upload *upload, const struct digest *expected, const char *actor,
+                  struct error *err) MUST_USE;
 
 /* Ends the session without a blob. */
 int upload_cancel(struct upload *upload, struct error *err) MUST_USE;
 
-/* Takes ownership; takes NULL. The session stays unless it was committed or cancelled. */
+/* Takes ownership; accepts NULL. The session stays unless it was committed or cancelled. */
 void upload_release(struct upload *upload);
 
-/* Told of each session that is (or with is_dry_run would be) removed. */
+/* Called for each session that is (or with is_dry_run would be) removed. */
 typedef void store_purge_function(void *object, const char *name, const char *id);
 
 /*
- * Removes the sessions that began more than max_age_ms ago and that no request writes to; if the beginning is not known,
- * the age of their objects counts. Also removes what crashes left. A session that cannot be removed does not stop the
- * others; the first failure is returned at the end.
+ * Removes the sessions that began more than max_age_ms ago and that no request writes to. If the
+ * start is not known, the age of their objects counts. Also removes what crashes left. If a session
+ * cannot be removed, the others still are, and the first failure is returned at the end.
  */
-int store_purge_uploads(struct store *store, uint64_t max_age_ms, bool is_dry_run, store_purge_function *tell,
-                        void *object, struct error *err) MUST_USE;
+int store_purge_uploads(struct store *store, uint64_t max_age_ms, bool is_dry_run,
+                        store_purge_function *tell, void *object, struct error *err) MUST_USE;
 
 /* --- manifests ------------------------------------------------------------------------- */
 
 /* A manifest to push; all borrowed. */
 struct store_manifest {
-    struct digest digest; /* of bytes: sha256, or sha512 where it was pushed by such a digest */
+    struct digest digest; /* of bytes: sha256, or sha512 if it was pushed by such a digest */
     const char *media_type;
     const void *bytes;
     size_t size;
-    const struct digest *subject; /* NULL: it refers to none */
+    const struct digest *subject; /* NULL: none */
     const char *const *tags;
     size_t tag_count;
-    const bool *protected_tags; /* for each tag: if it exists, it keeps its manifest; NULL: none does */
+    /* for each tag: an existing tag must not be replaced; NULL: no tag is protected */
+    const bool *protected_tags;
     const char *actor; /* the user, for events; NULL: not logged in */
 };
 
 struct store_content {
-    char *bytes; /* a NUL that size does not count follows them */
+    char *bytes; /* followed by a NUL that size does not count */
     size_t size;
     char media_type[256];
 };
 void store_content_done(struct store_content *content);
 
 /*
- * Remembers which media type a manifest of that digest shows, so that storing it does not have to parse it. Computes for
+ * Caches which media type the manifest shows, so that store_put_manifest() need not parse it. Takes
  * long if the manifest is large.
  */
-void store_note_type(struct store *store, const struct digest *digest, const void *bytes, size_t size);
+void store_note_type(struct store *store, const struct digest *digest, const void *bytes,
+                     size_t size);
 
 /*
- * Stores a manifest and points the tags to it; durable when this returns 0. Visible in this order: the bytes, the entry
- * among the referrers, the manifest, its tags one by one.
- * STORE_TAG_EXISTS: a protected tag names another manifest. The storage decides this, so it also holds between servers;
- * other tags may have been created before. STORE_OVER_QUOTA, with words for the client in err.
+ * Stores a manifest and points the tags to it; durable when this returns 0. They become visible in
+ * this order: the bytes, the entry in the referrers index, the manifest, its tags one by one.
+ * STORE_TAG_EXISTS: a protected tag names another manifest. A conditional write decides this, so it
+ * also holds between servers; other tags may have been created before. STORE_OVER_QUOTA: err
+ * contains a text for the client.
  */
 int store_put_manifest(struct store *store, const char *name, const struct store_manifest *manifest,
                        struct error *err) MUST_USE;
 
 /*
- * The bytes are compared with the digest each time: -EBADMSG if they do not match. STORE_NOT_FOUND, STORE_WOULD_WAIT.
- * *ret is the caller's, free with store_content_done().
+ * Reads a manifest and compares its bytes with the digest: -EBADMSG if they do not match.
+ * STORE_NOT_FOUND, STORE_WOULD_WAIT. *ret is owned by the caller, free with store_content_done().
  */
-int store_get_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
-                       struct store_content *ret, struct error *err) MUST_USE;
-int store_has_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
+int store_get_manifest(struct store *store, const char *name, const struct digest *digest,
+                       enum store_waiting waiting, struct store_content *ret,
                        struct error *err) MUST_USE;
+int store_has_manifest(struct store *store, const char *name, const struct digest *digest,
+                       enum store_waiting waiting, struct error *err) MUST_USE;
 
-/* Like store_want_blob(): protects the manifest and everything that it names from garbage collection. */
-int store_want_manifest(struct store *store, const char *name, const struct digest *digest, enum store_waiting waiting,
-                        struct error *err) MUST_USE;
+/*
+ * Like store_want_blob(): protects the manifest and everything that it names from garbage
+ * collection.
+ */
+int store_want_manifest(struct store *store, const char *name, const struct digest *digest,
+                        enum store_waiting waiting, struct error *err) MUST_USE;
 
 /* store_want_manifest() and store_get_manifest() in one. */
 int store_get_wanted_manifest(struct store *store, const char *name, const struct digest *digest,
-                              enum store_waiting waiting, struct store_content *ret, struct error *err) MUST_USE;
-
-/* Removes a manifest, under each digest that it was pushed by, and the tags that point to it. */
-int store_delete_manifest(struct store *store, const char *name, const struct digest *digest, const char *actor,
-                          struct error *err) MUST_USE;
+                              enum store_waiting waiting, struct store_content *ret,
+                              struct error *err) MUST_USE;
 
 /*
- * The manifests of the repository whose subject is that digest (which need not exist), in no order; an empty list is not
- * an error. Some of them may have been removed. Until all manifests of the repository have been read once since the start,
- * each call reads some of them, for about 0.1 s, and returns STORE_WOULD_WAIT; call it again. Computes for long.
- * *ret is the caller's, free with store_digests_done().
+ * Removes a manifest under each digest that it was pushed by, and the tags that point to it.
+ * STORE_NOT_FOUND.
+ */
+int store_delete_manifest(struct store *store, const char *name, const struct digest *digest,
+                          const char *actor, struct error *err) MUST_USE;
+
+/*
+ * Lists the manifests of the repository whose subject is that digest, unsorted. The subject need
+ * not exist; an empty list is not an error. Some manifests in the list may have been removed. Until
+ * all manifests of the repository have been read once since the start, each call reads some of them
+ * for about 0.1 s and returns STORE_WOULD_WAIT; call it again. Takes long. *ret is owned by the
+ * caller, free with store_digests_done().
  */
 int store_list_referrers(struct store *store, const char *name, const struct digest *subject,
                          struct store_digests *ret, struct error *err) MUST_USE;
 
 /* --- tags and repositories ------------------------------------------------------------- */
 
-/* The digest that a tag names. STORE_NOT_FOUND, STORE_WOULD_WAIT. */
-int store_resolve_tag(struct store *store, const char *name, const char *tag, enum store_waiting waiting,
-                      struct digest *ret, struct error *err) MUST_USE;
-int store_put_tag(struct store *store, const char *name, const char *tag, const struct digest *digest,
-                  struct error *err) MUST_USE;
+/* Finds the digest that a tag names. STORE_NOT_FOUND, STORE_WOULD_WAIT. */
+int store_resolve_tag(struct store *store, const char *name, const char *tag,
+                      enum store_waiting waiting, struct digest *ret, struct error *err) MUST_USE;
+int store_put_tag(struct store *store, const char *name, const char *tag,
+                  const struct digest *digest, struct error *err) MUST_USE;
 int store_delete_tag(struct store *store, const char *name, const char *tag, const char *actor,
                      struct error *err) MUST_USE;
 
-/* What a tag names, and when it was pushed last, by the storage. The version changes with each push. STORE_NOT_FOUND. */
+/*
+ * What a tag names, and when it was last pushed, by the storage's clock. The version changes with
+ * each push. STORE_NOT_FOUND.
+ */
 struct store_tag_state {
     struct digest digest;
     int64_t pushed_ns; /* nanoseconds since 1970 */
     struct storage_version version;
 };
-int store_stat_tag(struct store *store, const char *name, const char *tag, struct store_tag_state *ret,
-                   struct error *err) MUST_USE;
+int store_stat_tag(struct store *store, const char *name, const char *tag,
+                   struct store_tag_state *ret, struct error *err) MUST_USE;
 
-/* As store_delete_tag(), but only if nobody has pushed the tag since it had that version; STORE_BUSY otherwise. */
-int store_delete_tag_if(struct store *store, const char *name, const char *tag, const struct storage_version *version,
-                        const char *actor, struct error *err) MUST_USE;
+/* Like store_delete_tag(), but only if the tag still has that version; otherwise STORE_BUSY. */
+int store_delete_tag_if(struct store *store, const char *name, const char *tag,
+                        const struct storage_version *version, const char *actor,
+                        struct error *err) MUST_USE;
 
 /*
- * Up to n (SIZE_MAX: all) tags after last (NULL: from the first), sorted bytewise. STORE_NOT_FOUND if nothing was ever
- * pushed to the repository. *ret is the caller's, free with store_names_done().
+ * Lists up to n (SIZE_MAX: all) tags after last (NULL: from the first), sorted bytewise.
+ * STORE_NOT_FOUND if nothing was ever pushed to the repository. *ret is owned by the caller, free
+ * with store_names_done().
  */
-int store_list_tags(struct store *store, const char *name, const char *last, size_t n, struct store_names *ret,
-                    struct error *err) MUST_USE;
+int store_list_tags(struct store *store, const char *name, const char *last, size_t n,
+                    struct store_names *ret, struct error *err) MUST_USE;
 
 /* Which names a list shows. */
 struct store_filter {
@@ -302,9 +356,11 @@ struct store_filter {
 };
 
 /*
- * Like store_list_tags(), for repositories: everything that has blobs or manifests, or has had any, as in registry:2. The
- * order is bytewise with '/' before every other character, so that a page costs only as much as it holds.
- * A filter (NULL: all) hides names; has_more counts only those that are shown.
+ * Like store_list_tags(), for repositories: as in registry:2, everything that has or had blobs or
+ * manifests. The order is bytewise with '/' before every other character, so that the cost of a
+ * page depends only on its length. A filter (NULL: all) hides names; has_more considers only
+ * visible names.
  */
-int store_list_repositories(struct store *store, const char *last, size_t n, const struct store_filter *filter,
-                            struct store_names *ret, struct error *err) MUST_USE;
+int store_list_repositories(struct store *store, const char *last, size_t n,
+                            const struct store_filter *filter, struct store_names *ret,
+                            struct error *err) MUST_USE;

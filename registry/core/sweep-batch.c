@@ -12,7 +12,8 @@ int sweep_batch_flush(struct sweep_batch *batch, struct error *err)
     batch->count = 0;
     if (count == 0 || collection->options->is_dry_run)
         return 0;
-    r = storage_remove_unused(collection->store->storage, batch->removals, count, collection->before_s, err);
+    r = storage_remove_unused(collection->store->storage, batch->removals, count,
+                              collection->before_s, err);
     for (size_t i = 0; r == 0 && i < count; i++)
         if (!batch->removals[i].is_spared)
             collection->result.bytes += batch->items[i].size;

@@ -1,5 +1,5 @@
 /*
- * Tags: names for manifests, each of which moves in one step.
+ * Resolves, deletes and lists tags. A tag names a manifest, and moves to another one atomically.
  */
 #include <errno.h>
 #include <string.h>
@@ -7,18 +7,19 @@
 #include "registry/spec/name.h"
 #include "registry/core/store-private.h"
 
-int store_resolve_tag(struct store *store, const char *name, const char *tag, enum store_waiting waiting,
-                      struct digest *ret, struct error *err)
+int store_resolve_tag(struct store *store, const char *name, const char *tag,
+                      enum store_waiting waiting, struct digest *ret, struct error *err)
 {
     struct key link = key_tag_current(name, tag);
 
     return store_outcome(link_read(store->storage, &link, store_may_wait(waiting), ret, err));
 }
 
-int store_put_tag(struct store *store, const char *name, const char *tag, const struct digest *digest,
-                  struct error *err)
+int store_put_tag(struct store *store, const char *name, const char *tag,
+                  const struct digest *digest, struct error *err)
 {
-    struct key index = key_tag_index(name, tag, digest, "link"), current = key_tag_current(name, tag);
+    struct key index = key_tag_index(name, tag, digest, "link"),
+               current = key_tag_current(name, tag);
     CLEANUP_CLAIM struct storage_claim *claim = NULL;
     char text[DIGEST_TEXT_SIZE];
     struct storage_step steps[2] = {
@@ -32,12 +33,13 @@ int store_put_tag(struct store *store, const char *name, const char *tag, const 
     return r < 0 ? r : store_write_claimed(store, claim, steps, ARRAY_SIZE(steps), err);
 }
 
-int store_stat_tag(struct store *store, const char *name, const char *tag, struct store_tag_state *ret, struct error *err)
+int store_stat_tag(struct store *store, const char *name, const char *tag,
+                   struct store_tag_state *ret, struct error *err)
 {
     struct key link = key_tag_current(name, tag);
     struct storage_object object;
     struct store_tag_state state;
-    /* The version first: what is pushed later has another one. */
+    /* Reads the version first: a later push changes it. */
     int r = storage_head(store->storage, link.text, STORAGE_MAY_WAIT, &object, err);
 
     if (r == 0)
@@ -51,9 +53,9 @@ int store_stat_tag(struct store *store, const char *name, const char *tag, struc
     return 0;
 }
 
-/* STORE_BUSY if the tag has another version. version NULL: any. */
-static int check_version(struct store *store, const char *name, const char *tag, const struct storage_version *version,
-                         struct error *err)
+/* Returns STORE_BUSY if the tag has another version. version NULL: any version. */
+static int check_version(struct store *store, const char *name, const char *tag,
+                         const struct storage_version *version, struct error *err)
 {
     struct key link = key_tag_current(name, tag);
     struct storage_object object;
@@ -64,8 +66,8 @@ static int check_version(struct store *store, const char *name, const char *tag,
     return storage_version_is_same(&object.version, version) ? 0 : STORE_BUSY;
 }
 
-int store_delete_tag_if(struct store *store, const char *name, const char *tag, const struct storage_version *version,
-                        const char *actor, struct error *err)
+int store_delete_tag_if(struct store *store, const char *name, const char *tag,
+                        const struct storage_version *version, const char *actor, struct error *err)
 {
     struct key prefix = key_tag_prefix(name, tag);
     const char *keys[] = {prefix.text};
@@ -78,29 +80,36 @@ int store_delete_tag_if(struct store *store, const char *name, const char *tag, 
     if (r != 0)
         return r;
     found = r = store_resolve_tag(store, name, tag, STORE_MAY_WAIT, &digest, err);
-    if (found == 0 || found == -EBADMSG) /* a tag that cannot be read can be deleted */
+    if (found == 0 || found == -EBADMSG) /* a damaged tag can be deleted, too */
         r = store_remove_claimed(store, claim, keys, 1, err);
     if (r == 0)
-        store_report_event(store, &(struct event){.kind = EVENT_DELETE_TAG, .repository = name, .tag = tag,
-                                                  .digest = found == 0 ? &digest : NULL, .actor = actor});
+        store_report_event(store, &(struct event){.kind = EVENT_DELETE_TAG,
+                                                  .repository = name,
+                                                  .tag = tag,
+                                                  .digest = found == 0 ? &digest : NULL,
+                                                  .actor = actor});
     return r;
 }
 
-int store_delete_tag(struct store *store, const char *name, const char *tag, const char *actor, struct error *err)
+int store_delete_tag(struct store *store, const char *name, const char *tag, const char *actor,
+                     struct error *err)
 {
     return store_delete_tag_if(store, name, tag, NULL, actor, err);
 }
 
-/* --- lists --------------------------------------------------------------------------------------- */
+/*
+ * --- lists ---------------------------------------------------------------------------------------
+ */
 
-int store_list_tag_entries(struct store *store, const char *name, struct storage_list *ret, struct error *err)
+int store_list_tag_entries(struct store *store, const char *name, struct storage_list *ret,
+                           struct error *err)
 {
     struct key prefix = key_in_repository(name, "_manifests/tags/");
 
     return storage_list(store->storage, prefix.text, NULL, SIZE_MAX, ret, err);
 }
 
-/* A repository without tags is known by its manifests, or by having had any. */
+/* A repository without tags exists if it has manifests, or had any. */
 static int find_repository(struct store *store, const char *name, struct error *err)
 {
     CLEANUP(storage_list_done) struct storage_list list = {0};
@@ -114,19 +123,23 @@ static int find_repository(struct store *store, const char *name, struct error *
     return r < 0 ? r : STORE_NOT_FOUND;
 }
 
-/* A tag without a link was left by a crash, or is being created. */
+/* Whether the tag has a link. If not, a crash left it, or it is being created. */
 static int has_link(struct store *store, const char *name, const char *tag, struct error *err)
 {
     struct key link = key_tag_current(name, tag);
     struct storage_object object;
 
-    return name_is_tag(tag, strlen(tag)) ? storage_head(store->storage, link.text, STORAGE_MAY_WAIT, &object, err)
-                                         : STORAGE_NOT_FOUND;
+    return name_is_tag(tag, strlen(tag))
+               ? storage_head(store->storage, link.text, STORAGE_MAY_WAIT, &object, err)
+               : STORAGE_NOT_FOUND;
 }
 
-/* Adds a tag to the page, or finds that there is more than fits. One that cannot be read does not fail the list. */
-static int add_tag(struct store *store, const char *name, const char *tag, size_t n, struct store_names *page,
-                   struct error *err)
+/*
+ * Adds a tag to the page, or sets has_more if the page is full. A tag that cannot be read is
+ * skipped.
+ */
+static int add_tag(struct store *store, const char *name, const char *tag, size_t n,
+                   struct store_names *page, struct error *err)
 {
     int r = store_may_go_on(store, err);
 
@@ -142,13 +155,17 @@ static int add_tag(struct store *store, const char *name, const char *tag, size_
     return !page->has_more && store_names_add(page, tag) < 0 ? error_set_oom(err) : 0;
 }
 
-/* Adds to the page the names after that one that are tags; *ret is what was looked at, nothing after the last name. */
-static int add_tags(struct store *store, const char *name, const char *after, size_t n, struct store_names *page,
-                    struct storage_list *ret, struct error *err)
+/*
+ * Adds the tags after that name to the page. *ret is the list that was read; it is empty after the
+ * last name.
+ */
+static int add_tags(struct store *store, const char *name, const char *after, size_t n,
+                    struct store_names *page, struct storage_list *ret, struct error *err)
 {
     CLEANUP(storage_list_done) struct storage_list list = {0};
     struct key prefix = key_in_repository(name, "_manifests/tags/");
-    size_t limit = n == SIZE_MAX ? n : n - page->count + 1; /* and whether there are more */
+    /* one more, to see whether there are more */
+    size_t limit = n == SIZE_MAX ? n : n - page->count + 1;
     int r = storage_list(store->storage, prefix.text, after, limit, &list, err);
 
     for (size_t i = 0; r == 0 && i < list.count && !page->has_more; i++)
@@ -161,9 +178,9 @@ static int add_tags(struct store *store, const char *name, const char *after, si
     return 0;
 }
 
-/* Where names without a link lie among the tags, the page is not full after the first look. */
-static int fill_page(struct store *store, const char *name, const char *last, size_t n, struct store_names *page,
-                     struct error *err)
+/* If some names have no link, one read does not fill the page, so this loops. */
+static int fill_page(struct store *store, const char *name, const char *last, size_t n,
+                     struct store_names *page, struct error *err)
 {
     CLEANUP(storage_list_done) struct storage_list seen = {0};
     int r = add_tags(store, name, last, n, page, &seen, err);
@@ -176,8 +193,8 @@ static int fill_page(struct store *store, const char *name, const char *last, si
     return r;
 }
 
-int store_list_tags(struct store *store, const char *name, const char *last, size_t n, struct store_names *ret,
-                    struct error *err)
+int store_list_tags(struct store *store, const char *name, const char *last, size_t n,
+                    struct store_names *ret, struct error *err)
 {
     CLEANUP(store_names_done) struct store_names page = {0};
     int r = n > 0 ? fill_page(store, name, last, n, &page, err) : 0;

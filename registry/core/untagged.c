@@ -29,10 +29,11 @@ int untagged_add(struct untagged *record, const struct digest_id *id, int64_t si
 
 static int compare_entries(const void *a, const void *b)
 {
-    return digest_id_compare(&((const struct untagged_entry *)a)->id, &((const struct untagged_entry *)b)->id);
+    return digest_id_compare(&((const struct untagged_entry *)a)->id,
+                             &((const struct untagged_entry *)b)->id);
 }
 
-/* Adds a line; one that says something else is skipped. */
+/* Parses and adds a line; an invalid line is skipped. */
 static int parse_line(struct untagged *record, const char *line)
 {
     char hex[HEX_SIZE + 1];
@@ -40,7 +41,8 @@ static int parse_line(struct untagged *record, const char *line)
     struct digest_id id;
     int64_t since_s;
 
-    if (sscanf(line, "%64[0-9a-f] %" SCNd64, hex, &since_s) != 2 || !key_parse_hex(DIGEST_SHA256, hex, &digest))
+    if (sscanf(line, "%64[0-9a-f] %" SCNd64, hex, &since_s) != 2 ||
+        !key_parse_hex(DIGEST_SHA256, hex, &digest))
         return 0;
     id = digest_id_of(&digest);
     return untagged_add(record, &id, since_s);
@@ -82,12 +84,14 @@ int64_t untagged_find(const struct untagged *record, const struct digest_id *id,
 bool untagged_is_same(const struct untagged *a, const struct untagged *b)
 {
     for (size_t i = 0; a->count == b->count && i < a->count; i++)
-        if (compare_entries(&a->items[i], &b->items[i]) != 0 || a->items[i].since_s != b->items[i].since_s)
+        if (compare_entries(&a->items[i], &b->items[i]) != 0 ||
+            a->items[i].since_s != b->items[i].since_s)
             return false;
     return a->count == b->count;
 }
 
-int untagged_write(struct store *store, const char *name, const struct untagged *record, struct error *err)
+int untagged_write(struct store *store, const char *name, const struct untagged *record,
+                   struct error *err)
 {
     CLEANUP_FREE char *text = NULL;
     struct key key = key_in_repository(name, KEY_UNTAGGED);

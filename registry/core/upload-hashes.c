@@ -69,7 +69,10 @@ void upload_hashes_free(struct upload_hashes *hashes)
     free(hashes);
 }
 
-/* --- under the mutex -------------------------------------------------------------------------------- */
+/*
+ * --- called with the mutex held
+ * ---------------------------------------------------------------------
+ */
 
 static void take_out(struct upload_hashes *hashes, struct kept_hash *entry)
 {
@@ -106,7 +109,8 @@ static void put_in(struct upload_hashes *hashes, struct kept_hash *entry)
 
 static void drop_oldest(struct upload_hashes *hashes, time_t now_s)
 {
-    while (hashes->oldest && (hashes->count > MAX_ENTRIES || now_s - hashes->oldest->since_s > MAX_AGE_S)) {
+    while (hashes->oldest &&
+           (hashes->count > MAX_ENTRIES || now_s - hashes->oldest->since_s > MAX_AGE_S)) {
         struct kept_hash *entry = hashes->oldest;
 
         take_out(hashes, entry);
@@ -114,7 +118,10 @@ static void drop_oldest(struct upload_hashes *hashes, time_t now_s)
     }
 }
 
-/* --- for all ------------------------------------------------------------------------------------------ */
+/*
+ * --- public functions
+ * ---------------------------------------------------------------------------------
+ */
 
 static char *make_key(const char *name, const char *id)
 {

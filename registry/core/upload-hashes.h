@@ -6,9 +6,10 @@
 #include "registry/storage/storage.h"
 
 /*
- * Unfinished hashes of uploads that no request is writing to. They are bounded in number and in time; if one was forgotten,
- * the bytes are read again. A digest is kept together with the upload's state at the end of the claim,
- * and is used only while the upload has that state: another server may have gone on with it. From any thread.
+ * Unfinished hashes of uploads that no request is writing to. Their number and age are bounded; if
+ * one was dropped, the bytes are read again. A hash is kept together with the upload's state at the
+ * end of the claim, and is used only if the upload still has that state, because another server may
+ * have continued it. Any thread may call it.
  */
 struct upload_hashes;
 
@@ -23,10 +24,16 @@ struct upload_hash {
 };
 void upload_hash_done(struct upload_hash *hash);
 
-/* Takes out the hashes of an upload that has that state; none if it has another state. *ret is the caller's. */
+/*
+ * Removes and returns the hashes of an upload that has that state; empty if there are none. *ret is
+ * owned by the caller.
+ */
 void upload_hashes_take(struct upload_hashes *hashes, const char *name, const char *id,
                         const struct storage_upload_state *state, struct upload_hash *ret);
 
-/* Keeps it for later; takes ownership of what hash holds. Without memory it is forgotten. */
+/*
+ * Keeps hashes for later and takes ownership of their content. They are dropped if memory is
+ * exhausted.
+ */
 void upload_hashes_keep(struct upload_hashes *hashes, const char *name, const char *id,
                         const struct storage_upload_state *state, struct upload_hash *hash);

@@ -1,6 +1,6 @@
 /*
- * Abandoned sessions are removed after a time, as registry:2 does: by the time that is written in the
- * session, or, if a crash prevented that, by the age of what is there.
+ * Removes abandoned sessions, as registry:2 does. Their age is the start time in the session or, if
+ * a crash prevented writing it, the age of their objects.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "registry/spec/name.h"
 #include "registry/core/store-private.h"
 
-/* After an hour, files that a crash left have no writer any more. */
+/* Temporary files of this age have no writer any more: a crash left them. */
 enum { LEFTOVER_AGE_S = 60 * 60, START_SIZE = 64 };
 
 struct purge {
@@ -30,8 +30,12 @@ static void remember_failure(struct purge *purge, const struct error *err)
         purge->result = -err->code;
 }
 
-/* Whether the session began in time to be kept. 0, STORE_NOT_FOUND if it is gone, or negative. */
-static int is_recent(struct purge *purge, const char *name, const char *id, bool *ret, struct error *err)
+/*
+ * Finds whether the session is too young to be removed. 0, STORE_NOT_FOUND if it does not exist any
+ * more, or negative.
+ */
+static int is_recent(struct purge *purge, const char *name, const char *id, bool *ret,
+                     struct error *err)
 {
     struct storage *storage = purge->store->storage;
     struct key start = key_upload(name, id, "startedat"), all = key_upload(name, id, "");
@@ -46,10 +50,11 @@ static int is_recent(struct purge *purge, const char *name, const char *id, bool
         *ret = (int64_t)timegm(&tm) * 1000 > purge->before_ms;
         return 0;
     }
-    return store_outcome(storage_used_since(storage, all.text, purge->before_ms / 1000 + 1, ret, err));
+    return store_outcome(
+        storage_used_since(storage, all.text, purge->before_ms / 1000 + 1, ret, err));
 }
 
-/* An upload that is being written to stays. */
+/* Removes a session, unless a request is writing to it. */
 static int remove_session(struct purge *purge, const char *name, const char *id, struct error *err)
 {
     struct storage *storage = purge->store->storage;
@@ -60,7 +65,7 @@ static int remove_session(struct purge *purge, const char *name, const char *id,
 
     if (r == STORAGE_WOULD_WAIT)
         return STORE_BUSY;
-    r = r < 0 ? r : 0; /* it may have no bytes */
+    r = r < 0 ? r : 0; /* the session may have no bytes */
     if (r == 0 && !purge->is_dry_run)
         r = storage_remove(storage, keys, 1, err);
     storage_upload_close(upload);
@@ -97,11 +102,12 @@ static void purge_repository(struct purge *purge, const char *name)
     }
 }
 
-int store_purge_uploads(struct store *store, uint64_t max_age_ms, bool is_dry_run, store_purge_function *tell,
-                        void *object, struct error *err)
+int store_purge_uploads(struct store *store, uint64_t max_age_ms, bool is_dry_run,
+                        store_purge_function *tell, void *object, struct error *err)
 {
     CLEANUP(store_names_done) struct store_names names = {0};
-    struct purge purge = {.store = store, .is_dry_run = is_dry_run, .tell = tell, .object = object, .err = err};
+    struct purge purge = {
+        .store = store, .is_dry_run = is_dry_run, .tell = tell, .object = object, .err = err};
     struct error first = {0};
     int64_t now_ms = storage_now(store->storage) * 1000;
     int r = store_list_all(store, STORE_WITH_UPLOADS, &names, err);

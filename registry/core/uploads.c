@@ -1,7 +1,7 @@
 /*
- * Uploads. Bytes are appended to a session, and their digest is computed on the way. If somebody else may have written
- * some of them (registry:2, another server, ourselves before a restart), all bytes are read again before the session
- * becomes a blob.
+ * Upload sessions. Bytes are appended to a session, and their digest is computed meanwhile. If
+ * something else may have written some of them (registry:2, another server, this server before a
+ * restart), all bytes are read again before the session becomes a blob.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,8 +16,9 @@
 enum { READ_SIZE = 256 << 10, ID_SIZE = RANDOM_UUID_SIZE, MAX_TRIES = 10 };
 
 /*
- * Bytes come in pieces of any size, for example TLS records. The kernel takes many whole pages at once in half the time or
- * less; so an upload of more than a block gathers them in one. There are at most BLOCKS_MAX blocks.
+ * Bytes arrive in pieces of any size, for example TLS records. Writing many whole pages at once
+ * takes half the time or less, so an upload of more than one block gathers pieces in a block. There
+ * are at most BLOCKS_MAX blocks.
  */
 enum { BLOCK_SIZE = 64 << 10, BLOCKS_MAX = 256 };
 
@@ -27,10 +28,10 @@ struct upload {
     char *name;
     char id[ID_SIZE];
     uint64_t size;
-    struct upload_hash hash; /* of all bytes, or of nothing: then they must be read again */
-    char *block;             /* NULL if the upload is small, or too many have one */
+    struct upload_hash hash; /* of all bytes; or empty: then the bytes must be read again */
+    char *block; /* NULL if the upload is small, or if too many uploads have one */
     size_t held;             /* bytes in the block, neither in the session nor in size */
-    bool is_large;           /* it was written across the end of a block */
+    bool is_large; /* it has more bytes than one block */
     bool is_over;            /* committed or cancelled */
 };
 
@@ -48,8 +49,9 @@ static int append(struct upload *upload, const void *data, size_t size, struct e
     int r = storage_upload_append(upload->session, upload->size, data, size, err);
 
     if (r > 0)
-        return error_set(err, ESTALE, "the upload %s of %s was ended or continued by another request", upload->id,
-                         upload->name);
+        return error_set(err, ESTALE,
+                         "the upload %s of %s was ended or continued by another request",
+                         upload->id, upload->name);
     if (r < 0)
         return r;
     if (upload->hash.sha256)
@@ -75,12 +77,13 @@ static void drop_block(struct upload *upload)
     __atomic_sub_fetch(&upload->store->blocks, 1, __ATOMIC_RELAXED);
 }
 
-/* Before the claim ends: the state must be the one that the digest is of. */
+/* Call it before the claim ends, so that the hash and the state belong together. */
 static void keep_hash(struct upload *upload)
 {
     struct storage_upload_state state;
 
-    if (upload->session && upload->hash.sha256 && storage_upload_get_state(upload->session, &state, NULL) == 0)
+    if (upload->session && upload->hash.sha256 &&
+        storage_upload_get_state(upload->session, &state, NULL) == 0)
         upload_hashes_keep(upload->store->uploads, upload->name, upload->id, &state, &upload->hash);
 }
 
@@ -89,7 +92,8 @@ void upload_release(struct upload *upload)
     if (!upload)
         return;
     if (!upload->is_over && upload->session)
-        (void)flush(upload, NULL); /* the client is gone, and asks later how far it came */
+        /* the client has disconnected; later it asks how many bytes arrived */
+        (void)flush(upload, NULL);
     drop_block(upload);
     if (!upload->is_over)
         keep_hash(upload);
@@ -137,12 +141,17 @@ static int new_hash(enum digest_algorithm algorithm, struct upload_hash *ret)
     return r;
 }
 
-/* Opens the session's bytes and finds the digest of them, if it is known. 0 or negative, or the storage's outcome. */
-static int open_session(struct upload *upload, enum storage_upload_mode mode, unsigned patience_ms, struct error *err)
+/*
+ * Opens the session's bytes and takes their hash, if it is known. 0, negative, or the storage's
+ * outcome.
+ */
+static int open_session(struct upload *upload, enum storage_upload_mode mode, unsigned patience_ms,
+                        struct error *err)
 {
     struct key data = key_upload(upload->name, upload->id, "data");
     struct storage_upload_state state;
-    int r = storage_upload_open(upload->store->storage, data.text, mode, patience_ms, &upload->session, err);
+    int r = storage_upload_open(upload->store->storage, data.text, mode, patience_ms,
+                                &upload->session, err);
 
     if (r == 0)
         r = storage_upload_get_state(upload->session, &state, err);
@@ -156,7 +165,7 @@ static int open_session(struct upload *upload, enum storage_upload_mode mode, un
     return 0;
 }
 
-/* The object by which registry:2 knows a session and its age. */
+/* Writes the object that registry:2 uses to recognise a session and its age. */
 static int note_start(const struct upload *upload, struct error *err)
 {
     struct key key = key_upload(upload->name, upload->id, "startedat");
@@ -170,10 +179,11 @@ static int note_start(const struct upload *upload, struct error *err)
     return storage_note(upload->store->storage, key.text, text, strlen(text), err);
 }
 
-/* First the file that makes it a session, so that no other request resumes it meanwhile. */
+/* Removes the start time first, so that no other request resumes the session meanwhile. */
 static int remove_session(const struct upload *upload, struct error *err)
 {
-    struct key start = key_upload(upload->name, upload->id, "startedat"), all = key_upload(upload->name, upload->id, "");
+    struct key start = key_upload(upload->name, upload->id, "startedat"),
+               all = key_upload(upload->name, upload->id, "");
     const char *keys[] = {start.text, all.text};
     int r = storage_remove(upload->store->storage, keys, 1, err);
 
@@ -182,8 +192,8 @@ static int remove_session(const struct upload *upload, struct error *err)
     return r < 0 ? r : storage_remove(upload->store->storage, keys + 1, 1, err);
 }
 
-int store_upload_create(struct store *store, const char *name, enum digest_algorithm algorithm, struct upload **ret,
-                        struct error *err)
+int store_upload_create(struct store *store, const char *name, enum digest_algorithm algorithm,
+                        struct upload **ret, struct error *err)
 {
     CLEANUP(upload_releasep) struct upload *upload = NULL;
     char id[RANDOM_UUID_SIZE];
@@ -193,14 +203,14 @@ int store_upload_create(struct store *store, const char *name, enum digest_algor
     upload = upload_new(store, name, id);
     if (!upload)
         return error_set_oom(err);
-    upload->is_over = true; /* until it has begun */
+    upload->is_over = true; /* until the session exists */
     if (new_hash(algorithm, &upload->hash) < 0)
         return error_set_oom(err);
     r = open_session(upload, STORAGE_UPLOAD_NEW, 0, err);
     if (r == 0)
         r = note_start(upload, err);
     if (r > 0)
-        r = error_set(err, EEXIST, "there is an upload %s of %s already", id, name);
+        r = error_set(err, EEXIST, "the upload %s of %s already exists", id, name);
     if (r < 0) {
         if (upload->session)
             (void)remove_session(upload, NULL);
@@ -219,7 +229,7 @@ static int find_session(struct store *store, const char *name, const char *id, s
     return store_outcome(storage_head(store->storage, start.text, STORAGE_MAY_WAIT, &object, err));
 }
 
-/* registry:2 creates the bytes of a session with the first of them, so they may be missing. */
+/* registry:2 creates the data object with the first byte, so it may be missing. */
 static int resume(struct upload *upload, struct error *err)
 {
     int r = STORAGE_CONFLICT;
@@ -228,7 +238,7 @@ static int resume(struct upload *upload, struct error *err)
         r = open_session(upload, STORAGE_UPLOAD_RESUME, 0, err);
         if (r != STORAGE_NOT_FOUND)
             break;
-        /* The previous holder of the claim may have ended the session since the first look. */
+        /* The previous holder of the claim may have ended the session since the first check. */
         r = find_session(upload->store, upload->name, upload->id, err);
         if (r != 0)
             return r;
@@ -237,7 +247,8 @@ static int resume(struct upload *upload, struct error *err)
     return r > 0 ? STORE_BUSY : r;
 }
 
-int store_upload_open(struct store *store, const char *name, const char *id, struct upload **ret, struct error *err)
+int store_upload_open(struct store *store, const char *name, const char *id, struct upload **ret,
+                      struct error *err)
 {
     CLEANUP(upload_releasep) struct upload *upload = NULL;
     int r = find_session(store, name, id, err);
@@ -256,7 +267,8 @@ int store_upload_open(struct store *store, const char *name, const char *id, str
     return 0;
 }
 
-int store_upload_stat(struct store *store, const char *name, const char *id, uint64_t *ret_size, struct error *err)
+int store_upload_stat(struct store *store, const char *name, const char *id, uint64_t *ret_size,
+                      struct error *err)
 {
     struct key data = key_upload(name, id, "data");
     uint64_t size = 0;
@@ -267,7 +279,8 @@ int store_upload_stat(struct store *store, const char *name, const char *id, uin
     r = storage_upload_head(store->storage, data.text, &size, err);
     if (r < 0)
         return r;
-    *ret_size = size; /* registry:2 creates the bytes with the first of them: 0 if there are none */
+    /* registry:2 creates the data object with the first byte: 0 if it is missing */
+    *ret_size = size;
     return 0;
 }
 
@@ -283,7 +296,7 @@ uint64_t upload_get_size(const struct upload *upload)
     return upload->size;
 }
 
-/* Whether there is a block to gather pieces in. */
+/* Whether the upload has a block, or gets one now. */
 static bool has_block(struct upload *upload)
 {
     if (upload->block || !upload->is_large)
@@ -295,13 +308,14 @@ static bool has_block(struct upload *upload)
     return upload->block;
 }
 
-/* A block ends at a multiple of its size in the session. */
+/* Gathers data in a block, which ends at a multiple of BLOCK_SIZE in the session. */
 static int gather(struct upload *upload, const char *data, size_t size, struct error *err)
 {
     int r = 0;
 
     while (r == 0 && size > 0) {
-        size_t room = BLOCK_SIZE - (size_t)((upload->size + upload->held) % BLOCK_SIZE), n = size < room ? size : room;
+        size_t room = BLOCK_SIZE - (size_t)((upload->size + upload->held) % BLOCK_SIZE),
+               n = size < room ? size : room;
 
         memcpy(upload->block + upload->held, data, n);
         upload->held += n;
@@ -340,7 +354,7 @@ int upload_write(struct upload *upload, const void *data, size_t size, struct er
     return append(upload, data, size, err);
 }
 
-/* --- the end ------------------------------------------------------------------------------- */
+/* --- committing ---------------------------------------------------------------------------- */
 
 static int read_again(struct upload *upload, enum digest_algorithm algorithm, struct error *err)
 {
@@ -353,7 +367,8 @@ static int read_again(struct upload *upload, enum digest_algorithm algorithm, st
         ssize_t n = storage_upload_read(upload->session, hash.hashed, buffer, READ_SIZE);
 
         if (n <= 0)
-            return error_set_errno(err, n < 0 ? (int)-n : EIO, "cannot read the upload %s of %s again", upload->id,
+            return error_set_errno(err, n < 0 ? (int)-n : EIO,
+                                   "cannot read the upload %s of %s again", upload->id,
                                    upload->name);
         add_to_hash(&hash, buffer, (size_t)n);
     }
@@ -364,9 +379,9 @@ static int read_again(struct upload *upload, enum digest_algorithm algorithm, st
     return 0;
 }
 
-/* 0 with the digest under which the blob will lie, or STORE_DIGEST_MISMATCH. */
-static int verify(struct upload *upload, const struct digest *expected, struct digest *ret_canonical,
-                  struct error *err)
+/* Returns 0 with the digest under which the blob will be stored, or STORE_DIGEST_MISMATCH. */
+static int verify(struct upload *upload, const struct digest *expected,
+                  struct digest *ret_canonical, struct error *err)
 {
     struct upload_hash *hash = &upload->hash;
     struct digest canonical, found;
@@ -386,7 +401,7 @@ static int verify(struct upload *upload, const struct digest *expected, struct d
     return 0;
 }
 
-/* What a commit writes: the bytes or that they are kept, then the links to them. */
+/* The writes of a commit: the bytes (or a refresh of existing ones), then the links to them. */
 struct commit {
     struct key data, link, alias, alias_link;
     char text[DIGEST_TEXT_SIZE];
@@ -394,8 +409,8 @@ struct commit {
     size_t count;
 };
 
-static void commit_init(struct commit *commit, const struct upload *upload, const struct digest *expected,
-                        const struct digest *canonical)
+static void commit_init(struct commit *commit, const struct upload *upload,
+                        const struct digest *expected, const struct digest *canonical)
 {
     struct storage_step put = {.kind = STORAGE_PUT, .data = commit->text};
 
@@ -414,8 +429,8 @@ static void commit_init(struct commit *commit, const struct upload *upload, cons
 }
 
 /*
- * The bytes are there already: they are kept if they are right, and removed if they are damaged. A blob is never
- * replaced. 0, STORE_NOT_FOUND if they are gone now, or negative.
+ * The bytes already exist: they are kept if they match, and removed if they are damaged, because a
+ * blob is never replaced. Returns 0, STORE_NOT_FOUND if they do not exist any more, or negative.
  */
 static int keep_existing(struct upload *upload, const struct digest *canonical, struct error *err)
 {
@@ -424,13 +439,17 @@ static int keep_existing(struct upload *upload, const struct digest *canonical, 
 
     if (r != STORE_DIGEST_MISMATCH)
         return r;
-    r = storage_remove_if_unchanged(upload->store->storage, key_blob(canonical).text, &blob.version, err);
+    r = storage_remove_if_unchanged(upload->store->storage, key_blob(canonical).text, &blob.version,
+                                    err);
     return r < 0 ? r : STORE_NOT_FOUND;
 }
 
-/* Others may upload the same blob, or collect it, at the same time. */
-static int publish(struct upload *upload, const struct digest *expected, const struct digest *canonical,
-                   struct error *err)
+/*
+ * Tries again if another request uploads the same blob, or garbage collection removes it, at the
+ * same time.
+ */
+static int publish(struct upload *upload, const struct digest *expected,
+                   const struct digest *canonical, struct error *err)
 {
     struct storage *storage = upload->store->storage;
     struct commit commit;
@@ -442,7 +461,8 @@ static int publish(struct upload *upload, const struct digest *expected, const s
         commit.steps[0].kind = STORAGE_PUBLISH;
         r = storage_write(storage, commit.steps, commit.count, err);
         if (r == STORAGE_CLAIM_LOST)
-            return error_set(err, ESTALE, "the upload %s of %s was ended by another request", upload->id, upload->name);
+            return error_set(err, ESTALE, "the upload %s of %s was ended by another request",
+                             upload->id, upload->name);
         if (r != STORAGE_CONFLICT)
             return r;
         commit.steps[0].kind = STORAGE_KEEP;
@@ -452,10 +472,13 @@ static int publish(struct upload *upload, const struct digest *expected, const s
         if (r <= 0)
             return r;
     }
-    return error_set(err, EAGAIN, "the blob sha256:%s is uploaded and removed again and again", canonical->hex);
+    return error_set(err, EAGAIN,
+                     "the blob sha256:%s is uploaded and removed again and again; try again later",
+                     canonical->hex);
 }
 
-int upload_commit(struct upload *upload, const struct digest *expected, const char *actor, struct error *err)
+int upload_commit(struct upload *upload, const struct digest *expected, const char *actor,
+                  struct error *err)
 {
     struct digest canonical;
     int r = upload_flush(upload, err);
@@ -469,9 +492,12 @@ int upload_commit(struct upload *upload, const struct digest *expected, const ch
     if (r != 0)
         return r;
     upload->is_over = true;
-    (void)remove_session(upload, NULL); /* the purge removes what is left of it */
-    store_report_event(upload->store, &(struct event){.kind = EVENT_PUSH_BLOB, .repository = upload->name,
-                                                      .digest = expected, .size = upload->size, .actor = actor});
+    (void)remove_session(upload, NULL); /* best effort: the purge removes what is left */
+    store_report_event(upload->store, &(struct event){.kind = EVENT_PUSH_BLOB,
+                                                      .repository = upload->name,
+                                                      .digest = expected,
+                                                      .size = upload->size,
+                                                      .actor = actor});
     return 0;
 }
 

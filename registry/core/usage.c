@@ -8,10 +8,10 @@
 #include "registry/core/store-private.h"
 #include "registry/spec/manifest.h"
 
-/* One owner has one object. */
+/* One object of one owner. */
 struct share {
     struct digest_id id;
-    size_t owner; /* an index into the list that is measured */
+    size_t owner; /* an index into the measured list */
 };
 
 struct ledger {
@@ -42,7 +42,7 @@ static int compare_shares(const void *a, const void *b)
     return order != 0 ? order : (one->owner > other->owner) - (one->owner < other->owner);
 }
 
-/* Puts the shares of one object side by side, each owner once. */
+/* Sorts the shares by object, and drops duplicates. */
 static void ledger_tidy(struct ledger *ledger)
 {
     size_t kept = 0;
@@ -62,7 +62,7 @@ static void usage_add(struct usage *usage, uint64_t bytes, bool is_alone)
     usage->objects++;
 }
 
-/* Of a tidy ledger: adds each object's size to those who have it. */
+/* Adds each object's size to its owners. The ledger must be tidy. */
 static int ledger_settle(const struct ledger *ledger, struct usage *ret, struct usage *ret_total,
                          struct error *err)
 {
@@ -108,7 +108,7 @@ static int gather_below(struct store *store, const struct key *prefix, struct di
     return r < 0 ? r : 0;
 }
 
-/* Everything that a repository has links to, sorted. */
+/* Gathers everything that a repository has links to, sorted. */
 static int gather_repository(struct store *store, const char *name, struct digest_set *ret,
                              struct error *err)
 {
@@ -149,7 +149,9 @@ int store_measure_repositories(struct store *store, const struct store_names *na
 
 /* --- tags ------------------------------------------------------------------------------------ */
 
-/* What one tag leads to, found level by level: the manifest, those that an index names, and so on.
+/*
+ * A walk through what one tag leads to, level by level: the manifest, those that an index names,
+ * and so on.
  */
 struct walk {
     struct store *store;
@@ -164,7 +166,10 @@ static void walk_done(struct walk *walk)
     store_digests_done(&walk->next);
 }
 
-/* The object is seen; *ret tells whether it was new. digest is a sha256. */
+/*
+ * Records that the walk has seen an object. *ret_is_new tells whether it was new. digest is a
+ * sha256.
+ */
 static int walk_see(struct walk *walk, const struct digest *digest, bool *ret_is_new,
                     struct error *err)
 {
@@ -194,7 +199,7 @@ static int walk_blobs(struct walk *walk, const struct manifest *manifest, struct
     return r < 0 ? r : 0;
 }
 
-/* A manifest that is not here, or that only registry:2 understands, leads nowhere. */
+/* A manifest that is missing, or that only registry:2 can parse, names nothing. */
 static int walk_manifest(struct walk *walk, const struct digest *digest, struct error *err)
 {
     struct manifest manifest;
@@ -257,7 +262,7 @@ static int compare_id_to_share(const void *id, const void *share)
     return digest_id_compare(id, &((const struct share *)share)->id);
 }
 
-/* Gives what no tag has to one more owner. */
+/* Adds what no tag names to one more owner. */
 static int add_rest(struct ledger *ledger, const char *name, size_t owner, struct error *err)
 {
     CLEANUP(digest_set_done) struct digest_set objects = {0};

@@ -36,7 +36,8 @@ static PRINTF_LIKE(2, 3) void say(const struct verification *verification, const
 static void show_progress(const struct verification *verification)
 {
     if (verification->options->progress)
-        verification->options->progress(verification->options->progress_object, &verification->progress);
+        verification->options->progress(verification->options->progress_object,
+                                        &verification->progress);
 }
 
 static void note_wrong(struct verification *verification, const struct key *link, const char *what)
@@ -45,15 +46,16 @@ static void note_wrong(struct verification *verification, const struct key *link
     say(verification, "wrong: %s: %s", link->text, what);
 }
 
-/* Whether a failure is of the one key that was looked at, and the rest can be verified. */
+/* Whether a failure concerns only one key, so that the rest can be verified. */
 static bool is_of_one(int r)
 {
     return r < 0 && r != -ENOMEM && r != -EMFILE && r != -ENFILE;
 }
 
-/* What cannot be listed is noted, and counts as empty. */
-static int list_digests(struct verification *verification, const struct key *prefix, enum digest_algorithm algorithm,
-                        struct store_digests *ret, struct error *err)
+/* A prefix that cannot be listed is reported and counts as empty. */
+static int list_digests(struct verification *verification, const struct key *prefix,
+                        enum digest_algorithm algorithm, struct store_digests *ret,
+                        struct error *err)
 {
     int r = store_list_digests(verification->store, prefix, algorithm, ret, err);
 
@@ -65,14 +67,15 @@ static int list_digests(struct verification *verification, const struct key *pre
 
 /* --- bytes ----------------------------------------------------------------------------------- */
 
-static void note_damage(struct verification *verification, const struct digest *digest, const char *what)
+static void note_damage(struct verification *verification, const struct digest *digest,
+                        const char *what)
 {
     verification->result.damaged++;
     say(verification, "damaged: sha256:%s: %s", digest->hex, what);
 }
 
-static int hash_all(struct verification *verification, struct store_reader *reader, struct digest *ret, ssize_t *ret_end,
-                    struct error *err)
+static int hash_all(struct verification *verification, struct store_reader *reader,
+                    struct digest *ret, ssize_t *ret_end, struct error *err)
 {
     CLEANUP(hasher_freep) struct hasher *hasher = NULL;
     uint64_t offset = 0;
@@ -92,7 +95,8 @@ static int hash_all(struct verification *verification, struct store_reader *read
     return 0;
 }
 
-static int verify_blob(struct verification *verification, const struct digest *digest, struct error *err)
+static int verify_blob(struct verification *verification, const struct digest *digest,
+                       struct error *err)
 {
     struct store_blob blob;
     struct store_reader *reader;
@@ -101,7 +105,7 @@ static int verify_blob(struct verification *verification, const struct digest *d
     ssize_t end = 0;
     int r = store_open_bytes(verification->store, digest, STORE_MAY_WAIT, &blob, &reader, &why);
 
-    if (r == STORE_NOT_FOUND) /* an empty prefix, or removed just now */
+    if (r == STORE_NOT_FOUND) /* an empty prefix, or removed meanwhile */
         return 0;
     verification->result.blobs++;
     verification->progress.done++;
@@ -114,7 +118,7 @@ static int verify_blob(struct verification *verification, const struct digest *d
     if (r == 0 && end < 0)
         note_damage(verification, digest, strerror((int)-end));
     else if (r == 0 && !digest_is_equal(&found, digest))
-        note_damage(verification, digest, "its bytes have another digest");
+        note_damage(verification, digest, "its bytes do not match its digest");
     return r;
 }
 
@@ -141,7 +145,8 @@ static int count_prefix(void *object, const struct key *prefix, struct error *er
         struct key data = key_blob(&digests.items[i]);
         struct storage_object blob = {0};
 
-        if (storage_head(verification->store->storage, data.text, STORAGE_MAY_WAIT, &blob, &why) == 0)
+        if (storage_head(verification->store->storage, data.text, STORAGE_MAY_WAIT, &blob, &why) ==
+            0)
             verification->all_bytes += blob.size;
         verification->progress.done++;
         show_progress(verification);
@@ -149,7 +154,10 @@ static int count_prefix(void *object, const struct key *prefix, struct error *er
     return r == -ENOMEM ? error_set_oom(err) : 0;
 }
 
-/* So that whoever watches sees how much there is to read: a look at each blob's size costs little beside reading it. */
+/*
+ * So that whoever watches sees how much there is to read: a look at each blob's size costs little
+ * beside reading it.
+ */
 static int count_blobs(struct verification *verification, struct error *err)
 {
     int r = 0;
@@ -157,7 +165,9 @@ static int count_blobs(struct verification *verification, struct error *err)
     verification->progress = (struct progress){.step = "counting", .unit = "blobs"};
     if (verification->options->progress)
         r = store_for_each_prefix(verification->store, KEY_BLOBS, count_prefix, verification, err);
-    verification->progress = (struct progress){.step = "reading", .unit = "blobs", .total = verification->progress.done,
+    verification->progress = (struct progress){.step = "reading",
+                                               .unit = "blobs",
+                                               .total = verification->progress.done,
                                                .bytes_total = verification->all_bytes};
     return r;
 }
@@ -165,24 +175,26 @@ static int count_blobs(struct verification *verification, struct error *err)
 /* --- links ----------------------------------------------------------------------------------- */
 
 /*
- * The digest in a link: 0, STORE_NOT_FOUND if there is no link or if it was said what is wrong with it, or negative.
+ * Reads the digest in a link. Returns 0, STORE_NOT_FOUND if there is no link or if it is invalid,
+ * which was reported, or negative.
  */
-static int read_link(struct verification *verification, const struct key *link, struct digest *ret, struct error *err)
+static int read_link(struct verification *verification, const struct key *link, struct digest *ret,
+                     struct error *err)
 {
     int r = link_read_strictly(verification->store->storage, link, ret, err);
 
     if (r == LINK_EMPTY)
         note_wrong(verification, link, "it is empty, as after a power failure");
     else if (r == -EBADMSG || r == -EFBIG)
-        note_wrong(verification, link, "it holds no digest");
+        note_wrong(verification, link, "it contains no digest");
     else if (is_of_one(r))
         note_wrong(verification, link, err->text);
     return r == 0 ? 0 : r > 0 || is_of_one(r) ? STORE_NOT_FOUND : r;
 }
 
-/* A link below a prefix that a digest names, to bytes of kind. */
-static int verify_link(struct verification *verification, const char *name, const char *kind, const struct key *link,
-                       const struct digest *digest, struct error *err)
+/* Checks a link below a prefix that a digest names. kind says what the bytes are. */
+static int verify_link(struct verification *verification, const char *name, const char *kind,
+                       const struct key *link, const struct digest *digest, struct error *err)
 {
     struct storage_object object;
     struct digest canonical;
@@ -193,7 +205,7 @@ static int verify_link(struct verification *verification, const char *name, cons
         return r < 0 ? r : 0;
     if (canonical.algorithm != DIGEST_SHA256 ||
         (digest->algorithm == DIGEST_SHA256 && !digest_is_equal(&canonical, digest))) {
-        note_wrong(verification, link, "it holds another digest than the one in its path");
+        note_wrong(verification, link, "it does not contain the digest in its path");
         return 0;
     }
     data = key_blob(&canonical);
@@ -202,11 +214,11 @@ static int verify_link(struct verification *verification, const char *name, cons
         verification->result.missing++;
         say(verification, "missing: sha256:%s, a %s of %s", canonical.hex, kind, name);
     }
-    return r > 0 || is_of_one(r) ? 0 : r; /* damage was reported when the bytes were read */
+    return r > 0 || is_of_one(r) ? 0 : r; /* damaged bytes were reported when they were read */
 }
 
-static int verify_blobs_of(struct verification *verification, const char *name, enum digest_algorithm algorithm,
-                           struct error *err)
+static int verify_blobs_of(struct verification *verification, const char *name,
+                           enum digest_algorithm algorithm, struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests digests = {0};
     struct key prefix = key_layers(name, algorithm);
@@ -220,8 +232,8 @@ static int verify_blobs_of(struct verification *verification, const char *name, 
     return r < 0 ? r : 0;
 }
 
-static int verify_manifests_of(struct verification *verification, const char *name, enum digest_algorithm algorithm,
-                               struct error *err)
+static int verify_manifests_of(struct verification *verification, const char *name,
+                               enum digest_algorithm algorithm, struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests digests = {0};
     struct key prefix = key_revisions(name, algorithm);
@@ -246,15 +258,16 @@ static int verify_tags_of(struct verification *verification, const char *name, s
 
         r = read_link(verification, &link, &digest, err);
         if (r == 0)
-            r = store_find_revision(verification->store, name, &digest, STORE_MAY_WAIT, &canonical, err);
+            r = store_find_revision(verification->store, name, &digest, STORE_MAY_WAIT, &canonical,
+                                    err);
         else
             continue;
         if (r > 0) {
             verification->result.missing++;
-            say(verification, "missing: %s:%s, the tag %s of %s", digest_algorithm_name(digest.algorithm), digest.hex,
-                tags.entries[i]->name, name);
+            say(verification, "missing: %s:%s, the tag %s of %s",
+                digest_algorithm_name(digest.algorithm), digest.hex, tags.entries[i]->name, name);
         }
-        r = is_of_one(r) ? 0 : r; /* that is said of the manifest's own link */
+        r = is_of_one(r) ? 0 : r; /* this is reported for the manifest's own link */
     }
     return r < 0 ? r : 0;
 }
@@ -279,11 +292,12 @@ static int verify_repositories(struct verification *verification, struct error *
 
     if (r == 0 && names.unreadable > 0) {
         verification->result.wrong += names.unreadable;
-        say(verification, "wrong: %zu %s below " KEY_REPOSITORIES " cannot be read", names.unreadable,
-            words_plural(names.unreadable, "directory", "directories"));
+        say(verification, "wrong: %zu %s below " KEY_REPOSITORIES " cannot be read",
+            names.unreadable, words_plural(names.unreadable, "directory", "directories"));
     }
 
-    verification->progress = (struct progress){.step = "checking links", .unit = "repositories", .total = names.count};
+    verification->progress =
+        (struct progress){.step = "checking links", .unit = "repositories", .total = names.count};
     for (; r == 0 && verification->progress.done < names.count; verification->progress.done++) {
         show_progress(verification);
         r = verify_repository(verification, names.items[verification->progress.done], err);
@@ -291,8 +305,8 @@ static int verify_repositories(struct verification *verification, struct error *
     return r;
 }
 
-int store_verify(struct store *store, const struct verify_options *options, struct verify_result *ret,
-                 struct error *err)
+int store_verify(struct store *store, const struct verify_options *options,
+                 struct verify_result *ret, struct error *err)
 {
     CLEANUP_FREE char *buffer = malloc(READ_SIZE);
     struct verification verification = {.store = store, .options = options, .buffer = buffer};

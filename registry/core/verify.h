@@ -7,24 +7,26 @@
 #include "registry/core/store.h"
 
 /*
- * Looks for bit rot: reads every blob and manifest there is and compares it with its digest, then looks in each
- * repository for links to bytes that are not there, or that hold what they should not. Changes nothing; servers may go on meanwhile.
+ * Finds bit rot: reads every blob and manifest and compares it with its digest. Then finds links in
+ * repositories that are invalid or lead to missing bytes. Changes nothing; servers may be running.
  */
 struct verify_options {
-    void (*say)(void *object, const char *line); /* each finding; NULL: silently */
+    void (*say)(void *object, const char *line); /* gets each finding; NULL: silent */
     void *object;
     progress_function *progress; /* NULL: nobody watches, and the blobs are not counted before they are read */
     void *progress_object;
 };
 
 struct verify_result {
-    size_t blobs;   /* that were read, manifests among them */
+    size_t blobs; /* how many were read, manifests included */
     uint64_t bytes; /* in them */
-    size_t damaged; /* of these, those that are not what their digest says, or cannot be read */
-    size_t missing; /* links of repositories to bytes, or tags to manifests, that are not there */
-    size_t wrong;   /* links that hold no digest, or another one than they should */
+    size_t damaged; /* of these, how many do not match their digest or cannot be read */
+    size_t missing; /* how many links to bytes, or tags of manifests, lead to nothing */
+    size_t wrong; /* how many links contain no digest, or not the one in their path */
 };
 
-/* 0, also where something is damaged or missing; or negative: it could not be found out. */
-int store_verify(struct store *store, const struct verify_options *options, struct verify_result *ret,
-                 struct error *err) MUST_USE;
+/*
+ * Returns 0, even if something is damaged or missing, or negative if that could not be found out.
+ */
+int store_verify(struct store *store, const struct verify_options *options,
+                 struct verify_result *ret, struct error *err) MUST_USE;

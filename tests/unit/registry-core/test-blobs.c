@@ -67,7 +67,7 @@ static void a_truncated_link_is_not_a_blob_and_an_invalid_one_is_an_error(void *
     assert_false(has_blob(store, "a", digest));
     make_file(below("repositories/a/_layers/sha256/%s/link", digest.hex), "sha256:nonsense");
     assert_int_equal(store_find_blob(store, "a", &digest, STORE_MAY_WAIT, &blob, &err), -EBADMSG);
-    assert_says(&err, "holds no digest");
+    assert_says(&err, "contains no digest");
 }
 
 static void a_reader_reads_any_part(void **state)
