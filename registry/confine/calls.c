@@ -1,10 +1,12 @@
 /*
- * seccomp decides which system calls registryd can make. The allowed calls are listed, with their arguments where these make
- * the difference: no executable memory, no new process (only threads), no new socket. All other calls fail with EPERM,
- * because a C library may try one and do without it. Calls that only an intruder makes end the process.
+ * Builds the seccomp filter, which decides which system calls registryd can make. It lists the
+ * allowed calls and, where necessary, their arguments: no executable memory, no new process (only
+ * threads), no new socket. All other calls fail with EPERM, because a C library may try a call and
+ * have a fallback. Calls that only an attacker makes end the process.
  *
- * Calls are listed by name and not by number: names that an architecture does not have are skipped, and a C library may
- * define a name as a macro (musl: pread64). docs/system-calls.md says where each name comes from.
+ * Calls are listed by name, because architectures have different calls (missing names are skipped),
+ * and because a C library may define a name as a macro (musl: pread64). docs/system-calls.md says
+ * where each name comes from.
  */
 #include "registry/confine/calls.h"
 
@@ -25,39 +27,195 @@ enum { API_KILL_PROCESS = 3 }; /* libseccomp's number for kernels that can end a
 
 static const char *const allowed[] = {
     /* bytes */
-    "read", "pread64", "readv", "preadv", "write", "pwrite64", "writev", "pwritev", "sendfile", "sendfile64", "lseek",
-    "_llseek", "close",
+    "read",
+    "pread64",
+    "readv",
+    "preadv",
+    "write",
+    "pwrite64",
+    "writev",
+    "pwritev",
+    "sendfile",
+    "sendfile64",
+    "lseek",
+    "_llseek",
+    "close",
     /* files; Landlock says which */
-    "open", "openat", "openat2", "access", "faccessat", "faccessat2", "stat", "lstat", "fstat", "stat64", "lstat64", "fstat64",
-    "newfstatat", "fstatat64", "statx", "statfs", "fstatfs", "statfs64", "fstatfs64", "readlink", "readlinkat", "getdents64",
-    "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2", "link", "linkat", "fsync",
-    "fdatasync", "sync_file_range", "sync_file_range2", "arm_sync_file_range", "ftruncate", "ftruncate64", "fallocate",
-    "fadvise64", "fadvise64_64", "arm_fadvise64_64", "utimensat", "utimensat_time64", "flock", "fcntl", "fcntl64", "umask",
-    "dup", "dup3",
+    "open",
+    "openat",
+    "openat2",
+    "access",
+    "faccessat",
+    "faccessat2",
+    "stat",
+    "lstat",
+    "fstat",
+    "stat64",
+    "lstat64",
+    "fstat64",
+    "newfstatat",
+    "fstatat64",
+    "statx",
+    "statfs",
+    "fstatfs",
+    "statfs64",
+    "fstatfs64",
+    "readlink",
+    "readlinkat",
+    "getdents64",
+    "mkdir",
+    "mkdirat",
+    "rmdir",
+    "unlink",
+    "unlinkat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "linkat",
+    "fsync",
+    "fdatasync",
+    "sync_file_range",
+    "sync_file_range2",
+    "arm_sync_file_range",
+    "ftruncate",
+    "ftruncate64",
+    "fallocate",
+    "fadvise64",
+    "fadvise64_64",
+    "arm_fadvise64_64",
+    "utimensat",
+    "utimensat_time64",
+    "flock",
+    "fcntl",
+    "fcntl64",
+    "umask",
+    "dup",
+    "dup3",
     /* existing sockets, and connections accepted from them */
-    "accept", "accept4", "recv", "recvfrom", "send", "shutdown", "getsockopt", "setsockopt",
-    "getsockname", "getpeername",
+    "accept",
+    "accept4",
+    "recv",
+    "recvfrom",
+    "send",
+    "shutdown",
+    "getsockopt",
+    "setsockopt",
+    "getsockname",
+    "getpeername",
     /* waiting */
-    "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "poll", "ppoll", "ppoll_time64", "select", "_newselect",
-    "pselect6", "pselect6_time64", "eventfd2", "pipe2", "futex", "futex_time64", "nanosleep", "clock_nanosleep",
-    "clock_nanosleep_time64", "restart_syscall", "sched_yield",
+    "epoll_create1",
+    "epoll_ctl",
+    "epoll_wait",
+    "epoll_pwait",
+    "poll",
+    "ppoll",
+    "ppoll_time64",
+    "select",
+    "_newselect",
+    "pselect6",
+    "pselect6_time64",
+    "eventfd2",
+    "pipe2",
+    "futex",
+    "futex_time64",
+    "nanosleep",
+    "clock_nanosleep",
+    "clock_nanosleep_time64",
+    "restart_syscall",
+    "sched_yield",
     /* memory */
-    "brk", "munmap", "mremap", "madvise", "mlock", "mlock2", "munlock",
+    "brk",
+    "munmap",
+    "mremap",
+    "madvise",
+    "mlock",
+    "mlock2",
+    "munlock",
     /* threads, signals and their end */
-    "set_robust_list", "rseq", "sched_getaffinity", "membarrier", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
-    "sigreturn", "rt_sigtimedwait", "rt_sigtimedwait_time64", "sigaltstack", "exit", "exit_group",
+    "set_robust_list",
+    "rseq",
+    "sched_getaffinity",
+    "membarrier",
+    "rt_sigaction",
+    "rt_sigprocmask",
+    "rt_sigreturn",
+    "sigreturn",
+    "rt_sigtimedwait",
+    "rt_sigtimedwait_time64",
+    "sigaltstack",
+    "exit",
+    "exit_group",
     /* identity and time */
-    "getpid", "gettid", "getuid", "geteuid", "getgid", "getegid", "getuid32", "geteuid32", "getgid32", "getegid32",
-    "getpriority", "getrusage", "sysinfo", "uname", "times", "clock_gettime", "clock_gettime64", "clock_getres",
-    "clock_getres_time64", "gettimeofday", "time", "getrandom",
+    "getpid",
+    "gettid",
+    "getuid",
+    "geteuid",
+    "getgid",
+    "getegid",
+    "getuid32",
+    "geteuid32",
+    "getgid32",
+    "getegid32",
+    "getpriority",
+    "getrusage",
+    "sysinfo",
+    "uname",
+    "times",
+    "clock_gettime",
+    "clock_gettime64",
+    "clock_getres",
+    "clock_getres_time64",
+    "gettimeofday",
+    "time",
+    "getrandom",
 };
 
 static const char *const deadly[] = {
-    "execve", "execveat", "ptrace", "process_vm_readv", "process_vm_writev", "bpf", "mount", "umount2", "pivot_root", "chroot",
-    "setns", "unshare", "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "perf_event_open",
-    "userfaultfd", "open_by_handle_at", "io_uring_setup", "add_key", "request_key", "keyctl", "setuid", "setgid", "setreuid",
-    "setregid", "setresuid", "setresgid", "setgroups", "setuid32", "setgid32", "setreuid32", "setregid32", "setresuid32",
-    "setresgid32", "setgroups32", "capset", "reboot", "swapon", "swapoff", "iopl", "ioperm",
+    "execve",
+    "execveat",
+    "ptrace",
+    "process_vm_readv",
+    "process_vm_writev",
+    "bpf",
+    "mount",
+    "umount2",
+    "pivot_root",
+    "chroot",
+    "setns",
+    "unshare",
+    "init_module",
+    "finit_module",
+    "delete_module",
+    "kexec_load",
+    "kexec_file_load",
+    "perf_event_open",
+    "userfaultfd",
+    "open_by_handle_at",
+    "io_uring_setup",
+    "add_key",
+    "request_key",
+    "keyctl",
+    "setuid",
+    "setgid",
+    "setreuid",
+    "setregid",
+    "setresuid",
+    "setresgid",
+    "setgroups",
+    "setuid32",
+    "setgid32",
+    "setreuid32",
+    "setregid32",
+    "setresuid32",
+    "setresgid32",
+    "setgroups32",
+    "capset",
+    "reboot",
+    "swapon",
+    "swapoff",
+    "iopl",
+    "ioperm",
 };
 
 /* A call that is allowed if one of its arguments, under a mask, has this value. */
@@ -70,9 +228,10 @@ static const struct condition {
     {"mmap2", 2, PROT_EXEC, 0},
     {"mprotect", 2, PROT_EXEC, 0},
     {"clone", 0, CLONE_THREAD | CLONE_VM, CLONE_THREAD | CLONE_VM},
-    {"sendto", 4, ~(scmp_datum_t)0, 0}, /* no address: with one, and MSG_FASTOPEN, it would connect */
+    /* no address: with one, and MSG_FASTOPEN, it would connect */
+    {"sendto", 4, ~(scmp_datum_t)0, 0},
     {"prctl", 0, ~(scmp_datum_t)0, PR_SET_NAME},
-    {"prlimit64", 2, ~(scmp_datum_t)0, 0}, /* to look */
+    {"prlimit64", 2, ~(scmp_datum_t)0, 0}, /* only to read a limit */
     {"setpriority", 0, ~(scmp_datum_t)0, PRIO_PROCESS},
     {"ioctl", 1, 0xffffffff, SIOCINQ},
     {"ioctl", 1, 0xffffffff, SIOCOUTQ},
@@ -87,7 +246,10 @@ struct calls {
     bool can_kill_process;
 };
 
-/* i386's mmap takes a pointer to its arguments, which a filter cannot follow; C libraries call mmap2 there. */
+/*
+ * i386's mmap takes a pointer to its arguments, which a filter cannot follow; C libraries call
+ * mmap2 there.
+ */
 static bool hides_arguments(const struct calls *calls, const char *name)
 {
     return calls->architecture == SCMP_ARCH_X86 && strcmp(name, "mmap") == 0;
@@ -96,12 +258,15 @@ static bool hides_arguments(const struct calls *calls, const char *name)
 /* On s390x the stack is the first argument. */
 static unsigned find_argument(const struct calls *calls, const struct condition *condition)
 {
-    bool is_swapped = calls->architecture == SCMP_ARCH_S390X && strcmp(condition->call, "clone") == 0;
+    bool is_swapped =
+        calls->architecture == SCMP_ARCH_S390X && strcmp(condition->call, "clone") == 0;
 
     return is_swapped ? 1 : condition->argument;
 }
 
-/* Skips a name that this libseccomp does not know, or that the filter's architecture does not have. */
+/*
+ * Skips a name that this libseccomp does not know, or that the filter's architecture does not have.
+ */
 static int add(const struct calls *calls, uint32_t action, const char *name)
 {
     int number = seccomp_syscall_resolve_name(name);
@@ -124,11 +289,14 @@ static int add_condition(const struct calls *calls, const struct condition *cond
     if (is_multiplexed(calls, condition->call))
         return seccomp_rule_add(calls->filter, SCMP_ACT_ALLOW, number, 0);
     return seccomp_rule_add(calls->filter, SCMP_ACT_ALLOW, number, 1,
-                            SCMP_CMP(find_argument(calls, condition), SCMP_CMP_MASKED_EQ, condition->mask,
-                                     condition->value));
+                            SCMP_CMP(find_argument(calls, condition), SCMP_CMP_MASKED_EQ,
+                                     condition->mask, condition->value));
 }
 
-/* clone3 has its flags in memory, where a filter cannot look; if it is missing, the C library calls clone. */
+/*
+ * clone3 has its flags in memory, where a filter cannot look; if it is missing, the C library calls
+ * clone.
+ */
 static int add_rules(const struct calls *calls)
 {
     const struct condition own_threads = {"tgkill", 0, 0xffffffff, (scmp_datum_t)calls->pid};
@@ -136,7 +304,10 @@ static int add_rules(const struct calls *calls)
 
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(allowed); i++)
         r = add(calls, SCMP_ACT_ALLOW, allowed[i]);
-    /* A kernel before 4.14 would end only the thread: there these calls fail like all others. */
+    /*
+     * Before version 4.14, the kernel can end only the thread: there these calls fail like all
+     * others.
+     */
     for (size_t i = 0; r == 0 && calls->can_kill_process && i < ARRAY_SIZE(deadly); i++)
         r = add(calls, SCMP_ACT_KILL_PROCESS, deadly[i]);
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(conditions); i++)
@@ -151,7 +322,8 @@ static int make_filter(struct calls *calls, struct error *err)
     calls->filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     if (!calls->filter)
         return error_set_oom(err);
-    seccomp_attr_set(calls->filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary search, not a list */
+    /* binary search instead of linear */
+    seccomp_attr_set(calls->filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     if (calls->architecture != seccomp_arch_native())
         r = seccomp_arch_add(calls->filter, calls->architecture);
     if (r == 0 && calls->architecture != seccomp_arch_native())
@@ -167,12 +339,13 @@ static int load(const struct calls *calls, struct error *err)
 
     if (r == -EINVAL || r == -ENOSYS || r == -ECANCELED)
         return CONFINE_ABSENT;
-    return r < 0 ? error_set_errno(err, -r, "seccomp: cannot put the filter in force") : 0;
+    return r < 0 ? error_set_errno(err, -r, "seccomp: cannot enable the filter") : 0;
 }
 
 int confine_calls_of_tool(struct error *err)
 {
-    static const char *const network[] = {"socket", "socketcall", "connect", "bind", "listen", "accept", "accept4"};
+    static const char *const network[] = {"socket", "socketcall", "connect", "bind",
+                                          "listen", "accept",     "accept4"};
     struct calls calls = {.filter = seccomp_init(SCMP_ACT_ALLOW)};
     int r = 0;
 

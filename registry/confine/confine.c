@@ -1,5 +1,6 @@
 /*
- * The user and the capabilities of the process. Linux keeps both for each thread, so this runs before others are started.
+ * Changes the user and drops the capabilities of the process. Linux keeps both for each thread, so
+ * this runs before other threads start.
  */
 #include "registry/confine/confine-private.h"
 
@@ -22,7 +23,8 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define IS_SANITIZED true
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+    __has_feature(memory_sanitizer)
 #define IS_SANITIZED true
 #endif
 #endif
@@ -60,7 +62,10 @@ static uint64_t get_permitted(void)
     return data[0].permitted | (uint64_t)data[1].permitted << 32;
 }
 
-/* Without any capabilities there is no need for the call, which a service manager's filter may forbid. */
+/*
+ * Without any capabilities there is no need for the call, which a service manager's filter may
+ * forbid.
+ */
 static int set_both(uint64_t kept, struct error *err)
 {
     int r = get_permitted() == 0 ? 0 : set_capabilities(kept, kept);
@@ -68,7 +73,10 @@ static int set_both(uint64_t kept, struct error *err)
     return r < 0 ? error_set_errno(err, -r, "cannot give up capabilities") : 0;
 }
 
-/* A program that an intruder started would get no capabilities. The kernel refuses this to whoever has none to drop. */
+/*
+ * Empties the bounding set, so that a program that an attacker starts gets no capabilities. Needs
+ * CAP_SETPCAP; a failure is ignored.
+ */
 static void empty_bounding_set(void)
 {
     for (unsigned long capability = 0; capability < CAPABILITIES_MAX; capability++)
@@ -79,10 +87,14 @@ static void empty_bounding_set(void)
 
 /* --- root, and other users' files ------------------------------------------------------------ */
 
-/* By the effective capabilities. A missing file is not our concern here: whoever opens it reports it. */
+/*
+ * Checks with the effective capabilities. A missing file counts as accessible: the code that opens
+ * it reports it.
+ */
 static bool is_accessible(const char *path, int how)
 {
-    return !path || faccessat(AT_FDCWD, path, how, AT_EACCESS) == 0 || (errno != EACCES && errno != EPERM);
+    return !path || faccessat(AT_FDCWD, path, how, AT_EACCESS) == 0 ||
+           (errno != EACCES && errno != EPERM);
 }
 
 /* Cuts path down to the deepest directory that exists. */
@@ -90,11 +102,15 @@ static void cut_to_existing(char *path, struct stat *ret_stat)
 {
     char *slash;
 
-    while (stat(path, ret_stat) < 0 && errno == ENOENT && (slash = strrchr(path, '/')) != NULL && slash > path)
+    while (stat(path, ret_stat) < 0 && errno == ENOENT && (slash = strrchr(path, '/')) != NULL &&
+           slash > path)
         *slash = '\0';
 }
 
-/* Whether a directory, or the one in which it is yet to be created, can be used. Cuts path down to that one. */
+/*
+ * Whether a directory, or the existing one in which it will be created, can be used. Cuts path down
+ * to that one.
+ */
 static bool is_directory_accessible(char *path)
 {
     struct stat st;
@@ -106,7 +122,8 @@ static bool is_directory_accessible(char *path)
 /* The first path that root may not use without its capabilities, or NULL. */
 static const char *find_foreign(const struct confinement *confinement)
 {
-    static const char *const below[] = {"", "/docker/registry/v2/blobs", "/docker/registry/v2/repositories"};
+    static const char *const below[] = {"", "/docker/registry/v2/blobs",
+                                        "/docker/registry/v2/repositories"};
     static char path[PATH_MAX];
 
     for (size_t i = 0; i < ARRAY_SIZE(below); i++) {
@@ -120,7 +137,10 @@ static const char *find_foreign(const struct confinement *confinement)
     return NULL;
 }
 
-/* registry:2 in a container is root, and reads whatever is mounted there, whoever owns it. */
+/*
+ * Keeps CAP_DAC_OVERRIDE if root needs it: registry:2 in a container runs as root and can read
+ * files of any owner.
+ */
 static int look_for_foreign(struct confinement *confinement, uint64_t permitted, struct error *err)
 {
     const char *foreign;
@@ -131,21 +151,27 @@ static int look_for_foreign(struct confinement *confinement, uint64_t permitted,
     foreign = find_foreign(confinement);
     confinement->keeps_override = foreign && permitted & bit(CAP_DAC_OVERRIDE);
     if (confinement->keeps_override)
-        log_warn("root keeps CAP_DAC_OVERRIDE, which lets it read and write all files, because %s belongs to another user: "
-                 "give it to root, or set confinement.user to its owner", foreign);
+        log_warn(
+            "root keeps CAP_DAC_OVERRIDE, which lets it read and write all files, because %s "
+            "belongs to another user: "
+            "give it to root, or set confinement.user to its owner",
+            foreign);
     return 0;
 }
 
 /* --- another user ---------------------------------------------------------------------------- */
 
-/* Changes the user for good. name may be NULL: a user without an entry in the user database, and so without groups. */
+/*
+ * Changes the user for good. name may be NULL: a user without an entry in the user database, and so
+ * without groups.
+ */
 static int change_user(const char *name, uid_t uid, gid_t gid)
 {
     int r = name ? initgroups(name, gid) : setgroups(0, NULL);
 
     if (r < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
         return -errno;
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* a change of user resets it */
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); /* changing the user has reset it */
     return 0;
 }
 
@@ -162,14 +188,17 @@ static int become_configured_user(const char *name, struct error *err)
     if (user.pw_uid == getuid() && user.pw_uid == geteuid())
         return 0;
     if (geteuid() != 0)
-        return error_set(err, EPERM, "confinement.user: only root can become %s; start as that user, or unset it", name);
+        return error_set(
+            err, EPERM,
+            "confinement.user: only root can become %s; start as that user, or unset it", name);
     r = change_user(name, user.pw_uid, user.pw_gid);
     return r < 0 ? error_set_errno(err, -r, "confinement.user: cannot become %s", name) : 0;
 }
 
 /*
- * The owner of docker/registry/v2, or of the deepest directory on the way there that exists. Another user could lead root
- * elsewhere by a link: the owner of such a link counts as the owner of the storage. Root if nothing is there yet.
+ * Finds the owner of docker/registry/v2, or of the deepest existing directory on the way there;
+ * root if nothing exists yet. If a component is a symbolic link, the link's owner counts, because
+ * another user could lead root elsewhere with a link.
  */
 static int find_owner(const char *storage, struct stat *ret)
 {
@@ -190,7 +219,10 @@ static int find_owner(const char *storage, struct stat *ret)
     return 0;
 }
 
-/* The user's own groups would only help to reach other files. */
+/*
+ * Changes to the storage's owner without their supplementary groups, which would only give access
+ * to other files.
+ */
 static int become_storage_owner(const char *storage, struct error *err)
 {
     struct passwd user, *found = NULL;
@@ -205,8 +237,10 @@ static int become_storage_owner(const char *storage, struct error *err)
     if (getpwuid_r(owner.st_uid, &user, buffer, sizeof(buffer), &found) != 0 || !found)
         found = NULL;
     r = change_user(NULL, owner.st_uid, found ? found->pw_gid : owner.st_gid);
-    return r < 0 ? error_set_errno(err, -r, "cannot become the owner of %s (user %u): run the command as that user", storage,
-                                   (unsigned)owner.st_uid)
+    return r < 0 ? error_set_errno(
+                       err, -r,
+                       "cannot become the owner of %s (user %u): run the command as that user",
+                       storage, (unsigned)owner.st_uid)
                  : 0;
 }
 
@@ -219,7 +253,7 @@ static int change_identity(const struct confinement *confinement, struct error *
     return confinement->becomes_owner ? become_storage_owner(confinement->storage, err) : 0;
 }
 
-/* --- the outside ----------------------------------------------------------------------------- */
+/* --- public functions ------------------------------------------------------------------------ */
 
 int confine_identity(struct confinement *confinement, struct error *err)
 {
@@ -237,7 +271,10 @@ int confine_identity(struct confinement *confinement, struct error *err)
     permitted = get_permitted();
     if (geteuid() == 0)
         r = look_for_foreign(confinement, permitted, err);
-    return r < 0 ? r : set_both(permitted & (lock | (confinement->keeps_override ? bit(CAP_DAC_OVERRIDE) : 0)), err);
+    return r < 0 ? r
+                 : set_both(permitted &
+                                (lock | (confinement->keeps_override ? bit(CAP_DAC_OVERRIDE) : 0)),
+                            err);
 }
 
 bool confine_is_sanitized(void)
@@ -245,7 +282,7 @@ bool confine_is_sanitized(void)
     return IS_SANITIZED;
 }
 
-/* A kernel that lacks a feature is no reason not to start. */
+/* If the kernel lacks a feature, registryd logs that and starts without it. */
 static int note_absent(int r, const char *what)
 {
     if (r == CONFINE_ABSENT)

@@ -1,9 +1,11 @@
 /*
- * Landlock decides which files can be reached at all. glibc has no wrappers for it, and the kernel's header on Debian 12 may
- * be older than the kernel, so the constants are defined here (Documentation/userspace-api/landlock.rst).
+ * Builds the Landlock rules, which decide which files can be reached at all. glibc has no wrappers
+ * for Landlock, and the header on Debian 12 may be older than the kernel, so the constants are
+ * defined here (Documentation/userspace-api/landlock.rst).
  *
- * A file that is replaced is opened by its name again. Therefore its directory may be read, and if the file is a link (as
- * Let's Encrypt and Kubernetes make them), also the directory of its target.
+ * A file that was replaced is opened again by its name. Therefore its directory may be read and, if
+ * the file is a symbolic link (as with Let's Encrypt and Kubernetes), also the directory of its
+ * target.
  */
 #include "registry/confine/confine-private.h"
 
@@ -21,22 +23,30 @@
 
 #include "registry/runtime/log.h"
 
-/* The first version always refuses to move files between directories. */
-enum { VERSION_MIN = 2, VERSION_TRUNCATE = 3, VERSION_TCP = 4, VERSION_DEVICES = 5, VERSION_SCOPES = 6 };
+/* Version 1 cannot allow moving files between directories. */
+enum {
+    VERSION_MIN = 2,
+    VERSION_TRUNCATE = 3,
+    VERSION_TCP = 4,
+    VERSION_DEVICES = 5,
+    VERSION_SCOPES = 6
+};
 
 #define READING ((uint64_t)LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define ALL_OF_VERSION_1 (((uint64_t)LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
 #define REFER ((uint64_t)1 << 13)
 #define TRUNCATE ((uint64_t)1 << 14)
 #define DEVICES ((uint64_t)1 << 15)
-#define STORING (READING | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR | LANDLOCK_ACCESS_FS_REMOVE_FILE | \
-                 LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG | REFER | TRUNCATE)
+#define STORING                                                                                    \
+    (READING | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |                     \
+     LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR | LANDLOCK_ACCESS_FS_MAKE_REG |  \
+     REFER | TRUNCATE)
 
 /* As of version 6; an older kernel reads the members that it knows. */
 struct rules {
     uint64_t files;
     uint64_t tcp;    /* binding and connecting */
-    uint64_t scopes; /* abstract sockets and signals of others */
+    uint64_t scopes; /* abstract sockets and signals of other processes */
 };
 
 struct ruleset {
@@ -59,14 +69,18 @@ static int make_ruleset(int version, struct ruleset *ret)
     return ret->fd < 0 ? -errno : 0;
 }
 
-/* Allows these operations below the directory at path. A missing one needs no rule. */
-static int allow(const struct ruleset *ruleset, const char *path, uint64_t access, struct error *err)
+/* Allows these operations below the directory at path. A missing directory needs no rule. */
+static int allow(const struct ruleset *ruleset, const char *path, uint64_t access,
+                 struct error *err)
 {
     CLEANUP_CLOSE int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    struct landlock_path_beneath_attr rule = {.allowed_access = access & ruleset->handled, .parent_fd = fd};
+    struct landlock_path_beneath_attr rule = {.allowed_access = access & ruleset->handled,
+                                              .parent_fd = fd};
 
     if (fd < 0)
-        return errno == ENOENT || errno == ENOTDIR ? 0 : error_set_errno(err, errno, "cannot open %s", path);
+        return errno == ENOENT || errno == ENOTDIR
+                   ? 0
+                   : error_set_errno(err, errno, "cannot open %s", path);
     if (syscall(SYS_landlock_add_rule, ruleset->fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
         return error_set_errno(err, errno, "Landlock: cannot allow %s", path);
     return 0;
@@ -80,8 +94,11 @@ static int allow_directory_of(const struct ruleset *ruleset, const char *path, s
     if (!directory)
         return error_set_oom(err);
     if (strcmp(directory, "/") == 0 || strcmp(directory, "/etc") == 0)
-        log_warn("the server can read all of %s, because %s lies there and may be replaced: move the file to a directory of its "
-                 "own", directory, path);
+        log_warn(
+            "the server can read all of %s, because %s lies there and may be replaced: move the "
+            "file to a directory of its "
+            "own",
+            directory, path);
     return allow(ruleset, directory, READING, err);
 }
 
@@ -110,7 +127,8 @@ static int allow_storage(const struct ruleset *ruleset, const char *root, struct
     return r;
 }
 
-static int fill(const struct ruleset *ruleset, const struct confinement *confinement, struct error *err)
+static int fill(const struct ruleset *ruleset, const struct confinement *confinement,
+                struct error *err)
 {
     int r = allow_storage(ruleset, confinement->storage, err);
 
@@ -122,7 +140,8 @@ static int fill(const struct ruleset *ruleset, const struct confinement *confine
 
 int confine_files(const struct confinement *confinement, struct error *err)
 {
-    int version = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    int version =
+        (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     struct ruleset ruleset;
     int r;
 
@@ -133,7 +152,7 @@ int confine_files(const struct confinement *confinement, struct error *err)
         return error_set_errno(err, -r, "Landlock: cannot make rules");
     r = fill(&ruleset, confinement, err);
     if (r == 0 && syscall(SYS_landlock_restrict_self, ruleset.fd, 0) < 0)
-        r = error_set_errno(err, errno, "Landlock: cannot put rules in force");
+        r = error_set_errno(err, errno, "Landlock: cannot enable the rules");
     close(ruleset.fd);
     return r;
 }

@@ -1,16 +1,16 @@
 /*
- * A lane holds the jobs of one principal, a flow those of one address within it. Lanes with queued jobs stand in a ring,
- * and so do the flows of each lane.
+ * A fair queue. A lane holds the jobs of one principal, a flow those of one address within the
+ * lane. Lanes with queued jobs form a ring, and so do the flows of each lane.
  */
 #include "registry/runtime/job-queue.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* What is found by a key: the first member of lanes and flows. */
+/* An entry of a hash table: the first member of lanes and flows. */
 struct hashed {
     uint64_t key;
-    struct hashed *next; /* in its bucket, or the next free one */
+    struct hashed *next; /* in its bucket, or in the list of free entries */
 };
 
 struct table {
@@ -35,9 +35,9 @@ struct lane {
 
 struct job_queue {
     unsigned queue_max, workers;
-    unsigned waiting, running; /* of all lanes; waiting counts parked jobs too */
+    unsigned waiting, running; /* of all lanes; waiting includes parked jobs */
     struct table lane_table, flow_table;
-    struct lane *lanes; /* no lane is empty: there are never more than jobs */
+    struct lane *lanes; /* no lane is empty, so there are never more lanes than jobs */
     struct flow *flows;
     struct lane *ring, **ring_end;
     struct job *parked; /* by due_ms */
@@ -47,7 +47,7 @@ struct job_queue {
 
 static struct hashed **bucket_of(struct table *table, uint64_t key)
 {
-    /* Fibonacci hashing: keys may be addresses, whose low bits are alike. */
+    /* Fibonacci hashing: keys may be addresses, whose low bits are similar. */
     return &table->buckets[((key * 0x9E3779B97F4A7C15u) >> 32) & table->mask];
 }
 
@@ -156,7 +156,10 @@ static struct flow *open_flow(struct job_queue *queue, struct lane *lane, uint64
     struct flow *flow = (struct flow *)table_take_free(&queue->flow_table);
 
     *flow = (struct flow){
-        .hashed.key = flow_key(lane, address), .lane = lane, .address = address, .end = &flow->first,
+        .hashed.key = flow_key(lane, address),
+        .lane = lane,
+        .address = address,
+        .end = &flow->first,
     };
     table_add(&queue->flow_table, &flow->hashed);
     flow_join(flow);
@@ -228,7 +231,8 @@ static bool has_room(const struct job_queue *queue, const struct lane *lane, boo
                       (!is_parked || lane->parked < JOB_QUEUE_PARKED_MAX)));
 }
 
-int job_queue_push(struct job_queue *queue, const struct job_owner *owner, uint64_t due_ms, struct job *job)
+int job_queue_push(struct job_queue *queue, const struct job_owner *owner, uint64_t due_ms,
+                   struct job *job)
 {
     struct lane *lane = find_lane(queue, owner->principal);
 
@@ -271,7 +275,7 @@ static struct lane *lane_leave(struct job_queue *queue, struct lane **at)
     return lane;
 }
 
-/* The oldest job of the flow whose turn it is; there is one. */
+/* Takes the oldest job of the flow whose turn it is; the lane must have one. */
 static struct job *take_from(struct job_queue *queue, struct lane *lane)
 {
     struct flow *flow = lane->ring;

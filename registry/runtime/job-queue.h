@@ -8,27 +8,31 @@
 /*
  * The queue of a worker pool. It is fair, and it never lets one principal have all workers:
  *
- * - Principals take turns, and within a principal its addresses take turns. A thousand jobs of one delay the next job of
- *   another by one job, not by a thousand.
- * - A principal may run at most twice as many jobs as there are free workers, and the last free worker only goes to a
- *   principal that has none. So a principal whose jobs take long leaves a third of the workers to others.
- * - A principal may have half of the queue, and PARKED_MAX jobs that wait for a time.
+ * - Principals take turns, and within a principal its addresses take turns. A thousand jobs of one
+ *   delay the next job of another by one job, not by a thousand.
+ * - A principal may run at most twice as many jobs as there are free workers, and the last free
+ *   worker only goes to a principal that has none. So a principal whose jobs take long leaves a
+ *   third of the workers to others.
+ * - A principal may fill half of the queue, and may have PARKED_MAX parked jobs, which wait for a
+ *   time.
  *
- * The caller has the lock. Nothing is allocated after job_queue_new().
+ * The caller holds a lock during each call. Nothing is allocated after job_queue_new().
  */
 struct job_queue;
 struct lane;
 
 enum { JOB_QUEUE_PARKED_MAX = 64 };
 
-/* Whose job it is. Equal numbers take turns as one. */
+/* Whose job it is. Owners with equal numbers count as one. */
 struct job_owner {
     uint64_t principal, address;
 };
 
 /* A member of the caller's own struct. The other members are the queue's. */
 struct job {
-    /* Runs once, on a worker thread. The pool does not touch the job any more, so it may free it. */
+    /*
+     * Runs once, on a worker thread. The pool does not touch the job any more, so it may free it.
+     */
     void (*run)(struct job *job);
     struct job *next;
     struct lane *lane;
@@ -37,23 +41,29 @@ struct job {
 
 /* queue_max: how many jobs may wait. Owned by the caller (job_queue_free). NULL: out of memory. */
 struct job_queue *job_queue_new(unsigned queue_max, unsigned workers);
-void job_queue_free(struct job_queue *queue); /* takes NULL */
+void job_queue_free(struct job_queue *queue); /* accepts NULL */
 
-/* due_ms: not to be run before that time of common/monotonic.h; 0 for at once. 0, or -EAGAIN where there is no room. */
-int job_queue_push(struct job_queue *queue, const struct job_owner *owner, uint64_t due_ms, struct job *job) MUST_USE;
+/*
+ * due_ms is the earliest time to run the job (common/monotonic.h); 0: at once. Returns 0, or
+ * -EAGAIN if there is no room.
+ */
+int job_queue_push(struct job_queue *queue, const struct job_owner *owner, uint64_t due_ms,
+                   struct job *job) MUST_USE;
 
-/* The next job that may run; NULL if there is none now. Call job_queue_finish() with its lane after it has run. */
+/*
+ * Takes the next job that may run, or NULL. Call job_queue_finish() with its lane after it has run.
+ */
 struct job *job_queue_take(struct job_queue *queue);
 void job_queue_finish(struct job_queue *queue, struct lane *lane);
 
-/* Whether job_queue_take() would give a job. */
+/* Whether job_queue_take() would return a job. */
 bool job_queue_is_runnable(struct job_queue *queue);
 
 /* Whether no job waits. */
 bool job_queue_is_empty(const struct job_queue *queue);
 
-/* When the first parked job is due; UINT64_MAX where none is parked. */
+/* When the first parked job is due; UINT64_MAX if none is parked. */
 uint64_t job_queue_get_due(const struct job_queue *queue);
 
-/* Lets the parked jobs run whose time has come. */
+/* Moves parked jobs that are due to the queue. */
 void job_queue_release_due(struct job_queue *queue, uint64_t now_ms);

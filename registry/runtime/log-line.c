@@ -1,6 +1,6 @@
 /*
- * How a line of the log is written. Values come from clients, so that each byte of them is taken for an attempt to
- * forge a line or to take over a terminal until it is seen to be harmless.
+ * Formats a line of the log. Values come from clients, who may try to forge a line or to control a
+ * terminal, so everything that is not known to be harmless is escaped.
  */
 #include "registry/runtime/log-line.h"
 
@@ -12,7 +12,10 @@
 #include "common/decimal.h"
 #include "common/utf8.h"
 
-/* For the mark, the closing quote, the field that says that there were more, the brace and the newline. */
+/*
+ * Room for "...", the closing quote, the field that says that the line was cut, the brace and the
+ * newline.
+ */
 enum { RESERVE = 64 };
 
 enum { NUMBER_SIZE = 64 }; /* more than the longest duration takes */
@@ -24,7 +27,7 @@ static bool is_json(const struct log_line *line)
     return line->formatter != LOG_FORMATTER_TEXT;
 }
 
-/* For what always fits. */
+/* Appends text that is known to fit. */
 static void put(struct log_line *line, const char *text, size_t size)
 {
     memcpy(line->text + line->used, text, size);
@@ -36,7 +39,7 @@ static void put_text(struct log_line *line, const char *text)
     put(line, text, strlen(text));
 }
 
-/* False where it does not fit. */
+/* Appends text; false if it does not fit. */
 static bool try_put(struct log_line *line, const char *text, size_t size)
 {
     if (line->is_cut || line->limit - line->used < size) {
@@ -47,16 +50,20 @@ static bool try_put(struct log_line *line, const char *text, size_t size)
     return true;
 }
 
-/* What has no picture of its own or changes how its neighbours look: controls, directions, joiners, tags. */
+/*
+ * Characters that are invisible or change how their neighbours look: controls, directions, joiners,
+ * tags.
+ */
 static bool is_hidden(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7f && c <= 0xa0) || c == 0xad || c == 0x61c || c == 0x180e ||
-           (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) ||
-           (c >= 0xe000 && c <= 0xf8ff) || (c >= 0xfe00 && c <= 0xfe0f) || c == 0xfeff || (c >= 0xfff0 && c <= 0xfffc) ||
+           (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2060 && c <= 0x206f) || (c >= 0xe000 && c <= 0xf8ff) ||
+           (c >= 0xfe00 && c <= 0xfe0f) || c == 0xfeff || (c >= 0xfff0 && c <= 0xfffc) ||
            (c & 0xfffe) == 0xfffe || c >= 0xe0000;
 }
 
-/* As Go's strconv.Quote, which logrus' text has. */
+/* Escapes like Go's strconv.Quote, which logrus' text formatter uses. */
 static int escape_text(char *ret, size_t size, const unsigned char *at, size_t taken, uint32_t c)
 {
     static const char letters[] = "abtnvfr"; /* from 7 on */
@@ -82,7 +89,7 @@ static int escape_json(char *ret, size_t size, uint32_t c)
     return snprintf(ret, size, "\\u%04" PRIx32, c);
 }
 
-/* Writes one code point, escaped if need be; returns how many bytes it took. */
+/* Writes one code point, escaped if necessary, and returns how many bytes of at it used. */
 static size_t put_code_point(struct log_line *line, const unsigned char *at, size_t size)
 {
     uint32_t c;
@@ -101,12 +108,13 @@ static size_t put_code_point(struct log_line *line, const unsigned char *at, siz
     return taken;
 }
 
-/* The run of bytes that stand for themselves in every format. */
+/* Counts the bytes at the start of text that need no escaping in any format. */
 static size_t count_harmless(const unsigned char *text, size_t size)
 {
     size_t count = 0;
 
-    while (count < size && text[count] >= 0x20 && text[count] < 0x7f && text[count] != '"' && text[count] != '\\')
+    while (count < size && text[count] >= 0x20 && text[count] < 0x7f && text[count] != '"' &&
+           text[count] != '\\')
         count++;
     return count;
 }
@@ -131,7 +139,7 @@ static void put_quoted(struct log_line *line, const char *value, size_t size)
     put_text(line, line->is_cut ? MARK "\"" : "\"");
 }
 
-/* What logrus leaves without quotes: letters, digits and -._/@^+, a bit for each of the first 128 characters. */
+/* Whether logrus would write the value without quotes: letters, digits and -._/@^+. */
 static bool is_bare(const char *value, size_t size)
 {
     static const uint64_t bare[2] = {0x03ffe80000000000, 0x07fffffec7ffffff};
@@ -153,7 +161,7 @@ static void put_value(struct log_line *line, const char *value, size_t size)
         put_quoted(line, value, size);
 }
 
-/* False where it does not fit with a value of some bytes. */
+/* Writes the name of a field; false if it does not fit together with a short value. */
 static bool put_name(struct log_line *line, const char *name)
 {
     size_t size = strlen(name);
@@ -249,7 +257,7 @@ void log_line_add_made(struct log_line *line, const char *made, size_t size)
     try_put(line, made, size);
 }
 
-/* The same second is asked for thousands of times. */
+/* Caches the text of the current second, which may be needed thousands of times. */
 static void put_time(struct log_line *line)
 {
     static _Thread_local time_t second = -1;
@@ -279,13 +287,16 @@ void log_line_begin_made(struct log_line *line, enum log_formatter formatter)
     line->is_cut = false;
 }
 
-void log_line_begin(struct log_line *line, enum log_formatter formatter, enum log_level level, const char *message)
+void log_line_begin(struct log_line *line, enum log_formatter formatter, enum log_level level,
+                    const char *message)
 {
     static const char *const names[] = {"error", "warning", "info", "debug"};
-    static const struct { const char *time, *level, *message; } words[] = {
+    static const struct { const char *time, *level, *message;
+    } words[] = {
         [LOG_FORMATTER_TEXT] = {"time=\"", "\" level=", " msg="},
         [LOG_FORMATTER_JSON] = {"{\"time\":\"", "\",\"level\":\"", "\",\"msg\":"},
-        [LOG_FORMATTER_LOGSTASH] = {"{\"@timestamp\":\"", "\",\"@version\":\"1\",\"level\":\"", "\",\"message\":"},
+        [LOG_FORMATTER_LOGSTASH] = {"{\"@timestamp\":\"", "\",\"@version\":\"1\",\"level\":\"",
+                                    "\",\"message\":"},
     };
 
     log_line_begin_made(line, formatter);

@@ -1,5 +1,5 @@
 /*
- * The log's settings, and its way to standard error.
+ * Holds the log's settings, and writes its lines to standard error.
  */
 #include "registry/runtime/log.h"
 
@@ -13,16 +13,16 @@
 
 #include "registry/runtime/log-line.h"
 
-/* Set before other threads are there. */
+/* Set before other threads start. */
 static struct {
     enum log_level level;
     enum log_formatter formatter;
     bool is_access_disabled;
-    char *fields; /* of every line, made once; owned */
+    char *fields; /* of every line, formatted once; owned */
     size_t fields_size;
 } state = {.level = LOG_LEVEL_INFO};
 
-/* logrus moves a field that is called like its own out of the way, too. */
+/* Whether the log itself uses this name; like logrus, we then rename the caller's field. */
 static bool is_taken(const char *name)
 {
     static const char *const names[] = {"time", "level", "msg", "message", "truncated", NULL};
@@ -77,13 +77,16 @@ void log_close(void)
 
 /* --- writing ------------------------------------------------------------------------------- */
 
-/* Lines of requests that a thread holds. */
+/* Lines of requests that a thread has not written yet. */
 struct held {
     size_t used;
     char text[4 * LOG_LINE_MAX];
 };
 
-/* NULL until the thread's first log_flush(). On the heap: thread-local memory of all threads would be resident. */
+/*
+ * NULL until the thread's first log_flush(). Allocated on the heap, because static thread-local
+ * memory would be resident for every thread.
+ */
 static _Thread_local struct held *held;
 static pthread_key_t held_key; /* frees it at the end of the thread */
 static pthread_once_t held_once = PTHREAD_ONCE_INIT;
@@ -98,7 +101,7 @@ bool log_is_on(enum log_level level)
     return level <= state.level;
 }
 
-/* In one write(2), so that lines of different threads do not mix; only a full pipe makes it more. */
+/* Uses one write(2), so that lines of different threads do not mix; a full pipe may split it. */
 static void write_text(const char *text, size_t size)
 {
     size_t done = 0;
@@ -130,7 +133,7 @@ static void hold(const struct log_line *line)
     held->used += line->used;
 }
 
-/* Without memory, lines are written at once. */
+/* If memory is exhausted, lines are written at once. */
 static void start_holding(void)
 {
     pthread_once(&held_once, make_held_key);
@@ -155,8 +158,8 @@ void log_flush(void)
     errno = errno_before;
 }
 
-static void format_line(enum log_level level, const struct log_field *fields, size_t count, const char *message,
-                        struct log_line *ret)
+static void format_line(enum log_level level, const struct log_field *fields, size_t count,
+                        const char *message, struct log_line *ret)
 {
     log_line_begin(ret, state.formatter, level, message);
     log_line_add_made(ret, state.fields ? state.fields : "", state.fields_size);
@@ -165,7 +168,8 @@ static void format_line(enum log_level level, const struct log_field *fields, si
     log_line_end(ret);
 }
 
-void log_write(enum log_level level, const struct log_field *fields, size_t count, const char *format, ...)
+void log_write(enum log_level level, const struct log_field *fields, size_t count,
+               const char *format, ...)
 {
     char message[LOG_LINE_MAX / 2];
     struct log_line line;
@@ -178,7 +182,7 @@ void log_write(enum log_level level, const struct log_field *fields, size_t coun
     vsnprintf(message, sizeof(message), format, args);
     va_end(args);
     format_line(level, fields, count, message, &line);
-    write_held(); /* what happened before comes first */
+    write_held(); /* earlier lines come first */
     write_text(line.text, line.used);
     errno = errno_before;
 }

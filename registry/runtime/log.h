@@ -8,13 +8,14 @@
 #include "common/macros.h"
 
 /*
- * The log: one line for each event on standard error, in one write(2), in the formats of registry:2 (logrus' text and JSON,
- * logstash's JSON). Text from a client may be passed in a field or as an argument of the message: control characters,
- * characters that hide or reorder text, and invalid UTF-8 are escaped in every format. A line has at most LOG_LINE_MAX
- * bytes; "..." marks where it was cut. Credentials are never passed.
+ * The log: one line for each event on standard error, in one write(2), in the formats of registry:2
+ * (logrus' text and JSON, logstash's JSON). Text from a client may be passed in a field or as an
+ * argument of the message: control characters, characters that hide or reorder text, and invalid
+ * UTF-8 are escaped in every format. A line has at most LOG_LINE_MAX bytes; "..." marks where it
+ * was cut. Credentials are never passed.
  *
- * Before log_open() the format is text, and the level info. log_open() and log_close() are for one thread while no other
- * thread logs; everything else is for any thread.
+ * Before log_open() the format is text, and the level info. Call log_open() and log_close() while
+ * no other thread logs; any thread may call everything else.
  */
 
 /* Each level includes those before it. */
@@ -26,12 +27,12 @@ enum { LOG_LINE_MAX = 8192 }; /* the newline included */
 
 enum log_kind { LOG_TEXT, LOG_INTEGER, LOG_DURATION };
 
-/* A property of an event that a program may want to look for. */
+/* A named value in a line, for programs that read the log. */
 struct log_field {
     const char *name; /* of letters, digits and . _ - */
     enum log_kind kind;
     union {
-        const char *text; /* NULL: the field is left out */
+        const char *text; /* NULL: the field is omitted */
         int64_t integer;
         uint64_t duration_us;
     };
@@ -67,19 +68,25 @@ int log_open(const struct log_options *options, struct error *err) MUST_USE;
 /* Restores the state before log_open(). */
 void log_close(void);
 
-/* For callers that would gather the fields in vain. */
+/*
+ * Whether lines of this level are written, so that callers can avoid gathering fields for nothing.
+ */
 bool log_is_on(enum log_level level);
 
-/* Writes one line, if its level is on. fields may be NULL if count is 0. A line that cannot be written is lost. */
-void log_write(enum log_level level, const struct log_field *fields, size_t count, const char *format, ...)
-    PRINTF_LIKE(4, 5);
+/*
+ * Writes one line, if its level is on. fields may be NULL if count is 0. A line that cannot be
+ * written is lost.
+ */
+void log_write(enum log_level level, const struct log_field *fields, size_t count,
+               const char *format, ...) PRINTF_LIKE(4, 5);
 
-/* The line of a request that is over, at level info unless log.accesslog.disabled. */
+/* Writes the line of a finished request at level info, unless log.accesslog.disabled is set. */
 void log_request(const struct log_field *fields, size_t count, const char *message);
 
 /*
- * Writes the lines of log_request() that this thread holds. From its first call on, the thread holds such lines until the
- * next, so that an event thread that answers ten requests at a time makes one call of write(2). Other lines are not held.
+ * Writes the lines of log_request() that this thread holds. After its first call of log_flush(), a
+ * thread holds such lines until the next call, so that an event thread that answers ten requests at
+ * a time needs one write(2). Other lines are not held.
  */
 void log_flush(void);
 

@@ -1,5 +1,5 @@
 /*
- * Counters, and their text for Prometheus. A request is counted once, when it is over.
+ * Counts, and formats the counters for Prometheus. A request is counted once, when it is over.
  */
 #include "registry/runtime/metrics.h"
 
@@ -11,19 +11,33 @@
 
 #include "common/macros.h"
 
-/* The methods of Prometheus' Go library, which registry:2 uses; the last one stands for all others. */
+/*
+ * The values of the label "method" in Prometheus' Go library, which registry:2 uses; the last one
+ * is for all other methods.
+ */
 static const char *const methods[] = {
-    "get", "head", "post", "put", "patch", "delete", "options", "trace", "connect", "notify", "unknown",
+    "get",     "head",  "post",    "put",    "patch",   "delete",
+    "options", "trace", "connect", "notify", "unknown",
 };
 
-/* Upper bounds of the histograms: of durations in microseconds, of sizes in bytes. */
+/* Upper bounds of the histograms: durations in microseconds, sizes in bytes. */
 static const uint64_t duration_bounds[] = {
-    5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000, 25000000, 60000000,
+    5000,    10000,   25000,   50000,    100000,   250000,   500000,
+    1000000, 2500000, 5000000, 10000000, 25000000, 60000000,
 };
-enum { SIZE_BOUNDS = 22, SMALLEST_SIZE = 1024, CODES_MAX = 64, BOUND_TEXT_SIZE = 32, LABELS_SIZE = 96 };
-enum { STORAGE_BOUNDS = 11 }; /* of duration_bounds; registry:2 has no longer ones for the storage */
+enum {
+    SIZE_BOUNDS = 22,
+    SMALLEST_SIZE = 1024,
+    CODES_MAX = 64,
+    BOUND_TEXT_SIZE = 32,
+    LABELS_SIZE = 96
+};
+enum { STORAGE_BOUNDS = 11 }; /* the first of duration_bounds, as in registry:2's storage metrics */
 
-/* As nginx and others count what has no status: the client went away; this server ended the connection. */
+/*
+ * For requests without a status: nginx and others use these when the client disconnects, and on a
+ * timeout.
+ */
 enum { CODE_CLIENT_LEFT = 499, CODE_CUT = 408 };
 
 struct durations {
@@ -49,7 +63,8 @@ struct handler {
 };
 
 struct metrics {
-    unsigned codes[CODES_MAX]; /* the statuses that occurred, in the order in which they did; 0: none yet */
+    /* the statuses that occurred, in the order in which they did; 0: none yet */
+    unsigned codes[CODES_MAX];
     uint64_t failures;
     uint64_t events[METRICS_ACTIONS][METRICS_OBJECTS];
     struct durations storage[METRICS_STORAGE_ACTIONS];
@@ -95,13 +110,16 @@ static size_t find_method(const char *method)
     return i;
 }
 
-/* The place of a status. There are fewer than CODES_MAX; beyond them the last place is shared. */
+/*
+ * Finds the index of a status. Normally fewer than CODES_MAX occur; the rest share the last index.
+ */
 static size_t find_code(struct metrics *metrics, unsigned code)
 {
     for (size_t i = 0; i < CODES_MAX; i++) {
         unsigned found = 0;
 
-        if (__atomic_compare_exchange_n(&metrics->codes[i], &found, code, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED) ||
+        if (__atomic_compare_exchange_n(&metrics->codes[i], &found, code, false, __ATOMIC_RELAXED,
+                                        __ATOMIC_RELAXED) ||
             found == code)
             return i;
     }
@@ -159,7 +177,8 @@ void metrics_count_storage(struct metrics *metrics, enum metrics_storage action,
     count_duration(&metrics->storage[action], us);
 }
 
-void metrics_count_event(struct metrics *metrics, enum metrics_action action, enum metrics_object object)
+void metrics_count_event(struct metrics *metrics, enum metrics_action action,
+                         enum metrics_object object)
 {
     add(&metrics->events[action][object], 1);
 }
@@ -175,8 +194,8 @@ static void print_value(FILE *out, const struct metrics_value *value)
 {
     bool has_label = value->label;
 
-    fprintf(out, "%s%s%s%s %" PRIu64 "\n", value->name, has_label ? "{" : "", has_label ? value->label : "",
-            has_label ? "}" : "", value->value);
+    fprintf(out, "%s%s%s%s %" PRIu64 "\n", value->name, has_label ? "{" : "",
+            has_label ? value->label : "", has_label ? "}" : "", value->value);
 }
 
 static void print_values(FILE *out, const struct metrics_value *values, size_t count)
@@ -198,20 +217,25 @@ static void print_in_flight(FILE *out, const struct metrics *metrics)
                 get(&metrics->handlers[i].in_flight));
 }
 
-static void print_codes(FILE *out, const struct metrics *metrics, const struct handler *handler, size_t method)
+static void print_codes(FILE *out, const struct metrics *metrics, const struct handler *handler,
+                        size_t method)
 {
     for (size_t i = 0; i < CODES_MAX; i++) {
         uint64_t count = get(&handler->by_method[method].by_code[i]);
 
         if (count > 0)
-            fprintf(out, "registry_http_requests_total{code=\"%u\",handler=\"%s\",method=\"%s\"} %" PRIu64 "\n",
-                    __atomic_load_n(&metrics->codes[i], __ATOMIC_RELAXED), handler->name, methods[method], count);
+            fprintf(
+                out,
+                "registry_http_requests_total{code=\"%u\",handler=\"%s\",method=\"%s\"} %" PRIu64
+                "\n",
+                __atomic_load_n(&metrics->codes[i], __ATOMIC_RELAXED), handler->name,
+                methods[method], count);
     }
 }
 
-/* A histogram with the first bounds, unless it is empty. labels: such as method="get". */
-static void print_durations(FILE *out, const char *name, const char *labels, const struct durations *durations,
-                            size_t bounds)
+/* Prints a histogram with the first bounds, unless it is empty. labels are such as method="get". */
+static void print_durations(FILE *out, const char *name, const char *labels,
+                            const struct durations *durations, size_t bounds)
 {
     uint64_t total = 0, count = 0;
 
@@ -221,7 +245,8 @@ static void print_durations(FILE *out, const char *name, const char *labels, con
         return;
     for (size_t i = 0; i < bounds; i++) {
         count += get(&durations->buckets[i]);
-        fprintf(out, "%s_bucket{%s,le=\"%g\"} %" PRIu64 "\n", name, labels, (double)duration_bounds[i] / 1e6, count);
+        fprintf(out, "%s_bucket{%s,le=\"%g\"} %" PRIu64 "\n", name, labels,
+                (double)duration_bounds[i] / 1e6, count);
     }
     fprintf(out, "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n", name, labels, total);
     fprintf(out, "%s_sum{%s} %.6f\n", name, labels, (double)get(&durations->sum_us) / 1e6);
@@ -232,9 +257,10 @@ static void print_request_durations(FILE *out, const struct handler *handler, si
 {
     char labels[LABELS_SIZE];
 
-    snprintf(labels, sizeof(labels), "handler=\"%s\",method=\"%s\"", handler->name, methods[method]);
-    print_durations(out, "registry_http_request_duration_seconds", labels, &handler->by_method[method].durations,
-                    ARRAY_SIZE(duration_bounds));
+    snprintf(labels, sizeof(labels), "handler=\"%s\",method=\"%s\"", handler->name,
+             methods[method]);
+    print_durations(out, "registry_http_request_duration_seconds", labels,
+                    &handler->by_method[method].durations, ARRAY_SIZE(duration_bounds));
 }
 
 static void print_storage(FILE *out, const struct metrics *metrics)
@@ -250,7 +276,7 @@ static void print_storage(FILE *out, const struct metrics *metrics)
     }
 }
 
-/* As Go writes numbers: 524288, but 1.048576e+06. Labels are compared as text. */
+/* Formats a number like Go (524288, but 1.048576e+06), because labels are compared as text. */
 static void format_bound(uint64_t bound, char ret_text[BOUND_TEXT_SIZE])
 {
     char *end;
@@ -270,7 +296,8 @@ static void format_bound(uint64_t bound, char ret_text[BOUND_TEXT_SIZE])
     }
 }
 
-static void print_sizes(FILE *out, const char *name, const struct handler *handler, const struct sizes *sizes)
+static void print_sizes(FILE *out, const char *name, const struct handler *handler,
+                        const struct sizes *sizes)
 {
     uint64_t total = 0, count = 0;
     char bound[BOUND_TEXT_SIZE];
@@ -282,7 +309,8 @@ static void print_sizes(FILE *out, const char *name, const struct handler *handl
     for (size_t i = 0; i < SIZE_BOUNDS; i++) {
         count += get(&sizes->buckets[i]);
         format_bound(size_bound(i), bound);
-        fprintf(out, "%s_bucket{handler=\"%s\",le=\"%s\"} %" PRIu64 "\n", name, handler->name, bound, count);
+        fprintf(out, "%s_bucket{handler=\"%s\",le=\"%s\"} %" PRIu64 "\n", name, handler->name,
+                bound, count);
     }
     count += get(&sizes->buckets[SIZE_BOUNDS]);
     fprintf(out, "%s_bucket{handler=\"%s\",le=\"+Inf\"} %" PRIu64 "\n", name, handler->name, count);
@@ -292,15 +320,18 @@ static void print_sizes(FILE *out, const char *name, const struct handler *handl
 
 static void print_requests(FILE *out, const struct metrics *metrics)
 {
-    static const char requests[] = "registry_http_request_size_bytes", responses[] = "registry_http_response_size_bytes";
+    static const char requests[] = "registry_http_request_size_bytes",
+                      responses[] = "registry_http_response_size_bytes";
 
     describe(out, "registry_http_requests_total", "counter", "Requests that are over.");
     for (size_t i = 0; i < metrics->handler_count * ARRAY_SIZE(methods); i++)
-        print_codes(out, metrics, &metrics->handlers[i / ARRAY_SIZE(methods)], i % ARRAY_SIZE(methods));
+        print_codes(out, metrics, &metrics->handlers[i / ARRAY_SIZE(methods)],
+                    i % ARRAY_SIZE(methods));
     describe(out, "registry_http_request_duration_seconds", "histogram",
              "From the head of a request to the end of its answer.");
     for (size_t i = 0; i < metrics->handler_count * ARRAY_SIZE(methods); i++)
-        print_request_durations(out, &metrics->handlers[i / ARRAY_SIZE(methods)], i % ARRAY_SIZE(methods));
+        print_request_durations(out, &metrics->handlers[i / ARRAY_SIZE(methods)],
+                                i % ARRAY_SIZE(methods));
     describe(out, requests, "histogram", "Bytes of requests, head and body.");
     for (size_t i = 0; i < metrics->handler_count; i++)
         print_sizes(out, requests, &metrics->handlers[i], &metrics->handlers[i].request_sizes);
@@ -311,18 +342,22 @@ static void print_requests(FILE *out, const struct metrics *metrics)
 
 static void print_events(FILE *out, const struct metrics *metrics)
 {
-    static const char *const actions[] = {"push", "pull", "mount", "delete"}, *const objects[] = {"blob", "manifest", "tag"};
+    static const char *const actions[] = {"push", "pull", "mount", "delete"}, *const objects[] = {
+                                                                                  "blob",
+                                                                                  "manifest",
+                                                                                  "tag"};
 
-    describe(out, "registry_events_total", "counter", "Blobs, manifests and tags that were pushed, pulled, mounted or deleted.");
+    describe(out, "registry_events_total", "counter",
+             "Blobs, manifests and tags that were pushed, pulled, mounted or deleted.");
     for (size_t i = 0; i < METRICS_ACTIONS; i++)
         for (size_t j = 0; j < METRICS_OBJECTS; j++)
             if (get(&metrics->events[i][j]) > 0)
-                fprintf(out, "registry_events_total{action=\"%s\",object=\"%s\"} %" PRIu64 "\n", actions[i], objects[j],
-                        get(&metrics->events[i][j]));
+                fprintf(out, "registry_events_total{action=\"%s\",object=\"%s\"} %" PRIu64 "\n",
+                        actions[i], objects[j], get(&metrics->events[i][j]));
 }
 
-char *metrics_format(const struct metrics *metrics, const struct metrics_value *values, size_t value_count,
-                     size_t *ret_size)
+char *metrics_format(const struct metrics *metrics, const struct metrics_value *values,
+                     size_t value_count, size_t *ret_size)
 {
     char *text = NULL;
     FILE *out = open_memstream(&text, ret_size);
@@ -333,10 +368,13 @@ char *metrics_format(const struct metrics *metrics, const struct metrics_value *
     print_requests(out, metrics);
     print_events(out, metrics);
     print_storage(out, metrics);
-    print_values(out, &(struct metrics_value){
-        .name = "registry_storage_errors_total", .help = "Requests that failed by the server's own fault.",
-        .value = get(&metrics->failures),
-    }, 1);
+    print_values(out,
+                 &(struct metrics_value){
+                     .name = "registry_storage_errors_total",
+                     .help = "Requests that failed because of the server.",
+                     .value = get(&metrics->failures),
+                 },
+                 1);
     print_values(out, values, value_count);
     if (fclose(out) != 0) {
         free(text);

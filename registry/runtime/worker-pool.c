@@ -1,5 +1,5 @@
 /*
- * The threads of a pool. The queue between them and those who submit jobs is registry/runtime/job-queue.h.
+ * The threads of a pool. They take jobs from the queue in registry/runtime/job-queue.h.
  */
 #include "registry/runtime/worker-pool.h"
 
@@ -22,10 +22,10 @@ struct worker {
 };
 
 struct worker_pool {
-    pthread_mutex_t mutex; /* of all that follows up to niceness */
+    pthread_mutex_t mutex; /* protects the members up to niceness */
     pthread_cond_t has_work;
     bool is_stopping;
-    bool has_timekeeper; /* a worker that waits for the first parked job */
+    bool has_timekeeper; /* a worker waits until the first parked job is due */
     struct job_queue *queue;
 
     int niceness;
@@ -35,7 +35,8 @@ struct worker_pool {
 
 /* --- jobs --------------------------------------------------------------------------------- */
 
-int worker_pool_submit(struct worker_pool *pool, const struct job_owner *owner, unsigned delay_ms, struct job *job)
+int worker_pool_submit(struct worker_pool *pool, const struct job_owner *owner, unsigned delay_ms,
+                       struct job *job)
 {
     uint64_t due_ms = delay_ms ? (uint64_t)monotonic_ms() + delay_ms : 0;
     int r = -EAGAIN;
@@ -43,20 +44,24 @@ int worker_pool_submit(struct worker_pool *pool, const struct job_owner *owner, 
     pthread_mutex_lock(&pool->mutex);
     if (!pool->is_stopping)
         r = job_queue_push(pool->queue, owner, due_ms, job);
-    /* Before the unlock: after it the job may run, and whoever waited for it may end the pool. */
+    /*
+     * Signal before the unlock: after it the job may run, and a thread that waits for the job may
+     * end the pool.
+     */
     if (r == 0 && due_ms > 0 && job_queue_get_due(pool->queue) == due_ms)
-        pthread_cond_broadcast(&pool->has_work); /* the timekeeper waits for a later time */
+        pthread_cond_broadcast(&pool->has_work); /* the timekeeper must wake earlier */
     else if (r == 0 && job_queue_is_runnable(pool->queue))
         pthread_cond_signal(&pool->has_work);
     pthread_mutex_unlock(&pool->mutex);
     return r;
 }
 
-/* Until there may be something to do. One of the waiting workers looks at the clock for all. */
+/* Waits until there may be a job. One waiting worker, the timekeeper, watches the clock for all. */
 static void wait_for_work(struct worker_pool *pool)
 {
     uint64_t due_ms = job_queue_get_due(pool->queue);
-    struct timespec due = {.tv_sec = (time_t)(due_ms / 1000), .tv_nsec = (long)(due_ms % 1000) * 1000000};
+    struct timespec due = {.tv_sec = (time_t)(due_ms / 1000),
+                           .tv_nsec = (long)(due_ms % 1000) * 1000000};
 
     if (due_ms == UINT64_MAX || pool->has_timekeeper) {
         pthread_cond_wait(&pool->has_work, &pool->mutex);
@@ -72,7 +77,7 @@ static bool is_over(const struct worker_pool *pool)
     return pool->is_stopping && job_queue_is_empty(pool->queue);
 }
 
-/* Wakes another worker where there is something left for it. */
+/* Wakes another worker if there are more jobs. */
 static void pass_on(struct worker_pool *pool)
 {
     if (is_over(pool))
@@ -81,7 +86,7 @@ static void pass_on(struct worker_pool *pool)
         pthread_cond_signal(&pool->has_work);
 }
 
-/* Ends the job before (finished, or NULL), and finds the next; NULL when the pool ends. */
+/* Finishes the previous job (finished, or NULL), and takes the next; NULL when the pool ends. */
 static struct job *next_job(struct worker_pool *pool, struct lane *finished)
 {
     struct job *job;
@@ -91,7 +96,8 @@ static struct job *next_job(struct worker_pool *pool, struct lane *finished)
         job_queue_finish(pool->queue, finished);
     for (;;) {
         if (job_queue_get_due(pool->queue) != UINT64_MAX)
-            job_queue_release_due(pool->queue, pool->is_stopping ? UINT64_MAX : (uint64_t)monotonic_ms());
+            job_queue_release_due(pool->queue,
+                                  pool->is_stopping ? UINT64_MAX : (uint64_t)monotonic_ms());
         job = job_queue_take(pool->queue);
         if (job || is_over(pool))
             break;
@@ -111,7 +117,7 @@ static void *work(void *argument)
     struct job *job;
 
     pthread_setname_np(pthread_self(), worker->name);
-    /* For Linux 0 means the calling thread. Where that is refused, the thread only competes harder. */
+    /* On Linux, 0 means the calling thread. If this fails, the thread keeps its priority. */
     if (worker->pool->niceness > 0)
         setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + worker->pool->niceness);
     while ((job = next_job(worker->pool, finished)) != NULL) {
@@ -121,7 +127,8 @@ static void *work(void *argument)
     return NULL;
 }
 
-static int start_worker(struct worker_pool *pool, const pthread_attr_t *attributes, const char *name)
+static int start_worker(struct worker_pool *pool, const pthread_attr_t *attributes,
+                        const char *name)
 {
     struct worker *worker = &pool->workers[pool->worker_count];
     char number[12];
@@ -136,7 +143,7 @@ static int start_worker(struct worker_pool *pool, const pthread_attr_t *attribut
     return -r;
 }
 
-/* Signals are for the main thread: the workers inherit that they are blocked. */
+/* The workers inherit a mask that blocks all signals, because signals are for the main thread. */
 static int start_workers(struct worker_pool *pool, const char *name, unsigned threads)
 {
     pthread_attr_t attributes;
@@ -173,7 +180,8 @@ int worker_pool_start(const char *name, unsigned threads, unsigned queue_max, in
     int r;
 
     if (threads == 0 || queue_max == 0)
-        return error_set(err, EINVAL, "a pool of %u threads with a queue of %u cannot work", threads, queue_max);
+        return error_set(err, EINVAL, "a pool of %u threads with a queue of %u cannot work",
+                         threads, queue_max);
     pool = calloc(1, sizeof(*pool) + threads * sizeof(pool->workers[0]));
     if (!pool)
         return error_set_oom(err);

@@ -8,13 +8,13 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
-/* A part of a list: its text without blanks around it. */
+/* A part of a list, without spaces around it. */
 struct part {
     const char *text;
     size_t size;
 };
 
-/* The next part up to a separator, which *at is moved behind; false at the end. */
+/* Takes the next part up to a separator, and moves *at after that; false at the end. */
 static bool next_part(const char **at, const char *end, char separator, struct part *ret)
 {
     const char *text = *at, *stop;
@@ -56,7 +56,8 @@ static bool is_refusal(const struct part *parameter)
 static bool is_manifest_type(const struct part *type)
 {
     return begins_with(type, "application/vnd.docker.distribution.manifest.") ||
-           begins_with(type, "application/vnd.oci.image.") || begins_with(type, "application/vnd.oci.artifact.");
+           begins_with(type, "application/vnd.oci.image.") ||
+           begins_with(type, "application/vnd.oci.artifact.");
 }
 
 bool accept_allows(const char *list, const char *media_type)

@@ -40,7 +40,8 @@ static int split(struct secbuf *pair, struct secbuf *ret_user, struct secbuf *re
     return 0;
 }
 
-int basic_parse(const char *header, size_t size, struct secbuf *ret_user, struct secbuf *ret_password)
+int basic_parse(const char *header, size_t size, struct secbuf *ret_user,
+                struct secbuf *ret_password)
 {
     static const char scheme[] = "Basic";
     const size_t scheme_size = sizeof(scheme) - 1;
@@ -52,7 +53,7 @@ int basic_parse(const char *header, size_t size, struct secbuf *ret_user, struct
     header += scheme_size;
     size -= scheme_size;
     if (size > 0 && *header != ' ')
-        return BASIC_ABSENT; /* "Basically" */
+        return BASIC_ABSENT; /* another scheme that begins with "Basic" */
     while (size > 0 && *header == ' ')
         header++, size--;
     while (size > 0 && header[size - 1] == ' ')

@@ -16,4 +16,5 @@ enum { BASIC_ABSENT = 1 }; /* another scheme, or none */
  * memory alone. The user has no ':'; both may be empty and hold any other byte, NULs too. The
  * buffers must be empty before, and are empty after a failure. From any thread.
  */
-int basic_parse(const char *header, size_t size, struct secbuf *ret_user, struct secbuf *ret_password) MUST_USE;
+int basic_parse(const char *header, size_t size, struct secbuf *ret_user,
+                struct secbuf *ret_password) MUST_USE;

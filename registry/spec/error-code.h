@@ -3,8 +3,8 @@
 #include <stddef.h>
 
 /*
- * The refusals of a registry: the codes of the OCI distribution specification ("Error codes") and
- * those that registry:2 has beside them, with registry:2's words and statuses. From any thread.
+ * The error codes of the OCI distribution specification ("Error Codes") and the additional ones of
+ * registry:2, with registry:2's messages and statuses. Any thread may call these functions.
  */
 enum error_code {
     ERROR_CODE_UNKNOWN,
@@ -40,10 +40,11 @@ unsigned error_code_get_status(enum error_code code);
 
 /*
  * The body: {"errors":[{"code":"...","message":"...","detail":...}]} and a newline. detail is JSON,
- * or NULL for a body without that member. NUL-terminated, owned by the caller, free with free();
- * NULL where memory is out. *ret_size is without the NUL.
+ * or NULL for a body without that member. The result ends with a NUL, which *ret_size does not
+ * count, and is owned by the caller, free with free(). NULL: out of memory.
  */
 char *error_code_format(enum error_code code, const char *detail, size_t *ret_size);
 
-/* Likewise with another message than the code's own; message is plain text. */
-char *error_code_format_message(enum error_code code, const char *message, const char *detail, size_t *ret_size);
+/* The same with another message; message is plain text. */
+char *error_code_format_message(enum error_code code, const char *message, const char *detail,
+                                size_t *ret_size);

@@ -1,6 +1,6 @@
 /*
- * Names from the storage go into URLs, and URLs come from anybody: what is written here is always
- * pure ASCII, and what is read never holds a NUL, at which other code would take it for shorter.
+ * Percent-encoding. Names from the storage go into URLs, and anybody may send URLs: written text is
+ * always ASCII, and decoded text never contains a NUL, which other code would take for its end.
  */
 #include "registry/spec/escape.h"
 
@@ -9,7 +9,8 @@
 
 static bool is_unreserved(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c));
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c && strchr("-._~", c));
 }
 
 static int escape(const char *text, size_t size, const char *also, char *ret_text, size_t ret_size)
@@ -56,7 +57,7 @@ static int value_of(char c)
     return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
 }
 
-/* Takes one byte off *at, which is before end. The byte, or -EINVAL. */
+/* Decodes one byte and advances *at, which must be before end. Returns the byte, or -EINVAL. */
 static int decode_one(const char **at, const char *end, bool is_plus_space)
 {
     const char *text = *at;
@@ -72,7 +73,8 @@ static int decode_one(const char **at, const char *end, bool is_plus_space)
     return high < 0 || low < 0 || (high == 0 && low == 0) ? -EINVAL : high * 16 + low;
 }
 
-int escape_decode(const char *text, size_t size, bool is_plus_space, char *ret_text, size_t ret_size)
+int escape_decode(const char *text, size_t size, bool is_plus_space, char *ret_text,
+                  size_t ret_size)
 {
     const char *end = text + size;
     size_t written = 0;

@@ -1,6 +1,6 @@
 /*
- * Descriptors: how a manifest refers to blobs and to other manifests. A garbage collection goes by
- * what is read here, so an unknown form of descriptor is an error and is never skipped.
+ * Parses descriptors, by which a manifest refers to blobs and to other manifests. Garbage
+ * collection relies on them, so an unknown form of descriptor is an error and never skipped.
  */
 #include "registry/spec/manifest-descriptor.h"
 
@@ -16,7 +16,10 @@ const struct json *manifest_find(const struct json *object, const char *name)
     return member && json_get_type(member) != JSON_NULL ? member : NULL;
 }
 
-/* The next character in lower case, as far as Go's decoder folds it to ASCII; *text moves behind it. */
+/*
+ * Returns the next character in lower case, folded to ASCII like Go's decoder does, and advances
+ * *text.
+ */
 static unsigned char fold_next(const char **text)
 {
     unsigned char c = (unsigned char)**text;
@@ -42,7 +45,8 @@ static bool folds_to(const char *name, const char *known)
     return !*name && !*known;
 }
 
-int manifest_check_names(const struct json *object, const char *where, const char *const *known, struct error *err)
+int manifest_check_names(const struct json *object, const char *where, const char *const *known,
+                         struct error *err)
 {
     uint32_t seen = 0;
 
@@ -53,36 +57,40 @@ int manifest_check_names(const struct json *object, const char *where, const cha
             if (!folds_to(name, known[i]))
                 continue;
             if (strcmp(name, known[i]) != 0)
-                return error_set(err, EINVAL, "the manifest's %s%s\"%.200s\" differs from \"%s\" only in case", where,
-                                 *where ? "." : "", name, known[i]);
+                return error_set(err, EINVAL,
+                                 "the manifest's %s%s\"%.200s\" differs from \"%s\" only in case",
+                                 where, *where ? "." : "", name, known[i]);
             if (seen & 1u << i)
-                return error_set(err, EINVAL, "the manifest has %s%s%s twice", where, *where ? "." : "", name);
+                return error_set(err, EINVAL, "the manifest has the member %s%s%s twice", where,
+                                 *where ? "." : "", name);
             seen |= 1u << i;
         }
     }
     return 0;
 }
 
-int manifest_get_text(const struct json *object, const char *where, const char *name, const char **ret,
-                      struct error *err)
+int manifest_get_text(const struct json *object, const char *where, const char *name,
+                      const char **ret, struct error *err)
 {
     const struct json *member = manifest_find(object, name);
     const char *text = json_get_text(member);
 
     if (member && !text)
-        return error_set(err, EINVAL, "the manifest's %s%s%s is no plain text", where, *where ? "." : "", name);
+        return error_set(err, EINVAL, "the manifest's %s%s%s is not plain text", where,
+                         *where ? "." : "", name);
     *ret = text && *text ? text : NULL;
     return 0;
 }
 
-int manifest_get_digest(const struct json *descriptor, const char *where, struct digest *ret, struct error *err)
+int manifest_get_digest(const struct json *descriptor, const char *where, struct digest *ret,
+                        struct error *err)
 {
     static const char *const known[] = {"mediaType", "digest", "size", "urls", NULL};
     const char *text;
     int r;
 
     if (json_get_type(descriptor) != JSON_OBJECT)
-        return error_set(err, EINVAL, "the manifest's %s is no descriptor", where);
+        return error_set(err, EINVAL, "the manifest's %s is not a descriptor", where);
     r = manifest_check_names(descriptor, where, known, err);
     if (r == 0)
         r = manifest_get_text(descriptor, where, "digest", &text, err);
@@ -94,19 +102,23 @@ int manifest_get_digest(const struct json *descriptor, const char *where, struct
     case 0:
         return 0;
     case -ENOTSUP:
-        return error_set(err, EINVAL, "the manifest's %s.digest is neither sha256 nor sha512: \"%.200s\"", where, text);
+        return error_set(err, EINVAL,
+                         "the manifest's %s.digest is neither sha256 nor sha512: \"%.200s\"", where,
+                         text);
     default:
-        return error_set(err, EINVAL, "the manifest's %s.digest is malformed: \"%.200s\"", where, text);
+        return error_set(err, EINVAL, "the manifest's %s.digest is malformed: \"%.200s\"", where,
+                         text);
     }
 }
 
-static int get_size(const struct json *descriptor, const char *where, uint64_t *ret, struct error *err)
+static int get_size(const struct json *descriptor, const char *where, uint64_t *ret,
+                    struct error *err)
 {
     const struct json *member = manifest_find(descriptor, "size");
     int64_t size = 0;
 
     if (member && (json_get_integer(member, &size) < 0 || size < 0))
-        return error_set(err, EINVAL, "the manifest's %s.size is no number of bytes", where);
+        return error_set(err, EINVAL, "the manifest's %s.size is not a number of bytes", where);
     *ret = (uint64_t)size;
     return 0;
 }
@@ -120,19 +132,19 @@ static bool is_foreign_type(const char *media_type)
            strncmp(media_type, nondistributable, sizeof(nondistributable) - 1) == 0;
 }
 
-/* With urls it may be fetched elsewhere too. */
+/* Whether the descriptor has urls, from which a client may fetch the content. */
 static int has_urls(const struct json *descriptor, const char *where, bool *ret, struct error *err)
 {
     const struct json *urls = manifest_find(descriptor, "urls");
 
     if (urls && json_get_type(urls) != JSON_ARRAY)
-        return error_set(err, EINVAL, "the manifest's %s.urls is no list", where);
+        return error_set(err, EINVAL, "the manifest's %s.urls is not a list", where);
     *ret = urls && json_get_first(urls);
     return 0;
 }
 
-static int read_descriptor(const struct json *descriptor, const char *where, struct manifest_descriptor *ret,
-                           struct error *err)
+static int read_descriptor(const struct json *descriptor, const char *where,
+                           struct manifest_descriptor *ret, struct error *err)
 {
     struct manifest_descriptor read;
     const char *media_type = NULL;
@@ -160,8 +172,8 @@ int manifest_reserve(struct manifest_descriptors *list, size_t count, struct err
     return list->items ? 0 : error_set_oom(err);
 }
 
-int manifest_add(struct manifest_descriptors *list, const struct json *descriptor, const char *where,
-                 struct error *err)
+int manifest_add(struct manifest_descriptors *list, const struct json *descriptor,
+                 const char *where, struct error *err)
 {
     int r = read_descriptor(descriptor, where, &list->items[list->count], err);
 

@@ -1,7 +1,7 @@
 /*
- * A registry keeps manifests byte for byte, and reads them only to know what they refer to. Bytes
- * that two readers could take for different things (an image to one, an index to the other) are
- * refused, since what one of them keeps the other would collect (CVE-2021-41190).
+ * Parses manifests to find what they refer to; their bytes are stored unchanged. Bytes that one
+ * reader could take for an image and another one for an index are refused, because one of them
+ * would collect what the other keeps (CVE-2021-41190).
  */
 #include "registry/spec/manifest.h"
 
@@ -17,7 +17,7 @@ enum kind { KIND_IMAGE, KIND_INDEX, KIND_ARTIFACT };
 static const struct type {
     const char *name;
     enum kind kind;
-    bool is_docker; /* then the manifest itself has to say what it is, and has no subject */
+    bool is_docker; /* then the manifest must state its mediaType, and has no subject */
 } types[] = {
     {MANIFEST_OCI_IMAGE, KIND_IMAGE, false},
     {MANIFEST_OCI_INDEX, KIND_INDEX, false},
@@ -53,14 +53,16 @@ int manifest_strip_type(const char *content_type, char ret_type[MANIFEST_TYPE_SI
     return 0;
 }
 
-/* --- of which type ------------------------------------------------------------------ */
+/* --- the media type ----------------------------------------------------------------- */
 
 static int refuse_schema_1(struct error *err)
 {
-    return error_set(err, ENOTSUP, "docker's manifest schema 1 is not supported: push with docker 1.10 or later");
+    return error_set(err, ENOTSUP,
+                     "docker's manifest schema 1 is not supported: push with docker 1.10 or later");
 }
 
-static int look_up_type(const char *name, const char *said_by, const struct type **ret, struct error *err)
+static int look_up_type(const char *name, const char *said_by, const struct type **ret,
+                        struct error *err)
 {
     static const char schema_1[] = "application/vnd.docker.distribution.manifest.v1+";
 
@@ -69,10 +71,11 @@ static int look_up_type(const char *name, const char *said_by, const struct type
         return 0;
     if (strncmp(name, schema_1, sizeof(schema_1) - 1) == 0)
         return refuse_schema_1(err);
-    return error_set(err, ENOTSUP, "%s is not the media type of a manifest: \"%.200s\"", said_by, name);
+    return error_set(err, ENOTSUP, "%s is not the media type of a manifest: \"%.200s\"", said_by,
+                     name);
 }
 
-/* The type from what the manifest looks like, as registry:2 does it where it says none. */
+/* Guesses the type from the manifest's members, as registry:2 does if the manifest states none. */
 static int sniff_type(const struct json *root, const struct type **ret, struct error *err)
 {
     int64_t version;
@@ -84,7 +87,8 @@ static int sniff_type(const struct json *root, const struct type **ret, struct e
     else if (manifest_find(root, "config"))
         *ret = find_type(MANIFEST_OCI_IMAGE);
     else
-        return error_set(err, EINVAL, "the manifest has neither a mediaType nor a config nor manifests");
+        return error_set(err, EINVAL,
+                         "the manifest has neither a mediaType nor a config nor manifests");
     return 0;
 }
 
@@ -92,14 +96,17 @@ static int sniff_type(const struct json *root, const struct type **ret, struct e
 static int check_type(const struct type *type, const char *own, struct error *err)
 {
     if (own && strcmp(own, type->name) != 0)
-        return error_set(err, EINVAL, "the manifest's mediaType \"%.200s\" is not its Content-Type %s", own, type->name);
+        return error_set(err, EINVAL,
+                         "the manifest's mediaType \"%.200s\" is not its Content-Type %s", own,
+                         type->name);
     if (!own && type->is_docker)
-        return error_set(err, EINVAL, "the manifest's mediaType is missing, and docker's have one");
+        return error_set(err, EINVAL,
+                         "the manifest's mediaType is missing; manifests of docker must have one");
     return 0;
 }
 
-static int find_out_type(const struct json *root, const char *content_type, const struct type **ret, bool *ret_is_stated,
-                         struct error *err)
+static int find_out_type(const struct json *root, const char *content_type, const struct type **ret,
+                         bool *ret_is_stated, struct error *err)
 {
     char stripped[MANIFEST_TYPE_SIZE];
     const char *own;
@@ -109,9 +116,12 @@ static int find_out_type(const struct json *root, const char *content_type, cons
         return r;
     *ret_is_stated = own != NULL;
     if (!content_type || !*content_type)
-        return own ? look_up_type(own, "the manifest's mediaType", ret, err) : sniff_type(root, ret, err);
+        return own ? look_up_type(own, "the manifest's mediaType", ret, err)
+                   : sniff_type(root, ret, err);
     if (manifest_strip_type(content_type, stripped) < 0)
-        return error_set(err, ENOTSUP, "Content-Type is not the media type of a manifest: \"%.200s\"", content_type);
+        return error_set(err, ENOTSUP,
+                         "Content-Type is not the media type of a manifest: \"%.200s\"",
+                         content_type);
     r = look_up_type(stripped, "Content-Type", ret, err);
     return r < 0 ? r : check_type(*ret, own, err);
 }
@@ -132,8 +142,9 @@ static int check_version(const struct json *root, const struct type *type, struc
 
 /* --- what it refers to -------------------------------------------------------------- */
 
-/* The members of one kind may not stand in a manifest of another. */
-static int check_is_not(const struct json *root, const char *name, const struct type *type, struct error *err)
+/* Refuses a member that belongs to another kind of manifest. */
+static int check_is_not(const struct json *root, const char *name, const struct type *type,
+                        struct error *err)
 {
     return manifest_find(root, name)
                ? error_set(err, EINVAL, "the manifest is of type %s, but has %s", type->name, name)
@@ -150,22 +161,24 @@ static int check_kind(const struct json *root, const struct type *type, struct e
     return r < 0 ? r : check_is_not(root, "config", type, err);
 }
 
-static int find_list(const struct json *root, const char *name, const struct json **ret, size_t *ret_count,
-                     struct error *err)
+static int find_list(const struct json *root, const char *name, const struct json **ret,
+                     size_t *ret_count, struct error *err)
 {
     const struct json *list = manifest_find(root, name);
     size_t count = 0;
 
     if (list && json_get_type(list) != JSON_ARRAY)
-        return error_set(err, EINVAL, "the manifest's %s is no list", name);
-    for (const struct json *item = list ? json_get_first(list) : NULL; item; item = json_get_next(item))
+        return error_set(err, EINVAL, "the manifest's %s is not a list", name);
+    for (const struct json *item = list ? json_get_first(list) : NULL; item;
+         item = json_get_next(item))
         count++;
     *ret = list;
     *ret_count = count;
     return 0;
 }
 
-static int read_list(const struct json *root, const char *name, struct manifest_descriptors *ret, struct error *err)
+static int read_list(const struct json *root, const char *name, struct manifest_descriptors *ret,
+                     struct error *err)
 {
     const struct json *list;
     size_t count;
@@ -191,11 +204,12 @@ static int read_image(const struct json *root, struct manifest_descriptors *ret,
         r = manifest_add(ret, config, "config", err);
     if (r < 0)
         return r;
-    ret->items[0].is_elsewhere = false; /* no registry is without it */
+    ret->items[0].is_elsewhere = false; /* the registry must have the config */
     return manifest_add_each(ret, layers, "layers", err);
 }
 
-static int read_references(const struct json *root, const struct type *type, struct manifest *ret, struct error *err)
+static int read_references(const struct json *root, const struct type *type, struct manifest *ret,
+                           struct error *err)
 {
     int r;
 
@@ -209,7 +223,7 @@ static int read_references(const struct json *root, const struct type *type, str
     return r;
 }
 
-/* --- what its descriptor among the referrers says ----------------------------------- */
+/* --- fields of the descriptor in lists of referrers --------------------------------- */
 
 static int read_subject(const struct json *root, struct manifest *ret, struct error *err)
 {
@@ -223,8 +237,12 @@ static int read_subject(const struct json *root, struct manifest *ret, struct er
     return r;
 }
 
-/* An image's type is that of its config, unless it names one (OCI specification, "Listing Referrers"). */
-static int read_artifact_type(const struct json *root, enum kind kind, struct manifest *ret, struct error *err)
+/*
+ * An image's artifact type is its config's media type, unless it names one (OCI specification,
+ * "Listing Referrers").
+ */
+static int read_artifact_type(const struct json *root, enum kind kind, struct manifest *ret,
+                              struct error *err)
 {
     const char *text;
     int r = manifest_get_text(root, "", "artifactType", &text, err);
@@ -247,10 +265,11 @@ static int read_annotations(const struct json *root, struct manifest *ret, struc
     if (!annotations)
         return 0;
     if (json_get_type(annotations) != JSON_OBJECT)
-        return error_set(err, EINVAL, "the manifest's annotations are no object");
+        return error_set(err, EINVAL, "the manifest's annotations are not an object");
     for (const struct json *item = json_get_first(annotations); item; item = json_get_next(item))
         if (json_get_type(item) != JSON_STRING)
-            return error_set(err, EINVAL, "the manifest's annotation \"%.200s\" is no text", json_get_name(item));
+            return error_set(err, EINVAL, "the manifest's annotation \"%.200s\" is not a text",
+                             json_get_name(item));
     if (!json_get_first(annotations))
         return 0;
     size = json_format(annotations, NULL);
@@ -261,7 +280,8 @@ static int read_annotations(const struct json *root, struct manifest *ret, struc
     return 0;
 }
 
-static int read_description(const struct json *root, const struct type *type, struct manifest *ret, struct error *err)
+static int read_description(const struct json *root, const struct type *type, struct manifest *ret,
+                            struct error *err)
 {
     int r = type->is_docker ? 0 : read_subject(root, ret, err);
 
@@ -270,18 +290,20 @@ static int read_description(const struct json *root, const struct type *type, st
     return r < 0 ? r : read_annotations(root, ret, err);
 }
 
-/* --- all of it ---------------------------------------------------------------------- */
+/* --- the manifest ------------------------------------------------------------------- */
 
-static int read_manifest(const struct json *root, const char *content_type, struct manifest *ret, struct error *err)
+static int read_manifest(const struct json *root, const char *content_type, struct manifest *ret,
+                         struct error *err)
 {
     static const char *const known[] = {
-        "schemaVersion", "mediaType", "artifactType", "config", "layers", "manifests", "blobs", "subject", "annotations", NULL,
+        "schemaVersion", "mediaType", "artifactType", "config",      "layers",
+        "manifests",     "blobs",     "subject",      "annotations", NULL,
     };
     const struct type *type;
     int r;
 
     if (json_get_type(root) != JSON_OBJECT)
-        return error_set(err, EINVAL, "the manifest is no JSON object");
+        return error_set(err, EINVAL, "the manifest is not a JSON object");
     r = manifest_check_names(root, "", known, err);
     if (r == 0)
         r = find_out_type(root, content_type, &type, &ret->is_type_stated, err);
@@ -298,16 +320,20 @@ static int read_manifest(const struct json *root, const char *content_type, stru
     return r;
 }
 
-int manifest_parse(const char *content_type, const void *bytes, size_t size, struct manifest *ret, struct error *err)
+int manifest_parse(const char *content_type, const void *bytes, size_t size, struct manifest *ret,
+                   struct error *err)
 {
     CLEANUP(json_freep) struct json *root = NULL;
     struct manifest manifest = {0};
     int r = json_parse_public(bytes, size, &root);
 
     if (r == -EBADMSG)
-        return error_set(err, EBADMSG, "the manifest is no JSON, or nested more than %d levels deep", JSON_DEEPEST_PUBLIC);
+        return error_set(err, EBADMSG,
+                         "the manifest is not JSON, or is nested more than %d levels deep",
+                         JSON_DEEPEST_PUBLIC);
     if (r == -E2BIG)
-        return error_set(err, EBADMSG, "the manifest has more than %d names and values", JSON_MOST_PUBLIC);
+        return error_set(err, EBADMSG, "the manifest has more than %d names and values",
+                         JSON_MOST_PUBLIC);
     if (r < 0)
         return error_set_oom(err);
     r = read_manifest(root, content_type, &manifest, err);

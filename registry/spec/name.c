@@ -1,6 +1,6 @@
 /*
- * Names become directories on the disk and parts of URLs, so a valid name must be harmless in
- * both: no dots on their own, no slashes that come twice, nothing but lower-case ASCII.
+ * Validates names. They become directories on the disk and parts of URLs, so a valid name must be
+ * harmless in both: no component "." or "..", no empty component, only lower-case ASCII.
  */
 #include "registry/spec/name.h"
 
@@ -21,7 +21,10 @@ static bool is_alphanumeric(char c)
     return is_lower(c) || is_digit(c);
 }
 
-/* The length of the separator that text begins with: one '.' or '/', one or two '_', or any number of '-'. */
+/*
+ * Returns the length of the separator at the start of text: one '.' or '/', one or two '_', or any
+ * number of '-'.
+ */
 static size_t measure_separator(const char *text, size_t size)
 {
     size_t n = 1;
@@ -36,7 +39,7 @@ static size_t measure_separator(const char *text, size_t size)
     return n;
 }
 
-/* The grammar comes to: runs of letters and digits, with one separator between any two. */
+/* The grammar means: runs of letters and digits, with one separator between two runs. */
 bool name_is_repository(const char *text, size_t size)
 {
     const char *end = text + size;
@@ -82,7 +85,8 @@ bool name_is_upload(const char *text, size_t size)
     for (size_t i = 0; i < size; i++) {
         bool is_dash_wanted = i == 8 || i == 13 || i == 18 || i == 23;
 
-        if (is_dash_wanted ? text[i] != '-' : !is_digit(text[i]) && !(text[i] >= 'a' && text[i] <= 'f'))
+        if (is_dash_wanted ? text[i] != '-'
+                           : !is_digit(text[i]) && !(text[i] >= 'a' && text[i] <= 'f'))
             return false;
     }
     return true;

@@ -13,8 +13,8 @@ static bool has_member(const struct json *object, const char *name, const char *
     return text && strcmp(text, wanted) == 0;
 }
 
-int platform_find(const void *bytes, size_t size, const char *os, const char *architecture, struct digest *ret,
-                  struct error *err)
+int platform_find(const void *bytes, size_t size, const char *os, const char *architecture,
+                  struct digest *ret, struct error *err)
 {
     CLEANUP(json_freep) struct json *root = NULL;
     const struct json *item;

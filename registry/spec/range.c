@@ -1,6 +1,6 @@
 /*
- * Ranges are where registry:2 and the conformance suite disagree, and where a client's numbers are
- * added to ours: every sum here is of numbers that are known to be smaller than the body.
+ * Parses headers about ranges. A client's numbers are only added after they were found to be
+ * smaller than the body, so that no sum overflows.
  */
 #include "registry/spec/range.h"
 
@@ -17,7 +17,10 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Reads the digits that *at begins with. 0, -EINVAL for none, -ERANGE with UINT64_MAX in *ret. */
+/*
+ * Parses the digits at *at and advances it. Returns 0, -EINVAL if there are none, or -ERANGE with
+ * UINT64_MAX in *ret.
+ */
 static int take_number(const char **at, uint64_t *ret)
 {
     uint64_t value = 0;
@@ -53,7 +56,8 @@ int range_parse_content(const char *header, uint64_t *ret_first, uint64_t *ret_l
 {
     uint64_t first, last;
 
-    if (take_number(&header, &first) < 0 || *header++ != '-' || take_number(&header, &last) < 0 || *header)
+    if (take_number(&header, &first) < 0 || *header++ != '-' || take_number(&header, &last) < 0 ||
+        *header)
         return -EINVAL;
     if (first > last || last > INT64_MAX) /* no file is larger */
         return -EINVAL;
@@ -62,7 +66,9 @@ int range_parse_content(const char *header, uint64_t *ret_first, uint64_t *ret_l
     return 0;
 }
 
-/* One of the list: 0 with *ret (size 0 where nothing of it is in the body), or -EINVAL. */
+/*
+ * Parses one range of the list. Returns 0 with *ret (size 0 if it is outside the body), or -EINVAL.
+ */
 static int take_range(const char **at, uint64_t size, struct range *ret)
 {
     uint64_t first = 0, last = UINT64_MAX;
@@ -76,7 +82,7 @@ static int take_range(const char **at, uint64_t size, struct range *ret)
     *at += strspn(*at, blanks);
     if ((!has_first || is_digit(**at)) && take_number(at, &last) == -EINVAL)
         return -EINVAL;
-    if (!has_first) { /* the last so many bytes */
+    if (!has_first) { /* a suffix: the last bytes */
         uint64_t count = last < size ? last : size;
 
         *ret = (struct range){.first = size - count, .size = count};
@@ -90,7 +96,10 @@ static int take_range(const char **at, uint64_t size, struct range *ret)
     return 0;
 }
 
-/* The ranges of a list that have bytes in them; more than RANGE_MAX are counted only. 0 or -EINVAL. */
+/*
+ * Parses a list, and keeps the ranges that overlap the body. Ranges beyond RANGE_MAX are only
+ * counted. 0 or -EINVAL.
+ */
 static int parse_list(const char *at, uint64_t size, struct range *ret_ranges, size_t *ret_count)
 {
     size_t count = 0;
@@ -126,7 +135,8 @@ static bool is_more_than(const struct range *ranges, size_t count, uint64_t size
     return false;
 }
 
-int range_parse(const char *header, uint64_t size, struct range ret_ranges[RANGE_MAX], size_t *ret_count)
+int range_parse(const char *header, uint64_t size, struct range ret_ranges[RANGE_MAX],
+                size_t *ret_count)
 {
     static const char unit[] = "bytes=";
     size_t count = 0;
@@ -134,11 +144,12 @@ int range_parse(const char *header, uint64_t size, struct range ret_ranges[RANGE
     if (!header || strncasecmp(header, unit, sizeof(unit) - 1) != 0)
         return RANGE_IGNORED;
     header += sizeof(unit) - 1;
-    if (!header[strspn(header, " \t,")]) /* names none */
+    if (!header[strspn(header, " \t,")]) /* an empty list */
         return RANGE_IGNORED;
     if (parse_list(header, size, ret_ranges, &count) < 0)
         return RANGE_UNSATISFIABLE;
-    if (size == 0) /* some clients send Range always; Go's later versions give them the nothing there is */
+    /* some clients always send Range; like later versions of Go, send the empty body */
+    if (size == 0)
         return RANGE_IGNORED;
     if (count == 0)
         return RANGE_UNSATISFIABLE;
@@ -148,7 +159,10 @@ int range_parse(const char *header, uint64_t size, struct range ret_ranges[RANGE
     return 0;
 }
 
-/* How long the next entity tag is; 0 at the end of the list, or for a quote without its second. */
+/*
+ * Returns the length of the next entity tag; 0 at the end of the list, or if the closing quote is
+ * missing.
+ */
 static size_t measure_etag(const char *at)
 {
     const char *end;

@@ -1,7 +1,7 @@
 /*
- * The paths of the API. Any of "blobs", "manifests", "tags", "uploads" and "referrers" may be part
- * of a repository's name too, so it is the last two or three parts of a path that say what it is,
- * and all before them is the name.
+ * Parses the paths of the API. A repository's name may contain "blobs", "manifests", "tags",
+ * "uploads" and "referrers", too. Therefore the last two or three components of a path say what it
+ * is, and everything before them is the name.
  */
 #include "registry/spec/route.h"
 
@@ -13,7 +13,7 @@
 /* Longer than any path that could name something. */
 enum { LONGEST_PATH = 2048 };
 
-/* A piece of the path. */
+/* A part of the path. */
 struct part {
     const char *text;
     size_t size;
@@ -24,14 +24,15 @@ static bool is_text(struct part part, const char *text)
     return part.size == strlen(text) && memcmp(part.text, text, part.size) == 0;
 }
 
-/* Takes the last part off path, with the slash before it. False where there is no slash. */
+/* Removes the last component and the slash before it from path. False if there is no slash. */
 static bool take_last(struct part *path, struct part *ret_last)
 {
     const char *slash = path->size ? memrchr(path->text, '/', path->size) : NULL;
 
     if (!slash)
         return false;
-    *ret_last = (struct part){.text = slash + 1, .size = (size_t)(path->text + path->size - slash - 1)};
+    *ret_last = (struct part){.text = slash + 1,
+                              .size = (size_t)(path->text + path->size - slash - 1)};
     path->size = (size_t)(slash - path->text);
     return true;
 }
@@ -42,8 +43,9 @@ static void copy(struct part part, char *ret_text)
     ret_text[part.size] = '\0';
 }
 
-/* The three parts that have a digest: its route, or the one for an invalid digest. */
-static void parse_digest(struct part text, enum route_kind good, enum route_kind bad, struct route *ret)
+/* Sets the route for a digest: good if it is valid, bad if not. */
+static void parse_digest(struct part text, enum route_kind good, enum route_kind bad,
+                         struct route *ret)
 {
     ret->kind = digest_parse(text.text, text.size, &ret->digest) == 0 ? good : bad;
 }
@@ -78,7 +80,10 @@ static void parse_upload(struct part id, struct route *ret)
     }
 }
 
-/* Reads the end of "NAME/...", and leaves path at the name. The kind is unchanged if the end is unknown. */
+/*
+ * Parses the end of "NAME/..." and reduces path to the name. The kind is unchanged if the end is
+ * unknown.
+ */
 static void parse_end(struct part *path, struct route *ret)
 {
     struct part last, before, third;
@@ -97,7 +102,7 @@ static void parse_end(struct part *path, struct route *ret)
         parse_upload(last, ret);
 }
 
-/* path is what follows "/v2/". */
+/* path is the text after "/v2/". */
 static void parse_repository(struct part path, struct route *ret)
 {
     parse_end(&path, ret);

@@ -6,11 +6,11 @@
 #include "registry/spec/name.h"
 
 /*
- * From a URL's path to what it names. Repositories may have parts like "blobs" and "tags" in
- * their names, so a path is read from its end. Pure, in linear time; from any thread.
+ * Parses the path of a URL. Repositories' names may contain "blobs" and "tags", so a path is parsed
+ * from its end. Pure; linear time; any thread may call it.
  */
 enum route_kind {
-    ROUTE_NONE,                 /* no path of ours, or control characters in it */
+    ROUTE_NONE, /* an unknown path, or one with control characters */
     ROUTE_ROOT,                 /* / */
     ROUTE_HEALTH,               /* /healthz */
     ROUTE_TOKEN,                /* /token */
@@ -20,19 +20,20 @@ enum route_kind {
     ROUTE_TAGS,                 /* /v2/NAME/tags/list */
     ROUTE_MANIFEST_TAG,         /* /v2/NAME/manifests/TAG */
     ROUTE_MANIFEST_DIGEST,      /* /v2/NAME/manifests/DIGEST */
-    ROUTE_MANIFEST_BAD_DIGEST,  /* the reference has a ':', but is no digest of ours: DIGEST_INVALID */
+    /* the reference has a ':', but is not a supported digest: DIGEST_INVALID */
+    ROUTE_MANIFEST_BAD_DIGEST,
     ROUTE_BLOB,                 /* /v2/NAME/blobs/DIGEST */
     ROUTE_BLOB_BAD_DIGEST,      /* DIGEST_INVALID */
     ROUTE_UPLOADS,              /* /v2/NAME/blobs/uploads/, also without the last slash */
     ROUTE_UPLOAD,               /* /v2/NAME/blobs/uploads/ID */
-    ROUTE_UPLOAD_BAD,           /* ID does not have the form of ours: BLOB_UPLOAD_UNKNOWN */
+    ROUTE_UPLOAD_BAD, /* ID is not a UUID: BLOB_UPLOAD_UNKNOWN */
     ROUTE_REFERRERS,            /* /v2/NAME/referrers/DIGEST */
     ROUTE_REFERRERS_BAD_DIGEST, /* DIGEST_INVALID */
-    ROUTE_NAME_INVALID,         /* one of those with NAME, which is invalid: NAME_INVALID */
-    ROUTE_KINDS,                /* how many there are */
+    ROUTE_NAME_INVALID, /* a path with an invalid NAME: NAME_INVALID */
+    ROUTE_KINDS, /* the number of kinds */
 };
 
-/* The members that the path has no part for are empty. */
+/* A parsed path. Members that the path does not contain are empty. */
 struct route {
     enum route_kind kind;
     char name[NAME_MAX_SIZE + 1];    /* "" for ROUTE_NAME_INVALID too */
@@ -41,10 +42,10 @@ struct route {
     char upload[UPLOAD_ID_SIZE + 1]; /* of ROUTE_UPLOAD */
 };
 
-/* Reads a decoded path, without query and http.prefix. */
+/* Parses a decoded path, without query and http.prefix. */
 void route_parse(const char *path, size_t size, struct route *ret);
 
-/* Reads a path with its percent-escapes; an invalid escape gives ROUTE_NONE. */
+/* Parses a path with percent-escapes; an invalid escape gives ROUTE_NONE. */
 void route_parse_escaped(const char *path, size_t size, struct route *ret);
 
 /* Methods, as bits. */
