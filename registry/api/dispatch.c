@@ -62,9 +62,7 @@ enum http_result call_park(struct call *call)
     return HTTP_ON_WORKER;
 }
 
-/*
- * --- the head ------------------------------------------------------------------------------------
- */
+/* --- the head -------------------------------------------------------------------------------- */
 
 static void parse_target(struct call *call)
 {
@@ -225,9 +223,7 @@ static enum http_result begin(void *context, struct request *request, struct res
     return result;
 }
 
-/*
- * --- the body ------------------------------------------------------------------------------------
- */
+/* --- the body -------------------------------------------------------------------------------- */
 
 static enum http_result refuse_for_lack_of_room(struct response *response, int r)
 {
@@ -266,10 +262,7 @@ static enum http_result answer(void *context, struct request *request, struct re
     return result;
 }
 
-/*
- * --- refusals of the transport, and the end
- * ---------------------------------------------------------
- */
+/* --- refusals of the transport, and the end -------------------------------------------------- */
 
 static enum error_code code_of(unsigned status)
 {

@@ -67,9 +67,7 @@ static int get(const struct call *call, const struct digest *digest, struct stor
     return store_get_manifest(api->store, name, digest, waiting, ret, err);
 }
 
-/*
- * --- media types that the client accepts -------------------------------------------------------
- */
+/* --- media types that the client accepts ----------------------------------------------------- */
 
 static bool accepts(const struct call *call, const char *media_type)
 {

@@ -146,10 +146,7 @@ void store_reader_closep(struct store_reader **reader)
     store_reader_close(*reader);
 }
 
-/*
- * --- the bytes of a digest, in any repository
- * ------------------------------------------------------
- */
+/* --- the bytes of a digest, in any repository ------------------------------------------------ */
 
 /* Takes ownership of reader. 0, STORE_DIGEST_MISMATCH, or negative. */
 static int compare_with_digest(struct store *store, const struct store_blob *blob,
@@ -185,10 +182,7 @@ int store_check_existing(struct store *store, const struct digest *canonical, ui
                                         : compare_with_digest(store, ret, steal_ptr(&reader), err);
 }
 
-/*
- * --- mounting
- * ------------------------------------------------------------------------------------------
- */
+/* --- mounting -------------------------------------------------------------------------------- */
 
 static int find_anywhere(struct store *store, const struct digest *digest, struct store_blob *ret,
                          struct error *err)

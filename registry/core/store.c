@@ -77,10 +77,7 @@ void store_count_cache(struct store *store, uint64_t *ret_hits, uint64_t *ret_mi
     *ret_misses = counters.misses;
 }
 
-/*
- * --- outcomes of the storage
- * ----------------------------------------------------------------------
- */
+/* --- outcomes of the storage ----------------------------------------------------------------- */
 
 struct storage *store_get_storage(const struct store *store)
 {
@@ -99,10 +96,7 @@ enum storage_waiting store_may_wait(enum store_waiting waiting)
     return waiting == STORE_MUST_NOT_WAIT ? STORAGE_MUST_NOT_WAIT : STORAGE_MAY_WAIT;
 }
 
-/*
- * --- claims
- * ------------------------------------------------------------------------------------------
- */
+/* --- claims ---------------------------------------------------------------------------------- */
 
 int store_claim(struct store *store, const char *name, enum storage_claim_mode mode,
                 struct storage_claim **ret, struct error *err)

@@ -97,9 +97,7 @@ int store_delete_tag(struct store *store, const char *name, const char *tag, con
     return store_delete_tag_if(store, name, tag, NULL, actor, err);
 }
 
-/*
- * --- lists ---------------------------------------------------------------------------------------
- */
+/* --- lists ----------------------------------------------------------------------------------- */
 
 int store_list_tag_entries(struct store *store, const char *name, struct storage_list *ret,
                            struct error *err)

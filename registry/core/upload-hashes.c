@@ -69,10 +69,7 @@ void upload_hashes_free(struct upload_hashes *hashes)
     free(hashes);
 }
 
-/*
- * --- called with the mutex held
- * ---------------------------------------------------------------------
- */
+/* --- called with the mutex held -------------------------------------------------------------- */
 
 static void take_out(struct upload_hashes *hashes, struct kept_hash *entry)
 {
@@ -118,10 +115,7 @@ static void drop_oldest(struct upload_hashes *hashes, time_t now_s)
     }
 }
 
-/*
- * --- public functions
- * ---------------------------------------------------------------------------------
- */
+/* --- public functions ------------------------------------------------------------------------ */
 
 static char *make_key(const char *name, const char *id)
 {

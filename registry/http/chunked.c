@@ -37,7 +37,7 @@ static int read_size(struct chunked *chunked, char c)
     return 0;
 }
 
-/* A byte of an extension or a trailer, of which there may be so many. */
+/* Skips a byte of an extension or a trailer, up to most bytes. */
 static int skip(struct chunked *chunked, char c, unsigned most)
 {
     if (((unsigned char)c < 0x20 && c != '\t') || c == 0x7f)
@@ -79,7 +79,7 @@ static int end_size_line(struct chunked *chunked, char c)
     return expect(chunked, c, '\n', next);
 }
 
-/* One byte that is not of the body. */
+/* Processes one byte that does not belong to the body. */
 static int take(struct chunked *chunked, char c)
 {
     switch (chunked->state) {
@@ -106,7 +106,8 @@ static int take(struct chunked *chunked, char c)
     }
 }
 
-int64_t chunked_decode(struct chunked *chunked, const char *data, size_t size, struct chunked_piece *ret_piece)
+int64_t chunked_decode(struct chunked *chunked, const char *data, size_t size,
+                       struct chunked_piece *ret_piece)
 {
     size_t at = 0;
     int r = 0;

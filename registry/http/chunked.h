@@ -4,9 +4,9 @@
 #include <stdint.h>
 
 /*
- * The chunked encoding of a body (RFC 9112 section 7.1), read strictly: lines end with CR LF, sizes
- * are hexadecimal digits and nothing else, extensions and trailers are read and ignored, and
- * bounded. Pure; one struct for one thread at a time.
+ * Decodes the chunked encoding of a body (RFC 9112 section 7.1) strictly: lines end with CR LF,
+ * sizes are hexadecimal digits only, extensions and trailers are ignored and their length is
+ * bounded. Pure; one thread at a time uses a struct.
  */
 enum chunked_state {
     CHUNKED_SIZE,
@@ -22,7 +22,7 @@ enum chunked_state {
     CHUNKED_END,
 };
 
-/* Zeroed at the beginning of a body. */
+/* Initialize it with zeros for each body. */
 struct chunked {
     enum chunked_state state;
     uint64_t left;       /* of this chunk, in bytes */
@@ -30,15 +30,16 @@ struct chunked {
     unsigned overhead;   /* bytes of this line's extension, or of all trailers */
 };
 
-/* A piece of the body, in what was given to chunked_decode(). */
+/* A piece of the body; it points into the data that was passed to chunked_decode(). */
 struct chunked_piece {
     const char *data;
     size_t size; /* 0: none */
 };
 
 /*
- * Reads from data up to the end of the first piece of the body in it. How many bytes were taken;
- * or -EBADMSG where the encoding is malformed, -EFBIG where a chunk is too large, -E2BIG where
- * extensions or trailers are too long. The body is over once chunked->state is CHUNKED_END.
+ * Decodes data up to the end of the first piece of the body in it. Returns how many bytes were
+ * consumed, -EBADMSG if the encoding is malformed, -EFBIG if a chunk is too large, or -E2BIG if
+ * extensions or trailers are too long. The body has ended when chunked->state is CHUNKED_END.
  */
-int64_t chunked_decode(struct chunked *chunked, const char *data, size_t size, struct chunked_piece *ret_piece);
+int64_t chunked_decode(struct chunked *chunked, const char *data, size_t size,
+                       struct chunked_piece *ret_piece);

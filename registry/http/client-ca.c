@@ -1,6 +1,7 @@
 /*
- * GnuTLS checks clients' certificates in the handshake, with a function that each session is given. So the authorities
- * can change while the server runs, and a client without a valid certificate never gets to send a request.
+ * Checks clients' certificates during the handshake, with a function that GnuTLS calls. So the
+ * authorities can change while the server runs, and a client without a valid certificate cannot
+ * send a request.
  */
 #include "registry/http/client-ca.h"
 
@@ -36,7 +37,9 @@ static int add_file(gnutls_x509_trust_list_t list, const char *path, struct erro
         return error_set_errno(err, -r, "cannot read %s", path);
     datum = (gnutls_datum_t){.data = (unsigned char *)text, .size = (unsigned)size};
     r = gnutls_x509_trust_list_add_trust_mem(list, &datum, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
-    return r > 0 ? 0 : error_set(err, EBADMSG, "%s holds no certificate of an authority in PEM: %s", path, gnutls_strerror(r));
+    return r > 0 ? 0
+                 : error_set(err, EBADMSG, "%s contains no certificate of an authority in PEM: %s",
+                             path, gnutls_strerror(r));
 }
 
 int client_ca_load(const char *const *paths, size_t count, struct error *err)
@@ -83,7 +86,8 @@ static int take_chain(gnutls_session_t session, struct chain *ret)
     unsigned count = 0;
     const gnutls_datum_t *shown = gnutls_certificate_get_peers(session, &count);
 
-    if (!shown || count == 0 || count > CHAIN_MAX || gnutls_certificate_type_get(session) != GNUTLS_CRT_X509)
+    if (!shown || count == 0 || count > CHAIN_MAX ||
+        gnutls_certificate_type_get(session) != GNUTLS_CRT_X509)
         return -EINVAL;
     for (; ret->count < count; ret->count++) {
         gnutls_x509_crt_t *certificate = &ret->certificates[ret->count];
@@ -98,7 +102,7 @@ static int take_chain(gnutls_session_t session, struct chain *ret)
     return 0;
 }
 
-/* The flaws that GnuTLS finds, 0 for none. */
+/* Returns GnuTLS's status bits; 0: the chain is valid. */
 static unsigned verify_chain(struct chain *chain)
 {
     gnutls_typed_vdata_st for_clients = {
@@ -108,7 +112,8 @@ static unsigned verify_chain(struct chain *chain)
     int r;
 
     pthread_rwlock_rdlock(&lock);
-    r = gnutls_x509_trust_list_verify_crt2(current, chain->certificates, chain->count, &for_clients, 1, 0, &status, NULL);
+    r = gnutls_x509_trust_list_verify_crt2(current, chain->certificates, chain->count, &for_clients,
+                                           1, 0, &status, NULL);
     pthread_rwlock_unlock(&lock);
     return r < 0 ? GNUTLS_CERT_INVALID : status;
 }
@@ -122,7 +127,10 @@ static gnutls_alert_description_t alert_for(unsigned status)
     return GNUTLS_A_BAD_CERTIFICATE;
 }
 
-/* What GnuTLS calls when the client has answered; it ends the handshake unless this is 0. */
+/*
+ * GnuTLS calls this when the client has sent its certificate; a result other than 0 ends the
+ * handshake.
+ */
 static int verify(gnutls_session_t session)
 {
     CLEANUP(chain_done) struct chain chain = {0};
@@ -143,6 +151,7 @@ static int verify_if_given(gnutls_session_t session)
 
 void client_ca_demand(struct gnutls_session_int *session, bool is_optional)
 {
-    gnutls_certificate_server_set_request(session, is_optional ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_REQUIRE);
+    gnutls_certificate_server_set_request(session,
+                                          is_optional ? GNUTLS_CERT_REQUEST : GNUTLS_CERT_REQUIRE);
     gnutls_session_set_verify_function(session, is_optional ? verify_if_given : verify);
 }

@@ -1,6 +1,6 @@
 /*
- * The answer. Its head and a small body leave in one call. A large body goes from the file to the socket by sendfile(2)
- * if the kernel can do that: without TLS, and if the body is a range of a file. Otherwise it goes a block at a time,
+ * Sends the answer. The head and a small body are sent with one call. A large body is sent with
+ * sendfile(2) if it is a range of a file and TLS is off. Otherwise it is sent a block at a time,
  * through a buffer that the connections of a loop share.
  */
 #include <errno.h>
@@ -12,15 +12,15 @@
 #include "registry/http/status.h"
 
 enum {
-    SENDFILE_MAX = 512 << 10, /* between looks at the clock */
-    SENDFILE_MIN = 16 << 10, /* a smaller body leaves with the head */
+    SENDFILE_MAX = 512 << 10, /* bytes between checks of the clock */
+    SENDFILE_MIN = 16 << 10, /* a smaller body is sent with the head */
 };
 
-/* --- the head --------------------------------------------------------------------------------------- */
+/* --- the head -------------------------------------------------------------------------------- */
 
 struct writer {
     struct connection *connection;
-    size_t size; /* of what is in the loop's output; more than LOOP_BUFFER_SIZE: it does not fit */
+    size_t size; /* bytes in the loop's output; more than LOOP_BUFFER_SIZE: the head does not fit */
 };
 
 static void write_bytes(struct writer *writer, const char *text, size_t size)
@@ -65,8 +65,8 @@ static void write_header(void *context, const char *name, const char *value)
 }
 
 /*
- * RFC 9110 section 8.6: no Content-Length if the status excludes content. In a 304 it would be the length of what the
- * client has, and caches that read a 0 there serve empty blobs.
+ * RFC 9110 section 8.6: no Content-Length if the status excludes content. In a 304 it would be the
+ * length of the content that the client has; caches that read a 0 there serve empty blobs.
  */
 static bool has_length(unsigned status)
 {
@@ -100,11 +100,11 @@ static void write_head(struct writer *writer)
     write_text(writer, "\r\n");
 }
 
-/* --- the body --------------------------------------------------------------------------------------- */
+/* --- the body -------------------------------------------------------------------------------- */
 
 /*
- * Fills the rest of the loop's output behind size bytes with the next of the body, as far as the turn lasts: a body of many
- * small parts takes a read for each. The new size, or -errno.
+ * Appends the next bytes of the body to the size bytes in the loop's output, until the turn is
+ * over: a body of many small parts needs a read for each. Returns the new size, or -errno.
  */
 static ssize_t read_block(struct connection *connection, size_t size)
 {
@@ -114,10 +114,11 @@ static ssize_t read_block(struct connection *connection, size_t size)
            (size == begin || !loop_is_turn_over(connection->loop))) {
         uint64_t left = connection->body_size - connection->sent;
         size_t room = LOOP_BUFFER_SIZE - size;
-        ssize_t n = response_read(&connection->response, connection->sent, connection->loop->output + size,
-                                  left < room ? (size_t)left : room);
+        ssize_t n =
+            response_read(&connection->response, connection->sent, connection->loop->output + size,
+                          left < room ? (size_t)left : room);
 
-        if (n <= 0) /* the source ends before the length that the head states */
+        if (n <= 0) /* the source is shorter than the length in the head */
             return n < 0 ? n : -EIO;
         size += (size_t)n;
         connection->sent += (uint64_t)n;
@@ -125,7 +126,7 @@ static ssize_t read_block(struct connection *connection, size_t size)
     return (ssize_t)size;
 }
 
-/* The file that the body is a range of, if the kernel can send it by itself; otherwise -1. */
+/* Returns the file of which the body is a range, if sendfile(2) can send it; otherwise -1. */
 static int find_file(const struct connection *connection, struct response_range *ret_range)
 {
     const struct response_source *source = &connection->response.source;
@@ -136,14 +137,15 @@ static int find_file(const struct connection *connection, struct response_range 
     return source->get_fd(source->object);
 }
 
-static ssize_t send_file(struct connection *connection, int file, const struct response_range *range)
+static ssize_t send_file(struct connection *connection, int file,
+                         const struct response_range *range)
 {
     uint64_t left = connection->body_size - connection->sent;
     ssize_t n = event_socket_send_file(&connection->socket, file, range->first + connection->sent,
                                        left < SENDFILE_MAX ? (size_t)left : SENDFILE_MAX);
 
     if (n <= 0)
-        return n < 0 ? n : -EIO; /* the file is shorter than it was */
+        return n < 0 ? n : -EIO; /* the file was truncated */
     connection_count(&connection->watched, (size_t)n);
     connection->sent += (uint64_t)n;
     return n;
@@ -153,12 +155,13 @@ static ssize_t send_block(struct connection *connection)
 {
     uint64_t before = connection->sent;
     ssize_t size = read_block(connection, 0);
-    int r = size < 0 ? (int)size : connection_write(connection, connection->loop->output, (size_t)size, 0);
+    int r = size < 0 ? (int)size
+                     : connection_write(connection, connection->loop->output, (size_t)size, 0);
 
     return r < 0 ? r : (ssize_t)(connection->sent - before);
 }
 
-/* Sends more of the body: 0 at its end, 1 if the connection's turn is over, or -errno. */
+/* Sends more of the body. Returns 0 at its end, 1 if the connection's turn is over, or -errno. */
 static int send_more(struct connection *connection)
 {
     struct response_range range;
@@ -175,7 +178,7 @@ static int send_more(struct connection *connection)
     return r;
 }
 
-/* Makes the head and sends it with the first of the body. 0 or -errno. */
+/* Formats the head and sends it with the start of the body. 0 or -errno. */
 static int send_first(struct connection *connection)
 {
     struct writer writer = {.connection = connection};
@@ -195,12 +198,13 @@ static int send_first(struct connection *connection)
     size = has_file ? (ssize_t)writer.size : read_block(connection, writer.size);
     if (size < 0)
         return (int)size;
-    return connection_write(connection, connection->loop->output, (size_t)size, has_file ? MSG_MORE : 0);
+    return connection_write(connection, connection->loop->output, (size_t)size,
+                            has_file ? MSG_MORE : 0);
 }
 
-/* --- the states --------------------------------------------------------------------------------------- */
+/* --- the states ------------------------------------------------------------------------------ */
 
-/* The answer is sent. The next request follows, or the end of the connection. */
+/* Called after the answer was sent: waits for the next request, or closes the connection. */
 static enum step after_answer(struct connection *connection)
 {
     bool is_all_read = connection->head.method && connection_is_body_over(connection);

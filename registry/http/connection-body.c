@@ -1,13 +1,15 @@
 /*
- * The body of a request: received for the handler, or discarded. A refused body is read for some time so that its sender,
- * who may look for an answer only after the last byte, sees the answer rather than a reset connection.
+ * Receives the body of a request for the handler, or discards it. A refused body is read for some
+ * time, because its sender may read the answer only after the last byte, and should see it instead
+ * of a connection reset.
  */
 #include <errno.h>
 
 #include "registry/http/connection.h"
 
 enum {
-    STRANGERS_BODY_MAX = 4 << 20, /* a refused body of a client that is not admitted is read up to this size */
+    /* how much of a refused body is read from a client that is not admitted */
+    STRANGERS_BODY_MAX = 4 << 20,
     LINGER_MAX = 1 << 20,
 };
 
@@ -18,28 +20,38 @@ bool connection_has_body(const struct connection *connection)
 
 bool connection_is_body_over(const struct connection *connection)
 {
-    return connection->head.body_size < 0 ? connection->chunked.state == CHUNKED_END : connection->body_left == 0;
+    return connection->head.body_size < 0 ? connection->chunked.state == CHUNKED_END
+                                          : connection->body_left == 0;
 }
 
 bool connection_is_body_unwanted(const struct connection *connection)
 {
     int64_t size = connection->head.body_size;
 
-    return connection->head.expects_continue || (size > STRANGERS_BODY_MAX && !connection->request.is_admitted);
+    return connection->head.expects_continue ||
+           (size > STRANGERS_BODY_MAX && !connection->request.is_admitted);
 }
 
 static enum step refuse_chunks(struct connection *connection, int64_t failure)
 {
-    static const struct head_flaw malformed = {400, "the chunked encoding of the body is malformed"};
+    static const struct head_flaw malformed = {400,
+                                               "the chunked encoding of the body is malformed"};
     static const struct head_flaw large = {413, "a chunk is too large"};
-    static const struct head_flaw long_lines = {431, "the extensions or trailers of the chunked body are too long"};
+    static const struct head_flaw long_lines = {
+        431, "the extensions or trailers of the chunked body are too long"};
 
     response_done(&connection->response);
-    return connection_refuse(connection, failure == -EFBIG ? &large : failure == -E2BIG ? &long_lines : &malformed);
+    return connection_refuse(connection, failure == -EFBIG   ? &large
+                                         : failure == -E2BIG ? &long_lines
+                                                             : &malformed);
 }
 
-/* The next piece of the body in data. How many bytes it took, or -errno as chunked_decode(). */
-static int64_t decode(struct connection *connection, const char *data, size_t size, struct chunked_piece *ret_piece)
+/*
+ * Finds the next piece of the body in data. Returns how many bytes were consumed, or -errno like
+ * chunked_decode().
+ */
+static int64_t decode(struct connection *connection, const char *data, size_t size,
+                      struct chunked_piece *ret_piece)
 {
     if (connection->head.body_size < 0)
         return chunked_decode(&connection->chunked, data, size, ret_piece);
@@ -50,7 +62,10 @@ static int64_t decode(struct connection *connection, const char *data, size_t si
     return (int64_t)ret_piece->size;
 }
 
-/* Reads more. "100 Continue" may still wait for the socket, and the client for it. */
+/*
+ * Reads more. First sends "100 Continue" if that did not fit into the socket, because the client
+ * waits for it.
+ */
 static ssize_t fill(struct connection *connection)
 {
     int r = connection_flush(connection);
@@ -59,8 +74,8 @@ static ssize_t fill(struct connection *connection)
 }
 
 /*
- * The next piece of the body; its size is 0 at the end of the body. STEP_ON with the state unchanged if there is one.
- * Otherwise the step to return.
+ * Reads the next piece of the body; its size is 0 at the end of the body. Returns STEP_ON with the
+ * state unchanged if there is one. Otherwise the caller must return the result.
  */
 static enum step read_piece(struct connection *connection, struct chunked_piece *ret_piece)
 {

@@ -1,6 +1,6 @@
 /*
- * The calls of the handler. Each first runs on the event thread. A call that would have to wait there answers
- * HTTP_ON_WORKER, and is repeated on a worker.
+ * Calls the handler. Each call first runs on the event thread. If it would have to wait, it returns
+ * HTTP_ON_WORKER and is repeated on a worker.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -17,15 +17,16 @@ static enum http_result call_begin_or_answer(struct connection *connection)
 {
     const struct http_handler *handler = handler_of(connection);
 
-    return (connection->call == CALL_BEGIN ? handler->begin : handler->answer)(handler->context, &connection->request,
-                                                                              &connection->response);
+    return (connection->call == CALL_BEGIN ? handler->begin : handler->answer)(
+        handler->context, &connection->request, &connection->response);
 }
 
 static enum http_result call_receive(struct connection *connection, const char *data, size_t size)
 {
     const struct http_handler *handler = handler_of(connection);
 
-    return handler->receive(handler->context, &connection->request, data, size, &connection->response);
+    return handler->receive(handler->context, &connection->request, data, size,
+                            &connection->response);
 }
 
 static void refuse_busy(struct connection *connection, const char *why)
@@ -36,7 +37,7 @@ static void refuse_busy(struct connection *connection, const char *why)
     connection->result = HTTP_DONE;
 }
 
-/* --- on a worker --------------------------------------------------------------------------------------- */
+/* --- on a worker ----------------------------------------------------------------------------- */
 
 static void repeat_call(struct connection *connection)
 {
@@ -45,9 +46,9 @@ static void repeat_call(struct connection *connection)
         connection->result = call_receive(connection, connection->held.data, connection->held.end);
     else
         connection->result = call_begin_or_answer(connection);
-    /* A request without a body is answered at once, which saves a hand-over. */
-    if (connection->call == CALL_BEGIN && connection->result == HTTP_DONE && !connection->response.status &&
-        !connection_has_body(connection)) {
+    /* A request without a body is answered by the same worker, which saves a hand-over. */
+    if (connection->call == CALL_BEGIN && connection->result == HTTP_DONE &&
+        !connection->response.status && !connection_has_body(connection)) {
         connection->call = CALL_ANSWER;
         connection->result = call_begin_or_answer(connection);
     }
@@ -56,10 +57,11 @@ static void repeat_call(struct connection *connection)
 
 static void run_job(struct job *job)
 {
-    struct connection *connection = (struct connection *)((char *)job - offsetof(struct connection, job));
+    struct connection *connection =
+        (struct connection *)((char *)job - offsetof(struct connection, job));
     struct server *server = connection->loop->server;
 
-    /* The server does not wait for work that has not begun. */
+    /* A server that stops does not start new work. */
     if (__atomic_load_n(&server->is_stopping, __ATOMIC_SEQ_CST))
         refuse_busy(connection, "the server is stopping");
     else
@@ -68,7 +70,7 @@ static void run_job(struct job *job)
     __atomic_sub_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
 }
 
-/* 0, or -EAGAIN if no worker takes it. */
+/* Submits the call to the worker pool. 0, or -EAGAIN if the queue is full. */
 static int submit(struct connection *connection)
 {
     struct server *server = connection->loop->server;
@@ -77,7 +79,8 @@ static int submit(struct connection *connection)
     connection->job = (struct job){.run = run_job};
     __atomic_add_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
     if (!__atomic_load_n(&server->is_stopping, __ATOMIC_SEQ_CST) &&
-        worker_pool_submit(request->pool, &request->owner, request->delay_ms, &connection->job) == 0)
+        worker_pool_submit(request->pool, &request->owner, request->delay_ms, &connection->job) ==
+            0)
         return 0;
     __atomic_sub_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
     return -EAGAIN;
@@ -85,7 +88,7 @@ static int submit(struct connection *connection)
 
 static enum step after_result(struct connection *connection);
 
-/* Has a worker repeat the call. If none can, the request is refused. */
+/* Lets a worker repeat the call, or refuses the request if the queue is full. */
 static enum step hand_over(struct connection *connection)
 {
     if (connection_stash(connection) < 0)
@@ -97,7 +100,7 @@ static enum step hand_over(struct connection *connection)
     return after_result(connection);
 }
 
-/* --- after a call -------------------------------------------------------------------------------------- */
+/* --- after a call ---------------------------------------------------------------------------- */
 
 static enum step after_begin(struct connection *connection)
 {
@@ -126,7 +129,8 @@ static enum step after_result(struct connection *connection)
         return after_begin(connection);
     case CALL_RECEIVE:
         backlog_done(&connection->held);
-        return connection_go(connection, connection->result == HTTP_DONE ? STATE_DISCARD : STATE_BODY);
+        return connection_go(connection,
+                             connection->result == HTTP_DONE ? STATE_DISCARD : STATE_BODY);
     default:
         return connection_go(connection, STATE_ANSWER);
     }

@@ -1,5 +1,5 @@
 /*
- * The head of a request, from its first byte until the request can be handled or must be refused.
+ * Receives and parses the head of a request, until the request can be handled or must be refused.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -27,13 +27,15 @@ enum step connection_refuse(struct connection *connection, const struct head_fla
 {
     const struct http_handler *handler = connection->loop->server->options.handler;
 
-    handler->refuse(handler->context, &connection->request, flaw->status, flaw->text, &connection->response);
-    connection->head.body_size = -1; /* unknown: the answer is followed by lingering */
+    handler->refuse(handler->context, &connection->request, flaw->status, flaw->text,
+                    &connection->response);
+    connection->head.body_size = -1; /* unknown, so the connection lingers after the answer */
     connection->is_last = true;
     return connection_go(connection, STATE_ANSWER);
 }
 
-static enum step refuse_unread(struct connection *connection, const char *data, size_t size, int failure)
+static enum step refuse_unread(struct connection *connection, const char *data, size_t size,
+                               int failure)
 {
     struct head_flaw flaw;
 
@@ -52,7 +54,10 @@ void connection_wipe_text(struct connection *connection)
     connection->text_capacity = 0;
 }
 
-/* Copies the head to memory that stays as long as the request. Wipes the original, which may hold a password. */
+/*
+ * Copies the head to memory that lives as long as the request. Wipes the original, which may
+ * contain a password.
+ */
 static int keep_text(struct connection *connection, const char *data, size_t size)
 {
     size_t capacity = FIRST_CAPACITY;
@@ -85,7 +90,8 @@ static enum step take_head(struct connection *connection, const char *data, size
     if (!is_good)
         return connection_refuse(connection, &flaw);
     connection->is_last = connection->is_last || !connection->head.keeps_alive;
-    connection->body_left = connection->head.body_size > 0 ? (uint64_t)connection->head.body_size : 0;
+    connection->body_left =
+        connection->head.body_size > 0 ? (uint64_t)connection->head.body_size : 0;
     return connection_go(connection, STATE_BEGIN);
 }
 
@@ -111,14 +117,15 @@ enum step connection_read_head(struct connection *connection)
     skip_empty_lines(connection);
     data = connection_peek(connection, &size);
     if (size == 1 && *data == '\r')
-        end = 0; /* the first half of an empty line */
+        end = 0; /* the CR of an empty line whose LF has not arrived */
     else
         end = head_scan(data, size, &connection->scanned);
     if (end < 0)
         return refuse_unread(connection, data, size, end);
     if (end > 0)
         return take_head(connection, data, (size_t)end);
-    if (connection->scanned > 0) /* the connection counts as idle until the request line has arrived */
+    /* the connection counts as idle until the request line has arrived */
+    if (connection->scanned > 0)
         connection_enter(&connection->watched, CONNECTION_HEAD);
     n = connection_fill(connection);
     return n > 0 ? STEP_ON : connection_wait_or_close(connection, n);

@@ -1,6 +1,6 @@
 /*
- * Bytes from the client. They are read into a buffer that the connections of a loop share in turns. What is left at the
- * end of a connection's turn, usually nothing, moves to memory of its own.
+ * Reads bytes from the client into a buffer that the connections of a loop share. Bytes that are
+ * left at the end of a connection's turn, usually none, are moved to the connection's own memory.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,9 +10,9 @@
 
 enum { FIRST_CAPACITY = 2048 };
 
-/* --- backlogs ----------------------------------------------------------------------------------- */
+/* --- backlogs -------------------------------------------------------------------------------- */
 
-/* Requests hold passwords. */
+/* Wipes the bytes, because requests contain passwords. */
 void backlog_done(struct backlog *backlog)
 {
     if (backlog->data)
@@ -23,7 +23,8 @@ void backlog_done(struct backlog *backlog)
 
 int backlog_reserve(struct backlog *backlog, size_t size)
 {
-    size_t used = backlog->end - backlog->begin, capacity = backlog->capacity ? backlog->capacity : FIRST_CAPACITY;
+    size_t used = backlog->end - backlog->begin,
+           capacity = backlog->capacity ? backlog->capacity : FIRST_CAPACITY;
     struct backlog larger = {.end = used};
 
     if (backlog->begin > 0 && used > 0)
@@ -45,7 +46,7 @@ int backlog_reserve(struct backlog *backlog, size_t size)
     return 0;
 }
 
-/* --- reading ------------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 const char *connection_peek(const struct connection *connection, size_t *ret_size)
 {
@@ -82,7 +83,7 @@ static ssize_t read_some(struct connection *connection, void *ret_data, size_t s
     return n;
 }
 
-/* Appends to bytes that were kept. */
+/* Appends to the connection's own bytes. */
 static ssize_t fill_backlog(struct connection *connection)
 {
     struct backlog *input = &connection->input;

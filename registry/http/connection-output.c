@@ -1,5 +1,6 @@
 /*
- * Bytes to the client. What the socket does not take moves to memory of the connection's own.
+ * Sends bytes to the client. Bytes that the socket does not accept are moved to the connection's
+ * own memory.
  */
 #include <errno.h>
 #include <string.h>
@@ -21,7 +22,8 @@ int connection_flush(struct connection *connection)
     struct backlog *output = &connection->output;
 
     while (output->begin < output->end) {
-        ssize_t n = write_some(connection, output->data + output->begin, output->end - output->begin, 0);
+        ssize_t n =
+            write_some(connection, output->data + output->begin, output->end - output->begin, 0);
 
         if (n < 0)
             return (int)n;

@@ -1,11 +1,12 @@
 /*
- * The states of a connection, and its beginning and end.
+ * The state machine of a connection, and how it is created and freed.
  *
  *     HANDSHAKE -> HEAD -> BEGIN -> BODY -> FINISH -> ANSWER -> SEND -> HEAD, LINGER or CLOSED
  *                            |        |                 ^
- *                            +--------+---> DISCARD ----+    where the handler does not want the body
+ *                            +--------+---> DISCARD ----+   if the handler refuses the body
  *
- * BEGIN, BODY and FINISH call the handler. A call that has to wait runs on a worker (WORKER) and returns to its state.
+ * BEGIN, BODY and FINISH call the handler. A call that has to wait runs on a worker (WORKER) and
+ * returns to its state.
  */
 #include "registry/http/connection.h"
 
@@ -18,11 +19,11 @@
 #include <unistd.h>
 
 enum {
-    STEPS_PER_CLOCK = 4, /* between looks at the clock */
+    STEPS_PER_CLOCK = 4, /* steps between checks of the clock */
     IDLE_TEXT_MAX = 1024,
 };
 
-/* --- the beginning --------------------------------------------------------------------------------- */
+/* --- the beginning --------------------------------------------------------------------------- */
 
 static void describe_client(const struct sockaddr *address, struct connection *connection)
 {
@@ -65,15 +66,16 @@ struct connection *connection_new(struct loop *loop, int fd, const struct sockad
     return connection;
 }
 
-/* --- the end ------------------------------------------------------------------------------------------ */
+/* --- the end --------------------------------------------------------------------------------- */
 
 static uint64_t microseconds_since(const struct timespec *begin)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    /* The second difference is negative where a second has begun meanwhile. */
-    return (uint64_t)((int64_t)(now.tv_sec - begin->tv_sec) * 1000000 + (now.tv_nsec - begin->tv_nsec) / 1000);
+    /* The difference of the nanoseconds may be negative. */
+    return (uint64_t)((int64_t)(now.tv_sec - begin->tv_sec) * 1000000 +
+                      (now.tv_nsec - begin->tv_nsec) / 1000);
 }
 
 void connection_end_request(struct connection *connection)
@@ -120,15 +122,17 @@ void connection_free(struct connection *connection)
     __atomic_sub_fetch(&server->open, 1, __ATOMIC_SEQ_CST);
 }
 
-/* --- the states --------------------------------------------------------------------------------------- */
+/* --- the states ------------------------------------------------------------------------------ */
 
 enum step connection_go(struct connection *connection, enum connection_state state)
 {
     static const enum connection_phase phases[] = {
-        [STATE_HANDSHAKE] = CONNECTION_HEAD, [STATE_HEAD] = CONNECTION_IDLE,      [STATE_BEGIN] = CONNECTION_WORK,
-        [STATE_BODY] = CONNECTION_BODY,      [STATE_FINISH] = CONNECTION_WORK,    [STATE_WORKER] = CONNECTION_WORK,
-        [STATE_DISCARD] = CONNECTION_BODY,   [STATE_ANSWER] = CONNECTION_ANSWER,  [STATE_SEND] = CONNECTION_ANSWER,
-        [STATE_LINGER] = CONNECTION_REFUSED, [STATE_CLOSED] = CONNECTION_WORK,
+        [STATE_HANDSHAKE] = CONNECTION_HEAD, [STATE_HEAD] = CONNECTION_IDLE,
+        [STATE_BEGIN] = CONNECTION_WORK,     [STATE_BODY] = CONNECTION_BODY,
+        [STATE_FINISH] = CONNECTION_WORK,    [STATE_WORKER] = CONNECTION_WORK,
+        [STATE_DISCARD] = CONNECTION_BODY,   [STATE_ANSWER] = CONNECTION_ANSWER,
+        [STATE_SEND] = CONNECTION_ANSWER,    [STATE_LINGER] = CONNECTION_REFUSED,
+        [STATE_CLOSED] = CONNECTION_WORK,
     };
     bool is_stranger = state == STATE_DISCARD && !connection->request.is_admitted;
 
@@ -143,7 +147,7 @@ enum step connection_wait_or_close(struct connection *connection, ssize_t n)
         return STEP_WAIT;
     if (n == -EINTR)
         return STEP_YIELD;
-    if (n == 0 && connection->tls) /* the client has ended its side properly, and may wait for us to do the same */
+    if (n == 0 && connection->tls) /* the client has sent close_notify, and may wait for ours */
         tls_session_end(connection->tls);
     return connection_go(connection, STATE_CLOSED);
 }
@@ -186,7 +190,9 @@ static enum step run_state(struct connection *connection)
 static void run_from(struct connection *connection, enum step step)
 {
     for (unsigned steps = 1; step == STEP_ON && connection->state != STATE_CLOSED; steps++)
-        step = steps % STEPS_PER_CLOCK == 0 && loop_is_turn_over(connection->loop) ? STEP_YIELD : run_state(connection);
+        step = steps % STEPS_PER_CLOCK == 0 && loop_is_turn_over(connection->loop)
+                   ? STEP_YIELD
+                   : run_state(connection);
     if (connection->state == STATE_WORKER)
         return; /* it is the worker's now */
     if (connection->state == STATE_CLOSED || connection_stash(connection) < 0) {

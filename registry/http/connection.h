@@ -7,12 +7,13 @@
 #include "registry/http/server-private.h"
 
 /*
- * One connection, from accept() to close(), and its current request. It belongs to its loop's thread. In
- * STATE_WORKER it belongs to a worker, except for the socket, whose events the loop still notes.
+ * One connection, from accept() to close(), and its current request. Its loop's thread owns it. In
+ * STATE_WORKER a worker owns it, except for the socket, whose events the loop still records.
  *
- * The files: connection.c has the states and the connection's beginning and end, connection-head.c the head of a
- * request, connection-body.c its body, connection-handler.c the calls of the handler, connection-answer.c the answer.
- * All of them read through connection-input.c and write through connection-output.c.
+ * The files: connection.c has the states and the connection's beginning and end, connection-head.c
+ * the head of a request, connection-body.c its body, connection-handler.c the calls of the handler,
+ * connection-answer.c the answer. All of them read through connection-input.c and write through
+ * connection-output.c.
  */
 enum connection_state {
     STATE_HANDSHAKE, /* of TLS */
@@ -22,17 +23,18 @@ enum connection_state {
     STATE_FINISH,    /* calls the handler's answer() */
     STATE_WORKER,    /* a worker runs one of these calls */
     STATE_DISCARD,   /* receives the rest of a refused body; the response is set */
-    STATE_ANSWER,    /* makes the head of the answer and begins to send */
+    STATE_ANSWER, /* formats the head of the answer and starts to send */
     STATE_SEND,      /* sends the rest */
-    STATE_LINGER,    /* has closed its side, and discards what the client sends so that the client sees the answer */
+    /* has closed its side, and discards what the client sends so that the client sees the answer */
+    STATE_LINGER,
     STATE_CLOSED,
 };
 
-/* What a state function asks for. */
+/* What to do after a state function. */
 enum step {
     STEP_ON,    /* run the new state now */
-    STEP_WAIT,  /* until epoll or a worker reports */
-    STEP_YIELD, /* run again after other connections had their turn */
+    STEP_WAIT, /* wait until epoll or a worker reports */
+    STEP_YIELD, /* run again after the turns of other connections */
 };
 
 /* A call of the handler (registry/http/handler.h). */
@@ -56,10 +58,13 @@ struct connection {
     char address[REQUEST_ADDRESS_MAX];
     unsigned port;
 
-    /* Bytes that were read and not used yet: in loop->input during the connection's turn, then in backlog. */
+    /*
+     * Bytes that were read but not consumed: in loop->input during the connection's turn, otherwise
+     * in input.
+     */
     struct backlog input;
     size_t shared_begin, shared_end; /* of loop->input */
-    size_t scanned;                  /* of the head */
+    size_t scanned; /* bytes of the head that head_scan() has seen */
 
     /* The request. */
     struct head head;
@@ -79,90 +84,109 @@ struct connection {
     struct job job;
 
     /* The answer. */
-    struct backlog output; /* what the socket did not take */
+    struct backlog output; /* what the socket did not accept */
     uint64_t body_size;    /* of the answer's body; 0 if none is sent, as for HEAD */
-    uint64_t sent;         /* of it */
+    uint64_t sent; /* bytes of the body that were sent */
     char content_type[64];
     unsigned status; /* 0: none yet */
     bool is_last;    /* the connection ends with this answer */
 };
 
-/* Takes ownership of fd. NULL if memory is out: fd is closed. On the loop's thread, as all functions here. */
+/*
+ * Takes ownership of fd. NULL: out of memory, and fd was closed. All functions here run on the
+ * loop's thread.
+ */
 struct connection *connection_new(struct loop *loop, int fd, const struct sockaddr *address);
 
-/* Goes on as far as possible without waiting. The connection may be freed. Not in STATE_WORKER. */
+/* Runs the connection as far as possible without waiting, and may free it. Not in STATE_WORKER. */
 void connection_run(struct connection *connection);
 
-/* Goes on after a worker's call. The connection may be freed. */
+/* Continues after a worker's call. May free the connection. */
 void connection_resume(struct connection *connection);
 
 /* Ends the connection in any state but STATE_WORKER. */
 void connection_free(struct connection *connection);
 
-/* --- connection.c, for the state functions ---------------------------------------------------------- */
+/* --- connection.c, for the state functions --------------------------------------------------- */
 
-/* Changes the state, and with it what the watcher expects of the client. Returns STEP_ON. */
+/* Changes the state, and the phase by which the watcher judges the client. Returns STEP_ON. */
 enum step connection_go(struct connection *connection, enum connection_state state);
 
-/* After a read or write that returned n <= 0: waits if n is -EAGAIN, goes on later if it is -EINTR, otherwise closes. */
+/*
+ * Call it after a read or write that returned n <= 0: waits on -EAGAIN, yields on -EINTR, otherwise
+ * closes.
+ */
 enum step connection_wait_or_close(struct connection *connection, ssize_t n);
 
-/* The request is over: tells the handler, and forgets the request. Does nothing between requests. */
+/* Ends the request: tells the handler, and frees the request. Does nothing between requests. */
 void connection_end_request(struct connection *connection);
 
-/* --- state functions --------------------------------------------------------------------------------- */
+/* --- state functions ------------------------------------------------------------------------- */
 
-enum step connection_read_head(struct connection *connection);    /* STATE_HEAD, connection-head.c */
-enum step connection_call_handler(struct connection *connection); /* STATE_BEGIN, STATE_FINISH, connection-handler.c */
-enum step connection_read_body(struct connection *connection);    /* STATE_BODY, connection-body.c */
+/* STATE_HEAD, connection-head.c */
+enum step connection_read_head(struct connection *connection);
+/* STATE_BEGIN, STATE_FINISH, connection-handler.c */
+enum step connection_call_handler(struct connection *connection);
+/* STATE_BODY, connection-body.c */
+enum step connection_read_body(struct connection *connection);
 enum step connection_discard(struct connection *connection);      /* STATE_DISCARD */
 enum step connection_linger(struct connection *connection);       /* STATE_LINGER */
-enum step connection_answer(struct connection *connection);       /* STATE_ANSWER, connection-answer.c */
+/* STATE_ANSWER, connection-answer.c */
+enum step connection_answer(struct connection *connection);
 enum step connection_send(struct connection *connection);         /* STATE_SEND */
 
-/* --- connection-head.c ---------------------------------------------------------------------------------- */
+/* --- connection-head.c ----------------------------------------------------------------------- */
 
-/* Refuses a request whose end is not certain: sends the answer, then ends the connection. */
+/* Refuses a request whose end is not known: sends the answer, then closes the connection. */
 enum step connection_refuse(struct connection *connection, const struct head_flaw *flaw);
 
-/* Frees the text of the head, which may hold a password. */
+/* Wipes and frees the text of the head, which may contain a password. */
 void connection_wipe_text(struct connection *connection);
 
-/* --- connection-handler.c ------------------------------------------------------------------------------- */
+/* --- connection-handler.c -------------------------------------------------------------------- */
 
 /* Calls receive() with a piece of the body, on this thread or on a worker. */
 enum step connection_give_piece(struct connection *connection, const struct chunked_piece *piece);
 
-/* Goes on after the call in connection->call, whose outcome is in connection->result. */
+/* Continues after the call in connection->call, whose result is in connection->result. */
 enum step connection_after_call(struct connection *connection);
 
-/* --- connection-body.c ---------------------------------------------------------------------------------- */
+/* --- connection-body.c ----------------------------------------------------------------------- */
 
 bool connection_has_body(const struct connection *connection);
 bool connection_is_body_over(const struct connection *connection);
 
-/* Whether a refusal should not wait for the body: it is long, or its sender waits for "100 Continue". */
+/*
+ * Whether a refusal should not wait for the body: it is long, or its sender waits for "100
+ * Continue".
+ */
 bool connection_is_body_unwanted(const struct connection *connection);
 
-/* --- connection-input.c ----------------------------------------------------------------------------------- */
+/* --- connection-input.c ---------------------------------------------------------------------- */
 
 /* The bytes that were read and not consumed; *ret_size may be 0. */
 const char *connection_peek(const struct connection *connection, size_t *ret_size);
 void connection_consume(struct connection *connection, size_t size);
 
-/* Reads more: how many bytes, 0 at the end, or -errno: -EINTR if there may be more after other connections' turns. */
+/*
+ * Reads more. Returns the number of bytes, 0 at the end, or -errno; -EINTR: yield to other
+ * connections first.
+ */
 ssize_t connection_fill(struct connection *connection);
 
-/* Moves what is left in the loop's input to memory of the connection's own. 0 or -ENOMEM. */
+/* Moves what is left in the loop's input to the connection's own memory. 0 or -ENOMEM. */
 int connection_stash(struct connection *connection);
 
 void backlog_done(struct backlog *backlog);
-/* Makes room for size more bytes behind the end. 0 or -ENOMEM. */
+/* Makes room for size more bytes at the end. 0 or -ENOMEM. */
 int backlog_reserve(struct backlog *backlog, size_t size);
 
-/* --- connection-output.c ------------------------------------------------------------------------------------ */
+/* --- connection-output.c --------------------------------------------------------------------- */
 
-/* Sends data; keeps what the socket does not take, and then returns -EAGAIN. 0 or -errno. flags: 0 or MSG_MORE. */
+/*
+ * Sends data. If the socket does not accept all of it, keeps the rest and returns -EAGAIN. 0 or
+ * -errno. flags: 0 or MSG_MORE.
+ */
 int connection_write(struct connection *connection, const void *data, size_t size, int flags);
 
 /* Sends what connection_write() kept. 0 or -errno. */

@@ -1,6 +1,7 @@
 /*
- * A connection's phase and the time of its beginning are one atomic word: event threads write it without a lock, and the
- * watcher reads both consistently. Everything else in struct watched belongs to the watcher or is protected by the lock.
+ * Counts connections and shuts down those that are overdue. A connection's phase and its start time
+ * are one atomic word, so that event threads write it without a lock and the watcher reads both
+ * consistently. The watcher owns the rest of struct watched, or the lock protects it.
  */
 #include "registry/http/connections.h"
 
@@ -26,11 +27,11 @@ enum {
     BUCKETS = 4096,
     PHASE_BITS = 3,
     CROWDED_DIVISOR = 8,
-    SLICE = 128, /* connections that the watcher looks at before event threads may have the lock again */
+    SLICE = 128, /* how many connections the watcher checks before it releases the lock */
     SLICE_PAUSE_US = 100,
 };
 
-/* How many connections one client has, while it has any. */
+/* Counts the connections of one client, while it has any. */
 struct client {
     unsigned char network[CLIENT_NETWORK_SIZE];
     unsigned count;
@@ -39,11 +40,12 @@ struct client {
 
 struct connections {
     struct connection_limits limits;
-    pthread_mutex_t lock; /* of all below but the thread */
+    pthread_mutex_t lock; /* protects everything below except thread */
     pthread_cond_t end;
     bool is_ending;
     struct watched *first;
-    struct watched *cursor; /* the next one that the watcher looks at; NULL: it is not under way */
+    /* the next one that the watcher checks; NULL: no round is in progress */
+    struct watched *cursor;
     unsigned count;
     uint64_t refused, ended;
     uint64_t seed;
@@ -54,7 +56,7 @@ struct connections {
 
 /* --- clients; the lock is held ------------------------------------------------------------ */
 
-/* The seed is random and secret, so that an attacker cannot choose networks of one bucket. */
+/* The seed is random and secret, so that an attacker cannot choose networks that share a bucket. */
 static uint64_t hash_network(const struct connections *connections, const unsigned char *network)
 {
     uint64_t hash = connections->seed;
@@ -108,7 +110,8 @@ bool connections_may_come(struct connections *connections, const struct sockaddr
     if (most == 0 || !address)
         return true;
     client_network_of_socket(address, network);
-    if (network[0] == 0) /* access to a socket in the file system is controlled by its directory's mode */
+    /* access to a socket in the file system is controlled by its directory's mode */
+    if (network[0] == 0)
         return true;
     pthread_mutex_lock(&connections->lock);
     client = *find_client(connections, network);
@@ -118,9 +121,10 @@ bool connections_may_come(struct connections *connections, const struct sockaddr
     return may_come;
 }
 
-/* --- connections that come and go ----------------------------------------------------------- */
+/* --- adding and removing connections -------------------------------------------------------- */
 
-void connections_add(struct connections *connections, struct watched *watched, int fd, const struct sockaddr *address)
+void connections_add(struct connections *connections, struct watched *watched, int fd,
+                     const struct sockaddr *address)
 {
     unsigned char network[CLIENT_NETWORK_SIZE] = {0};
 
@@ -179,7 +183,8 @@ void connection_enter(struct watched *watched, enum connection_phase phase)
     uint64_t word = load_word(watched);
 
     if (word == 0 || phase_of(word) != phase)
-        __atomic_store_n(&watched->phase_word, (uint64_t)monotonic_ms() << PHASE_BITS | phase, __ATOMIC_RELAXED);
+        __atomic_store_n(&watched->phase_word, (uint64_t)monotonic_ms() << PHASE_BITS | phase,
+                         __ATOMIC_RELAXED);
 }
 
 const char *connection_get_cut(const struct watched *watched)
@@ -187,14 +192,17 @@ const char *connection_get_cut(const struct watched *watched)
     return __atomic_load_n(&watched->cut, __ATOMIC_ACQUIRE);
 }
 
-/* --- overdue connections; the lock is held --------------------------------------------------------- */
+/* --- overdue connections; the lock is held --------------------------------------------------- */
 
 static bool is_over(uint64_t begin_ms, uint64_t limit_ms, uint64_t now)
 {
     return limit_ms > 0 && now > begin_ms && now - begin_ms > limit_ms;
 }
 
-/* Bytes that the kernel received from the client, or that the client acknowledged. Without TCP, our own count. */
+/*
+ * Bytes that the kernel received from the client, or that the client acknowledged. Without TCP, the
+ * server's own count.
+ */
 static uint64_t count_bytes(const struct watched *watched, enum connection_phase phase)
 {
     struct tcp_info info = {0};
@@ -205,7 +213,10 @@ static uint64_t count_bytes(const struct watched *watched, enum connection_phase
     return phase == CONNECTION_BODY ? info.tcpi_bytes_received : info.tcpi_bytes_acked;
 }
 
-/* Whether we wait for the client: none of its bytes wait here to be read, or some of ours are not acknowledged. */
+/*
+ * Whether the server waits for the client: no bytes are waiting to be read, or some sent bytes are
+ * not acknowledged.
+ */
 static bool is_client_late(const struct watched *watched, enum connection_phase phase)
 {
     int waiting = 0;
@@ -216,13 +227,15 @@ static bool is_client_late(const struct watched *watched, enum connection_phase 
 }
 
 /* The rate is measured over windows of at least transfer_ms. */
-static bool is_too_slow(struct watched *watched, uint64_t word, const struct connection_limits *limits, uint64_t now)
+static bool is_too_slow(struct watched *watched, uint64_t word,
+                        const struct connection_limits *limits, uint64_t now)
 {
     bool is_first = watched->measured != word;
     enum connection_phase phase = phase_of(word);
     uint64_t bytes, passed_ms = now - watched->window_begin_ms, got;
 
-    if (limits->min_rate == 0 || limits->transfer_ms == 0 || (!is_first && passed_ms < limits->transfer_ms))
+    if (limits->min_rate == 0 || limits->transfer_ms == 0 ||
+        (!is_first && passed_ms < limits->transfer_ms))
         return false;
     bytes = count_bytes(watched, phase);
     got = bytes - watched->window_bytes;
@@ -232,8 +245,9 @@ static bool is_too_slow(struct watched *watched, uint64_t word, const struct con
     return !is_first && got * 1000 / passed_ms < limits->min_rate && is_client_late(watched, phase);
 }
 
-/* Why the connection is to end now; NULL where it is not. */
-static const char *find_overdue(struct connections *connections, struct watched *watched, uint64_t now)
+/* Returns why the connection must end now, or NULL. */
+static const char *find_overdue(struct connections *connections, struct watched *watched,
+                                uint64_t now)
 {
     const struct connection_limits *limits = &connections->limits;
     bool is_crowded = limits->most > 0 && connections->count > limits->most - limits->most / 4;
@@ -241,23 +255,34 @@ static const char *find_overdue(struct connections *connections, struct watched 
 
     switch (phase_of(word)) {
     case CONNECTION_HEAD:
-        return is_over(begin_ms, limits->head_ms, now) ? "the request did not arrive within http.timeouts.head" : NULL;
+        return is_over(begin_ms, limits->head_ms, now)
+                   ? "the request did not arrive within http.timeouts.head"
+                   : NULL;
     case CONNECTION_IDLE:
-        return is_over(begin_ms, is_crowded ? limits->idle_ms / CROWDED_DIVISOR : limits->idle_ms, now)
-                   ? "no request within http.timeouts.idle" : NULL;
+        return is_over(begin_ms, is_crowded ? limits->idle_ms / CROWDED_DIVISOR : limits->idle_ms,
+                       now)
+                   ? "no request within http.timeouts.idle"
+                   : NULL;
     case CONNECTION_REFUSED:
         return is_over(begin_ms, limits->transfer_ms, now)
                    ? "the refused body did not arrive within http.timeouts.transfer" : NULL;
     case CONNECTION_BODY:
-        return is_too_slow(watched, word, limits, now) ? "the client sent more slowly than http.limits.minrate" : NULL;
+        return is_too_slow(watched, word, limits, now)
+                   ? "the client sent more slowly than http.limits.minrate"
+                   : NULL;
     case CONNECTION_ANSWER:
-        return is_too_slow(watched, word, limits, now) ? "the client read more slowly than http.limits.minrate" : NULL;
+        return is_too_slow(watched, word, limits, now)
+                   ? "the client read more slowly than http.limits.minrate"
+                   : NULL;
     default:
         return NULL;
     }
 }
 
-/* The event thread sees the end, and removes the connection before it closes the descriptor. */
+/*
+ * Shuts the connection down. Its event thread notices that, and removes the connection before it
+ * closes the descriptor.
+ */
 static void end_if_overdue(struct connections *connections, struct watched *watched, uint64_t now)
 {
     const char *cut = find_overdue(connections, watched, now);
@@ -266,11 +291,11 @@ static void end_if_overdue(struct connections *connections, struct watched *watc
         return;
     __atomic_store_n(&watched->cut, cut, __ATOMIC_RELEASE);
     shutdown(watched->fd, SHUT_RDWR);
-    connection_enter(watched, CONNECTION_WORK); /* once is enough */
+    connection_enter(watched, CONNECTION_WORK); /* so that it is shut down only once */
     connections->ended++;
 }
 
-/* Gives the lock back from time to time: a look at a connection may take two system calls. */
+/* Releases the lock from time to time, because checking a connection may take two system calls. */
 static void end_overdue(struct connections *connections)
 {
     uint64_t now = (uint64_t)monotonic_ms();
@@ -311,7 +336,7 @@ static void *watch(void *argument)
     return NULL;
 }
 
-/* Signals are for the main thread. */
+/* Blocks all signals in the watcher, because they are for the main thread. */
 static int start_watcher(struct connections *connections)
 {
     sigset_t all, before;
@@ -325,7 +350,8 @@ static int start_watcher(struct connections *connections)
     return -r;
 }
 
-int connections_new(const struct connection_limits *limits, struct connections **ret, struct error *err)
+int connections_new(const struct connection_limits *limits, struct connections **ret,
+                    struct error *err)
 {
     struct connections *connections = calloc(1, sizeof(*connections));
     pthread_condattr_t attributes;
@@ -343,7 +369,7 @@ int connections_new(const struct connection_limits *limits, struct connections *
     r = start_watcher(connections);
     if (r < 0) {
         connections_free(connections);
-        return error_set_errno(err, -r, "cannot start the thread that looks after connections");
+        return error_set_errno(err, -r, "cannot start the thread that watches connections");
     }
     *ret = connections;
     return 0;

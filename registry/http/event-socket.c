@@ -31,7 +31,10 @@ ssize_t event_socket_read(struct event_socket *socket, void *ret_data, size_t si
     while (n < 0 && errno == EINTR);
     if (n < 0 && errno == EAGAIN)
         socket->is_readable = false;
-    /* A short read has emptied the socket (epoll(7)), which saves the call that says so. The end would not be reported again. */
+    /*
+     * A short read has emptied the socket (epoll(7)), which saves a call that returns EAGAIN. After
+     * a hang-up, epoll would not report the end again.
+     */
     if (n > 0 && (size_t)n < size && !socket->has_hung_up)
         socket->is_readable = false;
     return n < 0 ? -errno : n;

@@ -6,20 +6,21 @@
 #include <sys/types.h>
 
 /*
- * A non-blocking socket in an edge-triggered epoll set. epoll reports each change once, so the socket remembers
- * whether it can be read and written until a call finds out otherwise. Functions that read or write return how many
- * bytes, or -errno; -EAGAIN means that epoll will report when to try again.
+ * A non-blocking socket in an edge-triggered epoll set. epoll reports each change once, so the
+ * socket remembers whether it is readable and writable until a call returns EAGAIN. Functions that
+ * read or write return the number of bytes, or -errno; -EAGAIN means that epoll will report when to
+ * try again.
  */
 struct event_socket {
     int fd;
     bool is_readable, is_writable;
-    bool has_hung_up; /* epoll reported that nothing will follow the bytes in the socket */
+    bool has_hung_up; /* epoll reported the end of the stream after the bytes in the socket */
 };
 
-/* A new socket counts as writable. It counts as readable once epoll says so. */
+/* A new socket counts as writable. It counts as readable when epoll reports it. */
 void event_socket_init(struct event_socket *socket, int fd);
 
-/* Takes note of what epoll_wait() reported. */
+/* Records the events that epoll_wait() reported. */
 void event_socket_note(struct event_socket *socket, uint32_t events);
 
 /* 0 at the end of the stream. */

@@ -63,14 +63,17 @@ int head_scan(const char *data, size_t size, size_t *scanned)
 void head_describe_failure(const char *data, size_t size, int failure, struct head_flaw *ret_flaw)
 {
     if (failure != -E2BIG)
-        *ret_flaw = (struct head_flaw){400, "the request is malformed: every line must end with CR LF"};
+        *ret_flaw = (struct head_flaw){
+            400, "the request is malformed: every line must end with CR LF"};
     else if (!memchr(data, '\n', size < HEAD_SIZE_MAX ? size : HEAD_SIZE_MAX))
-        *ret_flaw = (struct head_flaw){414, "the request target is too long: the head of a request may have 32768 bytes"};
+        *ret_flaw = (struct head_flaw){
+            414, "the request target is too long: the head of a request may have 32768 bytes"};
     else
-        *ret_flaw = (struct head_flaw){431, "the headers are too long: the head of a request may have 32768 bytes"};
+        *ret_flaw = (struct head_flaw){
+            431, "the headers are too long: the head of a request may have 32768 bytes"};
 }
 
-/* --- the request line --------------------------------------------------------------------------- */
+/* --- the request line ------------------------------------------------------------------------ */
 
 static bool refuse(struct head_flaw *ret_flaw, unsigned status, const char *text)
 {
@@ -90,12 +93,15 @@ static bool parse_version(const char *text, struct head *ret, struct head_flaw *
 }
 
 /*
- * RFC 9112 section 3.2.2: the target may be a whole URL, whose host replaces the Host header. The host moves two bytes
- * to the left, over the slashes, so that there is room for the NUL behind it and for the '/' of an empty path.
+ * RFC 9112 section 3.2.2: the target may be a whole URL, whose host replaces the Host header. The
+ * host is moved two bytes to the left, over the slashes, to make room for its NUL and for the '/'
+ * of an empty path.
  */
 static bool parse_absolute_form(char *target, struct head *ret, struct head_flaw *ret_flaw)
 {
-    size_t scheme = strncasecmp(target, "http://", 7) == 0 ? 7 : strncasecmp(target, "https://", 8) == 0 ? 8 : 0;
+    size_t scheme = strncasecmp(target, "http://", 7) == 0    ? 7
+                    : strncasecmp(target, "https://", 8) == 0 ? 8
+                                                              : 0;
     size_t size = strcspn(target + scheme, "/?#");
     char *path = target + scheme + size, *authority = target + scheme - 2;
 
@@ -112,13 +118,15 @@ static bool parse_absolute_form(char *target, struct head *ret, struct head_flaw
     return true;
 }
 
-/* line is the request line, NUL-terminated, of that size. */
-static bool parse_request_line(char *line, size_t size, struct head *ret, struct head_flaw *ret_flaw)
+/* line is the request line of that size, with a NUL at its end. */
+static bool parse_request_line(char *line, size_t size, struct head *ret,
+                               struct head_flaw *ret_flaw)
 {
     char *target = memchr(line, ' ', size), *version = memrchr(line, ' ', size);
 
     if (!target || !is_token(line, (size_t)(target - line)))
-        return refuse(ret_flaw, 400, "the request line must be a method, a target and the HTTP version");
+        return refuse(ret_flaw, 400,
+                      "the request line must be a method, a target and the HTTP version");
     *target++ = '\0';
     if (version < target)
         return refuse(ret_flaw, 400, "the request line must end with the HTTP version");
@@ -130,13 +138,14 @@ static bool parse_request_line(char *line, size_t size, struct head *ret, struct
         return false;
     ret->target = target;
     if (!is_target(target, (size_t)(version - 1 - target)))
-        return refuse(ret_flaw, 400, "the request target contains white space or a control character");
+        return refuse(ret_flaw, 400,
+                      "the request target contains white space or a control character");
     return parse_absolute_form(target, ret, ret_flaw);
 }
 
-/* --- headers --------------------------------------------------------------------------------------- */
+/* --- headers --------------------------------------------------------------------------------- */
 
-/* line is NUL-terminated, of that size. */
+/* line has that size and a NUL at its end. */
 static bool parse_header(char *line, size_t size, struct head *ret, struct head_flaw *ret_flaw)
 {
     char *colon = memchr(line, ':', size), *value, *end = line + size;
@@ -154,21 +163,23 @@ static bool parse_header(char *line, size_t size, struct head *ret, struct head_
     if (ret->header_count == HEAD_HEADERS_MAX)
         return refuse(ret_flaw, 431, "a request may have 256 headers");
     *colon = *end = '\0';
-    ret->headers[ret->header_count++] =
-        (struct head_header){.name = (uint16_t)(line - ret->text), .value = (uint16_t)(value - ret->text)};
+    ret->headers[ret->header_count++] = (struct head_header){
+        .name = (uint16_t)(line - ret->text), .value = (uint16_t)(value - ret->text)};
     return true;
 }
 
 static bool parse_lines(char *text, size_t size, struct head *ret, struct head_flaw *ret_flaw)
 {
-    for (char *line = text, *end; (end = memchr(line, '\n', (size_t)(text + size - line))); line = end + 1) {
+    for (char *line = text, *end; (end = memchr(line, '\n', (size_t)(text + size - line)));
+         line = end + 1) {
         size_t length = (size_t)(end - line) - 1;
         bool is_good;
 
         line[length] = '\0';
         if (length == 0)
             return true;
-        is_good = line == text ? parse_request_line(line, length, ret, ret_flaw) : parse_header(line, length, ret, ret_flaw);
+        is_good = line == text ? parse_request_line(line, length, ret, ret_flaw)
+                               : parse_header(line, length, ret, ret_flaw);
         if (!is_good)
             return false;
     }
@@ -183,7 +194,7 @@ const char *head_find(const struct head *head, const char *name)
     return NULL;
 }
 
-/* --- what the headers mean -------------------------------------------------------------------------- */
+/* --- headers that the transport uses --------------------------------------------------------- */
 
 /* Whether a comma-separated list has that token. */
 static bool list_has(const char *list, const char *token)
@@ -223,7 +234,8 @@ struct meaning {
     bool closes, asks_to_stay;
 };
 
-static void note_header(const char *name, const char *value, struct meaning *meaning, struct head *ret)
+static void note_header(const char *name, const char *value, struct meaning *meaning,
+                        struct head *ret)
 {
     if (strcasecmp(name, "Host") == 0) {
         meaning->hosts++;
@@ -244,14 +256,17 @@ static void note_header(const char *name, const char *value, struct meaning *mea
 }
 
 /* RFC 9112 section 6. */
-static bool find_framing(const struct meaning *meaning, struct head *ret, struct head_flaw *ret_flaw)
+static bool find_framing(const struct meaning *meaning, struct head *ret,
+                         struct head_flaw *ret_flaw)
 {
     if (meaning->lengths > 1)
         return refuse(ret_flaw, 400, "duplicate Content-Length");
     if (meaning->encodings > 1 || (meaning->encodings > 0 && meaning->lengths > 0))
         return refuse(ret_flaw, 400, "duplicate Transfer-Encoding, or Content-Length beside it");
-    if (meaning->encodings == 1 && (ret->minor == 0 || strcasecmp(meaning->encoding, "chunked") != 0))
-        return refuse(ret_flaw, 400, "the only supported Transfer-Encoding is chunked, in HTTP/1.1");
+    if (meaning->encodings == 1 &&
+        (ret->minor == 0 || strcasecmp(meaning->encoding, "chunked") != 0))
+        return refuse(ret_flaw, 400,
+                      "the only supported Transfer-Encoding is chunked, in HTTP/1.1");
     if (meaning->lengths == 1)
         return parse_length(meaning->length, ret, ret_flaw);
     ret->body_size = meaning->encodings == 1 ? -1 : 0;
@@ -282,7 +297,10 @@ static bool interpret(struct head *ret, struct head_flaw *ret_flaw)
 
 bool head_parse(char *text, size_t size, struct head *ret, struct head_flaw *ret_flaw)
 {
-    /* Not the array of headers, whose 1 KiB would take longer to clear than a usual head to parse. */
+    /*
+     * Does not clear the array of headers: clearing 1 KiB would take longer than parsing a usual
+     * head.
+     */
     ret->text = text;
     ret->method = ret->target = ret->authority = NULL;
     ret->minor = ret->header_count = 0;

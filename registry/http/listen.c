@@ -15,14 +15,15 @@ enum { BACKLOG = 4096 };
 
 /* --- unix --------------------------------------------------------------------------- */
 
-/* A socket file that refuses connections belonged to a server that has ended. */
+/* Removes a socket file that refuses connections: its server has ended. */
 static void remove_stale(const struct sockaddr_un *address)
 {
     CLEANUP_CLOSE int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct stat st;
 
     if (fd >= 0 && lstat(address->sun_path, &st) == 0 && S_ISSOCK(st.st_mode) &&
-        connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 && errno == ECONNREFUSED)
+        connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
+        errno == ECONNREFUSED)
         unlink(address->sun_path);
 }
 
@@ -37,7 +38,8 @@ static int listen_unix(const char *path, struct error *err)
     snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
     remove_stale(&address);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, BACKLOG) < 0)
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+        listen(fd, BACKLOG) < 0)
         return error_set_errno(err, errno, "cannot listen on the socket %s", path);
     return steal_fd(&fd);
 }
@@ -90,11 +92,12 @@ static unsigned port_of(int fd)
     return ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
 
-/* getaddrinfo() may answer one address twice. */
+/* getaddrinfo() may return an address twice. */
 static bool is_repeated(const struct addrinfo *list, const struct addrinfo *info)
 {
     for (; list != info; list = list->ai_next)
-        if (list->ai_addrlen == info->ai_addrlen && memcmp(list->ai_addr, info->ai_addr, info->ai_addrlen) == 0)
+        if (list->ai_addrlen == info->ai_addrlen &&
+            memcmp(list->ai_addr, info->ai_addr, info->ai_addrlen) == 0)
             return true;
     return false;
 }
@@ -107,10 +110,14 @@ static void set_port(struct sockaddr *address, unsigned port)
         ((struct sockaddr_in *)address)->sin_port = htons((uint16_t)port);
 }
 
-/* Adds the addresses of one family. is_any: they stand for all addresses, for which one socket is enough. */
+/*
+ * Opens sockets for the addresses of one family. is_any: the address means all addresses, for which
+ * one socket is enough.
+ */
 static int open_family(const struct addrinfo *list, int family, bool is_any, struct listeners *ret)
 {
-    for (const struct addrinfo *info = list; info && ret->count < LISTEN_MAX; info = info->ai_next) {
+    for (const struct addrinfo *info = list; info && ret->count < LISTEN_MAX;
+         info = info->ai_next) {
         int fd;
 
         if (info->ai_family != family || is_repeated(list, info) || (is_any && ret->count > 0))
@@ -128,7 +135,7 @@ static int open_family(const struct addrinfo *list, int family, bool is_any, str
     return 0;
 }
 
-/* IPv6 first: its "all addresses" includes those of IPv4. */
+/* IPv6 comes first, because its "all addresses" includes those of IPv4. */
 static int open_all(const struct addrinfo *list, bool is_any, struct listeners *ret)
 {
     int r = open_family(list, AF_INET6, is_any, ret);
@@ -146,7 +153,7 @@ static int listen_tcp(const char *address, struct listeners *ret, struct error *
     int r;
 
     if (split(address, host, port) < 0)
-        return error_set(err, EINVAL, "http.addr must be host:port or :port, not %s", address);
+        return error_set(err, EINVAL, "http.addr must be host:port or :port, not \"%s\"", address);
     r = getaddrinfo(*host ? host : NULL, port, &hints, &list);
     if (r != 0)
         return error_set(err, EADDRNOTAVAIL, "cannot listen on %s: %s", address, gai_strerror(r));

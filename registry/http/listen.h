@@ -4,7 +4,10 @@
 
 enum { LISTEN_MAX = 16 };
 
-/* The listening sockets of one address: a name such as localhost may stand for several addresses, which share a port. */
+/*
+ * The listening sockets of one address: a name such as localhost may stand for several addresses,
+ * which share a port.
+ */
 struct listeners {
     int fds[LISTEN_MAX];
     unsigned count;
@@ -12,11 +15,13 @@ struct listeners {
 };
 
 /*
- * Opens "tcp" with "host:port", ":port" (all addresses) or "[::1]:port" (port 0: any), or "unix" with a path (a stale
- * socket is replaced). Of several addresses, those that this machine does not have are skipped. 0 with
- * *ret (owned by the caller, listeners_close()), or negative.
+ * Listens on net "tcp" with "host:port", ":port" (all addresses) or "[::1]:port" (port 0: any), or
+ * on "unix" with a path (a stale socket is replaced). Of several addresses, those that this machine
+ * does not have are skipped. Returns 0 with *ret (owned by the caller, free with
+ * listeners_close()), or negative.
  */
-int listen_open(const char *net, const char *address, struct listeners *ret, struct error *err) MUST_USE;
+int listen_open(const char *net, const char *address, struct listeners *ret,
+                struct error *err) MUST_USE;
 
-/* Closes all and leaves none. */
+/* Closes all sockets and empties the list. */
 void listeners_close(struct listeners *listeners);

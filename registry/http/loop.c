@@ -1,6 +1,6 @@
 /*
- * An event thread. Sockets are edge-triggered: epoll tells once that one can be read or written, and
- * the connection remembers it until a call says otherwise, so that a request costs no call of epoll_ctl().
+ * An event thread. epoll is edge-triggered: it reports once that a socket is readable or writable,
+ * and the connection remembers it, so that a request needs no epoll_ctl().
  */
 #include "registry/http/loop.h"
 
@@ -23,17 +23,18 @@
 
 enum {
     EVENTS = 256,
-    ACCEPTS = 16,    /* at a time, so that connections that are there have their turn */
-    PAUSE_MS = 100,  /* until accepting is tried again, where descriptors or connections have run out */
-    TURN_US = 300,   /* of one connection */
-    ROUND_US = 500,  /* of turns, before epoll is asked again who can go on */
+    /* how many connections are accepted at a time, before existing ones have their turn */
+    ACCEPTS = 16,
+    PAUSE_MS = 100, /* how long to stop accepting when descriptors or connections are exhausted */
+    TURN_US = 300, /* the length of one connection's turn */
+    ROUND_US = 500, /* how long turns run before the next epoll_wait() */
     STACK_SIZE = 512 << 10,
 };
 
-/* What epoll's data points to for what is no connection. */
+/* epoll's data points to these for events that belong to no connection. */
 static char listener_tag[LISTEN_MAX], wake_tag;
 
-/* --- wake-ups ----------------------------------------------------------------------------------- */
+/* --- wake-ups -------------------------------------------------------------------------------- */
 
 void loop_wake(struct loop *loop)
 {
@@ -56,7 +57,7 @@ void loop_resume(struct loop *loop, struct connection *connection)
     is_first = !loop->resumed;
     connection->next_resumed = loop->resumed;
     loop->resumed = connection;
-    /* Under the mutex: once the connection can be taken, the loop may end. */
+    /* With the mutex held, because the loop may end as soon as it can take the connection. */
     if (is_first)
         loop_wake(loop);
     pthread_mutex_unlock(&loop->mutex);
@@ -79,7 +80,7 @@ const char *loop_get_date(struct loop *loop)
     return loop->date;
 }
 
-/* --- new connections ------------------------------------------------------------------------------ */
+/* --- new connections ------------------------------------------------------------------------- */
 
 static int add_to_epoll(const struct loop *loop, int fd, uint32_t events, void *tag)
 {
@@ -88,7 +89,7 @@ static int add_to_epoll(const struct loop *loop, int fd, uint32_t events, void *
     return epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
-/* Of the loops that wait, the kernel wakes one for each connection. */
+/* EPOLLEXCLUSIVE: the kernel wakes one waiting loop for each connection. */
 static void start_accepting(struct loop *loop)
 {
     const struct listeners *listeners = &loop->server->options.listeners;
@@ -123,12 +124,12 @@ static void take_in(struct loop *loop, int fd, const struct sockaddr *address)
         __atomic_sub_fetch(&loop->server->open, 1, __ATOMIC_SEQ_CST);
         return;
     }
-    /* epoll reports at once what has arrived already. */
+    /* epoll reports immediately what has already arrived. */
     if (add_to_epoll(loop, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, connection) < 0)
         connection_free(connection);
 }
 
-/* Takes a place for one more connection. */
+/* Counts one more connection, if the limit allows it. */
 static bool has_place(struct server *server)
 {
     unsigned most = server->options.limits.most;
@@ -141,8 +142,9 @@ static bool has_place(struct server *server)
 
 static bool is_passing(int code)
 {
-    return code == EINTR || code == ECONNABORTED || code == EPROTO || code == ENETDOWN || code == EHOSTUNREACH ||
-           code == ENETUNREACH || code == ENOPROTOOPT || code == EOPNOTSUPP || code == EHOSTDOWN || code == ENONET;
+    return code == EINTR || code == ECONNABORTED || code == EPROTO || code == ENETDOWN ||
+           code == EHOSTUNREACH || code == ENETUNREACH || code == ENOPROTOOPT ||
+           code == EOPNOTSUPP || code == EHOSTDOWN || code == ENONET;
 }
 
 static void accept_some(struct loop *loop, int listener)
@@ -165,17 +167,18 @@ static void accept_some(struct loop *loop, int listener)
         __atomic_sub_fetch(&loop->server->open, 1, __ATOMIC_SEQ_CST);
         if (is_passing(errno))
             continue;
-        if (errno != EAGAIN) /* descriptors or memory have run out */
+        if (errno != EAGAIN) /* descriptors or memory are exhausted */
             stop_accepting(loop);
         return;
     }
 }
 
-/* --- the thread ------------------------------------------------------------------------------------- */
+/* --- the thread ------------------------------------------------------------------------------ */
 
 static bool is_listener(const void *tag)
 {
-    return (uintptr_t)tag >= (uintptr_t)listener_tag && (uintptr_t)tag < (uintptr_t)(listener_tag + LISTEN_MAX);
+    return (uintptr_t)tag >= (uintptr_t)listener_tag &&
+           (uintptr_t)tag < (uintptr_t)(listener_tag + LISTEN_MAX);
 }
 
 static void handle(struct loop *loop, const struct epoll_event *event)
@@ -184,7 +187,8 @@ static void handle(struct loop *loop, const struct epoll_event *event)
     eventfd_t ignored;
 
     if (is_listener(event->data.ptr)) {
-        accept_some(loop, loop->server->options.listeners.fds[(char *)event->data.ptr - listener_tag]);
+        accept_some(loop,
+                    loop->server->options.listeners.fds[(char *)event->data.ptr - listener_tag]);
     } else if (event->data.ptr == &wake_tag) {
         (void)!eventfd_read(loop->wake_fd, &ignored);
     } else {
@@ -195,7 +199,7 @@ static void handle(struct loop *loop, const struct epoll_event *event)
     }
 }
 
-/* Queues the turns of connections that workers handed back. True if the loop is to end. */
+/* Queues the turns of connections that workers handed back. Returns true if the loop must end. */
 static bool take_resumed(struct loop *loop)
 {
     struct connection *connection;
@@ -213,7 +217,8 @@ static bool take_resumed(struct loop *loop)
 
 static void run_turn(struct turn *turn)
 {
-    struct connection *connection = (struct connection *)((char *)turn - offsetof(struct connection, turn));
+    struct connection *connection =
+        (struct connection *)((char *)turn - offsetof(struct connection, turn));
 
     if (connection->state == STATE_WORKER)
         connection_resume(connection);
@@ -262,7 +267,7 @@ static void *run(void *argument)
         for (int i = 0; i < count; i++)
             handle(loop, &events[i]);
         is_ending = take_resumed(loop);
-        /* A turn may free its connection, of which no events are left to be noted. */
+        /* A turn may free its connection, so all events were recorded before. */
         run_turns(loop);
         if (server_is_draining(loop->server))
             stop_accepting(loop);

@@ -10,7 +10,8 @@ const char *request_get_header(const struct request *request, const char *name)
     return head_find(request->head, name);
 }
 
-int request_join_header(const struct request *request, const char *name, char *ret_value, size_t size)
+int request_join_header(const struct request *request, const char *name, char *ret_value,
+                        size_t size)
 {
     const struct head *head = request->head;
     static const char separator[] = ", ";
@@ -36,16 +37,17 @@ int request_join_header(const struct request *request, const char *name, char *r
     return has_any ? 0 : -ENOENT;
 }
 
-/* --- where the client thinks we are ------------------------------------------------ */
+/* --- the origin as the client sees it ---------------------------------------------- */
 
 static bool is_host(const char *text)
 {
-    size_t size = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]");
+    size_t size =
+        strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]");
 
     return size > 0 && size < REQUEST_HOST_MAX && text[size] == '\0';
 }
 
-/* The first of a list, without white space and quotes; "" if it is too long to be meant. */
+/* Copies the first element of a list, without white space and quotes; "" if it is too long. */
 static void copy_first(const char *list, char *ret_text, size_t size)
 {
     size_t length;
@@ -55,7 +57,7 @@ static void copy_first(const char *list, char *ret_text, size_t size)
     snprintf(ret_text, size, "%.*s", length < size ? (int)length : 0, list);
 }
 
-/* A parameter of the first element of a Forwarded header (RFC 7239); "" if absent. */
+/* Copies a parameter of the first element of a Forwarded header (RFC 7239); "" if it is missing. */
 static void copy_parameter(const char *forwarded, const char *name, char *ret_text, size_t size)
 {
     size_t name_size = strlen(name);
@@ -71,9 +73,12 @@ static void copy_parameter(const char *forwarded, const char *name, char *ret_te
     }
 }
 
-/* registry:2 prefers Forwarded to the X- headers, and the proxy's words to the request's own. */
-static void find_out(const struct request *request, const char *parameter, const char *header, char *ret_text,
-                     size_t size)
+/*
+ * Like registry:2, prefers Forwarded to the X- headers, and the proxy's headers to the request's
+ * own values.
+ */
+static void find_out(const struct request *request, const char *parameter, const char *header,
+                     char *ret_text, size_t size)
 {
     const char *value = request_get_header(request, header);
 
@@ -98,7 +103,8 @@ void request_get_origin(const struct request *request, char *ret_origin, size_t 
         snprintf(ret_origin, size, "%s://%s", scheme, asked);
 }
 
-void request_get_own_origin(const struct request *request, bool trusts_proxy, char *ret_origin, size_t size)
+void request_get_own_origin(const struct request *request, bool trusts_proxy, char *ret_origin,
+                            size_t size)
 {
     const char *asked = request_get_header(request, "Host");
 

@@ -1,7 +1,8 @@
 /*
- * Answers as plain data, so that endpoints run on any thread and can be tested without a server.
- * A body is a row of segments: pieces of text, and ranges of a source. The headers of the parts of multipart/byteranges are
- * formatted when they are sent, so that an answer with a thousand parts to a slow client needs little memory.
+ * Answers are plain data, so that endpoints can run on any thread and be tested without a server. A
+ * body is a list of segments: texts, and ranges of a source. The headers of the parts of
+ * multipart/byteranges are formatted when they are sent, so that an answer with a thousand parts to
+ * a slow client needs little memory.
  */
 #include "registry/http/response.h"
 
@@ -18,7 +19,7 @@ enum { PART_TYPE_SIZE = 128, PART_HEADER_SIZE = 512 };
 
 struct response_header {
     struct response_header *next;
-    char *value; /* behind the name */
+    char *value; /* in the same block as the name */
     char name[];
 };
 
@@ -28,7 +29,7 @@ struct response_segment {
     size_t header_size; /* of the part's header before the range; 0: none */
 };
 
-/* What the headers of all parts have in common. */
+/* The values that the headers of all parts share. */
 struct response_parts {
     char boundary[RANDOM_UUID_SIZE];
     char content_type[PART_TYPE_SIZE];
@@ -69,7 +70,7 @@ void response_done(struct response *response)
     *response = (struct response){0};
 }
 
-/* All that is left to say when memory is out. */
+/* Turns the response into a plain 503, because memory is exhausted. */
 static void give_up(struct response *response)
 {
     drop_body(response);
@@ -88,7 +89,7 @@ static void drop_control_characters(char *text)
     *to = '\0';
 }
 
-/* With room for a value of that many bytes; NULL where memory is out. */
+/* Allocates a header with room for a value of that many bytes. NULL: out of memory. */
 static struct response_header *make_header(const char *name, size_t value_size)
 {
     size_t name_size = strlen(name) + 1;
@@ -102,10 +103,12 @@ static struct response_header *make_header(const char *name, size_t value_size)
     return header;
 }
 
-/* The header with a formatted value; NULL if memory is out. */
-static struct response_header *format_header(const char *name, const char *format, va_list arguments) PRINTF_LIKE(2, 0);
+/* Allocates a header with a formatted value. NULL: out of memory. */
+static struct response_header *format_header(const char *name, const char *format,
+                                             va_list arguments) PRINTF_LIKE(2, 0);
 
-static struct response_header *format_header(const char *name, const char *format, va_list arguments)
+static struct response_header *format_header(const char *name, const char *format,
+                                             va_list arguments)
 {
     struct response_header *header = NULL;
     va_list again;
@@ -142,7 +145,7 @@ void response_add_header(struct response *response, const char *name, const char
     if (response->is_given_up)
         return;
     va_start(arguments, format);
-    if (!strchr(format, '%')) /* most values need no formatting, which takes longer than all else here */
+    if (!strchr(format, '%')) /* most values need no formatting, which is slow */
         header = copy_header(name, format);
     else if (strcmp(format, "%s") == 0)
         header = copy_header(name, va_arg(arguments, const char *));
@@ -168,7 +171,8 @@ bool response_has_header(const struct response *response, const char *name)
 }
 
 void response_for_each_header(const struct response *response,
-                              void (*each)(void *context, const char *name, const char *value), void *context)
+                              void (*each)(void *context, const char *name, const char *value),
+                              void *context)
 {
     for (const struct response_header *header = response->headers; header; header = header->next)
         each(context, header->name, header->value);
@@ -198,7 +202,8 @@ void response_set_empty(struct response *response, unsigned status)
         response->status = status;
 }
 
-void response_set_body(struct response *response, unsigned status, const char *content_type, char *text, size_t size)
+void response_set_body(struct response *response, unsigned status, const char *content_type,
+                       char *text, size_t size)
 {
     response_set_empty(response, status);
     if (!text) {
@@ -230,14 +235,16 @@ static void add_range(struct response *response, const struct response_range *ra
 }
 
 /* The size of the header of the part that a segment is; it fits into PART_HEADER_SIZE bytes. */
-static size_t format_part(const struct response_parts *parts, const struct response_segment *segment, bool is_first,
+static size_t format_part(const struct response_parts *parts,
+                          const struct response_segment *segment, bool is_first,
                           char ret_text[PART_HEADER_SIZE])
 {
-    return (size_t)snprintf(ret_text, PART_HEADER_SIZE,
-                            "%s--%s\r\nContent-Range: bytes %ju-%ju/%ju\r\nContent-Type: %s\r\n\r\n",
-                            is_first ? "" : "\r\n", parts->boundary, (uintmax_t)segment->first,
-                            (uintmax_t)(segment->first + segment->size - 1), (uintmax_t)parts->total,
-                            parts->content_type);
+    return (size_t)snprintf(
+        ret_text, PART_HEADER_SIZE,
+        "%s--%s\r\nContent-Range: bytes %ju-%ju/%ju\r\nContent-Type: %s\r\n\r\n",
+        is_first ? "" : "\r\n", parts->boundary, (uintmax_t)segment->first,
+        (uintmax_t)(segment->first + segment->size - 1), (uintmax_t)parts->total,
+        parts->content_type);
 }
 
 static void add_part(struct response *response, const struct response_range *range)
@@ -247,7 +254,8 @@ static void add_part(struct response *response, const struct response_range *ran
 
     if (response->is_given_up)
         return;
-    segment.header_size = format_part(response->parts, &segment, response->segment_count == 0, text);
+    segment.header_size =
+        format_part(response->parts, &segment, response->segment_count == 0, text);
     add_segment(response, &segment);
 }
 
@@ -265,15 +273,17 @@ static void set_multipart(struct response *response, uint64_t total, const char 
     random_uuid(parts->boundary);
     snprintf(parts->content_type, sizeof(parts->content_type), "%s", content_type);
     parts->total = total;
-    response_add_header(response, "Content-Type", "multipart/byteranges; boundary=%s", parts->boundary);
+    response_add_header(response, "Content-Type", "multipart/byteranges; boundary=%s",
+                        parts->boundary);
     for (size_t i = 0; i < count; i++)
         add_part(response, &ranges[i]);
     if (!response->is_given_up)
         add_text(response, "\r\n--%s--\r\n", parts->boundary);
 }
 
-void response_set_source(struct response *response, const struct response_source *source, uint64_t total,
-                         const char *content_type, const struct response_range *ranges, size_t count)
+void response_set_source(struct response *response, const struct response_source *source,
+                         uint64_t total, const char *content_type,
+                         const struct response_range *ranges, size_t count)
 {
     const struct response_range whole = {.size = total};
 
@@ -289,8 +299,9 @@ void response_set_source(struct response *response, const struct response_source
     }
     response_add_header(response, "Content-Type", "%s", content_type);
     if (count == 1)
-        response_add_header(response, "Content-Range", "bytes %ju-%ju/%ju", (uintmax_t)ranges->first,
-                            (uintmax_t)(ranges->first + ranges->size - 1), (uintmax_t)total);
+        response_add_header(response, "Content-Range", "bytes %ju-%ju/%ju",
+                            (uintmax_t)ranges->first, (uintmax_t)(ranges->first + ranges->size - 1),
+                            (uintmax_t)total);
     add_range(response, count == 1 ? ranges : &whole);
 }
 
@@ -309,11 +320,13 @@ bool response_get_range(const struct response *response, struct response_range *
     return true;
 }
 
-static ssize_t read_part_header(const struct response *response, const struct response_segment *segment, size_t offset,
+static ssize_t read_part_header(const struct response *response,
+                                const struct response_segment *segment, size_t offset,
                                 void *ret_data, size_t size)
 {
     char text[PART_HEADER_SIZE];
-    size_t left = format_part(response->parts, segment, segment == response->segments, text) - offset;
+    size_t left =
+        format_part(response->parts, segment, segment == response->segments, text) - offset;
 
     if (size > left)
         size = left;
@@ -321,8 +334,8 @@ static ssize_t read_part_header(const struct response *response, const struct re
     return (ssize_t)size;
 }
 
-static ssize_t read_segment(const struct response *response, const struct response_segment *segment, uint64_t offset,
-                            void *ret_data, size_t size)
+static ssize_t read_segment(const struct response *response, const struct response_segment *segment,
+                            uint64_t offset, void *ret_data, size_t size)
 {
     if (offset < segment->header_size)
         return read_part_header(response, segment, (size_t)offset, ret_data, size);
@@ -330,7 +343,8 @@ static ssize_t read_segment(const struct response *response, const struct respon
     if (size > segment->size - offset)
         size = (size_t)(segment->size - offset);
     if (!segment->text)
-        return response->source.read(response->source.object, segment->first + offset, ret_data, size);
+        return response->source.read(response->source.object, segment->first + offset, ret_data,
+                                     size);
     memcpy(ret_data, segment->text + offset, size);
     return (ssize_t)size;
 }
@@ -344,7 +358,8 @@ ssize_t response_read(struct response *response, uint64_t offset, void *ret_data
         uint64_t segment_size = segment->header_size + segment->size;
 
         if (offset - response->read_segment_begin < segment_size)
-            return read_segment(response, segment, offset - response->read_segment_begin, ret_data, size);
+            return read_segment(response, segment, offset - response->read_segment_begin, ret_data,
+                                size);
         response->read_segment_begin += segment_size;
     }
     return 0;

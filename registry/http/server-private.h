@@ -5,7 +5,7 @@
 #include "registry/http/server.h"
 #include "registry/http/tls-session.h"
 
-/* What the files of the server share. */
+/* Shared by the files of the server. */
 
 struct server {
     struct server_options options;
@@ -16,10 +16,10 @@ struct server {
 
     /* These are atomic. */
     unsigned open;       /* connections */
-    unsigned under_way;  /* requests that are not over */
-    unsigned handed_over; /* of them, those that a worker has */
-    bool is_draining;    /* no new connections, and no further requests on those that there are */
-    bool is_stopping;    /* nothing is handed over any more */
+    unsigned under_way; /* requests in flight */
+    unsigned handed_over; /* of these, requests that a worker has */
+    bool is_draining; /* no new connections, and no further requests on existing ones */
+    bool is_stopping; /* nothing more is handed to workers */
 };
 
 static inline bool server_is_draining(const struct server *server)

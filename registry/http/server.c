@@ -1,5 +1,5 @@
 /*
- * The server: its listening sockets, its event threads, its end.
+ * Starts and stops the server: its listening sockets and event threads.
  */
 #include "registry/http/server-private.h"
 
@@ -83,7 +83,7 @@ void server_count_connections(const struct server *server, struct connections_co
     connections_get_counters(server->connections, ret);
 }
 
-/* Waits until none of these is left, or timeout_ms are over. */
+/* Waits until *count is 0, or timeout_ms have passed. */
 static void wait_for_none(const unsigned *count, unsigned timeout_ms)
 {
     const struct timespec step = {.tv_nsec = DRAIN_STEP_MS * 1000L * 1000};
@@ -101,7 +101,10 @@ static void for_each_loop(struct server *server, void (*each)(struct loop *loop)
         each(&server->loops[i]);
 }
 
-/* A connection that a worker has must not be freed. */
+/*
+ * Ends the loops when no worker has a connection any more, because such a connection must not be
+ * freed.
+ */
 static void stop_loops(struct server *server, unsigned timeout_ms)
 {
     __atomic_store_n(&server->is_draining, true, __ATOMIC_SEQ_CST);

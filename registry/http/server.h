@@ -8,8 +8,8 @@
 #include "registry/http/listen.h"
 
 /*
- * The HTTP(S) server: event threads, and the way of a request through its handler's phases. It
- * knows no routes and no users.
+ * The HTTP(S) server: event threads that pass requests through the phases of a handler. It does not
+ * know routes or users.
  */
 struct server;
 
@@ -18,12 +18,13 @@ struct server_header {
 };
 
 struct server_options {
-    struct listeners listeners; /* the server takes ownership, also if it does not start */
+    struct listeners listeners; /* the server takes ownership, also if server_start() fails */
     struct connection_limits limits;
 
     bool is_tls; /* with the certificate that tls_load() has loaded */
     bool is_tls13_only;
-    bool demands_client;     /* a certificate, of the authorities that client_ca_load() has loaded */
+    /* clients need a certificate of the authorities that client_ca_load() has loaded */
+    bool demands_client;
     bool is_client_optional; /* a client without a certificate is served, too */
 
     const struct http_handler *handler; /* borrowed */
@@ -31,20 +32,27 @@ struct server_options {
     size_t header_count;
 };
 
-/* All that the options point to is borrowed until server_stop(). 0 with *ret, or negative. */
-int server_start(const struct server_options *options, struct server **ret, struct error *err) MUST_USE;
+/*
+ * Everything that the options point to is borrowed until server_stop(). 0 with *ret, or negative.
+ */
+int server_start(const struct server_options *options, struct server **ret,
+                 struct error *err) MUST_USE;
 
 /* The port it listens on (0 for a socket in the file system). */
 unsigned server_get_port(const struct server *server);
 
-/* How many connections there are and were, from any thread. */
+/* Gets the counters of connections. Any thread may call it. */
 void server_count_connections(const struct server *server, struct connections_counters *ret);
 
-/* How many threads a server starts for events: one for each processor that it may use, but two at least. */
+/*
+ * The number of event threads of a server: one for each processor that it may use, but at least
+ * two.
+ */
 unsigned server_count_threads(void);
 
 /*
- * Takes no new connections, waits until the requests under way are answered or timeout_ms are over,
- * then ends the rest. Frees the server; takes NULL. The handler's worker pools must still run.
+ * Accepts no new connections, waits until the requests in flight are answered or timeout_ms have
+ * passed, then ends the rest. Frees the server; accepts NULL. The handler's worker pools must still
+ * run.
  */
 void server_stop(struct server *server, unsigned timeout_ms);

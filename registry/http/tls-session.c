@@ -11,9 +11,10 @@
 #include "registry/http/tls.h"
 
 enum {
-    READ_AHEAD = 2048,  /* as much as most heads of requests: one call reads the header of a record and the record */
-    FLIGHT_SIZE = 4096, /* what a handshake sends at a time, with a usual chain of certificates */
-    TRIES = 32,         /* calls of GnuTLS in a row, each of which may do no more than read an alert */
+    /* larger than most heads of requests: one call reads the record with its header */
+    READ_AHEAD = 2048,
+    FLIGHT_SIZE = 4096, /* the largest flight of a handshake with a usual certificate chain */
+    TRIES = 32, /* the most calls of GnuTLS in a row, because each may only read an alert */
 };
 
 struct tls_context {
@@ -23,11 +24,11 @@ struct tls_context {
 };
 
 /*
- * GnuTLS sends each message of a handshake by itself, and each would wake the client. They are collected here, and
- * leave in one call when the handshake has to wait or is over.
+ * Collects the messages of a handshake, and sends them with one call when the handshake has to wait
+ * or is over. GnuTLS would send each message separately, and each would wake the client.
  */
 struct flight {
-    size_t begin, end; /* of what was not sent yet */
+    size_t begin, end; /* the bytes that were not sent yet */
     unsigned char bytes[FLIGHT_SIZE];
 };
 
@@ -35,13 +36,13 @@ struct tls_session {
     gnutls_session_t session;
     struct event_socket *socket;
     struct flight *flight; /* NULL after the handshake */
-    bool is_flushing;      /* GnuTLS holds a record that the socket did not take */
-    bool has_pulled;       /* GnuTLS was given bytes since this was cleared */
+    bool is_flushing; /* GnuTLS holds a record that the socket did not accept */
+    bool has_pulled; /* GnuTLS received bytes since this was cleared */
     size_t taken, filled;  /* of the buffer */
     unsigned char buffer[READ_AHEAD];
 };
 
-/* --- contexts ---------------------------------------------------------------------------------- */
+/* --- contexts -------------------------------------------------------------------------------- */
 
 void tls_context_free(struct tls_context *context)
 {
@@ -64,7 +65,9 @@ int tls_context_new(const struct tls_options *options, struct tls_context **ret,
     context->options = *options;
     r = gnutls_certificate_allocate_credentials(&context->credentials);
     if (r >= 0)
-        r = gnutls_priority_init2(&context->priorities, options->is_tls13_only ? TLS13_PRIORITIES : TLS_PRIORITIES, NULL, 0);
+        r = gnutls_priority_init2(&context->priorities,
+                                  options->is_tls13_only ? TLS13_PRIORITIES : TLS_PRIORITIES, NULL,
+                                  0);
     if (r < 0) {
         tls_context_free(context);
         return error_set(err, ENOTSUP, "cannot set up TLS: %s", gnutls_strerror(r));
@@ -74,9 +77,9 @@ int tls_context_new(const struct tls_options *options, struct tls_context **ret,
     return 0;
 }
 
-/* --- the socket, as GnuTLS sees it ---------------------------------------------------------------- */
+/* --- transport functions of GnuTLS ----------------------------------------------------------- */
 
-/* What GnuTLS expects of its functions: bytes, or -1 with errno. */
+/* Converts -errno to what GnuTLS expects: -1 with errno. */
 static ssize_t result_of(ssize_t n)
 {
     if (n >= 0)
@@ -117,13 +120,14 @@ static ssize_t pull(gnutls_transport_ptr_t transport, void *ret_data, size_t siz
     return take(session, ret_data, size);
 }
 
-/* 0, or -errno; -EAGAIN keeps what is left. */
+/* Sends the flight. 0 or -errno; on -EAGAIN the rest is kept. */
 static int flight_send(struct tls_session *session)
 {
     struct flight *flight = session->flight;
 
     while (flight && flight->begin < flight->end) {
-        ssize_t n = event_socket_write(session->socket, flight->bytes + flight->begin, flight->end - flight->begin, 0);
+        ssize_t n = event_socket_write(session->socket, flight->bytes + flight->begin,
+                                       flight->end - flight->begin, 0);
 
         if (n < 0)
             return (int)n;
@@ -134,7 +138,10 @@ static int flight_send(struct tls_session *session)
     return 0;
 }
 
-/* By send(2) rather than the sendmsg(2) of GnuTLS: the confinement allows only the former, whose target it can check. */
+/*
+ * Uses send(2) instead of GnuTLS's sendmsg(2): seccomp allows only the former, because it can check
+ * its target.
+ */
 static ssize_t push(gnutls_transport_ptr_t transport, const void *data, size_t size)
 {
     struct tls_session *session = transport;
@@ -150,7 +157,7 @@ static ssize_t push(gnutls_transport_ptr_t transport, const void *data, size_t s
     return (ssize_t)size;
 }
 
-/* --- sessions -------------------------------------------------------------------------------------- */
+/* --- sessions -------------------------------------------------------------------------------- */
 
 static int set_up(struct tls_session *session, const struct tls_context *context)
 {
@@ -198,13 +205,15 @@ void tls_session_free(struct tls_session *session)
 }
 
 /*
- * Whether to repeat a call of GnuTLS. GNUTLS_E_AGAIN need not mean that the socket is empty: bytes that were read ahead,
- * behind a message that concerns TLS alone, would not be reported by epoll again.
+ * Whether to repeat a call of GnuTLS. GNUTLS_E_AGAIN does not always mean that the socket is empty:
+ * it may follow a message of TLS itself, and epoll would not report bytes again that were read
+ * ahead after that message.
  */
 static bool may_go_on(const struct tls_session *session, ssize_t r)
 {
     if (r == GNUTLS_E_AGAIN || r == GNUTLS_E_INTERRUPTED)
-        return session->has_pulled && (session->taken < session->filled || session->socket->is_readable);
+        return session->has_pulled &&
+               (session->taken < session->filled || session->socket->is_readable);
     return r < 0 && r != GNUTLS_E_REHANDSHAKE && !gnutls_error_is_fatal((int)r);
 }
 
@@ -224,7 +233,8 @@ int tls_session_handshake(struct tls_session *session)
         r = gnutls_handshake(session->session);
     } while (may_go_on(session, r) && ++tries < TRIES);
     if (r < 0 && gnutls_error_is_fatal(r) && r != GNUTLS_E_CERTIFICATE_ERROR)
-        gnutls_alert_send_appropriate(session->session, r); /* a bad certificate's alert is client-ca.c's */
+        /* client-ca.c sends the alert for a bad certificate */
+        gnutls_alert_send_appropriate(session->session, r);
     sent = flight_send(session);
     if (r < 0)
         return (int)errno_of(session, r);

@@ -1,6 +1,6 @@
 /*
- * The server's certificate and key, replaceable while connections are made. A set that was replaced
- * is kept until the next but one: a handshake that took it may still be under way.
+ * Loads the server's certificate and key, which can be replaced while connections are made. A
+ * replaced pair is kept for a while, because a handshake may still use it.
  */
 #include "registry/http/tls.h"
 
@@ -45,7 +45,7 @@ static void identity_freep(struct identity **identity)
     identity_free(*identity);
 }
 
-/* A file whose content is wiped when it is let go: the key's. */
+/* A file whose content is wiped when it is freed, because it may be the key. */
 struct pem {
     char *text;
     size_t size;
@@ -81,11 +81,13 @@ static int load_chain(struct identity *identity, const char *path, struct error 
         return r;
     datum = datum_of(&pem);
     identity->count = CHAIN_MAX;
-    r = gnutls_pcert_list_import_x509_raw(identity->chain, &identity->count, &datum, GNUTLS_X509_FMT_PEM, 0);
+    r = gnutls_pcert_list_import_x509_raw(identity->chain, &identity->count, &datum,
+                                          GNUTLS_X509_FMT_PEM, 0);
     if (r >= 0 && identity->count > 0)
         return 0;
     identity->count = 0;
-    return error_set(err, EBADMSG, "%s holds no certificate in PEM: %s", path, gnutls_strerror(r));
+    return error_set(err, EBADMSG, "%s contains no certificate in PEM: %s", path,
+                     gnutls_strerror(r));
 }
 
 static int load_key(struct identity *identity, const char *path, struct error *err)
@@ -100,11 +102,14 @@ static int load_key(struct identity *identity, const char *path, struct error *e
     r = gnutls_privkey_init(&identity->key);
     if (r >= 0)
         r = gnutls_privkey_import_x509_raw(identity->key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0);
-    return r < 0 ? error_set(err, EBADMSG, "%s holds no usable key in PEM: %s", path, gnutls_strerror(r)) : 0;
+    return r < 0 ? error_set(err, EBADMSG, "%s contains no usable key in PEM: %s", path,
+                             gnutls_strerror(r))
+                 : 0;
 }
 
-/* Whether a signature made with the key is one of the certificate's. */
-static int check_pair(struct identity *identity, const char *certificate_path, const char *key_path, struct error *err)
+/* Checks that the certificate verifies a signature made with the key. */
+static int check_pair(struct identity *identity, const char *certificate_path, const char *key_path,
+                      struct error *err)
 {
     gnutls_datum_t text = {.data = (unsigned char *)"registryd", .size = 9}, signature = {0};
     gnutls_pubkey_t public = identity->chain[0].pubkey;
@@ -114,11 +119,13 @@ static int check_pair(struct identity *identity, const char *certificate_path, c
     if (r >= 0)
         r = gnutls_privkey_sign_data(identity->key, hash, 0, &text, &signature);
     if (r >= 0)
-        r = gnutls_pubkey_verify_data2(public, gnutls_pk_to_sign(gnutls_pubkey_get_pk_algorithm(public, NULL), hash), 0,
-                                       &text, &signature);
+        r = gnutls_pubkey_verify_data2(
+            public, gnutls_pk_to_sign(gnutls_pubkey_get_pk_algorithm(public, NULL), hash), 0, &text,
+            &signature);
     gnutls_free(signature.data);
-    return r < 0 ? error_set(err, EBADMSG, "the key %s does not belong to the certificate %s", key_path,
-                             certificate_path) : 0;
+    return r < 0 ? error_set(err, EBADMSG, "the key %s does not belong to the certificate %s",
+                             key_path, certificate_path)
+                 : 0;
 }
 
 static time_t expiry_of(const struct identity *identity)
@@ -134,7 +141,8 @@ static time_t expiry_of(const struct identity *identity)
     return expires;
 }
 
-static int load(const char *certificate_path, const char *key_path, struct identity **ret, struct error *err)
+static int load(const char *certificate_path, const char *key_path, struct identity **ret,
+                struct error *err)
 {
     CLEANUP(identity_freep) struct identity *identity = calloc(1, sizeof(*identity));
     int r;
@@ -153,7 +161,7 @@ static int load(const char *certificate_path, const char *key_path, struct ident
     return 0;
 }
 
-/* Those that were replaced so long ago that no handshake can still hold them. */
+/* Frees pairs that were replaced so long ago that no handshake can still use them. */
 static void free_old(struct identity *newest, time_t now)
 {
     while (newest->earlier && now - newest->earlier->replaced < SECONDS_KEPT)
@@ -199,8 +207,9 @@ int tls_get_days_left(void)
 }
 
 int tls_retrieve(struct gnutls_session_int *session, const struct gnutls_cert_retr_st *info,
-                 struct gnutls_pcert_st **ret_certificates, unsigned *ret_count, struct gnutls_ocsp_data_st **ret_ocsp,
-                 unsigned *ret_ocsp_count, struct gnutls_privkey_st **ret_key, unsigned *flags)
+                 struct gnutls_pcert_st **ret_certificates, unsigned *ret_count,
+                 struct gnutls_ocsp_data_st **ret_ocsp, unsigned *ret_ocsp_count,
+                 struct gnutls_privkey_st **ret_key, unsigned *flags)
 {
     (void)session, (void)info, (void)flags;
     pthread_mutex_lock(&lock);

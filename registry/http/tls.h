@@ -3,20 +3,21 @@
 #include "common/error.h"
 
 /*
- * The certificate that this process serves. There is one, because GnuTLS calls a function without an
- * argument. All may be called from any thread.
+ * The certificate of this process. There is only one, because GnuTLS calls a function without an
+ * argument. Any thread may call these functions.
  */
 
 /*
  * Loads or reloads certificate chain and key (PEM). If that fails, the previous ones stay in use.
- * The paths are copied. 0, or negative: unreadable, malformed, key and certificate do not belong together.
+ * The paths are copied. Returns 0, or negative if a file is unreadable or malformed, or if key and
+ * certificate do not match.
  */
 int tls_load(const char *certificate_path, const char *key_path, struct error *err);
 
-/* Frees what is loaded, once no connection is left. */
+/* Frees certificate and key. Call it when no connection is left. */
 void tls_unload(void);
 
-/* Whether it expires within days, or is expired (negative): for a warning at start. */
+/* How many days are left until the certificate expires; negative if it has expired. */
 int tls_get_days_left(void);
 
 /* A gnutls_certificate_retrieve_function3. */
@@ -26,17 +27,22 @@ struct gnutls_pcert_st;
 struct gnutls_ocsp_data_st;
 struct gnutls_privkey_st;
 int tls_retrieve(struct gnutls_session_int *session, const struct gnutls_cert_retr_st *info,
-                 struct gnutls_pcert_st **ret_certificates, unsigned *ret_count, struct gnutls_ocsp_data_st **ret_ocsp,
-                 unsigned *ret_ocsp_count, struct gnutls_privkey_st **ret_key, unsigned *flags);
+                 struct gnutls_pcert_st **ret_certificates, unsigned *ret_count,
+                 struct gnutls_ocsp_data_st **ret_ocsp, unsigned *ret_ocsp_count,
+                 struct gnutls_privkey_st **ret_key, unsigned *flags);
 
 /*
- * What we speak: TLS 1.2 and 1.3 with authenticated ciphers; AES-128-GCM first, the fastest here. Of the groups for the
- * key exchange X25519 leads, because clients send their share for it at once: any other first group makes them
- * begin again (HelloRetryRequest), which costs another round trip and most of a handshake. All are curves: finite-field
- * groups, such as ffdhe8192, would let a client make us compute for long at no cost of its own.
+ * The supported parameters: TLS 1.2 and 1.3 with authenticated ciphers; AES-128-GCM comes first,
+ * because it is the fastest. X25519 is the first group for the key exchange, because clients send
+ * their key share for it at once: another first group would cause a HelloRetryRequest, which costs
+ * a round trip and most of a handshake. All groups are curves: a finite-field group such as
+ * ffdhe8192 would let a client make the server compute for long at little cost.
  */
 #define TLS_GROUPS "-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
-#define TLS_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:" \
-                       "-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-MAC-ALL:+AEAD:" TLS_GROUPS ":%SERVER_PRECEDENCE"
-#define TLS13_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:-MAC-ALL:+AEAD:" \
-                         TLS_GROUPS ":%SERVER_PRECEDENCE"
+#define TLS_CIPHERS "-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:"
+#define TLS_PRIORITIES \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:" TLS_CIPHERS \
+    "-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-MAC-ALL:+AEAD:" TLS_GROUPS ":%SERVER_PRECEDENCE"
+#define TLS13_PRIORITIES \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:" TLS_CIPHERS \
+    "-MAC-ALL:+AEAD:" TLS_GROUPS ":%SERVER_PRECEDENCE"

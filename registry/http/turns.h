@@ -5,15 +5,16 @@
 #include <stdint.h>
 
 /*
- * The connections of an event thread that can go on, in the order of their turns. Clients take turns, and within a client
- * its connections: a thousand busy connections of one client delay another client by one turn.
+ * The queue of an event thread's connections that can continue. Clients take turns, and within a
+ * client its connections take turns: a thousand busy connections of one client delay another client
+ * by one turn.
  *
- * A client is found by a hash of its address with a random seed, modulo TURNS_FLOWS. Two clients with one hash share turns
- * until the next start.
+ * A client is identified by a hash of its address with a random seed, modulo TURNS_FLOWS. Two
+ * clients with the same hash share their turns until the next start.
  */
 enum { TURNS_FLOWS = 256 };
 
-/* A connection's place; a member of the connection's own struct. */
+/* A connection's place in the queue; a member of the connection's own struct. */
 struct turn {
     struct turn *next;
     uint8_t flow; /* of its client; set by the owner */
@@ -30,7 +31,10 @@ struct turns {
 
 void turns_init(struct turns *turns);
 
-/* Appends a turn to those of its client, unless it is queued already. turn is borrowed until turns_take() returns it. */
+/*
+ * Appends a turn to those of its client, unless it is queued already. turn is borrowed until
+ * turns_take() returns it.
+ */
 void turns_add(struct turns *turns, struct turn *turn);
 
 /* The next turn; NULL if there is none. */
