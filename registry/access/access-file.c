@@ -15,14 +15,18 @@ static void warn_of_keys(void *watched, const char *text)
     watched_table_warn(watched, "%s", text);
 }
 
-/* A file with keys that is missing may appear without a change of the access file, so that -ESTALE is to try again. */
+/*
+ * A file with keys that is missing may appear without a change of the access file, so that -ESTALE
+ * is to try again.
+ */
 static int open_keys(struct watched_table *watched, struct rules *rules, struct error *err)
 {
     struct oidc *oidc = NULL;
 
     if (rules_get_oidc_rules(rules)->count == 0)
         return 0;
-    if (oidc_open(rules_get_oidc_rules(rules), watched_table_path(watched), warn_of_keys, watched, &oidc, err) < 0) {
+    if (oidc_open(rules_get_oidc_rules(rules), watched_table_path(watched), warn_of_keys, watched,
+                  &oidc, err) < 0) {
         err->code = err->code == ENOMEM ? ENOMEM : ESTALE;
         return -err->code;
     }
@@ -30,7 +34,8 @@ static int open_keys(struct watched_table *watched, struct rules *rules, struct 
     return 0;
 }
 
-static int parse_rules(struct watched_table *watched, struct file_content *content, void **ret, struct error *err)
+static int parse_rules(struct watched_table *watched, struct file_content *content, void **ret,
+                       struct error *err)
 {
     const char *path = watched_table_path(watched);
     CLEANUP(rules_unrefp) struct rules *rules = NULL;
@@ -65,13 +70,14 @@ static const struct watched_table_type rules_type = {
     .is_of = is_of,
     .ref = ref_rules,
     .unref = unref_rules,
-    .stays = "the rules known so far stay in force",
+    .stays = "the previous rules stay in force",
 };
 
 int access_file_open(const char *path, void (*warn)(void *context, const char *text), void *context,
                      struct access_file **ret, struct error *err)
 {
-    const struct watched_table_options options = {.path = path, .type = &rules_type, .warn = warn, .context = context};
+    const struct watched_table_options options = {
+        .path = path, .type = &rules_type, .warn = warn, .context = context};
     CLEANUP_FREE struct access_file *file = calloc(1, sizeof(*file));
     int r;
 

@@ -14,7 +14,7 @@ static bool is_text(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-/* The actions of which one is enough. */
+/* The actions for the scope; the right to one of them is enough. */
 static unsigned actions_of(const struct access_scope *scope)
 {
     if (is_text(scope->action, "pull"))
@@ -24,8 +24,8 @@ static unsigned actions_of(const struct access_scope *scope)
     return scope->is_cancel ? RULES_DELETE | RULES_PUSH | RULES_PUSH_NEW : RULES_DELETE;
 }
 
-static unsigned decide(const struct rules *rules, const struct principal *principal, const char *repository,
-                       unsigned actions)
+static unsigned decide(const struct rules *rules, const struct principal *principal,
+                       const char *repository, unsigned actions)
 {
     struct rules_answer answer;
 
@@ -36,7 +36,7 @@ static unsigned decide(const struct rules *rules, const struct principal *princi
 /* The rules that restrict a principal; both NULL if nothing does. */
 struct restrictions {
     struct rules *rules;
-    struct robots *robots; /* of a robot: it may do what either gives */
+    struct robots *robots; /* for a robot, which may do what either allows */
 };
 
 static void restrictions_done(struct restrictions *restrictions)
@@ -45,7 +45,8 @@ static void restrictions_done(struct restrictions *restrictions)
     robots_unref(restrictions->robots);
 }
 
-static void restrictions_get(const struct access *access, const struct principal *principal, struct restrictions *ret)
+static void restrictions_get(const struct access *access, const struct principal *principal,
+                             struct restrictions *ret)
 {
     bool is_of_robot = access_is_robot(access, principal->name, strlen(principal->name));
 
@@ -55,7 +56,8 @@ static void restrictions_get(const struct access *access, const struct principal
     };
 }
 
-static unsigned decide_all(const struct restrictions *restrictions, const struct principal *principal, const char *repository,
+static unsigned decide_all(const struct restrictions *restrictions,
+                           const struct principal *principal, const char *repository,
                            unsigned actions)
 {
     unsigned granted = restrictions->rules || restrictions->robots ? 0 : actions;
@@ -73,7 +75,8 @@ static bool is_catalog(const struct access_scope *scope)
 }
 
 /* The catalog lists what the principal may pull, so everybody may ask for it. */
-static bool do_rules_allow(const struct restrictions *restrictions, const struct access_scope *scope, struct access_answer *ret)
+static bool do_rules_allow(const struct restrictions *restrictions,
+                           const struct access_scope *scope, struct access_answer *ret)
 {
     unsigned granted;
 
@@ -85,8 +88,12 @@ static bool do_rules_allow(const struct restrictions *restrictions, const struct
     return granted != 0;
 }
 
-/* The scope of the token for this repository; NULL if the client did not ask for it when it fetched the token. */
-static const struct scope *find_in_token(const struct verified_token *token, const struct access_scope *scope)
+/*
+ * Finds the token's scope for this repository. NULL: the client did not ask for it when it fetched
+ * the token.
+ */
+static const struct scope *find_in_token(const struct verified_token *token,
+                                         const struct access_scope *scope)
 {
     return is_catalog(scope) ? NULL : scopes_find(&token->scopes, scope->name);
 }
@@ -104,10 +111,11 @@ static bool does_token_allow(const struct verified_token *token, const struct ac
 }
 
 /*
- * Both the token and the rules must allow a scope. A token that was not fetched for a repository does not find out
- * what the rules say about it.
+ * Both the token and the rules must allow a scope. A token that was not fetched for a repository
+ * does not find out what the rules say about it.
  */
-static enum access_verdict decide_scope(const struct restrictions *restrictions, const struct verified_token *token,
+static enum access_verdict decide_scope(const struct restrictions *restrictions,
+                                        const struct verified_token *token,
                                         const struct access_scope *scope, struct access_answer *ret)
 {
     bool is_in_token = does_token_allow(token, scope);
@@ -120,8 +128,8 @@ static enum access_verdict decide_scope(const struct restrictions *restrictions,
 }
 
 /* False if a file has changed, and the caller must not wait. */
-static bool get_current(const struct access *access, const struct principal *principal, bool may_wait,
-                        struct restrictions *ret)
+static bool get_current(const struct access *access, const struct principal *principal,
+                        bool may_wait, struct restrictions *ret)
 {
     if (access->rules && may_wait)
         access_file_refresh(access->rules);
@@ -136,8 +144,9 @@ static bool are_any(const struct restrictions *restrictions)
     return restrictions->rules || restrictions->robots;
 }
 
-/* All required scopes are looked at, so that the time does not tell which one was refused. */
-static enum access_verdict authorize(const struct access *access, const struct access_question *question,
+/* Checks all required scopes, so that the time does not tell which one was refused. */
+static enum access_verdict authorize(const struct access *access,
+                                     const struct access_question *question,
                                      const struct verified_token *token, struct access_answer *ret)
 {
     CLEANUP(restrictions_done) struct restrictions restrictions = {0};
@@ -164,25 +173,28 @@ static bool is_anonymous(const struct access_question *question)
     return !question->user || (question->user->size == 0 && question->password->size == 0);
 }
 
-/* For somebody without a login, the answer to a denial is that a login might help. */
-static enum access_verdict hide_denial(const struct access_answer *answer, enum access_verdict verdict)
+/* Tells a client without a login that a login may help, instead of denying the request. */
+static enum access_verdict hide_denial(const struct access_answer *answer,
+                                       enum access_verdict verdict)
 {
     return verdict == ACCESS_DENIED && !*answer->principal.name ? ACCESS_UNAUTHENTICATED : verdict;
 }
 
-/* A request without credentials, which is not asked for them only if the rules allow it to everybody. */
-static enum access_verdict check_anonymous(const struct access *access, const struct access_question *question,
+/* Checks a request without credentials. It is served only if the rules allow it to everybody. */
+static enum access_verdict check_anonymous(const struct access *access,
+                                           const struct access_question *question,
                                            struct access_answer *ret)
 {
-    CLEANUP(rules_unrefp) struct rules *rules = access->rules ? access_file_get_rules(access->rules) : NULL;
+    CLEANUP(rules_unrefp)
+    struct rules *rules = access->rules ? access_file_get_rules(access->rules) : NULL;
 
     if (!rules || !rules_have_anonymous(rules) || question->scope_count == 0)
         return ACCESS_UNAUTHENTICATED;
     return hide_denial(ret, authorize(access, question, NULL, ret));
 }
 
-enum access_verdict access_check(const struct access *access, const struct access_question *question,
-                                 struct access_answer *ret)
+enum access_verdict access_check(const struct access *access,
+                                 const struct access_question *question, struct access_answer *ret)
 {
     CLEANUP(verified_token_unrefp) struct verified_token *token = NULL;
     bool is_open = !access->authenticator && !access->external;
@@ -194,18 +206,20 @@ enum access_verdict access_check(const struct access *access, const struct acces
     if (!question->bearer && is_anonymous(question))
         return check_anonymous(access, question, ret);
     verdict = access_authenticate(access, question, ret, &token);
-    return verdict == ACCESS_GRANTED ? hide_denial(ret, authorize(access, question, token, ret)) : verdict;
+    return verdict == ACCESS_GRANTED ? hide_denial(ret, authorize(access, question, token, ret))
+                                     : verdict;
 }
 
 /* Removes what the rules do not allow. Returns whether anything is left. */
-static bool restrict_scopes(const struct restrictions *restrictions, const struct principal *principal,
-                            struct scopes *scopes)
+static bool restrict_scopes(const struct restrictions *restrictions,
+                            const struct principal *principal, struct scopes *scopes)
 {
     bool is_anything = scopes->has_catalog;
 
     for (size_t i = 0; i < scopes->count; i++) {
         struct scope *scope = &scopes->items[i];
-        unsigned granted = decide_all(restrictions, principal, scope->name, scope->actions | RULES_PUSH_NEW);
+        unsigned granted =
+            decide_all(restrictions, principal, scope->name, scope->actions | RULES_PUSH_NEW);
 
         if (granted & RULES_PUSH_NEW)
             granted |= RULES_PUSH;
@@ -215,8 +229,9 @@ static bool restrict_scopes(const struct restrictions *restrictions, const struc
     return is_anything;
 }
 
-enum access_verdict access_grant(const struct access *access, const struct access_question *question,
-                                 struct scopes *scopes, struct access_answer *ret)
+enum access_verdict access_grant(const struct access *access,
+                                 const struct access_question *question, struct scopes *scopes,
+                                 struct access_answer *ret)
 {
     CLEANUP(verified_token_unrefp) struct verified_token *token = NULL;
     CLEANUP(restrictions_done) struct restrictions restrictions = {0};
@@ -234,8 +249,9 @@ enum access_verdict access_grant(const struct access *access, const struct acces
     is_anything = restrict_scopes(&restrictions, &ret->principal, scopes);
     if (*ret->principal.name)
         return ACCESS_GRANTED;
-    return restrictions.rules && rules_have_anonymous(restrictions.rules) && is_anything ? ACCESS_GRANTED
-                                                                                        : ACCESS_UNAUTHENTICATED;
+    return restrictions.rules && rules_have_anonymous(restrictions.rules) && is_anything
+               ? ACCESS_GRANTED
+               : ACCESS_UNAUTHENTICATED;
 }
 
 bool access_is_restricted(const struct access *access, const struct principal *principal)
@@ -243,7 +259,8 @@ bool access_is_restricted(const struct access *access, const struct principal *p
     return access->rules || access_is_robot(access, principal->name, strlen(principal->name));
 }
 
-bool access_may_pull(const struct access *access, const struct principal *principal, const char *repository)
+bool access_may_pull(const struct access *access, const struct principal *principal,
+                     const char *repository)
 {
     CLEANUP(restrictions_done) struct restrictions restrictions = {0};
 
@@ -253,7 +270,8 @@ bool access_may_pull(const struct access *access, const struct principal *princi
 
 bool access_is_tag_immutable(const struct access *access, const char *repository, const char *tag)
 {
-    CLEANUP(rules_unrefp) struct rules *rules = access->rules ? access_file_get_rules(access->rules) : NULL;
+    CLEANUP(rules_unrefp)
+    struct rules *rules = access->rules ? access_file_get_rules(access->rules) : NULL;
 
     return rules && rules_is_tag_immutable(rules, repository, tag);
 }

@@ -12,40 +12,47 @@
 #include "registry/access/tokens.h"
 
 /*
- * Decides whether a request may do what it asks for: credentials and a list of scopes in, a
- * principal and a verdict out. Without rules, every user of the htpasswd file may do everything.
- * From any thread.
+ * Decides whether a request is permitted: from credentials and a list of scopes to a principal and
+ * a verdict. Without rules, every user of the htpasswd file may do everything. Any thread may call
+ * these functions.
  */
 struct access {
     struct authenticator *authenticator; /* borrowed; NULL: there are no users */
-    struct external_tokens *external;    /* borrowed; NULL: not used. Without either, everybody may do everything */
+    /* borrowed; NULL: not used. Without either, everybody may do everything */
+    struct external_tokens *external;
     struct guess_limit *guess_limit;     /* borrowed; NULL: guesses are not limited */
-    struct access_file *rules;           /* borrowed; NULL: no access file. Only with an authenticator */
-    struct robots_file *robots;          /* borrowed; NULL: robots are ordinary users. Only with an authenticator */
-    struct tokens *tokens;               /* borrowed; NULL: tokens are off. Only with an authenticator */
+    /* borrowed; NULL: no access file. Only with an authenticator */
+    struct access_file *rules;
+    /* borrowed; NULL: robots are ordinary users. Only with an authenticator */
+    struct robots_file *robots;
+    /* borrowed; NULL: tokens are off. Only with an authenticator */
+    struct tokens *tokens;
 };
 
-/* A right, as a token of registry:2 would name it: "repository", "team/app", "pull". All borrowed. */
+/*
+ * A right, as a token of registry:2 would name it: "repository", "team/app", "pull". All borrowed.
+ */
 struct access_scope {
     const char *type, *name, *action;
-    bool is_optional; /* the request is served without it, too, in another way */
-    bool is_cancel;   /* of an upload: the right to push is enough */
+    bool is_optional; /* without this right, the request is served in another way */
+    bool is_cancel; /* cancels an upload: the right to push is enough */
 };
 
 enum { PRINCIPAL_NAME_MAX = 255 };
 
 /* The user or program that sends a request. */
 struct principal {
-    char name[PRINCIPAL_NAME_MAX + 1]; /* of the user; "" for nobody in particular */
+    char name[PRINCIPAL_NAME_MAX + 1]; /* "" without a login */
 };
 
 enum access_verdict {
     ACCESS_GRANTED,
-    ACCESS_UNAUTHENTICATED, /* no credentials, or wrong ones; also if only a login could give access */
+    /* no credentials, or wrong ones; also if only a login could give access */
+    ACCESS_UNAUTHENTICATED,
     ACCESS_DENIED,          /* the user is known, and no rule allows what they ask for */
-    ACCESS_LIMITED,         /* too many wrong passwords from there; wait_ms says how long to wait */
+    ACCESS_LIMITED, /* too many wrong passwords from this address; wait_ms says how long to wait */
     ACCESS_WOULD_WAIT,      /* only if may_wait is false: ask again on a worker */
-    ACCESS_FAILED,          /* out of memory, nothing was found out */
+    ACCESS_FAILED, /* the check failed, for example because memory is exhausted */
 };
 
 /* All borrowed. */
@@ -55,53 +62,61 @@ struct access_question {
     const struct secbuf *bearer;          /* an access token, or NULL */
     const struct access_scope *scopes;    /* the request needs all of them */
     size_t scope_count;
-    bool needs_fresh; /* an identity token must not have been revoked a moment ago: the storage is asked */
-    struct error *err; /* of ACCESS_FAILED; its code stays 0 if memory is out */
-    bool may_wait; /* for a password to be checked, or a file to be read */
+    bool needs_fresh; /* check in the storage that an identity token was not revoked a moment ago */
+    struct error *err; /* for ACCESS_FAILED; its code stays 0 if memory is exhausted */
+    bool may_wait; /* a password may be checked, and a file read */
 };
 
 struct access_answer {
     struct principal principal; /* if access was granted or denied */
     bool is_new_tags_only;      /* the right to push does not include replacing a tag */
-    bool is_password;           /* of access_grant(): the credentials are a password, and no token */
-    bool has_stamp;             /* of access_grant(): the credentials have a stamp, with which tokens end */
+    /* of access_grant(): the credentials are a password, and no token */
+    bool is_password;
+    /* of access_grant(): the credentials have a stamp, with which tokens end */
+    bool has_stamp;
     unsigned char stamp[TOKEN_STAMP_SIZE];
     bool may_mount;             /* optional scopes, too, or nothing limits what may be mounted */
-    bool is_token_invalid;      /* ACCESS_UNAUTHENTICATED: the access token is not valid, or not any more */
+    bool is_token_invalid; /* ACCESS_UNAUTHENTICATED: the access token is invalid or has expired */
     bool is_scope_missing;      /* ACCESS_UNAUTHENTICATED: another token might have the scopes */
     uint64_t wait_ms;
 };
 
-enum access_verdict access_check(const struct access *access, const struct access_question *question,
-                                 struct access_answer *ret);
+enum access_verdict access_check(const struct access *access,
+                                 const struct access_question *question, struct access_answer *ret);
 
 /* Whether rules restrict what the principal may do. */
 bool access_is_restricted(const struct access *access, const struct principal *principal);
 
 /*
- * Authenticates a client that asks for a token, and removes the actions that it may not have from scopes. The
- * question's scopes and bearer do not count. A client without credentials is granted nothing: it is unauthenticated.
+ * Authenticates a client that asks for a token, and removes the actions that it may not have from
+ * scopes. The question's scopes and bearer do not count. A client without credentials is granted
+ * nothing: it is unauthenticated.
  */
-enum access_verdict access_grant(const struct access *access, const struct access_question *question,
-                                 struct scopes *scopes, struct access_answer *ret);
+enum access_verdict access_grant(const struct access *access,
+                                 const struct access_question *question, struct scopes *scopes,
+                                 struct access_answer *ret);
 
 /*
- * The stamp of the credential that a user or robot has now, for struct tokens_options. False if there is no such
- * user, or the credential has expired. Does not wait.
+ * The stamp of the credential that a user or robot has now, for struct tokens_options. False if
+ * there is no such user, or the credential has expired. Does not wait.
  */
-bool access_find_stamp(const struct access *access, const char *user, unsigned char ret[TOKEN_STAMP_SIZE]);
+bool access_find_stamp(const struct access *access, const char *user,
+                       unsigned char ret[TOKEN_STAMP_SIZE]);
 
-/* Whether a request may bring an access token. */
+/* Whether access tokens are accepted. */
 bool access_has_bearer(const struct access *access);
 
-/* Whether credentials are an identity token, which is looked for in the storage and not computed. */
+/*
+ * Whether credentials are an identity token, which is looked up in the storage instead of computed.
+ */
 bool access_is_identity_token(const struct access *access, const struct secbuf *user);
 
 /* Whether rules restrict what users may do. */
 bool access_has_rules(const struct access *access);
 
 /* Whether a principal that was granted access before may pull from a repository. Never waits. */
-bool access_may_pull(const struct access *access, const struct principal *principal, const char *repository);
+bool access_may_pull(const struct access *access, const struct principal *principal,
+                     const char *repository);
 
-/* Whether rules forbid to replace the tag, whoever asks. Never waits. */
+/* Whether rules forbid everybody to replace the tag. Never waits. */
 bool access_is_tag_immutable(const struct access *access, const char *repository, const char *tag);

@@ -4,8 +4,8 @@
 #include <stdint.h>
 
 /*
- * Reads a span of time of whole hours, days or weeks: "12h", "90d", "2w"; at least one hour and at most AGE_DAYS_MAX days.
- * 0 with seconds, or -EINVAL. Pure: from any thread.
+ * Parses a duration in whole hours, days or weeks: "12h", "90d", "2w"; at least one hour and at
+ * most AGE_DAYS_MAX days. Returns 0 with seconds, or -EINVAL. Pure: from any thread.
  */
 enum { AGE_DAYS_MAX = 36500 };
 

@@ -1,6 +1,6 @@
 /*
- * How a new password gets into the program: by the terminal, silently, or by standard input. On
- * the command line everybody on the machine could read it.
+ * Reads a password from the terminal, without echo, or from standard input. On the command line,
+ * every user of the machine could read it.
  */
 #include "registry/access/ask-password.h"
 
@@ -15,7 +15,10 @@
 
 /* --- the terminal ----------------------------------------------------------------------- */
 
-/* Signals that would leave the terminal without echo if they ended or stopped the program at the prompt. */
+/*
+ * Signals that would leave the terminal without echo if they ended or stopped the program at the
+ * prompt.
+ */
 static const int watched[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 
 static volatile sig_atomic_t caught;
@@ -33,7 +36,10 @@ struct prompt {
     sigset_t mask;
 };
 
-/* They come in ppoll() alone: one that came just before a read(2) would not end it. */
+/*
+ * The signals are delivered only in ppoll(), because one that came just before a read(2) would not
+ * interrupt it.
+ */
 static void watch_signals(struct prompt *prompt)
 {
     const struct sigaction action = {.sa_handler = note};
@@ -48,7 +54,7 @@ static void watch_signals(struct prompt *prompt)
         sigaction(watched[i], &action, &prompt->actions[i]);
 }
 
-/* Gives the terminal back, and then the signal its usual effect. */
+/* Restores the terminal, and then lets a signal have its usual effect. */
 static void prompt_done(struct prompt *prompt)
 {
     if (prompt->fd < 0)
@@ -70,7 +76,9 @@ static int prompt_open(struct prompt *prompt, struct error *err)
 
     prompt->fd = open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (prompt->fd < 0)
-        return error_set(err, ENOTTY, "there is no terminal to ask for the password on; give it on standard input, with -i");
+        return error_set(
+            err, ENOTTY,
+            "there is no terminal to ask for the password on; give it on standard input, with -i");
     watch_signals(prompt);
     if (tcgetattr(prompt->fd, &prompt->before) < 0)
         return error_set_errno(err, errno, "cannot read the settings of the terminal");
@@ -83,7 +91,7 @@ static int prompt_open(struct prompt *prompt, struct error *err)
     return 0;
 }
 
-/* One byte; -EINTR where a signal came, -EPIPE where there are no more. */
+/* Reads one byte. -EINTR: a signal came; -EPIPE: end of input. */
 static int read_byte(const struct prompt *prompt, unsigned char *ret)
 {
     struct pollfd polled = {.fd = prompt->fd, .events = POLLIN};
@@ -163,7 +171,7 @@ int ask_password_once(struct secbuf *ret_password, struct error *err)
 
 /* --- standard input --------------------------------------------------------------------- */
 
-/* One byte more than may be, so that too much is seen. */
+/* Reads one byte more than allowed, to detect a password that is too long. */
 static int read_input(int fd, struct secbuf *text)
 {
     enum { MOST = ASK_PASSWORD_MAX + 2 + 1 };
@@ -201,6 +209,7 @@ int ask_password_from(int fd, struct secbuf *ret_password, struct error *err)
     if (text.size > ASK_PASSWORD_MAX)
         return error_set(err, EMSGSIZE, "the password is longer than %d bytes", ASK_PASSWORD_MAX);
     if (memchr(text.data, '\0', text.size) || memchr(text.data, '\n', text.size))
-        return error_set(err, EINVAL, "the password on standard input must be one line, without a NUL");
+        return error_set(err, EINVAL,
+                         "the password on standard input must be one line, without a NUL");
     return secbuf_append(ret_password, text.data, text.size) < 0 ? error_set_oom(err) : 0;
 }

@@ -3,24 +3,27 @@
 #include "common/error.h"
 #include "common/secbuf.h"
 
-/* The most that is taken, as in Apache's htpasswd; bcrypt looks at 72 of them anyway. */
+/* The longest password, as in Apache's htpasswd; bcrypt uses only 72 bytes. */
 enum { ASK_PASSWORD_MAX = 255 };
 
-/* ASK_DIFFERENT: the two were not the same; ASK_INTERRUPTED: by a signal that the process survived. */
+/*
+ * ASK_DIFFERENT: the two passwords differ; ASK_INTERRUPTED: by a signal that the process survived.
+ */
 enum { ASK_DIFFERENT = 1, ASK_INTERRUPTED = 2 };
 
 /*
- * Asks twice on the controlling terminal, which shows nothing of it; the terminal is as before when
- * this returns or a signal ends the program. Appends to ret_password. 0, an outcome, or negative.
- * On the main thread of a program without others, for it sets signal handlers meanwhile.
+ * Asks twice on the controlling terminal without echo. The terminal is restored when this returns
+ * or a signal ends the program. Appends to ret_password. Returns 0, an outcome, or negative. Only
+ * for a program with one thread, because it sets signal handlers meanwhile.
  */
 int ask_password_twice(struct secbuf *ret_password, struct error *err) MUST_USE;
 
-/* The same, once, for a password that there is already; never ASK_DIFFERENT. */
+/* Asks once, for an existing password; never ASK_DIFFERENT. */
 int ask_password_once(struct secbuf *ret_password, struct error *err) MUST_USE;
 
 /*
- * Reads fd to its end: a password, and a newline (or carriage return and newline) that does not
- * count. Appends to ret_password. 0 or negative: also for one that is too long, has two lines or a NUL.
+ * Reads a password from fd up to its end, without a final newline (or carriage return and newline).
+ * Appends to ret_password. Returns 0, or negative, also if the password is too long or contains a
+ * NUL or two lines.
  */
 int ask_password_from(int fd, struct secbuf *ret_password, struct error *err) MUST_USE;

@@ -1,10 +1,10 @@
 /*
- * Checks names and passwords: the table of users, which registry/access/watched-table.h keeps up to
- * date, and the cache of verified passwords.
+ * Checks names and passwords against the table of users, which registry/access/watched-table.h
+ * keeps up to date, and the cache of verified passwords.
  *
  * The time of a refusal must not tell whether a user exists. So each refusal does the work of the
- * highest cost in the file. A user whose hash has cost c adds runs of cost c, c+1, .. up to one below
- * the highest h: 2^c + (2^c + 2^(c+1) + .. + 2^(h-1)) = 2^h.
+ * highest cost in the file. A user whose hash has cost c adds runs of cost c, c+1, .. up to one
+ * below the highest h: 2^c + (2^c + 2^(c+1) + .. + 2^(h-1)) = 2^h.
  */
 #include "registry/access/authenticator.h"
 
@@ -45,13 +45,17 @@ static void warn_of_flaws(struct watched_table *users, const struct htpasswd *ta
     const char *path = watched_table_path(users);
 
     for (size_t i = 0; i < flaws->count && i < HTPASSWD_FLAWS_MAX; i++)
-        watched_table_warn(users, "%s line %zu: %s", path, flaws->first[i].line, htpasswd_flaw_text(flaws->first[i].kind));
+        watched_table_warn(users, "%s line %zu: %s", path, flaws->first[i].line,
+                           htpasswd_flaw_text(flaws->first[i].kind));
     if (flaws->count > HTPASSWD_FLAWS_MAX)
-        watched_table_warn(users, "%s: %zu more %s of no use", path, flaws->count - HTPASSWD_FLAWS_MAX,
-                           words_plural(flaws->count - HTPASSWD_FLAWS_MAX, "line is", "lines are"));
+        watched_table_warn(users, "%s: %zu more %s cannot be used", path,
+                           flaws->count - HTPASSWD_FLAWS_MAX,
+                           words_plural(flaws->count - HTPASSWD_FLAWS_MAX, "line", "lines"));
     if (htpasswd_highest_cost(table) == 0)
-        watched_table_warn(users, "%s names no user that could log in; make one with: registryd htpasswd -Bn USER >> %s",
-                           path, path);
+        watched_table_warn(
+            users,
+            "%s names no user that could log in; make one with: registryd htpasswd -Bn USER >> %s",
+            path, path);
 }
 
 static void warn_of_modes(struct watched_table *users, const struct file_content *content)
@@ -59,19 +63,24 @@ static void warn_of_modes(struct watched_table *users, const struct file_content
     const char *path = watched_table_path(users);
 
     if (content->is_open)
-        watched_table_warn(users, "%s can be changed by every user of this machine, who can then log in: chmod o-w %s",
-                           path, path);
+        watched_table_warn(
+            users,
+            "%s can be changed by every user of this machine, who can then log in: chmod o-w %s",
+            path, path);
     if (content->is_public)
-        watched_table_warn(users, "%s can be read by every user of this machine: chmod o-r %s", path, path);
+        watched_table_warn(users, "%s can be read by every user of this machine: chmod o-r %s",
+                           path, path);
 }
 
-static int parse_users(struct watched_table *users, struct file_content *content, void **ret, struct error *err)
+static int parse_users(struct watched_table *users, struct file_content *content, void **ret,
+                       struct error *err)
 {
     struct htpasswd *table;
     int r = htpasswd_parse(content->text, content->size, &table);
 
     if (r == -E2BIG)
-        return error_set(err, E2BIG, "%s has more than %d users", watched_table_path(users), HTPASSWD_USERS_MAX);
+        return error_set(err, E2BIG, "%s has more than %d users", watched_table_path(users),
+                         HTPASSWD_USERS_MAX);
     if (r < 0)
         return error_set_oom(err);
     content->text = NULL; /* the table owns it now */
@@ -101,7 +110,7 @@ static const struct watched_table_type users_type = {
     .is_of = is_of,
     .ref = ref_table,
     .unref = unref_table,
-    .stays = "the users known so far stay in force",
+    .stays = "the previous users stay in force",
 };
 
 int authenticator_reload(struct authenticator *a, struct error *err)
@@ -123,31 +132,40 @@ static enum auth_verdict deny(struct authenticator *a)
     return AUTH_DENIED;
 }
 
-/* Whether nobody has this password, or nobody can log in: that tells nothing about the user. */
+/*
+ * Whether no user can have this password, or none can log in. An early answer then tells nothing
+ * about the user.
+ */
 static bool is_hopeless(const struct htpasswd *table, const struct secbuf *password)
 {
-    return htpasswd_highest_cost(table) == 0 || (password->size > 0 && memchr(password->data, '\0', password->size));
+    return htpasswd_highest_cost(table) == 0 ||
+           (password->size > 0 && memchr(password->data, '\0', password->size));
 }
 
-/* NULL where no password would do. */
-static const struct htpasswd_user *find_user(const struct htpasswd *table, const struct secbuf *name)
+/* NULL if no password can match. */
+static const struct htpasswd_user *find_user(const struct htpasswd *table,
+                                             const struct secbuf *name)
 {
     const struct htpasswd_user *user = htpasswd_find(table, name->data, name->size);
 
     return user && user->hash ? user : NULL;
 }
 
-/* For a user that is not there it does the same for nothing: the time must not tell. */
-static bool is_remembered(struct authenticator *a, const struct htpasswd_user *user, const struct secbuf *name,
-                          const struct secbuf *password)
+/*
+ * Does the same work for an unknown user, so that the time does not tell whether the user exists.
+ */
+static bool is_remembered(struct authenticator *a, const struct htpasswd_user *user,
+                          const struct secbuf *name, const struct secbuf *password)
 {
     static const char nobody[BCRYPT_SIZE];
-    const struct verified what = {.user = name, .password = password, .hash = user ? user->hash : nobody};
+    const struct verified what = {
+        .user = name, .password = password, .hash = user ? user->hash : nobody};
 
     return password_cache_has(a->cache, &what, boottime_ms()) && user;
 }
 
-enum auth_verdict authenticator_look_up(struct authenticator *a, const struct secbuf *user, const struct secbuf *password)
+enum auth_verdict authenticator_look_up(struct authenticator *a, const struct secbuf *user,
+                                        const struct secbuf *password)
 {
     CLEANUP(htpasswd_unrefp) struct htpasswd *table = NULL;
 
@@ -162,7 +180,8 @@ enum auth_verdict authenticator_look_up(struct authenticator *a, const struct se
     return grant(a);
 }
 
-static int run_bcrypt(struct authenticator *a, const struct htpasswd_user *user, const struct secbuf *password)
+static int run_bcrypt(struct authenticator *a, const struct htpasswd_user *user,
+                      const struct secbuf *password)
 {
     count(&a->counters.bcrypts, 1);
     count(&a->counters.bcrypt_rounds, (uint64_t)1 << user->cost);
@@ -176,11 +195,14 @@ static int waste_bcrypt(struct authenticator *a, unsigned cost, const struct sec
     return bcrypt_waste(password, cost);
 }
 
-/* 0, BCRYPT_MISMATCH or -ENOMEM. Who is not there is taken for one with the usual cost. */
-static int check(struct authenticator *a, const struct htpasswd *table, const struct htpasswd_user *user,
-                 const struct secbuf *password)
+/*
+ * Returns 0, BCRYPT_MISMATCH or -ENOMEM. An unknown user is treated like one with the usual cost.
+ */
+static int check(struct authenticator *a, const struct htpasswd *table,
+                 const struct htpasswd_user *user, const struct secbuf *password)
 {
-    unsigned highest = htpasswd_highest_cost(table), cost = user ? user->cost : htpasswd_usual_cost(table);
+    unsigned highest = htpasswd_highest_cost(table),
+             cost = user ? user->cost : htpasswd_usual_cost(table);
     int r;
 
     if (highest > HIGHEST_EVEN_COST)
@@ -195,7 +217,8 @@ static int check(struct authenticator *a, const struct htpasswd *table, const st
     return r < 0 ? r : BCRYPT_MISMATCH;
 }
 
-enum auth_verdict authenticator_verify(struct authenticator *a, const struct secbuf *name, const struct secbuf *password)
+enum auth_verdict authenticator_verify(struct authenticator *a, const struct secbuf *name,
+                                       const struct secbuf *password)
 {
     CLEANUP(htpasswd_unrefp) struct htpasswd *table = NULL;
     const struct htpasswd_user *user;
@@ -215,13 +238,15 @@ enum auth_verdict authenticator_verify(struct authenticator *a, const struct sec
         return AUTH_UNKNOWN;
     if (r > 0)
         return deny(a);
-    password_cache_add(a->cache, &(struct verified){.user = name, .password = password, .hash = user->hash},
+    password_cache_add(a->cache,
+                       &(struct verified){.user = name, .password = password, .hash = user->hash},
                        boottime_ms());
     return grant(a);
 }
 
 /* The salt of each hash is random, so the hash itself is such a stamp. */
-bool authenticator_find_stamp(struct authenticator *a, const char *name, unsigned char ret[AUTHENTICATOR_STAMP_SIZE])
+bool authenticator_find_stamp(struct authenticator *a, const char *name,
+                              unsigned char ret[AUTHENTICATOR_STAMP_SIZE])
 {
     CLEANUP(htpasswd_unrefp) struct htpasswd *table = watched_table_get(a->users);
     const struct htpasswd_user *user = htpasswd_find(table, name, strlen(name));
@@ -254,12 +279,15 @@ void authenticator_get_counters(const struct authenticator *a, struct authentica
     };
 }
 
-/* --- the beginning and the end ---------------------------------------------------------- */
+/* --- opening and closing ---------------------------------------------------------------- */
 
-static int set_up(struct authenticator *a, const struct authenticator_options *options, struct error *err)
+static int set_up(struct authenticator *a, const struct authenticator_options *options,
+                  struct error *err)
 {
-    const struct watched_table_options users = {
-        .path = options->path, .type = &users_type, .warn = options->warn, .context = options->context};
+    const struct watched_table_options users = {.path = options->path,
+                                                .type = &users_type,
+                                                .warn = options->warn,
+                                                .context = options->context};
     unsigned max = options->remember_max ? options->remember_max : DEFAULT_REMEMBER_MAX;
     uint64_t life_ms = options->remember_ms ? options->remember_ms : DEFAULT_REMEMBER_MS;
     int r;
@@ -271,12 +299,15 @@ static int set_up(struct authenticator *a, const struct authenticator_options *o
         return r;
     r = watched_table_open(&users, &a->users, err);
     if (r == -ENOENT)
-        return error_set(err, ENOENT, "there is no file %s with users; make one with: registryd htpasswd -Bn USER > %s",
-                         options->path, options->path);
+        return error_set(
+            err, ENOENT,
+            "there is no file %s with users; make one with: registryd htpasswd -Bn USER > %s",
+            options->path, options->path);
     return r;
 }
 
-int authenticator_open(const struct authenticator_options *options, struct authenticator **ret, struct error *err)
+int authenticator_open(const struct authenticator_options *options, struct authenticator **ret,
+                       struct error *err)
 {
     struct authenticator *a = calloc(1, sizeof(*a));
     int r;

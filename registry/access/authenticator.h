@@ -6,8 +6,8 @@
 #include "common/secbuf.h"
 
 /*
- * Authenticates the users of an htpasswd file, which is read again whenever it changes. Remembers passwords that
- * were verified lately, so that bcrypt runs once for a password and not for each request.
+ * Authenticates the users of an htpasswd file, which is read again when it changes. Caches recently
+ * verified passwords, so that bcrypt runs once for a password and not for each request.
  *
  * From any number of threads: look_up, verify, reload, get_counters.
  */
@@ -16,15 +16,15 @@ struct authenticator;
 enum auth_verdict {
     AUTH_GRANTED,
     AUTH_DENIED,
-    AUTH_UNKNOWN, /* look_up: only verify can tell. verify: memory is out, nothing was found out */
+    AUTH_UNKNOWN, /* look_up: call verify. verify: out of memory */
 };
 
 struct authenticator_options {
     const char *path; /* the htpasswd file */
 
-    /* How long a verified password is remembered after it was verified; 0 for the default, 5 minutes. */
+    /* How long a verified password is cached; 0: the default, 5 minutes. */
     uint64_t remember_ms;
-    /* How many are remembered; the one longest unused goes first. 0 for the default, 4096. */
+    /* How many are cached; the least recently used one is replaced. 0: the default, 4096. */
     unsigned remember_max;
 
     /*
@@ -37,36 +37,36 @@ struct authenticator_options {
 };
 
 /*
- * Reads the file. 0 with *ret owned by the caller (authenticator_close), or negative. A missing file is an error,
- * because nobody could log in; registry:2 creates a user then and writes the password into its log. The options are
- * copied, except that context is borrowed.
+ * Reads the file. 0 with *ret owned by the caller (authenticator_close), or negative. A missing
+ * file is an error, because nobody could log in; registry:2 creates a user then and writes the
+ * password into its log. The options are copied, except that context is borrowed.
  */
 int authenticator_open(const struct authenticator_options *options, struct authenticator **ret,
                        struct error *err) MUST_USE;
 
-/* After the last call of any other; wipes what was remembered. Takes NULL. */
+/* Call it after the last other call. Wipes the cache. Accepts NULL. */
 void authenticator_close(struct authenticator *authenticator);
 
 /*
- * Cheap, for event threads: whether the password was verified lately. AUTH_UNKNOWN where it was not,
- * or where the file has changed since: then authenticator_verify(), on a worker.
+ * Cheap, for event threads: whether the password was verified recently. AUTH_UNKNOWN if it was not,
+ * or if the file has changed since: then call authenticator_verify() on a worker.
  */
-enum auth_verdict authenticator_look_up(struct authenticator *authenticator, const struct secbuf *user,
-                                        const struct secbuf *password);
+enum auth_verdict authenticator_look_up(struct authenticator *authenticator,
+                                        const struct secbuf *user, const struct secbuf *password);
 
 /*
- * Slow, for worker threads: reads the file if it has changed, looks once more whether the password
- * was verified meanwhile, and runs bcrypt if not. A refusal takes the same work whether the user
- * exists or not, and whatever the cost of his own hash (up to a cost of 14).
- * The password counts up to its 72nd byte, as everywhere with bcrypt; one with a NUL never matches.
+ * Slow, for worker threads: reads the file if it has changed, checks the cache again, and runs
+ * bcrypt if necessary. A refusal takes the same work whether the user exists or not, and whatever
+ * the cost of their hash is (up to a cost of 14). Only the first 72 bytes of the password count, as
+ * always with bcrypt; one with a NUL never matches.
  */
-enum auth_verdict authenticator_verify(struct authenticator *authenticator, const struct secbuf *user,
-                                       const struct secbuf *password);
+enum auth_verdict authenticator_verify(struct authenticator *authenticator,
+                                       const struct secbuf *user, const struct secbuf *password);
 
 /*
- * A stamp of the password that a user has now: two are alike only if the password was not set again in between, also on
- * another server and after a restart. It tells nothing about the password, but is not to be shown. False if there is no
- * such user, or no password would do. For event threads.
+ * A stamp of the password that a user has now: two are alike only if the password was not set again
+ * in between, also on another server and after a restart. It tells nothing about the password, but
+ * is not to be shown. False if there is no such user, or no password would do. For event threads.
  */
 enum { AUTHENTICATOR_STAMP_SIZE = 64 }; /* bytes */
 bool authenticator_find_stamp(struct authenticator *authenticator, const char *user,
@@ -77,8 +77,8 @@ bool authenticator_is_current(struct authenticator *authenticator);
 void authenticator_refresh(struct authenticator *authenticator);
 
 /*
- * Reads the file now, for SIGHUP. 0, or negative: the users known so far stay in force (and warn()
- * is not called for that).
+ * Reads the file now, for SIGHUP. Returns 0, or negative: the previous users stay in force (and
+ * warn() is not called for that).
  */
 int authenticator_reload(struct authenticator *authenticator, struct error *err) MUST_USE;
 
@@ -91,4 +91,5 @@ struct authenticator_counters {
     uint64_t bcrypt_rounds; /* their work: the sum of 2 to the power of each one's cost */
 };
 
-void authenticator_get_counters(const struct authenticator *authenticator, struct authenticator_counters *ret);
+void authenticator_get_counters(const struct authenticator *authenticator,
+                                struct authenticator_counters *ret);

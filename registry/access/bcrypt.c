@@ -1,7 +1,6 @@
 /*
- * The one file that sees crypt_r(), libxcrypt's or the C library's. Its interface is made of C strings and a work space
- * that may not keep a secret: the phrase lies in secure memory, the work space is wiped. musl works on the stack, which
- * is wiped, too.
+ * The only file that uses crypt_r(), of libxcrypt or of the C library. The password is in secure
+ * memory, and the work space is wiped afterwards. musl works on the stack, which is wiped, too.
  */
 #include "registry/access/bcrypt.h"
 
@@ -14,11 +13,19 @@
 #include "common/random.h"
 #include "common/same-bytes.h"
 
-enum { COST_AT = 4, SALT_AT = 7, HASH_AT = 29, SALT_BYTES = 16, SALT_SIZE = 22, FRAMES_SIZE = 16 << 10 };
+enum {
+    COST_AT = 4,
+    SALT_AT = 7,
+    HASH_AT = 29,
+    SALT_BYTES = 16,
+    SALT_SIZE = 22,
+    FRAMES_SIZE = 16 << 10
+};
 
 static bool is_bcrypt_base64(char c)
 {
-    return c == '.' || c == '/' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+    return c == '.' || c == '/' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+           (c >= 'a' && c <= 'z');
 }
 
 static bool is_digit(char c)
@@ -30,8 +37,9 @@ int bcrypt_parse(const char *text, size_t size, unsigned *ret_cost)
 {
     unsigned cost;
 
-    if (size < BCRYPT_SIZE || memcmp(text, "$2", 2) != 0 || !memchr("abxy", text[2], 4) || text[3] != '$' ||
-        text[SALT_AT - 1] != '$' || !is_digit(text[COST_AT]) || !is_digit(text[COST_AT + 1]))
+    if (size < BCRYPT_SIZE || memcmp(text, "$2", 2) != 0 || !memchr("abxy", text[2], 4) ||
+        text[3] != '$' || text[SALT_AT - 1] != '$' || !is_digit(text[COST_AT]) ||
+        !is_digit(text[COST_AT + 1]))
         return -EINVAL;
     for (size_t i = SALT_AT; i < BCRYPT_SIZE; i++)
         if (!is_bcrypt_base64(text[i]))
@@ -56,7 +64,7 @@ static void work_done(struct work *work)
     secbuf_done(&work->phrase);
 }
 
-/* bcrypt itself looks at 72 bytes, but libxcrypt refuses more than 511. */
+/* bcrypt uses 72 bytes, but libxcrypt refuses passwords of more than 511. */
 static int work_init(struct work *work, const struct secbuf *password)
 {
     size_t size = password->size < BCRYPT_PASSWORD_MAX ? password->size : BCRYPT_PASSWORD_MAX;
@@ -69,7 +77,10 @@ static int work_init(struct work *work, const struct secbuf *password)
     return r < 0 ? r : secbuf_append(&work->phrase, "", 1);
 }
 
-/* Wipes the part of the stack that crypt_r() used. Not inlined, so that the array is in the same place. */
+/*
+ * Wipes the part of the stack that crypt_r() used. Not inlined, so that the array is in the same
+ * place.
+ */
 __attribute__((noinline)) static void wipe_frames(void)
 {
     unsigned char frames[FRAMES_SIZE];
@@ -78,8 +89,9 @@ __attribute__((noinline)) static void wipe_frames(void)
 }
 
 /*
- * The hash of the phrase lies in work->data; setting begins with "$2y$", a cost and a salt. NULL with errno set if the
- * library failed: some answer NULL then, others a short text that begins with '*'.
+ * Returns the hash of the phrase, which is stored in work->data. setting begins with "$2y$", a cost
+ * and a salt. Returns NULL with errno set if the library failed: some libraries return NULL then,
+ * others a short text that begins with '*'.
  */
 static const char *run_crypt(struct work *work, const char *setting)
 {
@@ -98,7 +110,9 @@ static const char *run_crypt(struct work *work, const char *setting)
     return NULL;
 }
 
-/* bcrypt's own base64: another order of characters than RFC 4648's, and no padding. */
+/*
+ * bcrypt's own base64: the characters have another order than in RFC 4648, and there is no padding.
+ */
 static void format_salt(const unsigned char salt[SALT_BYTES], char ret[SALT_SIZE + 1])
 {
     static const char digits[] = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
@@ -116,7 +130,7 @@ static bool has_nul(const struct secbuf *password)
     return password->size > 0 && memchr(password->data, '\0', password->size);
 }
 
-/* Compares the hashes only: the library may spell the settings before them in another way. */
+/* Compares only the hashes, because the library may format the settings before them differently. */
 static bool is_same_hash(const char *a, const char *b)
 {
     return same_bytes(a + HASH_AT, b + HASH_AT, BCRYPT_SIZE - HASH_AT);
@@ -180,6 +194,10 @@ int bcrypt_test(struct error *err)
 
     if (r == -ENOMEM)
         return error_set_oom(err);
-    return r == 0 ? 0 : error_set(err, ENOSYS, "crypt_r() of this system's C library does not compute bcrypt ($2y$), which "
-                                  "all users need: build registryd with libxcrypt");
+    return r == 0
+               ? 0
+               : error_set(
+                     err, ENOSYS,
+                     "crypt_r() of this system's C library does not compute bcrypt ($2y$), which "
+                     "all users need: build registryd with libxcrypt");
 }

@@ -1,7 +1,8 @@
 /*
- * Each guess costs an interval of time, and each key may be ahead of the clock by some intervals: so
- * all that is to be remembered of a key is until when its guesses are paid for (the generic cell rate algorithm of
- * ITU-T I.371). A key whose time has come is as good as forgotten, and its place free.
+ * Limits guesses by the generic cell rate algorithm (ITU-T I.371). Each guess costs an interval of
+ * time, and a key may be ahead of the clock by some intervals. So one time is stored for each key:
+ * until when its guesses are paid for. A key whose time has passed can be forgotten, and its place
+ * is free.
  */
 #include "registry/access/guess-limit.h"
 
@@ -58,14 +59,18 @@ struct key {
     unsigned per_minute;
 };
 
-/* Kinds of keys: guesses at a user from an address, guesses from an address, logins of a user from an address. */
+/*
+ * Kinds of keys: guesses at a user from an address, guesses from an address, logins of a user from
+ * an address.
+ */
 enum key_kind { KEY_GUESSES = 'u', KEY_ADDRESS = 'a', KEY_LOGIN = 'l' };
 
-/* Users with names longer than any that can log in share a key. */
-static struct key make_key(const struct guess_limit *limit, enum key_kind kind, const char *address, const void *user,
-                           size_t user_size)
+/* Users share a key if their names are too long to log in. */
+static struct key make_key(const struct guess_limit *limit, enum key_kind kind, const char *address,
+                           const void *user, size_t user_size)
 {
-    struct key key = {.per_minute = kind == KEY_ADDRESS ? limit->per_minute * ADDRESS_FACTOR : limit->per_minute};
+    struct key key = {.per_minute = kind == KEY_ADDRESS ? limit->per_minute * ADDRESS_FACTOR
+                                                        : limit->per_minute};
     unsigned char input[INPUT_MAX], *at = input;
     unsigned char digest[DIGEST_BYTES_MAX];
 
@@ -100,7 +105,7 @@ static struct place *find(struct place table[BUCKETS][WAYS], const struct key *k
     return NULL;
 }
 
-/* The one whose time comes first has the least to lose. */
+/* Replaces the key whose time passes first. */
 static struct place *make_room(struct place table[BUCKETS][WAYS], const struct key *key)
 {
     struct place *places = table[key->hash % BUCKETS], *first = &places[0];
@@ -115,10 +120,14 @@ static struct place *make_room(struct place table[BUCKETS][WAYS], const struct k
 static uint64_t wait_of(struct guess_limit *limit, const struct key *key, uint64_t now_ms)
 {
     const struct place *place = find(limit->guesses, key);
-    /* All of a minute's guesses may come at once; one more has to wait until the first is paid for. */
+    /*
+     * All guesses of a minute may come at once; the next one has to wait until the first is paid
+     * for.
+     */
     uint64_t ahead = interval_of(key) * (key->per_minute - 1);
 
-    return place && place->paid_until_ms > now_ms + ahead ? place->paid_until_ms - now_ms - ahead : 0;
+    return place && place->paid_until_ms > now_ms + ahead ? place->paid_until_ms - now_ms - ahead
+                                                          : 0;
 }
 
 static void charge(struct guess_limit *limit, const struct key *key, uint64_t now_ms)
@@ -131,7 +140,10 @@ static void charge(struct guess_limit *limit, const struct key *key, uint64_t no
     if (place->paid_until_ms < now_ms)
         place->paid_until_ms = now_ms;
     place->paid_until_ms += interval_of(key);
-    /* However many there were: who shares an address with a guesser waits no longer than an interval after him. */
+    /*
+     * The debt is bounded: a user who shares an address with an attacker waits at most one
+     * interval.
+     */
     if (place->paid_until_ms > most_ms)
         place->paid_until_ms = most_ms;
 }
@@ -141,8 +153,8 @@ static bool is_quiet(const struct guess_limit *limit, uint64_t now_ms)
     return now_ms >= __atomic_load_n(&limit->quiet_from_ms, __ATOMIC_RELAXED);
 }
 
-uint64_t guess_limit_get_wait(struct guess_limit *limit, const char *address, const void *user, size_t user_size,
-                              uint64_t now_ms)
+uint64_t guess_limit_get_wait(struct guess_limit *limit, const char *address, const void *user,
+                              size_t user_size, uint64_t now_ms)
 {
     struct key guesses, of_address;
     uint64_t wait, wait_of_address;
@@ -158,8 +170,8 @@ uint64_t guess_limit_get_wait(struct guess_limit *limit, const char *address, co
     return wait > wait_of_address ? wait : wait_of_address;
 }
 
-bool guess_limit_has_login(struct guess_limit *limit, const char *address, const void *user, size_t user_size,
-                           uint64_t now_ms)
+bool guess_limit_has_login(struct guess_limit *limit, const char *address, const void *user,
+                           size_t user_size, uint64_t now_ms)
 {
     struct key login = make_key(limit, KEY_LOGIN, address, user, user_size);
     const struct place *place;
@@ -172,8 +184,8 @@ bool guess_limit_has_login(struct guess_limit *limit, const char *address, const
     return has_login;
 }
 
-void guess_limit_note_login(struct guess_limit *limit, const char *address, const void *user, size_t user_size,
-                            uint64_t now_ms)
+void guess_limit_note_login(struct guess_limit *limit, const char *address, const void *user,
+                            size_t user_size, uint64_t now_ms)
 {
     struct key login = make_key(limit, KEY_LOGIN, address, user, user_size);
     struct place *place;
@@ -186,8 +198,8 @@ void guess_limit_note_login(struct guess_limit *limit, const char *address, cons
     pthread_mutex_unlock(&limit->lock);
 }
 
-void guess_limit_count(struct guess_limit *limit, const char *address, const void *user, size_t user_size,
-                       uint64_t now_ms)
+void guess_limit_count(struct guess_limit *limit, const char *address, const void *user,
+                       size_t user_size, uint64_t now_ms)
 {
     struct key guesses = make_key(limit, KEY_GUESSES, address, user, user_size);
     struct key of_address = make_key(limit, KEY_ADDRESS, address, NULL, 0);

@@ -1,6 +1,5 @@
 /*
- * How an htpasswd file is changed: text in, text out, so that tests reach all of it. People keep
- * comments in these files, and an order; nothing of that is ours.
+ * Changes the text of an htpasswd file. Comments and the order of lines are kept.
  */
 #include "registry/access/htpasswd-edit.h"
 
@@ -24,19 +23,25 @@ int htpasswd_check_user(const char *user, struct error *err)
     size_t size = strlen(user);
 
     if (size > HTPASSWD_USER_MAX)
-        return error_set(err, EMSGSIZE, "the user's name must have 1 to %d bytes", HTPASSWD_USER_MAX);
+        return error_set(err, EMSGSIZE, "the user's name must have 1 to %d bytes",
+                         HTPASSWD_USER_MAX);
     if (size == 0)
         return error_set(err, EINVAL, "the user's name must have 1 to %d bytes", HTPASSWD_USER_MAX);
     if (strchr(user, ':'))
-        return error_set(err, EINVAL, "the user's name must not have a ':' in it, which ends it in the file");
+        return error_set(err, EINVAL,
+                         "the user's name must not contain ':', which ends the name in the file");
     for (const char *c = user; *c; c++)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
-            return error_set(err, EINVAL, "the user's name must not have control characters in it");
+            return error_set(err, EINVAL, "the user's name must not contain control characters");
     if (strncmp(user, mark, strlen(mark)) == 0)
-        return error_set(err, EINVAL, "the user's name must not begin with a byte order mark, which the file may begin with");
+        return error_set(
+            err, EINVAL,
+            "the user's name must not begin with a byte order mark, which the file may begin with");
     if (user[0] == '#' || user[0] == ' ' || user[size - 1] == ' ')
-        return error_set(err, EINVAL, "the user's name must not begin with '#', nor begin or end with a blank, which mean "
-                         "something else in the file");
+        return error_set(
+            err, EINVAL,
+            "the user's name must not begin with '#', nor begin or end with a blank, which mean "
+            "something else in the file");
     return 0;
 }
 
@@ -45,7 +50,7 @@ int htpasswd_check_user(const char *user, struct error *err)
 struct line {
     const char *at;   /* as it lies in the file */
     size_t size;      /* with its end */
-    const char *text; /* without blanks around it */
+    const char *text; /* without spaces around it */
     size_t text_size;
 };
 
@@ -90,7 +95,8 @@ static bool is_of(const struct line *line, const char *user)
 {
     size_t size = strlen(user);
 
-    return !is_silent(line) && line->text_size > size && memcmp(line->text, user, size) == 0 && line->text[size] == ':';
+    return !is_silent(line) && line->text_size > size && memcmp(line->text, user, size) == 0 &&
+           line->text[size] == ':';
 }
 
 /* "\r\n" or "\n", as the line has it; NULL: it has none. */
@@ -132,7 +138,8 @@ static void put_user(struct htpasswd_text *out, const char *user, const char *ha
 }
 
 /* Room for the text if each of the user's lines grew to the full, and one more came behind it. */
-static int make_room(const struct htpasswd_text *before, const char *user, const char *hash, struct htpasswd_text *out)
+static int make_room(const struct htpasswd_text *before, const char *user, const char *hash,
+                     struct htpasswd_text *out)
 {
     size_t count = 1, most = hash ? strlen(user) + strlen(hash) + strlen(":\r\n") : 0;
     struct line line;
@@ -143,7 +150,10 @@ static int make_room(const struct htpasswd_text *before, const char *user, const
     return out->text ? 0 : -ENOMEM;
 }
 
-/* A line that comes to be the first, and begins as a file may begin, needs that before it to stay what it is. */
+/*
+ * A line that comes to be the first, and begins as a file may begin, needs that before it to stay
+ * what it is.
+ */
 static void put_other(struct htpasswd_text *out, const struct line *line)
 {
     if (out->size == 0 && line->size >= strlen(mark) && memcmp(line->at, mark, strlen(mark)) == 0)
@@ -175,7 +185,8 @@ static size_t copy_lines(const struct htpasswd_text *before, const char *user, c
     return found;
 }
 
-static int change(const struct htpasswd_text *before, const char *user, const char *hash, struct htpasswd_text *ret)
+static int change(const struct htpasswd_text *before, const char *user, const char *hash,
+                  struct htpasswd_text *ret)
 {
     CLEANUP(htpasswd_text_done) struct htpasswd_text out = {0};
     const char *end;
@@ -199,12 +210,14 @@ static int change(const struct htpasswd_text *before, const char *user, const ch
     return found == 0 ? HTPASSWD_NO_SUCH_USER : 0;
 }
 
-int htpasswd_text_set(const struct htpasswd_text *before, const char *user, const char *hash, struct htpasswd_text *ret)
+int htpasswd_text_set(const struct htpasswd_text *before, const char *user, const char *hash,
+                      struct htpasswd_text *ret)
 {
     return change(before, user, hash, ret);
 }
 
-int htpasswd_text_remove(const struct htpasswd_text *before, const char *user, struct htpasswd_text *ret)
+int htpasswd_text_remove(const struct htpasswd_text *before, const char *user,
+                         struct htpasswd_text *ret)
 {
     return change(before, user, NULL, ret);
 }

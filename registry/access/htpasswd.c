@@ -1,6 +1,6 @@
 /*
- * Parses htpasswd files. All decisions about logins are here, without files and clocks, so that tests and the fuzzer
- * reach every branch.
+ * Parses htpasswd files. All decisions about logins are here, without files and clocks, so that
+ * tests and the fuzzer reach every branch.
  */
 #include "registry/access/htpasswd.h"
 
@@ -64,7 +64,8 @@ static void parse_user(struct htpasswd *table, const struct line *line, const ch
     struct htpasswd_user *user = &table->users[table->count++];
     size_t rest = line->size - (size_t)(colon + 1 - line->at);
 
-    *user = (struct htpasswd_user){.name = line->at, .name_size = (size_t)(colon - line->at), .line = line->number};
+    *user = (struct htpasswd_user){
+        .name = line->at, .name_size = (size_t)(colon - line->at), .line = line->number};
     if (bcrypt_parse(colon + 1, rest, &user->cost) < 0) {
         add_flaw(&table->flaws, HTPASSWD_NOT_BCRYPT, line->number);
         return;
@@ -74,7 +75,9 @@ static void parse_user(struct htpasswd *table, const struct line *line, const ch
         add_flaw(&table->flaws, HTPASSWD_SLOW, line->number);
 }
 
-/* For each line that means something; counts those with users where there is no room for them yet. */
+/*
+ * For each line that means something; counts those with users where there is no room for them yet.
+ */
 static size_t parse_lines(struct htpasswd *table)
 {
     static const char mark[] = "\xEF\xBB\xBF";
@@ -125,7 +128,7 @@ static void sort_users(struct htpasswd *table)
         qsort(table->users, table->count, sizeof(*table->users), compare_users);
     for (size_t i = 0; i < table->count; i++) {
         if (i + 1 < table->count && compare_names(&table->users[i], &table->users[i + 1]) == 0)
-            continue; /* a later line says otherwise */
+            continue; /* a later line for this user has precedence */
         table->users[kept++] = table->users[i];
     }
     table->count = kept;
@@ -190,7 +193,8 @@ void htpasswd_unrefp(struct htpasswd **table)
     htpasswd_unref(*table);
 }
 
-const struct htpasswd_user *htpasswd_find(const struct htpasswd *table, const void *name, size_t size)
+const struct htpasswd_user *htpasswd_find(const struct htpasswd *table, const void *name,
+                                          size_t size)
 {
     const struct htpasswd_user wanted = {.name = name, .name_size = size};
     size_t low = 0, high = table->count;
@@ -233,8 +237,11 @@ const char *htpasswd_flaw_text(enum htpasswd_flaw_kind kind)
 {
     static const char *const texts[] = {
         [HTPASSWD_NO_COLON] = "the line has no ':' between user and hash and is skipped",
-        [HTPASSWD_NOT_BCRYPT] = "the hash is not bcrypt, so that this user cannot log in; make one with htpasswd -B",
-        [HTPASSWD_SLOW] = "the cost of this hash is so high that its check takes from ten seconds to days; lower it",
+        [HTPASSWD_NOT_BCRYPT] =
+            "the hash is not bcrypt, so that this user cannot log in; make one with htpasswd -B",
+        [HTPASSWD_SLOW] =
+            "the cost of this hash is so high that its check takes from ten seconds to days; lower "
+            "it",
     };
 
     return texts[kind];

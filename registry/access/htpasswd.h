@@ -6,18 +6,21 @@
 #include "registry/access/bcrypt.h"
 
 /*
- * The text of an htpasswd file by registry:2's rules: lines of "user:hash", white space around them
- * and a carriage return dropped, empty ones and those with '#' first skipped, the last of several
- * for a user counts, what follows the 60 characters of the hash is ignored. Unlike there, a line
- * without ':' spoils itself alone. A byte order mark at the beginning is skipped.
+ * Parses the text of an htpasswd file by registry:2's rules: lines "user:hash" without white space
+ * around them. Empty lines and comments (#) are skipped, the last line of a user counts, and text
+ * after the 60 characters of the hash is ignored. Unlike in registry:2, a line without ':' does not
+ * affect other lines. A byte order mark at the beginning is skipped.
  *
- * A table never changes, so any thread may read it; it is counted who still does.
+ * A table never changes, so any thread may read it; references are counted.
  */
 struct htpasswd;
 
 enum { HTPASSWD_USERS_MAX = 1000000 };
 
-/* A mistake in a line. Messages give the number of the line, never its text, because it may contain a password. */
+/*
+ * A mistake in a line. Messages give the number of the line, never its text, because it may contain
+ * a password.
+ */
 enum htpasswd_flaw_kind {
     HTPASSWD_NO_COLON,   /* skipped */
     HTPASSWD_NOT_BCRYPT, /* the user is known and can never log in */
@@ -50,19 +53,20 @@ struct htpasswd_user {
 int htpasswd_parse(char *text, size_t size, struct htpasswd **ret) MUST_USE;
 
 struct htpasswd *htpasswd_ref(struct htpasswd *table);
-void htpasswd_unref(struct htpasswd *table); /* the last one wipes; takes NULL */
+void htpasswd_unref(struct htpasswd *table); /* the last one wipes it; accepts NULL */
 void htpasswd_unrefp(struct htpasswd **table);
 
 /* NULL if there is none; valid as long as the table. */
-const struct htpasswd_user *htpasswd_find(const struct htpasswd *table, const void *name, size_t size);
+const struct htpasswd_user *htpasswd_find(const struct htpasswd *table, const void *name,
+                                          size_t size);
 
-/* The highest cost of any hash; 0 where there is no user that could log in. */
+/* The highest cost of any hash; 0 if no user can log in. */
 unsigned htpasswd_highest_cost(const struct htpasswd *table);
 
-/* The cost that most hashes have, the lower of two; 0 likewise. */
+/* The cost that most hashes have, the lower one of two; 0 if no user can log in. */
 unsigned htpasswd_usual_cost(const struct htpasswd *table);
 
-/* How many users there are, those who can never log in among them. */
+/* The number of users, including those who can never log in. */
 size_t htpasswd_count(const struct htpasswd *table);
 
 const struct htpasswd_flaws *htpasswd_get_flaws(const struct htpasswd *table);

@@ -48,8 +48,8 @@ static int new_table(struct file_content *content, struct key_table **ret)
     return 0;
 }
 
-static int parse_table(struct watched_table *watched, struct file_content *content, enum key_file_kind kind, void **ret,
-                       struct error *err)
+static int parse_table(struct watched_table *watched, struct file_content *content,
+                       enum key_file_kind kind, void **ret, struct error *err)
 {
     const char *path = watched_table_path(watched);
     CLEANUP(key_table_unrefp) struct key_table *table = NULL;
@@ -70,12 +70,14 @@ static int parse_table(struct watched_table *watched, struct file_content *conte
     return 0;
 }
 
-static int parse_jwks(struct watched_table *watched, struct file_content *content, void **ret, struct error *err)
+static int parse_jwks(struct watched_table *watched, struct file_content *content, void **ret,
+                      struct error *err)
 {
     return parse_table(watched, content, KEY_FILE_JWKS, ret, err);
 }
 
-static int parse_certificates(struct watched_table *watched, struct file_content *content, void **ret, struct error *err)
+static int parse_certificates(struct watched_table *watched, struct file_content *content,
+                              void **ret, struct error *err)
 {
     return parse_table(watched, content, KEY_FILE_CERTIFICATES, ret, err);
 }
@@ -100,7 +102,7 @@ static void unref_table(void *table)
 #define TYPE(parse_function)                                                                     \
     {                                                                                            \
         .parse = parse_function, .is_of = is_of, .ref = ref_table, .unref = unref_table,         \
-        .stays = "the keys known so far stay in force",                                          \
+        .stays = "the previous keys stay in force",                                          \
     }
 
 static const struct watched_table_type types[] = {
@@ -110,10 +112,12 @@ static const struct watched_table_type types[] = {
 
 /* --- public ----------------------------------------------------------------------------- */
 
-int key_file_open(const char *path, enum key_file_kind kind, void (*warn)(void *context, const char *text), void *context,
+int key_file_open(const char *path, enum key_file_kind kind,
+                  void (*warn)(void *context, const char *text), void *context,
                   struct key_file **ret, struct error *err)
 {
-    const struct watched_table_options options = {.path = path, .type = &types[kind], .warn = warn, .context = context};
+    const struct watched_table_options options = {
+        .path = path, .type = &types[kind], .warn = warn, .context = context};
     CLEANUP_FREE struct key_file *file = calloc(1, sizeof(*file));
     int r;
 

@@ -5,14 +5,18 @@
 #include "common/macros.h"
 
 /*
- * HMAC-SHA256 with one key: digests that nobody can compute without the key, so a table that is searched by them cannot
- * be steered, and the time of a search tells nothing. The key is in secure memory. From any thread.
+ * HMAC-SHA256 with one key. Nobody can compute these digests without the key, so an attacker cannot
+ * choose places in a table that uses them, and the time of a search tells nothing. The key is in
+ * secure memory. Any thread may call these functions.
  */
 struct keyed_digest;
 
 enum { KEYED_DIGEST_SIZE = 32, KEYED_DIGEST_KEY_SIZE = 32 }; /* bytes */
 
-/* The key is copied; NULL: a random one. 0 with *ret owned by the caller (keyed_digest_free), or -ENOMEM. */
+/*
+ * The key is copied; NULL: a random one. 0 with *ret owned by the caller (keyed_digest_free), or
+ * -ENOMEM.
+ */
 int keyed_digest_new(const unsigned char *key, struct keyed_digest **ret) MUST_USE;
 void keyed_digest_free(struct keyed_digest *digest); /* takes NULL */
 

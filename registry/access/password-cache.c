@@ -1,6 +1,6 @@
 /*
- * Docker's clients send the password with each request, and bcrypt is slow on purpose: this is
- * what keeps the two from meeting each time. Entries are found by a keyed digest.
+ * Caches verified passwords, because Docker's clients send the password with each request and
+ * bcrypt is slow. Entries are found by a keyed digest.
  */
 #include "registry/access/password-cache.h"
 
@@ -22,7 +22,7 @@ struct entry {
 };
 
 struct password_cache {
-    pthread_mutex_t mutex; /* of all below but the key */
+    pthread_mutex_t mutex; /* protects everything below except the key */
     struct keyed_digest *keyed;
     uint64_t life_ms;
 
@@ -35,12 +35,14 @@ struct password_cache {
     int first_free; /* linked by next_of_bucket */
 };
 
-static int compute_mac(const struct password_cache *cache, const struct verified *what, unsigned char *ret_mac)
+static int compute_mac(const struct password_cache *cache, const struct verified *what,
+                       unsigned char *ret_mac)
 {
     size_t password_size = what->password->size;
     const struct keyed_part parts[] = {
         {what->user->data, what->user->size},
-        {what->password->data, password_size < BCRYPT_PASSWORD_MAX ? password_size : BCRYPT_PASSWORD_MAX},
+        {what->password->data,
+         password_size < BCRYPT_PASSWORD_MAX ? password_size : BCRYPT_PASSWORD_MAX},
         {what->hash, BCRYPT_SIZE},
     };
 
@@ -138,14 +140,14 @@ static bool has(struct password_cache *cache, const unsigned char *mac, uint64_t
     return true;
 }
 
-/* --- the outside ------------------------------------------------------------------------ */
+/* --- public functions ------------------------------------------------------------------- */
 
 void password_cache_add(struct password_cache *cache, const struct verified *what, uint64_t now_ms)
 {
     unsigned char mac[MAC_SIZE];
 
     if (compute_mac(cache, what, mac) < 0)
-        return; /* then bcrypt runs once more */
+        return; /* bcrypt then runs again */
     pthread_mutex_lock(&cache->mutex);
     add(cache, mac, now_ms);
     pthread_mutex_unlock(&cache->mutex);
@@ -199,7 +201,8 @@ int password_cache_new(unsigned max, uint64_t life_ms, struct password_cache **r
         return -ENOMEM;
     pthread_mutex_init(&cache->mutex, NULL);
     cache->life_ms = life_ms;
-    r = keyed_digest_new(NULL, &cache->keyed); /* first, for the memory that is certainly locked is small */
+    /* first, because only little memory is sure to be locked */
+    r = keyed_digest_new(NULL, &cache->keyed);
     if (r == 0)
         r = make_table(cache, max);
     if (r < 0) {

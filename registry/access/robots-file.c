@@ -11,7 +11,8 @@ struct robots_file {
     struct watched_table *table;
 };
 
-static int parse_robots(struct watched_table *watched, struct file_content *content, void **ret, struct error *err)
+static int parse_robots(struct watched_table *watched, struct file_content *content, void **ret,
+                        struct error *err)
 {
     const char *path = watched_table_path(watched);
     struct robots *robots;
@@ -45,13 +46,14 @@ static const struct watched_table_type robots_type = {
     .ref = ref_robots,
     .unref = unref_robots,
     .may_be_missing = true,
-    .stays = "the robots known so far stay in force",
+    .stays = "the previous robots stay in force",
 };
 
 int robots_file_open(const char *path, void (*warn)(void *context, const char *text), void *context,
                      struct robots_file **ret, struct error *err)
 {
-    const struct watched_table_options options = {.path = path, .type = &robots_type, .warn = warn, .context = context};
+    const struct watched_table_options options = {
+        .path = path, .type = &robots_type, .warn = warn, .context = context};
     CLEANUP_FREE struct robots_file *file = calloc(1, sizeof(*file));
     int r;
 
@@ -92,7 +94,8 @@ struct robots *robots_file_get_robots(struct robots_file *file)
 }
 
 /* For a robot that does not exist it does the same work, so that the time does not tell. */
-enum robots_verdict robots_file_check(struct robots_file *file, const char *user, const struct secbuf *password)
+enum robots_verdict robots_file_check(struct robots_file *file, const char *user,
+                                      const struct secbuf *password)
 {
     static const struct digest nobody = {.algorithm = DIGEST_SHA256, .hex = "?"};
     CLEANUP(robots_unrefp) struct robots *robots = robots_file_get_robots(file);
@@ -112,7 +115,8 @@ enum robots_verdict robots_file_check(struct robots_file *file, const char *user
 }
 
 void robots_file_note_uses(struct robots_file *file, int64_t interval_s,
-                           void (*note)(void *object, const char *name, int64_t used_s), void *object)
+                           void (*note)(void *object, const char *name, int64_t used_s),
+                           void *object)
 {
     CLEANUP(robots_unrefp) struct robots *robots = robots_file_get_robots(file);
 

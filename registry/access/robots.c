@@ -1,5 +1,6 @@
 /*
- * The table of robots. What they may do becomes ordinary rules, so that there is one way to decide.
+ * The table of robots. Their permissions are converted to ordinary rules, so that one piece of code
+ * decides.
  */
 #include "registry/access/robots.h"
 
@@ -90,8 +91,12 @@ static int parse_field(const struct parser *p, struct robot *robot, const char *
     if (starts_with(word, size, expires) &&
         robot_parse_time(word + strlen(expires), size - strlen(expires), &robot->expires_s) == 0)
         return 0;
-    return fail(p, "\"%.*s\" is not created=TIME, expires=TIME or allow=PATTERN:ACTIONS; a time is \"never\" or like "
-                "2026-11-30T07:41:45Z", (int)size, word);
+    return fail(
+        p,
+        "\"%.*s\" is not created=TIME, expires=TIME or allow=PATTERN:ACTIONS; a time is \"never\" "
+        "or like "
+        "2026-11-30T07:41:45Z",
+        (int)size, word);
 }
 
 static int parse_robot(const struct parser *p, char *at, char *end, struct robot *robot)
@@ -102,12 +107,13 @@ static int parse_robot(const struct parser *p, char *at, char *end, struct robot
 
     take_word(&at, end, &name, &name_size);
     if (!robot_is_name(name, name_size))
-        return fail(p, "\"%.*s\" is not the name of a robot: 1 to %d of a-z, 0-9, and between them . _ -", (int)name_size, name,
-                    ROBOT_NAME_MAX);
+        return fail(
+            p, "\"%.*s\" is not the name of a robot: 1 to %d of a-z, 0-9, and between them . _ -",
+            (int)name_size, name, ROBOT_NAME_MAX);
     if (!take_word(&at, end, &word, &size) || digest_parse(word, size, &robot->digest) < 0 ||
         robot->digest.algorithm != DIGEST_SHA256)
         return fail(p, "after the name comes sha256: and the digest of the password");
-    robot->expires_s = 0; /* a line without an expiry is not one of ours */
+    robot->expires_s = 0; /* to detect a line without expires= */
     while (r == 0 && take_word(&at, end, &word, &size))
         r = parse_field(p, robot, word, size);
     if (r == 0 && robot->expires_s == 0)
@@ -146,12 +152,13 @@ static int parse_lines(struct parser *p)
     int r = 0;
 
     while (r == 0 && at < text_end) {
-        char *newline = memchr(at, '\n', (size_t)(text_end - at)), *end = newline ? newline : text_end;
+        char *newline = memchr(at, '\n', (size_t)(text_end - at)),
+             *end = newline ? newline : text_end;
         char *next = newline ? newline + 1 : text_end;
 
         p->line++;
         if (memchr(at, '\0', (size_t)(end - at)))
-            return fail(p, "the line has a NUL");
+            return fail(p, "the line contains a NUL");
         if (!is_silent(at, end))
             r = add_robot(p, at, end, (size_t)(next - at));
         at = next;
@@ -172,7 +179,8 @@ static int sort(struct robots *robots, const char *source, struct error *err)
         qsort(robots->items, robots->count, sizeof(*robots->items), compare_robots);
     for (size_t i = 1; i < robots->count; i++)
         if (compare_robots(&robots->items[i - 1], &robots->items[i]) == 0)
-            return error_set(err, EINVAL, "%s: there are two lines for the robot %s", source, robots->items[i].name);
+            return error_set(err, EINVAL, "%s: there are two lines for the robot %s", source,
+                             robots->items[i].name);
     return 0;
 }
 
@@ -199,10 +207,11 @@ static int write_rules(const struct robots *robots, FILE *out)
 
         for (size_t a = 0; a < robot->allow_count; a++) {
             const char *text = robot->allows[a].text;
-            int size = (int)robot->allows[a].size, pattern = (int)robot_pattern_size(text, robot->allows[a].size);
+            int size = (int)robot->allows[a].size,
+                pattern = (int)robot_pattern_size(text, robot->allows[a].size);
 
-            fprintf(out, "allow " ROBOT_USER_PREFIX "%s %.*s %.*s\n", robot->name, size - pattern - 1, text + pattern + 1,
-                    pattern, text);
+            fprintf(out, "allow " ROBOT_USER_PREFIX "%s %.*s %.*s\n", robot->name,
+                    size - pattern - 1, text + pattern + 1, pattern, text);
         }
     }
     return ferror(out) ? -ENOMEM : 0;
@@ -220,7 +229,8 @@ static int make_rules(struct robots *robots, const char *source, struct error *e
     return r < 0 ? error_set_oom(err) : rules_parse(source, text, size, &robots->rules, err);
 }
 
-int robots_parse(const char *source, const char *text, size_t size, struct robots **ret, struct error *err)
+int robots_parse(const char *source, const char *text, size_t size, struct robots **ret,
+                 struct error *err)
 {
     CLEANUP(robots_unrefp) struct robots *robots = calloc(1, sizeof(*robots));
     struct parser p = {.source = source, .err = err, .robots = robots};
@@ -294,7 +304,8 @@ struct robot *robots_find(const struct robots *robots, const char *name)
 {
     const struct robot key = {.name = name};
 
-    return robots->count ? bsearch(&key, robots->items, robots->count, sizeof(key), compare_robots) : NULL;
+    return robots->count ? bsearch(&key, robots->items, robots->count, sizeof(key), compare_robots)
+                         : NULL;
 }
 
 struct robot *robots_find_user(const struct robots *robots, const char *user)

@@ -9,12 +9,16 @@
 #include "registry/access/rules.h"
 
 /*
- * The robots file: principals for programs, with passwords that registryd makes. One robot a line:
+ * Parses the robots file: logins for programs, with passwords that registryd generates. Each line
+ * is a robot:
  *
- *     ci sha256:<hex> created=2026-11-30T07:41:45Z expires=never allow=team-a/ **:pull,push   (without the blank)
+ *     ci sha256:<hex> created=2026-11-30T07:41:45Z expires=never allow=a/ **:pull,push
  *
- * The digest is of the robot's name and password, see robot_digest(). Empty lines and lines that begin with '#' mean nothing.
- * A table never changes but for the times of use, so any thread may read it; references are counted.
+ * (without the space after "a/")
+ *
+ * The digest is of the robot's name and password, see robot_digest(). Empty lines and lines that
+ * begin with '#' are ignored. A table never changes except for the times of use, which are atomic,
+ * so any thread may use it; references are counted.
  */
 struct robots;
 
@@ -37,14 +41,16 @@ struct robot {
     size_t allow_count;
     size_t line_start; /* in the text */
     size_t line_size;  /* with its newline */
-    int64_t used_s, noted_s; /* when it was used last (0: not since the file was read), and what was noted of it; atomic */
+    /* when it was used last (0: not since the file was read), and what was noted of it; atomic */
+    int64_t used_s, noted_s;
 };
 
 /*
- * Reads text, which is copied. 0 with *ret owned by the caller (robots_unref), or negative; then err begins with
- * "SOURCE line N: ".
+ * Reads text, which is copied. 0 with *ret owned by the caller (robots_unref), or negative; then
+ * err begins with "SOURCE line N: ".
  */
-int robots_parse(const char *source, const char *text, size_t size, struct robots **ret, struct error *err) MUST_USE;
+int robots_parse(const char *source, const char *text, size_t size, struct robots **ret,
+                 struct error *err) MUST_USE;
 struct robots *robots_ref(struct robots *robots);
 void robots_unref(struct robots *robots); /* takes NULL */
 void robots_unrefp(struct robots **robots);
@@ -58,6 +64,9 @@ struct robot *robots_get(const struct robots *robots, size_t i);
 struct robot *robots_find(const struct robots *robots, const char *name);
 struct robot *robots_find_user(const struct robots *robots, const char *user);
 
-/* The rules that --allow gives to all robots; a rule's line N is what robots_find_allow(N) returns. Borrowed. */
+/*
+ * The rules that --allow gives to all robots; a rule's line N is what robots_find_allow(N) returns.
+ * Borrowed.
+ */
 const struct rules *robots_get_rules(const struct robots *robots);
 const struct robot_allow *robots_find_allow(const struct robots *robots, uint32_t line);

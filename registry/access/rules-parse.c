@@ -1,6 +1,6 @@
 /*
- * From the text of an access file to a table. First all lines are read into lists, because a rule may
- * name a group that a later line defines. Then the lists become the table.
+ * Parses the text of an access file into a table. First all lines are read into lists, because a
+ * rule may name a group that a later line defines. Then the lists are converted to the table.
  */
 #include "registry/access/rules-parser.h"
 
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A name that stands for a principal; in a tree by name, for there are many. */
+/* A name of a principal; stored in a tree by name, because there may be many. */
 struct rules_name {
     char *text;
     bool is_group;
@@ -38,7 +38,8 @@ static void free_name(void *node)
     free(name);
 }
 
-static struct rules_name *new_name(struct rules_parser *p, const char *text, size_t size, bool is_group)
+static struct rules_name *new_name(struct rules_parser *p, const char *text, size_t size,
+                                   bool is_group)
 {
     struct rules_name **all = rules_reserve(p->all, p->all_count, &p->all_capacity, sizeof(*all));
     struct rules_name *name = all ? calloc(1, sizeof(*name)) : NULL;
@@ -55,7 +56,8 @@ static struct rules_name *new_name(struct rules_parser *p, const char *text, siz
 }
 
 /* Finds the entry of a name, or creates it. */
-static int find_name(struct rules_parser *p, const char *text, size_t size, bool is_group, struct rules_name **ret)
+static int find_name(struct rules_parser *p, const char *text, size_t size, bool is_group,
+                     struct rules_name **ret)
 {
     struct rules_name *name = new_name(p, text, size, is_group);
     struct rules_name **found = name ? tsearch(name, &p->names, compare_names) : NULL;
@@ -84,7 +86,8 @@ static int check_name(struct rules_parser *p, const struct rules_word *word)
     return 0;
 }
 
-static int find_member(struct rules_parser *p, const struct rules_word *word, struct rules_name **ret)
+static int find_member(struct rules_parser *p, const struct rules_word *word,
+                       struct rules_name **ret)
 {
     int r = check_name(p, word);
 
@@ -93,11 +96,12 @@ static int find_member(struct rules_parser *p, const struct rules_word *word, st
     if (rules_is_word(word, "@"))
         return rules_fail(p, "a '@' without the name of a group");
     if (!word->is_quoted && word->text[0] == '@')
-        return rules_fail(p, "\"%.*s\" is a group; only users and robots are members of one", (int)word->size,
-                          word->text);
+        return rules_fail(p, "\"%.*s\" is a group; only users and robots are members of one",
+                          (int)word->size, word->text);
     if (rules_is_word(word, "anyone") || rules_is_word(word, "users"))
-        return rules_fail(p, "\"%.*s\" means more than one user; a user of that name stands in quotes", (int)word->size,
-                          word->text);
+        return rules_fail(p,
+                          "\"%.*s\" means more than one user; a user of that name stands in quotes",
+                          (int)word->size, word->text);
     return find_name(p, word->text, word->size, false, ret);
 }
 
@@ -128,7 +132,8 @@ static int join_group(struct rules_parser *p, struct rules_name *member, uint32_
     for (size_t i = 0; i < member->group_count; i++)
         if (member->groups[i] == group)
             return 0;
-    groups = rules_reserve(member->groups, member->group_count, &member->group_capacity, sizeof(*groups));
+    groups = rules_reserve(member->groups, member->group_count, &member->group_capacity,
+                           sizeof(*groups));
     if (!groups)
         return error_set_oom(p->err);
     member->groups = groups;
@@ -171,8 +176,9 @@ static int parse_actions(struct rules_parser *p, size_t first, size_t end, unsig
         unsigned bits = word->is_quoted ? 0 : rules_action_parse(word->text, word->size);
 
         if (!bits)
-            return rules_fail(p, "there is no action \"%.*s\"; actions are pull, push, push-new, delete and all",
-                              (int)word->size, word->text);
+            return rules_fail(
+                p, "there is no action \"%.*s\"; actions are pull, push, push-new, delete and all",
+                (int)word->size, word->text);
         *ret |= bits;
     }
     return 0;
@@ -206,7 +212,8 @@ static bool is_tag_pattern(const struct rules_word *word)
     for (size_t i = 0; i < word->size; i++) {
         char c = word->text[i];
 
-        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && !memchr("._-*", c, 4))
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+            !memchr("._-*", c, 4))
             return false;
     }
     return word->size > 0 && word->size <= PATTERN_SIZE_MAX && !word->is_quoted;
@@ -220,7 +227,8 @@ static int add_tag(struct rules_parser *p, const struct rules_word *word)
         return error_set_oom(p->err);
     p->tags = tags;
     if (!is_tag_pattern(word))
-        return rules_fail(p, "\"%.*s\" is neither a tag nor a pattern of tags such as v*", (int)word->size, word->text);
+        return rules_fail(p, "\"%.*s\" is neither a tag nor a pattern of tags such as v*",
+                          (int)word->size, word->text);
     p->tags[p->tag_count] = strndup(word->text, word->size);
     if (!p->tags[p->tag_count])
         return error_set_oom(p->err);
@@ -257,7 +265,9 @@ static int parse_oidc(struct rules_parser *p)
         return error_set_oom(p->err);
     for (size_t i = 1; i < p->word_count; i++) {
         if (rules_is_word(&p->words[i], ","))
-            return rules_fail(p, "a ',' between conditions; a value with a comma stands in quotes: \"NAME=VALUE\"");
+            return rules_fail(
+                p,
+                "a ',' between conditions; a value with a comma stands in quotes: \"NAME=VALUE\"");
         words[i - 1] = (struct oidc_word){p->words[i].text, p->words[i].size};
     }
     r = oidc_rules_add(&p->oidc, p->line, words, p->word_count - 1, fault);
@@ -290,7 +300,8 @@ static int parse_line(struct rules_parser *p, const char *at, const char *end)
         return parse_oidc(p);
     return rules_fail(
         p,
-        "a line begins with \"allow\", \"group\", \"immutable\", \"retain\", \"always\", \"untagged\", \"quota\" or "
+        "a line begins with \"allow\", \"group\", \"immutable\", \"retain\", \"always\", "
+        "\"untagged\", \"quota\" or "
         "\"oidc\", not with \"%.*s\"",
         (int)p->words[0].size, p->words[0].text);
 }
@@ -326,7 +337,7 @@ static int compare_members(const void *left, const void *right)
     return strcmp(a->name, b->name);
 }
 
-/* Takes over all members, which are sorted then. rules->members has room for them. */
+/* Moves all members to rules->members, which has room for them, and sorts them. */
 static void take_members(struct rules_parser *p, struct rules *rules)
 {
     for (size_t i = 0; i < p->all_count; i++) {
@@ -336,10 +347,11 @@ static void take_members(struct rules_parser *p, struct rules *rules)
             continue;
         if (name->group_count > 1)
             qsort(name->groups, name->group_count, sizeof(*name->groups), compare_ids);
-        rules->members[rules->member_count++] = (struct rules_member){.name = steal_ptr(&name->text),
-                                                                      .id = name->id,
-                                                                      .groups = steal_ptr(&name->groups),
-                                                                      .group_count = name->group_count};
+        rules->members[rules->member_count++] =
+            (struct rules_member){.name = steal_ptr(&name->text),
+                                  .id = name->id,
+                                  .groups = steal_ptr(&name->groups),
+                                  .group_count = name->group_count};
     }
     if (rules->member_count > 1)
         qsort(rules->members, rules->member_count, sizeof(*rules->members), compare_members);
@@ -395,7 +407,8 @@ static int make_table(struct rules_parser *p, struct rules **ret)
     rules->quotas = steal_ptr(&p->quotas);
     rules->oidc_rules = p->oidc;
     p->oidc = (struct oidc_rules){0};
-    if (!rules->members || pattern_index_new(p->allowed.items, p->allowed.count, &rules->index) < 0 ||
+    if (!rules->members ||
+        pattern_index_new(p->allowed.items, p->allowed.count, &rules->index) < 0 ||
         pattern_index_new(p->immutable.items, p->immutable.count, &rules->immutable) < 0 ||
         pattern_index_new(p->retention.items, p->retention.count, &rules->retention) < 0 ||
         pattern_index_new(p->quota_entries.items, p->quota_entries.count, &rules->quota_index) < 0)
@@ -431,12 +444,14 @@ static void free_parser(struct rules_parser **parser)
     free(p);
 }
 
-int rules_parse(const char *source, const char *text, size_t size, struct rules **ret, struct error *err)
+int rules_parse(const char *source, const char *text, size_t size, struct rules **ret,
+                struct error *err)
 {
     static const char mark[] = "\xEF\xBB\xBF";
     CLEANUP(free_parser) struct rules_parser *p = calloc(1, sizeof(*p));
     CLEANUP(rules_unrefp) struct rules *rules = NULL;
-    size_t skipped = size >= strlen(mark) && memcmp(text, mark, strlen(mark)) == 0 ? strlen(mark) : 0;
+    size_t skipped =
+        size >= strlen(mark) && memcmp(text, mark, strlen(mark)) == 0 ? strlen(mark) : 0;
     int r;
 
     if (!p)

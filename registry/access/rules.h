@@ -7,7 +7,7 @@
 #include "common/error.h"
 
 /*
- * The rules of an access file: who may do what with which repositories. One statement a line:
+ * The rules of an access file: who may do what with which repositories. Each line is a statement:
  *
  *     group team alice bob          # alice and bob are @team; more lines of a group add members
  *     allow @team pull,push team/ **   (without the blank; registry/access/pattern-index.h)
@@ -20,10 +20,11 @@
  *     always v*,stable team/ **        # but not these
  *     untagged 7d **                   # manifests without a tag are removed after that time
  *     quota 50GB team/ **              # no more bytes than that, all of them together
- *     oidc ci issuer=... audience=... jwks=... sub=... # whose tokens are the principal oidc+ci (oidc-rules.h)
+ *     oidc ci issuer=... audience=... jwks=... sub=... # such tokens are oidc+ci (oidc-rules.h)
  *
  * Actions are pull, push, push-new (push, but never move or replace a tag), delete, and all for
- * pull, push and delete. Rules only allow: what no rule allows is denied, and their order means nothing.
+ * pull, push and delete. Rules only allow: what no rule allows is denied, and their order means
+ * nothing.
  *
  * A table never changes, so any thread may read it; references are counted.
  */
@@ -32,16 +33,23 @@ struct oidc;
 struct oidc_rules;
 
 /* Bits. */
-enum rules_action { RULES_PULL = 1 << 0, RULES_PUSH = 1 << 1, RULES_PUSH_NEW = 1 << 2, RULES_DELETE = 1 << 3 };
+enum rules_action {
+    RULES_PULL = 1 << 0,
+    RULES_PUSH = 1 << 1,
+    RULES_PUSH_NEW = 1 << 2,
+    RULES_DELETE = 1 << 3
+};
 enum { RULES_ACTION_COUNT = 4 };
 
-enum { RULES_TEXT_MAX = 16 << 20, RULES_MAX = 100000 }; /* bytes; pairs of one principal and one pattern */
+/* bytes; pairs of one principal and one pattern */
+enum { RULES_TEXT_MAX = 16 << 20, RULES_MAX = 100000 };
 
 /*
- * Reads text. 0 with *ret owned by the caller (rules_unref), or negative; then err begins with "SOURCE line N: "
- * where a line is wrong.
+ * Reads text. 0 with *ret owned by the caller (rules_unref), or negative; then err begins with
+ * "SOURCE line N: " where a line is wrong.
  */
-int rules_parse(const char *source, const char *text, size_t size, struct rules **ret, struct error *err) MUST_USE;
+int rules_parse(const char *source, const char *text, size_t size, struct rules **ret,
+                struct error *err) MUST_USE;
 
 struct rules *rules_ref(struct rules *rules);
 void rules_unref(struct rules *rules); /* takes NULL */
@@ -65,10 +73,12 @@ struct rules_question {
 
 struct rules_answer {
     unsigned granted;                  /* those of the actions that a rule allows */
-    uint32_t lines[RULES_ACTION_COUNT]; /* for each granted bit, the line of a rule that allows it; else 0 */
+    /* for each granted bit, the line of a rule that allows it; else 0 */
+    uint32_t lines[RULES_ACTION_COUNT];
 };
 
-void rules_decide(const struct rules *rules, const struct rules_question *question, struct rules_answer *ret);
+void rules_decide(const struct rules *rules, const struct rules_question *question,
+                  struct rules_answer *ret);
 
 /* Whether the tag, once it is there, must keep its manifest. */
 bool rules_is_tag_immutable(const struct rules *rules, const char *repository, const char *tag);
@@ -76,14 +86,18 @@ bool rules_is_tag_immutable(const struct rules *rules, const char *repository, c
 /* Whether retention must not remove the tag, because it is immutable or a line says "always". */
 bool rules_is_tag_kept(const struct rules *rules, const char *repository, const char *tag);
 
-/* The conditions of "retain" and "untagged" for a repository. Of several lines, the value that keeps most counts. */
+/*
+ * The conditions of "retain" and "untagged" for a repository. Of several lines, the value that
+ * keeps most counts.
+ */
 struct rules_retention {
     bool has_tags;     /* a line "retain" matches; the three after it are 0 where none names them */
     uint64_t newest;
     uint64_t pushed_s, pulled_s;
     uint64_t untagged_s; /* 0: untagged manifests stay */
 };
-void rules_find_retention(const struct rules *rules, const char *repository, struct rules_retention *ret);
+void rules_find_retention(const struct rules *rules, const char *repository,
+                          struct rules_retention *ret);
 
 /* Whether any line says "retain" or "untagged". */
 bool rules_have_retention(const struct rules *rules);
@@ -98,7 +112,10 @@ struct rules_quota {
 
 enum { RULES_QUOTAS_MAX = 1000, RULES_QUOTAS_OF_ONE = 16 };
 
-/* The quotas that a repository has a part in: up to RULES_QUOTAS_OF_ONE of them, those of the first lines. How many. */
+/*
+ * The quotas that a repository has a part in: up to RULES_QUOTAS_OF_ONE of them, those of the first
+ * lines. How many.
+ */
 size_t rules_find_quotas(const struct rules *rules, const char *repository,
                          const struct rules_quota *ret[RULES_QUOTAS_OF_ONE]);
 
@@ -108,7 +125,10 @@ size_t rules_list_quotas(const struct rules *rules, const struct rules_quota **r
 /* The lines that begin with oidc. */
 const struct oidc_rules *rules_get_oidc_rules(const struct rules *rules);
 
-/* The verifier of their tokens, or NULL. set takes ownership, and may be called only while the table is new. */
+/*
+ * The verifier of their tokens, or NULL. set takes ownership, and may be called only while the
+ * table is new.
+ */
 void rules_set_oidc(struct rules *rules, struct oidc *oidc);
 struct oidc *rules_get_oidc(const struct rules *rules);
 

@@ -1,6 +1,7 @@
 /*
- * Key N is the object signing-N: a line with the time of its creation, and the key in PEM. Servers that make a key at the
- * same moment try to create the same object, so one of them succeeds, and all read that one.
+ * Manages the keys that sign access tokens. Key N is the object signing-N: a line with the time of
+ * its creation, and the key in PEM. If several servers create a key at the same moment, they try to
+ * create the same object; one of them succeeds, and all read that object.
  */
 #include "registry/access/signing-keys.h"
 
@@ -175,7 +176,8 @@ static int parse_key(const struct secbuf *text, struct stored_key *ret, struct e
 }
 
 /* 0, STORAGE_NOT_FOUND if another server has removed it, or negative. */
-static int read_key(struct storage *storage, uint32_t number, struct stored_key *ret, struct error *err)
+static int read_key(struct storage *storage, uint32_t number, struct stored_key *ret,
+                    struct error *err)
 {
     CLEANUP(secbuf_done) struct secbuf text = {0};
     char name[NAME_SIZE];
@@ -306,7 +308,8 @@ static int read_or_make(struct signing_keys *keys, struct stored_keys *ret, stru
     if (r < 0)
         return r;
     last = ret->count > 0 ? ret->items[ret->count - 1].number : 0;
-    if (last > 0 && storage_now(keys->storage) < ret->items[ret->count - 1].created_s + SIGNING_KEYS_LIFE_S)
+    if (last > 0 &&
+        storage_now(keys->storage) < ret->items[ret->count - 1].created_s + SIGNING_KEYS_LIFE_S)
         return 0;
     r = create_key(keys->storage, last + 1, err);
     if (r < 0)
@@ -335,7 +338,8 @@ int signing_keys_rotate(struct signing_keys *keys, struct error *err)
 
     if (r < 0)
         return r;
-    r = create_key(keys->storage, stored.count > 0 ? stored.items[stored.count - 1].number + 1 : 1, err);
+    r = create_key(keys->storage, stored.count > 0 ? stored.items[stored.count - 1].number + 1 : 1,
+                   err);
     return r < 0 ? r : signing_keys_refresh(keys, err);
 }
 
@@ -389,7 +393,8 @@ void signing_keys_close(struct signing_keys *keys)
     free(keys);
 }
 
-int signing_keys_sign(struct signing_keys *keys, const void *claims, size_t size, struct secbuf *ret_token)
+int signing_keys_sign(struct signing_keys *keys, const void *claims, size_t size,
+                      struct secbuf *ret_token)
 {
     struct ring *ring = ring_get(keys);
     int r = jwt_sign(ring->signer, "JWT", claims, size, ret_token);

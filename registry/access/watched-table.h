@@ -7,24 +7,27 @@
 #include "registry/access/watched-file.h"
 
 /*
- * A table that is read from a file and replaced as a whole when the file changes. A file that cannot
- * be read, or has a mistake, leaves the table as it was. All functions may be called from any thread;
- * those that may read the file say so.
+ * A table that is read from a file and replaced as a whole when the file changes. A file that
+ * cannot be read, or has a mistake, leaves the table as it was. All functions may be called from
+ * any thread; those that may read the file say so.
  */
 struct watched_table;
 
 /* How a table is made from a file. A table never changes, and references are counted. */
 struct watched_table_type {
     /*
-     * 0 with one reference in *ret; a type that keeps content->text sets it to NULL. Negative if the
-     * file has a mistake. May call watched_table_warn().
+     * 0 with one reference in *ret; a type that keeps content->text sets it to NULL. Negative if
+     * the file has a mistake. May call watched_table_warn().
      */
-    int (*parse)(struct watched_table *watched, struct file_content *content, void **ret, struct error *err);
-    bool (*is_of)(const void *table, const char *text, size_t size); /* whether it was made from this text */
+    int (*parse)(struct watched_table *watched, struct file_content *content, void **ret,
+                 struct error *err);
+    /* whether it was made from this text */
+    bool (*is_of)(const void *table, const char *text, size_t size);
     void *(*ref)(void *table);
     void (*unref)(void *table);
     bool may_be_missing; /* at first; then parse() gets content without text */
-    const char *stays; /* added to a warning when a file cannot be used: "the users known so far stay in force" */
+    /* added to a warning when a file cannot be used: "the previous users stay in force" */
+    const char *stays;
 };
 
 struct watched_table_options {
@@ -39,7 +42,10 @@ struct watched_table_options {
     void *context;
 };
 
-/* Reads the file. 0 with *ret owned by the caller (watched_table_close), or negative, -ENOENT for a missing file. */
+/*
+ * Reads the file. 0 with *ret owned by the caller (watched_table_close), or negative, -ENOENT for a
+ * missing file.
+ */
 int watched_table_open(const struct watched_table_options *options, struct watched_table **ret,
                        struct error *err) MUST_USE;
 void watched_table_close(struct watched_table *watched); /* after the last other call; takes NULL */
@@ -50,7 +56,10 @@ bool watched_table_is_current(struct watched_table *watched);
 /* Reads the file if it has changed; a failure is a warning. Waits for the disk. */
 void watched_table_refresh(struct watched_table *watched);
 
-/* Reads the file now. Waits for the disk. 0, or negative, without a warning; the table is as before then. */
+/*
+ * Reads the file now. Waits for the disk. 0, or negative, without a warning; the table is as before
+ * then.
+ */
 int watched_table_reload(struct watched_table *watched, struct error *err) MUST_USE;
 
 /* The table in force, never NULL, with a reference for the caller. */

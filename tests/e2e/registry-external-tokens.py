@@ -215,7 +215,7 @@ def _():
         assert status("ec") == 200
         server.write("{broken\n", server.dir / "keys.json")
         assert of("ec") == 200
-        wait_for(lambda: "the keys known so far stay in force" in server.log(), "the mistake is logged")
+        wait_for(lambda: "the previous keys stay in force" in server.log(), "the mistake is logged")
         server.write(issuer().jwks("ed", "rsa"), server.dir / "keys.json")
         assert [of(name) for name in ("ec", "ed", "rsa")] == [401, 200, 200]
 
