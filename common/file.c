@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 int file_write_all(int fd, const void *data, size_t size)
@@ -92,6 +94,13 @@ int file_write_temporary(int directory_fd, const char *name, mode_t mode, const 
     if (r < 0)
         unlinkat(directory_fd, name, 0);
     return r;
+}
+
+bool file_is_append_only(int fd)
+{
+    int flags = 0;
+
+    return ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && (flags & (FS_IMMUTABLE_FL | FS_APPEND_FL));
 }
 
 int file_sync_directory(int directory_fd)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -26,6 +27,12 @@ int file_read_all(int fd, size_t limit, char **ret_text, size_t *ret_size) MUST_
  * renameat() over the final name, then file_sync_directory() of its directory.
  */
 int file_write_temporary(int directory_fd, const char *name, mode_t mode, const void *data, size_t size) MUST_USE;
+
+/*
+ * Whether names in an open directory can be made, but not removed or replaced, or not even made: chattr +a and +i. False if the
+ * file system has no such flags. Also for a file: whether it cannot be replaced.
+ */
+bool file_is_append_only(int fd);
 
 /* Makes the names in a directory survive a power failure. */
 int file_sync_directory(int directory_fd) MUST_USE;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -131,11 +132,16 @@ void proof_read_entry(struct pass_store *store, const struct pass_path *path, en
 
 enum { ENTRY_SIZE = 4096 }; /* more than most entries, so that a full disk shows */
 
-/* The nearest existing directory of the store on the way to the entry; its fd, or negative. */
-static int open_directory(const struct pass_store *store, const struct pass_path *path, char **ret_name, struct error *err)
+/*
+ * Opens the nearest existing directory of the store on the way to the entry. Returns its fd, or negative. *ret_missing is the
+ * number of directories that a login would have to create.
+ */
+static int open_directory(const struct pass_store *store, const struct pass_path *path, char **ret_name,
+                          size_t *ret_missing, struct error *err)
 {
     int fd = -ENOENT;
 
+    *ret_missing = 0;
     if (store->directory_fd >= 0 && *path->directory) {
         if (asprintf(ret_name, "%s/" PASS_DIRECTORY "/%s", store->root, path->directory) < 0)
             return error_set_oom(err);
@@ -146,24 +152,49 @@ static int open_directory(const struct pass_store *store, const struct pass_path
     if (!*ret_name && asprintf(ret_name, "%s%s", store->root, store->directory_fd >= 0 ? "/" PASS_DIRECTORY : "") < 0)
         return error_set_oom(err);
     if (fd == -ENOENT)
+        *ret_missing = store->directory_fd >= 0 ? 1 : 2;
+    if (fd == -ENOENT)
         fd = file_open_directory(store->directory_fd >= 0 ? store->directory_fd : store->root_fd, ".");
     return fd < 0 ? error_set_errno(err, -fd, "cannot open %s", *ret_name) : fd;
 }
 
-static int write_file(struct pass_store *store, const struct pass_path *path, struct error *err)
+/* A file, and as many directories as a login would create: each takes an inode, and there may be too few. All are removed. */
+static int create_and_remove(struct pass_store *store, int fd, size_t directories)
 {
     static const char bytes[ENTRY_SIZE];
+    char names[3][sizeof(store->temporary)];
+    size_t made = 0;
+    int r = 0;
+
+    while (r == 0 && made <= directories && made < ARRAY_SIZE(names)) {
+        pass_store_name_temporary(store, true);
+        memcpy(names[made], store->temporary, sizeof(names[made]));
+        if (made == 0)
+            r = file_write_temporary(fd, names[made], 0600, bytes, sizeof(bytes));
+        else if (mkdirat(fd, names[made], 0700) < 0)
+            r = -errno;
+        made += r == 0;
+    }
+    while (made-- > 0)
+        if (unlinkat(fd, names[made], made > 0 ? AT_REMOVEDIR : 0) < 0 && r == 0)
+            r = -errno;
+    return r;
+}
+
+static int try_directory(struct pass_store *store, const struct pass_path *path, struct error *err)
+{
     CLEANUP_FREE char *name = NULL;
-    CLEANUP_CLOSE int fd = open_directory(store, path, &name, err);
+    size_t missing;
+    CLEANUP_CLOSE int fd = open_directory(store, path, &name, &missing, err);
     int r;
 
     if (fd < 0)
         return fd;
-    pass_store_name_temporary(store, true);
-    r = file_write_temporary(fd, store->temporary, 0600, bytes, sizeof(bytes));
-    if (r == 0 && unlinkat(fd, store->temporary, 0) < 0)
-        r = -errno;
-    return r < 0 ? error_set_errno(err, -r, "no file can be made in %s", name) : 0;
+    if (file_is_append_only(fd)) /* what is made there could not be removed */
+        return error_set(err, EPERM, "%s is append-only or immutable (lsattr -d shows it), so no file in it can be replaced",
+                         name);
+    r = create_and_remove(store, fd, missing);
+    return r < 0 ? error_set_errno(err, -r, "cannot create in %s what a login creates", name) : 0;
 }
 
 void proof_write(const struct pass_path *path, struct proof_step *ret)
@@ -179,7 +210,7 @@ void proof_write(const struct pass_path *path, struct proof_step *ret)
     if (r == 0)
         r = pass_store_lock(&store, &ret->err);
     if (r == 0)
-        r = write_file(&store, path, &ret->err);
+        r = try_directory(&store, path, &ret->err);
     finish(ret, r);
 }
 

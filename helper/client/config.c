@@ -20,15 +20,26 @@ static bool has_byte_order_mark(const struct secbuf *text)
            (text->size >= 2 && (memcmp(text->data, "\xff\xfe", 2) == 0 || memcmp(text->data, "\xfe\xff", 2) == 0));
 }
 
+/* Whether an object is followed by something else: docker uses the object, and podman refuses the file. */
+static bool has_more_than_an_object(const struct secbuf *text)
+{
+    CLEANUP(json_freep) struct json *json = NULL;
+
+    return json_parse(text->data, text->size, &json) == 0 && json_get_type(json) == JSON_OBJECT;
+}
+
 /* Parses the current text. */
 static int parse(struct client_config *config, struct error *err)
 {
     CLEANUP(json_freep) struct json *json = NULL;
-    int r = json_edit_check(&config->text);
+    int r = config->is_cut ? 0 : json_edit_check(&config->text);
 
     if (r == -EBADMSG && has_byte_order_mark(&config->text))
         return error_set(err, EBADMSG, "%s begins with a byte order mark, so docker cannot read it either; save it as UTF-8 "
                          "without one", config->path);
+    if (r == -EBADMSG && has_more_than_an_object(&config->text))
+        return error_set(err, EBADMSG, "%s has more than one JSON object; docker reads the first alone, and podman nothing: "
+                         "remove what follows it", config->path);
     if (r == -EBADMSG)
         return error_set(err, EBADMSG, "%s is not a JSON object; correct it, or move it away", config->path);
     if (r == 0)
@@ -42,9 +53,9 @@ static int parse(struct client_config *config, struct error *err)
     return 0;
 }
 
-int client_config_open(const char *path, struct client_config *ret, struct error *err)
+static int open_config(const char *path, bool is_cut, struct client_config *ret, struct error *err)
 {
-    CLEANUP(client_config_done) struct client_config config = {0};
+    CLEANUP(client_config_done) struct client_config config = {.is_cut = is_cut};
     int r;
 
     config.path = strdup(path);
@@ -61,12 +72,23 @@ int client_config_open(const char *path, struct client_config *ret, struct error
     config.exists = r == 0;
     if (secbuf_append(&config.on_disk, config.text.data, config.text.size) < 0)
         return error_set_oom(err);
+    config.is_cut &= has_more_than_an_object(&config.text);
     r = parse(&config, err);
     if (r < 0)
         return r;
     *ret = config;
     config = (struct client_config){0};
     return 0;
+}
+
+int client_config_open(const char *path, struct client_config *ret, struct error *err)
+{
+    return open_config(path, false, ret, err);
+}
+
+int client_config_open_first_object(const char *path, struct client_config *ret, struct error *err)
+{
+    return open_config(path, true, ret, err);
 }
 
 void client_config_done(struct client_config *config)

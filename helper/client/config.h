@@ -19,6 +19,7 @@ struct client_config {
     char *path;        /* as the user knows it */
     char *real_path;   /* path with all symbolic links followed */
     bool exists;
+    bool is_cut;       /* json is the first object of text alone; then nothing can be changed */
     bool is_legacy;    /* ~/.dockercfg: the document is what other files call "auths" */
     struct stat stat;  /* of the file, if it exists */
     struct secbuf text;
@@ -32,6 +33,9 @@ struct client_config {
  */
 int client_config_open(const char *path, struct client_config *ret, struct error *err) MUST_USE;
 void client_config_done(struct client_config *config);
+
+/* The same, as docker reads a file in which something follows the object: only to look at it, because changing it fails. */
+int client_config_open_first_object(const char *path, struct client_config *ret, struct error *err) MUST_USE;
 
 /*
  * The value of credsStore, and that of credHelpers[host], which may be "" (docker then keeps logins to that host in the

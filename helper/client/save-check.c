@@ -2,11 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -111,6 +109,8 @@ static int try_create(const char *directory)
 
     if (directory_fd < 0)
         return directory_fd;
+    if (file_is_append_only(directory_fd)) /* the file could not be removed again */
+        return -EPERM;
     random_uuid(uuid);
     snprintf(name, sizeof(name), ".docker-credential-pass.%s", uuid);
     r = file_write_temporary(directory_fd, name, 0600, zeros, sizeof(zeros));
@@ -174,12 +174,11 @@ static bool is_kept_by_sticky_bit(const struct trial *trial)
 static bool is_immutable(const struct trial *trial)
 {
     CLEANUP_CLOSE int fd = -1;
-    int flags = 0;
 
     if (!S_ISREG(trial->stat.st_mode))
         return false;
     fd = open(trial->target, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-    return fd >= 0 && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 && (flags & (FS_IMMUTABLE_FL | FS_APPEND_FL));
+    return fd >= 0 && file_is_append_only(fd);
 }
 
 static int judge_rename(const struct trial *trial)
@@ -298,6 +297,9 @@ int client_save_check_explain(const struct client_save_check *check, struct erro
     case CLIENT_SAVE_CANNOT_MAKE_DIRECTORY:
         return error_set_errno(err, check->code, "cannot create the directory %s", path);
     case CLIENT_SAVE_CANNOT_CREATE:
+        if (check->code == EPERM)
+            return error_set(err, EPERM, "cannot create and remove a file in %s: the directory is append-only or immutable "
+                             "(lsattr -d shows it)", path);
         return error_set_errno(err, check->code, "cannot create a file in %s", path);
     case CLIENT_SAVE_CANNOT_REPLACE:
         break;

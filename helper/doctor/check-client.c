@@ -274,6 +274,29 @@ static void report_unreadable(struct doctor *doctor, const char *path, const str
         finding_add_root_command(finding, "chown %s %s", owner, path);
 }
 
+/*
+ * Docker reads the first JSON object of the file, and is content with it, if that leads to this program. Whether it does; then
+ * *ret is that object, and a warning is added.
+ */
+static bool accept_first_object(struct doctor *doctor, const char *path, const struct error *why, struct client_config *ret)
+{
+    CLEANUP(client_config_done) struct client_config config = {0};
+    const char *named, *chosen;
+    struct error err;
+
+    if (why->code != EBADMSG || client_config_open_first_object(path, &config, &err) < 0)
+        return false;
+    named = client_config_get_creds_store(&config);
+    chosen = client_docker_get_default_helper(&config);
+    if (!(named && strcmp(named, HELPER) == 0) && !(chosen && strcmp(chosen, HELPER) == 0) && !has_pass_helper(&config))
+        return false;
+    report_add(&doctor->report, "config-has-more", FINDING_WARNING,
+               "At the next login docker writes only the object back. setup and podman cannot use the file.", "%s", why->text);
+    *ret = config;
+    config = (struct client_config){0};
+    return true;
+}
+
 static const char *describe_choice(enum helper_choice choice)
 {
     switch (choice) {
@@ -305,7 +328,7 @@ const char *check_docker(struct doctor *doctor)
         if (podman)
             return podman;
     }
-    if (client_config_open(path, &config, &err) < 0) {
+    if (client_config_open(path, &config, &err) < 0 && !accept_first_object(doctor, path, &err, &config)) {
         report_unreadable(doctor, path, &err);
         return NULL;
     }

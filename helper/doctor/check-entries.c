@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/file.h"
 #include "common/directory-names.h"
+#include "common/file.h"
 #include "helper/doctor/checks.h"
 #include "helper/pass/entry.h"
 #include "helper/pass/path.h"

@@ -10,6 +10,7 @@
 #include "common/process.h"
 #include "gpg/patience.h"
 #include "helper/doctor/checks.h"
+#include "helper/pass/git-trial.h"
 #include "helper/pass/git-trust.h"
 #include "helper/pass/git.h"
 
@@ -126,6 +127,23 @@ static void check_ignored(struct doctor *doctor, const char *root, const struct 
                    "git ignores new entries in %s, because of a .gitignore or core.excludesFile", root);
 }
 
+static void check_commit(struct doctor *doctor, const char *root, const struct pass_git_trust *trust)
+{
+    struct finding *finding;
+    struct error err;
+    int r = pass_git_try_commit(root, trust, &err);
+
+    if (r < 0) {
+        report_add(&doctor->report, "git-not-tried", FINDING_WARNING, "So nothing is known about it, good or bad.", "%s", err.text);
+    } else if (r == PASS_GIT_HOOK_REFUSES) {
+        report_add(&doctor->report, "git-hook-refuses", FINDING_WARNING, unrecorded_why, "%s", err.text);
+    } else if (r > 0) {
+        finding = report_add(&doctor->report, "git-key-missing", FINDING_WARNING, unrecorded_why, "%s", err.text);
+        finding_add_command(finding, r == PASS_GIT_PASS_KEY_MISSING ? "git -C %s config pass.signcommits false && git -C %s config "
+                            "commit.gpgsign false" : "git -C %s config commit.gpgsign false", root, root);
+    }
+}
+
 const char *check_git(struct doctor *doctor)
 {
     const char *root = doctor->store.root;
@@ -156,6 +174,8 @@ const char *check_git(struct doctor *doctor)
                              "git does not know who you are, and records nothing in %s", root);
         finding_add_command(finding, "git -C %s config user.email \"$USER@localhost\" && git -C %s config user.name \"$USER\"",
                             root, root);
+    } else {
+        check_commit(doctor, root, &trust);
     }
     if (check_merge(doctor, root, &trust) &&
         git(root, &trust, output, (const char *const[]){"status", "--porcelain", "--", PASS_DIRECTORY, NULL}) == 0 && *output) {

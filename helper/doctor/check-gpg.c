@@ -12,10 +12,13 @@
 #include "gpg/access.h"
 #include "gpg/agent-conf.h"
 #include "gpg/agent.h"
+#include "gpg/debug-options.h"
 #include "gpg/home.h"
 #include "gpg/lock.h"
 #include "gpg/query.h"
 #include "helper/doctor/checks.h"
+
+#define SYSTEM_CONF "/etc/gnupg"
 
 /* Whether it is the user's own file or directory, and nothing else, such as a device. */
 static bool is_own(int fd)
@@ -38,17 +41,27 @@ void doctor_fix_mode(const struct doctor *doctor, struct finding *finding, const
     finding->is_fixed = doctor->does_fix && chmod(opened, mode) == 0;
 }
 
-/* The value of an option in one of the home directory's files; NULL if it is not set. Owned by the caller. */
-static char *get_option(const struct gpg_home *home, const char *file, const char *name)
+/* The text of a configuration file; NULL if it cannot be read. Owned by the caller. */
+static char *read_conf(const char *directory, const char *file)
 {
     CLEANUP_FREE char *path = NULL, *text = NULL;
     CLEANUP_CLOSE int fd = -1;
     size_t size;
 
-    if (asprintf(&path, "%s/%s", home->path, file) < 0)
+    if (asprintf(&path, "%s/%s", directory, file) < 0) {
+        path = NULL;
         return NULL;
+    }
     fd = file_open_regular(AT_FDCWD, path, NULL);
-    return fd < 0 || file_read_all(fd, 1 << 16, &text, &size) < 0 ? NULL : gpg_agent_parse_option(text, name);
+    return fd < 0 || file_read_all(fd, 1 << 16, &text, &size) < 0 ? NULL : steal_ptr(&text);
+}
+
+/* The value of an option in one of the home directory's files; NULL if it is not set. Owned by the caller. */
+static char *get_option(const struct gpg_home *home, const char *file, const char *name)
+{
+    CLEANUP_FREE char *text = read_conf(home->path, file);
+
+    return text ? gpg_agent_parse_option(text, name) : NULL;
 }
 
 /* --- the home directory -------------------------------------------------------------------- */
@@ -66,6 +79,38 @@ static void check_gnupg_mode(struct doctor *doctor, const char *home)
                              "%s has the mode %04o", home, (unsigned)st.st_mode & 07777);
         finding_add_command(finding, "chmod 700 %s", home);
         doctor_fix_mode(doctor, finding, home, 0700);
+    }
+}
+
+static void report_debugging(struct doctor *doctor, const char *directory, const char *file, const char *line)
+{
+    CLEANUP_FREE char *option = strndup(line, strcspn(line, " \t"));
+    bool is_own = strcmp(directory, SYSTEM_CONF) != 0;
+    struct finding *finding = report_add(&doctor->report, "gnupg-debug", FINDING_WARNING,
+                                         "GnuPG then writes session keys, or decrypted passwords, into its log, or into files "
+                                         "in the working directory. Without that line it does not:",
+                                         "%s/%s has the line \"%s\"", directory, file, line);
+
+    if (!option)
+        doctor->report.is_out_of_memory = true;
+    else if (is_own)
+        finding_add_command(finding, "sed -i 's/^[[:blank:]]*%s/#&/' %s/%s; gpgconf --kill gpg-agent", option, directory, file);
+    else
+        finding_add_root_command(finding, "sed -i 's/^[[:blank:]]*%s/#&/' %s/%s", option, directory, file);
+}
+
+/* Debugging options that put secrets into logs. gpg-agent reads them when it starts. */
+static void check_debugging(struct doctor *doctor, const char *home)
+{
+    static const char *const files[] = {"gpg.conf", "gpg-agent.conf"};
+    const char *const directories[] = {home, SYSTEM_CONF};
+
+    for (size_t i = 0; i < ARRAY_SIZE(files) * ARRAY_SIZE(directories); i++) {
+        const char *directory = directories[i / ARRAY_SIZE(files)], *file = files[i % ARRAY_SIZE(files)];
+        CLEANUP_FREE char *text = read_conf(directory, file), *line = text ? gpg_debug_find(text) : NULL;
+
+        if (line)
+            report_debugging(doctor, directory, file, line);
     }
 }
 
@@ -186,6 +231,7 @@ const char *check_gpg(struct doctor *doctor)
     check_keyboxd(doctor, &home);
     check_barrier(doctor, home.path);
     check_gnupg_mode(doctor, home.path);
+    check_debugging(doctor, home.path);
     return "gpg is there, and its home directory is in order";
 }
 

@@ -15,8 +15,8 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-#include "common/file.h"
 #include "common/directory-names.h"
+#include "common/file.h"
 #include "common/process.h"
 
 enum { CONFIG_MAX = 128 << 10, MOST_NAMES = 50000, DEEPEST = 32 };

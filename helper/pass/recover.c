@@ -7,8 +7,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "common/file.h"
 #include "common/directory-names.h"
+#include "common/file.h"
 #include "helper/pass/path.h"
 #include "helper/pass/store.h"
 
@@ -23,7 +23,7 @@ static bool is_server(const char *name)
     return pass_path_parse_directory(name, url, &size) == 0;
 }
 
-static void remove_empty_directorys(int fd, int depth)
+static void remove_empty_directories(int fd, int depth)
 {
     CLEANUP(directory_names_done) struct directory_names names = {0};
 
@@ -39,7 +39,7 @@ static void remove_empty_directorys(int fd, int depth)
         sub_fd = file_open_real_directory(fd, name);
         if (sub_fd < 0)
             continue;
-        remove_empty_directorys(sub_fd, depth + 1);
+        remove_empty_directories(sub_fd, depth + 1);
         unlinkat(fd, name, AT_REMOVEDIR);
     }
 }
@@ -52,5 +52,5 @@ void pass_recover(int directory_fd)
         return;
     fd = file_open_directory(directory_fd, "."); /* reading a directory moves its fd's position */
     if (fd >= 0)
-        remove_empty_directorys(fd, 0);
+        remove_empty_directories(fd, 0);
 }

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/file.h"
 #include "common/directory-names.h"
+#include "common/file.h"
 
 enum { DEEPEST = 64 };
 

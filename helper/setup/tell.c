@@ -8,8 +8,12 @@
 #include <unistd.h>
 
 #include "common/process.h"
+#include "gpg/patience.h"
 #include "helper/client/docker.h"
 #include "helper/client/podman.h"
+#include "helper/pass/git-trial.h"
+#include "helper/pass/git.h"
+#include "helper/pass/store.h"
 #include "helper/terminal.h"
 
 /* --- the plan -------------------------------------------------------------------------------- */
@@ -152,6 +156,23 @@ void setup_warn_of_docker(const struct setup_options *options)
                      "it without sudo", user);
 }
 
+/* What git would say at the first login, after the password is stored. */
+static void warn_of_git(void)
+{
+    CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
+    CLEANUP_FREE char *git = NULL;
+    struct pass_git_trust trust;
+    struct error err;
+
+    if (pass_store_open(&store, &err) < 0 || store.root_fd < 0 || faccessat(store.root_fd, ".git", F_OK, 0) < 0 ||
+        process_find("git", &git) < 0 || pass_git_set_environment(&store) < 0 ||
+        pass_git_inspect(store.root, gpg_patience(), &trust, &err) < 0 || trust.verdict == PASS_GIT_REFUSED)
+        return; /* a login says so, and doctor */
+    if (pass_git_try_commit(store.root, &trust, &err) > 0)
+        terminal_say(stdout, TERMINAL_WARNING, "%s. Passwords are stored all the same, but git does not record them",
+                     err.text);
+}
+
 static bool has_moved(const struct setup_plan *plan, const struct client_file *file)
 {
     for (size_t i = 0; i < plan->count; i++)
@@ -164,6 +185,7 @@ void setup_warn_of_rest(const struct setup_state *state)
 {
     const struct client_config *config = &state->plan.survey.docker->config;
 
+    warn_of_git();
     if (state->links > 1 && has_moved(&state->plan, state->plan.survey.docker)) {
         terminal_say(stdout, TERMINAL_WARNING, "%s had %zu more hard links, which keep the passwords unencrypted; find and "
                      "remove them:", config->path, (size_t)state->links - 1);

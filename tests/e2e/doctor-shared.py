@@ -6,7 +6,7 @@ import shutil
 import subprocess
 
 from doctor_patient import URL
-from harness import Skip, need
+from harness import Skip, helper_argv, need
 from situations import Row, log_in_again, run_table
 
 OWN = "tried by hand"
@@ -187,6 +187,55 @@ def merging(user):
     entry.chmod(0o600)
 
 
+def own_hook(script, is_refused):
+    """Gives the user a hook for all repositories; doctor must not leave anything, nor run what follows a commit."""
+    def make(user):
+        user.make_git()
+        hooks = user.home / "hooks"
+        hooks.mkdir()
+        for name, text in (("pre-commit", script), ("post-commit", f"touch {user.dir}/ran")):
+            (hooks / name).write_text(f"#!/bin/sh\n{text}\n")
+            (hooks / name).chmod(0o755)
+        user.run(["git", "config", "--global", "core.hooksPath", "~/hooks"], check=True)
+        temporary = user.dir / "tmp"
+        temporary.mkdir()
+        user.env["TMPDIR"] = str(temporary)
+        before = user.git("status", "--porcelain")
+        yield
+        assert not (user.dir / "ran").exists() and not list(temporary.iterdir()) and user.git("status", "--porcelain") == before
+        said = user.run(helper_argv("setup", "--yes")).out
+        assert (b"hook" in said) == is_refused, said
+    return make
+
+
+def nowhere_to_try(user):
+    """Leaves no place for the repository in which hooks are tried."""
+    hook = own_hook("exit 1", True)(user)
+    next(hook)
+    user.env["TMPDIR"] = "/nonexistent"
+
+
+def sign_commits(key, name="commit.gpgsign"):
+    def make(user):
+        user.make_git()
+        for setting, value in ((name, "true"), ("user.signingkey", key or user.key)):
+            user.run(["git", "config", "--global", setting, value], check=True)
+    return make
+
+
+def append_only(place):
+    """Lets names be added to a directory, and none be removed. Nothing may be left in it."""
+    def make(user):
+        path = place(user)
+        before = sorted(path.iterdir())
+        if user.run(["chattr", "+a", path]).rc != 0:
+            raise Skip("this file system, or this user, cannot make a directory append-only")
+        yield
+        user.run(["chattr", "-a", path], check=True)
+        assert sorted(path.iterdir()) == before, list(path.iterdir())
+    return make
+
+
 SETUP = ((r"\[Y/n\]", "y\n"),)
 
 STORES = [
@@ -217,6 +266,14 @@ STORES = [
         "cp -a {user.folder} {user.dir}/kept && mount -t tmpfs -o size=64k,nr_inodes=20,mode=700 t {user.folder} && "
         "cp -a {user.dir}/kept/. {user.folder} && rm -rf {user.dir}/kept && "
         "{{ dd if=/dev/zero of={user.folder}/.fill bs=4k 2>/dev/null || true; }}"), {"write-failed"}, has_cure=False, words=("No space",)),
+    Row("one inode is left, and a login takes two", OWN, mount(
+        "cp -a {user.folder} {user.dir}/kept && mount -t tmpfs -o nr_inodes=4,mode=700 t {user.folder} && "
+        "cp -a {user.dir}/kept/. {user.folder} && rm -rf {user.dir}/kept"), {"write-failed"}, has_cure=False, words=("No space",),
+        before="a login would work"),
+    Row("docker-credential-helpers is append-only (chattr +a)", OWN, append_only(lambda user: user.folder), {"write-failed"},
+        has_cure=False, words=("append-only",), before="doctor left its trial file there"),
+    Row("docker's directory is append-only (chattr +a)", OWN, append_only(lambda user: user.docker), {"config-not-writable"},
+        has_cure=False, words=("append-only",), before="doctor left its trial file there"),
     Row("a team's store with mode 2770", "https://github.com/syncthing/syncthing/issues/2012", team),
     Row("a group may read a store of root's, but not write", OWN, shared_read_only,
         {"store-owner"}, reader="root", has_cure=False, before="chown -R, which takes the store from the group"),
@@ -290,6 +347,17 @@ GITS = [
         rc=0, has_cure=False, before="git records what is stored"),
     Row("git left its index.lock", OWN, lock_index, {"git-lock"}, rc=0, deletes=True),
     Row("changes that git has not recorded", OWN, change_unrecorded, {"git-not-recorded"}, rc=0),
+    Row("a hook of the user for all repositories refuses commits", "https://github.com/gitui-org/gitui/issues/808",
+        own_hook("echo no secrets here; exit 1", True), {"git-hook-refuses"}, rc=0, has_cure=False, words=("no secrets here",),
+        before="git records what is stored"),
+    Row("a hook of the user for all repositories accepts commits", "https://github.com/pre-commit/pre-commit/pull/2994",
+        own_hook("git diff --cached --quiet && exit 1; exit 0", False)),
+    Row("a hook of the user for all repositories, and TMPDIR does not exist", OWN, nowhere_to_try, {"git-not-tried"}, rc=0, has_cure=False),
+    Row("commit.gpgsign, and the key for it is missing", "https://github.com/desktop/desktop/issues/18015",
+        sign_commits("0123456789ABCDEF"), {"git-key-missing"}, rc=0, before="git records what is stored"),
+    Row("pass.signcommits, and the key for it is missing", "https://github.com/gopasspw/gopass/issues/13",
+        sign_commits("nobody@example.org", "pass.signcommits"), {"git-key-missing"}, rc=0, before="git records what is stored"),
+    Row("commit.gpgsign with the store's own key", "https://github.com/gopasspw/gopass/issues/52", sign_commits(None)),
     Row("core.fsmonitor of the repository names a program", "https://github.com/mistralai/mistral-vibe/pull/962", git_config("core.fsmonitor", "touch {user.dir}/ran; false"),
         {"git-programs-not-run"}, rc=0, is_typed=False),
     Row("core.hooksPath of the repository", "https://github.com/atlassian/atlascode/pull/1918", git_config("core.hooksPath", "{user.prefix}/hooks"), {"git-programs-not-run"}, rc=0, is_typed=False),

@@ -120,10 +120,25 @@ static void it_can_be_saved_again(void **state)
     assert_null(client_config_get_helper(&config, "example.com"));
 }
 
+static void docker_reads_the_first_object(void **state)
+{
+    CLEANUP(client_config_done) struct client_config config = {0};
+    struct error err = {0};
+
+    (void)state;
+    make_file("config.json", "{\"credsStore\": \"pass\"} {\"credsStore\": \"other\"}");
+    assert_int_equal(client_config_open_first_object("config.json", &config, &err), 0);
+    assert_string_equal(client_config_get_creds_store(&config), "pass");
+    assert_int_not_equal(client_config_set_creds_store(&config, "desktop", &err), 0);
+    make_file("other.json", "[]");
+    client_config_done(&config);
+    assert_int_equal(client_config_open_first_object("other.json", &config, &err), -EBADMSG);
+}
+
 static void unusable_files_are_refused(void **state)
 {
     static const struct { const char *text, *says; } cases[] = {
-        {"[]", "not a JSON object"}, {"{", "not a JSON object"}, {"{}{}", "not a JSON object"}, {"hello", "not a JSON object"},
+        {"[]", "not a JSON object"}, {"{", "not a JSON object"}, {"{}{}", "more than one JSON object"}, {"hello", "not a JSON object"},
     };
     struct client_config config;
     struct error err = {0};
@@ -337,6 +352,7 @@ int main(void)
         scratch_test(a_dangling_link_gets_its_target),
         scratch_test(concurrent_changes_are_not_overwritten),
         scratch_test(it_can_be_saved_again),
+        scratch_test(docker_reads_the_first_object),
         scratch_test(unusable_files_are_refused),
         scratch_test(passwords_and_tokens_are_found),
         scratch_test(logins_that_cannot_be_moved_are_named),

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/file.h"
 #include "common/directory-names.h"
+#include "common/file.h"
 #include "common/random.h"
 
 /* Finds the absolute path of a directory that need not exist; its parent must exist. */

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "common/file.h"
 #include "common/directory-names.h"
+#include "common/file.h"
 #include "registry/storage/filesystem/content-cache.h"
 #include "registry/storage/filesystem/directory-cache.h"
 #include "registry/storage/filesystem/filesystem-private.h"

@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "common/file.h"
 #include "common/directory-names.h"
+#include "common/file.h"
 #include "registry/storage/filesystem/filesystem-private.h"
 
 enum { PATIENCE_MS = 5000 };

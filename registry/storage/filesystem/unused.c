@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "common/file.h"
 #include "common/directory-names.h"
+#include "common/file.h"
 #include "common/monotonic.h"
 #include "common/random.h"
 #include "registry/storage/filesystem/filesystem-private.h"
