@@ -96,6 +96,13 @@ int file_write_temporary(int directory_fd, const char *name, mode_t mode, const 
     return r;
 }
 
+int file_write_temporary_leniently(int directory_fd, const char *name, mode_t mode, const void *data, size_t size)
+{
+    int r = file_write_temporary(directory_fd, name, mode, data, size);
+
+    return r == -EPERM ? file_write_temporary(directory_fd, name, FILE_MODE_DEFAULT, data, size) : r;
+}
+
 bool file_is_append_only(int fd)
 {
     int flags = 0;

@@ -29,6 +29,13 @@ int file_read_all(int fd, size_t limit, char **ret_text, size_t *ret_size) MUST_
 int file_write_temporary(int directory_fd, const char *name, mode_t mode, const void *data, size_t size) MUST_USE;
 
 /*
+ * Like file_write_temporary(), for file systems that refuse to change modes (Windows drives in WSL, CIFS, vfat): the file
+ * then gets what the umask leaves of 0666.
+ */
+int file_write_temporary_leniently(int directory_fd, const char *name, mode_t mode, const void *data,
+                                   size_t size) MUST_USE;
+
+/*
  * Whether names in an open directory can be made, but not removed or replaced, or not even made: chattr +a and +i. False if the
  * file system has no such flags. Also for a file: whether it cannot be replaced.
  */

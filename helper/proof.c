@@ -170,7 +170,7 @@ static int create_and_remove(struct pass_store *store, int fd, size_t directorie
         pass_store_name_temporary(store, true);
         memcpy(names[made], store->temporary, sizeof(names[made]));
         if (made == 0)
-            r = file_write_temporary(fd, names[made], 0600, bytes, sizeof(bytes));
+            r = file_write_temporary(fd, names[made], FILE_MODE_DEFAULT, bytes, sizeof(bytes));
         else if (mkdirat(fd, names[made], 0700) < 0)
             r = -errno;
         made += r == 0;

@@ -61,7 +61,7 @@ static int replace(const struct client_config *config, int directory_fd, const c
 {
     const struct stat *st = &config->stat;
     mode_t mode = config->exists ? st->st_mode & 07777 : 0600;
-    int r = file_write_temporary(directory_fd, temporary, mode, config->text.data, config->text.size);
+    int r = file_write_temporary_leniently(directory_fd, temporary, mode, config->text.data, config->text.size);
 
     if (r < 0)
         return r;

@@ -113,7 +113,7 @@ static int try_create(const char *directory)
         return -EPERM;
     random_uuid(uuid);
     snprintf(name, sizeof(name), ".docker-credential-pass.%s", uuid);
-    r = file_write_temporary(directory_fd, name, 0600, zeros, sizeof(zeros));
+    r = file_write_temporary_leniently(directory_fd, name, 0600, zeros, sizeof(zeros));
     if (r == 0 && unlinkat(directory_fd, name, 0) < 0)
         r = -errno;
     return r;

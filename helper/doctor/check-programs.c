@@ -23,11 +23,12 @@ static bool is_useless(const char *program)
 {
     const char *const argv[] = {program, "list", NULL};
     char output[256];
-    int status;
+    int status, r;
 
     if (getenv("DISPLAY") || getenv("WAYLAND_DISPLAY"))
         return false;
-    return process_run(argv, gpg_patience() < 10 ? gpg_patience() : 10, output, sizeof(output), &status) == 0 && status != 0;
+    r = process_run(argv, gpg_patience() < 10 ? gpg_patience() : 10, output, sizeof(output), &status);
+    return r == 0 ? status != 0 : r != -ETIMEDOUT && r != -ENOMEM; /* for example a program of Windows, without WSL's interop */
 }
 
 void doctor_report_other_helper(struct doctor *doctor, const struct client_config *config, const char *name)

@@ -108,13 +108,13 @@ static int locate(struct pass_store *store, struct destination *to)
  */
 static int write_temporary(struct pass_store *store, struct destination *to, const struct secbuf *message)
 {
-    int r = file_write_temporary(to->temporary_fd, store->temporary, to->mode, message->data, message->size);
+    int r = file_write_temporary_leniently(to->temporary_fd, store->temporary, to->mode, message->data, message->size);
 
     if (r != -EEXIST || !store->has_lock)
         return r;
     if (unlinkat(to->temporary_fd, store->temporary, 0) < 0)
         pass_store_name_temporary(store, true);
-    return file_write_temporary(to->temporary_fd, store->temporary, to->mode, message->data, message->size);
+    return file_write_temporary_leniently(to->temporary_fd, store->temporary, to->mode, message->data, message->size);
 }
 
 static int publish_behind_link(const struct pass_store *store, struct destination *to)

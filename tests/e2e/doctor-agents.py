@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import threading
 import time
 
 from card_holder import count, hand_over_card
@@ -186,6 +187,69 @@ def entry_of_unknown_key(user):
     stop_daemons(user)
 
 
+def lose_socket(user):
+    """Removes the socket of an agent that runs."""
+    user.run(["gpg-connect-agent", "/bye"], check=True)
+    socket_path(user).unlink()
+
+
+def socket_path(user):
+    return pathlib.Path(user.run(["gpgconf", "--list-dirs", "agent-socket"], check=True).out.decode().strip())
+
+
+def relay(answers):
+    """Puts the socket of a relay to an agent on Windows in the agent's place: it is dead, or ends each connection."""
+    def make(user):
+        stop_daemons(user)
+        path = socket_path(user)
+        path.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(path))
+            listener.listen()
+            if not answers:
+                listener.close()
+                yield
+                return
+            relaying = threading.Thread(target=hang_up, args=(listener,), daemon=True)
+            relaying.start()
+            yield
+            listener.shutdown(socket.SHUT_RDWR)
+            relaying.join()
+            path.unlink()
+    return make
+
+
+def hang_up(listener):
+    with contextlib.suppress(OSError):
+        while True:
+            listener.accept()[0].close()
+
+
+def broken_pinentry(script):
+    """Needs a passphrase, and has a pinentry that cannot ask for it."""
+    def make(user):
+        user.make_store(user.key)
+        user.store(URL, "me", "secret")
+        program = user.dir / "pinentry"
+        program.write_text("#!/bin/sh\n" + script)
+        program.chmod(0o755)
+        (user.gnupg / "gpg-agent.conf").write_text(f"pinentry-program {program}\n")
+        stop_daemons(user)
+    return make
+
+
+NO_TERMINAL = """echo OK
+while read -r word rest; do
+    case $word in
+    GETPIN) echo 'S ERROR curses.isatty 83918950'; echo 'ERR 83918950 Inappropriate ioctl for device <Pinentry>' ;;
+    BYE) echo OK; exit ;;
+    *) echo OK ;;
+    esac
+done
+"""
+
+PASSPHRASE = dict(store=False, passphrase="pw 1", options=("--prompt",))
+
 AGENTS = [
     Row("no gpg-agent runs yet", OWN, stop_daemons),
     Row("gpg-agent died and left its socket", OWN, kill_agent),
@@ -197,6 +261,14 @@ AGENTS = [
     Row("GNUPGHOME is read-only, so no agent can listen in it", "https://github.com/sobolevn/git-secret/issues/806", read_only_home, {"agent-unreachable"}, has_cure=False, before="a command that does not help"),
     Row("an agent of another machine, by ssh and its restricted socket, with --prompt", YUBIKEY + "issues/85", forward_agent, key=None, options=("--prompt",)),
     Row("an agent's socket mounted into a container", "https://github.com/vv9k/pkger/issues/59", mounted_socket, key=None),
+    Row("gpg-agent runs, and its socket was removed", "https://github.com/cruegge/pam-gnupg/issues/19", lose_socket),
+    Row("the socket of a relay (socat) that has ended, in WSL", "https://github.com/BlackReloaded/wsl2-ssh-pageant/issues/12", relay(False)),
+    Row("the socket of a relay that ends each connection, in WSL", "https://github.com/BlackReloaded/wsl2-ssh-pageant/issues/31",
+        relay(True), is_long=True),
+    Row("the pinentry needs a display and ends, with --prompt", "https://github.com/t-8ch/pinentry-bemenu/issues/12",
+        broken_pinentry("exit 15\n"), {"no-terminal", "decrypt-failed"}, has_cure=False, words=("pinentry-program",), **PASSPHRASE),
+    Row("the pinentry finds no terminal, with --prompt", "https://github.com/quexten/goldwarden/issues/67",
+        broken_pinentry(NO_TERMINAL), {"no-terminal", "decrypt-failed"}, has_cure=False, words=("no terminal to ask",), is_long=True, **PASSPHRASE),
     Row("an entry for an unknown key, and no agent runs", "https://github.com/docker/docker-credential-helpers/issues/299",
         entry_of_unknown_key, {"entry-unreadable"}, is_typed=False, before="gpg-agent cannot be reached"),
 ]

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """`doctor` with a store that is shared, mounted, copied or hostile."""
 
+import errno
 import os
 import shutil
+import struct
 import subprocess
 
 from doctor_patient import URL
+from fault_layer import FaultLayer
 from harness import Skip, helper_argv, need
 from situations import Row, log_in_again, run_table
 
@@ -144,6 +147,33 @@ def team(user):
     user.entry(URL, "me").chmod(0o660)
 
 
+def without(call, code):
+    """Makes a system call fail in every program, as on a file system that does not have it. A login must work twice."""
+    def make(user):
+        layer = FaultLayer()
+        user.env.update(layer.environment())
+        with layer.failing(call, code):
+            for _ in range(2):
+                user.store(URL, "me", "new")
+            assert user.get(URL) == ("me", "new")
+            yield
+            assert layer.failed(call) > 0, "the call was never made"
+    return make
+
+
+def grant_by_acl(user):
+    """Lets a backup's user read the store by an access control list, whose mask shows as the mode of the group."""
+    def acl(permissions):
+        entries = [(1, 7, -1), (2, permissions, 4242), (4, 0, -1), (16, permissions, -1), (32, 0, -1)]
+        return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", tag, bits, who & 0xffffffff) for tag, bits, who in entries)
+    try:
+        for path in (user.prefix, user.folder, user.server_folder(URL)):
+            os.setxattr(path, "system.posix_acl_access", acl(5))
+        os.setxattr(user.entry(URL, "me"), "system.posix_acl_access", acl(4))
+    except OSError:
+        raise Skip("this file system has no access control lists") from None
+
+
 def no_passwd_entry(user):
     user.become()
     os.chown(user.home, 0, 0)
@@ -273,7 +303,13 @@ STORES = [
     Row("docker-credential-helpers is append-only (chattr +a)", OWN, append_only(lambda user: user.folder), {"write-failed"},
         has_cure=False, words=("append-only",), before="doctor left its trial file there"),
     Row("docker's directory is append-only (chattr +a)", OWN, append_only(lambda user: user.docker), {"config-not-writable"},
-        has_cure=False, words=("append-only",), before="doctor left its trial file there"),
+        is_long=True, has_cure=False, words=("append-only",), before="doctor left its trial file there"),
+    Row("the file system has no locks, as some NFS homes", "https://github.com/SwissDataScienceCenter/renku-python/issues/3669",
+        without("flock", errno.ENOLCK)),
+    Row("the file system refuses modes, as Windows drives in WSL and CIFS do", "https://github.com/docker/for-win/issues/6284",
+        without("fchmod", errno.EPERM), before="no file can be made, though a first login works"),
+    Row("another user may read the store by an access control list", "https://github.com/systemd/systemd/issues/29435",
+        grant_by_acl, {"store-mode", "entry-mode"}, rc=0, is_long=True),
     Row("a team's store with mode 2770", "https://github.com/syncthing/syncthing/issues/2012", team),
     Row("a group may read a store of root's, but not write", OWN, shared_read_only,
         {"store-owner"}, reader="root", has_cure=False, before="chown -R, which takes the store from the group"),
@@ -351,13 +387,13 @@ GITS = [
         own_hook("echo no secrets here; exit 1", True), {"git-hook-refuses"}, rc=0, has_cure=False, words=("no secrets here",),
         before="git records what is stored"),
     Row("a hook of the user for all repositories accepts commits", "https://github.com/pre-commit/pre-commit/pull/2994",
-        own_hook("git diff --cached --quiet && exit 1; exit 0", False)),
-    Row("a hook of the user for all repositories, and TMPDIR does not exist", OWN, nowhere_to_try, {"git-not-tried"}, rc=0, has_cure=False),
+        own_hook("git diff --cached --quiet && exit 1; exit 0", False), is_long=True),
+    Row("a hook of the user for all repositories, and TMPDIR does not exist", OWN, nowhere_to_try, {"git-not-tried"}, rc=0, has_cure=False, is_long=True),
     Row("commit.gpgsign, and the key for it is missing", "https://github.com/desktop/desktop/issues/18015",
         sign_commits("0123456789ABCDEF"), {"git-key-missing"}, rc=0, before="git records what is stored"),
     Row("pass.signcommits, and the key for it is missing", "https://github.com/gopasspw/gopass/issues/13",
-        sign_commits("nobody@example.org", "pass.signcommits"), {"git-key-missing"}, rc=0, before="git records what is stored"),
-    Row("commit.gpgsign with the store's own key", "https://github.com/gopasspw/gopass/issues/52", sign_commits(None)),
+        sign_commits("nobody@example.org", "pass.signcommits"), {"git-key-missing"}, rc=0, is_long=True, before="git records what is stored"),
+    Row("commit.gpgsign with the store's own key", "https://github.com/gopasspw/gopass/issues/52", sign_commits(None), is_long=True),
     Row("core.fsmonitor of the repository names a program", "https://github.com/mistralai/mistral-vibe/pull/962", git_config("core.fsmonitor", "touch {user.dir}/ran; false"),
         {"git-programs-not-run"}, rc=0, is_typed=False),
     Row("core.hooksPath of the repository", "https://github.com/atlassian/atlascode/pull/1918", git_config("core.hooksPath", "{user.prefix}/hooks"), {"git-programs-not-run"}, rc=0, is_typed=False),

@@ -390,6 +390,18 @@ def useless_helper(user):
     program.chmod(0o755)
 
 
+def unusable_program(user):
+    """Puts a program of Windows on PATH: it is executable, and the kernel cannot run it."""
+    program = user.dir / "bin/docker-credential-desktop.exe"
+    program.write_bytes(b"MZ\x90\0\3" + bytes(200))
+    program.chmod(0o755)
+
+
+def link_docker(user):
+    user.docker.rename(user.dir / "windows")
+    user.docker.symlink_to(user.dir / "windows")
+
+
 def podman_as_docker(user):
     """Makes docker the script of podman-docker, without DOCKER_CONFIG, which podman reads in its own way."""
     (user.dir / "bin/docker").write_text('#!/bin/sh\nexec /usr/bin/podman "$@"\n')
@@ -437,9 +449,9 @@ CONFIG = [
         lambda user: (no_pass(user), write_config('{"credsStore": "pass"}\n{"auths": {}}')(user))[1], {"config-has-more"}, rc=0,
         has_cure=False, before="a login would not work"),
     Row("the same, and the first object names no store", OWN,
-        lambda user: (no_pass(user), write_config('{}{"credsStore": "pass"}')(user))[1], {"config-invalid"}),
+        lambda user: (no_pass(user), write_config('{}{"credsStore": "pass"}')(user))[1], {"config-invalid"}, is_long=True),
     Row("credHelpers alone names this program for a registry", "https://github.com/docker/docker-credential-helpers/issues/182",
-        lambda user: (no_pass(user), write_config('{"credHelpers": {"example.com": "pass"}}')(user))[1]),
+        lambda user: (no_pass(user), write_config('{"credHelpers": {"example.com": "pass"}}')(user))[1], is_long=True),
     Row("experimental is true, where docker wants a text", "https://github.com/docker/cli/pull/2613",
         write_config('{"credsStore": "pass", "experimental": true}'), {"config-member-wrong"}, rc=0, has_cure=False,
         words=("experimental",), before="nothing"),
@@ -449,6 +461,10 @@ CONFIG = [
     Row("credsStore is secretservice on a machine without a desktop", DCH + "170",
         lambda user: (useless_helper(user), write_config('{"credsStore": "secretservice"}')(user))[1], {"creds-store-other"},
         words=("fails here",), answers=((r"\[Y/n\]", "y\n"),), before="a command that fails"),
+    Row("credsStore is desktop.exe, which cannot be executed in WSL", "https://github.com/docker/for-win/issues/12091",
+        lambda user: (no_pass(user), unusable_program(user), write_config('{"credsStore": "desktop.exe"}')(user))[2],
+        {"creds-store-other"}, words=("fails here",), answers=((r"\[Y/n\]", "y\n"),)),
+    Row("~/.docker is a link to a directory elsewhere", "https://github.com/canonical/docker-snap/issues/18", link_docker, is_long=True),
     Row("docker chooses secretservice, because pass is not installed", "https://github.com/docker/docker-credential-helpers/issues/105",
         lambda user: (no_pass(user), useless_helper(user), write_config("{}")(user))[2], {"creds-store-missing"},
         before="that docker writes the password into the file"),

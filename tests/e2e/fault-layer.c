@@ -25,7 +25,7 @@
 enum call {
     CALL_OPENAT, CALL_WRITE, CALL_PWRITE, CALL_PREAD, CALL_READ, CALL_FDATASYNC, CALL_FSYNC, CALL_RENAMEAT, CALL_MKDIRAT,
     CALL_UNLINKAT, CALL_FSTATAT, CALL_FSTAT, CALL_UTIMENSAT, CALL_FUTIMENS, CALL_FLOCK, CALL_FTRUNCATE, CALL_THREAD,
-    CALL_MEMORY, CALL_ACCEPT, CALL_COUNT,
+    CALL_MEMORY, CALL_ACCEPT, CALL_FCHMOD, CALL_COUNT,
 };
 
 /* The first `after` calls of this kind succeed, then `count` calls (-1: all) fail with `code`. */
@@ -129,6 +129,7 @@ LAYER(utimensat, int, CALL_UTIMENSAT, (int fd, const char *path, const struct ti
 LAYER(futimens, int, CALL_FUTIMENS, (int fd, const struct timespec times[2]), (fd, times), true)
 LAYER(flock, int, CALL_FLOCK, (int fd, int operation), (fd, operation), true)
 LAYER(ftruncate, int, CALL_FTRUNCATE, (int fd, off_t size), (fd, size), true)
+LAYER(fchmod, int, CALL_FCHMOD, (int fd, mode_t mode), (fd, mode), is_disk(fd))
 #ifdef STATX_TYPE
 LAYER(statx, int, CALL_FSTATAT, (int fd, const char *path, int flags, unsigned mask, struct statx *st), (fd, path, flags, mask, st), fd >= 0)
 #endif

@@ -18,7 +18,7 @@ from harness import ROOT, Skip, preloadable
 from registry import registryd
 
 CALLS = ("openat", "write", "pwrite", "pread", "read", "fdatasync", "fsync", "renameat", "mkdirat", "unlinkat", "fstatat",
-         "fstat", "utimensat", "futimens", "flock", "ftruncate", "thread", "memory", "accept")
+         "fstat", "utimensat", "futimens", "flock", "ftruncate", "thread", "memory", "accept", "fchmod")
 RULE = struct.Struct("=iiii")
 
 
