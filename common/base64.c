@@ -1,7 +1,7 @@
 /*
  * The name of a server's directory in the store is its URL in base64 (URL alphabet, padded).
  * Decoding is strict, because a directory whose name is not canonical could be listed but never
- * be found again by its URL.
+ * be found by its URL.
  */
 #include "common/base64.h"
 
@@ -64,7 +64,7 @@ static int decode_group(const char *text, int padding, const char *alphabet_end,
             return -EINVAL;
         group = group << 6 | (uint32_t)value;
     }
-    /* Bits that no byte takes up must be zero. */
+    /* Unused bits must be zero. */
     if (padding && group & ((1u << 8 * padding) - 1))
         return -EINVAL;
     for (int i = 0; i < 3 - padding; i++)

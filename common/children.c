@@ -1,5 +1,5 @@
 /*
- * What was started must end: a program that hangs is ended together with what it has started, and nothing is left behind.
+ * A program that hangs is killed together with its descendants.
  */
 #include "common/children.h"
 
@@ -19,7 +19,10 @@ static struct {
     size_t foreign_count;
 } adoption;
 
-/* The numbers in /proc/self/task/<this thread>/children; as many as fit. Safe in a signal handler. */
+/*
+ * Reads process ids from /proc/self/task/<this thread>/children, as many as fit. Safe in a signal
+ * handler.
+ */
 static size_t list(pid_t *ret, size_t most)
 {
     CLEANUP_CLOSE int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
@@ -68,7 +71,7 @@ bool children_signal(int number)
     return is_any;
 }
 
-/* Takes the exit status of those that have ended; the signal that one died of, else 0. */
+/* Reaps children that have exited. Returns the signal that killed one of them, else 0. */
 static int reap(void)
 {
     pid_t children[MOST_CHILDREN];
@@ -90,8 +93,9 @@ static bool has_any_child(void)
 }
 
 /*
- * Until no child is left, or time is over, with a signal at each look (0: none). Whether none is left. The list skips some
- * while others end (proc(5)); so, unless there is no child of any kind, none must be seen several times.
+ * Waits until no child is left or the time is over, and sends a signal each time it looks (0:
+ * none). Returns whether none is left. The kernel's list may skip children while others exit
+ * (proc(5)), so it must be empty several times in a row, unless there is no child at all.
  */
 static bool wait_for_end(int milliseconds, int number, int *died_of)
 {

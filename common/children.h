@@ -5,22 +5,27 @@
 #include "common/macros.h"
 
 /*
- * The programs that this process has started, with all that they have started in turn: gpg and git run others, and
- * GPGME starts gpg as an orphan, whose number nobody is told. Linux gives orphans to their nearest ancestor that wants them.
+ * The programs that this process has started, and their descendants: gpg and git run other
+ * programs, and GPGME starts gpg as an orphan without telling its process id. Linux gives orphans
+ * to their nearest ancestor that is a child subreaper.
  *
- * Only programs in our own session count: a gpg-agent that gpg has started makes one of its own, and is to live on.
- * Children that were there before children_adopt() are somebody else's. Programs are found in /proc/self/task.
+ * Only processes in our own session count: a gpg-agent that gpg starts creates its own session, and
+ * must go on running. Children that existed before children_adopt() are left alone. Processes are
+ * found in /proc/self/task.
  */
 
-/* From now on orphaned descendants become our children. To be called before the first is started; again does nothing. */
+/*
+ * Makes orphaned descendants our children. Call it before the first program is started; a second
+ * call does nothing.
+ */
 void children_adopt(void);
 
-/* Sends a signal to each child. May be called in a signal handler. Whether there was one. */
+/* Sends a signal to each child. Returns whether there was one. Safe in a signal handler. */
 bool children_signal(int number);
 
 /*
- * Waits until there is no child left, for at most `milliseconds`; then ends those that are left, by SIGTERM and a second
- * later by SIGKILL, those that they leave behind too. The number of the signal that one of them died of by itself (SIGPIPE
- * apart: it means that nobody read on), else 0.
+ * Waits at most `milliseconds` until no child is left, then ends the rest with SIGTERM and, a
+ * second later, with SIGKILL, including orphans that they leave. Returns the signal that killed one
+ * of them before that (except SIGPIPE, which means that nobody reads the output any more), else 0.
  */
 int children_finish(int milliseconds);

@@ -1,6 +1,6 @@
 /*
- * Content is addressed by its digest, and a registry that computes or reads one wrongly serves
- * the wrong bytes. libgcrypt computes them; how their text is read is decided here alone.
+ * Content is addressed by its digest, so a registry that computes or parses one wrongly serves the
+ * wrong bytes. libgcrypt computes digests; only this file parses them.
  */
 #include "common/digest.h"
 
@@ -121,7 +121,7 @@ bool digest_is_equal(const struct digest *a, const struct digest *b)
     return a->algorithm == b->algorithm && memcmp(a->hex, b->hex, digest_hex_size(a->algorithm)) == 0;
 }
 
-/* common/secbuf sets libgcrypt up when memory is first asked of it. */
+/* common/secbuf initialises libgcrypt at the first allocation. */
 static void set_up(void)
 {
     secure_free(secure_malloc(1));
@@ -145,7 +145,7 @@ int hasher_new(enum digest_algorithm algorithm, struct hasher **ret)
     hasher->algorithm = algorithm;
     if (gcry_md_open(&hasher->state, algorithms[algorithm].id, 0)) {
         free(hasher);
-        return -ENOMEM; /* both algorithms are in every libgcrypt, in FIPS mode too */
+        return -ENOMEM; /* every libgcrypt has both algorithms, also in FIPS mode */
     }
     *ret = hasher;
     return 0;
@@ -162,7 +162,7 @@ void hasher_free(struct hasher *hasher)
 void hasher_write(struct hasher *hasher, const void *data, size_t size)
 {
     if (hasher->is_ended)
-        abort(); /* what came out would be the digest of other bytes */
+        abort(); /* the result would be the digest of other bytes */
     if (size)
         gcry_md_write(hasher->state, data, size);
 }
@@ -182,7 +182,7 @@ void hasher_get(struct hasher *hasher, struct digest *ret)
     const struct algorithm *algorithm = &algorithms[hasher->algorithm];
     gcry_md_hd_t copy = NULL;
 
-    /* Reading ends a state, so it is a copy that is read, unless there is no memory for one. */
+    /* Reading finalises the state, so a copy is read, if there is memory for one. */
     if (hasher->is_ended || gcry_md_copy(&copy, hasher->state))
         hasher->is_ended = true;
     *ret = (struct digest){.algorithm = hasher->algorithm};

@@ -1,6 +1,6 @@
 /*
- * Reads a directory in as few system calls as possible: `list` opens one directory for each server,
- * and the type that the kernel gives with a name saves a stat() for nearly all of them.
+ * Reads a directory with as few system calls as possible: `list` opens one directory for each
+ * server, and the type that the kernel returns with a name saves a stat() for nearly all names.
  */
 #include "common/directory-names.h"
 
@@ -13,7 +13,7 @@ static int add_name(struct directory_names *list, const struct dirent64 *entry)
     size_t length = strlen(entry->d_name);
     struct directory_name **grown, *name;
 
-    if ((list->count & (list->count - 1)) == 0) { /* full at each power of two */
+    if ((list->count & (list->count - 1)) == 0) { /* the array is full at each power of two */
         grown = reallocarray(list->names, list->count ? list->count * 2 : 1, sizeof(*grown));
         if (!grown)
             return -ENOMEM;
@@ -28,7 +28,7 @@ static int add_name(struct directory_names *list, const struct dirent64 *entry)
     return 0;
 }
 
-/* What getdents64() fills: records of their own lengths, one after the other. */
+/* The records of getdents64(), which have different lengths and follow each other. */
 union records {
     struct dirent64 first;
     char bytes[8192];
@@ -67,7 +67,7 @@ int directory_names_read(int fd, struct directory_names *ret)
         if (r < 0)
             return r;
     }
-    if (n < 0 && errno != ENOENT) /* removed since it was opened: nothing is in it */
+    if (n < 0 && errno != ENOENT) /* it was removed after it was opened, so it is empty */
         return -errno;
     if (list.count > 1)
         qsort(list.names, list.count, sizeof(*list.names), compare_names);

@@ -17,11 +17,11 @@ struct directory_names {
 };
 
 /*
- * Reads the directory open at fd from its current position to the end. 0 with *ret owned by the caller
- * (directory_names_done), or -errno.
+ * Reads the names of the directory open at fd, from its current position on. 0 with *ret owned by
+ * the caller (directory_names_done), or -errno.
  */
 int directory_names_read(int fd, struct directory_names *ret) MUST_USE;
 void directory_names_done(struct directory_names *names);
 
-/* S_IFREG or S_IFDIR, links followed; 0 for anything else, dangling links among them. */
+/* S_IFREG or S_IFDIR, after following links; 0 for anything else, which includes dangling links. */
 mode_t directory_names_get_kind(const struct directory_names *names, size_t i, int fd);

@@ -1,7 +1,7 @@
 /*
- * One error object for everything that can fail for an outside cause. The text lives inside the
- * object, so that reporting a failure cannot itself fail, not even out of memory. File names and
- * gpg's messages may hold anything, so all of it is made printable.
+ * One error object for all failures with an external cause. The text is inside the object, so
+ * that reporting a failure cannot fail, even if memory is exhausted. File names and gpg's messages
+ * may contain any bytes, so the text is made printable.
  */
 #include "common/error.h"
 

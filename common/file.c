@@ -1,6 +1,6 @@
 /*
- * The steps of a safe write. They are separate functions because the caller creates directories
- * between them: nothing may be created before the new content is safely on disk.
+ * The steps of a safe write. They are separate functions because callers create directories
+ * between them: no directory may be created before the new content is on disk.
  */
 #include "common/file.h"
 
@@ -30,7 +30,7 @@ int file_write_all(int fd, const void *data, size_t size)
     return 0;
 }
 
-/* Reads up to size bytes; less only at the end of the file. */
+/* Reads size bytes, or fewer at the end of the file. */
 static ssize_t read_fully(int fd, char *buffer, size_t size)
 {
     size_t total = 0;
@@ -136,7 +136,7 @@ int file_open_regular(int directory_fd, const char *path, struct stat *ret_stat)
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) < 0)
-        return errno == ENXIO ? -EINVAL : -errno; /* a socket, or a device that nothing is behind */
+        return errno == ENXIO ? -EINVAL : -errno; /* a socket, or a device without a driver */
     if (!S_ISREG(st.st_mode))
         return -EINVAL;
     if (ret_stat)
@@ -144,7 +144,7 @@ int file_open_regular(int directory_fd, const char *path, struct stat *ret_stat)
     return steal_fd(&fd);
 }
 
-/* The target of the link at path; a relative one starts from the link's directory. */
+/* The target of the link at path. A relative target starts at the link's directory. */
 static char *join_target(const char *path, const char *target)
 {
     const char *slash = strrchr(path, '/');
@@ -154,7 +154,7 @@ static char *join_target(const char *path, const char *target)
     return asprintf(&joined, "%.*s%s", directory_size, path, target) < 0 ? NULL : joined;
 }
 
-/* By hand, since realpath() wants the last of them to be there. */
+/* realpath() cannot be used, because the target may be missing. */
 int file_follow_links(const char *path, char **ret)
 {
     enum { MOST_LINKS = 40 };

@@ -13,8 +13,8 @@
 int file_write_all(int fd, const void *data, size_t size) MUST_USE;
 
 /*
- * Reads fd to its end, at most limit bytes (more is -EFBIG). *ret_text is owned by the caller,
- * free with free(); a NUL that *ret_size does not count follows the bytes.
+ * Reads fd to its end, at most limit bytes (-EFBIG if there are more). *ret_text is owned by the
+ * caller, free with free(); a NUL follows the bytes, which *ret_size does not count.
  */
 int file_read_all(int fd, size_t limit, char **ret_text, size_t *ret_size) MUST_USE;
 
@@ -22,26 +22,28 @@ int file_read_all(int fd, size_t limit, char **ret_text, size_t *ret_size) MUST_
 #define FILE_MODE_DEFAULT ((mode_t)-1)
 
 /*
- * First half of a safe write: makes the new file directory_fd/name holding data, and syncs it to
- * disk. The name must not exist (-EEXIST). On failure nothing is left behind. Second half:
- * renameat() over the final name, then file_sync_directory() of its directory.
+ * First half of a safe write: creates the file directory_fd/name with data, and syncs it to disk.
+ * The name must not exist (-EEXIST). On failure no file is left. Second half: renameat() over the
+ * final name, then file_sync_directory().
  */
-int file_write_temporary(int directory_fd, const char *name, mode_t mode, const void *data, size_t size) MUST_USE;
+int file_write_temporary(int directory_fd, const char *name, mode_t mode, const void *data,
+                         size_t size) MUST_USE;
 
 /*
- * Like file_write_temporary(), for file systems that refuse to change modes (Windows drives in WSL, CIFS, vfat): the file
- * then gets what the umask leaves of 0666.
+ * Like file_write_temporary(), for file systems that refuse to change modes (Windows drives in WSL,
+ * CIFS, vfat): the file then gets what the umask leaves of 0666.
  */
-int file_write_temporary_leniently(int directory_fd, const char *name, mode_t mode, const void *data,
-                                   size_t size) MUST_USE;
+int file_write_temporary_leniently(int directory_fd, const char *name, mode_t mode,
+                                   const void *data, size_t size) MUST_USE;
 
 /*
- * Whether names in an open directory can be made, but not removed or replaced, or not even made: chattr +a and +i. False if the
- * file system has no such flags. Also for a file: whether it cannot be replaced.
+ * Whether an open directory or file is append-only or immutable (chattr +a, +i): names in the
+ * directory, or the file, can then not be removed or replaced. False if the file system does not
+ * support these flags.
  */
 bool file_is_append_only(int fd);
 
-/* Makes the names in a directory survive a power failure. */
+/* Syncs the names in a directory to disk, so that they survive a power failure. */
 int file_sync_directory(int directory_fd) MUST_USE;
 
 /* Opens a directory for reading and for the *at() calls. Returns the fd or -errno. */
@@ -51,13 +53,14 @@ int file_open_directory(int directory_fd, const char *path) MUST_USE;
 int file_open_real_directory(int directory_fd, const char *name) MUST_USE;
 
 /*
- * Opens a regular file for reading and follows links. Returns the fd, -EINVAL for anything else (a pipe, a device, a
- * directory), or -errno. Never blocks. *ret_stat (may be NULL) describes the open file.
+ * Opens a regular file for reading and follows links. Returns the fd, -EINVAL for anything else (a
+ * pipe, a device, a directory), or -errno. Never blocks. *ret_stat (may be NULL) describes the open
+ * file.
  */
 int file_open_regular(int directory_fd, const char *path, struct stat *ret_stat) MUST_USE;
 
 /*
- * Resolves the links of a path to a file, which need not exist yet. *ret is owned by the caller, free with free(). -ELOOP if
- * the links form a circle.
+ * Resolves the links of a path to a file, which need not exist yet. *ret is owned by the caller,
+ * free with free(). -ELOOP if the links form a circle.
  */
 int file_follow_links(const char *path, char **ret) MUST_USE;

@@ -1,5 +1,5 @@
 /*
- * What a process that holds secrets should have done before it reads the first one.
+ * Measures that a process must take before it reads the first secret.
  */
 #include "common/harden.h"
 
@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Otherwise the next file opened would be taken for stdin, stdout or stderr. */
+/* Otherwise the next opened file would become stdin, stdout or stderr. */
 static void open_standard_streams(void)
 {
     int fd;
@@ -25,13 +25,14 @@ static void open_standard_streams(void)
 }
 
 enum {
-    WIPED_STACK_SIZE = 256 << 10, /* more than any of our calls has used; the stack limit is 8 MiB as a rule */
+    WIPED_STACK_SIZE = 256 << 10, /* more than any of our calls uses; the usual limit is 8 MiB */
     SMALLEST_PAGE_SIZE = 4 << 10,
 };
 
 /*
- * Not inlined, so that the array lies where the frames of earlier calls were. To wipe also the pages that were never used would
- * have the system find memory for them first, which takes longer than all the rest of a short run.
+ * Not inlined, so that the array overlaps the frames of earlier calls. Pages that were never used
+ * are not wiped, because the kernel would have to allocate them first, which takes longer than the
+ * rest of a short run.
  */
 __attribute__((noinline)) void harden_wipe_stack(void)
 {

@@ -11,7 +11,7 @@ int hmac_sha256(const void *key, size_t key_size, const void *data, size_t size,
 {
     gcry_md_hd_t state;
 
-    secure_free(secure_malloc(1)); /* sets libgcrypt up, if nothing else has */
+    secure_free(secure_malloc(1)); /* initialises libgcrypt if necessary */
     if (gcry_md_open(&state, GCRY_MD_SHA256, GCRY_MD_FLAG_HMAC | GCRY_MD_FLAG_SECURE) != 0)
         return -ENOMEM;
     if (gcry_md_setkey(state, key, key_size) != 0) {

@@ -1,6 +1,6 @@
 /*
- * Edits a text in place, so that people who wrote it by hand find the rest of it unchanged. It has been
- * checked before, so the scanner below need not: it finds where things end.
+ * Edits a text in place, so that the rest of a file that somebody wrote by hand stays unchanged.
+ * The text was validated before, so the scanner below only finds where values end.
  */
 #include "common/json-edit.h"
 
@@ -27,7 +27,7 @@ static size_t skip_space(const struct secbuf *text, size_t at)
     return at;
 }
 
-/* at is a quote; answers what follows its second. */
+/* at is an opening quote; returns the offset behind the closing one. */
 static size_t skip_string(const struct secbuf *text, size_t at)
 {
     for (at++; at < text->size && text->data[at] != '"'; at++)
@@ -61,7 +61,7 @@ static size_t skip_value(const struct secbuf *text, size_t at)
     return at;
 }
 
-/* The member that begins at or after at, which is behind '{' or ','; false at the object's end. */
+/* Finds the member at or after at, which is behind '{' or ','. False at the end of the object. */
 static bool read_member(const struct secbuf *text, size_t at, struct member *ret)
 {
     at = skip_space(text, at);
@@ -75,7 +75,7 @@ static bool read_member(const struct secbuf *text, size_t at, struct member *ret
     return true;
 }
 
-/* The next member of the same object; false if this was its last. */
+/* Finds the next member of the same object. False if there is none. */
 static bool read_next(const struct secbuf *text, struct member *member)
 {
     size_t at = skip_space(text, member->value_end);
@@ -91,7 +91,10 @@ static bool is_plain(const unsigned char *text, size_t size)
     return true;
 }
 
-/* Whether a member's name is that one, its escapes undone and what is no UTF-8 in it replaced. 1, 0 or -ENOMEM. */
+/*
+ * Whether a member has that name, after its escapes were decoded and invalid UTF-8 was replaced. 1,
+ * 0 or -ENOMEM.
+ */
 static int is_named(const struct secbuf *text, const struct member *member, const char *name)
 {
     CLEANUP(json_freep) struct json *string = NULL;
@@ -106,7 +109,7 @@ static int is_named(const struct secbuf *text, const struct member *member, cons
     return decoded.size == strlen(name) && memcmp(decoded.data, name, decoded.size) == 0;
 }
 
-/* The last member of that name in the object at `object`. 1, 0 or -ENOMEM. */
+/* Finds the last member with that name in the object at `object`. 1, 0 or -ENOMEM. */
 static int find_member(const struct secbuf *text, size_t object, const char *name, struct member *ret)
 {
     struct member member;
@@ -142,7 +145,7 @@ static struct lead lead_of(const struct secbuf *text, size_t from, size_t to)
     return lead;
 }
 
-/* One level deeper, where members have lines of their own. */
+/* Indents one level deeper, if members are on lines of their own. */
 static struct lead lead_below(const struct lead *lead, const char *unit)
 {
     struct lead below = *lead;
@@ -153,7 +156,7 @@ static struct lead lead_below(const struct lead *lead, const char *unit)
     return below;
 }
 
-/* By how much each level is indented: as the root's first member, or by a tab, as docker does it. */
+/* The indentation of one level: that of the root's first member, or a tab, as docker writes it. */
 static struct lead find_unit(const struct secbuf *text, size_t root)
 {
     struct lead unit = {"\t"};
@@ -171,16 +174,16 @@ static struct lead find_unit(const struct secbuf *text, size_t root)
 
 /* --- a place in the text ----------------------------------------------------------------- */
 
-/* An object on the way, and how its members look. */
+/* An object on the path, and the layout of its members. */
 struct place {
     size_t object;
     struct lead lead, unit;
-    struct member last; /* where has_members */
+    struct member last; /* if has_members */
     bool has_members;
     size_t colon, colon_end; /* between name and value of a neighbour, anywhere in the text; both 0: nowhere */
 };
 
-/* outer is the lead of the object's own member; NULL for the root. */
+/* outer is the white space before the member that the object is the value of; NULL for the root. */
 static void look_at(const struct secbuf *text, size_t object, const struct lead *outer, struct place *place)
 {
     size_t begin = object + 1;
@@ -203,7 +206,7 @@ static void look_at(const struct secbuf *text, size_t object, const struct lead 
 
 /* --- changing ---------------------------------------------------------------------------- */
 
-/* Puts insert in the place of the bytes from begin to end. */
+/* Replaces the bytes from begin to end by insert. */
 static int splice(struct secbuf *text, size_t begin, size_t end, const struct secbuf *insert)
 {
     CLEANUP(secbuf_done) struct secbuf result = {0};
@@ -240,7 +243,10 @@ static int append_colon(struct secbuf *buf, const struct secbuf *text, const str
                             : append_text(buf, ": ");
 }
 
-/* The member path[0] with the objects that the rest of path is in, and value innermost. */
+/*
+ * Formats the member path[0] with the nested objects of the rest of path, and value in the
+ * innermost one.
+ */
 static int append_member(struct secbuf *buf, const struct secbuf *text, const struct place *place, const struct lead *lead,
                          const char *const *path, const char *value)
 {
@@ -259,7 +265,9 @@ static int append_member(struct secbuf *buf, const struct secbuf *text, const st
     return r < 0 ? r : append_text(buf, "}");
 }
 
-/* What closes an object whose members have that lead: its own line, indented one level less. */
+/*
+ * The end of an object whose members have that lead: on a line of its own, indented one level less.
+ */
 static int append_close(struct secbuf *buf, const struct place *place)
 {
     const char *lead = place->lead.text;
@@ -295,7 +303,10 @@ static int replace_value(struct secbuf *text, const struct member *member, const
     return splice(text, member->value, member->value_end, &insert);
 }
 
-/* Follows path from place as far as it is there. 1 with the last member, 0 with place and *path where it ends, or negative. */
+/*
+ * Follows path from place as far as its members exist. 1 with the last member; 0 with place and
+ * *path at the first missing one; or negative.
+ */
 static int follow(const struct secbuf *text, struct place *place, const char *const **path, struct member *ret)
 {
     for (;; (*path)++) {
@@ -327,7 +338,7 @@ int json_edit_check(const struct secbuf *text)
     return 0;
 }
 
-/* Finds the root object; a blank text becomes one. */
+/* Finds the root object. A blank text is replaced by "{}". */
 static int begin_edit(struct secbuf *text, size_t *ret_root)
 {
     int r = json_edit_check(text);
@@ -359,7 +370,10 @@ int json_edit_set(struct secbuf *text, const char *const *path, const char *valu
     return r;
 }
 
-/* The bytes to take out so that the others are an object still: a comma goes with it, and in the end all white space. */
+/*
+ * The bytes to remove so that the rest is still a valid object: the member with a comma, and all
+ * white space if it was the only one.
+ */
 static void find_extent(const struct secbuf *text, size_t object, const struct member *gone, size_t *ret_begin, size_t *ret_end)
 {
     struct member member, before = {0};
@@ -381,7 +395,10 @@ static void find_extent(const struct secbuf *text, size_t object, const struct m
     }
 }
 
-/* The first member that path leads to, in any of the objects on the way. 1, 0, -ENOTDIR or -ENOMEM. */
+/*
+ * Finds the first member that path leads to, through any of the objects on it. 1, 0, -ENOTDIR or
+ * -ENOMEM.
+ */
 static int find_any(const struct secbuf *text, size_t object, const char *const *path, size_t *ret_object,
                     struct member *ret)
 {

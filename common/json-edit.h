@@ -3,24 +3,29 @@
 #include "common/secbuf.h"
 
 /*
- * Changes to a JSON text that leave every other byte as it is: the user's spacing, order, unknown members and
- * doubles. The text is in secure memory, because it may hold passwords. Pure.
+ * Edits a JSON text and keeps every other byte: the user's spacing, order, unknown members and
+ * duplicates. The text is in secure memory, because it may hold passwords. Pure.
  *
- * path: names of members from the root object down, ended by NULL. A name is compared as decoded ("\u0061" is
- * "a", and what is no UTF-8 is U+FFFD), byte for byte; of several members of one name the last counts, as in Go's decoder.
+ * path: the names of members from the root object down, ended by NULL. Names are compared byte for
+ * byte after decoding ("\u0061" is "a", and invalid UTF-8 is U+FFFD). Of several members with one
+ * name the last one counts, as in Go's decoder.
  *
- * 0, -EBADMSG where the text is no JSON object (text is taken by the rules of json_parse_public(), and an empty
- * or blank one for "{}"), -ENOTDIR where something on the way is no object, or -ENOMEM; text is then unchanged.
+ * 0; -EBADMSG if the text is not a JSON object (by the rules of json_parse_public(), but an empty
+ * or blank text counts as "{}"); -ENOTDIR if a value on the path is not an object; or -ENOMEM. On
+ * failure text is unchanged.
  */
 
-/* Whether the others would take text: 0, -EBADMSG or -ENOMEM. */
+/* Whether the functions below accept text: 0, -EBADMSG or -ENOMEM. */
 int json_edit_check(const struct secbuf *text) MUST_USE;
 
-/* Makes the member `value` (JSON as it is to stand there), and the objects on the way where they are missing, indented like its neighbours. */
+/*
+ * Sets the member to `value` (JSON, inserted as it is), and creates missing objects on the path.
+ * Indents like the neighbours.
+ */
 int json_edit_set(struct secbuf *text, const char *const *path, const char *value) MUST_USE;
 
 /*
- * Removes all members of that name, in every object that the path leads to, with the comma and white space that belong
- * to them. A missing member is not a failure.
+ * Removes all members with that name from every object that the path leads to, with their commas
+ * and white space. A missing member is not a failure.
  */
 int json_edit_remove(struct secbuf *text, const char *const *path) MUST_USE;

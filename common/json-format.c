@@ -1,6 +1,6 @@
 /*
- * Nodes back into text: for what the registry passes on out of a manifest. cJSON's printer escapes
- * otherwise than Go, and knows nothing of the disguise in which NULs travel.
+ * Formats nodes as text, for the parts of a manifest that the registry returns. cJSON's printer
+ * escapes differently from Go, and does not know JSON_NUL_BYTES.
  */
 #include "common/json.h"
 
@@ -30,8 +30,10 @@ static void put_string(struct formatted *out, const char *text)
     put(out, text, strlen(text));
 }
 
-/* What stands between two quotes. json_quote() writes them too: where the first will be lies the
- * last byte before, which is put back, and the second is overwritten by what follows. */
+/*
+ * Writes the text between two quotes. json_quote() writes the quotes too: the first overwrites the
+ * last byte before it, which is restored, and the second is overwritten by what follows.
+ */
 static void put_escaped(struct formatted *out, const char *text, size_t size)
 {
     size_t escaped;
@@ -67,7 +69,7 @@ static void put_number(struct formatted *out, const struct json *number)
     double value = ((const cJSON *)number)->valuedouble;
     char text[32];
 
-    if (value - value != 0) /* beyond what a double holds, and JSON has no word for that */
+    if (value - value != 0) /* out of range for a double, which JSON cannot express */
         snprintf(text, sizeof(text), "null");
     else
         snprintf(text, sizeof(text), "%.17g", value);
@@ -93,7 +95,7 @@ static void put_scalar(struct formatted *out, const struct json *node)
     }
 }
 
-/* Recurses; the guard has seen to it that documents are not too deep for that. */
+/* Recursive. The guard has limited the depth of documents. */
 static void put_node(struct formatted *out, const struct json *node)
 {
     bool is_object = json_get_type(node) == JSON_OBJECT;

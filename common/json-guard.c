@@ -1,7 +1,7 @@
 /*
- * cJSON takes documents that Go's encoding/json refuses, and cuts strings at "\u0000". A helper
- * that accepts what the other one refuses, or stores half a password, is not a drop-in; so each
- * document passes this check of the grammar first.
+ * cJSON accepts documents that Go's encoding/json refuses, and cuts strings at "\u0000". A helper
+ * that accepts what the other one refuses, or stores half a password, is not a drop-in replacement,
+ * so each document is validated here first.
  */
 #include "common/json-guard.h"
 
@@ -14,11 +14,11 @@
 
 enum {
     DEEPEST_NESTING = 10000, /* as in Go */
-    DEEPEST_KEPT = 500,      /* cJSON recurses; what lies deeper becomes null, for nobody asks for it */
-    LONGEST_NUMBER = 62,     /* cJSON up to 1.7.17 reads no more of one and refuses the rest */
+    DEEPEST_KEPT = 500,      /* cJSON recurses; deeper values become null, because nobody reads them */
+    LONGEST_NUMBER = 62,     /* cJSON up to 1.7.17 does not read longer ones */
 };
 
-/* What may come next. */
+/* What the grammar allows next. */
 enum state { WANT_VALUE, WANT_VALUE_OR_END, WANT_NAME, WANT_NAME_OR_END, WANT_COLON, WANT_COMMA_OR_END };
 
 struct reader {
@@ -26,7 +26,7 @@ struct reader {
     struct secbuf *out;
     enum state state;
     int depth;
-    unsigned char is_object[DEEPEST_NESTING / 8 + 1]; /* a bit for each level that is open */
+    unsigned char is_object[DEEPEST_NESTING / 8 + 1]; /* one bit for each open level */
 };
 
 static int peek(const struct reader *in)
@@ -39,7 +39,7 @@ static int put(struct reader *in, const void *bytes, size_t n)
     return in->depth > DEEPEST_KEPT ? 0 : secbuf_append(in->out, bytes, n);
 }
 
-/* Copies the next n bytes, which the caller has seen to be there. */
+/* Copies the next n bytes, which must exist. */
 static int copy(struct reader *in, size_t n)
 {
     int r = put(in, in->at, n);
@@ -68,7 +68,7 @@ static int copy_digits(struct reader *in)
     return n ? copy(in, n) : -EBADMSG;
 }
 
-/* The number of RFC 8259 section 6: no leading zeros, digits on both sides of the point. */
+/* Reads a number (RFC 8259 section 6): no leading zeros, digits on both sides of the point. */
 static int copy_number(struct reader *in)
 {
     int r = 0;
@@ -92,7 +92,10 @@ static int copy_number(struct reader *in)
     return r;
 }
 
-/* Makes the number that begins at start in the output infinite and keeps its length: no integer of ours is as long. */
+/*
+ * Makes the number that begins at start in the output infinite, and keeps its length. No integer
+ * that we use is as long.
+ */
 static void replace_long_number(struct reader *in, size_t start)
 {
     static const char infinite[] = "1e999";
@@ -200,7 +203,7 @@ static bool is_in_object(const struct reader *in)
     return in->is_object[in->depth / 8] >> in->depth % 8 & 1;
 }
 
-/* Where a value has ended: what may follow depends on what it lies in. */
+/* What may follow the end of a value depends on its container. */
 static int end_value(struct reader *in, int r)
 {
     in->state = WANT_COMMA_OR_END;

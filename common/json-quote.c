@@ -1,7 +1,7 @@
 /*
  * JSON strings as Go writes them: clients compare and cache the helper's output, and cJSON's
- * printer escapes differently. The caller brings the memory, so a secret can be quoted from one
- * secure buffer straight into another.
+ * printer escapes differently. The caller provides the memory, so a secret can be quoted from one
+ * secure buffer directly into another.
  */
 #include "common/json-quote.h"
 

@@ -1,8 +1,8 @@
 /*
- * The fence around cJSON: documents are guarded before it sees them, and whatever it allocates
- * is secure memory, since with its default allocator two plaintext copies stay behind; only the
- * registry's manifests, which hold no secret and may be large, go to ordinary memory. A
- * document's memory is one arena, freed as a whole; cJSON's own freeing has nothing to do.
+ * The only user of cJSON. Documents are validated before cJSON reads them, and cJSON allocates
+ * secure memory, because its default allocator leaves two copies of the plaintext behind. Only the
+ * registry's manifests, which hold no secrets and may be large, use ordinary memory. Each document
+ * has one arena, which is freed as a whole; cJSON's own free function does nothing.
  */
 #include "common/json.h"
 
@@ -16,13 +16,13 @@
 #include "common/json-guard.h"
 #include "common/secure-arena.h"
 
-/* Nodes are cJSON's own, but for the document, which is its root and knows the memory of all. */
+/* Nodes are cJSON's. The document is the root node, and owns the memory of all. */
 struct json {
     cJSON node;
     struct secure_arena *arena;
 };
 
-/* cJSON's allocator takes no argument that could say which document it works on. */
+/* cJSON's allocator has no argument for the document. */
 static _Thread_local struct secure_arena *arena_being_filled;
 static _Thread_local bool is_filled_publicly;
 
@@ -39,10 +39,10 @@ static void *take_memory(size_t size)
 
 static void leave_memory(void *memory)
 {
-    (void)memory; /* it goes with its arena */
+    (void)memory; /* freed with its arena */
 }
 
-/* The hooks are one set for all threads. */
+/* The hooks are shared by all threads. */
 static void set_up_once(void)
 {
     cJSON_Hooks hooks = {.malloc_fn = take_memory, .free_fn = leave_memory};
@@ -50,7 +50,7 @@ static void set_up_once(void)
     cJSON_InitHooks(&hooks);
 }
 
-/* What the guard let pass, into an arena of its own. */
+/* Parses a validated value into a new arena. */
 static int build_document(const struct secbuf *value, bool is_public, struct json **ret)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -62,7 +62,7 @@ static int build_document(const struct secbuf *value, bool is_public, struct jso
     is_filled_publicly = is_public;
     root = cJSON_ParseWithLength((const char *)value->data, value->size);
     document = root ? take_memory(sizeof(*document)) : NULL;
-    if (!document) { /* the guard has seen that it is JSON */
+    if (!document) { /* it is valid JSON, so memory is exhausted */
         secure_arena_free(arena_being_filled);
         return -ENOMEM;
     }
@@ -79,7 +79,7 @@ int json_parse(const void *text, size_t size, struct json **ret)
     return r < 0 ? r : build_document(&value, false, ret);
 }
 
-/* The end of a string or of any other token that is no bracket, which begins at `at`. */
+/* The end of the token at `at`, which is not a bracket. */
 static const unsigned char *skip_token(const unsigned char *at, const unsigned char *end)
 {
     if (*at++ != '"') {
@@ -94,10 +94,10 @@ static const unsigned char *skip_token(const unsigned char *at, const unsigned c
 }
 
 /*
- * Whether text is, if it is JSON at all, one value, no more than JSON_DEEPEST_PUBLIC levels deep and of no more than
- * JSON_MOST_PUBLIC parts: the guard looks at the first value alone, and thins out what is deeper; and each part,
- * which may be one byte, takes a node of 64 bytes. *ret_bare is the length of a number or literal that
- * stands alone, else 0. 0, -EBADMSG or -E2BIG.
+ * Whether text, if it is valid JSON, is a single value with at most JSON_DEEPEST_PUBLIC levels and
+ * JSON_MOST_PUBLIC parts. The guard looks only at the first value, and removes deeper levels; and
+ * each part, which may be one byte, takes a node of 64 bytes. *ret_bare is the length of a number
+ * or literal that stands alone, else 0. 0, -EBADMSG or -E2BIG.
  */
 static int check_shape(const unsigned char *at, const unsigned char *end, size_t *ret_bare)
 {

@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 /*
- * Ownership at a glance (docs/design/conventions.md): a local that owns something carries CLEANUP(function)
- * and is handed over by steal_ptr()/steal_fd() on the line that does it.
+ * Ownership (docs/design/conventions.md): a local variable that owns something is declared with
+ * CLEANUP(function), and is handed over with steal_ptr() or steal_fd().
  */
 
 #define CLEANUP(function) __attribute__((cleanup(function)))

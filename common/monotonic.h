@@ -3,7 +3,10 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Milliseconds of a clock that nobody sets, for spans and deadlines; its zero means nothing. */
+/*
+ * Milliseconds on a clock that is never set back, for time spans and deadlines. Its zero has no
+ * meaning.
+ */
 static inline int64_t monotonic_ms(void)
 {
     struct timespec now;
@@ -12,7 +15,10 @@ static inline int64_t monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* The same, but it goes on while the machine sleeps: for what must not live longer than it should. */
+/*
+ * The same, but it also counts while the machine is suspended: for lifetimes that must not be
+ * exceeded.
+ */
 static inline uint64_t boottime_ms(void)
 {
     struct timespec now;

@@ -8,7 +8,7 @@
 
 enum { ALL_BITS = 128, IPV4_BITS = 32, TEXT_SIZE = INET6_ADDRSTRLEN + 8 };
 
-/* How many bits an address of this family has; 0 for another family. */
+/* The number of bits of an address of this family; 0 for another family. */
 static unsigned parse_address(const char *text, unsigned char ret_address[16])
 {
     static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};

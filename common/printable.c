@@ -1,5 +1,5 @@
 /*
- * What may be written to a terminal, in one place for errors, setup, doctor and answers.
+ * Decides what is safe on a terminal, for errors, setup, doctor and answers.
  */
 #include "common/printable.h"
 
@@ -50,7 +50,7 @@ size_t printable_escape_json(const char *json, size_t size, char *ret_text)
         char escaped[8];
 
         length = utf8_decode((const unsigned char *)json + at, size - at, &code_point);
-        if (printable_is_safe(code_point) || json[at] == '\n') { /* the end of the line; within strings it is escaped */
+        if (printable_is_safe(code_point) || json[at] == '\n') { /* the final newline; in strings it is escaped */
             if (ret_text)
                 memcpy(ret_text + used, json + at, length);
             used += length;

@@ -1,5 +1,5 @@
 /*
- * Other programs are run by posix_spawn(), never through a shell.
+ * Runs other programs with posix_spawn(), never through a shell.
  */
 #include "common/process.h"
 
@@ -59,14 +59,14 @@ struct running {
     int fd; /* its output */
     pid_t pid;
     char *output;
-    size_t size, used; /* what fits of the output is kept, and a writer is never blocked by what does not */
+    size_t size, used; /* output that does not fit is read and discarded, so that the writer never blocks */
     bool has_ended;
     int status;
 };
 
 enum { LOOK_MS = 20, LOOK_AFTER_END_MS = 1, MOST_DRAINED = 1 << 20 };
 
-/* 1 where something was read, 0 at the end, or -errno. */
+/* 1 if something was read, 0 at the end, or -errno. */
 static int read_some(struct running *one)
 {
     char rest[4096];
@@ -89,7 +89,7 @@ static int look_for_end(struct running *one)
     return 0;
 }
 
-/* What it wrote before it ended; not what others may go on to write. */
+/* Reads what it wrote before it exited, but not what other processes write later. */
 static void drain(struct running *one)
 {
     struct pollfd ready = {.fd = one->fd, .events = POLLIN};
@@ -98,7 +98,7 @@ static void drain(struct running *one)
         ;
 }
 
-/* 0 where it ended, 1 where time was over, or -errno. */
+/* 0 if it exited, 1 if the time is over, or -errno. */
 static int wait_until(struct running *one, int64_t end_ms)
 {
     struct pollfd ready = {.fd = one->fd, .events = POLLIN};
@@ -106,7 +106,10 @@ static int wait_until(struct running *one, int64_t end_ms)
     int r = 0;
 
     while (r == 0 && !one->has_ended) {
-        /* One that closes its output ends right after, as a rule; another has it open still when it has ended. */
+        /*
+         * Usually a program that closes its output exits at once. A process that it started may
+         * keep the output open.
+         */
         int n = is_open ? poll(&ready, 1, LOOK_MS) : poll(NULL, 0, LOOK_AFTER_END_MS);
 
         if (n < 0 && errno != EINTR)
@@ -121,10 +124,10 @@ static int wait_until(struct running *one, int64_t end_ms)
     return r;
 }
 
-/* It is our own child, but GPGME's orphans may be there too. */
+/* Kills the child. GPGME's orphans may exist too. */
 static int give_up(const struct running *one)
 {
-    kill(one->pid, SIGTERM); /* also where the list of children cannot be read */
+    kill(one->pid, SIGTERM); /* also if the list of children cannot be read */
     children_finish(0);
     return -ETIMEDOUT;
 }

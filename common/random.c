@@ -1,6 +1,6 @@
 /*
- * The names of upload sessions let their holder write to them, and keys made at start guard
- * passwords, so both come from the kernel's generator and from nothing weaker.
+ * Whoever knows the name of an upload session can write to it, and keys that are created at start
+ * protect passwords, so both come from the kernel's generator.
  */
 #include "common/random.h"
 
@@ -18,7 +18,7 @@ void random_bytes(void *ret, size_t size)
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0) /* no such call: to go on with what could be guessed would be worse */
+        if (n < 0) /* the call is missing; predictable bytes would be worse than ending */
             abort();
         at += n;
         size -= (size_t)n;

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-/* Bytes that nobody can guess, from the kernel (getrandom(2)); from any thread. */
+/* Fills the buffer with cryptographically secure random bytes (getrandom(2)). Thread-safe. */
 
 void random_bytes(void *ret, size_t size);
 

@@ -1,6 +1,6 @@
 /*
  * Secrets need memory that is not swapped out, not left behind and not copied by realloc().
- * libgcrypt has such a pool; this file is the only one that knows so.
+ * libgcrypt has such a pool, which only this file uses.
  */
 #include "common/secbuf.h"
 
@@ -38,7 +38,10 @@ static void on_fatal_error(void *opaque, int code, const char *text)
         last_resort("out of memory");
 }
 
-/* libgcrypt writes to stderr what it returns as an error too; stderr is to stay empty. What it ends the program for is told. */
+/*
+ * libgcrypt prints errors that it also returns; stderr must stay empty. Only fatal errors are
+ * printed.
+ */
 static PRINTF_LIKE(3, 0) void on_log(void *unused, int level, const char *format, va_list arguments)
 {
     (void)unused;
@@ -46,7 +49,10 @@ static PRINTF_LIKE(3, 0) void on_log(void *unused, int level, const char *format
         vfprintf(stderr, format, arguments);
 }
 
-/* libgcrypt 1.11 and newer declare the handler deprecated. They still call it, and offer no other way to keep quiet. */
+/*
+ * libgcrypt 1.11 and newer declare the handler deprecated. They still call it, and there is no
+ * other way to silence it.
+ */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
 static void set_log_handler(void)

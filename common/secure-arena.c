@@ -1,5 +1,6 @@
 /*
- * Blocks of memory, each twice as large as the one before, handed out piece by piece.
+ * An arena is a list of blocks, each twice as large as the one before, which are divided into
+ * pieces.
  */
 #include "common/secure-arena.h"
 
@@ -14,7 +15,7 @@ struct secure_arena {
     struct secure_arena *earlier;
     size_t used, size;
     bool is_public;
-    _Alignas(ALIGNMENT) unsigned char bytes[]; /* aligned to ALIGNMENT, as the struct is: libgcrypt gives no more */
+    _Alignas(ALIGNMENT) unsigned char bytes[]; /* aligned to ALIGNMENT, like the struct; libgcrypt guarantees no more */
 };
 
 static struct secure_arena *add_block(struct secure_arena *earlier, size_t least, bool is_public)

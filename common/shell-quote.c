@@ -18,7 +18,7 @@ char *shell_quote(const char *text)
         return NULL;
     *to++ = '\'';
     for (const char *c = text; *c; c++) {
-        if (*c == '\'') { /* ends the quotes, is quoted itself, and begins them again */
+        if (*c == '\'') { /* close the quotes, add a quoted quote, and open them again */
             memcpy(to, "'\\'", 3);
             to += 3;
         }

@@ -1,4 +1,7 @@
 #pragma once
 
-/* The text for a shell, in quotes where it needs them; owned by the caller, free with free(). NULL: out of memory. */
+/*
+ * Quotes the text for a shell if that is necessary. Owned by the caller, free with free(). NULL:
+ * memory is exhausted.
+ */
 char *shell_quote(const char *text);

@@ -4,7 +4,7 @@
  */
 #include "common/utf8.h"
 
-/* The length that a first byte announces, 0 for one that starts nothing. */
+/* The length of the sequence that a byte starts; 0 for a byte that cannot start one. */
 static size_t announced_length(unsigned char first)
 {
     if (first < 0x80)

@@ -8,14 +8,15 @@
 #define UTF8_REPLACEMENT_BYTES "\xEF\xBF\xBD"
 
 /*
- * Reads one code point from size (at least 1) bytes. Returns how many bytes it took; of bytes
- * that are no UTF-8 (overlong forms, surrogates, past U+10FFFF) it takes one and answers
- * U+FFFD, as Go does.
+ * Decodes one code point from size (at least 1) bytes. Returns the number of bytes that it took.
+ * For invalid UTF-8 (overlong forms, surrogates, beyond U+10FFFF) that is one byte, and the code
+ * point is U+FFFD, as in Go.
  */
 size_t utf8_decode(const unsigned char *text, size_t size, uint32_t *ret_code_point);
 
 /* Whether the code point is Unicode white space (property White_Space, as Go's unicode.IsSpace). */
 bool utf8_is_space(uint32_t code_point);
 
-/* Finds text without the white space at both ends; *ret_start is valid as long as text. */
-void utf8_trim(const unsigned char *text, size_t size, const unsigned char **ret_start, size_t *ret_size);
+/* Trims white space at both ends; *ret_start points into text. */
+void utf8_trim(const unsigned char *text, size_t size, const unsigned char **ret_start,
+               size_t *ret_size);
