@@ -197,9 +197,17 @@ def _():
 # --- gpg-agent and pinentry ------------------------------------------------------------------------------------
 
 
-def agent_pid():
+def ask_agent_pid():
     said = USER.run(["gpg-connect-agent", "getinfo pid", "/bye"], check=True).out.decode()
     return int(next(line.split()[1] for line in said.splitlines() if line.startswith("D ")))
+
+
+def agent_pid():
+    """Two agents that start at the same time may both answer, until one has the socket for good."""
+    first, second = ask_agent_pid(), ask_agent_pid()
+    while first != second:
+        first, second = second, ask_agent_pid()
+    return second
 
 
 @case("a gpg-agent that hangs: get and doctor report it, store works without it, and everything works afterwards")

@@ -10,6 +10,7 @@ import http.server
 import json
 import os
 import pathlib
+import shlex
 import subprocess
 import threading
 import time
@@ -214,7 +215,7 @@ def _():
         with directory() as place:
             spoil(place)
             while findings := [one for one in find_any(place / "config.yml") if "command" in one]:
-                command = findings[0]["command"].replace("registryd ", f"{PROGRAM} ", 1)
+                command = findings[0]["command"].replace("registryd ", shlex.quote(PROGRAM) + " ", 1)
                 done = subprocess.run(["sh", "-c", command], stdin=subprocess.DEVNULL, capture_output=True, check=False)
                 assert done.returncode == 0, (command, done)
             assert not find(place / "config.yml", 0)
