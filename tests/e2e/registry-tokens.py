@@ -540,18 +540,20 @@ def _():
     with TokenServer(users=("root",)) as registry:
         for change in (new, new + line("bob", PASSWORD), line("bob", PASSWORD)):  # at the end the user is removed
             registry.server.write(old)
-            assert registry.status("GET", "/v2/", None, basic("alice", "new")) == 401  # the file is read
+            wait_for(lambda: registry.status("GET", "/v2/", None, basic("alice", "new")) == 401, "the file is not read")
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
                 answer = pool.submit(registry.call, "GET", "/token?offline_token=true", None, basic("alice"))
                 time.sleep(0.03)  # somewhere in the middle; the assertions hold wherever it is
                 registry.server.write(change)
-                registry.status("GET", "/v2/", None, basic("bob", "a\0b"))  # makes the server read the file
+                witness = basic("bob") if "bob" in change else basic("alice", "new")
+                wait_for(lambda: registry.status("GET", "/v2/", None, witness) == 200, "the changed file is not read")
                 status, _, body = answer.result()
             assert status in (200, 401), (status, body)
             members = json.loads(body)
             if status == 200:
                 registry.secrets += [members["token"], members["refresh_token"]]
-                assert registry.status("GET", "/v2/", None, bearer(members["token"])) == 401
+                status = registry.status("GET", "/v2/", None, bearer(members["token"]))
+                assert status == 401, status
                 registry.refresh(members["refresh_token"], expected=401)
 
 
