@@ -116,10 +116,8 @@ static int check_revocation(const struct order *order, struct error *err)
 
 static int revoke_tokens(struct order *order, struct error *err)
 {
-    int r = check_revocation(order, err);
+    int r = identity_tokens_for_each(order->tokens, revoke_if_meant, order, err);
 
-    if (r == 0)
-        r = identity_tokens_for_each(order->tokens, revoke_if_meant, order, err);
     if (r < 0)
         return r;
     if (order->matches < (size_t)order->id_count)
@@ -243,7 +241,7 @@ static int parse(int argc, char **argv, struct order *order, struct error *err)
     if (order->distrusts_old && strcmp(argv[optind], "rotate") != 0)
         return error_set(err, EINVAL,
                          "--distrust-old belongs to token rotate; see registryd help token");
-    return 0;
+    return strcmp(argv[optind], "revoke") == 0 ? check_revocation(order, err) : 0;
 }
 
 static int run(int argc, char **argv, struct error *err)

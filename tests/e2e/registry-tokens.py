@@ -469,7 +469,7 @@ def _():
         registry.refresh(tokens["alice"], expected=401)
         registry.refresh(spare)
         assert "of 1 tokens were found" in registry.command("revoke", used[0][0], rc=1)
-        registry.command("revoke", rc=1)
+        assert "needs IDs of tokens" in registry.command("revoke", rc=1)
         registry.command("revoke", "--all", "--user", "alice", rc=1)
         registry.command("walk", rc=1)
 
