@@ -301,10 +301,11 @@ def _():
 def _():
     with Sandbox() as user:
         user.make_store()
-        for text in ("{", "[]", '{"auths":{}} x'):
+        for text, words in (("{", "not a JSON object"), ("[]", "not a JSON object"),
+                            ('{"auths":{}} x', "remove what follows it")):
             config_of(user).write_text(text)
             before = everything(user)
-            assert_refused(user, setup(user, "--yes", check=False), before, "config.json", "not a JSON object")
+            assert_refused(user, setup(user, "--yes", check=False), before, "config.json", words)
 
 
 # --- passwords in docker's file -------------------------------------------------------------------
