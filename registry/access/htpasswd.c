@@ -240,8 +240,7 @@ const char *htpasswd_flaw_text(enum htpasswd_flaw_kind kind)
         [HTPASSWD_NOT_BCRYPT] =
             "the hash is not bcrypt, so that this user cannot log in; make one with htpasswd -B",
         [HTPASSWD_SLOW] =
-            "the cost of this hash is so high that its check takes from ten seconds to days; lower "
-            "it",
+            "the cost of this hash is so high that a check takes ten seconds to days; lower it",
     };
 
     return texts[kind];
