@@ -1,5 +1,7 @@
 #include "common/shell-quote.h"
 
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,4 +29,30 @@ char *shell_quote(const char *text)
     *to++ = '\'';
     *to = '\0';
     return quoted;
+}
+
+char *shell_format(const char *format, va_list arguments)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    bool is_whole = true;
+
+    if (!stream)
+        return NULL;
+    for (const char *at = format; *at; at++) {
+        if (at[0] == '%' && at[1] == 's') {
+            CLEANUP_FREE char *quoted = shell_quote(va_arg(arguments, const char *));
+
+            is_whole &= quoted != NULL;
+            fputs(quoted ? quoted : "", stream);
+            at++;
+        } else {
+            fputc(*at, stream);
+        }
+    }
+    if (fclose(stream) == 0 && is_whole)
+        return text;
+    free(text);
+    return NULL;
 }

@@ -18,3 +18,6 @@ const char *words_duration(uint64_t seconds, char ret[WORDS_SIZE_MAX]);
  * An amount of data for people: "1 byte", "999 bytes", "1.5 GiB (1610612736 bytes)". Returns ret.
  */
 const char *words_bytes(uint64_t bytes, char ret[WORDS_SIZE_MAX]);
+
+/* The same, rounded and in few characters: "17 B", "1.5 GiB". Returns ret. */
+const char *words_short_bytes(uint64_t bytes, char ret[WORDS_SIZE_MAX]);

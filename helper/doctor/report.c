@@ -51,31 +51,6 @@ struct finding *report_add(struct report *report, const char *id, enum finding_s
     return finding;
 }
 
-/* The format with every %s quoted; owned by the caller. NULL: out of memory. */
-static PRINTF_LIKE(1, 0) char *format_command(const char *format, va_list arguments)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
-
-    if (!stream)
-        return NULL;
-    for (const char *at = format; *at; at++) {
-        if (at[0] == '%' && at[1] == 's') {
-            CLEANUP_FREE char *quoted = shell_quote(va_arg(arguments, const char *));
-
-            fputs(quoted ? quoted : "", stream);
-            at++;
-        } else {
-            fputc(*at, stream);
-        }
-    }
-    if (fclose(stream) == 0)
-        return text;
-    free(text);
-    return NULL;
-}
-
 static void take_command(struct finding *finding, char *command)
 {
     for (size_t i = 0; finding && i < FINDING_COMMANDS; i++)
@@ -91,7 +66,7 @@ void finding_add_command(struct finding *finding, const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    take_command(finding, format_command(format, arguments));
+    take_command(finding, shell_format(format, arguments));
     va_end(arguments);
 }
 
@@ -102,7 +77,7 @@ void finding_add_root_command(struct finding *finding, const char *format, ...)
     char *wrapped = NULL;
 
     va_start(arguments, format);
-    command = format_command(format, arguments);
+    command = shell_format(format, arguments);
     va_end(arguments);
     if (!command)
         return;

@@ -53,15 +53,16 @@ static void format(const struct progress *progress, int64_t elapsed_ms, char *re
     bool has_bytes = progress->bytes_total > 0;
     uint64_t done = has_bytes ? progress->bytes_done : progress->done;
     uint64_t total = has_bytes ? progress->bytes_total : progress->total;
-    char one[SHORT_TEXT_SIZE], two[SHORT_TEXT_SIZE], rate[SHORT_TEXT_SIZE], words[WORDS_SIZE_MAX];
+    char one[WORDS_SIZE_MAX], two[WORDS_SIZE_MAX], rate[WORDS_SIZE_MAX], words[WORDS_SIZE_MAX];
 
     snprintf(ret, size, "%s: %" PRIu64, progress->step, progress->done);
     if (progress->total > 0)
         append(ret, size, " of %" PRIu64, progress->total);
     append(ret, size, " %s", progress->unit);
     if (has_bytes)
-        append(ret, size, ", %s of %s, %s a second", short_bytes(done, one),
-               short_bytes(total, two), short_bytes(done * SECOND_MS / (uint64_t)elapsed_ms, rate));
+        append(ret, size, ", %s of %s, %s a second", words_short_bytes(done, one),
+               words_short_bytes(total, two),
+               words_short_bytes(done * SECOND_MS / (uint64_t)elapsed_ms, rate));
     if (done > 0 && done <= total)
         append(
             ret, size, ", %s left",

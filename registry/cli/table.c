@@ -1,15 +1,12 @@
 #include "registry/cli/table.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "common/printable.h"
-
-enum { UNIT = 1024 };
 
 int table_add(struct table *table, const char *const *row, struct error *err)
 {
@@ -73,28 +70,13 @@ void table_done(struct table *table)
     free(table->cells);
 }
 
-const char *short_bytes(uint64_t bytes, char ret[SHORT_TEXT_SIZE])
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    double shown = (double)bytes;
-    size_t unit = 0;
-
-    for (; shown >= UNIT; unit++)
-        shown /= UNIT;
-    if (unit == 0)
-        snprintf(ret, SHORT_TEXT_SIZE, "%" PRIu64 " B", bytes);
-    else
-        snprintf(ret, SHORT_TEXT_SIZE, "%.1f %s", shown, units[unit]);
-    return ret;
-}
-
-const char *short_time(int64_t seconds, char ret[SHORT_TEXT_SIZE])
+const char *short_time(int64_t seconds, char ret[WORDS_SIZE_MAX])
 {
     time_t when = (time_t)seconds;
     struct tm tm;
 
     if (seconds == 0 || !gmtime_r(&when, &tm))
         return "-";
-    strftime(ret, SHORT_TEXT_SIZE, "%Y-%m-%d %H:%M", &tm);
+    strftime(ret, WORDS_SIZE_MAX, "%Y-%m-%d %H:%M", &tm);
     return ret;
 }

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "common/error.h"
+#include "common/words.h"
 
 /* A table on a terminal: its columns are as wide as the longest text in them. */
 enum { TABLE_COLUMNS_MAX = 6 };
@@ -21,7 +22,5 @@ int table_add(struct table *table, const char *const *row, struct error *err) MU
 void table_print(const struct table *table);
 void table_done(struct table *table);
 
-/* "12.3 MiB" or "17 B"; and a time in UTC as "2026-11-30 12:34", "-" for 0. Both return ret. */
-enum { SHORT_TEXT_SIZE = 32 };
-const char *short_bytes(uint64_t bytes, char ret[SHORT_TEXT_SIZE]);
-const char *short_time(int64_t seconds, char ret[SHORT_TEXT_SIZE]);
+/* A time in UTC as "2026-11-30 12:34", "-" for 0. Returns ret. */
+const char *short_time(int64_t seconds, char ret[WORDS_SIZE_MAX]);

@@ -13,9 +13,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/file.h"
+#include "registry/http/tls-file.h"
 
-enum { CHAIN_MAX = 16, FILE_MAX = 1 << 20, SECONDS_KEPT = 600 };
+enum { CHAIN_MAX = 16, SECONDS_KEPT = 600 };
 
 struct identity {
     struct identity *earlier;
@@ -45,41 +45,23 @@ static void identity_freep(struct identity **identity)
     identity_free(*identity);
 }
 
-/* A file whose content is wiped when it is freed, because it may be the key. */
-struct pem {
-    char *text;
-    size_t size;
-};
-
-static void pem_done(struct pem *pem)
-{
-    if (pem->text)
-        explicit_bzero(pem->text, pem->size);
-    free(pem->text);
-}
-
-static int read_pem(const char *path, struct pem *ret, struct error *err)
+static int read_file(const char *path, struct tls_file *ret, struct error *err)
 {
     CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int r = fd < 0 ? -errno : file_read_all(fd, FILE_MAX, &ret->text, &ret->size);
+    int r = fd < 0 ? -errno : tls_file_read(fd, ret);
 
     return r < 0 ? error_set_errno(err, -r, "cannot read %s", path) : 0;
 }
 
-static gnutls_datum_t datum_of(const struct pem *pem)
-{
-    return (gnutls_datum_t){.data = (unsigned char *)pem->text, .size = (unsigned)pem->size};
-}
-
 static int load_chain(struct identity *identity, const char *path, struct error *err)
 {
-    CLEANUP(pem_done) struct pem pem = {0};
+    CLEANUP(tls_file_done) struct tls_file file = {0};
     gnutls_datum_t datum;
-    int r = read_pem(path, &pem, err);
+    int r = read_file(path, &file, err);
 
     if (r < 0)
         return r;
-    datum = datum_of(&pem);
+    datum = tls_file_datum(&file);
     identity->count = CHAIN_MAX;
     r = gnutls_pcert_list_import_x509_raw(identity->chain, &identity->count, &datum,
                                           GNUTLS_X509_FMT_PEM, 0);
@@ -92,13 +74,13 @@ static int load_chain(struct identity *identity, const char *path, struct error 
 
 static int load_key(struct identity *identity, const char *path, struct error *err)
 {
-    CLEANUP(pem_done) struct pem pem = {0};
+    CLEANUP(tls_file_done) struct tls_file file = {0};
     gnutls_datum_t datum;
-    int r = read_pem(path, &pem, err);
+    int r = read_file(path, &file, err);
 
     if (r < 0)
         return r;
-    datum = datum_of(&pem);
+    datum = tls_file_datum(&file);
     r = gnutls_privkey_init(&identity->key);
     if (r >= 0)
         r = gnutls_privkey_import_x509_raw(identity->key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0);

@@ -17,6 +17,19 @@ static int refuse(const struct content_verb *verb, const char *word, struct erro
                      verb->verb->name, word, verb->verb->name);
 }
 
+static int parse_reference(const struct content_verb *verb, struct content_job *job,
+                           struct error *err)
+{
+    int r = reference_parse(job->operands[0], &job->reference, err);
+
+    if (r < 0 || !(verb->options & CONTENT_OF_REPOSITORY) ||
+        !reference_is_manifest(&job->reference))
+        return r;
+    return error_set(err, EINVAL,
+                     "%s takes a repository; registryd show %s shows a tag or manifest",
+                     verb->verb->name, job->operands[0]);
+}
+
 /* 0, CONTENT_HELP or negative. */
 static int parse(int argc, char **argv, const struct content_verb *verb, struct content_job *job,
                  struct error *err)
@@ -49,7 +62,7 @@ static int parse(int argc, char **argv, const struct content_verb *verb, struct 
     if (job->operand_count < verb->least || job->operand_count > verb->most)
         return error_set(err, EINVAL, "%s takes %s; see registryd help %s", verb->verb->name,
                          verb->operands, verb->verb->name);
-    return job->operand_count > 0 ? reference_parse(job->operands[0], &job->reference, err) : 0;
+    return job->operand_count > 0 ? parse_reference(verb, job, err) : 0;
 }
 
 static int act_on_storage(const struct content_verb *verb, struct content_job *job,

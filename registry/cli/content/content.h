@@ -24,6 +24,7 @@ enum content_options {
     CONTENT_JSON = 1 << 0,
     CONTENT_DRY_RUN = 1 << 1,
     CONTENT_YES = 1 << 2,
+    CONTENT_OF_REPOSITORY = 1 << 3, /* the operand is a whole repository */
 };
 
 /* What one of the verbs takes and does. */

@@ -1,7 +1,6 @@
 /*
  * `registryd du` says what takes the space: the repositories, or the tags of one.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -52,12 +51,12 @@ static int fill(struct account *account, const struct store_names *names,
 static int add_line(struct table *table, const char *name, const struct usage *usage, bool is_total,
                     struct error *err)
 {
-    char bytes[SHORT_TEXT_SIZE], alone[SHORT_TEXT_SIZE], objects[SHORT_TEXT_SIZE];
+    char bytes[WORDS_SIZE_MAX], alone[WORDS_SIZE_MAX], objects[WORDS_SIZE_MAX];
 
     snprintf(objects, sizeof(objects), "%zu", usage->objects);
     return table_add(table,
-                     (const char *const[]){short_bytes(usage->bytes, bytes),
-                                           is_total ? "" : short_bytes(usage->alone, alone),
+                     (const char *const[]){words_short_bytes(usage->bytes, bytes),
+                                           is_total ? "" : words_short_bytes(usage->alone, alone),
                                            objects, name},
                      err);
 }
@@ -135,11 +134,8 @@ static int measure_tags(struct content_job *job, struct error *err)
     CLEANUP_FREE struct usage *usages = NULL;
     struct usage rest;
     const char *name = job->reference.name;
-    int r = store_list_tags(job->store, name, NULL, SIZE_MAX, &tags, err);
+    int r = reference_list_tags(job->store, name, &tags, err);
 
-    if (r == STORE_NOT_FOUND)
-        return error_set(err, ENOENT,
-                         "there is no repository %s; registryd ls shows which there are", name);
     if (r == 0) {
         usages = calloc(tags.count + 1, sizeof(*usages));
         r = usages ? store_measure_tags(job->store, name, &tags, usages, &rest, &account.total, err)
@@ -155,17 +151,13 @@ static int measure_tags(struct content_job *job, struct error *err)
 
 static int measure(struct content_job *job, struct error *err)
 {
-    if (reference_is_manifest(&job->reference))
-        return error_set(err, EINVAL,
-                         "du takes a repository; registryd show %s shows a tag or manifest",
-                         job->operands[0]);
     return job->operand_count > 0 ? measure_tags(job, err) : measure_repositories(job, err);
 }
 
 static int run_du(int argc, char **argv)
 {
-    static const struct content_verb du = {&verb_du, CONTENT_JSON, 0, 1, "one repository at most",
-                                           measure};
+    static const struct content_verb du = {
+        &verb_du, CONTENT_JSON | CONTENT_OF_REPOSITORY, 0, 1, "one repository at most", measure};
 
     return content_run(argc, argv, &du);
 }

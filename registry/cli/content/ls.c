@@ -1,7 +1,6 @@
 /*
  * `registryd ls` lists the repositories, or the tags of one.
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,7 +40,7 @@ static int print_repositories(struct content_job *job, const struct store_names 
     int r = table_add(&table, (const char *const[]){"REPOSITORY", "TAGS"}, err);
 
     for (size_t i = 0; r == 0 && i < names->count; i++) {
-        char count[SHORT_TEXT_SIZE];
+        char count[WORDS_SIZE_MAX];
         size_t tags;
 
         r = count_tags(job->store, names->items[i], &tags, err);
@@ -184,18 +183,18 @@ static int print_tags(const struct tag_rows *rows, struct error *err)
 
     for (size_t i = 0; r == 0 && i < rows->count; i++) {
         const struct tag_row *row = &rows->items[i];
-        char bytes[SHORT_TEXT_SIZE], pushed[SHORT_TEXT_SIZE], digest[DIGEST_TEXT_SIZE],
+        char bytes[WORDS_SIZE_MAX], pushed[WORDS_SIZE_MAX], digest[DIGEST_TEXT_SIZE],
             platforms[300];
 
         if (row->is_gone)
             continue;
         describe(row, platforms, sizeof(platforms));
         digest_format(&row->state.digest, digest);
-        r = table_add(&table,
-                      (const char *const[]){row->tag,
-                                            short_time(row->state.pushed_ns / NS_PER_S, pushed),
-                                            short_bytes(row->bytes, bytes), platforms, digest},
-                      err);
+        r = table_add(
+            &table,
+            (const char *const[]){row->tag, short_time(row->state.pushed_ns / NS_PER_S, pushed),
+                                  words_short_bytes(row->bytes, bytes), platforms, digest},
+            err);
     }
     if (r == 0 && rows->count > 0)
         table_print(&table);
@@ -239,12 +238,8 @@ static int list_tags(struct content_job *job, struct error *err)
 {
     CLEANUP(store_names_done) struct store_names tags = {0};
     CLEANUP(tag_rows_done) struct tag_rows rows = {0};
-    int r = store_list_tags(job->store, job->reference.name, NULL, SIZE_MAX, &tags, err);
+    int r = reference_list_tags(job->store, job->reference.name, &tags, err);
 
-    if (r == STORE_NOT_FOUND)
-        return error_set(err, ENOENT,
-                         "there is no repository %s; registryd ls shows which there are",
-                         job->reference.name);
     if (r == 0)
         r = read_rows(job, &tags, &rows, err);
     if (r < 0)
@@ -255,17 +250,13 @@ static int list_tags(struct content_job *job, struct error *err)
 
 static int list(struct content_job *job, struct error *err)
 {
-    if (reference_is_manifest(&job->reference))
-        return error_set(err, EINVAL,
-                         "ls takes a repository; registryd show %s shows a tag or manifest",
-                         job->operands[0]);
     return job->operand_count > 0 ? list_tags(job, err) : list_repositories(job, err);
 }
 
 static int run_ls(int argc, char **argv)
 {
-    static const struct content_verb ls = {&verb_ls, CONTENT_JSON, 0, 1, "one repository at most",
-                                           list};
+    static const struct content_verb ls = {
+        &verb_ls, CONTENT_JSON | CONTENT_OF_REPOSITORY, 0, 1, "one repository at most", list};
 
     return content_run(argc, argv, &ls);
 }

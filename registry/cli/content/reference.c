@@ -39,17 +39,24 @@ int reference_parse(const char *text, struct reference *ret, struct error *err)
     return 0;
 }
 
+int reference_list_tags(struct store *store, const char *name, struct store_names *ret,
+                        struct error *err)
+{
+    int r = store_list_tags(store, name, NULL, SIZE_MAX, ret, err);
+
+    if (r != STORE_NOT_FOUND)
+        return r;
+    return error_set(err, ENOENT, "there is no repository %s; registryd ls shows which there are",
+                     name);
+}
+
 static int say_missing(struct store *store, const struct reference *reference, struct error *err)
 {
     CLEANUP(store_names_done) struct store_names tags = {0};
-    int r = store_list_tags(store, reference->name, NULL, 1, &tags, err);
+    int r = reference_list_tags(store, reference->name, &tags, err);
 
     if (r < 0)
         return r;
-    if (r == STORE_NOT_FOUND)
-        return error_set(err, ENOENT,
-                         "there is no repository %s; registryd ls shows which there are",
-                         reference->name);
     return error_set(err, ENOENT, "%s has no %s %s; registryd ls %s shows its tags",
                      reference->name, reference->has_digest ? "manifest" : "tag",
                      reference->has_digest ? "of that digest" : reference->tag, reference->name);

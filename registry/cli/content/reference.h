@@ -28,3 +28,10 @@ static inline bool reference_is_manifest(const struct reference *reference)
 /* The digest of the manifest that it names, which exists. A missing one is an error in words. */
 int reference_resolve(struct store *store, const struct reference *reference, struct digest *ret,
                       struct error *err) MUST_USE;
+
+/*
+ * All tags of a repository, as store_list_tags() lists them; a repository that does not exist is an
+ * error in words. 0 or negative.
+ */
+int reference_list_tags(struct store *store, const char *name, struct store_names *ret,
+                        struct error *err) MUST_USE;

@@ -48,7 +48,7 @@ static int print_value(const char *name, const struct json *value, struct error 
 static int print_head(const struct shown *shown, struct error *err)
 {
     const struct image *image = shown->image;
-    char digest[DIGEST_TEXT_SIZE], pushed[SHORT_TEXT_SIZE], platform[PLATFORM_TEXT_SIZE];
+    char digest[DIGEST_TEXT_SIZE], pushed[WORDS_SIZE_MAX], platform[PLATFORM_TEXT_SIZE];
     int r;
 
     digest_format(&image->digest, digest);
@@ -73,12 +73,12 @@ static int print_head(const struct shown *shown, struct error *err)
 static int add_manifest(struct table *table, const struct manifest_descriptor *descriptor,
                         const struct json *item, struct error *err)
 {
-    char platform[PLATFORM_TEXT_SIZE] = "-", size[SHORT_TEXT_SIZE], digest[DIGEST_TEXT_SIZE];
+    char platform[PLATFORM_TEXT_SIZE] = "-", size[WORDS_SIZE_MAX], digest[DIGEST_TEXT_SIZE];
 
     image_format_platform(json_find(item, "platform"), platform);
     digest_format(&descriptor->digest, digest);
     return table_add(table,
-                     (const char *const[]){platform, short_bytes(descriptor->size, size),
+                     (const char *const[]){platform, words_short_bytes(descriptor->size, size),
                                            descriptor->media_type, digest},
                      err);
 }
@@ -122,7 +122,7 @@ static int print_layers(const struct shown *shown, struct error *err)
     const struct json *history = first_of(shown->config, "history");
     size_t first = json_find(shown->image->document, "config") ? 1 : 0;
     uint64_t total = 0;
-    char size[SHORT_TEXT_SIZE];
+    char size[WORDS_SIZE_MAX];
     int r = table_add(&table, (const char *const[]){"SIZE", "LAYER", "MADE BY"}, err);
 
     for (size_t i = first; r == 0 && i < blobs->count; i++) {
@@ -133,14 +133,14 @@ static int print_layers(const struct shown *shown, struct error *err)
         digest_format(&blobs->items[i].digest, digest);
         total += blobs->items[i].size;
         r = table_add(&table,
-                      (const char *const[]){short_bytes(blobs->items[i].size, size), digest,
+                      (const char *const[]){words_short_bytes(blobs->items[i].size, size), digest,
                                             command ? command : blobs->items[i].media_type},
                       err);
     }
     if (r == 0) {
         putchar('\n');
         table_print(&table);
-        printf("%s in %zu layers\n", short_bytes(total, size), blobs->count - first);
+        printf("%s in %zu layers\n", words_short_bytes(total, size), blobs->count - first);
     }
     return r;
 }

@@ -15,8 +15,9 @@
 #include "registry/cli/doctor/public-address.h"
 #include "registry/cli/init/layout.h"
 #include "registry/cli/table.h"
+#include "registry/http/tls-file.h"
 
-enum { CHAIN_MAX = 16, DAYS_LEFT = 30, DAY_S = 24 * 60 * 60, FILE_MAX = 1 << 20 };
+enum { CHAIN_MAX = 16, DAYS_LEFT = 30, DAY_S = 24 * 60 * 60 };
 
 struct chain {
     gnutls_x509_crt_t items[CHAIN_MAX];
@@ -29,28 +30,10 @@ static void chain_done(struct chain *chain)
         gnutls_x509_crt_deinit(chain->items[i]);
 }
 
-/* The text of a file, which may be a key. */
-struct pem {
-    char *text;
-    size_t size;
-};
-
-static void pem_done(struct pem *pem)
-{
-    if (pem->text)
-        explicit_bzero(pem->text, pem->size);
-    free(pem->text);
-}
-
-static gnutls_datum_t datum_of(const struct pem *pem)
-{
-    return (gnutls_datum_t){(unsigned char *)pem->text, (unsigned)pem->size};
-}
-
-static int read_pem(const char *path, struct pem *ret, struct report *report)
+static int read_file(const char *path, struct tls_file *ret, struct report *report)
 {
     CLEANUP_CLOSE int fd = file_open_regular(AT_FDCWD, path, NULL);
-    int r = fd < 0 ? fd : file_read_all(fd, FILE_MAX, &ret->text, &ret->size);
+    int r = fd < 0 ? fd : tls_file_read(fd, ret);
 
     if (r < 0)
         report_add(report, "certificate-unreadable", FINDING_BAD, "The server does not start.",
@@ -83,7 +66,7 @@ static void check_dates(struct examination *examination, gnutls_x509_crt_t certi
     int64_t end_s = gnutls_x509_crt_get_expiration_time(certificate);
     int64_t begin_s = gnutls_x509_crt_get_activation_time(certificate);
     struct report *report = &examination->report;
-    char when[SHORT_TEXT_SIZE];
+    char when[WORDS_SIZE_MAX];
 
     if (examination->now_s < begin_s)
         report_add(report, "certificate-not-yet", FINDING_BAD,
@@ -192,15 +175,15 @@ static void check_key(struct examination *examination, gnutls_x509_crt_t certifi
 {
     struct report *report = &examination->report;
     const char *path = examination->settings->http.tls.key;
-    CLEANUP(pem_done) struct pem pem = {0};
+    CLEANUP(tls_file_done) struct tls_file file = {0};
     gnutls_x509_privkey_t key = NULL;
     gnutls_datum_t datum;
     struct stat st;
     int r;
 
-    if (read_pem(path, &pem, report) < 0)
+    if (read_file(path, &file, report) < 0)
         return;
-    datum = datum_of(&pem);
+    datum = tls_file_datum(&file);
     r = gnutls_x509_privkey_init(&key);
     if (r == 0)
         r = gnutls_x509_privkey_import2(key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0);
@@ -227,15 +210,15 @@ static void check_pair(struct examination *examination)
     struct report *report = &examination->report;
     const char *path = examination->settings->http.tls.certificate;
     CLEANUP(chain_done) struct chain chain = {.count = CHAIN_MAX};
-    CLEANUP(pem_done) struct pem pem = {0};
+    CLEANUP(tls_file_done) struct tls_file file = {0};
     gnutls_datum_t datum;
     int r;
 
-    if (read_pem(path, &pem, report) < 0) {
+    if (read_file(path, &file, report) < 0) {
         chain.count = 0;
         return;
     }
-    datum = datum_of(&pem);
+    datum = tls_file_datum(&file);
     r = gnutls_x509_crt_list_import(chain.items, &chain.count, &datum, GNUTLS_X509_FMT_PEM, 0);
     if (r <= 0) {
         chain.count = 0;

@@ -58,7 +58,7 @@ static void check_writing(struct examination *examination, const char *directory
 static void check_room(struct report *report, const char *directory)
 {
     struct statvfs room;
-    char left[SHORT_TEXT_SIZE], all[SHORT_TEXT_SIZE];
+    char left[WORDS_SIZE_MAX], all[WORDS_SIZE_MAX];
     uint64_t bytes, total;
 
     if (statvfs(directory, &room) < 0)
@@ -68,7 +68,7 @@ static void check_room(struct report *report, const char *directory)
     if (bytes < LEAST_BYTES && bytes < total / 100 * LEAST_PERCENT) {
         report_add(report, "storage-full", bytes == 0 ? FINDING_BAD : FINDING_WARNING,
                    "A push fails when the space ends; pulls go on.", "%s has %s left of %s",
-                   directory, short_bytes(bytes, left), short_bytes(total, all));
+                   directory, words_short_bytes(bytes, left), words_short_bytes(total, all));
         report_set_command(report, "registryd du");
     }
     if (room.f_files > 0 && room.f_favail < room.f_files / 100) {

@@ -36,37 +36,16 @@ void report_add(struct report *report, const char *id, enum finding_level level,
 
 void report_set_command(struct report *report, const char *format, ...)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *stream = open_memstream(&text, &size);
+    char *command;
     va_list arguments;
 
-    if (!stream || report->is_out_of_memory) {
-        report->is_out_of_memory = true;
-        if (stream)
-            fclose(stream);
-        free(text);
+    if (report->is_out_of_memory) /* the finding may be missing */
         return;
-    }
     va_start(arguments, format);
-    for (const char *at = format; *at; at++) {
-        if (at[0] == '%' && at[1] == 's') {
-            CLEANUP_FREE char *quoted = shell_quote(va_arg(arguments, const char *));
-
-            report->is_out_of_memory |= !quoted;
-            fputs(quoted ? quoted : "", stream);
-            at++;
-        } else {
-            fputc(*at, stream);
-        }
-    }
+    command = shell_format(format, arguments);
     va_end(arguments);
-    if (fclose(stream) != 0) {
-        report->is_out_of_memory = true;
-        free(text);
-        return;
-    }
-    report->items[report->count - 1].command = text;
+    report->is_out_of_memory = !command;
+    report->items[report->count - 1].command = command;
 }
 
 /* --- printing -------------------------------------------------------------------------------- */

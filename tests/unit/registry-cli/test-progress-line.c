@@ -1,12 +1,11 @@
 #include "registry/cli/progress-line.h"
 
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/monotonic.h"
 #include "tests/unit/check.h"
+#include "tests/unit/registry-cli/capture.h"
 
 static const char *const step = "reading";
 
@@ -15,24 +14,14 @@ static const char *const step = "reading";
 static const char *shown(struct progress_line *line, const struct progress *progress,
                          int64_t elapsed_ms)
 {
-    static char text[1000];
-    int saved = dup(STDERR_FILENO), pipe_fds[2];
-    ssize_t n;
+    static struct capture capture;
 
-    assert_int_equal(pipe2(pipe_fds, O_NONBLOCK), 0);
-    assert_true(saved >= 0 && dup2(pipe_fds[1], STDERR_FILENO) >= 0);
     line->step = progress->step;
     line->began_ms = monotonic_ms() - elapsed_ms;
     line->next_ms = 0;
+    capture_begin(&capture, STDERR_FILENO);
     progress_line_show(line, progress);
-    fflush(stderr);
-    assert_true(dup2(saved, STDERR_FILENO) >= 0);
-    n = read(pipe_fds[0], text, sizeof(text) - 1);
-    text[n < 0 ? 0 : n] = '\0';
-    close(saved);
-    close(pipe_fds[0]);
-    close(pipe_fds[1]);
-    return text;
+    return capture_end(&capture);
 }
 
 static void bytes_have_a_rate_and_a_time_left(void **state)

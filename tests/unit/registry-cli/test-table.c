@@ -1,56 +1,42 @@
 #include "registry/cli/table.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "tests/unit/check.h"
+#include "tests/unit/registry-cli/capture.h"
 
-static const char *printed(const struct table *table)
+static const char *printed(const struct table *table, struct capture *capture)
 {
-    static char text[1000];
-    int saved = dup(STDOUT_FILENO), pipe_fds[2];
-    ssize_t n;
-
-    fflush(stdout);
-    assert_int_equal(pipe2(pipe_fds, O_NONBLOCK), 0);
-    assert_true(saved >= 0 && dup2(pipe_fds[1], STDOUT_FILENO) >= 0);
+    capture_begin(capture, STDOUT_FILENO);
     table_print(table);
-    fflush(stdout);
-    assert_true(dup2(saved, STDOUT_FILENO) >= 0);
-    n = read(pipe_fds[0], text, sizeof(text) - 1);
-    text[n < 0 ? 0 : n] = '\0';
-    close(saved);
-    close(pipe_fds[0]);
-    close(pipe_fds[1]);
-    return text;
+    return capture_end(capture);
 }
 
 static void columns_are_aligned_and_harmless(void **state)
 {
     struct table table = {.columns = 3, .align = "lrl"};
+    struct capture capture;
     struct error err;
 
     (void)state;
     assert_int_equal(table_add(&table, (const char *const[]){"NAME", "SIZE", "NOTE"}, &err), 0);
     assert_int_equal(table_add(&table, (const char *const[]){"\xc3\xa9", "123456", "x"}, &err), 0);
     assert_int_equal(table_add(&table, (const char *const[]){"a\033[31m", "1", ""}, &err), 0);
-    assert_string_equal(printed(&table), "NAME      SIZE  NOTE\n"
-                                         "\xc3\xa9       123456  x\n"
-                                         "a?[31m       1  \n");
+    assert_string_equal(printed(&table, &capture), "NAME      SIZE  NOTE\n"
+                                                   "\xc3\xa9       123456  x\n"
+                                                   "a?[31m       1  \n");
     table_done(&table);
 }
 
 static void sizes_and_times_are_short(void **state)
 {
-    char text[SHORT_TEXT_SIZE];
+    char text[WORDS_SIZE_MAX];
 
     (void)state;
-    assert_string_equal(short_bytes(0, text), "0 B");
-    assert_string_equal(short_bytes(1023, text), "1023 B");
-    assert_string_equal(short_bytes(1536, text), "1.5 KiB");
-    assert_string_equal(short_bytes(UINT64_MAX, text), "16.0 EiB");
+    assert_string_equal(words_short_bytes(0, text), "0 B");
+    assert_string_equal(words_short_bytes(1023, text), "1023 B");
+    assert_string_equal(words_short_bytes(1536, text), "1.5 KiB");
+    assert_string_equal(words_short_bytes(UINT64_MAX, text), "16.0 EiB");
     assert_string_equal(short_time(0, text), "-");
     assert_string_equal(short_time(1000000000, text), "2001-09-09 01:46");
 }
