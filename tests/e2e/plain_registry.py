@@ -124,6 +124,17 @@ class Server:
         finally:
             connection.close()
 
+    def call(self, user, password, method, path, body=None, headers=None):
+        """Sends a request with a login; returns status and body."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_S)
+        login = base64.b64encode(f"{user}:{password}".encode()).decode()
+        try:
+            connection.request(method, path, body, {"Authorization": "Basic " + login, **(headers or {})})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
     def status(self, *words, **more):
         return self.get(*words, **more)[0]
 

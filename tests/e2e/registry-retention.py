@@ -4,9 +4,7 @@
 REGISTRYD names the program under test (default: build/registry/registryd of this checkout).
 """
 
-import base64
 import hashlib
-import http.client
 import json
 import os
 import re
@@ -42,14 +40,7 @@ class Kept:
         self.server.__exit__()
 
     def call(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=TIMEOUT_S)
-        login = base64.b64encode(f"alice:{PASSWORD}".encode()).decode()
-        try:
-            connection.request(method, path, body, {"Authorization": "Basic " + login, **(headers or {})})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+        return self.server.call("alice", PASSWORD, method, path, body, headers)
 
     def push(self, repository, tag, days=0, content=None):
         """Pushes an image, which gets a size of some bytes and this age. Returns its digest."""

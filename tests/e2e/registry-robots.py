@@ -48,13 +48,7 @@ class Manned:
         return self.run("create", name, "--quiet", *words)[0].strip()
 
     def call(self, user, password, method, path):
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=TIMEOUT_S)
-        login = base64.b64encode(f"{user}:{password}".encode()).decode()
-        try:
-            connection.request(method, path, headers={"Authorization": "Basic " + login})
-            return connection.getresponse().status
-        finally:
-            connection.close()
+        return self.server.call(user, password, method, path)[0]
 
     def may(self, user, password, repository):
         """Which of pull, push and delete the server gives; None if the login is refused."""
