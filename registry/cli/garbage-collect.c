@@ -30,7 +30,10 @@ struct order {
     struct progress_line line;
 };
 
-/* In JSON, only what goes is of interest: "blob eligible for deletion: sha256:..." and the same of manifests. */
+/*
+ * In JSON, only what goes is of interest: "blob eligible for deletion: sha256:..." and the same of
+ * manifests.
+ */
 static void say(void *object, const char *line)
 {
     struct order *order = object;
@@ -109,7 +112,8 @@ static int collect(struct order *order, struct store *store, struct error *err)
         json_out_open(&order->out, NULL, '{');
         json_out_open(&order->out, "eligible", '[');
     } else if (!order->is_quiet && options->grace_s) {
-        printf("keeping what was pushed or requested in the last %s, because it may be part of a push\n",
+        printf("keeping what was pushed or requested in the last %s, because it may be part of a "
+               "push\n",
                words_duration(options->grace_s, words));
     }
     options->say = order->is_quiet && !order->is_json ? NULL : say;

@@ -42,8 +42,9 @@ static void print_result(const struct order *order, const struct verify_result *
     if (order->is_quiet)
         return;
     printf("%zu %s verified, %s; %zu damaged, %zu missing, %zu %s wrong\n", result->blobs,
-           words_plural(result->blobs, "blob or manifest", "blobs and manifests"), words_bytes(result->bytes, words),
-           result->damaged, result->missing, result->wrong, words_plural(result->wrong, "link", "links"));
+           words_plural(result->blobs, "blob or manifest", "blobs and manifests"),
+           words_bytes(result->bytes, words), result->damaged, result->missing, result->wrong,
+           words_plural(result->wrong, "link", "links"));
 }
 
 static int write_result(struct order *order, const struct verify_result *result, struct error *err)
@@ -63,7 +64,9 @@ enum { VERIFY_DAMAGE = 1, VERIFY_HELP };
 /* 0, VERIFY_DAMAGE, or negative. */
 static int verify(struct order *order, struct store *store, struct error *err)
 {
-    const struct verify_options options = {.say = say, .object = order, .progress_object = &order->line,
+    const struct verify_options options = {.say = say,
+                                           .object = order,
+                                           .progress_object = &order->line,
                                            .progress = order->is_quiet ? NULL : progress_line_show};
     struct verify_result result;
     int r;

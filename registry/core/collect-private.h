@@ -21,7 +21,7 @@ struct collection {
     const struct collect_options *options;
     int64_t before_s; /* objects created or refreshed at that time (storage_now()) or later stay */
     struct store_names names; /* of all repositories */
-    struct digest_set marks; /* the blobs and manifests that stay */
+    struct digest_set marks;  /* the blobs and manifests that stay */
     struct doomed *doomed;
     size_t doomed_count;
     struct collect_result result;
@@ -31,7 +31,8 @@ struct collection {
 int collect_pace(const struct collection *collection, struct error *err) MUST_USE;
 
 /* Tells those who watch how far the collection is. */
-void collect_show(const struct collection *collection, const char *step, const char *unit, uint64_t done, uint64_t total);
+void collect_show(const struct collection *collection, const char *step, const char *unit,
+                  uint64_t done, uint64_t total);
 
 void collect_say(const struct collection *collection, const char *format, ...) PRINTF_LIKE(2, 3);
 
@@ -86,7 +87,7 @@ int collect_sweep_manifests(struct collection *collection, struct error *err) MU
  */
 int collect_sweep(struct collection *collection, struct error *err) MUST_USE;
 
-/* --- what the manifests of one repository name (collect-graph.c) ----------------------------- */
+/* --- what the manifests of one repository name (collect-graph.c) ------------------------- */
 
 struct graph_node {
     struct digest_id id;

@@ -21,7 +21,8 @@ void collect_say(const struct collection *collection, const char *format, ...)
     collection->options->say(collection->options->object, line);
 }
 
-void collect_show(const struct collection *collection, const char *step, const char *unit, uint64_t done, uint64_t total)
+void collect_show(const struct collection *collection, const char *step, const char *unit,
+                  uint64_t done, uint64_t total)
 {
     const struct progress progress = {.step = step, .unit = unit, .done = done, .total = total};
 

@@ -29,9 +29,9 @@ struct upload {
     char id[ID_SIZE];
     uint64_t size;
     struct upload_hash hash; /* of all bytes; or empty: then the bytes must be read again */
-    char *block; /* NULL if the upload is small, or if too many uploads have one */
+    char *block;             /* NULL if the upload is small, or if too many uploads have one */
     size_t held;             /* bytes in the block, neither in the session nor in size */
-    bool is_large; /* it has more bytes than one block */
+    bool is_large;           /* it has more bytes than one block */
     bool is_over;            /* committed or cancelled */
 };
 
@@ -125,7 +125,7 @@ static struct upload *upload_new(struct store *store, const char *name, const ch
     return upload;
 }
 
-/* --- opening ------------------------------------------------------------------------------- */
+/* --- opening ----------------------------------------------------------------------------- */
 
 static int new_hash(enum digest_algorithm algorithm, struct upload_hash *ret)
 {
@@ -284,7 +284,7 @@ int store_upload_stat(struct store *store, const char *name, const char *id, uin
     return 0;
 }
 
-/* --- writing ------------------------------------------------------------------------------- */
+/* --- writing ----------------------------------------------------------------------------- */
 
 const char *upload_get_id(const struct upload *upload)
 {
@@ -340,8 +340,8 @@ int upload_keep(struct upload *upload, struct error *err)
         r = storage_upload_keep(upload->session, err);
     if (r <= 0)
         return r;
-    return error_set(err, ESTALE, "the upload %s of %s was ended or continued by another request", upload->id,
-                     upload->name);
+    return error_set(err, ESTALE, "the upload %s of %s was ended or continued by another request",
+                     upload->id, upload->name);
 }
 
 int upload_write(struct upload *upload, const void *data, size_t size, struct error *err)
@@ -354,7 +354,7 @@ int upload_write(struct upload *upload, const void *data, size_t size, struct er
     return append(upload, data, size, err);
 }
 
-/* --- committing ---------------------------------------------------------------------------- */
+/* --- committing -------------------------------------------------------------------------- */
 
 static int read_again(struct upload *upload, enum digest_algorithm algorithm, struct error *err)
 {

@@ -13,16 +13,17 @@
 struct verify_options {
     void (*say)(void *object, const char *line); /* gets each finding; NULL: silent */
     void *object;
-    progress_function *progress; /* NULL: nobody watches, and the blobs are not counted before they are read */
+    progress_function
+        *progress; /* NULL: nobody watches, and the blobs are not counted before they are read */
     void *progress_object;
 };
 
 struct verify_result {
-    size_t blobs; /* how many were read, manifests included */
+    size_t blobs;   /* how many were read, manifests included */
     uint64_t bytes; /* in them */
     size_t damaged; /* of these, how many do not match their digest or cannot be read */
     size_t missing; /* how many links to bytes, or tags of manifests, lead to nothing */
-    size_t wrong; /* how many links contain no digest, or not the one in their path */
+    size_t wrong;   /* how many links contain no digest, or not the one in their path */
 };
 
 /*

@@ -17,7 +17,7 @@
  * HTTP_ON_WORKER with request->delay_ms; no thread waits meanwhile.
  */
 enum http_result {
-    HTTP_DONE,      /* the phase is over */
+    HTTP_DONE, /* the phase is over */
     /* receive() wants the rest of the body; after HTTP_DONE the rest is discarded */
     HTTP_MORE,
     HTTP_ON_WORKER, /* run this phase again on a worker */
@@ -25,12 +25,12 @@ enum http_result {
 
 /* How a request ended. All members are borrowed. */
 struct http_end {
-    unsigned status;  /* of the answer; 0 if there was none */
-    uint64_t sent;    /* bytes of the answer's body */
+    unsigned status; /* of the answer; 0 if there was none */
+    uint64_t sent;   /* bytes of the answer's body */
     uint64_t duration_us;
     const char *content_type; /* of the answer; NULL if it had none */
-    const char *failure; /* why the server failed; NULL if it did not */
-    const char *cut; /* why the server ended the connection; NULL if it did not */
+    const char *failure;      /* why the server failed; NULL if it did not */
+    const char *cut;          /* why the server ended the connection; NULL if it did not */
 };
 
 struct http_handler {
@@ -55,8 +55,9 @@ struct http_handler {
      */
     void (*settle)(void *context);
     /*
-     * The server stops, and has waited for requests as long as it does: phases that compute for long on a worker should
-     * end soon. Called once, on the thread that stops the server. May be NULL.
+     * The server stops, and has waited for requests as long as it does: phases that compute for
+     * long on a worker should end soon. Called once, on the thread that stops the server. May be
+     * NULL.
      */
     void (*hurry)(void *context);
 };

@@ -1,5 +1,6 @@
 /*
- * Readers, uploads and claims are those of the storage behind this one: their functions are called without a detour.
+ * Readers, uploads and claims are those of the storage behind this one: their functions are called
+ * without a detour.
  */
 #include "registry/storage/measured.h"
 
@@ -28,14 +29,15 @@ static int report(struct storage *storage, enum storage_action action, int64_t b
     return r;
 }
 
-/* --- measured calls ------------------------------------------------------------------------- */
+/* --- measured calls ---------------------------------------------------------------------- */
 
 static int measured_head(struct storage *storage, const char *key, enum storage_waiting waiting,
                          struct storage_object *ret, struct error *err)
 {
     int64_t begin_us = monotonic_us();
 
-    return report(storage, STORAGE_ACTION_STAT, begin_us, storage_head(inner_of(storage), key, waiting, ret, err));
+    return report(storage, STORAGE_ACTION_STAT, begin_us,
+                  storage_head(inner_of(storage), key, waiting, ret, err));
 }
 
 static int measured_refresh(struct storage *storage, const char *key, enum storage_waiting waiting,
@@ -43,11 +45,13 @@ static int measured_refresh(struct storage *storage, const char *key, enum stora
 {
     int64_t begin_us = monotonic_us();
 
-    return report(storage, STORAGE_ACTION_STAT, begin_us, storage_refresh(inner_of(storage), key, waiting, ret, err));
+    return report(storage, STORAGE_ACTION_STAT, begin_us,
+                  storage_refresh(inner_of(storage), key, waiting, ret, err));
 }
 
-static int measured_get(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,
-                        char **ret_bytes, size_t *ret_size, struct error *err)
+static int measured_get(struct storage *storage, const char *key, size_t limit,
+                        enum storage_waiting waiting, char **ret_bytes, size_t *ret_size,
+                        struct error *err)
 {
     int64_t begin_us = monotonic_us();
 
@@ -55,8 +59,8 @@ static int measured_get(struct storage *storage, const char *key, size_t limit, 
                   storage_get(inner_of(storage), key, limit, waiting, ret_bytes, ret_size, err));
 }
 
-static int measured_list(struct storage *storage, const char *prefix, const char *after, size_t limit,
-                         struct storage_list *ret, struct error *err)
+static int measured_list(struct storage *storage, const char *prefix, const char *after,
+                         size_t limit, struct storage_list *ret, struct error *err)
 {
     int64_t begin_us = monotonic_us();
 
@@ -64,29 +68,35 @@ static int measured_list(struct storage *storage, const char *prefix, const char
                   storage_list(inner_of(storage), prefix, after, limit, ret, err));
 }
 
-static int measured_write(struct storage *storage, const struct storage_step *steps, size_t count, struct error *err)
+static int measured_write(struct storage *storage, const struct storage_step *steps, size_t count,
+                          struct error *err)
 {
     int64_t begin_us = monotonic_us();
 
-    return report(storage, STORAGE_ACTION_PUT, begin_us, storage_write(inner_of(storage), steps, count, err));
+    return report(storage, STORAGE_ACTION_PUT, begin_us,
+                  storage_write(inner_of(storage), steps, count, err));
 }
 
-static int measured_note(struct storage *storage, const char *key, const void *data, size_t size, struct error *err)
+static int measured_note(struct storage *storage, const char *key, const void *data, size_t size,
+                         struct error *err)
 {
     int64_t begin_us = monotonic_us();
 
-    return report(storage, STORAGE_ACTION_PUT, begin_us, storage_note(inner_of(storage), key, data, size, err));
+    return report(storage, STORAGE_ACTION_PUT, begin_us,
+                  storage_note(inner_of(storage), key, data, size, err));
 }
 
-static int measured_remove(struct storage *storage, const char *const *keys, size_t count, struct error *err)
+static int measured_remove(struct storage *storage, const char *const *keys, size_t count,
+                           struct error *err)
 {
     int64_t begin_us = monotonic_us();
 
-    return report(storage, STORAGE_ACTION_DELETE, begin_us, storage_remove(inner_of(storage), keys, count, err));
+    return report(storage, STORAGE_ACTION_DELETE, begin_us,
+                  storage_remove(inner_of(storage), keys, count, err));
 }
 
-static int measured_remove_if_unchanged(struct storage *storage, const char *key, const struct storage_version *version,
-                                        struct error *err)
+static int measured_remove_if_unchanged(struct storage *storage, const char *key,
+                                        const struct storage_version *version, struct error *err)
 {
     int64_t begin_us = monotonic_us();
 
@@ -94,7 +104,7 @@ static int measured_remove_if_unchanged(struct storage *storage, const char *key
                   storage_remove_if_unchanged(inner_of(storage), key, version, err));
 }
 
-/* --- calls that are passed on ------------------------------------------------------------------ */
+/* --- calls that are passed on ------------------------------------------------------------ */
 
 static void measured_close(struct storage *storage)
 {
@@ -118,23 +128,26 @@ static void measured_count_cache(struct storage *storage, struct storage_cache_c
 }
 
 static int measured_open(struct storage *storage, const char *key, enum storage_waiting waiting,
-                         struct storage_reader **ret, struct storage_object *ret_object, struct error *err)
+                         struct storage_reader **ret, struct storage_object *ret_object,
+                         struct error *err)
 {
     return storage_open(inner_of(storage), key, waiting, ret, ret_object, err);
 }
 
-static int measured_last_use(struct storage *storage, const char *key, int64_t *ret_ns, struct error *err)
+static int measured_last_use(struct storage *storage, const char *key, int64_t *ret_ns,
+                             struct error *err)
 {
     return storage_last_use(inner_of(storage), key, ret_ns, err);
 }
 
-static int measured_used_since(struct storage *storage, const char *key, int64_t moment_s, bool *ret, struct error *err)
+static int measured_used_since(struct storage *storage, const char *key, int64_t moment_s,
+                               bool *ret, struct error *err)
 {
     return storage_used_since(inner_of(storage), key, moment_s, ret, err);
 }
 
-static int measured_remove_unused(struct storage *storage, struct storage_removal *removals, size_t count,
-                                  int64_t moment_s, struct error *err)
+static int measured_remove_unused(struct storage *storage, struct storage_removal *removals,
+                                  size_t count, int64_t moment_s, struct error *err)
 {
     return storage_remove_unused(inner_of(storage), removals, count, moment_s, err);
 }
@@ -144,19 +157,21 @@ static int measured_clean_up(struct storage *storage, int64_t age_s, struct erro
     return storage_clean_up(inner_of(storage), age_s, err);
 }
 
-static int measured_upload_open(struct storage *storage, const char *key, enum storage_upload_mode mode,
-                                unsigned patience_ms, struct storage_upload **ret, struct error *err)
+static int measured_upload_open(struct storage *storage, const char *key,
+                                enum storage_upload_mode mode, unsigned patience_ms,
+                                struct storage_upload **ret, struct error *err)
 {
     return storage_upload_open(inner_of(storage), key, mode, patience_ms, ret, err);
 }
 
-static int measured_upload_head(struct storage *storage, const char *key, uint64_t *ret_size, struct error *err)
+static int measured_upload_head(struct storage *storage, const char *key, uint64_t *ret_size,
+                                struct error *err)
 {
     return storage_upload_head(inner_of(storage), key, ret_size, err);
 }
 
-static int measured_claim(struct storage *storage, const char *prefix, enum storage_claim_mode mode, unsigned patience_ms,
-                          struct storage_claim **ret, struct error *err)
+static int measured_claim(struct storage *storage, const char *prefix, enum storage_claim_mode mode,
+                          unsigned patience_ms, struct storage_claim **ret, struct error *err)
 {
     return storage_claim(inner_of(storage), prefix, mode, patience_ms, ret, err);
 }
@@ -184,8 +199,8 @@ static const struct storage_functions measured_functions = {
     .claim = measured_claim,
 };
 
-int storage_measure(struct storage *inner, storage_observer *observe, void *object, struct storage **ret,
-                    struct error *err)
+int storage_measure(struct storage *inner, storage_observer *observe, void *object,
+                    struct storage **ret, struct error *err)
 {
     struct measured *measured = calloc(1, sizeof(*measured));
 

@@ -10,15 +10,18 @@
 #define STORAGE_PRIVATE "private/"
 
 /*
- * A place that keeps objects by key: the contract between core and a backend. docs/storage.md explains it.
+ * A place that keeps objects by key: the contract between core and a backend. docs/storage.md
+ * explains it.
  *
- * A key is a relative path such as "repositories/alpine/_layers/sha256/<hex>/link"; a prefix is the beginning of keys, up
- * to and including a '/'. No key is also the beginning of others without that '/'. Nothing here assumes directories, renames,
- * modification times, or locks of one process. Objects below STORAGE_PRIVATE hold secrets: where a backend has permissions,
- * they are for the server's user alone, and it keeps no copies of them in memory.
+ * A key is a relative path such as "repositories/alpine/_layers/sha256/<hex>/link"; a prefix is the
+ * beginning of keys, up to and including a '/'. No key is also the beginning of others without that
+ * '/'. Nothing here assumes directories, renames, modification times, or locks of one process.
+ * Objects below STORAGE_PRIVATE hold secrets: where a backend has permissions, they are for the
+ * server's user alone, and it keeps no copies of them in memory.
  *
- * Every function may be called from any thread, for a reader too; an upload or a claim by one thread at a time. They
- * return 0, negative with err filled (in words that name the key), or one of these outcomes where the function names it:
+ * Every function may be called from any thread, for a reader too; an upload or a claim by one
+ * thread at a time. They return 0, negative with err filled (in words that name the key), or one of
+ * these outcomes where the function names it:
  */
 enum storage_outcome {
     STORAGE_NOT_FOUND = 1, /* there is no object at the key */
@@ -28,10 +31,15 @@ enum storage_outcome {
     STORAGE_WOULD_WAIT,    /* the caller must not wait, or has waited as long as it wanted to */
 };
 
-/* Whether the caller's thread may wait for a network or a lock. Reading from the page cache is not waiting. */
+/*
+ * Whether the caller's thread may wait for a network or a lock. Reading from the page cache is not
+ * waiting.
+ */
 enum storage_waiting { STORAGE_MUST_NOT_WAIT, STORAGE_MAY_WAIT };
 
-/* Opaque; compared by storage_version_is_same(). It changes whenever a write replaces the object. */
+/*
+ * Opaque; compared by storage_version_is_same(). It changes whenever a write replaces the object.
+ */
 struct storage_version {
     uint64_t words[6];
 };
@@ -62,8 +70,9 @@ enum storage_condition {
 enum storage_step_kind {
     STORAGE_PUT,     /* key gets the bytes of data */
     STORAGE_PUBLISH, /* key gets what upload holds, if it is absent; the upload is used up */
-    STORAGE_KEEP,    /* the object at key is refreshed and durable; STORAGE_NOT_FOUND if there is none */
-    STORAGE_MARK,    /* where prefixes are directories key, a prefix, becomes one; elsewhere nothing */
+    STORAGE_KEEP, /* the object at key is refreshed and durable; STORAGE_NOT_FOUND if there is none
+                   */
+    STORAGE_MARK, /* where prefixes are directories key, a prefix, becomes one; elsewhere nothing */
 };
 
 /* All borrowed. */
@@ -78,8 +87,8 @@ struct storage_step {
 };
 
 /*
- * For remove_unused(): keys and prefixes that go together, or stay together if one of the witnesses was created or
- * refreshed lately. A missing witness does not count. All borrowed.
+ * For remove_unused(): keys and prefixes that go together, or stay together if one of the witnesses
+ * was created or refreshed lately. A missing witness does not count. All borrowed.
  */
 struct storage_removal {
     const char *const *keys;
@@ -89,7 +98,10 @@ struct storage_removal {
     bool is_spared; /* set by remove_unused() */
 };
 
-/* refresh() may rely on a promise that is this old already, so that a popular object is not written to each time. */
+/*
+ * refresh() may rely on a promise that is this old already, so that a popular object is not written
+ * to each time.
+ */
 enum { STORAGE_REFRESH_S = 60 };
 
 enum storage_upload_mode {
@@ -105,7 +117,10 @@ struct storage_upload_state {
 
 enum storage_claim_mode { STORAGE_SHARED, STORAGE_ALONE };
 
-/* Reads that what the backend remembers could have answered: those that it did answer, and the others. */
+/*
+ * Reads that what the backend remembers could have answered: those that it did answer, and the
+ * others.
+ */
 struct storage_cache_counters {
     uint64_t hits, misses;
 };
@@ -137,132 +152,156 @@ struct storage_functions {
     /* Since it was opened; zeros if the backend remembers nothing. */
     void (*count_cache)(struct storage *storage, struct storage_cache_counters *ret);
 
-    /* --- reading ---------------------------------------------------------------------------- */
+    /* --- reading ------------------------------------------------------------------------- */
 
     /* STORAGE_NOT_FOUND, STORAGE_WOULD_WAIT. */
-    int (*head)(struct storage *storage, const char *key, enum storage_waiting waiting, struct storage_object *ret,
-                struct error *err);
+    int (*head)(struct storage *storage, const char *key, enum storage_waiting waiting,
+                struct storage_object *ret, struct error *err);
 
     /*
-     * All of an object of at most limit bytes (-EFBIG for a larger one). *ret_bytes is the caller's, free with free(); a NUL
-     * that *ret_size does not count follows. STORAGE_NOT_FOUND, STORAGE_WOULD_WAIT.
+     * All of an object of at most limit bytes (-EFBIG for a larger one). *ret_bytes is the
+     * caller's, free with free(); a NUL that *ret_size does not count follows. STORAGE_NOT_FOUND,
+     * STORAGE_WOULD_WAIT.
      */
-    int (*get)(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting, char **ret_bytes,
-               size_t *ret_size, struct error *err);
+    int (*get)(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,
+               char **ret_bytes, size_t *ret_size, struct error *err);
 
     /*
-     * Opens an object for ranged reads. The reader's bytes stay the same when the object is replaced or removed.
-     * *ret is the caller's, free with reader_close(). STORAGE_NOT_FOUND, STORAGE_WOULD_WAIT.
+     * Opens an object for ranged reads. The reader's bytes stay the same when the object is
+     * replaced or removed. *ret is the caller's, free with reader_close(). STORAGE_NOT_FOUND,
+     * STORAGE_WOULD_WAIT.
      */
-    int (*open)(struct storage *storage, const char *key, enum storage_waiting waiting, struct storage_reader **ret,
-                struct storage_object *ret_object, struct error *err);
+    int (*open)(struct storage *storage, const char *key, enum storage_waiting waiting,
+                struct storage_reader **ret, struct storage_object *ret_object, struct error *err);
 
-    /* Up to size bytes at offset; 0 at the end; or -errno. May wait if reader_get_fd() answers -1. */
-    ssize_t (*reader_read)(struct storage_reader *reader, uint64_t offset, void *ret_data, size_t size);
-    int (*reader_get_fd)(struct storage_reader *reader); /* a file of the same bytes, borrowed; -1: there is none */
+    /*
+     * Up to size bytes at offset; 0 at the end; or -errno. May wait if reader_get_fd() answers -1.
+     */
+    ssize_t (*reader_read)(struct storage_reader *reader, uint64_t offset, void *ret_data,
+                           size_t size);
+    int (*reader_get_fd)(
+        struct storage_reader *reader); /* a file of the same bytes, borrowed; -1: there is none */
     void (*reader_close)(struct storage_reader *reader); /* takes NULL */
 
     /*
-     * Up to limit (SIZE_MAX: all) objects and prefixes directly below prefix ("": everything), whose names come after that
-     * one (NULL: from the first), ordered bytewise by name. Nothing below is an empty list.
+     * Up to limit (SIZE_MAX: all) objects and prefixes directly below prefix ("": everything),
+     * whose names come after that one (NULL: from the first), ordered bytewise by name. Nothing
+     * below is an empty list.
      */
-    int (*list)(struct storage *storage, const char *prefix, const char *after, size_t limit, struct storage_list *ret,
-                struct error *err);
+    int (*list)(struct storage *storage, const char *prefix, const char *after, size_t limit,
+                struct storage_list *ret, struct error *err);
 
-    /* --- writing ---------------------------------------------------------------------------- */
-
-    /*
-     * Makes the steps in their order; each is visible at once or not at all. After 0 all of them survive a power failure.
-     * STORAGE_CONFLICT, STORAGE_NOT_FOUND or STORAGE_CLAIM_LOST (of an upload): one step cannot be made; those before it were
-     * made, those after it were not. After a failure, too, those before it may have been made. Waits.
-     */
-    int (*write)(struct storage *storage, const struct storage_step *steps, size_t count, struct error *err);
+    /* --- writing ------------------------------------------------------------------------- */
 
     /*
-     * Removes objects, and all objects below prefixes, in the order of their keys; a missing one is no error.
-     * After 0 that survives a power failure. Waits.
+     * Makes the steps in their order; each is visible at once or not at all. After 0 all of them
+     * survive a power failure. STORAGE_CONFLICT, STORAGE_NOT_FOUND or STORAGE_CLAIM_LOST (of an
+     * upload): one step cannot be made; those before it were made, those after it were not. After a
+     * failure, too, those before it may have been made. Waits.
      */
-    int (*remove)(struct storage *storage, const char *const *keys, size_t count, struct error *err);
+    int (*write)(struct storage *storage, const struct storage_step *steps, size_t count,
+                 struct error *err);
+
+    /*
+     * Removes objects, and all objects below prefixes, in the order of their keys; a missing one is
+     * no error. After 0 that survives a power failure. Waits.
+     */
+    int (*remove)(struct storage *storage, const char *const *keys, size_t count,
+                  struct error *err);
 
     /* Removes the object if it has that version. STORAGE_NOT_FOUND, STORAGE_CONFLICT. Waits. */
-    int (*remove_if_unchanged)(struct storage *storage, const char *key, const struct storage_version *version,
-                               struct error *err);
-
-    /* Puts a small object that need not survive a power failure, and may be found empty after one. */
-    int (*note)(struct storage *storage, const char *key, const void *data, size_t size, struct error *err);
-
-    /* --- garbage collection ----------------------------------------------------------------- */
+    int (*remove_if_unchanged)(struct storage *storage, const char *key,
+                               const struct storage_version *version, struct error *err);
 
     /*
-     * head() of an object that the caller is going to rely on: remove_unused() spares it as if it had been created now, or up
-     * to STORAGE_REFRESH_S ago. STORAGE_NOT_FOUND; STORAGE_WOULD_WAIT while a removal is in progress; a caller
-     * that may wait waits two seconds before.
+     * Puts a small object that need not survive a power failure, and may be found empty after one.
      */
-    int (*refresh)(struct storage *storage, const char *key, enum storage_waiting waiting, struct storage_object *ret,
-                   struct error *err);
+    int (*note)(struct storage *storage, const char *key, const void *data, size_t size,
+                struct error *err);
+
+    /* --- garbage collection -------------------------------------------------------------- */
 
     /*
-     * Whether an object, or anything below a prefix, was created or refreshed at that moment (now()) or later.
+     * head() of an object that the caller is going to rely on: remove_unused() spares it as if it
+     * had been created now, or up to STORAGE_REFRESH_S ago. STORAGE_NOT_FOUND; STORAGE_WOULD_WAIT
+     * while a removal is in progress; a caller that may wait waits two seconds before.
+     */
+    int (*refresh)(struct storage *storage, const char *key, enum storage_waiting waiting,
+                   struct storage_object *ret, struct error *err);
+
+    /*
+     * Whether an object, or anything below a prefix, was created or refreshed at that moment
+     * (now()) or later. STORAGE_NOT_FOUND. Waits.
+     */
+    int (*used_since)(struct storage *storage, const char *key, int64_t moment_s, bool *ret,
+                      struct error *err);
+
+    /*
+     * When an object was created or refreshed last, in nanoseconds since 1970, as exactly as the
+     * storage knows. To order objects for people, not to decide what is removed beside others.
      * STORAGE_NOT_FOUND. Waits.
-     */
-    int (*used_since)(struct storage *storage, const char *key, int64_t moment_s, bool *ret, struct error *err);
-
-    /*
-     * When an object was created or refreshed last, in nanoseconds since 1970, as exactly as the storage knows. To order
-     * objects for people, not to decide what is removed beside others. STORAGE_NOT_FOUND. Waits.
      */
     int (*last_use)(struct storage *storage, const char *key, int64_t *ret_ns, struct error *err);
 
     /*
-     * Removes what was neither created nor refreshed at that moment or later. To write() and refresh() of any process each
-     * removal is one step. After 0 that survives a power failure. Waits.
+     * Removes what was neither created nor refreshed at that moment or later. To write() and
+     * refresh() of any process each removal is one step. After 0 that survives a power failure.
+     * Waits.
      */
-    int (*remove_unused)(struct storage *storage, struct storage_removal *removals, size_t count, int64_t moment_s,
-                         struct error *err);
+    int (*remove_unused)(struct storage *storage, struct storage_removal *removals, size_t count,
+                         int64_t moment_s, struct error *err);
 
-    /* Removes what crashes left at least age_s ago (0: all of it), none of which any key shows. Waits. */
+    /*
+     * Removes what crashes left at least age_s ago (0: all of it), none of which any key shows.
+     * Waits.
+     */
     int (*clean_up)(struct storage *storage, int64_t age_s, struct error *err);
 
-    /* --- uploads ---------------------------------------------------------------------------- */
+    /* --- uploads ------------------------------------------------------------------------- */
 
     /*
-     * Opens an upload and claims it, waiting up to patience_ms for another holder to let go (then STORAGE_WOULD_WAIT).
-     * *ret is the caller's, free with upload_close(), which ends the claim.
+     * Opens an upload and claims it, waiting up to patience_ms for another holder to let go (then
+     * STORAGE_WOULD_WAIT). *ret is the caller's, free with upload_close(), which ends the claim.
      */
-    int (*upload_open)(struct storage *storage, const char *key, enum storage_upload_mode mode, unsigned patience_ms,
-                       struct storage_upload **ret, struct error *err);
+    int (*upload_open)(struct storage *storage, const char *key, enum storage_upload_mode mode,
+                       unsigned patience_ms, struct storage_upload **ret, struct error *err);
 
     /* Its size when it was kept last, without a claim; or later. STORAGE_NOT_FOUND. */
-    int (*upload_head)(struct storage *storage, const char *key, uint64_t *ret_size, struct error *err);
+    int (*upload_head)(struct storage *storage, const char *key, uint64_t *ret_size,
+                       struct error *err);
 
-    int (*upload_get_state)(struct storage_upload *upload, struct storage_upload_state *ret, struct error *err);
+    int (*upload_get_state)(struct storage_upload *upload, struct storage_upload_state *ret,
+                            struct error *err);
 
     /*
-     * Appends at offset, which is the upload's size. STORAGE_WRONG_OFFSET, STORAGE_CLAIM_LOST. If it fails, nothing of data
-     * is in the upload. Does not wait for a disk.
+     * Appends at offset, which is the upload's size. STORAGE_WRONG_OFFSET, STORAGE_CLAIM_LOST. If
+     * it fails, nothing of data is in the upload. Does not wait for a disk.
      */
-    int (*upload_append)(struct storage_upload *upload, uint64_t offset, const void *data, size_t size,
-                         struct error *err);
+    int (*upload_append)(struct storage_upload *upload, uint64_t offset, const void *data,
+                         size_t size, struct error *err);
 
     /*
-     * Makes what was appended survive the end of the process, but perhaps not a power failure; others see it in
-     * upload_head() from then on. To be called before a client is told that its bytes have arrived. STORAGE_CLAIM_LOST. Waits.
+     * Makes what was appended survive the end of the process, but perhaps not a power failure;
+     * others see it in upload_head() from then on. To be called before a client is told that its
+     * bytes have arrived. STORAGE_CLAIM_LOST. Waits.
      */
     int (*upload_keep)(struct storage_upload *upload, struct error *err);
-    ssize_t (*upload_read)(struct storage_upload *upload, uint64_t offset, void *ret_data, size_t size); /* or -errno */
-    int (*upload_discard)(struct storage_upload *upload, struct error *err); /* removes it; close it then */
-    void (*upload_close)(struct storage_upload *upload);                     /* takes NULL */
+    ssize_t (*upload_read)(struct storage_upload *upload, uint64_t offset, void *ret_data,
+                           size_t size); /* or -errno */
+    int (*upload_discard)(struct storage_upload *upload,
+                          struct error *err);            /* removes it; close it then */
+    void (*upload_close)(struct storage_upload *upload); /* takes NULL */
 
-    /* --- claims ----------------------------------------------------------------------------- */
+    /* --- claims -------------------------------------------------------------------------- */
 
     /*
-     * Claims a prefix, shared with others or alone, in all processes on all hosts; waits up to patience_ms, then
-     * STORAGE_WOULD_WAIT. New sharers do not overtake a waiter that wants to be alone. STORAGE_NOT_FOUND if nothing is
-     * below the prefix, and mode is alone. A holder that dies loses the claim after a bounded time.
-     * *ret is the caller's, free with claim_release().
+     * Claims a prefix, shared with others or alone, in all processes on all hosts; waits up to
+     * patience_ms, then STORAGE_WOULD_WAIT. New sharers do not overtake a waiter that wants to be
+     * alone. STORAGE_NOT_FOUND if nothing is below the prefix, and mode is alone. A holder that
+     * dies loses the claim after a bounded time. *ret is the caller's, free with claim_release().
      */
-    int (*claim)(struct storage *storage, const char *prefix, enum storage_claim_mode mode, unsigned patience_ms,
-                 struct storage_claim **ret, struct error *err);
+    int (*claim)(struct storage *storage, const char *prefix, enum storage_claim_mode mode,
+                 unsigned patience_ms, struct storage_claim **ret, struct error *err);
 
     /* 0, or STORAGE_CLAIM_LOST: to be asked right before the write that the claim is for. */
     int (*claim_check)(struct storage_claim *claim, struct error *err);
@@ -275,7 +314,7 @@ bool storage_version_is_same(const struct storage_version *a, const struct stora
 int storage_list_add(struct storage_list *list, const char *name, size_t size, bool is_prefix);
 void storage_list_done(struct storage_list *list);
 
-/* --- calls: as the function of that name above ----------------------------------------------- */
+/* --- calls: as the function of that name above ------------------------------------------- */
 
 static inline void storage_close(struct storage *storage)
 {

@@ -14,7 +14,10 @@
 
 enum { DECISIONS = 200000, GROUPS = 100, BATCH = 100 };
 
-/* Writes rule i of count; there are as many users as rules. team_of is a directory that user i may use. */
+/*
+ * Writes rule i of count; there are as many users as rules. team_of is a directory that user i may
+ * use.
+ */
 struct shape {
     const char *name;
     void (*write)(FILE *out, size_t i, size_t count);
@@ -142,24 +145,29 @@ static void measure(const struct shape *shape, size_t count)
         int64_t begin;
 
         for (size_t i = 0; i < BATCH; i++) {
-            size_t user = (size_t)random() % count, other = (size_t)random() % 2 ? user : (size_t)random() % count;
+            size_t user = (size_t)random() % count,
+                   other = (size_t)random() % 2 ? user : (size_t)random() % count;
 
             snprintf(users[i], sizeof(users[i]), "user%zu", user);
-            snprintf(names[i], sizeof(names[i]), "team-%zu/z/app-%zu", shape->team_of(other, count), other);
+            snprintf(names[i], sizeof(names[i]), "team-%zu/z/app-%zu", shape->team_of(other, count),
+                     other);
         }
         begin = now_ns();
         for (size_t i = 0; i < BATCH; i++) {
             struct rules_answer answer;
 
-            rules_decide(rules, &(struct rules_question){users[i], names[i], RULES_PULL | RULES_PUSH}, &answer);
+            rules_decide(rules,
+                         &(struct rules_question){users[i], names[i], RULES_PULL | RULES_PUSH},
+                         &answer);
             granted += answer.granted != 0;
         }
         batches[b] = (double)(now_ns() - begin) / BATCH / 1000;
     }
     qsort(batches, ARRAY_SIZE(batches), sizeof(batches[0]), compare);
-    printf("%-30s %8zu rules  read in %6.1f ms  decision %6.2f us, 99 %% below %6.2f us  (%zu %% granted)\n", shape->name, count,
-           parse_ms, batches[ARRAY_SIZE(batches) / 2], batches[ARRAY_SIZE(batches) * 99 / 100],
-           granted * 100 / DECISIONS);
+    printf("%-30s %8zu rules  read in %6.1f ms  decision %6.2f us, 99 %% below %6.2f us  (%zu %% "
+           "granted)\n",
+           shape->name, count, parse_ms, batches[ARRAY_SIZE(batches) / 2],
+           batches[ARRAY_SIZE(batches) * 99 / 100], granted * 100 / DECISIONS);
     rules_unref(rules);
 }
 

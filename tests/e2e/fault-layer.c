@@ -1,10 +1,12 @@
 /*
- * A library for LD_PRELOAD that makes selected calls fail, as with a broken disk, a full descriptor table or exhausted
- * memory. The rules can change while the program runs: they are in the file that FAULT_LAYER names and that
- * tests/e2e/fault_layer.py writes, one rule for each call, in the order of enum call.
+ * A library for LD_PRELOAD that makes selected calls fail, as with a broken disk, a full descriptor
+ * table or exhausted memory. The rules can change while the program runs: they are in the file that
+ * FAULT_LAYER names and that tests/e2e/fault_layer.py writes, one rule for each call, in the order
+ * of enum call.
  *
- * Descriptors of sockets and of standard output are let through, and of opening only that below a directory's
- * descriptor, which is how a store opens; of memory, only what the program itself asks for, not what its libraries do.
+ * Descriptors of sockets and of standard output are let through, and of opening only that below a
+ * directory's descriptor, which is how a store opens; of memory, only what the program itself asks
+ * for, not what its libraries do.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -23,9 +25,27 @@
 #include <unistd.h>
 
 enum call {
-    CALL_OPENAT, CALL_WRITE, CALL_PWRITE, CALL_PREAD, CALL_READ, CALL_FDATASYNC, CALL_FSYNC, CALL_RENAMEAT, CALL_MKDIRAT,
-    CALL_UNLINKAT, CALL_FSTATAT, CALL_FSTAT, CALL_UTIMENSAT, CALL_FUTIMENS, CALL_FLOCK, CALL_FTRUNCATE, CALL_THREAD,
-    CALL_MEMORY, CALL_ACCEPT, CALL_FCHMOD, CALL_COUNT,
+    CALL_OPENAT,
+    CALL_WRITE,
+    CALL_PWRITE,
+    CALL_PREAD,
+    CALL_READ,
+    CALL_FDATASYNC,
+    CALL_FSYNC,
+    CALL_RENAMEAT,
+    CALL_MKDIRAT,
+    CALL_UNLINKAT,
+    CALL_FSTATAT,
+    CALL_FSTAT,
+    CALL_UTIMENSAT,
+    CALL_FUTIMENS,
+    CALL_FLOCK,
+    CALL_FTRUNCATE,
+    CALL_THREAD,
+    CALL_MEMORY,
+    CALL_ACCEPT,
+    CALL_FCHMOD,
+    CALL_COUNT,
 };
 
 /* The first `after` calls of this kind succeed, then `count` calls (-1: all) fail with `code`. */
@@ -36,7 +56,7 @@ struct rule {
 static struct rule *rules;
 static uintptr_t program_start, program_end;
 
-/* --- selection of the failing call -------------------------------------------------------------- */
+/* --- selection of the failing call ------------------------------------------------------- */
 
 static int find_program(struct dl_phdr_info *info, size_t size, void *ignored)
 {
@@ -56,7 +76,9 @@ __attribute__((constructor)) static void start(void)
 {
     const char *path = getenv("FAULT_LAYER");
     int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
-    void *map = fd < 0 ? MAP_FAILED : mmap(NULL, CALL_COUNT * sizeof(*rules), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *map =
+        fd < 0 ? MAP_FAILED
+               : mmap(NULL, CALL_COUNT * sizeof(*rules), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
     dl_iterate_phdr(find_program, NULL);
     if (fd >= 0)
@@ -101,39 +123,49 @@ static bool is_disk(int fd)
 }
 
 /* The headers map these to the large-file versions. */
-/* --- files ------------------------------------------------------------------------------------- */
+/* --- files -------------------------------------------------------------------------------- */
 
-#define LAYER(name, type, call, parameters, arguments, is_meant)        \
-    type name parameters;                                               \
-    type name parameters                                                \
-    {                                                                   \
-        static type(*next) parameters;                                  \
-                                                                        \
-        if (!next)                                                      \
-            *(void **)&next = real(#name);                              \
-        return (is_meant) && fails(call) ? (type)-1 : next arguments;   \
+#define LAYER(name, type, call, parameters, arguments, is_meant)                                   \
+    type name parameters;                                                                          \
+    type name parameters                                                                           \
+    {                                                                                              \
+        static type(*next) parameters;                                                             \
+                                                                                                   \
+        if (!next)                                                                                 \
+            *(void **)&next = real(#name);                                                         \
+        return (is_meant) && fails(call) ? (type)-1 : next arguments;                              \
     }
 
-LAYER(write, ssize_t, CALL_WRITE, (int fd, const void *data, size_t size), (fd, data, size), is_disk(fd))
-LAYER(pwrite, ssize_t, CALL_PWRITE, (int fd, const void *data, size_t size, off_t at), (fd, data, size, at), is_disk(fd))
-LAYER(pread, ssize_t, CALL_PREAD, (int fd, void *data, size_t size, off_t at), (fd, data, size, at), is_disk(fd))
+LAYER(write, ssize_t, CALL_WRITE, (int fd, const void *data, size_t size), (fd, data, size),
+      is_disk(fd))
+LAYER(pwrite, ssize_t, CALL_PWRITE, (int fd, const void *data, size_t size, off_t at),
+      (fd, data, size, at), is_disk(fd))
+LAYER(pread, ssize_t, CALL_PREAD, (int fd, void *data, size_t size, off_t at), (fd, data, size, at),
+      is_disk(fd))
 LAYER(read, ssize_t, CALL_READ, (int fd, void *data, size_t size), (fd, data, size), is_disk(fd))
 LAYER(fdatasync, int, CALL_FDATASYNC, (int fd), (fd), true)
 LAYER(fsync, int, CALL_FSYNC, (int fd), (fd), true)
-LAYER(renameat, int, CALL_RENAMEAT, (int from_fd, const char *from, int to_fd, const char *to), (from_fd, from, to_fd, to), true)
+LAYER(renameat, int, CALL_RENAMEAT, (int from_fd, const char *from, int to_fd, const char *to),
+      (from_fd, from, to_fd, to), true)
 LAYER(mkdirat, int, CALL_MKDIRAT, (int fd, const char *path, mode_t mode), (fd, path, mode), true)
 LAYER(unlinkat, int, CALL_UNLINKAT, (int fd, const char *path, int flags), (fd, path, flags), true)
-LAYER(fstatat, int, CALL_FSTATAT, (int fd, const char *path, struct stat *st, int flags), (fd, path, st, flags), fd >= 0)
+LAYER(fstatat, int, CALL_FSTATAT, (int fd, const char *path, struct stat *st, int flags),
+      (fd, path, st, flags), fd >= 0)
 LAYER(fstat, int, CALL_FSTAT, (int fd, struct stat *st), (fd, st), is_disk(fd))
-LAYER(utimensat, int, CALL_UTIMENSAT, (int fd, const char *path, const struct timespec times[2], int flags), (fd, path, times, flags), true)
+LAYER(utimensat, int, CALL_UTIMENSAT,
+      (int fd, const char *path, const struct timespec times[2], int flags),
+      (fd, path, times, flags), true)
 LAYER(futimens, int, CALL_FUTIMENS, (int fd, const struct timespec times[2]), (fd, times), true)
 LAYER(flock, int, CALL_FLOCK, (int fd, int operation), (fd, operation), true)
 LAYER(ftruncate, int, CALL_FTRUNCATE, (int fd, off_t size), (fd, size), true)
 LAYER(fchmod, int, CALL_FCHMOD, (int fd, mode_t mode), (fd, mode), is_disk(fd))
 #ifdef STATX_TYPE
-LAYER(statx, int, CALL_FSTATAT, (int fd, const char *path, int flags, unsigned mask, struct statx *st), (fd, path, flags, mask, st), fd >= 0)
+LAYER(statx, int, CALL_FSTATAT,
+      (int fd, const char *path, int flags, unsigned mask, struct statx *st),
+      (fd, path, flags, mask, st), fd >= 0)
 #endif
-LAYER(accept4, int, CALL_ACCEPT, (int fd, void *address, void *size, int flags), (fd, address, size, flags), true)
+LAYER(accept4, int, CALL_ACCEPT, (int fd, void *address, void *size, int flags),
+      (fd, address, size, flags), true)
 
 /* openat2() and renameat2(), which have no functions of their own everywhere. */
 long syscall(long number, ...);
@@ -149,33 +181,36 @@ long syscall(long number, ...)
     for (size_t i = 0; i < sizeof(arguments) / sizeof(*arguments); i++)
         arguments[i] = va_arg(args, long);
     va_end(args);
-    if ((number == SYS_openat2 && fails(CALL_OPENAT)) || (number == SYS_renameat2 && fails(CALL_RENAMEAT)))
+    if ((number == SYS_openat2 && fails(CALL_OPENAT)) ||
+        (number == SYS_renameat2 && fails(CALL_RENAMEAT)))
         return -1;
-    return next(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4], arguments[5]);
+    return next(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+                arguments[5]);
 }
 
-#define LAYER_OPENAT(name)                                                                          \
-    int name(int fd, const char *path, int flags, ...);                                             \
-    int name(int fd, const char *path, int flags, ...)                                              \
-    {                                                                                               \
-        static int (*next)(int, const char *, int, ...);                                            \
-        mode_t mode = 0;                                                                            \
-        va_list args;                                                                               \
-                                                                                                    \
-        if (!next)                                                                                  \
-            *(void **)&next = real(#name);                                                          \
-        va_start(args, flags);                                                                      \
-        if (flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)))                                                        \
-            mode = va_arg(args, mode_t);                                                            \
-        va_end(args);                                                                               \
-        return fd >= 0 && fails(CALL_OPENAT) ? -1 : next(fd, path, flags, mode);                    \
+#define LAYER_OPENAT(name)                                                                         \
+    int name(int fd, const char *path, int flags, ...);                                            \
+    int name(int fd, const char *path, int flags, ...)                                             \
+    {                                                                                              \
+        static int (*next)(int, const char *, int, ...);                                           \
+        mode_t mode = 0;                                                                           \
+        va_list args;                                                                              \
+                                                                                                   \
+        if (!next)                                                                                 \
+            *(void **)&next = real(#name);                                                         \
+        va_start(args, flags);                                                                     \
+        if (flags & (O_CREAT | (O_TMPFILE & ~O_DIRECTORY)))                                        \
+            mode = va_arg(args, mode_t);                                                           \
+        va_end(args);                                                                              \
+        return fd >= 0 && fails(CALL_OPENAT) ? -1 : next(fd, path, flags, mode);                   \
     }
 
 LAYER_OPENAT(openat)
 
-/* --- threads and memory -------------------------------------------------------------------------- */
+/* --- threads and memory ------------------------------------------------------------------ */
 
-int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument)
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                   void *argument)
 {
     static int (*next)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
@@ -186,7 +221,8 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 
 static bool has_no_memory_for(const void *caller)
 {
-    return (uintptr_t)caller >= program_start && (uintptr_t)caller < program_end && fails(CALL_MEMORY);
+    return (uintptr_t)caller >= program_start && (uintptr_t)caller < program_end &&
+           fails(CALL_MEMORY);
 }
 
 #define CALLER __builtin_return_address(0)

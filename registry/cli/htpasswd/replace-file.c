@@ -172,8 +172,8 @@ int replacement_write(const struct replacement *file, mode_t mode, const void *d
 
     random_uuid(unique);
     snprintf(temporary, sizeof(temporary), ".registryd-%s", unique);
-    r = file_write_temporary(file->directory_fd, temporary, file->exists || file->model ? 0600 : mode,
-                             data, size);
+    r = file_write_temporary(file->directory_fd, temporary,
+                             file->exists || file->model ? 0600 : mode, data, size);
     if (r < 0)
         return error_set_errno(err, -r, "cannot write beside %s", file->path);
     r = put_in_place(file, temporary, err);

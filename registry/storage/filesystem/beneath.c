@@ -25,15 +25,15 @@ static int open_at_once(int root_fd, const char *path, int flags, mode_t mode)
     return fd < 0 ? -errno : (int)fd;
 }
 
-/* --- without openat2() ------------------------------------------------------------------------- */
+/* --- without openat2() ------------------------------------------------------------------- */
 
 /* A link is -ENOTDIR or -ELOOP to open(), depending on flags; here it is -ELOOP. */
 static int name_link(int directory_fd, const char *name, int r)
 {
     struct stat st;
 
-    if ((r == -ENOTDIR || r == -EMLINK) && fstatat(directory_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-        S_ISLNK(st.st_mode))
+    if ((r == -ENOTDIR || r == -EMLINK) &&
+        fstatat(directory_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
         return -ELOOP;
     return r;
 }
@@ -83,7 +83,7 @@ void beneath_use_components(bool does)
     __atomic_store_n(&is_lacking, does, __ATOMIC_RELAXED);
 }
 
-/* --- for all ------------------------------------------------------------------------------------- */
+/* --- for all ----------------------------------------------------------------------------- */
 
 int beneath_open(int root_fd, const char *path, int flags, mode_t mode)
 {

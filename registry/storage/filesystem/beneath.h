@@ -8,17 +8,27 @@
 #include "common/macros.h"
 
 /*
- * Paths below a directory, of which no component is followed if it is a symbolic link: with openat2() where the kernel
- * has it, otherwise component by component. A link is -ELOOP. From any thread.
+ * Paths below a directory, of which no component is followed if it is a symbolic link: with
+ * openat2() where the kernel has it, otherwise component by component. A link is -ELOOP. From any
+ * thread.
  */
 
-/* Opens a path with flags (O_CLOEXEC and O_NOCTTY are added) and, if they create it, mode. The descriptor or -errno. */
+/*
+ * Opens a path with flags (O_CLOEXEC and O_NOCTTY are added) and, if they create it, mode. The
+ * descriptor or -errno.
+ */
 int beneath_open(int root_fd, const char *path, int flags, mode_t mode) MUST_USE;
 
-/* Opens a directory for reading it and for the *at() calls; "" is the root itself. A '/' at the end does not matter. */
+/*
+ * Opens a directory for reading it and for the *at() calls; "" is the root itself. A '/' at the end
+ * does not matter.
+ */
 int beneath_open_directory(int root_fd, const char *path) MUST_USE;
 
-/* How many of the first size bytes of path are the directory that they lie in, with the '/' at its end. */
+/*
+ * How many of the first size bytes of path are the directory that they lie in, with the '/' at its
+ * end.
+ */
 size_t beneath_parent_size(const char *path, size_t size);
 
 /* Opens the directory that path lies in; ret_name is the name in it, without a '/' at the end. */
@@ -28,8 +38,9 @@ struct beneath_name {
 int beneath_open_parent(int root_fd, const char *path, struct beneath_name *ret_name) MUST_USE;
 
 /*
- * Opens a regular file with flags, never waiting for what a FIFO or a device waits for. -EISDIR for a directory, -ENXIO
- * for everything else that is not a regular file. *ret_stat is of the open file.
+ * Opens a regular file with flags, never waiting for what a FIFO or a device waits for. -EISDIR for
+ * a directory, -ENXIO for everything else that is not a regular file. *ret_stat is of the open
+ * file.
  */
 int beneath_open_regular(int root_fd, const char *path, int flags, struct stat *ret_stat) MUST_USE;
 

@@ -1,7 +1,8 @@
 /*
- * Claims on prefixes: locks on a few files in _temporary/claims, one for each hash of a prefix, so that prefixes need not
- * exist. Each has a second file, the gate, because the kernel lets new sharers overtake a waiter that wants to be alone.
- * The kernel ends a lock with its process, so a claim is never lost while its holder lives.
+ * Claims on prefixes: locks on a few files in _temporary/claims, one for each hash of a prefix, so
+ * that prefixes need not exist. Each has a second file, the gate, because the kernel lets new
+ * sharers overtake a waiter that wants to be alone. The kernel ends a lock with its process, so a
+ * claim is never lost while its holder lives.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +50,8 @@ static unsigned number_of(const char *prefix)
 static int open_claims(const struct filesystem *filesystem)
 {
     CLEANUP_CLOSE int temporary = -1;
-    int fd = beneath_open_directory(filesystem->root_fd, FILESYSTEM_TEMPORARY "/" FILESYSTEM_CLAIMS);
+    int fd =
+        beneath_open_directory(filesystem->root_fd, FILESYSTEM_TEMPORARY "/" FILESYSTEM_CLAIMS);
 
     if (fd != -ENOENT)
         return fd;
@@ -67,12 +69,14 @@ static int open_file(int directory_fd, unsigned number, const char *suffix)
     int fd;
 
     snprintf(name, sizeof(name), "%02u%s", number, suffix);
-    fd = openat(directory_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, FILESYSTEM_FILE_MODE);
+    fd = openat(directory_fd, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+                FILESYSTEM_FILE_MODE);
     return fd < 0 ? -errno : fd;
 }
 
 /* The locked descriptor, or -errno; -EAGAIN after the deadline. */
-static int lock_prefix(const struct filesystem *filesystem, const char *prefix, int operation, int64_t deadline_ms)
+static int lock_prefix(const struct filesystem *filesystem, const char *prefix, int operation,
+                       int64_t deadline_ms)
 {
     CLEANUP_CLOSE int directory = open_claims(filesystem);
     CLEANUP_CLOSE int gate = -1, fd = -1;
@@ -90,17 +94,19 @@ static int lock_prefix(const struct filesystem *filesystem, const char *prefix, 
     return r < 0 ? r : steal_fd(&fd);
 }
 
-int filesystem_claim(struct storage *storage, const char *prefix, enum storage_claim_mode mode, unsigned patience_ms,
-                     struct storage_claim **ret, struct error *err)
+int filesystem_claim(struct storage *storage, const char *prefix, enum storage_claim_mode mode,
+                     unsigned patience_ms, struct storage_claim **ret, struct error *err)
 {
     const struct filesystem *filesystem = (struct filesystem *)storage;
-    CLEANUP_CLOSE int fd = lock_prefix(filesystem, prefix, mode == STORAGE_ALONE ? LOCK_EX : LOCK_SH,
-                                       monotonic_ms() + patience_ms);
+    CLEANUP_CLOSE int fd =
+        lock_prefix(filesystem, prefix, mode == STORAGE_ALONE ? LOCK_EX : LOCK_SH,
+                    monotonic_ms() + patience_ms);
     struct filesystem_claim *claim;
 
     if (fd == -EAGAIN)
         return STORAGE_WOULD_WAIT;
-    if (fd < 0 && fd != -EROFS) /* on a read-only file system no process can write what the claim protects */
+    if (fd < 0 &&
+        fd != -EROFS) /* on a read-only file system no process can write what the claim protects */
         return filesystem_fail(filesystem, -fd, "claim", prefix, err);
     claim = calloc(1, sizeof(*claim));
     if (!claim)

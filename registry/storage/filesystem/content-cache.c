@@ -1,6 +1,7 @@
 /*
- * Links and manifests are a few hundred bytes, which are cheaper to copy than to read. The table has one place for each
- * hash, and a new entry replaces the one there. A part of the table that holds too much is emptied.
+ * Links and manifests are a few hundred bytes, which are cheaper to copy than to read. The table
+ * has one place for each hash, and a new entry replaces the one there. A part of the table that
+ * holds too much is emptied.
  */
 #include "registry/storage/filesystem/content-cache.h"
 
@@ -89,14 +90,15 @@ static struct entry **place_of(struct part *part, uint64_t hash)
     return &part->places[hash / PARTS % PLACES];
 }
 
-void content_cache_count(const struct content_cache *cache, uint64_t *ret_hits, uint64_t *ret_misses)
+void content_cache_count(const struct content_cache *cache, uint64_t *ret_hits,
+                         uint64_t *ret_misses)
 {
     *ret_hits = __atomic_load_n(&cache->hits, __ATOMIC_RELAXED);
     *ret_misses = __atomic_load_n(&cache->misses, __ATOMIC_RELAXED);
 }
 
-int content_cache_get(struct content_cache *cache, const char *key, const struct stat *stamp, char **ret_bytes,
-                      size_t *ret_size)
+int content_cache_get(struct content_cache *cache, const char *key, const struct stat *stamp,
+                      char **ret_bytes, size_t *ret_size)
 {
     uint64_t hash = key_hash(key);
     struct part *part = part_of(cache, hash);
@@ -112,7 +114,8 @@ int content_cache_get(struct content_cache *cache, const char *key, const struct
         return -ENOMEM;
     pthread_mutex_lock(&part->mutex);
     entry = *place_of(part, hash);
-    is_known = entry && entry->hash == hash && stamp_is_same(&entry->stamp, stamp) && strcmp(entry->key, key) == 0;
+    is_known = entry && entry->hash == hash && stamp_is_same(&entry->stamp, stamp) &&
+               strcmp(entry->key, key) == 0;
     if (is_known)
         memcpy(bytes, entry->bytes, size);
     pthread_mutex_unlock(&part->mutex);
@@ -127,7 +130,8 @@ int content_cache_get(struct content_cache *cache, const char *key, const struct
     return 0;
 }
 
-static struct entry *make_entry(const char *key, uint64_t hash, const struct stat *stamp, const char *bytes, size_t size)
+static struct entry *make_entry(const char *key, uint64_t hash, const struct stat *stamp,
+                                const char *bytes, size_t size)
 {
     size_t key_size = strlen(key) + 1;
     struct entry *entry = malloc(sizeof(*entry) + key_size + size);
@@ -143,8 +147,8 @@ static struct entry *make_entry(const char *key, uint64_t hash, const struct sta
     return entry;
 }
 
-void content_cache_put(struct content_cache *cache, const char *key, const struct stat *stamp, const char *bytes,
-                       size_t size)
+void content_cache_put(struct content_cache *cache, const char *key, const struct stat *stamp,
+                       const char *bytes, size_t size)
 {
     uint64_t hash = key_hash(key);
     struct part *part = part_of(cache, hash);

@@ -1,8 +1,9 @@
 /*
- * A repository may have a hundred thousand tags, and a client asks for them a hundred at a time: reading and sorting the
- * directory for each page would take a hundred times as long as the page. Such directories are few, so a short list of
- * them is enough, the most recently used first. Names lie packed in one piece of memory, which readers hold a
- * reference to; before each name is 'd' for a directory or 'f'.
+ * A repository may have a hundred thousand tags, and a client asks for them a hundred at a time:
+ * reading and sorting the directory for each page would take a hundred times as long as the page.
+ * Such directories are few, so a short list of them is enough, the most recently used first. Names
+ * lie packed in one piece of memory, which readers hold a reference to; before each name is 'd' for
+ * a directory or 'f'.
  */
 #include "registry/storage/filesystem/directory-cache.h"
 
@@ -16,8 +17,8 @@
 
 enum {
     MOST_DIRECTORIES = 8,
-    FEWEST_NAMES = 256,     /* to read fewer is cheap */
-    MOST_BYTES = 8 << 20,   /* of all directories */
+    FEWEST_NAMES = 256,   /* to read fewer is cheap */
+    MOST_BYTES = 8 << 20, /* of all directories */
 };
 
 struct directory {
@@ -31,7 +32,7 @@ struct directory {
 
 struct directory_cache {
     pthread_mutex_t mutex;
-    size_t used; /* bytes */
+    size_t used;                                     /* bytes */
     struct directory *directories[MOST_DIRECTORIES]; /* by last use; NULL after the last */
 };
 
@@ -65,14 +66,15 @@ void directory_cache_free(struct directory_cache *cache)
     free(cache);
 }
 
-/* --- the list; the mutex is held ---------------------------------------------------------- */
+/* --- the list; the mutex is held --------------------------------------------------------- */
 
 /* The place of the directory, or the first free place, or MOST_DIRECTORIES. */
 static int find(const struct directory_cache *cache, const char *key)
 {
     int i = 0;
 
-    while (i < MOST_DIRECTORIES && cache->directories[i] && strcmp(cache->directories[i]->key, key) != 0)
+    while (i < MOST_DIRECTORIES && cache->directories[i] &&
+           strcmp(cache->directories[i]->key, key) != 0)
         i++;
     return i;
 }
@@ -80,7 +82,8 @@ static int find(const struct directory_cache *cache, const char *key)
 /* Moves what lies before place i by one, over what was there. */
 static void put_first(struct directory_cache *cache, int i, struct directory *directory)
 {
-    memmove(&cache->directories[1], &cache->directories[0], (size_t)i * sizeof(cache->directories[0]));
+    memmove(&cache->directories[1], &cache->directories[0],
+            (size_t)i * sizeof(cache->directories[0]));
     cache->directories[0] = directory;
 }
 
@@ -89,7 +92,8 @@ static void forget(struct directory_cache *cache, int i)
 {
     cache->used -= cache->directories[i]->size;
     directory_unref(cache->directories[i]);
-    memmove(&cache->directories[i], &cache->directories[i + 1], (size_t)(MOST_DIRECTORIES - 1 - i) * sizeof(cache->directories[0]));
+    memmove(&cache->directories[i], &cache->directories[i + 1],
+            (size_t)(MOST_DIRECTORIES - 1 - i) * sizeof(cache->directories[0]));
     cache->directories[MOST_DIRECTORIES - 1] = NULL;
 }
 
@@ -100,13 +104,14 @@ static void add(struct directory_cache *cache, struct directory *directory)
     if (i < MOST_DIRECTORIES && cache->directories[i])
         forget(cache, i);
     for (i = MOST_DIRECTORIES - 1; i >= 0; i--)
-        if (cache->directories[i] && (i == MOST_DIRECTORIES - 1 || cache->used + directory->size > MOST_BYTES))
+        if (cache->directories[i] &&
+            (i == MOST_DIRECTORIES - 1 || cache->used + directory->size > MOST_BYTES))
             forget(cache, i);
     put_first(cache, MOST_DIRECTORIES - 1, directory);
     cache->used += directory->size;
 }
 
-/* --- a page ------------------------------------------------------------------------------- */
+/* --- a page ------------------------------------------------------------------------------ */
 
 /* The index of the first name after that one. */
 static size_t find_after(const struct directory *directory, const char *after)
@@ -124,7 +129,8 @@ static size_t find_after(const struct directory *directory, const char *after)
     return low;
 }
 
-static int copy_page(const struct directory *directory, const char *after, size_t limit, struct storage_list *ret)
+static int copy_page(const struct directory *directory, const char *after, size_t limit,
+                     struct storage_list *ret)
 {
     CLEANUP(storage_list_done) struct storage_list page = {0};
     size_t first = find_after(directory, after), count = directory->count - first;
@@ -145,15 +151,16 @@ static int copy_page(const struct directory *directory, const char *after, size_
     return 0;
 }
 
-int directory_cache_get(struct directory_cache *cache, const char *key, const struct stat *stamp, const char *after,
-                        size_t limit, struct storage_list *ret)
+int directory_cache_get(struct directory_cache *cache, const char *key, const struct stat *stamp,
+                        const char *after, size_t limit, struct storage_list *ret)
 {
     CLEANUP(directory_unrefp) struct directory *directory = NULL;
     int i;
 
     pthread_mutex_lock(&cache->mutex);
     i = find(cache, key);
-    if (i < MOST_DIRECTORIES && cache->directories[i] && stamp_is_same(&cache->directories[i]->stamp, stamp)) {
+    if (i < MOST_DIRECTORIES && cache->directories[i] &&
+        stamp_is_same(&cache->directories[i]->stamp, stamp)) {
         directory = cache->directories[i];
         __atomic_add_fetch(&directory->references, 1, __ATOMIC_RELAXED);
         put_first(cache, i, directory);
@@ -162,11 +169,13 @@ int directory_cache_get(struct directory_cache *cache, const char *key, const st
     return directory ? copy_page(directory, after, limit, ret) : -ENOENT;
 }
 
-/* --- keeping ------------------------------------------------------------------------------ */
+/* --- keeping ----------------------------------------------------------------------------- */
 
-static struct directory *pack(const char *key, const struct stat *stamp, const struct storage_list *names)
+static struct directory *pack(const char *key, const struct stat *stamp,
+                              const struct storage_list *names)
 {
-    size_t text_size = 0, key_size = strlen(key) + 1, offsets_size = names->count * sizeof(uint32_t), size;
+    size_t text_size = 0, key_size = strlen(key) + 1,
+           offsets_size = names->count * sizeof(uint32_t), size;
     struct directory *directory;
 
     for (size_t i = 0; i < names->count; i++)
@@ -175,7 +184,8 @@ static struct directory *pack(const char *key, const struct stat *stamp, const s
     directory = size <= MOST_BYTES ? malloc(size) : NULL;
     if (!directory)
         return NULL;
-    *directory = (struct directory){.references = 1, .stamp = *stamp, .count = names->count, .size = size};
+    *directory =
+        (struct directory){.references = 1, .stamp = *stamp, .count = names->count, .size = size};
     directory->offsets = (uint32_t *)(directory + 1);
     directory->text = (char *)directory->offsets + offsets_size;
     directory->key = directory->text + text_size;

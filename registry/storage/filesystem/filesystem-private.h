@@ -10,13 +10,19 @@
 
 /* What the files of the filesystem backend share. */
 
-/* Temporary files and locks; at the root, so that a crash leaves nothing half-made among the objects. */
+/*
+ * Temporary files and locks; at the root, so that a crash leaves nothing half-made among the
+ * objects.
+ */
 #define FILESYSTEM_TEMPORARY "_temporary"
 #define FILESYSTEM_CLAIMS "claims" /* a directory in it */
 
 enum { FILESYSTEM_FILE_MODE = 0644, FILESYSTEM_DIRECTORY_MODE = 0755 };
 
-/* Whether the key, or the path of a directory, is below STORAGE_PRIVATE: its modes are FILESYSTEM_PRIVATE of those above. */
+/*
+ * Whether the key, or the path of a directory, is below STORAGE_PRIVATE: its modes are
+ * FILESYSTEM_PRIVATE of those above.
+ */
 enum { FILESYSTEM_PRIVATE = 0700 };
 bool filesystem_is_private(const char *key);
 
@@ -40,29 +46,40 @@ struct filesystem_upload {
     char key[];
 };
 
-/* Fills err with "cannot <verb> <path>: ..." and, for what is no file or a link, what to do. Returns -code. */
-int filesystem_fail(const struct filesystem *filesystem, int code, const char *verb, const char *key,
-                    struct error *err);
+/*
+ * Fills err with "cannot <verb> <path>: ..." and, for what is no file or a link, what to do.
+ * Returns -code.
+ */
+int filesystem_fail(const struct filesystem *filesystem, int code, const char *verb,
+                    const char *key, struct error *err);
 
-/* Whether an errno says that there is no object: its name or a directory above it is missing, or a file is in the way. */
+/*
+ * Whether an errno says that there is no object: its name or a directory above it is missing, or a
+ * file is in the way.
+ */
 bool filesystem_is_missing(int code);
 
 /* pread(2) that a signal does not end; -errno on failure. */
 ssize_t filesystem_pread(int fd, uint64_t offset, void *ret_data, size_t size);
 
-/* Looks at the regular file at key, as a walk that follows no links does. 0 or -errno, as look_check_regular(). */
-int filesystem_look(const struct filesystem *filesystem, const char *key, struct look *ret) MUST_USE;
+/*
+ * Looks at the regular file at key, as a walk that follows no links does. 0 or -errno, as
+ * look_check_regular().
+ */
+int filesystem_look(const struct filesystem *filesystem, const char *key,
+                    struct look *ret) MUST_USE;
 
 /* Size and version of an open file (O_PATH will do). 0 or -errno. */
 int filesystem_describe(int fd, struct storage_object *ret) MUST_USE;
 
 /*
- * Opens the directory of key, creating the missing ones; told of each one created (may be NULL). ret_name is the name
- * in it. The descriptor or -errno.
+ * Opens the directory of key, creating the missing ones; told of each one created (may be NULL).
+ * ret_name is the name in it. The descriptor or -errno.
  */
 typedef int filesystem_created_function(void *object, const char *key, size_t size);
-int filesystem_make_parent(const struct filesystem *filesystem, const char *key, struct beneath_name *ret_name,
-                           filesystem_created_function *created, void *object) MUST_USE;
+int filesystem_make_parent(const struct filesystem *filesystem, const char *key,
+                           struct beneath_name *ret_name, filesystem_created_function *created,
+                           void *object) MUST_USE;
 
 /* renameat() that fails with -EEXIST if the new name exists. 0 or -errno. */
 int filesystem_rename_new(int from_fd, const char *from, int to_fd, const char *to) MUST_USE;
@@ -70,63 +87,81 @@ int filesystem_rename_new(int from_fd, const char *from, int to_fd, const char *
 /* Opens the directory of temporary files, creating it if necessary. The descriptor or -errno. */
 int filesystem_open_temporary(const struct filesystem *filesystem) MUST_USE;
 
-/* flock() that is tried until it succeeds or the deadline (monotonic_ms()) has passed: then -EAGAIN. 0 or -errno. */
+/*
+ * flock() that is tried until it succeeds or the deadline (monotonic_ms()) has passed: then
+ * -EAGAIN. 0 or -errno.
+ */
 int filesystem_lock(int fd, int operation, int64_t deadline_ms) MUST_USE;
 
 /*
- * Keeps remove_unused() out until the descriptor is closed, which must be soon; alone also keeps out everybody else who
- * guards. The descriptor, or -errno; -EAGAIN after patience_ms.
+ * Keeps remove_unused() out until the descriptor is closed, which must be soon; alone also keeps
+ * out everybody else who guards. The descriptor, or -errno; -EAGAIN after patience_ms.
  */
 enum { FILESYSTEM_NO_DEADLINE = 1 << 30 };
 enum filesystem_guard { FILESYSTEM_GUARD_SHARED, FILESYSTEM_GUARD_ALONE };
-int filesystem_guard(const struct filesystem *filesystem, enum filesystem_guard kind, unsigned patience_ms) MUST_USE;
+int filesystem_guard(const struct filesystem *filesystem, enum filesystem_guard kind,
+                     unsigned patience_ms) MUST_USE;
 
-/* Removes a file, or a directory and everything in it. What others add meanwhile stays. 0 or -errno. */
+/*
+ * Removes a file, or a directory and everything in it. What others add meanwhile stays. 0 or
+ * -errno.
+ */
 int filesystem_remove_tree(int directory_fd, const char *name) MUST_USE;
 
 /* Syncs the directory that key lies in, if there is one. 0 or -errno. */
 int filesystem_sync_parent(const struct filesystem *filesystem, const char *key) MUST_USE;
 
-/* --- the functions of the table ---------------------------------------------------------------- */
+/* --- the functions of the table ---------------------------------------------------------- */
 
-int filesystem_head(struct storage *storage, const char *key, enum storage_waiting waiting, struct storage_object *ret,
-                    struct error *err);
-int filesystem_get(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,
-                   char **ret_bytes, size_t *ret_size, struct error *err);
+int filesystem_head(struct storage *storage, const char *key, enum storage_waiting waiting,
+                    struct storage_object *ret, struct error *err);
+int filesystem_get(struct storage *storage, const char *key, size_t limit,
+                   enum storage_waiting waiting, char **ret_bytes, size_t *ret_size,
+                   struct error *err);
 int filesystem_open_reader(struct storage *storage, const char *key, enum storage_waiting waiting,
-                           struct storage_reader **ret, struct storage_object *ret_object, struct error *err);
-ssize_t filesystem_reader_read(struct storage_reader *reader, uint64_t offset, void *ret_data, size_t size);
+                           struct storage_reader **ret, struct storage_object *ret_object,
+                           struct error *err);
+ssize_t filesystem_reader_read(struct storage_reader *reader, uint64_t offset, void *ret_data,
+                               size_t size);
 int filesystem_reader_get_fd(struct storage_reader *reader);
 void filesystem_reader_close(struct storage_reader *reader);
 int filesystem_list(struct storage *storage, const char *prefix, const char *after, size_t limit,
                     struct storage_list *ret, struct error *err);
 
-int filesystem_write(struct storage *storage, const struct storage_step *steps, size_t count, struct error *err);
-int filesystem_remove(struct storage *storage, const char *const *keys, size_t count, struct error *err);
-int filesystem_remove_if_unchanged(struct storage *storage, const char *key, const struct storage_version *version,
-                                   struct error *err);
-int filesystem_note(struct storage *storage, const char *key, const void *data, size_t size, struct error *err);
+int filesystem_write(struct storage *storage, const struct storage_step *steps, size_t count,
+                     struct error *err);
+int filesystem_remove(struct storage *storage, const char *const *keys, size_t count,
+                      struct error *err);
+int filesystem_remove_if_unchanged(struct storage *storage, const char *key,
+                                   const struct storage_version *version, struct error *err);
+int filesystem_note(struct storage *storage, const char *key, const void *data, size_t size,
+                    struct error *err);
 
 int filesystem_refresh(struct storage *storage, const char *key, enum storage_waiting waiting,
                        struct storage_object *ret, struct error *err);
-int filesystem_used_since(struct storage *storage, const char *key, int64_t moment_s, bool *ret, struct error *err);
-int filesystem_last_use(struct storage *storage, const char *key, int64_t *ret_ns, struct error *err);
-int filesystem_remove_unused(struct storage *storage, struct storage_removal *removals, size_t count, int64_t moment_s,
-                             struct error *err);
+int filesystem_used_since(struct storage *storage, const char *key, int64_t moment_s, bool *ret,
+                          struct error *err);
+int filesystem_last_use(struct storage *storage, const char *key, int64_t *ret_ns,
+                        struct error *err);
+int filesystem_remove_unused(struct storage *storage, struct storage_removal *removals,
+                             size_t count, int64_t moment_s, struct error *err);
 int filesystem_clean_up(struct storage *storage, int64_t age_s, struct error *err);
 
 int filesystem_upload_open(struct storage *storage, const char *key, enum storage_upload_mode mode,
                            unsigned patience_ms, struct storage_upload **ret, struct error *err);
-int filesystem_upload_head(struct storage *storage, const char *key, uint64_t *ret_size, struct error *err);
-int filesystem_upload_get_state(struct storage_upload *upload, struct storage_upload_state *ret, struct error *err);
-int filesystem_upload_append(struct storage_upload *upload, uint64_t offset, const void *data, size_t size,
-                             struct error *err);
+int filesystem_upload_head(struct storage *storage, const char *key, uint64_t *ret_size,
+                           struct error *err);
+int filesystem_upload_get_state(struct storage_upload *upload, struct storage_upload_state *ret,
+                                struct error *err);
+int filesystem_upload_append(struct storage_upload *upload, uint64_t offset, const void *data,
+                             size_t size, struct error *err);
 int filesystem_upload_keep(struct storage_upload *upload, struct error *err);
-ssize_t filesystem_upload_read(struct storage_upload *upload, uint64_t offset, void *ret_data, size_t size);
+ssize_t filesystem_upload_read(struct storage_upload *upload, uint64_t offset, void *ret_data,
+                               size_t size);
 int filesystem_upload_discard(struct storage_upload *upload, struct error *err);
 void filesystem_upload_close(struct storage_upload *upload);
 
-int filesystem_claim(struct storage *storage, const char *prefix, enum storage_claim_mode mode, unsigned patience_ms,
-                     struct storage_claim **ret, struct error *err);
+int filesystem_claim(struct storage *storage, const char *prefix, enum storage_claim_mode mode,
+                     unsigned patience_ms, struct storage_claim **ret, struct error *err);
 int filesystem_claim_check(struct storage_claim *claim, struct error *err);
 void filesystem_claim_release(struct storage_claim *claim);

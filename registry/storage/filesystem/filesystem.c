@@ -1,6 +1,6 @@
 /*
- * Opening the filesystem backend. Everything is reached from one descriptor of the root, so that other processes cannot move the
- * storage away below us.
+ * Opening the filesystem backend. Everything is reached from one descriptor of the root, so that
+ * other processes cannot move the storage away below us.
  */
 #include "registry/storage/filesystem/filesystem.h"
 
@@ -26,17 +26,20 @@ static const char *kind_of(mode_t mode)
     return S_ISFIFO(mode) ? "a FIFO" : S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
-int filesystem_fail(const struct filesystem *filesystem, int code, const char *verb, const char *key,
-                    struct error *err)
+int filesystem_fail(const struct filesystem *filesystem, int code, const char *verb,
+                    const char *key, struct error *err)
 {
     struct stat st;
 
     if (code == ELOOP)
-        return error_set(err, code, "cannot %s %s/%s: a symbolic link is in its path, and none is followed below the root "
-                         "directory; replace it by a bind mount", verb, filesystem->root, key);
+        return error_set(
+            err, code,
+            "cannot %s %s/%s: a symbolic link is in its path, and none is followed below the root "
+            "directory; replace it by a bind mount",
+            verb, filesystem->root, key);
     if (code == ENXIO && beneath_stat(filesystem->root_fd, key, &st) == 0)
-        return error_set(err, code, "cannot %s %s/%s: it is %s; remove it", verb, filesystem->root, key,
-                         kind_of(st.st_mode));
+        return error_set(err, code, "cannot %s %s/%s: it is %s; remove it", verb, filesystem->root,
+                         key, kind_of(st.st_mode));
     return error_set_errno(err, code, "cannot %s %s/%s", verb, filesystem->root, key);
 }
 
@@ -51,7 +54,8 @@ bool filesystem_is_private(const char *key)
 }
 
 /* Opens the directory of the first size bytes of path, creating it. The descriptor or -errno. */
-static int make_component(int directory_fd, const char *path, size_t size, mode_t mode, bool *ret_is_new)
+static int make_component(int directory_fd, const char *path, size_t size, mode_t mode,
+                          bool *ret_is_new)
 {
     char name[NAME_MAX + 1];
 
@@ -73,11 +77,13 @@ static const char *find_slash(const char *path)
     return slash && slash[1] ? slash : NULL;
 }
 
-int filesystem_make_parent(const struct filesystem *filesystem, const char *key, struct beneath_name *ret_name,
-                           filesystem_created_function *created, void *object)
+int filesystem_make_parent(const struct filesystem *filesystem, const char *key,
+                           struct beneath_name *ret_name, filesystem_created_function *created,
+                           void *object)
 {
     CLEANUP_CLOSE int directory = beneath_open_parent(filesystem->root_fd, key, ret_name);
-    mode_t mode = FILESYSTEM_DIRECTORY_MODE & (filesystem_is_private(key) ? FILESYSTEM_PRIVATE : 0777);
+    mode_t mode =
+        FILESYSTEM_DIRECTORY_MODE & (filesystem_is_private(key) ? FILESYSTEM_PRIVATE : 0777);
     const char *rest = key;
     int r = 0;
 
@@ -86,8 +92,8 @@ int filesystem_make_parent(const struct filesystem *filesystem, const char *key,
     while (r == 0 && find_slash(rest)) {
         const char *slash = find_slash(rest);
         bool is_new = false;
-        int fd = make_component(directory < 0 ? filesystem->root_fd : directory, rest, (size_t)(slash - rest), mode,
-                                &is_new);
+        int fd = make_component(directory < 0 ? filesystem->root_fd : directory, rest,
+                                (size_t)(slash - rest), mode, &is_new);
 
         if (is_new && created)
             r = created(object, key, (size_t)(slash - key));
@@ -107,11 +113,12 @@ static int64_t filesystem_now(struct storage *storage)
     return (int64_t)time(NULL);
 }
 
-/* --- opening ---------------------------------------------------------------------------------- */
+/* --- opening ----------------------------------------------------------------------------- */
 
 /*
- * Follows a link that an administrator may have left when moving the storage to another disk: one that belongs to root, or
- * to the user whose rights we have anyway. Its target is read from the link that was looked at. The directory or -errno.
+ * Follows a link that an administrator may have left when moving the storage to another disk: one
+ * that belongs to root, or to the user whose rights we have anyway. Its target is read from the
+ * link that was looked at. The directory or -errno.
  */
 static int open_trusted_link(int directory_fd, const char *name)
 {
@@ -175,7 +182,9 @@ static int filesystem_check(struct storage *storage, struct error *err)
     if (fstat(fd, &now) < 0 || fstat(filesystem->root_fd, &then) < 0)
         return error_set_errno(err, errno, "cannot reach the storage at %s", filesystem->root);
     if (now.st_dev != then.st_dev || now.st_ino != then.st_ino)
-        return error_set(err, ESTALE, "%s is another directory than at the start; restart registryd", filesystem->root);
+        return error_set(err, ESTALE,
+                         "%s is another directory than at the start; restart registryd",
+                         filesystem->root);
     return 0;
 }
 
@@ -238,7 +247,10 @@ static const struct storage_functions filesystem_functions = {
     .claim_release = filesystem_claim_release,
 };
 
-/* Opens the root directory, links followed; creates it and its parents if they are missing and may be created. */
+/*
+ * Opens the root directory, links followed; creates it and its parents if they are missing and may
+ * be created.
+ */
 static int open_root(const char *path, bool may_create)
 {
     CLEANUP_FREE char *copy = strdup(path);
@@ -248,7 +260,7 @@ static int open_root(const char *path, bool may_create)
         return fd;
     if (!copy || !*copy)
         return copy ? -ENOENT : -ENOMEM;
-    for (char *slash = strchr(copy + 1, '/'); ; slash = strchr(slash + 1, '/')) {
+    for (char *slash = strchr(copy + 1, '/');; slash = strchr(slash + 1, '/')) {
         if (slash)
             *slash = '\0';
         if (mkdir(copy, FILESYSTEM_DIRECTORY_MODE) < 0 && errno != EEXIST)
@@ -269,13 +281,15 @@ static int lock_root(const struct filesystem *filesystem, bool is_alone, struct 
     if (errno == EWOULDBLOCK && is_alone)
         return error_set(err, EBUSY, "a server is running on %s", path);
     if (errno == EWOULDBLOCK)
-        return error_set(err, EBUSY, "garbage is being collected in %s; wait until that has ended", path);
+        return error_set(err, EBUSY, "garbage is being collected in %s; wait until that has ended",
+                         path);
     if (!is_alone)
         return 0;
     return error_set_errno(err, errno, "cannot lock %s, so a server may be running on it", path);
 }
 
-static int open_directories(struct filesystem *filesystem, enum filesystem_sharing sharing, struct error *err)
+static int open_directories(struct filesystem *filesystem, enum filesystem_sharing sharing,
+                            struct error *err)
 {
     bool may_create = sharing == FILESYSTEM_SERVES;
     int r;
@@ -289,31 +303,39 @@ static int open_directories(struct filesystem *filesystem, enum filesystem_shari
         return r;
     filesystem->root_fd = open_below(filesystem->lock_fd, may_create);
     if (filesystem->root_fd == -ELOOP)
-        return error_set(err, ELOOP, "cannot open the storage directory %s: a symbolic link in its path below %s belongs to "
-                         "another user than root or this one, and is not followed", filesystem->root,
-                         filesystem->root_directory);
+        return error_set(
+            err, ELOOP,
+            "cannot open the storage directory %s: a symbolic link in its path below %s belongs to "
+            "another user than root or this one, and is not followed",
+            filesystem->root, filesystem->root_directory);
     if (filesystem->root_fd < 0)
-        return error_set_errno(err, -filesystem->root_fd, "cannot open the storage directory %s", filesystem->root);
-    return 0;
-}
-
-/* A copy or a restored backup may have opened the directory to others, and it holds the keys that sign tokens. */
-static int close_private(const struct filesystem *filesystem, struct error *err)
-{
-    struct stat found;
-
-    if (fstatat(filesystem->root_fd, "private", &found, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISDIR(found.st_mode) ||
-        (found.st_mode & 0777 & ~FILESYSTEM_PRIVATE) == 0)
-        return 0;
-    if (fchmodat(filesystem->root_fd, "private", FILESYSTEM_PRIVATE, 0) < 0 && errno != EROFS)
-        return error_set_errno(err, errno, "other users can read %s/private, which holds keys; cannot change its mode to 700",
+        return error_set_errno(err, -filesystem->root_fd, "cannot open the storage directory %s",
                                filesystem->root);
     return 0;
 }
 
 /*
- * Whether stat() shows at once what any process has changed. Network file systems answer from what they knew seconds
- * ago; an unknown file system may, too.
+ * A copy or a restored backup may have opened the directory to others, and it holds the keys that
+ * sign tokens.
+ */
+static int close_private(const struct filesystem *filesystem, struct error *err)
+{
+    struct stat found;
+
+    if (fstatat(filesystem->root_fd, "private", &found, AT_SYMLINK_NOFOLLOW) < 0 ||
+        !S_ISDIR(found.st_mode) || (found.st_mode & 0777 & ~FILESYSTEM_PRIVATE) == 0)
+        return 0;
+    if (fchmodat(filesystem->root_fd, "private", FILESYSTEM_PRIVATE, 0) < 0 && errno != EROFS)
+        return error_set_errno(
+            err, errno,
+            "other users can read %s/private, which holds keys; cannot change its mode to 700",
+            filesystem->root);
+    return 0;
+}
+
+/*
+ * Whether stat() shows at once what any process has changed. Network file systems answer from what
+ * they knew seconds ago; an unknown file system may, too.
  */
 static bool is_local(int fd)
 {
@@ -330,15 +352,16 @@ static bool is_local(int fd)
     return false;
 }
 
-int filesystem_open(const char *root_directory, enum filesystem_sharing sharing, struct storage **ret,
-                    struct error *err)
+int filesystem_open(const char *root_directory, enum filesystem_sharing sharing,
+                    struct storage **ret, struct error *err)
 {
     struct filesystem *filesystem = calloc(1, sizeof(*filesystem));
     int r;
 
     if (!filesystem)
         return error_set_oom(err);
-    *filesystem = (struct filesystem){.storage.functions = &filesystem_functions, .root_fd = -1, .lock_fd = -1};
+    *filesystem = (struct filesystem){
+        .storage.functions = &filesystem_functions, .root_fd = -1, .lock_fd = -1};
     filesystem->root_directory = strdup(root_directory);
     if (asprintf(&filesystem->root, "%s/%s", root_directory, below_root) < 0)
         filesystem->root = NULL;

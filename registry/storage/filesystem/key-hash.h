@@ -4,7 +4,10 @@
 #include <stdint.h>
 #include <string.h>
 
-/* FNV-1a, eight bytes at a time. Collisions made on purpose only make a table as slow as if there were none. */
+/*
+ * FNV-1a, eight bytes at a time. Collisions made on purpose only make a table as slow as if there
+ * were none.
+ */
 static inline uint64_t key_hash(const char *key)
 {
     uint64_t hash = 14695981039346656037u, word;

@@ -1,6 +1,6 @@
 /*
- * One place for each hash of a key; a new entry replaces the one there. Keys are not stored: two of them with one hash would
- * have to lead to the same file, too.
+ * One place for each hash of a key; a new entry replaces the one there. Keys are not stored: two of
+ * them with one hash would have to lead to the same file, too.
  */
 #include "registry/storage/filesystem/known-files.h"
 
@@ -47,7 +47,10 @@ void known_files_free(struct known_files *known)
 static struct file file_of(const char *key, const struct look *look)
 {
     return (struct file){
-        .hash = key_hash(key), .device = look->device, .inode = look->inode, .changed = look->changed,
+        .hash = key_hash(key),
+        .device = look->device,
+        .inode = look->inode,
+        .changed = look->changed,
     };
 }
 

@@ -15,11 +15,17 @@ int look_at(int fd, const char *path, int flags, struct look *ret)
 {
     struct statx st;
 
-    if (statx(fd, path, flags, STATX_TYPE | STATX_INO | STATX_SIZE | STATX_MTIME | STATX_CTIME | STATX_BTIME, &st) < 0)
+    if (statx(fd, path, flags,
+              STATX_TYPE | STATX_INO | STATX_SIZE | STATX_MTIME | STATX_CTIME | STATX_BTIME,
+              &st) < 0)
         return -errno;
     *ret = (struct look){
-        .mode = st.stx_mode, .device = makedev(st.stx_dev_major, st.stx_dev_minor), .inode = st.stx_ino,
-        .size = st.stx_size, .modified = time_of(&st.stx_mtime), .changed = time_of(&st.stx_ctime),
+        .mode = st.stx_mode,
+        .device = makedev(st.stx_dev_major, st.stx_dev_minor),
+        .inode = st.stx_ino,
+        .size = st.stx_size,
+        .modified = time_of(&st.stx_mtime),
+        .changed = time_of(&st.stx_ctime),
     };
     if (st.stx_mask & STATX_BTIME)
         ret->born = time_of(&st.stx_btime);
@@ -34,8 +40,12 @@ int look_at(int fd, const char *path, int flags, struct look *ret)
 
     if (fstatat(fd, path, &st, flags) < 0)
         return -errno;
-    *ret = (struct look){.mode = st.st_mode, .device = (uint64_t)st.st_dev, .inode = (uint64_t)st.st_ino,
-                         .size = (uint64_t)st.st_size, .modified = st.st_mtim, .changed = st.st_ctim};
+    *ret = (struct look){.mode = st.st_mode,
+                         .device = (uint64_t)st.st_dev,
+                         .inode = (uint64_t)st.st_ino,
+                         .size = (uint64_t)st.st_size,
+                         .modified = st.st_mtim,
+                         .changed = st.st_ctim};
     return 0;
 }
 
@@ -49,8 +59,8 @@ int look_check_regular(const struct look *look)
 }
 
 /*
- * The time of birth tells a file from one that got its number later. Where it is unknown, number and size have to do;
- * refreshing changes the other times.
+ * The time of birth tells a file from one that got its number later. Where it is unknown, number
+ * and size have to do; refreshing changes the other times.
  */
 void look_describe(const struct look *look, struct storage_object *ret)
 {

@@ -1,5 +1,6 @@
 /*
- * Reading. Small objects are cached as long as their file shows no change, and so are the names in large directories.
+ * Reading. Small objects are cached as long as their file shows no change, and so are the names in
+ * large directories.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -45,16 +46,16 @@ int filesystem_look(const struct filesystem *filesystem, const char *key, struct
 {
     struct look look;
 
-    if (filesystem->known && look_at(filesystem->root_fd, key, AT_SYMLINK_NOFOLLOW, &look) == 0 && S_ISREG(look.mode) &&
-        known_files_has(filesystem->known, key, &look)) {
+    if (filesystem->known && look_at(filesystem->root_fd, key, AT_SYMLINK_NOFOLLOW, &look) == 0 &&
+        S_ISREG(look.mode) && known_files_has(filesystem->known, key, &look)) {
         *ret = look;
         return 0;
     }
     return walk_and_look(filesystem, key, ret);
 }
 
-int filesystem_head(struct storage *storage, const char *key, enum storage_waiting waiting, struct storage_object *ret,
-                    struct error *err)
+int filesystem_head(struct storage *storage, const char *key, enum storage_waiting waiting,
+                    struct storage_object *ret, struct error *err)
 {
     const struct filesystem *filesystem = (struct filesystem *)storage;
     struct look look;
@@ -62,23 +63,28 @@ int filesystem_head(struct storage *storage, const char *key, enum storage_waiti
 
     (void)waiting;
     if (r < 0)
-        return filesystem_is_missing(-r) ? STORAGE_NOT_FOUND : filesystem_fail(filesystem, -r, "look at", key, err);
+        return filesystem_is_missing(-r) ? STORAGE_NOT_FOUND
+                                         : filesystem_fail(filesystem, -r, "look at", key, err);
     look_describe(&look, ret);
     return 0;
 }
 
-/* The stamp proves that the file at the plain path is the one that was opened below the root and read before. */
-static bool find_cached(const struct filesystem *filesystem, struct content_cache *cache, const char *key, size_t limit,
-                        char **ret_bytes, size_t *ret_size)
+/*
+ * The stamp proves that the file at the plain path is the one that was opened below the root and
+ * read before.
+ */
+static bool find_cached(const struct filesystem *filesystem, struct content_cache *cache,
+                        const char *key, size_t limit, char **ret_bytes, size_t *ret_size)
 {
     struct stat st;
 
-    return fstatat(filesystem->root_fd, key, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-           (uint64_t)st.st_size <= limit && content_cache_get(cache, key, &st, ret_bytes, ret_size) == 0;
+    return fstatat(filesystem->root_fd, key, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(st.st_mode) && (uint64_t)st.st_size <= limit &&
+           content_cache_get(cache, key, &st, ret_bytes, ret_size) == 0;
 }
 
-static int read_content(const struct filesystem *filesystem, struct content_cache *cache, const char *key, size_t limit,
-                        char **ret_bytes, size_t *ret_size)
+static int read_content(const struct filesystem *filesystem, struct content_cache *cache,
+                        const char *key, size_t limit, char **ret_bytes, size_t *ret_size)
 {
     struct stat st;
     CLEANUP_CLOSE int fd = beneath_open_regular(filesystem->root_fd, key, O_RDONLY, &st);
@@ -94,8 +100,8 @@ static int read_content(const struct filesystem *filesystem, struct content_cach
     return r;
 }
 
-static int get_content(const struct filesystem *filesystem, const char *key, size_t limit, char **ret_bytes,
-                       size_t *ret_size)
+static int get_content(const struct filesystem *filesystem, const char *key, size_t limit,
+                       char **ret_bytes, size_t *ret_size)
 {
     struct content_cache *cache = filesystem_is_private(key) ? NULL : filesystem->contents;
 
@@ -104,8 +110,9 @@ static int get_content(const struct filesystem *filesystem, const char *key, siz
     return read_content(filesystem, cache, key, limit, ret_bytes, ret_size);
 }
 
-int filesystem_get(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,
-                   char **ret_bytes, size_t *ret_size, struct error *err)
+int filesystem_get(struct storage *storage, const char *key, size_t limit,
+                   enum storage_waiting waiting, char **ret_bytes, size_t *ret_size,
+                   struct error *err)
 {
     const struct filesystem *filesystem = (struct filesystem *)storage;
     int r = get_content(filesystem, key, limit, ret_bytes, ret_size);
@@ -117,7 +124,8 @@ int filesystem_get(struct storage *storage, const char *key, size_t limit, enum 
 }
 
 int filesystem_open_reader(struct storage *storage, const char *key, enum storage_waiting waiting,
-                           struct storage_reader **ret, struct storage_object *ret_object, struct error *err)
+                           struct storage_reader **ret, struct storage_object *ret_object,
+                           struct error *err)
 {
     const struct filesystem *filesystem = (struct filesystem *)storage;
     CLEANUP_CLOSE int fd = beneath_open(filesystem->root_fd, key, O_RDONLY | O_NONBLOCK, 0);
@@ -126,7 +134,8 @@ int filesystem_open_reader(struct storage *storage, const char *key, enum storag
 
     (void)waiting;
     if (r < 0)
-        return filesystem_is_missing(-r) ? STORAGE_NOT_FOUND : filesystem_fail(filesystem, -r, "read", key, err);
+        return filesystem_is_missing(-r) ? STORAGE_NOT_FOUND
+                                         : filesystem_fail(filesystem, -r, "read", key, err);
     reader = malloc(sizeof(*reader));
     if (!reader)
         return error_set_oom(err);
@@ -146,7 +155,8 @@ ssize_t filesystem_pread(int fd, uint64_t offset, void *ret_data, size_t size)
     return n < 0 ? -errno : n;
 }
 
-ssize_t filesystem_reader_read(struct storage_reader *base, uint64_t offset, void *ret_data, size_t size)
+ssize_t filesystem_reader_read(struct storage_reader *base, uint64_t offset, void *ret_data,
+                               size_t size)
 {
     return filesystem_pread(((const struct filesystem_reader *)base)->fd, offset, ret_data, size);
 }
@@ -164,7 +174,7 @@ void filesystem_reader_close(struct storage_reader *base)
     free(reader);
 }
 
-/* --- lists -------------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------- */
 
 /* Some file systems do not tell the type with the name. */
 static bool is_directory(int directory_fd, const struct directory_name *name)
@@ -190,9 +200,12 @@ static int read_names(int directory_fd, struct storage_list *ret)
     return r;
 }
 
-/* Names that are read are cached; the look at the directory comes before that, so that a change meanwhile shows. */
-static int list_page(const struct filesystem *filesystem, int fd, const char *key, const char *after, size_t limit,
-                     struct storage_list *ret)
+/*
+ * Names that are read are cached; the look at the directory comes before that, so that a change
+ * meanwhile shows.
+ */
+static int list_page(const struct filesystem *filesystem, int fd, const char *key,
+                     const char *after, size_t limit, struct storage_list *ret)
 {
     CLEANUP(storage_list_done) struct storage_list names = {0};
     struct stat st;
@@ -200,7 +213,9 @@ static int list_page(const struct filesystem *filesystem, int fd, const char *ke
 
     if (fstat(fd, &st) < 0)
         return -errno;
-    r = filesystem->directories ? directory_cache_get(filesystem->directories, key, &st, after, limit, ret) : -ENOENT;
+    r = filesystem->directories
+            ? directory_cache_get(filesystem->directories, key, &st, after, limit, ret)
+            : -ENOENT;
     if (r != -ENOENT)
         return r;
     r = read_names(fd, &names);
@@ -221,7 +236,8 @@ static void hide_temporary(struct storage_list *list)
         if (strcmp(list->entries[i]->name, FILESYSTEM_TEMPORARY) != 0)
             continue;
         free(list->entries[i]);
-        memmove(&list->entries[i], &list->entries[i + 1], (--list->count - i) * sizeof(*list->entries));
+        memmove(&list->entries[i], &list->entries[i + 1],
+                (--list->count - i) * sizeof(*list->entries));
         return;
     }
 }

@@ -1,6 +1,6 @@
 /*
- * Removal. A directory goes with everything in it, in the order of names, which takes a tag's "current" before its
- * "index", as the contract asks.
+ * Removal. A directory goes with everything in it, in the order of names, which takes a tag's
+ * "current" before its "index", as the contract asks.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +24,8 @@ static bool is_race(int r)
 static int remove_content(int directory_fd, const char *name)
 {
     CLEANUP(directory_names_done) struct directory_names names = {0};
-    CLEANUP_CLOSE int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    CLEANUP_CLOSE int fd =
+        openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     int r = fd < 0 ? -errno : directory_names_read(fd, &names);
 
     for (size_t i = 0; r == 0 && i < names.count; i++)
@@ -61,15 +62,20 @@ static int remove_one(int directory_fd, const char *name)
     char copy[NAME_MAX + 1];
 
     if (!is_prefix(name))
-        return unlinkat(directory_fd, name, 0) == 0 || errno == ENOENT || errno == EISDIR ? 0 : -errno;
+        return unlinkat(directory_fd, name, 0) == 0 || errno == ENOENT || errno == EISDIR ? 0
+                                                                                          : -errno;
     if (strlen(name) > sizeof(copy))
         return -ENAMETOOLONG;
     snprintf(copy, sizeof(copy), "%.*s", (int)strlen(name) - 1, name);
     return filesystem_remove_tree(directory_fd, copy);
 }
 
-/* Neighbours in one directory, one after another, are removed together; *ret_used is how many they were. */
-static int remove_some(const struct filesystem *filesystem, const char *const *keys, size_t count, size_t *ret_used)
+/*
+ * Neighbours in one directory, one after another, are removed together; *ret_used is how many they
+ * were.
+ */
+static int remove_some(const struct filesystem *filesystem, const char *const *keys, size_t count,
+                       size_t *ret_used)
 {
     const size_t size = parent_size(keys[0]);
     struct beneath_name name; /* of the first */
@@ -83,7 +89,8 @@ static int remove_some(const struct filesystem *filesystem, const char *const *k
         if (fd >= 0)
             r = remove_one(fd, keys[used] + size);
         used++;
-    } while (r == 0 && used < count && parent_size(keys[used]) == size && memcmp(keys[used], keys[0], size) == 0);
+    } while (r == 0 && used < count && parent_size(keys[used]) == size &&
+             memcmp(keys[used], keys[0], size) == 0);
     *ret_used = used;
     return r < 0 || fd < 0 ? r : file_sync_directory(fd);
 }
@@ -98,7 +105,8 @@ int filesystem_sync_parent(const struct filesystem *filesystem, const char *key)
     return file_sync_directory(fd);
 }
 
-int filesystem_remove(struct storage *storage, const char *const *keys, size_t count, struct error *err)
+int filesystem_remove(struct storage *storage, const char *const *keys, size_t count,
+                      struct error *err)
 {
     const struct filesystem *filesystem = (struct filesystem *)storage;
     size_t used;
@@ -113,7 +121,8 @@ int filesystem_remove(struct storage *storage, const char *const *keys, size_t c
 }
 
 /* The guard keeps everybody from replacing it between the look at its version and its removal. */
-static int remove_version(const struct filesystem *filesystem, const char *key, const struct storage_version *version)
+static int remove_version(const struct filesystem *filesystem, const char *key,
+                          const struct storage_version *version)
 {
     CLEANUP_CLOSE int guard = filesystem_guard(filesystem, FILESYSTEM_GUARD_ALONE, PATIENCE_MS);
     CLEANUP_CLOSE int directory = -1, fd = -1;
@@ -135,8 +144,8 @@ static int remove_version(const struct filesystem *filesystem, const char *key, 
     return unlinkat(directory, name.text, 0) < 0 ? -errno : 0;
 }
 
-int filesystem_remove_if_unchanged(struct storage *storage, const char *key, const struct storage_version *version,
-                                   struct error *err)
+int filesystem_remove_if_unchanged(struct storage *storage, const char *key,
+                                   const struct storage_version *version, struct error *err)
 {
     const struct filesystem *filesystem = (struct filesystem *)storage;
     int r = remove_version(filesystem, key, version);
@@ -148,7 +157,7 @@ int filesystem_remove_if_unchanged(struct storage *storage, const char *key, con
     return r < 0 ? filesystem_fail(filesystem, -r, "remove", key, err) : r;
 }
 
-/* --- what crashes left ---------------------------------------------------------------------------- */
+/* --- what crashes left ------------------------------------------------------------------- */
 
 static int clean_one(int fd, const char *name, int64_t before_s)
 {
@@ -165,7 +174,9 @@ int filesystem_clean_up(struct storage *storage, int64_t age_s, struct error *er
     const struct filesystem *filesystem = (struct filesystem *)storage;
     CLEANUP(directory_names_done) struct directory_names names = {0};
     CLEANUP_CLOSE int fd = beneath_open_directory(filesystem->root_fd, FILESYSTEM_TEMPORARY);
-    /* The clock of files runs a little ahead of ours at times, and either may have been set back. */
+    /*
+     * The clock of files runs a little ahead of ours at times, and either may have been set back.
+     */
     const int64_t before_s = age_s > 0 ? (int64_t)time(NULL) - age_s : INT64_MAX;
     int r;
 
@@ -174,5 +185,7 @@ int filesystem_clean_up(struct storage *storage, int64_t age_s, struct error *er
     r = fd < 0 ? fd : directory_names_read(fd, &names);
     for (size_t i = 0; r == 0 && i < names.count; i++)
         r = clean_one(fd, names.names[i]->text, before_s);
-    return r < 0 ? filesystem_fail(filesystem, -r, "remove what crashes left in", FILESYSTEM_TEMPORARY, err) : 0;
+    return r < 0 ? filesystem_fail(filesystem, -r, "remove what crashes left in",
+                                   FILESYSTEM_TEMPORARY, err)
+                 : 0;
 }

@@ -1,10 +1,11 @@
 /*
- * Garbage collection beside other processes that write. A file's modification time says when its object was last created
- * or refreshed, so every later process knows it, too.
+ * Garbage collection beside other processes that write. A file's modification time says when its
+ * object was last created or refreshed, so every later process knows it, too.
  *
- * Between the look at that time and the removal no process may refresh the object: write() and refresh() share a lock on the
- * root, remove_unused() takes it alone, for one removal at a time. The kernel lets new sharers overtake a waiter that wants
- * to be alone, so everybody queues at a gate first: a lock on the directory of temporary files.
+ * Between the look at that time and the removal no process may refresh the object: write() and
+ * refresh() share a lock on the root, remove_unused() takes it alone, for one removal at a time.
+ * The kernel lets new sharers overtake a waiter that wants to be alone, so everybody queues at a
+ * gate first: a lock on the directory of temporary files.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,7 @@
 /* The collector holds the lock for much less than a millisecond at a time, unless it hangs. */
 enum { REFRESH_PATIENCE_MS = 2000 };
 
-/* --- the lock -------------------------------------------------------------------------------------- */
+/* --- the lock ---------------------------------------------------------------------------- */
 
 /* A collector that runs as root creates no directory that the server cannot write to. */
 static void give_to_owner(const struct filesystem *filesystem)
@@ -31,7 +32,8 @@ static void give_to_owner(const struct filesystem *filesystem)
     struct stat st;
 
     if (geteuid() == 0 && fstat(filesystem->root_fd, &st) == 0 && st.st_uid != 0 &&
-        fchownat(filesystem->root_fd, FILESYSTEM_TEMPORARY, st.st_uid, st.st_gid, AT_SYMLINK_NOFOLLOW) < 0)
+        fchownat(filesystem->root_fd, FILESYSTEM_TEMPORARY, st.st_uid, st.st_gid,
+                 AT_SYMLINK_NOFOLLOW) < 0)
         return; /* root without that capability; nothing is lost yet */
 }
 
@@ -57,7 +59,8 @@ static int take(int fd, enum filesystem_guard kind, int64_t deadline_ms)
     return is_alone || r == -EAGAIN ? r : 0;
 }
 
-int filesystem_guard(const struct filesystem *filesystem, enum filesystem_guard kind, unsigned patience_ms)
+int filesystem_guard(const struct filesystem *filesystem, enum filesystem_guard kind,
+                     unsigned patience_ms)
 {
     const int64_t deadline_ms = monotonic_ms() + patience_ms;
     CLEANUP_CLOSE int gate = filesystem_open_temporary(filesystem);
@@ -71,7 +74,7 @@ int filesystem_guard(const struct filesystem *filesystem, enum filesystem_guard 
     return r < 0 ? r : steal_fd(&fd);
 }
 
-/* --- refreshing -------------------------------------------------------------------------------------- */
+/* --- refreshing -------------------------------------------------------------------------- */
 
 /* A file on a read-only file system cannot be removed, either. */
 static int refresh_file(const struct filesystem *filesystem, const char *key, unsigned patience_ms)
@@ -85,7 +88,8 @@ static int refresh_file(const struct filesystem *filesystem, const char *key, un
     directory = beneath_open_parent(filesystem->root_fd, key, &name);
     if (directory < 0)
         return directory;
-    return utimensat(directory, name.text, NULL, AT_SYMLINK_NOFOLLOW) < 0 && errno != EROFS ? -errno : 0;
+    return utimensat(directory, name.text, NULL, AT_SYMLINK_NOFOLLOW) < 0 && errno != EROFS ? -errno
+                                                                                            : 0;
 }
 
 int filesystem_refresh(struct storage *storage, const char *key, enum storage_waiting waiting,
@@ -119,7 +123,8 @@ static int find_newest(int directory_fd, int64_t *ret_s)
     *ret_s = st.st_mtim.tv_sec;
     r = directory_names_read(directory_fd, &names);
     for (size_t i = 0; r == 0 && i < names.count; i++) {
-        if (fstatat(directory_fd, names.names[i]->text, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_mtim.tv_sec > *ret_s)
+        if (fstatat(directory_fd, names.names[i]->text, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            st.st_mtim.tv_sec > *ret_s)
             *ret_s = st.st_mtim.tv_sec;
     }
     return r;
@@ -142,7 +147,8 @@ static int find_use(const struct filesystem *filesystem, const char *key, int64_
     return r;
 }
 
-int filesystem_used_since(struct storage *storage, const char *key, int64_t moment_s, bool *ret, struct error *err)
+int filesystem_used_since(struct storage *storage, const char *key, int64_t moment_s, bool *ret,
+                          struct error *err)
 {
     const struct filesystem *filesystem = (struct filesystem *)storage;
     int64_t used_s = 0;
@@ -156,7 +162,8 @@ int filesystem_used_since(struct storage *storage, const char *key, int64_t mome
     return 0;
 }
 
-int filesystem_last_use(struct storage *storage, const char *key, int64_t *ret_ns, struct error *err)
+int filesystem_last_use(struct storage *storage, const char *key, int64_t *ret_ns,
+                        struct error *err)
 {
     const struct filesystem *filesystem = (struct filesystem *)storage;
     struct stat st;
@@ -170,10 +177,11 @@ int filesystem_last_use(struct storage *storage, const char *key, int64_t *ret_n
     return 0;
 }
 
-/* --- removing what is unused ---------------------------------------------------------------------------- */
+/* --- removing what is unused ------------------------------------------------------------- */
 
 /* 1 or 0, or -errno. */
-static int is_used(const struct filesystem *filesystem, const struct storage_removal *removal, int64_t moment_s)
+static int is_used(const struct filesystem *filesystem, const struct storage_removal *removal,
+                   int64_t moment_s)
 {
     for (size_t i = 0; i < removal->witness_count; i++) {
         int64_t used_s;
@@ -188,8 +196,8 @@ static int is_used(const struct filesystem *filesystem, const struct storage_rem
 }
 
 /*
- * Renames it away in one step; it is removed afterwards, because a large file takes a while. clean_up() removes
- * what a crash leaves. *ret_name is "" if there was nothing.
+ * Renames it away in one step; it is removed afterwards, because a large file takes a while.
+ * clean_up() removes what a crash leaves. *ret_name is "" if there was nothing.
  */
 static int hide(const struct filesystem *filesystem, int temporary_fd, const char *key,
                 char ret_name[RANDOM_UUID_SIZE])
@@ -207,10 +215,12 @@ static int hide(const struct filesystem *filesystem, int temporary_fd, const cha
     return filesystem_is_missing(errno) ? 0 : -errno;
 }
 
-static int hide_all(const struct filesystem *filesystem, int temporary_fd, struct storage_removal *removal,
-                    int64_t moment_s, char (*ret_names)[RANDOM_UUID_SIZE])
+static int hide_all(const struct filesystem *filesystem, int temporary_fd,
+                    struct storage_removal *removal, int64_t moment_s,
+                    char (*ret_names)[RANDOM_UUID_SIZE])
 {
-    CLEANUP_CLOSE int guard = filesystem_guard(filesystem, FILESYSTEM_GUARD_ALONE, FILESYSTEM_NO_DEADLINE);
+    CLEANUP_CLOSE int guard =
+        filesystem_guard(filesystem, FILESYSTEM_GUARD_ALONE, FILESYSTEM_NO_DEADLINE);
     int r = guard < 0 ? guard : is_used(filesystem, removal, moment_s);
 
     removal->is_spared = r > 0;
@@ -219,7 +229,8 @@ static int hide_all(const struct filesystem *filesystem, int temporary_fd, struc
     return r < 0 ? r : 0;
 }
 
-static int remove_together(const struct filesystem *filesystem, struct storage_removal *removal, int64_t moment_s)
+static int remove_together(const struct filesystem *filesystem, struct storage_removal *removal,
+                           int64_t moment_s)
 {
     CLEANUP_FREE char(*names)[RANDOM_UUID_SIZE] = calloc(removal->key_count + 1, sizeof(*names));
     CLEANUP_CLOSE int temporary = filesystem_open_temporary(filesystem);
@@ -241,7 +252,8 @@ static size_t parent_size(const char *key)
 }
 
 /* Keys of one directory come one after another. */
-static int sync_parents(const struct filesystem *filesystem, const struct storage_removal *removals, size_t count)
+static int sync_parents(const struct filesystem *filesystem, const struct storage_removal *removals,
+                        size_t count)
 {
     const char *last = NULL;
     int r = 0;
@@ -259,8 +271,8 @@ static int sync_parents(const struct filesystem *filesystem, const struct storag
     return r;
 }
 
-int filesystem_remove_unused(struct storage *storage, struct storage_removal *removals, size_t count, int64_t moment_s,
-                             struct error *err)
+int filesystem_remove_unused(struct storage *storage, struct storage_removal *removals,
+                             size_t count, int64_t moment_s, struct error *err)
 {
     const struct filesystem *filesystem = (struct filesystem *)storage;
     int r;
@@ -271,5 +283,7 @@ int filesystem_remove_unused(struct storage *storage, struct storage_removal *re
             return filesystem_fail(filesystem, -r, "remove", removals[i].keys[0], err);
     }
     r = sync_parents(filesystem, removals, count);
-    return r < 0 ? filesystem_fail(filesystem, -r, "sync the directory of", removals[0].keys[0], err) : 0;
+    return r < 0
+               ? filesystem_fail(filesystem, -r, "sync the directory of", removals[0].keys[0], err)
+               : 0;
 }

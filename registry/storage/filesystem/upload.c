@@ -1,6 +1,7 @@
 /*
- * Uploads. Bytes go to the page cache as they come, and the kernel is told early to write them, so that the sync at the
- * end of a large upload has little to do. The claim is a lock on the file, which the kernel ends with the process.
+ * Uploads. Bytes go to the page cache as they come, and the kernel is told early to write them, so
+ * that the sync at the end of a large upload has little to do. The claim is a lock on the file,
+ * which the kernel ends with the process.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -24,15 +25,16 @@ static int create_file(const struct filesystem *filesystem, const char *key)
 
         if (directory < 0)
             return directory;
-        fd = openat(directory, name.text, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILESYSTEM_FILE_MODE);
+        fd = openat(directory, name.text, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    FILESYSTEM_FILE_MODE);
         fd = fd < 0 ? -errno : fd;
     }
     return fd;
 }
 
 /*
- * Whoever held the lock before may have published or discarded the upload, and then the file is no longer the upload,
- * although it may still be open here.
+ * Whoever held the lock before may have published or discarded the upload, and then the file is no
+ * longer the upload, although it may still be open here.
  */
 static int check_place(const struct filesystem *filesystem, const char *key, int fd)
 {
@@ -46,8 +48,8 @@ static int check_place(const struct filesystem *filesystem, const char *key, int
     return here.st_dev == there.st_dev && here.st_ino == there.st_ino ? 0 : -ENOENT;
 }
 
-static int open_and_claim(const struct filesystem *filesystem, const char *key, enum storage_upload_mode mode,
-                          unsigned patience_ms)
+static int open_and_claim(const struct filesystem *filesystem, const char *key,
+                          enum storage_upload_mode mode, unsigned patience_ms)
 {
     CLEANUP_CLOSE int fd = -1;
     struct stat st;
@@ -92,7 +94,8 @@ int filesystem_upload_open(struct storage *storage, const char *key, enum storag
     return 0;
 }
 
-int filesystem_upload_head(struct storage *storage, const char *key, uint64_t *ret_size, struct error *err)
+int filesystem_upload_head(struct storage *storage, const char *key, uint64_t *ret_size,
+                           struct error *err)
 {
     struct storage_object object;
     int r = filesystem_head(storage, key, STORAGE_MAY_WAIT, &object, err);
@@ -102,7 +105,8 @@ int filesystem_upload_head(struct storage *storage, const char *key, uint64_t *r
     return r;
 }
 
-int filesystem_upload_get_state(struct storage_upload *base, struct storage_upload_state *ret, struct error *err)
+int filesystem_upload_get_state(struct storage_upload *base, struct storage_upload_state *ret,
+                                struct error *err)
 {
     struct filesystem_upload *upload = (struct filesystem_upload *)base;
     struct stat st;
@@ -112,7 +116,8 @@ int filesystem_upload_get_state(struct storage_upload *base, struct storage_uplo
     *ret = (struct storage_upload_state){
         .size = (uint64_t)st.st_size,
         .version = {{(uint64_t)st.st_ino, (uint64_t)st.st_size, (uint64_t)st.st_mtim.tv_sec,
-                     (uint64_t)st.st_mtim.tv_nsec, (uint64_t)st.st_ctim.tv_sec, (uint64_t)st.st_ctim.tv_nsec}},
+                     (uint64_t)st.st_mtim.tv_nsec, (uint64_t)st.st_ctim.tv_sec,
+                     (uint64_t)st.st_ctim.tv_nsec}},
     };
     return 0;
 }
@@ -145,8 +150,8 @@ static int check_append(int fd, uint64_t offset)
     return (uint64_t)st.st_size == offset ? 0 : STORAGE_WRONG_OFFSET;
 }
 
-int filesystem_upload_append(struct storage_upload *base, uint64_t offset, const void *data, size_t size,
-                             struct error *err)
+int filesystem_upload_append(struct storage_upload *base, uint64_t offset, const void *data,
+                             size_t size, struct error *err)
 {
     struct filesystem_upload *upload = (struct filesystem_upload *)base;
     int r = check_append(upload->fd, offset);
@@ -160,7 +165,8 @@ int filesystem_upload_append(struct storage_upload *base, uint64_t offset, const
         return r < 0 ? filesystem_fail(upload->filesystem, -r, "write", upload->key, err) : r;
     if (offset + size >= upload->flushed + FLUSH_SIZE) {
         /* Only a hint: a failure shows when the file is synced. */
-        (void)sync_file_range(upload->fd, (off_t)upload->flushed, FLUSH_SIZE, SYNC_FILE_RANGE_WRITE);
+        (void)sync_file_range(upload->fd, (off_t)upload->flushed, FLUSH_SIZE,
+                              SYNC_FILE_RANGE_WRITE);
         upload->flushed += FLUSH_SIZE;
     }
     return 0;
@@ -174,7 +180,8 @@ int filesystem_upload_keep(struct storage_upload *base, struct error *err)
     return 0;
 }
 
-ssize_t filesystem_upload_read(struct storage_upload *base, uint64_t offset, void *ret_data, size_t size)
+ssize_t filesystem_upload_read(struct storage_upload *base, uint64_t offset, void *ret_data,
+                               size_t size)
 {
     return filesystem_pread(((const struct filesystem_upload *)base)->fd, offset, ret_data, size);
 }
@@ -183,13 +190,15 @@ int filesystem_upload_discard(struct storage_upload *base, struct error *err)
 {
     struct filesystem_upload *upload = (struct filesystem_upload *)base;
     struct beneath_name name;
-    CLEANUP_CLOSE int directory = beneath_open_parent(upload->filesystem->root_fd, upload->key, &name);
+    CLEANUP_CLOSE int directory =
+        beneath_open_parent(upload->filesystem->root_fd, upload->key, &name);
 
     if (directory >= 0 && unlinkat(directory, name.text, 0) == 0)
         return 0;
     if (directory < 0 ? filesystem_is_missing(-directory) : errno == ENOENT)
         return 0;
-    return filesystem_fail(upload->filesystem, directory < 0 ? -directory : errno, "remove", upload->key, err);
+    return filesystem_fail(upload->filesystem, directory < 0 ? -directory : errno, "remove",
+                           upload->key, err);
 }
 
 void filesystem_upload_close(struct storage_upload *base)

@@ -1,6 +1,7 @@
 /*
- * The one way in which objects become visible. All bytes are written, then all are synced, then each takes its name,
- * then the directories are synced: a journalling file system has to commit only twice, however many steps there are.
+ * The one way in which objects become visible. All bytes are written, then all are synced, then
+ * each takes its name, then the directories are synced: a journalling file system has to commit
+ * only twice, however many steps there are.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -60,7 +61,7 @@ static void writing_done(struct writing *writing)
     free(writing->touched);
 }
 
-/* --- bytes -------------------------------------------------------------------------------------- */
+/* --- bytes ------------------------------------------------------------------------------- */
 
 static mode_t file_mode_of(const char *key)
 {
@@ -82,7 +83,8 @@ static int create_temporary(struct writing *writing, const char *key, struct pro
     return -errno;
 }
 
-static int write_bytes(struct writing *writing, const struct storage_step *step, struct progress *progress)
+static int write_bytes(struct writing *writing, const struct storage_step *step,
+                       struct progress *progress)
 {
     int r = 0;
 
@@ -118,7 +120,7 @@ static int write_and_sync(struct writing *writing)
     return r;
 }
 
-/* --- directories that must be synced --------------------------------------------------------------- */
+/* --- directories that must be synced ----------------------------------------------------- */
 
 static int touch(struct writing *writing, const char *key, size_t size, bool is_new_below)
 {
@@ -130,9 +132,11 @@ static int touch(struct writing *writing, const char *key, size_t size, bool is_
         if (item->size == size && memcmp(item->key, key, size) == 0)
             return 0;
     }
-    if ((writing->touched_count & (writing->touched_count - 1)) == 0) { /* full at each power of two */
-        grown = reallocarray(writing->touched, writing->touched_count ? writing->touched_count * 2 : 1,
-                             sizeof(*grown));
+    if ((writing->touched_count & (writing->touched_count - 1)) ==
+        0) { /* full at each power of two */
+        grown =
+            reallocarray(writing->touched, writing->touched_count ? writing->touched_count * 2 : 1,
+                         sizeof(*grown));
         if (!grown)
             return -ENOMEM;
         writing->touched = grown;
@@ -160,7 +164,10 @@ static int touch_parent(struct writing *writing, const char *key)
     return touch(writing, key, parent_size(key, strlen(key)), false);
 }
 
-/* All directories on the way to key: another request may have created them a moment ago, and not synced them yet. */
+/*
+ * All directories on the way to key: another request may have created them a moment ago, and not
+ * synced them yet.
+ */
 static int touch_all_parents(struct writing *writing, const char *key)
 {
     size_t size = strlen(key);
@@ -173,7 +180,10 @@ static int touch_all_parents(struct writing *writing, const char *key)
     return r;
 }
 
-/* The directories created for steps that failed are removed again, the innermost first, unless others use them. */
+/*
+ * The directories created for steps that failed are removed again, the innermost first, unless
+ * others use them.
+ */
 static void remove_empty(const struct writing *writing)
 {
     for (size_t i = writing->touched_count; i-- > 0;) {
@@ -229,7 +239,7 @@ static int sync_directories(struct writing *writing)
     return r;
 }
 
-/* --- names -------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------- */
 
 int filesystem_rename_new(int from_fd, const char *from, int to_fd, const char *to)
 {
@@ -251,12 +261,14 @@ static int check_version(int directory_fd, const char *name, const struct storag
 
     if (fd < 0)
         return errno == ENOENT ? STORAGE_CONFLICT : -errno;
-    return filesystem_describe(fd, &object) == 0 && storage_version_is_same(&object.version, version)
-               ? 0 : STORAGE_CONFLICT;
+    return filesystem_describe(fd, &object) == 0 &&
+                   storage_version_is_same(&object.version, version)
+               ? 0
+               : STORAGE_CONFLICT;
 }
 
-static int put(struct writing *writing, const struct storage_step *step, struct progress *progress, int directory_fd,
-               const char *name)
+static int put(struct writing *writing, const struct storage_step *step, struct progress *progress,
+               int directory_fd, const char *name)
 {
     int r = 0;
 
@@ -273,11 +285,13 @@ static int put(struct writing *writing, const struct storage_step *step, struct 
     return r;
 }
 
-static int publish(struct writing *writing, const struct storage_step *step, int directory_fd, const char *name)
+static int publish(struct writing *writing, const struct storage_step *step, int directory_fd,
+                   const char *name)
 {
     const struct filesystem_upload *upload = (struct filesystem_upload *)step->upload;
     struct beneath_name upload_name;
-    CLEANUP_CLOSE int fd = beneath_open_parent(writing->filesystem->root_fd, upload->key, &upload_name);
+    CLEANUP_CLOSE int fd =
+        beneath_open_parent(writing->filesystem->root_fd, upload->key, &upload_name);
     struct stat st;
 
     if (fd == -ENOENT || (fstat(upload->fd, &st) == 0 && st.st_nlink == 0))
@@ -289,13 +303,16 @@ static int publish(struct writing *writing, const struct storage_step *step, int
 
 static int mark(int directory_fd, const char *name)
 {
-    return mkdirat(directory_fd, name, FILESYSTEM_DIRECTORY_MODE) < 0 && errno != EEXIST ? -errno : 0;
+    return mkdirat(directory_fd, name, FILESYSTEM_DIRECTORY_MODE) < 0 && errno != EEXIST ? -errno
+                                                                                         : 0;
 }
 
-static int take_name(struct writing *writing, const struct storage_step *step, struct progress *progress)
+static int take_name(struct writing *writing, const struct storage_step *step,
+                     struct progress *progress)
 {
     struct beneath_name name;
-    CLEANUP_CLOSE int fd = filesystem_make_parent(writing->filesystem, step->key, &name, touch_created, writing);
+    CLEANUP_CLOSE int fd =
+        filesystem_make_parent(writing->filesystem, step->key, &name, touch_created, writing);
 
     if (fd < 0)
         return fd;
@@ -312,7 +329,8 @@ static int take_name(struct writing *writing, const struct storage_step *step, s
 static int keep(struct writing *writing, const struct storage_step *step)
 {
     struct stat st;
-    CLEANUP_CLOSE int fd = beneath_open_regular(writing->filesystem->root_fd, step->key, O_RDONLY, &st);
+    CLEANUP_CLOSE int fd =
+        beneath_open_regular(writing->filesystem->root_fd, step->key, O_RDONLY, &st);
 
     if (fd < 0)
         return filesystem_is_missing(-fd) ? STORAGE_NOT_FOUND : fd;
@@ -321,8 +339,12 @@ static int keep(struct writing *writing, const struct storage_step *step)
     return touch_all_parents(writing, step->key);
 }
 
-/* Another process may remove a directory between its creation and its use here: then it is created again. */
-static int make_step(struct writing *writing, const struct storage_step *step, struct progress *progress)
+/*
+ * Another process may remove a directory between its creation and its use here: then it is created
+ * again.
+ */
+static int make_step(struct writing *writing, const struct storage_step *step,
+                     struct progress *progress)
 {
     int r = -ENOENT;
 
@@ -343,7 +365,8 @@ static int make_each(struct writing *writing)
 
     /* Between the look at the version and the rename no other process may rename. */
     for (size_t i = 0; i < writing->count; i++)
-        if (writing->steps[i].kind == STORAGE_PUT && writing->steps[i].condition == STORAGE_IF_UNCHANGED)
+        if (writing->steps[i].kind == STORAGE_PUT &&
+            writing->steps[i].condition == STORAGE_IF_UNCHANGED)
             kind = FILESYSTEM_GUARD_ALONE;
     guard = filesystem_guard(writing->filesystem, kind, PATIENCE_MS);
     r = guard < 0 ? guard : 0;
@@ -370,10 +393,15 @@ static int make_all(struct writing *writing)
     return sync_directories(writing);
 }
 
-int filesystem_write(struct storage *storage, const struct storage_step *steps, size_t count, struct error *err)
+int filesystem_write(struct storage *storage, const struct storage_step *steps, size_t count,
+                     struct error *err)
 {
-    CLEANUP(writing_done) struct writing writing = {
-        .filesystem = (struct filesystem *)storage, .steps = steps, .count = count, .temporary_fd = -1,
+    CLEANUP(writing_done)
+    struct writing writing = {
+        .filesystem = (struct filesystem *)storage,
+        .steps = steps,
+        .count = count,
+        .temporary_fd = -1,
     };
     int r;
 
@@ -389,7 +417,8 @@ int filesystem_write(struct storage *storage, const struct storage_step *steps, 
 }
 
 /* A symbolic link in its place is not followed, and not replaced either. */
-int filesystem_note(struct storage *storage, const char *key, const void *data, size_t size, struct error *err)
+int filesystem_note(struct storage *storage, const char *key, const void *data, size_t size,
+                    struct error *err)
 {
     const struct filesystem *filesystem = (struct filesystem *)storage;
     int fd = -ENOENT, r;
@@ -400,7 +429,8 @@ int filesystem_note(struct storage *storage, const char *key, const void *data, 
 
         if (directory < 0)
             return filesystem_fail(filesystem, -directory, "write", key, err);
-        fd = openat(directory, name.text, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC,
+        fd = openat(directory, name.text,
+                    O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK | O_CLOEXEC,
                     file_mode_of(key));
         fd = fd < 0 ? -errno : fd;
     }

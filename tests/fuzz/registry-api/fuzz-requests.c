@@ -1,6 +1,7 @@
 /*
- * A sequence of requests to a registry; each answer is compared with a simple model. The input is a sequence of commands of
- * a few bytes each. Every input is valid, so no file's name starts with should-fail.
+ * A sequence of requests to a registry; each answer is compared with a simple model. The input is a
+ * sequence of commands of a few bytes each. Every input is valid, so no file's name starts with
+ * should-fail.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -61,7 +62,8 @@ static struct answer send(struct session *session, const struct sent *sent, unsi
 
     in_process_send(&session->registry, sent, &answer);
     if (answer.status != wanted) {
-        fprintf(stderr, "%s %s: %u instead of %u: %s\n", sent->method, sent->target, answer.status, wanted, answer.body);
+        fprintf(stderr, "%s %s: %u instead of %u: %s\n", sent->method, sent->target, answer.status,
+                wanted, answer.body);
         abort();
     }
     return answer;
@@ -74,7 +76,7 @@ static void ask(struct session *session, const struct sent *sent, unsigned wante
     answer_done(&answer);
 }
 
-/* --- uploads ------------------------------------------------------------------------------------------ */
+/* --- uploads ----------------------------------------------------------------------------- */
 
 static void take_id(struct model_upload *upload, const struct answer *answer)
 {
@@ -91,7 +93,8 @@ static void start_upload(struct session *session)
     struct model_upload *upload = &session->model.uploads[take(session, MODEL_UPLOADS)];
     int repository = take(session, MODEL_REPOSITORIES);
     const struct sent sent = {
-        .method = "POST", .target = aim(session, "/v2/%s/blobs/uploads/", model_repository(repository)),
+        .method = "POST",
+        .target = aim(session, "/v2/%s/blobs/uploads/", model_repository(repository)),
     };
     struct answer answer = send(session, &sent, 202);
 
@@ -104,7 +107,8 @@ static const char *place_of(struct session *session, const struct model_upload *
 {
     if (upload->repository == MODEL_NONE)
         return aim(session, "/v2/a/blobs/uploads/00000000-0000-4000-8000-000000000000");
-    return aim(session, "/v2/%s/blobs/uploads/%s", model_repository(upload->repository), upload->id);
+    return aim(session, "/v2/%s/blobs/uploads/%s", model_repository(upload->repository),
+               upload->id);
 }
 
 /* A part of one of the contents, or other bytes. */
@@ -135,8 +139,12 @@ static void patch(struct session *session)
     const char *piece = take_piece(session, &size);
     int how = take(session, 4);
     char range[64];
-    struct sent sent = {.method = "PATCH", .body = piece, .size = size, .chunk = (size_t)take(session, 5),
-                        .is_chunked = how == 1, .content_type = "application/octet-stream"};
+    struct sent sent = {.method = "PATCH",
+                        .body = piece,
+                        .size = size,
+                        .chunk = (size_t)take(session, 5),
+                        .is_chunked = how == 1,
+                        .content_type = "application/octet-stream"};
     bool has_range = how >= 2 && size > 0, is_there = upload->repository != MODEL_NONE, fits;
     struct answer answer;
 
@@ -167,13 +175,17 @@ static void finish_upload(struct session *session)
     struct sent sent = {.method = "PUT", .body = piece, .size = size};
     char target[TARGET_SIZE + DIGEST_TEXT_SIZE];
 
-    snprintf(target, sizeof(target), "%s?digest=%s", place_of(session, upload), text_of(model_blob_digest(blob)));
+    snprintf(target, sizeof(target), "%s?digest=%s", place_of(session, upload),
+             text_of(model_blob_digest(blob)));
     sent.target = target;
     if (is_there) {
         memcpy(upload->bytes + upload->size, piece, size);
         upload->size += size;
     }
-    ask(session, &sent, !is_there ? 404 : model_finish_upload(&session->model, upload, blob) ? 201 : 400);
+    ask(session, &sent,
+        !is_there                                            ? 404
+        : model_finish_upload(&session->model, upload, blob) ? 201
+                                                             : 400);
 }
 
 static void look_at_upload(struct session *session)
@@ -196,7 +208,7 @@ static void cancel_upload(struct session *session)
     upload->repository = MODEL_NONE;
 }
 
-/* --- blobs ---------------------------------------------------------------------------------------------- */
+/* --- blobs ------------------------------------------------------------------------------- */
 
 static void push_blob(struct session *session)
 {
@@ -218,8 +230,9 @@ static void mount(struct session *session)
     bool is_there = from == MODEL_NONE ? model->has_bytes[blob] : model->has_blob[from][blob];
     const struct sent sent = {
         .method = "POST",
-        .target = aim(session, "/v2/%s/blobs/uploads/?mount=%s%s%s", model_repository(to), text_of(model_blob_digest(blob)),
-                      from == MODEL_NONE ? "" : "&from=", from == MODEL_NONE ? "" : model_repository(from)),
+        .target = aim(session, "/v2/%s/blobs/uploads/?mount=%s%s%s", model_repository(to),
+                      text_of(model_blob_digest(blob)), from == MODEL_NONE ? "" : "&from=",
+                      from == MODEL_NONE ? "" : model_repository(from)),
     };
 
     ask(session, &sent, is_there ? 201 : 202);
@@ -228,16 +241,19 @@ static void mount(struct session *session)
 
 static void get_blob(struct session *session)
 {
-    int repository = take(session, MODEL_REPOSITORIES), blob = take(session, MODEL_BLOBS), how = take(session, 4);
+    int repository = take(session, MODEL_REPOSITORIES), blob = take(session, MODEL_BLOBS),
+        how = take(session, 4);
     size_t size;
     const char *content = model_blob(blob, &size);
     size_t first = (size_t)take(session, 40), last = first + (size_t)take(session, 40);
     /* An empty blob has no ranges, so all of it is sent. */
-    bool is_there = session->model.has_blob[repository][blob], is_part = how == 2 && size > 0, fits = first < size;
+    bool is_there = session->model.has_blob[repository][blob], is_part = how == 2 && size > 0,
+         fits = first < size;
     char range[64];
     struct sent sent = {
         .method = how == 1 ? "HEAD" : "GET",
-        .target = aim(session, "/v2/%s/blobs/%s", model_repository(repository), text_of(model_blob_digest(blob))),
+        .target = aim(session, "/v2/%s/blobs/%s", model_repository(repository),
+                      text_of(model_blob_digest(blob))),
     };
     struct answer answer;
 
@@ -258,14 +274,15 @@ static void delete_blob(struct session *session)
     bool *has = &session->model.has_blob[repository][blob];
     const struct sent sent = {
         .method = "DELETE",
-        .target = aim(session, "/v2/%s/blobs/%s", model_repository(repository), text_of(model_blob_digest(blob))),
+        .target = aim(session, "/v2/%s/blobs/%s", model_repository(repository),
+                      text_of(model_blob_digest(blob))),
     };
 
     ask(session, &sent, *has ? 202 : 404);
     *has = false;
 }
 
-/* --- manifests ------------------------------------------------------------------------------------------- */
+/* --- manifests --------------------------------------------------------------------------- */
 
 /* By tag, if tag is valid. */
 static const char *aim_at_manifest(struct session *session, int repository, int manifest, int tag)
@@ -281,7 +298,10 @@ static void put_manifest(struct session *session)
     const struct model_manifest *item = model_manifest(manifest);
     bool is_whole = model_has_parts(&session->model, repository, manifest);
     const struct sent sent = {
-        .method = "PUT", .target = aim_at_manifest(session, repository, manifest, tag), .body = item->text, .size = item->size,
+        .method = "PUT",
+        .target = aim_at_manifest(session, repository, manifest, tag),
+        .body = item->text,
+        .size = item->size,
         .content_type = item->media_type,
     };
 
@@ -295,7 +315,8 @@ static void get_manifest(struct session *session)
     int repository = take(session, MODEL_REPOSITORIES), manifest = take(session, MODEL_MANIFESTS);
     int tag = take(session, MODEL_TAGS + 1) - 1;
     const struct sent sent = {
-        .method = take(session, 2) ? "HEAD" : "GET", .target = aim_at_manifest(session, repository, manifest, tag),
+        .method = take(session, 2) ? "HEAD" : "GET",
+        .target = aim_at_manifest(session, repository, manifest, tag),
     };
     const struct model_manifest *item;
     struct answer answer;
@@ -309,7 +330,8 @@ static void get_manifest(struct session *session)
         item = model_manifest(manifest);
         REQUIRE(answer.size == item->size && strcmp(answer.content_type, item->media_type) == 0);
         REQUIRE(strcmp(answer.digest, text_of(&item->digest)) == 0);
-        REQUIRE(strcmp(sent.method, "HEAD") == 0 || memcmp(answer.body, item->text, item->size) == 0);
+        REQUIRE(strcmp(sent.method, "HEAD") == 0 ||
+                memcmp(answer.body, item->text, item->size) == 0);
     }
     answer_done(&answer);
 }
@@ -319,8 +341,10 @@ static void delete_manifest(struct session *session)
     struct model *model = &session->model;
     int repository = take(session, MODEL_REPOSITORIES), manifest = take(session, MODEL_MANIFESTS);
     int tag = take(session, MODEL_TAGS + 1) - 1;
-    bool is_there = tag == MODEL_NONE ? model->has_manifest[repository][manifest] : model->tags[repository][tag] != MODEL_NONE;
-    const struct sent sent = {.method = "DELETE", .target = aim_at_manifest(session, repository, manifest, tag)};
+    bool is_there = tag == MODEL_NONE ? model->has_manifest[repository][manifest]
+                                      : model->tags[repository][tag] != MODEL_NONE;
+    const struct sent sent = {.method = "DELETE",
+                              .target = aim_at_manifest(session, repository, manifest, tag)};
 
     ask(session, &sent, is_there ? 202 : 404);
     if (tag == MODEL_NONE)
@@ -329,13 +353,15 @@ static void delete_manifest(struct session *session)
         model->tags[repository][tag] = MODEL_NONE;
 }
 
-/* --- lists ---------------------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------- */
 
 static void list_tags(struct session *session)
 {
     int repository = take(session, MODEL_REPOSITORIES);
-    const struct sent sent = {.method = "GET", .target = aim(session, "/v2/%s/tags/list", model_repository(repository))};
-    struct answer answer = send(session, &sent, session->model.was_pushed_to[repository] ? 200 : 404);
+    const struct sent sent = {
+        .method = "GET", .target = aim(session, "/v2/%s/tags/list", model_repository(repository))};
+    struct answer answer =
+        send(session, &sent, session->model.was_pushed_to[repository] ? 200 : 404);
     char name[32];
 
     for (int t = 0; session->model.was_pushed_to[repository] && t < MODEL_TAGS; t++) {
@@ -350,12 +376,14 @@ static void list_referrers(struct session *session)
     int repository = take(session, MODEL_REPOSITORIES), subject = take(session, MODEL_MANIFESTS);
     const struct sent sent = {
         .method = "GET",
-        .target = aim(session, "/v2/%s/referrers/%s", model_repository(repository), text_of(&model_manifest(subject)->digest)),
+        .target = aim(session, "/v2/%s/referrers/%s", model_repository(repository),
+                      text_of(&model_manifest(subject)->digest)),
     };
     struct answer answer = send(session, &sent, 200);
 
     for (int m = 0; m < MODEL_MANIFESTS; m++) {
-        bool is_wanted = session->model.has_manifest[repository][m] && model_manifest(m)->subject == subject;
+        bool is_wanted =
+            session->model.has_manifest[repository][m] && model_manifest(m)->subject == subject;
 
         REQUIRE((strstr(answer.body, text_of(&model_manifest(m)->digest)) != NULL) == is_wanted);
     }
@@ -375,7 +403,7 @@ static void list_repositories(struct session *session)
     answer_done(&answer);
 }
 
-/* --- unusual requests ----------------------------------------------------------------------------------- */
+/* --- unusual requests -------------------------------------------------------------------- */
 
 static void collect(struct session *session)
 {
@@ -404,31 +432,41 @@ static void restart(struct session *session)
 /* Any bytes, in a request that cannot change the model's state. */
 static void send_anything(struct session *session)
 {
-    static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+    static const char *const methods[] = {"GET",   "HEAD",   "POST",   "PUT",
+                                          "PATCH", "DELETE", "OPTIONS"};
     int method = take(session, (int)ARRAY_SIZE(methods));
     char target[600], header[64];
     size_t size = (size_t)take(session, 256);
     struct answer answer;
-    struct sent sent = {.method = methods[method], .target = target, .range = header, .content_range = header,
-                        .content_type = header, .body = target, .size = (size_t)take(session, 64)};
+    struct sent sent = {.method = methods[method],
+                        .target = target,
+                        .range = header,
+                        .content_range = header,
+                        .content_type = header,
+                        .body = target,
+                        .size = (size_t)take(session, 64)};
 
     size = size < session->size ? size : session->size;
     memset(target, 0, sizeof(target));
     memset(header, 0, sizeof(header));
-    snprintf(target, sizeof(target), "%s%.*s", method < 2 ? "/" : "/v2/z/", (int)size, (const char *)session->data);
-    snprintf(header, sizeof(header), "%.*s", (int)(size < 60 ? size : 60), (const char *)session->data);
+    snprintf(target, sizeof(target), "%s%.*s", method < 2 ? "/" : "/v2/z/", (int)size,
+             (const char *)session->data);
+    snprintf(header, sizeof(header), "%.*s", (int)(size < 60 ? size : 60),
+             (const char *)session->data);
     session->data += size;
     session->size -= size;
     in_process_send(&session->registry, &sent, &answer);
     answer_done(&answer);
 }
 
-/* --- main ----------------------------------------------------------------------------------------------- */
+/* --- main -------------------------------------------------------------------------------- */
 
 static void (*const orders[])(struct session *session) = {
-    push_blob, start_upload, patch, finish_upload, look_at_upload, cancel_upload, mount, get_blob, delete_blob, put_manifest,
-    get_manifest, delete_manifest, list_tags, list_referrers, list_repositories, collect, purge, restart, send_anything,
-    put_manifest, push_blob,
+    push_blob,     start_upload,    patch,     finish_upload,  look_at_upload,
+    cancel_upload, mount,           get_blob,  delete_blob,    put_manifest,
+    get_manifest,  delete_manifest, list_tags, list_referrers, list_repositories,
+    collect,       purge,           restart,   send_anything,  put_manifest,
+    push_blob,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -441,7 +479,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     model_start(&session.model);
     for (int i = 0; session.size > 0 && i < MOST_ORDERS; i++)
         orders[take(&session, (int)ARRAY_SIZE(orders))](&session);
-    REQUIRE(store_verify(session.registry.api.store, &(struct verify_options){0}, &found, &err) == 0);
+    REQUIRE(store_verify(session.registry.api.store, &(struct verify_options){0}, &found, &err) ==
+            0);
     REQUIRE(found.damaged == 0 && found.missing == 0);
     in_process_stop(&session.registry);
     fuzz_was_accepted = true;

@@ -1,6 +1,6 @@
 /*
- * Requests to the token server: any query or form may come. A refusal has words and leaves nothing; what is accepted is within
- * its bounds; a repeated parameter is refused.
+ * Requests to the token server: any query or form may come. A refusal has words and leaves nothing;
+ * what is accepted is within its bounds; a repeated parameter is refused.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,12 +21,14 @@ static void check_credentials(const char *text)
     const char *why = NULL;
     int r = token_form_parse_credentials(text, &credentials, &why);
 
-    REQUIRE(r == 0 || (r == -EINVAL && why && !credentials.user.data && !credentials.password.data));
+    REQUIRE(r == 0 ||
+            (r == -EINVAL && why && !credentials.user.data && !credentials.password.data));
     REQUIRE(!credentials.bearer.data);
     if (r != 0)
         return;
     REQUIRE(credentials.user.data && credentials.password.data);
-    REQUIRE(credentials.user.size <= strlen(text) + sizeof("<token>") && credentials.password.size <= strlen(text));
+    REQUIRE(credentials.user.size <= strlen(text) + sizeof("<token>") &&
+            credentials.password.size <= strlen(text));
     REQUIRE(!memchr(credentials.user.data, '\0', credentials.user.size));
     REQUIRE(!memchr(credentials.password.data, '\0', credentials.password.size));
 }

@@ -41,7 +41,7 @@ static void add_header(struct sending *sending, const char *name, const char *va
 /* Requests are not authenticated. */
 static const struct access everybody;
 
-/* --- the store -------------------------------------------------------------------------------------- */
+/* --- the store --------------------------------------------------------------------------- */
 
 static void open_store(struct in_process *registry)
 {
@@ -60,8 +60,12 @@ void in_process_start(struct in_process *registry)
     /* Nothing runs on these pools; only their addresses are compared. */
     static char workers, computers;
 
-    *registry = (struct in_process){.api = {.workers = (void *)&workers, .computers = (void *)&computers,
-                                            .access = &everybody, .prefix = "", .is_delete_enabled = true, .catalog_max = 1000}};
+    *registry = (struct in_process){.api = {.workers = (void *)&workers,
+                                            .computers = (void *)&computers,
+                                            .access = &everybody,
+                                            .prefix = "",
+                                            .is_delete_enabled = true,
+                                            .catalog_max = 1000}};
     dispatch_init(&registry->api, &registry->handler);
     memory_directory_make(registry->root);
     open_store(registry);
@@ -79,7 +83,7 @@ void in_process_restart(struct in_process *registry)
     open_store(registry);
 }
 
-/* --- handling of a request ---------------------------------------------------------------------------- */
+/* --- handling of a request --------------------------------------------------------------- */
 
 /* This thread may wait, like a worker. */
 static void finish(enum http_result result)
@@ -87,7 +91,8 @@ static void finish(enum http_result result)
     REQUIRE(result != HTTP_ON_WORKER);
 }
 
-static void receive(const struct http_handler *handler, struct sending *sending, struct response *response)
+static void receive(const struct http_handler *handler, struct sending *sending,
+                    struct response *response)
 {
     const struct sent *sent = sending->sent;
     size_t step = sent->chunk ? sent->chunk : sent->size;
@@ -97,7 +102,8 @@ static void receive(const struct http_handler *handler, struct sending *sending,
         size_t size = sent->size - at < step ? sent->size - at : step;
 
         sending->request.received += size;
-        result = handler->receive(handler->context, &sending->request, (const char *)sent->body + at, size, response);
+        result = handler->receive(handler->context, &sending->request,
+                                  (const char *)sent->body + at, size, response);
         finish(result);
     }
 }
@@ -135,7 +141,7 @@ static void prepare(struct sending *sending, const struct sent *sent)
     add_header(sending, "Accept", sent->accept);
 }
 
-/* --- the answer ---------------------------------------------------------------------------------------- */
+/* --- the answer -------------------------------------------------------------------------- */
 
 static void take_header(void *object, const char *name, const char *value)
 {
@@ -179,7 +185,8 @@ static void check_refusal(const struct answer *answer)
     REQUIRE(strncmp(answer->content_type, "application/json", strlen("application/json")) == 0);
     REQUIRE(json_parse_public(answer->body, answer->size, &document) == 0);
     first = json_get_first(json_find(document, "errors"));
-    REQUIRE(first && json_get_text(json_find(first, "code")) && json_get_text(json_find(first, "message")));
+    REQUIRE(first && json_get_text(json_find(first, "code")) &&
+            json_get_text(json_find(first, "message")));
 }
 
 void in_process_send(struct in_process *registry, const struct sent *sent, struct answer *ret)
@@ -199,7 +206,8 @@ void in_process_send(struct in_process *registry, const struct sent *sent, struc
     ret->status = response.status;
     response_for_each_header(&response, take_header, ret);
     read_body(&response, sent, ret);
-    if (response.status >= 400 && strcmp(sent->method, "HEAD") != 0 && ret->size && route.kind != ROUTE_NONE)
+    if (response.status >= 400 && strcmp(sent->method, "HEAD") != 0 && ret->size &&
+        route.kind != ROUTE_NONE)
         check_refusal(ret);
     response_done(&response);
 }

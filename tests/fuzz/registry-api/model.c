@@ -10,7 +10,7 @@
 #define INDEX "application/vnd.oci.image.index.v1+json"
 #define LAYER "application/octet-stream"
 
-/* --- contents ----------------------------------------------------------------------------------- */
+/* --- contents ---------------------------------------------------------------------------- */
 
 const char *model_repository(int repository)
 {
@@ -28,7 +28,8 @@ const char *model_tag(int tag)
 
 const char *model_blob(int blob, size_t *ret_size)
 {
-    static const char *const contents[MODEL_BLOBS] = {"", "{}", "a layer", "another layer, that is longer", "hel"};
+    static const char *const contents[MODEL_BLOBS] = {"", "{}", "a layer",
+                                                      "another layer, that is longer", "hel"};
 
     *ret_size = strlen(contents[blob]);
     return contents[blob];
@@ -75,7 +76,8 @@ static void write_manifest(FILE *file, const struct model_manifest *manifest)
     }
     if (manifest->subject != MODEL_NONE) {
         fprintf(file, "\"subject\":");
-        add_descriptor(file, IMAGE, &manifests[manifest->subject].digest, manifests[manifest->subject].size);
+        add_descriptor(file, IMAGE, &manifests[manifest->subject].digest,
+                       manifests[manifest->subject].size);
         fprintf(file, ",");
     }
     fprintf(file, is_index ? "\"manifests\":[" : "\"layers\":[");
@@ -85,7 +87,8 @@ static void write_manifest(FILE *file, const struct model_manifest *manifest)
     }
     for (int i = 0; i < 2 && manifest->children[i] != MODEL_NONE; i++) {
         fprintf(file, i ? "," : "");
-        add_descriptor(file, manifests[manifest->children[i]].media_type, &manifests[manifest->children[i]].digest,
+        add_descriptor(file, manifests[manifest->children[i]].media_type,
+                       &manifests[manifest->children[i]].digest,
                        manifests[manifest->children[i]].size);
     }
     fprintf(file, "]}");
@@ -94,12 +97,30 @@ static void write_manifest(FILE *file, const struct model_manifest *manifest)
 static void make_manifests(void)
 {
     static const struct model_manifest plan[MODEL_MANIFESTS] = {
-        {.media_type = IMAGE, .blobs = {1, 2, MODEL_NONE}, .children = {MODEL_NONE, MODEL_NONE}, .subject = MODEL_NONE},
-        {.media_type = IMAGE, .blobs = {1, 3, 0}, .children = {MODEL_NONE, MODEL_NONE}, .subject = MODEL_NONE},
-        {.media_type = INDEX, .blobs = {MODEL_NONE, MODEL_NONE, MODEL_NONE}, .children = {0, 1}, .subject = MODEL_NONE},
-        {.media_type = IMAGE, .blobs = {1, 4, MODEL_NONE}, .children = {MODEL_NONE, MODEL_NONE}, .subject = 0},
-        {.media_type = INDEX, .blobs = {MODEL_NONE, MODEL_NONE, MODEL_NONE}, .children = {2, MODEL_NONE}, .subject = 3},
-        {.media_type = IMAGE, .blobs = {2, MODEL_NONE, MODEL_NONE}, .children = {MODEL_NONE, MODEL_NONE}, .subject = 4},
+        {.media_type = IMAGE,
+         .blobs = {1, 2, MODEL_NONE},
+         .children = {MODEL_NONE, MODEL_NONE},
+         .subject = MODEL_NONE},
+        {.media_type = IMAGE,
+         .blobs = {1, 3, 0},
+         .children = {MODEL_NONE, MODEL_NONE},
+         .subject = MODEL_NONE},
+        {.media_type = INDEX,
+         .blobs = {MODEL_NONE, MODEL_NONE, MODEL_NONE},
+         .children = {0, 1},
+         .subject = MODEL_NONE},
+        {.media_type = IMAGE,
+         .blobs = {1, 4, MODEL_NONE},
+         .children = {MODEL_NONE, MODEL_NONE},
+         .subject = 0},
+        {.media_type = INDEX,
+         .blobs = {MODEL_NONE, MODEL_NONE, MODEL_NONE},
+         .children = {2, MODEL_NONE},
+         .subject = 3},
+        {.media_type = IMAGE,
+         .blobs = {2, MODEL_NONE, MODEL_NONE},
+         .children = {MODEL_NONE, MODEL_NONE},
+         .subject = 4},
     };
 
     for (int i = 0; i < MODEL_MANIFESTS; i++) {
@@ -110,7 +131,8 @@ static void make_manifests(void)
         REQUIRE(file);
         write_manifest(file, &manifests[i]);
         REQUIRE(fclose(file) == 0);
-        REQUIRE(digest_of(DIGEST_SHA256, manifests[i].text, manifests[i].size, &manifests[i].digest) == 0);
+        REQUIRE(digest_of(DIGEST_SHA256, manifests[i].text, manifests[i].size,
+                          &manifests[i].digest) == 0);
     }
 }
 
@@ -133,7 +155,7 @@ int model_find_manifest(const char *digest)
     return MODEL_NONE;
 }
 
-/* --- operations ------------------------------------------------------------------------------------ */
+/* --- operations -------------------------------------------------------------------------- */
 
 void model_start(struct model *model)
 {
@@ -189,7 +211,7 @@ bool model_finish_upload(struct model *model, struct model_upload *upload, int b
     return is_that;
 }
 
-/* --- garbage --------------------------------------------------------------------------------------- */
+/* --- garbage ----------------------------------------------------------------------------- */
 
 /* A kept manifest keeps its children and referrers; repeats until nothing is added. */
 static void spread(const struct model *model, int repository, bool *kept)
@@ -200,7 +222,8 @@ static void spread(const struct model *model, int repository, bool *kept)
 
             for (int i = 0; kept[m] && i < 2 && item->children[i] != MODEL_NONE; i++)
                 kept[item->children[i]] |= model->has_manifest[repository][item->children[i]];
-            if (model->has_manifest[repository][m] && item->subject != MODEL_NONE && kept[item->subject])
+            if (model->has_manifest[repository][m] && item->subject != MODEL_NONE &&
+                kept[item->subject])
                 kept[m] = true;
         }
     }

@@ -1,4 +1,7 @@
-/* Go's durations. Accepted text has only their characters, and one more component never makes the value smaller. */
+/*
+ * Go's durations. Accepted text has only their characters, and one more component never makes the
+ * value smaller.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(ms <= INT64_MAX / 1000000 + 1);
     if (strpbrk(text, "hmsnu")) {
         memcpy(text + strlen(text), "1h", sizeof("1h"));
-        REQUIRE(duration_parse(text, &longer_ms) == -ERANGE || (longer_ms >= ms && longer_ms - ms <= 3600001) ||
-                *text == '-');
+        REQUIRE(duration_parse(text, &longer_ms) == -ERANGE ||
+                (longer_ms >= ms && longer_ms - ms <= 3600001) || *text == '-');
     }
     return 0;
 }

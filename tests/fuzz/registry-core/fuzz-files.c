@@ -1,7 +1,7 @@
 /*
- * Another program or a faulty disk may write any bytes into the files of the storage. For any content of the small files,
- * the store answers, collects, purges and verifies, or reports an error. The first byte of the input selects the file for
- * the other bytes.
+ * Another program or a faulty disk may write any bytes into the files of the storage. For any
+ * content of the small files, the store answers, collects, purges and verifies, or reports an
+ * error. The first byte of the input selects the file for the other bytes.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,8 +35,13 @@ static void fill(struct store *store, const struct digest *digest)
     const char *tags[] = {"t"};
     struct error err = {0};
     const struct store_manifest manifest = {
-        .digest = *digest, .media_type = "application/vnd.oci.image.index.v1+json", .bytes = manifest_text,
-        .size = sizeof(manifest_text) - 1, .subject = digest, .tags = tags, .tag_count = 1,
+        .digest = *digest,
+        .media_type = "application/vnd.oci.image.index.v1+json",
+        .bytes = manifest_text,
+        .size = sizeof(manifest_text) - 1,
+        .subject = digest,
+        .tags = tags,
+        .tag_count = 1,
     };
     struct upload *upload;
 
@@ -87,7 +92,8 @@ static void ask_everything(struct store *store, const struct digest *digest)
     if (store_resolve_tag(store, "a", "t", STORE_MAY_WAIT, &tagged, &err) == 0)
         REQUIRE(store_has_manifest(store, "a", &tagged, STORE_MAY_WAIT, &err) <= STORE_NOT_FOUND);
     REQUIRE(store_find_blob(store, "a", digest, STORE_MAY_WAIT, &blob, &err) <= STORE_NOT_FOUND);
-    REQUIRE(store_want_blob(store, "a", &alias, STORE_MUST_NOT_WAIT, &blob, &err) <= STORE_NOT_FOUND);
+    REQUIRE(store_want_blob(store, "a", &alias, STORE_MUST_NOT_WAIT, &blob, &err) <=
+            STORE_NOT_FOUND);
     REQUIRE(store_list_referrers(store, "a", digest, &referrers, &err) <= 0);
     REQUIRE(store_list_tags(store, "a", NULL, SIZE_MAX, &tags, &err) <= STORE_NOT_FOUND);
 }
@@ -103,7 +109,8 @@ static void maintain(struct store *store)
     REQUIRE(store_verify(store, &(struct verify_options){0}, &verified, &err) <= 0);
     fuzz_was_accepted = store_collect(store, &options, &collected, &err) == 0;
     if (fuzz_was_accepted)
-        REQUIRE(store_verify(store, &(struct verify_options){0}, &verified, &err) == 0 && verified.missing <= 1);
+        REQUIRE(store_verify(store, &(struct verify_options){0}, &verified, &err) == 0 &&
+                verified.missing <= 1);
     REQUIRE(store_purge_uploads(store, 1000, false, NULL, NULL, &err) == 0);
 }
 
@@ -121,7 +128,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     media_type_sniff(data + 1, size - 1, &type);
     memory_directory_make(root);
-    REQUIRE(filesystem_open(root, FILESYSTEM_SERVES, &storage, &err) == 0 && store_open(storage, &store, &err) == 0);
+    REQUIRE(filesystem_open(root, FILESYSTEM_SERVES, &storage, &err) == 0 &&
+            store_open(storage, &store, &err) == 0);
     REQUIRE(digest_of(DIGEST_SHA256, manifest_text, sizeof(manifest_text) - 1, &digest) == 0);
     fill(store, &digest);
     key = key_of(data[0], &digest);

@@ -52,7 +52,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     second = decode((const char *)data, size, 1, pieces);
     REQUIRE(first.failure == second.failure && first.is_over == second.is_over);
     if (first.failure == 0)
-        REQUIRE(first.used == second.used && first.size == second.size && memcmp(whole, pieces, first.size) == 0);
+        REQUIRE(first.used == second.used && first.size == second.size &&
+                memcmp(whole, pieces, first.size) == 0);
     fuzz_was_accepted = first.is_over;
     return 0;
 }

@@ -27,7 +27,8 @@ static void check_head(const struct head *head, size_t size)
     REQUIRE(head->header_count <= HEAD_HEADERS_MAX && head->body_size >= -1);
     REQUIRE(!strpbrk(head->target, " \t\r\n"));
     for (unsigned i = 0; i < head->header_count; i++) {
-        const char *name = head->text + head->headers[i].name, *value = head->text + head->headers[i].value;
+        const char *name = head->text + head->headers[i].name,
+                   *value = head->text + head->headers[i].value;
 
         REQUIRE(head->headers[i].name < size && head->headers[i].value < size && *name);
         REQUIRE(!strpbrk(name, " \t\r\n:") && !strpbrk(value, "\r\n"));

@@ -1,6 +1,6 @@
 /*
- * A log line with a client's input as message and fields: it is one line of UTF-8 without terminal sequences, and valid JSON
- * in the JSON formats.
+ * A log line with a client's input as message and fields: it is one line of UTF-8 without terminal
+ * sequences, and valid JSON in the JSON formats.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +28,9 @@ static void check_line(enum log_formatter formatter, const char *message, const 
     static struct log_line line;
     CLEANUP(json_freep) struct json *document = NULL;
     const struct log_field fields[] = {
-        log_text("http.request.uri", value), log_integer("status", -1), log_text("http.request.host", message),
+        log_text("http.request.uri", value),
+        log_integer("status", -1),
+        log_text("http.request.host", message),
         log_duration("duration", strlen(value) * 1000003),
     };
 
@@ -42,7 +44,8 @@ static void check_line(enum log_formatter formatter, const char *message, const 
     check_utf8(line.text, line.used);
     if (formatter != LOG_FORMATTER_TEXT)
         REQUIRE(json_parse_public(line.text, line.used, &document) == 0 &&
-                json_get_text(json_find(document, formatter == LOG_FORMATTER_LOGSTASH ? "message" : "msg")));
+                json_get_text(
+                    json_find(document, formatter == LOG_FORMATTER_LOGSTASH ? "message" : "msg")));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -54,7 +57,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size)
         memcpy(text, data, size);
     first = strcspn(text, "\n");
-    for (enum log_formatter formatter = LOG_FORMATTER_TEXT; formatter <= LOG_FORMATTER_LOGSTASH; formatter++) {
+    for (enum log_formatter formatter = LOG_FORMATTER_TEXT; formatter <= LOG_FORMATTER_LOGSTASH;
+         formatter++) {
         check_line(formatter, text, text + first);
         check_line(formatter, text + first, text);
     }

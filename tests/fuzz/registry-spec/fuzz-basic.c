@@ -24,12 +24,14 @@ static char *encode(const struct secbuf *pair)
     return text;
 }
 
-static void check(const uint8_t *data, size_t size, struct secbuf *user, const struct secbuf *password)
+static void check(const uint8_t *data, size_t size, struct secbuf *user,
+                  const struct secbuf *password)
 {
     CLEANUP_FREE char *text = NULL;
 
     REQUIRE(!memchr(user->data, ':', user->size));
-    REQUIRE(secbuf_append(user, ":", 1) == 0 && secbuf_append(user, password->data, password->size) == 0);
+    REQUIRE(secbuf_append(user, ":", 1) == 0 &&
+            secbuf_append(user, password->data, password->size) == 0);
     text = encode(user);
     while (data[size - 1] == ' ')
         size--;

@@ -21,11 +21,13 @@ static void check_encoding(const char *text)
     REQUIRE(escaped && back && query);
     REQUIRE(escape_query(text, size, escaped, room) == 0);
     REQUIRE(strcspn(escaped, "&=+/?# \"<>") == strlen(escaped));
-    REQUIRE(escape_decode(escaped, strlen(escaped), true, back, size + 1) == 0 && strcmp(back, text) == 0);
+    REQUIRE(escape_decode(escaped, strlen(escaped), true, back, size + 1) == 0 &&
+            strcmp(back, text) == 0);
     snprintf(query, room + 8, "x&k=%s&y", escaped);
     REQUIRE(escape_find(query, "k", back, size + 1) == 0 && strcmp(back, text) == 0);
     REQUIRE(escape_path(text, size, escaped, room) == 0);
-    REQUIRE(escape_decode(escaped, strlen(escaped), false, back, size + 1) == 0 && strcmp(back, text) == 0);
+    REQUIRE(escape_decode(escaped, strlen(escaped), false, back, size + 1) == 0 &&
+            strcmp(back, text) == 0);
 }
 
 /* Reading to the end takes at most one step per pair. */

@@ -63,7 +63,10 @@ static bool parse(const char *type, const uint8_t *data, size_t size)
         return false;
     }
     check(&manifest);
-    /* A manifest that is detected as docker's has this type in it, so the declared type does not matter. */
+    /*
+     * A manifest that is detected as docker's has this type in it, so the declared type does not
+     * matter.
+     */
     if (!type)
         REQUIRE(parse(manifest.media_type, data, size));
     return true;

@@ -25,7 +25,8 @@ static void compile_once(void)
     is_done = true;
     REQUIRE(regcomp(&repository, "^" PART "(/" PART ")*$", REG_EXTENDED | REG_NOSUB) == 0);
     REQUIRE(regcomp(&tag, "^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$", REG_EXTENDED | REG_NOSUB) == 0);
-    REQUIRE(regcomp(&upload, "^" HEX "{8}-" HEX "{4}-" HEX "{4}-" HEX "{4}-" HEX "{12}$", REG_EXTENDED | REG_NOSUB) == 0);
+    REQUIRE(regcomp(&upload, "^" HEX "{8}-" HEX "{4}-" HEX "{4}-" HEX "{4}-" HEX "{12}$",
+                    REG_EXTENDED | REG_NOSUB) == 0);
 }
 
 static bool matches(const regex_t *expression, const char *text, size_t size, size_t limit)

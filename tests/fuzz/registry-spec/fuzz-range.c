@@ -47,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         REQUIRE(first <= last && last <= INT64_MAX && strspn(text, "0123456789-") == strlen(text));
     if (range_parse_length(text, &length) == 0)
         REQUIRE(length == strtoull(text, NULL, 10));
-    REQUIRE(!range_matches_etag(text, "\"sha256:abc\"") || strstr(text, "sha256:abc") || strchr(text, '*'));
+    REQUIRE(!range_matches_etag(text, "\"sha256:abc\"") || strstr(text, "sha256:abc") ||
+            strchr(text, '*'));
     return 0;
 }

@@ -49,8 +49,9 @@ static char *make_path(const struct route *route)
 
 static bool is_good(enum route_kind kind)
 {
-    return kind != ROUTE_NONE && kind != ROUTE_NAME_INVALID && kind != ROUTE_MANIFEST_BAD_DIGEST && kind != ROUTE_BLOB_BAD_DIGEST &&
-           kind != ROUTE_REFERRERS_BAD_DIGEST && kind != ROUTE_UPLOAD_BAD;
+    return kind != ROUTE_NONE && kind != ROUTE_NAME_INVALID && kind != ROUTE_MANIFEST_BAD_DIGEST &&
+           kind != ROUTE_BLOB_BAD_DIGEST && kind != ROUTE_REFERRERS_BAD_DIGEST &&
+           kind != ROUTE_UPLOAD_BAD;
 }
 
 static void check(const struct route *route)

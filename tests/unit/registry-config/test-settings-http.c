@@ -16,7 +16,10 @@ static struct settings *load_http(const char *members)
 
 static void the_default_address_is_loopback(void **state)
 {
-    static const struct { const char *members, *address; size_t warnings; } cases[] = {
+    static const struct {
+        const char *members, *address;
+        size_t warnings;
+    } cases[] = {
         {"", "127.0.0.1:5000", 1},
         {"addr: ", "127.0.0.1:5000", 1},
         {"addr: ''", "127.0.0.1:5000", 1},
@@ -66,7 +69,9 @@ static void a_unix_socket_is_a_path(void **state)
 
 static void hosts_and_prefixes_lose_their_last_slash(void **state)
 {
-    static const struct { const char *members, *host, *prefix; } cases[] = {
+    static const struct {
+        const char *members, *host, *prefix;
+    } cases[] = {
         {"", NULL, ""},
         {"host: https://example.com", "https://example.com", ""},
         {"host: https://example.com/", "https://example.com", ""},
@@ -94,10 +99,11 @@ static void hosts_and_prefixes_lose_their_last_slash(void **state)
 
 static void the_other_settings_are_read(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load_http(
-        "secret: sEcReT, relativeurls: true, draintimeout: 1m, http2: {disabled: true}, "
-        "debug: {addr: 'localhost:5001', prometheus: {enabled: true, path: /m}}, "
-        "tls: {certificate: /c.crt, key: /c.key, minimumtls: tls1.3, clientcas: []}");
+    CLEANUP(settings_freep)
+    struct settings *settings =
+        load_http("secret: sEcReT, relativeurls: true, draintimeout: 1m, http2: {disabled: true}, "
+                  "debug: {addr: 'localhost:5001', prometheus: {enabled: true, path: /m}}, "
+                  "tls: {certificate: /c.crt, key: /c.key, minimumtls: tls1.3, clientcas: []}");
 
     (void)state;
     assert_holds(&settings->http.secret, "sEcReT");
@@ -115,14 +121,15 @@ static void the_other_settings_are_read(void **state)
 static void client_authorities_are_a_list_or_a_single_file(void **state)
 {
     CLEANUP(settings_freep)
-    struct settings *list = load_http(
-        "tls: {certificate: /c, key: /k, clientcas: [/a.crt, /b.crt], clientauth: verify-client-cert-if-given}");
+    struct settings *list = load_http("tls: {certificate: /c, key: /k, clientcas: [/a.crt, "
+                                      "/b.crt], clientauth: verify-client-cert-if-given}");
     CLEANUP(settings_freep)
     struct settings *one = load_http("tls: {certificate: /c, key: /k, clientcas: /a.crt}");
     CLEANUP(settings_freep)
     struct settings *none = load_http(
         "tls: {certificate: /c, key: /k, clientcas: , clientauth: require-and-verify-client-cert}");
-    CLEANUP(settings_freep) struct settings *variable =
+    CLEANUP(settings_freep)
+    struct settings *variable =
         load(NULL, ENVIRONMENT("REGISTRY_HTTP_TLS_CERTIFICATE=/c", "REGISTRY_HTTP_TLS_KEY=/k",
                                "REGISTRY_HTTP_TLS_CLIENTCAS=[/a.crt, /b.crt]"));
 
@@ -163,8 +170,9 @@ static void a_drain_timeout_fits_an_int(void **state)
 
 static void headers_are_lists(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load_http(
-        "addr: ':1', headers: {X-A: [nosniff], X-B: [b, 'c d'], X-C: e, X-D: [], X-E: }");
+    CLEANUP(settings_freep)
+    struct settings *settings =
+        load_http("addr: ':1', headers: {X-A: [nosniff], X-B: [b, 'c d'], X-C: e, X-D: [], X-E: }");
     static const struct settings_pair wanted[] = {
         {"X-A", "nosniff"}, {"X-B", "b"}, {"X-B", "c d"}, {"X-C", "e"}};
 
@@ -179,8 +187,8 @@ static void headers_are_lists(void **state)
 static void old_versions_of_tls_are_not_used(void **state)
 {
     CLEANUP(settings_freep)
-    struct settings *settings = load_http(
-        "tls: {certificate: a, key: b, minimumtls: tls1.0, ciphersuites: [TLS_RSA_WITH_AES_128_CBC_SHA]}");
+    struct settings *settings = load_http("tls: {certificate: a, key: b, minimumtls: tls1.0, "
+                                          "ciphersuites: [TLS_RSA_WITH_AES_128_CBC_SHA]}");
 
     (void)state;
     assert_false(settings->http.tls.is_tls13_only);
@@ -189,7 +197,8 @@ static void old_versions_of_tls_are_not_used(void **state)
     assert_warns(settings, "c.yml:2: http.tls.ciphersuites: ignored: ");
 }
 
-static const struct { const char *members, *says;
+static const struct {
+    const char *members, *says;
 } refused[] = {
     {"addr: 5000", "c.yml:2: http.addr: \"5000\" is not an address such as"},
     {"addr: localhost", "c.yml:2: http.addr: \"localhost\" is not an address"},
@@ -254,8 +263,8 @@ static void limits_have_defaults_and_can_be_set(void **state)
 {
     CLEANUP(settings_freep) struct settings *usual = load_http("addr: ':1'");
     CLEANUP(settings_freep)
-    struct settings *set = load_http(
-        "limits: {connections: 7, peraddress: 0, minrate: 1}, timeouts: {head: 1m, idle: 1500ms, transfer: 99999h}");
+    struct settings *set = load_http("limits: {connections: 7, peraddress: 0, minrate: 1}, "
+                                     "timeouts: {head: 1m, idle: 1500ms, transfer: 99999h}");
     const struct settings_limits *limits = &usual->http.limits;
 
     (void)state;

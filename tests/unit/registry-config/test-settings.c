@@ -36,25 +36,25 @@ static void without_anything_there_are_registry_2_s_defaults(void **state)
 /* The file of the registry:2 image, and the warnings about it. */
 static void the_image_s_own_file_loads(void **state)
 {
-    CLEANUP(settings_freep) struct settings *settings = load(
-        HEAD
-        "log:\n"
-        "  fields:\n"
-        "    service: registry\n"
-        "storage:\n"
-        "  cache:\n"
-        "    blobdescriptor: inmemory\n"
-        "  filesystem:\n"
-        "    rootdirectory: /var/lib/registry\n"
-        "http:\n"
-        "  addr: :5000\n"
-        "  headers:\n"
-        "    X-Content-Type-Options: [nosniff]\n"
-        "health:\n"
-        "  storagedriver:\n"
-        "    enabled: true\n"
-        "    interval: 10s\n"
-        "    threshold: 3\n", NO_ENVIRONMENT);
+    CLEANUP(settings_freep)
+    struct settings *settings = load(HEAD "log:\n"
+                                          "  fields:\n"
+                                          "    service: registry\n"
+                                          "storage:\n"
+                                          "  cache:\n"
+                                          "    blobdescriptor: inmemory\n"
+                                          "  filesystem:\n"
+                                          "    rootdirectory: /var/lib/registry\n"
+                                          "http:\n"
+                                          "  addr: :5000\n"
+                                          "  headers:\n"
+                                          "    X-Content-Type-Options: [nosniff]\n"
+                                          "health:\n"
+                                          "  storagedriver:\n"
+                                          "    enabled: true\n"
+                                          "    interval: 10s\n"
+                                          "    threshold: 3\n",
+                                     NO_ENVIRONMENT);
 
     (void)state;
     assert_int_equal(settings->log.fields.count, 1);
@@ -69,18 +69,18 @@ static void every_setting_of_log_storage_and_auth_is_read(void **state)
 {
     CLEANUP(settings_freep)
     struct settings *settings = load(
-        HEAD ADDRESS
-        "log: {level: debug, formatter: json, fields: {a: b, number: 5}, accesslog: {disabled: true}}\n"
-        "storage:\n"
-        "  filesystem: {rootdirectory: /srv/data, maxthreads: 200}\n"
-        "  delete: {enabled: yes}\n"
-        "  redirect: {disable: true}\n"
-        "  maintenance:\n"
-        "    readonly: {enabled: on}\n"
-        "    uploadpurging: {enabled: false, age: 2h, interval: 1m30s, dryrun: true}\n"
-        "auth: {htpasswd: {realm: Registry Realm, path: /auth/htpasswd}}\n"
-        "catalog: {maxentries: 50}\n"
-        "tags: {maxtags: 7}\n",
+        HEAD ADDRESS "log: {level: debug, formatter: json, fields: {a: b, number: 5}, accesslog: "
+                     "{disabled: true}}\n"
+                     "storage:\n"
+                     "  filesystem: {rootdirectory: /srv/data, maxthreads: 200}\n"
+                     "  delete: {enabled: yes}\n"
+                     "  redirect: {disable: true}\n"
+                     "  maintenance:\n"
+                     "    readonly: {enabled: on}\n"
+                     "    uploadpurging: {enabled: false, age: 2h, interval: 1m30s, dryrun: true}\n"
+                     "auth: {htpasswd: {realm: Registry Realm, path: /auth/htpasswd}}\n"
+                     "catalog: {maxentries: 50}\n"
+                     "tags: {maxtags: 7}\n",
         NO_ENVIRONMENT);
 
     (void)state;
@@ -106,7 +106,9 @@ static void every_setting_of_log_storage_and_auth_is_read(void **state)
 
 static void levels_have_aliases_and_an_old_place(void **state)
 {
-    static const struct { const char *text; enum log_level level;
+    static const struct {
+        const char *text;
+        enum log_level level;
     } levels[] = {
         {"log: {level: error}", LOG_LEVEL_ERROR},
         {"log: {level: warn}", LOG_LEVEL_WARN},
@@ -158,7 +160,8 @@ static void registry_2_s_least_number_of_threads_is_ours(void **state)
 }
 
 /* Each error starts with file, line and key. */
-static const struct { const char *text, *says;
+static const struct {
+    const char *text, *says;
 } refused[] = {
     {"", "c.yml: the line \"version: 0.1\" is missing"},
     {"[]", "c.yml: the line \"version: 0.1\" is missing"},
@@ -261,7 +264,8 @@ static void errors_name_file_line_and_key(void **state)
 
 static void unsupported_settings_cause_warnings(void **state)
 {
-    static const struct { const char *text, *warning;
+    static const struct {
+        const char *text, *warning;
     } ignored[] = {
         {"redis: {addr: localhost:6379, password: sEcReT}\n", "c.yml:3: redis: ignored: "},
         {"reporting: {bugsnag: {apikey: sEcReT}}\n", "c.yml:3: reporting.bugsnag: ignored: "},

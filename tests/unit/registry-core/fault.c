@@ -58,25 +58,26 @@ static bool is_time(char letter)
     return true;
 }
 
-#define WRAP(letter, type, name, parameters, arguments)   \
-    type __real_##name parameters;                        \
-    type __wrap_##name parameters;                        \
-    type __wrap_##name parameters                         \
-    {                                                     \
-        return is_time(letter) ? (type)-1 : __real_##name arguments; \
+#define WRAP(letter, type, name, parameters, arguments)                                            \
+    type __real_##name parameters;                                                                 \
+    type __wrap_##name parameters;                                                                 \
+    type __wrap_##name parameters                                                                  \
+    {                                                                                              \
+        return is_time(letter) ? (type)-1 : __real_##name arguments;                               \
     }
 
 WRAP('w', ssize_t, write, (int fd, const void *data, size_t size), (fd, data, size))
-WRAP('p', ssize_t, pwrite64, (int fd, const void *data, size_t size, off_t at), (fd, data, size, at))
+WRAP('p', ssize_t, pwrite64, (int fd, const void *data, size_t size, off_t at),
+     (fd, data, size, at))
 WRAP('g', ssize_t, pread64, (int fd, void *data, size_t size, off_t at), (fd, data, size, at))
 
 /* The tests do not simulate a power failure, so nothing needs to reach the disk. */
-#define WRAP_SYNC(letter, name)  \
-    int __wrap_##name(int fd);   \
-    int __wrap_##name(int fd)    \
-    {                            \
-        (void)fd;                \
-        return is_time(letter) ? -1 : 0; \
+#define WRAP_SYNC(letter, name)                                                                    \
+    int __wrap_##name(int fd);                                                                     \
+    int __wrap_##name(int fd)                                                                      \
+    {                                                                                              \
+        (void)fd;                                                                                  \
+        return is_time(letter) ? -1 : 0;                                                           \
     }
 
 WRAP_SYNC('d', fdatasync)
@@ -84,7 +85,8 @@ WRAP_SYNC('f', fsync)
 
 WRAP('m', int, mkdirat, (int fd, const char *path, mode_t access), (fd, path, access))
 WRAP('u', int, unlinkat, (int fd, const char *path, int flags), (fd, path, flags))
-WRAP('s', int, fstatat64, (int fd, const char *path, struct stat *st, int flags), (fd, path, st, flags))
+WRAP('s', int, fstatat64, (int fd, const char *path, struct stat *st, int flags),
+     (fd, path, st, flags))
 WRAP('t', int, fstat64, (int fd, struct stat *st), (fd, st))
 
 static void tell_before_rename(int to_fd)
@@ -141,9 +143,11 @@ long __wrap_syscall(long number, ...)
         tell_before_rename((int)arguments[2]);
     if ((number == SYS_renameat2 && is_time('r')) || (number == SYS_openat2 && is_time('o')))
         return -1;
-    return __real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4]);
+    return __real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3],
+                          arguments[4]);
 }
 
 #ifdef STATX_TYPE
-WRAP('s', int, statx, (int fd, const char *path, int flags, unsigned mask, struct statx *st), (fd, path, flags, mask, st))
+WRAP('s', int, statx, (int fd, const char *path, int flags, unsigned mask, struct statx *st),
+     (fd, path, flags, mask, st))
 #endif

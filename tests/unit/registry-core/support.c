@@ -9,7 +9,8 @@
 
 enum { BUFFERS = 4 };
 
-int open_store_at(const char *root, enum filesystem_sharing sharing, struct store **ret, struct error *err)
+int open_store_at(const char *root, enum filesystem_sharing sharing, struct store **ret,
+                  struct error *err)
 {
     struct storage *storage;
     int r = filesystem_open(root, sharing, &storage, err);
@@ -77,7 +78,8 @@ struct digest push_blob(struct store *store, const char *name, const char *text)
     struct upload *upload;
 
     if (store_upload_create(store, name, DIGEST_SHA256, &upload, &err) != 0 ||
-        upload_write(upload, text, strlen(text), &err) != 0 || upload_commit(upload, &digest, NULL, &err) != 0)
+        upload_write(upload, text, strlen(text), &err) != 0 ||
+        upload_commit(upload, &digest, NULL, &err) != 0)
         fail_msg("%s", err.text);
     upload_release(upload);
     return digest;
@@ -116,8 +118,8 @@ void keep_upload_id(const struct upload *upload, char ret_id[UPLOAD_ID_SIZE + 1]
     memcpy(ret_id, upload_get_id(upload), UPLOAD_ID_SIZE + 1);
 }
 
-struct digest push_manifest(struct store *store, const char *name, const char *tag, const char *type,
-                            const char *text)
+struct digest push_manifest(struct store *store, const char *name, const char *tag,
+                            const char *type, const char *text)
 {
     CLEANUP(manifest_done) struct manifest parsed = {0};
     struct store_manifest manifest = {
@@ -144,12 +146,15 @@ const char *image_of(struct digest config, const char *annotation, const struct 
     char *text = texts[next++ % BUFFERS], about[512] = "";
 
     if (subject)
-        snprintf(about, sizeof(about), ",\"subject\":{\"mediaType\":\"" IMAGE_TYPE "\",\"digest\":\"%s\",\"size\":1}",
+        snprintf(about, sizeof(about),
+                 ",\"subject\":{\"mediaType\":\"" IMAGE_TYPE "\",\"digest\":\"%s\",\"size\":1}",
                  text_of(*subject));
-    snprintf(text, sizeof(texts[0]),
-             "{\"schemaVersion\":2,\"mediaType\":\"" IMAGE_TYPE "\",\"config\":{\"mediaType\":"
-             "\"application/vnd.oci.image.config.v1+json\",\"digest\":\"%s\",\"size\":1},\"layers\":[],"
-             "\"annotations\":{\"what\":\"%s\"}%s}", text_of(config), annotation, about);
+    snprintf(
+        text, sizeof(texts[0]),
+        "{\"schemaVersion\":2,\"mediaType\":\"" IMAGE_TYPE "\",\"config\":{\"mediaType\":"
+        "\"application/vnd.oci.image.config.v1+json\",\"digest\":\"%s\",\"size\":1},\"layers\":[],"
+        "\"annotations\":{\"what\":\"%s\"}%s}",
+        text_of(config), annotation, about);
     return text;
 }
 
@@ -160,18 +165,22 @@ const char *index_of(struct digest first, const struct digest *second)
     char *text = texts[next++ % BUFFERS], more[512] = "";
 
     if (second)
-        snprintf(more, sizeof(more), ",{\"mediaType\":\"" IMAGE_TYPE "\",\"digest\":\"%s\",\"size\":1}",
+        snprintf(more, sizeof(more),
+                 ",{\"mediaType\":\"" IMAGE_TYPE "\",\"digest\":\"%s\",\"size\":1}",
                  text_of(*second));
     snprintf(text, sizeof(texts[0]),
-             "{\"schemaVersion\":2,\"mediaType\":\"" INDEX_TYPE "\",\"manifests\":[{\"mediaType\":\"" IMAGE_TYPE
-             "\",\"digest\":\"%s\",\"size\":1}%s]}", text_of(first), more);
+             "{\"schemaVersion\":2,\"mediaType\":\"" INDEX_TYPE
+             "\",\"manifests\":[{\"mediaType\":\"" IMAGE_TYPE
+             "\",\"digest\":\"%s\",\"size\":1}%s]}",
+             text_of(first), more);
     return text;
 }
 
 struct digest push_image(struct store *store, const char *name, const char *tag, const char *what,
                          const struct digest *subject)
 {
-    return push_manifest(store, name, tag, IMAGE_TYPE, image_of(push_blob(store, name, what), what, subject));
+    return push_manifest(store, name, tag, IMAGE_TYPE,
+                         image_of(push_blob(store, name, what), what, subject));
 }
 
 void assert_nothing_temporary(void)
@@ -259,7 +268,8 @@ const char *repositories_of(struct store *store, const char *last, size_t n)
     return join(r, &names, &err);
 }
 
-static struct store_digests list_referrers(struct store *store, const char *name, struct digest subject)
+static struct store_digests list_referrers(struct store *store, const char *name,
+                                           struct digest subject)
 {
     struct store_digests digests = {0};
     struct error err = {0};
@@ -295,8 +305,8 @@ bool is_referrer(struct store *store, const char *name, struct digest subject, s
     return false;
 }
 
-void assert_manifest_is(struct store *store, const char *name, struct digest digest, const char *type,
-                        const char *text)
+void assert_manifest_is(struct store *store, const char *name, struct digest digest,
+                        const char *type, const char *text)
 {
     CLEANUP(store_content_done) struct store_content content = {0};
     struct error err = {0};

@@ -44,7 +44,8 @@ static void assert_is_whole(struct store *store)
 static void images_are_pushed_listed_and_deleted(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_memory();
-    struct digest subject = push_image(store, "a", "v1", "1", NULL), other = push_image(store, "a/b", "v2", "2", NULL);
+    struct digest subject = push_image(store, "a", "v1", "1", NULL),
+                  other = push_image(store, "a/b", "v2", "2", NULL);
     struct digest about = push_image(store, "a", NULL, "3", &subject), named;
     struct error err = {0};
 
@@ -65,20 +66,29 @@ static void images_are_pushed_listed_and_deleted(void **state)
 static void whoever_must_not_wait_is_told(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_memory();
-    struct digest blob = push_blob(store, "a", "hello"), image = push_image(store, "a", "t", "1", NULL), digest;
+    struct digest blob = push_blob(store, "a", "hello"),
+                  image = push_image(store, "a", "t", "1", NULL), digest;
     struct store_content content;
     struct store_reader *reader;
     struct store_blob found;
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(store_find_blob(store, "a", &blob, STORE_MUST_NOT_WAIT, &found, &err), STORE_WOULD_WAIT);
-    assert_int_equal(store_want_blob(store, "a", &blob, STORE_MUST_NOT_WAIT, &found, &err), STORE_WOULD_WAIT);
-    assert_int_equal(store_open_blob(store, "a", &blob, STORE_MUST_NOT_WAIT, &found, &reader, &err), STORE_WOULD_WAIT);
-    assert_int_equal(store_resolve_tag(store, "a", "t", STORE_MUST_NOT_WAIT, &digest, &err), STORE_WOULD_WAIT);
-    assert_int_equal(store_has_manifest(store, "a", &image, STORE_MUST_NOT_WAIT, &err), STORE_WOULD_WAIT);
-    assert_int_equal(store_get_manifest(store, "a", &image, STORE_MUST_NOT_WAIT, &content, &err), STORE_WOULD_WAIT);
-    assert_int_equal(store_get_wanted_manifest(store, "a", &image, STORE_MUST_NOT_WAIT, &content, &err), STORE_WOULD_WAIT);
+    assert_int_equal(store_find_blob(store, "a", &blob, STORE_MUST_NOT_WAIT, &found, &err),
+                     STORE_WOULD_WAIT);
+    assert_int_equal(store_want_blob(store, "a", &blob, STORE_MUST_NOT_WAIT, &found, &err),
+                     STORE_WOULD_WAIT);
+    assert_int_equal(store_open_blob(store, "a", &blob, STORE_MUST_NOT_WAIT, &found, &reader, &err),
+                     STORE_WOULD_WAIT);
+    assert_int_equal(store_resolve_tag(store, "a", "t", STORE_MUST_NOT_WAIT, &digest, &err),
+                     STORE_WOULD_WAIT);
+    assert_int_equal(store_has_manifest(store, "a", &image, STORE_MUST_NOT_WAIT, &err),
+                     STORE_WOULD_WAIT);
+    assert_int_equal(store_get_manifest(store, "a", &image, STORE_MUST_NOT_WAIT, &content, &err),
+                     STORE_WOULD_WAIT);
+    assert_int_equal(
+        store_get_wanted_manifest(store, "a", &image, STORE_MUST_NOT_WAIT, &content, &err),
+        STORE_WOULD_WAIT);
     assert_int_equal(store_open_blob(store, "a", &blob, STORE_MAY_WAIT, &found, &reader, &err), 0);
     assert_int_equal(store_reader_get_fd(reader), -1);
     store_reader_close(reader);
@@ -144,7 +154,8 @@ static void a_hash_is_of_all_bytes_whoever_wrote_them(void **state)
     assert_int_equal(upload_write(upload, "one", 3, &err), 0);
     upload_release(upload);
     key = key_upload("a/b", id, "data");
-    assert_int_equal(storage_upload_open(storage, key.text, STORAGE_UPLOAD_RESUME, 0, &beside, &err), 0);
+    assert_int_equal(
+        storage_upload_open(storage, key.text, STORAGE_UPLOAD_RESUME, 0, &beside, &err), 0);
     assert_int_equal(storage_upload_append(beside, 3, "two", 3, &err), 0);
     storage_upload_close(beside);
     upload = reopen_upload(store, id);
@@ -174,8 +185,10 @@ static void a_good_blob_is_kept_and_a_damaged_one_mended(void **state)
 static void what_nobody_names_is_collected(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_memory();
-    struct digest kept = push_image(store, "a", "t", "1", NULL), gone = push_image(store, "a", NULL, "2", NULL);
-    struct digest garbage = push_blob(store, "b", "garbage"), wanted = push_blob(store, "b", "wanted");
+    struct digest kept = push_image(store, "a", "t", "1", NULL),
+                  gone = push_image(store, "a", NULL, "2", NULL);
+    struct digest garbage = push_blob(store, "b", "garbage"),
+                  wanted = push_blob(store, "b", "wanted");
     struct store_blob blob;
     struct error err = {0};
 

@@ -22,7 +22,8 @@ static struct store_check *start(struct store *store, const struct store_blob *b
     struct store_check *check;
     struct error err = {0};
 
-    assert_int_equal(store_open_bytes(store, &blob->canonical, STORE_MAY_WAIT, &now, &reader, &err), 0);
+    assert_int_equal(store_open_bytes(store, &blob->canonical, STORE_MAY_WAIT, &now, &reader, &err),
+                     0);
     assert_int_equal(store_check_start(store, blob, reader, &check, &err), 0);
     return check;
 }

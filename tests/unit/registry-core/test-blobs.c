@@ -24,7 +24,8 @@ static void the_upload_session_is_removed(void **state)
     char tree[2048];
 
     (void)state;
-    snprintf(tree, sizeof(tree), "_temporary/\nblobs/\nblobs/sha256/\nblobs/sha256/%.2s/\nblobs/sha256/%.2s/%s/\n"
+    snprintf(tree, sizeof(tree),
+             "_temporary/\nblobs/\nblobs/sha256/\nblobs/sha256/%.2s/\nblobs/sha256/%.2s/%s/\n"
              "blobs/sha256/%.2s/%s/data\nrepositories/\nrepositories/r/\nrepositories/r/_layers/\n"
              "repositories/r/_layers/sha256/\nrepositories/r/_layers/sha256/%s/\n"
              "repositories/r/_layers/sha256/%s/link\nrepositories/r/_uploads/\n",
@@ -108,7 +109,8 @@ static void a_reader_outlives_its_blob(void **state)
     assert_int_equal(store_reader_read(reader, 0, text, sizeof(text)), 5);
     assert_string_equal(text, "hello");
     store_reader_close(reader);
-    assert_int_equal(store_open_blob(store, "a", &digest, STORE_MAY_WAIT, &blob, &reader, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_open_blob(store, "a", &digest, STORE_MAY_WAIT, &blob, &reader, &err),
+                     STORE_NOT_FOUND);
 }
 
 static void a_blob_is_mounted_from_a_repository_that_has_it(void **state)
@@ -129,7 +131,8 @@ static void a_blob_is_mounted_from_a_repository_that_has_it(void **state)
 static void a_blob_is_mounted_from_anywhere(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
-    struct digest digest = push_blob(store, "a", "hello"), other = sha256_of("other"), long_one = sha512_of("hello");
+    struct digest digest = push_blob(store, "a", "hello"), other = sha256_of("other"),
+                  long_one = sha512_of("hello");
     struct error err = {0};
 
     (void)state;

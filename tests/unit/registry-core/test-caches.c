@@ -1,6 +1,6 @@
 /*
- * Caches must never return outdated content. The old content is read, so that it may be cached, and then changed in each
- * way in which another program can change the storage.
+ * Caches must never return outdated content. The old content is read, so that it may be cached, and
+ * then changed in each way in which another program can change the storage.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -34,7 +34,8 @@ static struct stat settled_stamp(const char *path)
     return stamp;
 }
 
-static bool knows(struct content_cache *cache, const char *key, const struct stat *stamp, const char *text)
+static bool knows(struct content_cache *cache, const char *key, const struct stat *stamp,
+                  const char *text)
 {
     CLEANUP_FREE char *bytes = NULL;
     size_t size;
@@ -60,8 +61,11 @@ static void content_is_cached_by_stamp_and_key(void **state)
     assert_false(knows(cache, "b", &stamp, "hello"));
     for (int i = 0; i < 5; i++) {
         other = stamp;
-        *(i == 0 ? &other.st_ctim.tv_nsec : i == 1 ? &other.st_mtim.tv_nsec : i == 2 ? &other.st_mtim.tv_sec
-          : i == 3 ? (long *)&other.st_ino : (long *)&other.st_dev) += 1;
+        *(i == 0   ? &other.st_ctim.tv_nsec
+          : i == 1 ? &other.st_mtim.tv_nsec
+          : i == 2 ? &other.st_mtim.tv_sec
+          : i == 3 ? (long *)&other.st_ino
+                   : (long *)&other.st_dev) += 1;
         assert_false(knows(cache, "a", &other, "hello"));
     }
     content_cache_put(cache, "a", &other, "later", 5);
@@ -121,7 +125,7 @@ static void the_size_of_the_cache_is_limited(void **state)
     assert_true(known >= 1 && known <= 64);
 }
 
-/* --- changes by other programs ------------------------------------------------------------ */
+/* --- changes by other programs ----------------------------------------------------------- */
 
 static void wait_until_settled(const char *path)
 {
@@ -180,10 +184,11 @@ static void a_tag_moved_by_another_program_is_seen(void **state)
     digest = resolve(store);
     assert_true(digest_is_equal(&digest, &third));
     assert_int_equal(remove(link), 0);
-    assert_int_equal(store_resolve_tag(store, "r", "t", STORE_MAY_WAIT, &digest, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_resolve_tag(store, "r", "t", STORE_MAY_WAIT, &digest, &err),
+                     STORE_NOT_FOUND);
 }
 
-/* --- directories -------------------------------------------------------------------------------- */
+/* --- directories ------------------------------------------------------------------------- */
 
 enum { MANY = 300 };
 
@@ -197,7 +202,8 @@ static void make_tags(int first, int end)
     }
 }
 
-static void assert_page(struct store *store, const char *last, size_t n, const char *first, size_t count, bool has_more)
+static void assert_page(struct store *store, const char *last, size_t n, const char *first,
+                        size_t count, bool has_more)
 {
     CLEANUP(store_names_done) struct store_names page = {0};
     struct error err;
@@ -228,7 +234,8 @@ static void pages_of_a_large_directory_are_current(void **state)
     make_tags(MANY, MANY + 1);
     assert_page(store, "t000289", 10, "t000290", 10, true);
     assert_int_equal(remove(below("repositories/r/_manifests/tags/t000290/current/link")), 0);
-    assert_page(store, "t000289", 10, "t000291", 10, false); /* only a directory with a link is a tag */
+    assert_page(store, "t000289", 10, "t000291", 10,
+                false); /* only a directory with a link is a tag */
 }
 
 static void a_page_skips_directories_without_a_link(void **state)
@@ -243,7 +250,8 @@ static void a_page_skips_directories_without_a_link(void **state)
     assert_page(store, NULL, 3, "t000000", 3, false);
 }
 
-static void put_directory(struct directory_cache *cache, const char *key, const struct stat *stamp, int count)
+static void put_directory(struct directory_cache *cache, const char *key, const struct stat *stamp,
+                          int count)
 {
     CLEANUP(storage_list_done) struct storage_list names = {0};
     char name[128];
@@ -255,7 +263,8 @@ static void put_directory(struct directory_cache *cache, const char *key, const 
     directory_cache_put(cache, key, stamp, &names);
 }
 
-static bool knows_directory(struct directory_cache *cache, const char *key, const struct stat *stamp)
+static bool knows_directory(struct directory_cache *cache, const char *key,
+                            const struct stat *stamp)
 {
     CLEANUP(storage_list_done) struct storage_list names = {0};
 

@@ -33,8 +33,8 @@ static void pages_join_up(void **state)
 
     (void)state;
     for (int i = 0; i < COUNT; i++)
-        make_directory(below("repositories/%c%s%c%s%d/_layers", 'a' + i % 3, i % 2 ? "/" : "-", 'x' + i % 2,
-                          i % 5 ? "/" : ".", i % 7));
+        make_directory(below("repositories/%c%s%c%s%d/_layers", 'a' + i % 3, i % 2 ? "/" : "-",
+                             'x' + i % 2, i % 5 ? "/" : ".", i % 7));
     snprintf(whole, sizeof(whole), "%s", repositories_of(store, NULL, SIZE_MAX));
     for (size_t n = 1; n < 9; n++) {
         char joined[4096] = "", last[256] = "";
@@ -44,7 +44,8 @@ static void pages_join_up(void **state)
             CLEANUP(store_names_done) struct store_names names = {0};
             struct error err = {0};
 
-            assert_int_equal(store_list_repositories(store, *last ? last : NULL, n, NULL, &names, &err), 0);
+            assert_int_equal(
+                store_list_repositories(store, *last ? last : NULL, n, NULL, &names, &err), 0);
             for (size_t i = 0; i < names.count; i++) {
                 size_t used = strlen(joined);
 
@@ -72,10 +73,13 @@ static void lists_end_after_a_cancellation(void **state)
     assert_int_equal(digest_of(DIGEST_SHA256, bytes, strlen(bytes), &digest), 0);
     assert_int_equal(store_put_tag(store, "a", "t", &digest, &err), 0);
     store_cancel(store);
-    assert_int_equal(store_list_repositories(store, NULL, SIZE_MAX, NULL, &names, &err), -ECANCELED);
+    assert_int_equal(store_list_repositories(store, NULL, SIZE_MAX, NULL, &names, &err),
+                     -ECANCELED);
     assert_says(&err, "the server is stopping");
     assert_int_equal(store_list_tags(store, "a", NULL, SIZE_MAX, &names, &err), -ECANCELED);
-    assert_int_equal(store_find_blob(store, "a", &digest, STORE_MAY_WAIT, &(struct store_blob){0}, &err), STORE_NOT_FOUND);
+    assert_int_equal(
+        store_find_blob(store, "a", &digest, STORE_MAY_WAIT, &(struct store_blob){0}, &err),
+        STORE_NOT_FOUND);
 }
 
 static void a_directory_with_blobs_or_manifests_is_a_repository(void **state)

@@ -1,6 +1,6 @@
 /*
- * Garbage collection during pushes. The pusher's actions between mark and sweep, or during the mark, run in the callback
- * for the collection's output lines, or while it reads a list.
+ * Garbage collection during pushes. The pusher's actions between mark and sweep, or during the
+ * mark, run in the callback for the collection's output lines, or while it reads a list.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 
 enum { GRACE_S = 60 * 60 };
 
-/* --- time passes ------------------------------------------------------------------------------- */
+/* --- time passes ------------------------------------------------------------------------- */
 
 static int make_one_old(const char *path, const struct stat *st, int type, struct FTW *where)
 {
@@ -31,7 +31,7 @@ static void let_time_pass(void)
     assert_int_equal(nftw(ROOT, make_one_old, 16, FTW_PHYS), 0);
 }
 
-/* --- concurrent actions ------------------------------------------------------------------------ */
+/* --- concurrent actions ------------------------------------------------------------------ */
 
 struct meanwhile {
     struct store *store;
@@ -46,21 +46,24 @@ static void want_blob(struct meanwhile *meanwhile)
     struct store_blob blob;
     struct error err = {0};
 
-    meanwhile->result = store_want_blob(meanwhile->store, "a", &meanwhile->digest, STORE_MAY_WAIT, &blob, &err);
+    meanwhile->result =
+        store_want_blob(meanwhile->store, "a", &meanwhile->digest, STORE_MAY_WAIT, &blob, &err);
 }
 
 static void want_manifest(struct meanwhile *meanwhile)
 {
     struct error err = {0};
 
-    meanwhile->result = store_want_manifest(meanwhile->store, "a", &meanwhile->digest, STORE_MAY_WAIT, &err);
+    meanwhile->result =
+        store_want_manifest(meanwhile->store, "a", &meanwhile->digest, STORE_MAY_WAIT, &err);
 }
 
 static void mount(struct meanwhile *meanwhile)
 {
     struct error err = {0};
 
-    meanwhile->result = store_mount_blob(meanwhile->store, "new/one", &meanwhile->digest, NULL, NULL, &err);
+    meanwhile->result =
+        store_mount_blob(meanwhile->store, "new/one", &meanwhile->digest, NULL, NULL, &err);
 }
 
 static void upload(struct meanwhile *meanwhile)
@@ -71,7 +74,8 @@ static void upload(struct meanwhile *meanwhile)
 static void want_and_push(struct meanwhile *meanwhile)
 {
     want_blob(meanwhile);
-    push_manifest(meanwhile->store, "a", "t", IMAGE_TYPE, image_of(meanwhile->digest, "late", NULL));
+    push_manifest(meanwhile->store, "a", "t", IMAGE_TYPE,
+                  image_of(meanwhile->digest, "late", NULL));
 }
 
 static void say(void *object, const char *line)
@@ -82,9 +86,11 @@ static void say(void *object, const char *line)
         meanwhile->act(meanwhile);
 }
 
-static struct collect_result collect(struct store *store, bool does_untag, struct meanwhile *meanwhile)
+static struct collect_result collect(struct store *store, bool does_untag,
+                                     struct meanwhile *meanwhile)
 {
-    struct collect_options options = {.does_untag = does_untag, .grace_s = GRACE_S, .say = say, .object = meanwhile};
+    struct collect_options options = {
+        .does_untag = does_untag, .grace_s = GRACE_S, .say = say, .object = meanwhile};
     struct collect_result result = {0};
     struct error err = {0};
 
@@ -95,12 +101,13 @@ static struct collect_result collect(struct store *store, bool does_untag, struc
     return result;
 }
 
-/* --- the cases --------------------------------------------------------------------------------- */
+/* --- the cases --------------------------------------------------------------------------- */
 
 static void new_objects_stay_for_the_grace_period(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
-    struct digest blob = push_blob(store, "a", "blob"), image = push_image(store, "a", NULL, "1", NULL);
+    struct digest blob = push_blob(store, "a", "blob"),
+                  image = push_image(store, "a", NULL, "1", NULL);
 
     (void)state;
     assert_int_equal(collect(store, true, NULL).blobs, 0);
@@ -118,7 +125,8 @@ static void a_blob_wanted_during_the_sweep_stays(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(acts); i++) {
-        struct meanwhile meanwhile = {.act = acts[i], .digest = push_blob(store, "a", "blob"), .text = "blob"};
+        struct meanwhile meanwhile = {
+            .act = acts[i], .digest = push_blob(store, "a", "blob"), .text = "blob"};
         struct digest other = push_blob(store, "a", "other");
 
         let_time_pass();
@@ -168,7 +176,8 @@ static void the_target_of_a_new_link_stays(void **state)
 static void an_index_keeps_its_children(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
-    struct digest child = push_image(store, "a", NULL, "1", NULL), other = push_image(store, "a", NULL, "2", NULL);
+    struct digest child = push_image(store, "a", NULL, "1", NULL),
+                  other = push_image(store, "a", NULL, "2", NULL);
     struct digest index = push_manifest(store, "a", NULL, INDEX_TYPE, index_of(child, &other));
     struct digest signature = push_image(store, "a", NULL, "signature", &index);
     struct digest stranger = push_image(store, "a", NULL, "stranger", NULL);
@@ -186,7 +195,8 @@ static void an_index_keeps_its_children(void **state)
             assert_true(has_manifest(store, "a", family[k]));
         for (size_t k = 0; k < ARRAY_SIZE(blobs); k++)
             assert_true(has_blob(store, "a", sha256_of(blobs[k])));
-        assert_false(has_manifest(store, "a", stranger) || has_blob(store, "a", sha256_of("stranger")));
+        assert_false(has_manifest(store, "a", stranger) ||
+                     has_blob(store, "a", sha256_of("stranger")));
         assert_true(is_referrer(store, "a", index, signature));
     }
     let_time_pass();
@@ -212,8 +222,10 @@ static void references_of_a_new_manifest_stay(void **state)
 static void an_entry_stays_until_its_manifest_arrives(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
-    struct digest subject = push_image(store, "a", "t", "subject", NULL), coming = sha256_of("coming");
-    const char *entry = below("repositories/a/_manifests/referrers/sha256/%s/sha256/%s/link", subject.hex, coming.hex);
+    struct digest subject = push_image(store, "a", "t", "subject", NULL),
+                  coming = sha256_of("coming");
+    const char *entry = below("repositories/a/_manifests/referrers/sha256/%s/sha256/%s/link",
+                              subject.hex, coming.hex);
 
     (void)state;
     make_file(entry, text_of(coming));
@@ -237,7 +249,7 @@ static void objects_being_written_stay(void **state)
     assert_is_absent(below("_temporary/now"));
 }
 
-/* --- deleted while the manifests are read -------------------------------------------------------- */
+/* --- deleted while the manifests are read ------------------------------------------------ */
 
 static const struct storage_functions *real;
 static struct storage_functions busy;
@@ -263,8 +275,8 @@ static void collect_while_busy(void)
     busy_storage->functions = real;
 }
 
-static int list_and_delete(struct storage *storage, const char *prefix, const char *after, size_t limit,
-                           struct storage_list *ret, struct error *err)
+static int list_and_delete(struct storage *storage, const char *prefix, const char *after,
+                           size_t limit, struct storage_list *ret, struct error *err)
 {
     int r = real->list(storage, prefix, after, limit, ret, err);
 
@@ -288,31 +300,40 @@ static void a_concurrently_deleted_manifest_does_not_stop_the_collection(void **
     store_close(busy_store);
 }
 
-/* A delete that is interrupted between a manifest's two digests leaves one, by which its bytes are found. */
+/*
+ * A delete that is interrupted between a manifest's two digests leaves one, by which its bytes are
+ * found.
+ */
 static void a_manifest_with_only_its_sha512_stops_nothing(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     const char *text = index_of(push_image(store, "a", "child", "1", NULL), NULL), *tag = "t";
-    struct store_manifest manifest = {.digest = sha512_of(text), .media_type = INDEX_TYPE, .bytes = text,
-                                      .size = strlen(text), .tags = &tag, .tag_count = 1};
+    struct store_manifest manifest = {.digest = sha512_of(text),
+                                      .media_type = INDEX_TYPE,
+                                      .bytes = text,
+                                      .size = strlen(text),
+                                      .tags = &tag,
+                                      .tag_count = 1};
     struct digest canonical = sha256_of(text);
     struct error err = {0};
 
     (void)state;
     assert_int_equal(store_put_manifest(store, "a", &manifest, &err), 0);
-    assert_int_equal(remove(below("repositories/a/_manifests/revisions/sha256/%s/link", canonical.hex)), 0);
+    assert_int_equal(
+        remove(below("repositories/a/_manifests/revisions/sha256/%s/link", canonical.hex)), 0);
     collect(store, true, NULL);
     assert_true(has_manifest(store, "a", manifest.digest));
 }
 
-/* --- pushed while the links are read ------------------------------------------------------------- */
+/* --- pushed while the links are read ----------------------------------------------------- */
 
 static struct digest tagged;
 static bool is_tagged;
 
 /* A push has created the tag's directory already; its link comes right after the look for it. */
-static int get_and_tag(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,
-                       char **ret_bytes, size_t *ret_size, struct error *err)
+static int get_and_tag(struct storage *storage, const char *key, size_t limit,
+                       enum storage_waiting waiting, char **ret_bytes, size_t *ret_size,
+                       struct error *err)
 {
     int r = real->get(storage, key, limit, waiting, ret_bytes, ret_size, err);
 

@@ -16,10 +16,11 @@ static void say(void *object, const char *line)
     snprintf(said + used, sizeof(said) - used, "%s\n", line);
 }
 
-static int try_to_collect(struct store *store, bool is_dry_run, bool does_untag, struct collect_result *ret,
-                          struct error *err)
+static int try_to_collect(struct store *store, bool is_dry_run, bool does_untag,
+                          struct collect_result *ret, struct error *err)
 {
-    const struct collect_options options = {.is_dry_run = is_dry_run, .does_untag = does_untag, .say = say};
+    const struct collect_options options = {
+        .is_dry_run = is_dry_run, .does_untag = does_untag, .say = say};
 
     said[0] = '\0';
     return store_collect(store, &options, ret, err);
@@ -48,7 +49,8 @@ static bool has_bytes(struct digest digest)
 static void unreferenced_blobs_are_removed(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
-    struct digest image = push_image(store, "a", "t", "1", NULL), garbage = push_blob(store, "a", "garbage");
+    struct digest image = push_image(store, "a", "t", "1", NULL),
+                  garbage = push_blob(store, "a", "garbage");
     struct collect_result result = collect(store, false);
 
     (void)state;
@@ -65,14 +67,16 @@ static void unreferenced_blobs_are_removed(void **state)
 static void the_output_is_that_of_registry_2(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
-    struct digest image = push_image(store, "a/b", "t", "1", NULL), garbage = push_blob(store, "c", "garbage");
+    struct digest image = push_image(store, "a/b", "t", "1", NULL),
+                  garbage = push_blob(store, "c", "garbage");
     char expected[4096];
 
     (void)state;
     collect(store, false);
     snprintf(expected, sizeof(expected),
              "a/b\na/b: marking manifest %s \na/b: marking blob %s\nc\n"
-             "\n2 blobs marked, 1 blob and 0 manifests eligible for deletion\nblob eligible for deletion: %s\n",
+             "\n2 blobs marked, 1 blob and 0 manifests eligible for deletion\nblob eligible for "
+             "deletion: %s\n",
              text_of(image), text_of(sha256_of("1")), text_of(garbage));
     assert_string_equal(said, expected);
 }
@@ -80,7 +84,8 @@ static void the_output_is_that_of_registry_2(void **state)
 static void a_dry_run_changes_nothing(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
-    struct digest image = push_image(store, "a", NULL, "1", NULL), garbage = push_blob(store, "a", "garbage");
+    struct digest image = push_image(store, "a", NULL, "1", NULL),
+                  garbage = push_blob(store, "a", "garbage");
     struct collect_result result;
     struct error err = {0};
 
@@ -98,7 +103,8 @@ static void a_dry_run_changes_nothing(void **state)
 static void untagged_manifests_stay_without_the_option(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
-    struct digest old = push_image(store, "a", "t", "1", NULL), new = push_image(store, "a", "t", "2", NULL);
+    struct digest old = push_image(store, "a", "t", "1", NULL),
+                  new = push_image(store, "a", "t", "2", NULL);
     struct collect_result result = collect(store, false);
 
     (void)state;
@@ -221,7 +227,8 @@ static void a_sha512_digest_leads_to_the_same_data(void **state)
     assert_int_equal(result.blobs, 0);
     assert_true(has_blob(store, "a", config));
     assert_true(has_manifest(store, "a", manifest.digest));
-    assert_file_is(below("blobs/sha512/%.2s/%s/link", config.hex, config.hex), text_of(sha256_of("config")));
+    assert_file_is(below("blobs/sha512/%.2s/%s/link", config.hex, config.hex),
+                   text_of(sha256_of("config")));
     assert_int_equal(store_delete_tag(store, "a", "t", NULL, &err), 0);
     result = collect(store, true);
     assert_int_equal(result.blobs, 2);
@@ -234,7 +241,8 @@ static void a_sha512_digest_leads_to_the_same_data(void **state)
 static void read_errors_stop_the_collection(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
-    struct digest image = push_image(store, "b", "t", "1", NULL), garbage = push_blob(store, "a", "garbage");
+    struct digest image = push_image(store, "b", "t", "1", NULL),
+                  garbage = push_blob(store, "a", "garbage");
     struct collect_result result;
     struct error err = {0};
 
@@ -252,7 +260,8 @@ static void read_errors_stop_the_collection(void **state)
     assert_says(&err, "is empty");
     assert_true(has_blob(store, "a", garbage));
     assert_true(has_blob(store, "a", sha256_of("untagged")));
-    assert_int_equal(remove(below("repositories/b/_manifests/revisions/sha256/%s/link", image.hex)), 0);
+    assert_int_equal(remove(below("repositories/b/_manifests/revisions/sha256/%s/link", image.hex)),
+                     0);
     assert_int_equal(try_to_collect(store, false, true, &result, &err), 0);
     assert_false(has_blob(store, "a", garbage));
 }
@@ -281,7 +290,8 @@ static void a_manifest_of_an_unknown_kind_stops_the_collection(void **state)
 
     (void)state;
     make_file(below("blobs/sha256/%.2s/%s/data", digest.hex, digest.hex), "not JSON");
-    make_file(below("repositories/a/_manifests/revisions/sha256/%s/link", digest.hex), text_of(digest));
+    make_file(below("repositories/a/_manifests/revisions/sha256/%s/link", digest.hex),
+              text_of(digest));
     assert_true(try_to_collect(store, false, false, &result, &err) < 0);
     assert_says(&err, text_of(digest));
     assert_true(has_bytes(digest));
@@ -295,15 +305,18 @@ static void layers_of_schema_1_stay(void **state)
     char text[512];
 
     (void)state;
-    snprintf(text, sizeof(text), "{\"schemaVersion\":1,\"fsLayers\":[{\"blobSum\":\"%s\"}],\"signatures\":[]}",
+    snprintf(text, sizeof(text),
+             "{\"schemaVersion\":1,\"fsLayers\":[{\"blobSum\":\"%s\"}],\"signatures\":[]}",
              text_of(layer));
     digest = sha256_of(text);
     make_file(below("blobs/sha256/%.2s/%s/data", digest.hex, digest.hex), text);
-    make_file(below("repositories/a/_manifests/revisions/sha256/%s/link", digest.hex), text_of(digest));
+    make_file(below("repositories/a/_manifests/revisions/sha256/%s/link", digest.hex),
+              text_of(digest));
     result = collect(store, false);
     assert_int_equal(result.marked, 2);
     assert_true(has_blob(store, "a", layer));
-    assert_manifest_is(store, "a", digest, "application/vnd.docker.distribution.manifest.v1+prettyjws", text);
+    assert_manifest_is(store, "a", digest,
+                       "application/vnd.docker.distribution.manifest.v1+prettyjws", text);
 }
 
 static void uploads_stay_and_leftovers_are_removed(void **state)
@@ -333,14 +346,17 @@ static void dangling_links_are_removed(void **state)
     (void)state;
     make_file(below("repositories/a/_layers/sha256/%s/link", gone.hex), text_of(gone));
     make_file(below("repositories/a/_layers/sha512/%s/link", sha512_of("gone").hex), "");
-    make_file(below("repositories/a/_manifests/referrers/sha256/%s/sha256/%s/link", subject.hex, gone.hex),
+    make_file(below("repositories/a/_manifests/referrers/sha256/%s/sha256/%s/link", subject.hex,
+                    gone.hex),
               text_of(gone));
     collect(store, false);
     assert_is_absent(below("repositories/a/_layers/sha256/%s", gone.hex));
     assert_is_absent(below("repositories/a/_layers/sha512/%s", sha512_of("gone").hex));
-    assert_is_absent(below("repositories/a/_manifests/referrers/sha256/%s/sha256/%s", subject.hex, gone.hex));
+    assert_is_absent(
+        below("repositories/a/_manifests/referrers/sha256/%s/sha256/%s", subject.hex, gone.hex));
     assert_true(is_referrer(store, "a", subject, signature));
-    assert_file_is(below("repositories/a/_manifests/referrers/sha256/%s/sha256/%s/link", subject.hex, signature.hex),
+    assert_file_is(below("repositories/a/_manifests/referrers/sha256/%s/sha256/%s/link",
+                         subject.hex, signature.hex),
                    text_of(signature));
 }
 

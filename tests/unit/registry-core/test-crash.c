@@ -16,7 +16,7 @@ enum { MOST_CALLS = 2000 };
 
 static const char config[] = "config", old_config[] = "old config";
 
-/* --- a history of the store, step by step ------------------------------------------------------ */
+/* --- a history of the store, step by step ------------------------------------------------ */
 
 static struct digest old_image(void)
 {
@@ -53,8 +53,13 @@ static int put(struct store *store)
     const char *text = new_text(), *tags[] = {"t"};
     struct digest subject = old_image();
     struct store_manifest manifest = {
-        .digest = sha256_of(text), .media_type = IMAGE_TYPE, .bytes = text, .size = strlen(text),
-        .subject = &subject, .tags = tags, .tag_count = 1,
+        .digest = sha256_of(text),
+        .media_type = IMAGE_TYPE,
+        .bytes = text,
+        .size = strlen(text),
+        .subject = &subject,
+        .tags = tags,
+        .tag_count = 1,
     };
     struct error err = {0};
 
@@ -119,11 +124,12 @@ static void begin(void)
 {
     CLEANUP(store_closep) struct store *store = open_store();
 
-    push_manifest(store, "a", "o", IMAGE_TYPE, image_of(push_blob(store, "a", old_config), "old", NULL));
+    push_manifest(store, "a", "o", IMAGE_TYPE,
+                  image_of(push_blob(store, "a", old_config), "old", NULL));
     push_manifest(store, "a", "t", IMAGE_TYPE, image_of(sha256_of(old_config), "old", NULL));
 }
 
-/* --- invariants --------------------------------------------------------------------------------- */
+/* --- invariants -------------------------------------------------------------------------- */
 
 /* The tag names one of the two images, which is complete. */
 static void check_tag(struct store *store, const char *name, bool may_be_gone)
@@ -135,7 +141,8 @@ static void check_tag(struct store *store, const char *name, bool may_be_gone)
         return;
     }
     assert_true(has_manifest(store, "a", digest));
-    assert_true(has_blob(store, "a", sha256_of(strcmp(digest.hex, old_image().hex) == 0 ? old_config : config)));
+    assert_true(has_blob(
+        store, "a", sha256_of(strcmp(digest.hex, old_image().hex) == 0 ? old_config : config)));
 }
 
 static void check_blob(struct store *store, const char *name, const char *text)
@@ -172,7 +179,8 @@ static void check_all(struct store *store, int done)
     assert_true(done < PUSHED || has_blob(store, "a", sha256_of(config)));
     assert_true(done < PUT || strcmp(t.hex, new.hex) == 0);
     assert_true(done >= TAGGED || has_manifest(store, "a", old_image()));
-    assert_true(done < DELETED || (!has_manifest(store, "a", old_image()) && !*tag_of(store, "a", "o").hex));
+    assert_true(done < DELETED ||
+                (!has_manifest(store, "a", old_image()) && !*tag_of(store, "a", "o").hex));
     assert_true(done < UNTAGGED || !*tag_of(store, "a", "u").hex);
     assert_true(done >= UNTAGGED || !has_blob(store, "b", sha256_of(config)));
     assert_true(done < UNLINKED || !has_blob(store, "b", sha256_of(config)));
@@ -187,7 +195,7 @@ static void check_end(struct store *store)
     assert_nothing_temporary();
 }
 
-/* --- ends of the process ------------------------------------------------------------------------- */
+/* --- ends of the process ----------------------------------------------------------------- */
 
 struct run {
     int *done; /* shared with the child */
@@ -225,7 +233,8 @@ static void repeat_all(struct store *store)
 
 static void a_crash_at_any_call_leaves_a_consistent_store(void **state)
 {
-    struct run run = {.done = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
+    struct run run = {
+        .done = mmap(NULL, sizeof(int), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)};
     int status = FAULT_EXIT_STATUS, at;
 
     assert_true(run.done != MAP_FAILED);
@@ -249,9 +258,12 @@ static void a_crash_at_any_call_leaves_a_consistent_store(void **state)
     munmap(run.done, sizeof(int));
 }
 
-/* --- failures -------------------------------------------------------------------------------------- */
+/* --- failures ---------------------------------------------------------------------------- */
 
-/* Runs a step whose n-th call fails; repeats it if it failed. Returns whether the n-th call was reached. */
+/*
+ * Runs a step whose n-th call fails; repeats it if it failed. Returns whether the n-th call was
+ * reached.
+ */
 static bool do_with_failure(struct store *store, size_t step, int at, int code)
 {
     bool was_reached;
@@ -298,7 +310,7 @@ static void a_failure_of_any_call_leaves_a_consistent_store(void **state)
         fail_in(state, step, step % 2 ? EIO : ENOSPC);
 }
 
-/* --- the order of syncs ------------------------------------------------------------------------------ */
+/* --- the order of syncs ------------------------------------------------------------------ */
 
 /* Counts of a letter in the trace before its first name, and after its last. */
 static size_t count(const char *from, const char *to, char letter)
@@ -332,7 +344,9 @@ static void bytes_are_synced_before_and_directories_after_their_names(void **sta
         assert_non_null(first_name);
         assert_int_equal(count(trace, end, 'r'), writing[i].contents);
         assert_int_equal(count(trace, first_name, 'd'), writing[i].contents);
-        assert_int_equal(count(first_name, end, 'd') + count(first_name, end, 'w') + count(first_name, end, 'p'), 0);
+        assert_int_equal(count(first_name, end, 'd') + count(first_name, end, 'w') +
+                             count(first_name, end, 'p'),
+                         0);
         assert_int_equal(count(trace, last_name, 'f'), 0);
         assert_true(count(last_name, end, 'f') >= writing[i].contents);
     }

@@ -11,16 +11,23 @@ static char seen[2048];
 static void listen(void *object, const struct event *event)
 {
     static const char *const kinds[] = {
-        [EVENT_PUSH_BLOB] = "push-blob", [EVENT_PUSH_MANIFEST] = "push-manifest", [EVENT_PULL_BLOB] = "pull-blob",
-        [EVENT_PULL_MANIFEST] = "pull-manifest", [EVENT_MOUNT_BLOB] = "mount", [EVENT_DELETE_BLOB] = "delete-blob",
-        [EVENT_DELETE_MANIFEST] = "delete-manifest", [EVENT_DELETE_TAG] = "delete-tag",
+        [EVENT_PUSH_BLOB] = "push-blob",
+        [EVENT_PUSH_MANIFEST] = "push-manifest",
+        [EVENT_PULL_BLOB] = "pull-blob",
+        [EVENT_PULL_MANIFEST] = "pull-manifest",
+        [EVENT_MOUNT_BLOB] = "mount",
+        [EVENT_DELETE_BLOB] = "delete-blob",
+        [EVENT_DELETE_MANIFEST] = "delete-manifest",
+        [EVENT_DELETE_TAG] = "delete-tag",
     };
     size_t used = strlen(seen);
 
     assert_ptr_equal(object, seen);
-    snprintf(seen + used, sizeof(seen) - used, "%s %s %s %.4s %ju %s %s %s\n", kinds[event->kind], event->repository,
-             event->tag ? event->tag : "-", event->digest ? event->digest->hex : "-", (uintmax_t)event->size,
-             event->media_type ? "typed" : "-", event->source ? event->source : "-", event->actor ? event->actor : "-");
+    snprintf(seen + used, sizeof(seen) - used, "%s %s %s %.4s %ju %s %s %s\n", kinds[event->kind],
+             event->repository, event->tag ? event->tag : "-",
+             event->digest ? event->digest->hex : "-", (uintmax_t)event->size,
+             event->media_type ? "typed" : "-", event->source ? event->source : "-",
+             event->actor ? event->actor : "-");
 }
 
 static struct store *open_listened(void)

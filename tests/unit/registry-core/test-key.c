@@ -18,14 +18,18 @@ static void keys_are_registry_2s(void **state)
     assert_string_equal(key_blob(&digest).text, "blobs/sha256/2c/" HEX "/data");
     assert_string_equal(key_blob_prefix(&digest).text, "blobs/sha256/2c/" HEX "/");
     assert_string_equal(key_layer("a/b", &digest).text, REPOSITORY "_layers/sha256/" HEX "/link");
-    assert_string_equal(key_layer_prefix("a/b", &digest).text, REPOSITORY "_layers/sha256/" HEX "/");
+    assert_string_equal(key_layer_prefix("a/b", &digest).text,
+                        REPOSITORY "_layers/sha256/" HEX "/");
     assert_string_equal(key_layers("a/b", DIGEST_SHA512).text, REPOSITORY "_layers/sha512/");
     assert_string_equal(key_revision("a/b", &digest, "link").text,
                         REPOSITORY "_manifests/revisions/sha256/" HEX "/link");
-    assert_string_equal(key_revision("a/b", &digest, "").text, REPOSITORY "_manifests/revisions/sha256/" HEX "/");
-    assert_string_equal(key_revisions("a/b", DIGEST_SHA256).text, REPOSITORY "_manifests/revisions/sha256/");
+    assert_string_equal(key_revision("a/b", &digest, "").text,
+                        REPOSITORY "_manifests/revisions/sha256/" HEX "/");
+    assert_string_equal(key_revisions("a/b", DIGEST_SHA256).text,
+                        REPOSITORY "_manifests/revisions/sha256/");
     assert_string_equal(key_tag_prefix("a/b", "v1").text, REPOSITORY "_manifests/tags/v1/");
-    assert_string_equal(key_tag_current("a/b", "v1").text, REPOSITORY "_manifests/tags/v1/current/link");
+    assert_string_equal(key_tag_current("a/b", "v1").text,
+                        REPOSITORY "_manifests/tags/v1/current/link");
     assert_string_equal(key_tag_index("a/b", "v1", &digest, "link").text,
                         REPOSITORY "_manifests/tags/v1/index/sha256/" HEX "/link");
     assert_string_equal(key_upload("a/b", "id", "data").text, REPOSITORY "_uploads/id/data");
@@ -38,8 +42,8 @@ static void our_own_keys_do_not_collide_with_them(void **state)
     char expected[KEY_SIZE];
 
     (void)state;
-    snprintf(expected, sizeof(expected), REPOSITORY "_manifests/referrers/sha512/%s/sha256/" HEX "/link",
-             subject.hex);
+    snprintf(expected, sizeof(expected),
+             REPOSITORY "_manifests/referrers/sha512/%s/sha256/" HEX "/link", subject.hex);
     assert_string_equal(key_referrer("a/b", &subject, &digest).text, expected);
     assert_string_equal(key_revision("a/b", &digest, "media-type").text,
                         REPOSITORY "_manifests/revisions/sha256/" HEX "/media-type");
@@ -58,7 +62,7 @@ static void the_longest_key_fits(void **state)
     fill(tag, 't', 128);
     size = strlen(key_tag_index(name, tag, &digest, "link").text);
     assert_int_equal(size, strlen(REPOSITORY) - 3 + 255 + strlen("_manifests/tags/") + 128 +
-                     strlen("/index/sha512/") + 128 + strlen("/link"));
+                               strlen("/index/sha512/") + 128 + strlen("/link"));
     assert_true(strlen(key_referrer(name, &digest, &digest).text) < KEY_SIZE - 1);
 }
 
@@ -99,7 +103,8 @@ static void a_link_holds_a_digest(void **state)
     assert_int_equal(link_read(storage, &key, STORAGE_MAY_WAIT, &digest, &err), STORAGE_NOT_FOUND);
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         make_file(below("link"), cases[i].text);
-        assert_case(cases[i].text, link_read(storage, &key, STORAGE_MAY_WAIT, &digest, &err) == cases[i].result);
+        assert_case(cases[i].text,
+                    link_read(storage, &key, STORAGE_MAY_WAIT, &digest, &err) == cases[i].result);
     }
     storage_close(storage);
 }

@@ -26,8 +26,12 @@ static struct digest digest_of_large(enum digest_algorithm algorithm, const char
     return digest;
 }
 
-/* Writes the bytes from one offset to another in pieces of a size. Returns 0 or the error of upload_write(). */
-static int write_pieces(struct upload *upload, const char *bytes, size_t from, size_t to, size_t piece)
+/*
+ * Writes the bytes from one offset to another in pieces of a size. Returns 0 or the error of
+ * upload_write().
+ */
+static int write_pieces(struct upload *upload, const char *bytes, size_t from, size_t to,
+                        size_t piece)
 {
     struct error err = {0};
     int r = 0;
@@ -60,7 +64,10 @@ static void a_large_upload_is_complete_for_any_piece_size(void **state)
     }
 }
 
-/* After a disconnect the client continues after the last received byte; so can another request, after a flush. */
+/*
+ * After a disconnect the client continues after the last received byte; so can another request,
+ * after a flush.
+ */
 static void a_large_upload_can_continue_at_any_byte(void **state)
 {
     enum { FIRST = 200001, SECOND = 1234567 };

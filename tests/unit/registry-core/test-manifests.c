@@ -12,16 +12,22 @@ static void a_manifest_is_stored_where_registry_2_expects_it(void **state)
 
     (void)state;
     assert_file_is(below("blobs/sha256/%.2s/%s/data", digest.hex, digest.hex), text);
-    assert_file_is(below("repositories/a/b/_manifests/revisions/sha256/%s/link", digest.hex), text_of(digest));
-    assert_file_is(below("repositories/a/b/_manifests/tags/latest/current/link"), text_of(digest));
-    assert_file_is(below("repositories/a/b/_manifests/tags/latest/index/sha256/%s/link", digest.hex),
+    assert_file_is(below("repositories/a/b/_manifests/revisions/sha256/%s/link", digest.hex),
                    text_of(digest));
-    assert_is_absent(below("repositories/a/b/_manifests/revisions/sha256/%s/media-type", digest.hex));
+    assert_file_is(below("repositories/a/b/_manifests/tags/latest/current/link"), text_of(digest));
+    assert_file_is(
+        below("repositories/a/b/_manifests/tags/latest/index/sha256/%s/link", digest.hex),
+        text_of(digest));
+    assert_is_absent(
+        below("repositories/a/b/_manifests/revisions/sha256/%s/media-type", digest.hex));
     assert_is_absent(below("repositories/a/b/_manifests/referrers"));
     assert_nothing_temporary();
 }
 
-/* registry:2 recognises a repository by its directory _layers; its collector would remove unknown manifests. */
+/*
+ * registry:2 recognises a repository by its directory _layers; its collector would remove unknown
+ * manifests.
+ */
 static void registry_2_recognises_a_repository_with_only_manifests(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
@@ -44,15 +50,19 @@ static void a_manifest_comes_back_as_pushed(void **state)
         assert_manifest_is(store, "a", digest, IMAGE_TYPE, text);
     assert_true(has_manifest(store, "a", digest));
     assert_false(has_manifest(store, "b", digest));
-    assert_int_equal(store_get_manifest(store, "b", &digest, STORE_MAY_WAIT, &content, &err), STORE_NOT_FOUND);
-    assert_int_equal(store_get_manifest(store, "a", &other, STORE_MAY_WAIT, &content, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_get_manifest(store, "b", &digest, STORE_MAY_WAIT, &content, &err),
+                     STORE_NOT_FOUND);
+    assert_int_equal(store_get_manifest(store, "a", &other, STORE_MAY_WAIT, &content, &err),
+                     STORE_NOT_FOUND);
 }
 
 static void the_type_comes_back_as_pushed(void **state)
 {
     static const char index[] = "{\"schemaVersion\":2,\"manifests\":[]}";
     static const char *const types[] = {
-        INDEX_TYPE, "application/vnd.docker.distribution.manifest.list.v2+json", INDEX_TYPE,
+        INDEX_TYPE,
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        INDEX_TYPE,
     };
     CLEANUP(store_closep) struct store *store = open_store();
 
@@ -62,7 +72,8 @@ static void the_type_comes_back_as_pushed(void **state)
 
         assert_manifest_is(store, "a", digest, types[i], index);
     }
-    assert_manifest_is(store, "a", push_manifest(store, "b", NULL, INDEX_TYPE, index), INDEX_TYPE, index);
+    assert_manifest_is(store, "a", push_manifest(store, "b", NULL, INDEX_TYPE, index), INDEX_TYPE,
+                       index);
 }
 
 static void a_manifest_without_a_recognisable_type_is_served(void **state)
@@ -72,7 +83,8 @@ static void a_manifest_without_a_recognisable_type_is_served(void **state)
 
     (void)state;
     make_file(below("blobs/sha256/%.2s/%s/data", digest.hex, digest.hex), "{}");
-    make_file(below("repositories/a/_manifests/revisions/sha256/%s/link", digest.hex), text_of(digest));
+    make_file(below("repositories/a/_manifests/revisions/sha256/%s/link", digest.hex),
+              text_of(digest));
     assert_manifest_is(store, "a", digest, "application/octet-stream", "{}");
 }
 
@@ -86,7 +98,8 @@ static void a_link_without_data_is_not_a_manifest(void **state)
     (void)state;
     assert_int_equal(remove(below("blobs/sha256/%.2s/%s/data", digest.hex, digest.hex)), 0);
     assert_false(has_manifest(store, "a", digest));
-    assert_int_equal(store_get_manifest(store, "a", &digest, STORE_MAY_WAIT, &content, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_get_manifest(store, "a", &digest, STORE_MAY_WAIT, &content, &err),
+                     STORE_NOT_FOUND);
     assert_int_equal(store_delete_manifest(store, "a", &digest, NULL, &err), 0);
     assert_string_equal(tags_of(store, "a", NULL, SIZE_MAX), "");
 }
@@ -95,7 +108,11 @@ static struct digest push_sha512(struct store *store, const char *tag, const cha
 {
     const char *tags[] = {tag};
     struct store_manifest manifest = {
-        .digest = sha512_of(text), .media_type = IMAGE_TYPE, .bytes = text, .size = strlen(text), .tags = tags,
+        .digest = sha512_of(text),
+        .media_type = IMAGE_TYPE,
+        .bytes = text,
+        .size = strlen(text),
+        .tags = tags,
         .tag_count = tag ? 1 : 0,
     };
     struct error err = {0};
@@ -115,8 +132,10 @@ static void a_manifest_keeps_the_digest_it_was_pushed_by(void **state)
     assert_manifest_is(store, "a", long_one, IMAGE_TYPE, text);
     assert_manifest_is(store, "a", short_one, IMAGE_TYPE, text);
     assert_string_equal(text_of(tag_of(store, "a", "t")), text_of(long_one));
-    assert_file_is(below("repositories/a/_manifests/revisions/sha512/%s/link", long_one.hex), text_of(short_one));
-    assert_file_is(below("repositories/a/_manifests/revisions/sha256/%s/link", short_one.hex), text_of(short_one));
+    assert_file_is(below("repositories/a/_manifests/revisions/sha512/%s/link", long_one.hex),
+                   text_of(short_one));
+    assert_file_is(below("repositories/a/_manifests/revisions/sha256/%s/link", short_one.hex),
+                   text_of(short_one));
     assert_is_absent(below("blobs/sha512"));
 }
 
@@ -141,7 +160,8 @@ static void a_delete_removes_all_digests_of_a_manifest(void **state)
 static void a_delete_removes_its_tags_and_no_others(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
-    struct digest one = push_image(store, "a", "one", "1", NULL), two = push_image(store, "a", "two", "2", NULL);
+    struct digest one = push_image(store, "a", "one", "1", NULL),
+                  two = push_image(store, "a", "two", "2", NULL);
     struct error err = {0};
 
     (void)state;
@@ -164,7 +184,8 @@ static void a_delete_among_many_tags_leaves_the_others(void **state)
 {
     enum { MANY = 3000 };
     CLEANUP(store_closep) struct store *store = open_store();
-    struct digest one = push_image(store, "a", "one", "1", NULL), two = push_image(store, "a", "two", "2", NULL);
+    struct digest one = push_image(store, "a", "one", "1", NULL),
+                  two = push_image(store, "a", "two", "2", NULL);
     struct error err = {0};
 
     (void)state;
@@ -182,7 +203,11 @@ static void many_tags_can_be_pushed_at_once(void **state)
     const char *text = image_of(sha256_of("config"), "x", NULL), *tags[COUNT];
     char names[COUNT][8];
     struct store_manifest manifest = {
-        .digest = sha256_of(text), .media_type = IMAGE_TYPE, .bytes = text, .size = strlen(text), .tags = tags,
+        .digest = sha256_of(text),
+        .media_type = IMAGE_TYPE,
+        .bytes = text,
+        .size = strlen(text),
+        .tags = tags,
         .tag_count = COUNT,
     };
     struct error err = {0};

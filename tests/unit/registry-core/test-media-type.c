@@ -8,18 +8,25 @@ static const struct {
     const char *name, *text, *type;
     bool is_stated;
 } cases[] = {
-    {"its own type", "{\"schemaVersion\":2,\"mediaType\":\"" MANIFEST_DOCKER_IMAGE "\",\"config\":{\"digest\":"
+    {"its own type",
+     "{\"schemaVersion\":2,\"mediaType\":\"" MANIFEST_DOCKER_IMAGE "\",\"config\":{\"digest\":"
      "\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"},\"layers\":[]}",
      MANIFEST_DOCKER_IMAGE, true},
-    {"a list's own type", "{\"schemaVersion\":2,\"mediaType\":\"" MANIFEST_DOCKER_LIST "\",\"manifests\":[]}",
+    {"a list's own type",
+     "{\"schemaVersion\":2,\"mediaType\":\"" MANIFEST_DOCKER_LIST "\",\"manifests\":[]}",
      MANIFEST_DOCKER_LIST, true},
-    {"an index by its manifests", "{\"schemaVersion\":2,\"manifests\":[]}", MANIFEST_OCI_INDEX, false},
-    {"an image by its config", "{\"schemaVersion\":2,\"config\":{\"digest\":"
+    {"an index by its manifests", "{\"schemaVersion\":2,\"manifests\":[]}", MANIFEST_OCI_INDEX,
+     false},
+    {"an image by its config",
+     "{\"schemaVersion\":2,\"config\":{\"digest\":"
      "\"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"},\"layers\":[]}",
      MANIFEST_OCI_IMAGE, false},
-    {"an empty type counts as a missing one", "{\"schemaVersion\":2,\"mediaType\":\"\",\"manifests\":[]}", MANIFEST_OCI_INDEX, false},
-    {"nor is null", "{\"schemaVersion\":2,\"mediaType\":null,\"manifests\":[]}", MANIFEST_OCI_INDEX, false},
-    {"schema 1", "{\"schemaVersion\":1,\"fsLayers\":[]}", "application/vnd.docker.distribution.manifest.v1+json", false},
+    {"an empty type counts as a missing one",
+     "{\"schemaVersion\":2,\"mediaType\":\"\",\"manifests\":[]}", MANIFEST_OCI_INDEX, false},
+    {"nor is null", "{\"schemaVersion\":2,\"mediaType\":null,\"manifests\":[]}", MANIFEST_OCI_INDEX,
+     false},
+    {"schema 1", "{\"schemaVersion\":1,\"fsLayers\":[]}",
+     "application/vnd.docker.distribution.manifest.v1+json", false},
     {"schema 1, signed", "{\"schemaVersion\":1,\"fsLayers\":[],\"signatures\":[{}]}",
      "application/vnd.docker.distribution.manifest.v1+prettyjws", false},
     {"nothing", "", "application/octet-stream", false},
@@ -37,10 +44,12 @@ static void types_are_seen_from_the_bytes(void **state)
         struct digest digest = sha256_of(cases[i].text);
 
         media_type_sniff(cases[i].text, strlen(cases[i].text), &type);
-        assert_case(cases[i].name, strcmp(type.name, cases[i].type) == 0 && type.is_stated == cases[i].is_stated);
+        assert_case(cases[i].name,
+                    strcmp(type.name, cases[i].type) == 0 && type.is_stated == cases[i].is_stated);
         for (int j = 0; j < 2; j++) {
             type_cache_sniff(cache, &digest, cases[i].text, strlen(cases[i].text), &type);
-            assert_case(cases[i].name, strcmp(type.name, cases[i].type) == 0 && type.is_stated == cases[i].is_stated);
+            assert_case(cases[i].name, strcmp(type.name, cases[i].type) == 0 &&
+                                           type.is_stated == cases[i].is_stated);
         }
     }
     type_cache_free(cache);

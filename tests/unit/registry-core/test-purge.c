@@ -152,7 +152,8 @@ static void a_failure_is_reported_at_the_end(void **state)
     time_t now = time(NULL);
 
     (void)state;
-    make_directory(below("repositories/a/_uploads/" NEW "/startedat")); /* cannot be read as a file */
+    make_directory(
+        below("repositories/a/_uploads/" NEW "/startedat")); /* cannot be read as a file */
     make_session("b", OLD, now - 2 * 60 * 60);
     assert_int_equal(purge(store, HOUR_MS, false), -EISDIR);
     assert_string_equal(told, "b 11111111\n");

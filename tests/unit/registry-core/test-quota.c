@@ -135,7 +135,8 @@ static void a_blob_counts_once(void **state)
 static void what_was_there_before_is_counted(void **state)
 {
     (void)state;
-    assert_int_equal(upload("t1", "12345678901234567890"), 0); /* not counted yet: nothing is refused */
+    assert_int_equal(upload("t1", "12345678901234567890"),
+                     0); /* not counted yet: nothing is refused */
     assert_int_equal(upload("t2", "123"), 0);
     assert_true(room("t1") == UINT64_MAX);
     assert_int_equal(recount(), 23);
@@ -193,7 +194,8 @@ static void every_quota_must_have_room(void **state)
     {
         struct digest digest = sha256_of("12");
 
-        assert_int_equal(store_mount_blob(store, "t-both", &digest, "t1", NULL, &err), STORE_OVER_QUOTA);
+        assert_int_equal(store_mount_blob(store, "t-both", &digest, "t1", NULL, &err),
+                         STORE_OVER_QUOTA);
     }
     assert_non_null(strstr(err.text, "other"));
 }
@@ -202,8 +204,10 @@ static void manifests_count_too(void **state)
 {
     struct error err;
     struct digest digest = sha256_of("{}");
-    const struct store_manifest manifest = {.digest = sha256_of("01234567890123456789"), .media_type = IMAGE_TYPE,
-                                            .bytes = "01234567890123456789", .size = 20};
+    const struct store_manifest manifest = {.digest = sha256_of("01234567890123456789"),
+                                            .media_type = IMAGE_TYPE,
+                                            .bytes = "01234567890123456789",
+                                            .size = 20};
 
     (void)state;
     assert_int_equal(recount(), 0);

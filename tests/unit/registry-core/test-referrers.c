@@ -9,7 +9,8 @@ static void referrers_are_listed(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct digest subject = push_image(store, "a", "t", "subject", NULL);
-    struct digest one = push_image(store, "a", NULL, "1", &subject), two = push_image(store, "a", "s", "2", &subject);
+    struct digest one = push_image(store, "a", NULL, "1", &subject),
+                  two = push_image(store, "a", "s", "2", &subject);
 
     (void)state;
     push_image(store, "b", NULL, "3", &subject);
@@ -19,8 +20,9 @@ static void referrers_are_listed(void **state)
     assert_int_equal(count_referrers(store, "a", one), 0);
     assert_int_equal(count_referrers(store, "b", subject), 1);
     assert_int_equal(count_referrers(store, "nowhere", subject), 0);
-    assert_file_is(below("repositories/a/_manifests/referrers/sha256/%s/sha256/%s/link", subject.hex, one.hex),
-                   text_of(one));
+    assert_file_is(
+        below("repositories/a/_manifests/referrers/sha256/%s/sha256/%s/link", subject.hex, one.hex),
+        text_of(one));
 }
 
 static void a_subject_may_be_missing(void **state)
@@ -58,7 +60,8 @@ static void put_as_registry_2(const char *name, const char *text)
     struct digest digest = sha256_of(text);
 
     make_file(below("blobs/sha256/%.2s/%s/data", digest.hex, digest.hex), text);
-    make_file(below("repositories/%s/_manifests/revisions/sha256/%s/link", name, digest.hex), text_of(digest));
+    make_file(below("repositories/%s/_manifests/revisions/sha256/%s/link", name, digest.hex),
+              text_of(digest));
 }
 
 static void referrers_pushed_to_registry_2_are_found(void **state)
@@ -91,9 +94,12 @@ static char *large_image(int number, const struct digest *subject, size_t size)
     char *text = malloc(size + 1024);
 
     assert_non_null(text);
-    snprintf(text, size + 1024, "{\"schemaVersion\":2,\"number\":%d,\"subject\":{\"mediaType\":\"a/b\",\"digest\":\"%s\","
-             "\"size\":1},\"config\":{\"mediaType\":\"a/b\",\"digest\":\"%s\",\"size\":1},\"layers\":[]%*s}",
-             number, text_of(*subject), text_of(*subject), (int)size, "");
+    snprintf(
+        text, size + 1024,
+        "{\"schemaVersion\":2,\"number\":%d,\"subject\":{\"mediaType\":\"a/b\",\"digest\":\"%s\","
+        "\"size\":1},\"config\":{\"mediaType\":\"a/"
+        "b\",\"digest\":\"%s\",\"size\":1},\"layers\":[]%*s}",
+        number, text_of(*subject), text_of(*subject), (int)size, "");
     return text;
 }
 
@@ -127,7 +133,8 @@ static void referrers_deleted_by_registry_2_are_omitted(void **state)
     struct digest subject = sha256_of("subject"), one = push_image(store, "a", NULL, "1", &subject);
 
     (void)state;
-    assert_int_equal(remove(below("repositories/a/_manifests/revisions/sha256/%s/link", one.hex)), 0);
+    assert_int_equal(remove(below("repositories/a/_manifests/revisions/sha256/%s/link", one.hex)),
+                     0);
     assert_int_equal(count_referrers(store, "a", subject), 0);
 }
 
@@ -138,7 +145,11 @@ static void a_referrer_is_listed_by_the_digest_it_was_pushed_by(void **state)
     struct digest subject = sha256_of("subject");
     const char *text = image_of(sha256_of("x"), "x", &subject);
     struct store_manifest manifest = {
-        .digest = sha512_of(text), .media_type = IMAGE_TYPE, .bytes = text, .size = strlen(text), .subject = &subject,
+        .digest = sha512_of(text),
+        .media_type = IMAGE_TYPE,
+        .bytes = text,
+        .size = strlen(text),
+        .subject = &subject,
     };
     struct error err = {0};
 

@@ -19,7 +19,8 @@ struct world {
     struct store *store;
     struct retention_policy policy;
     bool has_policy;
-    const char *push_before_removal; /* a tag that is pushed again after the first removal; NULL: none */
+    const char
+        *push_before_removal; /* a tag that is pushed again after the first removal; NULL: none */
     int pace_result;
     char told[1000]; /* the tags that were removed, each with a space */
 };
@@ -46,7 +47,8 @@ static void tell(void *object, const char *name, const char *tag, const char *re
 
     (void)name;
     (void)reason;
-    snprintf(world->told + strlen(world->told), sizeof(world->told) - strlen(world->told), "%s ", tag ? tag : "!");
+    snprintf(world->told + strlen(world->told), sizeof(world->told) - strlen(world->told), "%s ",
+             tag ? tag : "!");
 }
 
 static int pace(void *object, struct error *err)
@@ -72,8 +74,12 @@ static void start(struct world *world)
 
 static int run(struct world *world, bool is_dry_run, struct error *err)
 {
-    const struct retention_options options = {.is_dry_run = is_dry_run, .find_policy = find_policy, .is_protected = is_protected,
-                                              .tell = tell, .pace = pace, .object = world};
+    const struct retention_options options = {.is_dry_run = is_dry_run,
+                                              .find_policy = find_policy,
+                                              .is_protected = is_protected,
+                                              .tell = tell,
+                                              .pace = pace,
+                                              .object = world};
     struct retention_result result;
 
     *world->told = '\0';
@@ -221,10 +227,12 @@ static void a_version_that_is_gone_deletes_nothing(void **state)
     push_image(world.store, "a", "x", "1", NULL);
     assert_int_equal(store_stat_tag(world.store, "a", "x", &seen, &err), 0);
     push_image(world.store, "a", "x", "1", NULL); /* the same manifest */
-    assert_int_equal(store_delete_tag_if(world.store, "a", "x", &seen.version, NULL, &err), STORE_BUSY);
+    assert_int_equal(store_delete_tag_if(world.store, "a", "x", &seen.version, NULL, &err),
+                     STORE_BUSY);
     assert_int_equal(store_stat_tag(world.store, "a", "x", &seen, &err), 0);
     assert_int_equal(store_delete_tag_if(world.store, "a", "x", &seen.version, NULL, &err), 0);
-    assert_int_equal(store_delete_tag_if(world.store, "a", "x", &seen.version, NULL, &err), STORE_NOT_FOUND);
+    assert_int_equal(store_delete_tag_if(world.store, "a", "x", &seen.version, NULL, &err),
+                     STORE_NOT_FOUND);
     assert_int_equal(store_stat_tag(world.store, "a", "x", &seen, &err), STORE_NOT_FOUND);
     store_close(world.store);
 }
@@ -326,7 +334,8 @@ static void the_time_without_a_tag_begins_anew(void **state)
     assert_int_equal(store_delete_tag(world.store, "a", "t", NULL, &err), 0);
     memory_storage_pass_time(storage, 6 * DAY);
     assert_int_equal(collect(&world), 0);
-    memory_storage_set(storage, "repositories/a/_registryd/untagged", "damaged", 7); /* a lost record */
+    memory_storage_set(storage, "repositories/a/_registryd/untagged", "damaged",
+                       7); /* a lost record */
     memory_storage_pass_time(storage, 6 * DAY);
     assert_int_equal(collect(&world), 0);
     assert_true(has_manifest(world.store, "a", image));

@@ -3,7 +3,8 @@
 #include "registry/core/search-progress.h"
 #include "tests/unit/check.h"
 
-static enum search_state begin(struct search_progress *progress, const char *name, struct search_position *ret)
+static enum search_state begin(struct search_progress *progress, const char *name,
+                               struct search_position *ret)
 {
     return search_progress_begin(progress, name, 0, ret);
 }

@@ -13,8 +13,10 @@ static void a_tag_moves(void **state)
     assert_string_equal(text_of(tag_of(store, "a", "t")), text_of(one));
     two = push_image(store, "a", "t", "2", NULL);
     assert_string_equal(text_of(tag_of(store, "a", "t")), text_of(two));
-    assert_file_is(below("repositories/a/_manifests/tags/t/index/sha256/%s/link", one.hex), text_of(one));
-    assert_file_is(below("repositories/a/_manifests/tags/t/index/sha256/%s/link", two.hex), text_of(two));
+    assert_file_is(below("repositories/a/_manifests/tags/t/index/sha256/%s/link", one.hex),
+                   text_of(one));
+    assert_file_is(below("repositories/a/_manifests/tags/t/index/sha256/%s/link", two.hex),
+                   text_of(two));
 }
 
 static void a_tag_can_be_put_separately(void **state)
@@ -26,7 +28,8 @@ static void a_tag_can_be_put_separately(void **state)
     (void)state;
     assert_int_equal(store_put_tag(store, "a", "t", &digest, &err), 0);
     assert_string_equal(text_of(tag_of(store, "a", "t")), text_of(digest));
-    assert_file_is(below("repositories/a/_manifests/tags/t/index/sha256/%s/link", digest.hex), text_of(digest));
+    assert_file_is(below("repositories/a/_manifests/tags/t/index/sha256/%s/link", digest.hex),
+                   text_of(digest));
 }
 
 static void a_deleted_tag_keeps_its_manifest(void **state)

@@ -43,7 +43,7 @@ static void run_all(struct store *store, void *(*function)(void *), int count)
     }
 }
 
-/* --- without cmocka, which only the main thread uses ------------------------------------------------- */
+/* --- without cmocka, which only the main thread uses ------------------------------------- */
 
 static int digest_text(const char *text, struct digest *ret)
 {
@@ -66,10 +66,15 @@ static int upload_text(struct worker *worker, const char *name, const char *text
     return r;
 }
 
-static int put_text(struct worker *worker, const char *text, const char *tag, const struct digest *subject)
+static int put_text(struct worker *worker, const char *text, const char *tag,
+                    const struct digest *subject)
 {
     struct store_manifest manifest = {
-        .media_type = IMAGE_TYPE, .bytes = text, .size = strlen(text), .subject = subject, .tags = &tag,
+        .media_type = IMAGE_TYPE,
+        .bytes = text,
+        .size = strlen(text),
+        .subject = subject,
+        .tags = &tag,
         .tag_count = tag ? 1 : 0,
     };
     int r = digest_text(text, &manifest.digest);
@@ -77,7 +82,7 @@ static int put_text(struct worker *worker, const char *text, const char *tag, co
     return r < 0 ? r : store_put_manifest(worker->store, "r", &manifest, &worker->err);
 }
 
-/* --- the same blobs and tag -------------------------------------------------------------------------- */
+/* --- the same blobs and tag -------------------------------------------------------------- */
 
 static char manifests[2][2048];
 
@@ -99,8 +104,10 @@ static void concurrent_pushes_of_the_same_objects_are_complete(void **state)
     struct digest tagged;
 
     (void)state;
-    snprintf(manifests[0], sizeof(manifests[0]), "%s", image_of(sha256_of("shared one"), "1", NULL));
-    snprintf(manifests[1], sizeof(manifests[1]), "%s", image_of(sha256_of("shared two"), "2", NULL));
+    snprintf(manifests[0], sizeof(manifests[0]), "%s",
+             image_of(sha256_of("shared one"), "1", NULL));
+    snprintf(manifests[1], sizeof(manifests[1]), "%s",
+             image_of(sha256_of("shared two"), "2", NULL));
     run_all(store, push_the_same, 50);
     assert_true(has_blob(store, "r", sha256_of("shared one")));
     assert_true(has_blob(store, "r", sha256_of("shared two")));
@@ -112,7 +119,7 @@ static void concurrent_pushes_of_the_same_objects_are_complete(void **state)
     assert_tree_is(below("repositories/r/_uploads"), "");
 }
 
-/* --- deletes during pushes ---------------------------------------------------------------------------- */
+/* --- deletes during pushes --------------------------------------------------------------- */
 
 /* Even ones push what odd ones delete. */
 static void *push_or_delete(void *object)
@@ -157,7 +164,7 @@ static void no_dangling_tag_is_left(void **state)
     }
 }
 
-/* --- a push during a delete ---------------------------------------------------------------------------- */
+/* --- a push during a delete -------------------------------------------------------------- */
 
 static const struct storage_functions *real;
 static struct storage_functions slow;
@@ -172,7 +179,8 @@ static void *push_it_again(void *object)
 }
 
 /* The delete has checked all tags. A push at this point would be lost partly, so it must wait. */
-static int remove_slowly(struct storage *storage, const char *const *keys, size_t count, struct error *err)
+static int remove_slowly(struct storage *storage, const char *const *keys, size_t count,
+                         struct error *err)
 {
     pthread_create(&pusher.thread, NULL, push_it_again, &pusher);
     usleep(100000);
@@ -204,7 +212,7 @@ static void a_push_waits_for_the_delete_before_it(void **state)
     store_close(store);
 }
 
-/* --- readers ------------------------------------------------------------------------------------------ */
+/* --- readers ----------------------------------------------------------------------------- */
 
 /* A tag that always exists is always complete. */
 static void *read_all_the_while(void *object)
@@ -215,9 +223,11 @@ static void *read_all_the_while(void *object)
     while (worker->result == 0 && !is_over) {
         struct store_content content = {0};
 
-        worker->result = store_resolve_tag(worker->store, "r", "latest", STORE_MAY_WAIT, &digest, &worker->err);
+        worker->result =
+            store_resolve_tag(worker->store, "r", "latest", STORE_MAY_WAIT, &digest, &worker->err);
         if (worker->result == 0)
-            worker->result = store_get_manifest(worker->store, "r", &digest, STORE_MAY_WAIT, &content, &worker->err);
+            worker->result = store_get_manifest(worker->store, "r", &digest, STORE_MAY_WAIT,
+                                                &content, &worker->err);
         if (worker->result == 0)
             worker->result = digest_of(DIGEST_SHA256, content.bytes, content.size, &found);
         if (worker->result == 0 && !digest_is_equal(&digest, &found))
@@ -252,7 +262,7 @@ static void readers_see_whole_manifests(void **state)
     run_all(store, push_then_end, 8);
 }
 
-/* --- referrers and sessions ---------------------------------------------------------------------------- */
+/* --- referrers and sessions -------------------------------------------------------------- */
 
 static struct digest subject;
 
@@ -262,13 +272,16 @@ static void *push_referrer(void *object)
     char text[1024];
     struct store_digests digests = {0};
 
-    snprintf(text, sizeof(text), "{\"schemaVersion\":2,\"mediaType\":\"" IMAGE_TYPE "\",\"number\":%d,\"subject\":{"
-             "\"mediaType\":\"" IMAGE_TYPE "\",\"digest\":\"sha256:%s\",\"size\":1},\"config\":{\"mediaType\":\"a/b\","
-             "\"digest\":\"sha256:%s\",\"size\":1},\"layers\":[]}", worker->number, subject.hex, subject.hex);
+    snprintf(text, sizeof(text),
+             "{\"schemaVersion\":2,\"mediaType\":\"" IMAGE_TYPE "\",\"number\":%d,\"subject\":{"
+             "\"mediaType\":\"" IMAGE_TYPE
+             "\",\"digest\":\"sha256:%s\",\"size\":1},\"config\":{\"mediaType\":\"a/b\","
+             "\"digest\":\"sha256:%s\",\"size\":1},\"layers\":[]}",
+             worker->number, subject.hex, subject.hex);
     worker->result = put_text(worker, text, NULL, &subject);
     if (worker->result == 0)
-        while ((worker->result = store_list_referrers(worker->store, "r", &subject, &digests, &worker->err)) ==
-               STORE_WOULD_WAIT)
+        while ((worker->result = store_list_referrers(worker->store, "r", &subject, &digests,
+                                                      &worker->err)) == STORE_WOULD_WAIT)
             continue;
     if (worker->result == 0 && digests.count == 0)
         worker->result = -ENOENT;

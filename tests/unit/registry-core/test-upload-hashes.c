@@ -18,7 +18,8 @@ static struct storage_upload_state state_of(uint64_t size, uint64_t version)
 }
 
 /* Whether a hash of 5 bytes that was kept for one state is returned for another. */
-static bool is_taken(struct storage_upload_state kept, struct storage_upload_state wanted, const char *name)
+static bool is_taken(struct storage_upload_state kept, struct storage_upload_state wanted,
+                     const char *name)
 {
     struct upload_hashes *hashes = upload_hashes_new();
     struct upload_hash hash = hash_of_some(5), found;
@@ -37,9 +38,11 @@ static void a_hash_is_returned_only_for_its_state(void **state)
 {
     (void)state;
     assert_true(is_taken(state_of(5, 1), state_of(5, 1), "a"));
-    assert_false(is_taken(state_of(5, 1), state_of(5, 2), "a")); /* another server has written in the meantime */
+    assert_false(is_taken(state_of(5, 1), state_of(5, 2),
+                          "a")); /* another server has written in the meantime */
     assert_false(is_taken(state_of(5, 1), state_of(6, 1), "a"));
-    assert_false(is_taken(state_of(6, 1), state_of(6, 1), "a")); /* the hash does not cover all bytes */
+    assert_false(
+        is_taken(state_of(6, 1), state_of(6, 1), "a")); /* the hash does not cover all bytes */
     assert_false(is_taken(state_of(5, 1), state_of(5, 1), "b"));
     upload_hashes_free(NULL);
 }

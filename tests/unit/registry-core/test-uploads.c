@@ -28,7 +28,8 @@ static void a_session_has_the_layout_of_registry_2(void **state)
     put(upload, "lo");
     assert_int_equal(upload_get_size(upload), 5);
     assert_file_is(below("repositories/a/b/_uploads/%s/data", upload_get_id(upload)), "hello");
-    assert_int_equal(stat(below("repositories/a/b/_uploads/%s/startedat", upload_get_id(upload)), &st), 0);
+    assert_int_equal(
+        stat(below("repositories/a/b/_uploads/%s/startedat", upload_get_id(upload)), &st), 0);
     assert_int_equal(st.st_size, 20);
     upload_release(upload);
     upload_release(NULL);
@@ -111,7 +112,9 @@ static void a_hash_state_of_replaced_bytes_is_not_used(void **state)
     assert_int_equal(commit_upload(upload, sha256_of("hello")), STORE_DIGEST_MISMATCH);
     assert_int_equal(commit_upload(upload, sha256_of("HELLO")), 0);
     upload_release(upload);
-    assert_file_is(below("blobs/sha256/%.2s/%s/data", sha256_of("HELLO").hex, sha256_of("HELLO").hex), "HELLO");
+    assert_file_is(
+        below("blobs/sha256/%.2s/%s/data", sha256_of("HELLO").hex, sha256_of("HELLO").hex),
+        "HELLO");
 }
 
 static void a_session_of_registry_2_can_continue(void **state)
@@ -225,10 +228,13 @@ static void a_sha512_blob_is_stored_under_sha256(void **state)
     assert_int_equal(store_find_blob(store, "a/b", &long_one, STORE_MAY_WAIT, &blob, &err), 0);
     assert_true(digest_is_equal(&blob.canonical, &short_one));
     assert_true(has_blob(store, "a/b", short_one));
-    assert_file_is(below("repositories/a/b/_layers/sha512/%s/link", long_one.hex), text_of(short_one));
-    assert_file_is(below("repositories/a/b/_layers/sha256/%s/link", short_one.hex), text_of(short_one));
+    assert_file_is(below("repositories/a/b/_layers/sha512/%s/link", long_one.hex),
+                   text_of(short_one));
+    assert_file_is(below("repositories/a/b/_layers/sha256/%s/link", short_one.hex),
+                   text_of(short_one));
     assert_is_absent(below("blobs/sha512/%.2s/%s/data", long_one.hex, long_one.hex));
-    assert_file_is(below("blobs/sha512/%.2s/%s/link", long_one.hex, long_one.hex), text_of(short_one));
+    assert_file_is(below("blobs/sha512/%.2s/%s/link", long_one.hex, long_one.hex),
+                   text_of(short_one));
     assert_int_equal(store_mount_blob(store, "c", &long_one, "a/b", NULL, &err), 0);
     assert_true(has_blob(store, "c", long_one));
     assert_true(has_blob(store, "c", short_one));

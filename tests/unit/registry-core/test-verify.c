@@ -24,7 +24,9 @@ static struct verify_result verify(struct store *store, struct said *said)
     struct error err = {0};
 
     said->text[0] = '\0';
-    assert_int_equal(store_verify(store, &(struct verify_options){.say = keep_line, .object = said}, &result, &err), 0);
+    assert_int_equal(store_verify(store, &(struct verify_options){.say = keep_line, .object = said},
+                                  &result, &err),
+                     0);
     return result;
 }
 
@@ -68,7 +70,8 @@ static void a_changed_byte_is_found(void **state)
 static void missing_data_is_reported_in_each_repository(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
-    struct digest image = push_image(store, "a", "t", "1", NULL), digest = push_blob(store, "b/c", "1");
+    struct digest image = push_image(store, "a", "t", "1", NULL),
+                  digest = push_blob(store, "b/c", "1");
     char expected[200];
     struct said said;
     struct verify_result result;
@@ -97,19 +100,24 @@ static void a_directory_in_place_of_data_is_damage(void **state)
     assert_int_equal(verify(store, &said).damaged, 1);
 }
 
-/* Includes docker-registry's directories without links, and links that a power failure has emptied. */
+/*
+ * Includes docker-registry's directories without links, and links that a power failure has emptied.
+ */
 static void links_with_wrong_content_are_reported(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
-    struct digest image = push_image(store, "a", "t", "1", NULL), blob = sha256_of("1"), other = sha256_of("other");
+    struct digest image = push_image(store, "a", "t", "1", NULL), blob = sha256_of("1"),
+                  other = sha256_of("other");
     struct said said;
 
     (void)state;
     make_directory(below("repositories/a/_layers/sha256/%s", other.hex));
     assert_int_equal(verify(store, &said).wrong, 0);
     make_file(below("repositories/a/_layers/sha256/%s/link", blob.hex), text_of(other));
-    make_file(below("repositories/a/_layers/sha512/%s/link", sha512_of("1").hex), text_of(sha512_of("1")));
-    make_file(below("repositories/a/_manifests/revisions/sha512/%s/link", sha512_of("2").hex), text_of(image));
+    make_file(below("repositories/a/_layers/sha512/%s/link", sha512_of("1").hex),
+              text_of(sha512_of("1")));
+    make_file(below("repositories/a/_manifests/revisions/sha512/%s/link", sha512_of("2").hex),
+              text_of(image));
     make_file(below("repositories/a/_manifests/tags/empty/current/link"), "");
     make_file(below("repositories/a/_manifests/tags/astray/current/link"), text_of(other));
     assert_int_equal(verify(store, &said).wrong, 3);

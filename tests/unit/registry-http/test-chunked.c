@@ -41,7 +41,10 @@ static const struct {
     {"00000000000000001\r\n", -EFBIG, NULL},
 };
 
-/* Decodes in pieces of at most step bytes. Returns 0 with the complete body, 1 if it is incomplete, or a negative error. */
+/*
+ * Decodes in pieces of at most step bytes. Returns 0 with the complete body, 1 if it is incomplete,
+ * or a negative error.
+ */
 static int64_t decode(const char *sent, size_t step, char *ret_body)
 {
     struct chunked chunked = {0};

@@ -119,10 +119,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_read_waits_for_epoll, connect_pair, close_pair),
-        cmocka_unit_test_setup_teardown(the_rest_after_a_full_read_can_be_read, connect_pair, close_pair),
-        cmocka_unit_test_setup_teardown(the_end_is_seen_after_a_short_read, connect_pair, close_pair),
-        cmocka_unit_test_setup_teardown(a_full_socket_is_reported_when_it_is_writable, connect_pair, close_pair),
-        cmocka_unit_test_setup_teardown(a_disconnected_client_is_an_error, connect_pair, close_pair),
+        cmocka_unit_test_setup_teardown(the_rest_after_a_full_read_can_be_read, connect_pair,
+                                        close_pair),
+        cmocka_unit_test_setup_teardown(the_end_is_seen_after_a_short_read, connect_pair,
+                                        close_pair),
+        cmocka_unit_test_setup_teardown(a_full_socket_is_reported_when_it_is_writable, connect_pair,
+                                        close_pair),
+        cmocka_unit_test_setup_teardown(a_disconnected_client_is_an_error, connect_pair,
+                                        close_pair),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

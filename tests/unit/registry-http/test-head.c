@@ -28,14 +28,17 @@ static unsigned parse(const char *text)
     }
     assert_true(end > 0);
     memcpy(parsed.text, text, (size_t)end);
-    return head_parse(parsed.text, (size_t)end, &parsed.head, &parsed.flaw) ? 0 : parsed.flaw.status;
+    return head_parse(parsed.text, (size_t)end, &parsed.head, &parsed.flaw) ? 0
+                                                                            : parsed.flaw.status;
 }
 
 static void a_head_is_read(void **state)
 {
     (void)state;
-    assert_int_equal(parse("PUT /v2/a?b=c HTTP/1.1\r\nHost: example.com\r\nX-Empty:\r\nx-padded: \t a  b \t\r\n"
-                           "Content-Length: 12\r\nExpect: 100-Continue\r\n\r\n"), 0);
+    assert_int_equal(
+        parse("PUT /v2/a?b=c HTTP/1.1\r\nHost: example.com\r\nX-Empty:\r\nx-padded: \t a  b \t\r\n"
+              "Content-Length: 12\r\nExpect: 100-Continue\r\n\r\n"),
+        0);
     assert_string_equal(parsed.head.method, "PUT");
     assert_string_equal(parsed.head.target, "/v2/a?b=c");
     assert_int_equal(parsed.head.minor, 1);
@@ -174,7 +177,9 @@ static void a_whole_url_is_its_path_and_its_host(void **state)
     static const struct {
         const char *target, *path;
     } cases[] = {
-        {"http://b:5000/v2/?n=1", "/v2/?n=1"}, {"HTTPS://b:5000/v2/", "/v2/"}, {"http://b:5000", "/"},
+        {"http://b:5000/v2/?n=1", "/v2/?n=1"},
+        {"HTTPS://b:5000/v2/", "/v2/"},
+        {"http://b:5000", "/"},
         {"http://b:5000?n=1", "/?n=1"},
     };
     static const char *const bad[] = {"http://", "http:///v2/", "http://user@b/v2/", "https://?n"};
@@ -193,7 +198,8 @@ static void a_whole_url_is_its_path_and_its_host(void **state)
         snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\n" HOST "\r\n", bad[i]);
         assert_int_equal(parse(text), 400);
     }
-    assert_int_equal(parse("GET http://b/v2/ HTTP/1.1\r\n\r\n"), 400); /* a Host header is still required */
+    assert_int_equal(parse("GET http://b/v2/ HTTP/1.1\r\n\r\n"),
+                     400); /* a Host header is still required */
     assert_int_equal(parse("GET /v2/ HTTP/1.1\r\n" HOST "\r\n"), 0);
     assert_null(parsed.head.authority);
 }

@@ -15,7 +15,10 @@
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 
-/* A GnuTLS client in this thread. Data that it sends while is_holding is set is sent later in one call. */
+/*
+ * A GnuTLS client in this thread. Data that it sends while is_holding is set is sent later in one
+ * call.
+ */
 struct world {
     struct tls_context *context;
     struct tls_session *session;
@@ -26,10 +29,9 @@ struct world {
     bool is_holding;
     size_t held_size;
     char held[8192];
-
 };
 
-/* --- a certificate -------------------------------------------------------------------------------- */
+/* --- a certificate ----------------------------------------------------------------------- */
 
 static void write_file(const char *path, const gnutls_datum_t *datum)
 {
@@ -52,7 +54,9 @@ static void load_certificate(void)
     snprintf(path, sizeof(path), "%s/cert", directory);
     snprintf(key_path, sizeof(key_path), "%s/key", directory);
     assert_int_equal(gnutls_x509_privkey_init(&key), 0);
-    assert_int_equal(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
+    assert_int_equal(gnutls_x509_privkey_generate(
+                         key, GNUTLS_PK_ECDSA, GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0),
+                     0);
     assert_int_equal(gnutls_x509_crt_init(&certificate), 0);
     gnutls_x509_crt_set_version(certificate, 3);
     gnutls_x509_crt_set_serial(certificate, "1", 1);
@@ -75,7 +79,7 @@ static void load_certificate(void)
     rmdir(directory);
 }
 
-/* --- the client ----------------------------------------------------------------------------------------- */
+/* --- the client -------------------------------------------------------------------------- */
 
 static ssize_t client_push(gnutls_transport_ptr_t transport, const void *data, size_t size)
 {
@@ -92,7 +96,8 @@ static ssize_t client_push(gnutls_transport_ptr_t transport, const void *data, s
 static void client_release(struct world *world)
 {
     world->is_holding = false;
-    assert_int_equal(send(world->client_fd, world->held, world->held_size, 0), (ssize_t)world->held_size);
+    assert_int_equal(send(world->client_fd, world->held, world->held_size, 0),
+                     (ssize_t)world->held_size);
     world->held_size = 0;
 }
 
@@ -144,7 +149,8 @@ static int set_up_with(void **state, int type)
     assert_int_equal(gnutls_init(&world.client, GNUTLS_CLIENT | GNUTLS_NONBLOCK), 0);
     assert_int_equal(gnutls_set_default_priority(world.client), 0);
     assert_int_equal(gnutls_certificate_allocate_credentials(&world.credentials), 0);
-    assert_int_equal(gnutls_credentials_set(world.client, GNUTLS_CRD_CERTIFICATE, world.credentials), 0);
+    assert_int_equal(
+        gnutls_credentials_set(world.client, GNUTLS_CRD_CERTIFICATE, world.credentials), 0);
     gnutls_transport_set_ptr(world.client, &world);
     gnutls_transport_set_push_function(world.client, client_push);
     gnutls_transport_set_pull_function(world.client, client_pull);
@@ -178,7 +184,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* --- the cases --------------------------------------------------------------------------------------------- */
+/* --- the cases --------------------------------------------------------------------------- */
 
 static void bytes_go_both_ways(void **state)
 {
@@ -194,7 +200,10 @@ static void bytes_go_both_ways(void **state)
     assert_int_equal(gnutls_record_recv(world->client, text, sizeof(text)), 5);
 }
 
-/* GnuTLS returns after each protocol message; data that arrived with it must not wait for the next event. */
+/*
+ * GnuTLS returns after each protocol message; data that arrived with it must not wait for the next
+ * event.
+ */
 static void a_request_together_with_a_key_update_is_read(void **state)
 {
     struct world *world = *state;
@@ -208,11 +217,15 @@ static void a_request_together_with_a_key_update_is_read(void **state)
     poll_server(world);
     assert_int_equal(tls_session_read(world->session, text, sizeof(text)), 5);
     assert_int_equal(tls_session_write(world->session, "world", 5), 5);
-    assert_int_equal(gnutls_record_recv(world->client, text, sizeof(text)), GNUTLS_E_AGAIN); /* the server's update */
+    assert_int_equal(gnutls_record_recv(world->client, text, sizeof(text)),
+                     GNUTLS_E_AGAIN); /* the server's update */
     assert_int_equal(gnutls_record_recv(world->client, text, sizeof(text)), 5);
 }
 
-/* Alerts, which TLS 1.2 allows at any time, cost the client nothing. A read that finds only alerts ends, so that other connections have their turn. */
+/*
+ * Alerts, which TLS 1.2 allows at any time, cost the client nothing. A read that finds only alerts
+ * ends, so that other connections have their turn.
+ */
 static void a_stream_of_alerts_does_not_hold_the_thread(void **state)
 {
     struct world *world = *state;
@@ -220,11 +233,13 @@ static void a_stream_of_alerts_does_not_hold_the_thread(void **state)
     unsigned turns = 0;
     ssize_t n;
 
-    assert_int_equal(gnutls_priority_set_direct(world->client, "NORMAL:-VERS-ALL:+VERS-TLS1.2", NULL), 0);
+    assert_int_equal(
+        gnutls_priority_set_direct(world->client, "NORMAL:-VERS-ALL:+VERS-TLS1.2", NULL), 0);
     shake_hands(world);
     world->is_holding = true;
     for (int i = 0; i < 100; i++)
-        assert_int_equal(gnutls_alert_send(world->client, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION), 0);
+        assert_int_equal(
+            gnutls_alert_send(world->client, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION), 0);
     assert_int_equal(gnutls_record_send(world->client, "hello", 5), 5);
     client_release(world);
     poll_server(world);
@@ -277,8 +292,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(bytes_go_both_ways, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_request_together_with_a_key_update_is_read, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_stream_of_alerts_does_not_hold_the_thread, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_request_together_with_a_key_update_is_read, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_stream_of_alerts_does_not_hold_the_thread, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_flight_leaves_in_one_call, set_up_packets, tear_down),
         cmocka_unit_test_setup_teardown(close_notify_differs_from_a_truncation, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_truncation_is_an_error, set_up, tear_down),

@@ -31,7 +31,10 @@ static void many_connections_of_one_client_delay_another_by_one_turn(void **stat
     assert_null(turns_take(&turns));
 }
 
-/* Its turn comes after those of clients that were there before, not after all that its own client queued. */
+/*
+ * Its turn comes after those of clients that were there before, not after all that its own client
+ * queued.
+ */
 static void a_connection_that_goes_on_queues_behind_other_clients(void **state)
 {
     struct turn busy[3], quiet[1];

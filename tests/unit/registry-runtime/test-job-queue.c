@@ -165,7 +165,10 @@ static void a_principal_parks_a_few_jobs_only(void **state)
     job_queue_free(queue);
 }
 
-/* Whatever comes in whatever order: no job is lost, none runs twice, and the queue is as new at the end. */
+/*
+ * Whatever comes in whatever order: no job is lost, none runs twice, and the queue is as new at the
+ * end.
+ */
 static void every_job_comes_out_once(void **state)
 {
     enum { WORKERS = 5, ROUNDS = 20 };
@@ -179,7 +182,8 @@ static void every_job_comes_out_once(void **state)
 
         used = 0;
         while (pushed < 500 || !job_queue_is_empty(queue) || count > 0) {
-            if (pushed < 500 && push_at(queue, (uint64_t)rand() % 9, (uint64_t)rand() % 3, (uint64_t)rand() % 3) == 0)
+            if (pushed < 500 && push_at(queue, (uint64_t)rand() % 9, (uint64_t)rand() % 3,
+                                        (uint64_t)rand() % 3) == 0)
                 pushed++;
             job_queue_release_due(queue, pushed < 500 ? 1 : UINT64_MAX);
             while (count < WORKERS && (running[count] = job_queue_take(queue)) != NULL) {

@@ -99,20 +99,39 @@ static void lines_are_as_logrus_writes_them(void **state)
     log_write(LOG_LEVEL_ERROR, every_kind, ARRAY_SIZE(every_kind), "message");
     log_close();
     assert_logged(
-        "time=\"T\" level=info msg=message text=\"a b\" bare=a-b./@^+_C9 empty= number=-9223372036854775808 "
+        "time=\"T\" level=info msg=message text=\"a b\" bare=a-b./@^+_C9 empty= "
+        "number=-9223372036854775808 "
         "time.taken=1.5ms\n"
-        "{\"time\":\"T\",\"level\":\"warning\",\"msg\":\"message\",\"text\":\"a b\",\"bare\":\"a-b./@^+_C9\",\"empty\":\"\","
+        "{\"time\":\"T\",\"level\":\"warning\",\"msg\":\"message\",\"text\":\"a "
+        "b\",\"bare\":\"a-b./@^+_C9\",\"empty\":\"\","
         "\"number\":-9223372036854775808,\"time.taken\":\"1.5ms\"}\n"
-        "{\"@timestamp\":\"T\",\"@version\":\"1\",\"level\":\"error\",\"message\":\"message\",\"text\":\"a b\","
-        "\"bare\":\"a-b./@^+_C9\",\"empty\":\"\",\"number\":-9223372036854775808,\"time.taken\":\"1.5ms\"}\n");
+        "{\"@timestamp\":\"T\",\"@version\":\"1\",\"level\":\"error\",\"message\":\"message\","
+        "\"text\":\"a b\","
+        "\"bare\":\"a-b./"
+        "@^+_C9\",\"empty\":\"\",\"number\":-9223372036854775808,\"time.taken\":\"1.5ms\"}\n");
 }
 
 static void durations_are_written_as_go_does(void **state)
 {
-    static const struct { uint64_t us; const char *text; } durations[] = {
-        {0, "0s"}, {1, "\"1\xC2\xB5s\""}, {999, "\"999\xC2\xB5s\""}, {1000, "1ms"}, {1001, "1.001ms"}, {1010, "1.01ms"},
-        {999999, "999.999ms"}, {1000000, "1s"}, {1500000, "1.5s"}, {59999999, "59.999999s"}, {60000000, "1m0s"},
-        {123500000, "2m3.5s"}, {3600000000, "1h0m0s"}, {3661000001, "1h1m1.000001s"}, {UINT64_MAX, "5124095576h1m49.551615s"},
+    static const struct {
+        uint64_t us;
+        const char *text;
+    } durations[] = {
+        {0, "0s"},
+        {1, "\"1\xC2\xB5s\""},
+        {999, "\"999\xC2\xB5s\""},
+        {1000, "1ms"},
+        {1001, "1.001ms"},
+        {1010, "1.01ms"},
+        {999999, "999.999ms"},
+        {1000000, "1s"},
+        {1500000, "1.5s"},
+        {59999999, "59.999999s"},
+        {60000000, "1m0s"},
+        {123500000, "2m3.5s"},
+        {3600000000, "1h0m0s"},
+        {3661000001, "1h1m1.000001s"},
+        {UINT64_MAX, "5124095576h1m49.551615s"},
     };
     char wanted[2000] = "";
 
@@ -124,7 +143,8 @@ static void durations_are_written_as_go_does(void **state)
         size_t used = strlen(wanted);
 
         log_write(LOG_LEVEL_INFO, &field, 1, "m");
-        snprintf(wanted + used, sizeof(wanted) - used, "time=\"T\" level=info msg=m d=%s\n", durations[i].text);
+        snprintf(wanted + used, sizeof(wanted) - used, "time=\"T\" level=info msg=m d=%s\n",
+                 durations[i].text);
     }
     log_close();
     assert_logged(wanted);
@@ -146,8 +166,10 @@ static void levels_are_kept_apart(void **state)
     log_close();
     assert_logged("time=\"T\" level=error msg=e0\n"
                   "time=\"T\" level=error msg=e1\ntime=\"T\" level=warning msg=w1\n"
-                  "time=\"T\" level=error msg=e2\ntime=\"T\" level=warning msg=w2\ntime=\"T\" level=info msg=i2\n"
-                  "time=\"T\" level=error msg=e3\ntime=\"T\" level=warning msg=w3\ntime=\"T\" level=info msg=i3\n"
+                  "time=\"T\" level=error msg=e2\ntime=\"T\" level=warning msg=w2\ntime=\"T\" "
+                  "level=info msg=i2\n"
+                  "time=\"T\" level=error msg=e3\ntime=\"T\" level=warning msg=w3\ntime=\"T\" "
+                  "level=info msg=i3\n"
                   "time=\"T\" level=debug msg=d3\n");
 }
 
@@ -222,7 +244,8 @@ static void the_user_s_fields_are_in_every_line(void **state)
 {
     const struct log_field fields[] = {log_text("service", "registry"), log_text("level", "forged"),
                                        log_text("note", "a\n\"b\"")};
-    struct log_options options = {.level = LOG_LEVEL_INFO, .fields = fields, .field_count = ARRAY_SIZE(fields)};
+    struct log_options options = {
+        .level = LOG_LEVEL_INFO, .fields = fields, .field_count = ARRAY_SIZE(fields)};
     const struct log_field field = log_integer("n", 1);
     struct error err = {0};
 
@@ -235,24 +258,33 @@ static void the_user_s_fields_are_in_every_line(void **state)
     log_write(LOG_LEVEL_INFO, &field, 1, "m");
     log_close();
     log_info("m");
-    assert_logged("time=\"T\" level=info msg=m service=registry fields.level=forged note=\"a\\n\\\"b\\\"\" n=1\n"
-                  "{\"time\":\"T\",\"level\":\"info\",\"msg\":\"m\",\"service\":\"registry\",\"fields.level\":\"forged\","
+    assert_logged("time=\"T\" level=info msg=m service=registry fields.level=forged "
+                  "note=\"a\\n\\\"b\\\"\" n=1\n"
+                  "{\"time\":\"T\",\"level\":\"info\",\"msg\":\"m\",\"service\":\"registry\","
+                  "\"fields.level\":\"forged\","
                   "\"note\":\"a\\n\\\"b\\\"\",\"n\":1}\n"
                   "time=\"T\" level=info msg=m\n");
 }
 
 /* Input that tries to forge a line, to control a terminal, or to imitate other text. */
-static const struct { const char *raw, *text, *json; } escapes[] = {
+static const struct {
+    const char *raw, *text, *json;
+} escapes[] = {
     {"a\nb", "a\\nb", "a\\nb"},
     {"a\r\tb", "a\\r\\tb", "a\\r\\tb"},
     {"\a\b\f\v", "\\a\\b\\f\\v", "\\u0007\\u0008\\u000c\\u000b"},
     {"\x1b[31m", "\\x1b[31m", "\\u001b[31m"},
     {"\x01\x7f", "\\x01\\x7f", "\\u0001\\u007f"},
     {"\" level=error \\", "\\\" level=error \\\\", "\\\" level=error \\\\"},
-    {"\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80", "\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80", "\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80"},
-    {"\xC2\x9B" "31m", "\\u009b31m", "\\u009b31m"},
+    {"\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80", "\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80",
+     "\xC3\xA9 \xE2\x82\xAC \xF0\x9F\x98\x80"},
+    {"\xC2\x9B"
+     "31m",
+     "\\u009b31m", "\\u009b31m"},
     {"\xC2\x85 ", "\\u0085 ", "\\u0085 "},
-    {"\xE2\x80\xAE" "txt", "\\u202etxt", "\\u202etxt"},
+    {"\xE2\x80\xAE"
+     "txt",
+     "\\u202etxt", "\\u202etxt"},
     {"\xE2\x80\xA8 \xE2\x80\xA9", "\\u2028 \\u2029", "\\u2028 \\u2029"},
     {"\xE2\x80\x8B\xEF\xBB\xBF ", "\\u200b\\ufeff ", "\\u200b\\ufeff "},
     {"\xF3\xA0\x81\x81 ", "\\U000e0041 ", "\\udb40\\udc41 "},
@@ -281,8 +313,10 @@ static void no_logged_value_can_forge_a_line(void **state)
         snprintf(wanted, sizeof(wanted),
                  "time=\"T\" level=info msg=\"%s\" v=\"%s\"\n"
                  "{\"time\":\"T\",\"level\":\"info\",\"msg\":\"%s\",\"v\":\"%s\"}\n"
-                 "{\"@timestamp\":\"T\",\"@version\":\"1\",\"level\":\"info\",\"message\":\"%s\",\"v\":\"%s\"}\n",
-                 escapes[i].text, escapes[i].text, escapes[i].json, escapes[i].json, escapes[i].json, escapes[i].json);
+                 "{\"@timestamp\":\"T\",\"@version\":\"1\",\"level\":\"info\",\"message\":\"%s\","
+                 "\"v\":\"%s\"}\n",
+                 escapes[i].text, escapes[i].text, escapes[i].json, escapes[i].json,
+                 escapes[i].json, escapes[i].json);
         assert_logged(wanted);
     }
 }
@@ -301,15 +335,17 @@ static void check_line(enum log_formatter formatter, const char *text, size_t si
 /* All lengths, so that each kind of byte is once at the limit. */
 static void a_line_is_cut_with_a_mark(void **state)
 {
-    static const char *const units[] = {"x", "\x01", "\"", "\xC3\xA9", "\xE2\x80\xAE", "\xF3\xA0\x81\x81", "\xFF"};
+    static const char *const units[] = {
+        "x", "\x01", "\"", "\xC3\xA9", "\xE2\x80\xAE", "\xF3\xA0\x81\x81", "\xFF"};
     static char value[3 * LOG_LINE_MAX];
 
     (void)state;
     for (int formatter = LOG_FORMATTER_TEXT; formatter <= LOG_FORMATTER_LOGSTASH; formatter++) {
         open_as(LOG_LEVEL_INFO, (enum log_formatter)formatter);
         for (size_t i = 0; i < ARRAY_SIZE(units) * 16; i++) {
-            const struct log_field fields[] = {log_text("n", &"................"[i / ARRAY_SIZE(units)]), log_text("v", value),
-                                               log_integer("left.out", 1)};
+            const struct log_field fields[] = {
+                log_text("n", &"................"[i / ARRAY_SIZE(units)]), log_text("v", value),
+                log_integer("left.out", 1)};
             CLEANUP_FREE char *line = NULL;
             const char *unit = units[i % ARRAY_SIZE(units)];
             size_t size;
@@ -408,7 +444,8 @@ static void lines_of_threads_do_not_mix(void **state)
         pthread_join(threads[i], NULL);
     log_close();
     text = read_log(&size);
-    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest), count++) {
+    for (char *line = strtok_r(text, "\n", &rest); line;
+         line = strtok_r(NULL, "\n", &rest), count++) {
         assert_memory_equal(line, "time=\"", 6);
         assert_memory_equal(line + 33, "\" level=info msg=\"the same words\" thread=", 41);
         assert_int_equal(strlen(line), 33 + 41 + 1);

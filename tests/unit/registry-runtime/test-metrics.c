@@ -19,12 +19,18 @@ static void check_text(const struct metrics *metrics, const char *expected, bool
     free(text);
 }
 
-static void count(struct metrics *metrics, const char *method, unsigned status, uint64_t duration_us, uint64_t size)
+static void count(struct metrics *metrics, const char *method, unsigned status,
+                  uint64_t duration_us, uint64_t size)
 {
     metrics_begin(metrics, 1);
-    metrics_end(metrics, 1, &(struct metrics_request){
-        .method = method, .status = status, .duration_us = duration_us, .received = size, .sent = size,
-    });
+    metrics_end(metrics, 1,
+                &(struct metrics_request){
+                    .method = method,
+                    .status = status,
+                    .duration_us = duration_us,
+                    .received = size,
+                    .sent = size,
+                });
 }
 
 static void requests_are_counted_by_code_and_method(void **state)
@@ -37,10 +43,18 @@ static void requests_are_counted_by_code_and_method(void **state)
     count(metrics, "GET", 412, 1, 1);
     count(metrics, "PROPFIND", 405, 1, 1);
     count(metrics, NULL, 431, 1, 1);
-    check_text(metrics, "registry_http_requests_total{code=\"200\",handler=\"blob\",method=\"get\"} 2\n", true);
-    check_text(metrics, "registry_http_requests_total{code=\"412\",handler=\"blob\",method=\"get\"} 1\n", true);
-    check_text(metrics, "registry_http_requests_total{code=\"405\",handler=\"blob\",method=\"unknown\"} 1\n", true);
-    check_text(metrics, "registry_http_requests_total{code=\"431\",handler=\"blob\",method=\"unknown\"} 1\n", true);
+    check_text(metrics,
+               "registry_http_requests_total{code=\"200\",handler=\"blob\",method=\"get\"} 2\n",
+               true);
+    check_text(metrics,
+               "registry_http_requests_total{code=\"412\",handler=\"blob\",method=\"get\"} 1\n",
+               true);
+    check_text(metrics,
+               "registry_http_requests_total{code=\"405\",handler=\"blob\",method=\"unknown\"} 1\n",
+               true);
+    check_text(metrics,
+               "registry_http_requests_total{code=\"431\",handler=\"blob\",method=\"unknown\"} 1\n",
+               true);
     metrics_free(metrics);
 }
 
@@ -66,7 +80,10 @@ static void there_is_room_for_many_codes(void **state)
     for (unsigned code = 200; code < 600; code++)
         count(metrics, "GET", code, 1, 1);
     check_text(metrics, "{code=\"262\",handler=\"blob\",method=\"get\"} 1\n", true);
-    check_text(metrics, "registry_http_request_duration_seconds_count{handler=\"blob\",method=\"get\"} 400\n", true);
+    check_text(
+        metrics,
+        "registry_http_request_duration_seconds_count{handler=\"blob\",method=\"get\"} 400\n",
+        true);
     metrics_free(metrics);
 }
 
@@ -78,13 +95,29 @@ static void histograms_have_registry_2s_buckets(void **state)
     count(metrics, "GET", 200, 5000, 1024);
     count(metrics, "GET", 200, 59000000, 1048577);
     count(metrics, "GET", 200, 61000000, (uint64_t)1 << 40);
-    check_text(metrics, "registry_http_request_duration_seconds_bucket{handler=\"blob\",method=\"get\",le=\"0.005\"} 1\n", true);
-    check_text(metrics, "registry_http_request_duration_seconds_bucket{handler=\"blob\",method=\"get\",le=\"60\"} 2\n", true);
-    check_text(metrics, "registry_http_request_duration_seconds_bucket{handler=\"blob\",method=\"get\",le=\"+Inf\"} 3\n", true);
-    check_text(metrics, "registry_http_response_size_bytes_bucket{handler=\"blob\",le=\"1024\"} 1\n", true);
-    check_text(metrics, "registry_http_response_size_bytes_bucket{handler=\"blob\",le=\"1.048576e+06\"} 1\n", true);
-    check_text(metrics, "registry_http_response_size_bytes_bucket{handler=\"blob\",le=\"2.147483648e+09\"} 2\n", true);
-    check_text(metrics, "registry_http_response_size_bytes_bucket{handler=\"blob\",le=\"+Inf\"} 3\n", true);
+    check_text(metrics,
+               "registry_http_request_duration_seconds_bucket{handler=\"blob\",method=\"get\",le="
+               "\"0.005\"} 1\n",
+               true);
+    check_text(metrics,
+               "registry_http_request_duration_seconds_bucket{handler=\"blob\",method=\"get\",le="
+               "\"60\"} 2\n",
+               true);
+    check_text(metrics,
+               "registry_http_request_duration_seconds_bucket{handler=\"blob\",method=\"get\",le="
+               "\"+Inf\"} 3\n",
+               true);
+    check_text(metrics,
+               "registry_http_response_size_bytes_bucket{handler=\"blob\",le=\"1024\"} 1\n", true);
+    check_text(metrics,
+               "registry_http_response_size_bytes_bucket{handler=\"blob\",le=\"1.048576e+06\"} 1\n",
+               true);
+    check_text(
+        metrics,
+        "registry_http_response_size_bytes_bucket{handler=\"blob\",le=\"2.147483648e+09\"} 2\n",
+        true);
+    check_text(metrics,
+               "registry_http_response_size_bytes_bucket{handler=\"blob\",le=\"+Inf\"} 3\n", true);
     metrics_free(metrics);
 }
 

@@ -48,7 +48,9 @@ static void write_letter(struct job *job)
 {
     char text = ((struct letter *)job)->text;
 
-    /* The job may be used again as soon as it is counted; its letter may be written a moment later. */
+    /*
+     * The job may be used again as soon as it is counted; its letter may be written a moment later.
+     */
     written[__atomic_fetch_add(&written_count, 1, __ATOMIC_ACQ_REL)] = text;
 }
 
@@ -177,7 +179,10 @@ static void a_queue_of_one_takes_one(void **state)
     assert_int_equal(written_count, 1);
 }
 
-/* Lanes that were emptied are used again: far more keys than there is room for, one after the other. */
+/*
+ * Lanes that were emptied are used again: far more keys than there is room for, one after the
+ * other.
+ */
 static void there_is_room_for_any_number_of_keys(void **state)
 {
     struct letter letter;
@@ -260,7 +265,8 @@ static void *submit_all(void *argument)
     struct submitter *submitter = argument;
 
     for (int i = 0; i < JOBS_EACH; i++)
-        while (submit(submitter->pool, submitter->key + (uint64_t)i % 2, &submitter->letters[i], '.') == -EAGAIN)
+        while (submit(submitter->pool, submitter->key + (uint64_t)i % 2, &submitter->letters[i],
+                      '.') == -EAGAIN)
             sched_yield();
     return NULL;
 }
@@ -274,7 +280,8 @@ static void every_job_runs_once(void **state)
     for (unsigned i = 0; i < SUBMITTERS; i++) {
         submitters[i].pool = pool;
         submitters[i].key = i;
-        assert_int_equal(pthread_create(&submitters[i].thread, NULL, submit_all, &submitters[i]), 0);
+        assert_int_equal(pthread_create(&submitters[i].thread, NULL, submit_all, &submitters[i]),
+                         0);
     }
     for (unsigned i = 0; i < SUBMITTERS; i++)
         pthread_join(submitters[i].thread, NULL);
@@ -338,7 +345,9 @@ static void a_parked_job_runs_after_its_delay(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(letters); i++) {
         letters[i] = (struct letter){.job.run = write_letter, .text = (char)('c' - i)};
-        assert_int_equal(worker_pool_submit(pool, &(struct job_owner){.principal = 1}, delays[i], &letters[i].job), 0);
+        assert_int_equal(worker_pool_submit(pool, &(struct job_owner){.principal = 1}, delays[i],
+                                            &letters[i].job),
+                         0);
     }
     while (__atomic_load_n(&written_count, __ATOMIC_ACQUIRE) < 3)
         sched_yield();
@@ -353,7 +362,8 @@ static void parked_jobs_run_when_the_pool_stops(void **state)
     struct worker_pool *pool = start_pool(2, 8);
 
     (void)state;
-    assert_int_equal(worker_pool_submit(pool, &(struct job_owner){.principal = 1}, 3600 * 1000, &letter.job), 0);
+    assert_int_equal(
+        worker_pool_submit(pool, &(struct job_owner){.principal = 1}, 3600 * 1000, &letter.job), 0);
     worker_pool_stop(pool);
     assert_int_equal(written_count, 1);
 }

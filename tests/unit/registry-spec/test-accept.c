@@ -20,8 +20,10 @@ static void a_client_that_names_some_excludes_the_others(void **state)
     assert_false(accept_allows("application/json, " MANIFEST_OCI_IMAGE, MANIFEST_OCI_INDEX));
     assert_true(accept_allows(MANIFEST_OCI_IMAGE ", */*", MANIFEST_OCI_INDEX));
     assert_true(accept_allows(MANIFEST_OCI_IMAGE ",application/*;q=0.1", MANIFEST_OCI_INDEX));
-    assert_true(accept_allows(" ,, APPLICATION/VND.OCI.IMAGE.INDEX.V1+JSON ; q=0.5 ,", MANIFEST_OCI_INDEX));
-    assert_false(accept_allows("application/vnd.docker.distribution.manifest.v1+prettyjws", MANIFEST_DOCKER_IMAGE));
+    assert_true(
+        accept_allows(" ,, APPLICATION/VND.OCI.IMAGE.INDEX.V1+JSON ; q=0.5 ,", MANIFEST_OCI_INDEX));
+    assert_false(accept_allows("application/vnd.docker.distribution.manifest.v1+prettyjws",
+                               MANIFEST_DOCKER_IMAGE));
 }
 
 static void q_0_excludes(void **state)

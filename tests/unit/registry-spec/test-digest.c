@@ -10,8 +10,9 @@
 /* FIPS 180-4's examples. */
 #define SHA256_EMPTY "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define SHA256_ABC "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-#define SHA512_ABC                                                                                                     \
-    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e" \
+#define SHA512_ABC                                                                                 \
+    "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a2192992a274fc1a836ba3c23a3fe" \
+    "ebbd454d4423643ce80e"                                                                         \
     "2a9ac94fa54ca49f"
 #define SHA256_MILLION_A "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"
 
@@ -25,7 +26,8 @@ static int parse(const char *text, struct digest *ret)
 
 static void digests_are_read_and_written(void **state)
 {
-    static const char *const texts[] = {"sha256:" SHA256_ABC, "sha256:" SHA256_EMPTY, "sha512:" SHA512_ABC};
+    static const char *const texts[] = {"sha256:" SHA256_ABC, "sha256:" SHA256_EMPTY,
+                                        "sha512:" SHA512_ABC};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -41,7 +43,10 @@ static void digests_are_read_and_written(void **state)
 
 static void invalid_digests_are_refused(void **state)
 {
-    static const struct { const char *text; int expected; } cases[] = {
+    static const struct {
+        const char *text;
+        int expected;
+    } cases[] = {
         {"", -EINVAL},
         {":", -EINVAL},
         {"sha256", -EINVAL},
@@ -197,7 +202,8 @@ static void freeing_nothing_is_allowed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_can_hash_concurrently), /* first, so that the threads initialise libgcrypt */
+        cmocka_unit_test(
+            threads_can_hash_concurrently), /* first, so that the threads initialise libgcrypt */
         cmocka_unit_test(digests_are_read_and_written),
         cmocka_unit_test(invalid_digests_are_refused),
         cmocka_unit_test(a_nul_does_not_end_a_digest),

@@ -9,26 +9,42 @@
 /* The bodies of docker-registry 2.8.2; the numbers are its Content-Length. */
 static void bodies_are_the_same_as_registry_2_s(void **state)
 {
-    static const struct { enum error_code code; const char *detail, *body; size_t size; } cases[] = {
+    static const struct {
+        enum error_code code;
+        const char *detail, *body;
+        size_t size;
+    } cases[] = {
         {ERROR_CODE_UNAUTHORIZED, "null",
-         "{\"errors\":[{\"code\":\"UNAUTHORIZED\",\"message\":\"authentication required\",\"detail\":null}]}\n", 87},
+         "{\"errors\":[{\"code\":\"UNAUTHORIZED\",\"message\":\"authentication "
+         "required\",\"detail\":null}]}\n",
+         87},
         {ERROR_CODE_NAME_UNKNOWN, "{\"name\":\"probe/a-22291\"}",
-         "{\"errors\":[{\"code\":\"NAME_UNKNOWN\",\"message\":\"repository name not known to registry\","
-         "\"detail\":{\"name\":\"probe/a-22291\"}}]}\n", 121},
+         "{\"errors\":[{\"code\":\"NAME_UNKNOWN\",\"message\":\"repository name not known to "
+         "registry\","
+         "\"detail\":{\"name\":\"probe/a-22291\"}}]}\n",
+         121},
         {ERROR_CODE_DIGEST_INVALID, "{}",
-         "{\"errors\":[{\"code\":\"DIGEST_INVALID\",\"message\":\"provided digest did not match uploaded content\","
-         "\"detail\":{}}]}\n", 110},
+         "{\"errors\":[{\"code\":\"DIGEST_INVALID\",\"message\":\"provided digest did not match "
+         "uploaded content\","
+         "\"detail\":{}}]}\n",
+         110},
         {ERROR_CODE_BLOB_UPLOAD_INVALID, NULL,
-         "{\"errors\":[{\"code\":\"BLOB_UPLOAD_INVALID\",\"message\":\"blob upload invalid\"}]}\n", 76},
+         "{\"errors\":[{\"code\":\"BLOB_UPLOAD_INVALID\",\"message\":\"blob upload invalid\"}]}\n",
+         76},
         {ERROR_CODE_BLOB_UPLOAD_UNKNOWN, "{}",
-         "{\"errors\":[{\"code\":\"BLOB_UPLOAD_UNKNOWN\",\"message\":\"blob upload unknown to registry\","
-         "\"detail\":{}}]}\n", 100},
+         "{\"errors\":[{\"code\":\"BLOB_UPLOAD_UNKNOWN\",\"message\":\"blob upload unknown to "
+         "registry\","
+         "\"detail\":{}}]}\n",
+         100},
         {ERROR_CODE_MANIFEST_INVALID, "{}",
-         "{\"errors\":[{\"code\":\"MANIFEST_INVALID\",\"message\":\"manifest invalid\",\"detail\":{}}]}\n", 82},
+         "{\"errors\":[{\"code\":\"MANIFEST_INVALID\",\"message\":\"manifest "
+         "invalid\",\"detail\":{}}]}\n",
+         82},
         {ERROR_CODE_MANIFEST_UNKNOWN, NULL,
          "{\"errors\":[{\"code\":\"MANIFEST_UNKNOWN\",\"message\":\"manifest unknown\"}]}\n", 70},
         {ERROR_CODE_BLOB_UNKNOWN, NULL,
-         "{\"errors\":[{\"code\":\"BLOB_UNKNOWN\",\"message\":\"blob unknown to registry\"}]}\n", 74},
+         "{\"errors\":[{\"code\":\"BLOB_UNKNOWN\",\"message\":\"blob unknown to registry\"}]}\n",
+         74},
     };
 
     (void)state;
@@ -45,16 +61,21 @@ static void bodies_are_the_same_as_registry_2_s(void **state)
 static void another_message_is_quoted(void **state)
 {
     size_t size;
-    CLEANUP_FREE char *body = error_code_format_message(ERROR_CODE_MANIFEST_UNKNOWN, "say \"<no>\"\n", NULL, &size);
+    CLEANUP_FREE char *body =
+        error_code_format_message(ERROR_CODE_MANIFEST_UNKNOWN, "say \"<no>\"\n", NULL, &size);
 
     (void)state;
-    assert_string_equal(
-        body, "{\"errors\":[{\"code\":\"MANIFEST_UNKNOWN\",\"message\":\"say \\\"\\u003cno\\u003e\\\"\\n\"}]}\n");
+    assert_string_equal(body, "{\"errors\":[{\"code\":\"MANIFEST_UNKNOWN\",\"message\":\"say "
+                              "\\\"\\u003cno\\u003e\\\"\\n\"}]}\n");
 }
 
 static void each_code_has_its_status(void **state)
 {
-    static const struct { enum error_code code; const char *name; unsigned status; } cases[] = {
+    static const struct {
+        enum error_code code;
+        const char *name;
+        unsigned status;
+    } cases[] = {
         {ERROR_CODE_UNKNOWN, "UNKNOWN", 500},
         {ERROR_CODE_UNSUPPORTED, "UNSUPPORTED", 405},
         {ERROR_CODE_UNAUTHORIZED, "UNAUTHORIZED", 401},

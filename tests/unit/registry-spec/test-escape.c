@@ -7,7 +7,9 @@
 
 static void all_but_unreserved_characters_are_escaped(void **state)
 {
-    static const struct { const char *text, *query, *path; } cases[] = {
+    static const struct {
+        const char *text, *query, *path;
+    } cases[] = {
         {"", "", ""},
         {"aZ09-._~", "aZ09-._~", "aZ09-._~"},
         {"a/b", "a%2Fb", "a/b"},
@@ -51,9 +53,15 @@ static void results_that_do_not_fit_are_refused(void **state)
 
 static void escapes_are_decoded(void **state)
 {
-    static const struct { const char *text, *plain, *query; } cases[] = {
-        {"", "", ""},         {"abc", "abc", "abc"}, {"%61%2f%2F", "a//", "a//"},
-        {"a+b", "a+b", "a b"}, {"%2B", "+", "+"},     {"%25", "%", "%"},
+    static const struct {
+        const char *text, *plain, *query;
+    } cases[] = {
+        {"", "", ""},
+        {"abc", "abc", "abc"},
+        {"%61%2f%2F", "a//", "a//"},
+        {"a+b", "a+b", "a b"},
+        {"%2B", "+", "+"},
+        {"%25", "%", "%"},
         {"%ff%C3", "\xFF\xC3", "\xFF\xC3"},
     };
     char text[16];
@@ -72,7 +80,8 @@ static void escapes_are_decoded(void **state)
 
 static void bad_escapes_and_nuls_are_refused(void **state)
 {
-    static const char *const cases[] = {"%", "%4", "a%", "%g0", "%0g", "%%41", "% 41", "%00", "a%00b", "%-1", "%0x"};
+    static const char *const cases[] = {"%",    "%4",  "a%",    "%g0", "%0g", "%%41",
+                                        "% 41", "%00", "a%00b", "%-1", "%0x"};
     char text[16];
 
     (void)state;
@@ -87,7 +96,9 @@ static void bad_escapes_and_nuls_are_refused(void **state)
 
 static void values_are_found_by_their_keys(void **state)
 {
-    static const struct { const char *query, *key, *value; } cases[] = {
+    static const struct {
+        const char *query, *key, *value;
+    } cases[] = {
         {"n=5", "n", "5"},
         {"n=5&last=a", "last", "a"},
         {"last=a%2Fb", "last", "a/b"},
@@ -109,14 +120,16 @@ static void values_are_found_by_their_keys(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        assert_case(cases[i].query, escape_find(cases[i].query, cases[i].key, value, sizeof(value)) == 0);
+        assert_case(cases[i].query,
+                    escape_find(cases[i].query, cases[i].key, value, sizeof(value)) == 0);
         assert_string_equal(value, cases[i].value);
     }
 }
 
 static void missing_keys_are_not_found(void **state)
 {
-    static const char *const queries[] = {"", "&", "N=1", "nn=1", "m=n", "m=1&", "%6=n", "=n", "m=&n"};
+    static const char *const queries[] = {"",     "&",    "N=1", "nn=1", "m=n",
+                                          "m=1&", "%6=n", "=n",  "m=&n"};
     char value[16];
 
     (void)state;

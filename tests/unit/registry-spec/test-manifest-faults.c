@@ -41,52 +41,75 @@ static const struct {
 
     {MANIFEST_OCI_IMAGE, "{\"config\":" CONFIG ",\"layers\":[]}", -EINVAL, "schemaVersion"},
     {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":3,\"config\":" CONFIG "}", -EINVAL, "schemaVersion"},
-    {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":\"2\",\"config\":" CONFIG "}", -EINVAL, "schemaVersion"},
+    {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":\"2\",\"config\":" CONFIG "}", -EINVAL,
+     "schemaVersion"},
     {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2.5,\"config\":" CONFIG "}", -EINVAL, "schemaVersion"},
 
-    {MANIFEST_OCI_IMAGE, IMAGE(",\"Layers\":[]"), -EINVAL, "\"Layers\" differs from \"layers\" only in case"},
-    {MANIFEST_OCI_IMAGE, IMAGE(",\"layer\xC5\xBF\":[]"), -EINVAL, "differs from \"layers\" only in case"},
-    {MANIFEST_OCI_IMAGE, IMAGE(",\"\\u017fubject\":{}"), -EINVAL, "differs from \"subject\" only in case"},
+    {MANIFEST_OCI_IMAGE, IMAGE(",\"Layers\":[]"), -EINVAL,
+     "\"Layers\" differs from \"layers\" only in case"},
+    {MANIFEST_OCI_IMAGE, IMAGE(",\"layer\xC5\xBF\":[]"), -EINVAL,
+     "differs from \"layers\" only in case"},
+    {MANIFEST_OCI_IMAGE, IMAGE(",\"\\u017fubject\":{}"), -EINVAL,
+     "differs from \"subject\" only in case"},
     {MANIFEST_OCI_INDEX, INDEX(",\"Config\":{}"), -EINVAL, "differs from \"config\" only in case"},
-    {MANIFEST_OCI_INDEX, INDEX(",\"MediaType\":\"x/y\""), -EINVAL, "differs from \"mediaType\" only in case"},
+    {MANIFEST_OCI_INDEX, INDEX(",\"MediaType\":\"x/y\""), -EINVAL,
+     "differs from \"mediaType\" only in case"},
     {MANIFEST_OCI_IMAGE, IMAGE(",\"layers\":[]"), -EINVAL, "has the member layers twice"},
-    {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":{\"digest\":1,\"Digest\":2},\"layers\":[]}", -EINVAL,
+    {MANIFEST_OCI_IMAGE,
+     "{\"schemaVersion\":2,\"config\":{\"digest\":1,\"Digest\":2},\"layers\":[]}", -EINVAL,
      "config.\"Digest\" differs from \"digest\" only in case"},
-    {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":{\"size\":1,\"size\":2},\"layers\":[]}", -EINVAL, "config.size twice"},
+    {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":{\"size\":1,\"size\":2},\"layers\":[]}",
+     -EINVAL, "config.size twice"},
 
     {MANIFEST_OCI_IMAGE, IMAGE(",\"manifests\":[]"), -EINVAL, "manifests"},
     {NULL, IMAGE(",\"manifests\":[]"), -EINVAL, "layers"},
-    {MANIFEST_DOCKER_IMAGE, IMAGE(TYPE(MANIFEST_DOCKER_IMAGE) ",\"manifests\":[" CHILD "]"), -EINVAL, "manifests"},
+    {MANIFEST_DOCKER_IMAGE, IMAGE(TYPE(MANIFEST_DOCKER_IMAGE) ",\"manifests\":[" CHILD "]"),
+     -EINVAL, "manifests"},
     {MANIFEST_OCI_INDEX, INDEX(",\"layers\":[]"), -EINVAL, "layers"},
     {MANIFEST_OCI_INDEX, INDEX(",\"config\":{}"), -EINVAL, "config"},
     {MANIFEST_OCI_ARTIFACT, "{\"manifests\":[]}", -EINVAL, "manifests"},
 
     {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"layers\":[]}", -EINVAL, "no config"},
     {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":[],\"layers\":[]}", -EINVAL, "config"},
-    {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":{},\"layers\":[]}", -EINVAL, "config has no digest"},
-    {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":{}}", -EINVAL, "layers is not a list"},
-    {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[" LAYER ",1]}", -EINVAL, "layers[1]"},
-    {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[null]}", -EINVAL, "layers[0]"},
-    {MANIFEST_OCI_INDEX, "{\"schemaVersion\":2,\"manifests\":\"x\"}", -EINVAL, "manifests is not a list"},
-    {MANIFEST_OCI_INDEX, "{\"schemaVersion\":2,\"manifests\":[{\"digest\":1}]}", -EINVAL, "manifests[0].digest"},
-    {MANIFEST_OCI_INDEX, "{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"sha256:abc\"}]}", -EINVAL, "malformed"},
-    {MANIFEST_OCI_INDEX, "{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"md5:abc\"}]}", -EINVAL, "neither sha256"},
-    {MANIFEST_OCI_INDEX, "{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"sha256:" HEX_A "\\u0000\"}]}", -EINVAL,
+    {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":{},\"layers\":[]}", -EINVAL,
+     "config has no digest"},
+    {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":{}}", -EINVAL,
+     "layers is not a list"},
+    {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[" LAYER ",1]}",
+     -EINVAL, "layers[1]"},
+    {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[null]}", -EINVAL,
+     "layers[0]"},
+    {MANIFEST_OCI_INDEX, "{\"schemaVersion\":2,\"manifests\":\"x\"}", -EINVAL,
+     "manifests is not a list"},
+    {MANIFEST_OCI_INDEX, "{\"schemaVersion\":2,\"manifests\":[{\"digest\":1}]}", -EINVAL,
      "manifests[0].digest"},
-    {MANIFEST_OCI_ARTIFACT, "{\"blobs\":[{\"digest\":\"sha256:" HEX_A "\",\"size\":-1}]}", -EINVAL, "blobs[0].size"},
-    {MANIFEST_OCI_ARTIFACT, "{\"blobs\":[{\"digest\":\"sha256:" HEX_A "\",\"size\":\"1\"}]}", -EINVAL, "blobs[0].size"},
-    {MANIFEST_OCI_ARTIFACT, "{\"blobs\":[{\"digest\":\"sha256:" HEX_A "\",\"size\":1.5}]}", -EINVAL, "blobs[0].size"},
-    {MANIFEST_OCI_ARTIFACT, "{\"blobs\":[{\"digest\":\"sha256:" HEX_A "\",\"size\":1e99}]}", -EINVAL, "blobs[0].size"},
-    {MANIFEST_OCI_ARTIFACT, "{\"blobs\":[{\"digest\":\"sha256:" HEX_A "\",\"urls\":\"x\"}]}", -EINVAL, "blobs[0].urls"},
-    {MANIFEST_OCI_ARTIFACT, "{\"blobs\":[{\"digest\":\"sha256:" HEX_A "\",\"mediaType\":{}}]}", -EINVAL,
-     "blobs[0].mediaType"},
+    {MANIFEST_OCI_INDEX, "{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"sha256:abc\"}]}",
+     -EINVAL, "malformed"},
+    {MANIFEST_OCI_INDEX, "{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"md5:abc\"}]}", -EINVAL,
+     "neither sha256"},
+    {MANIFEST_OCI_INDEX,
+     "{\"schemaVersion\":2,\"manifests\":[{\"digest\":\"sha256:" HEX_A "\\u0000\"}]}", -EINVAL,
+     "manifests[0].digest"},
+    {MANIFEST_OCI_ARTIFACT, "{\"blobs\":[{\"digest\":\"sha256:" HEX_A "\",\"size\":-1}]}", -EINVAL,
+     "blobs[0].size"},
+    {MANIFEST_OCI_ARTIFACT, "{\"blobs\":[{\"digest\":\"sha256:" HEX_A "\",\"size\":\"1\"}]}",
+     -EINVAL, "blobs[0].size"},
+    {MANIFEST_OCI_ARTIFACT, "{\"blobs\":[{\"digest\":\"sha256:" HEX_A "\",\"size\":1.5}]}", -EINVAL,
+     "blobs[0].size"},
+    {MANIFEST_OCI_ARTIFACT, "{\"blobs\":[{\"digest\":\"sha256:" HEX_A "\",\"size\":1e99}]}",
+     -EINVAL, "blobs[0].size"},
+    {MANIFEST_OCI_ARTIFACT, "{\"blobs\":[{\"digest\":\"sha256:" HEX_A "\",\"urls\":\"x\"}]}",
+     -EINVAL, "blobs[0].urls"},
+    {MANIFEST_OCI_ARTIFACT, "{\"blobs\":[{\"digest\":\"sha256:" HEX_A "\",\"mediaType\":{}}]}",
+     -EINVAL, "blobs[0].mediaType"},
 
     {MANIFEST_OCI_IMAGE, IMAGE(",\"subject\":\"x\""), -EINVAL, "subject"},
     {MANIFEST_OCI_IMAGE, IMAGE(",\"subject\":{}"), -EINVAL, "subject has no digest"},
     {MANIFEST_OCI_IMAGE, IMAGE(",\"subject\":{\"digest\":\"x\"}"), -EINVAL, "subject.digest"},
     {MANIFEST_OCI_IMAGE, IMAGE(",\"artifactType\":[]"), -EINVAL, "artifactType"},
     {MANIFEST_OCI_IMAGE, IMAGE(",\"annotations\":[]"), -EINVAL, "annotations"},
-    {MANIFEST_OCI_IMAGE, IMAGE(",\"annotations\":{\"a\":\"b\",\"c\":1}"), -EINVAL, "annotation \"c\""},
+    {MANIFEST_OCI_IMAGE, IMAGE(",\"annotations\":{\"a\":\"b\",\"c\":1}"), -EINVAL,
+     "annotation \"c\""},
 };
 
 static void each_fault_is_named(void **state)
@@ -96,7 +119,8 @@ static void each_fault_is_named(void **state)
         struct manifest manifest = {.media_type = "untouched"};
         struct error err = {0};
 
-        assert_case(faults[i].text, parse(faults[i].type, faults[i].text, &manifest, &err) == faults[i].expected);
+        assert_case(faults[i].text,
+                    parse(faults[i].type, faults[i].text, &manifest, &err) == faults[i].expected);
         assert_says(&err, faults[i].says);
         assert_string_equal(manifest.media_type, "untouched");
     }
@@ -132,8 +156,8 @@ static char *make_large(size_t *ret_count)
     assert_non_null(text);
     at = (size_t)snprintf(text, SIZE, "{\"schemaVersion\":2,\"config\":%s,\"layers\":[", CONFIG);
     for (; at + 200 < SIZE; count++)
-        at += (size_t)snprintf(text + at, SIZE - at, "%s{\"digest\":\"sha256:%s\",\"size\":%zu}", count ? "," : "", HEX_B,
-                               count);
+        at += (size_t)snprintf(text + at, SIZE - at, "%s{\"digest\":\"sha256:%s\",\"size\":%zu}",
+                               count ? "," : "", HEX_B, count);
     snprintf(text + at, SIZE - at, "]}");
     *ret_count = count;
     return text;
@@ -161,7 +185,8 @@ static void *parse_many(void *argument)
         *wrong += parse(NULL, IMAGE(",\"annotations\":{\"a\":\"b\"}"), &manifest, &err) != 0;
         *wrong += strcmp(manifest.annotations, "{\"a\":\"b\"}") != 0;
         manifest_done(&manifest);
-        *wrong += parse(MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":[}", &manifest, &err) != -EBADMSG;
+        *wrong += parse(MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":[}", &manifest,
+                        &err) != -EBADMSG;
     }
     return NULL;
 }
@@ -183,7 +208,8 @@ static void threads_can_parse_concurrently(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(threads_can_parse_concurrently), /* first, so that the threads do the initialisation */
+        cmocka_unit_test(
+            threads_can_parse_concurrently), /* first, so that the threads do the initialisation */
         cmocka_unit_test(each_fault_is_named),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(the_largest_manifests_are_read),

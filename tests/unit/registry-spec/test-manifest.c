@@ -9,8 +9,8 @@
 
 static void an_image_refers_to_config_and_layers(void **state)
 {
-    static const char *const texts[] = {IMAGE(""), IMAGE(TYPE(MANIFEST_OCI_IMAGE)), IMAGE(",\"mediaType\":null"),
-                                        IMAGE(",\"mediaType\":\"\"")};
+    static const char *const texts[] = {IMAGE(""), IMAGE(TYPE(MANIFEST_OCI_IMAGE)),
+                                        IMAGE(",\"mediaType\":null"), IMAGE(",\"mediaType\":\"\"")};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
@@ -20,7 +20,8 @@ static void an_image_refers_to_config_and_layers(void **state)
         assert_int_equal(manifest.blobs.count, 2);
         assert_string_equal(manifest.blobs.items[0].digest.hex, HEX_A);
         assert_int_equal(manifest.blobs.items[0].size, 2);
-        assert_string_equal(manifest.blobs.items[0].media_type, "application/vnd.oci.image.config.v1+json");
+        assert_string_equal(manifest.blobs.items[0].media_type,
+                            "application/vnd.oci.image.config.v1+json");
         assert_string_equal(manifest.blobs.items[1].digest.hex, HEX_B);
         assert_int_equal(manifest.blobs.items[1].size, 5);
         assert_false(manifest.blobs.items[1].is_elsewhere);
@@ -33,7 +34,9 @@ static void an_image_refers_to_config_and_layers(void **state)
 
 static void an_index_refers_to_manifests(void **state)
 {
-    static const struct { const char *type, *text; } cases[] = {
+    static const struct {
+        const char *type, *text;
+    } cases[] = {
         {MANIFEST_OCI_INDEX, INDEX("")},
         {MANIFEST_OCI_INDEX, INDEX(TYPE(MANIFEST_OCI_INDEX))},
         {MANIFEST_DOCKER_LIST, INDEX(TYPE(MANIFEST_DOCKER_LIST))},
@@ -54,9 +57,13 @@ static void an_index_refers_to_manifests(void **state)
 
 static void lists_may_be_empty(void **state)
 {
-    static const struct { const char *type, *text; size_t blobs; } cases[] = {
+    static const struct {
+        const char *type, *text;
+        size_t blobs;
+    } cases[] = {
         {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[]}", 1},
-        {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":null,\"manifests\":null}", 1},
+        {MANIFEST_OCI_IMAGE,
+         "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":null,\"manifests\":null}", 1},
         {MANIFEST_OCI_IMAGE, "{\"schemaVersion\":2,\"config\":" CONFIG "}", 1},
         {MANIFEST_OCI_INDEX, "{\"schemaVersion\":2,\"manifests\":[]}", 0},
         {MANIFEST_OCI_INDEX, "{\"schemaVersion\":2,\"manifests\":null}", 0},
@@ -75,7 +82,9 @@ static void lists_may_be_empty(void **state)
 
 static void an_unknown_type_is_detected_from_the_content(void **state)
 {
-    static const struct { const char *text, *type; } cases[] = {
+    static const struct {
+        const char *text, *type;
+    } cases[] = {
         {IMAGE(""), MANIFEST_OCI_IMAGE},
         {INDEX(""), MANIFEST_OCI_INDEX},
         {"{\"schemaVersion\":2,\"manifests\":[]}", MANIFEST_OCI_INDEX},
@@ -98,7 +107,9 @@ static void an_unknown_type_is_detected_from_the_content(void **state)
 static void parameters_of_the_type_do_not_matter(void **state)
 {
     static const char *const types[] = {
-        MANIFEST_OCI_IMAGE, MANIFEST_OCI_IMAGE ";charset=utf-8", " " MANIFEST_OCI_IMAGE " ; a=b",
+        MANIFEST_OCI_IMAGE,
+        MANIFEST_OCI_IMAGE ";charset=utf-8",
+        " " MANIFEST_OCI_IMAGE " ; a=b",
         "Application/VND.oci.image.manifest.v1+JSON",
     };
 
@@ -135,14 +146,18 @@ static void the_types_of_manifests_are_known(void **state)
     assert_true(manifest_is_supported_type(MANIFEST_OCI_ARTIFACT));
     assert_true(manifest_is_supported_type(MANIFEST_DOCKER_IMAGE));
     assert_true(manifest_is_supported_type(MANIFEST_DOCKER_LIST));
-    assert_false(manifest_is_supported_type("application/vnd.docker.distribution.manifest.v1+json"));
+    assert_false(
+        manifest_is_supported_type("application/vnd.docker.distribution.manifest.v1+json"));
     assert_false(manifest_is_supported_type("application/json"));
     assert_false(manifest_is_supported_type(""));
 }
 
 static void foreign_layers_are_recognised(void **state)
 {
-    static const struct { const char *type, *more; bool is_elsewhere; } cases[] = {
+    static const struct {
+        const char *type, *more;
+        bool is_elsewhere;
+    } cases[] = {
         {"application/vnd.oci.image.layer.nondistributable.v1.tar", "", true},
         {"application/vnd.oci.image.layer.nondistributable.v1.tar+gzip", "", true},
         {"application/vnd.docker.image.rootfs.foreign.diff.tar.gzip", "", true},
@@ -159,8 +174,10 @@ static void foreign_layers_are_recognised(void **state)
         struct manifest manifest;
 
         snprintf(text, sizeof(text),
-                 "{\"schemaVersion\":2,\"config\":{\"digest\":\"sha256:" HEX_A "\",\"urls\":[\"x\"]},"
-                 "\"layers\":[{\"mediaType\":\"%s\",\"digest\":\"sha256:" HEX_B "\"%s}]}", cases[i].type, cases[i].more);
+                 "{\"schemaVersion\":2,\"config\":{\"digest\":\"sha256:" HEX_A
+                 "\",\"urls\":[\"x\"]},"
+                 "\"layers\":[{\"mediaType\":\"%s\",\"digest\":\"sha256:" HEX_B "\"%s}]}",
+                 cases[i].type, cases[i].more);
         manifest = read_good(NULL, text);
         assert_case(cases[i].more, manifest.blobs.items[1].is_elsewhere == cases[i].is_elsewhere);
         assert_false(manifest.blobs.items[0].is_elsewhere);
@@ -172,12 +189,18 @@ static void foreign_layers_are_recognised(void **state)
 
 static void the_subject_is_read(void **state)
 {
-    CLEANUP(manifest_done) struct manifest image = read_good(
-        MANIFEST_OCI_IMAGE, IMAGE(",\"subject\":{\"mediaType\":\"x\",\"digest\":\"sha512:" HEX_512 "\",\"size\":9}"));
-    CLEANUP(manifest_done) struct manifest index = read_good(
-        MANIFEST_OCI_INDEX, INDEX(",\"subject\":{\"digest\":\"sha256:" HEX_A "\"},\"artifactType\":\"a/b\""));
-    CLEANUP(manifest_done) struct manifest docker =
-        read_good(MANIFEST_DOCKER_IMAGE, IMAGE(TYPE(MANIFEST_DOCKER_IMAGE) ",\"subject\":{\"digest\":\"sha256:" HEX_A "\"}"));
+    CLEANUP(manifest_done)
+    struct manifest image = read_good(
+        MANIFEST_OCI_IMAGE,
+        IMAGE(",\"subject\":{\"mediaType\":\"x\",\"digest\":\"sha512:" HEX_512 "\",\"size\":9}"));
+    CLEANUP(manifest_done)
+    struct manifest index =
+        read_good(MANIFEST_OCI_INDEX,
+                  INDEX(",\"subject\":{\"digest\":\"sha256:" HEX_A "\"},\"artifactType\":\"a/b\""));
+    CLEANUP(manifest_done)
+    struct manifest docker = read_good(
+        MANIFEST_DOCKER_IMAGE,
+        IMAGE(TYPE(MANIFEST_DOCKER_IMAGE) ",\"subject\":{\"digest\":\"sha256:" HEX_A "\"}"));
 
     (void)state;
     assert_true(image.has_subject);
@@ -191,9 +214,11 @@ static void the_subject_is_read(void **state)
 
 static void the_artifact_type_takes_precedence_over_the_config_s(void **state)
 {
-    CLEANUP(manifest_done) struct manifest image = read_good(NULL, IMAGE(",\"artifactType\":\"a/b\""));
+    CLEANUP(manifest_done)
+    struct manifest image = read_good(NULL, IMAGE(",\"artifactType\":\"a/b\""));
     CLEANUP(manifest_done) struct manifest empty = read_good(NULL, IMAGE(",\"artifactType\":\"\""));
-    CLEANUP(manifest_done) struct manifest artifact =
+    CLEANUP(manifest_done)
+    struct manifest artifact =
         read_good(MANIFEST_OCI_ARTIFACT, "{\"artifactType\":\"x/y\",\"blobs\":[]}");
 
     (void)state;
@@ -204,7 +229,9 @@ static void the_artifact_type_takes_precedence_over_the_config_s(void **state)
 
 static void annotations_are_kept_as_json(void **state)
 {
-    static const struct { const char *more, *expected; } cases[] = {
+    static const struct {
+        const char *more, *expected;
+    } cases[] = {
         {",\"annotations\":{}", NULL},
         {",\"annotations\":null", NULL},
         {",\"annotations\":{ \"b\" : \"1\" ,\n\"a\":\"x\\u0000\\\"<\\u00e9\" }",
@@ -228,8 +255,10 @@ static void annotations_are_kept_as_json(void **state)
 
 static void unknown_members_may_have_any_name_and_stand_twice(void **state)
 {
-    CLEANUP(manifest_done) struct manifest manifest =
-        read_good(NULL, "{\"schemaVersion\":2,\"History\":1,\"history\":2,\"x\":1,\"x\":2,\"layer\":1,\"config\":" CONFIG "}");
+    CLEANUP(manifest_done)
+    struct manifest manifest =
+        read_good(NULL, "{\"schemaVersion\":2,\"History\":1,\"history\":2,\"x\":1,\"x\":2,"
+                        "\"layer\":1,\"config\":" CONFIG "}");
 
     (void)state;
     assert_int_equal(manifest.blobs.count, 1);

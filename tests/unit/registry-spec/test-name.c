@@ -16,8 +16,22 @@ static bool holds(bool (*is_name)(const char *, size_t), const char *text)
 static void repositories_have_such_names(void **state)
 {
     static const char *const names[] = {
-        "a", "0", "library/ubuntu", "a/b/c/d/e", "a.b", "a_b", "a__b", "a-b", "a---b", "a--------------b/c",
-        "a.b_c__d-e--f/0.1", "blobs/uploads", "a/manifests/b", "tags/list", "v2", "123/456",
+        "a",
+        "0",
+        "library/ubuntu",
+        "a/b/c/d/e",
+        "a.b",
+        "a_b",
+        "a__b",
+        "a-b",
+        "a---b",
+        "a--------------b/c",
+        "a.b_c__d-e--f/0.1",
+        "blobs/uploads",
+        "a/manifests/b",
+        "tags/list",
+        "v2",
+        "123/456",
     };
 
     (void)state;
@@ -28,9 +42,11 @@ static void repositories_have_such_names(void **state)
 static void repositories_have_no_other_names(void **state)
 {
     static const char *const names[] = {
-        "", "/", "A", "UPPER", "aB", "/a", "a/", "a//b", ".", "..", "a/..", "../a", "a/./b", ".a", "a.", "a..b", "_a",
-        "a_", "a___b", "a____b", "-a", "a-", "a--", "a._b", "a-_b", "a.-b", "a_-b", "a/-b", "a/_b", "a-/b", "a b",
-        "a\tb", "a\x01", "a:b", "a@b", "a%2fb", "\xC3\xA9", "a\\b", "a+b", "_catalog", "a\n",
+        "",         "/",      "A",    "UPPER",    "aB",   "/a",    "a/",   "a//b", ".",
+        "..",       "a/..",   "../a", "a/./b",    ".a",   "a.",    "a..b", "_a",   "a_",
+        "a___b",    "a____b", "-a",   "a-",       "a--",  "a._b",  "a-_b", "a.-b", "a_-b",
+        "a/-b",     "a/_b",   "a-/b", "a b",      "a\tb", "a\x01", "a:b",  "a@b",  "a%2fb",
+        "\xC3\xA9", "a\\b",   "a+b",  "_catalog", "a\n",
     };
 
     (void)state;
@@ -56,8 +72,10 @@ static void the_longest_repository_has_255_bytes(void **state)
 
 static void tags_are_words_with_dots_and_dashes(void **state)
 {
-    static const char *const good[] = {"latest", "v1.0", "_", "_a", "0", "A", "a.", "a-", "a..b", "sha256-abc", "UPPER"};
-    static const char *const bad[] = {"", ".", "..", ".a", "-", "-a", "a/b", "a:b", "a b", "a+b", "\xC3\xA9", "a\n"};
+    static const char *const good[] = {"latest", "v1.0", "_",    "_a",         "0",    "A",
+                                       "a.",     "a-",   "a..b", "sha256-abc", "UPPER"};
+    static const char *const bad[] = {"",    ".",   "..",  ".a",  "-",        "-a",
+                                      "a/b", "a:b", "a b", "a+b", "\xC3\xA9", "a\n"};
     char longest[200];
 
     (void)state;
@@ -75,10 +93,15 @@ static void tags_are_words_with_dots_and_dashes(void **state)
 static void uploads_are_named_by_uuids(void **state)
 {
     static const char *const bad[] = {
-        "", "b7ca11ad-725e-4177-a6d7-b66b8316f80", "b7ca11ad-725e-4177-a6d7-b66b8316f80e0",
-        "B7CA11AD-725E-4177-A6D7-B66B8316F80E", "b7ca11ad0725e-4177-a6d7-b66b8316f80e",
-        "b7ca11ad-725e-4177-a6d7-b66b8316f80g", "b7ca11ad-725e-4177-a6d7-b66b8316f8-e",
-        "../../../../../../../../../../../../", "b7ca11ad-725e-4177-a6d7_b66b8316f80e",
+        "",
+        "b7ca11ad-725e-4177-a6d7-b66b8316f80",
+        "b7ca11ad-725e-4177-a6d7-b66b8316f80e0",
+        "B7CA11AD-725E-4177-A6D7-B66B8316F80E",
+        "b7ca11ad0725e-4177-a6d7-b66b8316f80e",
+        "b7ca11ad-725e-4177-a6d7-b66b8316f80g",
+        "b7ca11ad-725e-4177-a6d7-b66b8316f8-e",
+        "../../../../../../../../../../../../",
+        "b7ca11ad-725e-4177-a6d7_b66b8316f80e",
     };
     char made[RANDOM_UUID_SIZE];
 

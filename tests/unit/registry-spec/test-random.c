@@ -64,7 +64,8 @@ static void uuids_are_version_4_and_differ(void **state)
     for (size_t i = 0; i < COUNT; i++) {
         random_uuid(uuids[i]);
         assert_int_equal(strlen(uuids[i]), RANDOM_UUID_SIZE - 1);
-        assert_true(uuids[i][8] == '-' && uuids[i][13] == '-' && uuids[i][18] == '-' && uuids[i][23] == '-');
+        assert_true(uuids[i][8] == '-' && uuids[i][13] == '-' && uuids[i][18] == '-' &&
+                    uuids[i][23] == '-');
         assert_int_equal(uuids[i][14], '4');
         assert_non_null(strchr("89ab", uuids[i][19]));
         assert_int_equal(strspn(uuids[i], "0123456789abcdef-"), RANDOM_UUID_SIZE - 1);

@@ -67,7 +67,8 @@ static const struct {
     {"bytes=0-5,5-9", RANGE_IGNORED, 0, {{0}}},
 };
 
-static void check_ranges(const char *header, const struct range *ranges, const struct range *expected, size_t count)
+static void check_ranges(const char *header, const struct range *ranges,
+                         const struct range *expected, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         assert_case(header, ranges[i].first == expected[i].first);
@@ -101,7 +102,8 @@ static void an_absent_header_asks_for_all(void **state)
 
 static void an_empty_body_is_always_sent_whole(void **state)
 {
-    static const char *const headers[] = {"bytes=0-", "bytes=0-0", "bytes=-1", "bytes=-0", "bytes=5-9"};
+    static const char *const headers[] = {"bytes=0-", "bytes=0-0", "bytes=-1", "bytes=-0",
+                                          "bytes=5-9"};
     struct range ranges[RANGE_MAX];
     size_t count;
 
@@ -131,14 +133,17 @@ static void the_number_of_ranges_is_bounded(void **state)
     char header[64 * 1024];
 
     (void)state;
-    for (size_t wanted = RANGE_MAX - 1; wanted < 5000; wanted = wanted < RANGE_MAX + 2 ? wanted + 1 : wanted * 7) {
+    for (size_t wanted = RANGE_MAX - 1; wanted < 5000;
+         wanted = wanted < RANGE_MAX + 2 ? wanted + 1 : wanted * 7) {
         struct range ranges[RANGE_MAX];
         size_t count = 0;
         int length = snprintf(header, sizeof(header), "bytes=");
 
         for (size_t i = 0; i < wanted; i++)
-            length += snprintf(header + length, sizeof(header) - (size_t)length, "%s%zu-%zu", i ? "," : "", 2 * i, 2 * i);
-        assert_int_equal(range_parse(header, 1 << 20, ranges, &count), wanted <= RANGE_MAX ? 0 : RANGE_IGNORED);
+            length += snprintf(header + length, sizeof(header) - (size_t)length, "%s%zu-%zu",
+                               i ? "," : "", 2 * i, 2 * i);
+        assert_int_equal(range_parse(header, 1 << 20, ranges, &count),
+                         wanted <= RANGE_MAX ? 0 : RANGE_IGNORED);
         assert_int_equal(count, wanted <= RANGE_MAX ? wanted : 0);
     }
 }
@@ -146,8 +151,25 @@ static void the_number_of_ranges_is_bounded(void **state)
 static void the_content_range_of_a_chunk_is_two_numbers(void **state)
 {
     static const char *const bad[] = {
-        "", "-", "0-", "-1", "1-0", "0", "bytes 0-9/10", "bytes 0-9", "0-9/10", "0-9/*", " 0-9", "0-9 ", "0 - 9", "a-b",
-        "0-9,", "+0-9", "0x0-9", "0-9223372036854775808", "18446744073709551616-18446744073709551617",
+        "",
+        "-",
+        "0-",
+        "-1",
+        "1-0",
+        "0",
+        "bytes 0-9/10",
+        "bytes 0-9",
+        "0-9/10",
+        "0-9/*",
+        " 0-9",
+        "0-9 ",
+        "0 - 9",
+        "a-b",
+        "0-9,",
+        "+0-9",
+        "0x0-9",
+        "0-9223372036854775808",
+        "18446744073709551616-18446744073709551617",
     };
     uint64_t first = 77, last = 77;
 
@@ -165,8 +187,10 @@ static void the_content_range_of_a_chunk_is_two_numbers(void **state)
 
 static void lengths_are_digits_within_64_bits(void **state)
 {
-    static const char *const bad[] = {"", " ", "-1", "+1", "1 ", " 1", "1.0", "0x1", "a", "1a", "1,1", "99999999999999999999a"};
-    static const char *const large[] = {"18446744073709551616", "18446744073709551620", "99999999999999999999999"};
+    static const char *const bad[] = {"",    " ",   "-1", "+1", "1 ",  " 1",
+                                      "1.0", "0x1", "a",  "1a", "1,1", "99999999999999999999a"};
+    static const char *const large[] = {"18446744073709551616", "18446744073709551620",
+                                        "99999999999999999999999"};
     uint64_t value = 77;
 
     (void)state;
@@ -185,12 +209,34 @@ static void etags_are_found_in_lists(void **state)
 {
     static const char *const etag = "\"sha256:abc\"";
     static const char *const matching[] = {
-        "\"sha256:abc\"", "W/\"sha256:abc\"", "*", " \"sha256:abc\" ", "\"x\", \"sha256:abc\"", "\"x\",W/\"y\",\"sha256:abc\"",
-        "\"a,b\" , \"sha256:abc\"", "\"\",\"sha256:abc\"", "sha256:abc", "x, sha256:abc", "\"x\", *",
+        "\"sha256:abc\"",
+        "W/\"sha256:abc\"",
+        "*",
+        " \"sha256:abc\" ",
+        "\"x\", \"sha256:abc\"",
+        "\"x\",W/\"y\",\"sha256:abc\"",
+        "\"a,b\" , \"sha256:abc\"",
+        "\"\",\"sha256:abc\"",
+        "sha256:abc",
+        "x, sha256:abc",
+        "\"x\", *",
     };
     static const char *const others[] = {
-        "", " ", ",", "\"", "\"sha256:abc", "sha256:abc\"", "\"sha256:abd\"", "\"sha256:ab\"", "\"sha256:abcd\"", "W/",
-        "\"\"", "\"x\"", "sha256:ab", "sha256:abcd", "w/\"sha256:abc\"",
+        "",
+        " ",
+        ",",
+        "\"",
+        "\"sha256:abc",
+        "sha256:abc\"",
+        "\"sha256:abd\"",
+        "\"sha256:ab\"",
+        "\"sha256:abcd\"",
+        "W/",
+        "\"\"",
+        "\"x\"",
+        "sha256:ab",
+        "sha256:abcd",
+        "w/\"sha256:abc\"",
     };
 
     (void)state;

@@ -63,7 +63,7 @@ struct memory_claim {
     uint64_t id;
 };
 
-/* --- with the mutex held ------------------------------------------------------------------------ */
+/* --- with the mutex held ----------------------------------------------------------------- */
 
 static struct bytes *bytes_new(const void *data, size_t size)
 {
@@ -110,7 +110,8 @@ static struct object *find_any(const struct memory_storage *storage, const char 
 {
     size_t i = find_place(storage, key);
 
-    return i < storage->count && strcmp(storage->objects[i]->key, key) == 0 ? storage->objects[i] : NULL;
+    return i < storage->count && strcmp(storage->objects[i]->key, key) == 0 ? storage->objects[i]
+                                                                            : NULL;
 }
 
 static struct object *find(const struct memory_storage *storage, const char *key)
@@ -124,7 +125,8 @@ static void remove_at(struct memory_storage *storage, size_t i)
 {
     object_free(storage->objects[i]);
     storage->count--;
-    memmove(&storage->objects[i], &storage->objects[i + 1], (storage->count - i) * sizeof(*storage->objects));
+    memmove(&storage->objects[i], &storage->objects[i + 1],
+            (storage->count - i) * sizeof(*storage->objects));
 }
 
 /* Takes ownership of bytes. */
@@ -135,10 +137,12 @@ static struct object *set(struct memory_storage *storage, const char *key, struc
 
     if (!object) {
         object = calloc(1, sizeof(*object));
-        storage->objects = realloc(storage->objects, (storage->count + 1) * sizeof(*storage->objects));
+        storage->objects =
+            realloc(storage->objects, (storage->count + 1) * sizeof(*storage->objects));
         if (!object || !storage->objects)
             abort();
-        memmove(&storage->objects[i + 1], &storage->objects[i], (storage->count - i) * sizeof(*storage->objects));
+        memmove(&storage->objects[i + 1], &storage->objects[i],
+                (storage->count - i) * sizeof(*storage->objects));
         storage->objects[i] = object;
         storage->count++;
         object->key = strdup(key);
@@ -176,7 +180,7 @@ static bool would_wait(const struct memory_storage *storage, enum storage_waitin
     return storage->is_far && waiting == STORAGE_MUST_NOT_WAIT;
 }
 
-/* --- reading -------------------------------------------------------------------------------------- */
+/* --- reading ----------------------------------------------------------------------------- */
 
 static void memory_close(struct storage *base)
 {
@@ -201,8 +205,8 @@ static int64_t memory_now(struct storage *base)
     return ((struct memory_storage *)base)->now_s;
 }
 
-static int memory_head(struct storage *base, const char *key, enum storage_waiting waiting, struct storage_object *ret,
-                       struct error *err)
+static int memory_head(struct storage *base, const char *key, enum storage_waiting waiting,
+                       struct storage_object *ret, struct error *err)
 {
     struct memory_storage *storage = lock(base);
     const struct object *object = find(storage, key);
@@ -216,8 +220,9 @@ static int memory_head(struct storage *base, const char *key, enum storage_waiti
     return unlock(storage, 0);
 }
 
-static int memory_get(struct storage *base, const char *key, size_t limit, enum storage_waiting waiting,
-                      char **ret_bytes, size_t *ret_size, struct error *err)
+static int memory_get(struct storage *base, const char *key, size_t limit,
+                      enum storage_waiting waiting, char **ret_bytes, size_t *ret_size,
+                      struct error *err)
 {
     struct memory_storage *storage = lock(base);
     const struct object *object = find(storage, key);
@@ -237,8 +242,9 @@ static int memory_get(struct storage *base, const char *key, size_t limit, enum 
     return unlock(storage, 0);
 }
 
-static int memory_open(struct storage *base, const char *key, enum storage_waiting waiting, struct storage_reader **ret,
-                       struct storage_object *ret_object, struct error *err)
+static int memory_open(struct storage *base, const char *key, enum storage_waiting waiting,
+                       struct storage_reader **ret, struct storage_object *ret_object,
+                       struct error *err)
 {
     struct memory_storage *storage = lock(base);
     const struct object *object = find(storage, key);
@@ -252,7 +258,8 @@ static int memory_open(struct storage *base, const char *key, enum storage_waiti
     reader = calloc(1, sizeof(*reader));
     if (!reader)
         abort();
-    *reader = (struct memory_reader){.reader.functions = base->functions, .storage = storage, .bytes = object->bytes};
+    *reader = (struct memory_reader){
+        .reader.functions = base->functions, .storage = storage, .bytes = object->bytes};
     object->bytes->references++;
     describe(object, ret_object);
     *ret = &reader->reader;
@@ -268,7 +275,8 @@ static ssize_t read_bytes(const struct bytes *bytes, uint64_t offset, void *ret_
     return (ssize_t)n;
 }
 
-static ssize_t memory_reader_read(struct storage_reader *base, uint64_t offset, void *ret_data, size_t size)
+static ssize_t memory_reader_read(struct storage_reader *base, uint64_t offset, void *ret_data,
+                                  size_t size)
 {
     return read_bytes(((struct memory_reader *)base)->bytes, offset, ret_data, size);
 }
@@ -297,7 +305,8 @@ static int compare_entries(const void *a, const void *b)
 }
 
 /* All names below a prefix; keys come in order, but names do not: "a-b/" comes before "a/". */
-static void add_names(const struct memory_storage *storage, const char *prefix, struct storage_list *list)
+static void add_names(const struct memory_storage *storage, const char *prefix,
+                      struct storage_list *list)
 {
     size_t size = strlen(prefix), last = 0;
     const char *last_name = NULL;
@@ -344,7 +353,7 @@ static int memory_list(struct storage *base, const char *prefix, const char *aft
     return unlock(storage, 0);
 }
 
-/* --- writing ----------------------------------------------------------------------------------------- */
+/* --- writing ----------------------------------------------------------------------------- */
 
 static int put(struct memory_storage *storage, const struct storage_step *step)
 {
@@ -352,7 +361,8 @@ static int put(struct memory_storage *storage, const struct storage_step *step)
 
     if (step->condition == STORAGE_IF_ABSENT && object)
         return STORAGE_CONFLICT;
-    if (step->condition == STORAGE_IF_UNCHANGED && (!object || object->version != step->version.words[0]))
+    if (step->condition == STORAGE_IF_UNCHANGED &&
+        (!object || object->version != step->version.words[0]))
         return STORAGE_CONFLICT;
     set(storage, step->key, bytes_new(step->data, step->size));
     return 0;
@@ -392,7 +402,8 @@ static int make_step(struct memory_storage *storage, const struct storage_step *
     }
 }
 
-static int memory_write(struct storage *base, const struct storage_step *steps, size_t count, struct error *err)
+static int memory_write(struct storage *base, const struct storage_step *steps, size_t count,
+                        struct error *err)
 {
     int r = 0;
 
@@ -415,7 +426,8 @@ static void remove_key(struct memory_storage *storage, const char *key)
         remove_at(storage, i);
 }
 
-static int memory_remove(struct storage *base, const char *const *keys, size_t count, struct error *err)
+static int memory_remove(struct storage *base, const char *const *keys, size_t count,
+                         struct error *err)
 {
     (void)err;
     for (size_t i = 0; i < count; i++) {
@@ -427,8 +439,8 @@ static int memory_remove(struct storage *base, const char *const *keys, size_t c
     return 0;
 }
 
-static int memory_remove_if_unchanged(struct storage *base, const char *key, const struct storage_version *version,
-                                      struct error *err)
+static int memory_remove_if_unchanged(struct storage *base, const char *key,
+                                      const struct storage_version *version, struct error *err)
 {
     struct memory_storage *storage = lock(base);
     const struct object *object = find(storage, key);
@@ -442,7 +454,8 @@ static int memory_remove_if_unchanged(struct storage *base, const char *key, con
     return unlock(storage, 0);
 }
 
-static int memory_note(struct storage *base, const char *key, const void *data, size_t size, struct error *err)
+static int memory_note(struct storage *base, const char *key, const void *data, size_t size,
+                       struct error *err)
 {
     struct memory_storage *storage = lock(base);
 
@@ -451,7 +464,7 @@ static int memory_note(struct storage *base, const char *key, const void *data, 
     return unlock(storage, 0);
 }
 
-/* --- garbage collection ---------------------------------------------------------------------------------- */
+/* --- garbage collection ------------------------------------------------------------------ */
 
 static int memory_refresh(struct storage *base, const char *key, enum storage_waiting waiting,
                           struct storage_object *ret, struct error *err)
@@ -470,7 +483,8 @@ static int memory_refresh(struct storage *base, const char *key, enum storage_wa
 }
 
 /* Whether key or anything below it was used at that time or later. STORAGE_NOT_FOUND. */
-static int find_use(const struct memory_storage *storage, const char *key, int64_t moment_s, bool *ret)
+static int find_use(const struct memory_storage *storage, const char *key, int64_t moment_s,
+                    bool *ret)
 {
     size_t size = strlen(key), i = find_place(storage, key);
     bool is_prefix = key[size - 1] == '/', is_found = false;
@@ -485,7 +499,8 @@ static int find_use(const struct memory_storage *storage, const char *key, int64
     return is_found ? 0 : STORAGE_NOT_FOUND;
 }
 
-static int memory_used_since(struct storage *base, const char *key, int64_t moment_s, bool *ret, struct error *err)
+static int memory_used_since(struct storage *base, const char *key, int64_t moment_s, bool *ret,
+                             struct error *err)
 {
     struct memory_storage *storage = lock(base);
     bool is_used;
@@ -497,7 +512,8 @@ static int memory_used_since(struct storage *base, const char *key, int64_t mome
     return unlock(storage, r);
 }
 
-static int memory_last_use(struct storage *base, const char *key, int64_t *ret_ns, struct error *err)
+static int memory_last_use(struct storage *base, const char *key, int64_t *ret_ns,
+                           struct error *err)
 {
     struct memory_storage *storage = lock(base);
     const struct object *object = find(storage, key);
@@ -508,8 +524,8 @@ static int memory_last_use(struct storage *base, const char *key, int64_t *ret_n
     return unlock(storage, object ? 0 : STORAGE_NOT_FOUND);
 }
 
-static int memory_remove_unused(struct storage *base, struct storage_removal *removals, size_t count, int64_t moment_s,
-                                struct error *err)
+static int memory_remove_unused(struct storage *base, struct storage_removal *removals,
+                                size_t count, int64_t moment_s, struct error *err)
 {
     (void)err;
     for (size_t i = 0; i < count; i++) {
@@ -535,7 +551,7 @@ static int memory_clean_up(struct storage *storage, int64_t age_s, struct error 
     return 0;
 }
 
-/* --- uploads ------------------------------------------------------------------------------------------------ */
+/* --- uploads ----------------------------------------------------------------------------- */
 
 static bool pause_for_a_millisecond(unsigned *patience_ms)
 {
@@ -547,8 +563,8 @@ static bool pause_for_a_millisecond(unsigned *patience_ms)
 }
 
 /* One attempt, with the mutex held. */
-static int try_to_open(struct memory_storage *storage, const char *key, enum storage_upload_mode mode,
-                       uint64_t *ret_holder)
+static int try_to_open(struct memory_storage *storage, const char *key,
+                       enum storage_upload_mode mode, uint64_t *ret_holder)
 {
     struct object *object = find_any(storage, key);
 
@@ -584,13 +600,15 @@ static int memory_upload_open(struct storage *base, const char *key, enum storag
     upload = calloc(1, sizeof(*upload) + strlen(key) + 1);
     if (!upload)
         abort();
-    *upload = (struct memory_upload){.upload.functions = base->functions, .storage = storage, .holder = holder};
+    *upload = (struct memory_upload){
+        .upload.functions = base->functions, .storage = storage, .holder = holder};
     memcpy(upload->key, key, strlen(key) + 1);
     *ret = &upload->upload;
     return 0;
 }
 
-static int memory_upload_head(struct storage *base, const char *key, uint64_t *ret_size, struct error *err)
+static int memory_upload_head(struct storage *base, const char *key, uint64_t *ret_size,
+                              struct error *err)
 {
     struct memory_storage *storage = lock(base);
     const struct object *object = find_any(storage, key);
@@ -610,7 +628,8 @@ static struct object *find_held(const struct memory_upload *upload)
     return object && object->holder == upload->holder ? object : NULL;
 }
 
-static int memory_upload_get_state(struct storage_upload *base, struct storage_upload_state *ret, struct error *err)
+static int memory_upload_get_state(struct storage_upload *base, struct storage_upload_state *ret,
+                                   struct error *err)
 {
     const struct memory_upload *upload = (struct memory_upload *)base;
     struct memory_storage *storage = lock(&upload->storage->storage);
@@ -618,12 +637,13 @@ static int memory_upload_get_state(struct storage_upload *base, struct storage_u
 
     if (!object)
         return unlock(storage, error_set(err, ESTALE, "the claim on %s is lost", upload->key));
-    *ret = (struct storage_upload_state){.size = object->bytes->size, .version = {{object->version}}};
+    *ret =
+        (struct storage_upload_state){.size = object->bytes->size, .version = {{object->version}}};
     return unlock(storage, 0);
 }
 
-static int memory_upload_append(struct storage_upload *base, uint64_t offset, const void *data, size_t size,
-                                struct error *err)
+static int memory_upload_append(struct storage_upload *base, uint64_t offset, const void *data,
+                                size_t size, struct error *err)
 {
     const struct memory_upload *upload = (struct memory_upload *)base;
     struct memory_storage *storage = lock(&upload->storage->storage);
@@ -656,13 +676,15 @@ static int memory_upload_keep(struct storage_upload *base, struct error *err)
     return unlock(storage, find_held(upload) ? 0 : STORAGE_CLAIM_LOST);
 }
 
-static ssize_t memory_upload_read(struct storage_upload *base, uint64_t offset, void *ret_data, size_t size)
+static ssize_t memory_upload_read(struct storage_upload *base, uint64_t offset, void *ret_data,
+                                  size_t size)
 {
     const struct memory_upload *upload = (struct memory_upload *)base;
     struct memory_storage *storage = lock(&upload->storage->storage);
     const struct object *object = find_held(upload);
 
-    return unlock(storage, object ? (int)read_bytes(object->bytes, offset, ret_data, size) : -ESTALE);
+    return unlock(storage,
+                  object ? (int)read_bytes(object->bytes, offset, ret_data, size) : -ESTALE);
 }
 
 static int memory_upload_discard(struct storage_upload *base, struct error *err)
@@ -688,9 +710,12 @@ static void memory_upload_close(struct storage_upload *base)
     free(upload);
 }
 
-/* --- claims ------------------------------------------------------------------------------------------------- */
+/* --- claims ------------------------------------------------------------------------------ */
 
-/* Whether another claim on the prefix conflicts. A shared claim also waits for waiting exclusive claims. */
+/*
+ * Whether another claim on the prefix conflicts. A shared claim also waits for waiting exclusive
+ * claims.
+ */
 static bool is_held(const struct memory_storage *storage, const struct holding *mine)
 {
     for (const struct holding *other = storage->holdings; other; other = other->next) {
@@ -716,8 +741,8 @@ static void drop_holding(struct memory_storage *storage, uint64_t id)
     free(holding);
 }
 
-static int memory_claim(struct storage *base, const char *prefix, enum storage_claim_mode mode, unsigned patience_ms,
-                        struct storage_claim **ret, struct error *err)
+static int memory_claim(struct storage *base, const char *prefix, enum storage_claim_mode mode,
+                        unsigned patience_ms, struct storage_claim **ret, struct error *err)
 {
     struct memory_storage *storage = lock(base);
     struct holding *holding = calloc(1, sizeof(*holding));
@@ -727,10 +752,14 @@ static int memory_claim(struct storage *base, const char *prefix, enum storage_c
     (void)err;
     if (!holding || !claim)
         abort();
-    *holding = (struct holding){.next = storage->holdings, .prefix = strdup(prefix), .id = ++storage->last_number,
-                                .is_alone = mode == STORAGE_ALONE, .is_waiting = true};
+    *holding = (struct holding){.next = storage->holdings,
+                                .prefix = strdup(prefix),
+                                .id = ++storage->last_number,
+                                .is_alone = mode == STORAGE_ALONE,
+                                .is_waiting = true};
     storage->holdings = holding;
-    *claim = (struct memory_claim){.claim.functions = base->functions, .storage = storage, .id = holding->id};
+    *claim = (struct memory_claim){
+        .claim.functions = base->functions, .storage = storage, .id = holding->id};
     do {
         is_ours = !is_held(storage, holding);
         holding->is_waiting = !is_ours;
@@ -770,7 +799,7 @@ static void memory_claim_release(struct storage_claim *base)
     free(claim);
 }
 
-/* --- for tests ------------------------------------------------------------------------------------------------ */
+/* --- for tests --------------------------------------------------------------------------- */
 
 static void memory_count_cache(struct storage *base, struct storage_cache_counters *ret)
 {

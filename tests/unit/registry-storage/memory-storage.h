@@ -3,12 +3,16 @@
 #include "registry/storage/storage.h"
 
 /*
- * A backend that keeps everything in memory, to prove that nothing above the contract assumes files. It has no directories
- * and no file descriptors, and its clock changes only when a test sets it.
+ * A backend that keeps everything in memory, to prove that nothing above the contract assumes
+ * files. It has no directories and no file descriptors, and its clock changes only when a test sets
+ * it.
  */
 struct storage *memory_storage_new(void);
 
-/* From now on all reads by callers that must not wait answer "would wait", as with a remote storage. */
+/*
+ * From now on all reads by callers that must not wait answer "would wait", as with a remote
+ * storage.
+ */
 void memory_storage_set_far(struct storage *storage, bool is_far);
 
 /* Advances the clock, which starts at 1000000000. */

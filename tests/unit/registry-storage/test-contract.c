@@ -28,10 +28,10 @@ struct backend {
     void (*lose_claims)(struct storage *storage, const char *upload);
     bool is_shared_by_processes;
     bool has_no_collection; /* no garbage collection */
-    bool names_bytes;      /* a version says which bytes are there, and not which write put them there */
+    bool names_bytes; /* a version says which bytes are there, and not which write put them there */
 };
 
-/* --- the filesystem ------------------------------------------------------------------------------- */
+/* --- the filesystem ---------------------------------------------------------------------- */
 
 static time_t past_s;
 
@@ -42,7 +42,8 @@ static int open_files(struct storage **ret, struct error *err)
 
 static int make_older(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-    const struct timespec times[2] = {{.tv_sec = st->st_mtim.tv_sec - past_s}, {.tv_sec = st->st_mtim.tv_sec - past_s}};
+    const struct timespec times[2] = {{.tv_sec = st->st_mtim.tv_sec - past_s},
+                                      {.tv_sec = st->st_mtim.tv_sec - past_s}};
 
     (void)type;
     (void)ftw;
@@ -64,7 +65,7 @@ static void lose_files(struct storage *storage, const char *upload)
     assert_int_equal(storage_remove(storage, &upload, 1, &err), 0);
 }
 
-/* --- memory ------------------------------------------------------------------------------------------ */
+/* --- memory ------------------------------------------------------------------------------ */
 
 static int open_memory(struct storage **ret, struct error *err)
 {
@@ -80,19 +81,26 @@ static void lose_memory(struct storage *storage, const char *upload)
 }
 
 static const struct backend backends[] = {
-    {.name = "filesystem", .open = open_files, .pass_time = pass_time_for_files, .lose_claims = lose_files,
+    {.name = "filesystem",
+     .open = open_files,
+     .pass_time = pass_time_for_files,
+     .lose_claims = lose_files,
      .is_shared_by_processes = true},
-    {.name = "memory", .open = open_memory, .pass_time = memory_storage_pass_time, .lose_claims = lose_memory},
+    {.name = "memory",
+     .open = open_memory,
+     .pass_time = memory_storage_pass_time,
+     .lose_claims = lose_memory},
 };
 
-/* --- shared by the cases --------------------------------------------------------------------------------- */
+/* --- shared by the cases ----------------------------------------------------------------- */
 
 static const struct backend *backend;
 static struct storage *storage;
 
 static struct storage_step put_of(const char *key, const char *text)
 {
-    return (struct storage_step){.kind = STORAGE_PUT, .key = key, .data = text, .size = strlen(text)};
+    return (struct storage_step){
+        .kind = STORAGE_PUT, .key = key, .data = text, .size = strlen(text)};
 }
 
 static int write_steps(const struct storage_step *steps, size_t count)
@@ -204,11 +212,12 @@ static int publish(struct storage_upload *upload, const char *key)
     return write_steps(&step, 1);
 }
 
-/* --- objects --------------------------------------------------------------------------------------------- */
+/* --- objects ----------------------------------------------------------------------------- */
 
 static void objects_are_put_and_replaced(void **state)
 {
-    struct storage_step steps[] = {put_of("a/b/c", "one"), put_of("a/b/d", ""), put_of("top", "two"), put_of("a/b/c", "three")};
+    struct storage_step steps[] = {put_of("a/b/c", "one"), put_of("a/b/d", ""),
+                                   put_of("top", "two"), put_of("a/b/c", "three")};
     struct storage_object object;
     struct error err = {0};
     char *bytes;
@@ -223,8 +232,10 @@ static void objects_are_put_and_replaced(void **state)
     assert_string_equal(text_at("a/b/nothing"), "none");
     assert_string_equal(text_at("top/below"), "none");
     assert_int_equal(head_of("a/b/c").size, 5);
-    assert_int_equal(storage_head(storage, "a/nothing", STORAGE_MAY_WAIT, &object, &err), STORAGE_NOT_FOUND);
-    assert_int_equal(storage_get(storage, "a/b/c", 4, STORAGE_MAY_WAIT, &bytes, &size, &err), -EFBIG);
+    assert_int_equal(storage_head(storage, "a/nothing", STORAGE_MAY_WAIT, &object, &err),
+                     STORAGE_NOT_FOUND);
+    assert_int_equal(storage_get(storage, "a/b/c", 4, STORAGE_MAY_WAIT, &bytes, &size, &err),
+                     -EFBIG);
     assert_says(&err, "a/b/c");
     assert_int_equal(storage_check(storage, &err), 0);
 }
@@ -251,7 +262,8 @@ static void a_reader_keeps_its_bytes(void **state)
     assert_int_equal(storage_reader_read(reader, 500, text, sizeof(text)), 0);
     storage_reader_close(reader);
     storage_reader_close(NULL);
-    assert_int_equal(storage_open(storage, key, STORAGE_MAY_WAIT, &reader, &object, &err), STORAGE_NOT_FOUND);
+    assert_int_equal(storage_open(storage, key, STORAGE_MAY_WAIT, &reader, &object, &err),
+                     STORAGE_NOT_FOUND);
 }
 
 static void conditions_hold_or_conflict(void **state)
@@ -296,7 +308,8 @@ static void a_version_changes_with_each_write_only(void **state)
 
 static void a_step_that_fails_stops_those_after_it(void **state)
 {
-    struct storage_step steps[] = {put_of("first", "1"), put_of("second", "2"), put_of("third", "3")};
+    struct storage_step steps[] = {put_of("first", "1"), put_of("second", "2"),
+                                   put_of("third", "3")};
 
     (void)state;
     put("second", "old");
@@ -343,10 +356,13 @@ static int compare_names(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Pages of every size, whatever the characters: a store that lists by key puts "a-b/" before "a/". */
+/*
+ * Pages of every size, whatever the characters: a store that lists by key puts "a-b/" before "a/".
+ */
 static void names_are_sorted_on_every_page(void **state)
 {
-    const char *names[] = {"b", "a-b-c", "a", "a.b", "a-", "a0", "a-b", "a b", "ab", "a-b.c", "b-", "a.", "a-b-"};
+    const char *names[] = {"b",   "a-b-c", "a",     "a.b", "a-", "a0",  "a-b",
+                           "a b", "ab",    "a-b.c", "b-",  "a.", "a-b-"};
     struct error err = {0};
 
     (void)state;
@@ -375,7 +391,8 @@ static void names_are_sorted_on_every_page(void **state)
 
 static void objects_and_prefixes_are_removed(void **state)
 {
-    static const char *const keys[] = {"a/b/", "a/x", "a/c", "b/nothing", "nothing/below/", "top", "c/d/e"};
+    static const char *const keys[] = {"a/b/",           "a/x", "a/c",  "b/nothing",
+                                       "nothing/below/", "top", "c/d/e"};
     struct error err = {0};
 
     (void)state;
@@ -404,12 +421,15 @@ static void an_unchanged_object_is_removed(void **state)
     put("a/b", "one");
     object = head_of("a/b");
     put("a/b", "two");
-    assert_int_equal(storage_remove_if_unchanged(storage, "a/b", &object.version, &err), STORAGE_CONFLICT);
+    assert_int_equal(storage_remove_if_unchanged(storage, "a/b", &object.version, &err),
+                     STORAGE_CONFLICT);
     assert_string_equal(text_at("a/b"), "two");
     object = head_of("a/b");
     assert_int_equal(storage_remove_if_unchanged(storage, "a/b", &object.version, &err), 0);
-    assert_int_equal(storage_remove_if_unchanged(storage, "a/b", &object.version, &err), STORAGE_NOT_FOUND);
-    assert_int_equal(storage_remove_if_unchanged(storage, "x/y", &object.version, &err), STORAGE_NOT_FOUND);
+    assert_int_equal(storage_remove_if_unchanged(storage, "a/b", &object.version, &err),
+                     STORAGE_NOT_FOUND);
+    assert_int_equal(storage_remove_if_unchanged(storage, "x/y", &object.version, &err),
+                     STORAGE_NOT_FOUND);
 }
 
 static void a_note_is_an_object(void **state)
@@ -422,7 +442,7 @@ static void a_note_is_an_object(void **state)
     assert_string_equal(text_at("a/b"), "short");
 }
 
-/* --- uploads ------------------------------------------------------------------------------------------------ */
+/* --- uploads ----------------------------------------------------------------------------- */
 
 static void an_upload_grows_at_its_end_and_is_published(void **state)
 {
@@ -472,7 +492,9 @@ static void append_pieces(struct storage_upload *upload, size_t first, size_t en
     }
 }
 
-/* Larger than what a backend may gather in memory, and continued after it was closed in the middle. */
+/*
+ * Larger than what a backend may gather in memory, and continued after it was closed in the middle.
+ */
 static void a_large_upload_is_published_whole(void **state)
 {
     struct storage_upload *upload = open_upload("s/data", STORAGE_UPLOAD_NEW);
@@ -615,9 +637,10 @@ static void a_discarded_upload_is_gone(void **state)
     assert_int_equal(try_to_open("s/data", STORAGE_UPLOAD_RESUME, 0), STORAGE_NOT_FOUND);
 }
 
-/* --- claims ------------------------------------------------------------------------------------------------------ */
+/* --- claims ------------------------------------------------------------------------------ */
 
-static int claim(const char *prefix, enum storage_claim_mode mode, unsigned patience_ms, struct storage_claim **ret)
+static int claim(const char *prefix, enum storage_claim_mode mode, unsigned patience_ms,
+                 struct storage_claim **ret)
 {
     struct error err = {0};
     int r = storage_claim(storage, prefix, mode, patience_ms, ret, &err);
@@ -701,7 +724,8 @@ static void claims_end_with_their_process(void **state)
     child = fork();
     if (child == 0) {
         upload = open_upload("s/data", STORAGE_UPLOAD_NEW);
-        if (claim("r/", STORAGE_ALONE, 0, &held) == 0 && append(upload, 0, "one") == 0 && write(pipes[1], "x", 1) == 1)
+        if (claim("r/", STORAGE_ALONE, 0, &held) == 0 && append(upload, 0, "one") == 0 &&
+            write(pipes[1], "x", 1) == 1)
             pause();
         _exit(1);
     }
@@ -719,13 +743,14 @@ static void claims_end_with_their_process(void **state)
     storage_claim_release(held);
 }
 
-/* --- garbage collection ---------------------------------------------------------------------------------------------- */
+/* --- garbage collection ------------------------------------------------------------------ */
 
 /* Removes prefix unless a witness was used in the last 1,000 s; returns whether it was kept. */
 static bool is_spared(const char *prefix, const char *witness, const char *other)
 {
     const char *witnesses[] = {witness, other};
-    struct storage_removal removal = {.keys = &prefix, .key_count = 1, .witnesses = witnesses, .witness_count = 2};
+    struct storage_removal removal = {
+        .keys = &prefix, .key_count = 1, .witnesses = witnesses, .witness_count = 2};
     struct error err = {0};
 
     if (storage_remove_unused(storage, &removal, 1, storage_now(storage) - 1000, &err) != 0)
@@ -763,12 +788,15 @@ static void objects_used_again_stay(void **state)
     put("kept/data", "");
     put("idle/data", "");
     backend->pass_time(storage, 2000);
-    assert_int_equal(storage_used_since(storage, "idle/data", storage_now(storage) - 1000, &is_used, &err), 0);
+    assert_int_equal(
+        storage_used_since(storage, "idle/data", storage_now(storage) - 1000, &is_used, &err), 0);
     assert_false(is_used);
     assert_int_equal(storage_last_use(storage, "idle/data", &idle_ns, &err), 0);
     assert_true(idle_ns / 1000000000 < storage_now(storage) - 1000);
-    assert_int_equal(storage_refresh(storage, "refreshed/data", STORAGE_MAY_WAIT, &object, &err), 0);
-    assert_int_equal(storage_refresh(storage, "no/where", STORAGE_MAY_WAIT, &object, &err), STORAGE_NOT_FOUND);
+    assert_int_equal(storage_refresh(storage, "refreshed/data", STORAGE_MAY_WAIT, &object, &err),
+                     0);
+    assert_int_equal(storage_refresh(storage, "no/where", STORAGE_MAY_WAIT, &object, &err),
+                     STORAGE_NOT_FOUND);
     assert_int_equal(write_steps(&keep, 1), 0);
     assert_int_equal(publish(upload, "published/data"), 0);
     storage_upload_close(upload);
@@ -776,11 +804,14 @@ static void objects_used_again_stay(void **state)
     assert_true(is_spared("kept/", "kept/data", "no/where"));
     assert_true(is_spared("published/", "published/data", "no/where"));
     assert_false(is_spared("idle/", "idle/data", "no/where"));
-    assert_int_equal(storage_used_since(storage, "kept/data", storage_now(storage) - 1000, &is_used, &err), 0);
+    assert_int_equal(
+        storage_used_since(storage, "kept/data", storage_now(storage) - 1000, &is_used, &err), 0);
     assert_true(is_used);
-    assert_int_equal(storage_used_since(storage, "kept/", storage_now(storage) - 1000, &is_used, &err), 0);
+    assert_int_equal(
+        storage_used_since(storage, "kept/", storage_now(storage) - 1000, &is_used, &err), 0);
     assert_true(is_used);
-    assert_int_equal(storage_used_since(storage, "no/where/", 0, &is_used, &err), STORAGE_NOT_FOUND);
+    assert_int_equal(storage_used_since(storage, "no/where/", 0, &is_used, &err),
+                     STORAGE_NOT_FOUND);
     assert_int_equal(storage_used_since(storage, "no/where", 0, &is_used, &err), STORAGE_NOT_FOUND);
     assert_int_equal(storage_last_use(storage, "kept/data", &kept_ns, &err), 0);
     assert_true(kept_ns / 1000000000 >= storage_now(storage) - 1000);
@@ -788,15 +819,21 @@ static void objects_used_again_stay(void **state)
     assert_int_equal(storage_clean_up(storage, 0, &err), 0);
 }
 
-/* --- all of them, for each backend ---------------------------------------------------------------------------------------- */
+/* --- all of them, for each backend ------------------------------------------------------- */
 
 static const struct {
     const char *name;
     CMUnitTestFunction function;
     bool needs_collection;
 } cases[] = {
-#define COLLECTION_CASE(function) {#function, function, true}
-#define CASE(function) {#function, function, false}
+#define COLLECTION_CASE(function)                                                                  \
+    {                                                                                              \
+#function, function, true                                                                  \
+    }
+#define CASE(function)                                                                             \
+    {                                                                                              \
+#function, function, false                                                                 \
+    }
     CASE(objects_are_put_and_replaced),
     CASE(a_reader_keeps_its_bytes),
     CASE(conditions_hold_or_conflict),
@@ -848,7 +885,8 @@ static int run_cases(const struct backend *tested)
     backend = tested;
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         if (!cases[i].needs_collection || !tested->has_no_collection)
-            tests[count++] = (struct CMUnitTest){cases[i].name, cases[i].function, set_up, tear_down, NULL};
+            tests[count++] =
+                (struct CMUnitTest){cases[i].name, cases[i].function, set_up, tear_down, NULL};
     return _cmocka_run_group_tests(tested->name, tests, count, NULL, NULL);
 }
 
@@ -867,8 +905,11 @@ static void lose_in_bucket(struct storage *bucket, const char *key)
 
 static int run_in_bucket(void)
 {
-    static const struct backend bucket = {
-        .name = "bucket", .open = bucket_fixture_open, .lose_claims = lose_in_bucket, .has_no_collection = true, .names_bytes = true};
+    static const struct backend bucket = {.name = "bucket",
+                                          .open = bucket_fixture_open,
+                                          .lose_claims = lose_in_bucket,
+                                          .has_no_collection = true,
+                                          .names_bytes = true};
     int failed = run_cases(&bucket);
 
     bucket_fixture_end();

@@ -18,7 +18,8 @@ static int set_up(void **state)
 {
     struct error err = {0};
 
-    return scratch_set_up(state) < 0 ? -1 : filesystem_open("root", FILESYSTEM_SERVES, &storage, &err);
+    return scratch_set_up(state) < 0 ? -1
+                                     : filesystem_open("root", FILESYSTEM_SERVES, &storage, &err);
 }
 
 static int tear_down(void **state)
@@ -27,18 +28,26 @@ static int tear_down(void **state)
     return scratch_tear_down(state);
 }
 
-#define filesystem_test(function) {#function, function, set_up, tear_down, NULL}
+#define filesystem_test(function)                                                                  \
+    {                                                                                              \
+#function, function, set_up, tear_down, NULL                                               \
+    }
 
 static struct storage_step put_of(const char *key, const char *text)
 {
-    return (struct storage_step){.kind = STORAGE_PUT, .key = key, .data = text, .size = strlen(text)};
+    return (struct storage_step){
+        .kind = STORAGE_PUT, .key = key, .data = text, .size = strlen(text)};
 }
 
 static void objects_are_files(void **state)
 {
     struct storage_step steps[] = {
-        put_of("a/b/c", "one"), put_of("a/b/d", ""), put_of("top", "two"), put_of("a/b/c", "three"),
-        {.kind = STORAGE_MARK, .key = "x/y/"}, {.kind = STORAGE_MARK, .key = "a/b/"},
+        put_of("a/b/c", "one"),
+        put_of("a/b/d", ""),
+        put_of("top", "two"),
+        put_of("a/b/c", "three"),
+        {.kind = STORAGE_MARK, .key = "x/y/"},
+        {.kind = STORAGE_MARK, .key = "a/b/"},
     };
     struct error err = {0};
 
@@ -53,7 +62,8 @@ static void objects_are_files(void **state)
 /* A failed operation keeps the old content, and leaves no partial files. */
 static void a_failure_leaves_nothing_behind(void **state)
 {
-    struct storage_step steps[] = {put_of("a/b", "new"), put_of("new/directory/c", "new"), put_of("file/below/d", "new")};
+    struct storage_step steps[] = {put_of("a/b", "new"), put_of("new/directory/c", "new"),
+                                   put_of("file/below/d", "new")};
     struct error err = {0};
 
     (void)state;
@@ -69,8 +79,10 @@ static void a_failure_leaves_nothing_behind(void **state)
     assert_true(storage_write(storage, steps + 1, 1, &err) < 0);
     steps[0].kind = STORAGE_PUT;
     steps[0].key = "made/for/a/name/of/256/bytes/"
-                   "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
-                   "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+                   "0123456789012345678901234567890123456789012345678901234567890123456789012345678"
+                   "901234567890123456789"
+                   "0123456789012345678901234567890123456789012345678901234567890123456789012345678"
+                   "901234567890123456789"
                    "01234567890123456789012345678901234567890123456789012345";
     assert_int_equal(storage_write(storage, steps, 1, &err), -ENAMETOOLONG);
     assert_is_absent(below("made"));
@@ -85,7 +97,8 @@ static void the_umask_is_honoured(void **state)
     (void)state;
     umask(077);
     assert_int_equal(storage_write(storage, &step, 1, &err), 0);
-    assert_int_equal(storage_upload_open(storage, "s/data", STORAGE_UPLOAD_NEW, 0, &upload, &err), 0);
+    assert_int_equal(storage_upload_open(storage, "s/data", STORAGE_UPLOAD_NEW, 0, &upload, &err),
+                     0);
     storage_upload_close(upload);
     umask(022);
     assert_mode_is(below("a/b"), 0600);
@@ -99,7 +112,7 @@ static void the_umask_is_honoured(void **state)
     assert_mode_is(below("c"), 0755);
 }
 
-/* --- links and special files ----------------------------------------------------------------------- */
+/* --- links and special files ------------------------------------------------------------- */
 
 /* Returns the result of each operation for a key. */
 enum { OPERATIONS = 10 };
@@ -211,7 +224,8 @@ static void make_socket(const char *path)
 /* The FIFO has no writer; waiting for one would cause a timeout. */
 static void a_fifo_and_a_socket_are_named_and_never_waited_for(void **state)
 {
-    static const char *const keys[] = {"a/fifo", "a/socket"}, *const words[] = {"it is a FIFO", "it is a socket"};
+    static const char *const keys[] = {"a/fifo", "a/socket"}, *const words[] = {"it is a FIFO",
+                                                                                "it is a socket"};
     struct error err = {0};
 
     (void)state;
@@ -273,7 +287,8 @@ static void links_of_the_administrator_lead_to_the_storage(void **state)
     storage_close(other);
     if (geteuid() != 0)
         return;
-    assert_int_equal(fchownat(AT_FDCWD, "third/docker/registry", 12345, 12345, AT_SYMLINK_NOFOLLOW), 0);
+    assert_int_equal(fchownat(AT_FDCWD, "third/docker/registry", 12345, 12345, AT_SYMLINK_NOFOLLOW),
+                     0);
     assert_int_equal(filesystem_open("third", FILESYSTEM_LOOKS, &other, &err), -ELOOP);
     assert_says(&err, "belongs to another user");
 }

@@ -18,7 +18,8 @@ static int set_up(void **state)
 {
     struct error err = {0};
 
-    return scratch_set_up(state) < 0 ? -1 : filesystem_open("root", FILESYSTEM_SERVES, &storage, &err);
+    return scratch_set_up(state) < 0 ? -1
+                                     : filesystem_open("root", FILESYSTEM_SERVES, &storage, &err);
 }
 
 static int tear_down(void **state)
@@ -39,7 +40,8 @@ static void make_old(const char *key)
 static bool is_spared(const char *key, const char *witness, const char *other)
 {
     const char *witnesses[] = {witness, other};
-    struct storage_removal removal = {.keys = &key, .key_count = 1, .witnesses = witnesses, .witness_count = 2};
+    struct storage_removal removal = {
+        .keys = &key, .key_count = 1, .witnesses = witnesses, .witness_count = 2};
     struct error err = {0};
 
     if (storage_remove_unused(storage, &removal, 1, LIMIT_S, &err) < 0)
@@ -79,8 +81,10 @@ static void a_refreshed_object_is_new(void **state)
     make_old("a/link");
     assert_int_equal(storage_refresh(storage, "a/link", STORAGE_MUST_NOT_WAIT, &object, &err), 0);
     assert_true(is_spared("a/", "a/link", "a/link"));
-    assert_int_equal(storage_refresh(storage, "b/link", STORAGE_MUST_NOT_WAIT, &object, &err), STORAGE_NOT_FOUND);
-    assert_int_equal(storage_refresh(storage, "a/link/below", STORAGE_MUST_NOT_WAIT, &object, &err), STORAGE_NOT_FOUND);
+    assert_int_equal(storage_refresh(storage, "b/link", STORAGE_MUST_NOT_WAIT, &object, &err),
+                     STORAGE_NOT_FOUND);
+    assert_int_equal(storage_refresh(storage, "a/link/below", STORAGE_MUST_NOT_WAIT, &object, &err),
+                     STORAGE_NOT_FOUND);
 }
 
 static void a_published_object_is_new(void **state)
@@ -90,7 +94,8 @@ static void a_published_object_is_new(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(storage_upload_open(storage, "s/data", STORAGE_UPLOAD_NEW, 0, &step.upload, &err), 0);
+    assert_int_equal(
+        storage_upload_open(storage, "s/data", STORAGE_UPLOAD_NEW, 0, &step.upload, &err), 0);
     assert_int_equal(utimensat(AT_FDCWD, below("s/data"), times, 0), 0);
     assert_int_equal(storage_write(storage, &step, 1, &err), 0);
     storage_upload_close(step.upload);
@@ -116,14 +121,17 @@ static void a_hanging_collector_delays_others_only_briefly(void **state)
     (void)state;
     make_old("a/link");
     fd = lock_like_a_collector(ROOT);
-    assert_int_equal(storage_refresh(storage, "a/link", STORAGE_MUST_NOT_WAIT, &object, &err), STORAGE_WOULD_WAIT);
+    assert_int_equal(storage_refresh(storage, "a/link", STORAGE_MUST_NOT_WAIT, &object, &err),
+                     STORAGE_WOULD_WAIT);
     make_file(below("b/link"), "");
-    assert_int_equal(storage_refresh(storage, "b/link", STORAGE_MUST_NOT_WAIT, &object, &err), 0); /* it is new, and needs no lock */
+    assert_int_equal(storage_refresh(storage, "b/link", STORAGE_MUST_NOT_WAIT, &object, &err),
+                     0); /* it is new, and needs no lock */
     close(fd);
     assert_int_equal(storage_refresh(storage, "a/link", STORAGE_MUST_NOT_WAIT, &object, &err), 0);
     make_old("a/link");
     fd = lock_like_a_collector(below("_temporary"));
-    assert_int_equal(storage_refresh(storage, "a/link", STORAGE_MUST_NOT_WAIT, &object, &err), STORAGE_WOULD_WAIT);
+    assert_int_equal(storage_refresh(storage, "a/link", STORAGE_MUST_NOT_WAIT, &object, &err),
+                     STORAGE_WOULD_WAIT);
     close(fd);
 }
 
@@ -178,7 +186,10 @@ static void directories_belong_to_the_owner_of_the_storage(void **state)
     assert_int_equal(chown(ROOT, 0, 0), 0);
 }
 
-#define unused_test(function) {#function, function, set_up, tear_down, NULL}
+#define unused_test(function)                                                                      \
+    {                                                                                              \
+#function, function, set_up, tear_down, NULL                                               \
+    }
 
 int main(void)
 {
