@@ -1,6 +1,5 @@
 /*
- * Readers, uploads and claims are those of the storage behind this one: their functions are called
- * without a detour.
+ * Readers, uploads and claims belong to the inner storage, so their functions are called directly.
  */
 #include "registry/storage/measured.h"
 
@@ -20,7 +19,7 @@ static struct storage *inner_of(struct storage *storage)
     return ((struct measured *)storage)->inner;
 }
 
-/* Reports the time since begin_us; returns r. */
+/* Reports the time since begin_us, and returns r. */
 static int report(struct storage *storage, enum storage_action action, int64_t begin_us, int r)
 {
     struct measured *measured = (struct measured *)storage;

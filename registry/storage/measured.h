@@ -2,7 +2,7 @@
 
 #include "registry/storage/storage.h"
 
-/* What a call of a storage does, in the classes that registry:2's metrics have. */
+/* The kinds of storage calls that registry:2's metrics distinguish. */
 enum storage_action {
     STORAGE_ACTION_GET,  /* reads a small object */
     STORAGE_ACTION_STAT, /* looks at an object */
@@ -16,8 +16,9 @@ enum storage_action {
 typedef void storage_observer(void *object, enum storage_action action, uint64_t us);
 
 /*
- * A storage that passes all calls on to another one, and reports how long they took. Takes
- * ownership of inner, which is closed if this fails. 0 with *ret (storage_close), or negative.
+ * Creates a storage that forwards all calls to inner and reports how long they took. Takes
+ * ownership of inner, and closes it on failure. Returns 0, or negative with err filled; free *ret
+ * with storage_close().
  */
 int storage_measure(struct storage *inner, storage_observer *observe, void *object,
                     struct storage **ret, struct error *err) MUST_USE;

@@ -10,25 +10,26 @@
 #define STORAGE_PRIVATE "private/"
 
 /*
- * A place that keeps objects by key: the contract between core and a backend. docs/storage.md
- * explains it.
+ * The contract between registry/core and a storage backend, which keeps objects by key.
+ * docs/storage.md explains it.
  *
- * A key is a relative path such as "repositories/alpine/_layers/sha256/<hex>/link"; a prefix is the
- * beginning of keys, up to and including a '/'. No key is also the beginning of others without that
- * '/'. Nothing here assumes directories, renames, modification times, or locks of one process.
- * Objects below STORAGE_PRIVATE hold secrets: where a backend has permissions, they are for the
- * server's user alone, and it keeps no copies of them in memory.
+ * A key is a relative path such as "repositories/alpine/_layers/sha256/<hex>/link". A prefix is the
+ * beginning of keys, up to and including a '/'. If "a" is the key of an object, no other key begins
+ * with "a/". The contract does not assume directories, renames, modification times, or locks within
+ * one process. Objects below STORAGE_PRIVATE hold secrets: a backend that has permissions lets only
+ * the server's user access them, and no backend caches them in memory.
  *
- * Every function may be called from any thread, for a reader too; an upload or a claim by one
- * thread at a time. They return 0, negative with err filled (in words that name the key), or one of
- * these outcomes where the function names it:
+ * Any thread may call any function, also for a reader. Only one thread at a time may use an upload
+ * or a claim. Functions return 0, negative with err filled (its text names the key), or one of
+ * these outcomes if the comment of the function lists it:
  */
 enum storage_outcome {
     STORAGE_NOT_FOUND = 1, /* there is no object at the key */
     STORAGE_CONFLICT,      /* a condition does not hold */
     STORAGE_WRONG_OFFSET,  /* the upload has another size */
-    STORAGE_CLAIM_LOST,    /* the claim ended without its holder: nothing was written */
-    STORAGE_WOULD_WAIT,    /* the caller must not wait, or has waited as long as it wanted to */
+    STORAGE_CLAIM_LOST,    /* the claim ended before its holder released it; nothing was written */
+    STORAGE_WOULD_WAIT, /* waiting would be necessary but is not allowed, or patience_ms has passed
+                         */
 };
 
 /*
@@ -38,7 +39,8 @@ enum storage_outcome {
 enum storage_waiting { STORAGE_MUST_NOT_WAIT, STORAGE_MAY_WAIT };
 
 /*
- * Opaque; compared by storage_version_is_same(). It changes whenever a write replaces the object.
+ * Opaque; compare with storage_version_is_same(). Every write that replaces an object changes its
+ * version.
  */
 struct storage_version {
     uint64_t words[6];
@@ -49,7 +51,7 @@ struct storage_object {
     struct storage_version version;
 };
 
-/* One page of what lies directly below a prefix, by name. Free with storage_list_done(). */
+/* One page of the names directly below a prefix, sorted. Free with storage_list_done(). */
 struct storage_entry {
     bool is_prefix; /* something may lie below "<prefix><name>/" */
     char name[];    /* without a '/' */
@@ -68,11 +70,10 @@ enum storage_condition {
 };
 
 enum storage_step_kind {
-    STORAGE_PUT,     /* key gets the bytes of data */
-    STORAGE_PUBLISH, /* key gets what upload holds, if it is absent; the upload is used up */
-    STORAGE_KEEP, /* the object at key is refreshed and durable; STORAGE_NOT_FOUND if there is none
-                   */
-    STORAGE_MARK, /* where prefixes are directories key, a prefix, becomes one; elsewhere nothing */
+    STORAGE_PUT,     /* writes data to key */
+    STORAGE_PUBLISH, /* moves the bytes of upload to key, which must be absent */
+    STORAGE_KEEP,    /* refreshes the object at key and makes it durable; STORAGE_NOT_FOUND */
+    STORAGE_MARK,    /* creates the directory of the prefix key, if the backend has directories */
 };
 
 /* All borrowed. */
@@ -81,14 +82,14 @@ struct storage_step {
     const char *key;
     const void *data;
     size_t size;
-    enum storage_condition condition; /* of STORAGE_PUT */
+    enum storage_condition condition; /* for STORAGE_PUT */
     struct storage_version version;
     struct storage_upload *upload;
 };
 
 /*
- * For remove_unused(): keys and prefixes that go together, or stay together if one of the witnesses
- * was created or refreshed lately. A missing witness does not count. All borrowed.
+ * For remove_unused(): keys and prefixes that are removed together. If any of the witnesses was
+ * created or refreshed recently, all of them stay. A missing witness is ignored. All borrowed.
  */
 struct storage_removal {
     const char *const *keys;
@@ -99,8 +100,8 @@ struct storage_removal {
 };
 
 /*
- * refresh() may rely on a promise that is this old already, so that a popular object is not written
- * to each time.
+ * refresh() need not write if the object was refreshed within this time, so that requests for a
+ * popular object do not each cause a write.
  */
 enum { STORAGE_REFRESH_S = 60 };
 
@@ -109,7 +110,7 @@ enum storage_upload_mode {
     STORAGE_UPLOAD_RESUME, /* STORAGE_NOT_FOUND if there is none */
 };
 
-/* Of an upload. The version changes with every append, by whomever. */
+/* The state of an upload. Each append by any process changes the version. */
 struct storage_upload_state {
     uint64_t size; /* bytes */
     struct storage_version version;
@@ -117,15 +118,12 @@ struct storage_upload_state {
 
 enum storage_claim_mode { STORAGE_SHARED, STORAGE_ALONE };
 
-/*
- * Reads that what the backend remembers could have answered: those that it did answer, and the
- * others.
- */
+/* Reads that the backend's caches answered, and reads that they could not answer. */
 struct storage_cache_counters {
     uint64_t hits, misses;
 };
 
-/* A backend puts these at the head of structs of its own. */
+/* A backend puts these at the beginning of its own structs. */
 struct storage {
     const struct storage_functions *functions;
 };
@@ -139,54 +137,56 @@ struct storage_claim {
     const struct storage_functions *functions;
 };
 
-/* What a backend is. Callers use the storage_*() functions below. */
+/* The functions that a backend implements. Callers use the storage_*() functions below. */
 struct storage_functions {
     void (*close)(struct storage *storage);
 
-    /* Whether the storage can be reached. */
+    /* Checks that the storage can be reached. */
     int (*check)(struct storage *storage, struct error *err);
 
-    /* Seconds since 1970 by the storage's own clock. */
+    /* Seconds since 1970, by the storage's own clock. */
     int64_t (*now)(struct storage *storage);
 
-    /* Since it was opened; zeros if the backend remembers nothing. */
+    /* Counts since the storage was opened; zeros if the backend has no cache. */
     void (*count_cache)(struct storage *storage, struct storage_cache_counters *ret);
 
     /* --- reading ------------------------------------------------------------------------- */
 
-    /* STORAGE_NOT_FOUND, STORAGE_WOULD_WAIT. */
+    /* Size and version of an object. STORAGE_NOT_FOUND, STORAGE_WOULD_WAIT. */
     int (*head)(struct storage *storage, const char *key, enum storage_waiting waiting,
                 struct storage_object *ret, struct error *err);
 
     /*
-     * All of an object of at most limit bytes (-EFBIG for a larger one). *ret_bytes is the
-     * caller's, free with free(); a NUL that *ret_size does not count follows. STORAGE_NOT_FOUND,
-     * STORAGE_WOULD_WAIT.
+     * Reads a whole object of at most limit bytes; a larger one is -EFBIG. *ret_bytes is owned by
+     * the caller, free with free(); a NUL, not counted in *ret_size, follows the bytes.
+     * STORAGE_NOT_FOUND, STORAGE_WOULD_WAIT.
      */
     int (*get)(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,
                char **ret_bytes, size_t *ret_size, struct error *err);
 
     /*
-     * Opens an object for ranged reads. The reader's bytes stay the same when the object is
-     * replaced or removed. *ret is the caller's, free with reader_close(). STORAGE_NOT_FOUND,
-     * STORAGE_WOULD_WAIT.
+     * Opens an object for ranged reads. The reader still returns the same bytes after the object is
+     * replaced or removed. *ret is owned by the caller, free with reader_close().
+     * STORAGE_NOT_FOUND, STORAGE_WOULD_WAIT.
      */
     int (*open)(struct storage *storage, const char *key, enum storage_waiting waiting,
                 struct storage_reader **ret, struct storage_object *ret_object, struct error *err);
 
     /*
-     * Up to size bytes at offset; 0 at the end; or -errno. May wait if reader_get_fd() answers -1.
+     * Reads up to size bytes at offset. Returns their number, 0 at the end, or -errno. May wait if
+     * reader_get_fd() returns -1.
      */
     ssize_t (*reader_read)(struct storage_reader *reader, uint64_t offset, void *ret_data,
                            size_t size);
-    int (*reader_get_fd)(
-        struct storage_reader *reader); /* a file of the same bytes, borrowed; -1: there is none */
+
+    /* A descriptor of a file with the same bytes, borrowed; -1 if there is none. */
+    int (*reader_get_fd)(struct storage_reader *reader);
     void (*reader_close)(struct storage_reader *reader); /* takes NULL */
 
     /*
-     * Up to limit (SIZE_MAX: all) objects and prefixes directly below prefix ("": everything),
-     * whose names come after that one (NULL: from the first), ordered bytewise by name. Nothing
-     * below is an empty list.
+     * Lists up to limit (SIZE_MAX: all) objects and prefixes directly below prefix ("": the root),
+     * sorted by the bytes of their names. The list starts after the name in after, or at the first
+     * name if that is NULL. If nothing is below prefix, the list is empty.
      */
     int (*list)(struct storage *storage, const char *prefix, const char *after, size_t limit,
                 struct storage_list *ret, struct error *err);
@@ -194,17 +194,17 @@ struct storage_functions {
     /* --- writing ------------------------------------------------------------------------- */
 
     /*
-     * Makes the steps in their order; each is visible at once or not at all. After 0 all of them
-     * survive a power failure. STORAGE_CONFLICT, STORAGE_NOT_FOUND or STORAGE_CLAIM_LOST (of an
-     * upload): one step cannot be made; those before it were made, those after it were not. After a
-     * failure, too, those before it may have been made. Waits.
+     * Performs the steps in order. Each step is atomic. After 0 all of them survive a power
+     * failure. STORAGE_CONFLICT, STORAGE_NOT_FOUND or STORAGE_CLAIM_LOST (of an upload) mean that
+     * one step could not be performed: the steps before it were, the steps after it were not. After
+     * a failure, some steps may have been performed. Waits.
      */
     int (*write)(struct storage *storage, const struct storage_step *steps, size_t count,
                  struct error *err);
 
     /*
-     * Removes objects, and all objects below prefixes, in the order of their keys; a missing one is
-     * no error. After 0 that survives a power failure. Waits.
+     * Removes objects, and all objects below prefixes, in the order of keys. It is not an error if
+     * one is missing. After 0 the removal survives a power failure. Waits.
      */
     int (*remove)(struct storage *storage, const char *const *keys, size_t count,
                   struct error *err);
@@ -213,60 +213,59 @@ struct storage_functions {
     int (*remove_if_unchanged)(struct storage *storage, const char *key,
                                const struct storage_version *version, struct error *err);
 
-    /*
-     * Puts a small object that need not survive a power failure, and may be found empty after one.
-     */
+    /* Writes a small object that need not survive a power failure; after one, it may be empty. */
     int (*note)(struct storage *storage, const char *key, const void *data, size_t size,
                 struct error *err);
 
     /* --- garbage collection -------------------------------------------------------------- */
 
     /*
-     * head() of an object that the caller is going to rely on: remove_unused() spares it as if it
-     * had been created now, or up to STORAGE_REFRESH_S ago. STORAGE_NOT_FOUND; STORAGE_WOULD_WAIT
-     * while a removal is in progress; a caller that may wait waits two seconds before.
+     * Like head(), but also protects the object from remove_unused(), as if it had been created now
+     * (or up to STORAGE_REFRESH_S ago). STORAGE_NOT_FOUND. STORAGE_WOULD_WAIT while a removal is in
+     * progress; if the caller may wait, only after two seconds.
      */
     int (*refresh)(struct storage *storage, const char *key, enum storage_waiting waiting,
                    struct storage_object *ret, struct error *err);
 
     /*
-     * Whether an object, or anything below a prefix, was created or refreshed at that moment
-     * (now()) or later. STORAGE_NOT_FOUND. Waits.
+     * Whether an object, or any object below a prefix, was created or refreshed at moment_s (a
+     * result of now()) or later. STORAGE_NOT_FOUND. Waits.
      */
     int (*used_since)(struct storage *storage, const char *key, int64_t moment_s, bool *ret,
                       struct error *err);
 
     /*
-     * When an object was created or refreshed last, in nanoseconds since 1970, as exactly as the
-     * storage knows. To order objects for people, not to decide what is removed beside others.
-     * STORAGE_NOT_FOUND. Waits.
+     * When an object was last created or refreshed, in nanoseconds since 1970, as exactly as the
+     * storage knows. Use it to sort objects for display, not to decide what to remove while other
+     * processes write. STORAGE_NOT_FOUND. Waits.
      */
     int (*last_use)(struct storage *storage, const char *key, int64_t *ret_ns, struct error *err);
 
     /*
-     * Removes what was neither created nor refreshed at that moment or later. To write() and
-     * refresh() of any process each removal is one step. After 0 that survives a power failure.
-     * Waits.
+     * Removes the objects that were neither created nor refreshed at moment_s or later. Each
+     * removal is atomic for write() and refresh() of any process. After 0 the removals survive a
+     * power failure. Waits.
      */
     int (*remove_unused)(struct storage *storage, struct storage_removal *removals, size_t count,
                          int64_t moment_s, struct error *err);
 
     /*
-     * Removes what crashes left at least age_s ago (0: all of it), none of which any key shows.
-     * Waits.
+     * Removes temporary data, not visible at any key, that crashed processes left at least age_s
+     * ago (0: all of it). Waits.
      */
     int (*clean_up)(struct storage *storage, int64_t age_s, struct error *err);
 
     /* --- uploads ------------------------------------------------------------------------- */
 
     /*
-     * Opens an upload and claims it, waiting up to patience_ms for another holder to let go (then
-     * STORAGE_WOULD_WAIT). *ret is the caller's, free with upload_close(), which ends the claim.
+     * Opens an upload and claims it. If another process holds the claim, waits up to patience_ms,
+     * then returns STORAGE_WOULD_WAIT. *ret is owned by the caller, free with upload_close(), which
+     * releases the claim.
      */
     int (*upload_open)(struct storage *storage, const char *key, enum storage_upload_mode mode,
                        unsigned patience_ms, struct storage_upload **ret, struct error *err);
 
-    /* Its size when it was kept last, without a claim; or later. STORAGE_NOT_FOUND. */
+    /* The size at the last upload_keep() or later. Needs no claim. STORAGE_NOT_FOUND. */
     int (*upload_head)(struct storage *storage, const char *key, uint64_t *ret_size,
                        struct error *err);
 
@@ -274,36 +273,40 @@ struct storage_functions {
                             struct error *err);
 
     /*
-     * Appends at offset, which is the upload's size. STORAGE_WRONG_OFFSET, STORAGE_CLAIM_LOST. If
-     * it fails, nothing of data is in the upload. Does not wait for a disk.
+     * Appends at offset, which must be the upload's size. STORAGE_WRONG_OFFSET, STORAGE_CLAIM_LOST.
+     * After a failure the upload contains nothing of data. Does not wait for a disk.
      */
     int (*upload_append)(struct storage_upload *upload, uint64_t offset, const void *data,
                          size_t size, struct error *err);
 
     /*
-     * Makes what was appended survive the end of the process, but perhaps not a power failure;
-     * others see it in upload_head() from then on. To be called before a client is told that its
-     * bytes have arrived. STORAGE_CLAIM_LOST. Waits.
+     * Makes the appended bytes survive the end of the process, but not necessarily a power failure.
+     * From then on upload_head() of other processes counts them. Call it before the client's bytes
+     * are acknowledged. STORAGE_CLAIM_LOST. Waits.
      */
     int (*upload_keep)(struct storage_upload *upload, struct error *err);
+
+    /* As reader_read(). */
     ssize_t (*upload_read)(struct storage_upload *upload, uint64_t offset, void *ret_data,
-                           size_t size); /* or -errno */
-    int (*upload_discard)(struct storage_upload *upload,
-                          struct error *err);            /* removes it; close it then */
+                           size_t size);
+
+    /* Removes the upload, which must still be closed. */
+    int (*upload_discard)(struct storage_upload *upload, struct error *err);
     void (*upload_close)(struct storage_upload *upload); /* takes NULL */
 
     /* --- claims -------------------------------------------------------------------------- */
 
     /*
-     * Claims a prefix, shared with others or alone, in all processes on all hosts; waits up to
-     * patience_ms, then STORAGE_WOULD_WAIT. New sharers do not overtake a waiter that wants to be
-     * alone. STORAGE_NOT_FOUND if nothing is below the prefix, and mode is alone. A holder that
-     * dies loses the claim after a bounded time. *ret is the caller's, free with claim_release().
+     * Claims a prefix, shared or alone, against all processes on all hosts. Waits up to
+     * patience_ms, then returns STORAGE_WOULD_WAIT. A claim for STORAGE_ALONE that waits has
+     * precedence over new shared claims. STORAGE_NOT_FOUND if mode is STORAGE_ALONE and nothing is
+     * below the prefix. A claim whose holder crashed ends after a bounded time. *ret is owned by
+     * the caller, free with claim_release().
      */
     int (*claim)(struct storage *storage, const char *prefix, enum storage_claim_mode mode,
                  unsigned patience_ms, struct storage_claim **ret, struct error *err);
 
-    /* 0, or STORAGE_CLAIM_LOST: to be asked right before the write that the claim is for. */
+    /* 0 or STORAGE_CLAIM_LOST. Call it right before the write that the claim protects. */
     int (*claim_check)(struct storage_claim *claim, struct error *err);
     void (*claim_release)(struct storage_claim *claim); /* takes NULL */
 };
@@ -314,7 +317,7 @@ bool storage_version_is_same(const struct storage_version *a, const struct stora
 int storage_list_add(struct storage_list *list, const char *name, size_t size, bool is_prefix);
 void storage_list_done(struct storage_list *list);
 
-/* --- calls: as the function of that name above ------------------------------------------- */
+/* --- calls of the functions above, by name ---------------------------------------------- */
 
 static inline void storage_close(struct storage *storage)
 {

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Whether the kernel was found to lack openat2(); atomic. */
+/* Set when openat2() turned out to be missing in the kernel; atomic. */
 static bool is_lacking;
 
 static int open_at_once(int root_fd, const char *path, int flags, mode_t mode)
@@ -27,7 +27,7 @@ static int open_at_once(int root_fd, const char *path, int flags, mode_t mode)
 
 /* --- without openat2() ------------------------------------------------------------------- */
 
-/* A link is -ENOTDIR or -ELOOP to open(), depending on flags; here it is -ELOOP. */
+/* For a symbolic link open() fails with ENOTDIR or ELOOP, depending on flags; we return -ELOOP. */
 static int name_link(int directory_fd, const char *name, int r)
 {
     struct stat st;
@@ -45,7 +45,7 @@ static int open_component(int directory_fd, const char *name, int flags, mode_t 
 
     if (fd < 0)
         return name_link(directory_fd, name, -errno);
-    /* With O_PATH a link is opened itself. */
+    /* With O_PATH, open() opens the link itself. */
     if ((flags & O_PATH) && (fstat(fd, &st) < 0 || S_ISLNK(st.st_mode)))
         return -ELOOP;
     return steal_fd(&fd);
@@ -99,7 +99,7 @@ int beneath_open(int root_fd, const char *path, int flags, mode_t mode)
     while (r == -EAGAIN || r == -EINTR);
     if (r == -ENOSYS)
         __atomic_store_n(&is_lacking, true, __ATOMIC_RELAXED);
-    /* Sandboxes that do not know openat2() may answer EPERM. */
+    /* In sandboxes that do not know openat2(), it may fail with EPERM. */
     return r == -ENOSYS || r == -EPERM ? open_by_component(root_fd, path, flags, mode) : r;
 }
 
@@ -126,7 +126,7 @@ int beneath_open_directory(int root_fd, const char *path)
 
 size_t beneath_parent_size(const char *path, size_t size)
 {
-    while (size > 0 && path[size - 1] == '/') /* of a prefix */
+    while (size > 0 && path[size - 1] == '/') /* a prefix ends with it */
         size--;
     while (size > 0 && path[size - 1] != '/')
         size--;

@@ -1,8 +1,9 @@
 /*
- * Claims on prefixes: locks on a few files in _temporary/claims, one for each hash of a prefix, so
- * that prefixes need not exist. Each has a second file, the gate, because the kernel lets new
- * sharers overtake a waiter that wants to be alone. The kernel ends a lock with its process, so a
- * claim is never lost while its holder lives.
+ * Claims on prefixes are locks on files in _temporary/claims. The hash of a prefix selects the
+ * file, so the prefix itself need not exist. Each file has a second one, the gate: without it the
+ * kernel would prefer new shared locks to a process that waits for an exclusive one. The kernel
+ * releases a lock when its process ends, and not before, so a claim is never lost while its holder
+ * lives.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,7 +20,7 @@ enum { CLAIM_FILES = 64, FIRST_PAUSE_NS = 100000, LONGEST_PAUSE_NS = 5000000 };
 
 struct filesystem_claim {
     struct storage_claim claim;
-    int fd; /* locked; -1 on a read-only file system */
+    int fd; /* locked, or -1 on a read-only file system */
 };
 
 int filesystem_lock(int fd, int operation, int64_t deadline_ms)
@@ -39,14 +40,14 @@ int filesystem_lock(int fd, int operation, int64_t deadline_ms)
 
 static unsigned number_of(const char *prefix)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a: it only has to spread */
+    uint32_t hash = 2166136261u; /* FNV-1a; it only has to distribute well */
 
     for (; *prefix; prefix++)
         hash = (hash ^ (unsigned char)*prefix) * 16777619u;
     return hash % CLAIM_FILES;
 }
 
-/* The directory of the lock files. The descriptor or -errno. */
+/* Opens the directory of the lock files. Returns the descriptor or -errno. */
 static int open_claims(const struct filesystem *filesystem)
 {
     CLEANUP_CLOSE int temporary = -1;
@@ -74,7 +75,7 @@ static int open_file(int directory_fd, unsigned number, const char *suffix)
     return fd < 0 ? -errno : fd;
 }
 
-/* The locked descriptor, or -errno; -EAGAIN after the deadline. */
+/* Returns the locked descriptor, or -errno; -EAGAIN after the deadline. */
 static int lock_prefix(const struct filesystem *filesystem, const char *prefix, int operation,
                        int64_t deadline_ms)
 {
@@ -105,8 +106,8 @@ int filesystem_claim(struct storage *storage, const char *prefix, enum storage_c
 
     if (fd == -EAGAIN)
         return STORAGE_WOULD_WAIT;
-    if (fd < 0 &&
-        fd != -EROFS) /* on a read-only file system no process can write what the claim protects */
+    /* On a read-only file system no process can write, so there is nothing to protect. */
+    if (fd < 0 && fd != -EROFS)
         return filesystem_fail(filesystem, -fd, "claim", prefix, err);
     claim = calloc(1, sizeof(*claim));
     if (!claim)

@@ -1,7 +1,7 @@
 /*
- * Links and manifests are a few hundred bytes, which are cheaper to copy than to read. The table
- * has one place for each hash, and a new entry replaces the one there. A part of the table that
- * holds too much is emptied.
+ * Links and manifests have a few hundred bytes, and copying them costs less than reading them. The
+ * table has one slot for each hash, and a new entry replaces the old one in its slot. A part of the
+ * table that exceeds its limit of bytes is emptied.
  */
 #include "registry/storage/filesystem/content-cache.h"
 
@@ -154,7 +154,7 @@ void content_cache_put(struct content_cache *cache, const char *key, const struc
     struct part *part = part_of(cache, hash);
     struct entry *entry, **place = place_of(part, hash);
 
-    /* A file that grew or shrank while it was read is not what its stamp says. */
+    /* The stamp of a file that grew or shrank while it was read does not describe these bytes. */
     if (size > CONTENT_CACHE_SIZE_MAX || (off_t)size != stamp->st_size || !stamp_is_settled(stamp))
         return;
     entry = make_entry(key, hash, stamp, bytes, size);

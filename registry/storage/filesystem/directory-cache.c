@@ -1,9 +1,9 @@
 /*
- * A repository may have a hundred thousand tags, and a client asks for them a hundred at a time:
- * reading and sorting the directory for each page would take a hundred times as long as the page.
- * Such directories are few, so a short list of them is enough, the most recently used first. Names
- * lie packed in one piece of memory, which readers hold a reference to; before each name is 'd' for
- * a directory or 'f'.
+ * A repository may have a hundred thousand tags, and a client asks for them in pages of a hundred.
+ * Reading and sorting the directory for each page would take a hundred times as long as the page
+ * itself. There are few directories of this size, so the cache is a short list of them, the most
+ * recently used first. The names of a directory are in one block of memory with a count of
+ * references. Before each name is a 'd' for a directory or an 'f' for a file.
  */
 #include "registry/storage/filesystem/directory-cache.h"
 
@@ -17,14 +17,14 @@
 
 enum {
     MOST_DIRECTORIES = 8,
-    FEWEST_NAMES = 256,   /* to read fewer is cheap */
+    FEWEST_NAMES = 256,   /* a smaller directory is not cached */
     MOST_BYTES = 8 << 20, /* of all directories */
 };
 
 struct directory {
-    unsigned references; /* atomic; one is the cache's */
+    unsigned references; /* atomic; the cache holds one */
     struct stat stamp;
-    char *key; /* these three in the same piece of memory */
+    char *key; /* this and the next two are in the same block of memory */
     uint32_t *offsets;
     char *text;
     size_t count, size;
@@ -68,7 +68,7 @@ void directory_cache_free(struct directory_cache *cache)
 
 /* --- the list; the mutex is held --------------------------------------------------------- */
 
-/* The place of the directory, or the first free place, or MOST_DIRECTORIES. */
+/* The index of the directory, or of the first free slot, or MOST_DIRECTORIES. */
 static int find(const struct directory_cache *cache, const char *key)
 {
     int i = 0;
@@ -79,7 +79,9 @@ static int find(const struct directory_cache *cache, const char *key)
     return i;
 }
 
-/* Moves what lies before place i by one, over what was there. */
+/*
+ * Moves the directories before index i by one, which overwrites index i, and puts this one first.
+ */
 static void put_first(struct directory_cache *cache, int i, struct directory *directory)
 {
     memmove(&cache->directories[1], &cache->directories[0],
@@ -87,7 +89,7 @@ static void put_first(struct directory_cache *cache, int i, struct directory *di
     cache->directories[0] = directory;
 }
 
-/* Those after it move up. */
+/* Removes the directory at index i from the list. */
 static void forget(struct directory_cache *cache, int i)
 {
     cache->used -= cache->directories[i]->size;
@@ -113,7 +115,7 @@ static void add(struct directory_cache *cache, struct directory *directory)
 
 /* --- a page ------------------------------------------------------------------------------ */
 
-/* The index of the first name after that one. */
+/* The index of the first name that is greater than after. */
 static size_t find_after(const struct directory *directory, const char *after)
 {
     size_t low = 0, high = after ? directory->count : 0;

@@ -11,8 +11,8 @@
 /* What the files of the filesystem backend share. */
 
 /*
- * Temporary files and locks; at the root, so that a crash leaves nothing half-made among the
- * objects.
+ * The directory of temporary files and locks. It is at the root, so that a crash leaves no partial
+ * file among the objects.
  */
 #define FILESYSTEM_TEMPORARY "_temporary"
 #define FILESYSTEM_CLAIMS "claims" /* a directory in it */
@@ -20,8 +20,8 @@
 enum { FILESYSTEM_FILE_MODE = 0644, FILESYSTEM_DIRECTORY_MODE = 0755 };
 
 /*
- * Whether the key, or the path of a directory, is below STORAGE_PRIVATE: its modes are
- * FILESYSTEM_PRIVATE of those above.
+ * Whether the key, or the path of a directory, is below STORAGE_PRIVATE. If so, its mode is the
+ * usual one masked with FILESYSTEM_PRIVATE.
  */
 enum { FILESYSTEM_PRIVATE = 0700 };
 bool filesystem_is_private(const char *key);
@@ -32,7 +32,7 @@ struct filesystem {
     int lock_fd; /* of the root directory that the user named */
     char *root_directory;
     char *root; /* the path of root_fd, for messages */
-    /* NULL where a stamp may be out of date. */
+    /* NULL if stat() may return outdated values. */
     struct content_cache *contents;
     struct known_files *known;
     struct directory_cache *directories;
@@ -41,31 +41,28 @@ struct filesystem {
 struct filesystem_upload {
     struct storage_upload upload;
     struct filesystem *filesystem;
-    int fd;           /* locked: that is the claim */
-    uint64_t flushed; /* up to here the kernel was told to write to disk */
+    int fd;           /* its lock is the claim */
+    uint64_t flushed; /* the kernel was told to write the bytes before this offset to disk */
     char key[];
 };
 
 /*
- * Fills err with "cannot <verb> <path>: ..." and, for what is no file or a link, what to do.
- * Returns -code.
+ * Fills err with "cannot <verb> <path>: ..." and, for a link or a special file, with what to do
+ * about it. Returns -code.
  */
 int filesystem_fail(const struct filesystem *filesystem, int code, const char *verb,
                     const char *key, struct error *err);
 
 /*
- * Whether an errno says that there is no object: its name or a directory above it is missing, or a
- * file is in the way.
+ * Whether an errno means that the object is missing: its name or a directory above it does not
+ * exist, or one of these directories is a file.
  */
 bool filesystem_is_missing(int code);
 
-/* pread(2) that a signal does not end; -errno on failure. */
+/* Like pread(2), but restarted after a signal; -errno on failure. */
 ssize_t filesystem_pread(int fd, uint64_t offset, void *ret_data, size_t size);
 
-/*
- * Looks at the regular file at key, as a walk that follows no links does. 0 or -errno, as
- * look_check_regular().
- */
+/* Stats the regular file at key without following links. 0 or -errno, as look_check_regular(). */
 int filesystem_look(const struct filesystem *filesystem, const char *key,
                     struct look *ret) MUST_USE;
 
@@ -73,29 +70,34 @@ int filesystem_look(const struct filesystem *filesystem, const char *key,
 int filesystem_describe(int fd, struct storage_object *ret) MUST_USE;
 
 /*
- * Opens the directory of key, creating the missing ones; told of each one created (may be NULL).
- * ret_name is the name in it. The descriptor or -errno.
+ * Opens the parent directory of key and creates missing directories; calls created (may be NULL)
+ * for each of those. ret_name is the name in the parent directory. Returns the descriptor or
+ * -errno.
  */
 typedef int filesystem_created_function(void *object, const char *key, size_t size);
 int filesystem_make_parent(const struct filesystem *filesystem, const char *key,
                            struct beneath_name *ret_name, filesystem_created_function *created,
                            void *object) MUST_USE;
 
-/* renameat() that fails with -EEXIST if the new name exists. 0 or -errno. */
+/* Like renameat(), but fails with -EEXIST if the new name exists. 0 or -errno. */
 int filesystem_rename_new(int from_fd, const char *from, int to_fd, const char *to) MUST_USE;
 
-/* Opens the directory of temporary files, creating it if necessary. The descriptor or -errno. */
+/*
+ * Opens the directory of temporary files, and creates it if it is missing. Returns the descriptor
+ * or -errno.
+ */
 int filesystem_open_temporary(const struct filesystem *filesystem) MUST_USE;
 
 /*
- * flock() that is tried until it succeeds or the deadline (monotonic_ms()) has passed: then
- * -EAGAIN. 0 or -errno.
+ * Tries flock() until it succeeds or the deadline (by monotonic_ms()) has passed, which is -EAGAIN.
+ * 0 or -errno.
  */
 int filesystem_lock(int fd, int operation, int64_t deadline_ms) MUST_USE;
 
 /*
- * Keeps remove_unused() out until the descriptor is closed, which must be soon; alone also keeps
- * out everybody else who guards. The descriptor, or -errno; -EAGAIN after patience_ms.
+ * Blocks remove_unused() until the returned descriptor is closed, which must be soon. With "alone",
+ * also blocks all other callers of this function. Returns the descriptor, or -errno; -EAGAIN after
+ * patience_ms.
  */
 enum { FILESYSTEM_NO_DEADLINE = 1 << 30 };
 enum filesystem_guard { FILESYSTEM_GUARD_SHARED, FILESYSTEM_GUARD_ALONE };
@@ -103,12 +105,12 @@ int filesystem_guard(const struct filesystem *filesystem, enum filesystem_guard 
                      unsigned patience_ms) MUST_USE;
 
 /*
- * Removes a file, or a directory and everything in it. What others add meanwhile stays. 0 or
- * -errno.
+ * Removes a file, or a directory with its contents. Files that others add at the same time stay. 0
+ * or -errno.
  */
 int filesystem_remove_tree(int directory_fd, const char *name) MUST_USE;
 
-/* Syncs the directory that key lies in, if there is one. 0 or -errno. */
+/* Syncs the parent directory of key, if it exists. 0 or -errno. */
 int filesystem_sync_parent(const struct filesystem *filesystem, const char *key) MUST_USE;
 
 /* --- the functions of the table ---------------------------------------------------------- */

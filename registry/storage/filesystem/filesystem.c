@@ -1,6 +1,6 @@
 /*
- * Opening the filesystem backend. Everything is reached from one descriptor of the root, so that
- * other processes cannot move the storage away below us.
+ * Opens the filesystem backend. All paths are relative to one descriptor of the root, so that
+ * another process cannot redirect the server by renaming directories above it.
  */
 #include "registry/storage/filesystem/filesystem.h"
 
@@ -53,7 +53,10 @@ bool filesystem_is_private(const char *key)
     return strncmp(key, STORAGE_PRIVATE, strlen(STORAGE_PRIVATE)) == 0;
 }
 
-/* Opens the directory of the first size bytes of path, creating it. The descriptor or -errno. */
+/*
+ * Creates and opens the directory named by the first size bytes of path. Returns the descriptor or
+ * -errno.
+ */
 static int make_component(int directory_fd, const char *path, size_t size, mode_t mode,
                           bool *ret_is_new)
 {
@@ -69,7 +72,7 @@ static int make_component(int directory_fd, const char *path, size_t size, mode_
     return beneath_open_directory(directory_fd, name);
 }
 
-/* Where the next component of a path ends, if it is not the last; NULL otherwise. */
+/* The end of the first component of a path; NULL if it is the last one. */
 static const char *find_slash(const char *path)
 {
     const char *slash = strchr(path, '/');
@@ -87,7 +90,7 @@ int filesystem_make_parent(const struct filesystem *filesystem, const char *key,
     const char *rest = key;
     int r = 0;
 
-    if (directory != -ENOENT) /* usually it is there */
+    if (directory != -ENOENT) /* the usual case: it exists */
         return directory < 0 ? directory : steal_fd(&directory);
     while (r == 0 && find_slash(rest)) {
         const char *slash = find_slash(rest);
@@ -116,9 +119,9 @@ static int64_t filesystem_now(struct storage *storage)
 /* --- opening ----------------------------------------------------------------------------- */
 
 /*
- * Follows a link that an administrator may have left when moving the storage to another disk: one
- * that belongs to root, or to the user whose rights we have anyway. Its target is read from the
- * link that was looked at. The directory or -errno.
+ * Follows a symbolic link that belongs to root or to our own user, such as one that an
+ * administrator created when moving the storage to another disk. The target is read from the same
+ * link whose owner was checked. Returns the directory or -errno.
  */
 static int open_trusted_link(int directory_fd, const char *name)
 {
@@ -152,7 +155,7 @@ static int open_part(int directory_fd, const char *name, bool may_create)
     return fd == -ELOOP ? open_trusted_link(directory_fd, name) : fd;
 }
 
-/* Opens docker/registry/v2 below the root directory. The descriptor or -errno. */
+/* Opens docker/registry/v2 below the root directory. Returns the descriptor or -errno. */
 static int open_below(int root_fd, bool may_create)
 {
     static const char *const parts[] = {"docker", "registry", "v2"};
@@ -248,8 +251,7 @@ static const struct storage_functions filesystem_functions = {
 };
 
 /*
- * Opens the root directory, links followed; creates it and its parents if they are missing and may
- * be created.
+ * Opens the root directory and follows links on the way. Creates missing directories if may_create.
  */
 static int open_root(const char *path, bool may_create)
 {
@@ -271,7 +273,7 @@ static int open_root(const char *path, bool may_create)
     }
 }
 
-/* A file system without locks can be served, but not collected from. */
+/* On a file system without locks, serving works, but garbage collection is refused. */
 static int lock_root(const struct filesystem *filesystem, bool is_alone, struct error *err)
 {
     const char *path = filesystem->root_directory;
@@ -315,8 +317,8 @@ static int open_directories(struct filesystem *filesystem, enum filesystem_shari
 }
 
 /*
- * A copy or a restored backup may have opened the directory to others, and it holds the keys that
- * sign tokens.
+ * Removes other users' access to the directory with the keys that sign tokens. Copying the storage
+ * or restoring a backup may have granted it.
  */
 static int close_private(const struct filesystem *filesystem, struct error *err)
 {
@@ -334,8 +336,8 @@ static int close_private(const struct filesystem *filesystem, struct error *err)
 }
 
 /*
- * Whether stat() shows at once what any process has changed. Network file systems answer from what
- * they knew seconds ago; an unknown file system may, too.
+ * Whether stat() shows changes by any process immediately. Network file systems may return values
+ * that are seconds old, and so may unknown file systems.
  */
 static bool is_local(int fd)
 {
@@ -369,7 +371,7 @@ int filesystem_open(const char *root_directory, enum filesystem_sharing sharing,
                                                        : error_set_oom(err);
     if (r == 0 && sharing == FILESYSTEM_SERVES)
         r = close_private(filesystem, err);
-    /* Without memory for a cache everything is read each time. */
+    /* If there is no memory for the caches, everything is read each time. */
     if (r == 0 && sharing == FILESYSTEM_SERVES && is_local(filesystem->root_fd)) {
         filesystem->contents = content_cache_new();
         filesystem->known = known_files_new();

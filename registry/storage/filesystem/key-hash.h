@@ -5,8 +5,8 @@
 #include <string.h>
 
 /*
- * FNV-1a, eight bytes at a time. Collisions made on purpose only make a table as slow as if there
- * were none.
+ * FNV-1a, eight bytes at a time. Deliberate collisions only make a cache useless: the server
+ * becomes as slow as it would be without it.
  */
 static inline uint64_t key_hash(const char *key)
 {

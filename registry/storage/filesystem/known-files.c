@@ -1,6 +1,6 @@
 /*
- * One place for each hash of a key; a new entry replaces the one there. Keys are not stored: two of
- * them with one hash would have to lead to the same file, too.
+ * The table has one slot for each hash of a key, and a new entry replaces the old one. Keys are not
+ * stored: a wrong key could match only if it had the same hash and led to the same file.
  */
 #include "registry/storage/filesystem/known-files.h"
 
@@ -10,13 +10,13 @@
 
 #include "registry/storage/filesystem/key-hash.h"
 
-/* Half a megabyte, of which the system gives only what is used. */
+/* Half a megabyte; the kernel provides only the pages that are used. */
 enum { PARTS = 16, PLACES = 512 };
 
 struct file {
     uint64_t hash;
     uint64_t device, inode;
-    struct timespec changed; /* any change of the inode, its reuse included */
+    struct timespec changed; /* differs after any change of the inode, its reuse included */
 };
 
 struct part {

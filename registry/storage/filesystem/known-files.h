@@ -5,9 +5,10 @@
 #include "registry/storage/filesystem/look.h"
 
 /*
- * Which file a walk below the root, one that follows no links, found at a key. A later look by the
- * plain path, which costs a third, is good enough if it finds the same file: a link that somebody
- * planted leads to another file, or to one that the walk would have found. From any thread.
+ * Remembers which file was found at a key when the path was resolved without following links. A
+ * later stat() by the plain path, which costs a third of that, is enough if it finds the same file.
+ * A link that an attacker planted would lead to a different file, or to the file that belongs
+ * there. Callable from any thread.
  */
 struct known_files;
 

@@ -59,8 +59,9 @@ int look_check_regular(const struct look *look)
 }
 
 /*
- * The time of birth tells a file from one that got its number later. Where it is unknown, number
- * and size have to do; refreshing changes the other times.
+ * The time of birth distinguishes a file from a later one with the same inode number. If it is
+ * unknown, the version consists of inode number and size, because refreshing changes the other
+ * times.
  */
 void look_describe(const struct look *look, struct storage_object *ret)
 {

@@ -6,7 +6,7 @@
 #include "common/macros.h"
 #include "registry/storage/storage.h"
 
-/* What a look at a file finds, in one system call. */
+/* The properties of a file that the backend needs; one system call finds them. */
 struct look {
     mode_t mode;
     uint64_t device, inode, size;
@@ -14,12 +14,12 @@ struct look {
     struct timespec born; /* zero where it is unknown */
 };
 
-/* As fstatat() with these flags: path "" with AT_EMPTY_PATH is fd itself. 0 or -errno. */
+/* Like fstatat() with these flags; with AT_EMPTY_PATH the path "" is fd itself. 0 or -errno. */
 int look_at(int fd, const char *path, int flags, struct look *ret) MUST_USE;
 
 /*
- * 0; -EISDIR for a directory, -ELOOP for a link, -ENXIO for anything else that is not a regular
- * file.
+ * Returns 0 for a regular file, -EISDIR for a directory, -ELOOP for a link, and -ENXIO for anything
+ * else.
  */
 int look_check_regular(const struct look *look) MUST_USE;
 

@@ -1,6 +1,6 @@
 /*
- * Reading. Small objects are cached as long as their file shows no change, and so are the names in
- * large directories.
+ * Reads objects and lists prefixes. Small objects and the names in large directories are cached
+ * until their file or directory changes.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -70,8 +70,8 @@ int filesystem_head(struct storage *storage, const char *key, enum storage_waiti
 }
 
 /*
- * The stamp proves that the file at the plain path is the one that was opened below the root and
- * read before.
+ * The stamp proves that the plain path leads to the same file that was opened without following
+ * links and read before.
  */
 static bool find_cached(const struct filesystem *filesystem, struct content_cache *cache,
                         const char *key, size_t limit, char **ret_bytes, size_t *ret_size)
@@ -176,7 +176,7 @@ void filesystem_reader_close(struct storage_reader *base)
 
 /* --- lists ------------------------------------------------------------------------------- */
 
-/* Some file systems do not tell the type with the name. */
+/* Some file systems do not return the type with the name. */
 static bool is_directory(int directory_fd, const struct directory_name *name)
 {
     struct stat st;
@@ -201,8 +201,8 @@ static int read_names(int directory_fd, struct storage_list *ret)
 }
 
 /*
- * Names that are read are cached; the look at the directory comes before that, so that a change
- * meanwhile shows.
+ * Caches the names that it reads. The stamp is taken before reading, so that a change during it is
+ * noticed.
  */
 static int list_page(const struct filesystem *filesystem, int fd, const char *key,
                      const char *after, size_t limit, struct storage_list *ret)
@@ -229,7 +229,7 @@ static int list_page(const struct filesystem *filesystem, int fd, const char *ke
     return 0;
 }
 
-/* Our own directory of temporary files is not a prefix. */
+/* The directory of temporary files is not a prefix. */
 static void hide_temporary(struct storage_list *list)
 {
     for (size_t i = 0; i < list->count; i++) {

@@ -1,6 +1,6 @@
 /*
- * Removal. A directory goes with everything in it, in the order of names, which takes a tag's
- * "current" before its "index", as the contract asks.
+ * Removes objects. The contents of a directory are removed in the order of names, as the contract
+ * requires: for example, a tag's "current" before its "index".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 
 enum { PATIENCE_MS = 5000 };
 
-/* Others may remove or add something at the same time. */
+/* Whether another process added or removed a file at the same time. */
 static bool is_race(int r)
 {
     return r == -ENOENT || r == -ENOTEMPTY || r == -EEXIST;
@@ -71,8 +71,8 @@ static int remove_one(int directory_fd, const char *name)
 }
 
 /*
- * Neighbours in one directory, one after another, are removed together; *ret_used is how many they
- * were.
+ * Removes the first keys, up to the first one that is in another directory, and syncs their
+ * directory once. *ret_used is their number.
  */
 static int remove_some(const struct filesystem *filesystem, const char *const *keys, size_t count,
                        size_t *ret_used)
@@ -120,7 +120,7 @@ int filesystem_remove(struct storage *storage, const char *const *keys, size_t c
     return 0;
 }
 
-/* The guard keeps everybody from replacing it between the look at its version and its removal. */
+/* The guard prevents a replacement between the check of the version and the removal. */
 static int remove_version(const struct filesystem *filesystem, const char *key,
                           const struct storage_version *version)
 {
@@ -174,9 +174,7 @@ int filesystem_clean_up(struct storage *storage, int64_t age_s, struct error *er
     const struct filesystem *filesystem = (struct filesystem *)storage;
     CLEANUP(directory_names_done) struct directory_names names = {0};
     CLEANUP_CLOSE int fd = beneath_open_directory(filesystem->root_fd, FILESYSTEM_TEMPORARY);
-    /*
-     * The clock of files runs a little ahead of ours at times, and either may have been set back.
-     */
+    /* The file system's clock may be slightly ahead of ours, and either may have been set back. */
     const int64_t before_s = age_s > 0 ? (int64_t)time(NULL) - age_s : INT64_MAX;
     int r;
 

@@ -5,9 +5,9 @@
 #include <time.h>
 
 /*
- * Whether a file or directory is unchanged. Other processes write to the storage, too (registry:2,
- * a second registryd, administrators), in place or by a new file. Each of these changes the device,
- * inode, size or one of the two times.
+ * Whether a file or directory is unchanged. Other processes (registry:2, a second registryd, an
+ * administrator's commands) may write to the storage, in place or by a new file. Each such write
+ * changes the device, the inode, the size or one of the two times.
  */
 static inline bool stamp_is_same(const struct stat *a, const struct stat *b)
 {
@@ -17,13 +17,13 @@ static inline bool stamp_is_same(const struct stat *a, const struct stat *b)
 }
 
 /*
- * Whether the next change will show in a stamp. It may not show in a stamp of a moment ago, because
- * a second change within the same tick of the file system's clock leaves it the same. Unlike mtime,
- * ctime cannot be set back.
+ * Whether the next change is certain to change the stamp. If the last change was a moment ago, a
+ * second one within the same tick of the file system's clock leaves the stamp the same. Unlike
+ * mtime, ctime cannot be set back.
  */
 static inline bool stamp_is_settled(const struct stat *stamp)
 {
-    enum { TICK_S = 2 }; /* longer than that of any file system */
+    enum { TICK_S = 2 }; /* longer than the tick of any file system */
     struct timespec now;
 
     clock_gettime(CLOCK_REALTIME, &now);

@@ -1,11 +1,12 @@
 /*
- * Garbage collection beside other processes that write. A file's modification time says when its
- * object was last created or refreshed, so every later process knows it, too.
+ * Garbage collection while other processes write. A file's modification time records when its
+ * object was last created or refreshed, so processes that start later know it, too.
  *
- * Between the look at that time and the removal no process may refresh the object: write() and
- * refresh() share a lock on the root, remove_unused() takes it alone, for one removal at a time.
- * The kernel lets new sharers overtake a waiter that wants to be alone, so everybody queues at a
- * gate first: a lock on the directory of temporary files.
+ * No process may refresh an object between the check of that time and the removal. Therefore
+ * write() and refresh() take a shared lock on the root, and remove_unused() takes it exclusively,
+ * for one removal at a time. The kernel would prefer new shared locks to a process that waits for
+ * an exclusive one, so all of them first take another lock, the gate, on the directory of temporary
+ * files.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,12 +22,12 @@
 #include "common/random.h"
 #include "registry/storage/filesystem/filesystem-private.h"
 
-/* The collector holds the lock for much less than a millisecond at a time, unless it hangs. */
+/* The collector holds the lock for much less than a millisecond at a time, unless it is stopped. */
 enum { REFRESH_PATIENCE_MS = 2000 };
 
 /* --- the lock ---------------------------------------------------------------------------- */
 
-/* A collector that runs as root creates no directory that the server cannot write to. */
+/* A collector that runs as root must not create a directory that the server cannot write to. */
 static void give_to_owner(const struct filesystem *filesystem)
 {
     struct stat st;
@@ -34,7 +35,7 @@ static void give_to_owner(const struct filesystem *filesystem)
     if (geteuid() == 0 && fstat(filesystem->root_fd, &st) == 0 && st.st_uid != 0 &&
         fchownat(filesystem->root_fd, FILESYSTEM_TEMPORARY, st.st_uid, st.st_gid,
                  AT_SYMLINK_NOFOLLOW) < 0)
-        return; /* root without that capability; nothing is lost yet */
+        return; /* root without that capability; best effort */
 }
 
 int filesystem_open_temporary(const struct filesystem *filesystem)
@@ -50,7 +51,7 @@ int filesystem_open_temporary(const struct filesystem *filesystem)
     return beneath_open_directory(filesystem->root_fd, FILESYSTEM_TEMPORARY);
 }
 
-/* On a file system without locks garbage collection is refused, so sharers need no lock. */
+/* On a file system without locks garbage collection is refused, so shared locks are not needed. */
 static int take(int fd, enum filesystem_guard kind, int64_t deadline_ms)
 {
     bool is_alone = kind == FILESYSTEM_GUARD_ALONE;
@@ -76,7 +77,7 @@ int filesystem_guard(const struct filesystem *filesystem, enum filesystem_guard 
 
 /* --- refreshing -------------------------------------------------------------------------- */
 
-/* A file on a read-only file system cannot be removed, either. */
+/* On a read-only file system nothing needs to be refreshed, because nothing can be removed. */
 static int refresh_file(const struct filesystem *filesystem, const char *key, unsigned patience_ms)
 {
     CLEANUP_CLOSE int guard = filesystem_guard(filesystem, FILESYSTEM_GUARD_SHARED, patience_ms);
@@ -111,7 +112,7 @@ int filesystem_refresh(struct storage *storage, const char *key, enum storage_wa
     return 0;
 }
 
-/* The newest time of a directory and of what lies directly in it. 0 or -errno. */
+/* The newest modification time of a directory and its entries. 0 or -errno. */
 static int find_newest(int directory_fd, int64_t *ret_s)
 {
     CLEANUP(directory_names_done) struct directory_names names = {0};
@@ -179,7 +180,7 @@ int filesystem_last_use(struct storage *storage, const char *key, int64_t *ret_n
 
 /* --- removing what is unused ------------------------------------------------------------- */
 
-/* 1 or 0, or -errno. */
+/* Whether a witness was created or refreshed at moment_s or later: 1, 0 or -errno. */
 static int is_used(const struct filesystem *filesystem, const struct storage_removal *removal,
                    int64_t moment_s)
 {
@@ -196,8 +197,9 @@ static int is_used(const struct filesystem *filesystem, const struct storage_rem
 }
 
 /*
- * Renames it away in one step; it is removed afterwards, because a large file takes a while.
- * clean_up() removes what a crash leaves. *ret_name is "" if there was nothing.
+ * Renames the object into the directory of temporary files, which is atomic. It is deleted
+ * afterwards, because deleting a large file takes a while. clean_up() deletes what a crash leaves.
+ * *ret_name is "" if nothing was at key.
  */
 static int hide(const struct filesystem *filesystem, int temporary_fd, const char *key,
                 char ret_name[RANDOM_UUID_SIZE])
@@ -251,7 +253,7 @@ static size_t parent_size(const char *key)
     return beneath_parent_size(key, strlen(key));
 }
 
-/* Keys of one directory come one after another. */
+/* Keys in the same directory follow one another, so each directory is synced once. */
 static int sync_parents(const struct filesystem *filesystem, const struct storage_removal *removals,
                         size_t count)
 {

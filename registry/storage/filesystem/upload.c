@@ -1,7 +1,7 @@
 /*
- * Uploads. Bytes go to the page cache as they come, and the kernel is told early to write them, so
- * that the sync at the end of a large upload has little to do. The claim is a lock on the file,
- * which the kernel ends with the process.
+ * Uploads. Bytes are written to the page cache as they arrive. The kernel is told early to write
+ * them to disk, so that little is left for the sync at the end of a large upload. The claim is a
+ * lock on the file, which the kernel releases when the process ends.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,8 +33,8 @@ static int create_file(const struct filesystem *filesystem, const char *key)
 }
 
 /*
- * Whoever held the lock before may have published or discarded the upload, and then the file is no
- * longer the upload, although it may still be open here.
+ * Checks that the open file is still the upload at key. The previous holder of the lock may have
+ * published or discarded it.
  */
 static int check_place(const struct filesystem *filesystem, const char *key, int fd)
 {
@@ -145,7 +145,7 @@ static int check_append(int fd, uint64_t offset)
 
     if (fstat(fd, &st) < 0)
         return -errno;
-    if (st.st_nlink == 0) /* it was removed, as a purge does after the holder's death */
+    if (st.st_nlink == 0) /* it was removed, for example by a purge */
         return STORAGE_CLAIM_LOST;
     return (uint64_t)st.st_size == offset ? 0 : STORAGE_WRONG_OFFSET;
 }
@@ -164,7 +164,7 @@ int filesystem_upload_append(struct storage_upload *base, uint64_t offset, const
     if (r != 0)
         return r < 0 ? filesystem_fail(upload->filesystem, -r, "write", upload->key, err) : r;
     if (offset + size >= upload->flushed + FLUSH_SIZE) {
-        /* Only a hint: a failure shows when the file is synced. */
+        /* Only a hint; the sync reports failures. */
         (void)sync_file_range(upload->fd, (off_t)upload->flushed, FLUSH_SIZE,
                               SYNC_FILE_RANGE_WRITE);
         upload->flushed += FLUSH_SIZE;
@@ -172,7 +172,7 @@ int filesystem_upload_append(struct storage_upload *base, uint64_t offset, const
     return 0;
 }
 
-/* The kernel has the bytes already. */
+/* The bytes are already in the page cache. */
 int filesystem_upload_keep(struct storage_upload *base, struct error *err)
 {
     (void)base;

@@ -1,6 +1,6 @@
 /*
- * The one way in which objects become visible. All bytes are written, then all are synced, then
- * each takes its name, then the directories are synced: a journalling file system has to commit
+ * Makes objects visible. All bytes are written, then all files are synced, then they get their
+ * names, and then the directories are synced. In this way a journalling file system has to commit
  * only twice, however many steps there are.
  */
 #include <errno.h>
@@ -15,22 +15,22 @@
 #include "common/random.h"
 #include "registry/storage/filesystem/filesystem-private.h"
 
-/* Garbage collection holds its lock for much less than a millisecond at a time. */
+/* The collector holds its lock for much less than a millisecond at a time. */
 enum { PATIENCE_MS = 5000 };
 
 enum { MAX_TRIES = 100, NO_REPLACE = 1 /* RENAME_NOREPLACE, which musl does not define */ };
 
-/* A directory that must be synced: the first size bytes of key. */
+/* A directory that must be synced. Its path is the first size bytes of key. */
 struct touched {
     const char *key; /* borrowed from a step */
     size_t size;
-    bool is_new_below; /* key[size] starts the name of a directory that was created in it */
+    bool has_new_child; /* the directory whose name starts at key[size] was created in it */
 };
 
-/* What is being done for a step. */
+/* The progress of a step. */
 struct progress {
     char temporary[RANDOM_UUID_SIZE]; /* the name of a temporary file, or "" */
-    int fd;                           /* of what must be synced, or -1 */
+    int fd;                           /* the file that must be synced, or -1 */
     bool is_borrowed;                 /* fd is the upload's */
 };
 
@@ -95,10 +95,10 @@ static int write_bytes(struct writing *writing, const struct storage_step *step,
     } else if (step->kind == STORAGE_PUBLISH) {
         progress->fd = ((struct filesystem_upload *)step->upload)->fd;
         progress->is_borrowed = true;
-        /* Its bytes may be old, but the object is created now. */
+        /* The upload's bytes may be old, but the object is created now. */
         r = futimens(progress->fd, NULL) < 0 ? -errno : 0;
     }
-    /* All bytes are on their way to the disk before any are waited for. */
+    /* Writing starts for all files before the first wait. */
     if (r == 0 && progress->fd >= 0)
         (void)sync_file_range(progress->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     return r;
@@ -122,11 +122,11 @@ static int write_and_sync(struct writing *writing)
 
 /* --- directories that must be synced ----------------------------------------------------- */
 
-static int touch(struct writing *writing, const char *key, size_t size, bool is_new_below)
+static int touch(struct writing *writing, const char *key, size_t size, bool has_new_child)
 {
     struct touched *grown;
 
-    for (size_t i = 0; !is_new_below && i < writing->touched_count; i++) {
+    for (size_t i = 0; !has_new_child && i < writing->touched_count; i++) {
         const struct touched *item = &writing->touched[i];
 
         if (item->size == size && memcmp(item->key, key, size) == 0)
@@ -142,11 +142,11 @@ static int touch(struct writing *writing, const char *key, size_t size, bool is_
         writing->touched = grown;
     }
     writing->touched[writing->touched_count++] =
-        (struct touched){.key = key, .size = size, .is_new_below = is_new_below};
+        (struct touched){.key = key, .size = size, .has_new_child = has_new_child};
     return 0;
 }
 
-/* Without the '/' at its end. */
+/* The length of the parent directory's part of key, without the '/' at its end. */
 static size_t parent_size(const char *key, size_t size)
 {
     size_t parent = beneath_parent_size(key, size);
@@ -165,8 +165,8 @@ static int touch_parent(struct writing *writing, const char *key)
 }
 
 /*
- * All directories on the way to key: another request may have created them a moment ago, and not
- * synced them yet.
+ * Records all directories on the way to key: another request may have just created one of them, and
+ * not synced it yet.
  */
 static int touch_all_parents(struct writing *writing, const char *key)
 {
@@ -181,8 +181,8 @@ static int touch_all_parents(struct writing *writing, const char *key)
 }
 
 /*
- * The directories created for steps that failed are removed again, the innermost first, unless
- * others use them.
+ * Removes the directories that were created for steps that failed, the innermost first, unless they
+ * are in use.
  */
 static void remove_empty(const struct writing *writing)
 {
@@ -193,7 +193,7 @@ static void remove_empty(const struct writing *writing)
         CLEANUP_FREE char *path = NULL;
         CLEANUP_CLOSE int fd = -1;
 
-        if (!item->is_new_below)
+        if (!item->has_new_child)
             continue;
         path = strndup(item->key, (size_t)(strchrnul(name, '/') - item->key));
         fd = path ? beneath_open_parent(writing->filesystem->root_fd, path, &last) : -1;
@@ -207,7 +207,7 @@ static int sync_directory(const struct filesystem *filesystem, const char *key, 
     CLEANUP_FREE char *path = strndup(key, size);
     CLEANUP_CLOSE int fd = path ? beneath_open_directory(filesystem->root_fd, path) : -ENOMEM;
 
-    if (fd == -ENOENT) /* removed since, and with it what was in it */
+    if (fd == -ENOENT) /* another process removed it with its contents */
         return 0;
     return fd < 0 ? fd : file_sync_directory(fd);
 }
@@ -247,7 +247,7 @@ int filesystem_rename_new(int from_fd, const char *from, int to_fd, const char *
         return 0;
     if (errno != EINVAL && errno != ENOSYS)
         return -errno;
-    /* Such as NFS, which can link. Only this call uses the old name. */
+    /* NFS, for example, does not support the flag, but it supports links. */
     if (linkat(from_fd, from, to_fd, to, 0) < 0)
         return -errno;
     return unlinkat(from_fd, from, 0) < 0 ? -errno : 0;
@@ -340,8 +340,7 @@ static int keep(struct writing *writing, const struct storage_step *step)
 }
 
 /*
- * Another process may remove a directory between its creation and its use here: then it is created
- * again.
+ * Another process may remove a directory before it is used here. In that case it is created again.
  */
 static int make_step(struct writing *writing, const struct storage_step *step,
                      struct progress *progress)
@@ -363,7 +362,7 @@ static int make_each(struct writing *writing)
     CLEANUP_CLOSE int guard = -1;
     int r;
 
-    /* Between the look at the version and the rename no other process may rename. */
+    /* No other process may rename between the check of the version and the rename. */
     for (size_t i = 0; i < writing->count; i++)
         if (writing->steps[i].kind == STORAGE_PUT &&
             writing->steps[i].condition == STORAGE_IF_UNCHANGED)
@@ -386,7 +385,7 @@ static int make_all(struct writing *writing)
         const char *failed_key = writing->failed_key;
 
         remove_empty(writing);
-        (void)sync_directories(writing); /* the steps before the failure were made */
+        (void)sync_directories(writing); /* for the steps before the failure */
         writing->failed_key = failed_key;
         return r;
     }
@@ -416,7 +415,7 @@ int filesystem_write(struct storage *storage, const struct storage_step *steps, 
     return r < 0 ? filesystem_fail(writing.filesystem, -r, "write", writing.failed_key, err) : r;
 }
 
-/* A symbolic link in its place is not followed, and not replaced either. */
+/* A symbolic link at key is neither followed nor replaced. */
 int filesystem_note(struct storage *storage, const char *key, const void *data, size_t size,
                     struct error *err)
 {
