@@ -46,7 +46,7 @@ static void print_warning(void *context, const char *text)
     fprintf(stderr, "registryd: %s\n", text);
 }
 
-/* Checks that the key files that lines "oidc" name can be read. */
+/* Checks that the key files named by lines "oidc" can be read. */
 static int check_keys(const char *path, const struct rules *rules, struct error *err)
 {
     struct oidc *oidc = NULL;
@@ -116,9 +116,9 @@ static void warn_of_unknown_user(const struct question *question)
         return;
     if (htpasswd_parse(content.text, content.size, &table) < 0)
         return;
-    content.text = NULL; /* the table owns it now */
+    content.text = NULL; /* now owned by the table */
     if (!htpasswd_find(table, question->user, strlen(question->user)))
-        printf("but there is no such user in %s\n", question->users);
+        printf("but %s does not have this user\n", question->users);
 }
 
 static const char *shown_user(const struct question *question)
@@ -165,7 +165,7 @@ static int read_robots(const char *path, struct robots **ret, struct error *err)
 static void warn_of_robot(const struct question *question, const struct robot *robot)
 {
     if (!robot)
-        printf("but there is no such robot in %s\n", question->robots);
+        printf("but %s does not have this robot\n", question->robots);
     else if (robot->expires_s <= time(NULL))
         printf("but the robot has expired\n");
 }

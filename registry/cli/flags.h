@@ -19,7 +19,7 @@ struct flag {
 enum { FLAGS_HELP = 1 };
 
 /*
- * flags end with an entry without a name and need not list --help and -h. argv[0] is the verb. *ret
+ * The last entry of flags has no name. --help and -h need not be listed. argv[0] is the verb. *ret
  * is the operand, borrowed from argv, or NULL. Returns 0, FLAGS_HELP if the user asks for help, or
  * negative.
  */

@@ -31,8 +31,8 @@ struct order {
 };
 
 /*
- * In JSON, only what goes is of interest: "blob eligible for deletion: sha256:..." and the same of
- * manifests.
+ * The JSON output contains only the lines about removed objects: "blob eligible for deletion:
+ * sha256:...", and the same for manifests.
  */
 static void say(void *object, const char *line)
 {
@@ -180,7 +180,7 @@ const struct verb verb_garbage_collect = {
             "  -d, --dry-run          only print what would be removed\n"
             "  -m, --delete-untagged  first remove the manifests that have no tag\n"
             "  -g, --grace TIME       keep what is younger, such as 24h or 90m (at least 2m)\n"
-            "  -j, --json             print what goes, and how much, as JSON\n"
+            "  -j, --json             print what is removed, and its size, as JSON\n"
             "  -q, --quiet            print errors only\n"
             "  -h, --help             this text\n"
             "\n"

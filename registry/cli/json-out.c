@@ -17,7 +17,7 @@ static void put_quoted(struct json_out *out, const char *text)
         out->has_failed = true;
 }
 
-/* What comes before each value. */
+/* Writes the comma and the name before a value. */
 static void begin(struct json_out *out, const char *name)
 {
     if (out->needs_comma)

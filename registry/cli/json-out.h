@@ -7,8 +7,7 @@
 
 /*
  * Writes one JSON document to standard output, in one line. A name is NULL for an element of an
- * array. Text that is no UTF-8 gets U+FFFD. The first failure is kept (memory is out): the caller
- * asks for it at the end.
+ * array. Invalid UTF-8 is replaced by U+FFFD. If memory is exhausted, json_out_end() reports it.
  */
 struct json_out {
     bool needs_comma, has_failed;

@@ -5,9 +5,9 @@
 #include "registry/core/store.h"
 
 /*
- * Confines verbs that work on the storage without serving it, such as garbage-collect and verify,
- * because other users may have written the data: root becomes the storage's owner, and the process
- * is confined like `serve`. Call offline_change_identity() before the storage is opened and
+ * Confines the verbs that work on the storage without serving it, such as garbage-collect and
+ * verify, because other users may have written the data. Root becomes the storage's owner, and the
+ * process is confined like `serve`. Call offline_change_identity() before the storage is opened and
  * offline_confine() afterwards. Both do nothing if confinement.enabled is false. They return 0 or
  * negative. settings are borrowed.
  */
@@ -16,6 +16,9 @@ int offline_change_identity(const struct settings *settings, struct confinement 
 int offline_confine(const struct settings *settings, const struct confinement *confinement,
                     struct error *err) MUST_USE;
 
-/* Does both, and opens the store beside servers in between. *ret is freed with store_close(). */
+/*
+ * Does both, and in between opens the store, which servers may use at the same time. Free *ret with
+ * store_close().
+ */
 int offline_open_store(const struct settings *settings, struct store **ret,
                        struct error *err) MUST_USE;

@@ -18,8 +18,8 @@ void progress_line_start(struct progress_line *line, bool is_quiet)
 {
     struct winsize size = {0};
 
-    if (isatty(STDOUT_FILENO)) /* stdio would ask for itself after the confinement, in vain, and
-                                  gather all lines */
+    /* After the confinement, stdio cannot find out that this is a terminal. */
+    if (isatty(STDOUT_FILENO))
         setvbuf(stdout, NULL, _IOLBF, 0);
     *line = (struct progress_line){
         .is_quiet = is_quiet, .has_terminal = isatty(STDERR_FILENO), .columns = 80};
@@ -46,8 +46,10 @@ static PRINTF_LIKE(3, 4) void append(char *text, size_t size, const char *format
     va_end(args);
 }
 
-/* elapsed_ms is at least 1. "reading: 12 of 40 blobs, 1.5 GiB of 3.0 GiB, 210.0 MiB a second, 7
- * seconds left" */
+/*
+ * "reading: 12 of 40 blobs, 1.5 GiB of 3.0 GiB, 210.0 MiB a second, 7 seconds left". elapsed_ms is
+ * at least 1.
+ */
 static void format(const struct progress *progress, int64_t elapsed_ms, char *ret, size_t size)
 {
     bool has_bytes = progress->bytes_total > 0;

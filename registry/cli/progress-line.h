@@ -6,18 +6,20 @@
 #include "registry/core/progress.h"
 
 /*
- * Shows on standard error how far a long work is: on a terminal as one line that is written again
- * and again, otherwise as a line every half minute. Short work shows nothing.
+ * Shows the progress of long work on standard error: on a terminal as one line that is updated,
+ * otherwise as one line every half minute. Short work shows nothing.
  */
 struct progress_line {
     bool is_quiet, has_terminal;
-    bool is_drawn; /* there is a line on the terminal that the next output must clear */
+    bool is_drawn; /* the terminal shows a line that must be cleared before other output */
     unsigned columns;
     const char *step;          /* of the last call */
-    int64_t began_ms, next_ms; /* of the step; when the next line is due */
+    int64_t began_ms, next_ms; /* when the step began; when the next line is due */
 };
 
-/* Call it before the process is confined: afterwards the terminal cannot be asked. */
+/*
+ * Call it before the process is confined: afterwards it cannot find out whether this is a terminal.
+ */
 void progress_line_start(struct progress_line *line, bool is_quiet);
 
 /* A progress_function; object is the struct progress_line. */

@@ -84,7 +84,7 @@ static void print_result(const struct order *order, const struct space_result *r
            words_plural(result->manifests, "manifest", "manifests"), result->blobs,
            words_plural(result->blobs, "blob", "blobs"));
     if (order->is_dry_run)
-        puts("; manifests and blobs that only these tags use would follow");
+        puts("; manifests and blobs that only these tags use would be removed, too");
     else
         printf(", %s\n", words_bytes(result->bytes, bytes));
 }
@@ -141,8 +141,9 @@ const struct verb verb_prune = {
         "\n"
         "Removes the tags and the untagged manifests that no line of the access file\n"
         "keeps (\"retain\", \"always\", \"immutable\", \"untagged\"; see registryd-access(5)),\n"
-        "and then what no manifest refers to, as garbage-collect does. Servers may run\n"
-        "meanwhile. serve can do this on a schedule (storage.maintenance.garbagecollect).\n"
+        "and then the blobs that no manifest refers to, as garbage-collect does. Servers\n"
+        "may be running. serve can do this on a schedule\n"
+        "(storage.maintenance.garbagecollect).\n"
         "\n"
         "  -d, --dry-run     only print what would be removed, and why\n"
         "  -g, --grace TIME  keep blobs and manifests that are younger, or were requested\n"

@@ -26,7 +26,7 @@ int table_add(struct table *table, const char *const *row, struct error *err)
     return 0;
 }
 
-/* In characters: UTF-8's continuation bytes take no room. */
+/* The width in characters: UTF-8's continuation bytes do not count. */
 static size_t width_of(const char *text)
 {
     size_t width = 0;

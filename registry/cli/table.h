@@ -16,8 +16,10 @@ struct table {
     size_t count;
 };
 
-/* Adds a row of copies; what a terminal would obey in them is replaced. The first row has the
- * headings. 0 or -ENOMEM. */
+/*
+ * Adds a row of copies, in which control characters are replaced. The first row has the headings. 0
+ * or -ENOMEM.
+ */
 int table_add(struct table *table, const char *const *row, struct error *err) MUST_USE;
 void table_print(const struct table *table);
 void table_done(struct table *table);

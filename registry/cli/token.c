@@ -25,7 +25,7 @@ struct order {
     const char *config;
     const char *user;   /* only tokens of this user; NULL: of every user */
     bool is_all;        /* revoke every token */
-    bool distrusts_old; /* rotate: the keys so far are worth nothing any more */
+    bool distrusts_old; /* rotate: remove the old keys immediately */
     char **ids;
     int id_count;
 
@@ -160,7 +160,7 @@ static int rotate_keys(const struct order *order, struct storage *storage, struc
 
 /* --- the command line ------------------------------------------------------------------------ */
 
-/* Without a key in the storage, no token was ever issued; no key is created. */
+/* If the storage has no key, no token was ever issued. In that case no key is created. */
 static int run_on_tokens(struct order *order, struct storage *storage, const char *command,
                          struct error *err)
 {
@@ -277,8 +277,8 @@ const struct verb verb_token = {
             "       registryd token rotate [--distrust-old] [--config CONFIG]\n"
             "\n"
             "Shows and revokes the identity tokens that clients received when they logged in.\n"
-            "Access with a revoked token ends within five minutes. rotate makes a new key to\n"
-            "sign access tokens with, as the server itself does every 30 days. All commands\n"
+            "Access with a revoked token ends within five minutes. rotate creates a new key\n"
+            "for signing access tokens, as the server itself does every 30 days. All commands\n"
             "work while servers are running.\n"
             "\n"
             "  -u, --user NAME      the tokens of this user\n"

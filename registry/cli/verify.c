@@ -15,7 +15,7 @@
 #include "registry/cli/progress-line.h"
 #include "registry/cli/verbs.h"
 
-/* The arguments of the command line, and what is printed with. */
+/* The arguments of the command line, and the state of the output. */
 struct order {
     bool is_quiet, is_json;
     const char *config; /* borrowed from argv; NULL: not given */
@@ -135,10 +135,10 @@ const struct verb verb_verify = {
     .function = run_verify,
     .help = "Usage: registryd verify [OPTIONS] [CONFIG]\n"
             "\n"
-            "Reads all blobs and manifests. Reports each that does not match its digest, each\n"
-            "that a repository refers to and that is missing, and each link with invalid\n"
-            "content. Changes nothing, and may run while servers are running. Standard error\n"
-            "shows how far it is.\n"
+            "Reads all blobs and manifests. Reports each one that does not match its digest,\n"
+            "each one that is missing although a repository refers to it, and each link with\n"
+            "invalid content. Changes nothing, and works while servers are running. Shows its\n"
+            "progress on standard error.\n"
             "\n"
             "  -j, --json   print the findings and the counts as JSON\n"
             "  -q, --quiet  print findings and errors only\n"

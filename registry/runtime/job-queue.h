@@ -6,13 +6,13 @@
 #include "common/macros.h"
 
 /*
- * The queue of a worker pool. It is fair, and it never lets one principal have all workers:
+ * The queue of a worker pool. It is fair, and never gives one principal all workers:
  *
  * - Principals take turns, and within a principal its addresses take turns. A thousand jobs of one
  *   delay the next job of another by one job, not by a thousand.
  * - A principal may run at most twice as many jobs as there are free workers, and the last free
- *   worker only goes to a principal that has none. So a principal whose jobs take long leaves a
- *   third of the workers to others.
+ *   worker is only given to a principal that has none. So a principal with long jobs leaves a third
+ *   of the workers to others.
  * - A principal may fill half of the queue, and may have PARKED_MAX parked jobs, which wait for a
  *   time.
  *
@@ -23,7 +23,7 @@ struct lane;
 
 enum { JOB_QUEUE_PARKED_MAX = 64 };
 
-/* Whose job it is. Owners with equal numbers count as one. */
+/* The principal and the address that a job belongs to. */
 struct job_owner {
     uint64_t principal, address;
 };
@@ -31,7 +31,8 @@ struct job_owner {
 /* A member of the caller's own struct. The other members are the queue's. */
 struct job {
     /*
-     * Runs once, on a worker thread. The pool does not touch the job any more, so it may free it.
+     * Runs once, on a worker thread. It may free the job, because the pool does not access the job
+     * after the call.
      */
     void (*run)(struct job *job);
     struct job *next;
@@ -39,7 +40,10 @@ struct job {
     uint64_t address, due_ms;
 };
 
-/* queue_max: how many jobs may wait. Owned by the caller (job_queue_free). NULL: out of memory. */
+/*
+ * At most queue_max jobs can wait. Owned by the caller, free with job_queue_free(). NULL: out of
+ * memory.
+ */
 struct job_queue *job_queue_new(unsigned queue_max, unsigned workers);
 void job_queue_free(struct job_queue *queue); /* accepts NULL */
 

@@ -8,8 +8,8 @@
 struct log_line {
     enum log_formatter formatter;
     size_t used;
-    size_t limit; /* text ends here at the latest, so that there is room to close the line */
-    bool is_cut; /* a value did not fit, and nothing more is added */
+    size_t limit; /* text never extends beyond this, so that the line can be closed */
+    bool is_cut;  /* a value did not fit, and nothing more is added */
     char text[LOG_LINE_MAX];
 };
 

@@ -63,7 +63,7 @@ struct handler {
 };
 
 struct metrics {
-    /* the statuses that occurred, in the order in which they did; 0: none yet */
+    /* the statuses that have occurred, in order of their first occurrence; 0: none yet */
     unsigned codes[CODES_MAX];
     uint64_t failures;
     uint64_t events[METRICS_ACTIONS][METRICS_OBJECTS];
@@ -328,7 +328,7 @@ static void print_requests(FILE *out, const struct metrics *metrics)
         print_codes(out, metrics, &metrics->handlers[i / ARRAY_SIZE(methods)],
                     i % ARRAY_SIZE(methods));
     describe(out, "registry_http_request_duration_seconds", "histogram",
-             "From the head of a request to the end of its answer.");
+             "Time from the head of a request to the end of its answer.");
     for (size_t i = 0; i < metrics->handler_count * ARRAY_SIZE(methods); i++)
         print_request_durations(out, &metrics->handlers[i / ARRAY_SIZE(methods)],
                                 i % ARRAY_SIZE(methods));

@@ -45,7 +45,7 @@ int worker_pool_submit(struct worker_pool *pool, const struct job_owner *owner, 
     if (!pool->is_stopping)
         r = job_queue_push(pool->queue, owner, due_ms, job);
     /*
-     * Signal before the unlock: after it the job may run, and a thread that waits for the job may
+     * Signal before unlocking: after that the job may run, and a thread that waits for the job may
      * end the pool.
      */
     if (r == 0 && due_ms > 0 && job_queue_get_due(pool->queue) == due_ms)

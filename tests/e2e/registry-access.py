@@ -374,7 +374,7 @@ def _():
                           f"    path: {registry.server.file}\n    access: {registry.rules}\n")
         assert explain("explain", "-c", config, "robot+ci", "push", "team/x")[0] == 0
         registry.write("allow nobody pull x\n")
-        assert "no such user" in explain("explain", "-c", config, "nobody", "pull", "x")[1]
+        assert "does not have this user" in explain("explain", "-c", config, "nobody", "pull", "x")[1]
         registry.write("allow alice\n")
         code, out, err = explain("check", registry.rules)
         assert code == 2 and not out and "line 1" in err, (code, out, err)

@@ -222,7 +222,7 @@ def _():
     with Content() as content:
         image = content.image("app", "1", ["x"])
         for tag in ("2", "3"):
-            assert content.run("tag", "app:1", tag) == f"app:{tag} names {image['digest']}\n"
+            assert content.run("tag", "app:1", tag) == f"app:{tag} refers to {image['digest']}\n"
         assert content.call("GET", "/v2/app/manifests/2")[0] == 200
         assert "would remove the tag app:2" in content.run("rm", "app:2", "--dry-run")
         assert content.call("GET", "/v2/app/manifests/2")[0] == 200
@@ -249,9 +249,9 @@ def _():
 def _():
     with Content() as content:
         one, two = content.image("app", "1", ["x"]), content.image("app", "2", ["y"])
-        assert content.run("tag", "app:1", "stable") == f"app:stable names {one['digest']}\n"
+        assert content.run("tag", "app:1", "stable") == f"app:stable refers to {one['digest']}\n"
         assert content.run("tag", f"app@{two['digest']}", "stable") == \
-            f"app:stable names {two['digest']}, and no longer {one['digest']}\n"
+            f"app:stable refers to {two['digest']}, and no longer {one['digest']}\n"
         assert content.json("show", "app:stable")["mediaType"] == IMAGE
         assert content.call("HEAD", "/v2/app/manifests/stable")[0] == 200
 

@@ -71,7 +71,7 @@ def _():
         assert "warning: cannot connect to 127.0.0.1 port" in run(config, 0)
         before = sorted(path.name for path in (place / "r").rglob("*"))
         with serving(place / "r", port):
-            assert run(config, 0).startswith("all is well") and json.loads(run(config, 0, "--json")) == {"findings": []}
+            assert run(config, 0).startswith("no problems found") and json.loads(run(config, 0, "--json")) == {"findings": []}
             assert before == sorted(path.name for path in (place / "r").rglob("*") if path.name not in ("docker", "registry", "v2")
                                     and "docker" not in path.parts)
 

@@ -165,7 +165,7 @@ def _():
 
 
 def begun(registry):
-    return registry.server.log().count("garbage collection: begins")
+    return registry.server.log().count("garbage collection: started")
 
 
 @case("serve collects on its schedule: one of two servers, inside of the window, and says what was freed")
@@ -231,7 +231,7 @@ def stop_while_it_collects(count):
         assert registry.server.process.wait(TIMEOUT_S) == 0
         if "garbage collection: removed" in registry.server.log():
             return False
-        assert "cut short, because the server is being stopped" in registry.server.log(), registry.server.log()
+        assert "stopped early, because the server is being stopped" in registry.server.log(), registry.server.log()
         assert 0 < count_blobs(registry) <= before
         assert not (registry.repositories.parent / "registryd/maintenance/last").exists()
         registry.server.restart() # the next run goes to the end

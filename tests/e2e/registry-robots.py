@@ -126,7 +126,7 @@ def _():
         assert code == 1 and text.startswith("no: ") and "--allow" in text, text
         registry.server.write(rules + "allow robot+gone pull **\n", registry.server.dir / "access")
         code, text = explain("robot+gone", "pull", "x")
-        assert code == 0 and "no such robot" in text, text
+        assert code == 0 and "does not have this robot" in text, text
 
 
 @case("an expired robot is refused, and a file with a mistake leaves the known robots")

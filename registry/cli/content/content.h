@@ -5,18 +5,18 @@
 #include "registry/core/store.h"
 
 /*
- * The verbs that show and change what the registry holds: ls, show, du, rm and tag. They work on
- * the storage itself, like garbage-collect, whether servers run on it or not: the claims of the
- * storage keep both apart (docs/storage.md). They know no rights, so they are for those who may
- * read the storage's files.
+ * The verbs that show and change the contents of the registry: ls, show, du, rm and tag. Like
+ * garbage-collect, they work on the storage itself, whether servers use it or not. The storage's
+ * claims prevent conflicts with servers (docs/storage.md). The verbs do not check users' rights;
+ * whoever may read the storage's files may use them.
  */
 struct content_job {
     char **operands; /* borrowed from argv; operands[operand_count] is NULL */
     int operand_count;
     bool is_json, is_dry_run, is_yes;
-    bool has_terminal;  /* standard input is one; it cannot be asked after the confinement */
+    bool has_terminal;  /* whether standard input is a terminal; unknown after the confinement */
     const char *config; /* NULL: not given */
-    struct reference reference; /* of the first operand; all zero if there is none */
+    struct reference reference; /* the first operand; all zero if there is none */
     struct store *store;
 };
 
@@ -27,14 +27,14 @@ enum content_options {
     CONTENT_OF_REPOSITORY = 1 << 3, /* the operand is a whole repository */
 };
 
-/* What one of the verbs takes and does. */
+/* The command line and the function of one of the verbs. */
 struct content_verb {
     const struct verb *verb;
     unsigned options;     /* enum content_options; --config and --help are always taken */
     int least, most;      /* operands */
-    const char *operands; /* named in the message about a wrong number of them */
+    const char *operands; /* for the message about a wrong number of operands */
     int (*act)(struct content_job *job, struct error *err);
 };
 
-/* Runs a verb from its command line to its exit status. */
+/* Runs a verb: parses its command line, calls its function, and returns its exit status. */
 int content_run(int argc, char **argv, const struct content_verb *verb);

@@ -1,6 +1,4 @@
-/*
- * `registryd du` says what takes the space: the repositories, or the tags of one.
- */
+/* `registryd du` shows how much space each repository takes, or each tag of one repository. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,7 +12,7 @@ struct entry {
     struct usage usage;
 };
 
-/* What is printed: the largest first, then the sum. */
+/* The output: the lines, the largest first, and the total. */
 struct account {
     struct entry *entries;
     size_t count;
@@ -167,10 +165,10 @@ const struct verb verb_du = {
     .function = run_du,
     .help = "Usage: registryd du [REPOSITORY] [--json] [--config CONFIG]\n"
             "\n"
-            "Says how much space each repository takes, or each tag of one, the largest\n"
-            "first. SIZE counts each blob and manifest once. ALONE is the part of it that no\n"
-            "other repository has (or no other tag of the repository): what would become\n"
-            "free without it. Works on the storage, whether servers run or not.\n"
+            "Shows how much space each repository takes, or each tag of one, the largest\n"
+            "first. SIZE counts each blob and manifest once. ALONE is the part that no other\n"
+            "repository (or no other tag of the repository) uses: removing it would free that\n"
+            "space. Works on the storage, whether servers run or not.\n"
             "\n"
             "  -j, --json           JSON for scripts\n"
             "  -c, --config CONFIG  the server's configuration; without it, the file that\n"

@@ -100,7 +100,7 @@ static int add_platform(struct platforms *platforms, const struct json *object, 
     char text[PLATFORM_TEXT_SIZE];
     void *grown;
 
-    /* BuildKit marks attestations, which are no images, by the platform unknown/unknown. */
+    /* BuildKit marks attestations, which are not images, with the platform unknown/unknown. */
     if (!image_format_platform(object, text) || strcmp(text, "unknown/unknown") == 0)
         return 0;
     for (size_t i = 0; i < platforms->count; i++)

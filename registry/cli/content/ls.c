@@ -14,7 +14,7 @@
 
 enum { NS_PER_S = 1000 * 1000 * 1000 };
 
-/* Names that cannot be read do not hide the others, but the user is told. */
+/* Warns about names that could not be read. The others are still listed. */
 static void tell_unreadable(const struct store_names *names)
 {
     if (names->unreadable > 0)
@@ -91,7 +91,7 @@ static int list_repositories(struct content_job *job, struct error *err)
 
 struct tag_row {
     const char *tag; /* borrowed */
-    uint64_t bytes;  /* of all that it leads to */
+    uint64_t bytes;  /* of everything that it refers to */
     bool is_gone;
     struct store_tag_state state;
     char media_type[MANIFEST_TYPE_SIZE];
@@ -110,7 +110,7 @@ static void tag_rows_done(struct tag_rows *rows)
     free(rows->items);
 }
 
-/* Those pushed last come first; of several pushed at the same moment, by name. */
+/* The tag pushed last comes first. Tags pushed at the same moment are sorted by name. */
 static int compare_rows(const void *a, const void *b)
 {
     const struct tag_row *one = a, *other = b;
@@ -120,7 +120,7 @@ static int compare_rows(const void *a, const void *b)
     return strcmp(one->tag, other->tag);
 }
 
-/* A tag or manifest that is gone meanwhile is left out. */
+/* Skips a tag or manifest that was removed in the meantime. */
 static int read_row(struct content_job *job, struct tag_row *row, struct error *err)
 {
     struct image image;
@@ -164,7 +164,7 @@ static int read_rows(struct content_job *job, const struct store_names *tags, st
     return r;
 }
 
-/* "linux/amd64, linux/arm64" or, without any, the type of the manifest; shortened. */
+/* "linux/amd64, linux/arm64", or the type of the manifest if it has no platform; shortened. */
 static void describe(const struct tag_row *row, char *ret, size_t size)
 {
     size_t used = 0;
@@ -267,8 +267,8 @@ const struct verb verb_ls = {
     .help = "Usage: registryd ls [REPOSITORY] [--json] [--config CONFIG]\n"
             "\n"
             "Lists the repositories with the number of their tags; or the tags of one\n"
-            "repository, those pushed last first, with the size of everything that the tag\n"
-            "leads to and its platforms. Works on the storage, whether servers run or not.\n"
+            "repository, the latest first, with platforms and the size of everything that the\n"
+            "tag refers to. Works on the storage, whether servers run or not.\n"
             "\n"
             "  -j, --json           JSON for scripts\n"
             "  -c, --config CONFIG  the server's configuration; without it, the file that\n"

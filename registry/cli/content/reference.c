@@ -6,7 +6,7 @@
 
 #include "common/printable.h"
 
-/* Shows a word of the command line so that its end and strange characters are visible. */
+/* The message quotes the word, so that its end and special characters are visible. */
 static int refuse(const char *text, const char *why, struct error *err)
 {
     char shown[300];
@@ -46,7 +46,7 @@ int reference_list_tags(struct store *store, const char *name, struct store_name
 
     if (r != STORE_NOT_FOUND)
         return r;
-    return error_set(err, ENOENT, "there is no repository %s; registryd ls shows which there are",
+    return error_set(err, ENOENT, "there is no repository %s; registryd ls lists the repositories",
                      name);
 }
 

@@ -40,7 +40,7 @@ static int find_tags(const struct content_job *job, const struct digest *digest,
     return 0;
 }
 
-/* What goes, for people: before the question, and as the result. */
+/* Prints what is removed. */
 static void print_what(const struct content_job *job, const char *verb, const struct digest *digest,
                        const struct store_names *tags)
 {
@@ -48,8 +48,8 @@ static void print_what(const struct content_job *job, const char *verb, const st
 
     digest_format(digest, text);
     if (!job->reference.has_digest) {
-        printf("%s the tag %s:%s, which names %s\n", verb, job->reference.name, job->reference.tag,
-               text);
+        printf("%s the tag %s:%s, which refers to %s\n", verb, job->reference.name,
+               job->reference.tag, text);
         return;
     }
     printf("%s the manifest %s@%s", verb, job->reference.name, text);
@@ -71,8 +71,8 @@ static int ask(const struct content_job *job, struct error *err)
         return 0;
     if (!job->has_terminal)
         return error_set(err, EINVAL,
-                         "nothing was removed: there is no terminal to ask on; --yes removes "
-                         "without a question");
+                         "nothing was removed, because standard input is not a terminal; use --yes "
+                         "to remove without confirmation");
     fputs("This cannot be undone. Remove it? [y/N] ", stdout);
     fflush(stdout);
     if (fgets(answer, sizeof(answer), stdin) &&
@@ -104,7 +104,8 @@ static int remove_reference(struct content_job *job, struct error *err)
             : store_delete_tag_if(job->store, reference->name, reference->tag, &state.version, NULL,
                                   err);
     if (r == STORE_BUSY)
-        return error_set(err, EBUSY, "nothing was removed: somebody has pushed %s:%s meanwhile",
+        return error_set(err, EBUSY,
+                         "nothing was removed, because %s:%s was pushed in the meantime",
                          reference->name, reference->tag);
     if (r == 0)
         puts("removed; registryd garbage-collect frees the space");
@@ -138,12 +139,12 @@ const struct verb verb_rm = {
     .help = "Usage: registryd rm REPOSITORY:TAG [--dry-run] [--yes] [--config CONFIG]\n"
             "       registryd rm REPOSITORY@DIGEST [--dry-run] [--yes] [--config CONFIG]\n"
             "\n"
-            "Removes a tag; the manifest stays, and so do other tags. Or removes a manifest\n"
-            "with all tags that name it. Says what goes, and asks. It does not look at\n"
-            "storage.delete.enabled and at the rules of the access file, which bind clients.\n"
-            "Works on the storage, whether servers run or not.\n"
+            "Removes a tag, but not its manifest or other tags. Or removes a manifest with\n"
+            "all tags that refer to it. Shows what it will remove, and asks for confirmation.\n"
+            "storage.delete.enabled and the rules of the access file apply to clients only,\n"
+            "not to this command. Works on the storage, whether servers run or not.\n"
             "\n"
-            "  -d, --dry-run        only say what would go\n"
+            "  -d, --dry-run        only print what would be removed\n"
             "  -y, --yes            do not ask\n"
             "  -c, --config CONFIG  the server's configuration; without it, the file that\n"
             "                       serve reads\n"

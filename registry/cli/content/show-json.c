@@ -13,7 +13,7 @@ static void write_digest(struct json_out *out, const char *name, const struct di
     json_out_text(out, name, text);
 }
 
-/* Writes a value that was read as it is, without white space. */
+/* Writes a parsed value unchanged, but without white space. */
 static int write_value(struct json_out *out, const char *name, const struct json *value,
                        struct error *err)
 {
@@ -39,8 +39,7 @@ static void write_referrers(struct json_out *out, const struct shown *shown)
     json_out_close(out, ']');
 }
 
-/* The manifest and the configuration are given whole, under the names that the specification gives
- * their members. */
+/* Writes the whole manifest and configuration, with the member names of the specification. */
 int show_json(const struct shown *shown, struct error *err)
 {
     const struct image *image = shown->image;

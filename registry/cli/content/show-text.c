@@ -7,7 +7,7 @@
 #include "registry/cli/content/show.h"
 #include "registry/cli/table.h"
 
-/* "Name:      value", in one line whatever the value holds. */
+/* Prints "Name:      value" in one line. Control characters in the value are replaced. */
 static int print_field(const char *name, const char *value, struct error *err)
 {
     CLEANUP_FREE char *shown = strdup(value);
@@ -19,8 +19,10 @@ static int print_field(const char *name, const char *value, struct error *err)
     return 0;
 }
 
-/* The first element of an array, or the first member of an object, that is a member of object; NULL
- * if there is none. */
+/*
+ * The first element of the array, or the first member of the object, that is object's member
+ * "name"; NULL if there is none.
+ */
 static const struct json *first_of(const struct json *object, const char *name)
 {
     const struct json *member = json_find(object, name);
@@ -28,7 +30,7 @@ static const struct json *first_of(const struct json *object, const char *name)
     return member ? json_get_first(member) : NULL;
 }
 
-/* A JSON value: text as it is, everything else as JSON. */
+/* Prints a JSON value: a string as it is, everything else as JSON. */
 static int print_value(const char *name, const struct json *value, struct error *err)
 {
     const char *text = json_get_text(value);
@@ -101,7 +103,7 @@ static int print_manifests(const struct image *image, struct error *err)
 
 /* --- the layers of an image ------------------------------------------------------------------ */
 
-/* The next step of the image's history that made a layer; NULL if the history does not say. */
+/* The next step of the image's history that created a layer; NULL if the history ends. */
 static const struct json *next_step(const struct json **history)
 {
     const struct json *step = *history, *empty;

@@ -1,6 +1,4 @@
-/*
- * `registryd show` says what a tag or a manifest is.
- */
+/* `registryd show` describes a tag or a manifest. */
 #include "registry/cli/content/show.h"
 
 #include <errno.h>
@@ -29,14 +27,14 @@ const char *show_referrer_type(const struct image *referrer)
     return referrer->content.media_type;
 }
 
-/* Those that were removed meanwhile are left out. */
+/* Skips referrers that were removed in the meantime. */
 static int read_referrers(const struct content_job *job, const struct digest *subject,
                           struct referrers *ret, struct error *err)
 {
     CLEANUP(store_digests_done) struct store_digests digests = {0};
     int r;
 
-    do /* the first time, it works through the repository part by part */
+    do /* the first search of a repository needs several calls */
         r = store_list_referrers(job->store, job->reference.name, subject, &digests, err);
     while (r == STORE_WOULD_WAIT);
     if (r < 0)
@@ -90,7 +88,8 @@ static int show(struct content_job *job, struct error *err)
     if (r == 0)
         r = image_read(job->store, job->reference.name, &digest, &image, err);
     if (r != 0)
-        return r < 0 ? r : error_set(err, ENOENT, "%s was removed meanwhile", job->operands[0]);
+        return r < 0 ? r
+                     : error_set(err, ENOENT, "%s was removed in the meantime", job->operands[0]);
     r = show_image(job, &image, err);
     image_done(&image);
     return r;
@@ -110,8 +109,8 @@ const struct verb verb_show = {
     .help = "Usage: registryd show REPOSITORY:TAG [--json] [--config CONFIG]\n"
             "       registryd show REPOSITORY@DIGEST [--json] [--config CONFIG]\n"
             "\n"
-            "Shows what a tag or manifest is: its digest, type and platforms; of an image the\n"
-            "layers with the command that made each, and its configuration; annotations; and\n"
+            "Describes a tag or manifest: its digest, type and platforms; for an image, its\n"
+            "configuration and each layer with the command that created it; annotations; and\n"
             "what refers to it, such as signatures. Works on the storage, whether servers run\n"
             "or not.\n"
             "\n"

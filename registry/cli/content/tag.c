@@ -1,6 +1,4 @@
-/*
- * `registryd tag` gives a manifest one more tag.
- */
+/* `registryd tag` gives a manifest another tag. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,8 +6,10 @@
 #include "registry/cli/content/content.h"
 #include "registry/cli/content/image.h"
 
-/* The manifest is put again with its new tag, in one step that a delete at the same time cannot
- * come between. */
+/*
+ * Puts the manifest again with its new tag. This is atomic, so a concurrent delete cannot leave a
+ * tag without its manifest.
+ */
 static int put_tag(struct content_job *job, const struct digest *digest, const char *tag,
                    struct error *err)
 {
@@ -18,7 +18,8 @@ static int put_tag(struct content_job *job, const struct digest *digest, const c
     struct store_manifest manifest = {.digest = *digest, .tags = &tag, .tag_count = 1};
 
     if (r != 0)
-        return r < 0 ? r : error_set(err, ENOENT, "%s was removed meanwhile", job->operands[0]);
+        return r < 0 ? r
+                     : error_set(err, ENOENT, "%s was removed in the meantime", job->operands[0]);
     manifest.media_type = image.content.media_type;
     manifest.bytes = image.content.bytes;
     manifest.size = image.content.size;
@@ -53,7 +54,7 @@ static int tag_manifest(struct content_job *job, struct error *err)
     if (found < 0 || r < 0)
         return -1;
     digest_format(&digest, text);
-    printf("%s:%s names %s", name, tag, text);
+    printf("%s:%s refers to %s", name, tag, text);
     if (found == 0 && !digest_is_equal(&former, &digest)) {
         digest_format(&former, before);
         printf(", and no longer %s", before);
@@ -77,9 +78,9 @@ const struct verb verb_tag = {
     .help = "Usage: registryd tag REPOSITORY:TAG NEW-TAG [--config CONFIG]\n"
             "       registryd tag REPOSITORY@DIGEST NEW-TAG [--config CONFIG]\n"
             "\n"
-            "Gives a manifest one more tag in its repository. If the tag exists, it is moved,\n"
-            "and the former digest is printed. The rules of the access file, such as\n"
-            "immutable tags, bind clients and not this command. Works on the storage, whether\n"
+            "Gives a manifest another tag in its repository. If the tag exists, it is moved,\n"
+            "and its old digest is printed. The rules of the access file, such as immutable\n"
+            "tags, apply to clients only, not to this command. Works on the storage, whether\n"
             "servers run or not.\n"
             "\n"
             "  -c, --config CONFIG  the server's configuration; without it, the file that\n"

@@ -1,6 +1,4 @@
-/*
- * The certificate of http.tls, as clients will judge it.
- */
+/* Checks the certificate of http.tls as clients do. */
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
@@ -41,7 +39,7 @@ static int read_file(const char *path, struct tls_file *ret, struct report *repo
     return r;
 }
 
-/* A directory that `registryd init` made renews its certificate itself. */
+/* In a directory that `registryd init` created, a command renews the certificate. */
 static void add_renewal(struct examination *examination)
 {
     CLEANUP_FREE char *directory =
@@ -71,14 +69,14 @@ static void check_dates(struct examination *examination, gnutls_x509_crt_t certi
     if (examination->now_s < begin_s)
         report_add(report, "certificate-not-yet", FINDING_BAD,
                    "Every client refuses it. The clock of this machine may be wrong.",
-                   "the certificate in %s is valid from %s UTC on", path,
+                   "the certificate in %s is not valid before %s UTC", path,
                    short_time(begin_s, when));
     else if (examination->now_s >= end_s)
         report_add(report, "certificate-expired", FINDING_BAD, "Every client refuses it.",
                    "the certificate in %s expired on %s UTC", path, short_time(end_s, when));
     else if (end_s - examination->now_s < (int64_t)DAYS_LEFT * DAY_S)
         report_add(report, "certificate-expires", FINDING_WARNING,
-                   "After that day every client refuses it.",
+                   "After that, every client refuses it.",
                    "the certificate in %s expires on %s UTC", path, short_time(end_s, when));
     else
         return;
@@ -111,13 +109,14 @@ static void check_names(struct examination *examination, gnutls_x509_crt_t certi
     report_add(report, "certificate-other-name", FINDING_BAD,
                "Clients say \"x509: certificate is valid for ..., not ...\", unless a proxy has a "
                "certificate of its own.",
-               "the certificate in %s is not for %s, the name in http.host", path, address.host);
+               "the certificate in %s is not valid for %s, the host in http.host", path,
+               address.host);
     add_renewal(examination);
 }
 
 /* --- trust ----------------------------------------------------------------------------------- */
 
-/* Whether this machine trusts the chain; *ret_known is false if it has no authorities to ask. */
+/* Whether this machine trusts the chain; *ret_known is false if no authorities are installed. */
 static bool is_trusted(const struct chain *chain, bool *ret_known)
 {
     gnutls_x509_trust_list_t list = NULL;
@@ -135,7 +134,10 @@ static bool is_trusted(const struct chain *chain, bool *ret_known)
     return r == 0 && status == 0;
 }
 
-/* A public authority says in its certificates where the next one is; private ones rarely do. */
+/*
+ * Certificates of public authorities contain the address of the issuer's certificate; those of
+ * private authorities rarely do.
+ */
 static void check_chain(struct examination *examination, const struct chain *chain,
                         const char *path)
 {
@@ -152,7 +154,7 @@ static void check_chain(struct examination *examination, const struct chain *cha
                "Clients say \"x509: certificate signed by unknown authority\". Append the "
                "authority's intermediate "
                "certificate, or use its file with the full chain.",
-               "the chain in %s ends before an authority that this machine knows; the next "
+               "the chain in %s ends before an authority that this machine trusts; the next "
                "certificate is at %.*s",
                path, (int)where.size, (const char *)where.data);
     gnutls_free(where.data);
@@ -189,16 +191,17 @@ static void check_key(struct examination *examination, gnutls_x509_crt_t certifi
         r = gnutls_x509_privkey_import2(key, &datum, GNUTLS_X509_FMT_PEM, NULL, 0);
     if (r < 0)
         report_add(report, "key-unusable", FINDING_BAD, "The server does not start.",
-                   "%s is no private key without a passphrase: %s", path, gnutls_strerror(r));
+                   "%s does not contain a private key without a passphrase: %s", path,
+                   gnutls_strerror(r));
     else if (!is_key_of(key, certificate))
         report_add(report, "key-other", FINDING_BAD, "The server does not start.",
                    "the key in %s does not belong to the certificate", path);
     gnutls_x509_privkey_deinit(key);
     if (stat(path, &st) == 0 && st.st_mode & 0007) {
-        report_add(
-            report, "key-public", FINDING_BAD,
-            "Whoever has the key can pretend to be this registry, and gets its users' passwords.",
-            "every user of this machine may read %s", path);
+        report_add(report, "key-public", FINDING_BAD,
+                   "Anyone who has the key can impersonate this registry and receive its users' "
+                   "passwords.",
+                   "every user of this machine can read %s", path);
         report_set_command(report, "chmod o-rwx %s", path);
     }
 }
@@ -223,7 +226,7 @@ static void check_pair(struct examination *examination)
     if (r <= 0) {
         chain.count = 0;
         report_add(report, "certificate-unusable", FINDING_BAD, "The server does not start.",
-                   "%s has no certificate: %s", path, gnutls_strerror(r));
+                   "%s does not contain a certificate: %s", path, gnutls_strerror(r));
         return;
     }
     chain.count = (unsigned)r;

@@ -1,5 +1,6 @@
 /*
- * What answers where clients ask: the server itself, and a proxy before it.
+ * Checks the answers of the server at its own address, and at its public address, where a proxy may
+ * be in front of it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,7 +26,7 @@ bool address_is_local(const struct settings_http *http)
     return false;
 }
 
-/* A socket in the file system is not tried: trying would remove one that is stale. */
+/* Does not try a socket in the file system, because that would remove a stale one. */
 void check_port(struct examination *examination)
 {
     const struct settings_http *http = &examination->settings->http;
@@ -44,7 +45,7 @@ void check_port(struct examination *examination)
     report_add(
         &examination->report, "address", r == -EACCES ? FINDING_UNCHECKED : FINDING_BAD,
         r == -EACCES
-            ? "Only root may open ports below 1024. Run the command as the server is started."
+            ? "Only root can open ports below 1024. Run doctor in the same way as the server."
             : "The server does not start.",
         "%s", err.text);
 }
@@ -73,13 +74,14 @@ static void check_listener(struct examination *examination)
         return;
     snprintf(path, sizeof(path), "%s/v2/", http->prefix);
     if (http->tls.client_ca_count > 0 && !http->tls.is_client_optional)
-        return; /* it would refuse us before it says anything */
+        return; /* it refuses clients without a certificate in the handshake */
     if (request_send(&address, "GET", path, "", &answer, &err) < 0)
         report_add(report, "server-silent", FINDING_WARNING,
-                   "No server with this configuration runs here, or it hangs.", "%s", err.text);
+                   "No server with this configuration is running here, or it hangs.", "%s",
+                   err.text);
     else if (!is_registry(&answer))
         report_add(report, "port-taken", FINDING_BAD, "The server cannot use this port.",
-                   "what answers at %s is no registry: its status is %d", http->address,
+                   "the server at %s is not a registry: it answers with status %d", http->address,
                    answer.status);
 }
 
@@ -95,7 +97,7 @@ static void check_trust(struct examination *examination, const struct public_add
                "/etc/docker/certs.d/HOST:PORT/ca.crt "
                "or among those of its system.",
                "this machine does not trust the certificate of %s: %s", address->host,
-               *answer->distrust ? answer->distrust : "no authority is known");
+               *answer->distrust ? answer->distrust : "no certificate authorities are installed");
 }
 
 static void check_clock(struct examination *examination, const struct answer *answer)
@@ -111,12 +113,12 @@ static void check_clock(struct examination *examination, const struct answer *an
     if (theirs_s > examination->now_s - CLOCK_S && theirs_s < examination->now_s + CLOCK_S)
         return;
     report_add(&examination->report, "clock-differs", FINDING_WARNING,
-               "Certificates and tokens are valid for certain times only.",
-               "the clock of %s differs from this machine's: it says %s",
+               "Certificates and tokens are valid for a limited time only.",
+               "the clock of %s differs from the clock of this machine: it shows %s",
                examination->settings->http.host, date);
 }
 
-/* A challenge with a realm at another address, which clients cannot reach. */
+/* The challenge must be there, and its realm must be an address that clients can reach. */
 static void check_challenge(struct examination *examination, const struct answer *answer)
 {
     const struct settings *settings = examination->settings;
@@ -130,7 +132,7 @@ static void check_challenge(struct examination *examination, const struct answer
     if (!challenge) {
         report_add(report, "proxy-challenge", FINDING_BAD,
                    "Clients do not know how to log in: docker login fails.",
-                   "the answer 401 of %s has no WWW-Authenticate: a proxy removes it",
+                   "the 401 answer of %s has no WWW-Authenticate header; a proxy removes it",
                    settings->http.host);
         return;
     }
@@ -139,14 +141,15 @@ static void check_challenge(struct examination *examination, const struct answer
         strncmp(realm + 14, settings->http.host, strlen(settings->http.host)) != 0)
         report_add(
             report, "proxy-realm", FINDING_BAD,
-            "Clients ask for tokens at an address that they cannot reach.",
+            "Clients request tokens from an address that they may be unable to reach.",
             "%s names its token server in a header that does not begin with that address: %s",
             settings->http.host, challenge);
 }
 
 /*
- * Whether a proxy limits how long a body may be, as nginx does unless it is told otherwise. The
- * server answers with 401 or 404 before it reads a body; what it is asked for cannot exist.
+ * Checks whether a proxy limits the size of bodies, as nginx does by default. The server itself
+ * answers with 401 or 404 before it reads the body, because the upload in the request does not
+ * exist.
  */
 static void check_body_limit(struct examination *examination, const struct public_address *address)
 {
@@ -160,7 +163,7 @@ static void check_body_limit(struct examination *examination, const struct publi
         answer.status != 413)
         return;
     report_add(&examination->report, "proxy-body-limit", FINDING_BAD,
-               "Pushes of larger layers fail with 413.",
+               "Pushes of large layers fail with status 413.",
                "the proxy at %s limits the size of requests; in nginx: client_max_body_size 0",
                examination->settings->http.host);
 }
@@ -184,9 +187,10 @@ static void check_public(struct examination *examination)
     check_clock(examination, &answer);
     if (!is_registry(&answer)) {
         report_add(report, "public-other", FINDING_BAD,
-                   "A proxy does not pass requests on to the registry, or removes "
+                   "A proxy does not forward requests to the registry, or removes "
                    "Docker-Distribution-Api-Version.",
-                   "what answers at %s/v2/ is no registry: its status is %d", host, answer.status);
+                   "the server at %s/v2/ is not a registry: it answers with status %d", host,
+                   answer.status);
         return;
     }
     check_challenge(examination, &answer);

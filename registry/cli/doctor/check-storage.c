@@ -1,6 +1,6 @@
 /*
- * The directory of the storage: whether the server may write there, whether there is room, and
- * whether something is in it that the server refuses.
+ * Checks the directory of the storage: whether the server can write there, whether there is free
+ * space, and whether it contains anything that the server refuses.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -21,7 +21,7 @@ enum { LEAST_PERCENT = 5, FUTURE_S = 60, ENTRIES_MAX = 100000 };
 
 /* --- rights ---------------------------------------------------------------------------------- */
 
-/* The proof: a file is made where the server makes files, and is gone at once. */
+/* Creates a file where the server creates files, and removes it immediately. */
 static int try_to_write(const char *directory)
 {
     CLEANUP_FREE char *path = NULL;
@@ -53,7 +53,7 @@ static void check_writing(struct examination *examination, const char *directory
         report_set_command(report, "chmod u+rwx %s", directory);
 }
 
-/* --- room ------------------------------------------------------------------------------------ */
+/* --- free space ------------------------------------------------------------------------------ */
 
 static void check_room(struct report *report, const char *directory)
 {
@@ -67,24 +67,25 @@ static void check_room(struct report *report, const char *directory)
     total = (uint64_t)room.f_blocks * room.f_frsize;
     if (bytes < LEAST_BYTES && bytes < total / 100 * LEAST_PERCENT) {
         report_add(report, "storage-full", bytes == 0 ? FINDING_BAD : FINDING_WARNING,
-                   "A push fails when the space ends; pulls go on.", "%s has %s left of %s",
-                   directory, words_short_bytes(bytes, left), words_short_bytes(total, all));
+                   "When the space is exhausted, pushes fail; pulls still work.",
+                   "%s has %s left of %s", directory, words_short_bytes(bytes, left),
+                   words_short_bytes(total, all));
         report_set_command(report, "registryd du");
     }
     if (room.f_files > 0 && room.f_favail < room.f_files / 100) {
         report_add(
             report, "storage-inodes", room.f_favail == 0 ? FINDING_BAD : FINDING_WARNING,
-            "Each blob takes three files and directories; without free ones every push fails.",
+            "Each blob needs three files and directories. When none are left, every push fails.",
             "the file system of %s has room for %llu more files", directory,
             (unsigned long long)room.f_favail);
     }
 }
 
-/* --- what is there --------------------------------------------------------------------------- */
+/* --- content --------------------------------------------------------------------------------- */
 
 struct survey {
     struct examination *examination;
-    size_t entries; /* that were looked at */
+    size_t entries; /* examined so far */
     size_t foreign, links, future;
     char *first_foreign, *first_link, *first_future; /* paths; owned */
 };
@@ -116,7 +117,7 @@ static void look_at(struct survey *survey, const char *path, const char *name,
         note(survey, &survey->future, &survey->first_future, path, name);
 }
 
-/* Looks at a directory, and at those in it down to a depth. No link is followed. */
+/* Examines a directory and its subdirectories down to a depth. Follows no link. */
 static void look_below(struct survey *survey, int parent_fd, const char *name, const char *path,
                        unsigned depth)
 {
@@ -159,26 +160,27 @@ static void check_content(struct examination *examination, const char *root)
     look_below(&survey, AT_FDCWD, path, path, DEPTH);
     if (survey.links > 0)
         report_add(report, "storage-link", FINDING_BAD,
-                   "The server follows no links in its storage, so what is behind is not served.",
+                   "The server follows no symbolic links in its storage, so it does not serve what "
+                   "they lead to.",
                    "%zu symbolic %s in the storage, such as %s", survey.links,
                    survey.links == 1 ? "link is" : "links are",
                    survey.first_link ? survey.first_link : path);
     if (survey.foreign > 0 && geteuid() != 0) {
         report_add(report, "storage-foreign", FINDING_WARNING,
-                   "The server may be unable to read, replace or remove them. Another program has "
-                   "written there as another user.",
-                   "%zu %s in the storage not the server's own, such as %s", survey.foreign,
-                   survey.foreign == 1 ? "entry is" : "entries are",
+                   "The server may be unable to read, replace or remove them. A program that runs "
+                   "as another user has written there.",
+                   "%zu %s in the storage not owned by the server's user, such as %s",
+                   survey.foreign, survey.foreign == 1 ? "entry is" : "entries are",
                    survey.first_foreign ? survey.first_foreign : path);
         report_set_command(report, "sudo chown -R --reference=%s %s", root, path);
     }
     if (survey.future > 0)
-        report_add(
-            report, "clock", FINDING_WARNING,
-            "The clock was set back, or is wrong. garbage-collect keeps what seems to be new.",
-            "%zu %s in the storage from the future, such as %s", survey.future,
-            survey.future == 1 ? "entry is" : "entries are",
-            survey.first_future ? survey.first_future : path);
+        report_add(report, "clock", FINDING_WARNING,
+                   "The clock is wrong, or was set back. garbage-collect keeps entries that seem "
+                   "to be new.",
+                   "%zu %s in the storage a time in the future, such as %s", survey.future,
+                   survey.future == 1 ? "entry has" : "entries have",
+                   survey.first_future ? survey.first_future : path);
 }
 
 void check_storage(struct examination *examination)
@@ -189,20 +191,19 @@ void check_storage(struct examination *examination)
 
     if (stat(root, &st) < 0 && errno == ENOENT) {
         report_add(report, "storage-missing", FINDING_WARNING,
-                   "The server creates it, if it may; a mount may be missing.",
-                   "there is no directory %s", root);
+                   "The server creates it if it has the rights. A file system may not be mounted.",
+                   "the directory %s does not exist", root);
         return;
     }
     if (stat(root, &st) < 0 || !S_ISDIR(st.st_mode)) {
         report_add(report, "storage-unreachable", FINDING_BAD, "The server does not start.",
-                   "%s is not a directory, or not for the server", root);
+                   "%s is not a directory, or the server cannot access it", root);
         return;
     }
     if (geteuid() == 0 && st.st_uid != 0)
         report_add(report, "storage-owner", FINDING_WARNING,
-                   "So the server keeps root's right to read and write all files. Give all of the "
-                   "storage to one user, or "
-                   "name its owner in confinement.user.",
+                   "Therefore the server keeps root's right to read and write all files. Give all "
+                   "of the storage to one user, or name its owner in confinement.user.",
                    "the server runs as root, and %s belongs to the user %lu", root,
                    (unsigned long)st.st_uid);
     check_writing(examination, root);

@@ -1,6 +1,4 @@
-/*
- * The files of users, rules and robots, read as the server reads them.
- */
+/* Checks the files of users, rules and robots by reading them as the server does. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,25 +12,26 @@
 
 enum { SLOW_COST = 13 };
 
-/* Rights that no file with users should give. */
+/* Warns if the modes of a file with users let every user of the machine write or read it. */
 static void check_rights(struct report *report, const char *path,
                          const struct file_content *content, bool has_hashes)
 {
     if (content->is_open) {
         report_add(report, "file-open", FINDING_BAD,
-                   "Every user of this machine can give himself all rights.",
-                   "every user of this machine may write to %s", path);
+                   "Any user of this machine can grant themselves all rights.",
+                   "every user of this machine can write to %s", path);
         report_set_command(report, "chmod o-w %s", path);
     }
     if (content->is_public && has_hashes) {
-        report_add(report, "users-public", FINDING_WARNING,
-                   "Who has the hashes can try passwords on another machine, as fast as he likes.",
-                   "every user of this machine may read %s", path);
+        report_add(
+            report, "users-public", FINDING_WARNING,
+            "Anyone who has the hashes can guess passwords on another machine, without a limit.",
+            "every user of this machine can read %s", path);
         report_set_command(report, "chmod o-rwx %s", path);
     }
 }
 
-/* Reads a file; if that fails, says so. */
+/* Reads a file; reports a failure. */
 static bool read_file(struct report *report, const char *path, const char *why,
                       struct file_content *ret)
 {
@@ -59,8 +58,8 @@ static void check_hashes(struct report *report, const char *path, const struct h
     }
     if (htpasswd_highest_cost(users) >= SLOW_COST)
         report_add(report, "users-slow", FINDING_WARNING,
-                   "The first request after a login, and each wrong password, takes that much "
-                   "computing time.",
+                   "The first request after a login and each wrong password take that much "
+                   "processor time.",
                    "%s has hashes of cost %u: one check takes seconds", path,
                    htpasswd_highest_cost(users));
 }
@@ -73,7 +72,7 @@ static void check_htpasswd(struct report *report, const char *path)
     if (access(path, F_OK) < 0 && errno == ENOENT) {
         report_add(report, "users-missing", FINDING_BAD,
                    "The server does not start without the file.",
-                   "there is no %s, the file that auth.htpasswd.path names", path);
+                   "%s, the file in auth.htpasswd.path, does not exist", path);
         report_set_command(report, "registryd htpasswd -c %s NAME", path);
         return;
     }
@@ -85,7 +84,7 @@ static void check_htpasswd(struct report *report, const char *path)
         report->is_out_of_memory = true;
         return;
     }
-    content.text = NULL; /* the table has it now */
+    content.text = NULL; /* now owned by the table */
     check_hashes(report, path, users);
 }
 
@@ -95,13 +94,14 @@ static void check_rules(struct report *report, const char *path)
     CLEANUP(rules_unrefp) struct rules *rules = NULL;
     struct error err;
 
-    if (!read_file(report, path, "Without its rules the server does not start.", &content))
+    if (!read_file(report, path, "The server cannot read its rules, so it does not start.",
+                   &content))
         return;
     check_rights(report, path, &content, false);
     if (rules_parse(path, content.text, content.size, &rules, &err) < 0)
         report_add(report, "access-line", FINDING_BAD,
-                   "A running server goes on with the rules that it had; a server that starts now "
-                   "refuses to.",
+                   "A running server continues with the previous rules; a server that is started "
+                   "now fails.",
                    "%s", err.text);
 }
 
@@ -128,7 +128,7 @@ void check_users(struct examination *examination)
 
     if (!auth->is_htpasswd && !settings->token.is_enabled && !address_is_local(&settings->http))
         report_add(&examination->report, "no-authentication", FINDING_BAD,
-                   "Everybody who can connect can read and replace all images.",
+                   "Anyone who can connect can read and replace all images.",
                    "the configuration has neither auth.htpasswd nor auth.token");
     if (!auth->is_htpasswd)
         return;

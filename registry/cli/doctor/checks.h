@@ -5,24 +5,25 @@
 #include "registry/cli/doctor/report.h"
 #include "registry/config/settings.h"
 
-/* What the checks look at, and where they put what they find. */
+/* The input of the checks, and the report that they add findings to. */
 struct examination {
     const struct settings *settings;
-    const char *configuration; /* the file; NULL: only variables */
+    const char *configuration; /* the file; NULL: only environment variables */
     int64_t now_s;
-    bool cannot_listen; /* by check_port() */
+    bool cannot_listen; /* set by check_port() */
     struct report report;
 };
 
-/* Each runs as the user that the server would be, except for check_port(), which comes first, with
- * the caller's rights. */
-void check_port(
-    struct examination *examination); /* whether the server can listen, or somebody does */
+/*
+ * check_port() runs first, with the caller's rights, and checks whether the server can listen or
+ * already does. All other checks run as the server's user.
+ */
+void check_port(struct examination *examination);
 void check_users(struct examination *examination);       /* htpasswd, access file, robots */
 void check_certificate(struct examination *examination); /* http.tls */
 void check_storage(
-    struct examination *examination); /* its directory: rights, space, owners, times */
-void check_server(struct examination *examination); /* what answers at http.addr and at http.host */
+    struct examination *examination); /* rights, free space, owners and times of files */
+void check_server(struct examination *examination); /* the answers at http.addr and http.host */
 
 /* Whether only programs on this machine can connect to http.addr. */
 bool address_is_local(const struct settings_http *http);

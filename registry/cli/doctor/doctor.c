@@ -1,6 +1,4 @@
-/*
- * `registryd doctor` says what is wrong with a registry on this machine, and how to mend it.
- */
+/* `registryd doctor` finds problems of a registry on this machine, and says how to fix them. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,19 +17,19 @@ struct order {
     const char *config; /* borrowed from argv; NULL: not given */
 };
 
-/* Settings that are ignored or not advisable, in the words of the log of `serve`. */
+/* Settings that are ignored or not recommended, with the warnings that `serve` logs. */
 static void check_warnings(struct examination *examination)
 {
     const struct settings *settings = examination->settings;
 
     for (size_t i = 0; i < settings->warning_count; i++)
         report_add(&examination->report, "setting", FINDING_WARNING,
-                   "The server says this in its log when it starts.", "%s", settings->warnings[i]);
+                   "The server logs this warning when it starts.", "%s", settings->warnings[i]);
 }
 
 /*
- * From here on, files are seen as the server sees them. What the change of the user logs, the
- * checks say in their own way.
+ * Takes on the server's identity, so that the following checks have its rights. Warnings about that
+ * are not logged, because the checks report them in their own words.
  */
 static bool become_server(struct examination *examination)
 {
@@ -48,7 +46,7 @@ static bool become_server(struct examination *examination)
     if (r == 0)
         return true;
     report_add(&examination->report, "identity", FINDING_UNCHECKED,
-               "So nothing is known about what the server may read and write.", "%s", err.text);
+               "Therefore the rights of the server could not be checked.", "%s", err.text);
     return false;
 }
 
@@ -74,9 +72,9 @@ static int load(const struct order *order, struct examination *examination, stru
                    "%s", err.text);
     else if (!examination->configuration && !order->config)
         report_add(&examination->report, "no-configuration", FINDING_WARNING,
-                   "If the server has one, name it: registryd doctor FILE.",
-                   "no configuration file was found; all settings have "
-                   "their defaults or come from variables");
+                   "If the server has a configuration file, name it: registryd doctor FILE.",
+                   "no configuration file was found; all settings have their defaults or come from "
+                   "environment variables");
     return r;
 }
 
@@ -115,13 +113,13 @@ const struct verb verb_doctor = {
     .function = run_doctor,
     .help = "Usage: registryd doctor [--json] [CONFIG]\n"
             "\n"
-            "Looks at the configuration, the files of users and rules, the certificate, the\n"
-            "storage and its space, and asks the server at its own and at its public address\n"
-            "(http.host), to see what a proxy changes. Says what is wrong, why it matters\n"
-            "and, where it is certain, which command mends it. Changes nothing. Run it as\n"
-            "the user who starts the server.\n"
+            "Checks the configuration, the files of users and rules, the certificate, the\n"
+            "storage and its free space. Sends requests to the server at its own and at its\n"
+            "public address (http.host), to find what a proxy changes. Says what is wrong,\n"
+            "why it matters and, if it is certain, which command fixes it. Changes nothing.\n"
+            "Run it as the user who starts the server.\n"
             "\n"
-            "  -j, --json  the findings as JSON\n"
+            "  -j, --json  print the findings as JSON\n"
             "  -h, --help  this text\n"
             "\n"
             "CONFIG is the server's configuration; without it, the file that serve reads.\n"
@@ -130,5 +128,5 @@ const struct verb verb_doctor = {
             "  registryd doctor /srv/registry/config.yml\n"
             "\n"
             "Exit status: 0 if nothing is bad; 1 if something is, and for a wrong command\n"
-            "line; 2 if something could not be looked at.\n",
+            "line; 2 if something could not be checked.\n",
 };

@@ -4,8 +4,7 @@
 
 #include "common/macros.h"
 
-/* Where a server is asked: "https://example.com:5000/prefix", as http.host has it, or the parts of
- * http.addr. */
+/* The address of a server, from http.host ("https://example.com:5000/prefix") or from http.addr. */
 struct public_address {
     bool is_tls;
     char host[256]; /* without brackets */
@@ -17,8 +16,8 @@ struct public_address {
 int public_address_parse(const char *url, struct public_address *ret) MUST_USE;
 
 /*
- * The address at which this machine reaches "host:port" of http.addr: a wildcard becomes 127.0.0.1.
- * 0, or -EINVAL (also for port 0).
+ * The address at which this machine can reach the "host:port" of http.addr. A wildcard becomes
+ * 127.0.0.1. 0, or -EINVAL (also for port 0).
  */
 int public_address_of_listener(const char *listener, bool is_tls,
                                struct public_address *ret) MUST_USE;

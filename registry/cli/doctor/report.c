@@ -39,7 +39,7 @@ void report_set_command(struct report *report, const char *format, ...)
     char *command;
     va_list arguments;
 
-    if (report->is_out_of_memory) /* the finding may be missing */
+    if (report->is_out_of_memory) /* the last finding may be another one */
         return;
     va_start(arguments, format);
     command = shell_format(format, arguments);
@@ -59,7 +59,7 @@ static int print_finding(const struct finding *finding, struct error *err)
     printable_clean(what);
     printf("%s: %s\n    %s\n", level_names[finding->level], what, finding->why);
     if (finding->command)
-        printf("    to mend it: %s\n", finding->command);
+        printf("    to fix it: %s\n", finding->command);
     return 0;
 }
 
@@ -79,9 +79,10 @@ int report_print(const struct report *report, struct error *err)
     for (size_t i = 0; r == 0 && i < report->count; i++)
         r = print_finding(&report->items[i], err);
     if (r == 0 && report->count == 0)
-        puts("all is well: configuration, users, certificate, storage, and the server's answers");
+        puts("no problems found in configuration, users, certificate, storage and the server's "
+             "answers");
     else if (r == 0)
-        printf("%zu bad, %zu not checked, %zu to improve\n", count_level(report, FINDING_BAD),
+        printf("%zu bad, %zu not checked, %zu warnings\n", count_level(report, FINDING_BAD),
                count_level(report, FINDING_UNCHECKED), count_level(report, FINDING_WARNING));
     return r;
 }

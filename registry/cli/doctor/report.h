@@ -6,11 +6,11 @@
 #include "common/error.h"
 #include "common/macros.h"
 
-/* What `registryd doctor` has found. */
+/* The findings of `registryd doctor`. */
 enum finding_level {
-    FINDING_WARNING,   /* clients are served, and something should be better */
+    FINDING_WARNING,   /* clients are served, but something should be improved */
     FINDING_BAD,       /* clients are not served, or not safely */
-    FINDING_UNCHECKED, /* something could not be looked at, so nothing is known about it */
+    FINDING_UNCHECKED, /* something could not be checked */
 };
 
 struct finding {
@@ -18,7 +18,7 @@ struct finding {
     enum finding_level level;
     char *what;      /* what is wrong, and where */
     const char *why; /* why that matters */
-    char *command;   /* what mends it, ready to paste; NULL: none is certain to */
+    char *command;   /* fixes it, ready to paste; NULL: no command is certain to fix it */
 };
 
 struct report {
@@ -31,11 +31,13 @@ struct report {
 void report_add(struct report *report, const char *id, enum finding_level level, const char *why,
                 const char *what, ...) PRINTF_LIKE(5, 6);
 
-/* Gives the finding that was added last a command. Each %s in the format is quoted for a shell;
- * nothing else may be in it. */
+/*
+ * Sets the command of the finding that was added last. The format may contain only %s, and each
+ * argument is quoted for a shell.
+ */
 void report_set_command(struct report *report, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Says on standard output what was found. 0 or negative. */
+/* Prints the findings. 0 or negative. */
 int report_print(const struct report *report, struct error *err) MUST_USE;
 int report_write_json(const struct report *report, struct error *err) MUST_USE;
 

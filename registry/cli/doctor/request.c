@@ -33,7 +33,7 @@ static void exchange_done(struct exchange *exchange)
 
 /* --- connecting ------------------------------------------------------------------------------ */
 
-/* The timeouts of a socket are those of connect(), too. */
+/* The timeouts of the socket also apply to connect(). */
 static int connect_one(const struct addrinfo *info)
 {
     const struct timeval limit = {.tv_sec = REQUEST_TIMEOUT_S};
@@ -55,7 +55,7 @@ static int connect_to(const struct public_address *address, struct error *err)
     int r = getaddrinfo(address->host, address->port, &hints, &list), fd = -ECONNREFUSED;
 
     if (r != 0)
-        return error_set(err, ENXIO, "the address of %s is not known here: %s", address->host,
+        return error_set(err, ENXIO, "cannot find the address of %s: %s", address->host,
                          gai_strerror(r));
     for (const struct addrinfo *info = list; info; info = info->ai_next) {
         fd = connect_one(info);
@@ -76,7 +76,7 @@ static int start_tls(struct exchange *exchange, const struct public_address *add
     int r = gnutls_certificate_allocate_credentials(&exchange->credentials);
 
     if (r == 0 && gnutls_certificate_set_x509_system_trust(exchange->credentials) < 0)
-        r = 0; /* a machine without authorities trusts nobody */
+        r = 0; /* a machine without authorities trusts no certificate */
     if (r == 0)
         r = gnutls_init(&exchange->session, GNUTLS_CLIENT);
     if (r == 0)
@@ -134,7 +134,7 @@ static int send_all(const struct exchange *exchange, const char *text, size_t si
     return 0;
 }
 
-/* Up to the empty line. Interim answers (1xx) are skipped. */
+/* Reads up to the empty line. Skips interim responses (1xx). */
 static int read_head(const struct exchange *exchange, struct answer *ret)
 {
     size_t size = 0;

@@ -95,9 +95,9 @@ static int take_operands(struct htpasswd_order *order, const struct switches *sw
     int files = order->task == HTPASSWD_PRINT ? 0 : 1;
 
     if (switches->tasks > 1)
-        return refuse(err, "-c, -n, -D and -v exclude each other");
+        return refuse(err, "-c, -n, -D and -v cannot be combined");
     if (switches->is_on_line && order->is_from_input)
-        return refuse(err, "-b and -i exclude each other");
+        return refuse(err, "-b and -i cannot be combined");
     if (count != files + 1 + switches->is_on_line && files == 0)
         return refuse(err, switches->is_on_line ? "-nb takes a user and a password"
                                                 : "-n takes a user, and nothing else");

@@ -20,7 +20,7 @@ struct replacement {
     char *path;       /* the file itself, for messages */
     const char *name; /* the last component; points into path */
     bool exists;
-    /* borrowed: whose owner, mode and access control list a new file gets; or NULL */
+    /* a file that gives a new file its owner, mode and access control list; borrowed; or NULL */
     const char *model;
     struct stat old;   /* of the file, or of the model if there is no file */
     bool is_masked;
@@ -55,5 +55,5 @@ int replacement_read(const struct replacement *file, size_t limit, char **ret_te
 int replacement_write(const struct replacement *file, mode_t mode, const void *data, size_t size,
                       struct error *err) MUST_USE;
 
-/* Also after a failed replacement_open(). Unblocks the signals. */
+/* Unblocks the signals and frees everything. Call it also after a failed replacement_open(). */
 void replacement_done(struct replacement *file);

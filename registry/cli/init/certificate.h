@@ -7,8 +7,8 @@
 
 /*
  * Certificates for a private registry: an authority that clients are told to trust, and server
- * certificates that it signs. Keys are ECDSA P-256: a signature takes a fifteenth of the time of
- * one with RSA. All texts are PEM with a NUL at the end. Any thread may call these functions.
+ * certificates that it signs. Keys are ECDSA P-256, because signing takes a fifteenth of the time
+ * that RSA needs. All texts are PEM with a NUL at the end. Any thread may call these functions.
  */
 struct certificate {
     struct secbuf key; /* the private key; may be empty */
@@ -31,8 +31,9 @@ int certificate_make_authority(const struct certificate_names *names, struct cer
 
 /*
  * Creates a server's certificate that the authority signs. It is valid for 825 days, the longest
- * that clients accept. With key (PEM), it is for that key, and ret->key stays empty; NULL: a new
- * key is made. Returns 0, or negative, also if the authority's constraints forbid a name.
+ * that clients accept. If key (PEM) is not NULL, the certificate is for that key, and ret->key
+ * stays empty. Otherwise a new key is created. Returns 0, or negative, also if the authority's
+ * constraints forbid a name.
  */
 int certificate_make_server(const struct certificate *authority,
                             const struct certificate_names *names, const struct secbuf *key,
@@ -46,8 +47,8 @@ int certificate_make_request(const struct certificate_names *names, struct certi
                              struct error *err) MUST_USE;
 
 /*
- * The names in a certificate; each, and the list, are owned by the caller
- * (certificate_free_names()). 0 or negative.
+ * Returns the names in a certificate, owned by the caller, free with certificate_free_names(). 0 or
+ * negative.
  */
 int certificate_get_names(const char *text, char ***ret_names, size_t *ret_count,
                           struct error *err) MUST_USE;

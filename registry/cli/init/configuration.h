@@ -3,6 +3,6 @@
 #include "common/error.h"
 #include "registry/cli/init/directory.h"
 
-/* Adds the configuration file of a server in that directory. 0 or negative. */
+/* Adds a configuration file for a server in that directory. 0 or negative. */
 int init_configuration_add(struct init_directory *directory, unsigned port,
                            struct error *err) MUST_USE;

@@ -128,10 +128,7 @@ int init_directory_finish(struct init_directory *directory, struct error *err)
 {
     int r = fchmod(directory->fd, 0755) < 0 ? -errno : sync_directories(directory->fd);
 
-    /*
-     * rename() also replaces an empty directory, and fails if somebody has put something into it
-     * meanwhile.
-     */
+    /* rename() also replaces an empty directory. It fails if the directory is no longer empty. */
     if (r == 0 && rename(directory->temporary, directory->path) < 0)
         r = -errno;
     if (r < 0)

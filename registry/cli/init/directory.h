@@ -6,8 +6,8 @@
 #include "common/error.h"
 
 /*
- * A new directory that appears as a whole or not at all: it is created under a temporary name and
- * renamed when everything in it is on disk.
+ * Creates a directory atomically: under a temporary name, which is changed when everything in it is
+ * on disk.
  */
 struct init_directory {
     char *path;      /* absolute */
@@ -20,7 +20,7 @@ struct init_directory {
 int init_directory_begin(const char *path, struct init_directory *ret, struct error *err) MUST_USE;
 
 /*
- * Add a directory or a file; a file may be in a directory that was added. The umask does not change
+ * Add a directory or a file. A file may be in a directory that was added. The umask does not affect
  * the mode. 0 or negative.
  */
 int init_directory_add_directory(struct init_directory *directory, const char *name, mode_t mode,
@@ -29,8 +29,8 @@ int init_directory_add_file(struct init_directory *directory, const char *name, 
                             const void *data, size_t size, struct error *err) MUST_USE;
 
 /*
- * Renames the directory and gives it mode 0755, so that other users can reach what they own in it.
- * 0 or negative.
+ * Renames the directory and gives it mode 0755, so that the server's user can reach its files in
+ * it. 0 or negative.
  */
 int init_directory_finish(struct init_directory *directory, struct error *err) MUST_USE;
 

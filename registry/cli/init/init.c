@@ -145,7 +145,7 @@ const struct verb verb_init = {
             "  --port N          the port (default: 5000)\n"
             "  --password-stdin  read the password from standard input; without it, init asks\n"
             "                    on a terminal, and generates a password elsewhere\n"
-            "  --csr             make a request that another authority signs\n"
+            "  --csr             create a request that another authority signs\n"
             "  --renew           replace the certificate in an existing directory\n"
             "  -h, --help        this text\n"
             "\n"

@@ -125,7 +125,7 @@ int init_renew(const struct init_options *options, struct error *err)
     if (r == 0)
         r = replace_certificate(&renewal, server.text, err);
     if (r == 0)
-        printf("%s/%s is new. A running registryd notices it within seconds.\n", renewal.path,
+        printf("%s/%s was replaced. A running registryd loads it within seconds.\n", renewal.path,
                renewal.files->certificate);
     return r;
 }

@@ -15,9 +15,9 @@ struct robot_order {
     const char *allows[ROBOT_ALLOWS_MAX];
     size_t allow_count;
     int64_t expires_s; /* seconds since 1970, or ROBOT_NEVER */
-    bool is_quiet;      /* print only the password */
-    const char *host; /* NULL: that of the configuration */
-    const char *file; /* the robots file; NULL: that of the configuration */
+    bool is_quiet;     /* print only the password */
+    const char *host;  /* NULL: http.host of the configuration */
+    const char *file;  /* the robots file; NULL: the one in the configuration */
     const char *config; /* NULL: the file that serve reads */
 };
 

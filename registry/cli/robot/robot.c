@@ -22,8 +22,8 @@
 #include "registry/core/records.h"
 
 /*
- * The first line of a new file, which must not be empty: an empty file looks as if it were being
- * written.
+ * The first line of a new file. The file must not be empty, because an empty file may be one that
+ * is being written.
  */
 static const char headline[] = "# Robots of registryd, see registryd-robot(1).\n";
 
@@ -31,7 +31,7 @@ static const char headline[] = "# Robots of registryd, see registryd-robot(1).\n
 struct job {
     const struct robot_order *order;
     struct settings *settings; /* NULL: --file was given, and no configuration */
-    const char *path;          /* of the robots file */
+    const char *path;          /* the robots file */
     int64_t now_s;
 };
 
@@ -73,7 +73,7 @@ static const char *find_host(const struct job *job, char *buffer, size_t size)
 
 /* --- the file --------------------------------------------------------------------------- */
 
-/* Opens the file to replace it, and reads the robots that are there. */
+/* Opens the file in order to replace it, and reads its robots. */
 static int open_robots(const struct job *job, struct replacement *file, struct robots **ret,
                        char **ret_text, size_t *ret_size, struct error *err)
 {
@@ -102,7 +102,7 @@ static int format_line(const struct job *job, const struct digest *digest, FILE 
     return ferror(out) ? -ENOMEM : 0;
 }
 
-/* Formats the new file: the text before, then the robot's line. */
+/* Formats the new file: the existing text, then the robot's line. */
 static int add_line(const struct job *job, const struct digest *digest, const char *before,
                     size_t before_size, char **ret, size_t *ret_size)
 {

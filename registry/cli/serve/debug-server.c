@@ -36,7 +36,7 @@ static struct metrics_value cache_counter(const char *label, uint64_t value)
         .name = "registry_storage_cache_total",
         .label = label,
         .value = value,
-        .help = "Reads of links and manifests that memory could have answered."};
+        .help = "Reads of links and manifests, which a cache in memory may answer."};
 }
 
 static size_t gather_maintenance(const struct maintenance_counters *counters,

@@ -25,7 +25,8 @@ enum {
     FLUSH_MS = 60 * 1000,
     RETRY_S = 60 * 60, /* after a failure */
     RECOUNT_S = 24 * 60 * 60,
-    WORK_MS = 20, /* then it rests as long, so that it uses the disk half of the time at most */
+    WORK_MS =
+        20, /* then it rests for the same time, so that it uses the disk at most half of the time */
     NICENESS = 10,
     STACK_SIZE = 512 << 10,
 };
@@ -133,7 +134,7 @@ static void report(struct maintenance *m, const struct space_result *result, int
              words_duration((uint64_t)(duration_ms + 999) / 1000, duration));
 }
 
-/* Returns the current rules, also if no request has come since the file changed. */
+/* Returns the current rules, even if no request has arrived since the file changed. */
 static struct rules *get_rules(struct maintenance *m)
 {
     if (!m->access_file)
@@ -159,7 +160,7 @@ static int collect(struct maintenance *m, struct error *err)
     int64_t began_ms = monotonic_ms();
     int r;
 
-    log_info("garbage collection: begins");
+    log_info("garbage collection: started");
     m->work_began_ms = began_ms;
     r = space_run(m->store, &options, &result, err);
     if (r == 0)
@@ -168,8 +169,8 @@ static int collect(struct maintenance *m, struct error *err)
 }
 
 /*
- * Not called for a run that was cut short: the record then still has the run before it, so that the
- * run is started again.
+ * Not called for a run that was stopped early. The record then still contains the previous run, so
+ * the collection is due again.
  */
 static void note_end(struct maintenance *m, int64_t began_s, bool has_failed)
 {
@@ -188,7 +189,7 @@ static void run(struct maintenance *m)
     int r = collect(m, &err);
 
     if (r == -ECANCELED) {
-        log_info("garbage collection: cut short, because %s", err.text);
+        log_info("garbage collection: stopped early, because %s", err.text);
         return;
     }
     add(r < 0 ? &m->counters.failures : &m->counters.runs, 1);
@@ -212,7 +213,8 @@ static bool is_due(struct maintenance *m)
         return true;
     if (end[0] == 'f' && interval_s > RETRY_S)
         interval_s = RETRY_S;
-    return now_s >= began_s + interval_s || now_s < began_s; /* the latter if the clock was wrong */
+    /* The start of the last run is in the future if the clock was wrong. */
+    return now_s >= began_s + interval_s || now_s < began_s;
 }
 
 static void run_if_due(struct maintenance *m)

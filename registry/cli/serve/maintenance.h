@@ -13,7 +13,7 @@
 /*
  * A thread of low priority that writes the record of pulls, counts quotas, removes records of
  * unused identity tokens, and collects garbage on the schedule of
- * storage.maintenance.garbagecollect. Of several servers, one collects.
+ * storage.maintenance.garbagecollect. If several servers share a storage, one of them collects.
  */
 struct maintenance_counters {
     uint64_t runs, failures, tags, blobs, bytes; /* atomic */
@@ -45,15 +45,15 @@ struct maintenance {
 /* Reads the time zone, which a confined process cannot do later. */
 void maintenance_prepare(void);
 
-/* Set the first four members before. Starts no thread if there is nothing to do. 0 or negative. */
+/* Set the members before thread first. Starts no thread if there is nothing to do. 0 or negative. */
 int maintenance_start(struct maintenance *maintenance, struct error *err) MUST_USE;
 
-/* Ends a run after its current step. Also accepts one that was not started. */
+/* Ends a run after its current step. Does nothing if the thread was not started. */
 void maintenance_stop(struct maintenance *maintenance);
 
 /*
- * Writes the record of pulls. Call it after the last request, too. Also accepts one that was not
- * started.
+ * Writes the record of pulls. Also call it after the last request. Does nothing if the thread was
+ * not started.
  */
 void maintenance_flush(struct maintenance *maintenance);
 

@@ -48,10 +48,7 @@ static void block_signals(sigset_t *ret_signals)
     sigaddset(ret_signals, SIGTERM);
     sigaddset(ret_signals, SIGINT);
     sigaddset(ret_signals, SIGHUP);
-    /*
-     * Other threads, which start later, inherit the mask, so that only this one receives the
-     * signals.
-     */
+    /* Threads that start later inherit the mask, so only the main thread receives the signals. */
     pthread_sigmask(SIG_BLOCK, ret_signals, NULL);
 }
 

@@ -19,7 +19,7 @@
 
 enum {
     DRAIN_DEFAULT_MS = 10000,
-    WORKERS = 24, /* most of them wait for the disk; one user occupies 16 at most */
+    WORKERS = 24, /* most of them wait for the disk; one user can occupy at most 16 */
     QUEUE = 8192,
     /* threads beyond the number of processors, because lists may wait for the disk */
     SPARE_COMPUTERS = 2,
@@ -193,7 +193,7 @@ static int start_pools(struct service *service, struct error *err)
     return r;
 }
 
-/* Only if they can be asked for: what they count costs each request a little. */
+/* Counts only if the metrics can be requested, because counting costs each request a little. */
 static int make_metrics(struct service *service, struct error *err)
 {
     const struct settings_debug *debug = &service->settings->http.debug;
@@ -299,7 +299,7 @@ static int start_debug_server(struct service *service, struct error *err)
     return debug_start(&service->debug, &service->debug_server, err);
 }
 
-/* Call it before any rights are given up, because a port below 1024 may need a capability. */
+/* Must run before rights are dropped, because a port below 1024 may need a capability. */
 static int open_listeners(struct service *service, struct error *err)
 {
     const struct settings_http *http = &service->settings->http;
@@ -310,7 +310,7 @@ static int open_listeners(struct service *service, struct error *err)
                : listen_open("tcp", http->debug.address, &service->debug_listeners, err);
 }
 
-/* The files are those that the server opens again later. */
+/* The files are the ones that the server will open again later. */
 static int begin_confinement(struct service *service, struct error *err)
 {
     const struct settings *settings = service->settings;
@@ -387,7 +387,7 @@ static int confine_key_files(struct service *service, struct error *err)
 }
 
 /*
- * Opens files after the user has changed, so that everything that is read here can be read again
+ * Opens the files after the change of the user, so that the server can read all of them again
  * later.
  */
 static int open_all(struct service *service, struct error *err)
@@ -414,8 +414,8 @@ static int open_all(struct service *service, struct error *err)
 }
 
 /*
- * The order matters: sockets are opened with all rights, then files with fewer rights, then threads
- * start with the fewest.
+ * The order matters: sockets are opened with all rights, files with fewer rights, and threads start
+ * with the fewest.
  */
 static int start_parts(struct service *service, struct error *err)
 {
@@ -471,7 +471,7 @@ void service_reload(struct service *service)
     read_token_keys(service);
 }
 
-/* Best effort: the time is only shown to people. */
+/* Best effort: the time is only for display. */
 static void note_robot(void *object, const char *name, int64_t used_s)
 {
     const struct service *service = object;

@@ -35,7 +35,7 @@ struct service {
     int64_t tokens_refreshed_ms; /* of monotonic_ms() */
     struct store *store;
     struct upload_purging purging;
-    struct pull_log *pulls; /* NULL: no rules, so that no rule needs the time of a pull */
+    struct pull_log *pulls; /* NULL: no rules, so no rule needs the time of a pull */
     struct maintenance maintenance;
 
     struct worker_pool *workers, *computers;
