@@ -29,7 +29,8 @@ static bool is_barrier_below(const char *directory, const char *name, struct gpg
 {
     char path[PATH_MAX];
 
-    return snprintf(path, sizeof(path), "%s/%s", directory, name) < (int)sizeof(path) && is_barrier(path, ret);
+    return snprintf(path, sizeof(path), "%s/%s", directory, name) < (int)sizeof(path) &&
+           is_barrier(path, ret);
 }
 
 static bool find_in_secret_keys(const char *home, struct gpg_barrier *ret)
@@ -52,8 +53,9 @@ static bool find_in_secret_keys(const char *home, struct gpg_barrier *ret)
 bool gpg_access_find_barrier(const char *home, struct gpg_barrier *ret)
 {
     static const char *const names[] = {
-        "gpg.conf", "common.conf", "gpg-agent.conf", "pubring.gpg", "pubring.kbx", "public-keys.d",
-        "public-keys.d/pubring.db", "trustdb.gpg", SECRET_KEYS,
+        "gpg.conf",    "common.conf",   "gpg-agent.conf",           "pubring.gpg",
+        "pubring.kbx", "public-keys.d", "public-keys.d/pubring.db", "trustdb.gpg",
+        SECRET_KEYS,
     };
 
     if (is_barrier(home, ret))

@@ -10,7 +10,7 @@ struct gpg_barrier {
 };
 
 /*
- * Looks for the first such file in gpg's home directory: configuration, public keys, trust database, secret keys. For most of them gpg
- * says only "No secret key". True with *ret.
+ * Looks for the first such file in gpg's home directory: configuration, public keys, trust
+ * database, secret keys. For most of them gpg says only "No secret key". True with *ret.
  */
 bool gpg_access_find_barrier(const char *home, struct gpg_barrier *ret);

@@ -1,5 +1,6 @@
 /*
- * The same conversation as gpg has with its agent (GnuPG, g10/call-agent.c and common/asshelp.c), in two or three round trips.
+ * The same conversation as gpg has with its agent (GnuPG, g10/call-agent.c and common/asshelp.c),
+ * in two or three round trips.
  */
 #include "gpg/agent-client.h"
 
@@ -13,7 +14,8 @@
 #include "gpg/patience.h"
 
 enum {
-    GREETING_TIMEOUT_MS = 5000, /* an agent that hashes passphrases for other clients does nothing else meanwhile */
+    /* an agent that hashes passphrases for other clients does nothing else meanwhile */
+    GREETING_TIMEOUT_MS = 5000,
     ANSWER_TIMEOUT_MS = 30000,
     MOST_VALUE = 16 << 10,
     DATA_PIECE = 300, /* escaped, at most 900 bytes of a line */
@@ -46,7 +48,8 @@ static unsigned parse_number(const struct assuan_line *text)
 {
     unsigned number = 0;
 
-    for (size_t i = 0; i < text->size && i < 10 && text->data[i] >= '0' && text->data[i] <= '9'; i++)
+    for (size_t i = 0; i < text->size && i < 10 && text->data[i] >= '0' && text->data[i] <= '9';
+         i++)
         number = number * 10 + (unsigned)(text->data[i] - '0');
     return number;
 }
@@ -69,7 +72,8 @@ static int receive_option(struct assuan *assuan, const char *line, bool *ret_is_
 
     if (r < 0 || assuan_is(&answer, "OK", NULL))
         return r;
-    if (!assuan_is(&answer, "ERR", &rest) || !is_code(&rest, GPG_ERR_FORBIDDEN) || strncmp(line, mode, strlen(mode)) == 0)
+    if (!assuan_is(&answer, "ERR", &rest) || !is_code(&rest, GPG_ERR_FORBIDDEN) ||
+        strncmp(line, mode, strlen(mode)) == 0)
         return -EPROTO;
     *ret_is_restricted = true;
     return 0;
@@ -87,7 +91,8 @@ int agent_greet(struct assuan *assuan, enum gpg_pinentry_mode mode, bool *ret_is
     if (r == 0)
         r = receive_ok(assuan); /* the greeting */
     for (size_t at = 0; r == 0 && at < lines.size;) {
-        const char *line = (const char *)lines.data + at, *end = memchr(line, '\n', lines.size - at);
+        const char *line = (const char *)lines.data + at,
+                   *end = memchr(line, '\n', lines.size - at);
 
         r = receive_option(assuan, line, &is_restricted);
         at += (size_t)(end - line) + 1;
@@ -97,7 +102,7 @@ int agent_greet(struct assuan *assuan, enum gpg_pinentry_mode mode, bool *ret_is
     return r;
 }
 
-/* --- looking up ------------------------------------------------------------------------------------ */
+/* --- looking up ------------------------------------------------------------------------------ */
 
 static void format_keygrip(const unsigned char keygrip[KEYGRIP_SIZE], char ret[KEYGRIP_HEX_SIZE])
 {
@@ -105,7 +110,10 @@ static void format_keygrip(const unsigned char keygrip[KEYGRIP_SIZE], char ret[K
         snprintf(ret + 2 * i, 3, "%02X", keygrip[i]);
 }
 
-/* "<grip> <D|T|X> <serial> <id> <1|-> <P|C|-> ...": whether it is on the disk and needs no passphrase now. */
+/*
+ * "<grip> <D|T|X> <serial> <id> <1|-> <P|C|-> ...": whether it is on the disk and needs no
+ * passphrase now.
+ */
 static bool is_ready(const struct assuan_line *keyinfo)
 {
     char text[200] = "", type, cached, protection;
@@ -116,7 +124,8 @@ static bool is_ready(const struct assuan_line *keyinfo)
     return type == 'D' && (cached == '1' || protection == 'C');
 }
 
-int agent_look_up(struct assuan *assuan, const unsigned char keygrip[KEYGRIP_SIZE], enum agent_key *ret)
+int agent_look_up(struct assuan *assuan, const unsigned char keygrip[KEYGRIP_SIZE],
+                  enum agent_key *ret)
 {
     char grip[KEYGRIP_HEX_SIZE], command[64];
     enum agent_key found = AGENT_KEY_MISSING;
@@ -124,7 +133,8 @@ int agent_look_up(struct assuan *assuan, const unsigned char keygrip[KEYGRIP_SIZ
     int r;
 
     format_keygrip(keygrip, grip);
-    r = assuan_send(assuan, command, (size_t)snprintf(command, sizeof(command), "KEYINFO %s\n", grip));
+    r = assuan_send(assuan, command,
+                    (size_t)snprintf(command, sizeof(command), "KEYINFO %s\n", grip));
     while (r == 0) {
         r = assuan_receive(assuan, &line);
         if (r < 0)
@@ -139,14 +149,17 @@ int agent_look_up(struct assuan *assuan, const unsigned char keygrip[KEYGRIP_SIZ
     return r;
 }
 
-/* --- decrypting ------------------------------------------------------------------------------------- */
+/* --- decrypting ------------------------------------------------------------------------------ */
 
 void agent_answer_done(struct agent_answer *answer)
 {
     secbuf_done(&answer->value);
 }
 
-/* <name> and the bytes as a canonical S-expression, in which a number with its top bit set has a zero before it. */
+/*
+ * <name> and the bytes as a canonical S-expression, in which a number with its top bit set has a
+ * zero before it.
+ */
 static int append_pair(struct secbuf *ret, char name, const struct bytes *bytes, bool is_number)
 {
     bool needs_zero = is_number && bytes->size && bytes->data[0] & 0x80;
@@ -195,8 +208,8 @@ static int send_ciphertext(struct assuan *assuan, const struct session_packet *s
     return r < 0 ? r : assuan_send(assuan, lines.data, lines.size);
 }
 
-static int answer_inquiry(struct assuan *assuan, const struct assuan_line *what, const struct session_packet *session,
-                          struct agent_answer *answer)
+static int answer_inquiry(struct assuan *assuan, const struct assuan_line *what,
+                          const struct session_packet *session, struct agent_answer *answer)
 {
     if (assuan_is(what, "CIPHERTEXT", NULL))
         return send_ciphertext(assuan, session);
@@ -221,7 +234,8 @@ static void take_status(const struct assuan_line *status, struct agent_answer *a
 }
 
 /* Receives the answers to PKDECRYPT up to OK (0), ERR (AGENT_REFUSED) or a failure. */
-static int receive_answer(struct assuan *assuan, const struct session_packet *session, struct agent_answer *answer)
+static int receive_answer(struct assuan *assuan, const struct session_packet *session,
+                          struct agent_answer *answer)
 {
     struct assuan_line line, rest;
     int r;
@@ -257,9 +271,12 @@ static int unpack_value(struct secbuf *value)
 
     if (value->size <= at || memcmp(value->data, head, at) != 0)
         return -EPROTO;
-    for (; at < value->size && value->data[at] >= '0' && value->data[at] <= '9' && size < MOST_VALUE; at++)
+    for (;
+         at < value->size && value->data[at] >= '0' && value->data[at] <= '9' && size < MOST_VALUE;
+         at++)
         size = size * 10 + (value->data[at] - '0');
-    if (at == value->size || value->data[at++] != ':' || size >= value->size - at || value->data[at + size] != ')')
+    if (at == value->size || value->data[at++] != ':' || size >= value->size - at ||
+        value->data[at + size] != ')')
         return -EPROTO;
     memmove(value->data, value->data + at, size);
     secbuf_truncate(value, size);
@@ -286,7 +303,8 @@ static int send_request(struct assuan *assuan, const struct agent_request *reque
     return r < 0 ? r : assuan_send(assuan, lines.data, lines.size);
 }
 
-int agent_decrypt(struct assuan *assuan, const struct agent_request *request, struct agent_answer *ret)
+int agent_decrypt(struct assuan *assuan, const struct agent_request *request,
+                  struct agent_answer *ret)
 {
     int r = send_request(assuan, request);
 

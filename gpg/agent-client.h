@@ -14,7 +14,8 @@
  * not fit in a line; -EPIPE and other -errno. *ret_is_restricted is set if the agent accepts no
  * options, as on its restricted socket, which ssh forwards.
  */
-int agent_greet(struct assuan *assuan, enum gpg_pinentry_mode mode, bool *ret_is_restricted) MUST_USE;
+int agent_greet(struct assuan *assuan, enum gpg_pinentry_mode mode,
+                bool *ret_is_restricted) MUST_USE;
 
 enum agent_key {
     AGENT_KEY_MISSING,
@@ -23,7 +24,8 @@ enum agent_key {
 };
 
 /* What the agent knows of a secret key. 0 or negative. */
-int agent_look_up(struct assuan *assuan, const unsigned char keygrip[KEYGRIP_SIZE], enum agent_key *ret) MUST_USE;
+int agent_look_up(struct assuan *assuan, const unsigned char keygrip[KEYGRIP_SIZE],
+                  enum agent_key *ret) MUST_USE;
 
 struct agent_request {
     unsigned char keygrip[KEYGRIP_SIZE];
@@ -46,6 +48,7 @@ struct agent_answer {
  * not fit in a line). *ret is owned by the caller in any case (agent_answer_done).
  */
 enum { AGENT_REFUSED = 1 };
-int agent_decrypt(struct assuan *assuan, const struct agent_request *request, struct agent_answer *ret) MUST_USE;
+int agent_decrypt(struct assuan *assuan, const struct agent_request *request,
+                  struct agent_answer *ret) MUST_USE;
 
 void agent_answer_done(struct agent_answer *answer);

@@ -49,7 +49,9 @@ static char *find_in_file(const char *path, const char *name)
     CLEANUP_FREE char *text = NULL;
     size_t size;
 
-    return fd >= 0 && file_read_all(fd, CONF_MAX, &text, &size) == 0 ? gpg_agent_parse_option(text, name) : NULL;
+    return fd >= 0 && file_read_all(fd, CONF_MAX, &text, &size) == 0
+               ? gpg_agent_parse_option(text, name)
+               : NULL;
 }
 
 static char *find_in_own_conf(const char *name)
@@ -104,7 +106,7 @@ int gpg_agent_find_pinentry(char **ret_path, struct error *err)
     return gpg_agent_find_standard_pinentry(ret_path, err);
 }
 
-/* --- the agent's own judgement ------------------------------------------------------------- */
+/* --- the agent's own judgement --------------------------------------------------------------- */
 
 bool gpg_agent_accepts_conf(const char *program, char ret_words[GPG_WORDS_SIZE])
 {

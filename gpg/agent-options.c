@@ -41,7 +41,9 @@ static int append_option(struct secbuf *lines, const char *name, const char *val
 /* The agent's names for the variables. "putenv=" is for those that only the pinentry needs. */
 static int append_environment(struct secbuf *lines)
 {
-    static const struct { const char *variable, *option; } known[] = {
+    static const struct {
+        const char *variable, *option;
+    } known[] = {
         {"GPG_TTY", "ttyname"},
         {"TERM", "ttytype"},
         {"DISPLAY", "display"},
@@ -66,7 +68,9 @@ static int append_environment(struct secbuf *lines)
 int agent_options_append(struct secbuf *lines, enum gpg_pinentry_mode mode)
 {
     static const char *const modes[] = {
-        [GPG_PINENTRY_ASK] = "ask", [GPG_PINENTRY_CANCEL] = "cancel", [GPG_PINENTRY_ERROR] = "error",
+        [GPG_PINENTRY_ASK] = "ask",
+        [GPG_PINENTRY_CANCEL] = "cancel",
+        [GPG_PINENTRY_ERROR] = "error",
     };
     static const char last[] = "OPTION allow-pinentry-notify\nOPTION agent-awareness=2.1.0\n";
     int r = append_environment(lines);

@@ -9,5 +9,8 @@
  */
 int agent_options_append(struct secbuf *lines, enum gpg_pinentry_mode mode) MUST_USE;
 
-/* The locale for a category ("LC_MESSAGES"), by the variables that setlocale() reads; "C" if none is set. */
+/*
+ * The locale for a category ("LC_MESSAGES"), by the variables that setlocale() reads; "C" if none
+ * is set.
+ */
 const char *agent_locale(const char *category);

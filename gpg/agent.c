@@ -1,4 +1,7 @@
-/* What gpg-agent knows of its keys, for `setup` and `doctor`; `get` talks to the agent itself (agent-client.c). */
+/*
+ * What gpg-agent knows of its keys, for `setup` and `doctor`; `get` talks to the agent itself
+ * (agent-client.c).
+ */
 #include "gpg/agent.h"
 
 #include <dirent.h>
@@ -19,7 +22,7 @@
 
 enum { KEY_FILE_MAX = 1 << 16, PROCESS_TEXT_MAX = 1 << 16, SOCKETS_MAX = 16 << 20 };
 
-/* --- keys ---------------------------------------------------------------------------------- */
+/* --- keys ------------------------------------------------------------------------------------ */
 
 /* "S KEYINFO <grip> <D|T|X> <serial> <id> <1|-> <P|C|-> ..." */
 int gpg_agent_parse_keyinfo(const char *output, const char *keygrip, struct gpg_agent_key *ret)
@@ -27,7 +30,9 @@ int gpg_agent_parse_keyinfo(const char *output, const char *keygrip, struct gpg_
     const char *line = strstr(output, "S KEYINFO ");
     char grip[64], type[8], serial[64], id[64], cached[8], protection[8];
 
-    if (!line || sscanf(line, "S KEYINFO %63s %7s %63s %63s %7s %7s", grip, type, serial, id, cached, protection) != 6 ||
+    if (!line ||
+        sscanf(line, "S KEYINFO %63s %7s %63s %63s %7s %7s", grip, type, serial, id, cached,
+               protection) != 6 ||
         strcmp(grip, keygrip) != 0)
         return GPG_AGENT_NO_KEY;
     *ret = (struct gpg_agent_key){
@@ -43,7 +48,8 @@ static gpg_err_code_t find_refusal(const char *output)
 {
     const char *line = strstr(output, "ERR ");
 
-    return line ? gpg_err_code((gpg_error_t)strtoul(line + strlen("ERR "), NULL, 10)) : GPG_ERR_NO_ERROR;
+    return line ? gpg_err_code((gpg_error_t)strtoul(line + strlen("ERR "), NULL, 10))
+                : GPG_ERR_NO_ERROR;
 }
 
 /* An agent that is about to exit closes the connection; the next request starts another agent. */
@@ -54,7 +60,8 @@ int gpg_agent_find_key(const char *keygrip, struct gpg_agent_key *ret, struct er
 
     snprintf(command, sizeof(command), "KEYINFO %s", keygrip);
     for (int try = 0; try < MOST_TRIES; try++) {
-        int r = gpg_query((const char *const[]){"gpg-connect-agent", command, "/bye", NULL}, output, err);
+        int r = gpg_query((const char *const[]){"gpg-connect-agent", command, "/bye", NULL}, output,
+                          err);
 
         if (r < 0)
             return r;
@@ -63,7 +70,9 @@ int gpg_agent_find_key(const char *keygrip, struct gpg_agent_key *ret, struct er
         if (find_refusal(output) == GPG_ERR_NOT_FOUND)
             return GPG_AGENT_NO_KEY;
     }
-    return error_set(err, EIO, "gpg-agent does not say whether it has the key %s (%.*s); end it with: gpgconf --kill gpg-agent",
+    return error_set(err, EIO,
+                     "gpg-agent does not say whether it has the key %s (%.*s); end it with: "
+                     "gpgconf --kill gpg-agent",
                      keygrip, (int)strcspn(output, "\n"), output);
 }
 
@@ -72,7 +81,8 @@ bool gpg_agent_parse_locked(const char *output)
     char type[8], cached[8], protection[8];
     bool has_key = false;
 
-    for (const char *line = strstr(output, "S KEYINFO "); line; line = strstr(line + 1, "S KEYINFO ")) {
+    for (const char *line = strstr(output, "S KEYINFO "); line;
+         line = strstr(line + 1, "S KEYINFO ")) {
         if (sscanf(line, "S KEYINFO %*s %7s %*s %*s %7s %7s", type, cached, protection) != 3)
             return true;
         has_key = true;
@@ -87,7 +97,8 @@ bool gpg_agent_may_have_locked_key(void)
     char output[GPG_QUERY_SIZE] = "";
     struct error err;
 
-    return gpg_query((const char *const[]){"gpg-connect-agent", "KEYINFO --list", "/bye", NULL}, output, &err) < 0 ||
+    return gpg_query((const char *const[]){"gpg-connect-agent", "KEYINFO --list", "/bye", NULL},
+                     output, &err) < 0 ||
            gpg_agent_parse_locked(output);
 }
 
@@ -126,7 +137,8 @@ static bool read_canonical_count(const unsigned char *at, const unsigned char *e
 {
     uint64_t salt_size, size;
 
-    if (!read_number(&at, end, &salt_size) || at >= end || *at != ':' || salt_size >= (uint64_t)(end - at))
+    if (!read_number(&at, end, &salt_size) || at >= end || *at != ':' ||
+        salt_size >= (uint64_t)(end - at))
         return false;
     at += 1 + salt_size;
     if (!read_number(&at, end, &size) || at >= end || *at != ':' || size >= (uint64_t)(end - at))
@@ -158,29 +170,34 @@ int gpg_agent_get_s2k_count(const char *keygrip, uint64_t *ret, struct error *er
 
     if (r < 0)
         return r;
-    if (asprintf(&path, "%s/private-keys-v1.d/%s.key", home, keygrip) < 0 || secbuf_reserve(&text, KEY_FILE_MAX) < 0)
+    if (asprintf(&path, "%s/private-keys-v1.d/%s.key", home, keygrip) < 0 ||
+        secbuf_reserve(&text, KEY_FILE_MAX) < 0)
         return error_set_oom(err);
     fd = file_open_regular(AT_FDCWD, path, NULL);
     n = fd < 0 ? fd : read(fd, text.data, KEY_FILE_MAX);
     if (fd >= 0 && n < 0)
         n = -errno;
     if (n < 0)
-        return n == -ENOENT ? GPG_AGENT_NO_KEY : error_set_errno(err, (int)-n, "cannot read %s", path);
+        return n == -ENOENT ? GPG_AGENT_NO_KEY
+                            : error_set_errno(err, (int)-n, "cannot read %s", path);
     text.size = (size_t)n;
     return gpg_agent_parse_s2k_count(text.data, text.size, ret) ? 0 : GPG_AGENT_NO_KEY;
 }
 
 /* --- an agent that hangs --------------------------------------------------------------------- */
 
-/* The inode of the socket that listens at path, from the text of /proc/net/unix; 0 if no socket does. */
+/*
+ * The inode of the socket that listens at path, from the text of /proc/net/unix; 0 if no socket
+ * does.
+ */
 static unsigned long find_listener(const char *text, const char *path)
 {
     unsigned long inode, flags;
     char name[128];
 
     for (; *text; text += *text == '\n') {
-        if (sscanf(text, "%*x: %*x %*x %lx %*x %*x %lu %127s", &flags, &inode, name) == 3 && flags & 0x10000 &&
-            strcmp(name, path) == 0)
+        if (sscanf(text, "%*x: %*x %*x %lx %*x %*x %lu %127s", &flags, &inode, name) == 3 &&
+            flags & 0x10000 && strcmp(name, path) == 0)
             return inode;
         text += strcspn(text, "\n");
     }
@@ -206,13 +223,17 @@ static bool is_own_agent(const char *pid)
     unsigned uid;
     size_t size;
 
-    if (read_process(pid, "status", &status, &size) < 0 || strncmp(status, "Name:\tgpg-agent\n", 16) != 0)
+    if (read_process(pid, "status", &status, &size) < 0 ||
+        strncmp(status, "Name:\tgpg-agent\n", 16) != 0)
         return false;
     line = strstr(status, "\nUid:");
     return line && sscanf(line, "\nUid: %*u %u", &uid) == 1 && uid == geteuid();
 }
 
-/* gpg starts an agent with --homedir. One without this option, as systemd starts it, serves the default directory. */
+/*
+ * gpg starts an agent with --homedir. One without this option, as systemd starts it, serves the
+ * default directory.
+ */
 static bool is_started_for(const char *pid, const struct gpg_home *home)
 {
     CLEANUP_FREE char *words = NULL;
@@ -222,12 +243,16 @@ static bool is_started_for(const char *pid, const struct gpg_home *home)
         return false;
     for (const char *word = words; word < words + size; word += strlen(word) + 1) {
         if (strcmp(word, "--homedir") == 0)
-            return word + strlen(word) + 1 < words + size && strcmp(word + strlen(word) + 1, home->path) == 0;
+            return word + strlen(word) + 1 < words + size &&
+                   strcmp(word + strlen(word) + 1, home->path) == 0;
     }
     return home->is_default;
 }
 
-/* Only root sees the open files of an agent, because it leaves no core. Others can only compare the home directory. */
+/*
+ * Only root sees the open files of an agent, because it leaves no core. Others can only compare the
+ * home directory.
+ */
 static bool may_serve(const char *pid, unsigned long inode, const struct gpg_home *home)
 {
     char directory[256], wanted[64], link[64], path[sizeof(directory) + 256];
@@ -252,7 +277,10 @@ static bool may_serve(const char *pid, unsigned long inode, const struct gpg_hom
     return is_open;
 }
 
-/* SO_PEERCRED would name the process that called listen(), which has ended: gpg-agent forks after that. */
+/*
+ * SO_PEERCRED would name the process that called listen(), which has ended: gpg-agent forks after
+ * that.
+ */
 static pid_t find_process(const char *socket_path)
 {
     CLEANUP_CLOSE int fd = open("/proc/net/unix", O_RDONLY | O_CLOEXEC);
@@ -264,7 +292,8 @@ static pid_t find_process(const char *socket_path)
     long found = 0;
     DIR *processes;
 
-    if (fd < 0 || file_read_all(fd, SOCKETS_MAX, &text, &size) < 0 || gpg_home_find(NULL, &home) < 0)
+    if (fd < 0 || file_read_all(fd, SOCKETS_MAX, &text, &size) < 0 ||
+        gpg_home_find(NULL, &home) < 0)
         return 0;
     inode = find_listener(text, socket_path);
     processes = inode ? opendir("/proc") : NULL;
@@ -285,6 +314,8 @@ pid_t gpg_agent_find_hung(const char *socket_path)
 
     if (assuan_connect(socket_path, &agent) < 0)
         return 0;
-    assuan_set_timeout(&agent, (int64_t)1000 * (gpg_patience() < GPG_QUERY_SECONDS ? gpg_patience() : GPG_QUERY_SECONDS));
+    assuan_set_timeout(
+        &agent,
+        (int64_t)1000 * (gpg_patience() < GPG_QUERY_SECONDS ? gpg_patience() : GPG_QUERY_SECONDS));
     return assuan_receive(&agent, &line) == -ETIMEDOUT ? find_process(socket_path) : 0;
 }

@@ -24,8 +24,8 @@ enum { GPG_AGENT_NO_KEY = 1 };
 int gpg_agent_find_key(const char *keygrip, struct gpg_agent_key *ret, struct error *err) MUST_USE;
 
 /*
- * Whether one of the agent's secret keys may need a passphrase or a card. Also true if the agent does not say: a restricted
- * agent tells nothing to a remote machine.
+ * Whether one of the agent's secret keys may need a passphrase or a card. Also true if the agent
+ * does not say: a restricted agent tells nothing to a remote machine.
  */
 bool gpg_agent_may_have_locked_key(void);
 
@@ -33,7 +33,8 @@ bool gpg_agent_may_have_locked_key(void);
 bool gpg_agent_parse_locked(const char *output);
 
 /* Reads the agent's answer to KEYINFO. 0 or GPG_AGENT_NO_KEY. Pure. */
-int gpg_agent_parse_keyinfo(const char *output, const char *keygrip, struct gpg_agent_key *ret) MUST_USE;
+int gpg_agent_parse_keyinfo(const char *output, const char *keygrip,
+                            struct gpg_agent_key *ret) MUST_USE;
 
 /*
  * How often the passphrase of a key's file is hashed before each use (OpenPGP's S2K count), from

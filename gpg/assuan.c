@@ -27,7 +27,8 @@ void assuan_done(struct assuan *assuan)
 
 void assuan_set_timeout(struct assuan *assuan, int64_t milliseconds)
 {
-    assuan->deadline_ms = milliseconds == ASSUAN_FOREVER ? ASSUAN_FOREVER : monotonic_ms() + milliseconds;
+    assuan->deadline_ms =
+        milliseconds == ASSUAN_FOREVER ? ASSUAN_FOREVER : monotonic_ms() + milliseconds;
 }
 
 /* --- connecting ------------------------------------------------------------------------------ */
@@ -58,10 +59,12 @@ static int read_redirection(const char *path, char ret_path[REDIRECTION_MAX])
     CLEANUP_FREE char *text = NULL;
     size_t size, length;
 
-    if (fd < 0 || file_read_all(fd, REDIRECTION_MAX - 1, &text, &size) < 0 || strncmp(text, head, strlen(head)) != 0)
+    if (fd < 0 || file_read_all(fd, REDIRECTION_MAX - 1, &text, &size) < 0 ||
+        strncmp(text, head, strlen(head)) != 0)
         return -ECONNREFUSED;
     length = strcspn(text + strlen(head), "\r\n");
-    if (strlen(text) != size || text[strlen(head)] != '/' || memchr(text + strlen(head), '$', length))
+    if (strlen(text) != size || text[strlen(head)] != '/' ||
+        memchr(text + strlen(head), '$', length))
         return -ENOTSUP;
     memcpy(ret_path, text + strlen(head), length);
     ret_path[length] = '\0';
@@ -83,7 +86,7 @@ int assuan_connect(const char *path, struct assuan *ret)
     return r;
 }
 
-/* --- lines ------------------------------------------------------------------------------------ */
+/* --- lines ----------------------------------------------------------------------------------- */
 
 int assuan_send(struct assuan *assuan, const void *lines, size_t size)
 {
@@ -108,7 +111,8 @@ static int wait_for_input(struct assuan *assuan)
     struct pollfd waited = {.fd = assuan->fd, .events = POLLIN};
 
     for (;;) {
-        int64_t left = assuan->deadline_ms == ASSUAN_FOREVER ? -1 : assuan->deadline_ms - monotonic_ms();
+        int64_t left =
+            assuan->deadline_ms == ASSUAN_FOREVER ? -1 : assuan->deadline_ms - monotonic_ms();
         int r;
 
         if (assuan->deadline_ms != ASSUAN_FOREVER && left <= 0)
@@ -192,7 +196,8 @@ bool assuan_is(const struct assuan_line *line, const char *word, struct assuan_l
 {
     size_t length = strlen(word);
 
-    if (line->size < length || memcmp(line->data, word, length) != 0 || (line->size > length && line->data[length] != ' '))
+    if (line->size < length || memcmp(line->data, word, length) != 0 ||
+        (line->size > length && line->data[length] != ' '))
         return false;
     if (line->size > length)
         length++;
@@ -201,7 +206,7 @@ bool assuan_is(const struct assuan_line *line, const char *word, struct assuan_l
     return true;
 }
 
-/* --- data --------------------------------------------------------------------------------------- */
+/* --- data ------------------------------------------------------------------------------------ */
 
 int assuan_escape(struct secbuf *ret, const void *data, size_t size)
 {

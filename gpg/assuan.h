@@ -5,8 +5,8 @@
 #include "common/secbuf.h"
 
 /*
- * The client side of Assuan, the protocol of GnuPG's programs: lines of at most 1,000 bytes in both directions. Received
- * lines may hold secrets and stay in secure memory.
+ * The client side of Assuan, the protocol of GnuPG's programs: lines of at most 1,000 bytes in both
+ * directions. Received lines may hold secrets and stay in secure memory.
  */
 struct assuan {
     int fd;
@@ -15,7 +15,10 @@ struct assuan {
     int64_t deadline_ms; /* on the monotonic clock; ASSUAN_FOREVER: no deadline */
 };
 
-#define ASSUAN_INIT {.fd = -1}
+#define ASSUAN_INIT                                                                                \
+    {                                                                                              \
+        .fd = -1                                                                                   \
+    }
 #define ASSUAN_FOREVER INT64_MAX
 
 enum { ASSUAN_LINE_MAX = 1000 }; /* with the newline */

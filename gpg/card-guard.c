@@ -42,7 +42,8 @@ static int list_card_keys(struct gpg_context *gpg, struct card_keys *ret, struct
     gpgme_key_t key;
 
     gpg_watch_begin(gpg);
-    if (gpgme.set_keylist_mode(gpg->handle, GPGME_KEYLIST_MODE_LOCAL | GPGME_KEYLIST_MODE_WITH_SECRET) == 0 &&
+    if (gpgme.set_keylist_mode(gpg->handle,
+                               GPGME_KEYLIST_MODE_LOCAL | GPGME_KEYLIST_MODE_WITH_SECRET) == 0 &&
         gpgme.op_keylist_start(gpg->handle, NULL, 1) == 0)
         while (gpgme.op_keylist_next(gpg->handle, &key) == 0) {
             add_card_keys(key, ret);
@@ -93,8 +94,9 @@ static bool find_card(struct gpg_context *gpg, const char *keygrip, struct gpg_c
         grip[i] = (unsigned char)byte;
     }
     return gpg_home_find(gpgme.ctx_get_engine_info(gpg->handle)->home_dir, &home) == 0 &&
-           gpg_home_find_socket(&home, GPG_AGENT_SOCKET, path) == 0 && assuan_connect(path, &agent) == 0 &&
-           assuan_receive(&agent, &greeting) == 0 && gpg_card_find(&agent, grip, ret);
+           gpg_home_find_socket(&home, GPG_AGENT_SOCKET, path) == 0 &&
+           assuan_connect(path, &agent) == 0 && assuan_receive(&agent, &greeting) == 0 &&
+           gpg_card_find(&agent, grip, ret);
 }
 
 int gpg_card_guard(struct gpg_context *gpg, int fd, const char *name, struct error *err)

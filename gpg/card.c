@@ -1,6 +1,6 @@
 /*
- * gpg-agent asks for a missing card by pinentry. Without a terminal, or if the person cancels, its error is about the prompt.
- * scdaemon knows the real cause.
+ * gpg-agent asks for a missing card by pinentry. Without a terminal, or if the person cancels, its
+ * error is about the prompt. scdaemon knows the real cause.
  */
 #include "gpg/card.h"
 
@@ -26,12 +26,16 @@ static unsigned parse_refusal(const struct assuan_line *text)
 {
     unsigned number = 0;
 
-    for (size_t i = 0; i < text->size && i < 10 && text->data[i] >= '0' && text->data[i] <= '9'; i++)
+    for (size_t i = 0; i < text->size && i < 10 && text->data[i] >= '0' && text->data[i] <= '9';
+         i++)
         number = number * 10 + (unsigned)(text->data[i] - '0');
     return number;
 }
 
-/* "KEYINFO <grip> T <serial> ...", of a key on a card, or "SERIALNO <serial>", of the card in the reader. */
+/*
+ * "KEYINFO <grip> T <serial> ...", of a key on a card, or "SERIALNO <serial>", of the card in the
+ * reader.
+ */
 static void take_status(const struct assuan_line *status, char *ret_serial, size_t size)
 {
     struct assuan_line rest;
@@ -41,7 +45,8 @@ static void take_status(const struct assuan_line *status, char *ret_serial, size
     if (!is_key && !assuan_is(status, "SERIALNO", &rest))
         return;
     memcpy(text, rest.data, rest.size < sizeof(text) ? rest.size : sizeof(text) - 1);
-    if (is_key ? sscanf(text, "%*s %c %63s", &type, serial) == 2 && type == 'T' : sscanf(text, "%63s", serial) == 1)
+    if (is_key ? sscanf(text, "%*s %c %63s", &type, serial) == 2 && type == 'T'
+               : sscanf(text, "%63s", serial) == 1)
         snprintf(ret_serial, size, "%s", serial);
 }
 
@@ -81,7 +86,8 @@ static unsigned find_refusal(struct assuan *agent, const char *serial)
     return r > 0 ? (unsigned)r : 0;
 }
 
-bool gpg_card_find(struct assuan *agent, const unsigned char keygrip[KEYGRIP_SIZE], struct gpg_card *ret)
+bool gpg_card_find(struct assuan *agent, const unsigned char keygrip[KEYGRIP_SIZE],
+                   struct gpg_card *ret)
 {
     char command[64] = "KEYINFO ", serial[64] = "";
 
@@ -129,33 +135,40 @@ static const char *describe(unsigned refusal)
     case GPG_ERR_NOT_FOUND:
         return "it is not in the reader; insert it and try again";
     case GPG_ERR_BAD_PIN:
-        return "the PIN was wrong; try again, but mind that the card is blocked after three wrong ones";
+        return "the PIN was wrong; try again, but mind that the card is blocked after three wrong "
+               "ones";
     case GPG_ERR_PIN_BLOCKED:
-        return "its PIN is blocked after too many wrong ones; unblock it with the reset code or the admin PIN: gpg --change-pin";
+        return "its PIN is blocked after too many wrong ones; unblock it with the reset code or "
+               "the admin PIN: gpg --change-pin";
     case GPG_ERR_CANCELED:
     case GPG_ERR_FULLY_CANCELED:
         return "the prompt was cancelled; try again";
     case GPG_ERR_TIMEOUT:
         return "nobody typed the PIN or touched the card in time; try again";
     case GPG_ERR_NO_PIN_ENTRY:
-        return "gpg-agent finds no pinentry that can ask for its PIN; install pinentry-curses, or mend pinentry-program in "
+        return "gpg-agent finds no pinentry that can ask for its PIN; install pinentry-curses, or "
+               "mend pinentry-program in "
                "gpg-agent.conf";
     default:
         return NULL;
     }
 }
 
-int gpg_card_explain(unsigned refusal, const struct gpg_card *card, const char *name, struct error *err)
+int gpg_card_explain(unsigned refusal, const struct gpg_card *card, const char *name,
+                     struct error *err)
 {
     unsigned cause = card && card->refusal ? card->refusal : refusal;
-    int code = gpg_err_code(cause) == GPG_ERR_NO_SCDAEMON ? GPG_FAILURE_NO_SCDAEMON : GPG_FAILURE_CARD;
+    int code =
+        gpg_err_code(cause) == GPG_ERR_NO_SCDAEMON ? GPG_FAILURE_NO_SCDAEMON : GPG_FAILURE_CARD;
     const char *description = describe(cause);
 
     if (!description && gpg_err_source(refusal) == GPG_ERR_SOURCE_PINENTRY)
-        description = "its PIN is needed, but there is no terminal to ask for it on; run docker once from a terminal";
+        description = "its PIN is needed, but there is no terminal to ask for it on; run docker "
+                      "once from a terminal";
     if (card)
-        return error_set(err, code, "cannot decrypt %s: the key is on the smartcard with serial number %s: %s", name,
-                         card->serial, description ? description : gpg_strerror(cause));
+        return error_set(err, code,
+                         "cannot decrypt %s: the key is on the smartcard with serial number %s: %s",
+                         name, card->serial, description ? description : gpg_strerror(cause));
     return error_set(err, code, "cannot decrypt %s: the key is on a smartcard: %s", name,
                      description ? description : gpg_strerror(cause));
 }
@@ -164,6 +177,9 @@ int gpg_card_explain_untried(const struct gpg_card *card, const char *name, stru
 {
     if (card->refusal)
         return gpg_card_explain(card->refusal, card, name, err);
-    return error_set(err, GPG_FAILURE_LOCKED, "the key for %s is on the smartcard with serial number %s, which may ask for its PIN "
-                     "or for a touch", name, card->serial);
+    return error_set(
+        err, GPG_FAILURE_LOCKED,
+        "the key for %s is on the smartcard with serial number %s, which may ask for its PIN "
+        "or for a touch",
+        name, card->serial);
 }

@@ -40,7 +40,8 @@ static int start_library(struct error *err)
     /* Otherwise GPGME runs gpgconf three times and gpgsm once before gpg itself. */
     gpgme.set_global_flag("disable-gpgconf", "1");
     if (!gpgme.check_version(OLDEST_GPGME))
-        return error_set(err, ENOTSUP, "GPGME %s is too old, %s is needed", gpgme.check_version(NULL), OLDEST_GPGME);
+        return error_set(err, ENOTSUP, "GPGME %s is too old, %s is needed",
+                         gpgme.check_version(NULL), OLDEST_GPGME);
     is_started = true;
     return 0;
 }
@@ -97,8 +98,11 @@ static int check_gpg(gpgme_ctx_t handle, struct error *err)
         return 0;
     if (!name && process_find("gpg", &found) == -ENOENT)
         return error_set(err, ENOENT, "gpg was not found on PATH; install GnuPG (package gnupg)");
-    return error_set(err, ENOEXEC, "%s does not tell which GnuPG it is, and %d or later is needed; see what it says: gpg "
-                     "--version", name ? name : "gpg", OLDEST_GPG);
+    return error_set(
+        err, ENOEXEC,
+        "%s does not tell which GnuPG it is, and %d or later is needed; see what it says: gpg "
+        "--version",
+        name ? name : "gpg", OLDEST_GPG);
 }
 
 /* gpg->handle, while gpg is asked for its version. */

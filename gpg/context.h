@@ -11,7 +11,8 @@
 struct gpg_context;
 
 /* On success *ret is owned by the caller, free with gpg_context_free(). options is borrowed. */
-int gpg_context_new(const struct gpg_options *options, struct gpg_context **ret, struct error *err) MUST_USE;
+int gpg_context_new(const struct gpg_options *options, struct gpg_context **ret,
+                    struct error *err) MUST_USE;
 void gpg_context_free(struct gpg_context *gpg);
 
 static inline void gpg_context_freep(struct gpg_context **gpg)

@@ -34,7 +34,8 @@ static ssize_t on_write(void *handle, const void *buffer, size_t size)
     return (ssize_t)size;
 }
 
-static gpgme_error_t new_data(struct gpgme_data_cbs *callbacks, struct gpg_stream *stream, gpgme_data_t *ret)
+static gpgme_error_t new_data(struct gpgme_data_cbs *callbacks, struct gpg_stream *stream,
+                              gpgme_data_t *ret)
 {
     gpgme_error_t e = gpgme.data_new_from_cbs(ret, callbacks, stream);
 

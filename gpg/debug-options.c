@@ -1,6 +1,7 @@
 /*
- * Tried with GnuPG 2.2.40: gpg and gpg-agent print session keys if "crypto" is among the debug flags; gpg writes what it
- * decrypts into files dbgmd-* if "hashing" is. The other flags print neither.
+ * Tried with GnuPG 2.2.40: gpg and gpg-agent print session keys if "crypto" is among the debug
+ * flags; gpg writes what it decrypts into files dbgmd-* if "hashing" is. The other flags print
+ * neither.
  */
 #include "gpg/debug-options.h"
 
@@ -31,7 +32,8 @@ static bool is_leaking_flags(const char *value, size_t size)
     for (const char *at = value; at < value + size;) {
         size_t length = strcspn(at, ", \t\r\n");
 
-        if (is_word(at, length, "crypto") || is_word(at, length, "hashing") || is_word(at, length, "all"))
+        if (is_word(at, length, "crypto") || is_word(at, length, "hashing") ||
+            is_word(at, length, "all"))
             return true;
         at += length + 1;
     }
@@ -48,8 +50,9 @@ static bool is_leak(const char *line, size_t size)
         return true;
     if (value_size == 0)
         return false;
-    return is_word(line, length, "debug-level") ? is_leaking_level(value, value_size)
-                                                : is_word(line, length, "debug") && is_leaking_flags(value, value_size);
+    return is_word(line, length, "debug-level")
+               ? is_leaking_level(value, value_size)
+               : is_word(line, length, "debug") && is_leaking_flags(value, value_size);
 }
 
 char *gpg_debug_find(const char *text)

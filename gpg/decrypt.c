@@ -41,7 +41,8 @@ static void wait_for_turn(int queue_fd)
 {
     const struct timespec pause = {.tv_nsec = 20L * 1000 * 1000};
 
-    for (int tries = gpg_patience() * 50; tries > 0 && flock(queue_fd, LOCK_EX | LOCK_NB) < 0; tries--)
+    for (int tries = gpg_patience() * 50; tries > 0 && flock(queue_fd, LOCK_EX | LOCK_NB) < 0;
+         tries--)
         nanosleep(&pause, NULL);
 }
 
@@ -90,8 +91,8 @@ static bool is_unauthentic(struct gpg_context *gpg)
            (gpg->status.has_no_mdc && gpg_words_include(gpg, "gcry_cipher_checktag"));
 }
 
-int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit, struct secbuf *ret_plain,
-                struct error *err)
+int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit,
+                struct secbuf *ret_plain, struct error *err)
 {
     CLEANUP_CLOSE int queue_fd = -1;
     struct gpg_stream stream = {.buf = ret_plain, .limit = limit};
@@ -113,7 +114,8 @@ int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit,
         secbuf_truncate(ret_plain, size_before);
         if (r < 0)
             return error_wrap(err, "cannot decrypt %s", name);
-        if (try == 1 && asks_by_itself(gpg) && gpgme.set_pinentry_mode(gpg->handle, GPGME_PINENTRY_MODE_ASK) == 0)
+        if (try == 1 && asks_by_itself(gpg) &&
+            gpgme.set_pinentry_mode(gpg->handle, GPGME_PINENTRY_MODE_ASK) == 0)
             continue;
         if (gpgme_err_code(e) != GPG_ERR_ENOMEM || try == MOST_TRIES)
             break;

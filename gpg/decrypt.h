@@ -11,5 +11,5 @@
  * gpg-agent's secure memory, it queues and tries again. 0, or negative with the cause and the cure
  * in err; ret_plain is then unchanged.
  */
-int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit, struct secbuf *ret_plain,
-                struct error *err) MUST_USE;
+int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit,
+                struct secbuf *ret_plain, struct error *err) MUST_USE;

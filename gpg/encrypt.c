@@ -22,8 +22,8 @@ static char *format_recipients(const char *recipients)
     return asprintf(&text, "--\n%s", recipients) < 0 ? NULL : text;
 }
 
-int gpg_encrypt(struct gpg_context *gpg, const char *recipients, const char *source, struct secbuf *plain,
-                struct secbuf *ret_message, struct error *err)
+int gpg_encrypt(struct gpg_context *gpg, const char *recipients, const char *source,
+                struct secbuf *plain, struct secbuf *ret_message, struct error *err)
 {
     CLEANUP(gpg_data_release) gpgme_data_t in = NULL, out = NULL;
     CLEANUP_FREE char *text = NULL;

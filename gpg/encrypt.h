@@ -13,5 +13,5 @@
  * be used or is not trusted, nothing is encrypted; nobody is asked about trust. 0, or negative with
  * the recipient, the cause and the cure in err.
  */
-int gpg_encrypt(struct gpg_context *gpg, const char *recipients, const char *source, struct secbuf *plain,
-                struct secbuf *ret_message, struct error *err) MUST_USE;
+int gpg_encrypt(struct gpg_context *gpg, const char *recipients, const char *source,
+                struct secbuf *plain, struct secbuf *ret_message, struct error *err) MUST_USE;

@@ -31,7 +31,8 @@ enum {
 /* A key that the message is for and that the keyring has. */
 struct candidate {
     struct keybox_entry entry;
-    unsigned char *keyblock; /* owned: the bytes that the entry points into, if it came from keyboxd */
+    /* owned: the bytes that the entry points into, if it came from keyboxd */
+    unsigned char *keyblock;
     const struct session_packet *session;
     unsigned char fingerprint[FINGERPRINT_SIZE];
     unsigned char keygrip[KEYGRIP_SIZE];
@@ -77,15 +78,15 @@ static bool is_switched_off(void)
     return !FAST_DECRYPT || (value && strcmp(value, "0") == 0);
 }
 
-/* --- what is on the disk -------------------------------------------------------------------------- */
+/* --- what is on the disk --------------------------------------------------------------------- */
 
 /* Reads a regular file from its start; only regular files have a known size. */
 static int read_file(int fd, size_t limit, char **ret_bytes, size_t *ret_size)
 {
     struct stat st;
 
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 || (uint64_t)st.st_size > limit ||
-        lseek(fd, 0, SEEK_SET) < 0)
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
+        (uint64_t)st.st_size > limit || lseek(fd, 0, SEEK_SET) < 0)
         return -ENOTSUP;
     return file_read_all(fd, (size_t)st.st_size, ret_bytes, ret_size);
 }
@@ -106,11 +107,13 @@ static int find_key(struct attempt *attempt, uint64_t key_id, struct candidate *
 {
     if (attempt->home.uses_keyboxd)
         return keyboxd_find(&attempt->keyboxd, key_id, &ret->entry, &ret->keyblock);
-    return keybox_find((const unsigned char *)attempt->keybox_bytes, attempt->keybox_size, key_id, &ret->entry);
+    return keybox_find((const unsigned char *)attempt->keybox_bytes, attempt->keybox_size, key_id,
+                       &ret->entry);
 }
 
 /* 0: a candidate; -ENOENT, -ENOTSUP: try the message's next key; other: decline. */
-static int find_candidate(struct attempt *attempt, const struct session_packet *session, struct candidate *ret)
+static int find_candidate(struct attempt *attempt, const struct session_packet *session,
+                          struct candidate *ret)
 {
     int r = find_key(attempt, session->key_id, ret);
 
@@ -145,7 +148,8 @@ static int find_candidates(struct attempt *attempt)
     return found->count ? 0 : -ENOENT;
 }
 
-static int connect_daemon(const struct attempt *attempt, const char *socket_name, struct assuan *ret)
+static int connect_daemon(const struct attempt *attempt, const char *socket_name,
+                          struct assuan *ret)
 {
     char path[SOCKET_PATH_SIZE];
     int r = gpg_home_find_socket(&attempt->home, socket_name, path);
@@ -157,7 +161,9 @@ static int connect_daemon(const struct attempt *attempt, const char *socket_name
 static const char *open_keyring(struct attempt *attempt)
 {
     if (!attempt->home.uses_keyboxd)
-        return read_keybox(attempt) < 0 ? "gpg's keyring (pubring.kbx) cannot be read, or is very large" : NULL;
+        return read_keybox(attempt) < 0
+                   ? "gpg's keyring (pubring.kbx) cannot be read, or is very large"
+                   : NULL;
     if (connect_daemon(attempt, GPG_KEYBOXD_SOCKET, &attempt->keyboxd) < 0)
         return "keyboxd is not running yet";
     return keyboxd_greet(&attempt->keyboxd) < 0 ? "keyboxd does not answer as usual" : NULL;
@@ -170,12 +176,14 @@ static const char *read_all(struct attempt *attempt, int fd)
 
     if (read_file(fd, LARGEST_MESSAGE, &attempt->message_bytes, &attempt->message_size) < 0)
         return "the file is of another size than entries have";
-    if (message_parse((const unsigned char *)attempt->message_bytes, attempt->message_size, &attempt->message) < 0)
+    if (message_parse((const unsigned char *)attempt->message_bytes, attempt->message_size,
+                      &attempt->message) < 0)
         return "the message is of another form than entries have";
     if (gpg_home_find(attempt->options->homedir, &attempt->home) < 0)
         return "GNUPGHOME or HOME is no plain absolute path";
     if (gpg_home_check(&attempt->home) < 0)
-        return "gpg's configuration says more than is known to be harmless, or it has another kind of keyring";
+        return "gpg's configuration says more than is known to be harmless, or it has another kind "
+               "of keyring";
     why = open_keyring(attempt);
     if (why)
         return why;
@@ -184,7 +192,7 @@ static const char *read_all(struct attempt *attempt, int fd)
     return NULL;
 }
 
-/* --- the agent --------------------------------------------------------------------------------------- */
+/* --- the agent ------------------------------------------------------------------------------- */
 
 static const char *connect_agent(struct attempt *attempt)
 {
@@ -201,8 +209,8 @@ static bool is_prompt_translated(void)
 {
     const char *language = agent_locale("LC_MESSAGES");
 
-    return strcmp(language, "C") != 0 && strcmp(language, "POSIX") != 0 && strncmp(language, "C.", 2) != 0 &&
-           strncmp(language, "en", 2) != 0;
+    return strcmp(language, "C") != 0 && strcmp(language, "POSIX") != 0 &&
+           strncmp(language, "C.", 2) != 0 && strncmp(language, "en", 2) != 0;
 }
 
 /* The candidate to decrypt with; NULL if gpg must choose or ask. */
@@ -232,16 +240,22 @@ static bool is_final(const struct agent_answer *answer)
     case GPG_ERR_BAD_PASSPHRASE:
     case GPG_ERR_NO_PIN_ENTRY:
         return true;
-    case GPG_ERR_ENOMEM: /* the agent's secure memory is full: gpg_decrypt() queues, and the agent knows the passphrase now */
+    /*
+     * the agent's secure memory is full: gpg_decrypt() queues, and the agent knows the passphrase
+     * now
+     */
+    case GPG_ERR_ENOMEM:
         return false;
     default:
-        return answer->has_asked_person || gpg_err_source(answer->refusal) == GPG_ERR_SOURCE_PINENTRY;
+        return answer->has_asked_person ||
+               gpg_err_source(answer->refusal) == GPG_ERR_SOURCE_PINENTRY;
     }
 }
 
-/* --- the message -------------------------------------------------------------------------------------- */
+/* --- the message ----------------------------------------------------------------------------- */
 
-static int find_session_key(const struct candidate *chosen, const struct agent_answer *answer, struct session_key *ret)
+static int find_session_key(const struct candidate *chosen, const struct agent_answer *answer,
+                            struct session_key *ret)
 {
     const struct session_packet *session = chosen->session;
     struct bytes wrapped;
@@ -249,11 +263,12 @@ static int find_session_key(const struct candidate *chosen, const struct agent_a
     if (session->algorithm == PUBLIC_KEY_RSA)
         return session_key_from_rsa(&answer->value, answer->has_padding, ret);
     wrapped = (struct bytes){session->counted.data + 1, session->counted.size - 1};
-    return session_key_from_ecdh(&answer->value, &chosen->entry.key, chosen->fingerprint, &wrapped, ret);
+    return session_key_from_ecdh(&answer->value, &chosen->entry.key, chosen->fingerprint, &wrapped,
+                                 ret);
 }
 
-static int open_message(const struct attempt *attempt, const struct candidate *chosen, const struct agent_answer *answer,
-                        size_t limit, struct secbuf *ret_plain)
+static int open_message(const struct attempt *attempt, const struct candidate *chosen,
+                        const struct agent_answer *answer, size_t limit, struct secbuf *ret_plain)
 {
     CLEANUP(session_key_done) struct session_key key = {0};
     CLEANUP(secbuf_done) struct secbuf content = {0};
@@ -264,11 +279,14 @@ static int open_message(const struct attempt *attempt, const struct candidate *c
     return r < 0 ? r : literal_append(&content, limit, ret_plain);
 }
 
-int gpg_fast_decrypt(const struct gpg_options *options, int fd, const char *name, size_t limit, struct secbuf *ret_plain,
-                     struct error *err)
+int gpg_fast_decrypt(const struct gpg_options *options, int fd, const char *name, size_t limit,
+                     struct secbuf *ret_plain, struct error *err)
 {
-    CLEANUP(attempt_done) struct attempt attempt = {
-        .options = options, .keyboxd = ASSUAN_INIT, .agent = ASSUAN_INIT,
+    CLEANUP(attempt_done)
+    struct attempt attempt = {
+        .options = options,
+        .keyboxd = ASSUAN_INIT,
+        .agent = ASSUAN_INIT,
     };
     CLEANUP(agent_answer_done) struct agent_answer answer = {0};
     struct agent_request request;
@@ -288,12 +306,17 @@ int gpg_fast_decrypt(const struct gpg_options *options, int fd, const char *name
         return decline(err, why);
     chosen = choose(&attempt);
     if (!chosen)
-        return decline(err, "gpg must choose among several keys, or ask for a passphrase in the user's language");
+        return decline(
+            err,
+            "gpg must choose among several keys, or ask for a passphrase in the user's language");
     request = (struct agent_request){
-        .key = &chosen->entry, .session = chosen->session, .is_restricted = attempt.is_restricted,
+        .key = &chosen->entry,
+        .session = chosen->session,
+        .is_restricted = attempt.is_restricted,
     };
     memcpy(request.keygrip, chosen->keygrip, KEYGRIP_SIZE);
-    if (options->pinentry_mode == GPG_PINENTRY_ERROR && gpg_card_find(&attempt.agent, request.keygrip, &card))
+    if (options->pinentry_mode == GPG_PINENTRY_ERROR &&
+        gpg_card_find(&attempt.agent, request.keygrip, &card))
         return gpg_card_explain_untried(&card, name, err);
     r = agent_decrypt(&attempt.agent, &request, &answer);
     /* A card has asked for its PIN or its touch: gpg would ask for them again. */

@@ -17,5 +17,5 @@
  * everything.
  */
 enum { GPG_FAST_DECLINED = 1 };
-int gpg_fast_decrypt(const struct gpg_options *options, int fd, const char *name, size_t limit, struct secbuf *ret_plain,
-                     struct error *err) MUST_USE;
+int gpg_fast_decrypt(const struct gpg_options *options, int fd, const char *name, size_t limit,
+                     struct secbuf *ret_plain, struct error *err) MUST_USE;

@@ -17,8 +17,7 @@
 
 struct gpgme_functions gpgme;
 
-#define FIND(name) \
-    {"gpgme_" #name, (void **)&gpgme.name},
+#define FIND(name) {"gpgme_" #name, (void **)&gpgme.name},
 
 /* Stores the open library and its file name. 0 or negative. */
 static int open_library(void **ret_library, const char **ret_name, struct error *err)
@@ -41,13 +40,18 @@ static int open_library(void **ret_library, const char **ret_name, struct error 
         if (i == 0)
             snprintf(problem, sizeof(problem), "%s", dlerror());
     }
-    return error_set(err, ENOENT, "GPGME cannot be loaded; install it (package libgpgme11, libgpgme11t64 or libgpgme45): %s",
-                     problem);
+    return error_set(
+        err, ENOENT,
+        "GPGME cannot be loaded; install it (package libgpgme11, libgpgme11t64 or libgpgme45): %s",
+        problem);
 }
 
 int gpgme_load(struct error *err)
 {
-    static const struct { const char *name; void **place; } functions[] = {GPGME_FUNCTIONS(FIND)};
+    static const struct {
+        const char *name;
+        void **place;
+    } functions[] = {GPGME_FUNCTIONS(FIND)};
     static bool is_loaded;
     const char *name;
     void *library;
@@ -59,7 +63,8 @@ int gpgme_load(struct error *err)
     for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
         *functions[i].place = dlsym(library, functions[i].name);
         if (!*functions[i].place)
-            return error_set(err, ENOTSUP, "GPGME (%s) has no %s: this version is not supported", name, functions[i].name);
+            return error_set(err, ENOTSUP, "GPGME (%s) has no %s: this version is not supported",
+                             name, functions[i].name);
     }
     is_loaded = true;
     return 0;

@@ -14,11 +14,17 @@
 #include "common/file.h"
 #include "gpg/conf.h"
 
-enum { CONF_MAX = 64 << 10, UID_MAP_MAX = 16 << 10, MOST_FILES = 512, SHA1_SIZE = 20, HASHED_SIZE = 15 };
+enum {
+    CONF_MAX = 64 << 10,
+    UID_MAP_MAX = 16 << 10,
+    MOST_FILES = 512,
+    SHA1_SIZE = 20,
+    HASHED_SIZE = 15
+};
 
 #define SYSTEM_DIRECTORY "/etc/gnupg"
 
-/* --- the directory ------------------------------------------------------------------------- */
+/* --- the directory --------------------------------------------------------------------------- */
 
 /* gpg normalises other forms before it compares and hashes the path. */
 static bool is_plain(const char *path)
@@ -110,7 +116,8 @@ int gpg_home_check(struct gpg_home *home)
     if (r == 0)
         r = check_common_conf(home, AT_FDCWD, SYSTEM_DIRECTORY "/common.conf");
     closedir(directory);
-    if (r == 0 && (!is_harmless_file(AT_FDCWD, SYSTEM_DIRECTORY "/gpg.conf") || access("/usr/bin/gpgconf.ctl", F_OK) == 0))
+    if (r == 0 && (!is_harmless_file(AT_FDCWD, SYSTEM_DIRECTORY "/gpg.conf") ||
+                   access("/usr/bin/gpgconf.ctl", F_OK) == 0))
         r = -ENOTSUP;
     return r;
 }
@@ -128,7 +135,8 @@ static bool is_private_directory(const char *path)
 {
     struct stat st;
 
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == getuid() && !(st.st_mode & 077);
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == getuid() &&
+           !(st.st_mode & 077);
 }
 
 static bool is_missing(const char *path)
@@ -166,7 +174,8 @@ static void find_socket_directory(const struct gpg_home *home, uid_t uid, char *
     if (!is_directory_of_ours(users))
         return;
     snprintf(base, sizeof(base), "%s/gnupg", users);
-    if (is_missing(base) || (is_private_directory(base) && home->is_default)) { /* gpg creates it if it is missing */
+    /* gpg creates it if it is missing */
+    if (is_missing(base) || (is_private_directory(base) && home->is_default)) {
         snprintf(ret, size, "%s", base);
         return;
     }
@@ -176,7 +185,10 @@ static void find_socket_directory(const struct gpg_home *home, uid_t uid, char *
         ret[0] = '\0';
 }
 
-/* "<first inside> <first outside> <count>" a line; a process outside any user namespace has 0 0 4294967295. */
+/*
+ * "<first inside> <first outside> <count>" a line; a process outside any user namespace has 0 0
+ * 4294967295.
+ */
 bool gpg_home_map_uid(const char *map, uid_t inside, uid_t *ret_outside)
 {
     unsigned long first, outer, count;
@@ -202,22 +214,25 @@ static bool find_outer_uid(uid_t *ret)
     CLEANUP_FREE char *map = NULL;
     size_t size;
 
-    return fd >= 0 && file_read_all(fd, UID_MAP_MAX, &map, &size) == 0 && gpg_home_map_uid(map, getuid(), ret) &&
-           *ret != getuid();
+    return fd >= 0 && file_read_all(fd, UID_MAP_MAX, &map, &size) == 0 &&
+           gpg_home_map_uid(map, getuid(), ret) && *ret != getuid();
 }
 
-int gpg_home_find_socket(const struct gpg_home *home, const char *name, char ret_path[SOCKET_PATH_SIZE])
+int gpg_home_find_socket(const struct gpg_home *home, const char *name,
+                         char ret_path[SOCKET_PATH_SIZE])
 {
     char socket_directory[SOCKET_PATH_SIZE], outer_path[SOCKET_PATH_SIZE];
     uid_t outer;
 
     find_socket_directory(home, getuid(), socket_directory, sizeof(socket_directory));
-    if (snprintf(ret_path, SOCKET_PATH_SIZE, "%s/%s", *socket_directory ? socket_directory : home->path, name) >= SOCKET_PATH_SIZE)
+    if (snprintf(ret_path, SOCKET_PATH_SIZE, "%s/%s",
+                 *socket_directory ? socket_directory : home->path, name) >= SOCKET_PATH_SIZE)
         return -ENOTSUP;
     if (!is_missing(ret_path) || !find_outer_uid(&outer))
         return 0;
     find_socket_directory(home, outer, socket_directory, sizeof(socket_directory));
-    if (*socket_directory && snprintf(outer_path, SOCKET_PATH_SIZE, "%s/%s", socket_directory, name) < SOCKET_PATH_SIZE)
+    if (*socket_directory &&
+        snprintf(outer_path, SOCKET_PATH_SIZE, "%s/%s", socket_directory, name) < SOCKET_PATH_SIZE)
         memcpy(ret_path, outer_path, SOCKET_PATH_SIZE);
     return 0;
 }

@@ -25,7 +25,10 @@ int gpg_home_find(const char *given, struct gpg_home *ret) MUST_USE;
  */
 int gpg_home_check(struct gpg_home *home) MUST_USE;
 
-/* A daemon's socket is a file in the home directory, or in a directory in /run/user that belongs to it. */
+/*
+ * A daemon's socket is a file in the home directory, or in a directory in /run/user that belongs to
+ * it.
+ */
 enum { SOCKET_PATH_SIZE = 108 };
 #define GPG_AGENT_SOCKET "S.gpg-agent"
 #define GPG_KEYBOXD_SOCKET "S.keyboxd"
@@ -35,7 +38,8 @@ enum { SOCKET_PATH_SIZE = 108 };
  * it is missing and this process is in a user namespace, also looks where the user outside of it
  * has it. 0 or -ENOTSUP.
  */
-int gpg_home_find_socket(const struct gpg_home *home, const char *name, char ret_path[SOCKET_PATH_SIZE]) MUST_USE;
+int gpg_home_find_socket(const struct gpg_home *home, const char *name,
+                         char ret_path[SOCKET_PATH_SIZE]) MUST_USE;
 
 /*
  * The uid outside a user namespace, from the text of /proc/self/uid_map. False if the uid has none.

@@ -43,7 +43,8 @@ static void format_details(const struct keybox_entry *entry, char *ret, size_t s
     if (entry->primary_id != entry->key_id)
         snprintf(primary, sizeof(primary), " (main key ID %016" PRIX64 ")", entry->primary_id);
     snprintf(ret, size, "\"\n%u-bit %s key, ID %016" PRIX64 ",\ncreated %s%s.\n",
-             is_rsa ? mpi_count_bits(&key->n) : key->curve->bits, is_rsa ? "RSA" : "ECDH", entry->key_id, date, primary);
+             is_rsa ? mpi_count_bits(&key->n) : key->curve->bits, is_rsa ? "RSA" : "ECDH",
+             entry->key_id, date, primary);
 }
 
 int key_description_append(const struct keybox_entry *entry, struct secbuf *ret)

@@ -8,4 +8,5 @@
  * -ENOENT; -ENOTUNIQ if two keys have the id; -ENOTSUP for a key that public_key_parse() does not
  * support; -EBADMSG if data is not the packets of one key. Pure.
  */
-int keyblock_find(const unsigned char *data, size_t size, uint64_t key_id, struct keybox_entry *ret) MUST_USE;
+int keyblock_find(const unsigned char *data, size_t size, uint64_t key_id,
+                  struct keybox_entry *ret) MUST_USE;

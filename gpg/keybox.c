@@ -56,8 +56,10 @@ static int open_blob(const unsigned char *data, size_t size, struct blob *ret)
     info_size = read_16(data + 18);
     if (!(data[5] == 1 && info_size == 28) && !(data[5] == 2 && info_size == 56))
         return -EBADMSG;
-    *ret = (struct blob){.data = data, .size = size, .key_count = read_16(data + 16), .key_info_size = info_size};
-    if (ret->key_count == 0 || ret->key_count > MOST_KEYS || BLOB_HEAD_SIZE + ret->key_count * info_size > size)
+    *ret = (struct blob){
+        .data = data, .size = size, .key_count = read_16(data + 16), .key_info_size = info_size};
+    if (ret->key_count == 0 || ret->key_count > MOST_KEYS ||
+        BLOB_HEAD_SIZE + ret->key_count * info_size > size)
         return -EBADMSG;
     return 0;
 }
@@ -78,7 +80,8 @@ static size_t find_key(const struct blob *blob, uint64_t key_id)
 {
     size_t i = 0;
 
-    while (i < blob->key_count && !(is_version_4(blob, i) && id_of_fingerprint(key_info(blob, i)) == key_id))
+    while (i < blob->key_count &&
+           !(is_version_4(blob, i) && id_of_fingerprint(key_info(blob, i)) == key_id))
         i++;
     return i;
 }

@@ -1,6 +1,6 @@
 /*
- * SEARCH answers the first key with the id, NEXT whether there is a second one. Both are sent at once, so that it takes one
- * round trip.
+ * SEARCH answers the first key with the id, NEXT whether there is a second one. Both are sent at
+ * once, so that it takes one round trip.
  */
 #include "gpg/keyboxd.h"
 
@@ -32,7 +32,8 @@ static int error_of(const struct assuan_line *text)
 {
     unsigned long number = 0;
 
-    for (size_t i = 0; i < text->size && i < 10 && text->data[i] >= '0' && text->data[i] <= '9'; i++)
+    for (size_t i = 0; i < text->size && i < 10 && text->data[i] >= '0' && text->data[i] <= '9';
+         i++)
         number = number * 10 + (unsigned long)(text->data[i] - '0');
     switch (gpg_err_code((gpg_error_t)number)) {
     case GPG_ERR_NOT_FOUND:
@@ -67,7 +68,8 @@ static int receive_keyblock(struct assuan *keyboxd, struct secbuf *ret)
     return r;
 }
 
-int keyboxd_find(struct assuan *keyboxd, uint64_t key_id, struct keybox_entry *ret, unsigned char **ret_bytes)
+int keyboxd_find(struct assuan *keyboxd, uint64_t key_id, struct keybox_entry *ret,
+                 unsigned char **ret_bytes)
 {
     CLEANUP(secbuf_done) struct secbuf answer = {0}, second = {0};
     CLEANUP_FREE unsigned char *bytes = NULL;

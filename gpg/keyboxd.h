@@ -18,4 +18,5 @@ int keyboxd_greet(struct assuan *keyboxd) MUST_USE;
  * free with free()); -ENOENT; -ENOTUNIQ if several keys have the id; -ENOTSUP and -EBADMSG as in
  * keyblock_find(); -EPROTO; -EFBIG; -errno.
  */
-int keyboxd_find(struct assuan *keyboxd, uint64_t key_id, struct keybox_entry *ret, unsigned char **ret_bytes) MUST_USE;
+int keyboxd_find(struct assuan *keyboxd, uint64_t key_id, struct keybox_entry *ret,
+                 unsigned char **ret_bytes) MUST_USE;

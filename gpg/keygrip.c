@@ -8,7 +8,8 @@
 
 int public_key_fingerprint(const struct public_key *key, unsigned char ret[FINGERPRINT_SIZE])
 {
-    const unsigned char head[3] = {0x99, (unsigned char)(key->packet.size >> 8), (unsigned char)key->packet.size};
+    const unsigned char head[3] = {0x99, (unsigned char)(key->packet.size >> 8),
+                                   (unsigned char)key->packet.size};
     gcry_buffer_t parts[2] = {
         {.len = sizeof(head), .data = (void *)head},
         {.len = key->packet.size, .data = (void *)key->packet.data},
@@ -31,15 +32,18 @@ static gcry_error_t build_rsa(const struct public_key *key, gcry_sexp_t *ret)
         return gcry_error(GPG_ERR_TOO_LARGE);
     n[0] = 0;
     memcpy(n + 1, key->n.data, key->n.size);
-    return gcry_sexp_build(ret, NULL, "(public-key(rsa(n%b)(e%b)))", (int)key->n.size + 1, n, (int)key->e.size, key->e.data);
+    return gcry_sexp_build(ret, NULL, "(public-key(rsa(n%b)(e%b)))", (int)key->n.size + 1, n,
+                           (int)key->e.size, key->e.data);
 }
 
 static gcry_error_t build(const struct public_key *key, gcry_sexp_t *ret)
 {
     if (key->algorithm == PUBLIC_KEY_RSA)
         return build_rsa(key, ret);
-    return gcry_sexp_build(ret, NULL, key->curve->bits == 255 ? "(public-key(ecc(curve %s)(flags djb-tweak)(q%b)))"
-                                                              : "(public-key(ecc(curve %s)(q%b)))",
+    return gcry_sexp_build(ret, NULL,
+                           key->curve->bits == 255
+                               ? "(public-key(ecc(curve %s)(flags djb-tweak)(q%b)))"
+                               : "(public-key(ecc(curve %s)(q%b)))",
                            key->curve->name, (int)key->point.size, key->point.data);
 }
 

@@ -35,7 +35,7 @@ const char *gpg_key_problem_words(enum gpg_key_problem problem)
     return words[problem];
 }
 
-/* --- one key ----------------------------------------------------------------------------- */
+/* --- one key --------------------------------------------------------------------------------- */
 
 /*
  * The subkey that gpg would encrypt to: the newest valid one; with is_valid false, the newest of
@@ -46,7 +46,8 @@ static gpgme_subkey_t find_encryption_subkey(gpgme_key_t key, bool is_valid)
     gpgme_subkey_t best = NULL;
 
     for (gpgme_subkey_t s = key->subkeys; s; s = s->next) {
-        if (!s->can_encrypt || (is_valid && (s->revoked || s->expired || s->disabled || s->invalid)))
+        if (!s->can_encrypt ||
+            (is_valid && (s->revoked || s->expired || s->disabled || s->invalid)))
             continue;
         if (!best || s->timestamp > best->timestamp)
             best = s;
@@ -54,11 +55,15 @@ static gpgme_subkey_t find_encryption_subkey(gpgme_key_t key, bool is_valid)
     return best;
 }
 
-/* Whether gpg calls a subkey invalid. GnuPG 2.4 does not say then whether the subkey is for encryption. */
+/*
+ * Whether gpg calls a subkey invalid. GnuPG 2.4 does not say then whether the subkey is for
+ * encryption.
+ */
 static bool has_invalid_subkey(gpgme_key_t key)
 {
     for (gpgme_subkey_t s = key->subkeys ? key->subkeys->next : NULL; s; s = s->next)
-        if (s->invalid && !s->revoked && (s->can_encrypt || (!s->can_sign && !s->can_certify && !s->can_authenticate)))
+        if (s->invalid && !s->revoked &&
+            (s->can_encrypt || (!s->can_sign && !s->can_certify && !s->can_authenticate)))
             return true;
     return false;
 }
@@ -97,7 +102,8 @@ static enum gpg_key_problem find_problem(struct gpg_context *gpg, gpgme_key_t ke
 static int describe(struct gpg_context *gpg, gpgme_key_t key, struct gpg_key *ret)
 {
     gpgme_subkey_t subkey = find_encryption_subkey(key, true);
-    int64_t expires_s; /* GPGME 2 has an unsigned long, GPGME 1 a long, which is negative where the time is invalid */
+    /* GPGME 2 has an unsigned long, GPGME 1 a long, which is negative where the time is invalid */
+    int64_t expires_s;
     char *algorithm;
 
     *ret = (struct gpg_key){.problem = find_problem(gpg, key)};
@@ -125,7 +131,7 @@ static int describe(struct gpg_context *gpg, gpgme_key_t key, struct gpg_key *re
     return 0;
 }
 
-/* --- all of them ------------------------------------------------------------------------- */
+/* --- all of them ----------------------------------------------------------------------------- */
 
 static int add_key(struct gpg_context *gpg, struct gpg_keys *keys, gpgme_key_t key)
 {
@@ -140,10 +146,12 @@ static int add_key(struct gpg_context *gpg, struct gpg_keys *keys, gpgme_key_t k
     return 0;
 }
 
-static gpgme_error_t read_keys(struct gpg_context *gpg, const char *pattern, bool is_secret_only, struct gpg_keys *keys)
+static gpgme_error_t read_keys(struct gpg_context *gpg, const char *pattern, bool is_secret_only,
+                               struct gpg_keys *keys)
 {
     gpgme_key_t key;
-    gpgme_error_t e = gpgme.set_keylist_mode(gpg->handle, GPGME_KEYLIST_MODE_LOCAL | GPGME_KEYLIST_MODE_WITH_SECRET);
+    gpgme_error_t e = gpgme.set_keylist_mode(gpg->handle, GPGME_KEYLIST_MODE_LOCAL |
+                                                              GPGME_KEYLIST_MODE_WITH_SECRET);
 
     if (!e)
         e = gpgme.op_keylist_start(gpg->handle, pattern, is_secret_only);
@@ -159,8 +167,8 @@ static gpgme_error_t read_keys(struct gpg_context *gpg, const char *pattern, boo
     return gpgme_err_code(e) == GPG_ERR_EOF ? 0 : e;
 }
 
-int gpg_keys_find(struct gpg_context *gpg, const char *pattern, bool is_secret_only, struct gpg_keys *ret,
-                  struct error *err)
+int gpg_keys_find(struct gpg_context *gpg, const char *pattern, bool is_secret_only,
+                  struct gpg_keys *ret, struct error *err)
 {
     CLEANUP(gpg_keys_done) struct gpg_keys keys = {0};
     gpgme_error_t e;
@@ -174,7 +182,8 @@ int gpg_keys_find(struct gpg_context *gpg, const char *pattern, bool is_secret_o
     if (gpgme_err_code(e) == GPG_ERR_ENOMEM)
         return error_set_oom(err);
     if (e)
-        return error_set(err, EIO, "gpg cannot list its keys: %s; see what gpg -K says", gpg_strerror(e));
+        return error_set(err, EIO, "gpg cannot list its keys: %s; see what gpg -K says",
+                         gpg_strerror(e));
     *ret = keys;
     keys = (struct gpg_keys){0};
     return 0;

@@ -12,7 +12,8 @@ enum gpg_key_problem {
     GPG_KEY_EXPIRED,
     GPG_KEY_DISABLED,
     GPG_KEY_SUBKEY_EXPIRED, /* it had a subkey for encryption, which has expired */
-    GPG_KEY_INVALID,        /* gpg does not say why; for example a key that was created later than gpg's clock shows */
+    /* gpg does not say why; for example a key that was created later than gpg's clock shows */
+    GPG_KEY_INVALID,
     GPG_KEY_CANNOT_ENCRYPT, /* no valid subkey for encryption */
     GPG_KEY_NOT_TRUSTED,    /* not trusted: gpg encrypts to it only if told to trust it */
 };
@@ -21,12 +22,13 @@ enum { GPG_FINGERPRINT_SIZE = 65 }; /* 40 or 64 hexadecimal digits and a NUL */
 
 struct gpg_key {
     char fingerprint[GPG_FINGERPRINT_SIZE];
-    char subkey[GPG_FINGERPRINT_SIZE]; /* of the subkey for encryption, valid or not; "" if the key has none */
-    char keygrip[41];      /* of that subkey; "" if the key has none */
-    char *user_id;         /* the first; UTF-8; never NULL, may be "" */
-    char algorithm[32];    /* "cv25519", "rsa4096" */
-    int64_t expires_s;     /* since 1970; 0: never */
-    bool has_secret;       /* gpg says that the secret part is there (on disk or a card) */
+    /* of the subkey for encryption, valid or not; "" if the key has none */
+    char subkey[GPG_FINGERPRINT_SIZE];
+    char keygrip[41];   /* of that subkey; "" if the key has none */
+    char *user_id;      /* the first; UTF-8; never NULL, may be "" */
+    char algorithm[32]; /* "cv25519", "rsa4096" */
+    int64_t expires_s;  /* since 1970; 0: never */
+    bool has_secret;    /* gpg says that the secret part is there (on disk or a card) */
     enum gpg_key_problem problem;
 };
 
@@ -40,8 +42,8 @@ struct gpg_keys {
  * only those with a secret key. An empty list is not a failure. *ret is owned by the caller
  * (gpg_keys_done). 0 or negative.
  */
-int gpg_keys_find(struct gpg_context *gpg, const char *pattern, bool is_secret_only, struct gpg_keys *ret,
-                  struct error *err) MUST_USE;
+int gpg_keys_find(struct gpg_context *gpg, const char *pattern, bool is_secret_only,
+                  struct gpg_keys *ret, struct error *err) MUST_USE;
 void gpg_keys_done(struct gpg_keys *keys);
 
 /* The problem in words that complete "the key … ": "has expired". */

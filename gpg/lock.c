@@ -16,8 +16,11 @@
 enum { LOCK_MAX = 4096, PROC_STAT_MAX = 4096, CLOCK_SLACK_S = 2 };
 
 static const char *const names[] = {
-    "gnupg_spawn_agent_sentinel.lock", "gnupg_spawn_keyboxd_sentinel.lock", "public-keys.d/pubring.db.lock",
-    "pubring.kbx.lock", "trustdb.gpg.lock",
+    "gnupg_spawn_agent_sentinel.lock",
+    "gnupg_spawn_keyboxd_sentinel.lock",
+    "public-keys.d/pubring.db.lock",
+    "pubring.kbx.lock",
+    "trustdb.gpg.lock",
 };
 
 bool gpg_lock_parse(const char *text, struct gpg_lock *ret)
@@ -49,11 +52,14 @@ static bool read_process(pid_t pid, time_t *ret_start, char ret_program[17])
         return false;
     end = strrchr(text, ')'); /* "<pid> (<program>) <state> ..."; the start is field 22 */
     if (!end || sscanf(text, "%*d (%16[^)]", ret_program) != 1 ||
-        sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &ticks) != 1)
+        sscanf(end + 1,
+               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+               &ticks) != 1)
         return false;
     clock_gettime(CLOCK_REALTIME, &now);
     clock_gettime(CLOCK_BOOTTIME, &since_boot);
-    *ret_start = now.tv_sec - since_boot.tv_sec + (time_t)(ticks / (unsigned long long)sysconf(_SC_CLK_TCK));
+    *ret_start =
+        now.tv_sec - since_boot.tv_sec + (time_t)(ticks / (unsigned long long)sysconf(_SC_CLK_TCK));
     return true;
 }
 

@@ -5,12 +5,13 @@
 #include <sys/types.h>
 
 /*
- * GnuPG's lock files. Each holds the process id and the host name of its holder. gpg removes a lock whose process has ended on
- * this machine, and otherwise waits for it, often without end.
+ * GnuPG's lock files. Each holds the process id and the host name of its holder. gpg removes a lock
+ * whose process has ended on this machine, and otherwise waits for it, often without end.
  */
 enum gpg_lock_state {
-    GPG_LOCK_HELD,      /* its process runs on this machine */
-    GPG_LOCK_STALE,     /* its process has ended; if that id is in use, another process has it now */
+    GPG_LOCK_HELD, /* its process runs on this machine */
+    /* its process has ended; if that id is in use, another process has it now */
+    GPG_LOCK_STALE,
     GPG_LOCK_ELSEWHERE, /* it names another machine, for example a container that is gone */
 };
 

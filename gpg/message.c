@@ -68,7 +68,8 @@ int message_parse(const unsigned char *data, size_t size, struct message *ret)
         if (r < 0)
             return r;
     }
-    if ((packet.tag != PACKET_SEALED_MDC && packet.tag != PACKET_SEALED_OCB) || ret->key_count == 0 || size != 0)
+    if ((packet.tag != PACKET_SEALED_MDC && packet.tag != PACKET_SEALED_OCB) ||
+        ret->key_count == 0 || size != 0)
         return -ENOTSUP;
     ret->sealed = packet;
     return 0;

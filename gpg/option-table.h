@@ -5,7 +5,8 @@
 /* The effect of an option of gpg here. */
 enum gpg_option_kind {
     GPG_OPTION_UNKNOWN,
-    GPG_OPTION_IDLE,       /* does not change what is encrypted or decrypted here, or asks for the default */
+    /* does not change what is encrypted or decrypted here, or asks for the default */
+    GPG_OPTION_IDLE,
     GPG_OPTION_IDLE_VALUE, /* the same, with a value */
     GPG_OPTION_OUTPUT,     /* the following are refused */
     GPG_OPTION_RECIPIENTS,

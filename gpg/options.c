@@ -41,9 +41,14 @@ static int replace(char **target, const char *value)
 
 static int set_pinentry_mode(const char *mode, struct gpg_options *options)
 {
-    static const struct { const char *name; enum gpg_pinentry_mode mode; } modes[] = {
-        {"default", GPG_PINENTRY_DEFAULT}, {"ask", GPG_PINENTRY_ASK},
-        {"cancel", GPG_PINENTRY_CANCEL}, {"error", GPG_PINENTRY_ERROR},
+    static const struct {
+        const char *name;
+        enum gpg_pinentry_mode mode;
+    } modes[] = {
+        {"default", GPG_PINENTRY_DEFAULT},
+        {"ask", GPG_PINENTRY_ASK},
+        {"cancel", GPG_PINENTRY_CANCEL},
+        {"error", GPG_PINENTRY_ERROR},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
@@ -79,7 +84,8 @@ static int apply_word(struct words *words, const char *word, struct gpg_options 
 
     if (is_one_of(word, "--always-trust", NULL, NULL))
         return replace(&options->trust_model, "always");
-    if (is_one_of(word, "-a", "--armor", "--armour") || is_one_of(word, "--no-armor", "--no-armour", NULL)) {
+    if (is_one_of(word, "-a", "--armor", "--armour") ||
+        is_one_of(word, "--no-armor", "--no-armour", NULL)) {
         options->has_armor = word[2] != 'n';
         return 0;
     }
@@ -99,8 +105,10 @@ static int apply_word(struct words *words, const char *word, struct gpg_options 
 static const char *explain_refusal(const char *word)
 {
     if (strncmp(word, "--pinentry-mode", strlen("--pinentry-mode")) == 0)
-        return "must be default, ask, cancel or error here, because a passphrase can be asked for by pinentry alone";
-    if (strcmp(word, "--homedir") == 0 || strcmp(word, "--trust-model") == 0 || gpg_option_classify(word) == GPG_OPTION_IDLE_VALUE)
+        return "must be default, ask, cancel or error here, because a passphrase can be asked for "
+               "by pinentry alone";
+    if (strcmp(word, "--homedir") == 0 || strcmp(word, "--trust-model") == 0 ||
+        gpg_option_classify(word) == GPG_OPTION_IDLE_VALUE)
         return "lacks its value";
     return gpg_option_refusal(gpg_option_classify(word));
 }
@@ -114,12 +122,14 @@ int gpg_options_parse(const char *text, struct gpg_options *ret, struct error *e
 
     if (!copy)
         return error_set_oom(err);
-    for (char *word = strtok_r(copy, " \t\n", &words.rest); word; word = strtok_r(NULL, " \t\n", &words.rest)) {
+    for (char *word = strtok_r(copy, " \t\n", &words.rest); word;
+         word = strtok_r(NULL, " \t\n", &words.rest)) {
         r = apply_word(&words, word, &options);
         if (r == -ENOMEM)
             return error_set_oom(err);
         if (r < 0)
-            return error_set(err, EINVAL, "PASSWORD_STORE_GPG_OPTS: %s %s", word, explain_refusal(word));
+            return error_set(err, EINVAL, "PASSWORD_STORE_GPG_OPTS: %s %s", word,
+                             explain_refusal(word));
     }
     *ret = options;
     options = (struct gpg_options){0};

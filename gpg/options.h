@@ -4,7 +4,12 @@
 
 #include "common/error.h"
 
-enum gpg_pinentry_mode { GPG_PINENTRY_DEFAULT, GPG_PINENTRY_ASK, GPG_PINENTRY_CANCEL, GPG_PINENTRY_ERROR };
+enum gpg_pinentry_mode {
+    GPG_PINENTRY_DEFAULT,
+    GPG_PINENTRY_ASK,
+    GPG_PINENTRY_CANCEL,
+    GPG_PINENTRY_ERROR
+};
 
 /* The user's options for gpg; all zero is the default. */
 struct gpg_options {

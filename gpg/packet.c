@@ -24,7 +24,8 @@ static size_t read_number(const unsigned char *at, size_t count)
 /*
  * Reads a length in the new format (section 4.2.2) at *at and moves *at behind it. 0 or -EBADMSG.
  */
-static int read_new_length(const unsigned char **at, size_t *left, size_t *ret_length, bool *ret_is_partial)
+static int read_new_length(const unsigned char **at, size_t *left, size_t *ret_length,
+                           bool *ret_is_partial)
 {
     unsigned char first;
     size_t count;
@@ -50,7 +51,8 @@ static int read_new_length(const unsigned char **at, size_t *left, size_t *ret_l
 }
 
 /* The old format (section 4.2.1): the tag's byte says how many bytes the length has. */
-static int read_old_length(unsigned char tag_byte, const unsigned char **at, size_t *left, size_t *ret_length)
+static int read_old_length(unsigned char tag_byte, const unsigned char **at, size_t *left,
+                           size_t *ret_length)
 {
     size_t count = (size_t)1 << (tag_byte & 3);
 
@@ -120,7 +122,8 @@ int packet_read(const unsigned char **at, size_t *left, struct packet *ret)
 void packet_join(const struct packet *packet, unsigned char *ret)
 {
     const unsigned char *at = packet->body;
-    size_t length = packet->size, left = SIZE_MAX; /* packet_read() has seen that all of it is there */
+    /* packet_read() has seen that all of it is there */
+    size_t length = packet->size, left = SIZE_MAX;
     bool is_partial = packet->is_partial;
 
     if (is_partial) /* the first length stands right before the body */

@@ -7,14 +7,15 @@
 
 /* The supported tags of RFC 4880, section 4.3, and GnuPG's tag 20. */
 enum packet_tag {
-    PACKET_SESSION_KEY = 1,  /* for one recipient */
+    PACKET_SESSION_KEY = 1, /* for one recipient */
     PACKET_PUBLIC_KEY = 6,
     PACKET_LITERAL = 11,
     PACKET_USER_ID = 13,
     PACKET_PUBLIC_SUBKEY = 14,
-    PACKET_SEALED_MDC = 18,  /* symmetrically encrypted, with a modification detection code */
+    PACKET_SEALED_MDC = 18, /* symmetrically encrypted, with a modification detection code */
     PACKET_MDC = 19,
-    PACKET_SEALED_OCB = 20,  /* symmetrically encrypted, with authentication (RFC 4880bis, draft 5) */
+    /* symmetrically encrypted, with authentication (RFC 4880bis, draft 5) */
+    PACKET_SEALED_OCB = 20,
 };
 
 /* One packet within the caller's bytes, which must outlive it. */

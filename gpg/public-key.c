@@ -12,7 +12,10 @@ enum { VERSION = 4, LARGEST_RSA_SIZE = 2048, SMALLEST_RSA_SIZE = 128 };
 
 /* RFC 6637, section 11, and RFC 9580, section 9.2, for Curve25519. */
 static const struct curve curves[] = {
-    {{(const unsigned char *)"\x2B\x06\x01\x04\x01\x97\x55\x01\x05\x01", 10}, "Curve25519", 32, 255},
+    {{(const unsigned char *)"\x2B\x06\x01\x04\x01\x97\x55\x01\x05\x01", 10},
+     "Curve25519",
+     32,
+     255},
     {{(const unsigned char *)"\x2A\x86\x48\xCE\x3D\x03\x01\x07", 8}, "NIST P-256", 32, 256},
     {{(const unsigned char *)"\x2B\x81\x04\x00\x22", 5}, "NIST P-384", 48, 384},
     {{(const unsigned char *)"\x2B\x81\x04\x00\x23", 5}, "NIST P-521", 66, 521},
@@ -41,7 +44,8 @@ unsigned mpi_count_bits(const struct bytes *number)
 {
     unsigned bits = (unsigned)number->size * 8;
 
-    for (unsigned char top = number->size ? number->data[0] : 0xFF; !(top & 0x80); top = (unsigned char)(top << 1 | 1))
+    for (unsigned char top = number->size ? number->data[0] : 0xFF; !(top & 0x80);
+         top = (unsigned char)(top << 1 | 1))
         bits--;
     return bits;
 }
@@ -64,7 +68,8 @@ int mpi_read(struct bytes *in, struct bytes *ret)
 static const struct curve *find_curve(const struct bytes *oid)
 {
     for (size_t i = 0; i < ARRAY_SIZE(curves); i++)
-        if (curves[i].oid.size == oid->size && memcmp(curves[i].oid.data, oid->data, oid->size) == 0)
+        if (curves[i].oid.size == oid->size &&
+            memcmp(curves[i].oid.data, oid->data, oid->size) == 0)
             return &curves[i];
     return NULL;
 }
@@ -101,7 +106,8 @@ int public_key_parse(const struct packet *packet, struct public_key *ret)
         return -EBADMSG;
     if (head.data[0] != VERSION)
         return -ENOTSUP;
-    key.created_s = (uint32_t)head.data[1] << 24 | (uint32_t)head.data[2] << 16 | (uint32_t)head.data[3] << 8 | head.data[4];
+    key.created_s = (uint32_t)head.data[1] << 24 | (uint32_t)head.data[2] << 16 |
+                    (uint32_t)head.data[3] << 8 | head.data[4];
     key.algorithm = head.data[5];
     if (key.algorithm == PUBLIC_KEY_RSA)
         r = parse_rsa(&in, &key);

@@ -22,7 +22,10 @@ struct curve {
     unsigned bits;          /* as gpg shows them */
 };
 
-/* An encryption (sub)key of version 4 (RFC 4880, section 5.5.2; RFC 6637, section 9). It points into the packet that it was read from. */
+/*
+ * An encryption (sub)key of version 4 (RFC 4880, section 5.5.2; RFC 6637, section 9). It points
+ * into the packet that it was read from.
+ */
 struct public_key {
     enum public_key_algorithm algorithm;
     uint32_t created_s;        /* since 1970 */

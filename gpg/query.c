@@ -1,5 +1,6 @@
 /*
- * GnuPG's small programs (gpgconf, gpg-connect-agent) are run for `setup` and `doctor` only. `get` does not need them.
+ * GnuPG's small programs (gpgconf, gpg-connect-agent) are run for `setup` and `doctor` only. `get`
+ * does not need them.
  */
 #include "gpg/query.h"
 
@@ -18,13 +19,20 @@ int gpg_query(const char *const argv[], char ret_output[GPG_QUERY_SIZE], struct 
     int r = process_run(argv, most, ret_output, GPG_QUERY_SIZE, &status);
 
     if (r == -ETIMEDOUT)
-        return error_set(err, ETIMEDOUT, "%s did not answer within %s; gpg-agent may hang, then end it with: gpgconf "
-                         "--kill gpg-agent", argv[0], words_duration((uint64_t)most, words));
+        return error_set(
+            err, ETIMEDOUT,
+            "%s did not answer within %s; gpg-agent may hang, then end it with: gpgconf "
+            "--kill gpg-agent",
+            argv[0], words_duration((uint64_t)most, words));
     if (r == -ENOMEM)
         return error_set_oom(err);
     if (r < 0 || status == 127)
-        return error_set(err, ENOENT, "%s cannot be run; install GnuPG (packages gpg, gpg-agent and gpgconf)", argv[0]);
-    return status == 0 ? 0 : error_set(err, EIO, "%s fails: %.*s", argv[0], (int)strcspn(ret_output, "\n"), ret_output);
+        return error_set(err, ENOENT,
+                         "%s cannot be run; install GnuPG (packages gpg, gpg-agent and gpgconf)",
+                         argv[0]);
+    return status == 0 ? 0
+                       : error_set(err, EIO, "%s fails: %.*s", argv[0],
+                                   (int)strcspn(ret_output, "\n"), ret_output);
 }
 
 /* The first line of what gpgconf says; owned by the caller. */
@@ -58,7 +66,8 @@ int gpg_find_component(const char *name, char **ret_path, struct error *err)
 
     if (r < 0)
         return r;
-    for (line = output; *line && !(strncmp(line, name, size) == 0 && line[size] == ':'); line += *line == '\n')
+    for (line = output; *line && !(strncmp(line, name, size) == 0 && line[size] == ':');
+         line += *line == '\n')
         line += strcspn(line, "\n");
     line = *line ? strchr(line + size + 1, ':') : NULL;
     if (!line)

@@ -30,15 +30,16 @@ static void close_cipher(gcry_cipher_hd_t *cipher)
 
 static int open_cipher(const struct session_key *key, int mode, gcry_cipher_hd_t *ret)
 {
-    int algorithm = key->cipher == SESSION_AES128 ? GCRY_CIPHER_AES128
-                    : key->cipher == SESSION_AES192 ? GCRY_CIPHER_AES192 : GCRY_CIPHER_AES256;
+    int algorithm = key->cipher == SESSION_AES128   ? GCRY_CIPHER_AES128
+                    : key->cipher == SESSION_AES192 ? GCRY_CIPHER_AES192
+                                                    : GCRY_CIPHER_AES256;
 
     if (gcry_cipher_open(ret, algorithm, mode, GCRY_CIPHER_SECURE))
         return -ENOMEM;
     return gcry_cipher_setkey(*ret, key->key.data, key->key.size) ? -EBADMSG : 0;
 }
 
-/* --- CFB and a modification detection code ------------------------------------------------- */
+/* --- CFB and a modification detection code --------------------------------------------------- */
 
 /* SHA-1 over all but its own 20 bytes. */
 static int check_mdc(const unsigned char *text, size_t size)
@@ -85,7 +86,7 @@ static int open_cfb(const struct session_key *key, struct secbuf *text)
     return 0;
 }
 
-/* --- OCB ------------------------------------------------------------------------------------ */
+/* --- OCB ------------------------------------------------------------------------------------- */
 
 struct ocb {
     gcry_cipher_hd_t cipher;
@@ -118,11 +119,14 @@ static gcry_error_t begin_chunk(struct ocb *ocb, const uint64_t *total)
     if (total)
         write_64(associated + 1 + OCB_HEAD_SIZE + sizeof(number), *total);
     e = gcry_cipher_setiv(ocb->cipher, nonce, sizeof(nonce));
-    return e ? e : gcry_cipher_authenticate(ocb->cipher, associated, sizeof(associated) - (total ? 0 : 8));
+    return e ? e
+             : gcry_cipher_authenticate(ocb->cipher, associated,
+                                        sizeof(associated) - (total ? 0 : 8));
 }
 
 /* Decrypts size bytes at data; the chunk's tag follows them. */
-static gcry_error_t open_chunk(struct ocb *ocb, unsigned char *data, size_t size, const uint64_t *total)
+static gcry_error_t open_chunk(struct ocb *ocb, unsigned char *data, size_t size,
+                               const uint64_t *total)
 {
     gcry_error_t e = begin_chunk(ocb, total);
 
@@ -137,7 +141,8 @@ static gcry_error_t open_chunk(struct ocb *ocb, unsigned char *data, size_t size
 }
 
 /* Decrypts the chunks at data, left bytes including all tags, and joins them. 0 or -EBADMSG. */
-static int open_chunks(struct ocb *ocb, unsigned char *data, size_t left, uint64_t chunk_size, uint64_t *ret_total)
+static int open_chunks(struct ocb *ocb, unsigned char *data, size_t left, uint64_t chunk_size,
+                       uint64_t *ret_total)
 {
     unsigned char *at = data, *end = data;
 
@@ -165,20 +170,22 @@ static int open_ocb(const struct session_key *key, struct secbuf *text)
     uint64_t total;
     int r;
 
-    if (text->size < OCB_HEAD_SIZE + OCB_NONCE_SIZE + OCB_TAG_SIZE || head[0] != 1 || head[1] != key->cipher ||
-        head[2] != OCB_MODE || head[3] > OCB_LARGEST_CHUNK)
+    if (text->size < OCB_HEAD_SIZE + OCB_NONCE_SIZE + OCB_TAG_SIZE || head[0] != 1 ||
+        head[1] != key->cipher || head[2] != OCB_MODE || head[3] > OCB_LARGEST_CHUNK)
         return -ENOTSUP;
     r = open_cipher(key, GCRY_CIPHER_MODE_OCB, &cipher);
     if (r < 0)
         return r;
     ocb.cipher = cipher;
-    r = open_chunks(&ocb, data, text->size - OCB_HEAD_SIZE - OCB_NONCE_SIZE, UINT64_C(1) << (head[3] + 6), &total);
+    r = open_chunks(&ocb, data, text->size - OCB_HEAD_SIZE - OCB_NONCE_SIZE,
+                    UINT64_C(1) << (head[3] + 6), &total);
     if (r == 0)
         keep(text, data, (size_t)total);
     return r;
 }
 
-int sealed_open(const struct packet *sealed, const struct session_key *key, struct secbuf *ret_content)
+int sealed_open(const struct packet *sealed, const struct session_key *key,
+                struct secbuf *ret_content)
 {
     CLEANUP(secbuf_done) struct secbuf text = {0};
     int r;

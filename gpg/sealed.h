@@ -10,4 +10,5 @@
  * 0 with the packets in *ret_content (owned by the caller, secbuf_done), completely authenticated;
  * or negative with nothing (-EBADMSG: the key or the data is wrong; -ENOTSUP; -ENOMEM).
  */
-int sealed_open(const struct packet *sealed, const struct session_key *key, struct secbuf *ret_content) MUST_USE;
+int sealed_open(const struct packet *sealed, const struct session_key *key,
+                struct secbuf *ret_content) MUST_USE;

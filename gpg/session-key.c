@@ -12,7 +12,10 @@ enum { CHECKSUM_SIZE = 2, KDF_PARAMETERS_SIZE = 80, LARGEST_WRAPPED = 64, WRAP_B
 
 size_t session_cipher_key_size(unsigned cipher)
 {
-    return cipher == SESSION_AES128 ? 16 : cipher == SESSION_AES192 ? 24 : cipher == SESSION_AES256 ? 32 : 0;
+    return cipher == SESSION_AES128   ? 16
+           : cipher == SESSION_AES192 ? 24
+           : cipher == SESSION_AES256 ? 32
+                                      : 0;
 }
 
 void session_key_done(struct session_key *key)
@@ -44,7 +47,8 @@ int session_key_from_rsa(const struct secbuf *value, bool has_padding, struct se
 
     if (!has_padding)
         return take_frame(at, value->size, ret);
-    if (at < end && *at == 0) /* a number has no leading zero, but cards answer as PKCS #1 writes it */
+    /* a number has no leading zero, but cards answer as PKCS #1 writes it */
+    if (at < end && *at == 0)
         at++;
     if (at == end || *at != 2)
         return -EBADMSG;
@@ -52,14 +56,15 @@ int session_key_from_rsa(const struct secbuf *value, bool has_padding, struct se
     return zero && zero - at > 8 ? take_frame(zero + 1, (size_t)(end - zero - 1), ret) : -EBADMSG;
 }
 
-/* --- ECDH ---------------------------------------------------------------------------------- */
+/* --- ECDH ------------------------------------------------------------------------------------ */
 
 /* The x coordinate of the shared point: 0x40 and x for Curve25519, 4, x and y for the others. */
 static int find_x(const struct secbuf *point, const struct curve *curve, struct bytes *ret)
 {
     bool is_native = curve->bits == 255;
 
-    if (point->size != 1 + curve->coordinate_size * (is_native ? 1 : 2) || point->data[0] != (is_native ? 0x40 : 4))
+    if (point->size != 1 + curve->coordinate_size * (is_native ? 1 : 2) ||
+        point->data[0] != (is_native ? 0x40 : 4))
         return -EBADMSG;
     *ret = (struct bytes){point->data + 1, curve->coordinate_size};
     return 0;
@@ -72,11 +77,13 @@ static void add(unsigned char *text, size_t *size, const void *data, size_t data
 }
 
 /* The Param of RFC 6637, section 8. */
-static size_t format_parameters(const struct public_key *key, const unsigned char fingerprint[FINGERPRINT_SIZE],
+static size_t format_parameters(const struct public_key *key,
+                                const unsigned char fingerprint[FINGERPRINT_SIZE],
                                 unsigned char ret[KDF_PARAMETERS_SIZE])
 {
     const unsigned char oid_size = (unsigned char)key->curve->oid.size;
-    const unsigned char kdf[] = {PUBLIC_KEY_ECDH, 3, 1, (unsigned char)key->kdf_hash, (unsigned char)key->kdf_cipher};
+    const unsigned char kdf[] = {PUBLIC_KEY_ECDH, 3, 1, (unsigned char)key->kdf_hash,
+                                 (unsigned char)key->kdf_cipher};
     size_t size = 0;
 
     add(ret, &size, &oid_size, 1);
@@ -90,12 +97,15 @@ static size_t format_parameters(const struct public_key *key, const unsigned cha
 /* libgcrypt's number for a hash of OpenPGP; only those that the RFC allows in a KDF. */
 static int hash_algorithm(unsigned openpgp)
 {
-    return openpgp == 8 ? GCRY_MD_SHA256 : openpgp == 9 ? GCRY_MD_SHA384 : openpgp == 10 ? GCRY_MD_SHA512 : 0;
+    return openpgp == 8    ? GCRY_MD_SHA256
+           : openpgp == 9  ? GCRY_MD_SHA384
+           : openpgp == 10 ? GCRY_MD_SHA512
+                           : 0;
 }
 
 /* The key encryption key: the first bytes of hash(00000001 || x || Param). */
-static int derive(const struct bytes *x, const struct public_key *key, const unsigned char fingerprint[FINGERPRINT_SIZE],
-                  struct secbuf *ret_kek)
+static int derive(const struct bytes *x, const struct public_key *key,
+                  const unsigned char fingerprint[FINGERPRINT_SIZE], struct secbuf *ret_kek)
 {
     unsigned char parameters[KDF_PARAMETERS_SIZE];
     int algorithm = hash_algorithm(key->kdf_hash);
@@ -117,18 +127,22 @@ static int derive(const struct bytes *x, const struct public_key *key, const uns
 
 static int unwrap(const struct secbuf *kek, const struct bytes *wrapped, struct secbuf *ret_frame)
 {
-    int algorithm = kek->size == 16 ? GCRY_CIPHER_AES128 : kek->size == 24 ? GCRY_CIPHER_AES192 : GCRY_CIPHER_AES256;
+    int algorithm = kek->size == 16   ? GCRY_CIPHER_AES128
+                    : kek->size == 24 ? GCRY_CIPHER_AES192
+                                      : GCRY_CIPHER_AES256;
     gcry_cipher_hd_t cipher;
     gcry_error_t e;
 
-    if (wrapped->size < 3 * WRAP_BLOCK || wrapped->size > LARGEST_WRAPPED || wrapped->size % WRAP_BLOCK != 0)
+    if (wrapped->size < 3 * WRAP_BLOCK || wrapped->size > LARGEST_WRAPPED ||
+        wrapped->size % WRAP_BLOCK != 0)
         return -EBADMSG;
     if (secbuf_reserve(ret_frame, wrapped->size) < 0 ||
         gcry_cipher_open(&cipher, algorithm, GCRY_CIPHER_MODE_AESWRAP, GCRY_CIPHER_SECURE))
         return -ENOMEM;
     e = gcry_cipher_setkey(cipher, kek->data, kek->size);
     if (!e)
-        e = gcry_cipher_decrypt(cipher, ret_frame->data, wrapped->size - WRAP_BLOCK, wrapped->data, wrapped->size);
+        e = gcry_cipher_decrypt(cipher, ret_frame->data, wrapped->size - WRAP_BLOCK, wrapped->data,
+                                wrapped->size);
     gcry_cipher_close(cipher);
     if (e)
         return -EBADMSG;
@@ -150,8 +164,8 @@ static int take_padded_frame(const struct secbuf *frame, struct session_key *ret
 }
 
 int session_key_from_ecdh(const struct secbuf *point, const struct public_key *key,
-                          const unsigned char fingerprint[FINGERPRINT_SIZE], const struct bytes *wrapped,
-                          struct session_key *ret)
+                          const unsigned char fingerprint[FINGERPRINT_SIZE],
+                          const struct bytes *wrapped, struct session_key *ret)
 {
     CLEANUP(secbuf_done) struct secbuf kek = {0}, frame = {0};
     struct bytes x;

@@ -19,14 +19,15 @@ size_t session_cipher_key_size(unsigned cipher);
  * (RFC 4880, section 13.1.1) unless has_padding is false, because a smartcard removed it. 0;
  * -EBADMSG; -ENOTSUP for another cipher; -ENOMEM.
  */
-int session_key_from_rsa(const struct secbuf *value, bool has_padding, struct session_key *ret) MUST_USE;
+int session_key_from_rsa(const struct secbuf *value, bool has_padding,
+                         struct session_key *ret) MUST_USE;
 
 /*
  * The same for ECDH, from the shared point: the KDF of RFC 6637, section 7, with the key's
  * fingerprint, then the key unwrapping of RFC 3394.
  */
 int session_key_from_ecdh(const struct secbuf *point, const struct public_key *key,
-                          const unsigned char fingerprint[FINGERPRINT_SIZE], const struct bytes *wrapped,
-                          struct session_key *ret) MUST_USE;
+                          const unsigned char fingerprint[FINGERPRINT_SIZE],
+                          const struct bytes *wrapped, struct session_key *ret) MUST_USE;
 
 void session_key_done(struct session_key *key);

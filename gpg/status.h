@@ -13,13 +13,15 @@ struct gpg_status {
     bool has_recipient;        /* the message names a key */
     bool has_hidden_recipient; /* one of its recipients is hidden */
     bool has_no_data;          /* the input is not an OpenPGP message */
-    bool has_session_key;      /* a secret key has decrypted the session key; a later failure is the message's fault */
-    bool has_no_mdc;           /* the message has no MDC; only its cipher, OCB, may authenticate it */
-    bool has_aead;             /* gpg named the mode that authenticates it; GnuPG 2.2 never does */
-    bool has_refused_mode;     /* the agent is restricted and does not accept a pinentry mode */
-    bool wants_loopback;       /* gpg itself would ask for the passphrase, not the pinentry */
-    gpg_error_t key_error;     /* why a present secret key could not be used; 0: it could */
-    int prompts;               /* how often a pinentry came up */
+    /* a secret key has decrypted the session key; a later failure is the message's fault */
+    bool has_session_key;
+    /* the message has no MDC; only its cipher, OCB, may authenticate it */
+    bool has_no_mdc;
+    bool has_aead;         /* gpg named the mode that authenticates it; GnuPG 2.2 never does */
+    bool has_refused_mode; /* the agent is restricted and does not accept a pinentry mode */
+    bool wants_loopback;   /* gpg itself would ask for the passphrase, not the pinentry */
+    gpg_error_t key_error; /* why a present secret key could not be used; 0: it could */
+    int prompts;           /* how often a pinentry came up */
 };
 
 /* Notes one line: its keyword and what follows it. Pure. */

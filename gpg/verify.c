@@ -96,8 +96,8 @@ static const char *describe_refusal(gpgme_verify_result_t result)
     }
 }
 
-int gpg_verify(struct gpg_context *gpg, const char *data, size_t size, const char *signature, size_t signature_size,
-               const char *fingerprints, const char *name, struct error *err)
+int gpg_verify(struct gpg_context *gpg, const char *data, size_t size, const char *signature,
+               size_t signature_size, const char *fingerprints, const char *name, struct error *err)
 {
     CLEANUP(gpg_data_release) gpgme_data_t signed_text = NULL, detached = NULL;
     bool is_listed_signer;
@@ -121,6 +121,8 @@ int gpg_verify(struct gpg_context *gpg, const char *data, size_t size, const cha
         return error_set(err, EIO, "cannot check the signature of %s: %s", name, gpg_strerror(e));
     if (is_listed_signer)
         return 0;
-    return error_set(err, EBADMSG, "the signature of %s is not one that PASSWORD_STORE_SIGNING_KEY asks for: %s; "
-                     "look at the file, and sign it again by running pass init", name, why);
+    return error_set(err, EBADMSG,
+                     "the signature of %s is not one that PASSWORD_STORE_SIGNING_KEY asks for: %s; "
+                     "look at the file, and sign it again by running pass init",
+                     name, why);
 }

@@ -1,7 +1,7 @@
 /*
- * A timer sends a signal every 50 ms. Its handler checks the time and our memory use, and ends gpg if needed; GPGME then finds
- * its pipes closed and returns. GPGME forks twice, so gpg's process id is unknown: it is found among our adopted children. A
- * short operation is never interrupted.
+ * A timer sends a signal every 50 ms. Its handler checks the time and our memory use, and ends gpg
+ * if needed; GPGME then finds its pipes closed and returns. GPGME forks twice, so gpg's process id
+ * is unknown: it is found among our adopted children. A short operation is never interrupted.
  */
 #include "gpg/watch.h"
 
@@ -17,19 +17,25 @@
 #include "gpg/context-private.h"
 #include "gpg/patience.h"
 
-enum { TICK_MS = 50, KILL_AFTER_TICKS = 20, MOST_MEMORY = 64 << 20, MOST_PROMPTS = 50, LINGERING_MS = 500,
-       LAST_RESORT_TICKS = 100 };
+enum {
+    TICK_MS = 50,
+    KILL_AFTER_TICKS = 20,
+    MOST_MEMORY = 64 << 20,
+    MOST_PROMPTS = 50,
+    LINGERING_MS = 500,
+    LAST_RESORT_TICKS = 100
+};
 
 /* Shared with the handler. */
 static struct {
     atomic_int ticks_left;
-    atomic_int ticks_over;     /* since gpg was told to end; 0: not yet */
-    atomic_bool is_prompting;  /* a pinentry is up */
+    atomic_int ticks_over;    /* since gpg was told to end; 0: not yet */
+    atomic_bool is_prompting; /* a pinentry is up */
     atomic_bool is_flood;
-    atomic_size_t memory;      /* at the beginning, in bytes */
+    atomic_size_t memory; /* at the beginning, in bytes */
 } watch;
 
-/* --- in the handler: only what is safe there ------------------------------------------------ */
+/* --- in the handler: only what is safe there ------------------------------------------------- */
 
 /* The memory that we have in use, from the second number of /proc/self/statm. */
 static size_t measure_memory(void)
@@ -54,7 +60,8 @@ static void end_gpg(void)
     int ticks = atomic_fetch_add(&watch.ticks_over, 1);
 
     if (ticks == LAST_RESORT_TICKS && last_resort)
-        last_resort("gpg did not end in time, and something that it has started cannot be ended; nothing was changed");
+        last_resort("gpg did not end in time, and something that it has started cannot be ended; "
+                    "nothing was changed");
     if (ticks == 0 || ticks > KILL_AFTER_TICKS)
         children_signal(ticks == 0 ? SIGTERM : SIGKILL);
 }
@@ -80,7 +87,7 @@ void gpg_watch_set_last_resort(void (*function)(const char *line))
     last_resort = function;
 }
 
-/* --- around an operation -------------------------------------------------------------------- */
+/* --- around an operation --------------------------------------------------------------------- */
 
 static void set_timer(int milliseconds)
 {
@@ -111,7 +118,8 @@ static gpgme_error_t on_status(void *hook, const char *keyword, const char *args
     gpg_status_note(&gpg->status, keyword, args ? args : "");
     if (is_prompt && gpg->status.prompts > MOST_PROMPTS)
         return 0;
-    if (atomic_exchange(&watch.is_prompting, is_prompt) && !is_prompt) /* the time limit starts again after the answer */
+    /* the time limit starts again after the answer */
+    if (atomic_exchange(&watch.is_prompting, is_prompt) && !is_prompt)
         atomic_store(&watch.ticks_left, gpg_patience() * (1000 / TICK_MS));
     return 0;
 }
@@ -135,8 +143,10 @@ void gpg_watch_begin(struct gpg_context *gpg)
 
 static int explain_death(int number, struct error *err)
 {
-    return error_set(err, EIO, "gpg died of signal %d (%s); see what gpg --version and gpg -K say, and the system's log",
-                     number, strsignal(number));
+    return error_set(
+        err, EIO,
+        "gpg died of signal %d (%s); see what gpg --version and gpg -K say, and the system's log",
+        number, strsignal(number));
 }
 
 int gpg_watch_end(struct gpg_context *gpg, bool has_failed, bool is_careful, struct error *err)
@@ -151,11 +161,15 @@ int gpg_watch_end(struct gpg_context *gpg, bool has_failed, bool is_careful, str
     else if (has_failed || is_careful)
         died_of = children_finish(LINGERING_MS);
     if (atomic_load(&watch.is_flood))
-        return error_set(err, ENOBUFS, "gpg wrote without end and was ended; see what gpg --version says: it may be another "
-                         "program, or have options that have it say too much (gpg.conf)");
+        return error_set(
+            err, ENOBUFS,
+            "gpg wrote without end and was ended; see what gpg --version says: it may be another "
+            "program, or have options that have it say too much (gpg.conf)");
     if (atomic_load(&watch.ticks_over))
-        return error_set(err, ETIMEDOUT, "gpg did not end within %s and was ended; gpg-agent may hang, then end it "
-                         "with: gpgconf --kill gpg-agent", words_duration((uint64_t)gpg_patience(), words));
+        return error_set(err, ETIMEDOUT,
+                         "gpg did not end within %s and was ended; gpg-agent may hang, then end it "
+                         "with: gpgconf --kill gpg-agent",
+                         words_duration((uint64_t)gpg_patience(), words));
     return died_of ? explain_death(died_of, err) : 0;
 }
 

@@ -20,7 +20,8 @@ static void read_log(struct gpg_context *gpg, char log[LOG_SIZE])
     CLEANUP(gpg_data_release) gpgme_data_t data = NULL;
     ssize_t n = 0;
 
-    if (gpgme.data_new(&data) == 0 && gpgme.op_getauditlog(gpg->handle, data, GPGME_AUDITLOG_DIAG) == 0 &&
+    if (gpgme.data_new(&data) == 0 &&
+        gpgme.op_getauditlog(gpg->handle, data, GPGME_AUDITLOG_DIAG) == 0 &&
         gpgme.data_seek(data, 0, SEEK_SET) == 0)
         n = gpgme.data_read(data, log, LOG_SIZE - 1);
     log[n > 0 ? n : 0] = '\0';
@@ -29,7 +30,8 @@ static void read_log(struct gpg_context *gpg, char log[LOG_SIZE])
 static void test_configuration(struct gpg_context *gpg, char log[LOG_SIZE])
 {
     const char *home = gpgme.ctx_get_engine_info(gpg->handle)->home_dir;
-    const char *argv[] = {"gpg", "--batch", "--no-tty", "--gpgconf-test", home ? "--homedir" : NULL, home, NULL};
+    const char *argv[] = {"gpg", "--batch", "--no-tty", "--gpgconf-test", home ? "--homedir" : NULL,
+                          home,  NULL};
     int most = gpg_patience() < MOST_SECONDS ? gpg_patience() : MOST_SECONDS, status;
 
     if (process_run(argv, most, log, LOG_SIZE, &status) < 0)
@@ -62,14 +64,16 @@ void gpg_words_parse(const char *log, char ret[GPG_WORDS_SIZE])
     for (const char *line = log; *line; line += strcspn(line, "\n"), line += *line == '\n') {
         size_t size = strcspn(line, "\n"), prefix;
 
-        if (size == 0 || isspace((unsigned char)line[0])) /* an empty line, or the continuation of the last one */
+        /* an empty line, or the continuation of the last one */
+        if (size == 0 || isspace((unsigned char)line[0]))
             continue;
         prefix = skip_program(line, size);
         line += prefix;
         size -= prefix;
         if (used + size + sizeof("; ") > GPG_WORDS_SIZE)
             return;
-        used += (size_t)snprintf(ret + used, GPG_WORDS_SIZE - used, "%s%.*s", used ? "; " : "", (int)size, line);
+        used += (size_t)snprintf(ret + used, GPG_WORDS_SIZE - used, "%s%.*s", used ? "; " : "",
+                                 (int)size, line);
     }
 }
 

@@ -30,18 +30,21 @@ static int take_member(struct credential *credential, const struct json *member,
     if (!field || json_get_type(member) == JSON_NULL)
         return 0;
     if (json_get_type(member) != JSON_STRING)
-        return error_set(err, EINVAL, "the request's field %s is not a string", json_get_name(member));
+        return error_set(err, EINVAL, "the request's field %s is not a string",
+                         json_get_name(member));
     secbuf_truncate(field, 0);
     return json_copy_string(member, field) < 0 ? error_set_oom(err) : 0;
 }
 
-static int take_document(struct credential *credential, const struct json *document, struct error *err)
+static int take_document(struct credential *credential, const struct json *document,
+                         struct error *err)
 {
     if (json_get_type(document) == JSON_NULL)
         return 0;
     if (json_get_type(document) != JSON_OBJECT)
         return error_set(err, EINVAL, "the request is not a JSON object");
-    for (const struct json *member = json_get_first(document); member; member = json_get_next(member)) {
+    for (const struct json *member = json_get_first(document); member;
+         member = json_get_next(member)) {
         int r = take_member(credential, member, err);
 
         if (r < 0)
@@ -74,7 +77,10 @@ int credential_parse(const void *text, size_t size, struct credential *ret, stru
 
 int credential_append_quoted(struct secbuf *ret_text, const void *text, size_t size)
 {
-    /* A byte takes six at most, as \u0000; a short text is not gone through twice for the sake of a few. */
+    /*
+     * A byte takes six at most, as \u0000; a short text is not gone through twice for the sake of a
+     * few.
+     */
     size_t length = size <= SHORT_TEXT ? 6 * size + 2 : json_quote(text, size, NULL);
     int r = secbuf_reserve(ret_text, length);
 
@@ -86,7 +92,10 @@ int credential_append_quoted(struct secbuf *ret_text, const void *text, size_t s
 
 int credential_format(const struct credential *credential, struct secbuf *ret_text)
 {
-    const struct { const char *prefix; const struct secbuf *value; } fields[] = {
+    const struct {
+        const char *prefix;
+        const struct secbuf *value;
+    } fields[] = {
         {"{\"ServerURL\":", &credential->server_url},
         {",\"Username\":", &credential->username},
         {",\"Secret\":", &credential->secret},

@@ -16,9 +16,12 @@ struct credential {
  * server URL or username is refused with the texts that clients compare.
  * 0 with *ret owned by the caller (credential_done), or negative.
  */
-int credential_parse(const void *text, size_t size, struct credential *ret, struct error *err) MUST_USE;
+int credential_parse(const void *text, size_t size, struct credential *ret,
+                     struct error *err) MUST_USE;
 
-/* Appends the answer of `get`, {"ServerURL":…,"Username":…,"Secret":…} and a newline. 0 or -ENOMEM. */
+/*
+ * Appends the answer of `get`, {"ServerURL":…,"Username":…,"Secret":…} and a newline. 0 or -ENOMEM.
+ */
 int credential_format(const struct credential *credential, struct secbuf *ret_text) MUST_USE;
 
 /* Appends text as a JSON string. 0 or -ENOMEM. */

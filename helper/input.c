@@ -26,7 +26,9 @@ static int read_to_end(int fd, struct secbuf *ret, struct error *err)
             return error_set_errno(err, errno, "cannot read the request from standard input");
         ret->size += (size_t)n;
         if (ret->size > INPUT_MAX)
-            return error_set(err, EFBIG, "the request is too long: more than %zu bytes on standard input", INPUT_MAX);
+            return error_set(err, EFBIG,
+                             "the request is too long: more than %zu bytes on standard input",
+                             INPUT_MAX);
     } while (n != 0);
     return 0;
 }

@@ -19,40 +19,42 @@
 #define USAGE "Usage: " NAME " <store|get|erase|list|version>\n"
 
 /* The first line is that of Docker's helpers, byte for byte. */
-static const char help[] = USAGE
-    "\n"
-    "Keeps docker's registry credentials in a password store (pass), encrypted with\n"
-    "GnuPG. Docker runs it when its config.json says {\"credsStore\": \"pass\"}.\n"
-    "\n"
-    "  store     read {\"ServerURL\":..,\"Username\":..,\"Secret\":..} and store it\n"
-    "  get       read a server URL and print its credential as JSON\n"
-    "  erase     read a server URL and remove its credential\n"
-    "  list      print all server URLs and usernames as JSON\n"
-    "  version   print the version (also --version, -v)\n"
-    "\n"
-    "For you, each with a --help of its own:\n"
-    "\n"
-    "  setup     make a key and a store, tell docker, move passwords into the store\n"
-    "  doctor    say what is wrong, and how to mend it\n"
-    "\n"
-    "Requests are read from standard input to its end. Answers go to standard\n"
-    "output, and so do errors, with exit code 1.\n"
-    "\n"
-    "Environment: PASSWORD_STORE_DIR, PASSWORD_STORE_KEY, PASSWORD_STORE_UMASK,\n"
-    "PASSWORD_STORE_SIGNING_KEY, PASSWORD_STORE_GPG_OPTS, GNUPGHOME, GPG_TTY,\n"
-    "DISPLAY, WAYLAND_DISPLAY, DOCKER_CONFIG, DOCKER_CREDENTIAL_PASS_FAST,\n"
-    "DOCKER_CREDENTIAL_PASS_TIMEOUT, REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR,\n"
-    "XDG_CONFIG_HOME, CONTAINERS_REGISTRIES_CONF, DOCKER_AUTH_CONFIG, SUDO_USER,\n"
-    "NO_COLOR.\n"
-    "See docker-credential-pass(1).\n";
+static const char help[] =
+    USAGE "\n"
+          "Keeps docker's registry credentials in a password store (pass), encrypted with\n"
+          "GnuPG. Docker runs it when its config.json says {\"credsStore\": \"pass\"}.\n"
+          "\n"
+          "  store     read {\"ServerURL\":..,\"Username\":..,\"Secret\":..} and store it\n"
+          "  get       read a server URL and print its credential as JSON\n"
+          "  erase     read a server URL and remove its credential\n"
+          "  list      print all server URLs and usernames as JSON\n"
+          "  version   print the version (also --version, -v)\n"
+          "\n"
+          "For you, each with a --help of its own:\n"
+          "\n"
+          "  setup     make a key and a store, tell docker, move passwords into the store\n"
+          "  doctor    say what is wrong, and how to mend it\n"
+          "\n"
+          "Requests are read from standard input to its end. Answers go to standard\n"
+          "output, and so do errors, with exit code 1.\n"
+          "\n"
+          "Environment: PASSWORD_STORE_DIR, PASSWORD_STORE_KEY, PASSWORD_STORE_UMASK,\n"
+          "PASSWORD_STORE_SIGNING_KEY, PASSWORD_STORE_GPG_OPTS, GNUPGHOME, GPG_TTY,\n"
+          "DISPLAY, WAYLAND_DISPLAY, DOCKER_CONFIG, DOCKER_CREDENTIAL_PASS_FAST,\n"
+          "DOCKER_CREDENTIAL_PASS_TIMEOUT, REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR,\n"
+          "XDG_CONFIG_HOME, CONTAINERS_REGISTRIES_CONF, DOCKER_AUTH_CONFIG, SUDO_USER,\n"
+          "NO_COLOR.\n"
+          "See docker-credential-pass(1).\n";
 
-/* Clients read a pipe and get the usage line alone; at a terminal it is a person, who wants another command. */
-static const char hint[] =
-    "\n"
-    "Docker runs this program. For you there are:\n"
-    "  " NAME " setup     make a key and a store, and configure docker\n"
-    "  " NAME " doctor    report what is wrong, and how to correct it\n"
-    "  " NAME " --help    all commands\n";
+/*
+ * Clients read a pipe and get the usage line alone; at a terminal it is a person, who wants another
+ * command.
+ */
+static const char hint[] = "\n"
+                           "Docker runs this program. For you there are:\n"
+                           "  " NAME " setup     make a key and a store, and configure docker\n"
+                           "  " NAME " doctor    report what is wrong, and how to correct it\n"
+                           "  " NAME " --help    all commands\n";
 
 static const char version[] = NAME " (" PACKAGE_NAME ") " PACKAGE_VERSION "\n";
 
@@ -85,7 +87,9 @@ static bool is_one_of(const char *word, const char *const *words)
     return false;
 }
 
-/* Returns exit code 1 if the answer cannot be written: a client must not take a part for the whole. */
+/*
+ * Returns exit code 1 if the answer cannot be written: a client must not take a part for the whole.
+ */
 static int print(const void *text, size_t size, int exit_code)
 {
     int r = file_write_all(STDOUT_FILENO, text, size);
@@ -111,14 +115,19 @@ static int print_out_of_memory(void)
     return print_error(&err);
 }
 
-/* Clients send requests through a pipe; at a terminal it is a person, who would see nothing happen. */
+/*
+ * Clients send requests through a pipe; at a terminal it is a person, who would see nothing happen.
+ */
 static void tell_person(const struct verb *verb)
 {
     if (verb->reads && isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
         fprintf(stderr, NAME ": waiting for %s; end it with Enter and Ctrl-D\n", verb->reads);
 }
 
-/* Clients read a pipe, and get Docker's bytes; a person's terminal gets the same JSON with less in it to obey. */
+/*
+ * Clients read a pipe, and get Docker's bytes; a person's terminal gets the same JSON with less in
+ * it to obey.
+ */
 static int print_answer(const struct secbuf *answer)
 {
     CLEANUP(secbuf_done) struct secbuf shown = {0};

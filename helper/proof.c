@@ -29,7 +29,7 @@ static void finish(struct proof_step *step, int r)
     step->result = r == 0 ? PROOF_PASSED : is_locked ? PROOF_LOCKED : PROOF_FAILED;
 }
 
-/* --- encrypt and decrypt ------------------------------------------------------------------- */
+/* --- encrypt and decrypt --------------------------------------------------------------------- */
 
 static int make_text(struct secbuf *ret, struct error *err)
 {
@@ -56,8 +56,8 @@ static uint64_t now_us(void)
 }
 
 /* The message is in an unnamed file, because messages are read from files. */
-static int decrypt_message(enum gpg_pinentry_mode mode, const struct secbuf *message, struct secbuf *ret_plain,
-                           struct proof *proof, struct error *err)
+static int decrypt_message(enum gpg_pinentry_mode mode, const struct secbuf *message,
+                           struct secbuf *ret_plain, struct proof *proof, struct error *err)
 {
     CLEANUP_CLOSE int fd = memfd_create("message", MFD_CLOEXEC);
     uint64_t begin = now_us();
@@ -65,7 +65,8 @@ static int decrypt_message(enum gpg_pinentry_mode mode, const struct secbuf *mes
 
     if (r < 0)
         return error_set_errno(err, -r, "cannot make a file in memory");
-    r = vault_decrypt(mode, fd, "a message that was just encrypted", ret_plain, &proof->why_by_gpg, err);
+    r = vault_decrypt(mode, fd, "a message that was just encrypted", ret_plain, &proof->why_by_gpg,
+                      err);
     if (r == 0)
         proof->decrypt_us = now_us() - begin;
     return r;
@@ -106,10 +107,10 @@ int proof_try_key(struct gpg_context *gpg, const char *fingerprint, struct error
     return r;
 }
 
-/* --- an entry ------------------------------------------------------------------------------ */
+/* --- an entry -------------------------------------------------------------------------------- */
 
-void proof_read_entry(struct pass_store *store, const struct pass_path *path, enum gpg_pinentry_mode mode,
-                      struct proof_step *ret)
+void proof_read_entry(struct pass_store *store, const struct pass_path *path,
+                      enum gpg_pinentry_mode mode, struct proof_step *ret)
 {
     CLEANUP(pass_entry_done) struct pass_entry entry = {.fd = -1};
     CLEANUP(secbuf_done) struct secbuf secret = {0};
@@ -121,23 +122,24 @@ void proof_read_entry(struct pass_store *store, const struct pass_path *path, en
         ret->result = PROOF_NOT_TRIED;
         return;
     }
-    if (r == 0 && asprintf(&name, "%s/" PASS_DIRECTORY "/%s/%s", store->root, path->directory, entry.file) < 0)
+    if (r == 0 && asprintf(&name, "%s/" PASS_DIRECTORY "/%s/%s", store->root, path->directory,
+                           entry.file) < 0)
         r = error_set_oom(&ret->err);
     if (r == 0)
         r = vault_decrypt(mode, entry.fd, name, &secret, NULL, &ret->err);
     finish(ret, r);
 }
 
-/* --- write --------------------------------------------------------------------------------- */
+/* --- write ----------------------------------------------------------------------------------- */
 
 enum { ENTRY_SIZE = 4096 }; /* more than most entries, so that a full disk shows */
 
 /*
- * Opens the nearest existing directory of the store on the way to the entry. Returns its fd, or negative. *ret_missing is the
- * number of directories that a login would have to create.
+ * Opens the nearest existing directory of the store on the way to the entry. Returns its fd, or
+ * negative. *ret_missing is the number of directories that a login would have to create.
  */
-static int open_directory(const struct pass_store *store, const struct pass_path *path, char **ret_name,
-                          size_t *ret_missing, struct error *err)
+static int open_directory(const struct pass_store *store, const struct pass_path *path,
+                          char **ret_name, size_t *ret_missing, struct error *err)
 {
     int fd = -ENOENT;
 
@@ -149,16 +151,21 @@ static int open_directory(const struct pass_store *store, const struct pass_path
         if (fd == -ENOENT)
             free(steal_ptr(ret_name));
     }
-    if (!*ret_name && asprintf(ret_name, "%s%s", store->root, store->directory_fd >= 0 ? "/" PASS_DIRECTORY : "") < 0)
+    if (!*ret_name && asprintf(ret_name, "%s%s", store->root,
+                               store->directory_fd >= 0 ? "/" PASS_DIRECTORY : "") < 0)
         return error_set_oom(err);
     if (fd == -ENOENT)
         *ret_missing = store->directory_fd >= 0 ? 1 : 2;
     if (fd == -ENOENT)
-        fd = file_open_directory(store->directory_fd >= 0 ? store->directory_fd : store->root_fd, ".");
+        fd = file_open_directory(store->directory_fd >= 0 ? store->directory_fd : store->root_fd,
+                                 ".");
     return fd < 0 ? error_set_errno(err, -fd, "cannot open %s", *ret_name) : fd;
 }
 
-/* A file, and as many directories as a login would create: each takes an inode, and there may be too few. All are removed. */
+/*
+ * A file, and as many directories as a login would create: each takes an inode, and there may be
+ * too few. All are removed.
+ */
 static int create_and_remove(struct pass_store *store, int fd, size_t directories)
 {
     static const char bytes[ENTRY_SIZE];
@@ -191,8 +198,10 @@ static int try_directory(struct pass_store *store, const struct pass_path *path,
     if (fd < 0)
         return fd;
     if (file_is_append_only(fd)) /* what is made there could not be removed */
-        return error_set(err, EPERM, "%s is append-only or immutable (lsattr -d shows it), so no file in it can be replaced",
-                         name);
+        return error_set(
+            err, EPERM,
+            "%s is append-only or immutable (lsattr -d shows it), so no file in it can be replaced",
+            name);
     r = create_and_remove(store, fd, missing);
     return r < 0 ? error_set_errno(err, -r, "cannot create in %s what a login creates", name) : 0;
 }
@@ -214,7 +223,7 @@ void proof_write(const struct pass_path *path, struct proof_step *ret)
     finish(ret, r);
 }
 
-/* --- all ----------------------------------------------------------------------------------- */
+/* --- all ------------------------------------------------------------------------------------- */
 
 void proof_run(enum gpg_pinentry_mode mode, struct proof *ret)
 {

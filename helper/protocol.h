@@ -8,7 +8,9 @@
  * of error on stdout, and the exit code 0 or 1.
  */
 
-/* The texts that clients compare, byte for byte (docker-credential-helpers, credentials/error.go). */
+/*
+ * The texts that clients compare, byte for byte (docker-credential-helpers, credentials/error.go).
+ */
 #define PROTOCOL_NOT_FOUND "credentials not found in native keychain"
 #define PROTOCOL_NO_SERVER_URL "no credentials server URL"
 #define PROTOCOL_NO_USERNAME "no credentials username"

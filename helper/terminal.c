@@ -14,15 +14,17 @@ enum { COLUMNS = 80, INDENT = 7, COMMAND_INDENT = 9 };
 static const struct {
     const char *word, *colour;
 } marks[] = {
-    [TERMINAL_OK] = {"ok", "32"},         [TERMINAL_DONE] = {"done", "32"}, [TERMINAL_WOULD] = {"would", "36"},
-    [TERMINAL_WARNING] = {"warn", "33"}, [TERMINAL_BAD] = {"bad", "31"},
+    [TERMINAL_OK] = {"ok", "32"},       [TERMINAL_DONE] = {"done", "32"},
+    [TERMINAL_WOULD] = {"would", "36"}, [TERMINAL_WARNING] = {"warn", "33"},
+    [TERMINAL_BAD] = {"bad", "31"},
 };
 
 static bool has_colour(FILE *stream)
 {
     const char *no_colour = getenv("NO_COLOR"), *term = getenv("TERM");
 
-    return isatty(fileno(stream)) && !(no_colour && *no_colour) && term && strcmp(term, "dumb") != 0;
+    return isatty(fileno(stream)) && !(no_colour && *no_colour) && term &&
+           strcmp(term, "dumb") != 0;
 }
 
 static PRINTF_LIKE(1, 0) char *format_text(const char *format, va_list arguments)
@@ -79,7 +81,8 @@ void terminal_say(FILE *stream, enum terminal_mark mark, const char *format, ...
     text = format_text(format, arguments);
     va_end(arguments);
     if (has_colour(stream))
-        fprintf(stream, "\033[%sm%s\033[0m%*s", marks[mark].colour, word, INDENT - (int)strlen(word), "");
+        fprintf(stream, "\033[%sm%s\033[0m%*s", marks[mark].colour, word,
+                INDENT - (int)strlen(word), "");
     else
         fprintf(stream, "%-*s", INDENT, word);
     print_wrapped(stream, text ? text : "");
@@ -141,7 +144,8 @@ static char *read_answer(void)
 
 static int refuse_end(struct error *err)
 {
-    return error_set(err, ECANCELED, "the input ended before the question was answered; nothing more was done");
+    return error_set(err, ECANCELED,
+                     "the input ended before the question was answered; nothing more was done");
 }
 
 int terminal_ask_yes(const char *question, bool is_yes_standard, struct error *err)

@@ -6,8 +6,9 @@
 #include "common/error.h"
 
 /*
- * The output of `setup` and `doctor` for a person: one paragraph an item, with a mark before it, wrapped at 80
- * columns. Marks are coloured only on a terminal, and never if NO_COLOR is set (no-color.org).
+ * The output of `setup` and `doctor` for a person: one paragraph an item, with a mark before it,
+ * wrapped at 80 columns. Marks are coloured only on a terminal, and never if NO_COLOR is set
+ * (no-color.org).
  */
 enum terminal_mark {
     TERMINAL_OK,      /* "ok": it is as it should be */
@@ -17,7 +18,10 @@ enum terminal_mark {
     TERMINAL_BAD,     /* "bad": does not work */
 };
 
-/* What a terminal should not be given (common/printable.h) is shown as '?', because the text may hold names that others chose. */
+/*
+ * What a terminal should not be given (common/printable.h) is shown as '?', because the text may
+ * hold names that others chose.
+ */
 void terminal_say(FILE *stream, enum terminal_mark mark, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* A paragraph below the last item, indented like it. */
@@ -34,11 +38,16 @@ bool terminal_can_ask(void);
 
 enum terminal_answer { TERMINAL_NO, TERMINAL_YES };
 
-/* Asks "question [Y/n] " on stderr until the answer is y, n or empty. An enum terminal_answer; negative at the end of the input. */
+/*
+ * Asks "question [Y/n] " on stderr until the answer is y, n or empty. An enum terminal_answer;
+ * negative at the end of the input.
+ */
 int terminal_ask_yes(const char *question, bool is_yes_standard, struct error *err) MUST_USE;
 
 /*
- * Asks "question [standard]: " on stderr (standard may be NULL); an empty answer means the standard; without a
- * standard the question is asked again. *ret is owned by the caller, free with free(). 0 or negative. Not for secrets.
+ * Asks "question [standard]: " on stderr (standard may be NULL); an empty answer means the
+ * standard; without a standard the question is asked again. *ret is owned by the caller, free with
+ * free(). 0 or negative. Not for secrets.
  */
-int terminal_ask_line(const char *question, const char *standard, char **ret, struct error *err) MUST_USE;
+int terminal_ask_line(const char *question, const char *standard, char **ret,
+                      struct error *err) MUST_USE;

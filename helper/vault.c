@@ -21,7 +21,7 @@
 /* A request has at most INPUT_MAX bytes, and each byte of invalid UTF-8 becomes three. */
 #define SECRET_MAX (4 * INPUT_MAX)
 
-/* --- gpg as the user wants it -------------------------------------------------------- */
+/* --- gpg as the user wants it ---------------------------------------------------------------- */
 
 static int read_options(enum gpg_pinentry_mode mode, struct gpg_options *ret, struct error *err)
 {
@@ -40,8 +40,8 @@ static int start_gpg(struct gpg_context **ret, struct error *err)
     return r < 0 ? r : gpg_context_new(&options, ret, err);
 }
 
-int vault_encrypt(const struct pass_store *store, const struct pass_path *path, struct secbuf *plain,
-                  struct secbuf *ret_message, struct error *err)
+int vault_encrypt(const struct pass_store *store, const struct pass_path *path,
+                  struct secbuf *plain, struct secbuf *ret_message, struct error *err)
 {
     CLEANUP(pass_recipients_done) struct pass_recipients recipients = {0};
     CLEANUP(gpg_context_freep) struct gpg_context *gpg = NULL;
@@ -52,7 +52,7 @@ int vault_encrypt(const struct pass_store *store, const struct pass_path *path, 
     return r < 0 ? r : gpg_encrypt(gpg, recipients.ids, recipients.source, plain, ret_message, err);
 }
 
-/* --- put ----------------------------------------------------------------------------- */
+/* --- put ------------------------------------------------------------------------------------- */
 
 static int make_path(const struct credential *credential, struct pass_path *ret, struct error *err)
 {
@@ -60,20 +60,28 @@ static int make_path(const struct credential *credential, struct pass_path *ret,
     int r;
 
     if (pass_path_set_url(ret, url->data, url->size) < 0)
-        return error_set(err, ENAMETOOLONG, "the server URL is too long: %zu bytes, and the store takes %d", url->size,
+        return error_set(err, ENAMETOOLONG,
+                         "the server URL is too long: %zu bytes, and the store takes %d", url->size,
                          PASS_URL_MAX);
     r = pass_path_set_username(ret, username->data, username->size);
     if (r == -ENAMETOOLONG)
-        return error_set(err, ENAMETOOLONG, "the username is too long: %zu bytes, and the store takes %d after the "
-                         "last slash, %d in all, and %d slashes", username->size, PASS_USERNAME_PART_MAX,
-                         PASS_USERNAME_MAX, PASS_USERNAME_SLASHES_MAX);
+        return error_set(err, ENAMETOOLONG,
+                         "the username is too long: %zu bytes, and the store takes %d after the "
+                         "last slash, %d in all, and %d slashes",
+                         username->size, PASS_USERNAME_PART_MAX, PASS_USERNAME_MAX,
+                         PASS_USERNAME_SLASHES_MAX);
     if (r < 0)
-        return error_set(err, EINVAL, "the username cannot be a file name in the password store: no NUL byte, and "
-                         "between slashes nothing empty, \".\", \"..\" or \".git\"");
+        return error_set(
+            err, EINVAL,
+            "the username cannot be a file name in the password store: no NUL byte, and "
+            "between slashes nothing empty, \".\", \"..\" or \".git\"");
     return 0;
 }
 
-/* The password store is up to date and the login or logout has succeeded, so a failure of git is only a warning. */
+/*
+ * The password store is up to date and the login or logout has succeeded, so a failure of git is
+ * only a warning.
+ */
 static void record_changes(const struct pass_store *store, const struct pass_changes *changes)
 {
     struct error err;
@@ -82,8 +90,8 @@ static void record_changes(const struct pass_store *store, const struct pass_cha
         fprintf(stderr, "docker-credential-pass: warning: %s\n", err.text);
 }
 
-static int write_entry(struct pass_store *store, const struct pass_path *path, const struct secbuf *message,
-                       struct error *err)
+static int write_entry(struct pass_store *store, const struct pass_path *path,
+                       const struct secbuf *message, struct error *err)
 {
     CLEANUP(pass_changes_done) struct pass_changes changes = {0};
     int r = pass_store_lock(store, err);
@@ -111,7 +119,7 @@ int vault_put(struct credential *credential, struct error *err)
     return r;
 }
 
-/* --- get ----------------------------------------------------------------------------- */
+/* --- get ------------------------------------------------------------------------------------- */
 
 int vault_decrypt(enum gpg_pinentry_mode mode, int fd, const char *name, struct secbuf *ret_plain,
                   struct error *why_by_gpg, struct error *err)
@@ -130,12 +138,14 @@ int vault_decrypt(enum gpg_pinentry_mode mode, int fd, const char *name, struct 
     return r < 0 ? r : gpg_decrypt(gpg, fd, name, SECRET_MAX, ret_plain, err);
 }
 
-static int decrypt_entry(const struct pass_store *store, const struct pass_path *path, const struct pass_entry *entry,
-                         struct secbuf *ret_secret, struct error *err)
+static int decrypt_entry(const struct pass_store *store, const struct pass_path *path,
+                         const struct pass_entry *entry, struct secbuf *ret_secret,
+                         struct error *err)
 {
     CLEANUP_FREE char *name = NULL;
 
-    if (asprintf(&name, "%s/" PASS_DIRECTORY "/%s/%s", store->root, path->directory, entry->file) < 0)
+    if (asprintf(&name, "%s/" PASS_DIRECTORY "/%s/%s", store->root, path->directory, entry->file) <
+        0)
         return error_set_oom(err);
     return vault_decrypt(GPG_PINENTRY_DEFAULT, entry->fd, name, ret_secret, NULL, err);
 }
@@ -160,7 +170,8 @@ int vault_get(struct credential *credential, struct error *err)
 
     if (r < 0)
         return r;
-    if (pass_path_set_url(&path, url->data, url->size) < 0) /* too long: it cannot have been stored */
+    /* too long: it cannot have been stored */
+    if (pass_path_set_url(&path, url->data, url->size) < 0)
         return VAULT_NOT_FOUND;
     r = pass_entry_open(&store, &path, &entry, err);
     if (r != 0)
@@ -169,10 +180,12 @@ int vault_get(struct credential *credential, struct error *err)
     if (r < 0)
         return r;
     trim_line_ends(&credential->secret);
-    return secbuf_append(&credential->username, entry.file, entry.username_size) < 0 ? error_set_oom(err) : 0;
+    return secbuf_append(&credential->username, entry.file, entry.username_size) < 0
+               ? error_set_oom(err)
+               : 0;
 }
 
-/* --- erase and list ------------------------------------------------------------------ */
+/* --- erase and list -------------------------------------------------------------------------- */
 
 static int erase_server(struct pass_store *store, const struct pass_path *path, struct error *err)
 {

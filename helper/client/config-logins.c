@@ -1,5 +1,6 @@
 /*
- * The passwords in the file, as docker's command line reads them (docker/cli, cli/config/configfile).
+ * The passwords in the file, as docker's command line reads them (docker/cli,
+ * cli/config/configfile).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -40,12 +41,13 @@ bool client_login_is_same(const struct client_login *a, const struct client_logi
 }
 
 /*
- * Appends the text of the last member that Go takes for that field; null does not change it. 1 if the text is not empty,
- * else 0, -EINVAL if a member is not a string, or -ENOMEM.
+ * Appends the text of the last member that Go takes for that field; null does not change it. 1 if
+ * the text is not empty, else 0, -EINVAL if a member is not a string, or -ENOMEM.
  */
 static int get_text(const struct json *entry, const char *folded, struct secbuf *ret)
 {
-    for (const struct json *member = json_get_first(entry); member; member = json_get_next(member)) {
+    for (const struct json *member = json_get_first(entry); member;
+         member = json_get_next(member)) {
         if (!json_is_folded(json_get_name(member), folded) || json_get_type(member) == JSON_NULL)
             continue;
         if (json_get_type(member) != JSON_STRING)
@@ -57,7 +59,10 @@ static int get_text(const struct json *entry, const char *folded, struct secbuf 
     return ret->size > 0;
 }
 
-/* The standard alphabet (RFC 4648 section 4); line ends are skipped, as Go does. 0, -EINVAL or -ENOMEM. */
+/*
+ * The standard alphabet (RFC 4648 section 4); line ends are skipped, as Go does. 0, -EINVAL or
+ * -ENOMEM.
+ */
 static int decode(const struct secbuf *text, struct secbuf *ret)
 {
     CLEANUP(secbuf_done) struct secbuf url_safe = {0};
@@ -138,9 +143,15 @@ static void fields_done(struct fields *fields)
 
 static int read_fields(const struct json *entry, struct fields *ret)
 {
-    const struct { const char *name; struct secbuf *value; } members[] = {
-        {"auth", &ret->auth},         {"identitytoken", &ret->token}, {"registrytoken", &ret->registry_token},
-        {"username", &ret->username}, {"password", &ret->password},
+    const struct {
+        const char *name;
+        struct secbuf *value;
+    } members[] = {
+        {"auth", &ret->auth},
+        {"identitytoken", &ret->token},
+        {"registrytoken", &ret->registry_token},
+        {"username", &ret->username},
+        {"password", &ret->password},
     };
     int r = 0;
 
@@ -192,7 +203,8 @@ static bool is_replaced(const struct json *entry, const struct json *container, 
     for (const struct json *one = json_get_next(entry); one; one = json_get_next(one))
         if (strcmp(json_get_name(one), json_get_name(entry)) == 0)
             return true;
-    for (container = is_legacy ? NULL : json_get_next(container); container; container = json_get_next(container))
+    for (container = is_legacy ? NULL : json_get_next(container); container;
+         container = json_get_next(container))
         if (json_is_folded(json_get_name(container), "auths") &&
             (json_get_type(container) == JSON_NULL || json_find(container, json_get_name(entry))))
             return true;
@@ -201,7 +213,8 @@ static bool is_replaced(const struct json *entry, const struct json *container, 
 
 static int read_all(const struct json *container, bool is_legacy, struct client_logins *logins)
 {
-    for (const struct json *member = json_get_first(container); member; member = json_get_next(member)) {
+    for (const struct json *member = json_get_first(container); member;
+         member = json_get_next(member)) {
         CLEANUP(login_done) struct client_login login = {0};
         int r;
 
@@ -217,13 +230,14 @@ static int read_all(const struct json *container, bool is_legacy, struct client_
     return 0;
 }
 
-int client_config_list_logins(const struct client_config *config, struct client_logins *ret, struct error *err)
+int client_config_list_logins(const struct client_config *config, struct client_logins *ret,
+                              struct error *err)
 {
     CLEANUP(client_logins_done) struct client_logins logins = {0};
     int r = config->is_legacy ? read_all(config->json, true, &logins) : 0;
 
-    for (const struct json *member = json_get_first(config->json); r == 0 && !config->is_legacy && member;
-         member = json_get_next(member))
+    for (const struct json *member = json_get_first(config->json);
+         r == 0 && !config->is_legacy && member; member = json_get_next(member))
         if (json_is_folded(json_get_name(member), "auths") && json_get_type(member) == JSON_OBJECT)
             r = read_all(member, false, &logins);
     if (r < 0)

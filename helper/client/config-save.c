@@ -34,7 +34,8 @@ static int make_directories(const char *directory)
 static int open_directory(const char *path, const char **ret_name)
 {
     const char *slash = strrchr(path, '/');
-    CLEANUP_FREE char *directory = slash ? strndup(path, slash > path ? (size_t)(slash - path) : 1) : strdup(".");
+    CLEANUP_FREE char *directory =
+        slash ? strndup(path, slash > path ? (size_t)(slash - path) : 1) : strdup(".");
     int r;
 
     if (!directory)
@@ -57,15 +58,20 @@ static int check_unchanged(const struct client_config *config)
     return config->exists && secbuf_is_equal(&now, &config->on_disk) ? 0 : -ESTALE;
 }
 
-static int replace(const struct client_config *config, int directory_fd, const char *temporary, const char *name)
+static int replace(const struct client_config *config, int directory_fd, const char *temporary,
+                   const char *name)
 {
     const struct stat *st = &config->stat;
     mode_t mode = config->exists ? st->st_mode & 07777 : 0600;
-    int r = file_write_temporary_leniently(directory_fd, temporary, mode, config->text.data, config->text.size);
+    int r = file_write_temporary_leniently(directory_fd, temporary, mode, config->text.data,
+                                           config->text.size);
 
     if (r < 0)
         return r;
-    /* With sudo the file must not become root's. Without the right to change the owner, it becomes the caller's. */
+    /*
+     * With sudo the file must not become root's. Without the right to change the owner, it becomes
+     * the caller's.
+     */
     if (config->exists && (st->st_uid != geteuid() || st->st_gid != getegid()))
         (void)!fchownat(directory_fd, temporary, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW);
     r = check_unchanged(config);
@@ -103,7 +109,9 @@ int client_config_save(struct client_config *config, struct error *err)
     if (r == 0)
         r = note_saved(config);
     if (r == -ESTALE)
-        return error_set(err, ESTALE, "%s was changed by another program meanwhile; nothing was written, try again",
-                         config->path);
+        return error_set(
+            err, ESTALE,
+            "%s was changed by another program meanwhile; nothing was written, try again",
+            config->path);
     return r < 0 ? error_set_errno(err, -r, "cannot write %s", config->path) : 0;
 }

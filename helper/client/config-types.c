@@ -1,6 +1,7 @@
 /*
- * Docker decodes config.json into typed fields (docker/cli, cli/config/configfile). A member of another type makes it print a
- * warning at every command and ignore the logins in the file; it still uses credsStore and credHelpers.
+ * Docker decodes config.json into typed fields (docker/cli, cli/config/configfile). A member of
+ * another type makes it print a warning at every command and ignore the logins in the file; it
+ * still uses credsStore and credHelpers.
  */
 #include <string.h>
 
@@ -8,7 +9,7 @@
 
 enum shape {
     SHAPE_TEXT,
-    SHAPE_TEXTS,             /* an array of texts */
+    SHAPE_TEXTS, /* an array of texts */
     SHAPE_OBJECT_OF_TEXTS,
     SHAPE_OBJECT_OF_OBJECTS,
 };
@@ -67,9 +68,11 @@ static bool has_shape(const struct json *node, enum shape shape)
 
 const char *client_config_find_wrong_member(const struct client_config *config)
 {
-    for (const struct json *member = json_get_first(config->json); member; member = json_get_next(member))
+    for (const struct json *member = json_get_first(config->json); member;
+         member = json_get_next(member))
         for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
-            if (json_is_folded(json_get_name(member), fields[i].folded) && !has_shape(member, fields[i].shape))
+            if (json_is_folded(json_get_name(member), fields[i].folded) &&
+                !has_shape(member, fields[i].shape))
                 return json_get_name(member);
     return NULL;
 }

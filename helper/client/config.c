@@ -11,16 +11,20 @@
 #include "common/json-quote.h"
 #include "helper/client/read-secret-file.h"
 
-/* --- reading ----------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 /* Of UTF-8 or UTF-16, as editors of Windows write it. */
 static bool has_byte_order_mark(const struct secbuf *text)
 {
     return (text->size >= 3 && memcmp(text->data, "\xef\xbb\xbf", 3) == 0) ||
-           (text->size >= 2 && (memcmp(text->data, "\xff\xfe", 2) == 0 || memcmp(text->data, "\xfe\xff", 2) == 0));
+           (text->size >= 2 &&
+            (memcmp(text->data, "\xff\xfe", 2) == 0 || memcmp(text->data, "\xfe\xff", 2) == 0));
 }
 
-/* Whether an object is followed by something else: docker uses the object, and podman refuses the file. */
+/*
+ * Whether an object is followed by something else: docker uses the object, and podman refuses the
+ * file.
+ */
 static bool has_more_than_an_object(const struct secbuf *text)
 {
     CLEANUP(json_freep) struct json *json = NULL;
@@ -35,13 +39,20 @@ static int parse(struct client_config *config, struct error *err)
     int r = config->is_cut ? 0 : json_edit_check(&config->text);
 
     if (r == -EBADMSG && has_byte_order_mark(&config->text))
-        return error_set(err, EBADMSG, "%s begins with a byte order mark, so docker cannot read it either; save it as UTF-8 "
-                         "without one", config->path);
+        return error_set(
+            err, EBADMSG,
+            "%s begins with a byte order mark, so docker cannot read it either; save it as UTF-8 "
+            "without one",
+            config->path);
     if (r == -EBADMSG && has_more_than_an_object(&config->text))
-        return error_set(err, EBADMSG, "%s has more than one JSON object; docker reads the first alone, and podman nothing: "
-                         "remove what follows it", config->path);
+        return error_set(
+            err, EBADMSG,
+            "%s has more than one JSON object; docker reads the first alone, and podman nothing: "
+            "remove what follows it",
+            config->path);
     if (r == -EBADMSG)
-        return error_set(err, EBADMSG, "%s is not a JSON object; correct it, or move it away", config->path);
+        return error_set(err, EBADMSG, "%s is not a JSON object; correct it, or move it away",
+                         config->path);
     if (r == 0)
         r = json_parse(config->text.data, config->text.size, &json);
     if (r == -EBADMSG) /* it is blank */
@@ -105,8 +116,10 @@ const char *client_config_get_creds_store(const struct client_config *config)
 {
     const char *store = NULL;
 
-    for (const struct json *member = json_get_first(config->json); member; member = json_get_next(member)) {
-        const char *text = json_is_folded(json_get_name(member), "credsstore") ? json_get_text(member) : NULL;
+    for (const struct json *member = json_get_first(config->json); member;
+         member = json_get_next(member)) {
+        const char *text =
+            json_is_folded(json_get_name(member), "credsstore") ? json_get_text(member) : NULL;
 
         store = text ? text : store;
     }
@@ -117,7 +130,8 @@ const char *client_config_get_helper(const struct client_config *config, const c
 {
     const char *helper = NULL;
 
-    for (const struct json *member = json_get_first(config->json); member; member = json_get_next(member)) {
+    for (const struct json *member = json_get_first(config->json); member;
+         member = json_get_next(member)) {
         const char *text;
 
         if (!json_is_folded(json_get_name(member), "credhelpers"))
@@ -130,8 +144,10 @@ const char *client_config_get_helper(const struct client_config *config, const c
 
 const char *client_config_get_helper_host(const struct client_config *config, size_t index)
 {
-    for (const struct json *member = json_get_first(config->json); member; member = json_get_next(member)) {
-        if (!json_is_folded(json_get_name(member), "credhelpers") || json_get_type(member) != JSON_OBJECT)
+    for (const struct json *member = json_get_first(config->json); member;
+         member = json_get_next(member)) {
+        if (!json_is_folded(json_get_name(member), "credhelpers") ||
+            json_get_type(member) != JSON_OBJECT)
             continue;
         for (const struct json *one = json_get_first(member); one; one = json_get_next(one))
             if (index-- == 0)
@@ -140,16 +156,20 @@ const char *client_config_get_helper_host(const struct client_config *config, si
     return NULL;
 }
 
-/* --- changing ---------------------------------------------------------------------------- */
+/* --- changing -------------------------------------------------------------------------------- */
 
-static int explain_edit(const struct client_config *config, int r, const char *name, struct error *err)
+static int explain_edit(const struct client_config *config, int r, const char *name,
+                        struct error *err)
 {
     if (r == -ENOTDIR)
-        return error_set(err, EINVAL, "%s: \"%s\" is not a JSON object; correct it by hand", config->path, name);
-    return r == -ENOMEM ? error_set_oom(err) : error_set_errno(err, -r, "cannot change %s", config->path);
+        return error_set(err, EINVAL, "%s: \"%s\" is not a JSON object; correct it by hand",
+                         config->path, name);
+    return r == -ENOMEM ? error_set_oom(err)
+                        : error_set_errno(err, -r, "cannot change %s", config->path);
 }
 
-static int set(struct client_config *config, const char *const *path, const char *value, struct error *err)
+static int set(struct client_config *config, const char *const *path, const char *value,
+               struct error *err)
 {
     size_t size = json_quote(value, strlen(value), NULL);
     CLEANUP_FREE char *quoted = malloc(size + 1);
@@ -163,14 +183,18 @@ static int set(struct client_config *config, const char *const *path, const char
     return r < 0 ? explain_edit(config, r, path[0], err) : parse(config, err);
 }
 
-/* The name of the last member that Go takes for that field, as the file spells it; without one, `standard`. 0 or -ENOMEM. */
-static int find_spelling(const struct client_config *config, const char *folded, const char *standard, char **ret,
-                         enum json_type *ret_type)
+/*
+ * The name of the last member that Go takes for that field, as the file spells it; without one,
+ * `standard`. 0 or -ENOMEM.
+ */
+static int find_spelling(const struct client_config *config, const char *folded,
+                         const char *standard, char **ret, enum json_type *ret_type)
 {
     const char *spelling = standard;
 
     *ret_type = JSON_OBJECT;
-    for (const struct json *member = json_get_first(config->json); member; member = json_get_next(member))
+    for (const struct json *member = json_get_first(config->json); member;
+         member = json_get_next(member))
         if (json_is_folded(json_get_name(member), folded)) {
             spelling = json_get_name(member);
             *ret_type = json_get_type(member);
@@ -179,7 +203,8 @@ static int find_spelling(const struct client_config *config, const char *folded,
     return *ret ? 0 : -ENOMEM;
 }
 
-int client_config_set_creds_store(struct client_config *config, const char *store, struct error *err)
+int client_config_set_creds_store(struct client_config *config, const char *store,
+                                  struct error *err)
 {
     CLEANUP_FREE char *name = NULL;
     enum json_type type;
@@ -189,19 +214,22 @@ int client_config_set_creds_store(struct client_config *config, const char *stor
     return set(config, (const char *const[]){name, NULL}, store, err);
 }
 
-int client_config_set_helper(struct client_config *config, const char *host, const char *store, struct error *err)
+int client_config_set_helper(struct client_config *config, const char *host, const char *store,
+                             struct error *err)
 {
     CLEANUP_FREE char *name = NULL;
     enum json_type type;
 
     if (find_spelling(config, "credhelpers", "credHelpers", &name, &type) < 0)
         return error_set_oom(err);
-    if (type == JSON_NULL && json_edit_set(&config->text, (const char *const[]){name, NULL}, "{}") < 0)
+    if (type == JSON_NULL &&
+        json_edit_set(&config->text, (const char *const[]){name, NULL}, "{}") < 0)
         return error_set_oom(err);
     return set(config, (const char *const[]){name, host, NULL}, store, err);
 }
 
-static int remove_member(struct client_config *config, const char *container, const char *host, const char *name)
+static int remove_member(struct client_config *config, const char *container, const char *host,
+                         const char *name)
 {
     const char *path[] = {container, host, name, NULL};
 
@@ -209,7 +237,8 @@ static int remove_member(struct client_config *config, const char *container, co
 }
 
 /* All secret members of one entry. The names in json stay valid: only the text is edited. */
-static int remove_from_entry(struct client_config *config, const char *container, const struct json *entry)
+static int remove_from_entry(struct client_config *config, const char *container,
+                             const struct json *entry)
 {
     static const char *const members[] = {"auth", "identitytoken", "username", "password"};
     int r = 0;
@@ -221,12 +250,13 @@ static int remove_from_entry(struct client_config *config, const char *container
     return r;
 }
 
-static int remove_from_all(struct client_config *config, const char *container, const struct json *entries,
-                           const char *host)
+static int remove_from_all(struct client_config *config, const char *container,
+                           const struct json *entries, const char *host)
 {
     int r = 0;
 
-    for (const struct json *entry = json_get_first(entries); r == 0 && entry; entry = json_get_next(entry))
+    for (const struct json *entry = json_get_first(entries); r == 0 && entry;
+         entry = json_get_next(entry))
         if (strcmp(json_get_name(entry), host) == 0 && json_get_type(entry) == JSON_OBJECT)
             r = remove_from_entry(config, container, entry);
     return r;
@@ -236,8 +266,8 @@ int client_config_remove_secret(struct client_config *config, const char *host, 
 {
     int r = config->is_legacy ? remove_from_all(config, NULL, config->json, host) : 0;
 
-    for (const struct json *member = json_get_first(config->json); r == 0 && !config->is_legacy && member;
-         member = json_get_next(member))
+    for (const struct json *member = json_get_first(config->json);
+         r == 0 && !config->is_legacy && member; member = json_get_next(member))
         if (json_is_folded(json_get_name(member), "auths") && json_get_type(member) == JSON_OBJECT)
             r = remove_from_all(config, json_get_name(member), member, host);
     return r < 0 ? explain_edit(config, r, "auths", err) : parse(config, err);

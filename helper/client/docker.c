@@ -20,8 +20,11 @@ int client_docker_find(char **ret_path, struct error *err)
     bool is_named = directory && *directory;
 
     if (!is_named && (!home))
-        return error_set(err, ENOENT, "HOME is unset, and the system has no home directory for this user, so the directory of docker's configuration file is unknown");
-    if (asprintf(ret_path, is_named ? "%s/config.json" : "%s/.docker/config.json", is_named ? directory : home) < 0)
+        return error_set(err, ENOENT,
+                         "HOME is unset, and the system has no home directory for this user, so "
+                         "the directory of docker's configuration file is unknown");
+    if (asprintf(ret_path, is_named ? "%s/config.json" : "%s/.docker/config.json",
+                 is_named ? directory : home) < 0)
         return error_set_oom(err);
     return 0;
 }
@@ -36,7 +39,8 @@ static bool is_on_path(const char *program)
 /* Whether an object of that name (in lower case) has members. */
 static bool has_members(const struct client_config *config, const char *folded)
 {
-    for (const struct json *member = json_get_first(config->json); member; member = json_get_next(member))
+    for (const struct json *member = json_get_first(config->json); member;
+         member = json_get_next(member))
         if (json_is_folded(json_get_name(member), folded) && json_get_type(member) == JSON_OBJECT &&
             json_get_first(member))
             return true;
@@ -47,7 +51,8 @@ const char *client_docker_get_default_helper(const struct client_config *config)
 {
     const char *named = config ? client_config_get_creds_store(config) : NULL;
 
-    if (config && ((named && *named) || has_members(config, "credhelpers") || has_members(config, "auths")))
+    if (config &&
+        ((named && *named) || has_members(config, "credhelpers") || has_members(config, "auths")))
         return NULL;
     if (is_on_path("pass"))
         return is_on_path("docker-credential-pass") ? "pass" : NULL;
@@ -74,7 +79,8 @@ static bool is_script_for_podman(const char *path)
     char text[SCRIPT_SIZE];
     ssize_t size = fd < 0 ? -1 : pread(fd, text, SCRIPT_SIZE, 0);
 
-    return size > 2 && memcmp(text, "#!", 2) == 0 && memmem(text, (size_t)size, "podman", strlen("podman"));
+    return size > 2 && memcmp(text, "#!", 2) == 0 &&
+           memmem(text, (size_t)size, "podman", strlen("podman"));
 }
 
 bool client_docker_is_podman(void)
@@ -95,5 +101,6 @@ bool client_docker_is_snap(void)
     if (process_find("docker", &found) < 0)
         return false;
     target = realpath(found, NULL);
-    return target && (strncmp(target, "/snap/", strlen("/snap/")) == 0 || strcmp(target, "/usr/bin/snap") == 0);
+    return target && (strncmp(target, "/snap/", strlen("/snap/")) == 0 ||
+                      strcmp(target, "/usr/bin/snap") == 0);
 }

@@ -26,7 +26,8 @@ bool client_is_leftover_name(const char *name, const char *file)
 
     if (strncmp(name, own_prefix, strlen(own_prefix)) == 0)
         return true;
-    return strncmp(name, file, size) == 0 && name[size] && strspn(name + size, "0123456789") == strlen(name + size);
+    return strncmp(name, file, size) == 0 && name[size] &&
+           strspn(name + size, "0123456789") == strlen(name + size);
 }
 
 static int add_path(struct client_leftovers *leftovers, const char *directory, const char *name)
@@ -50,7 +51,8 @@ static bool is_old_file(DIR *stream, const char *name)
            time(NULL) - st.st_mtime >= YOUNGEST_S;
 }
 
-static int read_directory(const char *directory, const char *file, struct client_leftovers *leftovers)
+static int read_directory(const char *directory, const char *file,
+                          struct client_leftovers *leftovers)
 {
     DIR *stream = opendir(*directory ? directory : ".");
     const struct dirent *entry;

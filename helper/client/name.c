@@ -44,7 +44,10 @@ char *client_name_asked_by_docker(const char *key)
 {
     CLEANUP_FREE char *host = NULL;
 
-    /* Tokens of a login in the browser lie below the URL: "https://index.docker.io/v1/access-token". */
+    /*
+     * Tokens of a login in the browser lie below the URL:
+     * "https://index.docker.io/v1/access-token".
+     */
     if (strncmp(key, CLIENT_DOCKER_HUB, strlen(CLIENT_DOCKER_HUB)) == 0)
         return strdup(key);
     host = host_of(key);
@@ -70,7 +73,8 @@ char *client_name_asked_by_podman(const char *key, bool is_legacy)
 {
     static const char *const hub[] = {"docker.io", "index.docker.io", "registry-1.docker.io", NULL};
     const char *bare = skip_prefix(skip_prefix(key, "http://"), "https://");
-    CLEANUP_FREE char *name = bare != key || is_legacy ? strndup(bare, strcspn(bare, "/")) : strdup(bare);
+    CLEANUP_FREE char *name =
+        bare != key || is_legacy ? strndup(bare, strcspn(bare, "/")) : strdup(bare);
 
     if (!name)
         return NULL;

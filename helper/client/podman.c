@@ -25,7 +25,8 @@ void client_podman_files_done(struct client_podman_files *files)
     *files = (struct client_podman_files){0};
 }
 
-static int add_file(struct client_podman_files *files, bool is_legacy, const char *format, ...) PRINTF_LIKE(3, 4);
+static int add_file(struct client_podman_files *files, bool is_legacy, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
 static int add_file(struct client_podman_files *files, bool is_legacy, const char *format, ...)
 {
@@ -56,13 +57,16 @@ static bool is_private_directory(const char *path)
 }
 
 /*
- * An ordinary user's podman sets XDG_RUNTIME_DIR for itself if it is unset, to the first of these that it can use: podman 4
- * to the first two, podman 5 to the first and the last. buildah and skopeo do not.
+ * An ordinary user's podman sets XDG_RUNTIME_DIR for itself if it is unset, to the first of these
+ * that it can use: podman 4 to the first two, podman 5 to the first and the last. buildah and
+ * skopeo do not.
  */
 static int add_rootless_files(struct client_podman_files *files)
 {
     const char *temporary = get_variable("TMPDIR");
-    const struct { const char *parent, *prefix; } places[] = {
+    const struct {
+        const char *parent, *prefix;
+    } places[] = {
         {"/run/user", ""},
         {temporary ? temporary : "/tmp", "podman-run-"},
         {temporary ? temporary : "/tmp", "storage-run-"},
@@ -72,7 +76,8 @@ static int add_rootless_files(struct client_podman_files *files)
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(places); i++) {
         CLEANUP_FREE char *path = NULL;
 
-        if (asprintf(&path, "%s/%s%u", places[i].parent, places[i].prefix, (unsigned)geteuid()) < 0) {
+        if (asprintf(&path, "%s/%s%u", places[i].parent, places[i].prefix, (unsigned)geteuid()) <
+            0) {
             path = NULL;
             return -ENOMEM;
         }
@@ -116,8 +121,10 @@ int client_podman_find(struct client_podman_files *ret, struct error *err)
     int r;
 
     if (!named && !home)
-        return error_set(err, ENOENT, "HOME is unset, and the system has no home directory for this user, so the "
-                         "directory of podman's configuration files is unknown");
+        return error_set(
+            err, ENOENT,
+            "HOME is unset, and the system has no home directory for this user, so the "
+            "directory of podman's configuration files is unknown");
     r = named ? add_file(&files, false, "%s", named) : add_defaults(&files, home);
     if (r < 0)
         return error_set_oom(err);

@@ -1,5 +1,6 @@
 /*
- * The order of the files, and the part of TOML that is needed to find one array of strings at the top of a file.
+ * The order of the files, and the part of TOML that is needed to find one array of strings at the
+ * top of a file.
  */
 #include "helper/client/registries-conf.h"
 
@@ -67,7 +68,7 @@ static int add_name(char ***names, const char *text, size_t size)
     return more[count] ? 0 : -ENOMEM;
 }
 
-/* --- TOML ---------------------------------------------------------------------------------- */
+/* --- TOML ------------------------------------------------------------------------------------ */
 
 static const char *skip_blanks(const char *at)
 {
@@ -85,7 +86,10 @@ static const char *skip_space(const char *at)
     }
 }
 
-/* at is a quote; the string's text lies between *ret and the result, less its closing quotes. NULL: it does not end. */
+/*
+ * at is a quote; the string's text lies between *ret and the result, less its closing quotes. NULL:
+ * it does not end.
+ */
 static const char *skip_string(const char *at, const char **ret_text, size_t *ret_size)
 {
     char quote = *at;
@@ -113,7 +117,7 @@ static const char *skip_value(const char *at)
     size_t depth = 0, size;
     const char *text;
 
-    for (; at && *at; ) {
+    for (; at && *at;) {
         if (*at == '"' || *at == '\'') {
             at = skip_string(at, &text, &size);
         } else if (*at == '#') {
@@ -155,7 +159,10 @@ static const char *read_array(const char *at, char ***names, int *result)
     return at + 1;
 }
 
-/* A key, quoted or bare. *ret_is_wanted: it is the one looked for; its case does not count (BurntSushi/toml). */
+/*
+ * A key, quoted or bare. *ret_is_wanted: it is the one looked for; its case does not count
+ * (BurntSushi/toml).
+ */
 static const char *read_key(const char *at, bool *ret_is_wanted)
 {
     static const char wanted[] = "credential-helpers";
@@ -201,7 +208,7 @@ int client_helpers_parse(const char *text, char ***ret_names)
     return result;
 }
 
-/* --- the files ----------------------------------------------------------------------------- */
+/* --- the files ------------------------------------------------------------------------------- */
 
 static int read_file(const char *path, struct client_helpers *helpers, struct error *err)
 {
@@ -217,7 +224,8 @@ static int read_file(const char *path, struct client_helpers *helpers, struct er
         return error_set_errno(err, -r, "cannot read %s", path);
     r = client_helpers_parse(text, &names);
     if (r == -EBADMSG)
-        return error_set(err, EBADMSG, "%s is not valid TOML, so podman and skopeo cannot read it either", path);
+        return error_set(err, EBADMSG,
+                         "%s is not valid TOML, so podman and skopeo cannot read it either", path);
     if (r <= 0)
         return r == 0 ? 0 : error_set_oom(err);
     client_helpers_done(helpers);
@@ -238,8 +246,8 @@ static int compare_bytes(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static int read_one_of(const char *directory, const char *name, const char *without, struct client_helpers *helpers,
-                       struct error *err)
+static int read_one_of(const char *directory, const char *name, const char *without,
+                       struct client_helpers *helpers, struct error *err)
 {
     CLEANUP_FREE char *path = NULL;
 
@@ -250,14 +258,16 @@ static int read_one_of(const char *directory, const char *name, const char *with
     return without && strcmp(path, without) == 0 ? 0 : read_file(path, helpers, err);
 }
 
-static int read_directory(const char *directory, const char *without, struct client_helpers *helpers,
-                          struct error *err)
+static int read_directory(const char *directory, const char *without,
+                          struct client_helpers *helpers, struct error *err)
 {
     struct dirent **entries = NULL;
     int count = scandir(directory, &entries, is_conf, compare_bytes), r = 0;
 
     if (count < 0)
-        return errno == ENOENT ? 0 : error_set_errno(err, errno, "cannot read the directory %s", directory);
+        return errno == ENOENT
+                   ? 0
+                   : error_set_errno(err, errno, "cannot read the directory %s", directory);
     for (int i = 0; i < count; i++) {
         if (r == 0)
             r = read_one_of(directory, entries[i]->d_name, without, helpers, err);
@@ -267,7 +277,8 @@ static int read_directory(const char *directory, const char *without, struct cli
     return r;
 }
 
-static int read_all(const char *home, const char *without, struct client_helpers *helpers, struct error *err)
+static int read_all(const char *home, const char *without, struct client_helpers *helpers,
+                    struct error *err)
 {
     const char *named = getenv("CONTAINERS_REGISTRIES_CONF");
     CLEANUP_FREE char *file = NULL, *directory = NULL;
@@ -291,11 +302,16 @@ int client_helpers_read(const char *without, struct client_helpers *ret, struct 
     int r;
 
     if (!home)
-        return error_set(err, ENOENT, "HOME is unset, and the system has no home directory for this user, so the directory of podman's configuration files is unknown");
+        return error_set(err, ENOENT,
+                         "HOME is unset, and the system has no home directory for this user, so "
+                         "the directory of podman's configuration files is unknown");
     r = read_all(home, without, &helpers, err);
-    if (r == 0 && (!helpers.names || !helpers.names[0])) { /* an empty array stands for the default */
+    /* an empty array stands for the default */
+    if (r == 0 && (!helpers.names || !helpers.names[0])) {
         client_helpers_done(&helpers);
-        r = add_name(&helpers.names, CLIENT_AUTH_FILES, strlen(CLIENT_AUTH_FILES)) < 0 ? error_set_oom(err) : 0;
+        r = add_name(&helpers.names, CLIENT_AUTH_FILES, strlen(CLIENT_AUTH_FILES)) < 0
+                ? error_set_oom(err)
+                : 0;
     }
     if (r < 0)
         return r;

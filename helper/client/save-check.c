@@ -15,11 +15,11 @@ enum { TRIAL_SIZE = 4096 };
 
 /* What a check works on. */
 struct trial {
-    const char *path;   /* as the client names the file */
-    char *directory;    /* of path: there the temporary file is made */
-    char *target;       /* what the rename replaces */
+    const char *path; /* as the client names the file */
+    char *directory;  /* of path: there the temporary file is made */
+    char *target;     /* what the rename replaces */
     char *target_directory;
-    struct stat stat;   /* of target, if it exists */
+    struct stat stat; /* of target, if it exists */
     bool exists;
 };
 
@@ -46,7 +46,8 @@ void client_save_check_done(struct client_save_check *check)
 }
 
 /* Notes the step that fails; -ENOMEM or 0. */
-static int fail(struct client_save_check *ret, enum client_save_result result, const char *path, int code)
+static int fail(struct client_save_check *ret, enum client_save_result result, const char *path,
+                int code)
 {
     char *copy = strdup(path);
 
@@ -56,7 +57,7 @@ static int fail(struct client_save_check *ret, enum client_save_result result, c
     return 0;
 }
 
-/* --- reading ------------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------------------------------- */
 
 static int try_read(struct trial *trial)
 {
@@ -70,7 +71,7 @@ static int try_read(struct trial *trial)
     return pread(fd, &byte, 1, 0) < 0 ? -errno : 0;
 }
 
-/* --- the directory and the temporary file -------------------------------------------------- */
+/* --- the directory and the temporary file ---------------------------------------------------- */
 
 static int check_access(const char *directory)
 {
@@ -119,7 +120,7 @@ static int try_create(const char *directory)
     return r;
 }
 
-/* --- the rename ---------------------------------------------------------------------------- */
+/* --- the rename ------------------------------------------------------------------------------ */
 
 /* The mount that a path lies on, links not followed; -1 if the kernel does not say. */
 static int get_mount_id(const char *path)
@@ -166,8 +167,8 @@ static bool is_kept_by_sticky_bit(const struct trial *trial)
     struct stat st;
     uid_t self = geteuid();
 
-    return self != 0 && stat(trial->target_directory, &st) == 0 && (st.st_mode & S_ISVTX) && st.st_uid != self &&
-           trial->stat.st_uid != self;
+    return self != 0 && stat(trial->target_directory, &st) == 0 && (st.st_mode & S_ISVTX) &&
+           st.st_uid != self && trial->stat.st_uid != self;
 }
 
 /* chattr +i or +a. Not every file system has these flags, or says what they are. */
@@ -200,7 +201,7 @@ static int judge_rename(const struct trial *trial)
     return r;
 }
 
-/* --- all of it ----------------------------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------------------------------- */
 
 static int trial_init(struct trial *trial, const char *path, enum client_save_method method)
 {
@@ -230,8 +231,9 @@ static int try_replace(struct trial *trial, struct client_save_check *ret)
 
     if (stat(trial->directory, &st) < 0) {
         r = try_make_directory(trial->directory);
-        return r >= 0 || r == -ENOMEM ? r
-                                      : fail(ret, CLIENT_SAVE_CANNOT_MAKE_DIRECTORY, trial->directory, -r);
+        return r >= 0 || r == -ENOMEM
+                   ? r
+                   : fail(ret, CLIENT_SAVE_CANNOT_MAKE_DIRECTORY, trial->directory, -r);
     }
     r = try_create(trial->directory);
     if (r < 0)
@@ -265,8 +267,8 @@ static int run_steps(struct trial *trial, struct client_save_check *ret)
     return r < 0 ? r : fail(ret, CLIENT_SAVE_CANNOT_READ, trial->path, EACCES);
 }
 
-int client_save_check(const char *path, enum client_save_method method, struct client_save_check *ret,
-                      struct error *err)
+int client_save_check(const char *path, enum client_save_method method,
+                      struct client_save_check *ret, struct error *err)
 {
     CLEANUP(trial_done) struct trial trial = {0};
     struct client_save_check check = {.result = CLIENT_SAVE_WORKS};
@@ -298,19 +300,29 @@ int client_save_check_explain(const struct client_save_check *check, struct erro
         return error_set_errno(err, check->code, "cannot create the directory %s", path);
     case CLIENT_SAVE_CANNOT_CREATE:
         if (check->code == EPERM)
-            return error_set(err, EPERM, "cannot create and remove a file in %s: the directory is append-only or immutable "
-                             "(lsattr -d shows it)", path);
+            return error_set(
+                err, EPERM,
+                "cannot create and remove a file in %s: the directory is append-only or immutable "
+                "(lsattr -d shows it)",
+                path);
         return error_set_errno(err, check->code, "cannot create a file in %s", path);
     case CLIENT_SAVE_CANNOT_REPLACE:
         break;
     }
     if (check->code == EBUSY)
-        return error_set(err, EBUSY, "%s cannot be replaced, because it is a mount point: mount its directory instead",
-                         path);
+        return error_set(
+            err, EBUSY,
+            "%s cannot be replaced, because it is a mount point: mount its directory instead",
+            path);
     if (check->code == EXDEV)
-        return error_set(err, EXDEV, "%s cannot be replaced, because the link to it is on another file system", path);
+        return error_set(err, EXDEV,
+                         "%s cannot be replaced, because the link to it is on another file system",
+                         path);
     if (check->code == EPERM)
-        return error_set(err, EPERM, "%s cannot be replaced: it is immutable (lsattr shows that), or somebody else's in "
-                         "a directory with the sticky bit", path);
+        return error_set(
+            err, EPERM,
+            "%s cannot be replaced: it is immutable (lsattr shows that), or somebody else's in "
+            "a directory with the sticky bit",
+            path);
     return error_set_errno(err, check->code, "%s cannot be replaced", path);
 }

@@ -32,7 +32,7 @@ void client_survey_done(struct client_survey *survey)
     *survey = (struct client_survey){0};
 }
 
-/* --- the files ----------------------------------------------------------------------------- */
+/* --- the files ------------------------------------------------------------------------------- */
 
 static struct client_file *find_file(struct client_survey *survey, const char *real_path)
 {
@@ -43,8 +43,8 @@ static struct client_file *find_file(struct client_survey *survey, const char *r
 }
 
 /* Opens a file, unless the survey has it already; *ret is that one or the new one. */
-static int add_file(struct client_survey *survey, const char *path, bool is_legacy, struct client_file **ret,
-                    struct error *err)
+static int add_file(struct client_survey *survey, const char *path, bool is_legacy,
+                    struct client_file **ret, struct error *err)
 {
     CLEANUP(file_done) struct client_file file = {0};
     struct client_file *more;
@@ -91,7 +91,10 @@ static int add_podman_files(struct client_survey *survey, struct error *err)
     return r;
 }
 
-/* Docker before version 23 reads ~/.dockercfg if there is no config.json; setup is about to create one. */
+/*
+ * Docker before version 23 reads ~/.dockercfg if there is no config.json; setup is about to create
+ * one.
+ */
 static int add_old_docker_file(struct client_survey *survey, struct error *err)
 {
     const char *home = client_get_home(), *named = getenv("DOCKER_CONFIG");
@@ -131,7 +134,7 @@ static int add_files(struct client_survey *survey, struct error *err)
     return r;
 }
 
-/* --- which client uses a login -------------------------------------------------------------- */
+/* --- which client uses a login --------------------------------------------------------------- */
 
 bool client_use_is_namespaced(const struct client_use *use)
 {
@@ -141,17 +144,22 @@ bool client_use_is_namespaced(const struct client_use *use)
 const char *client_survey_get_docker_helper(const struct client_survey *survey, const char *name)
 {
     const struct client_config *config = &survey->docker->config;
-    const char *helper = client_config_get_helper(config, name), *store = client_config_get_creds_store(config);
+    const char *helper = client_config_get_helper(config, name),
+               *store = client_config_get_creds_store(config);
 
     if (helper)
         return helper;
     return store ? store : client_docker_get_default_helper(config);
 }
 
-/* Whether a client prefers login a to login b under the same name: a login with exactly that name comes first. */
+/*
+ * Whether a client prefers login a to login b under the same name: a login with exactly that name
+ * comes first.
+ */
 static bool is_before(const struct client_use *a, const struct client_use *b, const char *name)
 {
-    bool is_exact_a = strcmp(a->login->host, name) == 0, is_exact_b = strcmp(b->login->host, name) == 0;
+    bool is_exact_a = strcmp(a->login->host, name) == 0,
+         is_exact_b = strcmp(b->login->host, name) == 0;
 
     if (a->file != b->file)
         return a->file < b->file;
@@ -167,15 +175,20 @@ static bool is_used_by_docker(const struct client_survey *survey, const struct c
     for (size_t i = 0; i < survey->count; i++) {
         const struct client_use *other = &survey->uses[i];
 
-        if (other != use && other->file->is_docker && strcmp(other->docker_name, use->docker_name) == 0 &&
+        if (other != use && other->file->is_docker &&
+            strcmp(other->docker_name, use->docker_name) == 0 &&
             is_before(other, use, use->docker_name))
             return false;
     }
     return true;
 }
 
-/* The helper that podman runs for a server instead of reading the login in the file `last`; NULL: none. Borrowed. */
-static const char *find_podman_helper(const struct client_survey *survey, const char *name, const struct client_file *last)
+/*
+ * The helper that podman runs for a server instead of reading the login in the file `last`; NULL:
+ * none. Borrowed.
+ */
+static const char *find_podman_helper(const struct client_survey *survey, const char *name,
+                                      const struct client_file *last)
 {
     CLEANUP_FREE char *host = strndup(name, strcspn(name, "/"));
 
@@ -190,20 +203,22 @@ static const char *find_podman_helper(const struct client_survey *survey, const 
 
 static bool is_used_by_podman(const struct client_survey *survey, const struct client_use *use)
 {
-    if (!survey->is_podman_here || !survey->reads_podman_files || !use->file->is_podman || !*use->podman_name ||
-        use->login->problem || find_podman_helper(survey, use->podman_name, use->file))
+    if (!survey->is_podman_here || !survey->reads_podman_files || !use->file->is_podman ||
+        !*use->podman_name || use->login->problem ||
+        find_podman_helper(survey, use->podman_name, use->file))
         return false;
     for (size_t i = 0; i < survey->count; i++) {
         const struct client_use *other = &survey->uses[i];
 
-        if (other != use && other->file->is_podman && strcmp(other->podman_name, use->podman_name) == 0 &&
+        if (other != use && other->file->is_podman &&
+            strcmp(other->podman_name, use->podman_name) == 0 &&
             is_before(other, use, use->podman_name))
             return false;
     }
     return true;
 }
 
-/* --- reasons to stay ------------------------------------------------------------------------ */
+/* --- reasons to stay ------------------------------------------------------------------------- */
 
 /* "credHelpers": {"host": ""}, whatever credsStore says. */
 static bool is_kept_in_file(const struct client_survey *survey, const char *name)
@@ -213,7 +228,8 @@ static bool is_kept_in_file(const struct client_survey *survey, const char *name
     return helper && !*helper;
 }
 
-static const char *find_reason_to_stay(const struct client_survey *survey, const struct client_use *use)
+static const char *find_reason_to_stay(const struct client_survey *survey,
+                                       const struct client_use *use)
 {
     const char *helper = client_survey_get_docker_helper(survey, use->docker_name);
     const char *other = find_podman_helper(survey, use->podman_name, use->file);
@@ -227,15 +243,18 @@ static const char *find_reason_to_stay(const struct client_survey *survey, const
     if (use->file->is_docker && client_config_get_helper(&use->file->config, use->docker_name) &&
         strcmp(helper, STORE) != 0)
         return "credHelpers names another helper for that server";
-    return other && strcmp(other, STORE) != 0 ? "a file names another helper for that server" : NULL;
+    return other && strcmp(other, STORE) != 0 ? "a file names another helper for that server"
+                                              : NULL;
 }
 
 bool client_use_is_beside(const struct client_use *use, const struct client_use *part)
 {
     size_t size = strcspn(part->podman_name, "/");
 
-    return use->is_used_by_podman && client_use_is_namespaced(part) && strlen(use->podman_name) == size &&
-           strncmp(use->podman_name, part->podman_name, size) == 0 && !client_login_is_same(use->login, part->login);
+    return use->is_used_by_podman && client_use_is_namespaced(part) &&
+           strlen(use->podman_name) == size &&
+           strncmp(use->podman_name, part->podman_name, size) == 0 &&
+           !client_login_is_same(use->login, part->login);
 }
 
 const char *client_survey_explain(const struct client_survey *survey, const struct client_use *use)
@@ -251,7 +270,7 @@ const char *client_survey_explain(const struct client_survey *survey, const stru
     return NULL;
 }
 
-/* --- the logins ----------------------------------------------------------------------------- */
+/* --- the logins ------------------------------------------------------------------------------ */
 
 static int add_uses(struct client_survey *survey, struct error *err)
 {
@@ -269,7 +288,8 @@ static int add_uses(struct client_survey *survey, struct error *err)
             use->file = &survey->files[i];
             use->login = &survey->files[i].logins.items[k];
             use->docker_name = client_name_asked_by_docker(use->login->host);
-            use->podman_name = client_name_asked_by_podman(use->login->host, use->file->config.is_legacy);
+            use->podman_name =
+                client_name_asked_by_podman(use->login->host, use->file->config.is_legacy);
             if (!use->docker_name || !use->podman_name)
                 return error_set_oom(err);
         }
@@ -307,9 +327,11 @@ static void drop_others(struct client_survey *survey)
     survey->count = kept;
 }
 
-int client_survey_make(const struct client_survey_options *options, struct client_survey *ret, struct error *err)
+int client_survey_make(const struct client_survey_options *options, struct client_survey *ret,
+                       struct error *err)
 {
-    CLEANUP(client_survey_done) struct client_survey survey = {
+    CLEANUP(client_survey_done)
+    struct client_survey survey = {
         .is_podman_switched = options->is_podman_switched,
         .is_podman_here = options->is_podman_switched || client_podman_is_installed(),
         .reads_podman_files = client_helpers_has(options->helpers, CLIENT_AUTH_FILES),

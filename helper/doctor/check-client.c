@@ -1,4 +1,7 @@
-/* Docker's configuration file: which store it names, the passwords in it, and whether docker could write it. */
+/*
+ * Docker's configuration file: which store it names, the passwords in it, and whether docker could
+ * write it.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,7 +17,7 @@
 
 #define HELPER "pass"
 
-/* --- which store it names ------------------------------------------------------------------ */
+/* --- which store it names -------------------------------------------------------------------- */
 
 static bool has_pass_helper(const struct client_config *config)
 {
@@ -30,22 +33,25 @@ static bool has_pass_helper(const struct client_config *config)
 }
 
 /* Docker chooses docker-credential-secretservice if it is installed and pass is not. */
-static void report_missing_creds_store(struct doctor *doctor, struct client_config *config, const char *chosen)
+static void report_missing_creds_store(struct doctor *doctor, struct client_config *config,
+                                       const char *chosen)
 {
     struct finding *finding =
         chosen ? report_add(&doctor->report, "creds-store-missing", FINDING_BAD,
-                            "Docker then chooses docker-credential-secretservice, which needs the keyring of a desktop.",
+                            "Docker then chooses docker-credential-secretservice, which needs the "
+                            "keyring of a desktop.",
                             "%s names no credential store", config->path)
                : report_add(&doctor->report, "creds-store-missing", FINDING_BAD,
-                            "Docker writes passwords into that file, unencrypted.", "%s names no credential store",
-                            config->path);
+                            "Docker writes passwords into that file, unencrypted.",
+                            "%s names no credential store", config->path);
     struct error err;
 
     finding_add_command(finding, "docker-credential-pass setup --yes");
     if (!finding)
         return;
     finding->is_fixable = true;
-    finding->is_fixed = doctor->does_fix && client_config_set_creds_store(config, HELPER, &err) == 0 &&
+    finding->is_fixed = doctor->does_fix &&
+                        client_config_set_creds_store(config, HELPER, &err) == 0 &&
                         client_config_save(config, &err) == 0;
 }
 
@@ -59,7 +65,8 @@ enum helper_choice {
 
 static enum helper_choice check_creds_store(struct doctor *doctor, struct client_config *config)
 {
-    const char *named = client_config_get_creds_store(config), *chosen = client_docker_get_default_helper(config);
+    const char *named = client_config_get_creds_store(config),
+               *chosen = client_docker_get_default_helper(config);
 
     if (named && strcmp(named, HELPER) == 0)
         return CHOICE_NAMED;
@@ -81,11 +88,12 @@ static void check_types(struct doctor *doctor, const struct client_config *confi
 
     if (name)
         report_add(&doctor->report, "config-member-wrong", FINDING_WARNING,
-                   "Docker warns of it at every command, and ignores the logins in that file. Correct it by hand.",
+                   "Docker warns of it at every command, and ignores the logins in that file. "
+                   "Correct it by hand.",
                    "\"%s\" in %s has another type than docker expects", name, config->path);
 }
 
-/* --- passwords in it ----------------------------------------------------------------------- */
+/* --- passwords in it ------------------------------------------------------------------------- */
 
 /* The logins that stay in docker's file on purpose. */
 struct known_logins {
@@ -93,29 +101,33 @@ struct known_logins {
     char text[1024]; /* which is the first, and why */
 };
 
-static void report_plaintext(struct doctor *doctor, const char *path, size_t count, const char *first)
+static void report_plaintext(struct doctor *doctor, const char *path, size_t count,
+                             const char *first)
 {
-    struct finding *finding = report_add(&doctor->report, "plaintext-auths", FINDING_WARNING,
-                                         "Anyone who can read that file, or a backup of it, can read them. Docker never moves "
-                                         "them itself.",
-                                         "%zu unencrypted %s in %s (the first is for %s)", count,
-                                         count == 1 ? "password is" : "passwords are", path, first);
+    struct finding *finding = report_add(
+        &doctor->report, "plaintext-auths", FINDING_WARNING,
+        "Anyone who can read that file, or a backup of it, can read them. Docker never moves "
+        "them itself.",
+        "%zu unencrypted %s in %s (the first is for %s)", count,
+        count == 1 ? "password is" : "passwords are", path, first);
 
     finding_add_command(finding, "docker-credential-pass setup --yes");
 }
 
 static void report_readable(struct doctor *doctor, const struct client_config *config)
 {
-    struct finding *finding = report_add(&doctor->report, "config-readable-by-others", FINDING_WARNING,
-                                         "It holds passwords, and other users of the machine can read them.",
-                                         "%s has the mode %04o", config->path, (unsigned)config->stat.st_mode & 07777);
+    struct finding *finding =
+        report_add(&doctor->report, "config-readable-by-others", FINDING_WARNING,
+                   "It holds passwords, and other users of the machine can read them.",
+                   "%s has the mode %04o", config->path, (unsigned)config->stat.st_mode & 07777);
 
     finding_add_command(finding, "chmod 600 %s", config->path);
     doctor_fix_mode(doctor, finding, config->real_path, 0600);
 }
 
 /* The logins of docker's files, and which of them setup would move. */
-static void judge_logins(struct doctor *doctor, const struct client_survey *survey, struct known_logins *ret_known)
+static void judge_logins(struct doctor *doctor, const struct client_survey *survey,
+                         struct known_logins *ret_known)
 {
     const struct client_use *first = NULL;
     size_t count = 0;
@@ -128,15 +140,16 @@ static void judge_logins(struct doctor *doctor, const struct client_survey *surv
             first = first ? first : use;
             count++;
         } else if (ret_known->count++ == 0) {
-            snprintf(ret_known->text, sizeof(ret_known->text), "the login for %s stays in %s: %s", use->login->host,
-                     use->file->config.path, reason);
+            snprintf(ret_known->text, sizeof(ret_known->text), "the login for %s stays in %s: %s",
+                     use->login->host, use->file->config.path, reason);
         }
     }
     if (first)
         report_plaintext(doctor, first->file->config.path, count, first->login->host);
 }
 
-static void check_plaintext(struct doctor *doctor, const struct client_config *config, struct known_logins *ret_known)
+static void check_plaintext(struct doctor *doctor, const struct client_config *config,
+                            struct known_logins *ret_known)
 {
     static char files[] = CLIENT_AUTH_FILES;
     char *names[] = {files, NULL};
@@ -151,7 +164,8 @@ static void check_plaintext(struct doctor *doctor, const struct client_config *c
     if (client_survey_make(&options, &survey, &err) < 0)
         return;
     judge_logins(doctor, &survey, ret_known);
-    if (survey.count > 0 && config->exists && S_ISREG(config->stat.st_mode) && config->stat.st_mode & 0077)
+    if (survey.count > 0 && config->exists && S_ISREG(config->stat.st_mode) &&
+        config->stat.st_mode & 0077)
         report_readable(doctor, config);
 }
 
@@ -164,22 +178,28 @@ static void check_leftovers(struct doctor *doctor, const struct client_config *c
     if (client_leftovers_find(config->real_path, &leftovers, &err) < 0 || leftovers.count == 0)
         return;
     finding = report_add(&doctor->report, "config-leftovers", FINDING_WARNING,
-                         "An interrupted login has left it, with every password that the file held. setup removes it if all "
+                         "An interrupted login has left it, with every password that the file "
+                         "held. setup removes it if all "
                          "of them are known; else look at it, and remove it by hand.",
                          "%zu temporary %s beside %s (the first is %s)", leftovers.count,
-                         leftovers.count == 1 ? "file is" : "files are", config->path, leftovers.paths[0]);
+                         leftovers.count == 1 ? "file is" : "files are", config->path,
+                         leftovers.paths[0]);
     finding_add_command(finding, "docker-credential-pass setup --yes");
 }
 
-/* --- whether docker can write it ----------------------------------------------------------- */
+/* --- whether docker can write it ------------------------------------------------------------- */
 
-/* A command is offered where the cause is certain: the directory has another owner, or a mode that shuts us out. */
+/*
+ * A command is offered where the cause is certain: the directory has another owner, or a mode that
+ * shuts us out.
+ */
 static void add_directory_cure(struct finding *finding, const struct client_save_check *check)
 {
     char owner[24];
     struct stat st;
 
-    if (check->result != CLIENT_SAVE_CANNOT_CREATE || check->code != EACCES || stat(check->path, &st) < 0)
+    if (check->result != CLIENT_SAVE_CANNOT_CREATE || check->code != EACCES ||
+        stat(check->path, &st) < 0)
         return;
     snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
     if (st.st_uid == geteuid())
@@ -194,7 +214,8 @@ static bool can_replace_link(const char *path)
     CLEANUP(client_save_check_done) struct client_save_check check = {0};
     struct error err;
 
-    return client_save_is_dead_link(path) && client_save_check(path, CLIENT_SAVE_OVER_LINK, &check, &err) == 0 &&
+    return client_save_is_dead_link(path) &&
+           client_save_check(path, CLIENT_SAVE_OVER_LINK, &check, &err) == 0 &&
            check.result == CLIENT_SAVE_WORKS;
 }
 
@@ -208,15 +229,17 @@ static void check_save(struct doctor *doctor, const struct client_config *config
         client_save_check_explain(&check, &err) == 0)
         return;
     if (can_replace_link(config->path)) {
-        finding = report_add(&doctor->report, "config-dead-link", FINDING_WARNING,
-                             "Docker before version 28 cannot save a login then; newer versions replace the link.",
-                             "%s is a link that leads nowhere", config->path);
+        finding = report_add(
+            &doctor->report, "config-dead-link", FINDING_WARNING,
+            "Docker before version 28 cannot save a login then; newer versions replace the link.",
+            "%s is a link that leads nowhere", config->path);
         finding_add_command(finding, "rm %s && docker-credential-pass setup --yes", config->path);
         return;
     }
-    finding = report_add(&doctor->report, "config-not-writable", FINDING_BAD,
-                         "At a login docker writes that file anew, also when the password goes elsewhere.",
-                         "docker cannot save its configuration: %s", err.text);
+    finding = report_add(
+        &doctor->report, "config-not-writable", FINDING_BAD,
+        "At a login docker writes that file anew, also when the password goes elsewhere.",
+        "docker cannot save its configuration: %s", err.text);
     if (finding && check.path)
         add_directory_cure(finding, &check);
 }
@@ -240,7 +263,8 @@ static bool add_directory_command(struct finding *finding)
     CLEANUP_FREE char *directory = NULL;
     struct stat st;
 
-    if (!slash || slash == given || stat(given, &st) < 0 || !S_ISREG(st.st_mode) || strcmp(slash, "/config.json") != 0)
+    if (!slash || slash == given || stat(given, &st) < 0 || !S_ISREG(st.st_mode) ||
+        strcmp(slash, "/config.json") != 0)
         return false;
     directory = strndup(given, (size_t)(slash - given));
     if (directory)
@@ -249,25 +273,32 @@ static bool add_directory_command(struct finding *finding)
 }
 
 /*
- * Docker ignores a file that it cannot read, and replaces it at the next login. If pass is on PATH, that login works, because
- * docker then chooses this program; but the settings and the logins in the file are lost. The commands keep the file.
+ * Docker ignores a file that it cannot read, and replaces it at the next login. If pass is on PATH,
+ * that login works, because docker then chooses this program; but the settings and the logins in
+ * the file are lost. The commands keep the file.
  */
 static void report_unreadable(struct doctor *doctor, const char *path, const struct error *err)
 {
     const char *chosen = client_docker_get_default_helper(NULL);
-    bool is_invalid = err->code == EBADMSG, works = chosen && strcmp(chosen, HELPER) == 0 && can_replace(path);
-    struct finding *finding = report_add(
-        &doctor->report, is_invalid ? "config-invalid" : "config-unreadable", works ? FINDING_WARNING : FINDING_BAD,
-        works ? "Docker ignores that file, and writes a new one at the next login: the settings and logins in it are lost then."
-              : "Docker cannot read it either, so it knows no credential store.", "%s", err->text);
+    bool is_invalid = err->code == EBADMSG,
+         works = chosen && strcmp(chosen, HELPER) == 0 && can_replace(path);
+    struct finding *finding =
+        report_add(&doctor->report, is_invalid ? "config-invalid" : "config-unreadable",
+                   works ? FINDING_WARNING : FINDING_BAD,
+                   works ? "Docker ignores that file, and writes a new one at the next login: the "
+                           "settings and logins in it are lost then."
+                         : "Docker cannot read it either, so it knows no credential store.",
+                   "%s", err->text);
     char owner[24];
     struct stat st;
 
     snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
     if (add_directory_command(finding))
         return;
-    if (is_invalid || client_save_is_dead_link(path) || (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
-        finding_add_command(finding, "mv %s %s.bad && docker-credential-pass setup --yes", path, path);
+    if (is_invalid || client_save_is_dead_link(path) ||
+        (stat(path, &st) == 0 && !S_ISREG(st.st_mode)))
+        finding_add_command(finding, "mv %s %s.bad && docker-credential-pass setup --yes", path,
+                            path);
     else if (err->code == EACCES && stat(path, &st) == 0 && st.st_uid == geteuid())
         finding_add_command(finding, "chmod 600 %s", path);
     else if (err->code == EACCES && stat(path, &st) == 0)
@@ -275,10 +306,11 @@ static void report_unreadable(struct doctor *doctor, const char *path, const str
 }
 
 /*
- * Docker reads the first JSON object of the file, and is content with it, if that leads to this program. Whether it does; then
- * *ret is that object, and a warning is added.
+ * Docker reads the first JSON object of the file, and is content with it, if that leads to this
+ * program. Whether it does; then *ret is that object, and a warning is added.
  */
-static bool accept_first_object(struct doctor *doctor, const char *path, const struct error *why, struct client_config *ret)
+static bool accept_first_object(struct doctor *doctor, const char *path, const struct error *why,
+                                struct client_config *ret)
 {
     CLEANUP(client_config_done) struct client_config config = {0};
     const char *named, *chosen;
@@ -288,10 +320,13 @@ static bool accept_first_object(struct doctor *doctor, const char *path, const s
         return false;
     named = client_config_get_creds_store(&config);
     chosen = client_docker_get_default_helper(&config);
-    if (!(named && strcmp(named, HELPER) == 0) && !(chosen && strcmp(chosen, HELPER) == 0) && !has_pass_helper(&config))
+    if (!(named && strcmp(named, HELPER) == 0) && !(chosen && strcmp(chosen, HELPER) == 0) &&
+        !has_pass_helper(&config))
         return false;
     report_add(&doctor->report, "config-has-more", FINDING_WARNING,
-               "At the next login docker writes only the object back. setup and podman cannot use the file.", "%s", why->text);
+               "At the next login docker writes only the object back. setup and podman cannot use "
+               "the file.",
+               "%s", why->text);
     *ret = config;
     config = (struct client_config){0};
     return true;
@@ -301,7 +336,8 @@ static const char *describe_choice(enum helper_choice choice)
 {
     switch (choice) {
     case CHOICE_BY_HOST:
-        return "docker keeps passwords with this program for the registries in credHelpers; it writes those of all others into "
+        return "docker keeps passwords with this program for the registries in credHelpers; it "
+               "writes those of all others into "
                "its configuration file, unencrypted";
     case CHOICE_DEFAULT:
         return "docker chooses this program by itself, because pass is on PATH";
@@ -328,7 +364,8 @@ const char *check_docker(struct doctor *doctor)
         if (podman)
             return podman;
     }
-    if (client_config_open(path, &config, &err) < 0 && !accept_first_object(doctor, path, &err, &config)) {
+    if (client_config_open(path, &config, &err) < 0 &&
+        !accept_first_object(doctor, path, &err, &config)) {
         report_unreadable(doctor, path, &err);
         return NULL;
     }

@@ -34,7 +34,10 @@ static void add_relogin(struct finding *finding, const char *directory)
 
 /* --- one server ------------------------------------------------------------------------------ */
 
-/* What a link leads to may lie outside the store: its mode is left alone, and no command that would follow the link is shown. */
+/*
+ * What a link leads to may lie outside the store: its mode is left alone, and no command that would
+ * follow the link is shown.
+ */
 static void check_file_mode(struct doctor *doctor, int fd, const char *name, const char *path)
 {
     struct finding *finding;
@@ -51,21 +54,21 @@ static void check_file_mode(struct doctor *doctor, int fd, const char *name, con
         if (fstatat(fd, name, &target, 0) == 0 && target.st_uid != geteuid())
             report_add(&doctor->report, "entry-owner", FINDING_WARNING,
                        "Its owner can put another entry there, and docker would use that.",
-                       "%s is a link to a file of user %u, and this runs as user %u", path, (unsigned)target.st_uid,
-                       (unsigned)geteuid());
+                       "%s is a link to a file of user %u, and this runs as user %u", path,
+                       (unsigned)target.st_uid, (unsigned)geteuid());
         return;
     }
     if (st.st_uid != geteuid()) {
         finding = report_add(&doctor->report, "entry-owner", FINDING_WARNING,
                              "Its owner can put another entry there, and docker would use that.",
-                             "%s belongs to user %u, and this runs as user %u", path, (unsigned)st.st_uid,
-                             (unsigned)geteuid());
+                             "%s belongs to user %u, and this runs as user %u", path,
+                             (unsigned)st.st_uid, (unsigned)geteuid());
         snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
         finding_add_root_command(finding, "chown %s %s", owner, path);
     } else if (st.st_mode & 0077 && !getenv("PASSWORD_STORE_UMASK")) {
         finding = report_add(&doctor->report, "entry-mode", FINDING_WARNING,
-                             "The text is encrypted, but others can copy it, or put another there.", "%s has the mode %04o",
-                             path, (unsigned)st.st_mode & 07777);
+                             "The text is encrypted, but others can copy it, or put another there.",
+                             "%s has the mode %04o", path, (unsigned)st.st_mode & 07777);
         finding_add_command(finding, "chmod %s %s", S_ISDIR(st.st_mode) ? "700" : "600", path);
         doctor_fix_store_mode(doctor, finding, path, S_ISDIR(st.st_mode) ? 0700 : 0600);
     }
@@ -74,9 +77,10 @@ static void check_file_mode(struct doctor *doctor, int fd, const char *name, con
 /* A pipe, a device, a socket, or a link that leads nowhere. */
 static void explain_no_file(struct doctor *doctor, const char *path)
 {
-    struct finding *finding = report_add(&doctor->report, "entry-no-file", FINDING_WARNING,
-                                         "This program passes over it; pass would wait for it, or write into it.",
-                                         "%s is called like an entry, and is no file", path);
+    struct finding *finding =
+        report_add(&doctor->report, "entry-no-file", FINDING_WARNING,
+                   "This program passes over it; pass would wait for it, or write into it.",
+                   "%s is called like an entry, and is no file", path);
 
     finding_add_command(finding, "rm %s", path);
 }
@@ -84,9 +88,11 @@ static void explain_no_file(struct doctor *doctor, const char *path)
 /* Docker's own helper writes through it, wherever it leads. */
 static void explain_link(struct doctor *doctor, const char *name)
 {
-    struct finding *finding = report_add(&doctor->report, "directory-link", FINDING_WARNING,
-                                         "What is there is read, but docker login for that server writes nothing through a "
-                                         "link, and fails.", "%s/" PASS_DIRECTORY "/%s is a link", doctor->store.root, name);
+    struct finding *finding = report_add(
+        &doctor->report, "directory-link", FINDING_WARNING,
+        "What is there is read, but docker login for that server writes nothing through a "
+        "link, and fails.",
+        "%s/" PASS_DIRECTORY "/%s is a link", doctor->store.root, name);
 
     finding_add_command(finding, "rm %s/" PASS_DIRECTORY "/%s", doctor->store.root, name);
 }
@@ -94,9 +100,10 @@ static void explain_link(struct doctor *doctor, const char *name)
 /* Nothing is listed, and no login to that server works, while its directory is closed. */
 static void explain_closed(struct doctor *doctor, int parent_fd, const char *name, const char *path)
 {
-    struct finding *finding = report_add(&doctor->report, "server-unreadable", FINDING_BAD,
-                                         "No login can be listed then; this often comes from running docker with sudo.",
-                                         "%s cannot be opened: %s", path, strerror(EACCES));
+    struct finding *finding =
+        report_add(&doctor->report, "server-unreadable", FINDING_BAD,
+                   "No login can be listed then; this often comes from running docker with sudo.",
+                   "%s cannot be opened: %s", path, strerror(EACCES));
     char owner[24];
     struct stat st;
 
@@ -136,7 +143,8 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
             doctor->report.is_out_of_memory = true;
             return;
         }
-        if (!is_directory && pass_path_is_entry(names.names[i]->text) && directory_names_get_kind(&names, i, fd) != S_IFREG) {
+        if (!is_directory && pass_path_is_entry(names.names[i]->text) &&
+            directory_names_get_kind(&names, i, fd) != S_IFREG) {
             explain_no_file(doctor, file);
             continue;
         }
@@ -144,25 +152,29 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
         check_file_mode(doctor, fd, names.names[i]->text, file);
     }
     if (users > 1) {
-        finding = report_add(&doctor->report, "several-users", FINDING_WARNING,
-                             "This program answers the first by name; Docker's own helper may answer the other.",
-                             "%s holds the logins of %zu users for one server", path, users);
+        finding = report_add(
+            &doctor->report, "several-users", FINDING_WARNING,
+            "This program answers the first by name; Docker's own helper may answer the other.",
+            "%s holds the logins of %zu users for one server", path, users);
         add_relogin(finding, name);
     } else if (users == 0 && names.count > 0) {
-        report_add(&doctor->report, "directory-without-entry", FINDING_WARNING,
-                   "Docker finds no login in it. Look at what is there; an entry is called USER.gpg.",
-                   "%s has files (the first is %s), but no entry", path, names.names[0]->text);
+        report_add(
+            &doctor->report, "directory-without-entry", FINDING_WARNING,
+            "Docker finds no login in it. Look at what is there; an entry is called USER.gpg.",
+            "%s has files (the first is %s), but no entry", path, names.names[0]->text);
     } else if (users == 0) {
-        finding = report_add(&doctor->report, "directory-empty", FINDING_WARNING,
-                             "It is left by a crash, or by another program, and makes Docker's own helper fail.",
-                             "%s has no entry in it", path);
+        finding = report_add(
+            &doctor->report, "directory-empty", FINDING_WARNING,
+            "It is left by a crash, or by another program, and makes Docker's own helper fail.",
+            "%s has no entry in it", path);
         finding_add_command(finding, "rmdir %s", path);
         if (finding) {
             const char *below = doctor_store_path(doctor, path);
 
             finding->is_fixable = pass_repair_check(&doctor->store, below) == 0;
-            finding->is_fixed = doctor->does_fix &&
-                                pass_repair_leftover(&doctor->store, below, PASS_LEFTOVER_DIRECTORY) == 0;
+            finding->is_fixed =
+                doctor->does_fix &&
+                pass_repair_leftover(&doctor->store, below, PASS_LEFTOVER_DIRECTORY) == 0;
         }
     }
 }
@@ -173,7 +185,8 @@ static void fix_leftover(struct doctor *doctor, struct finding *finding, const c
 
     snprintf(path, sizeof(path), PASS_DIRECTORY "/%s", name);
     finding->is_fixable = pass_repair_check(&doctor->store, path) == 0;
-    finding->is_fixed = doctor->does_fix && pass_repair_leftover(&doctor->store, path, PASS_LEFTOVER_FILE) == 0;
+    finding->is_fixed =
+        doctor->does_fix && pass_repair_leftover(&doctor->store, path, PASS_LEFTOVER_FILE) == 0;
 }
 
 static void check_directory(struct doctor *doctor)
@@ -195,18 +208,21 @@ static void check_directory(struct doctor *doctor)
 
         if (strncmp(name, PASS_TEMPORARY, strlen(PASS_TEMPORARY)) == 0) {
             finding = report_add(&doctor->report, "leftover", FINDING_WARNING,
-                                 "A docker login was cut off; the next one removes it.", "%s/" PASS_DIRECTORY "/%s is left over",
-                                 doctor->store.root, name);
+                                 "A docker login was cut off; the next one removes it.",
+                                 "%s/" PASS_DIRECTORY "/%s is left over", doctor->store.root, name);
             finding_add_command(finding, "docker-credential-pass doctor --fix");
             if (finding)
                 fix_leftover(doctor, finding, name);
-        } else if (directory_names_get_kind(&names, i, fd) != S_IFDIR || strcmp(name, ".git") == 0) {
+        } else if (directory_names_get_kind(&names, i, fd) != S_IFDIR ||
+                   strcmp(name, ".git") == 0) {
             continue;
         } else if (pass_path_parse_directory(name, url, &size) < 0) {
-            finding = report_add(&doctor->report, "directory-undecodable", FINDING_WARNING,
-                                 "This program passes over it; Docker's own helper lists nothing at all then.",
-                                 "%s/" PASS_DIRECTORY "/%s is no server's name in base64", doctor->store.root, name);
-            finding_add_command(finding, "mv %s/" PASS_DIRECTORY "/%s %s/", doctor->store.root, name, doctor->store.root);
+            finding = report_add(
+                &doctor->report, "directory-undecodable", FINDING_WARNING,
+                "This program passes over it; Docker's own helper lists nothing at all then.",
+                "%s/" PASS_DIRECTORY "/%s is no server's name in base64", doctor->store.root, name);
+            finding_add_command(finding, "mv %s/" PASS_DIRECTORY "/%s %s/", doctor->store.root,
+                                name, doctor->store.root);
         } else if (names.names[i]->type == DT_LNK) {
             explain_link(doctor, name);
         } else {
@@ -228,15 +244,22 @@ static bool is_message(int fd)
     return (first[0] & 0x80) || memmem(first, (size_t)n, "-----BEGIN PGP", 14);
 }
 
-/* Whether what the proof found of all entries is known for this one too, so that it need not be tried again. */
+/*
+ * Whether what the proof found of all entries is known for this one too, so that it need not be
+ * tried again.
+ */
 static bool is_proven(const struct doctor *doctor)
 {
     return doctor->entries.result == PROOF_PASSED || doctor->entries.result == PROOF_NOT_TRIED ||
            doctor->entries.err.code == ETIMEDOUT;
 }
 
-/* The two causes for which a new login is certain to help; all others are explained elsewhere, or by the proof's own text. */
-static void explain_entry(struct doctor *doctor, const struct proof_step *step, const char *directory)
+/*
+ * The two causes for which a new login is certain to help; all others are explained elsewhere, or
+ * by the proof's own text.
+ */
+static void explain_entry(struct doctor *doctor, const struct proof_step *step,
+                          const char *directory)
 {
     struct finding *finding;
 
@@ -244,9 +267,12 @@ static void explain_entry(struct doctor *doctor, const struct proof_step *step, 
         (step->err.code != GPG_FAILURE_NO_SECRET_KEY && step->err.code != GPG_FAILURE_DAMAGED))
         return;
     if (step->err.code == GPG_FAILURE_NO_SECRET_KEY &&
-        (doctor->proof.decrypt.result == PROOF_FAILED || doctor->proof.decrypt.result == PROOF_NOT_TRIED))
+        (doctor->proof.decrypt.result == PROOF_FAILED ||
+         doctor->proof.decrypt.result == PROOF_NOT_TRIED))
         return; /* the cause may be another one, which the trial login has found */
-    finding = report_add(&doctor->report, step->err.code == GPG_FAILURE_NO_SECRET_KEY ? "entry-unreadable" : "entry-damaged",
+    finding = report_add(&doctor->report,
+                         step->err.code == GPG_FAILURE_NO_SECRET_KEY ? "entry-unreadable"
+                                                                     : "entry-damaged",
                          FINDING_BAD, relogin_why, "%s", step->err.text);
     add_relogin(finding, directory);
 }
@@ -263,11 +289,13 @@ static void check_entry(struct doctor *doctor, const struct pass_listed *listed)
         return;
     place.file[0] = '\0';
     if (pass_entry_open(&doctor->store, &place, &entry, &step.err) != 0 ||
-        asprintf(&path, "%s/" PASS_DIRECTORY "/%s/%s", doctor->store.root, place.directory, entry.file) < 0)
+        asprintf(&path, "%s/" PASS_DIRECTORY "/%s/%s", doctor->store.root, place.directory,
+                 entry.file) < 0)
         return;
     if (!is_message(entry.fd)) {
-        finding = report_add(&doctor->report, "entry-damaged", FINDING_BAD, relogin_why,
-                             "%s is not an encrypted message: it is cut off, or something else", path);
+        finding =
+            report_add(&doctor->report, "entry-damaged", FINDING_BAD, relogin_why,
+                       "%s is not an encrypted message: it is cut off, or something else", path);
         add_relogin(finding, place.directory);
     } else if (!is_proven(doctor)) {
         proof_read_entry(&doctor->store, &place, GPG_PINENTRY_ERROR, &step);
@@ -275,7 +303,10 @@ static void check_entry(struct doctor *doctor, const struct pass_listed *listed)
     }
 }
 
-/* A login replaces an entry in the directory of its server, which may differ from the one that holds them all. */
+/*
+ * A login replaces an entry in the directory of its server, which may differ from the one that
+ * holds them all.
+ */
 static void check_writing(struct doctor *doctor, const struct pass_listed *listed)
 {
     struct proof_step step = {0};
@@ -284,21 +315,27 @@ static void check_writing(struct doctor *doctor, const struct pass_listed *liste
     struct finding *finding;
     char owner[24];
 
-    if (pass_path_set_url(&place, listed->url, listed->url_size) < 0 || fstat(doctor->store.directory_fd, &all) < 0 ||
-        fstatat(doctor->store.directory_fd, place.directory, &own, AT_SYMLINK_NOFOLLOW) < 0 || S_ISLNK(own.st_mode) ||
-        (own.st_uid == all.st_uid && own.st_gid == all.st_gid && own.st_dev == all.st_dev && (own.st_mode & 0300) == 0300))
+    if (pass_path_set_url(&place, listed->url, listed->url_size) < 0 ||
+        fstat(doctor->store.directory_fd, &all) < 0 ||
+        fstatat(doctor->store.directory_fd, place.directory, &own, AT_SYMLINK_NOFOLLOW) < 0 ||
+        S_ISLNK(own.st_mode) ||
+        (own.st_uid == all.st_uid && own.st_gid == all.st_gid && own.st_dev == all.st_dev &&
+         (own.st_mode & 0300) == 0300))
         return;
     proof_write(&place, &step);
     if (step.result != PROOF_FAILED)
         return;
-    finding = report_add(&doctor->report, "server-not-writable", FINDING_BAD,
-                         "A docker login to that server fails; this often comes from running docker with sudo.", "%s",
-                         step.err.text);
+    finding = report_add(
+        &doctor->report, "server-not-writable", FINDING_BAD,
+        "A docker login to that server fails; this often comes from running docker with sudo.",
+        "%s", step.err.text);
     snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
     if (own.st_uid == geteuid())
-        finding_add_command(finding, "chmod u+rwx %s/" PASS_DIRECTORY "/%s", doctor->store.root, place.directory);
+        finding_add_command(finding, "chmod u+rwx %s/" PASS_DIRECTORY "/%s", doctor->store.root,
+                            place.directory);
     else
-        finding_add_root_command(finding, "chown -R %s %s/" PASS_DIRECTORY "/%s", owner, doctor->store.root, place.directory);
+        finding_add_root_command(finding, "chown -R %s %s/" PASS_DIRECTORY "/%s", owner,
+                                 doctor->store.root, place.directory);
 }
 
 const char *check_entries(struct doctor *doctor)

@@ -37,7 +37,8 @@ static bool is_same_program(const char *a, const char *b)
         return false;
     left_bytes = read_program(a, &left_size);
     right_bytes = read_program(b, &right_size);
-    return left_bytes && right_bytes && left_size == right_size && memcmp(left_bytes, right_bytes, left_size) == 0;
+    return left_bytes && right_bytes && left_size == right_size &&
+           memcmp(left_bytes, right_bytes, left_size) == 0;
 }
 
 const char *check_path(struct doctor *doctor)
@@ -50,14 +51,17 @@ const char *check_path(struct doctor *doctor)
     if (r == -ENOMEM) {
         doctor->report.is_out_of_memory = true;
     } else if (r < 0) {
-        finding = report_add(&doctor->report, "helper-not-on-path", FINDING_BAD,
-                             "Docker runs the helper by its name, so without it no password is stored or found.",
-                             PROGRAM " is in no directory of PATH");
+        finding = report_add(
+            &doctor->report, "helper-not-on-path", FINDING_BAD,
+            "Docker runs the helper by its name, so without it no password is stored or found.",
+            PROGRAM " is in no directory of PATH");
         finding_add_root_command(finding, "install %s /usr/local/bin/" PROGRAM, own ? own : self);
-    } else if (own && !is_same_program(found, self)) { /* without /proc this program does not know its own path */
-        finding = report_add(&doctor->report, "other-helper-first", FINDING_WARNING,
-                             "Docker runs the first on PATH; what is said here is about another program.",
-                             "%s comes first on PATH, and is not this program (%s)", found, own);
+        /* without /proc this program does not know its own path */
+    } else if (own && !is_same_program(found, self)) {
+        finding =
+            report_add(&doctor->report, "other-helper-first", FINDING_WARNING,
+                       "Docker runs the first on PATH; what is said here is about another program.",
+                       "%s comes first on PATH, and is not this program (%s)", found, own);
         if (strrchr(own, '/') && strcmp(strrchr(own, '/'), "/" PROGRAM) == 0) {
             *strrchr(own, '/') = '\0';
             finding_add_command(finding, "export PATH=%s:\"$PATH\"", own);
@@ -67,8 +71,8 @@ const char *check_path(struct doctor *doctor)
 }
 
 /*
- * In a container HOME often belongs to nobody in particular, and everything works. Root with the HOME of a user is another
- * matter: it works, and leaves files behind that the user cannot read.
+ * In a container HOME often belongs to nobody in particular, and everything works. Root with the
+ * HOME of a user is another matter: it works, and leaves files behind that the user cannot read.
  */
 const char *check_home(struct doctor *doctor)
 {
@@ -82,11 +86,13 @@ const char *check_home(struct doctor *doctor)
                    "The store, gpg's keys and docker's configuration are looked for below it.",
                    "HOME does not name a directory: %s", home ? home : "(not set)");
     } else if (st.st_uid != geteuid()) {
-        finding = report_add(&doctor->report, "home-of-another", geteuid() == 0 ? FINDING_WARNING : FINDING_BAD,
-                             "With sudo the store and the keys of one user are used by another, whose gpg refuses them or "
-                             "leaves files behind that the first cannot read. With sudo -H, root has its own.",
-                             "HOME is %s, which belongs to user %u, and this runs as user %u", home, (unsigned)st.st_uid,
-                             (unsigned)geteuid());
+        finding = report_add(
+            &doctor->report, "home-of-another", geteuid() == 0 ? FINDING_WARNING : FINDING_BAD,
+            "With sudo the store and the keys of one user are used by another, whose gpg refuses "
+            "them or "
+            "leaves files behind that the first cannot read. With sudo -H, root has its own.",
+            "HOME is %s, which belongs to user %u, and this runs as user %u", home,
+            (unsigned)st.st_uid, (unsigned)geteuid());
         if (geteuid() == 0)
             finding_add_command(finding, "export HOME=~root");
         else

@@ -25,10 +25,12 @@ static bool is_own(int fd)
 {
     struct stat st;
 
-    return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) && st.st_uid == geteuid();
+    return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode)) &&
+           st.st_uid == geteuid();
 }
 
-void doctor_fix_mode(const struct doctor *doctor, struct finding *finding, const char *path, unsigned mode)
+void doctor_fix_mode(const struct doctor *doctor, struct finding *finding, const char *path,
+                     unsigned mode)
 {
     CLEANUP_CLOSE int fd = finding ? open(path, O_PATH | O_CLOEXEC) : -1;
     char opened[64];
@@ -56,7 +58,10 @@ static char *read_conf(const char *directory, const char *file)
     return fd < 0 || file_read_all(fd, 1 << 16, &text, &size) < 0 ? NULL : steal_ptr(&text);
 }
 
-/* The value of an option in one of the home directory's files; NULL if it is not set. Owned by the caller. */
+/*
+ * The value of an option in one of the home directory's files; NULL if it is not set. Owned by the
+ * caller.
+ */
 static char *get_option(const struct gpg_home *home, const char *file, const char *name)
 {
     CLEANUP_FREE char *text = read_conf(home->path, file);
@@ -64,7 +69,7 @@ static char *get_option(const struct gpg_home *home, const char *file, const cha
     return text ? gpg_agent_parse_option(text, name) : NULL;
 }
 
-/* --- the home directory -------------------------------------------------------------------- */
+/* --- the home directory ---------------------------------------------------------------------- */
 
 static void check_gnupg_mode(struct doctor *doctor, const char *home)
 {
@@ -74,29 +79,35 @@ static void check_gnupg_mode(struct doctor *doctor, const char *home)
     if (stat(home, &st) < 0)
         return; /* gpg makes it */
     if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() && st.st_mode & 0077) {
-        finding = report_add(&doctor->report, "gnupg-home-mode", FINDING_WARNING,
-                             "Other users may look into gpg's directory, and gpg warns of it each time.",
-                             "%s has the mode %04o", home, (unsigned)st.st_mode & 07777);
+        finding =
+            report_add(&doctor->report, "gnupg-home-mode", FINDING_WARNING,
+                       "Other users may look into gpg's directory, and gpg warns of it each time.",
+                       "%s has the mode %04o", home, (unsigned)st.st_mode & 07777);
         finding_add_command(finding, "chmod 700 %s", home);
         doctor_fix_mode(doctor, finding, home, 0700);
     }
 }
 
-static void report_debugging(struct doctor *doctor, const char *directory, const char *file, const char *line)
+static void report_debugging(struct doctor *doctor, const char *directory, const char *file,
+                             const char *line)
 {
     CLEANUP_FREE char *option = strndup(line, strcspn(line, " \t"));
     bool is_own = strcmp(directory, SYSTEM_CONF) != 0;
-    struct finding *finding = report_add(&doctor->report, "gnupg-debug", FINDING_WARNING,
-                                         "GnuPG then writes session keys, or decrypted passwords, into its log, or into files "
-                                         "in the working directory. Without that line it does not:",
-                                         "%s/%s has the line \"%s\"", directory, file, line);
+    struct finding *finding = report_add(
+        &doctor->report, "gnupg-debug", FINDING_WARNING,
+        "GnuPG then writes session keys, or decrypted passwords, into its log, or into files "
+        "in the working directory. Without that line it does not:",
+        "%s/%s has the line \"%s\"", directory, file, line);
 
     if (!option)
         doctor->report.is_out_of_memory = true;
     else if (is_own)
-        finding_add_command(finding, "sed -i 's/^[[:blank:]]*%s/#&/' %s/%s; gpgconf --kill gpg-agent", option, directory, file);
+        finding_add_command(finding,
+                            "sed -i 's/^[[:blank:]]*%s/#&/' %s/%s; gpgconf --kill gpg-agent",
+                            option, directory, file);
     else
-        finding_add_root_command(finding, "sed -i 's/^[[:blank:]]*%s/#&/' %s/%s", option, directory, file);
+        finding_add_root_command(finding, "sed -i 's/^[[:blank:]]*%s/#&/' %s/%s", option, directory,
+                                 file);
 }
 
 /* Debugging options that put secrets into logs. gpg-agent reads them when it starts. */
@@ -106,15 +117,20 @@ static void check_debugging(struct doctor *doctor, const char *home)
     const char *const directories[] = {home, SYSTEM_CONF};
 
     for (size_t i = 0; i < ARRAY_SIZE(files) * ARRAY_SIZE(directories); i++) {
-        const char *directory = directories[i / ARRAY_SIZE(files)], *file = files[i % ARRAY_SIZE(files)];
-        CLEANUP_FREE char *text = read_conf(directory, file), *line = text ? gpg_debug_find(text) : NULL;
+        const char *directory = directories[i / ARRAY_SIZE(files)],
+                   *file = files[i % ARRAY_SIZE(files)];
+        CLEANUP_FREE char *text = read_conf(directory, file),
+                          *line = text ? gpg_debug_find(text) : NULL;
 
         if (line)
             report_debugging(doctor, directory, file, line);
     }
 }
 
-/* A file of gpg's that this user may not read: theirs with a mode that shuts them out, or another user's. */
+/*
+ * A file of gpg's that this user may not read: theirs with a mode that shuts them out, or another
+ * user's.
+ */
 static void check_barrier(struct doctor *doctor, const char *home)
 {
     char owner[24];
@@ -124,11 +140,13 @@ static void check_barrier(struct doctor *doctor, const char *home)
 
     if (!gpg_access_find_barrier(home, &barrier))
         return;
-    finding = report_add(&doctor->report, "gnupg-unreadable", FINDING_BAD,
-                         barrier.error == EACCES ? "gpg does not find its keys then, and says no more than \"No secret key\"; "
-                                                   "this often comes from running gpg with sudo."
-                                                 : "gpg does not find its keys then.",
-                         "gpg cannot read %s: %s", barrier.path, strerror(barrier.error));
+    finding = report_add(
+        &doctor->report, "gnupg-unreadable", FINDING_BAD,
+        barrier.error == EACCES
+            ? "gpg does not find its keys then, and says no more than \"No secret key\"; "
+              "this often comes from running gpg with sudo."
+            : "gpg does not find its keys then.",
+        "gpg cannot read %s: %s", barrier.path, strerror(barrier.error));
     if (barrier.error != EACCES || stat(barrier.path, &st) < 0)
         return;
     snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
@@ -139,27 +157,29 @@ static void check_barrier(struct doctor *doctor, const char *home)
 }
 
 /*
- * gpg creates only ~/.gnupg, not a directory that GNUPGHOME names. It expands a "~" in the name. Without a store nothing was
- * encrypted, and setup creates both.
+ * gpg creates only ~/.gnupg, not a directory that GNUPGHOME names. It expands a "~" in the name.
+ * Without a store nothing was encrypted, and setup creates both.
  */
 static bool check_gnupg_home(struct doctor *doctor)
 {
     const char *given = getenv("GNUPGHOME");
     struct stat st;
 
-    if (!given || !*given || *given == '~' || doctor->proof.encrypt.result != PROOF_FAILED || doctor->proof.encrypt.err.code == ENOENT)
+    if (!given || !*given || *given == '~' || doctor->proof.encrypt.result != PROOF_FAILED ||
+        doctor->proof.encrypt.err.code == ENOENT)
         return true;
     if (stat(given, &st) == 0 || errno != ENOENT)
         return true;
     report_add(&doctor->report, "gnupg-home-missing", FINDING_BAD,
-               "gpg looks for its keys there. Create it and import the key, or unset GNUPGHOME if the keys are in ~/.gnupg.",
+               "gpg looks for its keys there. Create it and import the key, or unset GNUPGHOME if "
+               "the keys are in ~/.gnupg.",
                "GNUPGHOME is %s, which does not exist", given);
     return false;
 }
 
 /*
- * gpg may just have created its home directory, during the proof or an earlier call of doctor. The encryption fails with
- * ENOENT if there is no store, which would name a key.
+ * gpg may just have created its home directory, during the proof or an earlier call of doctor. The
+ * encryption fails with ENOENT if there is no store, which would name a key.
  */
 static bool check_key_exists(struct doctor *doctor, const char *home)
 {
@@ -174,15 +194,19 @@ static bool check_key_exists(struct doctor *doctor, const char *home)
     if (gpg_access_find_barrier(home, &barrier) ||
         gpg_keys_find(doctor->gpg, NULL, false, &keys, &err) < 0 || keys.count > 0)
         return true;
-    finding = report_add(&doctor->report, "no-key", FINDING_BAD, "Passwords are encrypted to it, so docker login fails.",
-                         "there is no key yet");
+    finding =
+        report_add(&doctor->report, "no-key", FINDING_BAD,
+                   "Passwords are encrypted to it, so docker login fails.", "there is no key yet");
     finding_add_command(finding, "docker-credential-pass setup");
     return false;
 }
 
 enum { KEYBOX_HEADER_SIZE = 32 };
 
-/* With use-keyboxd GnuPG 2.4 does not read pubring.kbx, where the keys are if the option was set later. */
+/*
+ * With use-keyboxd GnuPG 2.4 does not read pubring.kbx, where the keys are if the option was set
+ * later.
+ */
 static void check_keyboxd(struct doctor *doctor, const struct gpg_home *home)
 {
     CLEANUP_FREE char *option = get_option(home, "common.conf", "use-keyboxd"), *keybox = NULL;
@@ -192,14 +216,18 @@ static void check_keyboxd(struct doctor *doctor, const struct gpg_home *home)
     struct stat st;
 
     if (!option || asprintf(&keybox, "%s/pubring.kbx", home->path) < 0 || stat(keybox, &st) < 0 ||
-        st.st_size <= KEYBOX_HEADER_SIZE || doctor->proof.encrypt.err.code != GPG_FAILURE_RECIPIENT ||
+        st.st_size <= KEYBOX_HEADER_SIZE ||
+        doctor->proof.encrypt.err.code != GPG_FAILURE_RECIPIENT ||
         gpg_keys_find(doctor->gpg, NULL, false, &keys, &err) < 0 || keys.count > 0)
         return;
-    finding = report_add(&doctor->report, "keyboxd-empty", FINDING_BAD,
-                         "gpg finds no key, so it encrypts and decrypts nothing. Without that option it reads the file again:",
-                         "%s/common.conf has use-keyboxd, keyboxd has no keys, and gpg does not read those in %s", home->path,
-                         keybox);
-    finding_add_command(finding, "sed -i 's/^[[:blank:]]*use-keyboxd/#&/' %s/common.conf", home->path);
+    finding = report_add(
+        &doctor->report, "keyboxd-empty", FINDING_BAD,
+        "gpg finds no key, so it encrypts and decrypts nothing. Without that option it reads the "
+        "file again:",
+        "%s/common.conf has use-keyboxd, keyboxd has no keys, and gpg does not read those in %s",
+        home->path, keybox);
+    finding_add_command(finding, "sed -i 's/^[[:blank:]]*use-keyboxd/#&/' %s/common.conf",
+                        home->path);
 }
 
 const char *check_gpg(struct doctor *doctor)
@@ -210,14 +238,16 @@ const char *check_gpg(struct doctor *doctor)
     struct error err;
 
     if (gpg_options_parse(getenv("PASSWORD_STORE_GPG_OPTS"), &options, &err) < 0) {
-        finding = report_add(&doctor->report, "gpg-opts", FINDING_BAD, "No password can be stored or read.", "%s", err.text);
+        finding = report_add(&doctor->report, "gpg-opts", FINDING_BAD,
+                             "No password can be stored or read.", "%s", err.text);
         finding_add_command(finding, "unset PASSWORD_STORE_GPG_OPTS");
         return NULL;
     }
     if (!doctor->does_prompt)
         options.pinentry_mode = GPG_PINENTRY_ERROR;
     if (gpg_context_new(&options, &doctor->gpg, &err) < 0) {
-        finding = report_add(&doctor->report, "gpg-missing", FINDING_BAD, "Passwords are encrypted by it.", "%s", err.text);
+        finding = report_add(&doctor->report, "gpg-missing", FINDING_BAD,
+                             "Passwords are encrypted by it.", "%s", err.text);
         if (err.code == ENOENT)
             finding_add_root_command(finding, "apt-get install -y gnupg");
         return NULL;
@@ -235,32 +265,40 @@ const char *check_gpg(struct doctor *doctor)
     return "gpg is there, and its home directory is in order";
 }
 
-/* --- the agent ----------------------------------------------------------------------------- */
+/* --- the agent ------------------------------------------------------------------------------- */
 
-static const char agent_why[] = "Without its agent gpg decrypts nothing, and says only \"No secret key\".";
+static const char agent_why[] =
+    "Without its agent gpg decrypts nothing, and says only \"No secret key\".";
 
 static void report_lock(struct doctor *doctor, const struct gpg_lock *lock)
 {
     static const char *const why[] = {
         [GPG_LOCK_HELD] = "gpg waits until that process releases it.",
-        [GPG_LOCK_STALE] = "gpg waits for it in vain: that process has ended, and another one has its number now.",
-        [GPG_LOCK_ELSEWHERE] = ("gpg waits for it. If that machine is a container that is gone, or this machine's former name, "
-                               "the file is left over, and you can remove it."),
+        [GPG_LOCK_STALE] =
+            "gpg waits for it in vain: that process has ended, and another one has its number now.",
+        [GPG_LOCK_ELSEWHERE] = ("gpg waits for it. If that machine is a container that is gone, or "
+                                "this machine's former name, "
+                                "the file is left over, and you can remove it."),
     };
     struct finding *finding;
 
     doctor->report.explains = 1 << STEP_ENCRYPT | 1 << STEP_DECRYPT | 1 << STEP_ENTRIES;
-    finding = report_add(&doctor->report, "gnupg-lock", FINDING_BAD, why[lock->state], "%s is held by process %ld%s%s%s on %s",
-                         lock->path, (long)lock->pid, *lock->program ? " (" : "", lock->program, *lock->program ? ")" : "",
+    finding = report_add(&doctor->report, "gnupg-lock", FINDING_BAD, why[lock->state],
+                         "%s is held by process %ld%s%s%s on %s", lock->path, (long)lock->pid,
+                         *lock->program ? " (" : "", lock->program, *lock->program ? ")" : "",
                          lock->host);
     if (lock->state == GPG_LOCK_STALE)
         finding_add_command(finding, "rm %s", lock->path);
 }
 
-/* Locks that keep gpg waiting. A running keyboxd holds its database's lock all the time, which keeps nobody waiting. */
+/*
+ * Locks that keep gpg waiting. A running keyboxd holds its database's lock all the time, which
+ * keeps nobody waiting.
+ */
 static bool check_locks(struct doctor *doctor, const struct gpg_home *home)
 {
-    bool is_timeout = doctor_get_decrypt_failure(doctor) == ETIMEDOUT || doctor->proof.encrypt.err.code == ETIMEDOUT;
+    bool is_timeout = doctor_get_decrypt_failure(doctor) == ETIMEDOUT ||
+                      doctor->proof.encrypt.err.code == ETIMEDOUT;
     bool is_found = false;
     struct gpg_lock lock;
     unsigned at = 0;
@@ -282,10 +320,11 @@ static bool check_socket_path(struct doctor *doctor)
 
     if (gpg_agent_find_socket(&socket, NULL) < 0 || strlen(socket) <= most)
         return true;
-    finding = report_add(&doctor->report, "socket-path-too-long", FINDING_BAD,
-                         "gpg cannot reach its agent, and says only \"No secret key\".",
-                         "the path of gpg-agent's socket has %zu bytes, and a socket's path may have %zu: %s", strlen(socket), most,
-                         socket);
+    finding = report_add(
+        &doctor->report, "socket-path-too-long", FINDING_BAD,
+        "gpg cannot reach its agent, and says only \"No secret key\".",
+        "the path of gpg-agent's socket has %zu bytes, and a socket's path may have %zu: %s",
+        strlen(socket), most, socket);
     finding_add_command(finding, "export GNUPGHOME=$HOME/.gnupg");
     return false;
 }
@@ -299,32 +338,43 @@ static bool check_agent_program(struct doctor *doctor, const struct gpg_home *ho
 
     if (named && access(named, X_OK) < 0) {
         finding = report_add(&doctor->report, "agent-program-wrong", FINDING_BAD, agent_why,
-                             "%s/gpg.conf names the agent-program %s, which cannot be run", home->path, named);
-        finding_add_command(finding, "sed -i 's/^[[:blank:]]*agent-program/#&/' %s/gpg.conf", home->path);
+                             "%s/gpg.conf names the agent-program %s, which cannot be run",
+                             home->path, named);
+        finding_add_command(finding, "sed -i 's/^[[:blank:]]*agent-program/#&/' %s/gpg.conf",
+                            home->path);
         return false;
     }
     if (named || gpg_agent_find_program(&installed, &err) < 0 || access(installed, X_OK) == 0)
         return true;
-    finding = report_add(&doctor->report, "agent-missing", FINDING_BAD, agent_why, "gpg-agent is not installed (%s)", installed);
+    finding = report_add(&doctor->report, "agent-missing", FINDING_BAD, agent_why,
+                         "gpg-agent is not installed (%s)", installed);
     finding_add_root_command(finding, "apt-get install -y gpg-agent");
     return false;
 }
 
-/* GnuPG 2.4 does not start an agent whose gpg-agent.conf or common.conf has an unknown option; 2.2 does. */
+/*
+ * GnuPG 2.4 does not start an agent whose gpg-agent.conf or common.conf has an unknown option; 2.2
+ * does.
+ */
 static bool check_agent_conf(struct doctor *doctor, const struct gpg_home *home)
 {
     CLEANUP_FREE char *named = get_option(home, "gpg.conf", "agent-program"), *installed = NULL;
     char words[GPG_WORDS_SIZE];
     struct error err;
 
-    if ((!named && gpg_agent_find_program(&installed, &err) < 0) || gpg_agent_accepts_conf(named ? named : installed, words))
+    if ((!named && gpg_agent_find_program(&installed, &err) < 0) ||
+        gpg_agent_accepts_conf(named ? named : installed, words))
         return true;
     report_add(&doctor->report, "agent-conf-invalid", FINDING_BAD, agent_why,
-               "gpg-agent does not start, because it refuses its configuration; it says: %s", words);
+               "gpg-agent does not start, because it refuses its configuration; it says: %s",
+               words);
     return false;
 }
 
-/* Why gpg does not reach its agent, as far as that can be seen. A command is shown only if it is certain to help. */
+/*
+ * Why gpg does not reach its agent, as far as that can be seen. A command is shown only if it is
+ * certain to help.
+ */
 static void explain_agent(struct doctor *doctor)
 {
     const struct proof_step *decrypt = &doctor->proof.decrypt;
@@ -337,19 +387,25 @@ static void explain_agent(struct doctor *doctor)
     if (gpg_home_find(NULL, &home) == 0) {
         no_autostart = get_option(&home, "gpg.conf", "no-autostart");
         if (no_autostart) {
-            finding = report_add(&doctor->report, "agent-not-started", FINDING_BAD, agent_why,
-                                 "no gpg-agent runs, and no-autostart in %s/gpg.conf keeps gpg from starting one", home.path);
+            finding = report_add(
+                &doctor->report, "agent-not-started", FINDING_BAD, agent_why,
+                "no gpg-agent runs, and no-autostart in %s/gpg.conf keeps gpg from starting one",
+                home.path);
             finding_add_command(finding, "gpgconf --launch gpg-agent");
             return;
         }
-        if (!check_agent_program(doctor, &home) || !check_agent_conf(doctor, &home) || check_locks(doctor, &home))
+        if (!check_agent_program(doctor, &home) || !check_agent_conf(doctor, &home) ||
+            check_locks(doctor, &home))
             return;
     }
     report_add(&doctor->report, "agent-unreachable", FINDING_BAD, agent_why, "%s",
                decrypt->result == PROOF_FAILED ? decrypt->err.text : doctor->entries.err.text);
 }
 
-/* An agent that is stopped, or waits for something that never comes, does not end by gpgconf --kill either. */
+/*
+ * An agent that is stopped, or waits for something that never comes, does not end by gpgconf --kill
+ * either.
+ */
 static void check_hung_agent(struct doctor *doctor)
 {
     CLEANUP_FREE char *socket = NULL;
@@ -363,15 +419,20 @@ static void check_hung_agent(struct doctor *doctor)
     if (pid <= 0)
         return;
     snprintf(number, sizeof(number), "%ld", (long)pid);
-    finding = report_add(&doctor->report, "agent-hangs", FINDING_BAD, "gpg waits for it. gpg starts another one as soon as it is gone.",
+    finding = report_add(&doctor->report, "agent-hangs", FINDING_BAD,
+                         "gpg waits for it. gpg starts another one as soon as it is gone.",
                          "gpg-agent (process %s) does not answer", number);
     finding_add_command(finding, "kill -KILL %s", number);
 }
 
-/* Failures whose cause may be a lock: gpg waited until it was ended, or gave up by itself and named no cause. */
+/*
+ * Failures whose cause may be a lock: gpg waited until it was ended, or gave up by itself and named
+ * no cause.
+ */
 static bool may_be_lock(const struct proof_step *step)
 {
-    return step->result == PROOF_FAILED && (step->err.code == ETIMEDOUT || step->err.code == GPG_FAILURE_UNKNOWN);
+    return step->result == PROOF_FAILED &&
+           (step->err.code == ETIMEDOUT || step->err.code == GPG_FAILURE_UNKNOWN);
 }
 
 const char *check_agent(struct doctor *doctor)
@@ -384,7 +445,8 @@ const char *check_agent(struct doctor *doctor)
         explain_agent(doctor);
         return NULL;
     }
-    if ((may_be_lock(&doctor->proof.encrypt) || may_be_lock(&doctor->proof.decrypt) || may_be_lock(&doctor->entries)) &&
+    if ((may_be_lock(&doctor->proof.encrypt) || may_be_lock(&doctor->proof.decrypt) ||
+         may_be_lock(&doctor->entries)) &&
         gpg_home_find(NULL, &home) == 0 && !check_locks(doctor, &home))
         check_hung_agent(doctor);
     if (doctor->proof.decrypt.result == PROOF_PASSED || doctor_is_locked(doctor))

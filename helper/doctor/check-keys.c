@@ -1,4 +1,7 @@
-/* The keys: why nothing can be encrypted to those that the store names, and why what is encrypted cannot be read. */
+/*
+ * The keys: why nothing can be encrypted to those that the store names, and why what is encrypted
+ * cannot be read.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +14,7 @@
 #include "helper/doctor/checks.h"
 #include "helper/pass/entry.h"
 
-/* --- recipients -------------------------------------------------------------------------- */
+/* --- recipients ------------------------------------------------------------------------------ */
 
 static const char encrypt_why[] = "Nothing can be encrypted to it, so docker login fails.";
 
@@ -21,8 +24,9 @@ static void add_new_start(struct doctor *doctor, struct finding *finding)
     CLEANUP(pass_listing_done) struct pass_listing listing = {0};
     const char *source = doctor->recipients.source;
 
-    if (*source != '/' || (doctor->store.directory_fd >= 0 &&
-                           (pass_entry_list(&doctor->store, &listing, NULL) < 0 || listing.count > 0)))
+    if (*source != '/' ||
+        (doctor->store.directory_fd >= 0 &&
+         (pass_entry_list(&doctor->store, &listing, NULL) < 0 || listing.count > 0)))
         return;
     finding_add_command(finding, "mv %s %s.old && docker-credential-pass setup", source, source);
 }
@@ -31,11 +35,13 @@ static void explain_unknown(struct doctor *doctor, const char *id)
 {
     const struct pass_store *store = &doctor->store;
     CLEANUP_FREE char *exported = NULL;
-    struct finding *finding = report_add(&doctor->report, "key-unknown", FINDING_BAD, encrypt_why,
-                                         "gpg has no key \"%s\", which %s names; import it with gpg --import if you have it",
-                                         id, doctor->recipients.source);
+    struct finding *finding = report_add(
+        &doctor->report, "key-unknown", FINDING_BAD, encrypt_why,
+        "gpg has no key \"%s\", which %s names; import it with gpg --import if you have it", id,
+        doctor->recipients.source);
 
-    if (asprintf(&exported, "%s/.public-keys/%s", store->root, id) >= 0 && access(exported, R_OK) == 0)
+    if (asprintf(&exported, "%s/.public-keys/%s", store->root, id) >= 0 &&
+        access(exported, R_OK) == 0)
         finding_add_command(finding, "gpg --import %s", exported);
     else
         add_new_start(doctor, finding);
@@ -44,14 +50,15 @@ static void explain_unknown(struct doctor *doctor, const char *id)
 static void explain_key(struct doctor *doctor, const struct gpg_key *key)
 {
     static const char *const ids[] = {
-        [GPG_KEY_REVOKED] = "key-revoked",   [GPG_KEY_EXPIRED] = "key-expired",
-        [GPG_KEY_DISABLED] = "key-disabled", [GPG_KEY_SUBKEY_EXPIRED] = "key-expired",
-        [GPG_KEY_INVALID] = "key-invalid", [GPG_KEY_CANNOT_ENCRYPT] = "key-cannot-encrypt",
+        [GPG_KEY_REVOKED] = "key-revoked",         [GPG_KEY_EXPIRED] = "key-expired",
+        [GPG_KEY_DISABLED] = "key-disabled",       [GPG_KEY_SUBKEY_EXPIRED] = "key-expired",
+        [GPG_KEY_INVALID] = "key-invalid",         [GPG_KEY_CANNOT_ENCRYPT] = "key-cannot-encrypt",
         [GPG_KEY_NOT_TRUSTED] = "key-not-trusted",
     };
-    struct finding *finding = report_add(&doctor->report, ids[key->problem], FINDING_BAD, encrypt_why,
-                                         "the key %s (%s), which %s names, %s", key->fingerprint, key->user_id,
-                                         doctor->recipients.source, gpg_key_problem_words(key->problem));
+    struct finding *finding =
+        report_add(&doctor->report, ids[key->problem], FINDING_BAD, encrypt_why,
+                   "the key %s (%s), which %s names, %s", key->fingerprint, key->user_id,
+                   doctor->recipients.source, gpg_key_problem_words(key->problem));
     const char *id = key->fingerprint;
 
     switch (key->problem) {
@@ -66,10 +73,12 @@ static void explain_key(struct doctor *doctor, const struct gpg_key *key)
         break;
     case GPG_KEY_EXPIRED:
         if (key->has_secret)
-            finding_add_command(finding, "gpg --quick-set-expire %s 2y && gpg --quick-set-expire %s 2y %s", id, id,
-                                key->subkey);
+            finding_add_command(finding,
+                                "gpg --quick-set-expire %s 2y && gpg --quick-set-expire %s 2y %s",
+                                id, id, key->subkey);
         break;
-    case GPG_KEY_SUBKEY_EXPIRED: /* by its fingerprint: for '*' gpg passes over those that have expired already */
+    /* by its fingerprint: for '*' gpg passes over those that have expired already */
+    case GPG_KEY_SUBKEY_EXPIRED:
         if (key->has_secret)
             finding_add_command(finding, "gpg --quick-set-expire %s 2y %s", id, key->subkey);
         break;
@@ -96,7 +105,10 @@ static const struct gpg_key *choose(const struct gpg_keys *keys)
     return best;
 }
 
-/* Whether gpg refused that name itself. One that names a group has no key, and nothing is wrong with it. */
+/*
+ * Whether gpg refused that name itself. One that names a group has no key, and nothing is wrong
+ * with it.
+ */
 static bool is_refused(const struct doctor *doctor, const char *id)
 {
     const struct proof_step *encrypt = &doctor->proof.encrypt;
@@ -135,18 +147,21 @@ static void explain_recipients(struct doctor *doctor, const struct error *err)
     struct finding *finding;
 
     if (err->code == EPERM) {
-        finding = report_add(&doctor->report, "gpg-id-writable", FINDING_BAD,
-                             "Somebody may have put their own key there; nothing is encrypted until only you can.", "%s",
-                             err->text);
+        finding = report_add(
+            &doctor->report, "gpg-id-writable", FINDING_BAD,
+            "Somebody may have put their own key there; nothing is encrypted until only you can.",
+            "%s", err->text);
         finding_add_command(finding, "chmod -R o-w %s", doctor->store.root);
     } else if (err->code == EBADMSG || (err->code == ENOENT && signers && *signers)) {
         CLEANUP_FREE char *signer = strndup(signers, strcspn(signers, " \t\n"));
 
         finding = report_add(&doctor->report, "gpg-id-signature", FINDING_BAD,
-                             "Somebody may have put their own key there. Look at it; if it is as you want it, sign it:", "%s",
-                             err->text);
+                             "Somebody may have put their own key there. Look at it; if it is as "
+                             "you want it, sign it:",
+                             "%s", err->text);
         if (signer && doctor_find_gpg_id(&doctor->store, &source) == 0 && source)
-            finding_add_command(finding, "gpg --yes --detach-sign --local-user %s %s", signer, source);
+            finding_add_command(finding, "gpg --yes --detach-sign --local-user %s %s", signer,
+                                source);
     }
 }
 
@@ -167,22 +182,29 @@ const char *check_recipients(struct doctor *doctor)
         check_recipient(doctor, id);
         *end = '\n';
     }
-    return doctor->proof.encrypt.result == PROOF_PASSED ? "every key that it names can be encrypted to" : NULL;
+    return doctor->proof.encrypt.result == PROOF_PASSED
+               ? "every key that it names can be encrypted to"
+               : NULL;
 }
 
-/* --- reading again ----------------------------------------------------------------------- */
+/* --- reading again --------------------------------------------------------------------------- */
 
 static void check_memory(struct doctor *doctor, const char *algorithm)
 {
     struct finding *finding;
 
-    if (strncmp(algorithm, "rsa", 3) != 0 || strtoul(algorithm + 3, NULL, 10) < 3072 || gpg_agent_has_option("auto-expand-secmem"))
+    if (strncmp(algorithm, "rsa", 3) != 0 || strtoul(algorithm + 3, NULL, 10) < 3072 ||
+        gpg_agent_has_option("auto-expand-secmem"))
         return;
     finding = report_add(&doctor->report, "rsa-memory", FINDING_WARNING,
-                         "When docker pulls many images at once, gpg-agent runs out of locked memory with RSA keys of this "
-                         "size; requests then queue.", "the key is %s, and gpg-agent's memory does not grow", algorithm);
-    finding_add_command(finding, "echo auto-expand-secmem >> \"$(gpgconf --list-dirs homedir)/gpg-agent.conf\"; gpgconf "
-                        "--kill gpg-agent");
+                         "When docker pulls many images at once, gpg-agent runs out of locked "
+                         "memory with RSA keys of this "
+                         "size; requests then queue.",
+                         "the key is %s, and gpg-agent's memory does not grow", algorithm);
+    finding_add_command(
+        finding,
+        "echo auto-expand-secmem >> \"$(gpgconf --list-dirs homedir)/gpg-agent.conf\"; gpgconf "
+        "--kill gpg-agent");
 }
 
 /* Asks the agent, so it runs only after the proof has shown whether gpg itself reaches one. */
@@ -200,13 +222,17 @@ static void look_at_key(struct doctor *doctor)
 /* Whether a smartcard is at fault: the text says what to do with it. */
 static bool check_card(struct doctor *doctor)
 {
-    const struct proof_step *step = doctor->proof.decrypt.result == PROOF_FAILED ? &doctor->proof.decrypt : &doctor->entries;
+    const struct proof_step *step =
+        doctor->proof.decrypt.result == PROOF_FAILED ? &doctor->proof.decrypt : &doctor->entries;
     struct finding *finding;
 
-    if (step->result != PROOF_FAILED || (step->err.code != GPG_FAILURE_CARD && step->err.code != GPG_FAILURE_NO_SCDAEMON))
+    if (step->result != PROOF_FAILED ||
+        (step->err.code != GPG_FAILURE_CARD && step->err.code != GPG_FAILURE_NO_SCDAEMON))
         return true;
-    finding = report_add(&doctor->report, step->err.code == GPG_FAILURE_CARD ? "card-fails" : "scdaemon-missing", FINDING_BAD,
-                         "Without the card nothing is decrypted, so a pull has no password.", "%s", step->err.text);
+    finding = report_add(
+        &doctor->report, step->err.code == GPG_FAILURE_CARD ? "card-fails" : "scdaemon-missing",
+        FINDING_BAD, "Without the card nothing is decrypted, so a pull has no password.", "%s",
+        step->err.text);
     if (step->err.code == GPG_FAILURE_NO_SCDAEMON)
         finding_add_root_command(finding, "apt-get install -y scdaemon");
     return false;
@@ -220,7 +246,8 @@ const char *check_secret_key(struct doctor *doctor)
         return NULL;
     if (decrypt->result == PROOF_FAILED && decrypt->err.code == GPG_FAILURE_NO_SECRET_KEY) {
         report_add(&doctor->report, "secret-key-missing", FINDING_BAD,
-                   "What docker login stores could not be read again. Bring the secret key here from your other machine or "
+                   "What docker login stores could not be read again. Bring the secret key here "
+                   "from your other machine or "
                    "your backup (gpg --import FILE).",
                    "gpg-agent has the secret part of none of the keys that %s names",
                    doctor->recipients.source ? doctor->recipients.source : "the store");
@@ -233,9 +260,11 @@ const char *check_secret_key(struct doctor *doctor)
     return "the secret key is here";
 }
 
-/* --- the passphrase ------------------------------------------------------------------------ */
+/* --- the passphrase -------------------------------------------------------------------------- */
 
-/* After su the terminal still belongs to the user who logged in, and the pinentry cannot open it. */
+/*
+ * After su the terminal still belongs to the user who logged in, and the pinentry cannot open it.
+ */
 static bool check_terminal(struct doctor *doctor, const char *tty)
 {
     struct finding *finding;
@@ -243,8 +272,10 @@ static bool check_terminal(struct doctor *doctor, const char *tty)
     if (!tty || access(tty, R_OK | W_OK) == 0 || (errno != EACCES && errno != EPERM))
         return true;
     finding = report_add(&doctor->report, "terminal-of-another", FINDING_BAD,
-                         "The passphrase cannot be asked for on it. After su, log in as yourself, or start a shell on a "
-                         "terminal of your own:", "the terminal %s belongs to another user", tty);
+                         "The passphrase cannot be asked for on it. After su, log in as yourself, "
+                         "or start a shell on a "
+                         "terminal of your own:",
+                         "the terminal %s belongs to another user", tty);
     finding_add_command(finding, "script -q /dev/null");
     return false;
 }
@@ -257,7 +288,10 @@ static void add_standard_pinentry(struct finding *finding)
 
     if (gpg_find_home(&home, &err) == 0 && gpg_agent_is_own_option("pinentry-program") &&
         gpg_agent_find_standard_pinentry(&standard, &err) == 0 && access(standard, X_OK) == 0)
-        finding_add_command(finding, "sed -i 's/^[[:blank:]]*pinentry-program/#&/' %s/gpg-agent.conf; gpgconf --kill gpg-agent", home);
+        finding_add_command(finding,
+                            "sed -i 's/^[[:blank:]]*pinentry-program/#&/' %s/gpg-agent.conf; "
+                            "gpgconf --kill gpg-agent",
+                            home);
 }
 
 static bool check_pinentry(struct doctor *doctor)
@@ -269,7 +303,8 @@ static bool check_pinentry(struct doctor *doctor)
     if (gpg_agent_find_pinentry(&pinentry, &err) == 0 && access(pinentry, X_OK) == 0)
         return true;
     finding = report_add(&doctor->report, "pinentry-missing", FINDING_BAD,
-                         "The key has a passphrase, and gpg-agent has no program to ask for it. Install one, or correct "
+                         "The key has a passphrase, and gpg-agent has no program to ask for it. "
+                         "Install one, or correct "
                          "pinentry-program in gpg-agent.conf (yours, or the one in /etc/gnupg).",
                          "%s cannot be run", pinentry ? pinentry : "pinentry");
     if (!pinentry || strcmp(pinentry, "/usr/bin/pinentry") == 0)
@@ -287,21 +322,26 @@ const char *check_passphrase(struct doctor *doctor)
 
     if (doctor->proof.decrypt.err.code == GPG_FAILURE_REMOTE)
         return NULL; /* the person at that machine is asked */
-    if (!doctor_is_locked(doctor) && failure != GPG_FAILURE_NO_PINENTRY && failure != GPG_FAILURE_NO_TERMINAL)
+    if (!doctor_is_locked(doctor) && failure != GPG_FAILURE_NO_PINENTRY &&
+        failure != GPG_FAILURE_NO_TERMINAL)
         return NULL;
     if (!check_pinentry(doctor) || !check_terminal(doctor, tty))
         return NULL;
     if (doctor->given_tty && (!tty || strcmp(tty, doctor->given_tty) != 0)) {
         finding = report_add(&doctor->report, "gpg-tty-wrong", FINDING_WARNING,
-                             "This program finds the terminal itself; gpg and pass fail with \"No such file or directory\".",
+                             "This program finds the terminal itself; gpg and pass fail with \"No "
+                             "such file or directory\".",
                              "GPG_TTY is \"%s\", which is not a terminal", doctor->given_tty);
         finding_add_command(finding, "export GPG_TTY=$(tty)");
     }
     if (!tty && !getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY")) {
         report_add(&doctor->report, "no-terminal", FINDING_WARNING,
-                   "Nobody can be asked for it here; on a terminal docker works. A machine without users needs a key "
-                   "without a passphrase for docker (docker-credential-pass setup --subfolder --no-passphrase).",
-                   "the key needs a passphrase or a PIN that gpg-agent does not have, and there is no terminal");
+                   "Nobody can be asked for it here; on a terminal docker works. A machine without "
+                   "users needs a key "
+                   "without a passphrase for docker (docker-credential-pass setup --subfolder "
+                   "--no-passphrase).",
+                   "the key needs a passphrase or a PIN that gpg-agent does not have, and there is "
+                   "no terminal");
         return NULL;
     }
     return "the passphrase can be asked for";

@@ -1,4 +1,7 @@
-/* Programs beside this one: what `docker` on PATH is, podman, and the other credential helpers that docker's file names. */
+/*
+ * Programs beside this one: what `docker` on PATH is, podman, and the other credential helpers that
+ * docker's file names.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +16,11 @@
 
 #define HELPER "pass"
 
-/* --- other helpers ------------------------------------------------------------------------- */
+/* --- other helpers --------------------------------------------------------------------------- */
 
 /*
- * Whether the helper cannot be used here. Without a display a keyring cannot ask anybody, so its list fails at once. With a
- * display it is not tried, because it might open a window.
+ * Whether the helper cannot be used here. Without a display a keyring cannot ask anybody, so its
+ * list fails at once. With a display it is not tried, because it might open a window.
  */
 static bool is_useless(const char *program)
 {
@@ -27,11 +30,14 @@ static bool is_useless(const char *program)
 
     if (getenv("DISPLAY") || getenv("WAYLAND_DISPLAY"))
         return false;
-    r = process_run(argv, gpg_patience() < 10 ? gpg_patience() : 10, output, sizeof(output), &status);
-    return r == 0 ? status != 0 : r != -ETIMEDOUT && r != -ENOMEM; /* for example a program of Windows, without WSL's interop */
+    r = process_run(argv, gpg_patience() < 10 ? gpg_patience() : 10, output, sizeof(output),
+                    &status);
+    /* for example a program of Windows, without WSL's interop */
+    return r == 0 ? status != 0 : r != -ETIMEDOUT && r != -ENOMEM;
 }
 
-void doctor_report_other_helper(struct doctor *doctor, const struct client_config *config, const char *name)
+void doctor_report_other_helper(struct doctor *doctor, const struct client_config *config,
+                                const char *name)
 {
     CLEANUP_FREE char *program = NULL, *found = NULL;
     struct finding *finding;
@@ -48,13 +54,14 @@ void doctor_report_other_helper(struct doctor *doctor, const struct client_confi
         fault = "which fails here when it is asked for its logins";
     if (fault) {
         finding = report_add(&doctor->report, "creds-store-other", FINDING_BAD,
-                             "Docker asks that program for passwords, so every login fails.", "%s names %s, %s", config->path,
-                             program, fault);
+                             "Docker asks that program for passwords, so every login fails.",
+                             "%s names %s, %s", config->path, program, fault);
         finding_add_command(finding, "docker-credential-pass setup --force");
         return;
     }
     finding = report_add(&doctor->report, "creds-store-other", FINDING_BAD,
-                         "Docker asks that program for passwords, not this one. setup imports the logins that it has.",
+                         "Docker asks that program for passwords, not this one. setup imports the "
+                         "logins that it has.",
                          "%s keeps passwords with %s", config->path, program);
     finding_add_command(finding, "docker-credential-pass setup --from %s", name);
 }
@@ -74,18 +81,19 @@ void doctor_check_helpers(struct doctor *doctor, const struct client_config *con
         }
         if (process_find(program, &found) == -ENOENT && strcmp(name, HELPER) != 0)
             report_add(&doctor->report, "cred-helper-missing", FINDING_WARNING,
-                       "docker login to that registry fails. Install the program, or remove the line from credHelpers.",
+                       "docker login to that registry fails. Install the program, or remove the "
+                       "line from credHelpers.",
                        "%s names %s for %s, which is not on PATH", config->path, program, host);
     }
 }
 
-/* --- docker that is not docker ------------------------------------------------------------- */
+/* --- docker that is not docker --------------------------------------------------------------- */
 
 static void check_snap(struct doctor *doctor)
 {
     if (client_docker_is_snap())
-        report_add(&doctor->report, "docker-snap", FINDING_BAD, "A login with it does not use this program.", "%s",
-                   CLIENT_DOCKER_SNAP_TEXT);
+        report_add(&doctor->report, "docker-snap", FINDING_BAD,
+                   "A login with it does not use this program.", "%s", CLIENT_DOCKER_SNAP_TEXT);
 }
 
 static void check_link(struct doctor *doctor, const struct client_config *config)
@@ -95,7 +103,8 @@ static void check_link(struct doctor *doctor, const struct client_config *config
     if (!client_docker_is_misled_by_link(config->path))
         return;
     finding = report_add(&doctor->report, "config-relative-link", FINDING_WARNING,
-                         "Docker before version 28 looks for that target in the working directory when it saves a login.",
+                         "Docker before version 28 looks for that target in the working directory "
+                         "when it saves a login.",
                          "%s is a link with a relative target", config->path);
     finding_add_command(finding, "ln -sfn %s %s", config->real_path, config->path);
 }
@@ -107,13 +116,17 @@ static void check_podman(struct doctor *doctor)
     CLEANUP_FREE char *path = NULL;
     struct error err;
 
-    if (!client_podman_is_installed() || !client_podman_writes_to_docker() || client_docker_find(&path, &err) < 0 ||
-        client_helpers_read(NULL, &helpers, &err) < 0 || !client_helpers_has(&helpers, HELPER))
+    if (!client_podman_is_installed() || !client_podman_writes_to_docker() ||
+        client_docker_find(&path, &err) < 0 || client_helpers_read(NULL, &helpers, &err) < 0 ||
+        !client_helpers_has(&helpers, HELPER))
         return;
     report_add(&doctor->report, "podman-docker-config", FINDING_WARNING,
-               "From about version 5.4 on, podman login, buildah login and skopeo login then write the password into that "
-               "file, unencrypted, whatever helpers are configured. Run them as: env -u DOCKER_CONFIG podman login HOST",
-               "DOCKER_CONFIG is set, and podman uses this program (%s): it is %s", helpers.source, path);
+               "From about version 5.4 on, podman login, buildah login and skopeo login then write "
+               "the password into that "
+               "file, unencrypted, whatever helpers are configured. Run them as: env -u "
+               "DOCKER_CONFIG podman login HOST",
+               "DOCKER_CONFIG is set, and podman uses this program (%s): it is %s", helpers.source,
+               path);
 }
 
 void doctor_check_other_clients(struct doctor *doctor, const struct client_config *config)
@@ -132,15 +145,18 @@ const char *doctor_check_podman_alone(struct doctor *doctor)
 
     if (!is_docker && !client_podman_is_installed())
         return NULL;
-    if (client_helpers_read(NULL, &helpers, &err) == 0 && client_helpers_is_first(&helpers, HELPER)) {
+    if (client_helpers_read(NULL, &helpers, &err) == 0 &&
+        client_helpers_is_first(&helpers, HELPER)) {
         check_podman(doctor);
         return is_docker ? "docker is podman here, which keeps its passwords with this program"
-                         : "podman, buildah and skopeo keep their passwords with this program (docker is not installed)";
+                         : "podman, buildah and skopeo keep their passwords with this program "
+                           "(docker is not installed)";
     }
     if (!is_docker)
         return NULL;
     finding = report_add(&doctor->report, "docker-is-podman", FINDING_BAD,
-                         "podman ignores credsStore, so docker login writes the password unencrypted into podman's file.",
+                         "podman ignores credsStore, so docker login writes the password "
+                         "unencrypted into podman's file.",
                          "docker on PATH is podman, which does not use this program");
     finding_add_command(finding, "docker-credential-pass setup --podman --yes");
     return "docker is podman here";

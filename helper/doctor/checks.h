@@ -16,21 +16,23 @@ struct doctor {
     const char *given_tty; /* GPG_TTY before anybody changed it; borrowed */
 
     struct proof proof;
-    struct proof_step entries;  /* of all entries: the first that failed, else the first that is locked */
-    bool had_gnupg_home;        /* before the proof, which may make one */
-    bool has_no_home;           /* HOME does not name a directory */
+    /* of all entries: the first that failed, else the first that is locked */
+    struct proof_step entries;
+    bool had_gnupg_home; /* before the proof, which may make one */
+    bool has_no_home;    /* HOME does not name a directory */
 
     struct pass_store store;
     struct gpg_context *gpg; /* NULL: gpg cannot be used */
     struct pass_recipients recipients;
-    uint64_t s2k_count;      /* of the key; 0: it has no passphrase, or that is not known */
-    char fingerprint[GPG_FINGERPRINT_SIZE]; /* of the key that decrypts here; "" if it is not known */
+    uint64_t s2k_count; /* of the key; 0: it has no passphrase, or that is not known */
+    /* of the key that decrypts here; "" if it is not known */
+    char fingerprint[GPG_FINGERPRINT_SIZE];
     char keygrip[41];
 };
 
 /*
- * Each check adds its findings to the report, and returns what to print if there are none; NULL prints nothing. The text is
- * static, or valid until the next call.
+ * Each check adds its findings to the report, and returns what to print if there are none; NULL
+ * prints nothing. The text is static, or valid until the next call.
  */
 typedef const char *check_function(struct doctor *doctor);
 
@@ -43,14 +45,18 @@ check_function check_entries;                                        /* check-en
 check_function check_git;                                            /* check-git.c */
 check_function check_unexplained, check_speed;                       /* prove.c */
 
-/* Parts of check_docker() (check-programs.c). The first reports a credsStore that is another helper. */
-void doctor_report_other_helper(struct doctor *doctor, const struct client_config *config, const char *name);
+/*
+ * Parts of check_docker() (check-programs.c). The first reports a credsStore that is another
+ * helper.
+ */
+void doctor_report_other_helper(struct doctor *doctor, const struct client_config *config,
+                                const char *name);
 void doctor_check_helpers(struct doctor *doctor, const struct client_config *config);
 void doctor_check_other_clients(struct doctor *doctor, const struct client_config *config);
 
 /*
- * For a user without docker: whether podman uses this program. Returns a text as a check does; NULL if docker's file has to be
- * judged all the same.
+ * For a user without docker: whether podman uses this program. Returns a text as a check does; NULL
+ * if docker's file has to be judged all the same.
  */
 const char *doctor_check_podman_alone(struct doctor *doctor);
 
@@ -64,25 +70,36 @@ int doctor_get_decrypt_failure(const struct doctor *doctor);
 bool doctor_is_locked(const struct doctor *doctor);
 
 /*
- * Finds the .gpg-id that applies to docker's entries. 0 with its path, owned by the caller, and NULL if there is none; or
- * -ENOMEM.
+ * Finds the .gpg-id that applies to docker's entries. 0 with its path, owned by the caller, and
+ * NULL if there is none; or -ENOMEM.
  */
 int doctor_find_gpg_id(const struct pass_store *store, char **ret_path) MUST_USE;
 
 /* Whether the store is shared on purpose: its root hands its group down to what is made in it. */
 bool doctor_is_team_store(const struct doctor *doctor);
 
-/* Whether another user owns the store and shares it with a group, which may not be allowed to write. */
+/*
+ * Whether another user owns the store and shares it with a group, which may not be allowed to
+ * write.
+ */
 bool doctor_is_shared_by_another(const struct doctor *doctor);
 
 /* Adds that something could not be checked: what is a noun, for example the path of a directory. */
 void doctor_add_unchecked(struct doctor *doctor, const char *what, int error);
 
-/* Sets the mode of the user's own file or directory with --fix. Links are followed, but not to anything else. */
-void doctor_fix_mode(const struct doctor *doctor, struct finding *finding, const char *path, unsigned mode);
+/*
+ * Sets the mode of the user's own file or directory with --fix. Links are followed, but not to
+ * anything else.
+ */
+void doctor_fix_mode(const struct doctor *doctor, struct finding *finding, const char *path,
+                     unsigned mode);
 
-/* The same for a path in the store (absolute, as the finding shows it), through no symbolic link: see helper/pass/repair.h. */
-void doctor_fix_store_mode(const struct doctor *doctor, struct finding *finding, const char *path, unsigned mode);
+/*
+ * The same for a path in the store (absolute, as the finding shows it), through no symbolic link:
+ * see helper/pass/repair.h.
+ */
+void doctor_fix_store_mode(const struct doctor *doctor, struct finding *finding, const char *path,
+                           unsigned mode);
 
 /* The path below the store's root; "" for the root itself. */
 const char *doctor_store_path(const struct doctor *doctor, const char *path);

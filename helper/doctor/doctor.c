@@ -26,7 +26,10 @@ enum { FIX = 1, PROMPT, JSON, HELP };
 
 enum { EXIT_UNKNOWN = 2 };
 
-/* Checks in the order in which they are told, and which steps of the login each may explain; 0: its findings stand alone. */
+/*
+ * Checks in the order in which they are told, and which steps of the login each may explain; 0: its
+ * findings stand alone.
+ */
 static const struct {
     check_function *function;
     unsigned explains;
@@ -61,8 +64,10 @@ enum { PARSE_HELP = 1 };
 static int parse(int argc, char **argv, struct doctor *doctor, bool *ret_is_json)
 {
     static const struct option switches[] = {
-        {"fix", no_argument, NULL, FIX},   {"prompt", no_argument, NULL, PROMPT},
-        {"json", no_argument, NULL, JSON}, {"help", no_argument, NULL, HELP},
+        {"fix", no_argument, NULL, FIX},
+        {"prompt", no_argument, NULL, PROMPT},
+        {"json", no_argument, NULL, JSON},
+        {"help", no_argument, NULL, HELP},
         {0},
     };
     int letter;
@@ -80,7 +85,8 @@ static int parse(int argc, char **argv, struct doctor *doctor, bool *ret_is_json
     }
     if (letter != '?' && optind == argc)
         return 0;
-    terminal_print_line(stderr, PROGRAM ": doctor takes --fix, --prompt and --json, and nothing else: %s",
+    terminal_print_line(stderr,
+                        PROGRAM ": doctor takes --fix, --prompt and --json, and nothing else: %s",
                         letter == '?' ? argv[optind - 1] : argv[optind]);
     return -EINVAL;
 }
@@ -110,11 +116,14 @@ static void tell_verdict(const struct doctor *doctor)
         printf("A docker login would work.\n");
         break;
     case REPORT_FAILS:
-        printf("A docker login would not work: %zu %s to mend.\n", bad, bad == 1 ? "thing is" : "things are");
+        printf("A docker login would not work: %zu %s to mend.\n", bad,
+               bad == 1 ? "thing is" : "things are");
         break;
     case REPORT_UNKNOWN:
         printf("Nothing is known to be wrong, but not everything could be tried%s.\n",
-               doctor_is_locked(doctor) ? ": docker-credential-pass doctor --prompt tries to decrypt" : "");
+               doctor_is_locked(doctor)
+                   ? ": docker-credential-pass doctor --prompt tries to decrypt"
+                   : "");
         break;
     }
 }
@@ -122,7 +131,9 @@ static void tell_verdict(const struct doctor *doctor)
 static int choose_exit_code(const struct report *report)
 {
     static const int codes[] = {
-        [REPORT_WORKS] = EXIT_SUCCESS, [REPORT_FAILS] = EXIT_FAILURE, [REPORT_UNKNOWN] = EXIT_UNKNOWN,
+        [REPORT_WORKS] = EXIT_SUCCESS,
+        [REPORT_FAILS] = EXIT_FAILURE,
+        [REPORT_UNKNOWN] = EXIT_UNKNOWN,
     };
 
     return codes[report_judge(report)];

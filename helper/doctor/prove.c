@@ -1,4 +1,7 @@
-/* The proof: what a login does, step by step; and what is said of a step that failed and that no check explains. */
+/*
+ * The proof: what a login does, step by step; and what is said of a step that failed and that no
+ * check explains.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,24 +15,29 @@
 #include "helper/doctor/checks.h"
 #include "helper/pass/entry.h"
 
-/* --- all steps ----------------------------------------------------------------------------- */
+/* --- all steps ------------------------------------------------------------------------------- */
 
 static void note_step(struct report *report, enum report_step which, const struct proof_step *step)
 {
     report->failed |= step->result == PROOF_FAILED ? 1U << which : 0;
     report->locked |= step->result == PROOF_LOCKED ? 1U << which : 0;
-    report->untried |= step->result == PROOF_LOCKED || step->result == PROOF_NOT_TRIED ? 1U << which : 0;
+    report->untried |=
+        step->result == PROOF_LOCKED || step->result == PROOF_NOT_TRIED ? 1U << which : 0;
 }
 
 /* A failure counts more than a locked entry, and that more than one that was read. */
 static void take_worst(struct proof_step *worst, const struct proof_step *step)
 {
-    if (worst->result != PROOF_FAILED && step->result != PROOF_PASSED && step->result != PROOF_NOT_TRIED &&
+    if (worst->result != PROOF_FAILED && step->result != PROOF_PASSED &&
+        step->result != PROOF_NOT_TRIED &&
         (worst->result == PROOF_PASSED || step->result == PROOF_FAILED))
         *worst = *step;
 }
 
-/* Whether the next decryption would fail in the same way, after the same long wait or the same question, perhaps for a PIN. */
+/*
+ * Whether the next decryption would fail in the same way, after the same long wait or the same
+ * question, perhaps for a PIN.
+ */
 static bool is_end(const struct proof_step *step)
 {
     if (step->result != PROOF_FAILED)
@@ -53,7 +61,8 @@ static void prove_entries(struct doctor *doctor, enum gpg_pinentry_mode mode)
     struct proof_step *worst = &doctor->entries;
 
     if (is_end(&doctor->proof.encrypt) || is_end(&doctor->proof.decrypt)) {
-        error_set(&worst->err, ENODATA, "a message that was just encrypted cannot be decrypted, so no entry was tried");
+        error_set(&worst->err, ENODATA,
+                  "a message that was just encrypted cannot be decrypted, so no entry was tried");
         return;
     }
     worst->result = PROOF_PASSED;
@@ -80,12 +89,13 @@ static void prove_entries(struct doctor *doctor, enum gpg_pinentry_mode mode)
 enum { MOST_PATIENCE_S = 5 };
 
 /*
- * The checks need not wait as long as the proof did. A step that failed after a long wait has waited for an agent that hangs,
- * or for a lock, and each later gpg would wait as long.
+ * The checks need not wait as long as the proof did. A step that failed after a long wait has
+ * waited for an agent that hangs, or for a lock, and each later gpg would wait as long.
  */
 static void shorten_patience(const struct doctor *doctor, int64_t waited_ms)
 {
-    bool has_failed = doctor->proof.encrypt.result == PROOF_FAILED || doctor->proof.decrypt.result == PROOF_FAILED ||
+    bool has_failed = doctor->proof.encrypt.result == PROOF_FAILED ||
+                      doctor->proof.decrypt.result == PROOF_FAILED ||
                       doctor->entries.result == PROOF_FAILED;
 
     if (has_failed && waited_ms >= MOST_PATIENCE_S * 1000 && gpg_patience() > MOST_PATIENCE_S)
@@ -123,14 +133,15 @@ bool doctor_is_locked(const struct doctor *doctor)
     return doctor->proof.decrypt.result == PROOF_LOCKED || doctor->entries.result == PROOF_LOCKED;
 }
 
-/* --- what no check explains ---------------------------------------------------------------- */
+/* --- what no check explains ------------------------------------------------------------------ */
 
 struct unexplained {
     enum report_step step;
     const char *id, *why;
 };
 
-static void explain_by_its_text(struct doctor *doctor, const struct unexplained *what, const struct proof_step *step)
+static void explain_by_its_text(struct doctor *doctor, const struct unexplained *what,
+                                const struct proof_step *step)
 {
     const char *id = what->id;
 
@@ -150,38 +161,51 @@ static void explain_by_its_text(struct doctor *doctor, const struct unexplained 
 const char *check_unexplained(struct doctor *doctor)
 {
     static const struct unexplained steps[] = {
-        {STEP_ENCRYPT, "encrypt-failed", "A text could not be encrypted as docker login would, so no password can be stored."},
-        {STEP_DECRYPT, "decrypt-failed", "What was just encrypted could not be decrypted, so a pull would have no password."},
+        {STEP_ENCRYPT, "encrypt-failed",
+         "A text could not be encrypted as docker login would, so no password can be stored."},
+        {STEP_DECRYPT, "decrypt-failed",
+         "What was just encrypted could not be decrypted, so a pull would have no password."},
         {STEP_WRITE, "write-failed", "No entry can be written, so docker login fails."},
         {STEP_ENTRIES, "entry-fails", "Docker pulls without a login then, and says \"denied\"."},
     };
     const struct proof_step *const results[] = {
-        [STEP_ENCRYPT] = &doctor->proof.encrypt, [STEP_DECRYPT] = &doctor->proof.decrypt,
-        [STEP_WRITE] = &doctor->proof.write, [STEP_ENTRIES] = &doctor->entries,
+        [STEP_ENCRYPT] = &doctor->proof.encrypt,
+        [STEP_DECRYPT] = &doctor->proof.decrypt,
+        [STEP_WRITE] = &doctor->proof.write,
+        [STEP_ENTRIES] = &doctor->entries,
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
         explain_by_its_text(doctor, &steps[i], results[i]);
     doctor->report.explains = 0;
     if (doctor->proof.decrypt.err.code == GPG_FAILURE_REMOTE)
-        return "(decrypting was not tried: gpg-agent is on another machine and may ask there; --prompt tries it)";
+        return "(decrypting was not tried: gpg-agent is on another machine and may ask there; "
+               "--prompt tries it)";
     if (doctor_is_locked(doctor))
-        return "(decrypting was not tried: the key needs its passphrase, or its card; --prompt lets gpg ask for it)";
+        return "(decrypting was not tried: the key needs its passphrase, or its card; --prompt "
+               "lets gpg ask for it)";
     return NULL;
 }
 
 void doctor_add_unchecked(struct doctor *doctor, const char *what, int error)
 {
-    report_add(&doctor->report, "unchecked", FINDING_UNCHECKED, "So nothing is known about it, good or bad.",
-               "%s could not be looked at: %s", what, strerror(error));
+    report_add(&doctor->report, "unchecked", FINDING_UNCHECKED,
+               "So nothing is known about it, good or bad.", "%s could not be looked at: %s", what,
+               strerror(error));
 }
 
-/* --- how fast ------------------------------------------------------------------------------ */
+/* --- how fast -------------------------------------------------------------------------------- */
 
-/* Half of what gpg-agent calibrates a new key to (100 ms), five times what s2k-calibration 10 gives. */
+/*
+ * Half of what gpg-agent calibrates a new key to (100 ms), five times what s2k-calibration 10
+ * gives.
+ */
 enum { SLOW_MS = 50 };
 
-/* Judged by the key's S2K count and the speed of this machine's CPU: the clock would blame the key for a busy machine. */
+/*
+ * Judged by the key's S2K count and the speed of this machine's CPU: the clock would blame the key
+ * for a busy machine.
+ */
 static void tell_slowness(struct doctor *doctor)
 {
     uint64_t ms = doctor->s2k_count ? gpg_estimate_s2k_ms(doctor->s2k_count) : 0;
@@ -189,13 +213,19 @@ static void tell_slowness(struct doctor *doctor)
 
     if (ms < SLOW_MS)
         return;
-    finding = report_add(&doctor->report, "slow-key", FINDING_WARNING,
-                         "Each pull waits for it, and gpg-agent does one at a time. A cheaper derivation (s2k-calibration) "
-                         "helps, and makes guessing the passphrase of a stolen key file cheaper by as much.",
-                         "each decryption takes about %" PRIu64 " ms of CPU time, because gpg-agent hashes the passphrase of "
-                         "%s at length each time", ms, doctor->fingerprint);
-    finding_add_command(finding, "echo s2k-calibration 10 >> \"$(gpgconf --list-dirs homedir)/gpg-agent.conf\"; gpgconf "
-                        "--kill gpg-agent");
+    finding = report_add(
+        &doctor->report, "slow-key", FINDING_WARNING,
+        "Each pull waits for it, and gpg-agent does one at a time. A cheaper derivation "
+        "(s2k-calibration) "
+        "helps, and makes guessing the passphrase of a stolen key file cheaper by as much.",
+        "each decryption takes about %" PRIu64
+        " ms of CPU time, because gpg-agent hashes the passphrase of "
+        "%s at length each time",
+        ms, doctor->fingerprint);
+    finding_add_command(
+        finding,
+        "echo s2k-calibration 10 >> \"$(gpgconf --list-dirs homedir)/gpg-agent.conf\"; gpgconf "
+        "--kill gpg-agent");
     finding_add_command(finding, "gpg --change-passphrase %s", doctor->fingerprint);
 }
 
@@ -208,10 +238,12 @@ const char *check_speed(struct doctor *doctor)
     if (proof->decrypt.result != PROOF_PASSED)
         return NULL;
     if (proof->why_by_gpg.code != 0)
-        snprintf(fine, sizeof(fine), "a text was encrypted, and decrypted in %" PRIu64 " ms by gpg (%.200s)",
+        snprintf(fine, sizeof(fine),
+                 "a text was encrypted, and decrypted in %" PRIu64 " ms by gpg (%.200s)",
                  (proof->decrypt_us + 500) / 1000, proof->why_by_gpg.text);
     else
-        snprintf(fine, sizeof(fine), "a text was encrypted, and decrypted in %.1f ms without gpg (the fast path)",
+        snprintf(fine, sizeof(fine),
+                 "a text was encrypted, and decrypted in %.1f ms without gpg (the fast path)",
                  (double)proof->decrypt_us / 1000);
     return fine;
 }

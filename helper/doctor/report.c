@@ -12,11 +12,12 @@
 #include "common/shell-quote.h"
 #include "helper/terminal.h"
 
-/* --- adding ------------------------------------------------------------------------------ */
+/* --- adding ---------------------------------------------------------------------------------- */
 
 static struct finding *add(struct report *report, struct finding *finding)
 {
-    struct finding **more = finding ? reallocarray(report->items, report->count + 1, sizeof(*more)) : NULL;
+    struct finding **more =
+        finding ? reallocarray(report->items, report->count + 1, sizeof(*more)) : NULL;
 
     if (!more) {
         free(finding);
@@ -28,13 +29,14 @@ static struct finding *add(struct report *report, struct finding *finding)
     return finding;
 }
 
-struct finding *report_add(struct report *report, const char *id, enum finding_status status, const char *why,
-                           const char *what, ...)
+struct finding *report_add(struct report *report, const char *id, enum finding_status status,
+                           const char *why, const char *what, ...)
 {
     struct finding *finding;
     va_list arguments;
 
-    if (status == FINDING_BAD && report->explains && !(report->explains & (report->failed | report->untried)))
+    if (status == FINDING_BAD && report->explains &&
+        !(report->explains & (report->failed | report->untried)))
         return NULL;
     finding = add(report, calloc(1, sizeof(*finding)));
     if (!finding)
@@ -124,7 +126,7 @@ void report_done(struct report *report)
     *report = (struct report){0};
 }
 
-/* --- telling ----------------------------------------------------------------------------- */
+/* --- telling --------------------------------------------------------------------------------- */
 
 static void tell(const struct finding *finding)
 {
@@ -132,7 +134,8 @@ static void tell(const struct finding *finding)
                               : finding->status == FINDING_BAD ? TERMINAL_BAD
                                                                : TERMINAL_WARNING;
 
-    terminal_say(stdout, mark, "%s%s", finding->is_fixed ? "mended: " : "", finding->what ? finding->what : "");
+    terminal_say(stdout, mark, "%s%s", finding->is_fixed ? "mended: " : "",
+                 finding->what ? finding->what : "");
     if (finding->is_fixed)
         return;
     terminal_explain(stdout, "%s", finding->why);
@@ -146,7 +149,10 @@ void report_tell(const struct report *report, size_t first)
         tell(report->items[i]);
 }
 
-/* For a person's terminal too, so it is escaped further than JSON asks for. Without memory it is null, and false is answered. */
+/*
+ * For a person's terminal too, so it is escaped further than JSON asks for. Without memory it is
+ * null, and false is answered.
+ */
 static bool print_quoted(FILE *stream, const char *text)
 {
     size_t size = text ? json_quote(text, strlen(text), NULL) : 0, shown_size;
@@ -169,7 +175,9 @@ static bool print_quoted(FILE *stream, const char *text)
 static bool print_finding(FILE *stream, const struct finding *finding)
 {
     static const char *const statuses[] = {
-        [FINDING_WARNING] = "warning", [FINDING_BAD] = "bad", [FINDING_UNCHECKED] = "unchecked",
+        [FINDING_WARNING] = "warning",
+        [FINDING_BAD] = "bad",
+        [FINDING_UNCHECKED] = "unchecked",
     };
     const char *status = finding->is_fixed ? "fixed" : statuses[finding->status];
     bool is_whole;
@@ -199,7 +207,10 @@ static const char *name_result(const struct report *report, unsigned step)
 static void print_steps(const struct report *report, FILE *stream)
 {
     static const char *const names[] = {
-        [STEP_ENCRYPT] = "encrypt", [STEP_DECRYPT] = "decrypt", [STEP_WRITE] = "write", [STEP_ENTRIES] = "entries",
+        [STEP_ENCRYPT] = "encrypt",
+        [STEP_DECRYPT] = "decrypt",
+        [STEP_WRITE] = "write",
+        [STEP_ENTRIES] = "entries",
     };
 
     fputs(",\"steps\":{", stream);
@@ -211,7 +222,9 @@ static void print_steps(const struct report *report, FILE *stream)
 void report_print_json(struct report *report, FILE *stream)
 {
     static const char *const verdicts[] = {
-        [REPORT_WORKS] = "true", [REPORT_FAILS] = "false", [REPORT_UNKNOWN] = "null",
+        [REPORT_WORKS] = "true",
+        [REPORT_FAILS] = "false",
+        [REPORT_UNKNOWN] = "null",
     };
 
     fprintf(stream, "{\"ok\":%s,\"decrypt_ms\":", verdicts[report_judge(report)]);

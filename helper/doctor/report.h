@@ -51,24 +51,32 @@ struct report {
     bool is_by_gpg;      /* gpg decrypted, not the fast path */
 
     /* Masks of steps: 1 << STEP_… */
-    unsigned failed;    /* tried and failed */
-    unsigned untried;   /* locked, or not tried */
-    unsigned locked;    /* of these: the key needs its passphrase */
-    unsigned explains;  /* what the running check may explain; 0: its findings stand for themselves */
+    unsigned failed;  /* tried and failed */
+    unsigned untried; /* locked, or not tried */
+    unsigned locked;  /* of these: the key needs its passphrase */
+    /* what the running check may explain; 0: its findings stand for themselves */
+    unsigned explains;
     unsigned explained; /* steps for which something bad was found */
 };
 
 /*
- * Adds a finding, owned by the report; what is a format. NULL if memory is exhausted, or if the finding is bad but every step
- * that the running check explains has passed: then a login works in spite of it.
+ * Adds a finding, owned by the report; what is a format. NULL if memory is exhausted, or if the
+ * finding is bad but every step that the running check explains has passed: then a login works in
+ * spite of it.
  */
-struct finding *report_add(struct report *report, const char *id, enum finding_status status, const char *why,
-                           const char *what, ...) PRINTF_LIKE(5, 6);
+struct finding *report_add(struct report *report, const char *id, enum finding_status status,
+                           const char *why, const char *what, ...) PRINTF_LIKE(5, 6);
 
-/* Adds a command to it: every %s in the format is quoted for a shell. Nothing else may be in the format. */
+/*
+ * Adds a command to it: every %s in the format is quoted for a shell. Nothing else may be in the
+ * format.
+ */
 void finding_add_command(struct finding *finding, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* The same for a command that only root may run: plain for root, else with sudo, or with su if sudo is not installed. */
+/*
+ * The same for a command that only root may run: plain for root, else with sudo, or with su if sudo
+ * is not installed.
+ */
 void finding_add_root_command(struct finding *finding, const char *format, ...) PRINTF_LIKE(2, 3);
 
 size_t report_count_bad(const struct report *report);

@@ -10,7 +10,8 @@
 
 #include "helper/pass/path.h"
 
-int pass_changes_add(struct pass_changes *changes, bool is_removal, const char *directory, const char *file)
+int pass_changes_add(struct pass_changes *changes, bool is_removal, const char *directory,
+                     const char *file)
 {
     struct pass_change change = {.is_removal = is_removal}, *grown;
     size_t length;
@@ -19,7 +20,8 @@ int pass_changes_add(struct pass_changes *changes, bool is_removal, const char *
     if (!grown)
         return -ENOMEM;
     changes->items = grown;
-    if (asprintf(&change.path, PASS_DIRECTORY "/%s%s%s", directory, file ? "/" : "", file ? file : "") < 0)
+    if (asprintf(&change.path, PASS_DIRECTORY "/%s%s%s", directory, file ? "/" : "",
+                 file ? file : "") < 0)
         return -ENOMEM;
     length = strlen(change.path) - (file ? strlen(PASS_SUFFIX) : 0);
     change.name = strndup(change.path, length);

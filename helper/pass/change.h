@@ -18,5 +18,6 @@ struct pass_changes {
 };
 
 /* Adds the path "docker-credential-helpers/<directory>[/<file>]". 0 or -ENOMEM. */
-int pass_changes_add(struct pass_changes *changes, bool is_removal, const char *directory, const char *file) MUST_USE;
+int pass_changes_add(struct pass_changes *changes, bool is_removal, const char *directory,
+                     const char *file) MUST_USE;
 void pass_changes_done(struct pass_changes *changes);

@@ -1,5 +1,6 @@
 /*
- * openat() with a path of several parts follows links in all but the last; so there is one call for each part.
+ * openat() with a path of several parts follows links in all but the last; so there is one call for
+ * each part.
  */
 #include "helper/pass/descend.h"
 
@@ -17,7 +18,8 @@ static int refuse(int fd, const char *name, int r)
 
     if (r != -ENOTDIR && r != -ELOOP)
         return r;
-    return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) ? -ELOOP : -ENOTDIR;
+    return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) ? -ELOOP
+                                                                                   : -ENOTDIR;
 }
 
 static int make_directory(int fd, const char *name)

@@ -64,8 +64,8 @@ static int search_subdirectory(struct search *search, int fd, size_t used)
 }
 
 /*
- * Opens the file in the directory where it was found: -ENOENT if a writer has removed it, or if it is not a regular file any
- * more.
+ * Opens the file in the directory where it was found: -ENOENT if a writer has removed it, or if it
+ * is not a regular file any more.
  */
 static int open_found(struct search *search, int fd, const char *name)
 {
@@ -127,10 +127,11 @@ static int search_directory(struct search *search, int fd, size_t used)
 }
 
 /*
- * Searches a server's directory. While the search descends to one user, a writer may add another user where the search has
- * already been, and then remove the first. So if there are names but no entry, the search is repeated, until no directory has
- * changed since the search before it began: then all of them were read as they were at one moment. The clock is the one by
- * which the kernel dates changes; it advances only every few milliseconds.
+ * Searches a server's directory. While the search descends to one user, a writer may add another
+ * user where the search has already been, and then remove the first. So if there are names but no
+ * entry, the search is repeated, until no directory has changed since the search before it began:
+ * then all of them were read as they were at one moment. The clock is the one by which the kernel
+ * dates changes; it advances only every few milliseconds.
  */
 static int search_server(struct search *search, int fd)
 {
@@ -154,8 +155,8 @@ static int search_server(struct search *search, int fd)
     return r;
 }
 
-static int open_once(const struct pass_store *store, const struct pass_path *path, struct pass_entry *ret,
-                     struct search *search)
+static int open_once(const struct pass_store *store, const struct pass_path *path,
+                     struct pass_entry *ret, struct search *search)
 {
     CLEANUP_CLOSE int server_fd = file_open_directory(store->directory_fd, path->directory);
     int r;
@@ -173,8 +174,8 @@ static int open_once(const struct pass_store *store, const struct pass_path *pat
     return 0;
 }
 
-int pass_entry_open(const struct pass_store *store, const struct pass_path *path, struct pass_entry *ret,
-                    struct error *err)
+int pass_entry_open(const struct pass_store *store, const struct pass_path *path,
+                    struct pass_entry *ret, struct error *err)
 {
     struct search search = {0};
     int r = -ENOENT;
@@ -186,14 +187,19 @@ int pass_entry_open(const struct pass_store *store, const struct pass_path *path
         r = open_once(store, path, ret, &search);
     }
     if (r == -EFBIG)
-        return error_set(err, EFBIG, "%s/" PASS_DIRECTORY "/%s/%s is larger than any credential (%d MiB); it was not written "
-                         "by docker login", store->root, path->directory, search.file, PASS_ENTRY_MAX >> 20);
+        return error_set(err, EFBIG,
+                         "%s/" PASS_DIRECTORY
+                         "/%s/%s is larger than any credential (%d MiB); it was not written "
+                         "by docker login",
+                         store->root, path->directory, search.file, PASS_ENTRY_MAX >> 20);
     if (r < 0)
-        return error_set_errno(err, -r, "cannot read %s/" PASS_DIRECTORY "/%s/%s", store->root, path->directory,
-                               search.file);
+        return error_set_errno(err, -r, "cannot read %s/" PASS_DIRECTORY "/%s/%s", store->root,
+                               path->directory, search.file);
     if (r == PASS_NOT_FOUND && search.has_age_file)
-        return error_set(err, ENOTSUP, "%s is a gopass store with age encryption, which cannot be read here; "
-                         "use one with gpg (set PASSWORD_STORE_DIR)", store->root);
+        return error_set(err, ENOTSUP,
+                         "%s is a gopass store with age encryption, which cannot be read here; "
+                         "use one with gpg (set PASSWORD_STORE_DIR)",
+                         store->root);
     return r;
 }
 
@@ -233,7 +239,8 @@ static int compare_urls(const void *a, const void *b)
     return order ? order : (left->url_size > right->url_size) - (left->url_size < right->url_size);
 }
 
-static int list_servers(int fd, const struct directory_names *names, struct pass_listing *ret, const char **ret_name)
+static int list_servers(int fd, const struct directory_names *names, struct pass_listing *ret,
+                        const char **ret_name)
 {
     for (size_t i = 0; i < names->count; i++) {
         int r;

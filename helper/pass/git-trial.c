@@ -30,7 +30,8 @@ static int run_git(const char *directory, char output[OUTPUT_SIZE], const char *
 }
 
 /* A setting as git has it in the repository. False if it is not set. */
-static bool get_setting(const char *directory, const char *type, const char *key, char ret[OUTPUT_SIZE])
+static bool get_setting(const char *directory, const char *type, const char *key,
+                        char ret[OUTPUT_SIZE])
 {
     if (run_git(directory, ret, (const char *const[]){"config", type, "--get", key, NULL}) != 0)
         return false;
@@ -51,7 +52,7 @@ static bool get_identity(const char *directory, char ret[OUTPUT_SIZE])
     return end != NULL && strchr(ret, '<') != NULL;
 }
 
-/* --- signing ------------------------------------------------------------------------------- */
+/* --- signing --------------------------------------------------------------------------------- */
 
 static bool gpg_lists(const char *program, const char *command, const char *key)
 {
@@ -65,11 +66,13 @@ static bool gpg_lists(const char *program, const char *command, const char *key)
 /* Through a restricted socket, gpg does not list the secret keys that it can use. */
 static bool is_agent_elsewhere(void)
 {
-    const char *const argv[] = {"gpg-connect-agent", "--no-autostart", "GETINFO restricted", "/bye", NULL};
+    const char *const argv[] = {"gpg-connect-agent", "--no-autostart", "GETINFO restricted", "/bye",
+                                NULL};
     char output[OUTPUT_SIZE];
     int status;
 
-    return process_run(argv, gpg_patience(), output, sizeof(output), &status) == 0 && strncmp(output, "OK", 2) == 0;
+    return process_run(argv, gpg_patience(), output, sizeof(output), &status) == 0 &&
+           strncmp(output, "OK", 2) == 0;
 }
 
 static int check_openpgp_key(const char *directory, struct error *err)
@@ -85,9 +88,11 @@ static int check_openpgp_key(const char *directory, struct error *err)
             return 0;
         wanted = identity;
     }
-    if (gpg_lists(program, "--list-secret-keys", wanted) || (gpg_lists(program, "--list-keys", wanted) && is_agent_elsewhere()))
+    if (gpg_lists(program, "--list-secret-keys", wanted) ||
+        (gpg_lists(program, "--list-keys", wanted) && is_agent_elsewhere()))
         return 0;
-    error_set(err, ENOKEY, "git signs what it records in %s, and gpg has no secret key \"%s\"", directory, wanted);
+    error_set(err, ENOKEY, "git signs what it records in %s, and gpg has no secret key \"%s\"",
+              directory, wanted);
     return PASS_GIT_KEY_MISSING;
 }
 
@@ -96,29 +101,34 @@ static int check_ssh_key(const char *directory, struct error *err)
 {
     char key[OUTPUT_SIZE];
 
-    if (!get_setting(directory, "--path", "user.signingkey", key) || strncmp(key, "key::", 5) == 0 ||
-        strncmp(key, "ssh-", 4) == 0 || access(key, F_OK) == 0 || errno != ENOENT)
+    if (!get_setting(directory, "--path", "user.signingkey", key) ||
+        strncmp(key, "key::", 5) == 0 || strncmp(key, "ssh-", 4) == 0 || access(key, F_OK) == 0 ||
+        errno != ENOENT)
         return 0;
-    error_set(err, ENOKEY, "git signs what it records in %s, and the key %s does not exist", directory, key);
+    error_set(err, ENOKEY, "git signs what it records in %s, and the key %s does not exist",
+              directory, key);
     return PASS_GIT_KEY_MISSING;
 }
 
-static int check_signing(const char *directory, const struct pass_git_trust *trust, struct error *err)
+static int check_signing(const char *directory, const struct pass_git_trust *trust,
+                         struct error *err)
 {
     char value[OUTPUT_SIZE], format[OUTPUT_SIZE];
-    bool is_signing = get_setting(directory, "--bool", "commit.gpgsign", value) && strcmp(value, "true") == 0;
+    bool is_signing =
+        get_setting(directory, "--bool", "commit.gpgsign", value) && strcmp(value, "true") == 0;
     int r;
 
     if (!is_signing && !trust->is_signing)
         return 0;
-    if (!get_setting(directory, "--no-type", "gpg.format", format) || strcmp(format, "openpgp") == 0)
+    if (!get_setting(directory, "--no-type", "gpg.format", format) ||
+        strcmp(format, "openpgp") == 0)
         r = check_openpgp_key(directory, err);
     else
         r = strcmp(format, "ssh") == 0 ? check_ssh_key(directory, err) : 0;
     return r == PASS_GIT_KEY_MISSING && trust->is_signing ? PASS_GIT_PASS_KEY_MISSING : r;
 }
 
-/* --- hooks --------------------------------------------------------------------------------- */
+/* --- hooks ----------------------------------------------------------------------------------- */
 
 /* The hooks that can refuse a commit. */
 static bool has_refusing_hook(const char *hooks)
@@ -132,7 +142,10 @@ static bool has_refusing_hook(const char *hooks)
     return false;
 }
 
-/* The directory whose hooks run at a commit, an absolute path; NULL if there is none. Owned by the caller. */
+/*
+ * The directory whose hooks run at a commit, an absolute path; NULL if there is none. Owned by the
+ * caller.
+ */
 static char *find_hooks(const char *directory, const struct pass_git_trust *trust)
 {
     const char *own = strchr(trust->hooks_path, '=') + 1;
@@ -143,7 +156,8 @@ static char *find_hooks(const char *directory, const struct pass_git_trust *trus
             own = configured;
         else
             return asprintf(&path, "%s/.git/hooks", directory) < 0 ? NULL : path;
-    } else if (strcmp(own, "/dev/null") != 0 && get_setting(directory, "--path", "core.hooksPath", configured)) {
+    } else if (strcmp(own, "/dev/null") != 0 &&
+               get_setting(directory, "--path", "core.hooksPath", configured)) {
         own = configured; /* with "~/" expanded */
     }
     return *own == '/' ? strdup(own) : NULL;
@@ -179,10 +193,11 @@ static int make_entry(const char *place)
 }
 
 /*
- * A commit that signs by the program `false`: git runs the hooks first, and ends with 1 if one refuses, and with 128 if only
- * the signature is missing.
+ * A commit that signs by the program `false`: git runs the hooks first, and ends with 1 if one
+ * refuses, and with 128 if only the signature is missing.
  */
-static int commit(const char *place, const char *hooks, const char *identity, char output[OUTPUT_SIZE])
+static int commit(const char *place, const char *hooks, const char *identity,
+                  char output[OUTPUT_SIZE])
 {
     char path[PATH_MAX + 32], name[OUTPUT_SIZE + 32], mail[OUTPUT_SIZE + 32];
     const char *open = strrchr(identity, '<');
@@ -190,12 +205,17 @@ static int commit(const char *place, const char *hooks, const char *identity, ch
     snprintf(path, sizeof(path), "core.hooksPath=%s", hooks);
     snprintf(name, sizeof(name), "user.name=%.*s", (int)(open - identity), identity);
     snprintf(mail, sizeof(mail), "user.email=%.*s", (int)strcspn(open + 1, ">"), open + 1);
-    return run_git(place, output, (const char *const[]){
-        "-c", path, "-c", name, "-c", mail, "-c", "gpg.format=openpgp", "-c", "gpg.program=false", "commit", "-q", "-S",
-        "-m", "Add given password for docker-credential-helpers/ZXhhbXBsZS5jb20=/user to store.", NULL});
+    return run_git(
+        place, output,
+        (const char *const[]){
+            "-c", path, "-c", name, "-c", mail, "-c", "gpg.format=openpgp", "-c",
+            "gpg.program=false", "commit", "-q", "-S", "-m",
+            "Add given password for docker-credential-helpers/ZXhhbXBsZS5jb20=/user to store.",
+            NULL});
 }
 
-static int try_hooks_in(const char *place, const char *directory, const char *hooks, struct error *err)
+static int try_hooks_in(const char *place, const char *directory, const char *hooks,
+                        struct error *err)
 {
     char output[OUTPUT_SIZE], identity[OUTPUT_SIZE];
     int r = make_entry(place);
@@ -204,14 +224,15 @@ static int try_hooks_in(const char *place, const char *directory, const char *ho
         return r;
     r = run_git(place, output, (const char *const[]){"init", "-q", "--template=", NULL});
     if (r == 0)
-        r = run_git(place, output, (const char *const[]){"-c", "core.hooksPath=/dev/null", "add", "-A", NULL});
+        r = run_git(place, output,
+                    (const char *const[]){"-c", "core.hooksPath=/dev/null", "add", "-A", NULL});
     if (r == 0)
         r = commit(place, hooks, identity, output);
     if (r != HOOK_REFUSED)
         return r < 0 ? r : 0;
     output[strcspn(output, "\n")] = '\0';
-    error_set(err, EPERM, "a hook in %s refuses what git would record in %s%s%s", hooks, directory, *output ? "; it says: " : "",
-              output);
+    error_set(err, EPERM, "a hook in %s refuses what git would record in %s%s%s", hooks, directory,
+              *output ? "; it says: " : "", output);
     return PASS_GIT_HOOK_REFUSES;
 }
 
@@ -223,7 +244,8 @@ static int check_hooks(const char *directory, const struct pass_git_trust *trust
 
     if (!hooks || !has_refusing_hook(hooks))
         return 0;
-    if (asprintf(&place, "%s/docker-credential-pass.XXXXXX", parent && *parent == '/' ? parent : "/tmp") < 0) {
+    if (asprintf(&place, "%s/docker-credential-pass.XXXXXX",
+                 parent && *parent == '/' ? parent : "/tmp") < 0) {
         place = NULL;
         return error_set_oom(err);
     }
@@ -234,7 +256,8 @@ static int check_hooks(const char *directory, const struct pass_git_trust *trust
     return r < 0 ? error_set_errno(err, -r, "cannot try the hooks in %s", hooks) : r;
 }
 
-int pass_git_try_commit(const char *directory, const struct pass_git_trust *trust, struct error *err)
+int pass_git_try_commit(const char *directory, const struct pass_git_trust *trust,
+                        struct error *err)
 {
     int r = check_signing(directory, trust, err);
 

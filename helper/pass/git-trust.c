@@ -1,6 +1,6 @@
 /*
- * What is not known to be harmless is refused: a setting of git's that names a program, and that this list has never heard
- * of, costs a commit and a warning, not a break-in.
+ * What is not known to be harmless is refused: a setting of git's that names a program, and that
+ * this list has never heard of, costs a commit and a warning, not a break-in.
  */
 #include "helper/pass/git-trust.h"
 
@@ -38,27 +38,33 @@ static void add_switched_off(struct pass_git_trust *trust, const char *name)
 {
     size_t used = strlen(trust->switched_off);
 
-    snprintf(trust->switched_off + used, sizeof(trust->switched_off) - used, "%s%s", used ? ", " : "", name);
+    snprintf(trust->switched_off + used, sizeof(trust->switched_off) - used, "%s%s",
+             used ? ", " : "", name);
 }
 
-/* --- configuration ---------------------------------------------------------------------- */
+/* --- configuration --------------------------------------------------------------------------- */
 
 /* Settings that name no program which staging and committing one path could run. */
+/* clang-format off */
 static const char *const harmless[] = {
-    "advice.*", "alias.*", "author.*", "branch.*", "color.*", "commit.*", "committer.*", "core.abbrev", "core.autocrlf",
-    "core.bare", "core.bigfilethreshold", "core.commentchar", "core.commitgraph", "core.compression", "core.editor",
-    "core.eol", "core.filemode", "core.fsync*", "core.ignorecase", "core.logallrefupdates", "core.loosecompression",
-    "core.multipackindex", "core.pager", "core.precomposeunicode", "core.preloadindex", "core.quotepath",
-    "core.repositoryformatversion", "core.safecrlf", "core.sharedrepository", "core.splitindex", "core.sshcommand",
-    "core.symlinks", "core.untrackedcache", "core.whitespace", "credential.*", "diff.*.binary", "diff.*.textconv",
-    "diff.*.xfuncname", "diff.algorithm", "diff.renames", "extensions.objectformat", "extensions.refstorage",
-    "extensions.worktreeconfig", "fetch.*", "gc.auto", "gc.autodetach", "gc.autopacklimit", "gc.pruneexpire",
-    "gc.reflogexpire", "gc.reflogexpireunreachable", "gpg.format", "gui.*", "http.*", "i18n.*", "index.*", "init.*",
-    "lfs.*", "log.*", "maintenance.auto", "maintenance.strategy", "merge.conflictstyle", "merge.ff", "pack.*", "pass.*",
-    "pull.*", "push.*", "rebase.*", "receive.denycurrentbranch", "remote.*.fetch", "remote.*.gh-resolved",
-    "remote.*.mirror", "remote.*.prune", "remote.*.push", "remote.*.pushurl", "remote.*.tagopt", "remote.*.url",
-    "remote.pushdefault", "status.*", "submodule.*.active", "submodule.*.url", "submodule.active", "tag.*", "user.*",
+    "advice.*", "alias.*", "author.*", "branch.*", "color.*", "commit.*", "committer.*",
+    "core.abbrev", "core.autocrlf", "core.bare", "core.bigfilethreshold", "core.commentchar",
+    "core.commitgraph", "core.compression", "core.editor", "core.eol", "core.filemode",
+    "core.fsync*", "core.ignorecase", "core.logallrefupdates", "core.loosecompression",
+    "core.multipackindex", "core.pager", "core.precomposeunicode", "core.preloadindex",
+    "core.quotepath", "core.repositoryformatversion", "core.safecrlf", "core.sharedrepository",
+    "core.splitindex", "core.sshcommand", "core.symlinks", "core.untrackedcache", "core.whitespace",
+    "credential.*", "diff.*.binary", "diff.*.textconv", "diff.*.xfuncname", "diff.algorithm",
+    "diff.renames", "extensions.objectformat", "extensions.refstorage", "extensions.worktreeconfig",
+    "fetch.*", "gc.auto", "gc.autodetach", "gc.autopacklimit", "gc.pruneexpire", "gc.reflogexpire",
+    "gc.reflogexpireunreachable", "gpg.format", "gui.*", "http.*", "i18n.*", "index.*", "init.*",
+    "lfs.*", "log.*", "maintenance.auto", "maintenance.strategy", "merge.conflictstyle", "merge.ff",
+    "pack.*", "pass.*", "pull.*", "push.*", "rebase.*", "receive.denycurrentbranch",
+    "remote.*.fetch", "remote.*.gh-resolved", "remote.*.mirror", "remote.*.prune", "remote.*.push",
+    "remote.*.pushurl", "remote.*.tagopt", "remote.*.url", "remote.pushdefault", "status.*",
+    "submodule.*.active", "submodule.*.url", "submodule.active", "tag.*", "user.*",
 };
+/* clang-format on */
 
 static bool is_harmless(const char *key)
 {
@@ -70,8 +76,8 @@ static bool is_harmless(const char *key)
 
 static bool is_true(const char *value)
 {
-    return !value || strcasecmp(value, "true") == 0 || strcasecmp(value, "yes") == 0 || strcasecmp(value, "on") == 0 ||
-           strtol(value, NULL, 10) != 0;
+    return !value || strcasecmp(value, "true") == 0 || strcasecmp(value, "yes") == 0 ||
+           strcasecmp(value, "on") == 0 || strtol(value, NULL, 10) != 0;
 }
 
 static bool is_false(const char *value)
@@ -80,7 +86,10 @@ static bool is_false(const char *value)
                      strcasecmp(value, "off") == 0 || strcmp(value, "0") == 0);
 }
 
-/* Whether the user's configuration names this directory; "~/" is the home directory, as in git's own paths. */
+/*
+ * Whether the user's configuration names this directory; "~/" is the home directory, as in git's
+ * own paths.
+ */
 static bool is_same_directory(const char *value, const char *directory)
 {
     CLEANUP_FREE char *path = NULL;
@@ -95,17 +104,20 @@ static bool is_same_directory(const char *value, const char *directory)
            named.st_dev == given.st_dev && named.st_ino == given.st_ino;
 }
 
-static void read_own_setting(struct pass_git_trust *trust, const char *directory, const char *key, const char *value)
+static void read_own_setting(struct pass_git_trust *trust, const char *directory, const char *key,
+                             const char *value)
 {
     if (strcasecmp(key, PASS_GIT_TRUST_KEY) == 0 && is_same_directory(value, directory))
         trust->verdict = PASS_GIT_TRUSTED;
     if (strcmp(key, "core.hookspath") == 0 && value)
         snprintf(trust->hooks_path, sizeof(trust->hooks_path), "core.hooksPath=%s", value);
     if (strcmp(key, "core.fsmonitor") == 0)
-        snprintf(trust->fsmonitor, sizeof(trust->fsmonitor), "core.fsmonitor=%s", value ? value : "true");
+        snprintf(trust->fsmonitor, sizeof(trust->fsmonitor), "core.fsmonitor=%s",
+                 value ? value : "true");
 }
 
-static void read_setting_of_repository(struct pass_git_trust *trust, const char *key, const char *value)
+static void read_setting_of_repository(struct pass_git_trust *trust, const char *key,
+                                       const char *value)
 {
     if (strcmp(key, "core.hookspath") == 0)
         add_switched_off(trust, "core.hooksPath");
@@ -115,8 +127,12 @@ static void read_setting_of_repository(struct pass_git_trust *trust, const char 
         refuse(trust, "its configuration sets %s", key);
 }
 
-/* One record of `git config --list -z --show-scope`. The user's own settings come from files that the store does not have. */
-static void read_setting(struct pass_git_trust *trust, const char *directory, const char *scope, char *key)
+/*
+ * One record of `git config --list -z --show-scope`. The user's own settings come from files that
+ * the store does not have.
+ */
+static void read_setting(struct pass_git_trust *trust, const char *directory, const char *scope,
+                         char *key)
 {
     char *value = strchr(key, '\n');
 
@@ -124,27 +140,34 @@ static void read_setting(struct pass_git_trust *trust, const char *directory, co
         *value++ = '\0';
     if (strcmp(key, "pass.signcommits") == 0)
         trust->is_signing = is_true(value);
-    if (strcmp(scope, "system") == 0 || strcmp(scope, "global") == 0 || strcmp(scope, "command") == 0)
+    if (strcmp(scope, "system") == 0 || strcmp(scope, "global") == 0 ||
+        strcmp(scope, "command") == 0)
         read_own_setting(trust, directory, key, value);
     else
         read_setting_of_repository(trust, key, value);
 }
 
-static int read_config(struct pass_git_trust *trust, const char *directory, int seconds, struct error *err)
+static int read_config(struct pass_git_trust *trust, const char *directory, int seconds,
+                       struct error *err)
 {
-    const char *const argv[] = {"git", "-C", directory, "-c", "safe.bareRepository=explicit", "config", "--list", "-z",
-                                "--show-scope", "--includes", NULL};
+    const char *const argv[] = {
+        "git",    "-C",     directory, "-c",           "safe.bareRepository=explicit",
+        "config", "--list", "-z",      "--show-scope", "--includes",
+        NULL};
     CLEANUP_FREE char *output = calloc(1, CONFIG_MAX);
     char *at = output, *end;
     int status, r = output ? process_run(argv, seconds, output, CONFIG_MAX, &status) : -ENOMEM;
 
     if (r == -ETIMEDOUT)
-        return error_set(err, ETIMEDOUT, "git did not end in time when it was asked for its configuration; look with: git -C %s config "
+        return error_set(err, ETIMEDOUT,
+                         "git did not end in time when it was asked for its configuration; look "
+                         "with: git -C %s config "
                          "--list",
                          directory);
     if (r < 0)
         return error_set_errno(err, -r, "git could not be run");
-    for (end = output + CONFIG_MAX - 1; end > output && end[-1] == '\0'; end--) /* records hold no NUL, and each ends in one */
+    /* records hold no NUL, and each ends in one */
+    for (end = output + CONFIG_MAX - 1; end > output && end[-1] == '\0'; end--)
         ;
     if (status != 0)
         refuse(trust, "git cannot read its configuration: %s", output);
@@ -164,9 +187,12 @@ static int read_config(struct pass_git_trust *trust, const char *directory, int 
     return 0;
 }
 
-/* --- files -------------------------------------------------------------------------------- */
+/* --- files ----------------------------------------------------------------------------------- */
 
-/* The user's own group, in which nobody else is: distributions with such groups have a umask of 002. */
+/*
+ * The user's own group, in which nobody else is: distributions with such groups have a umask of
+ * 002.
+ */
 static bool is_private_group(gid_t gid)
 {
     const struct passwd *user = getpwuid(geteuid());
@@ -181,7 +207,10 @@ struct walk {
     size_t count;
 };
 
-/* Whether git may write to what lies there: only the user can have put it there, and it is not elsewhere. */
+/*
+ * Whether git may write to what lies there: only the user can have put it there, and it is not
+ * elsewhere.
+ */
 static bool is_own(struct walk *walk, const struct stat *st, const char *path)
 {
     if (S_ISLNK(st->st_mode))
@@ -216,7 +245,8 @@ static void walk_directory(struct walk *walk, int fd, const char *path, enum dep
         if (asprintf(&below, "%s/%s", path, name) < 0) {
             below = NULL;
             refuse(walk->trust, "%s cannot be read", path);
-        } else if (level == 0 && strcmp(name, "hooks") == 0) { /* they are switched off, or the user's own */
+            /* they are switched off, or the user's own */
+        } else if (level == 0 && strcmp(name, "hooks") == 0) {
             continue;
         } else if (level == 0 && strcmp(name, "commondir") == 0) {
             refuse(walk->trust, "%s leads elsewhere", below);
@@ -260,7 +290,8 @@ static void check_files(struct pass_git_trust *trust, int git_fd)
 static void find_hooks(struct pass_git_trust *trust, int git_fd)
 {
     static const char *const names[] = {
-        "pre-commit", "prepare-commit-msg", "commit-msg", "post-commit", "post-index-change", "reference-transaction",
+        "pre-commit",  "prepare-commit-msg", "commit-msg",
+        "post-commit", "post-index-change",  "reference-transaction",
     };
     CLEANUP_CLOSE int fd = file_open_directory(git_fd, "hooks");
 
@@ -269,11 +300,13 @@ static void find_hooks(struct pass_git_trust *trust, int git_fd)
             add_switched_off(trust, names[i]);
 }
 
-/* --- the whole ---------------------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------------------------- */
 
-int pass_git_inspect(const char *directory, int seconds, struct pass_git_trust *ret, struct error *err)
+int pass_git_inspect(const char *directory, int seconds, struct pass_git_trust *ret,
+                     struct error *err)
 {
-    struct pass_git_trust trust = {.verdict = PASS_GIT_PLAIN, .hooks_path = "", .fsmonitor = "core.fsmonitor=false"};
+    struct pass_git_trust trust = {
+        .verdict = PASS_GIT_PLAIN, .hooks_path = "", .fsmonitor = "core.fsmonitor=false"};
     CLEANUP_CLOSE int root_fd = file_open_directory(AT_FDCWD, directory), git_fd = -1;
     bool has_own_hooks;
     int r;
@@ -302,7 +335,8 @@ int pass_git_inspect(const char *directory, int seconds, struct pass_git_trust *
 size_t pass_git_overrides(const struct pass_git_trust *trust, const char *argv[], size_t count)
 {
     const char *const words[PASS_GIT_OVERRIDES] = {
-        "-c", trust->hooks_path, "-c", trust->fsmonitor, "-c", "maintenance.auto=false", "-c", "gc.auto=0",
+        "-c", trust->hooks_path,        "-c", trust->fsmonitor,
+        "-c", "maintenance.auto=false", "-c", "gc.auto=0",
     };
 
     for (size_t i = 0; trust->verdict != PASS_GIT_TRUSTED && i < PASS_GIT_OVERRIDES; i++)

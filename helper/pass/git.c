@@ -61,8 +61,8 @@ static void repository_done(struct repository *repository)
 int pass_git_set_environment(const struct pass_store *store)
 {
     static const char *const unset[] = {
-        "GIT_DIR", "GIT_WORK_TREE", "GIT_NAMESPACE", "GIT_INDEX_FILE", "GIT_INDEX_VERSION",
-        "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR",
+        "GIT_DIR",           "GIT_WORK_TREE",        "GIT_NAMESPACE",  "GIT_INDEX_FILE",
+        "GIT_INDEX_VERSION", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR",
     };
     CLEANUP_FREE char *ceiling = NULL;
 
@@ -74,8 +74,8 @@ int pass_git_set_environment(const struct pass_store *store)
 }
 
 /*
- * Whether a work tree's .git (a directory, or a file that names one) lies at path or above; *ret_length is how much of path
- * names the directory that it lies in.
+ * Whether a work tree's .git (a directory, or a file that names one) lies at path or above;
+ * *ret_length is how much of path names the directory that it lies in.
  */
 static bool find_work_tree(int root_fd, const char *path, size_t *ret_length)
 {
@@ -96,16 +96,18 @@ static bool find_work_tree(int root_fd, const char *path, size_t *ret_length)
 }
 
 /*
- * git is run where the .git was found, not where the entry is: from there git would look for itself, and take a directory
- * that only looks like a repository, which anybody can commit into a store, for a real one.
+ * git is run where the .git was found, not where the entry is: from there git would look for
+ * itself, and take a directory that only looks like a repository, which anybody can commit into a
+ * store, for a real one.
  */
-static int repository_open(struct repository *repository, const struct pass_store *store, const char *path,
-                           size_t tree_length, struct error *err)
+static int repository_open(struct repository *repository, const struct pass_store *store,
+                           const char *path, size_t tree_length, struct error *err)
 {
     CLEANUP_FREE char *dir = NULL;
     int r;
 
-    if (asprintf(&dir, "%s%s%.*s", store->root, tree_length ? "/" : "", (int)tree_length, path) < 0) {
+    if (asprintf(&dir, "%s%s%.*s", store->root, tree_length ? "/" : "", (int)tree_length, path) <
+        0) {
         dir = NULL;
         return error_set_oom(err);
     }
@@ -119,8 +121,8 @@ static int repository_open(struct repository *repository, const struct pass_stor
     return 0;
 }
 
-static int git_init(struct git *git, const struct pass_store *store, const struct repository *repository,
-                    const char *path)
+static int git_init(struct git *git, const struct pass_store *store,
+                    const struct repository *repository, const char *path)
 {
     if (asprintf(&git->path, "%s/%s", store->root, path) < 0) {
         git->path = NULL;
@@ -133,14 +135,14 @@ static int git_init(struct git *git, const struct pass_store *store, const struc
 }
 
 /*
- * Runs `git -C dir <words>`, in which a path is a path whatever its characters; waits for an index lock that somebody else
- * holds. 0, -ETIMEDOUT, or -errno.
+ * Runs `git -C dir <words>`, in which a path is a path whatever its characters; waits for an index
+ * lock that somebody else holds. 0, -ETIMEDOUT, or -errno.
  */
 static int git_run(struct git *git, const char *const words[])
 {
     const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000L * 1000};
-    const char *argv[20 + PASS_GIT_OVERRIDES] = {"git", "-C", git->dir, "--literal-pathspecs", "-c",
-                                                 "safe.bareRepository=explicit"};
+    const char *argv[20 + PASS_GIT_OVERRIDES] = {
+        "git", "-C", git->dir, "--literal-pathspecs", "-c", "safe.bareRepository=explicit"};
     size_t n = pass_git_overrides(git->trust, argv, 6);
     int r;
 
@@ -149,18 +151,23 @@ static int git_run(struct git *git, const char *const words[])
     for (int try = 0;; try++) {
         time_t left = git->end_s - now_s();
 
-        r = left > 0 ? process_run(argv, (int)left, git->output, sizeof(git->output), &git->status) : -ETIMEDOUT;
+        r = left > 0 ? process_run(argv, (int)left, git->output, sizeof(git->output), &git->status)
+                     : -ETIMEDOUT;
         if (r < 0 || git->status == 0 || try == LOCK_TRIES || !strstr(git->output, ".lock'"))
             return r;
         nanosleep(&pause, NULL);
     }
 }
 
-/* The first column of `git status --porcelain` is the index: ' ' or '?' if it has no change. Keeps the output as it is. */
+/*
+ * The first column of `git status --porcelain` is the index: ' ' or '?' if it has no change. Keeps
+ * the output as it is.
+ */
 static enum standing standing_of(struct git *git)
 {
     const char *const words[] = {"status", "--porcelain", "--", git->path, NULL};
-    struct git asked = {.trust = git->trust, .dir = git->dir, .path = git->path, .end_s = git->end_s};
+    struct git asked = {
+        .trust = git->trust, .dir = git->dir, .path = git->path, .end_s = git->end_s};
 
     if (git_run(&asked, words) != 0 || asked.status != 0 || !*asked.output)
         return STANDING_UNCHANGED;
@@ -174,7 +181,9 @@ static int commit(struct git *git, const struct pass_change *change)
     const char *signed_words[] = {"commit", "-q", "-S", "-m", NULL, "--", git->path, NULL};
     bool has_signature = git->trust->is_signing;
 
-    if (asprintf(&message, change->is_removal ? "Remove %s from store." : "Add given password for %s to store.",
+    if (asprintf(&message,
+                 change->is_removal ? "Remove %s from store."
+                                    : "Add given password for %s to store.",
                  change->name) < 0)
         return -ENOMEM;
     words[3] = signed_words[4] = message;
@@ -202,8 +211,9 @@ static bool is_outside_work_tree(struct git *git)
 /*
  * Stages the change and commits it. 0 with the last status in git, or -errno.
  *
- * Somebody else's commit at the same time, pass's for example, has two effects. It commits all that is staged, our change
- * too. Or it reads the index before our change is staged, and writes it afterwards: then ours has to be staged again.
+ * Somebody else's commit at the same time, pass's for example, has two effects. It commits all that
+ * is staged, our change too. Or it reads the index before our change is staged, and writes it
+ * afterwards: then ours has to be staged again.
  */
 static int stage_and_commit(struct git *git, const struct pass_change *change)
 {
@@ -236,10 +246,14 @@ static int commit_change(struct git *git, const struct pass_change *change, stru
     int r = stage_and_commit(git, change);
 
     if (r == -ETIMEDOUT)
-        return error_set(err, ETIMEDOUT, "%s is changed, but git or one of its hooks did not end in time and was stopped; "
-                         "look with: git -C %s status", git->path, git->dir);
+        return error_set(
+            err, ETIMEDOUT,
+            "%s is changed, but git or one of its hooks did not end in time and was stopped; "
+            "look with: git -C %s status",
+            git->path, git->dir);
     if (r < 0)
-        return error_set_errno(err, -r, "%s is changed, but git could not be run to commit it", change->path);
+        return error_set_errno(err, -r, "%s is changed, but git could not be run to commit it",
+                               change->path);
     if (git->status != 0) {
         git->output[strcspn(git->output, "\n")] = '\0';
         return error_set(err, EIO, "%s is changed, but git did not commit it: %s", git->path,
@@ -248,8 +262,8 @@ static int commit_change(struct git *git, const struct pass_change *change, stru
     return 0;
 }
 
-static int record(const struct pass_store *store, const struct pass_change *change, struct repository *repository,
-                  struct error *err)
+static int record(const struct pass_store *store, const struct pass_change *change,
+                  struct repository *repository, struct error *err)
 {
     CLEANUP(git_done) struct git git = {0};
     size_t tree_length;
@@ -261,9 +275,13 @@ static int record(const struct pass_store *store, const struct pass_change *chan
     if (r < 0)
         return r;
     if (repository->trust.verdict == PASS_GIT_REFUSED)
-        return error_set(err, EPERM, "%s/%s is changed, but not committed, because git might run or change things that are not "
-                         "yours (%s); if you trust %s/.git, run: git config --global --add " PASS_GIT_TRUST_KEY " '%s'",
-                         store->root, change->path, repository->trust.why, repository->dir, repository->dir);
+        return error_set(
+            err, EPERM,
+            "%s/%s is changed, but not committed, because git might run or change things that are "
+            "not "
+            "yours (%s); if you trust %s/.git, run: git config --global --add " PASS_GIT_TRUST_KEY
+            " '%s'",
+            store->root, change->path, repository->trust.why, repository->dir, repository->dir);
     if (git_init(&git, store, repository, change->path) < 0)
         return error_set_oom(err);
     if (is_outside_work_tree(&git))
@@ -271,13 +289,16 @@ static int record(const struct pass_store *store, const struct pass_change *chan
     r = commit_change(&git, change, err);
     if (r < 0 || !*repository->trust.switched_off)
         return r;
-    error_set(err, EPERM, "%s is committed, but %s/.git has programs of its own that were not run: %s; if you trust them, "
-              "run: git config --global --add " PASS_GIT_TRUST_KEY " '%s'", git.path, repository->dir,
-              repository->trust.switched_off, repository->dir);
+    error_set(err, EPERM,
+              "%s is committed, but %s/.git has programs of its own that were not run: %s; if you "
+              "trust them, "
+              "run: git config --global --add " PASS_GIT_TRUST_KEY " '%s'",
+              git.path, repository->dir, repository->trust.switched_off, repository->dir);
     return PASS_GIT_SWITCHED_OFF;
 }
 
-int pass_git_record(const struct pass_store *store, const struct pass_changes *changes, struct error *err)
+int pass_git_record(const struct pass_store *store, const struct pass_changes *changes,
+                    struct error *err)
 {
     CLEANUP(repository_done) struct repository repository = {0};
     int first = 0;

@@ -10,8 +10,8 @@
 
 /*
  * Reads a .gpg-id file as pass does: an id a line, blanks at both ends dropped, "#" starts a
- * comment anywhere. Unlike pass, it also accepts what editors on Windows write: a carriage return at
- * the end of a line, a byte order mark (UTF-8), and a last line without a newline.
+ * comment anywhere. Unlike pass, it also accepts what editors on Windows write: a carriage return
+ * at the end of a line, a byte order mark (UTF-8), and a last line without a newline.
  *
  * *ret_ids: the ids, each followed by a newline; "" where there are none; owned by the caller,
  * free with free(). 0, -EINVAL for a NUL in the text, or -ENOMEM.

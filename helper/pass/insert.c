@@ -18,10 +18,11 @@
 
 /* Where an entry really lies, and where its temporary file goes. */
 struct destination {
-    const char *path;       /* the entry's, below docker-credential-helpers; borrowed */
-    int temporary_fd;       /* owned; the temporary file's directory, on the same file system */
+    const char *path; /* the entry's, below docker-credential-helpers; borrowed */
+    int temporary_fd; /* owned; the temporary file's directory, on the same file system */
     mode_t mode;
-    char target[PATH_MAX];  /* of an entry that is a link: the file's name in temporary_fd; else "" */
+    /* of an entry that is a link: the file's name in temporary_fd; else "" */
+    char target[PATH_MAX];
 };
 
 static void destination_done(struct destination *to)
@@ -30,17 +31,19 @@ static void destination_done(struct destination *to)
         close(to->temporary_fd);
 }
 
-/* --- an entry that is a link ------------------------------------------------------------- */
+/* --- an entry that is a link ----------------------------------------------------------------- */
 
-/* The mode that a replaced file keeps: what pass would leave, but for what lets anybody change it. */
+/*
+ * The mode that a replaced file keeps: what pass would leave, but for what lets anybody change it.
+ */
 static mode_t keep_mode(mode_t mode)
 {
     return mode & 0664;
 }
 
 /*
- * 0 where the file is an encrypted message of ours to replace, else NOT_OURS: a password store that somebody else prepared may
- * have links to anything.
+ * 0 where the file is an encrypted message of ours to replace, else NOT_OURS: a password store that
+ * somebody else prepared may have links to anything.
  */
 enum { NOT_OURS = 1 };
 static int check_target(int directory_fd, const char *name, mode_t *ret_mode)
@@ -80,7 +83,7 @@ static int locate_behind_link(struct pass_store *store, struct destination *to)
     return check_target(to->temporary_fd, to->target, &to->mode);
 }
 
-/* --- writing ----------------------------------------------------------------------------- */
+/* --- writing --------------------------------------------------------------------------------- */
 
 static int locate(struct pass_store *store, struct destination *to)
 {
@@ -104,17 +107,21 @@ static int locate(struct pass_store *store, struct destination *to)
 }
 
 /*
- * Under the lock, an existing temporary file was left by a crash. If a directory has that name, another name is used.
+ * Under the lock, an existing temporary file was left by a crash. If a directory has that name,
+ * another name is used.
  */
-static int write_temporary(struct pass_store *store, struct destination *to, const struct secbuf *message)
+static int write_temporary(struct pass_store *store, struct destination *to,
+                           const struct secbuf *message)
 {
-    int r = file_write_temporary_leniently(to->temporary_fd, store->temporary, to->mode, message->data, message->size);
+    int r = file_write_temporary_leniently(to->temporary_fd, store->temporary, to->mode,
+                                           message->data, message->size);
 
     if (r != -EEXIST || !store->has_lock)
         return r;
     if (unlinkat(to->temporary_fd, store->temporary, 0) < 0)
         pass_store_name_temporary(store, true);
-    return file_write_temporary_leniently(to->temporary_fd, store->temporary, to->mode, message->data, message->size);
+    return file_write_temporary_leniently(to->temporary_fd, store->temporary, to->mode,
+                                          message->data, message->size);
 }
 
 static int publish_behind_link(const struct pass_store *store, struct destination *to)
@@ -142,7 +149,8 @@ static int publish(const struct pass_store *store, struct destination *to)
 
 static int write_entry(struct pass_store *store, const char *path, const struct secbuf *message)
 {
-    CLEANUP(destination_done) struct destination to = {.path = path, .temporary_fd = -1, .mode = FILE_MODE_DEFAULT};
+    CLEANUP(destination_done)
+    struct destination to = {.path = path, .temporary_fd = -1, .mode = FILE_MODE_DEFAULT};
     int r = locate(store, &to);
 
     if (r == 0)
@@ -158,21 +166,27 @@ static int write_entry(struct pass_store *store, const char *path, const struct 
     return r;
 }
 
-/* --- the whole --------------------------------------------------------------------------- */
+/* --- the whole ------------------------------------------------------------------------------- */
 
 static int explain(const struct pass_store *store, const char *path, int r, struct error *err)
 {
     if (r == NOT_OURS)
-        return error_set(err, EPERM, "%s/" PASS_DIRECTORY "/%s is a link to what is no encrypted message of yours, and that is "
-                         "not overwritten; look where it leads, and remove it", store->root, path);
+        return error_set(err, EPERM,
+                         "%s/" PASS_DIRECTORY
+                         "/%s is a link to what is no encrypted message of yours, and that is "
+                         "not overwritten; look where it leads, and remove it",
+                         store->root, path);
     if (r == -ELOOP)
-        return error_set(err, ELOOP, "%s/" PASS_DIRECTORY "/%s cannot be written: one of its directories is a link, and nothing is "
-                         "written through links; look where it leads, and remove it", store->root, path);
+        return error_set(err, ELOOP,
+                         "%s/" PASS_DIRECTORY
+                         "/%s cannot be written: one of its directories is a link, and nothing is "
+                         "written through links; look where it leads, and remove it",
+                         store->root, path);
     return error_set_errno(err, -r, "cannot write %s/" PASS_DIRECTORY "/%s", store->root, path);
 }
 
-int pass_insert(struct pass_store *store, const struct pass_path *path, const struct secbuf *message,
-                struct pass_changes *changes, struct error *err)
+int pass_insert(struct pass_store *store, const struct pass_path *path,
+                const struct secbuf *message, struct pass_changes *changes, struct error *err)
 {
     char file[sizeof(path->directory) + sizeof(path->file)];
     int r = pass_store_open_directory(store, true, err);

@@ -1,6 +1,6 @@
 /*
- * flock() needs no more than an open descriptor, so any user who can read the store's directory can hold its lock. The kernel
- * says who does.
+ * flock() needs no more than an open descriptor, so any user who can read the store's directory can
+ * hold its lock. The kernel says who does.
  */
 #include "helper/pass/lock-holder.h"
 
@@ -15,8 +15,8 @@
 enum { LOCKS_MAX = 1 << 20, STATUS_MAX = 1 << 14, MOST_HOLDERS = 64 };
 
 /*
- * "1: FLOCK  ADVISORY  WRITE 1234 fe:01:131 0 EOF"; "1: -> FLOCK ..." waits. The device (fe:01) is not compared: on btrfs and
- * overlayfs stat() tells another.
+ * "1: FLOCK  ADVISORY  WRITE 1234 fe:01:131 0 EOF"; "1: -> FLOCK ..." waits. The device (fe:01) is
+ * not compared: on btrfs and overlayfs stat() tells another.
  */
 static pid_t parse_line(const char *line, const struct stat *st)
 {
@@ -51,7 +51,9 @@ static int read_proc(const char *path, size_t limit, char **ret_text)
     return fd < 0 ? -errno : file_read_all(fd, limit, ret_text, &size);
 }
 
-/* From the "Uid:" line: the owner of the directory in /proc is root where a process leaves no core. */
+/*
+ * From the "Uid:" line: the owner of the directory in /proc is root where a process leaves no core.
+ */
 static int describe_process(pid_t pid, struct pass_lock_holder *ret)
 {
     struct pass_lock_holder holder = {.pid = pid};
@@ -66,7 +68,8 @@ static int describe_process(pid_t pid, struct pass_lock_holder *ret)
     if (r < 0)
         return r == -ENOENT || r == -ESRCH ? -ENOENT : r;
     line = strstr(status, "\nUid:");
-    if (!line || sscanf(line, "\nUid: %*u %u", &uid) != 1 || sscanf(status, "Name: %16[^\n]", holder.name) != 1)
+    if (!line || sscanf(line, "\nUid: %*u %u", &uid) != 1 ||
+        sscanf(status, "Name: %16[^\n]", holder.name) != 1)
         return -ENOENT;
     holder.uid = uid;
     user = getpwuid(uid);
@@ -101,6 +104,6 @@ bool pass_lock_is_stranger(const struct pass_lock_holder *holder, int fd)
 {
     struct stat st;
 
-    return holder->uid != geteuid() && holder->uid != 0 && fstat(fd, &st) == 0 && st.st_uid == geteuid() &&
-           !(st.st_mode & (S_IWGRP | S_IWOTH));
+    return holder->uid != geteuid() && holder->uid != 0 && fstat(fd, &st) == 0 &&
+           st.st_uid == geteuid() && !(st.st_mode & (S_IWGRP | S_IWOTH));
 }

@@ -11,24 +11,25 @@
 struct pass_lock_holder {
     pid_t pid;
     uid_t uid;
-    char name[17];  /* the program's */
-    char user[64];  /* the user's name, or "user <uid>" */
+    char name[17]; /* the program's */
+    char user[64]; /* the user's name, or "user <uid>" */
 };
 
 /*
- * Finds the first holder of a flock() on what is open at fd. 0, -ENOENT where /proc shows none (it may be in another PID
- * namespace, or have ended), or -errno.
+ * Finds the first holder of a flock() on what is open at fd. 0, -ENOENT where /proc shows none (it
+ * may be in another PID namespace, or have ended), or -errno.
  */
 int pass_lock_find_holder(int fd, struct pass_lock_holder *ret) MUST_USE;
 
 /*
- * Finds, in the text of /proc/locks, the process that holds a flock() on this inode: the skip-th one, counted from 0. What
- * waits for a lock does not count. The process id, or 0 if there is none. Pure.
+ * Finds, in the text of /proc/locks, the process that holds a flock() on this inode: the skip-th
+ * one, counted from 0. What waits for a lock does not count. The process id, or 0 if there is none.
+ * Pure.
  */
 pid_t pass_lock_parse(const char *text, const struct stat *st, size_t skip);
 
 /*
- * Whether that user should not hold the lock: they are neither the caller nor root, and only the caller, its owner, may change
- * the directory at fd.
+ * Whether that user should not hold the lock: they are neither the caller nor root, and only the
+ * caller, its owner, may change the directory at fd.
  */
 bool pass_lock_is_stranger(const struct pass_lock_holder *holder, int fd);

@@ -5,7 +5,10 @@
 
 #include <string.h>
 
-/* RFC 4880, section 4.2: the tag is in the low six bits, or in an old packet above two bits of length type. */
+/*
+ * RFC 4880, section 4.2: the tag is in the low six bits, or in an old packet above two bits of
+ * length type.
+ */
 static int tag_of(unsigned char first)
 {
     if (!(first & 0x80))

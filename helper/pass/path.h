@@ -24,16 +24,18 @@ enum {
 };
 
 struct pass_path {
-    char directory[256];                                         /* the URL in base64 */
-    char file[PASS_USERNAME_MAX + sizeof(PASS_SUFFIX)];       /* below directory: "user.gpg", "a/b.gpg" */
+    char directory[256]; /* the URL in base64 */
+    /* below directory: "user.gpg", "a/b.gpg" */
+    char file[PASS_USERNAME_MAX + sizeof(PASS_SUFFIX)];
 };
 
 /* Fills path->directory, path->file is "". 0, or -ENAMETOOLONG for more than PASS_URL_MAX bytes. */
 int pass_path_set_url(struct pass_path *path, const void *url, size_t size) MUST_USE;
 
 /*
- * Fills path->file. 0, -ENAMETOOLONG (also for too many slashes), or -EINVAL for a name that would lie elsewhere or not be
- * found again: empty, "." or ".." or ".git" or nothing between two '/', a NUL.
+ * Fills path->file. 0, -ENAMETOOLONG (also for too many slashes), or -EINVAL for a name that would
+ * lie elsewhere or not be found again: empty, "." or ".." or ".git" or nothing between two '/', a
+ * NUL.
  */
 int pass_path_set_username(struct pass_path *path, const void *username, size_t size) MUST_USE;
 

@@ -33,7 +33,10 @@ static int read_content(int root_fd, const char *file, struct content *ret)
     return fd < 0 ? fd : file_read_all(fd, GPG_ID_MAX, &ret->text, &ret->size);
 }
 
-/* Looks for a regular file. -errno if that fails: then the keys of a directory further up must not be used. */
+/*
+ * Looks for a regular file. -errno if that fails: then the keys of a directory further up must not
+ * be used.
+ */
 static int check_regular(int root_fd, const char *file, bool *ret_exists)
 {
     struct stat st;
@@ -46,7 +49,10 @@ static int check_regular(int root_fd, const char *file, bool *ret_exists)
     return 0;
 }
 
-/* Finds the nearest .gpg-id. 0 with *ret_file owned by the caller, and NULL if there is none; or -errno. */
+/*
+ * Finds the nearest .gpg-id. 0 with *ret_file owned by the caller, and NULL if there is none; or
+ * -errno.
+ */
 static int find_gpg_id(int root_fd, const struct pass_path *path, char **ret_file)
 {
     CLEANUP_FREE char *place = NULL;
@@ -56,7 +62,8 @@ static int find_gpg_id(int root_fd, const struct pass_path *path, char **ret_fil
     *ret_file = NULL;
     if (asprintf(&place, PASS_DIRECTORY "/%s/%s", path->directory, path->file) < 0)
         return -ENOMEM;
-    for (char *slash = strrchr(place, '/'); slash && r == 0 && !exists; slash = strrchr(place, '/')) {
+    for (char *slash = strrchr(place, '/'); slash && r == 0 && !exists;
+         slash = strrchr(place, '/')) {
         CLEANUP_FREE char *file = NULL;
 
         *slash = '\0';
@@ -77,17 +84,27 @@ static int find_gpg_id(int root_fd, const struct pass_path *path, char **ret_fil
 static int explain_missing(const struct pass_store *store, struct error *err)
 {
     if (store->root_fd < 0)
-        return error_set(err, ENOENT, "there is no password store at %s yet; make a key (gpg --quick-generate-key "
-                         "NAME) and a store for it (pass init FINGERPRINT)", store->root);
+        return error_set(
+            err, ENOENT,
+            "there is no password store at %s yet; make a key (gpg --quick-generate-key "
+            "NAME) and a store for it (pass init FINGERPRINT)",
+            store->root);
     if (faccessat(store->root_fd, ".age-recipients", F_OK, 0) == 0)
-        return error_set(err, ENOTSUP, "%s is a gopass store with age encryption, which is not supported; use one with "
-                         "gpg (set PASSWORD_STORE_DIR)", store->root);
-    return error_set(err, ENOENT, "the password store %s has no .gpg-id file, which names the key to encrypt to; "
-                     "run pass init FINGERPRINT (gpg -K shows your keys)", store->root);
+        return error_set(
+            err, ENOTSUP,
+            "%s is a gopass store with age encryption, which is not supported; use one with "
+            "gpg (set PASSWORD_STORE_DIR)",
+            store->root);
+    return error_set(
+        err, ENOENT,
+        "the password store %s has no .gpg-id file, which names the key to encrypt to; "
+        "run pass init FINGERPRINT (gpg -K shows your keys)",
+        store->root);
 }
 
-static int check_signature(const struct pass_store *store, struct gpg_context *gpg, const char *file,
-                           const struct content *content, const char *source, struct error *err)
+static int check_signature(const struct pass_store *store, struct gpg_context *gpg,
+                           const char *file, const struct content *content, const char *source,
+                           struct error *err)
 {
     const char *fingerprints = getenv("PASSWORD_STORE_SIGNING_KEY");
     CLEANUP(content_done) struct content signature = {0};
@@ -100,14 +117,18 @@ static int check_signature(const struct pass_store *store, struct gpg_context *g
         return error_set_oom(err);
     r = read_content(store->root_fd, signature_file, &signature);
     if (r < 0)
-        return error_set_errno(err, -r, "PASSWORD_STORE_SIGNING_KEY wants %s signed, and its signature %s.sig cannot be "
-                               "read (pass init signs it again)", source, source);
-    return gpg_verify(gpg, content->text, content->size, signature.text, signature.size, fingerprints, source, err);
+        return error_set_errno(
+            err, -r,
+            "PASSWORD_STORE_SIGNING_KEY wants %s signed, and its signature %s.sig cannot be "
+            "read (pass init signs it again)",
+            source, source);
+    return gpg_verify(gpg, content->text, content->size, signature.text, signature.size,
+                      fingerprints, source, err);
 }
 
 /*
- * Whether every user may replace a file in that directory. In a sticky directory such as /tmp everybody may create files, but
- * only replace their own, so the file's owner decides.
+ * Whether every user may replace a file in that directory. In a sticky directory such as /tmp
+ * everybody may create files, but only replace their own, so the file's owner decides.
  */
 static bool is_open_to_all(const struct stat *directory, const struct stat *file)
 {
@@ -117,11 +138,11 @@ static bool is_open_to_all(const struct stat *directory, const struct stat *file
 }
 
 /*
- * A user who may change the file, or a directory above it, decides who can read the next password. A file that everybody may
- * change is refused unless it has a valid signature.
+ * A user who may change the file, or a directory above it, decides who can read the next password.
+ * A file that everybody may change is refused unless it has a valid signature.
  */
-static int check_writers(const struct pass_store *store, const char *file, const struct content *content,
-                         const char *source, struct error *err)
+static int check_writers(const struct pass_store *store, const char *file,
+                         const struct content *content, const char *source, struct error *err)
 {
     const char *signers = getenv("PASSWORD_STORE_SIGNING_KEY");
     CLEANUP_FREE char *place = strdup(file);
@@ -137,8 +158,11 @@ static int check_writers(const struct pass_store *store, const char *file, const
     is_open = is_open || fstat(store->root_fd, &st) < 0 || is_open_to_all(&st, &content->stat);
     if (!is_open || (signers && *signers))
         return 0;
-    return error_set(err, EPERM, "%s, or a directory above it, may be changed by every user of this machine, so the keys "
-                     "in it may be anybody's; look at it, then: chmod -R o-w %s", source, store->root);
+    return error_set(
+        err, EPERM,
+        "%s, or a directory above it, may be changed by every user of this machine, so the keys "
+        "in it may be anybody's; look at it, then: chmod -R o-w %s",
+        source, store->root);
 }
 
 static int read_gpg_id(const struct pass_store *store, struct gpg_context *gpg, const char *file,
@@ -163,13 +187,15 @@ static int read_gpg_id(const struct pass_store *store, struct gpg_context *gpg, 
     if (r < 0)
         return error_set_oom(err);
     if (!*ret->ids)
-        return error_set(err, EINVAL, "%s is empty: it names no key to encrypt to; run pass init FINGERPRINT "
-                         "(gpg -K shows your keys)", ret->source);
+        return error_set(err, EINVAL,
+                         "%s is empty: it names no key to encrypt to; run pass init FINGERPRINT "
+                         "(gpg -K shows your keys)",
+                         ret->source);
     return 0;
 }
 
-static int find(const struct pass_store *store, struct gpg_context *gpg, const struct pass_path *path,
-                struct pass_recipients *ret, struct error *err)
+static int find(const struct pass_store *store, struct gpg_context *gpg,
+                const struct pass_path *path, struct pass_recipients *ret, struct error *err)
 {
     const char *key = getenv("PASSWORD_STORE_KEY");
     CLEANUP_FREE char *file = NULL;
@@ -179,7 +205,8 @@ static int find(const struct pass_store *store, struct gpg_context *gpg, const s
         ret->source = strdup("PASSWORD_STORE_KEY");
         if (!ret->source || gpg_id_parse_words(key, &ret->ids) < 0)
             return error_set_oom(err);
-        return *ret->ids ? 0 : error_set(err, EINVAL, "PASSWORD_STORE_KEY names no key: it is blank");
+        return *ret->ids ? 0
+                         : error_set(err, EINVAL, "PASSWORD_STORE_KEY names no key: it is blank");
     }
     if (store->root_fd >= 0)
         r = find_gpg_id(store->root_fd, path, &file);
@@ -188,8 +215,9 @@ static int find(const struct pass_store *store, struct gpg_context *gpg, const s
     return file ? read_gpg_id(store, gpg, file, ret, err) : explain_missing(store, err);
 }
 
-int pass_recipients_find(const struct pass_store *store, struct gpg_context *gpg, const struct pass_path *path,
-                         struct pass_recipients *ret, struct error *err)
+int pass_recipients_find(const struct pass_store *store, struct gpg_context *gpg,
+                         const struct pass_path *path, struct pass_recipients *ret,
+                         struct error *err)
 {
     CLEANUP(pass_recipients_done) struct pass_recipients recipients = {0};
     int r = find(store, gpg, path, &recipients, err);

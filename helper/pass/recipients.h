@@ -13,9 +13,11 @@ struct pass_recipients {
 
 /*
  * Finds the recipients of an entry: PASSWORD_STORE_KEY, else the .gpg-id file nearest to the
- * entry from its own directory up to the root, which must be signed where PASSWORD_STORE_SIGNING_KEY
- * is set, and may otherwise not be everybody's to change (EPERM). On success *ret is owned by the caller (pass_recipients_done). 0 or negative.
+ * entry from its own directory up to the root, which must be signed where
+ * PASSWORD_STORE_SIGNING_KEY is set, and may otherwise not be everybody's to change (EPERM). On
+ * success *ret is owned by the caller (pass_recipients_done). 0 or negative.
  */
-int pass_recipients_find(const struct pass_store *store, struct gpg_context *gpg, const struct pass_path *path,
-                         struct pass_recipients *ret, struct error *err) MUST_USE;
+int pass_recipients_find(const struct pass_store *store, struct gpg_context *gpg,
+                         const struct pass_path *path, struct pass_recipients *ret,
+                         struct error *err) MUST_USE;
 void pass_recipients_done(struct pass_recipients *recipients);

@@ -14,7 +14,10 @@
 
 enum { DEEPEST = 64 };
 
-/* Others are not ours to tidy up, least of all where docker-credential-helpers is a link to who knows where. */
+/*
+ * Others are not ours to tidy up, least of all where docker-credential-helpers is a link to who
+ * knows where.
+ */
 static bool is_server(const char *name)
 {
     unsigned char url[256];
@@ -33,8 +36,8 @@ static void remove_empty_directories(int fd, int depth)
         CLEANUP_CLOSE int sub_fd = -1;
         const char *name = names.names[i]->text;
 
-        if (directory_names_get_kind(&names, i, fd) != S_IFDIR || (depth == 0 && !is_server(name)) ||
-            unlinkat(fd, name, AT_REMOVEDIR) == 0)
+        if (directory_names_get_kind(&names, i, fd) != S_IFDIR ||
+            (depth == 0 && !is_server(name)) || unlinkat(fd, name, AT_REMOVEDIR) == 0)
             continue;
         sub_fd = file_open_real_directory(fd, name);
         if (sub_fd < 0)

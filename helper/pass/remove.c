@@ -35,7 +35,8 @@ static int remove_file(struct removal *removal, int fd, const char *name)
     return pass_changes_add(removal->changes, true, removal->path->directory, removal->file);
 }
 
-static int remove_subdirectory(struct removal *removal, int fd, const char *name, int sub_fd, size_t used)
+static int remove_subdirectory(struct removal *removal, int fd, const char *name, int sub_fd,
+                               size_t used)
 {
     int r;
 
@@ -47,7 +48,8 @@ static int remove_subdirectory(struct removal *removal, int fd, const char *name
     removal->depth++;
     r = remove_below(removal, sub_fd, used + 1);
     removal->depth--;
-    if (r == 0 && unlinkat(fd, name, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY && errno != EEXIST && errno != ENOENT)
+    if (r == 0 && unlinkat(fd, name, AT_REMOVEDIR) < 0 && errno != ENOTEMPTY && errno != EEXIST &&
+        errno != ENOENT)
         r = -errno;
     return r;
 }
@@ -79,13 +81,15 @@ static int remove_below(struct removal *removal, int fd, size_t used)
     return r;
 }
 
-static int fail(struct error *err, int r, const struct pass_store *store, const struct pass_path *path)
+static int fail(struct error *err, int r, const struct pass_store *store,
+                const struct pass_path *path)
 {
-    return error_set_errno(err, -r, "cannot remove %s/" PASS_DIRECTORY "/%s", store->root, path->directory);
+    return error_set_errno(err, -r, "cannot remove %s/" PASS_DIRECTORY "/%s", store->root,
+                           path->directory);
 }
 
-int pass_remove_others(struct pass_store *store, const struct pass_path *path, struct pass_changes *changes,
-                       struct error *err)
+int pass_remove_others(struct pass_store *store, const struct pass_path *path,
+                       struct pass_changes *changes, struct error *err)
 {
     struct removal removal = {.path = path, .changes = changes, .kept = path->file};
     CLEANUP_CLOSE int fd = file_open_real_directory(store->directory_fd, path->directory);
@@ -105,18 +109,21 @@ static int remove_directory(int parent_fd, const char *name)
     return errno == ENOTDIR && unlinkat(parent_fd, name, 0) == 0 ? 0 : -errno;
 }
 
-int pass_remove_server(struct pass_store *store, const struct pass_path *path, struct pass_changes *changes,
-                       struct error *err)
+int pass_remove_server(struct pass_store *store, const struct pass_path *path,
+                       struct pass_changes *changes, struct error *err)
 {
     struct removal removal = {.path = path};
-    CLEANUP_CLOSE int fd = store->directory_fd < 0 ? -ENOENT : file_open_real_directory(store->directory_fd, path->directory);
+    CLEANUP_CLOSE int fd = store->directory_fd < 0
+                               ? -ENOENT
+                               : file_open_real_directory(store->directory_fd, path->directory);
     struct stat st;
     int r = fd;
 
     if (fd == -ENOENT) /* somebody else's erase came first */
         return 0;
     if (fd == -ENOTDIR || fd == -ELOOP) {
-        if (fstatat(store->directory_fd, path->directory, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISLNK(st.st_mode))
+        if (fstatat(store->directory_fd, path->directory, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+            !S_ISLNK(st.st_mode))
             return 0; /* a file is nothing of ours */
         r = 0;
     } else if (fd >= 0) {

@@ -1,6 +1,7 @@
 /*
- * A mode is set through a descriptor that was opened without following links, so a name that is swapped for a link meanwhile
- * changes nothing. O_PATH opens what cannot be read, too, which is often the very thing to repair.
+ * A mode is set through a descriptor that was opened without following links, so a name that is
+ * swapped for a link meanwhile changes nothing. O_PATH opens what cannot be read, too, which is
+ * often the very thing to repair.
  */
 #include "helper/pass/repair.h"
 
@@ -38,7 +39,8 @@ static int open_in_place(const struct pass_store *store, const char *path, int f
     parent_fd = pass_descend(store->root_fd, path, false, &leaf);
     if (parent_fd < 0)
         return parent_fd;
-    fd = openat(parent_fd, *leaf ? leaf : ".", flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    fd = openat(parent_fd, *leaf ? leaf : ".",
+                flags | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
     r = check_ownership(fd);

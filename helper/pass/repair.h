@@ -5,10 +5,11 @@
 #include "helper/pass/store.h"
 
 /*
- * Small repairs below a store's root. A store may come from somebody else, so no repair leaves it: every path is relative to
- * the root, and none of its components may be a symbolic link. What has a second hard link is left alone, because that name
- * may lie outside the store. Each call returns 0 or -errno: -ELOOP for a link in the way, -EMLINK for a hard link, -EPERM
- * for something that is not the user's own, -EINVAL for something that is neither a file nor a directory.
+ * Small repairs below a store's root. A store may come from somebody else, so no repair leaves it:
+ * every path is relative to the root, and none of its components may be a symbolic link. What has a
+ * second hard link is left alone, because that name may lie outside the store. Each call returns 0
+ * or -errno: -ELOOP for a link in the way, -EMLINK for a hard link, -EPERM for something that is
+ * not the user's own, -EINVAL for something that is neither a file nor a directory.
  */
 
 /* Whether what the path names may be repaired at all. Changes nothing. */
@@ -23,4 +24,5 @@ int pass_repair_last_line(const struct pass_store *store, const char *path) MUST
 enum pass_leftover { PASS_LEFTOVER_FILE, PASS_LEFTOVER_DIRECTORY };
 
 /* Removes a file, or a directory that is empty. */
-int pass_repair_leftover(const struct pass_store *store, const char *path, enum pass_leftover kind) MUST_USE;
+int pass_repair_leftover(const struct pass_store *store, const char *path,
+                         enum pass_leftover kind) MUST_USE;

@@ -32,7 +32,9 @@ static const char *find_home(void)
     return user ? user->pw_dir : NULL;
 }
 
-/* PASSWORD_STORE_DIR is taken literally, as pass does: no "~", relative to the working directory. */
+/*
+ * PASSWORD_STORE_DIR is taken literally, as pass does: no "~", relative to the working directory.
+ */
 static int find_root(char **ret_root, struct error *err)
 {
     const char *dir = getenv("PASSWORD_STORE_DIR"), *home;
@@ -44,12 +46,15 @@ static int find_root(char **ret_root, struct error *err)
     } else if (dir && *dir) {
         here = getcwd(NULL, 0);
         if (!here)
-            return error_set_errno(err, errno, "PASSWORD_STORE_DIR is relative, and the working directory is unknown");
+            return error_set_errno(
+                err, errno, "PASSWORD_STORE_DIR is relative, and the working directory is unknown");
         n = asprintf(ret_root, "%s/%s", here, dir);
     } else {
         home = find_home();
         if (!home)
-            return error_set(err, ENOENT, "there is no password store: neither PASSWORD_STORE_DIR nor HOME is set");
+            return error_set(
+                err, ENOENT,
+                "there is no password store: neither PASSWORD_STORE_DIR nor HOME is set");
         n = asprintf(ret_root, "%s/.password-store", home);
     }
     return n < 0 ? error_set_oom(err) : 0;
@@ -61,7 +66,8 @@ static int open_root(struct pass_store *store, struct error *err)
     if (store->root_fd == -ENOENT)
         store->root_fd = -1;
     else if (store->root_fd < 0)
-        return error_set_errno(err, -store->root_fd, "cannot open the password store %s", store->root);
+        return error_set_errno(err, -store->root_fd, "cannot open the password store %s",
+                               store->root);
     return 0;
 }
 
@@ -71,7 +77,8 @@ static int open_directory(struct pass_store *store, struct error *err)
     if (store->directory_fd == -ENOENT)
         store->directory_fd = -1;
     else if (store->directory_fd < 0)
-        return error_set_errno(err, -store->directory_fd, "cannot open %s/%s", store->root, PASS_DIRECTORY);
+        return error_set_errno(err, -store->directory_fd, "cannot open %s/%s", store->root,
+                               PASS_DIRECTORY);
     return 0;
 }
 
@@ -120,7 +127,9 @@ static int set_umask(struct error *err)
     if (text && *text) {
         mask = strtoul(text, &end, 8);
         if (strspn(text, "01234567") != strlen(text) || *end || mask > 0777)
-            return error_set(err, EINVAL, "PASSWORD_STORE_UMASK is \"%s\", which is no octal mask such as 077", text);
+            return error_set(err, EINVAL,
+                             "PASSWORD_STORE_UMASK is \"%s\", which is no octal mask such as 077",
+                             text);
     }
     umask((mode_t)mask);
     return 0;
@@ -148,7 +157,8 @@ static void describe_holder(int fd, char *ret_text, size_t size)
     struct pass_lock_holder holder;
 
     if (pass_lock_find_holder(fd, &holder) == 0)
-        snprintf(ret_text, size, "%s (process %ld of %s)", holder.name, (long)holder.pid, holder.user);
+        snprintf(ret_text, size, "%s (process %ld of %s)", holder.name, (long)holder.pid,
+                 holder.user);
     else
         snprintf(ret_text, size, "another program");
 }
@@ -159,17 +169,22 @@ static bool is_held_by_stranger(const struct pass_store *store)
     struct pass_lock_holder holder;
     struct error remark;
 
-    if (pass_lock_find_holder(store->root_fd, &holder) < 0 || !pass_lock_is_stranger(&holder, store->root_fd))
+    if (pass_lock_find_holder(store->root_fd, &holder) < 0 ||
+        !pass_lock_is_stranger(&holder, store->root_fd))
         return false;
-    error_set(&remark, EBUSY, "%s (process %ld) holds the lock on %s, which is not theirs, and was not waited for; keep others "
-              "out with: chmod 700 %s", holder.user, (long)holder.pid, store->root, store->root);
+    error_set(&remark, EBUSY,
+              "%s (process %ld) holds the lock on %s, which is not theirs, and was not waited for; "
+              "keep others "
+              "out with: chmod 700 %s",
+              holder.user, (long)holder.pid, store->root, store->root);
     fprintf(stderr, "docker-credential-pass: warning: %s\n", remark.text);
     return true;
 }
 
 /*
- * Some network file systems cannot lock a directory; there, writers go on side by side. So they do where a stranger holds the
- * lock: what that risks is an entry of a former user that stays behind when two logins to one server coincide.
+ * Some network file systems cannot lock a directory; there, writers go on side by side. So they do
+ * where a stranger holds the lock: what that risks is an entry of a former user that stays behind
+ * when two logins to one server coincide.
  */
 static int wait_for_lock(struct pass_store *store)
 {
@@ -215,8 +230,10 @@ int pass_store_lock(struct pass_store *store, struct error *err)
     }
     if (wait_for_lock(store) < 0) {
         describe_holder(store->root_fd, holder, sizeof(holder));
-        return error_set(err, ETIMEDOUT, "%s has been changing the password store %s for %d seconds; try again when it is done",
-                         holder, store->root, LOCK_TIMEOUT_MS / 1000);
+        return error_set(
+            err, ETIMEDOUT,
+            "%s has been changing the password store %s for %d seconds; try again when it is done",
+            holder, store->root, LOCK_TIMEOUT_MS / 1000);
     }
     set_signals_blocked(true);
     store->has_blocked_signals = true;
@@ -240,7 +257,8 @@ int pass_store_open_directory(struct pass_store *store, bool is_made, struct err
     }
     r = open_directory(store, err);
     if (r == 0 && store->directory_fd < 0 && is_made)
-        return error_set_errno(err, ENOENT, "cannot open %s/%s, a link that leads nowhere", store->root, PASS_DIRECTORY);
+        return error_set_errno(err, ENOENT, "cannot open %s/%s, a link that leads nowhere",
+                               store->root, PASS_DIRECTORY);
     if (r == 0 && store->directory_fd >= 0 && store->has_lock)
         pass_recover(store->directory_fd);
     return r;

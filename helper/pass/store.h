@@ -9,15 +9,18 @@
  * Opening looks at the root alone, so it costs the same however many entries there are.
  */
 struct pass_store {
-    char *root;    /* absolute */
-    int root_fd;   /* -1 while there is no such directory */
-    int directory_fd; /* docker-credential-helpers; -1 while it does not exist */
+    char *root;         /* absolute */
+    int root_fd;        /* -1 while there is no such directory */
+    int directory_fd;   /* docker-credential-helpers; -1 while it does not exist */
     char temporary[64]; /* set by pass_store_lock(): the name for temporary files */
     bool has_lock;
     bool has_blocked_signals;
 };
 
-#define PASS_STORE_INIT {.root_fd = -1, .directory_fd = -1}
+#define PASS_STORE_INIT                                                                            \
+    {                                                                                              \
+        .root_fd = -1, .directory_fd = -1                                                          \
+    }
 
 /*
  * Finds the store and opens what there is of it; that there is nothing is no failure.
@@ -47,5 +50,7 @@ int pass_store_open_directory(struct pass_store *store, bool is_made, struct err
  */
 #define PASS_TEMPORARY ".docker-credential-pass.tmp"
 
-/* Sets store->temporary: PASS_TEMPORARY, or with is_random that and a number that nobody can guess. */
+/*
+ * Sets store->temporary: PASS_TEMPORARY, or with is_random that and a number that nobody can guess.
+ */
 void pass_store_name_temporary(struct pass_store *store, bool is_random);

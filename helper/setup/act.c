@@ -59,7 +59,8 @@ static int change_podman(struct setup_state *state, struct error *err)
     if (r < 0)
         return r;
     terminal_say(stdout, TERMINAL_DONE, "podman, buildah and skopeo use the store%s",
-                 needs_files ? ", and read their files after it: a login that the store cannot take goes there, unencrypted"
+                 needs_files ? ", and read their files after it: a login that the store cannot "
+                               "take goes there, unencrypted"
                              : "");
     return 0;
 }
@@ -95,7 +96,10 @@ static int save_files(struct setup_state *state, struct error *err)
     return r;
 }
 
-/* Every login is in the store before any file changes, and podman is told before its files lose one. */
+/*
+ * Every login is in the store before any file changes, and podman is told before its files lose
+ * one.
+ */
 static int change_clients(struct setup_state *state, struct error *err)
 {
     int r = state->import.helper ? setup_import_store(&state->import, err) : 0;

@@ -17,7 +17,8 @@ bool setup_can_keep(const struct secbuf *secret)
 {
     struct secbuf view = without_line_ends(secret);
 
-    return view.size == secret->size || (view.size > 1 && view.data[0] == '{' && view.data[view.size - 1] == '}');
+    return view.size == secret->size ||
+           (view.size > 1 && view.data[0] == '{' && view.data[view.size - 1] == '}');
 }
 
 int setup_compare(const char *name, const struct client_login *login, struct error *err)
@@ -33,7 +34,8 @@ int setup_compare(const char *name, const struct client_login *login, struct err
         return STORE_HAS_NONE;
     if (r < 0)
         return r;
-    found = (struct client_login){.username = stored.username, .secret = stored.secret}; /* borrows them */
+    /* borrows them */
+    found = (struct client_login){.username = stored.username, .secret = stored.secret};
     return client_login_is_same(login, &found) ? STORE_HAS_SAME : STORE_HAS_OTHER;
 }
 

@@ -64,8 +64,11 @@ static int store_and_compare(const char *helper, const char *server, struct cred
     if (r == VAULT_NOT_FOUND)
         r = vault_put(login, err);
     else if (r == 0 && !is_same(login, &before))
-        return error_set(err, EEXIST, "the store has another login for %s than docker-credential-%s; erase one of them "
-                         "(printf %%s %s | docker-credential-pass erase) and run this again", server, helper, server);
+        return error_set(
+            err, EEXIST,
+            "the store has another login for %s than docker-credential-%s; erase one of them "
+            "(printf %%s %s | docker-credential-pass erase) and run this again",
+            server, helper, server);
     if (is_its_own_fault(r)) {
         *ret = SETUP_IMPORT_STAYS;
         return 0;
@@ -73,13 +76,15 @@ static int store_and_compare(const char *helper, const char *server, struct cred
     if (r == 0)
         r = ask_store(server, &after, err);
     if (r == VAULT_NOT_FOUND || (r == 0 && !is_same(login, &after)))
-        return error_set(err, EIO, "the login for %s was stored, but the store does not give it back", server);
+        return error_set(
+            err, EIO, "the login for %s was stored, but the store does not give it back", server);
     if (r == 0)
         *ret = SETUP_IMPORT_DONE;
     return r;
 }
 
-static int import_one(const char *helper, const char *server, enum setup_import_result *ret, struct error *err)
+static int import_one(const char *helper, const char *server, enum setup_import_result *ret,
+                      struct error *err)
 {
     CLEANUP(credential_done) struct credential login = {0};
     int r;
@@ -122,7 +127,8 @@ const char *setup_import_find_host(const struct client_config *config, const cha
     return NULL;
 }
 
-int setup_import_switch(const struct setup_import *import, struct client_config *config, struct error *err)
+int setup_import_switch(const struct setup_import *import, struct client_config *config,
+                        struct error *err)
 {
     const char *host;
     int r = 0;
@@ -154,17 +160,21 @@ static void tell_one(const struct setup_import *import, size_t i)
 
     switch (import->results[i]) {
     case SETUP_IMPORT_PLANNED:
-        terminal_say(stdout, TERMINAL_WOULD, "import the login for %s from docker-credential-%s", server, helper);
+        terminal_say(stdout, TERMINAL_WOULD, "import the login for %s from docker-credential-%s",
+                     server, helper);
         break;
     case SETUP_IMPORT_DONE:
         terminal_say(stdout, TERMINAL_DONE, "the login for %s is in the store", server);
         break;
     case SETUP_IMPORT_EMPTY:
-        terminal_say(stdout, TERMINAL_WARNING, "docker-credential-%s lists %s, but has no login for it", helper, server);
+        terminal_say(stdout, TERMINAL_WARNING,
+                     "docker-credential-%s lists %s, but has no login for it", helper, server);
         break;
     case SETUP_IMPORT_STAYS:
-        terminal_say(stdout, TERMINAL_WARNING, "the login for %s stays with docker-credential-%s, which docker goes on "
-                     "asking for it: the store cannot keep its server, username or a line end after the password",
+        terminal_say(stdout, TERMINAL_WARNING,
+                     "the login for %s stays with docker-credential-%s, which docker goes on "
+                     "asking for it: the store cannot keep its server, username or a line end "
+                     "after the password",
                      server, helper);
         break;
     }
@@ -175,5 +185,6 @@ void setup_import_tell(const struct setup_import *import)
     for (size_t i = 0; i < import->servers.count; i++)
         tell_one(import, i);
     if (import->helper && import->servers.count == 0)
-        terminal_say(stdout, TERMINAL_OK, "docker-credential-%s has no logins to import", import->helper);
+        terminal_say(stdout, TERMINAL_OK, "docker-credential-%s has no logins to import",
+                     import->helper);
 }

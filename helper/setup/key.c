@@ -36,17 +36,22 @@ static bool is_usable(const struct gpg_key *key)
 /* --- a key by name --------------------------------------------------------------------------- */
 
 /* gpg does not list a secret key behind a forwarded agent, so it is tried. */
-static int take_unlisted(struct gpg_context *gpg, const struct gpg_key *key, struct setup_key *ret, struct error *err)
+static int take_unlisted(struct gpg_context *gpg, const struct gpg_key *key, struct setup_key *ret,
+                         struct error *err)
 {
     struct error why = {0};
 
     if (proof_try_key(gpg, key->fingerprint, &why) < 0)
-        return error_set(err, ENOKEY, "gpg lists only the public part of the key %s (%s), and cannot decrypt with it (%s); "
-                         "import the secret key: gpg --import", key->fingerprint, key->user_id, why.text);
+        return error_set(
+            err, ENOKEY,
+            "gpg lists only the public part of the key %s (%s), and cannot decrypt with it (%s); "
+            "import the secret key: gpg --import",
+            key->fingerprint, key->user_id, why.text);
     return take(key, ret, err);
 }
 
-static int choose_named(struct gpg_context *gpg, const char *name, struct setup_key *ret, struct error *err)
+static int choose_named(struct gpg_context *gpg, const char *name, struct setup_key *ret,
+                        struct error *err)
 {
     CLEANUP(gpg_keys_done) struct gpg_keys keys = {0};
     const struct gpg_key *key;
@@ -57,7 +62,8 @@ static int choose_named(struct gpg_context *gpg, const char *name, struct setup_
     if (keys.count == 0)
         return error_set(err, ENOKEY, "gpg's keyring has no key \"%s\"; gpg -K shows yours", name);
     if (keys.count > 1)
-        return error_set(err, EINVAL, "%zu keys match \"%s\"; name one by its fingerprint (gpg -K shows them)",
+        return error_set(err, EINVAL,
+                         "%zu keys match \"%s\"; name one by its fingerprint (gpg -K shows them)",
                          keys.count, name);
     key = &keys.items[0];
     if (key->problem != GPG_KEY_USABLE)
@@ -75,7 +81,8 @@ static void list(const struct gpg_keys *keys)
     fprintf(stderr, "Several keys can be used:\n");
     for (size_t i = 0; i < keys->count; i++)
         if (is_usable(&keys->items[i]))
-            terminal_print_line(stderr, "  %zu  %s  %s", ++number, keys->items[i].fingerprint, keys->items[i].user_id);
+            terminal_print_line(stderr, "  %zu  %s  %s", ++number, keys->items[i].fingerprint,
+                                keys->items[i].user_id);
 }
 
 static const struct gpg_key *get_usable(const struct gpg_keys *keys, size_t number)
@@ -86,7 +93,8 @@ static const struct gpg_key *get_usable(const struct gpg_keys *keys, size_t numb
     return NULL;
 }
 
-static int ask_which(const struct gpg_keys *keys, size_t count, struct setup_key *ret, struct error *err)
+static int ask_which(const struct gpg_keys *keys, size_t count, struct setup_key *ret,
+                     struct error *err)
 {
     for (;;) {
         CLEANUP_FREE char *answer = NULL;
@@ -123,8 +131,8 @@ static char *standard_email(void)
     return asprintf(&email, "%s@%s", user ? user->pw_name : "docker", host) < 0 ? NULL : email;
 }
 
-static int get_text(const char *given, bool can_ask, const char *question, char *(*standard)(void), char **ret,
-                    struct error *err)
+static int get_text(const char *given, bool can_ask, const char *question, char *(*standard)(void),
+                    char **ret, struct error *err)
 {
     CLEANUP_FREE char *proposal = NULL;
 
@@ -133,21 +141,29 @@ static int get_text(const char *given, bool can_ask, const char *question, char 
         return *ret ? 0 : error_set_oom(err);
     }
     if (!can_ask)
-        return error_set(err, ENOKEY, "there is no key to encrypt to yet: give --name and --email for a new one, or run "
-                         "this on a terminal");
+        return error_set(
+            err, ENOKEY,
+            "there is no key to encrypt to yet: give --name and --email for a new one, or run "
+            "this on a terminal");
     proposal = standard();
     return proposal ? terminal_ask_line(question, proposal, ret, err) : error_set_oom(err);
 }
 
-/* After su the terminal still belongs to the user who logged in, and gpg's pinentry cannot open it. */
+/*
+ * After su the terminal still belongs to the user who logged in, and gpg's pinentry cannot open it.
+ */
 static int check_terminal(struct error *err)
 {
     const char *tty = getenv("GPG_TTY"); /* gpg_context_new() has set it */
 
     if (!tty || access(tty, R_OK | W_OK) == 0 || (errno != EACCES && errno != EPERM))
         return 0;
-    return error_set(err, ENOTTY, "the terminal %s belongs to another user, as it does after su, so gpg cannot ask for the new "
-                     "key's passphrase on it; log in as yourself, or start a shell first with: script -q /dev/null", tty);
+    return error_set(err, ENOTTY,
+                     "the terminal %s belongs to another user, as it does after su, so gpg cannot "
+                     "ask for the new "
+                     "key's passphrase on it; log in as yourself, or start a shell first with: "
+                     "script -q /dev/null",
+                     tty);
 }
 
 static int name_new(const struct setup_options *options, struct setup_key *ret, struct error *err)
@@ -157,18 +173,22 @@ static int name_new(const struct setup_options *options, struct setup_key *ret, 
     int r = options->has_no_passphrase ? 0 : check_terminal(err);
 
     if (r == 0)
-        r = get_text(options->name, can_ask, "Your name, for the new key", standard_name, &name, err);
+        r = get_text(options->name, can_ask, "Your name, for the new key", standard_name, &name,
+                     err);
     if (r == 0)
-        r = get_text(options->email, can_ask, "Your e-mail address, for the new key", standard_email, &email, err);
+        r = get_text(options->email, can_ask, "Your e-mail address, for the new key",
+                     standard_email, &email, err);
     if (r < 0)
         return r;
     if (strpbrk(name, "<>") || strpbrk(email, "<> ") || !strchr(email, '@'))
-        return error_set(err, EINVAL, "a key's name has no < or > in it, and its e-mail address looks like you@example.com");
+        return error_set(
+            err, EINVAL,
+            "a key's name has no < or > in it, and its e-mail address looks like you@example.com");
     return asprintf(&ret->user_id, "%s <%s>", name, email) < 0 ? error_set_oom(err) : 0;
 }
 
-int setup_key_choose(struct gpg_context *gpg, const struct setup_options *options, struct setup_key *ret,
-                     struct error *err)
+int setup_key_choose(struct gpg_context *gpg, const struct setup_options *options,
+                     struct setup_key *ret, struct error *err)
 {
     CLEANUP(gpg_keys_done) struct gpg_keys keys = {0};
     size_t count = 0;
@@ -188,10 +208,13 @@ int setup_key_choose(struct gpg_context *gpg, const struct setup_options *option
     list(&keys);
     if (terminal_can_ask() && !options->is_yes)
         return ask_which(&keys, count, ret, err);
-    return error_set(err, EINVAL, "there are %zu keys that could be used; say which: --key FINGERPRINT", count);
+    return error_set(err, EINVAL,
+                     "there are %zu keys that could be used; say which: --key FINGERPRINT", count);
 }
 
-/* gpg would only say "General error". A service's home directory is often missing, or not its own. */
+/*
+ * gpg would only say "General error". A service's home directory is often missing, or not its own.
+ */
 static int check_gpg_home(struct error *err)
 {
     CLEANUP(client_save_check_done) struct client_save_check check = {0};
@@ -211,13 +234,15 @@ static int check_gpg_home(struct error *err)
     return r < 0 ? error_wrap(err, "gpg cannot keep a new key") : 0;
 }
 
-int setup_key_make(struct gpg_context *gpg, const struct setup_options *options, struct setup_key *key,
-                   struct error *err)
+int setup_key_make(struct gpg_context *gpg, const struct setup_options *options,
+                   struct setup_key *key, struct error *err)
 {
     int r;
 
     if (*key->fingerprint)
         return 0;
     r = check_gpg_home(err);
-    return r < 0 ? r : gpg_key_generate(gpg, key->user_id, !options->has_no_passphrase, key->fingerprint, err);
+    return r < 0 ? r
+                 : gpg_key_generate(gpg, key->user_id, !options->has_no_passphrase,
+                                    key->fingerprint, err);
 }

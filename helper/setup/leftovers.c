@@ -17,7 +17,8 @@ void setup_leftovers_done(struct setup_leftovers *leftovers)
     *leftovers = (struct setup_leftovers){0};
 }
 
-int setup_leftovers_find(const struct setup_plan *plan, struct setup_leftovers *ret, struct error *err)
+int setup_leftovers_find(const struct setup_plan *plan, struct setup_leftovers *ret,
+                         struct error *err)
 {
     CLEANUP(setup_leftovers_done) struct setup_leftovers leftovers = {0};
     int r = client_leftovers_find(plan->survey.docker->config.real_path, &leftovers.files, err);
@@ -37,13 +38,17 @@ int setup_leftovers_find(const struct setup_plan *plan, struct setup_leftovers *
 static bool is_in_file(const struct client_file *file, const struct client_login *login)
 {
     for (size_t i = 0; i < file->logins.count; i++)
-        if (strcmp(file->logins.items[i].host, login->host) == 0 && client_login_is_same(&file->logins.items[i], login))
+        if (strcmp(file->logins.items[i].host, login->host) == 0 &&
+            client_login_is_same(&file->logins.items[i], login))
             return true;
     return false;
 }
 
-/* 1 if the login is in the store or was in docker's file when setup began, 0 if not, or negative. */
-static int is_known(const struct setup_plan *plan, const struct client_login *login, struct error *err)
+/*
+ * 1 if the login is in the store or was in docker's file when setup began, 0 if not, or negative.
+ */
+static int is_known(const struct setup_plan *plan, const struct client_login *login,
+                    struct error *err)
 {
     CLEANUP_FREE char *name = client_name_asked_by_docker(login->host);
     int r;
@@ -77,7 +82,8 @@ static int may_remove(const struct setup_plan *plan, const char *path, struct er
     return r;
 }
 
-int setup_leftovers_remove(struct setup_leftovers *leftovers, const struct setup_plan *plan, struct error *err)
+int setup_leftovers_remove(struct setup_leftovers *leftovers, const struct setup_plan *plan,
+                           struct error *err)
 {
     for (size_t i = 0; i < leftovers->files.count; i++) {
         int r = may_remove(plan, leftovers->files.paths[i], err);
@@ -95,12 +101,17 @@ void setup_leftovers_tell(const struct setup_leftovers *leftovers, bool is_plan)
         const char *path = leftovers->files.paths[i];
 
         if (is_plan)
-            terminal_say(stdout, TERMINAL_WOULD, "remove %s, which an interrupted login has left, if all its logins are "
-                         "known", path);
+            terminal_say(stdout, TERMINAL_WOULD,
+                         "remove %s, which an interrupted login has left, if all its logins are "
+                         "known",
+                         path);
         else if (leftovers->are_removed[i])
-            terminal_say(stdout, TERMINAL_DONE, "removed %s, which an interrupted login had left", path);
+            terminal_say(stdout, TERMINAL_DONE, "removed %s, which an interrupted login had left",
+                         path);
         else
-            terminal_say(stdout, TERMINAL_WARNING, "%s, which an interrupted login has left, stays: it may hold a password "
-                         "that is nowhere else; look at it, and remove it by hand", path);
+            terminal_say(stdout, TERMINAL_WARNING,
+                         "%s, which an interrupted login has left, stays: it may hold a password "
+                         "that is nowhere else; look at it, and remove it by hand",
+                         path);
     }
 }

@@ -23,9 +23,12 @@ void setup_state_done(struct setup_state *state)
     setup_leftovers_done(&state->leftovers);
 }
 
-/* --- the user and the store ----------------------------------------------------------------- */
+/* --- the user and the store ------------------------------------------------------------------ */
 
-/* With sudo -E or an old sudo, root would make keys and files in the user's home that the user cannot read. */
+/*
+ * With sudo -E or an old sudo, root would make keys and files in the user's home that the user
+ * cannot read.
+ */
 static int check_user(struct error *err)
 {
     const char *home = getenv("HOME"), *user = getenv("SUDO_USER");
@@ -33,8 +36,11 @@ static int check_user(struct error *err)
 
     if (geteuid() != 0 || !user || !home || stat(home, &st) < 0 || st.st_uid == 0)
         return 0;
-    return error_set(err, EPERM, "this runs as root, but HOME is %s, the home directory of another user, who could not read "
-                     "what setup makes there; run it as %s without sudo, or with sudo -H for root's own docker", home, user);
+    return error_set(
+        err, EPERM,
+        "this runs as root, but HOME is %s, the home directory of another user, who could not read "
+        "what setup makes there; run it as %s without sudo, or with sudo -H for root's own docker",
+        home, user);
 }
 
 static int start_gpg(struct setup_state *state, struct error *err)
@@ -53,8 +59,11 @@ static int look_at_store(struct setup_state *state, struct error *err)
     if (r == 0)
         r = setup_store_find(&store, state->gpg, state->options.is_subfolder, &state->gpg_id, err);
     if (r == 0 && state->options.key)
-        return error_set(err, EEXIST, "%s names keys already, and --key does not change them; use pass init to encrypt the "
-                         "store again, or --subfolder for a key of docker's own", state->gpg_id);
+        return error_set(
+            err, EEXIST,
+            "%s names keys already, and --key does not change them; use pass init to encrypt the "
+            "store again, or --subfolder for a key of docker's own",
+            state->gpg_id);
     if (r != SETUP_NO_STORE)
         return r;
     state->needs_store = true;
@@ -71,12 +80,15 @@ static int look_at_podman(struct setup_state *state, struct error *err)
     bool must_override = state->options.is_forced, is_from;
     int r = setup_podman_find(&state->podman, err);
 
-    /* Without --podman nothing of podman's is changed, so unreadable files are no reason to stop. */
+    /*
+     * Without --podman nothing of podman's is changed, so unreadable files are no reason to stop.
+     */
     if (!state->options.is_podman)
         return r == -ENOMEM ? r : 0;
     if (r < 0)
         return r;
-    is_from = state->options.from && client_helpers_is_first(&state->podman.others, state->options.from);
+    is_from =
+        state->options.from && client_helpers_is_first(&state->podman.others, state->options.from);
     return setup_podman_check(&state->podman, must_override || is_from, err);
 }
 
@@ -87,7 +99,7 @@ static int make_plan(struct setup_state *state, struct error *err)
     const struct client_helpers standard = {.names = names};
     bool is_known = state->podman.in_force.names != NULL;
     /* With --podman, the drop-in of an earlier run does not count. */
-    const struct client_helpers *helpers = !is_known                   ? &standard
+    const struct client_helpers *helpers = !is_known                  ? &standard
                                            : state->options.is_podman ? &state->podman.others
                                                                       : &state->podman.in_force;
     bool is_pass_first = is_known && client_helpers_is_first(&state->podman.in_force, SETUP_HELPER);
@@ -109,17 +121,24 @@ static int check_other_helper(const struct setup_state *state, struct error *err
         return error_set_oom(err);
     }
     if (process_find(program, &found) == -ENOENT)
-        return error_set(err, EEXIST, "%s names %s, which is not on PATH, so docker cannot reach any login that it has; "
-                         "--force replaces it", path, program);
-    return error_set(err, EEXIST, "%s keeps passwords with %s; --from %s imports its logins, --force replaces it without "
-                     "them", path, program, named);
+        return error_set(
+            err, EEXIST,
+            "%s names %s, which is not on PATH, so docker cannot reach any login that it has; "
+            "--force replaces it",
+            path, program);
+    return error_set(
+        err, EEXIST,
+        "%s keeps passwords with %s; --from %s imports its logins, --force replaces it without "
+        "them",
+        path, program, named);
 }
 
 static int look_at_docker(struct setup_state *state, struct error *err)
 {
     const struct client_survey *survey = &state->plan.survey;
     const struct client_config *config = &survey->docker->config;
-    const char *named = survey->only ? client_config_get_helper(config, survey->only) : client_config_get_creds_store(config);
+    const char *named = survey->only ? client_config_get_helper(config, survey->only)
+                                     : client_config_get_creds_store(config);
 
     state->needs_docker = !named || strcmp(named, SETUP_HELPER) != 0;
     state->links = config->exists ? config->stat.st_nlink : 1;
@@ -140,15 +159,20 @@ static int check_erase(const struct setup_state *state, struct error *err)
     if (!state->options.is_erase)
         return 0;
     if (!state->options.is_podman && in_force->names && client_helpers_has(in_force, helper))
-        return error_set(err, EBUSY, "podman, buildah and skopeo use docker-credential-%s too (%s); switch them as well, with "
-                         "--podman, or leave out --erase", helper, in_force->source);
+        return error_set(err, EBUSY,
+                         "podman, buildah and skopeo use docker-credential-%s too (%s); switch "
+                         "them as well, with "
+                         "--podman, or leave out --erase",
+                         helper, in_force->source);
     for (size_t i = 0; i < survey->file_count; i++) {
         const struct client_config *config = &survey->files[i].config;
         const char *host = setup_import_find_host(config, helper);
 
         if (config != &survey->docker->config && host)
-            return error_set(err, EBUSY, "%s names docker-credential-%s for %s; correct that first, or leave out --erase",
-                             config->path, helper, host);
+            return error_set(
+                err, EBUSY,
+                "%s names docker-credential-%s for %s; correct that first, or leave out --erase",
+                config->path, helper, host);
     }
     return 0;
 }
@@ -163,11 +187,15 @@ static int check_save(const char *path, enum client_save_method method, struct e
     return r < 0 ? r : client_save_check_explain(&check, err);
 }
 
-/* Found out before anything is stored. We replace the target of a link from its own directory, as docker does not. */
+/*
+ * Found out before anything is stored. We replace the target of a link from its own directory, as
+ * docker does not.
+ */
 static int check_files(const struct setup_state *state, struct error *err)
 {
     const struct client_survey *survey = &state->plan.survey;
-    bool changes_docker = state->needs_docker || state->options.from || setup_plan_count(&state->plan, NULL) > 0;
+    bool changes_docker =
+        state->needs_docker || state->options.from || setup_plan_count(&state->plan, NULL) > 0;
     int r = 0;
 
     for (size_t i = 0; r == 0 && i < survey->file_count; i++) {
@@ -184,7 +212,7 @@ int setup_check_docker_login(const struct setup_state *state, struct error *err)
     return check_save(state->plan.survey.docker->config.path, CLIENT_SAVE_THROUGH_LINK, err);
 }
 
-/* --- all of it --------------------------------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------------------------------- */
 
 int setup_look(struct setup_state *state, struct error *err)
 {
@@ -213,7 +241,7 @@ int setup_look(struct setup_state *state, struct error *err)
 
 bool setup_has_work(const struct setup_state *state)
 {
-    return state->needs_store || state->needs_docker || setup_plan_count(&state->plan, NULL) > 0 || state->options.from ||
-           state->leftovers.files.count > 0 ||
+    return state->needs_store || state->needs_docker || setup_plan_count(&state->plan, NULL) > 0 ||
+           state->options.from || state->leftovers.files.count > 0 ||
            (state->options.is_podman && !setup_podman_is_right(&state->podman, false));
 }

@@ -3,8 +3,8 @@
 #include "helper/setup/state.h"
 
 /*
- * Finds out what exists and what is to be done. Changes nothing, and asks for no password. Refuses, with the reason, what
- * would fail later or take a login away. 0 or negative.
+ * Finds out what exists and what is to be done. Changes nothing, and asks for no password. Refuses,
+ * with the reason, what would fail later or take a login away. 0 or negative.
  */
 int setup_look(struct setup_state *state, struct error *err) MUST_USE;
 

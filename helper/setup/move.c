@@ -1,6 +1,6 @@
 /*
- * A password is removed from a file only after the store has given it back. Until the file is written, once for all
- * passwords, it is in both places, so a kill loses nothing.
+ * A password is removed from a file only after the store has given it back. Until the file is
+ * written, once for all passwords, it is in both places, so a kill loses nothing.
  */
 #include "helper/setup/move.h"
 
@@ -18,11 +18,11 @@ static bool is_used(const struct setup_move *move)
     return move->use->is_used_by_docker || move->use->is_used_by_podman;
 }
 
-/* --- conflicts ----------------------------------------------------------------------------- */
+/* --- conflicts ------------------------------------------------------------------------------- */
 
 /* Another login that a client uses, and that would have to be stored under the same name. */
-static const struct setup_move *find_rival(const struct setup_plan *plan, const struct setup_move *move,
-                                           const char *name)
+static const struct setup_move *find_rival(const struct setup_plan *plan,
+                                           const struct setup_move *move, const char *name)
 {
     for (size_t i = 0; i < plan->count; i++) {
         const struct setup_move *other = &plan->moves[i];
@@ -37,16 +37,19 @@ static const struct setup_move *find_rival(const struct setup_plan *plan, const 
     return NULL;
 }
 
-static int refuse_rival(const struct setup_move *move, const struct setup_move *rival, const char *name,
-                        struct error *err)
+static int refuse_rival(const struct setup_move *move, const struct setup_move *rival,
+                        const char *name, struct error *err)
 {
-    return error_set(err, EEXIST, "%s and %s have different logins for %s, and the store keeps one login for a server; "
-                     "log out of one of them, or leave out --podman; nothing was moved", move->use->file->config.path,
-                     rival->use->file->config.path, name);
+    return error_set(
+        err, EEXIST,
+        "%s and %s have different logins for %s, and the store keeps one login for a server; "
+        "log out of one of them, or leave out --podman; nothing was moved",
+        move->use->file->config.path, rival->use->file->config.path, name);
 }
 
 /* Decides whether a login that a client uses can be stored under a name. */
-static int judge_name(struct setup_plan *plan, struct setup_move *move, const char *name, struct error *err)
+static int judge_name(struct setup_plan *plan, struct setup_move *move, const char *name,
+                      struct error *err)
 {
     const struct setup_move *rival = find_rival(plan, move, name);
     int r;
@@ -57,8 +60,11 @@ static int judge_name(struct setup_plan *plan, struct setup_move *move, const ch
     if (r != STORE_HAS_OTHER)
         return r < 0 ? r : 0;
     if (plan->survey.is_podman_switched && move->use->is_used_by_podman && !plan->is_pass_first)
-        return error_set(err, EEXIST, "the store has another login for %s than %s, which podman uses now; remove one of "
-                         "them, or leave out --podman; nothing was moved", name, move->use->file->config.path);
+        return error_set(
+            err, EEXIST,
+            "the store has another login for %s than %s, which podman uses now; remove one of "
+            "them, or leave out --podman; nothing was moved",
+            name, move->use->file->config.path);
     setup_move_stay(move, "the store has another login for that server");
     return 0;
 }
@@ -81,10 +87,13 @@ static int judge_namespaced(struct setup_plan *plan, struct setup_move *move, st
         return refuse_rival(move, rival, host, err);
     r = rival || plan->is_pass_first ? 0 : setup_compare(host, move->use->login, err);
     if (r == STORE_HAS_OTHER)
-        return error_set(err, EEXIST, "podman would use the store's login for %s in place of that for %s in %s; remove one "
-                         "of them, or leave out --podman; nothing was moved", host, move->use->login->host,
-                         move->use->file->config.path);
-    if (r == STORE_HAS_SAME && !rival && !plan->is_pass_first) /* the login for all of the server serves as well */
+        return error_set(
+            err, EEXIST,
+            "podman would use the store's login for %s in place of that for %s in %s; remove one "
+            "of them, or leave out --podman; nothing was moved",
+            host, move->use->login->host, move->use->file->config.path);
+    /* the login for all of the server serves as well */
+    if (r == STORE_HAS_SAME && !rival && !plan->is_pass_first)
         move->result = SETUP_MOVE_DONE;
     return r < 0 ? r : 0;
 }
@@ -103,8 +112,12 @@ static int judge(struct setup_plan *plan, struct setup_move *move, struct error 
     return r;
 }
 
-/* With --podman: a helper that a file names for a server must not be hidden by a login in the store. */
-static int check_helpers(const struct setup_plan *plan, const struct client_file *file, struct error *err)
+/*
+ * With --podman: a helper that a file names for a server must not be hidden by a login in the
+ * store.
+ */
+static int check_helpers(const struct setup_plan *plan, const struct client_file *file,
+                         struct error *err)
 {
     const char *host;
 
@@ -119,8 +132,10 @@ static int check_helpers(const struct setup_plan *plan, const struct client_file
         if (r < 0)
             return r;
         if (r != STORE_HAS_NONE)
-            return error_set(err, EEXIST, "the store has a login for %s, which podman would use in place of "
-                             "docker-credential-%s in %s; remove one of them, or leave out --podman; nothing was moved",
+            return error_set(err, EEXIST,
+                             "the store has a login for %s, which podman would use in place of "
+                             "docker-credential-%s in %s; remove one of them, or leave out "
+                             "--podman; nothing was moved",
                              host, helper, file->config.path);
     }
     return 0;
@@ -151,7 +166,7 @@ static int judge_all(struct setup_plan *plan, struct error *err)
     return r;
 }
 
-/* --- storing ------------------------------------------------------------------------------- */
+/* --- storing --------------------------------------------------------------------------------- */
 
 /* Errors of this login alone; others can still be stored. */
 static bool is_its_own_fault(int r)
@@ -172,15 +187,21 @@ static int store_under(struct setup_move *move, const char *name, struct error *
         if (r == 0)
             r = setup_compare(name, move->use->login, err);
         if (r == STORE_HAS_NONE)
-            return error_set(err, EIO, "the login for %s was stored, but is not found again; nothing was removed from any "
-                             "file", move->use->login->host);
+            return error_set(
+                err, EIO,
+                "the login for %s was stored, but is not found again; nothing was removed from any "
+                "file",
+                move->use->login->host);
     }
     if (r == STORE_HAS_OTHER)
         setup_move_stay(move, "the store has another login for that server");
     return r < 0 ? r : 0;
 }
 
-/* A namespaced login stays where podman finds it, but docker, which does not know namespaces, gets it from the store. */
+/*
+ * A namespaced login stays where podman finds it, but docker, which does not know namespaces, gets
+ * it from the store.
+ */
 static int store_one(struct setup_plan *plan, struct setup_move *move, struct error *err)
 {
     struct setup_names names = setup_move_get_names(move);
@@ -206,8 +227,8 @@ static int store_all(struct setup_plan *plan, bool are_used, struct error *err)
 
     for (size_t i = 0; r == 0 && i < plan->count; i++) {
         struct setup_move *move = &plan->moves[i];
-        bool is_for_docker_too = move->result == SETUP_MOVE_STAYS && move->use->is_used_by_docker && !move->is_kept_by_docker &&
-                                 !move->use->reason;
+        bool is_for_docker_too = move->result == SETUP_MOVE_STAYS && move->use->is_used_by_docker &&
+                                 !move->is_kept_by_docker && !move->use->reason;
 
         if (is_used(move) != are_used)
             continue;
@@ -222,8 +243,9 @@ static int store_all(struct setup_plan *plan, bool are_used, struct error *err)
 /* podman runs the helper that docker's file names for a server, even if its name is "". */
 static int check_kept(const struct setup_plan *plan, struct error *err)
 {
-    bool reads = plan->survey.is_podman_here && plan->survey.docker->is_podman &&
-                 (plan->survey.is_podman_switched ? plan->needs_files : plan->survey.reads_podman_files);
+    bool reads =
+        plan->survey.is_podman_here && plan->survey.docker->is_podman &&
+        (plan->survey.is_podman_switched ? plan->needs_files : plan->survey.reads_podman_files);
 
     for (size_t i = 0; i < plan->count; i++) {
         const struct setup_move *move = &plan->moves[i];
@@ -231,12 +253,16 @@ static int check_kept(const struct setup_plan *plan, struct error *err)
         if (!move->is_kept_by_docker)
             continue;
         if (plan->survey.only)
-            return error_set(err, EEXIST, "docker cannot be switched for %s: the login in %s cannot be moved: %s", plan->survey.only,
-                             move->use->file->config.path, move->reason);
+            return error_set(
+                err, EEXIST,
+                "docker cannot be switched for %s: the login in %s cannot be moved: %s",
+                plan->survey.only, move->use->file->config.path, move->reason);
         if (reads)
-            return error_set(err, EEXIST, "the login for %s in %s cannot be moved (%s), and docker and podman can "
-                             "both use it only as long as docker is not switched; log in again or log out first",
-                             move->use->login->host, move->use->file->config.path, move->reason);
+            return error_set(
+                err, EEXIST,
+                "the login for %s in %s cannot be moved (%s), and docker and podman can "
+                "both use it only as long as docker is not switched; log in again or log out first",
+                move->use->login->host, move->use->file->config.path, move->reason);
     }
     return 0;
 }
@@ -252,13 +278,15 @@ int setup_moves_store(struct setup_plan *plan, struct error *err)
     if (r < 0)
         return r;
     for (size_t i = 0; i < plan->count; i++)
-        plan->needs_files |= plan->moves[i].result == SETUP_MOVE_STAYS && plan->moves[i].use->is_used_by_podman;
+        plan->needs_files |=
+            plan->moves[i].result == SETUP_MOVE_STAYS && plan->moves[i].use->is_used_by_podman;
     for (size_t i = 0; i < plan->survey.file_count; i++)
-        plan->needs_files |= plan->survey.files[i].is_podman && has_other_helper(&plan->survey.files[i]);
+        plan->needs_files |=
+            plan->survey.files[i].is_podman && has_other_helper(&plan->survey.files[i]);
     return check_kept(plan, err);
 }
 
-/* --- the files ----------------------------------------------------------------------------- */
+/* --- the files ------------------------------------------------------------------------------- */
 
 static struct client_file *get_file(struct setup_plan *plan, const struct setup_move *move)
 {
@@ -273,7 +301,8 @@ int setup_moves_take_out(struct setup_plan *plan, struct error *err)
         struct setup_move *move = &plan->moves[i];
 
         if (move->result == SETUP_MOVE_DONE)
-            r = client_config_remove_secret(&get_file(plan, move)->config, move->use->login->host, err);
+            r = client_config_remove_secret(&get_file(plan, move)->config, move->use->login->host,
+                                            err);
     }
     return r;
 }
@@ -283,14 +312,18 @@ static bool needs_helper_for_podman(const struct setup_plan *plan, const struct 
 {
     if (plan->survey.is_podman_switched)
         return false;
-    return move->result == SETUP_MOVE_DONE && move->use->is_used_by_podman && move->use->file->is_podman;
+    return move->result == SETUP_MOVE_DONE && move->use->is_used_by_podman &&
+           move->use->file->is_podman;
 }
 
-/* With DOCKER_CONFIG set, podman stores a login under docker's name, with the helper that docker's file names for it. */
+/*
+ * With DOCKER_CONFIG set, podman stores a login under docker's name, with the helper that docker's
+ * file names for it.
+ */
 static bool needs_helper_for_login(const struct setup_plan *plan, const struct setup_move *move)
 {
-    return plan->survey.is_podman_switched && client_podman_writes_to_docker() && move->result == SETUP_MOVE_DONE &&
-           *move->use->docker_name;
+    return plan->survey.is_podman_switched && client_podman_writes_to_docker() &&
+           move->result == SETUP_MOVE_DONE && *move->use->docker_name;
 }
 
 int setup_moves_name_helpers(struct setup_plan *plan, struct error *err)

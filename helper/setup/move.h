@@ -3,9 +3,9 @@
 #include "helper/setup/plan.h"
 
 /*
- * Decides what can be moved, now that the store can be asked, and stores it; every login that is stored is read back and
- * compared. No file is changed. Negative if a client would lose a login and setup cannot prevent it: err says
- * which, and what helps.
+ * Decides what can be moved, now that the store can be asked, and stores it; every login that is
+ * stored is read back and compared. No file is changed. Negative if a client would lose a login and
+ * setup cannot prevent it: err says which, and what helps.
  */
 int setup_moves_store(struct setup_plan *plan, struct error *err) MUST_USE;
 
@@ -13,7 +13,8 @@ int setup_moves_store(struct setup_plan *plan, struct error *err) MUST_USE;
 int setup_moves_take_out(struct setup_plan *plan, struct error *err) MUST_USE;
 
 /*
- * Puts into docker's file, in memory, what keeps the clients working: "" for servers whose login docker must read from the
- * file, and this program for servers whose login podman, buildah and skopeo have read from it so far. 0 or negative.
+ * Puts into docker's file, in memory, what keeps the clients working: "" for servers whose login
+ * docker must read from the file, and this program for servers whose login podman, buildah and
+ * skopeo have read from it so far. 0 or negative.
  */
 int setup_moves_name_helpers(struct setup_plan *plan, struct error *err) MUST_USE;

@@ -25,7 +25,21 @@ const char setup_help[] =
     "  --dry-run         only say what would be done\n"
     "  --help            this text\n";
 
-enum { KEY = 1, NAME, EMAIL, NO_PASSPHRASE, SUBFOLDER, HOST, PODMAN, FROM, ERASE, FORCE, YES, DRY_RUN, HELP };
+enum {
+    KEY = 1,
+    NAME,
+    EMAIL,
+    NO_PASSPHRASE,
+    SUBFOLDER,
+    HOST,
+    PODMAN,
+    FROM,
+    ERASE,
+    FORCE,
+    YES,
+    DRY_RUN,
+    HELP
+};
 
 static const struct option switches[] = {
     {"key", required_argument, NULL, KEY},
@@ -88,25 +102,34 @@ static void take_switch(int letter, struct setup_options *options)
 
 static int check(const struct setup_options *options, struct error *err)
 {
-    const char *const texts[] = {options->key, options->name, options->email, options->host, options->from};
+    const char *const texts[] = {options->key, options->name, options->email, options->host,
+                                 options->from};
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         if (texts[i] && !*texts[i])
             return error_set(err, EINVAL, "setup: an option's value is empty");
     if (options->is_podman && options->host)
-        return error_set(err, EINVAL, "setup: --podman and --host exclude each other: podman's login uses a helper for all "
-                         "registries or for none");
+        return error_set(
+            err, EINVAL,
+            "setup: --podman and --host exclude each other: podman's login uses a helper for all "
+            "registries or for none");
     if (options->from && strcmp(options->from, "pass") == 0)
         return error_set(err, EINVAL, "setup: --from names another helper, not this one");
     if (options->from && strchr(options->from, '/'))
-        return error_set(err, EINVAL, "setup: --from takes the name of a helper: desktop for docker-credential-desktop");
+        return error_set(
+            err, EINVAL,
+            "setup: --from takes the name of a helper: desktop for docker-credential-desktop");
     if (options->from && options->host)
-        return error_set(err, EINVAL, "setup: --from and --host exclude each other: all logins of the helper are imported");
+        return error_set(
+            err, EINVAL,
+            "setup: --from and --host exclude each other: all logins of the helper are imported");
     if (options->is_erase && !options->from)
         return error_set(err, EINVAL, "setup: --erase needs --from");
     if (options->key && (options->name || options->email))
-        return error_set(err, EINVAL, "setup: --key names a key that is there, --name and --email a new one; give one or "
-                         "the other");
+        return error_set(
+            err, EINVAL,
+            "setup: --key names a key that is there, --name and --email a new one; give one or "
+            "the other");
     return 0;
 }
 
@@ -121,13 +144,16 @@ int setup_options_parse(int argc, char **argv, struct setup_options *ret, struct
         if (letter == HELP || letter == 'h')
             return SETUP_HELP;
         if (letter == ':')
-            return error_set(err, EINVAL, "setup: %s wants a value; see setup --help", argv[optind - 1]);
+            return error_set(err, EINVAL, "setup: %s wants a value; see setup --help",
+                             argv[optind - 1]);
         if (letter == '?')
-            return error_set(err, EINVAL, "setup: no such option: %s; see setup --help", argv[optind - 1]);
+            return error_set(err, EINVAL, "setup: no such option: %s; see setup --help",
+                             argv[optind - 1]);
         take_switch(letter, &options);
     }
     if (optind < argc)
-        return error_set(err, EINVAL, "setup: no such argument: %s; see setup --help", argv[optind]);
+        return error_set(err, EINVAL, "setup: no such argument: %s; see setup --help",
+                         argv[optind]);
     *ret = options;
     return check(ret, err);
 }

@@ -4,13 +4,15 @@
 
 #include "common/error.h"
 
-/* What the command line of `setup` says; texts are borrowed from argv, NULL if they are not given. */
+/*
+ * What the command line of `setup` says; texts are borrowed from argv, NULL if they are not given.
+ */
 struct setup_options {
-    const char *key;   /* the key to encrypt to, in any form that gpg takes */
-    const char *name;  /* of a key that is to be made */
+    const char *key;  /* the key to encrypt to, in any form that gpg takes */
+    const char *name; /* of a key that is to be made */
     const char *email;
-    const char *host;  /* one registry instead of all */
-    const char *from;  /* another helper whose logins are imported */
+    const char *host; /* one registry instead of all */
+    const char *from; /* another helper whose logins are imported */
     bool has_no_passphrase;
     bool is_subfolder; /* docker's credentials alone get the key */
     bool is_podman;    /* podman, buildah and skopeo too */
@@ -23,6 +25,7 @@ struct setup_options {
 enum { SETUP_HELP = 1 };
 
 /* 0, SETUP_HELP if only the help is wanted, or negative if the command line is invalid. */
-int setup_options_parse(int argc, char **argv, struct setup_options *ret, struct error *err) MUST_USE;
+int setup_options_parse(int argc, char **argv, struct setup_options *ret,
+                        struct error *err) MUST_USE;
 
 extern const char setup_help[];

@@ -23,7 +23,7 @@
 enum { TIMEOUT_S = 120, BLOCK = 4096, LOOK_MS = 20 };
 #define OUTPUT_MAX ((size_t)4 << 20)
 
-/* --- running it ---------------------------------------------------------------------------- */
+/* --- running it ------------------------------------------------------------------------------ */
 
 struct exchange {
     const char *program, *verb;
@@ -56,7 +56,8 @@ static int spawn(struct exchange *one, int input_fd, int output_fd)
         if (r == 0)
             r = posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
         if (r == 0)
-            r = posix_spawnp(&one->pid, one->program, &actions, &attributes, (char *const *)argv, environ);
+            r = posix_spawnp(&one->pid, one->program, &actions, &attributes, (char *const *)argv,
+                             environ);
         posix_spawnattr_destroy(&attributes);
     }
     posix_spawn_file_actions_destroy(&actions);
@@ -131,8 +132,12 @@ static int run(struct exchange *one, const char *input)
     return r;
 }
 
-/* 0 or OTHER_HELPER_NOT_FOUND; the output is then in ret_output. A helper prints its error text on stdout. */
-static int ask(const char *helper, const char *verb, const char *input, struct secbuf *ret_output, struct error *err)
+/*
+ * 0 or OTHER_HELPER_NOT_FOUND; the output is then in ret_output. A helper prints its error text on
+ * stdout.
+ */
+static int ask(const char *helper, const char *verb, const char *input, struct secbuf *ret_output,
+               struct error *err)
 {
     CLEANUP_FREE char *program = NULL;
     struct exchange one = {.verb = verb, .output = ret_output};
@@ -148,7 +153,8 @@ static int ask(const char *helper, const char *verb, const char *input, struct s
     if (r == -ENOENT)
         return error_set(err, ENOENT, "%s is not on PATH", program);
     if (r == -EFBIG)
-        return error_set(err, EFBIG, "%s %s answers more than %zu MiB", program, verb, OUTPUT_MAX >> 20);
+        return error_set(err, EFBIG, "%s %s answers more than %zu MiB", program, verb,
+                         OUTPUT_MAX >> 20);
     if (r < 0)
         return error_set_errno(err, -r, "cannot run %s %s", program, verb);
     if (WIFEXITED(one.status) && WEXITSTATUS(one.status) == 0)
@@ -156,13 +162,14 @@ static int ask(const char *helper, const char *verb, const char *input, struct s
     size = ret_output->size;
     while (size > 0 && (ret_output->data[size - 1] == '\n' || ret_output->data[size - 1] == '\r'))
         size--;
-    if (size == strlen(PROTOCOL_NOT_FOUND) && memcmp(ret_output->data, PROTOCOL_NOT_FOUND, size) == 0)
+    if (size == strlen(PROTOCOL_NOT_FOUND) &&
+        memcmp(ret_output->data, PROTOCOL_NOT_FOUND, size) == 0)
         return OTHER_HELPER_NOT_FOUND;
     return error_set(err, EIO, "%s %s fails: %.*s", program, verb, size > 200 ? 200 : (int)size,
                      size ? (const char *)ret_output->data : "");
 }
 
-/* --- the verbs ----------------------------------------------------------------------------- */
+/* --- the verbs ------------------------------------------------------------------------------- */
 
 void other_servers_done(struct other_servers *servers)
 {
@@ -203,8 +210,10 @@ int other_helper_list(const char *helper, struct other_servers *ret, struct erro
     if (r < 0)
         return r;
     r = json_parse(output.data, output.size, &document);
-    if (r == -EBADMSG || (r == 0 && json_get_type(document) != JSON_OBJECT && json_get_type(document) != JSON_NULL))
-        return error_set(err, EBADMSG, "docker-credential-%s list does not answer a JSON object", helper);
+    if (r == -EBADMSG ||
+        (r == 0 && json_get_type(document) != JSON_OBJECT && json_get_type(document) != JSON_NULL))
+        return error_set(err, EBADMSG, "docker-credential-%s list does not answer a JSON object",
+                         helper);
     if (r < 0 || take_names(document, &servers) < 0)
         return error_set_oom(err);
     *ret = servers;
@@ -216,7 +225,8 @@ int other_helper_list(const char *helper, struct other_servers *ret, struct erro
 static int take_login(const struct json *document, struct credential *credential)
 {
     for (const struct json *one = json_get_first(document); one; one = json_get_next(one)) {
-        struct secbuf *field = json_is_folded(json_get_name(one), "username") ? &credential->username
+        struct secbuf *field = json_is_folded(json_get_name(one), "username")
+                                   ? &credential->username
                                : json_is_folded(json_get_name(one), "secret") ? &credential->secret
                                                                               : NULL;
 
@@ -233,14 +243,17 @@ int other_helper_get(const char *helper, struct credential *credential, struct e
 {
     CLEANUP(json_freep) struct json *document = NULL;
     CLEANUP(secbuf_done) struct secbuf output = {0};
-    CLEANUP_FREE char *server = strndup((const char *)credential->server_url.data, credential->server_url.size);
+    CLEANUP_FREE char *server =
+        strndup((const char *)credential->server_url.data, credential->server_url.size);
     int r = server ? ask(helper, "get", server, &output, err) : error_set_oom(err);
 
     if (r != 0)
         return r;
     r = json_parse(output.data, output.size, &document);
     if (r == -EBADMSG || (r == 0 && json_get_type(document) != JSON_OBJECT))
-        return error_set(err, EBADMSG, "docker-credential-%s get does not answer a JSON object for %s", helper, server);
+        return error_set(err, EBADMSG,
+                         "docker-credential-%s get does not answer a JSON object for %s", helper,
+                         server);
     if (r < 0 || take_login(document, credential) < 0)
         return error_set_oom(err);
     return 0;

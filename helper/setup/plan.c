@@ -72,12 +72,14 @@ static void keep_beside(struct setup_plan *plan, const struct setup_move *part)
     }
 }
 
-int setup_plan_make(const struct setup_options *options, const struct client_helpers *helpers, bool is_pass_first,
-                    struct setup_plan *ret, struct error *err)
+int setup_plan_make(const struct setup_options *options, const struct client_helpers *helpers,
+                    bool is_pass_first, struct setup_plan *ret, struct error *err)
 {
     CLEANUP(setup_plan_done) struct setup_plan plan = {.is_pass_first = is_pass_first};
     const struct client_survey_options survey_options = {
-        .is_podman_switched = options->is_podman, .only = options->host, .helpers = helpers,
+        .is_podman_switched = options->is_podman,
+        .only = options->host,
+        .helpers = helpers,
     };
     int r = client_survey_make(&survey_options, &plan.survey, err);
 
@@ -104,6 +106,7 @@ size_t setup_plan_count(const struct setup_plan *plan, const struct client_file 
     size_t count = 0;
 
     for (size_t i = 0; i < plan->count; i++)
-        count += plan->moves[i].result == SETUP_MOVE_PLANNED && (!file || plan->moves[i].use->file == file);
+        count += plan->moves[i].result == SETUP_MOVE_PLANNED &&
+                 (!file || plan->moves[i].use->file == file);
     return count;
 }

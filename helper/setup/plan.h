@@ -4,8 +4,8 @@
 #include "helper/setup/options.h"
 
 /*
- * What happens to each login in the clients' files. Every login that a client can use before setup it can use
- * afterwards.
+ * What happens to each login in the clients' files. Every login that a client can use before setup
+ * it can use afterwards.
  */
 enum setup_move_result {
     SETUP_MOVE_PLANNED,
@@ -17,7 +17,8 @@ struct setup_move {
     const struct client_use *use; /* borrowed from the survey */
     enum setup_move_result result;
     const char *reason;
-    bool is_kept_by_docker; /* docker must go on reading it from the file: credHelpers gets "" for its server */
+    /* docker must go on reading it from the file: credHelpers gets "" for its server */
+    bool is_kept_by_docker;
 };
 
 struct setup_plan {
@@ -29,17 +30,19 @@ struct setup_plan {
 };
 
 /*
- * Reads the files, and decides what can be decided without the store. helpers: those in force for podman without our
- * drop-in. *ret is owned by the caller (setup_plan_done). 0 or negative.
+ * Reads the files, and decides what can be decided without the store. helpers: those in force for
+ * podman without our drop-in. *ret is owned by the caller (setup_plan_done). 0 or negative.
  */
-int setup_plan_make(const struct setup_options *options, const struct client_helpers *helpers, bool is_pass_first,
-                    struct setup_plan *ret, struct error *err) MUST_USE;
+int setup_plan_make(const struct setup_options *options, const struct client_helpers *helpers,
+                    bool is_pass_first, struct setup_plan *ret, struct error *err) MUST_USE;
 void setup_plan_done(struct setup_plan *plan);
 
 /* How many logins are to be moved: of one file, or of all (NULL). */
 size_t setup_plan_count(const struct setup_plan *plan, const struct client_file *file);
 
-/* The names under which a login must be found in the store afterwards; NULL: not needed. Borrowed. */
+/*
+ * The names under which a login must be found in the store afterwards; NULL: not needed. Borrowed.
+ */
 struct setup_names {
     const char *docker, *podman;
 };

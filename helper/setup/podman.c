@@ -60,7 +60,9 @@ int setup_podman_find(struct setup_podman *ret, struct error *err)
     int r;
 
     if (!home)
-        return error_set(err, ENOENT, "HOME is unset, and the system has no home directory for this user, so the directory of podman's configuration files is unknown");
+        return error_set(err, ENOENT,
+                         "HOME is unset, and the system has no home directory for this user, so "
+                         "the directory of podman's configuration files is unknown");
     if (asprintf(&podman.path, "%s/.config/containers/registries.conf.d/pass.conf", home) < 0) {
         podman.path = NULL;
         return error_set_oom(err);
@@ -116,21 +118,32 @@ int setup_podman_check(struct setup_podman *podman, bool is_forced, struct error
         return 0; /* another file names this program already */
     if (source && is_later(podman, source)) {
         if (!is_forced)
-            return error_set(err, EEXIST, "%s sets credential-helpers after %s, which would have no effect; remove the line "
-                             "there, or have --force override it", source, podman->path);
+            return error_set(
+                err, EEXIST,
+                "%s sets credential-helpers after %s, which would have no effect; remove the line "
+                "there, or have --force override it",
+                source, podman->path);
         return move_after(podman, source, err);
     }
     if (names_other && !is_forced && !podman->is_ours)
-        return error_set(err, EEXIST, "%s names docker-credential-%s for podman, buildah and skopeo; --force has them use "
-                         "this program instead (log in again then, or import its logins with --from)", source,
-                         podman->others.names[0]);
-    if (!podman->is_ours && access(podman->path, F_OK) == 0 && !setup_podman_is_right(podman, false))
-        return error_set(err, EEXIST, "%s exists with other content; put this line into it, before any [table]: "
-                         "credential-helpers = [\"pass\"]", podman->path);
+        return error_set(
+            err, EEXIST,
+            "%s names docker-credential-%s for podman, buildah and skopeo; --force has them use "
+            "this program instead (log in again then, or import its logins with --from)",
+            source, podman->others.names[0]);
+    if (!podman->is_ours && access(podman->path, F_OK) == 0 &&
+        !setup_podman_is_right(podman, false))
+        return error_set(err, EEXIST,
+                         "%s exists with other content; put this line into it, before any [table]: "
+                         "credential-helpers = [\"pass\"]",
+                         podman->path);
     return 0;
 }
 
-/* Opens the directory of path, which is absolute, and creates it if it is missing. Answers the fd or -errno. */
+/*
+ * Opens the directory of path, which is absolute, and creates it if it is missing. Answers the fd
+ * or -errno.
+ */
 static int make_directory(const char *path)
 {
     CLEANUP_FREE char *directory = strdup(path);
@@ -171,15 +184,19 @@ int setup_podman_write(struct setup_podman *podman, bool needs_files, struct err
     if (setup_podman_is_right(podman, needs_files))
         return 0;
     if (!podman->is_ours && access(podman->path, F_OK) == 0)
-        return error_set(err, EEXIST, "podman must go on reading its files as well, and %s does not say so; put this line "
-                         "into it: credential-helpers = [\"pass\", \"" CLIENT_AUTH_FILES "\"]", podman->path);
+        return error_set(
+            err, EEXIST,
+            "podman must go on reading its files as well, and %s does not say so; put this line "
+            "into it: credential-helpers = [\"pass\", \"" CLIENT_AUTH_FILES "\"]",
+            podman->path);
     r = replace_file(podman, texts[needs_files]);
     if (r < 0)
         return error_set_errno(err, -r, "cannot write %s", podman->path);
     client_helpers_done(&podman->in_force);
     r = client_helpers_read(NULL, &podman->in_force, err);
     if (r == 0 && !setup_podman_is_right(podman, needs_files))
-        return error_set(err, EEXIST, "%s was written but has no effect, because %s overrides it", podman->path,
+        return error_set(err, EEXIST, "%s was written but has no effect, because %s overrides it",
+                         podman->path,
                          podman->in_force.source ? podman->in_force.source : "another file");
     return r;
 }

@@ -5,8 +5,8 @@
 #include "helper/client/registries-conf.h"
 
 /*
- * podman, buildah and skopeo use the helpers that registries.conf(5) names for all registries. setup writes a drop-in of
- * its own, ~/.config/containers/registries.conf.d/pass.conf.
+ * podman, buildah and skopeo use the helpers that registries.conf(5) names for all registries.
+ * setup writes a drop-in of its own, ~/.config/containers/registries.conf.d/pass.conf.
  */
 struct setup_podman {
     char *path;                     /* our drop-in */
@@ -20,8 +20,9 @@ int setup_podman_find(struct setup_podman *ret, struct error *err) MUST_USE;
 void setup_podman_done(struct setup_podman *podman);
 
 /*
- * Whether the drop-in may be written: refuses to replace another helper (unless is_forced), or a file of that name with
- * other content. If a later drop-in names another helper, is_forced chooses a name that comes after it.
+ * Whether the drop-in may be written: refuses to replace another helper (unless is_forced), or a
+ * file of that name with other content. If a later drop-in names another helper, is_forced chooses
+ * a name that comes after it.
  */
 int setup_podman_check(struct setup_podman *podman, bool is_forced, struct error *err) MUST_USE;
 

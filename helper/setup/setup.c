@@ -30,7 +30,8 @@ static int finish(const struct setup_state *state, const char *summary, struct e
     r = setup_check_docker_login(state, err);
     if (r < 0)
         return error_wrap(err, "everything is set up, but docker login would not work");
-    terminal_print_line(stdout, "%s Log in: docker login %s", summary, state->options.host ? state->options.host : "HOST");
+    terminal_print_line(stdout, "%s Log in: docker login %s", summary,
+                        state->options.host ? state->options.host : "HOST");
     return 0;
 }
 
@@ -40,8 +41,10 @@ static int ask(const struct setup_options *options, struct error *err)
     if (options->is_yes)
         return 1;
     if (!terminal_can_ask())
-        return error_set(err, ECANCELED, "there is no terminal to ask on; --yes answers the question, --dry-run only shows "
-                         "what would be done");
+        return error_set(
+            err, ECANCELED,
+            "there is no terminal to ask on; --yes answers the question, --dry-run only shows "
+            "what would be done");
     fflush(stdout);
     return terminal_ask_yes("Go on?", true, err);
 }

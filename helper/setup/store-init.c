@@ -31,15 +31,18 @@ static int refuse_entries(const struct pass_store *store, struct error *err)
     if (r < 0)
         return r;
     if (listing.count > 0)
-        return error_set(err, EEXIST, "%s/" PASS_DIRECTORY " holds %zu %s encrypted to another key; have pass encrypt "
-                         "them again: pass init -p " PASS_DIRECTORY " FINGERPRINT", store->root, listing.count,
-                         listing.count == 1 ? "entry that is" : "entries that are");
+        return error_set(
+            err, EEXIST,
+            "%s/" PASS_DIRECTORY " holds %zu %s encrypted to another key; have pass encrypt "
+            "them again: pass init -p " PASS_DIRECTORY " FINGERPRINT",
+            store->root, listing.count, listing.count == 1 ? "entry that is" : "entries that are");
     return SETUP_NO_STORE;
 }
 
 /*
- * A store that has lost its .gpg-id: its entries stay as they are. If they can be decrypted here, or need only a passphrase,
- * every login is as usable as before. Otherwise their key is elsewhere, and a .gpg-id with another key would hide that.
+ * A store that has lost its .gpg-id: its entries stay as they are. If they can be decrypted here,
+ * or need only a passphrase, every login is as usable as before. Otherwise their key is elsewhere,
+ * and a .gpg-id with another key would hide that.
  */
 static int check_entries(struct pass_store *store, struct error *err)
 {
@@ -55,13 +58,17 @@ static int check_entries(struct pass_store *store, struct error *err)
         path.file[0] = '\0';
         proof_read_entry(store, &path, GPG_PINENTRY_ERROR, &step);
         if (step.result == PROOF_FAILED)
-            return error_set(err, EEXIST, "%s has no .gpg-id, and an entry in it cannot be decrypted, so its key may be "
-                             "elsewhere; if it is lost, remove the entry first: %s", store->root, step.err.text);
+            return error_set(
+                err, EEXIST,
+                "%s has no .gpg-id, and an entry in it cannot be decrypted, so its key may be "
+                "elsewhere; if it is lost, remove the entry first: %s",
+                store->root, step.err.text);
     }
     return r < 0 ? r : SETUP_NO_STORE;
 }
 
-static int find_in_subdirectory(const struct pass_store *store, char **ret_source, struct error *err)
+static int find_in_subdirectory(const struct pass_store *store, char **ret_source,
+                                struct error *err)
 {
     if (!has_file(store->directory_fd, ".gpg-id"))
         return refuse_entries(store, err);
@@ -69,17 +76,21 @@ static int find_in_subdirectory(const struct pass_store *store, char **ret_sourc
     return *ret_source ? 0 : error_set_oom(err);
 }
 
-/* Any of these files means that the store is in use; an age store, for example, must not be touched. */
+/*
+ * Any of these files means that the store is in use; an age store, for example, must not be
+ * touched.
+ */
 static bool is_uninitialised(const struct pass_store *store)
 {
     const char *key = getenv("PASSWORD_STORE_KEY");
 
-    return !(key && *key) && !has_file(store->root_fd, ".gpg-id") && !has_file(store->root_fd, ".age-recipients") &&
+    return !(key && *key) && !has_file(store->root_fd, ".gpg-id") &&
+           !has_file(store->root_fd, ".age-recipients") &&
            !has_file(store->directory_fd, ".gpg-id");
 }
 
-int setup_store_find(struct pass_store *store, struct gpg_context *gpg, bool is_subfolder, char **ret_source,
-                     struct error *err)
+int setup_store_find(struct pass_store *store, struct gpg_context *gpg, bool is_subfolder,
+                     char **ret_source, struct error *err)
 {
     CLEANUP(pass_recipients_done) struct pass_recipients recipients = {0};
     const struct pass_path path = {.directory = "", .file = ""};
@@ -93,8 +104,10 @@ int setup_store_find(struct pass_store *store, struct gpg_context *gpg, bool is_
     else
         r = pass_recipients_find(store, gpg, &path, &recipients, err);
     if (r == SETUP_NO_STORE && signer && *signer)
-        return error_set(err, ENOTSUP, "PASSWORD_STORE_SIGNING_KEY is set, and this does not sign; make the store with pass "
-                         "init");
+        return error_set(
+            err, ENOTSUP,
+            "PASSWORD_STORE_SIGNING_KEY is set, and this does not sign; make the store with pass "
+            "init");
     if (r == 0 && !*ret_source)
         *ret_source = steal_ptr(&recipients.source);
     return r;
@@ -104,10 +117,15 @@ char *setup_store_path(const struct pass_store *store, bool is_subfolder)
 {
     char *path = NULL;
 
-    return asprintf(&path, "%s%s/.gpg-id", store->root, is_subfolder ? "/" PASS_DIRECTORY : "") < 0 ? NULL : path;
+    return asprintf(&path, "%s%s/.gpg-id", store->root, is_subfolder ? "/" PASS_DIRECTORY : "") < 0
+               ? NULL
+               : path;
 }
 
-/* We hold the lock, so a temporary file of this name can only come from an earlier run that was killed. */
+/*
+ * We hold the lock, so a temporary file of this name can only come from an earlier run that was
+ * killed.
+ */
 static int write_file(const struct pass_store *store, int directory_fd, const char *text)
 {
     int r;
@@ -119,7 +137,8 @@ static int write_file(const struct pass_store *store, int directory_fd, const ch
     return r < 0 ? r : file_sync_directory(directory_fd);
 }
 
-int setup_store_init(struct pass_store *store, bool is_subfolder, const char *fingerprint, struct error *err)
+int setup_store_init(struct pass_store *store, bool is_subfolder, const char *fingerprint,
+                     struct error *err)
 {
     char text[GPG_FINGERPRINT_SIZE + 1];
     int r = pass_store_lock(store, err);
@@ -130,5 +149,6 @@ int setup_store_init(struct pass_store *store, bool is_subfolder, const char *fi
         return r;
     snprintf(text, sizeof(text), "%s\n", fingerprint);
     r = write_file(store, is_subfolder ? store->directory_fd : store->root_fd, text);
-    return r < 0 ? error_set_errno(err, -r, "cannot write the store's .gpg-id in %s", store->root) : 0;
+    return r < 0 ? error_set_errno(err, -r, "cannot write the store's .gpg-id in %s", store->root)
+                 : 0;
 }
