@@ -102,7 +102,7 @@ bool gpg_agent_may_have_locked_key(void)
            gpg_agent_parse_locked(output);
 }
 
-/* Reads decimal digits at *at, up to end, and moves *at behind them. */
+/* Reads decimal digits at *at, up to end, and moves *at past them. */
 static bool read_number(const unsigned char **at, const unsigned char *end, uint64_t *ret)
 {
     const unsigned char *begin = *at;

@@ -48,7 +48,7 @@ bool gpg_agent_parse_s2k_count(const void *key_file, size_t size, uint64_t *ret)
 
 /*
  * The process id of the user's gpg-agent if it listens at socket_path and does not answer within
- * ten seconds. 0 if it answers, if nothing listens there, or if another program does (sshd, for a
- * forwarded agent).
+ * ten seconds. 0 if it answers, if nothing listens there, or if another program listens there
+ * (sshd, for a forwarded agent).
  */
 pid_t gpg_agent_find_hung(const char *socket_path);

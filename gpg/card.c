@@ -147,8 +147,7 @@ static const char *describe(unsigned refusal)
         return "nobody typed the PIN or touched the card in time; try again";
     case GPG_ERR_NO_PIN_ENTRY:
         return "gpg-agent finds no pinentry that can ask for its PIN; install pinentry-curses, or "
-               "mend pinentry-program in "
-               "gpg-agent.conf";
+               "correct pinentry-program in gpg-agent.conf";
     default:
         return NULL;
     }

@@ -5,8 +5,8 @@
 #include "common/secbuf.h"
 
 /*
- * GPGME data objects on top of a secbuf, so that plaintext passes through GPGME by callbacks and
- * the one small buffer of GPGME's own, which the "sensitive" flag has it wipe.
+ * GPGME data objects on top of a secbuf, so that plaintext only passes through callbacks and one
+ * small buffer of GPGME's own, which GPGME wipes because of the "sensitive" flag.
  */
 struct gpg_stream {
     struct secbuf *buf; /* borrowed */

@@ -7,6 +7,6 @@
  * Finds an option by which gpg or gpg-agent writes session keys or decrypted data into a log, or
  * into files in the working directory. text is that of gpg.conf or gpg-agent.conf, with a NUL at
  * its end. Returns the option's line as a new string, without blanks around it and cut off after
- * 100 bytes; NULL if there is none, or memory is out. Pure.
+ * 100 bytes; NULL if there is none, or if memory is exhausted. Pure.
  */
 char *gpg_debug_find(const char *text);

@@ -8,7 +8,7 @@
  * message, which are translated.
  */
 enum gpg_failure {
-    GPG_FAILURE_UNKNOWN = EIO, /* not recognised: err->text has gpg's own words */
+    GPG_FAILURE_UNKNOWN = EIO, /* unknown cause: err->text has gpg's own words */
     /* gpg refuses its options or its gpg.conf: in its own words */
     GPG_FAILURE_CONFIGURATION = EBADRQC,
     GPG_FAILURE_ACCESS = EACCES, /* a file of gpg's that this user may not read */

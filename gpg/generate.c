@@ -15,7 +15,8 @@ static int explain(gpgme_error_t e, const char *user_id, struct error *err)
     switch (gpgme_err_code(e)) {
     case GPG_ERR_CANCELED:
     case GPG_ERR_FULLY_CANCELED:
-        return error_set(err, ECANCELED, "the passphrase prompt was cancelled; no key was made");
+        return error_set(err, ECANCELED,
+                         "the passphrase prompt was cancelled; no key was generated");
     case GPG_ERR_NO_PIN_ENTRY:
         return error_set(
             err, ENOENT,
@@ -30,11 +31,11 @@ static int explain(gpgme_error_t e, const char *user_id, struct error *err)
             "make a key without a passphrase");
     case GPG_ERR_TIMEOUT:
         return error_set(err, ETIMEDOUT,
-                         "nobody answered the passphrase prompt in time; no key was made");
+                         "nobody answered the passphrase prompt in time; no key was generated");
     case GPG_ERR_USER_ID_EXISTS:
         return error_set(err, EEXIST, "there is a key for \"%s\" already", user_id);
     case GPG_ERR_INV_USER_ID:
-        return error_set(err, EINVAL, "gpg does not take \"%s\" for a name and an e-mail address",
+        return error_set(err, EINVAL, "gpg does not accept \"%s\" as a name and an e-mail address",
                          user_id);
     default:
         return error_set(err, EIO, "gpg cannot make a key for \"%s\": %s (%s)", user_id,
@@ -53,7 +54,7 @@ int gpg_key_generate(struct gpg_context *gpg, const char *user_id, bool has_pass
     for (const char *c = user_id; *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             return error_set(err, EINVAL,
-                             "a key's name and e-mail address have no control characters in them");
+                             "a key's name and e-mail address cannot contain control characters");
     gpg_watch_begin(gpg);
     e = gpgme.op_createkey(gpg->handle, user_id, "future-default", 0, 0, NULL, flags);
     r = gpg_watch_end(gpg, e != 0, true, err);
@@ -63,7 +64,8 @@ int gpg_key_generate(struct gpg_context *gpg, const char *user_id, bool has_pass
         return explain(e, user_id, err);
     result = gpgme.op_genkey_result(gpg->handle);
     if (!result || !result->fpr)
-        return error_set(err, EIO, "gpg made a key for \"%s\", but does not say which; see gpg -K",
+        return error_set(err, EIO,
+                         "gpg generated a key for \"%s\", but does not say which; see gpg -K",
                          user_id);
     snprintf(ret_fingerprint, GPG_FINGERPRINT_SIZE, "%s", result->fpr);
     return 0;

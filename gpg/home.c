@@ -144,7 +144,7 @@ static bool is_missing(const char *path)
     return access(path, F_OK) < 0 && errno == ENOENT;
 }
 
-/* Z-Base-32 of the first bytes of the path's SHA-1. */
+/* The first bytes of the path's SHA-1 in z-base-32. */
 static void format_hash(const char *path, char ret[HASHED_SIZE * 8 / 5 + 1])
 {
     static const char digits[] = "ybndrfg8ejkmcpqxot1uwisza345h769";

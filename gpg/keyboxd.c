@@ -1,6 +1,6 @@
 /*
- * SEARCH answers the first key with the id, NEXT whether there is a second one. Both are sent at
- * once, so that it takes one round trip.
+ * SEARCH returns the first key with the id, NEXT the second one, if any. Both are sent at once, so
+ * that they take one round trip.
  */
 #include "gpg/keyboxd.h"
 

@@ -4,7 +4,7 @@
 #include "gpg/keybox.h"
 
 /*
- * keyboxd keeps the public keys of GnuPG 2.4 and later if common.conf says use-keyboxd. It is asked
+ * keyboxd keeps the public keys of GnuPG 2.4 and later if common.conf says use-keyboxd. We ask it
  * over its socket, as gpg does.
  */
 

@@ -25,8 +25,8 @@ struct gpg_lock {
 
 /*
  * Finds the next lock in gpg's home directory: for starting gpg-agent and keyboxd, of keyboxd's
- * database, of the public keyring and of the trust database. *at is 0 first and is moved behind the
- * lock that was found. False if there are no more.
+ * database, of the public keyring and of the trust database. *at is 0 for the first call and then
+ * refers to the next lock. False if there are no more.
  */
 bool gpg_lock_next(const char *home, unsigned *at, struct gpg_lock *ret);
 

@@ -1,7 +1,7 @@
 /*
- * Every option of GnuPG 2.2 to 2.5 (`gpg --dump-options`) by what it means for one short message
- * that is encrypted to the keys of .gpg-id or decrypted. An option that is not in here is refused,
- * because nobody has looked at it.
+ * Every option of GnuPG 2.2 to 2.5 (`gpg --dump-options`), classified by its effect on encrypting
+ * one short message to the keys of .gpg-id, and on decrypting it. Options that are missing here are
+ * refused, because their effect is unknown.
  */
 #include "gpg/option-table.h"
 
@@ -228,7 +228,7 @@ const char *gpg_option_refusal(enum gpg_option_kind kind)
 {
     switch (kind) {
     case GPG_OPTION_OUTPUT:
-        return "changes where gpg writes; take it out";
+        return "changes where gpg writes; remove it";
     case GPG_OPTION_RECIPIENTS:
         return "changes who can read the entries; name the keys in .gpg-id";
     case GPG_OPTION_CONFIGURATION:
@@ -237,8 +237,8 @@ const char *gpg_option_refusal(enum gpg_option_kind kind)
     case GPG_OPTION_PASSPHRASE:
         return "gives a secret away on the command line; use pinentry, or gpg-preset-passphrase";
     case GPG_OPTION_COMMAND:
-        return "is a command of gpg's; take it out";
+        return "is a gpg command; remove it";
     default:
-        return "is not known here; take it out, or set it in gpg.conf";
+        return "is not known here; remove it, or set it in gpg.conf";
     }
 }

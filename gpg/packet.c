@@ -22,7 +22,7 @@ static size_t read_number(const unsigned char *at, size_t count)
 }
 
 /*
- * Reads a length in the new format (section 4.2.2) at *at and moves *at behind it. 0 or -EBADMSG.
+ * Reads a length in the new format (section 4.2.2) at *at and moves *at past it. 0 or -EBADMSG.
  */
 static int read_new_length(const unsigned char **at, size_t *left, size_t *ret_length,
                            bool *ret_is_partial)

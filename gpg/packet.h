@@ -27,7 +27,7 @@ struct packet {
 };
 
 /*
- * Reads the packet at *at and moves *at behind it; *left is the number of remaining bytes. Supports
+ * Reads the packet at *at and moves *at past it; *left is the number of remaining bytes. Supports
  * both formats of lengths, and partial lengths (RFC 4880, section 4.2.2.4). 0; or -EBADMSG if the
  * packet is truncated or invalid, or if its length is indeterminate (only compressed data has
  * that). Pure.

@@ -16,10 +16,10 @@ int gpg_patience_read(int *ret_seconds, struct error *err)
         return 0;
     seconds = strspn(text, "0123456789") == strlen(text) ? strtoul(text, NULL, 10) : 0;
     if (seconds < 1 || seconds > LONGEST_S)
-        return error_set(
-            err, EINVAL,
-            "DOCKER_CREDENTIAL_PASS_TIMEOUT is \"%s\", which is no number of seconds from 1 to %d",
-            text, LONGEST_S);
+        return error_set(err, EINVAL,
+                         "DOCKER_CREDENTIAL_PASS_TIMEOUT is \"%s\", which is not a number of "
+                         "seconds from 1 to %d",
+                         text, LONGEST_S);
     *ret_seconds = (int)seconds;
     return 0;
 }

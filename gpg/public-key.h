@@ -41,8 +41,8 @@ struct public_key {
 int public_key_parse(const struct packet *packet, struct public_key *ret) MUST_USE;
 
 /*
- * Reads a multiprecision integer (RFC 4880, section 3.2) at the start of *in and moves *in behind
- * it. 0 or -EBADMSG.
+ * Reads a multiprecision integer (RFC 4880, section 3.2) at the start of *in and moves *in past it.
+ * 0 or -EBADMSG.
  */
 int mpi_read(struct bytes *in, struct bytes *ret) MUST_USE;
 

@@ -122,7 +122,7 @@ int gpg_verify(struct gpg_context *gpg, const char *data, size_t size, const cha
     if (is_listed_signer)
         return 0;
     return error_set(err, EBADMSG,
-                     "the signature of %s is not one that PASSWORD_STORE_SIGNING_KEY asks for: %s; "
-                     "look at the file, and sign it again by running pass init",
+                     "the signature of %s is not one that PASSWORD_STORE_SIGNING_KEY requires: %s; "
+                     "look at the file, and sign it again with pass init",
                      name, why);
 }

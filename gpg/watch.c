@@ -163,8 +163,8 @@ int gpg_watch_end(struct gpg_context *gpg, bool has_failed, bool is_careful, str
     if (atomic_load(&watch.is_flood))
         return error_set(
             err, ENOBUFS,
-            "gpg wrote without end and was ended; see what gpg --version says: it may be another "
-            "program, or have options that have it say too much (gpg.conf)");
+            "gpg wrote output without end and was killed; see what gpg --version says: it may be "
+            "another program, or gpg.conf may have options that produce too much output");
     if (atomic_load(&watch.ticks_over))
         return error_set(err, ETIMEDOUT,
                          "gpg did not end within %s and was ended; gpg-agent may hang, then end it "
