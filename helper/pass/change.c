@@ -1,6 +1,5 @@
 /*
- * The list of what was changed stands between those who write the store and git, so that neither
- * needs to know of the other.
+ * The list of changes separates the code that writes to the store from the code that runs git.
  */
 #include "helper/pass/change.h"
 

@@ -5,11 +5,11 @@
 
 #include "common/macros.h"
 
-/* What a writer did to the store, for git to record: one path a change. */
+/* A change to the store that git should record. Each change has one path. */
 struct pass_change {
     bool is_removal;
     char *path; /* below the root, as on disk */
-    char *name; /* the same as pass calls it: without ".gpg" */
+    char *name; /* what pass calls it: without ".gpg" */
 };
 
 struct pass_changes {

@@ -1,6 +1,6 @@
 /*
- * openat() with a path of several parts follows links in all but the last; so there is one call for
- * each part.
+ * Even with O_NOFOLLOW, openat() follows links in all components of a path but the last. So each
+ * component is opened by a call of its own.
  */
 #include "helper/pass/descend.h"
 
@@ -11,7 +11,7 @@
 
 #include "common/file.h"
 
-/* Names the kind of what is in the way. */
+/* Tells a link from any other obstacle. */
 static int refuse(int fd, const char *name, int r)
 {
     struct stat st;

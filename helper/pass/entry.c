@@ -1,6 +1,6 @@
 /*
- * Finding entries. A reader takes no lock: a writer may replace one user by another between our
- * look at the directory and the opening of the file, and then we look again.
+ * Finds entries. A reader takes no lock. If a writer replaces one user by another after the
+ * directory was read and before the file is opened, the search is repeated.
  */
 #include "helper/pass/entry.h"
 
@@ -19,7 +19,7 @@ enum { DEEPEST = 64, MOST_TRIES = 100, MOST_LOOKS = 100, PAUSE_NS = 500 * 1000 }
 struct search {
     char file[sizeof(((struct pass_entry *)0)->file)];
     int depth;
-    bool has_names; /* there was anything at all */
+    bool has_names; /* some directory was not empty */
     bool has_age_file;
     bool is_opening;
     int fd; /* of the file found, if is_opening */
@@ -38,7 +38,7 @@ static bool ends_in(const char *name, const char *suffix)
     return length > suffix_length && strcmp(name + length - suffix_length, suffix) == 0;
 }
 
-/* What a directory may turn into between our look at its name and its opening; -ELOOP: a link. */
+/* Whether a directory was removed or replaced (-ELOOP: by a link) after its name was read. */
 static bool is_absence(int r)
 {
     return r == -ENOENT || r == -ENOTDIR || r == -ELOOP;
@@ -54,7 +54,7 @@ static int search_subdirectory(struct search *search, int fd, size_t used)
     if (search->depth == DEEPEST || end + 1 >= sizeof(search->file) || strcmp(name, ".git") == 0)
         return SEARCH_NONE;
     sub_fd = file_open_real_directory(fd, name);
-    if (sub_fd < 0) /* gone meanwhile, or a link */
+    if (sub_fd < 0) /* removed meanwhile, or a link */
         return is_absence(sub_fd) ? SEARCH_NONE : sub_fd;
     search->file[end] = '/';
     search->depth++;
@@ -64,8 +64,8 @@ static int search_subdirectory(struct search *search, int fd, size_t used)
 }
 
 /*
- * Opens the file in the directory where it was found: -ENOENT if a writer has removed it, or if it
- * is not a regular file any more.
+ * Opens a file that the search has found. -ENOENT if it was removed meanwhile or is no longer a
+ * regular file.
  */
 static int open_found(struct search *search, int fd, const char *name)
 {
@@ -87,7 +87,7 @@ static bool is_before(struct timespec a, struct timespec b)
     return a.tv_sec < b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec < b.tv_nsec);
 }
 
-/* The time of the change of status: unlike that of modification, no program sets it back. */
+/* Uses the ctime: unlike the mtime, programs cannot set it back. */
 static int note_change(struct search *search, int fd)
 {
     struct stat st;
@@ -128,10 +128,10 @@ static int search_directory(struct search *search, int fd, size_t used)
 
 /*
  * Searches a server's directory. While the search descends to one user, a writer may add another
- * user where the search has already been, and then remove the first. So if there are names but no
- * entry, the search is repeated, until no directory has changed since the search before it began:
- * then all of them were read as they were at one moment. The clock is the one by which the kernel
- * dates changes; it advances only every few milliseconds.
+ * user in a directory that was already searched, and then remove the first. So if there are names
+ * but no entry, the search is repeated until no directory has changed since the previous search
+ * began: then all directories were read in the state of one moment. The clock is that of the
+ * kernel's file times, which advances only every few milliseconds.
  */
 static int search_server(struct search *search, int fd)
 {
@@ -210,7 +210,7 @@ void pass_entry_done(struct pass_entry *entry)
     entry->fd = -1;
 }
 
-/* Fills item for a server's directory. 0, PASS_NOT_FOUND where it holds no entry, or -errno. */
+/* Fills item for a server's directory. 0, PASS_NOT_FOUND if it has no entry, or -errno. */
 static int read_server(int directory_fd, const char *name, struct pass_listed *item)
 {
     CLEANUP_CLOSE int server_fd = -1;
@@ -264,7 +264,7 @@ int pass_entry_list(const struct pass_store *store, struct pass_listing *ret, st
     int r = 0;
 
     if (store->directory_fd >= 0) {
-        lseek(store->directory_fd, 0, SEEK_SET); /* where an earlier listing left it */
+        lseek(store->directory_fd, 0, SEEK_SET); /* an earlier listing moved the position */
         r = directory_names_read(store->directory_fd, &names);
     }
     if (r == 0 && names.count > 0) {

@@ -7,12 +7,12 @@
 enum { PASS_NOT_FOUND = 1 };
 
 /*
- * The most bytes that an entry's file may have: a request has 1 MiB, in base64 and for many keys it
- * is less than this.
+ * The largest entry that is read, in bytes. A request has at most 1 MiB, and in base64 and for many
+ * keys it is still smaller than this.
  */
 enum { PASS_ENTRY_MAX = 16 << 20 };
 
-/* An entry opened for reading; ended by pass_entry_done(). */
+/* An entry opened for reading; close it with pass_entry_done(). */
 struct pass_entry {
     int fd;
     /* below its server's directory, with ".gpg" */
@@ -21,12 +21,12 @@ struct pass_entry {
 };
 
 /*
- * Opens the entry of a server. Of several users the first one counts, bytewise and level by level.
- * A link to a file counts, and so does a link in place of a server's directory; links to
- * directories below it, dangling links and special files do not. Never waits for a lock or a pipe,
- * and sees a whole entry or none. If it finds none while the server's directory changes, it looks
- * again until the directory is stable, for 50 ms at most. 0, PASS_NOT_FOUND (ret is as before), or
- * negative.
+ * Opens the entry of a server. If there are several users, returns the first in byte order, level
+ * by level. Follows a link to a file and a link in place of the server's directory, but no link to
+ * a directory below it. Ignores dangling links and special files. Never waits for a lock or a pipe,
+ * and returns a complete entry or none. If it finds none while the server's directory changes, it
+ * searches again until the directory is stable, for at most 50 ms. 0, PASS_NOT_FOUND (ret is
+ * unchanged), or negative.
  */
 int pass_entry_open(const struct pass_store *store, const struct pass_path *path,
                     struct pass_entry *ret, struct error *err) MUST_USE;
@@ -46,8 +46,8 @@ struct pass_listing {
 };
 
 /*
- * All servers that have an entry, sorted bytewise by URL. Directories that are no server's are
- * skipped. *ret is owned by the caller (pass_listing_done). 0 or negative.
+ * All servers that have an entry, sorted bytewise by URL. Skips directories whose names are not
+ * server URLs in base64. *ret is owned by the caller (pass_listing_done). 0 or negative.
  */
 int pass_entry_list(const struct pass_store *store, struct pass_listing *ret,
                     struct error *err) MUST_USE;

@@ -29,7 +29,7 @@ static int run_git(const char *directory, char output[OUTPUT_SIZE], const char *
     return r < 0 ? r : status;
 }
 
-/* A setting as git has it in the repository. False if it is not set. */
+/* The value of a setting that git uses in the repository. False if it is unset. */
 static bool get_setting(const char *directory, const char *type, const char *key,
                         char ret[OUTPUT_SIZE])
 {
@@ -193,8 +193,8 @@ static int make_entry(const char *place)
 }
 
 /*
- * A commit that signs by the program `false`: git runs the hooks first, and ends with 1 if one
- * refuses, and with 128 if only the signature is missing.
+ * Makes a commit that is signed by the program `false`. git runs the hooks first: it exits with 1
+ * if one refuses, and with 128 if only the signature is missing.
  */
 static int commit(const char *place, const char *hooks, const char *identity,
                   char output[OUTPUT_SIZE])

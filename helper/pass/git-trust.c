@@ -1,6 +1,6 @@
 /*
- * What is not known to be harmless is refused: a setting of git's that names a program, and that
- * this list has never heard of, costs a commit and a warning, not a break-in.
+ * Only settings that are known to be harmless are accepted. If git gets a new setting that names a
+ * program, the worst case is a missing commit and a warning, not a foreign program that runs.
  */
 #include "helper/pass/git-trust.h"
 
@@ -21,7 +21,7 @@
 
 enum { CONFIG_MAX = 128 << 10, MOST_NAMES = 50000, DEEPEST = 32 };
 
-/* The first reason stays; what the user has said themselves stands above it. */
+/* Keeps the first reason. A repository that the user trusts is not refused. */
 static PRINTF_LIKE(2, 3) void refuse(struct pass_git_trust *trust, const char *format, ...)
 {
     va_list arguments;
@@ -44,7 +44,7 @@ static void add_switched_off(struct pass_git_trust *trust, const char *name)
 
 /* --- configuration --------------------------------------------------------------------------- */
 
-/* Settings that name no program which staging and committing one path could run. */
+/* Settings that do not name a program that git would run to stage and commit one path. */
 /* clang-format off */
 static const char *const harmless[] = {
     "advice.*", "alias.*", "author.*", "branch.*", "color.*", "commit.*", "committer.*",
@@ -166,7 +166,7 @@ static int read_config(struct pass_git_trust *trust, const char *directory, int 
                          directory);
     if (r < 0)
         return error_set_errno(err, -r, "git could not be run");
-    /* records hold no NUL, and each ends in one */
+    /* each record ends in a NUL and contains no other */
     for (end = output + CONFIG_MAX - 1; end > output && end[-1] == '\0'; end--)
         ;
     if (status != 0)
@@ -190,7 +190,7 @@ static int read_config(struct pass_git_trust *trust, const char *directory, int 
 /* --- files ----------------------------------------------------------------------------------- */
 
 /*
- * The user's own group, in which nobody else is: distributions with such groups have a umask of
+ * Whether the user is the only member of the group. Distributions with such groups use the umask
  * 002.
  */
 static bool is_private_group(gid_t gid)
@@ -207,10 +207,7 @@ struct walk {
     size_t count;
 };
 
-/*
- * Whether git may write to what lies there: only the user can have put it there, and it is not
- * elsewhere.
- */
+/* Whether git may write to it: only the user can have created it, and it has no other name. */
 static bool is_own(struct walk *walk, const struct stat *st, const char *path)
 {
     if (S_ISLNK(st->st_mode))
@@ -245,7 +242,7 @@ static void walk_directory(struct walk *walk, int fd, const char *path, enum dep
         if (asprintf(&below, "%s/%s", path, name) < 0) {
             below = NULL;
             refuse(walk->trust, "%s cannot be read", path);
-            /* they are switched off, or the user's own */
+            /* they do not run, or are the user's own */
         } else if (level == 0 && strcmp(name, "hooks") == 0) {
             continue;
         } else if (level == 0 && strcmp(name, "commondir") == 0) {
@@ -271,7 +268,7 @@ static void walk_part(struct walk *walk, int git_fd, const char *name, enum dept
         refuse(walk->trust, "%s is no directory of its own", path);
 }
 
-/* The places that git writes to by name. Objects are written under names that nobody can choose. */
+/* Checks the files that git writes under known names. The names of objects cannot be chosen. */
 static void check_files(struct pass_git_trust *trust, int git_fd)
 {
     struct walk walk = {.trust = trust};
@@ -286,7 +283,7 @@ static void check_files(struct pass_git_trust *trust, int git_fd)
     walk_part(&walk, git_fd, "reftable", ALL_LEVELS);
 }
 
-/* The hooks that git would run here, were it not for the override. */
+/* The hooks that git would run here without the override. */
 static void find_hooks(struct pass_git_trust *trust, int git_fd)
 {
     static const char *const names[] = {

@@ -1,6 +1,7 @@
 /*
- * A store may be a git repository, and pass commits each change. pass ignores whatever git says
- * and commits all that is staged; here each commit has one path, and a failure is reported.
+ * If the store is a git repository, each change is committed, as pass does. Unlike pass, which
+ * commits everything that is staged and ignores git's errors, each commit has one path and a
+ * failure is reported.
  */
 #include "helper/pass/git.h"
 
@@ -16,21 +17,21 @@
 
 enum { LOCK_TRIES = 40, LOCK_PAUSE_MS = 50, STAGE_TRIES = 10, OUTPUT_SIZE = 1024, SIGNING_S = 600 };
 
-/* What git sees at a path, compared with the last commit and with the index. */
+/* The state of a path, compared with the last commit and with the index. */
 enum standing {
     STANDING_UNCHANGED, /* or git cannot tell */
     STANDING_STAGED,
     STANDING_NOT_STAGED,
 };
 
-/* What all runs of git for one change share. */
+/* The state that all runs of git for one change share. */
 struct git {
     const struct pass_git_trust *trust; /* borrowed */
     const char *dir;                    /* -C: the work tree's root; borrowed */
     char *path;                         /* absolute */
     char output[OUTPUT_SIZE];
     int status;
-    time_t end_s; /* of all that is run for one change, by the monotonic clock */
+    time_t end_s; /* the deadline of all these runs, on the monotonic clock */
 };
 
 static time_t now_s(void)
@@ -57,7 +58,7 @@ static void repository_done(struct repository *repository)
     free(repository->dir);
 }
 
-/* pass does the same: nothing outside may redirect git, and no repository above is used. */
+/* As in pass, the environment cannot redirect git, and git does not search above the store. */
 int pass_git_set_environment(const struct pass_store *store)
 {
     static const char *const unset[] = {
@@ -74,8 +75,8 @@ int pass_git_set_environment(const struct pass_store *store)
 }
 
 /*
- * Whether a work tree's .git (a directory, or a file that names one) lies at path or above;
- * *ret_length is how much of path names the directory that it lies in.
+ * Whether path or a directory above it contains a .git (a directory, or a file that names one).
+ * *ret_length is the length of that directory's name in path.
  */
 static bool find_work_tree(int root_fd, const char *path, size_t *ret_length)
 {
@@ -96,9 +97,9 @@ static bool find_work_tree(int root_fd, const char *path, size_t *ret_length)
 }
 
 /*
- * git is run where the .git was found, not where the entry is: from there git would look for
- * itself, and take a directory that only looks like a repository, which anybody can commit into a
- * store, for a real one.
+ * git runs in the directory that contains the .git, not in that of the entry. There it would search
+ * for a repository itself, and might use a directory that only looks like one, which anybody can
+ * commit into a store.
  */
 static int repository_open(struct repository *repository, const struct pass_store *store,
                            const char *path, size_t tree_length, struct error *err)
@@ -135,8 +136,8 @@ static int git_init(struct git *git, const struct pass_store *store,
 }
 
 /*
- * Runs `git -C dir <words>`, in which a path is a path whatever its characters; waits for an index
- * lock that somebody else holds. 0, -ETIMEDOUT, or -errno.
+ * Runs `git -C dir <words>` with literal path names, and waits for an index lock that another
+ * process holds. 0, -ETIMEDOUT, or -errno.
  */
 static int git_run(struct git *git, const char *const words[])
 {
@@ -211,9 +212,9 @@ static bool is_outside_work_tree(struct git *git)
 /*
  * Stages the change and commits it. 0 with the last status in git, or -errno.
  *
- * Somebody else's commit at the same time, pass's for example, has two effects. It commits all that
- * is staged, our change too. Or it reads the index before our change is staged, and writes it
- * afterwards: then ours has to be staged again.
+ * A concurrent commit by another program, for example pass, has one of two effects. Either it
+ * commits everything that is staged, including our change. Or it reads the index before our change
+ * is staged and writes it afterwards; then our change must be staged again.
  */
 static int stage_and_commit(struct git *git, const struct pass_change *change)
 {
@@ -309,7 +310,7 @@ int pass_git_record(const struct pass_store *store, const struct pass_changes *c
         struct error failure = {0};
         int r = record(store, &changes->items[i], &repository, &failure);
 
-        if (r < 0 ? first >= 0 : first == 0) { /* a failure comes before a remark */
+        if (r < 0 ? first >= 0 : first == 0) { /* a failure takes precedence over a remark */
             first = r;
             if (r != 0)
                 *err = failure;

@@ -5,15 +5,15 @@
 #include "helper/pass/store.h"
 
 /*
- * Commits each change in the innermost git work tree that holds it, not above the store: that path
- * alone, with pass's message, signed where pass.signcommits is true. Does nothing, and starts no
- * process, where there is no such work tree. The store should be locked. What the repository may
- * have git run: see git-trust.h.
+ * Commits each change in the innermost git work tree that contains it, but never above the store:
+ * only that path, with pass's message, and signed if pass.signcommits is true. If there is no such
+ * work tree, does nothing and starts no process. The store should be locked. git-trust.h says which
+ * of the repository's programs may run.
  *
- * git and its hooks may take gpg_patience() for each change (ten minutes more to sign it, for which
- * a person may be asked), and are stopped then. 0; PASS_GIT_SWITCHED_OFF, committed, with err
- * naming the programs that did not run; or negative for the first change that could not be
- * committed (the others still are, unless the time was up).
+ * git and its hooks are stopped after gpg_patience() for each change. Signing may take ten minutes
+ * more, because a person may be asked. 0; PASS_GIT_SWITCHED_OFF if everything is committed and err
+ * names programs that did not run; or negative for the first change that could not be committed
+ * (the others still are, unless the time was up).
  */
 enum { PASS_GIT_SWITCHED_OFF = 1 };
 int pass_git_record(const struct pass_store *store, const struct pass_changes *changes,

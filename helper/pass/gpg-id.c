@@ -1,6 +1,6 @@
 /*
- * Who a store is encrypted to. The ids are kept as text, since only gpg knows how to read all
- * the forms they may have.
+ * The recipients of a store. Their ids stay text, because only gpg knows all the forms that they
+ * may have.
  */
 #include "helper/pass/gpg-id.h"
 
@@ -15,7 +15,7 @@ bool gpg_id_has_mark(const char *text, size_t size)
     return size >= strlen(mark) && memcmp(text, mark, strlen(mark)) == 0;
 }
 
-/* Appends the id of one line to out, which has room; returns the new end. */
+/* Appends the id of one line to out, which has enough room. Returns the new end. */
 static char *append_id(char *out, const char *line, size_t size)
 {
     const char *comment = memchr(line, '#', size);

@@ -5,16 +5,16 @@
 
 #include "common/macros.h"
 
-/* The most that a .gpg-id file may hold, in bytes. */
+/* The maximum size of a .gpg-id file, in bytes. */
 #define GPG_ID_MAX ((size_t)1 << 20)
 
 /*
- * Reads a .gpg-id file as pass does: an id a line, blanks at both ends dropped, "#" starts a
- * comment anywhere. Unlike pass, it also accepts what editors on Windows write: a carriage return
- * at the end of a line, a byte order mark (UTF-8), and a last line without a newline.
+ * Parses a .gpg-id file as pass does: one id in each line, without the blanks at both ends; "#"
+ * starts a comment anywhere. Unlike pass, it also accepts what editors on Windows write: a carriage
+ * return at the end of a line, a byte order mark (UTF-8), and a last line without a newline.
  *
- * *ret_ids: the ids, each followed by a newline; "" where there are none; owned by the caller,
- * free with free(). 0, -EINVAL for a NUL in the text, or -ENOMEM.
+ * ret_ids: the ids, each followed by a newline; "" if there are none; owned by the caller, free
+ * with free(). 0, -EINVAL for a NUL in the text, or -ENOMEM.
  */
 int gpg_id_parse(const char *text, size_t size, char **ret_ids) MUST_USE;
 

@@ -1,6 +1,7 @@
 /*
- * The safe write. The order is everything: the new content is on disk before a directory is made
- * for it, it takes its name in one step, and others lose theirs only after that.
+ * Writes entries safely. The order matters: the new content is on disk before a directory is
+ * created for it, it gets its name in one step, and entries of other users are removed only after
+ * that.
  */
 #include "helper/pass/insert.h"
 
@@ -16,7 +17,7 @@
 #include "helper/pass/message.h"
 #include "helper/pass/remove.h"
 
-/* Where an entry really lies, and where its temporary file goes. */
+/* Where an entry is after links were followed, and where its temporary file goes. */
 struct destination {
     const char *path; /* the entry's, below docker-credential-helpers; borrowed */
     int temporary_fd; /* owned; the temporary file's directory, on the same file system */
@@ -34,7 +35,7 @@ static void destination_done(struct destination *to)
 /* --- an entry that is a link ----------------------------------------------------------------- */
 
 /*
- * The mode that a replaced file keeps: what pass would leave, but for what lets anybody change it.
+ * The mode of a replaced file: it stays, as with pass, but without write permission for everybody.
  */
 static mode_t keep_mode(mode_t mode)
 {
@@ -42,8 +43,8 @@ static mode_t keep_mode(mode_t mode)
 }
 
 /*
- * 0 where the file is an encrypted message of ours to replace, else NOT_OURS: a password store that
- * somebody else prepared may have links to anything.
+ * 0 if the file is an encrypted message that belongs to the user, else NOT_OURS: a store that
+ * somebody else prepared may have links to any file.
  */
 enum { NOT_OURS = 1 };
 static int check_target(int directory_fd, const char *name, mode_t *ret_mode)
@@ -143,7 +144,7 @@ static int publish(const struct pass_store *store, struct destination *to)
         return fd;
     if (renameat(to->temporary_fd, store->temporary, fd, leaf) < 0)
         return -errno;
-    /* The entry is in place; only that it will survive a power failure is not certain. */
+    /* The entry is in place, but may not survive a power failure. */
     return file_sync_directory(fd);
 }
 
@@ -173,8 +174,8 @@ static int explain(const struct pass_store *store, const char *path, int r, stru
     if (r == NOT_OURS)
         return error_set(err, EPERM,
                          "%s/" PASS_DIRECTORY
-                         "/%s is a link to what is no encrypted message of yours, and that is "
-                         "not overwritten; look where it leads, and remove it",
+                         "/%s is a link to something other than an encrypted message of yours, "
+                         "which is not overwritten; look where it leads, and remove it",
                          store->root, path);
     if (r == -ELOOP)
         return error_set(err, ELOOP,
@@ -196,7 +197,7 @@ int pass_insert(struct pass_store *store, const struct pass_path *path,
     snprintf(file, sizeof(file), "%s/%s", path->directory, path->file);
     r = write_entry(store, file, message);
     if (r != 0) {
-        unlinkat(store->root_fd, PASS_DIRECTORY, AT_REMOVEDIR); /* goes only if it is empty */
+        unlinkat(store->root_fd, PASS_DIRECTORY, AT_REMOVEDIR); /* removed only if it is empty */
         return explain(store, file, r, err);
     }
     r = pass_changes_add(changes, false, path->directory, path->file);

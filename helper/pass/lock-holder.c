@@ -1,6 +1,6 @@
 /*
- * flock() needs no more than an open descriptor, so any user who can read the store's directory can
- * hold its lock. The kernel says who does.
+ * flock() needs only an open descriptor, so any user who can read the store's directory can hold
+ * its lock. /proc tells who holds it.
  */
 #include "helper/pass/lock-holder.h"
 
@@ -16,7 +16,7 @@ enum { LOCKS_MAX = 1 << 20, STATUS_MAX = 1 << 14, MOST_HOLDERS = 64 };
 
 /*
  * "1: FLOCK  ADVISORY  WRITE 1234 fe:01:131 0 EOF"; "1: -> FLOCK ..." waits. The device (fe:01) is
- * not compared: on btrfs and overlayfs stat() tells another.
+ * not compared: on btrfs and overlayfs stat() returns another one.
  */
 static pid_t parse_line(const char *line, const struct stat *st)
 {
@@ -52,7 +52,8 @@ static int read_proc(const char *path, size_t limit, char **ret_text)
 }
 
 /*
- * From the "Uid:" line: the owner of the directory in /proc is root where a process leaves no core.
+ * Reads the "Uid:" line, because the directory in /proc belongs to root if the process may not dump
+ * core.
  */
 static int describe_process(pid_t pid, struct pass_lock_holder *ret)
 {

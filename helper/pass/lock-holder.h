@@ -16,15 +16,15 @@ struct pass_lock_holder {
 };
 
 /*
- * Finds the first holder of a flock() on what is open at fd. 0, -ENOENT where /proc shows none (it
- * may be in another PID namespace, or have ended), or -errno.
+ * Finds the first holder of a flock() on the file or directory open at fd. 0, -ENOENT if /proc
+ * shows none (it may be in another PID namespace, or have ended), or -errno.
  */
 int pass_lock_find_holder(int fd, struct pass_lock_holder *ret) MUST_USE;
 
 /*
  * Finds, in the text of /proc/locks, the process that holds a flock() on this inode: the skip-th
- * one, counted from 0. What waits for a lock does not count. The process id, or 0 if there is none.
- * Pure.
+ * one, counted from 0. Processes that wait for a lock do not count. The process id, or 0 if there
+ * is none. Pure.
  */
 pid_t pass_lock_parse(const char *text, const struct stat *st, size_t skip);
 

@@ -1,13 +1,11 @@
-/*
- * What an entry's file looks like from outside, to tell it from what must not be overwritten.
- */
+/* Recognises an encrypted message by its first bytes, so that no other file is overwritten. */
 #include "helper/pass/message.h"
 
 #include <string.h>
 
 /*
- * RFC 4880, section 4.2: the tag is in the low six bits, or in an old packet above two bits of
- * length type.
+ * RFC 4880, section 4.2: the tag is in the low six bits; in the old format, two bits for the type
+ * of the length follow it.
  */
 static int tag_of(unsigned char first)
 {

@@ -1,6 +1,6 @@
 /*
- * Names in the store, and which of them are refused: a username comes from the person who runs
- * `docker login`, and must never become a file anywhere else.
+ * Names in the store, and which of them are refused. A username is typed by the person who runs
+ * `docker login`, and must never lead to a file outside the server's directory.
  */
 #include "helper/pass/path.h"
 
@@ -71,7 +71,9 @@ int pass_path_parse_directory(const char *name, void *ret_url, size_t *ret_size)
 {
     size_t length = strlen(name);
 
-    /* 256 characters would still decode into the caller's room; longer names cannot be there. */
+    /*
+     * 256 characters still fit into the caller's buffer when decoded; file names cannot be longer.
+     */
     if (length == 0 || length > 256)
         return -EINVAL;
     return base64url_decode(name, length, ret_url, ret_size);

@@ -34,12 +34,15 @@ int pass_path_set_url(struct pass_path *path, const void *url, size_t size) MUST
 
 /*
  * Fills path->file. 0, -ENAMETOOLONG (also for too many slashes), or -EINVAL for a name that would
- * lie elsewhere or not be found again: empty, "." or ".." or ".git" or nothing between two '/', a
- * NUL.
+ * lead elsewhere or could not be found again: an empty one, one with a NUL, or one with ".", "..",
+ * ".git" or nothing between two slashes.
  */
 int pass_path_set_username(struct pass_path *path, const void *username, size_t size) MUST_USE;
 
-/* Whether a file of this name is an entry: it ends in ".gpg" and has something before that. */
+/*
+ * Whether a file of this name is an entry: it ends in ".gpg" and has at least one character before
+ * that.
+ */
 bool pass_path_is_entry(const char *name);
 
 /* Decodes a directory's name to the URL; ret_url has room for 256 bytes. 0 or -EINVAL. */

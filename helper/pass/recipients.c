@@ -183,7 +183,7 @@ static int read_gpg_id(const struct pass_store *store, struct gpg_context *gpg, 
         return r;
     r = gpg_id_parse(content.text, content.size, &ret->ids);
     if (r == -EINVAL)
-        return error_set(err, EINVAL, "%s is no .gpg-id file: it holds a NUL byte", ret->source);
+        return error_set(err, EINVAL, "%s is not a .gpg-id file: it has a NUL byte", ret->source);
     if (r < 0)
         return error_set_oom(err);
     if (!*ret->ids)

@@ -5,17 +5,17 @@
 #include "helper/pass/path.h"
 #include "helper/pass/store.h"
 
-/* To whom an entry must be encrypted, and who says so. */
+/* The recipients of an entry, and where they are named. */
 struct pass_recipients {
     char *ids;    /* each followed by a newline; at least one */
     char *source; /* the .gpg-id file or "PASSWORD_STORE_KEY", for error texts */
 };
 
 /*
- * Finds the recipients of an entry: PASSWORD_STORE_KEY, else the .gpg-id file nearest to the
- * entry from its own directory up to the root, which must be signed where
- * PASSWORD_STORE_SIGNING_KEY is set, and may otherwise not be everybody's to change (EPERM). On
- * success *ret is owned by the caller (pass_recipients_done). 0 or negative.
+ * Finds the recipients of an entry: PASSWORD_STORE_KEY, else the .gpg-id file nearest to the entry,
+ * from its own directory up to the root. The file must be signed if PASSWORD_STORE_SIGNING_KEY is
+ * set; otherwise it must not be writable by everybody (EPERM). On success *ret is owned by the
+ * caller (pass_recipients_done). 0 or negative.
  */
 int pass_recipients_find(const struct pass_store *store, struct gpg_context *gpg,
                          const struct pass_path *path, struct pass_recipients *ret,

@@ -1,6 +1,6 @@
 /*
- * A new server directory and the entry in it cannot appear in one step, so a kill between the two
- * leaves an empty directory. The temporary file is still there then and tells the next writer.
+ * A server's directory and the entry in it cannot be created in one step, so a crash between the
+ * two leaves an empty directory. The temporary file still exists then, and tells the next writer.
  */
 #include "helper/pass/recover.h"
 
@@ -15,8 +15,8 @@
 enum { DEEPEST = 64 };
 
 /*
- * Others are not ours to tidy up, least of all where docker-credential-helpers is a link to who
- * knows where.
+ * Whether the name is that of a server's directory. Others are left alone, because
+ * docker-credential-helpers may be a link to another place.
  */
 static bool is_server(const char *name)
 {

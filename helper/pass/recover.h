@@ -1,8 +1,8 @@
 #pragma once
 
 /*
- * Removes what a writer that was killed has left in docker-credential-helpers: its temporary
- * file and, only if there was one, directories without anything in them. For holders of the lock.
- * Nothing found costs one system call.
+ * Removes what a crashed writer left in docker-credential-helpers: its temporary file and, only if
+ * there was one, empty directories. The caller must hold the lock. Costs one system call if there
+ * is nothing to remove.
  */
 void pass_recover(int directory_fd);

@@ -1,5 +1,6 @@
 /*
- * Removing entries: all of a server's at logout, and those of its former users after a login.
+ * Removes entries: all entries of a server at a logout, and those of its former users after a
+ * login.
  */
 #include "helper/pass/remove.h"
 
@@ -17,7 +18,7 @@ enum { DEEPEST = 64 };
 struct removal {
     const struct pass_path *path;
     struct pass_changes *changes; /* NULL: they are not listed one by one */
-    const char *kept;             /* the one file to keep; NULL: everything goes */
+    const char *kept;             /* the one file to keep; NULL: everything is removed */
     char file[sizeof(((struct pass_path *)0)->file)];
     int depth;
 };
@@ -54,7 +55,7 @@ static int remove_subdirectory(struct removal *removal, int fd, const char *name
     return r;
 }
 
-/* Removes what is in the directory open at fd; file[0..used) is the path that leads there. */
+/* Removes the contents of the directory open at fd; file[0..used) is its path. */
 static int remove_below(struct removal *removal, int fd, size_t used)
 {
     CLEANUP(directory_names_done) struct directory_names names = {0};
@@ -101,7 +102,7 @@ int pass_remove_others(struct pass_store *store, const struct pass_path *path,
     return r < 0 ? fail(err, r, store, path) : 0;
 }
 
-/* The directory itself may be a link, which goes alone. */
+/* If the directory is a link, only the link is removed. */
 static int remove_directory(int parent_fd, const char *name)
 {
     if (unlinkat(parent_fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
@@ -119,12 +120,12 @@ int pass_remove_server(struct pass_store *store, const struct pass_path *path,
     struct stat st;
     int r = fd;
 
-    if (fd == -ENOENT) /* somebody else's erase came first */
+    if (fd == -ENOENT) /* another erase came first */
         return 0;
     if (fd == -ENOTDIR || fd == -ELOOP) {
         if (fstatat(store->directory_fd, path->directory, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
             !S_ISLNK(st.st_mode))
-            return 0; /* a file is nothing of ours */
+            return 0; /* a file there is not ours */
         r = 0;
     } else if (fd >= 0) {
         r = remove_below(&removal, fd, 0);

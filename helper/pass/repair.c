@@ -1,7 +1,7 @@
 /*
- * A mode is set through a descriptor that was opened without following links, so a name that is
- * swapped for a link meanwhile changes nothing. O_PATH opens what cannot be read, too, which is
- * often the very thing to repair.
+ * A mode is set through a descriptor that was opened without following links, so a link that
+ * replaces the name meanwhile has no effect. O_PATH also opens files that cannot be read, which are
+ * often the ones to repair.
  */
 #include "helper/pass/repair.h"
 
@@ -13,7 +13,7 @@
 #include "common/file.h"
 #include "helper/pass/descend.h"
 
-/* The user's own file or directory, with no other name. */
+/* Whether it is the user's own file or directory, without another hard link. */
 static int check_ownership(int fd)
 {
     struct stat st;
@@ -29,7 +29,7 @@ static int check_ownership(int fd)
     return S_ISREG(st.st_mode) && st.st_nlink > 1 ? -EMLINK : 0;
 }
 
-/* Opens what the path names, at its own place; the fd is the result. */
+/* Opens the path without following links. Returns the fd or -errno. */
 static int open_in_place(const struct pass_store *store, const char *path, int flags)
 {
     CLEANUP_CLOSE int parent_fd = -1, fd = -1;

@@ -1,6 +1,4 @@
-/*
- * Finding, opening and locking a store.
- */
+/* Finds, opens and locks a store. */
 #include "helper/pass/store.h"
 
 #include <errno.h>
@@ -110,14 +108,14 @@ void pass_store_done(struct pass_store *store)
     if (store->directory_fd >= 0)
         close(store->directory_fd);
     if (store->root_fd >= 0)
-        close(store->root_fd); /* and with it goes the lock */
+        close(store->root_fd); /* this also releases the lock */
     free(store->root);
     if (store->has_blocked_signals)
         set_signals_blocked(false);
     *store = (struct pass_store)PASS_STORE_INIT;
 }
 
-/* Octal, as umask(2); pass would take the symbolic form too, which we refuse rather than guess. */
+/* Octal, as in umask(2). pass also accepts the symbolic form, which is refused here. */
 static int set_umask(struct error *err)
 {
     const char *text = getenv("PASSWORD_STORE_UMASK");
@@ -127,15 +125,15 @@ static int set_umask(struct error *err)
     if (text && *text) {
         mask = strtoul(text, &end, 8);
         if (strspn(text, "01234567") != strlen(text) || *end || mask > 0777)
-            return error_set(err, EINVAL,
-                             "PASSWORD_STORE_UMASK is \"%s\", which is no octal mask such as 077",
-                             text);
+            return error_set(
+                err, EINVAL,
+                "PASSWORD_STORE_UMASK is \"%s\", which is not an octal mask such as 077", text);
     }
     umask((mode_t)mask);
     return 0;
 }
 
-/* Like mkdir -p. A store without .gpg-id, with PASSWORD_STORE_KEY alone, may not be there yet. */
+/* Like mkdir -p. A store without .gpg-id, with PASSWORD_STORE_KEY alone, may not exist yet. */
 static int make_root(const char *root)
 {
     CLEANUP_FREE char *path = strdup(root);
@@ -151,7 +149,7 @@ static int make_root(const char *root)
     return mkdir(path, 0777) < 0 && errno != EEXIST ? -errno : 0;
 }
 
-/* Who holds the lock; a text of its own where that cannot be told. */
+/* Describes who holds the lock, or says that it is unknown. */
 static void describe_holder(int fd, char *ret_text, size_t size)
 {
     struct pass_lock_holder holder;
@@ -163,7 +161,7 @@ static void describe_holder(int fd, char *ret_text, size_t size)
         snprintf(ret_text, size, "another program");
 }
 
-/* Whether a user who cannot change the store holds its lock; says so, once. */
+/* Whether a user who cannot change the store holds its lock; warns about it once. */
 static bool is_held_by_stranger(const struct pass_store *store)
 {
     struct pass_lock_holder holder;
@@ -182,9 +180,9 @@ static bool is_held_by_stranger(const struct pass_store *store)
 }
 
 /*
- * Some network file systems cannot lock a directory; there, writers go on side by side. So they do
- * where a stranger holds the lock: what that risks is an entry of a former user that stays behind
- * when two logins to one server coincide.
+ * Some network file systems cannot lock a directory; writers then run concurrently. They also do so
+ * if a stranger holds the lock. The only risk is that the entry of a former user stays behind if
+ * two logins to one server coincide.
  */
 static int wait_for_lock(struct pass_store *store)
 {

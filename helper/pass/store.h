@@ -23,30 +23,30 @@ struct pass_store {
     }
 
 /*
- * Finds the store and opens what there is of it; that there is nothing is no failure.
- * 0 or negative. The caller ends it with pass_store_done(), which also gives up the lock.
+ * Finds the store and opens what exists of it; a missing store is not a failure. 0 or negative. The
+ * caller must call pass_store_done(), which also releases the lock.
  */
 int pass_store_open(struct pass_store *store, struct error *err) MUST_USE;
 void pass_store_done(struct pass_store *store);
 
 /*
- * Prepares for a change: sets the umask (PASSWORD_STORE_UMASK, else 077), makes the root where
- * it is missing, waits for the lock that all writers of ours take (on the root directory itself, so
- * no file is left behind), keeps SIGINT, SIGTERM, SIGHUP and SIGQUIT back until
- * pass_store_done(), and removes what a crashed writer left. 0 or negative.
+ * Prepares for a change: sets the umask (PASSWORD_STORE_UMASK, else 077), creates the root if it is
+ * missing, takes the lock of all our writers (on the root directory itself, so it leaves no file
+ * behind), blocks SIGINT, SIGTERM, SIGHUP and SIGQUIT until pass_store_done(), and removes what a
+ * crashed writer left. 0 or negative.
  */
 int pass_store_lock(struct pass_store *store, struct error *err) MUST_USE;
 
 /*
- * Opens docker-credential-helpers below the locked root. With is_made it is made where it is
- * missing; without, its being missing is no failure. 0 or negative.
+ * Opens docker-credential-helpers below the locked root. With is_made, creates it if it is missing;
+ * otherwise a missing directory is not a failure. 0 or negative.
  */
 int pass_store_open_directory(struct pass_store *store, bool is_made, struct error *err) MUST_USE;
 
 /*
- * The name of the temporary file in docker-credential-helpers, which nobody takes for an entry.
- * Under the lock there is one at most, so one that is found was left by a crash. Where there is
- * no lock to be had, a random number follows.
+ * The name of the temporary file in docker-credential-helpers, which no program takes for an entry.
+ * Under the lock there is at most one, so an existing one was left by a crash. Without a lock a
+ * random number is appended.
  */
 #define PASS_TEMPORARY ".docker-credential-pass.tmp"
 

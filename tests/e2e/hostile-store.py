@@ -94,7 +94,7 @@ def _():
         assert run_helper(USER, "list").out == b"{}\n", name
         result = store()
         if name in REFUSED:
-            assert_refused(result, "is a link to what is no encrypted message")
+            assert_refused(result, "is a link to something other than an encrypted message")
         else:
             assert result.rc == 0 and USER.get(URL) == ("me", "new"), (name, result)
             assert stat.S_ISREG(os.lstat(folder / "me.gpg").st_mode), name

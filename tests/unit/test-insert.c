@@ -102,7 +102,7 @@ static void a_link_to_anything_else_is_refused(void **state)
 
         make_file("elsewhere", contents[i]);
         assert_int_equal(insert("user", "new", &changes, &err), -EPERM);
-        assert_says(&err, "user.gpg is a link to what is no encrypted message");
+        assert_says(&err, "user.gpg is a link to something other than an encrypted message");
         assert_file_is("elsewhere", contents[i]);
         assert_tree_is("store/" PASS_DIRECTORY, SERVER "/\n" SERVER "/user.gpg\n");
     }
