@@ -60,7 +60,7 @@ enum helper_choice {
     CHOICE_NAMED,   /* credsStore names this program */
     CHOICE_BY_HOST, /* only credHelpers does, for some registries */
     CHOICE_DEFAULT, /* docker chooses this program, because pass is on PATH */
-    CHOICE_OTHER,   /* elsewhere; a finding says so */
+    CHOICE_OTHER,   /* with another program or in the file; a finding says so */
 };
 
 static enum helper_choice check_creds_store(struct doctor *doctor, struct client_config *config)
@@ -88,7 +88,7 @@ static void check_types(struct doctor *doctor, const struct client_config *confi
 
     if (name)
         report_add(&doctor->report, "config-member-wrong", FINDING_WARNING,
-                   "Docker warns of it at every command, and ignores the logins in that file. "
+                   "Docker warns about it at every command, and ignores the logins in that file. "
                    "Correct it by hand.",
                    "\"%s\" in %s has another type than docker expects", name, config->path);
 }
@@ -98,7 +98,7 @@ static void check_types(struct doctor *doctor, const struct client_config *confi
 /* The logins that stay in docker's file on purpose. */
 struct known_logins {
     size_t count;
-    char text[1024]; /* which is the first, and why */
+    char text[1024]; /* the first of them, and its reason */
 };
 
 static void report_plaintext(struct doctor *doctor, const char *path, size_t count,
@@ -177,21 +177,20 @@ static void check_leftovers(struct doctor *doctor, const struct client_config *c
 
     if (client_leftovers_find(config->real_path, &leftovers, &err) < 0 || leftovers.count == 0)
         return;
-    finding = report_add(&doctor->report, "config-leftovers", FINDING_WARNING,
-                         "An interrupted login has left it, with every password that the file "
-                         "held. setup removes it if all "
-                         "of them are known; else look at it, and remove it by hand.",
-                         "%zu temporary %s beside %s (the first is %s)", leftovers.count,
-                         leftovers.count == 1 ? "file is" : "files are", config->path,
-                         leftovers.paths[0]);
+    finding = report_add(
+        &doctor->report, "config-leftovers", FINDING_WARNING,
+        "An interrupted login left it behind, with all passwords of the file. setup removes it if "
+        "all of them are known; otherwise look at it, and remove it by hand.",
+        "%zu temporary %s beside %s (the first is %s)", leftovers.count,
+        leftovers.count == 1 ? "file is" : "files are", config->path, leftovers.paths[0]);
     finding_add_command(finding, "docker-credential-pass setup --yes");
 }
 
 /* --- whether docker can write it ------------------------------------------------------------- */
 
 /*
- * A command is offered where the cause is certain: the directory has another owner, or a mode that
- * shuts us out.
+ * A command is shown only if the cause is certain: the directory has another owner, or a mode that
+ * excludes this user.
  */
 static void add_directory_cure(struct finding *finding, const struct client_save_check *check)
 {
@@ -238,7 +237,7 @@ static void check_save(struct doctor *doctor, const struct client_config *config
     }
     finding = report_add(
         &doctor->report, "config-not-writable", FINDING_BAD,
-        "At a login docker writes that file anew, also when the password goes elsewhere.",
+        "Docker replaces that file at each login, even if it stores the password elsewhere.",
         "docker cannot save its configuration: %s", err.text);
     if (finding && check.path)
         add_directory_cure(finding, &check);
@@ -285,8 +284,8 @@ static void report_unreadable(struct doctor *doctor, const char *path, const str
     struct finding *finding =
         report_add(&doctor->report, is_invalid ? "config-invalid" : "config-unreadable",
                    works ? FINDING_WARNING : FINDING_BAD,
-                   works ? "Docker ignores that file, and writes a new one at the next login: the "
-                           "settings and logins in it are lost then."
+                   works ? "Docker ignores that file and replaces it at the next login; its "
+                           "settings and logins are then lost."
                          : "Docker cannot read it either, so it knows no credential store.",
                    "%s", err->text);
     char owner[24];
@@ -306,8 +305,8 @@ static void report_unreadable(struct doctor *doctor, const char *path, const str
 }
 
 /*
- * Docker reads the first JSON object of the file, and is content with it, if that leads to this
- * program. Whether it does; then *ret is that object, and a warning is added.
+ * Docker uses the first JSON object of the file and ignores the rest. Returns whether that object
+ * leads to this program; if so, *ret is that object, and a warning is added.
  */
 static bool accept_first_object(struct doctor *doctor, const char *path, const struct error *why,
                                 struct client_config *ret)

@@ -35,8 +35,8 @@ static void add_relogin(struct finding *finding, const char *directory)
 /* --- one server ------------------------------------------------------------------------------ */
 
 /*
- * What a link leads to may lie outside the store: its mode is left alone, and no command that would
- * follow the link is shown.
+ * The target of a link may be outside the store: its mode is left alone, and no command is shown
+ * that would follow the link.
  */
 static void check_file_mode(struct doctor *doctor, int fd, const char *name, const char *path)
 {
@@ -53,21 +53,21 @@ static void check_file_mode(struct doctor *doctor, int fd, const char *name, con
     if (S_ISLNK(st.st_mode)) {
         if (fstatat(fd, name, &target, 0) == 0 && target.st_uid != geteuid())
             report_add(&doctor->report, "entry-owner", FINDING_WARNING,
-                       "Its owner can put another entry there, and docker would use that.",
+                       "Its owner can replace it by another entry, which docker would use.",
                        "%s is a link to a file of user %u, and this runs as user %u", path,
                        (unsigned)target.st_uid, (unsigned)geteuid());
         return;
     }
     if (st.st_uid != geteuid()) {
         finding = report_add(&doctor->report, "entry-owner", FINDING_WARNING,
-                             "Its owner can put another entry there, and docker would use that.",
+                             "Its owner can replace it by another entry, which docker would use.",
                              "%s belongs to user %u, and this runs as user %u", path,
                              (unsigned)st.st_uid, (unsigned)geteuid());
         snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
         finding_add_root_command(finding, "chown %s %s", owner, path);
     } else if (st.st_mode & 0077 && !getenv("PASSWORD_STORE_UMASK")) {
         finding = report_add(&doctor->report, "entry-mode", FINDING_WARNING,
-                             "The text is encrypted, but others can copy it, or put another there.",
+                             "The text is encrypted, but others can copy or replace it.",
                              "%s has the mode %04o", path, (unsigned)st.st_mode & 07777);
         finding_add_command(finding, "chmod %s %s", S_ISDIR(st.st_mode) ? "700" : "600", path);
         doctor_fix_store_mode(doctor, finding, path, S_ISDIR(st.st_mode) ? 0700 : 0600);
@@ -79,8 +79,8 @@ static void explain_no_file(struct doctor *doctor, const char *path)
 {
     struct finding *finding =
         report_add(&doctor->report, "entry-no-file", FINDING_WARNING,
-                   "This program passes over it; pass would wait for it, or write into it.",
-                   "%s is called like an entry, and is no file", path);
+                   "This program ignores it; pass would wait for it, or write into it.",
+                   "%s has the name of an entry, but is not a file", path);
 
     finding_add_command(finding, "rm %s", path);
 }
@@ -88,11 +88,11 @@ static void explain_no_file(struct doctor *doctor, const char *path)
 /* Docker's own helper writes through it, wherever it leads. */
 static void explain_link(struct doctor *doctor, const char *name)
 {
-    struct finding *finding = report_add(
-        &doctor->report, "directory-link", FINDING_WARNING,
-        "What is there is read, but docker login for that server writes nothing through a "
-        "link, and fails.",
-        "%s/" PASS_DIRECTORY "/%s is a link", doctor->store.root, name);
+    struct finding *finding =
+        report_add(&doctor->report, "directory-link", FINDING_WARNING,
+                   "Its entries are read, but docker login for that server fails, because nothing "
+                   "is written through a link.",
+                   "%s/" PASS_DIRECTORY "/%s is a link", doctor->store.root, name);
 
     finding_add_command(finding, "rm %s/" PASS_DIRECTORY "/%s", doctor->store.root, name);
 }
@@ -102,7 +102,7 @@ static void explain_closed(struct doctor *doctor, int parent_fd, const char *nam
 {
     struct finding *finding =
         report_add(&doctor->report, "server-unreadable", FINDING_BAD,
-                   "No login can be listed then; this often comes from running docker with sudo.",
+                   "No login can be listed then. This often results from running docker with sudo.",
                    "%s cannot be opened: %s", path, strerror(EACCES));
     char owner[24];
     struct stat st;
@@ -154,7 +154,7 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
     if (users > 1) {
         finding = report_add(
             &doctor->report, "several-users", FINDING_WARNING,
-            "This program answers the first by name; Docker's own helper may answer the other.",
+            "This program returns the first by name; Docker's own helper may return another.",
             "%s holds the logins of %zu users for one server", path, users);
         add_relogin(finding, name);
     } else if (users == 0 && names.count > 0) {
@@ -165,7 +165,7 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
     } else if (users == 0) {
         finding = report_add(
             &doctor->report, "directory-empty", FINDING_WARNING,
-            "It is left by a crash, or by another program, and makes Docker's own helper fail.",
+            "A crash or another program left it behind, and it makes Docker's own helper fail.",
             "%s has no entry in it", path);
         finding_add_command(finding, "rmdir %s", path);
         if (finding) {
@@ -208,7 +208,7 @@ static void check_directory(struct doctor *doctor)
 
         if (strncmp(name, PASS_TEMPORARY, strlen(PASS_TEMPORARY)) == 0) {
             finding = report_add(&doctor->report, "leftover", FINDING_WARNING,
-                                 "A docker login was cut off; the next one removes it.",
+                                 "A docker login was interrupted; the next one removes it.",
                                  "%s/" PASS_DIRECTORY "/%s is left over", doctor->store.root, name);
             finding_add_command(finding, "docker-credential-pass doctor --fix");
             if (finding)
@@ -219,8 +219,9 @@ static void check_directory(struct doctor *doctor)
         } else if (pass_path_parse_directory(name, url, &size) < 0) {
             finding = report_add(
                 &doctor->report, "directory-undecodable", FINDING_WARNING,
-                "This program passes over it; Docker's own helper lists nothing at all then.",
-                "%s/" PASS_DIRECTORY "/%s is no server's name in base64", doctor->store.root, name);
+                "This program ignores it, but Docker's own helper then lists nothing at all.",
+                "%s/" PASS_DIRECTORY "/%s is not a server's name in base64", doctor->store.root,
+                name);
             finding_add_command(finding, "mv %s/" PASS_DIRECTORY "/%s %s/", doctor->store.root,
                                 name, doctor->store.root);
         } else if (names.names[i]->type == DT_LNK) {
@@ -295,7 +296,7 @@ static void check_entry(struct doctor *doctor, const struct pass_listed *listed)
     if (!is_message(entry.fd)) {
         finding =
             report_add(&doctor->report, "entry-damaged", FINDING_BAD, relogin_why,
-                       "%s is not an encrypted message: it is cut off, or something else", path);
+                       "%s is not an encrypted message: it is truncated, or something else", path);
         add_relogin(finding, place.directory);
     } else if (!is_proven(doctor)) {
         proof_read_entry(&doctor->store, &place, GPG_PINENTRY_ERROR, &step);
@@ -327,7 +328,7 @@ static void check_writing(struct doctor *doctor, const struct pass_listed *liste
         return;
     finding = report_add(
         &doctor->report, "server-not-writable", FINDING_BAD,
-        "A docker login to that server fails; this often comes from running docker with sudo.",
+        "A docker login to that server fails. This often results from running docker with sudo.",
         "%s", step.err.text);
     snprintf(owner, sizeof(owner), "%u", (unsigned)geteuid());
     if (own.st_uid == geteuid())

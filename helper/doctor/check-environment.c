@@ -58,10 +58,10 @@ const char *check_path(struct doctor *doctor)
         finding_add_root_command(finding, "install %s /usr/local/bin/" PROGRAM, own ? own : self);
         /* without /proc this program does not know its own path */
     } else if (own && !is_same_program(found, self)) {
-        finding =
-            report_add(&doctor->report, "other-helper-first", FINDING_WARNING,
-                       "Docker runs the first on PATH; what is said here is about another program.",
-                       "%s comes first on PATH, and is not this program (%s)", found, own);
+        finding = report_add(
+            &doctor->report, "other-helper-first", FINDING_WARNING,
+            "Docker runs the first one on PATH, but this report is about another program.",
+            "%s comes first on PATH, but is not this program (%s)", found, own);
         if (strrchr(own, '/') && strcmp(strrchr(own, '/'), "/" PROGRAM) == 0) {
             *strrchr(own, '/') = '\0';
             finding_add_command(finding, "export PATH=%s:\"$PATH\"", own);
@@ -71,8 +71,8 @@ const char *check_path(struct doctor *doctor)
 }
 
 /*
- * In a container HOME often belongs to nobody in particular, and everything works. Root with the
- * HOME of a user is another matter: it works, and leaves files behind that the user cannot read.
+ * In a container HOME often belongs to another user, and everything works. If root has the HOME of
+ * a user, a login works too, but leaves files behind that the user cannot read.
  */
 const char *check_home(struct doctor *doctor)
 {
@@ -88,9 +88,8 @@ const char *check_home(struct doctor *doctor)
     } else if (st.st_uid != geteuid()) {
         finding = report_add(
             &doctor->report, "home-of-another", geteuid() == 0 ? FINDING_WARNING : FINDING_BAD,
-            "With sudo the store and the keys of one user are used by another, whose gpg refuses "
-            "them or "
-            "leaves files behind that the first cannot read. With sudo -H, root has its own.",
+            "With sudo, root uses the store and the keys of this user: gpg refuses them, or leaves "
+            "files behind that the user cannot read. With sudo -H, root has its own.",
             "HOME is %s, which belongs to user %u, and this runs as user %u", home,
             (unsigned)st.st_uid, (unsigned)geteuid());
         if (geteuid() == 0)

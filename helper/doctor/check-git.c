@@ -17,7 +17,7 @@
 enum { OUTPUT_SIZE = 4096 };
 
 static const char unrecorded_why[] =
-    "Passwords are stored all the same, but not recorded, and not carried to other machines.";
+    "Passwords are stored anyway, but not recorded, and not copied to other machines.";
 
 /* git in an inspected repository; its exit status, or negative. */
 static int git(const char *root, const struct pass_git_trust *trust, char output[OUTPUT_SIZE],
@@ -74,7 +74,9 @@ static bool check_trust(struct doctor *doctor, const char *root, struct pass_git
     return true;
 }
 
-/* A work tree of git or a submodule has a file .git, "gitdir: DIRECTORY". */
+/*
+ * An additional work tree and a submodule have a file .git with the line "gitdir: DIRECTORY".
+ */
 static bool check_link_file(struct doctor *doctor, const char *git_path)
 {
     static const char prefix[] = "gitdir: ";
@@ -98,7 +100,7 @@ static bool check_link_file(struct doctor *doctor, const char *git_path)
     return false;
 }
 
-/* What git says of the repository if it cannot use it. */
+/* Reports git's message if git cannot use the repository. */
 static bool check_repository(struct doctor *doctor, const char *root,
                              const struct pass_git_trust *trust)
 {
@@ -152,7 +154,7 @@ static void check_commit(struct doctor *doctor, const char *root,
 
     if (r < 0) {
         report_add(&doctor->report, "git-not-tried", FINDING_WARNING,
-                   "So nothing is known about it, good or bad.", "%s", err.text);
+                   "So it is unknown whether this works.", "%s", err.text);
     } else if (r == PASS_GIT_HOOK_REFUSES) {
         report_add(&doctor->report, "git-hook-refuses", FINDING_WARNING, unrecorded_why, "%s",
                    err.text);
@@ -181,9 +183,9 @@ const char *check_git(struct doctor *doctor)
         return NULL;
     if (asprintf(&lock, "%s/index.lock", git_path) >= 0 && access(lock, F_OK) == 0) {
         finding = report_add(&doctor->report, "git-lock", FINDING_WARNING,
-                             "While it is there nothing is recorded; it is left by a git that was "
-                             "cut off, unless one runs now.",
-                             "%s is there", lock);
+                             "While it exists, nothing is recorded. An interrupted git left it "
+                             "behind, unless git is running now.",
+                             "%s exists", lock);
         finding_add_command(finding, "rm %s", lock);
     }
     if (!check_link_file(doctor, git_path))
@@ -209,10 +211,10 @@ const char *check_git(struct doctor *doctor)
         git(root, &trust, output,
             (const char *const[]){"status", "--porcelain", "--", PASS_DIRECTORY, NULL}) == 0 &&
         *output) {
-        finding =
-            report_add(&doctor->report, "git-not-recorded", FINDING_WARNING,
-                       "What is not recorded is not carried to other machines, and has no history.",
-                       "%s has changes in " PASS_DIRECTORY " that git has not recorded", root);
+        finding = report_add(
+            &doctor->report, "git-not-recorded", FINDING_WARNING,
+            "Changes that are not recorded are not copied to other machines, and have no history.",
+            "%s has changes in " PASS_DIRECTORY " that git has not recorded", root);
         finding_add_command(finding,
                             "git -C %s add " PASS_DIRECTORY
                             " && git -C %s commit -m 'Record docker logins'",

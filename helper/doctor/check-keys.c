@@ -1,6 +1,6 @@
 /*
- * The keys: why nothing can be encrypted to those that the store names, and why what is encrypted
- * cannot be read.
+ * The keys: why nothing can be encrypted to those that the store names, and why an entry cannot be
+ * decrypted.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 
 static const char encrypt_why[] = "Nothing can be encrypted to it, so docker login fails.";
 
-/* A store without entries can name another key; its file is kept beside the new one. */
+/* A store without entries may name another key; the old .gpg-id stays beside the new one. */
 static void add_new_start(struct doctor *doctor, struct finding *finding)
 {
     CLEANUP(pass_listing_done) struct pass_listing listing = {0};
@@ -94,7 +94,7 @@ static void explain_key(struct doctor *doctor, const struct gpg_key *key)
     }
 }
 
-/* The best of the keys that a name fits; NULL: none. */
+/* The best of several keys with the same name; NULL if there is none. */
 static const struct gpg_key *choose(const struct gpg_keys *keys)
 {
     const struct gpg_key *best = NULL;
@@ -105,10 +105,7 @@ static const struct gpg_key *choose(const struct gpg_keys *keys)
     return best;
 }
 
-/*
- * Whether gpg refused that name itself. One that names a group has no key, and nothing is wrong
- * with it.
- */
+/* Whether gpg refused that name itself. The name of a group has no key either, and is valid. */
 static bool is_refused(const struct doctor *doctor, const char *id)
 {
     const struct proof_step *encrypt = &doctor->proof.encrypt;
@@ -147,18 +144,18 @@ static void explain_recipients(struct doctor *doctor, const struct error *err)
     struct finding *finding;
 
     if (err->code == EPERM) {
-        finding = report_add(
-            &doctor->report, "gpg-id-writable", FINDING_BAD,
-            "Somebody may have put their own key there; nothing is encrypted until only you can.",
-            "%s", err->text);
+        finding = report_add(&doctor->report, "gpg-id-writable", FINDING_BAD,
+                             "Somebody may have added their own key. Nothing is encrypted until "
+                             "only you can change the file.",
+                             "%s", err->text);
         finding_add_command(finding, "chmod -R o-w %s", doctor->store.root);
     } else if (err->code == EBADMSG || (err->code == ENOENT && signers && *signers)) {
         CLEANUP_FREE char *signer = strndup(signers, strcspn(signers, " \t\n"));
 
-        finding = report_add(&doctor->report, "gpg-id-signature", FINDING_BAD,
-                             "Somebody may have put their own key there. Look at it; if it is as "
-                             "you want it, sign it:",
-                             "%s", err->text);
+        finding = report_add(
+            &doctor->report, "gpg-id-signature", FINDING_BAD,
+            "Somebody may have added their own key. Look at the file; if it is correct, sign it:",
+            "%s", err->text);
         if (signer && doctor_find_gpg_id(&doctor->store, &source) == 0 && source)
             finding_add_command(finding, "gpg --yes --detach-sign --local-user %s %s", signer,
                                 source);
@@ -171,7 +168,7 @@ const char *check_recipients(struct doctor *doctor)
     struct error err;
 
     if (!doctor->gpg || !doctor->store.root || doctor->report.explained & 1 << STEP_ENCRYPT)
-        return NULL; /* what would be said now follows from what was said */
+        return NULL; /* any other finding would only follow from these */
     if (pass_recipients_find(&doctor->store, doctor->gpg, &path, &doctor->recipients, &err) < 0) {
         explain_recipients(doctor, &err);
         return NULL;
@@ -219,7 +216,7 @@ static void look_at_key(struct doctor *doctor)
         check_memory(doctor, keys.items[0].algorithm);
 }
 
-/* Whether a smartcard is at fault: the text says what to do with it. */
+/* Reports a smartcard that fails; its text says what to do. */
 static bool check_card(struct doctor *doctor)
 {
     const struct proof_step *step =
@@ -231,7 +228,7 @@ static bool check_card(struct doctor *doctor)
         return true;
     finding = report_add(
         &doctor->report, step->err.code == GPG_FAILURE_CARD ? "card-fails" : "scdaemon-missing",
-        FINDING_BAD, "Without the card nothing is decrypted, so a pull has no password.", "%s",
+        FINDING_BAD, "Without the card nothing can be decrypted, so a pull has no password.", "%s",
         step->err.text);
     if (step->err.code == GPG_FAILURE_NO_SCDAEMON)
         finding_add_root_command(finding, "apt-get install -y scdaemon");
@@ -246,9 +243,8 @@ const char *check_secret_key(struct doctor *doctor)
         return NULL;
     if (decrypt->result == PROOF_FAILED && decrypt->err.code == GPG_FAILURE_NO_SECRET_KEY) {
         report_add(&doctor->report, "secret-key-missing", FINDING_BAD,
-                   "What docker login stores could not be read again. Bring the secret key here "
-                   "from your other machine or "
-                   "your backup (gpg --import FILE).",
+                   "A stored login could not be read again. Import the secret key from your other "
+                   "machine or your backup (gpg --import FILE).",
                    "gpg-agent has the secret part of none of the keys that %s names",
                    doctor->recipients.source ? doctor->recipients.source : "the store");
         return NULL;
@@ -272,9 +268,8 @@ static bool check_terminal(struct doctor *doctor, const char *tty)
     if (!tty || access(tty, R_OK | W_OK) == 0 || (errno != EACCES && errno != EPERM))
         return true;
     finding = report_add(&doctor->report, "terminal-of-another", FINDING_BAD,
-                         "The passphrase cannot be asked for on it. After su, log in as yourself, "
-                         "or start a shell on a "
-                         "terminal of your own:",
+                         "pinentry cannot ask for the passphrase on it. After su, log in as "
+                         "yourself, or start a shell on a terminal of your own:",
                          "the terminal %s belongs to another user", tty);
     finding_add_command(finding, "script -q /dev/null");
     return false;
@@ -336,10 +331,9 @@ const char *check_passphrase(struct doctor *doctor)
     }
     if (!tty && !getenv("DISPLAY") && !getenv("WAYLAND_DISPLAY")) {
         report_add(&doctor->report, "no-terminal", FINDING_WARNING,
-                   "Nobody can be asked for it here; on a terminal docker works. A machine without "
-                   "users needs a key "
-                   "without a passphrase for docker (docker-credential-pass setup --subfolder "
-                   "--no-passphrase).",
+                   "Here nobody can be asked for it; on a terminal docker works. A machine without "
+                   "users needs a key without a passphrase for docker (docker-credential-pass "
+                   "setup --subfolder --no-passphrase).",
                    "the key needs a passphrase or a PIN that gpg-agent does not have, and there is "
                    "no terminal");
         return NULL;

@@ -19,8 +19,8 @@
 /* --- other helpers --------------------------------------------------------------------------- */
 
 /*
- * Whether the helper cannot be used here. Without a display a keyring cannot ask anybody, so its
- * list fails at once. With a display it is not tried, because it might open a window.
+ * Whether the helper does not work here. Without a display a keyring cannot ask for its password,
+ * so `list` fails at once. With a display it is not tried, because it might open a window.
  */
 static bool is_useless(const char *program)
 {
@@ -32,7 +32,7 @@ static bool is_useless(const char *program)
         return false;
     r = process_run(argv, gpg_patience() < 10 ? gpg_patience() : 10, output, sizeof(output),
                     &status);
-    /* for example a program of Windows, without WSL's interop */
+    /* for example a Windows program if WSL cannot run those */
     return r == 0 ? status != 0 : r != -ETIMEDOUT && r != -ENOMEM;
 }
 

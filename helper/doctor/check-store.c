@@ -42,8 +42,8 @@ static void report_utf16(struct doctor *doctor, const char *path, const char *te
         size >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0);
     struct finding *finding = report_add(
         &doctor->report, is_utf16 ? "gpg-id-utf16" : "gpg-id-invalid", FINDING_BAD,
-        "It says whom to encrypt for, so nothing can be stored.", "%s is not a text file%s", path,
-        is_utf16 ? ": it is in UTF-16" : ": it has a NUL byte");
+        "It names the keys to encrypt to, so nothing can be stored.", "%s is not a text file%s",
+        path, is_utf16 ? ": it is in UTF-16" : ": it has a NUL byte");
 
     if (is_utf16)
         finding_add_command(finding,
@@ -51,29 +51,29 @@ static void report_utf16(struct doctor *doctor, const char *path, const char *te
                             path, path, path, path);
 }
 
-/* What is in a .gpg-id that other programs read differently. */
+/* Reports parts of a .gpg-id that other programs read differently. */
 static void check_text(struct doctor *doctor, const char *path, const char *text, size_t size)
 {
     struct finding *finding;
 
     if (gpg_id_has_mark(text, size)) {
         finding = report_add(&doctor->report, "gpg-id-bom", FINDING_WARNING,
-                             "This program ignores it; pass takes it for a part of the key's name.",
+                             "This program ignores it; pass treats it as part of the key's name.",
                              "%s begins with a byte order mark", path);
         finding_add_command(finding, "sed -i '1s/^\\xef\\xbb\\xbf//' %s", path);
     }
     if (memchr(text, '\r', size)) {
-        finding = report_add(&doctor->report, "gpg-id-crlf", FINDING_WARNING,
-                             "This program ignores them; pass takes the carriage return for a part "
-                             "of the key's name.",
-                             "%s has the line ends of Windows", path);
+        finding = report_add(
+            &doctor->report, "gpg-id-crlf", FINDING_WARNING,
+            "This program ignores them; pass treats the carriage return as part of the key's name.",
+            "%s has Windows line ends (CRLF)", path);
         finding_add_command(finding, "sed -i 's/\\r$//' %s", path);
     }
     if (size > 0 && text[size - 1] != '\n') {
         finding =
             report_add(&doctor->report, "gpg-id-no-newline", FINDING_WARNING,
                        "This program reads it; pass ignores the last line, and encrypts to nobody.",
-                       "the last line of %s does not end", path);
+                       "the last line of %s has no newline", path);
         finding_add_command(finding, "echo >> %s", path);
         if (finding) {
             const char *below = doctor_store_path(doctor, path);
@@ -101,7 +101,7 @@ static void report_unreadable_gpg_id(struct doctor *doctor, const char *path, in
 {
     struct finding *finding =
         report_add(&doctor->report, "gpg-id-unreadable", FINDING_BAD,
-                   "It says whom to encrypt for.", "%s cannot be read: %s", path,
+                   "It names the keys to encrypt to.", "%s cannot be read: %s", path,
                    error == EINVAL ? "it is not a regular file" : strerror(error));
     char owner[24];
     struct stat st;
@@ -131,7 +131,7 @@ static void check_gpg_id(struct doctor *doctor, const char *path)
     }
     if (st.st_uid != geteuid() && st.st_uid != 0 && !doctor_is_team_store(doctor))
         report_add(&doctor->report, "gpg-id-owner", FINDING_WARNING,
-                   "Its owner may add keys, of people who then can read the passwords that are "
+                   "Its owner can add keys of people who can then read all passwords that are "
                    "stored from now on.",
                    "%s belongs to user %u, and this runs as user %u", path, (unsigned)st.st_uid,
                    (unsigned)geteuid());
@@ -142,7 +142,7 @@ static void check_gpg_id(struct doctor *doctor, const char *path)
     }
     if (r == 0 && !*ids) {
         finding = report_add(&doctor->report, "gpg-id-empty", FINDING_BAD,
-                             "It says whom to encrypt for, so nothing can be stored.",
+                             "It names the keys to encrypt to, so nothing can be stored.",
                              "%s names no key", path);
         finding_add_command(finding, "mv %s %s.old && docker-credential-pass setup --yes", path,
                             path);
@@ -160,7 +160,7 @@ static bool report_tilde(struct doctor *doctor)
     if (!given || strncmp(given, "~/", 2) != 0)
         return false;
     finding = report_add(&doctor->report, "store-tilde", FINDING_BAD,
-                         "pass and this program take the \"~\" for a directory's name.",
+                         "pass and this program treat the \"~\" as the name of a directory.",
                          "PASSWORD_STORE_DIR is \"%s\"", given);
     finding_add_command(finding, "export PASSWORD_STORE_DIR=\"$HOME\"/%s", given + 2);
     return true;
@@ -175,7 +175,7 @@ static void explain_missing(struct doctor *doctor)
         return;
     if (store->root_fd < 0)
         finding = report_add(&doctor->report, "store-missing", FINDING_BAD,
-                             "There is nowhere to keep passwords.",
+                             "Without it passwords cannot be stored.",
                              "there is no password store at %s", store->root);
     else if (has_file(store->root_fd, ".age-recipients"))
         finding = report_add(
@@ -184,7 +184,7 @@ static void explain_missing(struct doctor *doctor)
             "%s is a gopass store with age encryption", store->root);
     else
         finding = report_add(&doctor->report, "gpg-id-missing", FINDING_BAD,
-                             "It says whom to encrypt for, so nothing can be stored.",
+                             "It names the keys to encrypt to, so nothing can be stored.",
                              "%s has no .gpg-id file", store->root);
     if (store->root_fd >= 0 && has_file(store->root_fd, ".age-recipients"))
         finding_add_command(finding, "export PASSWORD_STORE_DIR=$HOME/.docker-passwords");
@@ -264,7 +264,7 @@ bool doctor_is_shared_by_another(const struct doctor *doctor)
 }
 
 /*
- * A directory that hands its group down is shared on purpose: nobody is told to take it from its
+ * A directory with the setgid bit is shared on purpose, so nobody is told to take it from its
  * owner.
  */
 static void check_owner(struct doctor *doctor, const char *path, const struct stat *st)
@@ -276,7 +276,7 @@ static void check_owner(struct doctor *doctor, const char *path, const struct st
         is_shared
             ? "No entry can be written there. It is shared with a group; ask its owner to let the "
               "group write."
-            : "No entry can be written there; this often comes from running docker with sudo.",
+            : "No entry can be written there. This often results from running docker with sudo.",
         "%s belongs to user %u, and this runs as user %u", path, (unsigned)st->st_uid,
         (unsigned)geteuid());
 
@@ -306,10 +306,10 @@ static void check_mode(struct doctor *doctor, const char *path, int fd)
         finding_add_command(finding, "chmod u+rwx %s", path);
     } else if (st.st_mode & 0077 && !getenv("PASSWORD_STORE_UMASK") &&
                !doctor_is_team_store(doctor)) {
-        finding = report_add(
-            &doctor->report, "store-mode", FINDING_WARNING,
-            "Others see for which registries you have passwords, and may change the entries.",
-            "%s has the mode %04o", path, (unsigned)st.st_mode & 07777);
+        finding = report_add(&doctor->report, "store-mode", FINDING_WARNING,
+                             "Other users can see which registries you have passwords for, and may "
+                             "change the entries.",
+                             "%s has the mode %04o", path, (unsigned)st.st_mode & 07777);
         finding_add_command(finding, "chmod 700 %s", path);
         doctor_fix_store_mode(doctor, finding, path, 0700);
     }
@@ -332,5 +332,5 @@ const char *check_modes(struct doctor *doctor)
         return NULL;
     return doctor_is_team_store(doctor)
                ? "entries can be written; the store is shared with a group"
-               : "entries can be written, and nobody else can look into it";
+               : "entries can be written, and nobody else can read the store";
 }

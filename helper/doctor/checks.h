@@ -1,6 +1,7 @@
 #pragma once
 
 #include "gpg/failure.h"
+#include "gpg/home.h"
 #include "gpg/keys.h"
 #include "helper/client/config.h"
 #include "helper/doctor/report.h"
@@ -10,7 +11,7 @@
 
 /* What all checks work on. The proof comes first; the checks explain it (docs/doctor.md). */
 struct doctor {
-    bool does_fix;    /* --fix: mend what is safe to mend */
+    bool does_fix;    /* --fix: correct what is safe to correct */
     bool does_prompt; /* --prompt: a passphrase may be asked for */
     struct report report;
     const char *given_tty; /* GPG_TTY before anybody changed it; borrowed */
@@ -38,7 +39,8 @@ typedef const char *check_function(struct doctor *doctor);
 
 check_function check_path, check_home;                               /* check-environment.c */
 check_function check_docker;                                         /* check-client.c */
-check_function check_gpg, check_agent;                               /* check-gpg.c */
+check_function check_gpg;                                            /* check-gpg.c */
+check_function check_agent;                                          /* check-agent.c */
 check_function check_store, check_modes;                             /* check-store.c */
 check_function check_recipients, check_secret_key, check_passphrase; /* check-keys.c */
 check_function check_entries;                                        /* check-entries.c */
@@ -60,6 +62,12 @@ void doctor_check_other_clients(struct doctor *doctor, const struct client_confi
  */
 const char *doctor_check_podman_alone(struct doctor *doctor);
 
+/*
+ * Returns the value of an option in one of the files in gpg's home directory (check-gpg.c); NULL if
+ * it is unset. Owned by the caller.
+ */
+char *doctor_get_gnupg_option(const struct gpg_home *home, const char *file, const char *name);
+
 /* Runs the proof and reads all entries (prove.c). */
 void doctor_prove(struct doctor *doctor);
 
@@ -70,12 +78,14 @@ int doctor_get_decrypt_failure(const struct doctor *doctor);
 bool doctor_is_locked(const struct doctor *doctor);
 
 /*
- * Finds the .gpg-id that applies to docker's entries. 0 with its path, owned by the caller, and
- * NULL if there is none; or -ENOMEM.
+ * Finds the .gpg-id that applies to docker's entries. 0 with its path, or NULL if there is none; or
+ * -ENOMEM. Owned by the caller.
  */
 int doctor_find_gpg_id(const struct pass_store *store, char **ret_path) MUST_USE;
 
-/* Whether the store is shared on purpose: its root hands its group down to what is made in it. */
+/*
+ * Whether the store is shared on purpose: its root has the setgid bit, so new files get its group.
+ */
 bool doctor_is_team_store(const struct doctor *doctor);
 
 /*
@@ -88,8 +98,8 @@ bool doctor_is_shared_by_another(const struct doctor *doctor);
 void doctor_add_unchecked(struct doctor *doctor, const char *what, int error);
 
 /*
- * Sets the mode of the user's own file or directory with --fix. Links are followed, but not to
- * anything else.
+ * Sets the mode of the user's own file or directory with --fix. Links are followed, but only to the
+ * user's own files and directories.
  */
 void doctor_fix_mode(const struct doctor *doctor, struct finding *finding, const char *path,
                      unsigned mode);

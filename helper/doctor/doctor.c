@@ -10,25 +10,27 @@
 
 #define PROGRAM "docker-credential-pass"
 
+/* clang-format off */
 static const char help[] =
     "Usage: docker-credential-pass doctor [options]\n"
     "\n"
-    "Does what a login does, and says what fails, why that matters, and the command\n"
-    "that mends it. The exit status is 0 if a login would work, 1 if not, and 2 if\n"
-    "nothing is known to be wrong but not everything could be tried.\n"
+    "Does what a login does, and reports what fails, why that matters, and the\n"
+    "command that corrects it. The exit status is 0 if a login would work, 1 if not,\n"
+    "and 2 if nothing is known to be wrong but not everything could be tried.\n"
     "\n"
-    "  --fix       mend what is safe to mend: modes, leftovers, a missing credsStore\n"
-    "  --prompt    try decryption too where that asks for a passphrase\n"
+    "  --fix       correct what is safe to correct: modes, leftovers, credsStore\n"
+    "  --prompt    decrypt even if that asks for a passphrase\n"
     "  --json      one line of JSON, for machines\n"
     "  --help      this text\n";
+/* clang-format on */
 
 enum { FIX = 1, PROMPT, JSON, HELP };
 
 enum { EXIT_UNKNOWN = 2 };
 
 /*
- * Checks in the order in which they are told, and which steps of the login each may explain; 0: its
- * findings stand alone.
+ * The checks in the order of the report, and the steps of a login that each may explain; 0: its
+ * findings do not depend on a step.
  */
 static const struct {
     check_function *function;
@@ -85,8 +87,7 @@ static int parse(int argc, char **argv, struct doctor *doctor, bool *ret_is_json
     }
     if (letter != '?' && optind == argc)
         return 0;
-    terminal_print_line(stderr,
-                        PROGRAM ": doctor takes --fix, --prompt and --json, and nothing else: %s",
+    terminal_print_line(stderr, PROGRAM ": doctor accepts only --fix, --prompt and --json: %s",
                         letter == '?' ? argv[optind - 1] : argv[optind]);
     return -EINVAL;
 }
@@ -116,7 +117,7 @@ static void tell_verdict(const struct doctor *doctor)
         printf("A docker login would work.\n");
         break;
     case REPORT_FAILS:
-        printf("A docker login would not work: %zu %s to mend.\n", bad,
+        printf("A docker login would not work: %zu %s to correct.\n", bad,
                bad == 1 ? "thing is" : "things are");
         break;
     case REPORT_UNKNOWN:
@@ -159,8 +160,8 @@ int doctor_main(int argc, char **argv)
     else
         tell_verdict(&doctor);
     if (doctor.report.is_out_of_memory || fflush(stdout) != 0) {
-        fprintf(stderr, PROGRAM ": not everything could be said: %s\n",
-                doctor.report.is_out_of_memory ? "memory is out" : strerror(errno));
+        fprintf(stderr, PROGRAM ": the report is incomplete: %s\n",
+                doctor.report.is_out_of_memory ? "out of memory" : strerror(errno));
         return EXIT_FAILURE;
     }
     return choose_exit_code(&doctor.report);

@@ -1,7 +1,4 @@
-/*
- * The proof: what a login does, step by step; and what is said of a step that failed and that no
- * check explains.
- */
+/* Runs the proof, and reports failed steps that no check explains. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,7 +22,7 @@ static void note_step(struct report *report, enum report_step which, const struc
         step->result == PROOF_LOCKED || step->result == PROOF_NOT_TRIED ? 1U << which : 0;
 }
 
-/* A failure counts more than a locked entry, and that more than one that was read. */
+/* A failure is worse than a locked entry, and that is worse than an entry that was read. */
 static void take_worst(struct proof_step *worst, const struct proof_step *step)
 {
     if (worst->result != PROOF_FAILED && step->result != PROOF_PASSED &&
@@ -149,12 +146,12 @@ static void explain_by_its_text(struct doctor *doctor, const struct unexplained 
         return;
     if (what->step == STEP_ENTRIES && doctor->proof.decrypt.result == PROOF_FAILED &&
         doctor->proof.decrypt.err.code == step->err.code)
-        return; /* said of decrypting */
+        return; /* reported for decrypting */
     if (step->err.code == GPG_FAILURE_CONFIGURATION)
         id = "gpg-conf-invalid";
     doctor->report.explains = 1U << what->step;
     report_add(&doctor->report, id, FINDING_BAD, what->why, "%s", step->err.text);
-    if (step->err.code == GPG_FAILURE_CONFIGURATION) /* one cause is said once */
+    if (step->err.code == GPG_FAILURE_CONFIGURATION) /* report a common cause once */
         doctor->report.explained |= STEP_MASK_ALL;
 }
 
@@ -162,9 +159,9 @@ const char *check_unexplained(struct doctor *doctor)
 {
     static const struct unexplained steps[] = {
         {STEP_ENCRYPT, "encrypt-failed",
-         "A text could not be encrypted as docker login would, so no password can be stored."},
+         "A text could not be encrypted as docker login does, so no password can be stored."},
         {STEP_DECRYPT, "decrypt-failed",
-         "What was just encrypted could not be decrypted, so a pull would have no password."},
+         "The encrypted text could not be decrypted, so a pull would have no password."},
         {STEP_WRITE, "write-failed", "No entry can be written, so docker login fails."},
         {STEP_ENTRIES, "entry-fails", "Docker pulls without a login then, and says \"denied\"."},
     };
@@ -190,7 +187,7 @@ const char *check_unexplained(struct doctor *doctor)
 void doctor_add_unchecked(struct doctor *doctor, const char *what, int error)
 {
     report_add(&doctor->report, "unchecked", FINDING_UNCHECKED,
-               "So nothing is known about it, good or bad.", "%s could not be looked at: %s", what,
+               "So it is unknown whether this works.", "%s could not be checked: %s", what,
                strerror(error));
 }
 
@@ -203,8 +200,8 @@ void doctor_add_unchecked(struct doctor *doctor, const char *what, int error)
 enum { SLOW_MS = 50 };
 
 /*
- * Judged by the key's S2K count and the speed of this machine's CPU: the clock would blame the key
- * for a busy machine.
+ * Uses the key's S2K count and the speed of this machine's CPU: the elapsed time also depends on
+ * other programs.
  */
 static void tell_slowness(struct doctor *doctor)
 {
@@ -213,15 +210,14 @@ static void tell_slowness(struct doctor *doctor)
 
     if (ms < SLOW_MS)
         return;
-    finding = report_add(
-        &doctor->report, "slow-key", FINDING_WARNING,
-        "Each pull waits for it, and gpg-agent does one at a time. A cheaper derivation "
-        "(s2k-calibration) "
-        "helps, and makes guessing the passphrase of a stolen key file cheaper by as much.",
-        "each decryption takes about %" PRIu64
-        " ms of CPU time, because gpg-agent hashes the passphrase of "
-        "%s at length each time",
-        ms, doctor->fingerprint);
+    finding =
+        report_add(&doctor->report, "slow-key", FINDING_WARNING,
+                   "Each pull waits for it, and gpg-agent handles one at a time. A cheaper "
+                   "derivation (s2k-calibration) helps, but guessing the passphrase of a stolen "
+                   "key file becomes equally cheaper.",
+                   "each decryption takes about %" PRIu64
+                   " ms of CPU time, because gpg-agent hashes the passphrase of %s many times",
+                   ms, doctor->fingerprint);
     finding_add_command(
         finding,
         "echo s2k-calibration 10 >> \"$(gpgconf --list-dirs homedir)/gpg-agent.conf\"; gpgconf "

@@ -48,7 +48,7 @@ struct finding *report_add(struct report *report, const char *id, enum finding_s
     finding->why = why;
     va_start(arguments, what);
     if (vasprintf(&finding->what, what, arguments) < 0)
-        finding->what = NULL; /* said when it is told */
+        finding->what = NULL; /* reported when it is printed */
     va_end(arguments);
     return finding;
 }
@@ -134,7 +134,7 @@ static void tell(const struct finding *finding)
                               : finding->status == FINDING_BAD ? TERMINAL_BAD
                                                                : TERMINAL_WARNING;
 
-    terminal_say(stdout, mark, "%s%s", finding->is_fixed ? "mended: " : "",
+    terminal_say(stdout, mark, "%s%s", finding->is_fixed ? "corrected: " : "",
                  finding->what ? finding->what : "");
     if (finding->is_fixed)
         return;
@@ -150,8 +150,8 @@ void report_tell(const struct report *report, size_t first)
 }
 
 /*
- * For a person's terminal too, so it is escaped further than JSON asks for. Without memory it is
- * null, and false is answered.
+ * The output may go to a terminal, so more is escaped than JSON requires. If memory is exhausted,
+ * prints null and returns false.
  */
 static bool print_quoted(FILE *stream, const char *text)
 {

@@ -9,9 +9,9 @@
 
 /* What the doctor has found. */
 enum finding_status {
-    FINDING_WARNING,   /* a login works, and something should be better */
+    FINDING_WARNING,   /* a login works, but something should be improved */
     FINDING_BAD,       /* a login, or what comes after it, fails */
-    FINDING_UNCHECKED, /* something could not be looked at, so nothing is known about it */
+    FINDING_UNCHECKED, /* something could not be checked */
 };
 
 /* The steps of a login, each tried before any check runs (docs/doctor.md). */
@@ -38,13 +38,13 @@ struct finding {
     enum finding_status status;
     char *what;                       /* what is wrong, with the file or key */
     const char *why;                  /* why that matters */
-    char *commands[FINDING_COMMANDS]; /* what mends it, ready to paste */
+    char *commands[FINDING_COMMANDS]; /* corrects it, ready to paste */
     bool is_fixable;                  /* by --fix */
     bool is_fixed;
 };
 
 struct report {
-    struct finding **items; /* each stays where it is */
+    struct finding **items; /* each stays at its address */
     size_t count;
     bool is_out_of_memory;
     uint64_t decrypt_us; /* how long decrypting took; 0: it was not tried */

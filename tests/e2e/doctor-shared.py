@@ -324,7 +324,7 @@ STORES = [
         reader="sudo"),
     Row("a server's directory belongs to root after sudo docker login", "https://github.com/docker/docker-credential-helpers/issues/212",
         give_to_root("server", "entry"), {"server-unreadable"}, reader="sudo",
-        before="docker-credential-helpers could not be looked at, and no command"),
+        before="docker-credential-helpers could not be checked, and no command"),
     Row("a server's directory belongs to root, and others may look into it", OWN, give_to_root("server", mode=0o755),
         {"server-not-writable", "entry-owner"}, left={"entry-mode"}, reader="su"),
     Row("the whole store belongs to root", OWN, give_to_root("root", "all", "server", "entry", ".gpg-id", mode=0o700),

@@ -85,8 +85,8 @@ def _(root):
 @check("each finding of doctor is in a table, or tested elsewhere")
 def _(root):
     code = "".join(path.read_text() for path in sorted((root / "helper/doctor").glob("*.c")))
-    ids = set(re.findall(r'report_add\(&doctor->report, "([a-z0-9-]+)"', code))
-    ids |= set(re.findall(r'"([a-z]+-[a-z0-9-]+)"', "".join(re.findall(r'report_add\(&doctor->report,[^;]*?FINDING', code))))
+    ids = set(re.findall(r'report_add\(\s*&doctor->report,\s*"([a-z0-9-]+)"', code))
+    ids |= set(re.findall(r'"([a-z]+-[a-z0-9-]+)"', "".join(re.findall(r'report_add\(\s*&doctor->report,[^;]*?FINDING', code))))
     ids |= {one for pair in re.findall(r'\[GPG_KEY_\w+\] = "([a-z-]+)"|\{STEP_\w+, "([a-z-]+)"', code) for one in pair if one}
     found = {one for rows in load_tables().values() for row in rows for one in row.found | (row.refused[1] if row.refused else set())}
     return ([f"{one} is in no table" for one in sorted(ids - found - set(ELSEWHERE))]
