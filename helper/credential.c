@@ -1,6 +1,4 @@
-/*
- * The document that docker sends and gets. Its fields never leave secure memory.
- */
+/* The JSON document that docker sends and receives. Its fields never leave secure memory. */
 #include "helper/credential.h"
 
 #include <errno.h>
@@ -78,8 +76,8 @@ int credential_parse(const void *text, size_t size, struct credential *ret, stru
 int credential_append_quoted(struct secbuf *ret_text, const void *text, size_t size)
 {
     /*
-     * A byte takes six at most, as \u0000; a short text is not gone through twice for the sake of a
-     * few.
+     * A quoted byte takes at most six bytes (\u0000). Reserving that much for a short text is
+     * cheaper than measuring it first.
      */
     size_t length = size <= SHORT_TEXT ? 6 * size + 2 : json_quote(text, size, NULL);
     int r = secbuf_reserve(ret_text, length);

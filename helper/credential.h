@@ -3,7 +3,10 @@
 #include "common/error.h"
 #include "common/secbuf.h"
 
-/* A login to one server. All three are bytes of any kind, and may be empty but where said. */
+/*
+ * A login to one server. Each field may hold any bytes, and may be empty unless a function says
+ * otherwise.
+ */
 struct credential {
     struct secbuf server_url;
     struct secbuf username;
@@ -11,10 +14,10 @@ struct credential {
 };
 
 /*
- * Reads the document that `store` gets, as Go's encoding/json would: names in any case, unknown
- * ones ignored, of several the last wins, null leaves a field as it is. A document without
- * server URL or username is refused with the texts that clients compare.
- * 0 with *ret owned by the caller (credential_done), or negative.
+ * Parses the document that `store` receives, as Go's encoding/json would: member names match in any
+ * case, unknown members are ignored, the last of several wins, and null leaves a field unchanged.
+ * Refuses a document without a server URL or username, with the texts that clients compare. 0 with
+ * *ret owned by the caller (credential_done), or negative.
  */
 int credential_parse(const void *text, size_t size, struct credential *ret,
                      struct error *err) MUST_USE;

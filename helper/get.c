@@ -1,6 +1,4 @@
-/*
- * get: a server URL on stdin, its credential on stdout.
- */
+/* get: reads a server URL from stdin and prints its credential on stdout. */
 #include <errno.h>
 
 #include "helper/input.h"

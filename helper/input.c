@@ -1,6 +1,6 @@
 /*
- * What a client sends on stdin. It may be a secret from its first byte on, so it is read
- * straight into secure memory, without stdio's buffer in between.
+ * Reads what a client sends on stdin. Any byte may belong to a secret, so everything goes directly
+ * into secure memory, without stdio's buffer.
  */
 #include "helper/input.h"
 
@@ -33,7 +33,7 @@ static int read_to_end(int fd, struct secbuf *ret, struct error *err)
     return 0;
 }
 
-/* In place: the text only gets shorter. */
+/* Works in place, because the text only gets shorter. */
 static void join_lines(struct secbuf *text)
 {
     unsigned char *data = text->data;

@@ -3,7 +3,7 @@
 #include "common/error.h"
 #include "common/secbuf.h"
 
-/* The most that a client may send, in bytes. */
+/* The largest request that is accepted, in bytes. */
 #define INPUT_MAX ((size_t)1 << 20)
 
 /*
@@ -14,7 +14,7 @@
 int input_read(int fd, struct secbuf *ret_text, struct error *err) MUST_USE;
 
 /*
- * Reads a server URL: the same, without white space at both ends. 0 or negative; an empty one
- * is negative, with the text that clients compare.
+ * The same for a server URL, without white space at both ends. 0 or negative; an empty URL is an
+ * error, with the text that clients compare.
  */
 int input_read_url(int fd, struct secbuf *ret_url, struct error *err) MUST_USE;

@@ -1,6 +1,6 @@
 /*
- * list: every server and its user, from the names in the store alone. Nothing is decrypted and
- * gpg is not started; a store that is not there lists nothing.
+ * list: prints every server and its user, from the file names in the store. Decrypts nothing and
+ * does not start gpg. A missing store has no servers.
  */
 #include "helper/credential.h"
 #include "helper/protocol.h"

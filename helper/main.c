@@ -1,6 +1,6 @@
 /*
- * The edge: from argv to a verb, and from its result to words and an exit code. Errors go to
- * stdout, where docker reads them; that is the protocol's custom.
+ * The command line: runs the verb in argv and turns its result into output and an exit code. The
+ * protocol has errors on stdout, where docker reads them.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -12,49 +12,11 @@
 #include "common/printable.h"
 #include "gpg/watch.h"
 #include "helper/doctor/doctor.h"
+#include "helper/help.h"
 #include "helper/protocol.h"
 #include "helper/setup/setup.h"
 
 #define NAME "docker-credential-pass"
-#define USAGE "Usage: " NAME " <store|get|erase|list|version>\n"
-
-/* The first line is that of Docker's helpers, byte for byte. */
-static const char help[] =
-    USAGE "\n"
-          "Keeps docker's registry credentials in a password store (pass), encrypted with\n"
-          "GnuPG. Docker runs it when its config.json says {\"credsStore\": \"pass\"}.\n"
-          "\n"
-          "  store     read {\"ServerURL\":..,\"Username\":..,\"Secret\":..} and store it\n"
-          "  get       read a server URL and print its credential as JSON\n"
-          "  erase     read a server URL and remove its credential\n"
-          "  list      print all server URLs and usernames as JSON\n"
-          "  version   print the version (also --version, -v)\n"
-          "\n"
-          "For you, each with a --help of its own:\n"
-          "\n"
-          "  setup     make a key and a store, tell docker, move passwords into the store\n"
-          "  doctor    say what is wrong, and how to mend it\n"
-          "\n"
-          "Requests are read from standard input to its end. Answers go to standard\n"
-          "output, and so do errors, with exit code 1.\n"
-          "\n"
-          "Environment: PASSWORD_STORE_DIR, PASSWORD_STORE_KEY, PASSWORD_STORE_UMASK,\n"
-          "PASSWORD_STORE_SIGNING_KEY, PASSWORD_STORE_GPG_OPTS, GNUPGHOME, GPG_TTY,\n"
-          "DISPLAY, WAYLAND_DISPLAY, DOCKER_CONFIG, DOCKER_CREDENTIAL_PASS_FAST,\n"
-          "DOCKER_CREDENTIAL_PASS_TIMEOUT, REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR,\n"
-          "XDG_CONFIG_HOME, CONTAINERS_REGISTRIES_CONF, DOCKER_AUTH_CONFIG, SUDO_USER,\n"
-          "NO_COLOR.\n"
-          "See docker-credential-pass(1).\n";
-
-/*
- * Clients read a pipe and get the usage line alone; at a terminal it is a person, who wants another
- * command.
- */
-static const char hint[] = "\n"
-                           "Docker runs this program. For you there are:\n"
-                           "  " NAME " setup     make a key and a store, and configure docker\n"
-                           "  " NAME " doctor    report what is wrong, and how to correct it\n"
-                           "  " NAME " --help    all commands\n";
 
 static const char version[] = NAME " (" PACKAGE_NAME ") " PACKAGE_VERSION "\n";
 
@@ -87,9 +49,7 @@ static bool is_one_of(const char *word, const char *const *words)
     return false;
 }
 
-/*
- * Returns exit code 1 if the answer cannot be written: a client must not take a part for the whole.
- */
+/* The exit code is 1 if the answer cannot be written: a client must not use a part of it. */
 static int print(const void *text, size_t size, int exit_code)
 {
     int r = file_write_all(STDOUT_FILENO, text, size);
@@ -97,6 +57,11 @@ static int print(const void *text, size_t size, int exit_code)
     if (r < 0)
         fprintf(stderr, NAME ": cannot write to standard output: %s\n", strerror(-r));
     return r < 0 ? EXIT_FAILURE : exit_code;
+}
+
+static int print_text(const char *text)
+{
+    return print(text, strlen(text), EXIT_SUCCESS);
 }
 
 static int print_error(const struct error *err)
@@ -115,19 +80,14 @@ static int print_out_of_memory(void)
     return print_error(&err);
 }
 
-/*
- * Clients send requests through a pipe; at a terminal it is a person, who would see nothing happen.
- */
+/* Clients send requests through a pipe. A person at a terminal would see nothing happen. */
 static void tell_person(const struct verb *verb)
 {
     if (verb->reads && isatty(STDIN_FILENO) && isatty(STDERR_FILENO))
         fprintf(stderr, NAME ": waiting for %s; end it with Enter and Ctrl-D\n", verb->reads);
 }
 
-/*
- * Clients read a pipe, and get Docker's bytes; a person's terminal gets the same JSON with less in
- * it to obey.
- */
+/* Clients read a pipe and get the exact bytes. On a terminal, control characters are escaped. */
 static int print_answer(const struct secbuf *answer)
 {
     CLEANUP(secbuf_done) struct secbuf shown = {0};
@@ -153,11 +113,12 @@ static int run(const struct verb *verb)
     return print_answer(&answer);
 }
 
+/* Clients read a pipe and get only the usage line. A person at a terminal gets a hint as well. */
 static int print_usage(void)
 {
-    int r = print(USAGE, strlen(USAGE), EXIT_FAILURE);
+    int r = print(help_usage, strlen(help_usage), EXIT_FAILURE);
 
-    return isatty(STDOUT_FILENO) ? print(hint, strlen(hint), r) : r;
+    return isatty(STDOUT_FILENO) ? print(help_hint, strlen(help_hint), r) : r;
 }
 
 static int refuse_action(const char *action)
@@ -168,7 +129,7 @@ static int refuse_action(const char *action)
     return print_error(&err);
 }
 
-/* Called at any point, perhaps in a signal handler. */
+/* May be called at any time, even in a signal handler. */
 static void end_at_once(const char *line)
 {
     if (file_write_all(STDOUT_FILENO, line, strlen(line)) == 0)
@@ -190,12 +151,14 @@ int main(int argc, char **argv)
         return setup_main(argc - 1, argv + 1);
     if (argc > 1 && strcmp(argv[1], "doctor") == 0)
         return doctor_main(argc - 1, argv + 1);
+    if (argc == 3 && is_one_of(argv[2], help_words) && help_find(argv[1]))
+        return print_text(help_find(argv[1]));
     if (argc != 2)
         return print_usage();
     if (is_one_of(argv[1], help_words))
-        return print(help, strlen(help), EXIT_SUCCESS);
+        return print_text(help_text);
     if (is_one_of(argv[1], version_words))
-        return print(version, strlen(version), EXIT_SUCCESS);
+        return print_text(version);
     verb = find_verb(argv[1]);
     if (!verb)
         return refuse_action(argv[1]);

@@ -87,7 +87,7 @@ static void prove_gpg(enum gpg_pinentry_mode mode, struct proof *ret)
     }
     r = decrypt_message(mode, &message, &again, ret, err);
     if (r == 0 && (again.size != plain.size || memcmp(again.data, plain.data, plain.size) != 0))
-        r = error_set(err, EPROTO, "gpg decrypts something else than it was given to encrypt");
+        r = error_set(err, EPROTO, "gpg does not decrypt to the text that was encrypted");
     finish(&ret->decrypt, r);
 }
 
@@ -132,7 +132,7 @@ void proof_read_entry(struct pass_store *store, const struct pass_path *path,
 
 /* --- write ----------------------------------------------------------------------------------- */
 
-enum { ENTRY_SIZE = 4096 }; /* more than most entries, so that a full disk shows */
+enum { ENTRY_SIZE = 4096 }; /* larger than most entries, to detect a full disk */
 
 /*
  * Opens the nearest existing directory of the store on the way to the entry. Returns its fd, or
@@ -197,13 +197,13 @@ static int try_directory(struct pass_store *store, const struct pass_path *path,
 
     if (fd < 0)
         return fd;
-    if (file_is_append_only(fd)) /* what is made there could not be removed */
+    if (file_is_append_only(fd)) /* the trial file or directory could not be removed */
         return error_set(
             err, EPERM,
             "%s is append-only or immutable (lsattr -d shows it), so no file in it can be replaced",
             name);
     r = create_and_remove(store, fd, missing);
-    return r < 0 ? error_set_errno(err, -r, "cannot create in %s what a login creates", name) : 0;
+    return r < 0 ? error_set_errno(err, -r, "cannot create files in %s as a login does", name) : 0;
 }
 
 void proof_write(const struct pass_path *path, struct proof_step *ret)

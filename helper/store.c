@@ -1,6 +1,4 @@
-/*
- * store: a credential on stdin becomes an encrypted entry.
- */
+/* store: reads a credential from stdin and stores it as an encrypted entry. */
 #include "helper/input.h"
 #include "helper/protocol.h"
 #include "helper/vault.h"
@@ -11,7 +9,7 @@ int verb_store(struct secbuf *ret_answer, struct error *err)
     CLEANUP(credential_done) struct credential credential = {0};
     int r = input_read(STDIN_FILENO, &request, err);
 
-    (void)ret_answer; /* success is silence */
+    (void)ret_answer; /* nothing is printed on success */
     if (r == 0)
         r = credential_parse(request.data, request.size, &credential, err);
     return r < 0 ? r : vault_put(&credential, err);

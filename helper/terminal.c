@@ -32,12 +32,12 @@ static PRINTF_LIKE(1, 0) char *format_text(const char *format, va_list arguments
     char *text;
 
     if (vasprintf(&text, format, arguments) < 0)
-        return strdup("(no memory to say it)");
+        return strdup("(out of memory)");
     printable_clean(text);
     return text;
 }
 
-/* Columns of UTF-8 text, each character taken for one. */
+/* The width of UTF-8 text in columns; each character counts as one. */
 static int width_of(const char *text, size_t size)
 {
     int width = 0;

@@ -11,16 +11,16 @@
  * (no-color.org).
  */
 enum terminal_mark {
-    TERMINAL_OK,      /* "ok": it is as it should be */
-    TERMINAL_DONE,    /* "done": it has just been made so */
+    TERMINAL_OK,      /* "ok": as it should be */
+    TERMINAL_DONE,    /* "done": just changed */
     TERMINAL_WOULD,   /* "would": with --dry-run, or before asking */
-    TERMINAL_WARNING, /* "warn": works, and should be better */
+    TERMINAL_WARNING, /* "warn": works, but should be improved */
     TERMINAL_BAD,     /* "bad": does not work */
 };
 
 /*
- * What a terminal should not be given (common/printable.h) is shown as '?', because the text may
- * hold names that others chose.
+ * Characters that a terminal should not receive (common/printable.h) are shown as '?', because the
+ * text may contain names that others chose.
  */
 void terminal_say(FILE *stream, enum terminal_mark mark, const char *format, ...) PRINTF_LIKE(3, 4);
 

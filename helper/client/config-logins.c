@@ -160,7 +160,9 @@ static int read_fields(const struct json *entry, struct fields *ret)
     return r < 0 ? r : 0;
 }
 
-/* 1 if the entry holds a secret, else 0, or -ENOMEM. */
+enum { HAS_NO_SECRET, HAS_SECRET };
+
+/* Whether the entry holds a secret; then fills in login. Or -ENOMEM. */
 static int read_entry(const struct json *entry, struct client_login *login)
 {
     CLEANUP(fields_done) struct fields fields = {0};
@@ -181,8 +183,8 @@ static int read_entry(const struct json *entry, struct client_login *login)
     else if (fields.registry_token.size)
         login->problem = "it holds a registry token, which no helper can keep";
     else
-        return 0;
-    return r == -ENOMEM ? r : 1;
+        return HAS_NO_SECRET;
+    return r == -ENOMEM ? r : HAS_SECRET;
 }
 
 static int add_login(struct client_logins *logins, struct client_login *login)
@@ -222,7 +224,7 @@ static int read_all(const struct json *container, bool is_legacy, struct client_
             continue;
         login.host = strdup(json_get_name(member));
         r = login.host ? read_entry(member, &login) : -ENOMEM;
-        if (r == 1)
+        if (r == HAS_SECRET)
             r = add_login(logins, &login);
         if (r < 0)
             return r;

@@ -30,7 +30,7 @@ static int make_directories(const char *directory)
     }
 }
 
-/* Opens the directory of path; *ret_name is the file's name in it. Answers the fd or -errno. */
+/* Opens the directory of path; *ret_name is the file's name in it. Returns the fd or -errno. */
 static int open_directory(const char *path, const char **ret_name)
 {
     const char *slash = strrchr(path, '/');

@@ -45,11 +45,10 @@ static int parse(struct client_config *config, struct error *err)
             "without one",
             config->path);
     if (r == -EBADMSG && has_more_than_an_object(&config->text))
-        return error_set(
-            err, EBADMSG,
-            "%s has more than one JSON object; docker reads the first alone, and podman nothing: "
-            "remove what follows it",
-            config->path);
+        return error_set(err, EBADMSG,
+                         "%s has more than one JSON object; docker reads only the first, and "
+                         "podman none: remove what follows it",
+                         config->path);
     if (r == -EBADMSG)
         return error_set(err, EBADMSG, "%s is not a JSON object; correct it, or move it away",
                          config->path);

@@ -62,7 +62,7 @@ const char *client_config_get_helper_host(const struct client_config *config, si
  */
 const char *client_config_find_wrong_member(const struct client_config *config);
 
-/* In memory; client_config_save() makes it so on disk. 0 or negative. */
+/* Changes the text in memory; client_config_save() writes it. 0 or negative. */
 int client_config_set_creds_store(struct client_config *config, const char *store,
                                   struct error *err) MUST_USE;
 int client_config_set_helper(struct client_config *config, const char *host, const char *store,
@@ -92,8 +92,8 @@ int client_config_list_logins(const struct client_config *config, struct client_
 void client_logins_done(struct client_logins *logins);
 
 /*
- * Whether two logins are the same, line ends at the end of their secrets apart: "_json_key" files
- * often end in one.
+ * Whether two logins are the same, apart from line ends at the end of their secrets: "_json_key"
+ * files often end in one.
  */
 bool client_login_is_same(const struct client_login *a, const struct client_login *b);
 

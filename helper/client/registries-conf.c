@@ -155,7 +155,7 @@ static const char *read_array(const char *at, char ***names, int *result)
         if (*at != ',' && *at != ']')
             return NULL;
     }
-    *result = 1;
+    *result = CLIENT_HELPERS_SET;
     return at + 1;
 }
 
@@ -183,14 +183,14 @@ static const char *read_key(const char *at, bool *ret_is_wanted)
 int client_helpers_parse(const char *text, char ***ret_names)
 {
     CLEANUP(names_freep) char **names = NULL;
-    int result = 0;
+    int result = CLIENT_HELPERS_UNSET;
 
     /* A table ends the part of the file that is looked at. */
     for (const char *at = skip_space(text); *at && *at != '['; at = skip_space(at)) {
         bool is_wanted;
 
         at = read_key(at, &is_wanted);
-        if (at && is_wanted && result == 0) {
+        if (at && is_wanted && result == CLIENT_HELPERS_UNSET) {
             names = calloc(1, sizeof(*names));
             if (!names)
                 return -ENOMEM;
@@ -203,7 +203,7 @@ int client_helpers_parse(const char *text, char ***ret_names)
         if (!at)
             return -EBADMSG;
     }
-    if (result == 1)
+    if (result == CLIENT_HELPERS_SET)
         *ret_names = steal_ptr(&names);
     return result;
 }
@@ -226,8 +226,10 @@ static int read_file(const char *path, struct client_helpers *helpers, struct er
     if (r == -EBADMSG)
         return error_set(err, EBADMSG,
                          "%s is not valid TOML, so podman and skopeo cannot read it either", path);
-    if (r <= 0)
-        return r == 0 ? 0 : error_set_oom(err);
+    if (r < 0)
+        return error_set_oom(err);
+    if (r == CLIENT_HELPERS_UNSET)
+        return 0;
     client_helpers_done(helpers);
     helpers->names = steal_ptr(&names);
     helpers->source = strdup(path);

@@ -33,10 +33,12 @@ bool client_helpers_has(const struct client_helpers *helpers, const char *name);
 /* Whether the helper of that name is asked first. */
 bool client_helpers_is_first(const struct client_helpers *helpers, const char *name);
 
+enum client_helpers_result { CLIENT_HELPERS_UNSET, CLIENT_HELPERS_SET };
+
 /*
- * Finds credential-helpers in the text of one file, which is TOML. 1 with *ret_names (owned by the
- * caller, as in struct client_helpers), 0 if it is not set, -EBADMSG if the text is malformed, or
- * -ENOMEM. Pure.
+ * Finds credential-helpers in the text of one file, which is TOML. CLIENT_HELPERS_SET with
+ * *ret_names (owned by the caller, as in struct client_helpers), CLIENT_HELPERS_UNSET, -EBADMSG if
+ * the text is malformed, or -ENOMEM. Pure.
  */
 int client_helpers_parse(const char *text, char ***ret_names) MUST_USE;
 void client_helper_names_free(char **names);

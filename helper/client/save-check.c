@@ -319,10 +319,9 @@ int client_save_check_explain(const struct client_save_check *check, struct erro
                          "%s cannot be replaced, because the link to it is on another file system",
                          path);
     if (check->code == EPERM)
-        return error_set(
-            err, EPERM,
-            "%s cannot be replaced: it is immutable (lsattr shows that), or somebody else's in "
-            "a directory with the sticky bit",
-            path);
+        return error_set(err, EPERM,
+                         "%s cannot be replaced: it is immutable (lsattr shows that), or belongs "
+                         "to another user in a directory with the sticky bit",
+                         path);
     return error_set_errno(err, check->code, "%s cannot be replaced", path);
 }

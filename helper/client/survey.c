@@ -69,7 +69,7 @@ static int add_file(struct client_survey *survey, const char *path, bool is_lega
     return 0;
 }
 
-/* Unless podman is to be switched, a file of podman's that cannot be read is no reason to fail. */
+/* Unless podman is to be switched, an unreadable file of podman's is not an error. */
 static int add_podman_files(struct client_survey *survey, struct error *err)
 {
     CLEANUP(client_podman_files_done) struct client_podman_files files = {0};

@@ -22,13 +22,13 @@ static int make_store(struct setup_state *state, struct error *err)
     if (r < 0)
         return r;
     if (is_new)
-        terminal_say(stdout, TERMINAL_DONE, "made the key %s", state->key.fingerprint);
+        terminal_say(stdout, TERMINAL_DONE, "generated the key %s", state->key.fingerprint);
     r = pass_store_open(&store, err);
     if (r == 0)
         r = setup_store_init(&store, state->options.is_subfolder, state->key.fingerprint, err);
     if (r < 0)
         return r;
-    terminal_say(stdout, TERMINAL_DONE, "made the password store %s", state->gpg_id);
+    terminal_say(stdout, TERMINAL_DONE, "created the password store %s", state->gpg_id);
     return 0;
 }
 
@@ -85,7 +85,7 @@ static int save_if_changed(struct client_config *config, struct error *err)
     return secbuf_is_equal(&config->text, &config->on_disk) ? 0 : client_config_save(config, err);
 }
 
-/* docker's file first: it says where docker finds what the other files lose. */
+/* docker's file comes first: it tells docker where to find what the other files lose. */
 static int save_files(struct setup_state *state, struct error *err)
 {
     struct client_survey *survey = &state->plan.survey;
@@ -97,8 +97,8 @@ static int save_files(struct setup_state *state, struct error *err)
 }
 
 /*
- * Every login is in the store before any file changes, and podman is told before its files lose
- * one.
+ * Every login is in the store before any file changes, and podman is configured before its files
+ * lose one.
  */
 static int change_clients(struct setup_state *state, struct error *err)
 {

@@ -2,7 +2,7 @@
 
 #include "helper/client/config.h"
 
-/* A login of a client's file beside what the store has for a server. */
+/* The result of comparing a client's login with the store's login for that server. */
 enum setup_comparison { STORE_HAS_NONE, STORE_HAS_SAME, STORE_HAS_OTHER };
 
 /*
@@ -14,8 +14,7 @@ int setup_compare(const char *name, const struct client_login *login, struct err
 int setup_put(const char *name, const struct client_login *login, struct error *err) MUST_USE;
 
 /*
- * Whether the store gives this secret back as it is. It drops line ends at the end; they mean
- * nothing in a JSON key
- * ("_json_key").
+ * Whether the store returns this secret unchanged. It drops line ends at the end; they mean nothing
+ * in a JSON key ("_json_key").
  */
 bool setup_can_keep(const struct secbuf *secret);

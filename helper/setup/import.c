@@ -76,8 +76,8 @@ static int store_and_compare(const char *helper, const char *server, struct cred
     if (r == 0)
         r = ask_store(server, &after, err);
     if (r == VAULT_NOT_FOUND || (r == 0 && !is_same(login, &after)))
-        return error_set(
-            err, EIO, "the login for %s was stored, but the store does not give it back", server);
+        return error_set(err, EIO, "the login for %s was stored, but the store does not return it",
+                         server);
     if (r == 0)
         *ret = SETUP_IMPORT_DONE;
     return r;

@@ -26,8 +26,8 @@ int setup_import_find(const char *helper, struct setup_import *ret, struct error
 void setup_import_done(struct setup_import *import);
 
 /*
- * Gets, stores and compares each. Negative, with nothing lost, if a login cannot be got or the
- * store has another one.
+ * Gets, stores and compares each login. Negative, with nothing lost, if the helper does not return
+ * a login or the store has another one.
  */
 int setup_import_store(struct setup_import *import, struct error *err) MUST_USE;
 
@@ -46,5 +46,5 @@ int setup_import_switch(const struct setup_import *import, struct client_config 
 /* --erase: removes the imported logins from the other helper. 0 or negative. */
 int setup_import_erase(const struct setup_import *import, struct error *err) MUST_USE;
 
-/* Says what will happen, or has happened, to each. */
+/* Prints what will happen, or has happened, to each login. */
 void setup_import_tell(const struct setup_import *import);

@@ -100,7 +100,8 @@ static int ask_which(const struct gpg_keys *keys, size_t count, struct setup_key
         CLEANUP_FREE char *answer = NULL;
         char *end;
         unsigned long number;
-        int r = terminal_ask_line("Which one is to encrypt docker's passwords?", "1", &answer, err);
+        int r =
+            terminal_ask_line("Which one should encrypt docker's passwords?", "1", &answer, err);
 
         if (r < 0)
             return r;
@@ -222,7 +223,7 @@ static int check_gpg_home(struct error *err)
     struct gpg_home home;
     int r;
 
-    if (gpg_home_find(NULL, &home) < 0) /* gpg may know better */
+    if (gpg_home_find(NULL, &home) < 0) /* gpg may know another one */
         return 0;
     if (asprintf(&file, "%s/pubring.kbx", home.path) < 0) {
         file = NULL;

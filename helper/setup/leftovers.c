@@ -44,11 +44,15 @@ static bool is_in_file(const struct client_file *file, const struct client_login
     return false;
 }
 
+/* Whether nothing is lost if a login, or a file with logins, is removed. */
+enum { IS_UNKNOWN, IS_KNOWN };
+
 /*
- * 1 if the login is in the store or was in docker's file when setup began, 0 if not, or negative.
+ * IS_KNOWN if the login is in the store or was in docker's file when setup began, else IS_UNKNOWN;
+ * or negative.
  */
-static int is_known(const struct setup_plan *plan, const struct client_login *login,
-                    struct error *err)
+static int look_up_login(const struct setup_plan *plan, const struct client_login *login,
+                         struct error *err)
 {
     CLEANUP_FREE char *name = client_name_asked_by_docker(login->host);
     int r;
@@ -56,15 +60,17 @@ static int is_known(const struct setup_plan *plan, const struct client_login *lo
     if (!name)
         return error_set_oom(err);
     if (login->problem)
-        return 0;
+        return IS_UNKNOWN;
     if (is_in_file(plan->survey.docker, login))
-        return 1;
+        return IS_KNOWN;
     r = *name ? setup_compare(name, login, err) : STORE_HAS_NONE;
-    return r < 0 ? r : r == STORE_HAS_SAME;
+    if (r < 0)
+        return r;
+    return r == STORE_HAS_SAME ? IS_KNOWN : IS_UNKNOWN;
 }
 
-/* 1, 0 or negative. A file that was cut short is not understood, so nobody knows what it holds. */
-static int may_remove(const struct setup_plan *plan, const char *path, struct error *err)
+/* The same for all logins of a file. A truncated file cannot be parsed, so they are unknown. */
+static int look_up_file(const struct setup_plan *plan, const char *path, struct error *err)
 {
     CLEANUP(client_config_done) struct client_config config = {0};
     CLEANUP(client_logins_done) struct client_logins logins = {0};
@@ -72,13 +78,13 @@ static int may_remove(const struct setup_plan *plan, const char *path, struct er
     int r = client_config_open(path, &config, &why);
 
     if (r < 0)
-        return r == -ENOMEM ? error_set_oom(err) : 0;
+        return r == -ENOMEM ? error_set_oom(err) : IS_UNKNOWN;
     r = client_config_list_logins(&config, &logins, err);
     if (r < 0)
         return r;
-    r = 1;
-    for (size_t i = 0; r == 1 && i < logins.count; i++)
-        r = is_known(plan, &logins.items[i], err);
+    r = IS_KNOWN;
+    for (size_t i = 0; r == IS_KNOWN && i < logins.count; i++)
+        r = look_up_login(plan, &logins.items[i], err);
     return r;
 }
 
@@ -86,11 +92,11 @@ int setup_leftovers_remove(struct setup_leftovers *leftovers, const struct setup
                            struct error *err)
 {
     for (size_t i = 0; i < leftovers->files.count; i++) {
-        int r = may_remove(plan, leftovers->files.paths[i], err);
+        int r = look_up_file(plan, leftovers->files.paths[i], err);
 
         if (r < 0)
             return r;
-        leftovers->are_removed[i] = r == 1 && unlink(leftovers->files.paths[i]) == 0;
+        leftovers->are_removed[i] = r == IS_KNOWN && unlink(leftovers->files.paths[i]) == 0;
     }
     return 0;
 }
@@ -111,7 +117,7 @@ void setup_leftovers_tell(const struct setup_leftovers *leftovers, bool is_plan)
         else
             terminal_say(stdout, TERMINAL_WARNING,
                          "%s, which an interrupted login has left, stays: it may hold a password "
-                         "that is nowhere else; look at it, and remove it by hand",
+                         "that exists nowhere else; look at it, and remove it by hand",
                          path);
     }
 }

@@ -20,5 +20,5 @@ void setup_leftovers_done(struct setup_leftovers *leftovers);
 int setup_leftovers_remove(struct setup_leftovers *leftovers, const struct setup_plan *plan,
                            struct error *err) MUST_USE;
 
-/* Says what would happen, or has happened, to each. */
+/* Prints what would happen, or has happened, to each. */
 void setup_leftovers_tell(const struct setup_leftovers *leftovers, bool is_plan);

@@ -107,7 +107,7 @@ static int make_plan(struct setup_state *state, struct error *err)
     return setup_plan_make(&state->options, helpers, is_pass_first, &state->plan, err);
 }
 
-/* Another helper is replaced only if the user has said what becomes of its logins. */
+/* Another helper is replaced only if an option says what happens to its logins. */
 static int check_other_helper(const struct setup_state *state, struct error *err)
 {
     const char *path = state->plan.survey.docker->config.path, *named = state->other_helper;
@@ -188,8 +188,8 @@ static int check_save(const char *path, enum client_save_method method, struct e
 }
 
 /*
- * Found out before anything is stored. We replace the target of a link from its own directory, as
- * docker does not.
+ * Checked before anything is stored. Unlike docker, we replace the target of a link from the
+ * target's own directory.
  */
 static int check_files(const struct setup_state *state, struct error *err)
 {

@@ -3,7 +3,7 @@
 #include "helper/setup/state.h"
 
 /*
- * Finds out what exists and what is to be done. Changes nothing, and asks for no password. Refuses,
+ * Finds out what exists and what must be done. Changes nothing, and asks for no password. Refuses,
  * with the reason, what would fail later or take a login away. 0 or negative.
  */
 int setup_look(struct setup_state *state, struct error *err) MUST_USE;

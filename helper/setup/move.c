@@ -1,6 +1,6 @@
 /*
- * A password is removed from a file only after the store has given it back. Until the file is
- * written, once for all passwords, it is in both places, so a kill loses nothing.
+ * A password is removed from a file only after it was read back from the store. Until the file is
+ * written, once for all passwords, it is in both places, so a crash loses nothing.
  */
 #include "helper/setup/move.h"
 
@@ -234,7 +234,7 @@ static int store_all(struct setup_plan *plan, bool are_used, struct error *err)
             continue;
         if (move->result == SETUP_MOVE_PLANNED)
             r = store_one(plan, move, err);
-        else if (is_for_docker_too) /* it stays for podman's sake alone */
+        else if (is_for_docker_too) /* it stays only for podman */
             r = store_under(move, move->use->docker_name, err);
     }
     return r;

@@ -3,8 +3,8 @@
 #include "helper/setup/plan.h"
 
 /*
- * Decides what can be moved, now that the store can be asked, and stores it; every login that is
- * stored is read back and compared. No file is changed. Negative if a client would lose a login and
+ * Compares the logins with the store, decides what can be moved, and stores it. Reads back and
+ * compares every stored login. No file is changed. Negative if a client would lose a login and
  * setup cannot prevent it: err says which, and what helps.
  */
 int setup_moves_store(struct setup_plan *plan, struct error *err) MUST_USE;

@@ -4,12 +4,13 @@
 #include <getopt.h>
 #include <string.h>
 
+/* clang-format off */
 const char setup_help[] =
     "Usage: docker-credential-pass setup [options]\n"
     "\n"
-    "Takes you from nothing to a docker login whose password is encrypted: a key, a\n"
-    "password store, docker's config.json; and moves the unencrypted passwords in\n"
-    "that file. Says what it will do and asks once.\n"
+    "Sets up all that a docker login with an encrypted password needs: a key, a\n"
+    "password store, docker's config.json. Moves the unencrypted passwords in that\n"
+    "file into the store. Shows what it will do, and asks once.\n"
     "\n"
     "  --key ID          encrypt to this key (default: the store's, or the only one)\n"
     "  --name NAME       the name for a new key, if you have none\n"
@@ -22,8 +23,9 @@ const char setup_help[] =
     "  --erase           with --from: remove them from that helper afterwards\n"
     "  --force           replace another credential store in config.json\n"
     "  --yes             do not ask\n"
-    "  --dry-run         only say what would be done\n"
+    "  --dry-run         only show what would be done\n"
     "  --help            this text\n";
+/* clang-format on */
 
 enum {
     KEY = 1,
@@ -126,10 +128,9 @@ static int check(const struct setup_options *options, struct error *err)
     if (options->is_erase && !options->from)
         return error_set(err, EINVAL, "setup: --erase needs --from");
     if (options->key && (options->name || options->email))
-        return error_set(
-            err, EINVAL,
-            "setup: --key names a key that is there, --name and --email a new one; give one or "
-            "the other");
+        return error_set(err, EINVAL,
+                         "setup: --key names an existing key, --name and --email a new one; give "
+                         "one or the other");
     return 0;
 }
 
@@ -144,7 +145,7 @@ int setup_options_parse(int argc, char **argv, struct setup_options *ret, struct
         if (letter == HELP || letter == 'h')
             return SETUP_HELP;
         if (letter == ':')
-            return error_set(err, EINVAL, "setup: %s wants a value; see setup --help",
+            return error_set(err, EINVAL, "setup: %s needs a value; see setup --help",
                              argv[optind - 1]);
         if (letter == '?')
             return error_set(err, EINVAL, "setup: no such option: %s; see setup --help",

@@ -4,9 +4,7 @@
 
 #include "common/error.h"
 
-/*
- * What the command line of `setup` says; texts are borrowed from argv, NULL if they are not given.
- */
+/* The command line of `setup`. Texts are borrowed from argv; NULL if they are not given. */
 struct setup_options {
     const char *key;  /* the key to encrypt to, in any form that gpg takes */
     const char *name; /* of a key that is to be made */

@@ -205,7 +205,7 @@ int other_helper_list(const char *helper, struct other_servers *ret, struct erro
     CLEANUP(secbuf_done) struct secbuf output = {0};
     int r = ask(helper, "list", "", &output, err);
 
-    if (r == OTHER_HELPER_NOT_FOUND) /* some helpers say so if they are empty */
+    if (r == OTHER_HELPER_NOT_FOUND) /* some helpers answer this if they have no logins */
         return 0;
     if (r < 0)
         return r;
@@ -221,7 +221,7 @@ int other_helper_list(const char *helper, struct other_servers *ret, struct erro
     return 0;
 }
 
-/* The server is the one that was asked for, whatever the answer calls it. */
+/* Ignores the server's name in the answer: it is the one that was asked for. */
 static int take_login(const struct json *document, struct credential *credential)
 {
     for (const struct json *one = json_get_first(document); one; one = json_get_next(one)) {

@@ -4,8 +4,8 @@
 #include "helper/credential.h"
 
 /*
- * Another credential helper, docker-credential-NAME, as docker runs it. Its output is bounded, what
- * it writes to stderr is thrown away, and a helper that hangs is ended.
+ * Another credential helper, docker-credential-NAME, as docker runs it. Its output is limited, its
+ * stderr is discarded, and a helper that hangs is killed.
  */
 enum { OTHER_HELPER_NOT_FOUND = 1 };
 

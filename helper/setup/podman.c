@@ -94,7 +94,7 @@ static bool is_later(const struct setup_podman *podman, const char *source)
            strcmp(source + size, podman->path + size) > 0;
 }
 
-/* "zz.conf" is followed by "zz.pass.conf". */
+/* Chooses a name that comes after that file: "zz.pass.conf" after "zz.conf". */
 static int move_after(struct setup_podman *podman, const char *source, struct error *err)
 {
     char *path = NULL;
@@ -141,7 +141,7 @@ int setup_podman_check(struct setup_podman *podman, bool is_forced, struct error
 }
 
 /*
- * Opens the directory of path, which is absolute, and creates it if it is missing. Answers the fd
+ * Opens the directory of path, which is absolute, and creates it if it is missing. Returns the fd
  * or -errno.
  */
 static int make_directory(const char *path)
@@ -169,7 +169,7 @@ static int replace_file(const struct setup_podman *podman, const char *text)
     int r = directory_fd < 0 ? directory_fd : 0;
 
     if (r == 0) {
-        unlinkat(directory_fd, temporary, 0); /* left by an earlier run that was killed */
+        unlinkat(directory_fd, temporary, 0); /* an earlier run was killed and left it behind */
         r = file_write_temporary(directory_fd, temporary, 0644, text, strlen(text));
     }
     if (r == 0 && renameat(directory_fd, temporary, directory_fd, base_name(podman->path)) < 0)

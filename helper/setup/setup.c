@@ -1,4 +1,4 @@
-/* setup: look, say what would be done, ask once, do it. */
+/* setup: finds out what exists, shows what would be done, asks once, and does it. */
 #include "helper/setup/setup.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include "helper/setup/tell.h"
 #include "helper/terminal.h"
 
-/* Nobody is asked for a passphrase here: whether the agent knows it is not what setup is about. */
+/* Does not ask for a passphrase: setup need not know whether the agent has it. */
 static int prove_login(struct error *err)
 {
     struct proof proof;
@@ -35,11 +35,11 @@ static int finish(const struct setup_state *state, const char *summary, struct e
     return 0;
 }
 
-/* 1 to go on, 0 not to, or negative. */
+/* Asks whether to go on: enum terminal_answer, or negative. */
 static int ask(const struct setup_options *options, struct error *err)
 {
     if (options->is_yes)
-        return 1;
+        return TERMINAL_YES;
     if (!terminal_can_ask())
         return error_set(
             err, ECANCELED,
@@ -59,14 +59,14 @@ static int run(struct setup_state *state, struct error *err)
     setup_warn_of_docker(&state->options);
     if (!setup_has_work(state)) {
         r = prove_login(err);
-        return r < 0 ? r : finish(state, "Nothing is to be done.", err);
+        return r < 0 ? r : finish(state, "There is nothing to do.", err);
     }
     if (state->options.is_dry_run)
         return 0;
     r = ask(&state->options, err);
-    if (r == 0)
+    if (r == TERMINAL_NO)
         return error_set(err, ECANCELED, "nothing was changed");
-    if (r > 0)
+    if (r == TERMINAL_YES)
         r = setup_act(state, err);
     return r < 0 ? r : finish(state, "Ready.", err);
 }

@@ -40,9 +40,9 @@ static int refuse_entries(const struct pass_store *store, struct error *err)
 }
 
 /*
- * A store that has lost its .gpg-id: its entries stay as they are. If they can be decrypted here,
- * or need only a passphrase, every login is as usable as before. Otherwise their key is elsewhere,
- * and a .gpg-id with another key would hide that.
+ * For a store that has lost its .gpg-id. Its entries stay as they are. If they can be decrypted
+ * here, or need only a passphrase, every login is as usable as before. Otherwise their key is
+ * elsewhere, and a .gpg-id with another key would hide that.
  */
 static int check_entries(struct pass_store *store, struct error *err)
 {
@@ -104,10 +104,9 @@ int setup_store_find(struct pass_store *store, struct gpg_context *gpg, bool is_
     else
         r = pass_recipients_find(store, gpg, &path, &recipients, err);
     if (r == SETUP_NO_STORE && signer && *signer)
-        return error_set(
-            err, ENOTSUP,
-            "PASSWORD_STORE_SIGNING_KEY is set, and this does not sign; make the store with pass "
-            "init");
+        return error_set(err, ENOTSUP,
+                         "PASSWORD_STORE_SIGNING_KEY is set, but setup does not sign; create the "
+                         "store with pass init");
     if (r == 0 && !*ret_source)
         *ret_source = steal_ptr(&recipients.source);
     return r;
@@ -123,8 +122,7 @@ char *setup_store_path(const struct pass_store *store, bool is_subfolder)
 }
 
 /*
- * We hold the lock, so a temporary file of this name can only come from an earlier run that was
- * killed.
+ * We hold the lock, so a temporary file of this name was left by an earlier run that was killed.
  */
 static int write_file(const struct pass_store *store, int directory_fd, const char *text)
 {

@@ -30,7 +30,7 @@ static void tell_store(const struct setup_state *state)
         terminal_say(stdout, TERMINAL_OK, "the key %s (%s) can be used", state->key.fingerprint,
                      state->key.user_id);
     else
-        terminal_say(stdout, TERMINAL_WOULD, "make a key for %s, %s", state->key.user_id,
+        terminal_say(stdout, TERMINAL_WOULD, "generate a key for %s, %s", state->key.user_id,
                      has_no_passphrase ? "without a passphrase"
                                        : "with a passphrase that gpg asks you for");
     if (!*state->key.fingerprint && has_no_passphrase)
@@ -39,8 +39,8 @@ static void tell_store(const struct setup_state *state)
                     "They are still "
                     "safe in a copied config.json, in a log, and in a backup without the key.");
     terminal_say(stdout, TERMINAL_WOULD,
-                 "make the password store: write the key's fingerprint into %s", state->gpg_id);
-    terminal_say(stdout, TERMINAL_WOULD, "encrypt and decrypt a text, to see that it works");
+                 "create the password store: write the key's fingerprint into %s", state->gpg_id);
+    terminal_say(stdout, TERMINAL_WOULD, "encrypt and decrypt a text, to prove that it works");
 }
 
 static void tell_docker(const struct setup_state *state)
@@ -180,7 +180,7 @@ void setup_warn_of_docker(const struct setup_options *options)
             user);
 }
 
-/* What git would say at the first login, after the password is stored. */
+/* Warns about what git would refuse at the first login, after the password is stored. */
 static void warn_of_git(void)
 {
     CLEANUP(pass_store_done) struct pass_store store = PASS_STORE_INIT;
@@ -193,11 +193,10 @@ static void warn_of_git(void)
         pass_git_set_environment(&store) < 0 ||
         pass_git_inspect(store.root, gpg_patience(), &trust, &err) < 0 ||
         trust.verdict == PASS_GIT_REFUSED)
-        return; /* a login says so, and doctor */
+        return; /* a login and doctor report it */
     if (pass_git_try_commit(store.root, &trust, &err) > 0)
         terminal_say(stdout, TERMINAL_WARNING,
-                     "%s. Passwords are stored all the same, but git does not record them",
-                     err.text);
+                     "%s. Passwords are stored anyway, but git does not record them", err.text);
 }
 
 static bool has_moved(const struct setup_plan *plan, const struct client_file *file)

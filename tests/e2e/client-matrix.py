@@ -299,7 +299,7 @@ def _():
             world.write("docker", {"https://R": "testuser", HUB: "testuser"}, credHelpers={"elsewhere.example": OTHER_STORE})
         world = assert_kept(make, *options)
         before, answers = world.path("docker").read_bytes(), world.answers()
-        assert "Nothing is to be done" in world.setup(*options).out.decode()
+        assert "There is nothing to do" in world.setup(*options).out.decode()
         assert (world.path("docker").read_bytes(), world.answers()) == (before, answers)
 
 

@@ -98,7 +98,7 @@ def _():
         user.run(["gpg", "--batch", "--quiet", "--quick-set-expire", user.key, "seconds=1", "*"], check=True)
         time.sleep(2)
         result = user.helper("setup", "--yes")
-        assert result.rc == 1 and b"has expired" in result.err and b"Nothing is to be done" not in result.out, result
+        assert result.rc == 1 and b"has expired" in result.err and b"There is nothing to do" not in result.out, result
         found, rc = user.doctor()
         assert rc == 1 and set(found) == {"key-expired"}, found
         left = user.type_and_ask_again(found["key-expired"]["commands"])

@@ -137,6 +137,13 @@ def answer(secret="a", url="u", name="n"):
     return b"".join(part if isinstance(part, bytes) else part.encode() for part in parts)
 
 
+def usage_of(action):
+    def check(result):
+        assert result.out.startswith(f"Usage: docker-credential-pass {action}\n\n".encode()), result
+        assert result.err == b"", f"usage goes to stdout: {result}"
+    return check
+
+
 ONE = lay(("u", "n", b"a"))
 NO_GPG = {"PATH": "without gpg"}   # run_row replaces it by a real PATH
 
@@ -146,6 +153,9 @@ row("two arguments: usage, exit 1", ("get", "u"), b"u", usage, 1, before=ONE)
 row("--version with a second argument: usage, exit 1", ("--version", "x"), b"", usage, 1)
 row("--help: usage, exit 0", "--help", b"", usage)
 row("-h: usage, exit 0", "-h", b"", usage)
+for action in ("store", "get", "erase", "list", "version"):
+    row(f"{action} --help: the usage of {action}, exit 0", (action, "--help"), b"", usage_of(action))
+row("--help of an unknown action: usage, exit 1", ("frobnicate", "--help"), b"", usage, 1)
 row("--version: name, package, version", "--version", b"", version)
 row("-v: name, package, version", "-v", b"", version)
 row("version: name, package, version", "version", b"", version)
@@ -382,6 +392,7 @@ row("get of empty input exits 1 if stdout is full", "get", b"", anything, 1, to=
 
 # Differences of the Go helper 0.6.4: row -> reason. Reasons that start with "Go" also apply to current versions.
 OLD_ACTIONS = "0.6.4 has no --help and --version, prints only the version, and has another text for an unknown action"
+OLD_HELP = "Go has no help for a single action, and prints the usage"
 CALLER = "0.6.4 prints the path by which it was called as its name"
 EMPTY = "0.6.4 returns empty fields for a missing entry"
 NO_ENTRY = "Go forwards pass's error about a missing entry, with a second newline"
@@ -393,6 +404,8 @@ KNOWN_DIFFERENCES = {
     "--version with a second argument: usage, exit 1": CALLER,
     "--help: usage, exit 0": OLD_ACTIONS,
     "-h: usage, exit 0": OLD_ACTIONS,
+    **{f"{action} --help: the usage of {action}, exit 0": OLD_HELP for action in ("store", "get", "erase", "list", "version")},
+    "--help of an unknown action: usage, exit 1": CALLER,
     "--version: name, package, version": OLD_ACTIONS,
     "-v: name, package, version": OLD_ACTIONS,
     "version: name, package, version": OLD_ACTIONS,

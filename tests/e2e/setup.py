@@ -76,7 +76,7 @@ def _():
         registry.push_image()
         config_of(user).unlink()
         result = setup(user, "--yes", *NEW_KEY)
-        said(result, "made the key", "made the password store", "encrypted and decrypted a text", "Ready")
+        said(result, "generated the key", "created the password store", "encrypted and decrypted a text", "Ready")
         assert user.config == {"credsStore": "pass"}
         assert stat.S_IMODE(config_of(user).stat().st_mode) == 0o600
         assert stat.S_IMODE(user.prefix.stat().st_mode) == 0o700
@@ -225,7 +225,7 @@ def _():
         user.store("https://example.com", "me", "secret")
         packets = user.run(["gpg", "--list-packets", "--list-only", user.entry("https://example.com", "me")]).out.decode()
         assert packets.count(":pubkey enc packet") == 1, packets
-        said(setup(user, "--yes", "--subfolder"), "Nothing is to be done")
+        said(setup(user, "--yes", "--subfolder"), "There is nothing to do")
     with Sandbox() as user:
         user.make_store()
         user.store("https://example.com", "me", "secret")
@@ -250,11 +250,11 @@ def _():
 def _():
     with Sandbox() as user:
         before = everything(user)
-        said(setup(user, "--dry-run", *NEW_KEY), "make a key", "make the password store", "credsStore")
+        said(setup(user, "--dry-run", *NEW_KEY), "generate a key", "create the password store", "credsStore")
         assert everything(user) == before
         setup(user, "--yes", *NEW_KEY)
         before = everything(user)
-        said(setup(user), "the password store has its key", "docker keeps passwords in the store", "Nothing is to be done")
+        said(setup(user), "the password store has its key", "docker keeps passwords in the store", "There is nothing to do")
         assert everything(user) == before
 
 
@@ -279,7 +279,7 @@ def _():
         assert json.loads(config_of(user).read_text()) == {
             "auths": {"a.example": {}, "b.example": {"auth": auth("me", "b")}}, "credHelpers": {"a.example": "pass"}}
         assert user.get("a.example") == ("me", "a") and user.get("b.example") is None
-        said(setup(user, "--host", "a.example"), "Nothing is to be done")
+        said(setup(user, "--host", "a.example"), "There is nothing to do")
 
 
 @case("a link to the file, the file's mode and all of its other bytes are kept")
@@ -346,7 +346,7 @@ def _():
         assert '"unknown":{"keep" : [ 1,2 ]}, "HttpHeaders": null' in after and '"bad.example": {"auth": "%%%"}' in after
         assert list(now["auths"]) == list(before["auths"])
         assert not [found for found in find_secret(user.home, "the-token") if ".gpg" not in str(found)]
-        said(setup(user, "--yes"), "Nothing is to be done")
+        said(setup(user, "--yes"), "There is nothing to do")
 
 
 @case("a different login in the store is kept, and docker still reads its own; an identical one is removed from the file")
@@ -424,7 +424,7 @@ def _():
         need_podman(user)
         result = user.client("podman", "login", "--get-login", registry.host)
         assert result.rc == 0 and result.out.decode().strip() == registry.username, result
-        said(setup(user, "--podman"), "Nothing is to be done")
+        said(setup(user, "--podman"), "There is nothing to do")
 
 
 @case("a podman login after setup is encrypted, and docker uses it")
