@@ -259,6 +259,21 @@ bool access_is_restricted(const struct access *access, const struct principal *p
     return access->rules || access_is_robot(access, principal->name, strlen(principal->name));
 }
 
+bool access_has_anonymous(const struct access *access)
+{
+    CLEANUP(rules_unrefp)
+    struct rules *rules = access->rules ? access_file_get_rules(access->rules) : NULL;
+
+    return (!access->authenticator && !access->external) || (rules && rules_have_anonymous(rules));
+}
+
+bool access_may_see_health(const struct access *access, const struct principal *principal)
+{
+    if (access->external || access_is_restricted(access, principal))
+        return false;
+    return !access->authenticator || *principal->name;
+}
+
 bool access_may_pull(const struct access *access, const struct principal *principal,
                      const char *repository)
 {

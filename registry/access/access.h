@@ -114,6 +114,15 @@ bool access_is_identity_token(const struct access *access, const struct secbuf *
 /* Whether rules restrict what users may do. */
 bool access_has_rules(const struct access *access);
 
+/* Whether something is permitted without a login. */
+bool access_has_anonymous(const struct access *access);
+
+/*
+ * Whether a principal that was granted access before may see the health of the registry: without
+ * rules every user. Never waits.
+ */
+bool access_may_see_health(const struct access *access, const struct principal *principal);
+
 /* Whether a principal that was granted access before may pull from a repository. Never waits. */
 bool access_may_pull(const struct access *access, const struct principal *principal,
                      const char *repository);

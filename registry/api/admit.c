@@ -98,6 +98,11 @@ enum http_result admit(struct call *call, struct response *response)
         let_in(call);
         return HTTP_DONE;
     }
+    if (call->operation && call->operation->need == NEED_ANYONE &&
+        !call_get_header(call, "Authorization")) {
+        let_in(call);
+        return HTTP_DONE;
+    }
     question.scope_count = routes_find_scopes(call, scopes, from);
     if (!call_is_on_worker(call) && !credentials_take(call, &call->credentials)) {
         challenge(call, response, scopes, question.scope_count, CHALLENGE_PLAIN);

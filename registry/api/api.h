@@ -40,6 +40,7 @@ struct api {
     bool has_relative_urls;
     bool is_delete_enabled;
     bool is_read_only;
+    bool has_page; /* the page and its extension of the API are served: docs/page.md */
     size_t catalog_max;  /* names in one page of the catalog */
     size_t tags_max;     /* names in one page of a tag list; 0 is no limit */
     /* Called, on any thread, for a blob that does not match its digest. May be NULL. */

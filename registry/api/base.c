@@ -24,14 +24,6 @@ static enum http_result answer_base_redirect(struct call *call, struct response 
     return HTTP_DONE;
 }
 
-static enum http_result answer_root(struct call *call, struct response *response)
-{
-    (void)call;
-    response_set_empty(response, 200);
-    response_add_header(response, "Cache-Control", "no-cache");
-    return HTTP_DONE;
-}
-
 /* The registry is healthy if it can reach the storage. */
 static enum http_result answer_health(struct call *call, struct response *response)
 {
@@ -49,5 +41,4 @@ static enum http_result answer_health(struct call *call, struct response *respon
 
 const struct endpoint endpoint_base = {.answer = answer_base};
 const struct endpoint endpoint_base_redirect = {.answer = answer_base_redirect};
-const struct endpoint endpoint_root = {.answer = answer_root};
 const struct endpoint endpoint_health = {.answer = answer_health};

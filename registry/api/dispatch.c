@@ -82,9 +82,12 @@ static void parse_target(struct call *call)
     /* Public routes also work without the prefix, for probes of load balancers. */
     if (call->route.kind == ROUTE_NONE) {
         route_parse_escaped(path, size, &call->route);
+        call->is_outside_prefix = prefix_size > 0;
         if (!routes_is_public(call->route.kind) || call->route.kind == ROUTE_BASE_REDIRECT)
             call->route = (struct route){.kind = ROUTE_NONE};
     }
+    if (route_is_of_page(call->route.kind) && !call->api->has_page)
+        call->route = (struct route){.kind = ROUTE_NONE};
     if (call->route.kind == ROUTE_TOKEN && !call->api->access->tokens)
         call->route = (struct route){.kind = ROUTE_NONE};
 }

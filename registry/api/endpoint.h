@@ -52,6 +52,8 @@ struct call {
     /* one ROUTE_METHOD_* bit of registry/spec/route.h, 0 for others */
     unsigned method;
     struct route route;
+    /* the path does not begin with http.prefix; only public routes are served there */
+    bool is_outside_prefix;
     char address[REQUEST_ADDRESS_MAX]; /* the client's: see client_address_find() */
     bool is_forwarded; /* address comes from a trusted proxy's X-Forwarded-For */
     bool is_behind_proxy;              /* the connection comes from a trusted proxy */

@@ -5,7 +5,7 @@
 /* All endpoints, one per route and method, with the files that define them. */
 
 /* base.c */
-extern const struct endpoint endpoint_base, endpoint_base_redirect, endpoint_root, endpoint_health;
+extern const struct endpoint endpoint_base, endpoint_base_redirect, endpoint_health;
 /* blobs.c */
 extern const struct endpoint endpoint_blob_get, endpoint_blob_delete;
 /* uploads.c */
@@ -20,5 +20,9 @@ extern const struct endpoint endpoint_manifest_put;
 extern const struct endpoint endpoint_tags, endpoint_catalog;
 /* referrers.c */
 extern const struct endpoint endpoint_referrers;
+/* page.c */
+extern const struct endpoint endpoint_root, endpoint_page_redirect, endpoint_page_asset;
+/* page-self.c */
+extern const struct endpoint endpoint_page_self;
 /* token.c */
 extern const struct endpoint endpoint_token_get, endpoint_token_post;

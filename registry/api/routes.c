@@ -33,6 +33,9 @@ static const struct operation table[] = {
     {ROUTE_TOKEN, ROUTE_METHOD_GET, NEED_NOTHING, "token", &endpoint_token_get},
     {ROUTE_TOKEN, ROUTE_METHOD_POST, NEED_NOTHING, "token", &endpoint_token_post},
     {ROUTE_BASE_REDIRECT, OPERATION_ANY_METHOD, NEED_NOTHING, "base", &endpoint_base_redirect},
+    {ROUTE_PAGE_REDIRECT, READ, NEED_NOTHING, "page", &endpoint_page_redirect},
+    {ROUTE_PAGE_ASSET, READ, NEED_NOTHING, "page", &endpoint_page_asset},
+    {ROUTE_PAGE_SELF, READ, NEED_ANYONE, "page", &endpoint_page_self},
 };
 
 /* Sorted by name, because registry:2 sorts Allow. */

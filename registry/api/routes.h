@@ -8,6 +8,7 @@
  */
 enum operation_need {
     NEED_NOTHING, /* public */
+    NEED_ANYONE, /* a login is not required, but checked if there is one */
     NEED_LOGIN,
     NEED_PULL,
     NEED_PUSH, /* and pull; a mount also needs pull in the source repository */
@@ -41,7 +42,7 @@ size_t routes_find_handler(enum route_kind kind);
 /* Whether the route has any operation. */
 bool routes_is_known(enum route_kind kind);
 
-/* Whether the route needs no login. */
+/* Whether the route looks at no login. */
 bool routes_is_public(enum route_kind kind);
 
 /* The value of the header Allow, sorted as registry:2 does: "DELETE, GET, HEAD". */

@@ -147,6 +147,9 @@ static const struct setting settings[] = {
     {"confinement.enabled", SCHEMA_VALUE, USED, NULL},
     {"confinement.user", SCHEMA_VALUE, USED, NULL},
 
+    {"page", SCHEMA_GROUP, USED, NULL}, /* ours */
+    {"page.enabled", SCHEMA_VALUE, USED, NULL},
+
     {"catalog", SCHEMA_GROUP, USED, NULL},
     {"catalog.maxentries", SCHEMA_VALUE, USED, NULL},
     {"tags", SCHEMA_GROUP, USED, NULL},

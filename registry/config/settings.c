@@ -48,6 +48,7 @@ static const struct settings defaults = {
             .head_ms = 30000, .idle_ms = 120000, .transfer_ms = 60000,
         },
     },
+    .has_page = true,
     .catalog_max = CATALOG_DEFAULT,
     .auth = {.guesses = GUESSES_DEFAULT},
     .confinement = {.is_enabled = true},
@@ -156,6 +157,8 @@ static int read_tree(struct loaded *loaded, struct error *err)
         r = reader_get_unsigned(&reader, "catalog.maxentries", 1, PAGE_MAX, &settings->catalog_max);
     if (r == 0)
         r = reader_get_unsigned(&reader, "tags.maxtags", 0, PAGE_MAX, &settings->tags_max);
+    if (r == 0)
+        r = reader_get_bool(&reader, "page.enabled", &settings->has_page);
     if (r == 0)
         r = reader_get_bool(&reader, "confinement.enabled", &settings->confinement.is_enabled);
     if (r == 0)

@@ -144,6 +144,7 @@ struct settings {
     struct settings_token token;
     struct settings_http http;
     struct settings_confinement confinement;
+    bool has_page;        /* true: the page at / and its part of the API; not in registry:2 */
     unsigned catalog_max; /* 1000: names in one page of the catalog */
     unsigned tags_max;    /* 0 (no limit): names in one page of a tag list */
 

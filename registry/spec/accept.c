@@ -84,3 +84,21 @@ bool accept_allows(const char *list, const char *media_type)
     }
     return allows || (!refuses && (allows_any || !names_manifests));
 }
+
+bool accept_names(const char *list, const char *value)
+{
+    const char *at = list, *end = list + strlen(list);
+    struct part item, name, parameter;
+
+    while (next_part(&at, end, ',', &item)) {
+        const char *inner = item.text, *stop = item.text + item.size;
+        bool is_refused = false;
+
+        if (!next_part(&inner, stop, ';', &name) || !has_text(&name, value))
+            continue;
+        while (next_part(&inner, stop, ';', &parameter))
+            is_refused = is_refused || is_refusal(&parameter);
+        return !is_refused;
+    }
+    return false;
+}

@@ -10,3 +10,6 @@
  * names some allows only those; "q=0" excludes a type. Pure.
  */
 bool accept_allows(const char *list, const char *media_type);
+
+/* Whether a list such as that of Accept or Accept-Encoding names the value itself, without "q=0". */
+bool accept_names(const char *list, const char *value);

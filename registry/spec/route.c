@@ -114,6 +114,20 @@ static void parse_repository(struct part path, struct route *ret)
         *ret = (struct route){.kind = ROUTE_NAME_INVALID};
 }
 
+/* The path of a part of the page; false if it is another path. */
+static bool parse_asset(struct part path, struct route *ret)
+{
+    static const char base[] = "/_page/";
+    const size_t base_size = sizeof(base) - 1;
+
+    if (path.size <= base_size || path.size - base_size > ROUTE_ASSET_MAX ||
+        memcmp(path.text, base, base_size) != 0)
+        return false;
+    ret->kind = ROUTE_PAGE_ASSET;
+    copy((struct part){.text = path.text + base_size, .size = path.size - base_size}, ret->asset);
+    return true;
+}
+
 static bool has_control_characters(struct part path)
 {
     for (size_t i = 0; i < path.size; i++)
@@ -128,6 +142,7 @@ void route_parse(const char *path, size_t size, struct route *ret)
         {"/", ROUTE_ROOT}, {"/healthz", ROUTE_HEALTH}, {"/token", ROUTE_TOKEN},
         {"/v2", ROUTE_BASE_REDIRECT},
         {"/v2/", ROUTE_BASE}, {"/v2/_catalog", ROUTE_CATALOG},
+        {"", ROUTE_PAGE_REDIRECT}, {"/v2/_page/self", ROUTE_PAGE_SELF},
     };
     static const char base[] = "/v2/";
     const size_t base_size = sizeof(base) - 1;
@@ -142,8 +157,15 @@ void route_parse(const char *path, size_t size, struct route *ret)
             return;
         }
     }
+    if (parse_asset(whole, ret))
+        return;
     if (size > base_size && memcmp(path, base, base_size) == 0)
         parse_repository((struct part){.text = path + base_size, .size = size - base_size}, ret);
+}
+
+bool route_is_of_page(enum route_kind kind)
+{
+    return kind >= ROUTE_PAGE_REDIRECT && kind < ROUTE_NAME_INVALID;
 }
 
 void route_parse_escaped(const char *path, size_t size, struct route *ret)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/digest.h"
@@ -29,9 +30,15 @@ enum route_kind {
     ROUTE_UPLOAD_BAD, /* ID is not a UUID: BLOB_UPLOAD_UNKNOWN */
     ROUTE_REFERRERS,            /* /v2/NAME/referrers/DIGEST */
     ROUTE_REFERRERS_BAD_DIGEST, /* DIGEST_INVALID */
+    /* the page and its extension of the API: docs/page.md */
+    ROUTE_PAGE_REDIRECT,        /* http.prefix without its slash */
+    ROUTE_PAGE_ASSET,           /* /_page/PATH */
+    ROUTE_PAGE_SELF,            /* /v2/_page/self */
     ROUTE_NAME_INVALID, /* a path with an invalid NAME: NAME_INVALID */
     ROUTE_KINDS, /* the number of kinds */
 };
+
+enum { ROUTE_ASSET_MAX = 95 };
 
 /* A parsed path. Members that the path does not contain are empty. */
 struct route {
@@ -40,6 +47,7 @@ struct route {
     struct digest digest;            /* of ROUTE_BLOB, ROUTE_MANIFEST_DIGEST, ROUTE_REFERRERS */
     char tag[TAG_MAX_SIZE + 1];      /* of ROUTE_MANIFEST_TAG */
     char upload[UPLOAD_ID_SIZE + 1]; /* of ROUTE_UPLOAD */
+    char asset[ROUTE_ASSET_MAX + 1]; /* of ROUTE_PAGE_ASSET: PATH, any text */
 };
 
 /* Parses a decoded path, without query and http.prefix. */
@@ -47,6 +55,9 @@ void route_parse(const char *path, size_t size, struct route *ret);
 
 /* Parses a path with percent-escapes; an invalid escape gives ROUTE_NONE. */
 void route_parse_escaped(const char *path, size_t size, struct route *ret);
+
+/* Whether the route exists only for the page. */
+bool route_is_of_page(enum route_kind kind);
 
 /* Methods, as bits. */
 enum {

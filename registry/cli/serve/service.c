@@ -240,6 +240,7 @@ static void make_api(struct service *service)
         .has_relative_urls = http->has_relative_urls,
         .is_delete_enabled = settings->storage.is_delete_enabled,
         .is_read_only = settings->storage.is_read_only,
+        .has_page = settings->has_page,
         .catalog_max = settings->catalog_max,
         .tags_max = settings->tags_max,
         .report_damage = log_damage,

@@ -10,6 +10,8 @@ static void each_route_says_what_it_allows(void **state)
         {ROUTE_TAGS, "GET, HEAD"},
         {ROUTE_CATALOG, "GET, HEAD"},
         {ROUTE_HEALTH, "GET, HEAD"},
+        {ROUTE_PAGE_ASSET, "GET, HEAD"},
+        {ROUTE_PAGE_SELF, "GET, HEAD"},
         {ROUTE_REFERRERS, "GET, HEAD"},
         {ROUTE_REFERRERS_BAD_DIGEST, "GET, HEAD"},
         {ROUTE_MANIFEST_TAG, "DELETE, GET, HEAD, PUT"},

@@ -72,6 +72,18 @@ static const struct {
     {"/v2/v2/tags/list", ROUTE_TAGS, "v2", ""},
     {"/v2/referrers/referrers/" DIGEST, ROUTE_REFERRERS, "referrers", HEX},
 
+    /* the page; no name and no tag takes these paths away from others */
+    {"", ROUTE_PAGE_REDIRECT, "", ""},
+    {"/_page/page.js", ROUTE_PAGE_ASSET, "", ""},
+    {"/_page/locales/zh.json", ROUTE_PAGE_ASSET, "", ""},
+    {"/_page/", ROUTE_NONE, "", ""},
+    {"/_page", ROUTE_NONE, "", ""},
+    {"/v2/_page/self", ROUTE_PAGE_SELF, "", ""},
+    {"/v2/_page/self/", ROUTE_NONE, "", ""},
+    {"/v2/_page/manifests/latest", ROUTE_NAME_INVALID, "", ""},
+    {"/v2/a/manifests/_page", ROUTE_MANIFEST_TAG, "a", "_page"},
+    {"/v2/self/manifests/self", ROUTE_MANIFEST_TAG, "self", "self"},
+
     /* invalid names */
     {"/v2/UPPER/tags/list", ROUTE_NAME_INVALID, "", ""},
     {"/v2/a/../b/manifests/latest", ROUTE_NAME_INVALID, "", ""},
@@ -85,7 +97,6 @@ static const struct {
     {"/v2/-/referrers/x", ROUTE_NAME_INVALID, "", ""},
 
     /* unknown routes */
-    {"", ROUTE_NONE, "", ""},
     {"v2/", ROUTE_NONE, "", ""},
     {"//", ROUTE_NONE, "", ""},
     {"/v1/", ROUTE_NONE, "", ""},
