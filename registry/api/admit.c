@@ -1,7 +1,7 @@
 /*
- * Authentication and authorization. A password or token that was verified recently is accepted at
- * once. Any other is checked on a worker, because one run of bcrypt takes as long as thousands of
- * requests.
+ * Authentication and authorization. A password or token that was verified recently is accepted
+ * immediately. All others are checked on a worker, because one run of bcrypt takes as long as
+ * thousands of requests.
  */
 #include "registry/api/admit.h"
 
@@ -13,8 +13,7 @@
 #include "registry/api/routes.h"
 
 /*
- * Refuses a user whom no rule allows the request. The answer does not tell whether the repository
- * exists.
+ * Refuses a request that no rule allows. The answer does not reveal whether the repository exists.
  */
 static void deny(struct response *response, const struct access_scope *scopes, size_t count)
 {

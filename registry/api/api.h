@@ -12,8 +12,8 @@
 #include "registry/runtime/worker-pool.h"
 
 /*
- * The registry's API (OCI distribution specification 1.1). Where the specification is silent, it
- * answers as registry:2 does.
+ * The registry's API (OCI distribution specification 1.1). Where the specification does not define
+ * an answer, it answers as registry:2 does.
  */
 struct metrics;
 

@@ -4,7 +4,7 @@
 
 /*
  * Keeps bodies that endpoints need as a whole, such as manifests. One bound limits all of them
- * together, and a quarter of it those of one principal, so that nobody can fill the memory with
+ * together, and each principal may use a quarter of it, so that nobody can fill the memory with
  * bodies that never end.
  */
 enum {

@@ -18,9 +18,9 @@ bool credentials_take(const struct call *call, struct credentials *ret);
 void credentials_ask(const struct credentials *credentials, struct access_question *question);
 
 /*
- * Lets the phase run again on a thread that checks credentials: a password on a thread that
- * computes, an identity token on one that may wait for the storage. The attempts of one client
- * queue behind each other and do not delay other clients.
+ * Runs the phase again on a thread that checks credentials: a password on a thread that computes,
+ * an identity token on one that may wait for the storage. The attempts of one client wait for one
+ * another and do not delay other clients.
  */
 enum http_result credentials_move(struct call *call, const struct credentials *credentials);
 

@@ -1,7 +1,4 @@
-/*
- * Leads a request through the API: finds its route, checks whether it is permitted, and calls its
- * endpoint.
- */
+/* Processes a request: finds its route, checks whether it is permitted, and calls its endpoint. */
 #include "registry/api/dispatch.h"
 
 #include <errno.h>

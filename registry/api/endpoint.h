@@ -63,8 +63,8 @@ struct call {
     unsigned parked_ms;     /* how long it has waited for another request */
     bool is_admitted;
     bool is_new_tags_only; /* the principal may push, but not replace a tag */
-    bool may_mount; /* a blob from the repository that the query names */
-    struct credentials credentials; /* until they are checked */
+    bool may_mount;        /* a blob from the repository that the query names */
+    struct credentials credentials; /* empty after the check */
 
     /* The body of an endpoint with a body_limit. */
     const unsigned char *body; /* NULL if empty */
@@ -119,8 +119,9 @@ static inline const char *call_get_actor(const struct call *call)
 }
 
 /*
- * For a phase on a worker that needs something which another request holds: the phase runs again
- * later, and no worker waits meanwhile. After a second in total call_may_park() returns false.
+ * For a phase on a worker that needs something that another request holds. The phase runs again
+ * later, and no worker waits in the meantime. After a second in total call_may_park() returns
+ * false.
  */
 bool call_may_park(const struct call *call);
 enum http_result call_park(struct call *call);

@@ -5,15 +5,16 @@
 #include "registry/api/endpoint.h"
 
 /*
- * Says in whose queue work waits (registry/runtime/job-queue.h). A logged-in user is one principal,
- * whatever their address. Without a login, each client network is a principal. A password check is
- * queued for the client's network, because anybody can invent user names.
+ * Determines the principal whose queue a job waits in (registry/runtime/job-queue.h). A logged-in
+ * user is one principal, regardless of their address. Without a login, each client network is a
+ * principal. A password check is queued for the client's network, because anyone can invent user
+ * names.
  */
 struct job_owner fairness_of_call(const struct call *call);
 
 /*
- * The same, computed once: of the principal at the first call. Most requests have no work that
- * waits. Borrowed, valid until the call is over.
+ * Like fairness_of_call(), but computes the owner only at the first call, because most requests
+ * need no job. Borrowed, valid until the call is over.
  */
 const struct job_owner *fairness_get_owner(struct call *call);
 

@@ -1,6 +1,6 @@
 /*
  * Lists the tags of a repository (end-8 of the specification) and the repositories (registry:2's
- * catalog). Both lists have pages; the header Link names the next page.
+ * catalog). Both lists have pages; the header Link contains the address of the next page.
  */
 #include <errno.h>
 #include <inttypes.h>

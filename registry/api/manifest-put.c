@@ -14,7 +14,7 @@
 #include "registry/spec/manifest.h"
 #include "registry/spec/name.h"
 
-/* MANIFEST_SIZE_MAX is registry:2's limit, and the least that the specification demands. */
+/* MANIFEST_SIZE_MAX is registry:2's limit, and the minimum that the specification requires. */
 enum { MANIFEST_SIZE_MAX = 4 << 20, TAGS_MAX = 100, COMPUTED_SIZE = 16 << 10, FOUND_SLOTS = 1024 };
 
 /* The tag in the path or, if the path has a digest, the tags in the query (end-7b). */

@@ -149,8 +149,9 @@ static int find(const struct call *call, struct digest *ret_digest, struct store
 }
 
 /*
- * Records a pull for retention. docker and containerd first ask with HEAD what a tag names, and get
- * the manifest by its digest only if they do not have it. Therefore HEAD of a tag counts as a pull.
+ * Records a pull for retention. docker and containerd first send HEAD to find the digest of a tag,
+ * and get the manifest by its digest only if they do not have it. Therefore HEAD of a tag counts as
+ * a pull.
  */
 static void note_pull(const struct call *call)
 {

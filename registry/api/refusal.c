@@ -15,7 +15,7 @@ void response_refuse(struct response *response, enum error_code code, const char
                       text, size);
 }
 
-/* Failures that are temporary or that an operator can mend. */
+/* Failures that are temporary or that an operator can fix. */
 static const struct failure {
     int code;
     unsigned status;

@@ -15,8 +15,8 @@ void response_refuse(struct response *response, enum error_code code, const char
 void response_fail(struct response *response, const struct error *err);
 
 /*
- * Refuses a push beyond a quota: 413 with the code DENIED, so that docker shows the words and does
- * not retry.
+ * Refuses a push that exceeds a quota: 413 with the code DENIED, so that docker shows the text and
+ * does not retry.
  */
 void response_refuse_quota(struct response *response, const char *words);
 

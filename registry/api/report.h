@@ -8,7 +8,7 @@
  * call it.
  */
 
-/* call is NULL for a request that could not be read. */
+/* Reports a finished request. call is NULL if the request could not be read. */
 void report_request(struct api *api, const struct call *call, const struct request *request,
                     const struct http_end *end);
 

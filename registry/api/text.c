@@ -41,7 +41,9 @@ void text_add_string(struct text *text, const char *string)
     text_add(text, string, strlen(string));
 }
 
-/* Whether JSON has the bytes as they are, as it has every name of a repository and every tag. */
+/*
+ * Whether the bytes need no escaping in JSON, which is true for all names of repositories and tags.
+ */
 static bool is_plain(const char *string, size_t size)
 {
     for (size_t i = 0; i < size; i++) {

@@ -21,12 +21,12 @@ struct writing {
     struct upload *upload;
     struct digest digest; /* the expected digest of the blob */
     bool has_digest;
-    bool has_failed; /* then err says why */
+    bool has_failed; /* the reason is in err */
     struct error err;
     uint64_t expected; /* the length that Content-Range announces; 0: none */
     uint64_t received;
-    uint64_t room; /* how many bytes the quotas still allow; UINT64_MAX: no limit */
-    bool is_over_quota; /* then nothing more is written */
+    uint64_t room;      /* how many bytes the quotas still allow; UINT64_MAX: no limit */
+    bool is_over_quota; /* writing has stopped */
 };
 
 static void release(struct call *call)
@@ -40,7 +40,8 @@ static void release(struct call *call)
 }
 
 /*
- * Releases the session early, because the client's next request may arrive before this one is over.
+ * Releases the session before the answer is sent, because the client's next request may arrive
+ * before this one is over.
  */
 static enum http_result let_go_if_refused(struct call *call, const struct response *response)
 {
@@ -207,7 +208,7 @@ static void commit(struct call *call, struct response *response)
     }
 }
 
-/* More bytes came than the quotas allow. The message says how much is in use now. */
+/* Refuses a body with more bytes than the quotas allow. The message says how much is in use now. */
 static void refuse_overflow(const struct call *call, struct writing *writing,
                             struct response *response)
 {
@@ -331,8 +332,8 @@ static enum http_result answer_start(struct call *call, struct response *respons
     if (!is_received(call, writing, response))
         return let_go_if_refused(call, response);
     /*
-     * A digest with a body, or the digest of the empty blob, is a whole blob. Otherwise a session
-     * begins.
+     * A digest with a body, or the digest of the empty blob, uploads a whole blob. Otherwise a
+     * session begins.
      */
     if (writing->has_digest && (writing->received > 0 || is_of_nothing(&writing->digest)))
         commit(call, response);

@@ -1,7 +1,7 @@
 /*
  * Compares blobs with their digests while they are sent, unless that was done recently. The digest
- * is known only after the last byte, so the last read fails if the blob is damaged, before the
- * client has received everything.
+ * is known only after the last byte. If the blob is damaged, the last read fails, so that the
+ * client does not receive everything.
  */
 #include <errno.h>
 #include <stdlib.h>

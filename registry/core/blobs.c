@@ -1,7 +1,7 @@
 /*
- * Finds, opens, mounts and unlinks blobs. Their bytes are stored once for all repositories, and a
- * link in a repository says that it has them. A blob exists only if both exist: a delete removes
- * only the link, garbage collection may remove only the bytes.
+ * Finds, opens, mounts and unlinks blobs. Their bytes are stored once for all repositories, and
+ * each repository that has the blob contains a link to them. A blob exists only if both exist: a
+ * delete removes only the link, and garbage collection may remove only the bytes.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,7 +17,7 @@ struct store_reader {
 /* A number that changes when the blob's bytes are replaced. */
 static uint64_t identity_of(const struct storage_object *object)
 {
-    /* FNV-1a, which is not collision-resistant, suffices */
+    /* FNV-1a is enough: nobody gains from a collision */
     uint64_t identity = 14695981039346656037u;
 
     for (size_t i = 0; i < ARRAY_SIZE(object->version.words); i++)

@@ -13,7 +13,7 @@ enum { PLACES = 16384, LONGEST_S = 24 * 60 * 60 };
 struct place {
     struct digest_id id;
     uint64_t identity;
-    int64_t until_s; /* by boottime_ms(); 0: the place is free */
+    int64_t until_s; /* by boottime_ms(); 0: the slot is free */
 };
 
 struct checked_blobs {

@@ -72,7 +72,7 @@ static int add_ref(struct graph *graph, const struct digest *digest, size_t *cou
     void *items = graph->refs;
     int r = graph_resolve(graph, digest, &id, err);
 
-    if (r != 0) /* what does not exist cannot be removed */
+    if (r != 0) /* a missing object cannot be removed */
         return r < 0 ? r : 0;
     r = store_grow(&items, graph->ref_count, sizeof(*graph->refs));
     graph->refs = items;

@@ -1,6 +1,6 @@
 /*
- * Removes manifests. This comes before the removal of blobs: a client that asks for a manifest
- * afterwards does not find it, and a request before keeps everything that the manifest names.
+ * Removes manifests. This is done before blobs are removed. A client that requests a manifest
+ * afterwards does not find it; a request before protects everything that the manifest names.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -47,8 +47,8 @@ static int add_member(struct family *family, const struct doomed *member,
 }
 
 /*
- * Removes the members of a family. *ret_is_spared: somebody has refreshed one of them, so that all
- * stay.
+ * Removes the members of a family. If one of them was refreshed, all of them stay, and
+ * *ret_is_spared is set.
  */
 static int sweep_family(struct collection *collection, const struct doomed *members, size_t count,
                         bool *ret_is_spared, struct error *err)
@@ -75,7 +75,9 @@ static int sweep_family(struct collection *collection, const struct doomed *memb
     return r;
 }
 
-/* How many entries from here on belong to one repository, or (has_family) to one family in it. */
+/*
+ * How many of the first entries belong to the same repository, or (has_family) to the same family.
+ */
 static size_t count_alike(const struct doomed *doomed, size_t count, bool has_family)
 {
     size_t alike = 1;

@@ -1,6 +1,6 @@
 /*
- * Decides what stays in a repository: everything that a tag leads to, directly or not. (registry:2
- * removes children of indexes that are in use, and does not know referrers.)
+ * Decides what stays in a repository: everything that a tag leads to, directly or indirectly.
+ * (registry:2 removes children of indexes that are in use, and does not support referrers.)
  */
 #include <errno.h>
 #include <string.h>
@@ -144,8 +144,7 @@ static void keep_everything(struct graph *graph)
 }
 
 /*
- * Records which manifests no tag keeps, and keeps those that were without a tag for less than
- * stay_s.
+ * Records the manifests that no tag keeps, and keeps those that were untagged for less than stay_s.
  */
 static int keep_unexpired(struct walk *walk, uint64_t stay_s, struct error *err)
 {
@@ -192,8 +191,8 @@ static int choose(struct graph *graph, bool has_expiry, uint64_t stay_s, struct 
 /* --- a repository ----------------------------------------------------------------------------- */
 
 /*
- * Marks what new links lead to: if the bytes exist, registry:2 writes only a link and does not
- * touch them.
+ * Marks the bytes that new links lead to. If the bytes of a pushed blob already exist, registry:2
+ * writes only a link and does not update their time.
  */
 static int mark_new_links(struct collection *collection, const char *name,
                           enum digest_algorithm algorithm, struct error *err)
@@ -222,7 +221,7 @@ static int mark_new_links(struct collection *collection, const char *name,
     return r < 0 ? r : 0;
 }
 
-/* Which manifests stay. */
+/* The manifests that stay. */
 enum marking { MARK_ALL, MARK_TAGGED, MARK_UNEXPIRED };
 
 static enum marking choose_marking(const struct collection *collection, const char *name,

@@ -19,7 +19,7 @@ struct doomed {
 struct collection {
     struct store *store;
     const struct collect_options *options;
-    int64_t before_s; /* objects created or refreshed at that time (storage_now()) or later stay */
+    int64_t before_s; /* objects created or refreshed at this time (storage_now()) or later stay */
     struct store_names names; /* of all repositories */
     struct digest_set marks;  /* the blobs and manifests that stay */
     struct doomed *doomed;
@@ -30,7 +30,7 @@ struct collection {
 /* Call it between two steps. Negative: end the collection. */
 int collect_pace(const struct collection *collection, struct error *err) MUST_USE;
 
-/* Tells those who watch how far the collection is. */
+/* Reports the progress of the collection. */
 void collect_show(const struct collection *collection, const char *step, const char *unit,
                   uint64_t done, uint64_t total);
 
@@ -78,11 +78,14 @@ void sweep_batch_done(struct sweep_batch *batch);
 int collect_is_used(const struct collection *collection, const struct key *key,
                     struct error *err) MUST_USE;
 
-/* Removes the doomed manifests, and marks what those name that were refreshed meanwhile. */
+/*
+ * Removes the doomed manifests. If one was refreshed in the meantime, it stays, and what it names
+ * is marked.
+ */
 int collect_sweep_manifests(struct collection *collection, struct error *err) MUST_USE;
 
 /*
- * Removes the recorded manifests, then everything that is not marked; a dry run only reports and
+ * Removes the recorded manifests and then everything that is not marked. A dry run only reports and
  * counts.
  */
 int collect_sweep(struct collection *collection, struct error *err) MUST_USE;
@@ -109,7 +112,10 @@ struct graph {
     struct store_digests aliases, canonicals; /* pairs of a sha512 digest and its sha256 digest */
 };
 
-/* Reads all manifests of the repository. Set collection and name, and the rest to zeros, before. */
+/*
+ * Reads all manifests of the repository. First set collection and name, and everything else to
+ * zeros.
+ */
 int graph_read(struct graph *graph, struct error *err) MUST_USE;
 void graph_done(struct graph *graph);
 

@@ -64,8 +64,8 @@ int store_collect(struct store *store, const struct collect_options *options,
     int r;
 
     /*
-     * The time before the first read: what was pushed later, and may have been missed, counts as
-     * used.
+     * The time before the first read. Objects that are pushed later, which the collection may not
+     * see, count as used.
      */
     collection.before_s =
         options->grace_s ? storage_now(store->storage) - (int64_t)options->grace_s : INT64_MAX;

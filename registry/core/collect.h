@@ -23,11 +23,11 @@ struct collect_options {
     bool is_dry_run; /* only report what would be done */
     bool does_untag; /* --delete-untagged: remove manifests that no tag leads to, too */
     /*
-     * Objects that were pushed, mounted or requested within this time stay. 0: no grace; then no
-     * server may be running.
+     * Objects that were pushed, mounted or requested within this time stay. 0: no grace, which is
+     * only safe if no server is running.
      */
     uint64_t grace_s;
-    /* gets each step in registry:2's words; NULL: silent */
+    /* receives each step, worded as in registry:2; NULL: silent */
     void (*say)(void *object, const char *line);
 
     /*
@@ -42,14 +42,14 @@ struct collect_options {
      */
     int (*pace)(void *object, struct error *err);
     void *object;
-    progress_function *progress; /* NULL: nobody watches */
+    progress_function *progress; /* receives the progress; may be NULL */
     void *progress_object;
 };
 
 struct collect_result {
     size_t marked;    /* blobs and manifests that are in use */
     size_t blobs;     /* that were (or would be) removed */
-    size_t manifests; /* likewise */
+    size_t manifests; /* that were (or would be) removed */
     uint64_t bytes;   /* of blobs that were removed */
 };
 

@@ -6,7 +6,8 @@
 #include <string.h>
 
 /*
- * Puts the pieces together. Every request makes several keys, and printf() takes ten times as long.
+ * Concatenates the pieces. Every request builds several keys, and snprintf() takes ten times as
+ * long.
  */
 static NULL_TERMINATED struct key join(const char *piece, ...)
 {

@@ -3,9 +3,10 @@
 #include "registry/core/store.h"
 
 /*
- * A lease on a record (registry/core/records.h): one process of all servers holds it, for a limited
- * time that it can extend. It uses conditional writes, because a claim that is held for long would
- * delay others. If the holder dies, the lease expires. For one thread.
+ * A lease on a record (registry/core/records.h). At any time at most one process of all servers
+ * holds it, for a limited time that the process can extend. If the holder dies, the lease expires.
+ * The lease uses conditional writes, because a claim that is held for long would delay others. For
+ * one thread.
  */
 enum { LEASE_S = 120, LEASE_RENEW_S = 30 };
 

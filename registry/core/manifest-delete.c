@@ -1,6 +1,6 @@
 /*
- * Deletes a manifest together with the tags that point to it, so that no tag dangles. These tags
- * have no index; reading 10,000 tags takes a tenth of a second.
+ * Deletes a manifest together with the tags that point to it, so that no tag dangles. There is no
+ * index from manifests to tags, so all tags are read; 10,000 tags take a tenth of a second.
  */
 #include <errno.h>
 #include <string.h>
@@ -82,7 +82,7 @@ static int add_revisions(struct removal *removal, struct error *err)
 }
 
 /*
- * Ignores a manifest that cannot be read, so that it can be deleted; lists of referrers skip
+ * Ignores a manifest that cannot be read, so that it can still be deleted. Lists of referrers skip
  * deleted manifests.
  */
 static int add_referrer(struct removal *removal, struct error *err)

@@ -2,9 +2,9 @@
 
 #include <stdint.h>
 
-/* How far a long work is, for those who watch it. */
+/* The progress of a long operation. */
 struct progress {
-    const char *step;                 /* what it does now, such as "reading" */
+    const char *step;                 /* the current step, such as "reading" */
     const char *unit;                 /* of the counts: "blobs", "repositories" */
     uint64_t done, total;             /* in the unit */
     uint64_t bytes_done, bytes_total; /* 0 and 0 if the step is not about bytes */

@@ -131,7 +131,10 @@ static int take_due(struct pull_log *log, int64_t now_s, struct store_names *ret
     return r;
 }
 
-/* A pull that came while its key was being written is no longer due: the record is as new. */
+/*
+ * A pull that arrived while its key was being written is no longer due, because the record is as
+ * recent.
+ */
 static void set_noted(struct pull_log *log, const char *key, int64_t now_s)
 {
     struct pull *pull;
@@ -176,7 +179,7 @@ static int read_marker(struct store *store, int64_t *ret_since_s, int64_t *ret_s
     return r;
 }
 
-/* Updates the marker once an hour, and at once if the recording starts again. */
+/* Updates the marker once an hour, and immediately if recording starts again. */
 static int update_marker(struct store *store, int64_t now_s, bool begins_anew, struct error *err)
 {
     int64_t since_s = now_s, seen_s = 0;

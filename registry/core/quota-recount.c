@@ -1,7 +1,7 @@
 /*
- * Recounts a quota. First it gathers the blobs of the repositories while pushes continue; this may
- * take long. Then, with the claim, it compares the objects of counted blobs with them. A blob that
- * was counted after the start stays, because its link may be new.
+ * Recounts a quota. It first gathers the blobs of the repositories while pushes continue, which may
+ * take long. Then it takes the claim and compares the records of counted blobs with these blobs. A
+ * blob that was counted after the start stays, because its link may be new.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -135,7 +135,7 @@ static int read_size(const struct recount *recount, const struct key *key, uint6
     return r < 0 ? r : 0;
 }
 
-/* One step, so that a concurrent push which relies on the count is not lost. */
+/* Atomic, so that a concurrent push that relies on the record is not lost. */
 static int remove_leftover(struct recount *recount, const struct digest *digest, struct error *err)
 {
     struct key key = key_counted_blob(recount->quota->id, digest->hex);

@@ -216,7 +216,7 @@ static int charge(struct store *store, const struct store_quota *quota, const ch
     if (r != 0)
         return r < 0 ? r : 0;
     r = store_find_used(store, quota->id, &used, err);
-    /* not counted yet: nothing is refused, and the count will add the blob */
+    /* not counted yet: nothing is refused, and the first count will include the blob */
     if (r == STORE_NOT_FOUND)
         return quota_note_blob(store, quota->id, hex, size, err);
     if (r < 0)

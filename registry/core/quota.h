@@ -3,15 +3,15 @@
 #include "registry/core/store.h"
 
 /*
- * Quotas limit how many bytes several repositories may have together. A blob counts once for a
- * quota, even if several of the repositories have it. docs/rights-and-space.md describes the state,
- * registryd/quotas/ID/, and how it survives a crash.
+ * A quota limits the total size of several repositories. It counts a blob once, even if several of
+ * the repositories have it. docs/rights-and-space.md describes the state, registryd/quotas/ID/, and
+ * how it survives a crash.
  */
 enum { QUOTAS_OF_ONE = 16 };
 
 struct store_quota {
     char id[17];
-    char label[200]; /* its patterns, for people */
+    char label[200]; /* its patterns, for messages */
     uint64_t limit;  /* bytes */
 };
 
@@ -22,8 +22,9 @@ typedef size_t quota_finder(void *object, const char *name, struct store_quota r
 void store_set_quotas(struct store *store, quota_finder *find, void *object);
 
 /*
- * Finds how many bytes a repository may still get: UINT64_MAX without a quota, or if the quota was
- * not counted yet. If that is less than wanted, err says for the client which quota has no room.
+ * Finds how many bytes the quotas still allow for a repository: UINT64_MAX without a quota, or if
+ * the quota was not counted yet. If that is less than wanted, err has a text for the client that
+ * names the quota.
  */
 int store_find_room(struct store *store, const char *name, uint64_t wanted, uint64_t *ret_room,
                     struct error *err) MUST_USE;

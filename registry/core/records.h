@@ -6,7 +6,7 @@
 
 /*
  * Small records below the key "registryd/", which registry:2 ignores: state that servers share, and
- * what is shown to people. A path looks like "robots/ci". Any thread may call these functions.
+ * information for display. A path looks like "robots/ci". Any thread may call these functions.
  */
 enum { RECORD_SIZE_MAX = 64 << 10, RECORD_PATH_MAX = 300 };
 

@@ -23,7 +23,7 @@ struct retention {
     struct store *store;
     const struct retention_options *options;
     int64_t now_s;
-    int64_t recording_s; /* since when pulls are recorded; INT64_MAX: never */
+    int64_t recording_s; /* when the recording of pulls began; INT64_MAX: never */
     struct retention_result result;
     int failure; /* the first failure; its text is in err */
     struct error *err;

@@ -12,9 +12,9 @@
  * removes untagged manifests.
  */
 
-/* 0: the condition keeps nothing. */
+/* The conditions under which tags stay. A condition of 0 keeps nothing. */
 struct retention_policy {
-    uint64_t newest; /* the newest unprotected tags, this many, stay */
+    uint64_t newest;   /* this number of the newest unprotected tags stay */
     uint64_t pushed_s; /* tags that were pushed within this time stay */
     uint64_t pulled_s; /* tags that were pulled or pushed within this time stay */
 };
@@ -30,8 +30,8 @@ struct retention_options {
     bool (*is_protected)(void *object, const char *name, const char *tag);
 
     /*
-     * Called for each tag that is (or would be) removed, and for what cannot be read; reason is for
-     * people.
+     * Called for each tag that is (or would be) removed, and for each one that cannot be read.
+     * reason is for display.
      */
     void (*tell)(void *object, const char *name, const char *tag, const char *reason);
 

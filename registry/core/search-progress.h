@@ -4,8 +4,8 @@
 
 /*
  * Remembers how far each repository has been searched for referrers that are not in its index
- * (registry/core/referrer-search.c). It only saves work: with too many names, or without memory, it
- * forgets some, and these repositories are searched again. Any thread may call it.
+ * (registry/core/referrer-search.c). It only saves work: if there are too many names, or if memory
+ * is exhausted, it forgets some, and these repositories are searched again. Any thread may call it.
  */
 struct search_progress;
 

@@ -27,12 +27,12 @@ enum {
     STORE_OVER_QUOTA = 6,
 };
 
-/* What the caller's thread may do. */
+/* Whether the caller's thread may wait. */
 enum store_waiting {
     STORE_MUST_NOT_WAIT, /* an event thread: instead of waiting, the result is STORE_WOULD_WAIT */
     /* may read and parse manifests of any size, but not wait for garbage collection */
     STORE_MAY_READ,
-    STORE_MAY_WAIT,      /* may wait for anything */
+    STORE_MAY_WAIT, /* may wait for anything */
 };
 
 struct store;
@@ -54,8 +54,8 @@ int store_check(struct store *store, struct error *err) MUST_USE;
 void store_count_cache(struct store *store, uint64_t *ret_hits, uint64_t *ret_misses);
 
 /*
- * From now on, lists and searches that look at many entries fail with ECANCELED, so that a server
- * that stops does not wait for them.
+ * Makes lists and searches of many entries fail with ECANCELED from now on, so that a server that
+ * stops does not wait for them.
  */
 void store_cancel(struct store *store);
 
@@ -113,7 +113,7 @@ enum { STORE_WANTED_FOR_S = 5 };
 int store_want_blob(struct store *store, const char *name, const struct digest *digest,
                     enum store_waiting waiting, struct store_blob *ret, struct error *err) MUST_USE;
 
-/* An open blob; its bytes stay readable if the blob is deleted meanwhile. */
+/* An open blob; its bytes stay readable if the blob is deleted. */
 struct store_reader;
 
 /*
@@ -167,13 +167,13 @@ int store_unlink_blob(struct store *store, const char *name, const struct digest
 
 /*
  * An upload session while one request writes to it; for one thread at a time. No other request or
- * server can write to it meanwhile.
+ * server can write to it at the same time.
  */
 struct upload;
 
 /*
- * Begins a session. algorithm is a guess of the expected digest's: if it is right, no bytes must be
- * read again at the end. *ret is owned by the caller, free with upload_release().
+ * Begins a session. algorithm is a guess of the digest's algorithm. If it is right, no bytes have
+ * to be read again at the end. *ret is owned by the caller, free with upload_release().
  */
 int store_upload_create(struct store *store, const char *name, enum digest_algorithm algorithm,
                         struct upload **ret, struct error *err) MUST_USE;
@@ -194,19 +194,20 @@ const char *upload_get_id(const struct upload *upload);
 uint64_t upload_get_size(const struct upload *upload);
 
 /*
- * Appends data; small pieces are gathered in memory first. On failure, neither data nor what was
- * gathered is in the session. Does not wait for the disk, so event threads may call it.
+ * Appends data. Small pieces are gathered in memory first. On failure, the session contains neither
+ * data nor the gathered pieces. Does not wait for the disk, so event threads may call it.
  */
 int upload_write(struct upload *upload, const void *data, size_t size, struct error *err) MUST_USE;
 
 /*
- * Appends what was gathered. Committing and releasing do it, too, but releasing reports no failure.
+ * Appends the gathered pieces. Committing and releasing do this, too, but releasing reports no
+ * failure.
  */
 int upload_flush(struct upload *upload, struct error *err) MUST_USE;
 
 /*
- * The same, and the bytes survive the end of the process on every storage: to be called before a
- * client is told that its bytes have arrived, if the upload is not committed. Waits.
+ * Like upload_flush(), and makes the bytes survive the end of the process on every storage. Call it
+ * before the client's bytes are acknowledged, unless the upload is committed. Waits.
  */
 int upload_keep(struct upload *upload, struct error *err) MUST_USE;
 
@@ -229,7 +230,7 @@ typedef void store_purge_function(void *object, const char *name, const char *id
 
 /*
  * Removes the sessions that began more than max_age_ms ago and that no request writes to. If the
- * start is not known, the age of their objects counts. Also removes what crashes left. If a session
+ * start is unknown, the age of their objects counts. Also removes what crashes left. If a session
  * cannot be removed, the others still are, and the first failure is returned at the end.
  */
 int store_purge_uploads(struct store *store, uint64_t max_age_ms, bool is_dry_run,
@@ -246,7 +247,7 @@ struct store_manifest {
     const struct digest *subject; /* NULL: none */
     const char *const *tags;
     size_t tag_count;
-    /* for each tag: an existing tag must not be replaced; NULL: no tag is protected */
+    /* for each tag, whether an existing tag must not be replaced; NULL: no tag is protected */
     const bool *protected_tags;
     const char *actor; /* the user, for events; NULL: not logged in */
 };
@@ -259,8 +260,8 @@ struct store_content {
 void store_content_done(struct store_content *content);
 
 /*
- * Caches which media type the manifest shows, so that store_put_manifest() need not parse it. Takes
- * long if the manifest is large.
+ * Caches the media type that the manifest shows, so that store_put_manifest() need not parse it.
+ * Slow for a large manifest.
  */
 void store_note_type(struct store *store, const struct digest *digest, const void *bytes,
                      size_t size);
@@ -308,8 +309,8 @@ int store_delete_manifest(struct store *store, const char *name, const struct di
  * Lists the manifests of the repository whose subject is that digest, unsorted. The subject need
  * not exist; an empty list is not an error. Some manifests in the list may have been removed. Until
  * all manifests of the repository have been read once since the start, each call reads some of them
- * for about 0.1 s and returns STORE_WOULD_WAIT; call it again. Takes long. *ret is owned by the
- * caller, free with store_digests_done().
+ * for about 0.1 s and returns STORE_WOULD_WAIT; call it again. Slow. *ret is owned by the caller,
+ * free with store_digests_done().
  */
 int store_list_referrers(struct store *store, const char *name, const struct digest *subject,
                          struct store_digests *ret, struct error *err) MUST_USE;
@@ -325,8 +326,8 @@ int store_delete_tag(struct store *store, const char *name, const char *tag, con
                      struct error *err) MUST_USE;
 
 /*
- * What a tag names, and when it was last pushed, by the storage's clock. The version changes with
- * each push. STORE_NOT_FOUND.
+ * The digest that a tag names, and when the tag was last pushed, by the storage's clock. The
+ * version changes with each push. STORE_NOT_FOUND.
  */
 struct store_tag_state {
     struct digest digest;
@@ -349,7 +350,7 @@ int store_delete_tag_if(struct store *store, const char *name, const char *tag,
 int store_list_tags(struct store *store, const char *name, const char *last, size_t n,
                     struct store_names *ret, struct error *err) MUST_USE;
 
-/* Which names a list shows. */
+/* Selects the names that a list shows. */
 struct store_filter {
     bool (*is_shown)(const void *object, const char *name);
     const void *object;

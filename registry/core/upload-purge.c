@@ -9,7 +9,7 @@
 #include "registry/spec/name.h"
 #include "registry/core/store-private.h"
 
-/* Temporary files of this age have no writer any more: a crash left them. */
+/* No process still writes to a temporary file of this age: a crash left it. */
 enum { LEFTOVER_AGE_S = 60 * 60, START_SIZE = 64 };
 
 struct purge {
@@ -31,8 +31,8 @@ static void remember_failure(struct purge *purge, const struct error *err)
 }
 
 /*
- * Finds whether the session is too young to be removed. 0, STORE_NOT_FOUND if it does not exist any
- * more, or negative.
+ * Finds whether the session is too recent to be removed. 0, STORE_NOT_FOUND if it no longer exists,
+ * or negative.
  */
 static int is_recent(struct purge *purge, const char *name, const char *id, bool *ret,
                      struct error *err)

@@ -1,7 +1,7 @@
 /*
- * Upload sessions. Bytes are appended to a session, and their digest is computed meanwhile. If
- * something else may have written some of them (registry:2, another server, this server before a
- * restart), all bytes are read again before the session becomes a blob.
+ * Upload sessions. Bytes are appended to a session, and their digest is computed at the same time.
+ * If another process may have written some of them (registry:2, another server, this server before
+ * a restart), all bytes are read again before the session becomes a blob.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -28,7 +28,7 @@ struct upload {
     char *name;
     char id[ID_SIZE];
     uint64_t size;
-    struct upload_hash hash; /* of all bytes; or empty: then the bytes must be read again */
+    struct upload_hash hash; /* of all bytes; if it is empty, the bytes must be read again */
     char *block;             /* NULL if the upload is small, or if too many uploads have one */
     size_t held;             /* bytes in the block, neither in the session nor in size */
     bool is_large;           /* it has more bytes than one block */
@@ -77,7 +77,7 @@ static void drop_block(struct upload *upload)
     __atomic_sub_fetch(&upload->store->blocks, 1, __ATOMIC_RELAXED);
 }
 
-/* Call it before the claim ends, so that the hash and the state belong together. */
+/* Call it before the claim is released, so that the hash matches the state. */
 static void keep_hash(struct upload *upload)
 {
     struct storage_upload_state state;
@@ -179,7 +179,7 @@ static int note_start(const struct upload *upload, struct error *err)
     return storage_note(upload->store->storage, key.text, text, strlen(text), err);
 }
 
-/* Removes the start time first, so that no other request resumes the session meanwhile. */
+/* Removes the start time first, so that no other request resumes the session. */
 static int remove_session(const struct upload *upload, struct error *err)
 {
     struct key start = key_upload(upload->name, upload->id, "startedat"),
@@ -429,8 +429,8 @@ static void commit_init(struct commit *commit, const struct upload *upload,
 }
 
 /*
- * The bytes already exist: they are kept if they match, and removed if they are damaged, because a
- * blob is never replaced. Returns 0, STORE_NOT_FOUND if they do not exist any more, or negative.
+ * Keeps existing bytes if they match the digest, and removes them if they are damaged, because a
+ * blob is never replaced. Returns 0, STORE_NOT_FOUND if they no longer exist, or negative.
  */
 static int keep_existing(struct upload *upload, const struct digest *canonical, struct error *err)
 {
@@ -492,7 +492,7 @@ int upload_commit(struct upload *upload, const struct digest *expected, const ch
     if (r != 0)
         return r;
     upload->is_over = true;
-    (void)remove_session(upload, NULL); /* best effort: the purge removes what is left */
+    (void)remove_session(upload, NULL); /* best effort: the purge removes the rest */
     store_report_event(upload->store, &(struct event){.kind = EVENT_PUSH_BLOB,
                                                       .repository = upload->name,
                                                       .digest = expected,

@@ -24,9 +24,9 @@ int store_measure_repositories(struct store *store, const struct store_names *na
 
 /*
  * Measures the tags of a repository, each with everything that its manifest names, directly or
- * through an index. ret has room for tags->count entries. *ret_rest is what the repository has but
- * none of these tags names, *ret_total is everything that it has. A tag that was deleted meanwhile
- * has 0 bytes.
+ * through an index. ret has room for tags->count entries. *ret_rest is for everything in the
+ * repository that none of these tags names, *ret_total for everything in the repository. A tag that
+ * was deleted in the meantime has 0 bytes.
  */
 int store_measure_tags(struct store *store, const char *name, const struct store_names *tags,
                        struct usage *ret, struct usage *ret_rest, struct usage *ret_total,

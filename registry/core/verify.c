@@ -133,7 +133,7 @@ static int verify_prefix(void *object, const struct key *prefix, struct error *e
     return r;
 }
 
-/* What cannot be looked at here is found again when it is read. */
+/* Ignores failures, because reading the blob will report them. */
 static int count_prefix(void *object, const struct key *prefix, struct error *err)
 {
     struct verification *verification = object;
@@ -155,8 +155,8 @@ static int count_prefix(void *object, const struct key *prefix, struct error *er
 }
 
 /*
- * So that whoever watches sees how much there is to read: a look at each blob's size costs little
- * beside reading it.
+ * Counts the blobs and their bytes first, so that the progress shows how much is left. This costs
+ * little compared to reading them.
  */
 static int count_blobs(struct verification *verification, struct error *err)
 {
