@@ -45,7 +45,7 @@ static bool is_ours(const char *variable)
     return size != strlen(NO_SETTING) || strncmp(variable, NO_SETTING, size) != 0;
 }
 
-/* Kubernetes makes variables such as NAME_PORT_80_TCP_ADDR; rest is what follows "_PORT_". */
+/* Kubernetes sets variables such as NAME_PORT_80_TCP_ADDR; rest is the text after "_PORT_". */
 static bool is_port_of_service(const char *rest)
 {
     rest += strspn(rest, "0123456789");

@@ -5,7 +5,7 @@
 #include "registry/config/yaml-tree.h"
 
 /*
- * Where a setting was made, for messages: "config.yml:12: http.addr", "REGISTRY_HTTP_ADDR", or
+ * The place of a setting, for messages: "config.yml:12: http.addr", "REGISTRY_HTTP_ADDR", or
  * "REGISTRY_HTTP: http.addr" if the variable holds a mapping. key is the dotted path. Pure: from
  * any thread.
  */

@@ -20,7 +20,7 @@ enum schema_kind {
 /* The kind of the setting at a dotted path such as "http.tls.key". */
 enum schema_kind schema_find(const char *path);
 
-/* Whether the value of a key must never be shown: secret, password, ... */
+/* Whether the value of a key must never be printed, because it is a secret or a password. */
 bool schema_is_secret(const char *path);
 
 /*

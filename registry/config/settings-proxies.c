@@ -1,6 +1,6 @@
 /*
- * Reads http.trustedproxies: whose X-Forwarded-For header is believed. registry:2 believes
- * everybody.
+ * Reads http.trustedproxies: the proxies whose X-Forwarded-For header is trusted. registry:2 trusts
+ * that header from every client.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
  * Loads settings in this order: parse the file into a tree, apply the variables to it, check every
- * key once, read the values. The keys come first, so that a refused setting is reported whatever
- * else is wrong.
+ * key once, read the values. The keys are checked first, so that a refused setting is always
+ * reported.
  */
 #include "registry/config/settings.h"
 

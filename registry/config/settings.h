@@ -11,7 +11,7 @@
 
 /*
  * The user's settings, checked and typed: from a configuration file and REGISTRY_* variables with
- * registry:2's names, meanings and defaults (distribution 2.8, docs/configuration.md). Load them in
+ * registry:2's names, meanings and defaults (distribution 2.8, registryd-config(5)). Load them in
  * one thread. Loaded settings never change: any thread may read them.
  */
 
@@ -123,7 +123,7 @@ struct settings_http {
     /* how long to wait for requests in flight, at most INT_MAX; 0: not set */
     uint64_t drain_timeout_ms;
     struct settings_pairs headers; /* added to every answer; names may repeat */
-    /* ours: whose X-Forwarded-For names the client; NULL for none */
+    /* not in registry:2: the proxies whose X-Forwarded-For is trusted; NULL for none */
     struct network *trusted_proxies;
     size_t trusted_proxy_count;
     struct settings_tls tls;
@@ -131,7 +131,7 @@ struct settings_http {
     struct settings_limits limits;
 };
 
-/* Not in registry:2: the rights that the server gives up when it starts. */
+/* Not in registry:2: the rights that the server drops when it starts. */
 struct settings_confinement {
     bool is_enabled;  /* true */
     const char *user; /* the user that root becomes; NULL: not set */

@@ -71,7 +71,8 @@ static int refuse(struct parser *parser, const yaml_mark_t *mark, const char *fo
 }
 
 /*
- * libyaml's messages repeat no part of the text. "[::1]:5000" is not valid YAML, hence the advice.
+ * libyaml's messages do not quote the text, which may be secret. The advice is for values such as
+ * [::1]:5000, which need quotes in YAML.
  */
 static int refuse_syntax(struct parser *parser)
 {

@@ -40,7 +40,7 @@ static const char *const allowed[] = {
     "lseek",
     "_llseek",
     "close",
-    /* files; Landlock says which */
+    /* files; Landlock decides which ones */
     "open",
     "openat",
     "openat2",
@@ -274,7 +274,7 @@ static int add(const struct calls *calls, uint32_t action, const char *name)
     return number == __NR_SCMP_ERROR ? 0 : seccomp_rule_add(calls->filter, action, number, 0);
 }
 
-/* On i386 socketcall stands for all calls on sockets, and a filter sees only which one it is. */
+/* On i386 socketcall replaces all socket calls, and a filter can only check which one it is. */
 static bool is_multiplexed(const struct calls *calls, const char *name)
 {
     return calls->architecture == SCMP_ARCH_X86 && strcmp(name, "sendto") == 0;
@@ -294,8 +294,8 @@ static int add_condition(const struct calls *calls, const struct condition *cond
 }
 
 /*
- * clone3 has its flags in memory, where a filter cannot look; if it is missing, the C library calls
- * clone.
+ * A filter cannot check the flags of clone3, because they are in memory. If clone3 is missing, the
+ * C library calls clone.
  */
 static int add_rules(const struct calls *calls)
 {

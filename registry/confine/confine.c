@@ -119,7 +119,7 @@ static bool is_directory_accessible(char *path)
     return is_accessible(path, R_OK | W_OK | X_OK);
 }
 
-/* The first path that root may not use without its capabilities, or NULL. */
+/* The first path that root cannot access without its capabilities, or NULL. */
 static const char *find_foreign(const struct confinement *confinement)
 {
     static const char *const below[] = {"", "/docker/registry/v2/blobs",
@@ -162,8 +162,8 @@ static int look_for_foreign(struct confinement *confinement, uint64_t permitted,
 /* --- another user ---------------------------------------------------------------------------- */
 
 /*
- * Changes the user for good. name may be NULL: a user without an entry in the user database, and so
- * without groups.
+ * Changes the user permanently. name is NULL for a user without an entry in the user database, who
+ * has no groups.
  */
 static int change_user(const char *name, uid_t uid, gid_t gid)
 {
@@ -231,7 +231,7 @@ static int become_storage_owner(const char *storage, struct error *err)
     int r = find_owner(storage, &owner);
 
     if (r < 0)
-        return error_set_errno(err, -r, "cannot find out who owns %s", storage);
+        return error_set_errno(err, -r, "cannot find the owner of %s", storage);
     if (owner.st_uid == 0)
         return 0;
     if (getpwuid_r(owner.st_uid, &user, buffer, sizeof(buffer), &found) != 0 || !found)

@@ -7,9 +7,9 @@
 #include "common/macros.h"
 
 /*
- * When registryd starts, it gives up rights that it does not need, so that an attacker who takes it
- * over gains little. Call these functions in this order on the main thread, before other threads
- * start, which inherit the restrictions.
+ * When registryd starts, it drops the rights that it does not need, so that an attacker who takes
+ * it over gains little. Call these functions in this order on the main thread, before other threads
+ * start. Those inherit the restrictions.
  */
 struct confinement {
     const char *user;         /* the user to become; NULL: see becomes_owner */
@@ -40,9 +40,9 @@ int confine_identity(struct confinement *confinement, struct error *err) MUST_US
 int confine_rest(const struct confinement *confinement, struct error *err) MUST_USE;
 
 /*
- * For a short command that works on files which its caller names: no new privileges, no program, no
- * network. What the kernel does not support, or a sanitizer prevents, is skipped silently. 0 or
- * negative.
+ * For a short command that works on files named by its caller: forbids new privileges, other
+ * programs and the network. Silently skips restrictions that the kernel does not support or that a
+ * sanitizer prevents. 0 or negative.
  */
 int confine_tool(struct error *err) MUST_USE;
 

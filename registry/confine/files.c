@@ -1,5 +1,5 @@
 /*
- * Builds the Landlock rules, which decide which files can be reached at all. glibc has no wrappers
+ * Builds the Landlock rules, which decide which files the process can access. glibc has no wrappers
  * for Landlock, and the header on Debian 12 may be older than the kernel, so the constants are
  * defined here (Documentation/userspace-api/landlock.rst).
  *

@@ -66,7 +66,7 @@ static void write_header(void *context, const char *name, const char *value)
 
 /*
  * RFC 9110 section 8.6: no Content-Length if the status excludes content. In a 304 it would be the
- * length of the content that the client has; caches that read a 0 there serve empty blobs.
+ * length of the content that the client has cached; caches that find a 0 there serve empty blobs.
  */
 static bool has_length(unsigned status)
 {
@@ -126,7 +126,7 @@ static ssize_t read_block(struct connection *connection, size_t size)
     return (ssize_t)size;
 }
 
-/* Returns the file of which the body is a range, if sendfile(2) can send it; otherwise -1. */
+/* Returns the file that contains the body as a range, if sendfile(2) can send it; otherwise -1. */
 static int find_file(const struct connection *connection, struct response_range *ret_range)
 {
     const struct response_source *source = &connection->response.source;

@@ -1,14 +1,14 @@
 /*
  * Receives the body of a request for the handler, or discards it. A refused body is read for some
- * time, because its sender may read the answer only after the last byte, and should see it instead
- * of a connection reset.
+ * time, because many clients read the answer only after they have sent the last byte. They should
+ * see the answer instead of a connection reset.
  */
 #include <errno.h>
 
 #include "registry/http/connection.h"
 
 enum {
-    /* how much of a refused body is read from a client that is not admitted */
+    /* bytes of a refused body that are read from a client that is not admitted */
     STRANGERS_BODY_MAX = 4 << 20,
     LINGER_MAX = 1 << 20,
 };

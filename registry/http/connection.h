@@ -40,7 +40,7 @@ enum step {
 /* A call of the handler (registry/http/handler.h). */
 enum handler_call { CALL_BEGIN, CALL_RECEIVE, CALL_ANSWER };
 
-/* A buffer of bytes that could not be processed or sent yet. */
+/* Bytes that could not be processed or sent yet. */
 struct backlog {
     char *data;
     size_t begin, end, capacity;

@@ -15,7 +15,7 @@ struct connections;
 struct client;
 struct sockaddr;
 
-/* What a connection waits for. */
+/* The event that a connection waits for. */
 enum connection_phase {
     CONNECTION_HEAD, /* the TLS handshake and the head of a request: within head_ms together */
     /* the next request: within idle_ms, or an eighth of it if the limit is nearly reached */
@@ -24,15 +24,15 @@ enum connection_phase {
     /* the rest of a refused body of a client that is not admitted: within transfer_ms */
     CONNECTION_REFUSED,
     CONNECTION_ANSWER, /* the client to receive the answer: min_rate */
-    CONNECTION_WORK, /* the server itself: no limit */
+    CONNECTION_WORK,   /* the server itself: no limit */
 };
 
-/* 0 means no limit, everywhere. */
+/* For each limit, 0 means no limit. */
 struct connection_limits {
     unsigned most;             /* connections */
     unsigned most_per_address; /* of one client (common/client-network.h) */
     uint64_t head_ms, idle_ms, transfer_ms;
-    /* bytes a second, on average over each transfer_ms in which the server waits */
+    /* bytes a second, on average over each period of transfer_ms in which the server waits */
     unsigned min_rate;
 };
 
@@ -66,7 +66,7 @@ struct connections_counters {
 void connections_free(struct connections *connections);
 
 /*
- * Whether a client at that address may open one more connection. Any thread may call this and the
+ * Whether a client at that address may open another connection. Any thread may call this and the
  * following functions.
  */
 bool connections_may_come(struct connections *connections, const struct sockaddr *address);

@@ -11,10 +11,10 @@
  * for each piece of its body, and after the body.
  *
  * A phase first runs on the connection's event thread, where it must not sleep, wait for a lock
- * that is held across I/O, or compute for long. If it would have to, it changes nothing, sets
- * request->pool and request->owner, and returns HTTP_ON_WORKER. It then runs again on a worker
- * thread of that pool. If a phase on a worker must wait for another request, it returns
- * HTTP_ON_WORKER with request->delay_ms; no thread waits meanwhile.
+ * that is held across I/O, or compute for long. If that would be necessary, the phase changes
+ * nothing, sets request->pool and request->owner, and returns HTTP_ON_WORKER. It then runs again on
+ * a worker thread of that pool. If a phase on a worker must wait for another request, it returns
+ * HTTP_ON_WORKER with request->delay_ms, and no thread waits in the meantime.
  */
 enum http_result {
     HTTP_DONE, /* the phase is over */
@@ -55,9 +55,9 @@ struct http_handler {
      */
     void (*settle)(void *context);
     /*
-     * The server stops, and has waited for requests as long as it does: phases that compute for
-     * long on a worker should end soon. Called once, on the thread that stops the server. May be
-     * NULL.
+     * Called once when the server stops and its time for requests in flight is over: phases that
+     * compute for long on a worker should end soon. Runs on the thread that stops the server. May
+     * be NULL.
      */
     void (*hurry)(void *context);
 };

@@ -111,8 +111,8 @@ static void set_port(struct sockaddr *address, unsigned port)
 }
 
 /*
- * Opens sockets for the addresses of one family. is_any: the address means all addresses, for which
- * one socket is enough.
+ * Opens sockets for the addresses of one family. is_any: the address is a wildcard, for which one
+ * socket is enough.
  */
 static int open_family(const struct addrinfo *list, int family, bool is_any, struct listeners *ret)
 {

@@ -5,8 +5,8 @@
 enum { LISTEN_MAX = 16 };
 
 /*
- * The listening sockets of one address: a name such as localhost may stand for several addresses,
- * which share a port.
+ * The listening sockets of one setting. A name such as localhost may have several addresses, which
+ * share a port.
  */
 struct listeners {
     int fds[LISTEN_MAX];

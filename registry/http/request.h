@@ -54,8 +54,8 @@ int request_join_header(const struct request *request, const char *name, char *r
 void request_get_origin(const struct request *request, char *ret_origin, size_t size);
 
 /*
- * The same for URLs to which clients send secrets: a proxy's headers count only if the proxy is
- * trusted; otherwise the Host header and the connection decide.
+ * Like request_get_origin(), for URLs to which clients send secrets: it uses a proxy's headers only
+ * if the proxy is trusted, and otherwise the Host header and the connection.
  */
 void request_get_own_origin(const struct request *request, bool trusts_proxy, char *ret_origin,
                             size_t size);

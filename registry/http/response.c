@@ -70,7 +70,7 @@ void response_done(struct response *response)
     *response = (struct response){0};
 }
 
-/* Turns the response into a plain 503, because memory is exhausted. */
+/* Replaces the response by a plain 503, because memory is exhausted. */
 static void give_up(struct response *response)
 {
     drop_body(response);
@@ -112,7 +112,7 @@ static struct response_header *format_header(const char *name, const char *forma
 {
     struct response_header *header = NULL;
     va_list again;
-    char text[256]; /* nearly all fit, and are formatted once */
+    char text[256]; /* nearly all values fit, and are formatted only once */
     int length;
 
     va_copy(again, arguments);

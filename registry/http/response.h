@@ -9,11 +9,11 @@
 #include "common/macros.h"
 
 /*
- * The answer to one request. An endpoint sets it on any thread, and the server sends it. A setter
- * that runs out of memory turns it into a plain 503; later setters do not change that.
+ * The answer to one request. An endpoint sets it on any thread, and the server sends it. If a
+ * setter runs out of memory, the answer becomes a plain 503, which later setters do not change.
  */
 
-/* Where the bytes of a body come from, usually an open blob. */
+/* The source of the bytes of a body, usually an open blob. */
 struct response_source {
     void *object;
     /* bytes or -errno */

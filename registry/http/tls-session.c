@@ -14,7 +14,7 @@ enum {
     /* larger than most heads of requests: one call reads the record with its header */
     READ_AHEAD = 2048,
     FLIGHT_SIZE = 4096, /* the largest flight of a handshake with a usual certificate chain */
-    TRIES = 32, /* the most calls of GnuTLS in a row, because each may only read an alert */
+    TRIES = 32, /* the most consecutive calls of GnuTLS, because each may only read an alert */
 };
 
 struct tls_context {

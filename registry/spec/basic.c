@@ -1,6 +1,6 @@
 /*
- * The password of every request passes through here. It is decoded in secure memory and nowhere
- * else, and by the strict base64 of the rest of the project.
+ * Parses the header that contains the password of a request. The password is decoded into secure
+ * memory and nowhere else, by the project's strict base64 decoder.
  */
 #include "registry/spec/basic.h"
 

@@ -1,6 +1,7 @@
 /*
- * Percent-encoding. Names from the storage go into URLs, and anybody may send URLs: written text is
- * always ASCII, and decoded text never contains a NUL, which other code would take for its end.
+ * Percent-encoding. Escaped text is always ASCII, because names from the storage become part of
+ * URLs. Decoded text never contains a NUL, which other code would take for its end, because anyone
+ * may send URLs.
  */
 #include "registry/spec/escape.h"
 

@@ -1,7 +1,7 @@
 /*
  * Parses manifests to find what they refer to; their bytes are stored unchanged. Bytes that one
- * reader could take for an image and another one for an index are refused, because one of them
- * would collect what the other keeps (CVE-2021-41190).
+ * program could parse as an image and another one as an index are refused, because one of them
+ * would remove as garbage what the other needs (CVE-2021-41190).
  */
 #include "registry/spec/manifest.h"
 
