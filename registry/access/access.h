@@ -20,7 +20,7 @@ struct access {
     struct authenticator *authenticator; /* borrowed; NULL: there are no users */
     /* borrowed; NULL: not used. Without either, everybody may do everything */
     struct external_tokens *external;
-    struct guess_limit *guess_limit;     /* borrowed; NULL: guesses are not limited */
+    struct guess_limit *guess_limit; /* borrowed; NULL: guesses are not limited */
     /* borrowed; NULL: no access file. Only with an authenticator */
     struct access_file *rules;
     /* borrowed; NULL: robots are ordinary users. Only with an authenticator */
@@ -35,7 +35,7 @@ struct access {
 struct access_scope {
     const char *type, *name, *action;
     bool is_optional; /* without this right, the request is served in another way */
-    bool is_cancel; /* cancels an upload: the right to push is enough */
+    bool is_cancel;   /* cancels an upload: the right to push is enough */
 };
 
 enum { PRINCIPAL_NAME_MAX = 255 };
@@ -49,10 +49,10 @@ enum access_verdict {
     ACCESS_GRANTED,
     /* no credentials, or wrong ones; also if only a login could give access */
     ACCESS_UNAUTHENTICATED,
-    ACCESS_DENIED,          /* the user is known, and no rule allows what they ask for */
+    ACCESS_DENIED,  /* the user is known, and no rule allows what they ask for */
     ACCESS_LIMITED, /* too many wrong passwords from this address; wait_ms says how long to wait */
-    ACCESS_WOULD_WAIT,      /* only if may_wait is false: ask again on a worker */
-    ACCESS_FAILED, /* the check failed, for example because memory is exhausted */
+    ACCESS_WOULD_WAIT, /* only if may_wait is false: ask again on a worker */
+    ACCESS_FAILED,     /* the check failed, for example because memory is exhausted */
 };
 
 /* All borrowed. */
@@ -64,7 +64,7 @@ struct access_question {
     size_t scope_count;
     bool needs_fresh; /* check in the storage that an identity token was not revoked a moment ago */
     struct error *err; /* for ACCESS_FAILED; its code stays 0 if memory is exhausted */
-    bool may_wait; /* a password may be checked, and a file read */
+    bool may_wait;     /* a password may be checked, and a file read */
 };
 
 struct access_answer {
@@ -75,9 +75,9 @@ struct access_answer {
     /* of access_grant(): the credentials have a stamp, with which tokens end */
     bool has_stamp;
     unsigned char stamp[TOKEN_STAMP_SIZE];
-    bool may_mount;             /* optional scopes, too, or nothing limits what may be mounted */
+    bool may_mount;        /* optional scopes, too, or nothing limits what may be mounted */
     bool is_token_invalid; /* ACCESS_UNAUTHENTICATED: the access token is invalid or has expired */
-    bool is_scope_missing;      /* ACCESS_UNAUTHENTICATED: another token might have the scopes */
+    bool is_scope_missing; /* ACCESS_UNAUTHENTICATED: another token might have the scopes */
     uint64_t wait_ms;
 };
 

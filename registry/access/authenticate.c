@@ -1,5 +1,6 @@
 /*
- * Finds out who sends a request: by a password, an identity token, an access token, or a pipeline's token.
+ * Finds out who sends a request: by a password, an identity token, an access token, or a pipeline's
+ * token.
  */
 #include "registry/access/authenticate.h"
 
@@ -11,7 +12,8 @@
 #include "registry/access/oidc.h"
 
 /* The question's user and address, as the limit wants them. */
-#define WHO(question) (question)->address, (question)->user->data, (question)->user->size, (uint64_t)monotonic_ms()
+#define WHO(question)                                                                              \
+    (question)->address, (question)->user->data, (question)->user->size, (uint64_t)monotonic_ms()
 
 static void copy_name(const struct secbuf *user, char ret_name[PRINCIPAL_NAME_MAX + 1])
 {
@@ -21,8 +23,8 @@ static void copy_name(const struct secbuf *user, char ret_name[PRINCIPAL_NAME_MA
     ret_name[size] = '\0';
 }
 
-static enum access_verdict grant(const struct access *access, const struct access_question *question,
-                                 struct access_answer *ret)
+static enum access_verdict grant(const struct access *access,
+                                 const struct access_question *question, struct access_answer *ret)
 {
     if (access->guess_limit)
         guess_limit_note_login(access->guess_limit, WHO(question));
@@ -37,8 +39,10 @@ static enum access_verdict deny(const struct access *access, const struct access
     return ACCESS_UNAUTHENTICATED;
 }
 
-/* A robot's password is checked at once, because its digest is fast, but not if the file must be read first. */
-static enum access_verdict authenticate_robot(const struct access *access, const struct access_question *question,
+/* A robot's password is checked at once, because its digest is fast, but not if the file must be
+ * read first. */
+static enum access_verdict authenticate_robot(const struct access *access,
+                                              const struct access_question *question,
                                               struct access_answer *ret)
 {
     char user[PRINCIPAL_NAME_MAX + 1];
@@ -75,11 +79,13 @@ static bool has_usable_name(const struct secbuf *user)
 /* --- who asks --------------------------------------------------------------------------- */
 
 /*
- * A client that has guessed too often gets no verdict, even on a password that is remembered, because the verdict would
- * tell it that the password is right. If the user has logged in from the same network lately, a remembered
- * password is accepted, so that a guesser cannot lock out the others behind one address.
+ * A client that has guessed too often gets no verdict, even on a password that is remembered,
+ * because the verdict would tell it that the password is right. If the user has logged in from the
+ * same network lately, a remembered password is accepted, so that a guesser cannot lock out the
+ * others behind one address.
  */
-static enum access_verdict authenticate_password(const struct access *access, const struct access_question *question,
+static enum access_verdict authenticate_password(const struct access *access,
+                                                 const struct access_question *question,
                                                  struct access_answer *ret)
 {
     enum auth_verdict verdict;
@@ -123,7 +129,8 @@ bool access_is_identity_token(const struct access *access, const struct secbuf *
     return access->tokens && is_named(user, token_user);
 }
 
-/* The stamps of credentials that tokens are compared with must be those of the file as it is now. */
+/* The stamps of credentials that tokens are compared with must be those of the file as it is now.
+ */
 static bool has_current_users(const struct access *access, const struct access_question *question)
 {
     if (!question->may_wait)
@@ -136,7 +143,8 @@ static bool has_current_users(const struct access *access, const struct access_q
 }
 
 /* The digest of a robot's password, as long as the password is valid. */
-static bool find_stamp_of_robot(const struct access *access, const char *user, unsigned char ret[TOKEN_STAMP_SIZE])
+static bool find_stamp_of_robot(const struct access *access, const char *user,
+                                unsigned char ret[TOKEN_STAMP_SIZE])
 {
     CLEANUP(robots_unrefp) struct robots *robots = robots_file_get_robots(access->robots);
     const struct robot *robot = robots_find_user(robots, user);
@@ -147,7 +155,8 @@ static bool find_stamp_of_robot(const struct access *access, const char *user, u
     return true;
 }
 
-bool access_find_stamp(const struct access *access, const char *user, unsigned char ret[TOKEN_STAMP_SIZE])
+bool access_find_stamp(const struct access *access, const char *user,
+                       unsigned char ret[TOKEN_STAMP_SIZE])
 {
     if (access_is_robot(access, user, strlen(user)))
         return find_stamp_of_robot(access, user, ret);
@@ -155,8 +164,10 @@ bool access_find_stamp(const struct access *access, const char *user, unsigned c
 }
 
 /* Nobody guesses a token, so wrong ones do not count. *ret_token is the caller's. */
-static enum access_verdict authenticate_token(const struct access *access, const struct access_question *question,
-                                              struct access_answer *ret, struct verified_token **ret_token)
+static enum access_verdict authenticate_token(const struct access *access,
+                                              const struct access_question *question,
+                                              struct access_answer *ret,
+                                              struct verified_token **ret_token)
 {
     enum token_kind kind = question->bearer ? TOKEN_ACCESS : TOKEN_IDENTITY;
     const struct secbuf *text = question->bearer ? question->bearer : question->password;
@@ -182,8 +193,10 @@ static enum access_verdict authenticate_token(const struct access *access, const
 }
 
 /* Of another server. What the token gives is all that its user may do. */
-static enum access_verdict authenticate_external(const struct access *access, const struct access_question *question,
-                                                 struct access_answer *ret, struct verified_token **ret_token)
+static enum access_verdict authenticate_external(const struct access *access,
+                                                 const struct access_question *question,
+                                                 struct access_answer *ret,
+                                                 struct verified_token **ret_token)
 {
     int r;
 
@@ -210,11 +223,12 @@ static enum access_verdict verdict_of_oidc(int r)
 }
 
 /*
- * A pipeline's token in the place of a password. False if the password is not such a token. Nobody guesses a
- * token, so wrong ones do not count.
+ * A pipeline's token in the place of a password. False if the password is not such a token. Nobody
+ * guesses a token, so wrong ones do not count.
  */
-static bool authenticate_oidc(const struct access *access, const struct access_question *question, struct access_answer *ret,
-                              struct verified_token **ret_token, enum access_verdict *ret_verdict)
+static bool authenticate_oidc(const struct access *access, const struct access_question *question,
+                              struct access_answer *ret, struct verified_token **ret_token,
+                              enum access_verdict *ret_verdict)
 {
     CLEANUP(rules_unrefp) struct rules *rules = NULL;
     struct oidc *oidc;
@@ -240,8 +254,10 @@ static bool authenticate_oidc(const struct access *access, const struct access_q
     return true;
 }
 
-enum access_verdict access_authenticate(const struct access *access, const struct access_question *question,
-                                        struct access_answer *ret, struct verified_token **ret_token)
+enum access_verdict access_authenticate(const struct access *access,
+                                        const struct access_question *question,
+                                        struct access_answer *ret,
+                                        struct verified_token **ret_token)
 {
     enum access_verdict verdict;
 
@@ -255,11 +271,13 @@ enum access_verdict access_authenticate(const struct access *access, const struc
 }
 
 /*
- * The stamp is taken before the password is checked. If the password changes in between, the token is bound to the old
- * one, and so it is not valid.
+ * The stamp is taken before the password is checked. If the password changes in between, the token
+ * is bound to the old one, and so it is not valid.
  */
-enum access_verdict access_authenticate_for_token(const struct access *access, const struct access_question *question,
-                                                  struct access_answer *ret, struct verified_token **ret_token)
+enum access_verdict access_authenticate_for_token(const struct access *access,
+                                                  const struct access_question *question,
+                                                  struct access_answer *ret,
+                                                  struct verified_token **ret_token)
 {
     char user[PRINCIPAL_NAME_MAX + 1];
     enum access_verdict verdict;

@@ -7,8 +7,8 @@
 #include "common/secbuf.h"
 
 /*
- * bcrypt, by libxcrypt or the C library: "$2y$10$" with the cost in two digits, 22 characters of salt, 31 of the
- * hash. All of this from any thread.
+ * bcrypt, by libxcrypt or the C library: "$2y$10$" with the cost in two digits, 22 characters of
+ * salt, 31 of the hash. All of this from any thread.
  */
 enum {
     BCRYPT_SIZE = 60,
@@ -27,17 +27,21 @@ enum { BCRYPT_MISMATCH = 1 };
 
 /*
  * 0 where the hash (of BCRYPT_SIZE, taken by bcrypt_parse()) is of this password, BCRYPT_MISMATCH,
- * -ENOMEM, or -ENOSYS: the library has no bcrypt, see bcrypt_test(). It takes 1.4 ms at cost 5 and 44 ms at cost 10 on a processor of 2024. A password with a
- * NUL is a mismatch after as long: bcrypt would stop there. All four kinds are computed as $2y$, the
- * correct one, as registry:2 does; libxcrypt's own $2x$ and $2a$ mind errors of old programs.
+ * -ENOMEM, or -ENOSYS: the library has no bcrypt, see bcrypt_test(). It takes 1.4 ms at cost 5 and
+ * 44 ms at cost 10 on a processor of 2024. A password with a NUL is a mismatch after as long:
+ * bcrypt would stop there. All four kinds are computed as $2y$, the correct one, as registry:2
+ * does; libxcrypt's own $2x$ and $2a$ mind errors of old programs.
  */
 int bcrypt_check(const struct secbuf *password, const char *hash) MUST_USE;
 
-/* Whether the library has bcrypt at all: 0, or an error that says what to do. Takes a millisecond; for the start. */
+/* Whether the library has bcrypt at all: 0, or an error that says what to do. Takes a millisecond;
+ * for the start. */
 int bcrypt_test(struct error *err) MUST_USE;
 
 /* The same work as bcrypt_check() on a hash of this cost, for nothing. 0 or -ENOMEM. */
 int bcrypt_waste(const struct secbuf *password, unsigned cost) MUST_USE;
 
-/* A new hash, with a salt from the kernel. 0, -EINVAL (cost out of range, NUL in password), -ENOSYS or -ENOMEM. */
-int bcrypt_make(const struct secbuf *password, unsigned cost, char ret_hash[BCRYPT_SIZE + 1]) MUST_USE;
+/* A new hash, with a salt from the kernel. 0, -EINVAL (cost out of range, NUL in password), -ENOSYS
+ * or -ENOMEM. */
+int bcrypt_make(const struct secbuf *password, unsigned cost,
+                char ret_hash[BCRYPT_SIZE + 1]) MUST_USE;

@@ -1,6 +1,6 @@
 /*
- * A token names its key in one of three ways: a chain of certificates, the key itself, or the key's name. Like registry:2,
- * a token that does not say is refused.
+ * A token names its key in one of three ways: a chain of certificates, the key itself, or the key's
+ * name. Like registry:2, a token that does not say is refused.
  */
 #include "registry/access/external-tokens.h"
 
@@ -41,10 +41,12 @@ static void get_trusted(const struct external_tokens *external, struct trusted *
     };
 }
 
-/* Differs from an earlier stamp if keys have changed since, so that a token of a removed key ends at once. */
+/* Differs from an earlier stamp if keys have changed since, so that a token of a removed key ends
+ * at once. */
 static void get_stamp(const struct trusted *trusted, unsigned char ret[TOKEN_STAMP_SIZE])
 {
-    const uint64_t ids[] = {trusted->certificates ? trusted->certificates->id : 0, trusted->key_set ? trusted->key_set->id : 0};
+    const uint64_t ids[] = {trusted->certificates ? trusted->certificates->id : 0,
+                            trusted->key_set ? trusted->key_set->id : 0};
 
     memcpy(ret, ids, sizeof(ids)); /* ret holds zeros */
 }
@@ -72,8 +74,8 @@ int external_tokens_reload(struct external_tokens *external, struct error *err)
 
 /* --- verifying -------------------------------------------------------------------------- */
 
-static int verify_chain(const struct external_tokens *external, const struct trusted *trusted, struct jwt *jwt,
-                        const struct json *x5c)
+static int verify_chain(const struct external_tokens *external, const struct trusted *trusted,
+                        struct jwt *jwt, const struct json *x5c)
 {
     CLEANUP(jwt_key_freep) struct jwt_key *key = NULL;
     int r;
@@ -94,9 +96,10 @@ static bool has_key(const struct key_table *table, const struct jwt_key *key)
     return false;
 }
 
-/* A key that comes with the token is worth something only if it is one of ours, or if its certificates lead to ours. */
-static int verify_embedded(const struct external_tokens *external, const struct trusted *trusted, struct jwt *jwt,
-                           const struct json *jwk)
+/* A key that comes with the token is worth something only if it is one of ours, or if its
+ * certificates lead to ours. */
+static int verify_embedded(const struct external_tokens *external, const struct trusted *trusted,
+                           struct jwt *jwt, const struct json *jwk)
 {
     CLEANUP(jwt_key_freep) struct jwt_key *key = NULL;
     const struct json *x5c = json_find(jwk, "x5c");
@@ -112,7 +115,8 @@ static int verify_embedded(const struct external_tokens *external, const struct 
     return jwt_verify_with(jwt, key, external->algorithms);
 }
 
-static int verify_named(const struct external_tokens *external, const struct trusted *trusted, struct jwt *jwt)
+static int verify_named(const struct external_tokens *external, const struct trusted *trusted,
+                        struct jwt *jwt)
 {
     int r = JWT_KEY_UNKNOWN;
 
@@ -123,9 +127,11 @@ static int verify_named(const struct external_tokens *external, const struct tru
     return r;
 }
 
-static int verify_signature(const struct external_tokens *external, const struct trusted *trusted, struct jwt *jwt)
+static int verify_signature(const struct external_tokens *external, const struct trusted *trusted,
+                            struct jwt *jwt)
 {
-    const struct json *header = jwt_peek_header(jwt), *x5c = json_find(header, "x5c"), *jwk = json_find(header, "jwk");
+    const struct json *header = jwt_peek_header(jwt), *x5c = json_find(header, "x5c"),
+                      *jwk = json_find(header, "jwk");
 
     if (x5c)
         return verify_chain(external, trusted, jwt, x5c);
@@ -137,7 +143,8 @@ static int verify_signature(const struct external_tokens *external, const struct
 /* A token without "access" gives nothing but the right to ask who its user is (GET /v2/). */
 static int read_claims(const struct jwt *jwt, struct verified_token *token)
 {
-    const struct json *claims = jwt_get_claims(jwt), *subject = json_find(claims, "sub"), *access = json_find(claims, "access");
+    const struct json *claims = jwt_get_claims(jwt), *subject = json_find(claims, "sub"),
+                      *access = json_find(claims, "access");
     const char *user = subject ? json_get_text(subject) : "";
 
     if (!user || strlen(user) > TOKEN_USER_MAX)
@@ -148,12 +155,14 @@ static int read_claims(const struct jwt *jwt, struct verified_token *token)
     return scopes_parse_claim(access, &token->scopes);
 }
 
-static int read_token(const struct external_tokens *external, const struct trusted *trusted, const struct secbuf *text,
-                      struct verified_token *token)
+static int read_token(const struct external_tokens *external, const struct trusted *trusted,
+                      const struct secbuf *text, struct verified_token *token)
 {
     CLEANUP(jwt_freep) struct jwt *jwt = NULL;
-    const struct jwt_expectation expected = {
-        .issuer = external->issuer, .audience = external->service, .now_s = time(NULL), .leeway_s = JWT_LEEWAY_S};
+    const struct jwt_expectation expected = {.issuer = external->issuer,
+                                             .audience = external->service,
+                                             .now_s = time(NULL),
+                                             .leeway_s = JWT_LEEWAY_S};
     int r = jwt_parse((const char *)text->data, text->size, &jwt);
 
     if (r == 0)
@@ -167,7 +176,8 @@ static int read_token(const struct external_tokens *external, const struct trust
     return r == -ENOMEM ? r : r != 0 ? EXTERNAL_TOKENS_INVALID : 0;
 }
 
-int external_tokens_look_up(struct external_tokens *external, const struct secbuf *text, struct verified_token **ret)
+int external_tokens_look_up(struct external_tokens *external, const struct secbuf *text,
+                            struct verified_token **ret)
 {
     CLEANUP(verified_token_unrefp) struct verified_token *token = NULL;
     CLEANUP(trusted_done) struct trusted trusted = {0};
@@ -190,7 +200,8 @@ int external_tokens_look_up(struct external_tokens *external, const struct secbu
     return 0;
 }
 
-int external_tokens_verify(struct external_tokens *external, const struct secbuf *text, struct verified_token **ret)
+int external_tokens_verify(struct external_tokens *external, const struct secbuf *text,
+                           struct verified_token **ret)
 {
     CLEANUP(verified_token_unrefp) struct verified_token *token = NULL;
     CLEANUP(trusted_done) struct trusted trusted = {0};
@@ -217,33 +228,40 @@ int external_tokens_verify(struct external_tokens *external, const struct secbuf
 
 /* --- the beginning and the end ---------------------------------------------------------- */
 
-static int open_files(struct external_tokens *external, const struct external_tokens_options *options, struct error *err)
+static int open_files(struct external_tokens *external,
+                      const struct external_tokens_options *options, struct error *err)
 {
     int r = 0;
 
     if (options->certificates)
-        r = key_file_open(options->certificates, KEY_FILE_CERTIFICATES, options->warn, options->context,
-                          &external->certificates, err);
+        r = key_file_open(options->certificates, KEY_FILE_CERTIFICATES, options->warn,
+                          options->context, &external->certificates, err);
     if (r == 0 && options->key_set)
-        r = key_file_open(options->key_set, KEY_FILE_JWKS, options->warn, options->context, &external->key_set, err);
+        r = key_file_open(options->key_set, KEY_FILE_JWKS, options->warn, options->context,
+                          &external->key_set, err);
     return r;
 }
 
-static int find_algorithms(const struct external_tokens_options *options, unsigned *ret, struct error *err)
+static int find_algorithms(const struct external_tokens_options *options, unsigned *ret,
+                           struct error *err)
 {
     *ret = options->algorithm_count > 0 ? 0 : JWT_EVERY_ALGORITHM;
     for (size_t i = 0; i < options->algorithm_count; i++) {
         enum jwt_algorithm algorithm;
 
         if (jwt_algorithm_parse(options->algorithms[i], &algorithm) < 0)
-            return error_set(err, ENOTSUP, "\"%s\" is not supported; supported are ES256, ES384, ES512, EdDSA, RS256, RS384, "
-                             "RS512, PS256, PS384 and PS512", options->algorithms[i]);
+            return error_set(
+                err, ENOTSUP,
+                "\"%s\" is not supported; supported are ES256, ES384, ES512, EdDSA, RS256, RS384, "
+                "RS512, PS256, PS384 and PS512",
+                options->algorithms[i]);
         *ret |= JWT_BIT(algorithm);
     }
     return 0;
 }
 
-int external_tokens_open(const struct external_tokens_options *options, struct external_tokens **ret, struct error *err)
+int external_tokens_open(const struct external_tokens_options *options,
+                         struct external_tokens **ret, struct error *err)
 {
     struct external_tokens *external = calloc(1, sizeof(*external));
     int r;

@@ -4,8 +4,9 @@
 #include "registry/access/token-cache.h"
 
 /*
- * Access tokens of another server, as registry:2's `auth: token` accepts them: signed by a key of a bundle of certificates
- * or of a JSON Web Key Set, with the rights in the claim "access". From any thread.
+ * Access tokens of another server, as registry:2's `auth: token` accepts them: signed by a key of a
+ * bundle of certificates or of a JSON Web Key Set, with the rights in the claim "access". From any
+ * thread.
  */
 struct external_tokens;
 
@@ -13,17 +14,18 @@ struct external_tokens;
 struct external_tokens_options {
     const char *service; /* the tokens' audience */
     const char *issuer;
-    const char *certificates; /* a PEM file; NULL: none */
-    const char *key_set;      /* a JSON Web Key Set; NULL: none. One of both is needed */
+    const char *certificates;      /* a PEM file; NULL: none */
+    const char *key_set;           /* a JSON Web Key Set; NULL: none. One of both is needed */
     const char *const *algorithms; /* "ES256"; NULL: all that are supported */
     size_t algorithm_count;
     void (*warn)(void *context, const char *text); /* one line for the operator; may be NULL */
     void *context;
 };
 
-/* 0 with *ret owned by the caller (external_tokens_close), or negative: a file cannot be read; -ENOTSUP: an algorithm is unknown. */
-int external_tokens_open(const struct external_tokens_options *options, struct external_tokens **ret,
-                         struct error *err) MUST_USE;
+/* 0 with *ret owned by the caller (external_tokens_close), or negative: a file cannot be read;
+ * -ENOTSUP: an algorithm is unknown. */
+int external_tokens_open(const struct external_tokens_options *options,
+                         struct external_tokens **ret, struct error *err) MUST_USE;
 void external_tokens_close(struct external_tokens *external); /* takes NULL */
 
 /* Reads the files now, for SIGHUP. 0, or negative: the keys are as before. */
@@ -32,12 +34,13 @@ int external_tokens_reload(struct external_tokens *external, struct error *err) 
 enum { EXTERNAL_TOKENS_INVALID = 1, EXTERNAL_TOKENS_WOULD_WAIT };
 
 /*
- * Whether a token is valid, as far as it is known from memory. 0 with *ret (verified_token_unref), or an outcome. For event
- * threads.
+ * Whether a token is valid, as far as it is known from memory. 0 with *ret (verified_token_unref),
+ * or an outcome. For event threads.
  */
 int external_tokens_look_up(struct external_tokens *external, const struct secbuf *text,
                             struct verified_token **ret) MUST_USE;
 
-/* Likewise, but verifies the signature, and reads files that have changed. 0, EXTERNAL_TOKENS_INVALID or -ENOMEM. */
+/* Likewise, but verifies the signature, and reads files that have changed. 0,
+ * EXTERNAL_TOKENS_INVALID or -ENOMEM. */
 int external_tokens_verify(struct external_tokens *external, const struct secbuf *text,
                            struct verified_token **ret) MUST_USE;

@@ -15,8 +15,15 @@
 #include "common/random.h"
 #include "common/client-network.h"
 
-enum { BUCKETS = 1024, WAYS = 8, SEED_SIZE = 32, MINUTE_MS = 60000, LOGIN_MS = 60 * MINUTE_MS,
-       ADDRESS_FACTOR = 10, INPUT_MAX = 512 };
+enum {
+    BUCKETS = 1024,
+    WAYS = 8,
+    SEED_SIZE = 32,
+    MINUTE_MS = 60000,
+    LOGIN_MS = 60 * MINUTE_MS,
+    ADDRESS_FACTOR = 10,
+    INPUT_MAX = 512
+};
 
 struct place {
     uint64_t key;

@@ -28,8 +28,8 @@ bool identity_pruning_is_due(struct identity_pruning *pruning, int64_t wall_s, i
 }
 
 int identity_pruning_run(struct identity_pruning *pruning, struct tokens *tokens,
-                         int (*pace)(void *object, struct error *err), void *object, size_t *ret_count,
-                         struct error *err)
+                         int (*pace)(void *object, struct error *err), void *object,
+                         size_t *ret_count, struct error *err)
 {
     pruning->done_ms = (int64_t)boottime_ms();
     return tokens_prune(tokens, pace, object, ret_count, err);

@@ -38,8 +38,10 @@ char *identity_record_format(const struct identity_record *record)
     if (!user || !client || !address)
         return NULL;
     identity_format_hex(record->credential.bytes, KEYED_DIGEST_SIZE, credential);
-    if (asprintf(&text, "{\"user\":%s,\"client\":%s,\"address\":%s,\"created\":%" PRId64 ",\"used\":%" PRId64
-                 ",\"credential\":\"%s\"}\n", user, client, address, record->created_s, record->used_s, credential) < 0)
+    if (asprintf(&text,
+                 "{\"user\":%s,\"client\":%s,\"address\":%s,\"created\":%" PRId64
+                 ",\"used\":%" PRId64 ",\"credential\":\"%s\"}\n",
+                 user, client, address, record->created_s, record->used_s, credential) < 0)
         return NULL;
     return text;
 }
@@ -67,7 +69,8 @@ int identity_record_parse(const char *text, size_t size, struct identity_record 
     if (r == 0)
         r = copy_text(object, "address", ret->address, sizeof(ret->address));
     if (r == 0)
-        r = parse_hex(json_get_text(json_find(object, "credential")), ret->credential.bytes, KEYED_DIGEST_SIZE);
+        r = parse_hex(json_get_text(json_find(object, "credential")), ret->credential.bytes,
+                      KEYED_DIGEST_SIZE);
     if (r < 0)
         return r;
     if (json_get_integer(json_find(object, "created"), &ret->created_s) < 0 ||

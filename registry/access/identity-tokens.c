@@ -1,6 +1,7 @@
 /*
- * A token is "rdi_" and base64url of three parts: the place of the user and client, random bytes, and a tag over both that
- * only somebody with the key can compute. The place and a digest of the token make the key of its record:
+ * A token is "rdi_" and base64url of three parts: the place of the user and client, random bytes,
+ * and a tag over both that only somebody with the key can compute. The place and a digest of the
+ * token make the key of its record:
  *
  *     private/identity/<place of the user>/<place of the client>-<digest>
  *
@@ -23,7 +24,11 @@
 #define PREFIX "rdi_"
 
 enum {
-    USER_SIZE = 12, CLIENT_SIZE = 4, RANDOM_SIZE = 32, TAG_SIZE = 18, DIGEST_SIZE = 20, /* bytes */
+    USER_SIZE = 12,
+    CLIENT_SIZE = 4,
+    RANDOM_SIZE = 32,
+    TAG_SIZE = 18,
+    DIGEST_SIZE = 20, /* bytes */
     TAGGED_SIZE = USER_SIZE + CLIENT_SIZE + RANDOM_SIZE,
     RAW_SIZE = TAGGED_SIZE + TAG_SIZE,
     PREFIX_SIZE = sizeof(PREFIX) - 1,
@@ -63,19 +68,20 @@ void identity_tokens_close(struct identity_tokens *tokens)
     free(tokens);
 }
 
-/* --- digests ------------------------------------------------------------------------------------ */
+/* --- digests ------------------------------------------------------------------------------------
+ */
 
 /* The label keeps digests of different things apart. */
-static int compute(const struct identity_tokens *tokens, const char *label, const void *data, size_t size,
-                   unsigned char ret[KEYED_DIGEST_SIZE])
+static int compute(const struct identity_tokens *tokens, const char *label, const void *data,
+                   size_t size, unsigned char ret[KEYED_DIGEST_SIZE])
 {
     const struct keyed_part parts[] = {{label, strlen(label)}, {data, size}};
 
     return keyed_digest_compute(tokens->digest, parts, ARRAY_SIZE(parts), ret);
 }
 
-int identity_tokens_get_credential(const struct identity_tokens *tokens, const unsigned char *stamp, size_t size,
-                                   struct identity_credential *ret)
+int identity_tokens_get_credential(const struct identity_tokens *tokens, const unsigned char *stamp,
+                                   size_t size, struct identity_credential *ret)
 {
     return compute(tokens, "credential", stamp, size, ret->bytes);
 }
@@ -86,7 +92,9 @@ static int compute_place(const struct identity_tokens *tokens, const struct iden
 {
     unsigned char digest[KEYED_DIGEST_SIZE];
     const struct keyed_part client[] = {
-        {"client", 6}, {login->client, strlen(login->client)}, {login->address, strlen(login->address)},
+        {"client", 6},
+        {login->client, strlen(login->client)},
+        {login->address, strlen(login->address)},
     };
     int r = compute(tokens, "user", login->user, strlen(login->user), digest);
 
@@ -99,7 +107,8 @@ static int compute_place(const struct identity_tokens *tokens, const struct iden
 }
 
 /* Fills key and id of the record of a token. */
-static int find_place(const struct identity_tokens *tokens, const unsigned char *raw, struct identity_record *ret)
+static int find_place(const struct identity_tokens *tokens, const unsigned char *raw,
+                      struct identity_record *ret)
 {
     char user[2 * USER_SIZE + 1], client[CLIENT_DIGITS + 1], digits[2 * DIGEST_SIZE + 1];
     unsigned char digest[KEYED_DIGEST_SIZE];
@@ -115,7 +124,8 @@ static int find_place(const struct identity_tokens *tokens, const unsigned char 
     return 0;
 }
 
-/* --- records ------------------------------------------------------------------------------------ */
+/* --- records ------------------------------------------------------------------------------------
+ */
 
 static bool is_over(const struct identity_tokens *tokens, const struct identity_record *record)
 {
@@ -125,7 +135,8 @@ static bool is_over(const struct identity_tokens *tokens, const struct identity_
 }
 
 /* Reads the record at ret->key. 0, STORAGE_NOT_FOUND, or negative. */
-static int read_record(const struct identity_tokens *tokens, struct identity_record *ret, struct error *err)
+static int read_record(const struct identity_tokens *tokens, struct identity_record *ret,
+                       struct error *err)
 {
     struct storage_reader *reader;
     struct storage_object object;
@@ -143,7 +154,9 @@ static int read_record(const struct identity_tokens *tokens, struct identity_rec
     r = identity_record_parse(text, (size_t)size, ret);
     if (r == -ENOMEM)
         return error_set_oom(err);
-    return r < 0 ? error_set(err, EBADMSG, "%s is no record of an identity token; remove it", ret->key) : 0;
+    return r < 0 ? error_set(err, EBADMSG, "%s is no record of an identity token; remove it",
+                             ret->key)
+                 : 0;
 }
 
 static int write_record(const struct identity_tokens *tokens, const struct identity_record *record,
@@ -151,14 +164,19 @@ static int write_record(const struct identity_tokens *tokens, const struct ident
 {
     CLEANUP_FREE char *text = identity_record_format(record);
     const struct storage_step step = {
-        .kind = STORAGE_PUT, .key = record->key, .data = text, .size = text ? strlen(text) : 0,
-        .condition = condition, .version = record->version,
+        .kind = STORAGE_PUT,
+        .key = record->key,
+        .data = text,
+        .size = text ? strlen(text) : 0,
+        .condition = condition,
+        .version = record->version,
     };
 
     return text ? storage_write(tokens->storage, &step, 1, err) : error_set_oom(err);
 }
 
-int identity_tokens_revoke(struct identity_tokens *tokens, const struct identity_record *record, struct error *err)
+int identity_tokens_revoke(struct identity_tokens *tokens, const struct identity_record *record,
+                           struct error *err)
 {
     struct storage_version version = record->version;
     struct storage_object object;
@@ -172,7 +190,8 @@ int identity_tokens_revoke(struct identity_tokens *tokens, const struct identity
     return r == STORAGE_NOT_FOUND ? 0 : r;
 }
 
-void identity_tokens_note_use(struct identity_tokens *tokens, const struct identity_record *record, const char *address)
+void identity_tokens_note_use(struct identity_tokens *tokens, const struct identity_record *record,
+                              const char *address)
 {
     struct identity_record used = *record;
     struct error err = {0};
@@ -186,11 +205,11 @@ void identity_tokens_note_use(struct identity_tokens *tokens, const struct ident
     (void)r;
 }
 
-/* --- listing ------------------------------------------------------------------------------------ */
+/* --- listing ------------------------------------------------------------------------------------
+ */
 
-
-static int visit_user(struct identity_tokens *tokens, const char *prefix, identity_visitor *each, void *context,
-                      struct error *err)
+static int visit_user(struct identity_tokens *tokens, const char *prefix, identity_visitor *each,
+                      void *context, struct error *err)
 {
     CLEANUP(storage_list_done) struct storage_list list = {0};
     int r = storage_list(tokens->storage, prefix, NULL, SIZE_MAX, &list, err);
@@ -199,7 +218,8 @@ static int visit_user(struct identity_tokens *tokens, const char *prefix, identi
         struct identity_record record = {0};
         const char *name = list.entries[i]->name, *digest = strchr(name, '-');
 
-        if (!digest || (size_t)snprintf(record.key, sizeof(record.key), "%s%s", prefix, name) >= sizeof(record.key))
+        if (!digest || (size_t)snprintf(record.key, sizeof(record.key), "%s%s", prefix, name) >=
+                           sizeof(record.key))
             continue;
         snprintf(record.id, sizeof(record.id), "%.*s", IDENTITY_ID_SIZE, digest + 1);
         r = read_record(tokens, &record, err);
@@ -212,19 +232,22 @@ static int visit_user(struct identity_tokens *tokens, const char *prefix, identi
     return r;
 }
 
-int identity_tokens_for_each(struct identity_tokens *tokens, identity_visitor *each, void *context, struct error *err)
+int identity_tokens_for_each(struct identity_tokens *tokens, identity_visitor *each, void *context,
+                             struct error *err)
 {
     CLEANUP(storage_list_done) struct storage_list list = {0};
     int r = storage_list(tokens->storage, ROOT, NULL, SIZE_MAX, &list, err);
     char prefix[sizeof(((struct identity_record *)0)->key)];
 
     for (size_t i = 0; r == 0 && i < list.count; i++)
-        if ((size_t)snprintf(prefix, sizeof(prefix), ROOT "%s/", list.entries[i]->name) < sizeof(prefix))
+        if ((size_t)snprintf(prefix, sizeof(prefix), ROOT "%s/", list.entries[i]->name) <
+            sizeof(prefix))
             r = visit_user(tokens, prefix, each, context, err);
     return r;
 }
 
-/* --- pruning ------------------------------------------------------------------------------------ */
+/* --- pruning ------------------------------------------------------------------------------------
+ */
 
 struct pruning {
     struct identity_tokens *tokens;
@@ -246,7 +269,8 @@ static int prune_record(void *context, const struct identity_record *record, str
     return r < 0 ? r : 0;
 }
 
-int identity_tokens_prune(struct identity_tokens *tokens, int (*pace)(void *object, struct error *err), void *object,
+int identity_tokens_prune(struct identity_tokens *tokens,
+                          int (*pace)(void *object, struct error *err), void *object,
                           size_t *ret_count, struct error *err)
 {
     struct pruning pruning = {.tokens = tokens, .pace = pace, .object = object};
@@ -256,7 +280,8 @@ int identity_tokens_prune(struct identity_tokens *tokens, int (*pace)(void *obje
     return r;
 }
 
-/* --- bounds ------------------------------------------------------------------------------------- */
+/* --- bounds -------------------------------------------------------------------------------------
+ */
 
 struct candidates {
     struct identity_record *items;
@@ -277,7 +302,8 @@ static int add_candidate(void *context, const struct identity_record *record, st
     return 0;
 }
 
-/* Damaged ones come first, then those that were never used, then by the time of their use or creation. */
+/* Damaged ones come first, then those that were never used, then by the time of their use or
+ * creation. */
 static int compare_worth(const void *a, const void *b)
 {
     const struct identity_record *one = a, *other = b;
@@ -290,14 +316,15 @@ static int compare_worth(const void *a, const void *b)
 }
 
 /* Removes count of the total tokens below a prefix. */
-static int remove_least(struct identity_tokens *tokens, const char *prefix, const char *client, size_t total,
-                        size_t count, struct error *err)
+static int remove_least(struct identity_tokens *tokens, const char *prefix, const char *client,
+                        size_t total, size_t count, struct error *err)
 {
     struct candidates candidates = {.client = client, .capacity = total};
     int r;
 
     candidates.items = calloc(total, sizeof(*candidates.items));
-    r = candidates.items ? visit_user(tokens, prefix, add_candidate, &candidates, err) : error_set_oom(err);
+    r = candidates.items ? visit_user(tokens, prefix, add_candidate, &candidates, err)
+                         : error_set_oom(err);
     if (r == 0 && candidates.count > 0)
         qsort(candidates.items, candidates.count, sizeof(*candidates.items), compare_worth);
     for (size_t i = 0; r == 0 && i < candidates.count && i < count; i++)
@@ -329,7 +356,8 @@ static int make_room(struct identity_tokens *tokens, const char *key, struct err
     return r;
 }
 
-/* --- tokens ------------------------------------------------------------------------------------- */
+/* --- tokens -------------------------------------------------------------------------------------
+ */
 
 static int compute_tag(const struct identity_tokens *tokens, const unsigned char *raw,
                        unsigned char ret[KEYED_DIGEST_SIZE])
@@ -337,7 +365,8 @@ static int compute_tag(const struct identity_tokens *tokens, const unsigned char
     return compute(tokens, "tag", raw, TAGGED_SIZE, ret);
 }
 
-static int make_raw(const struct identity_tokens *tokens, const struct identity_record *login, unsigned char *ret_raw)
+static int make_raw(const struct identity_tokens *tokens, const struct identity_record *login,
+                    unsigned char *ret_raw)
 {
     unsigned char tag[KEYED_DIGEST_SIZE];
     int r = compute_place(tokens, login, ret_raw);
@@ -388,13 +417,15 @@ bool identity_token_has_form(const struct secbuf *token)
 }
 
 /* 0, IDENTITY_TOKEN_INVALID or -ENOMEM. */
-static int decode(const struct identity_tokens *tokens, const struct secbuf *token, unsigned char *ret_raw)
+static int decode(const struct identity_tokens *tokens, const struct secbuf *token,
+                  unsigned char *ret_raw)
 {
     unsigned char tag[KEYED_DIGEST_SIZE];
     size_t size = 0;
 
     if (!identity_token_has_form(token) ||
-        base64url_decode((const char *)token->data + PREFIX_SIZE, token->size - PREFIX_SIZE, ret_raw, &size) < 0 ||
+        base64url_decode((const char *)token->data + PREFIX_SIZE, token->size - PREFIX_SIZE,
+                         ret_raw, &size) < 0 ||
         size != RAW_SIZE)
         return IDENTITY_TOKEN_INVALID;
     if (compute_tag(tokens, ret_raw, tag) < 0)
@@ -402,8 +433,8 @@ static int decode(const struct identity_tokens *tokens, const struct secbuf *tok
     return same_bytes(ret_raw + TAGGED_SIZE, tag, TAG_SIZE) ? 0 : IDENTITY_TOKEN_INVALID;
 }
 
-int identity_tokens_find(struct identity_tokens *tokens, const struct secbuf *token, struct identity_record *ret,
-                         struct error *err)
+int identity_tokens_find(struct identity_tokens *tokens, const struct secbuf *token,
+                         struct identity_record *ret, struct error *err)
 {
     unsigned char *raw = secure_malloc(RAW_SIZE + 3);
     int r = raw ? decode(tokens, token, raw) : -ENOMEM;

@@ -99,10 +99,10 @@ static void unref_table(void *table)
     key_table_unref(table);
 }
 
-#define TYPE(parse_function)                                                                     \
-    {                                                                                            \
-        .parse = parse_function, .is_of = is_of, .ref = ref_table, .unref = unref_table,         \
-        .stays = "the previous keys stay in force",                                          \
+#define TYPE(parse_function)                                                                       \
+    {                                                                                              \
+        .parse = parse_function, .is_of = is_of, .ref = ref_table, .unref = unref_table,           \
+        .stays = "the previous keys stay in force",                                                \
     }
 
 static const struct watched_table_type types[] = {

@@ -15,7 +15,7 @@
  * digest itself, because libgcrypt searches its secure memory under a lock.
  */
 struct spare {
-    bool is_taken; /* atomic */
+    bool is_taken;      /* atomic */
     gcry_md_hd_t state; /* NULL: not made yet; only the thread that has taken it touches it */
 };
 

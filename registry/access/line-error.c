@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-void line_error_set(struct error *err, const char *source, uint32_t line, const char *format, va_list args)
+void line_error_set(struct error *err, const char *source, uint32_t line, const char *format,
+                    va_list args)
 {
     char text[512];
 

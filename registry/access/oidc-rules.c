@@ -10,7 +10,8 @@
 
 /* --- patterns and claims ---------------------------------------------------------------- */
 
-/* The position to continue from after a mismatch: after an asterisk, which then matches one more character. */
+/* The position to continue from after a mismatch: after an asterisk, which then matches one more
+ * character. */
 struct retry {
     const char *pattern, *text; /* NULL: there was no such asterisk */
 };
@@ -146,9 +147,13 @@ static bool is_name(const struct oidc_word *word)
 static int set_name(struct line *line, const struct oidc_word *word)
 {
     if (!is_name(word))
-        return fail(line, "\"%.*s\" is not a name: it has 1 to %d lower-case letters, digits and . _ -", (int)word->size,
-                    word->text, OIDC_NAME_MAX);
-    return asprintf(&line->rule.principal, OIDC_PRINCIPAL_PREFIX "%.*s", (int)word->size, word->text) < 0 ? -ENOMEM : 0;
+        return fail(line,
+                    "\"%.*s\" is not a name: it has 1 to %d lower-case letters, digits and . _ -",
+                    (int)word->size, word->text, OIDC_NAME_MAX);
+    return asprintf(&line->rule.principal, OIDC_PRINCIPAL_PREFIX "%.*s", (int)word->size,
+                    word->text) < 0
+               ? -ENOMEM
+               : 0;
 }
 
 /* issuer, audience and jwks, each once. */
@@ -174,12 +179,18 @@ static bool is_reserved(const char *name)
 static int check_claim(struct line *line, const struct oidc_claim *claim)
 {
     if (is_reserved(claim->name))
-        return fail(line, "the claim \"%s\" is always checked; the issuer is issuer=, the audience is audience=", claim->name);
+        return fail(
+            line,
+            "the claim \"%s\" is always checked; the issuer is issuer=, the audience is audience=",
+            claim->name);
     if (claim->pattern[strspn(claim->pattern, "*")] == '\0')
-        return fail(line, "%s= would match every value; name one, or a pattern of some", claim->name);
+        return fail(line, "%s= would match every value; name one, or a pattern of some",
+                    claim->name);
     for (size_t i = 0; i < line->rule.claim_count; i++)
         if (strcmp(line->rule.claims[i].name, claim->name) == 0)
-            return fail(line, "%s is given twice; for another value, write another line with the same name", claim->name);
+            return fail(
+                line, "%s is given twice; for another value, write another line with the same name",
+                claim->name);
     return 0;
 }
 
@@ -230,7 +241,8 @@ static const struct hosted {
     const char *claims[8];
 } hosted[] = {
     {"https://token.actions.githubusercontent.com",
-     {"repository", "repository_id", "repository_owner", "repository_owner_id", "sub", "job_workflow_ref"}},
+     {"repository", "repository_id", "repository_owner", "repository_owner_id", "sub",
+      "job_workflow_ref"}},
     {"https://gitlab.com", {"project_path", "project_id", "namespace_path", "namespace_id", "sub"}},
 };
 
@@ -248,14 +260,22 @@ static int check_line(struct line *line)
     const struct oidc_rule *rule = &line->rule;
 
     if (!rule->issuer || !rule->audience || !rule->jwks)
-        return fail(line, "%s is missing; a line is: oidc NAME issuer=URL audience=NAME jwks=FILE CLAIM=VALUE...",
-                    !rule->issuer ? "issuer=" : !rule->audience ? "audience=" : "jwks=");
+        return fail(
+            line,
+            "%s is missing; a line is: oidc NAME issuer=URL audience=NAME jwks=FILE CLAIM=VALUE...",
+            !rule->issuer     ? "issuer="
+            : !rule->audience ? "audience="
+                              : "jwks=");
     if (rule->claim_count == 0)
-        return fail(line, "no claim is named, so that every token of %s would be accepted; name one, such as sub=VALUE",
+        return fail(line,
+                    "no claim is named, so that every token of %s would be accepted; name one, "
+                    "such as sub=VALUE",
                     rule->issuer);
     for (size_t i = 0; i < ARRAY_SIZE(hosted); i++)
         if (strcmp(hosted[i].issuer, rule->issuer) == 0 && !has_one_of(rule, hosted[i].claims))
-            return fail(line, "everybody can get such a token of %s; name %s= or another claim that says whose it is",
+            return fail(line,
+                        "everybody can get such a token of %s; name %s= or another claim that says "
+                        "whose it is",
                         rule->issuer, hosted[i].claims[0]);
     return 0;
 }
@@ -272,8 +292,8 @@ static int parse_line(struct line *line, const struct oidc_word *words, size_t c
     return r == 0 ? check_line(line) : r;
 }
 
-int oidc_rules_add(struct oidc_rules *rules, uint32_t line_number, const struct oidc_word *words, size_t count,
-                   char ret_fault[OIDC_FAULT_SIZE])
+int oidc_rules_add(struct oidc_rules *rules, uint32_t line_number, const struct oidc_word *words,
+                   size_t count, char ret_fault[OIDC_FAULT_SIZE])
 {
     struct line line = {.rule = {.line = line_number}, .fault = ret_fault};
     int r;

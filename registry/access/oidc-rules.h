@@ -9,11 +9,12 @@
 /*
  * The lines of an access file that say which OpenID Connect tokens stand for which principal:
  *
- *     oidc ci issuer=https://ci.example audience=registry.example jwks=ci.json repository=team/app ref=refs/tags/v*
+ *     oidc ci issuer=https://ci.example audience=registry.example jwks=ci.json repository=team/app
+ * ref=refs/tags/v*
  *
- * A token of this issuer for this audience, signed by a key in the file, whose claims all match, is the principal oidc+ci.
- * In the value of a claim, * stands for any characters but '/' and ':', and ** for any characters. Several lines may have
- * one name.
+ * A token of this issuer for this audience, signed by a key in the file, whose claims all match, is
+ * the principal oidc+ci. In the value of a claim, * stands for any characters but '/' and ':', and
+ * ** for any characters. Several lines may have one name.
  */
 struct oidc_claim {
     char *name, *pattern;
@@ -42,9 +43,10 @@ struct oidc_word {
     size_t size;
 };
 
-/* Adds a line; words are what follows "oidc" in it. 0, -ENOMEM, or -EINVAL with what is wrong in ret_fault. */
-int oidc_rules_add(struct oidc_rules *rules, uint32_t line, const struct oidc_word *words, size_t count,
-                   char ret_fault[OIDC_FAULT_SIZE]);
+/* Adds a line; words are what follows "oidc" in it. 0, -ENOMEM, or -EINVAL with what is wrong in
+ * ret_fault. */
+int oidc_rules_add(struct oidc_rules *rules, uint32_t line, const struct oidc_word *words,
+                   size_t count, char ret_fault[OIDC_FAULT_SIZE]);
 
 void oidc_rules_done(struct oidc_rules *rules);
 

@@ -37,7 +37,8 @@ static char *make_path(const char *source, const char *path)
     return asprintf(&joined, "%.*s%s", (int)(slash - source + 1), source, path) < 0 ? NULL : joined;
 }
 
-/* *ret_index is of keys with this path, or of the first free place. False if there are none with it. */
+/* *ret_index is of keys with this path, or of the first free place. False if there are none with
+ * it. */
 static bool find_keys(const struct oidc *oidc, const char *path, size_t *ret_index)
 {
     for (*ret_index = 0; *ret_index < oidc->key_count; (*ret_index)++)
@@ -46,7 +47,8 @@ static bool find_keys(const struct oidc *oidc, const char *path, size_t *ret_ind
     return false;
 }
 
-static int open_keys(struct oidc *oidc, size_t rule, const struct watched_table_options *options, struct error *err)
+static int open_keys(struct oidc *oidc, size_t rule, const struct watched_table_options *options,
+                     struct error *err)
 {
     const char *source = options->path;
     CLEANUP_FREE char *path = make_path(source, oidc->rules->items[rule].jwks);
@@ -66,7 +68,8 @@ static int open_keys(struct oidc *oidc, size_t rule, const struct watched_table_
     return 0;
 }
 
-static int open_all(struct oidc *oidc, const struct watched_table_options *options, struct error *err)
+static int open_all(struct oidc *oidc, const struct watched_table_options *options,
+                    struct error *err)
 {
     size_t count = oidc->rules->count;
     int r = 0;
@@ -81,8 +84,9 @@ static int open_all(struct oidc *oidc, const struct watched_table_options *optio
     return r;
 }
 
-int oidc_open(const struct oidc_rules *rules, const char *source, void (*warn)(void *context, const char *text), void *context,
-              struct oidc **ret, struct error *err)
+int oidc_open(const struct oidc_rules *rules, const char *source,
+              void (*warn)(void *context, const char *text), void *context, struct oidc **ret,
+              struct error *err)
 {
     const struct watched_table_options options = {.path = source, .warn = warn, .context = context};
     struct oidc *oidc = calloc(1, sizeof(*oidc));
@@ -135,7 +139,8 @@ static bool is_named(const struct secbuf *user)
 
 static bool is_this_user(const struct secbuf *user, const char *principal)
 {
-    return !is_named(user) || (user->size == strlen(principal) && memcmp(user->data, principal, user->size) == 0);
+    return !is_named(user) ||
+           (user->size == strlen(principal) && memcmp(user->data, principal, user->size) == 0);
 }
 
 /* A token begins with '{"' in base64url. */
@@ -143,7 +148,8 @@ bool oidc_may_be_token(const struct secbuf *user, const struct secbuf *password)
 {
     static const char beginning[] = "eyJ";
 
-    return is_named(user) || (password->size >= SHORTEST_TOKEN && memcmp(password->data, beginning, strlen(beginning)) == 0 &&
+    return is_named(user) || (password->size >= SHORTEST_TOKEN &&
+                              memcmp(password->data, beginning, strlen(beginning)) == 0 &&
                               memchr(password->data, '.', password->size));
 }
 
@@ -173,14 +179,16 @@ static bool is_stamp_current(const struct oidc *oidc, const struct verified_toke
     return table->id == stamp.table;
 }
 
-int oidc_look_up(struct oidc *oidc, const struct secbuf *user, const struct secbuf *password, struct verified_token **ret)
+int oidc_look_up(struct oidc *oidc, const struct secbuf *user, const struct secbuf *password,
+                 struct verified_token **ret)
 {
     CLEANUP(verified_token_unrefp) struct verified_token *token = NULL;
 
     if (password->size == 0 || password->size > JWT_SIZE_MAX)
         return is_named(user) ? OIDC_INVALID : OIDC_NO_TOKEN;
     token = token_cache_find(oidc->cache, password);
-    if (!token || !is_this_user(user, token->user) || token->expires_s <= time(NULL) || !is_stamp_current(oidc, token))
+    if (!token || !is_this_user(user, token->user) || token->expires_s <= time(NULL) ||
+        !is_stamp_current(oidc, token))
         return OIDC_WOULD_WAIT;
     *ret = steal_ptr(&token);
     return 0;
@@ -221,8 +229,10 @@ static int try_rule(struct trial *trial, size_t index)
 {
     const struct oidc_rule *rule = &trial->oidc->rules->items[index];
     const char *issuer = jwt_peek_issuer(trial->jwt);
-    const struct jwt_expectation expected = {
-        .issuer = rule->issuer, .audience = rule->audience, .now_s = time(NULL), .leeway_s = JWT_LEEWAY_S};
+    const struct jwt_expectation expected = {.issuer = rule->issuer,
+                                             .audience = rule->audience,
+                                             .now_s = time(NULL),
+                                             .leeway_s = JWT_LEEWAY_S};
     int r;
 
     if (!issuer || strcmp(issuer, rule->issuer) != 0 || !is_this_user(trial->user, rule->principal))
@@ -235,7 +245,8 @@ static int try_rule(struct trial *trial, size_t index)
     return oidc_rule_matches(rule, jwt_get_claims(trial->jwt)) ? 0 : OIDC_INVALID;
 }
 
-static int make_token(const struct trial *trial, const struct oidc_rule *rule, struct verified_token **ret)
+static int make_token(const struct trial *trial, const struct oidc_rule *rule,
+                      struct verified_token **ret)
 {
     struct verified_token *token = calloc(1, sizeof(*token));
 
@@ -262,7 +273,8 @@ static int try_rules(struct trial *trial, struct verified_token **ret)
     return OIDC_INVALID;
 }
 
-int oidc_verify(struct oidc *oidc, const struct secbuf *user, const struct secbuf *password, struct verified_token **ret)
+int oidc_verify(struct oidc *oidc, const struct secbuf *user, const struct secbuf *password,
+                struct verified_token **ret)
 {
     CLEANUP(jwt_freep) struct jwt *jwt = NULL;
     struct trial trial = {.oidc = oidc, .user = user};

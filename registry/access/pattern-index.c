@@ -1,9 +1,9 @@
 /*
  * A tree of components. Each node keeps its children sorted: literal ones first, then those with a
- * '*' ("globs"), then "**". Literal children are found by binary search. A glob is found by its head,
- * the text before the first '*', and by its tail, the text after the last one: a component that
- * matches begins with the head and ends with the tail. Globs are sorted by head, and those with the
- * same head by tail, read from its end.
+ * '*' ("globs"), then "**". Literal children are found by binary search. A glob is found by its
+ * head, the text before the first '*', and by its tail, the text after the last one: a component
+ * that matches begins with the head and ends with the tail. Globs are sorted by head, and those
+ * with the same head by tail, read from its end.
  *
  * A "**" at the end of a pattern matches one component or more, so it is kept as "*" followed by
  * "**", and "**" in the tree always matches any number of components, also none.
@@ -24,7 +24,7 @@ enum {
 enum component_kind { COMPONENT_END, COMPONENT_LITERAL, COMPONENT_GLOB, COMPONENT_DEEP };
 
 struct node {
-    const char *text; /* of its component, NUL-terminated, in index->keys */
+    const char *text;          /* of its component, NUL-terminated, in index->keys */
     size_t grant, grant_count; /* in index->grants */
     struct node *children;     /* in index->nodes */
     size_t literal_count, glob_count;
@@ -127,7 +127,8 @@ bool pattern_matches_component(const char *glob, const char *text, size_t size)
 
 /* --- building --------------------------------------------------------------------------- */
 
-/* A pattern in the form that sorts as the tree is built: kind, text and NUL for each component, then COMPONENT_END. */
+/* A pattern in the form that sorts as the tree is built: kind, text and NUL for each component,
+ * then COMPONENT_END. */
 struct key {
     const char *at;
     struct pattern_grant grant;
@@ -166,7 +167,8 @@ static char *add_key(char *to, const struct pattern_entry *entry, size_t *nodes)
     return to;
 }
 
-/* The size of a key of this entry at most: two bytes more a component, "*" for a last "**", the end. */
+/* The size of a key of this entry at most: two bytes more a component, "*" for a last "**", the
+ * end. */
 static size_t key_size_max(const struct pattern_entry *entry)
 {
     size_t components = 1;
@@ -271,8 +273,10 @@ static size_t find_group_end(const struct key *keys, size_t first, size_t end)
     return i;
 }
 
-/* keys[first] to keys[end - 1] have led to node; each key's `at` is moved past the component that is used. */
-static void build_node(struct pattern_index *index, struct node *node, struct key *keys, size_t first, size_t end)
+/* keys[first] to keys[end - 1] have led to node; each key's `at` is moved past the component that
+ * is used. */
+static void build_node(struct pattern_index *index, struct node *node, struct key *keys,
+                       size_t first, size_t end)
 {
     size_t at = first;
     struct node *child;
@@ -283,7 +287,7 @@ static void build_node(struct pattern_index *index, struct node *node, struct ke
     node->grant_count = at - first;
     first = at;
     for (; at < end; at = find_group_end(keys, at, end))
-        count_child(node, (enum component_kind)*keys[at].at);
+        count_child(node, (enum component_kind) * keys[at].at);
     child = node->children = &index->nodes[index->node_count];
     index->node_count += child_count(node);
     for (at = first; at < end; child++) {
@@ -298,8 +302,8 @@ static void build_node(struct pattern_index *index, struct node *node, struct ke
     }
 }
 
-static void fill_keys(char *text, const struct pattern_entry *entries, size_t count, struct key *ret_keys,
-                      size_t *ret_nodes)
+static void fill_keys(char *text, const struct pattern_entry *entries, size_t count,
+                      struct key *ret_keys, size_t *ret_nodes)
 {
     *ret_nodes = 1;
     for (size_t i = 0; i < count; i++) {
@@ -402,10 +406,12 @@ static bool glob_matches(const struct node *glob, struct component component)
     return pattern_matches_component(glob->text, component.text, component.size);
 }
 
-static bool try_globs(const struct search *search, const struct node *globs, size_t count, size_t depth)
+static bool try_globs(const struct search *search, const struct node *globs, size_t count,
+                      size_t depth)
 {
     for (size_t i = 0; i < count; i++)
-        if (glob_matches(&globs[i], search->name[depth]) && search_below(search, &globs[i], depth + 1))
+        if (glob_matches(&globs[i], search->name[depth]) &&
+            search_below(search, &globs[i], depth + 1))
             return true;
     return false;
 }
@@ -423,8 +429,8 @@ static int order_by_tail(const char *glob, struct component with)
 }
 
 /* How many of the globs come before `with`, or are equal to it if is_inclusive is set. */
-static size_t count_before(const struct node *globs, size_t count, glob_order *order, struct component with,
-                           bool is_inclusive)
+static size_t count_before(const struct node *globs, size_t count, glob_order *order,
+                           struct component with, bool is_inclusive)
 {
     size_t low = 0, high = count;
 
@@ -441,7 +447,8 @@ static size_t count_before(const struct node *globs, size_t count, glob_order *o
 }
 
 /* The globs that are equal to `with`; how many. */
-static size_t find_equal(const struct node **globs, size_t count, glob_order *order, struct component with)
+static size_t find_equal(const struct node **globs, size_t count, glob_order *order,
+                         struct component with)
 {
     size_t first = count_before(*globs, count, order, with, false);
 
@@ -450,8 +457,8 @@ static size_t find_equal(const struct node **globs, size_t count, glob_order *or
 }
 
 /* Tries globs whose head has head_size bytes and fits. */
-static bool search_tails(const struct search *search, const struct node *globs, size_t count, size_t head_size,
-                         size_t depth)
+static bool search_tails(const struct search *search, const struct node *globs, size_t count,
+                         size_t head_size, size_t depth)
 {
     struct component wanted = search->name[depth];
 
@@ -477,7 +484,8 @@ static bool search_globs(const struct search *search, const struct node *node, s
         return try_globs(search, globs, node->glob_count, depth);
     for (size_t size = 0; size <= wanted.size; size++) {
         const struct node *found = globs;
-        size_t count = find_equal(&found, node->glob_count, order_by_head, (struct component){wanted.text, size});
+        size_t count = find_equal(&found, node->glob_count, order_by_head,
+                                  (struct component){wanted.text, size});
 
         if (search_tails(search, found, count, size, depth))
             return true;
@@ -505,7 +513,8 @@ static bool search_below(const struct search *search, const struct node *node, s
            search_deep(search, node, depth);
 }
 
-void pattern_index_visit(const struct pattern_index *index, const char *name, pattern_visitor *visit, void *context)
+void pattern_index_visit(const struct pattern_index *index, const char *name,
+                         pattern_visitor *visit, void *context)
 {
     struct search search = {.index = index, .visit = visit, .context = context};
     const char *at = name, *end = name + strlen(name);

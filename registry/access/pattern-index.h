@@ -24,7 +24,8 @@ enum { PATTERN_SIZE_MAX = 255 };
 /* NULL if text is a pattern, otherwise what is wrong with it: "has an upper-case letter; ...". */
 const char *pattern_find_fault(const char *text, size_t size);
 
-/* The actions that a rule gives to one principal. The caller defines the numbers of principals and the bits of actions. */
+/* The actions that a rule gives to one principal. The caller defines the numbers of principals and
+ * the bits of actions. */
 struct pattern_grant {
     uint32_t principal;
     uint32_t line; /* of the rule */
@@ -43,12 +44,13 @@ bool pattern_matches_component(const char *glob, const char *text, size_t size);
 struct pattern_index;
 
 /* 0 with *ret owned by the caller (pattern_index_free), or -ENOMEM. */
-int pattern_index_new(const struct pattern_entry *entries, size_t count, struct pattern_index **ret) MUST_USE;
+int pattern_index_new(const struct pattern_entry *entries, size_t count,
+                      struct pattern_index **ret) MUST_USE;
 void pattern_index_free(struct pattern_index *index); /* takes NULL */
 
 /*
- * Gets the grants of one pattern that matches, sorted by principal and then by line. Returns true to
- * end the search.
+ * Gets the grants of one pattern that matches, sorted by principal and then by line. Returns true
+ * to end the search.
  */
 typedef bool pattern_visitor(void *context, const struct pattern_grant *grants, size_t count);
 
@@ -56,4 +58,5 @@ typedef bool pattern_visitor(void *context, const struct pattern_grant *grants, 
  * Calls visit for each pattern of the index that matches name, a valid repository name; possibly
  * more than once for a pattern with "**". Needs no memory and takes no lock.
  */
-void pattern_index_visit(const struct pattern_index *index, const char *name, pattern_visitor *visit, void *context);
+void pattern_index_visit(const struct pattern_index *index, const char *name,
+                         pattern_visitor *visit, void *context);

@@ -26,7 +26,8 @@ size_t robot_pattern_size(const char *allow, size_t size);
 const char *robot_find_fault(const char *allow, size_t size);
 
 /*
- * SHA-256 of a label, the name and the password. Nobody can guess 256 random bits, so that it need not be slow. 0 or -ENOMEM.
+ * SHA-256 of a label, the name and the password. Nobody can guess 256 random bits, so that it need
+ * not be slow. 0 or -ENOMEM.
  */
 int robot_digest(const char *name, const struct secbuf *password, struct digest *ret) MUST_USE;
 
@@ -35,5 +36,6 @@ int robot_make_password(struct secbuf *ret) MUST_USE;
 
 /* Times in the file: "2026-11-30T07:41:45Z". */
 enum { ROBOT_TIME_SIZE = 24 };
-void robot_format_time(int64_t time_s, char ret_text[ROBOT_TIME_SIZE]); /* "never" for ROBOT_NEVER */
-int robot_parse_time(const char *text, size_t size, int64_t *ret_s);    /* 0 or -EINVAL */
+void robot_format_time(int64_t time_s,
+                       char ret_text[ROBOT_TIME_SIZE]);              /* "never" for ROBOT_NEVER */
+int robot_parse_time(const char *text, size_t size, int64_t *ret_s); /* 0 or -EINVAL */

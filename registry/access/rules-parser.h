@@ -3,8 +3,9 @@
 #include "registry/access/rules-private.h"
 
 /*
- * Shared by the files that parse an access file: rules-words.c reads words and lists of words, rules-space.c the lines
- * about space (retain, untagged, quota), rules-parse.c the other lines. Used by one thread.
+ * Shared by the files that parse an access file: rules-words.c reads words and lists of words,
+ * rules-space.c the lines about space (retain, untagged, quota), rules-parse.c the other lines.
+ * Used by one thread.
  *
  * Functions that return int return 0, or negative with p->err set.
  */
@@ -27,7 +28,7 @@ struct rules_parser {
     const char *source;
     uint32_t line;
     struct error *err;
-    void *names; /* tsearch(3) tree of struct rules_name */
+    void *names;             /* tsearch(3) tree of struct rules_name */
     struct rules_name **all; /* the same in the order in which they were found */
     size_t all_count, all_capacity;
     size_t member_count;
@@ -46,7 +47,8 @@ struct rules_parser {
 /* Sets p->err to the source, the line and this text. Returns -EINVAL. */
 int rules_fail(struct rules_parser *p, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Room for one more item in a list that doubles. NULL if memory is short; the list is unchanged then. */
+/* Room for one more item in a list that doubles. NULL if memory is short; the list is unchanged
+ * then. */
 void *rules_reserve(void *items, size_t count, size_t *capacity, size_t item_size);
 
 /* Reads the words of a line into p->words. A comma is a word of its own; '#' starts a comment. */
@@ -55,18 +57,20 @@ int rules_split_line(struct rules_parser *p, const char *at, const char *end);
 /* Whether the word is this text, without quotes. */
 bool rules_is_word(const struct rules_word *word, const char *text);
 
-/* The index after the list of words with commas between them that starts at `first`; at most p->word_count. */
+/* The index after the list of words with commas between them that starts at `first`; at most
+ * p->word_count. */
 size_t rules_find_list_end(const struct rules_parser *p, size_t first);
 
 /* -EINVAL if the word is not a pattern of repositories. */
 int rules_check_pattern(struct rules_parser *p, const struct rules_word *word);
 
 /* Adds a pair of a principal (or another number) and a pattern. */
-int rules_add_entry(struct rules_parser *p, struct rules_entries *entries, const struct rules_word *pattern,
-                    uint32_t principal, unsigned actions);
+int rules_add_entry(struct rules_parser *p, struct rules_entries *entries,
+                    const struct rules_word *pattern, uint32_t principal, unsigned actions);
 
 /* Adds the patterns from the word `at` to the end of the line, each with this number. */
-int rules_add_patterns(struct rules_parser *p, struct rules_entries *entries, size_t at, size_t number);
+int rules_add_patterns(struct rules_parser *p, struct rules_entries *entries, size_t at,
+                       size_t number);
 
 /* The lines about space. */
 int rules_parse_retain(struct rules_parser *p);

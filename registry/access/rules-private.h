@@ -21,22 +21,23 @@ struct rules_member {
 enum { RULES_TAG_IMMUTABLE = 1, RULES_TAG_ALWAYS = 2 };
 
 struct rules {
-    unsigned references; /* atomic */
+    unsigned references;          /* atomic */
     struct rules_member *members; /* sorted by name */
     size_t member_count;
     struct pattern_index *index;     /* of allow */
-    struct pattern_index *immutable; /* of lines about tags; its principals are indices of tags, its actions RULES_TAG_* */
-    char **tags; /* patterns of tags */
+    struct pattern_index *immutable; /* of lines about tags; its principals are indices of tags, its
+                                        actions RULES_TAG_* */
+    char **tags;                     /* patterns of tags */
     size_t tag_count;
-    struct pattern_index *retention;     /* its principals are indices of retentions */
-    struct rules_retention *retentions;  /* one for each line */
+    struct pattern_index *retention;    /* its principals are indices of retentions */
+    struct rules_retention *retentions; /* one for each line */
     size_t retention_count;
-    struct pattern_index *quota_index;   /* its principals are indices of quotas */
+    struct pattern_index *quota_index; /* its principals are indices of quotas */
     struct rules_quota *quotas;
     size_t quota_count;
     bool has_anonymous;
     struct oidc_rules oidc_rules;
     struct oidc *oidc; /* their keys; NULL: they were not opened */
-    char *text; /* a copy of what it was made from */
+    char *text;        /* a copy of what it was made from */
     size_t text_size;
 };

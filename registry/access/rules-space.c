@@ -34,7 +34,8 @@ static bool parse_count(const char *text, size_t size, uint64_t *ret)
     return size > 0 && size <= 9 && count > 0;
 }
 
-static int parse_condition(struct rules_parser *p, const struct rules_word *word, struct rules_retention *retention)
+static int parse_condition(struct rules_parser *p, const struct rules_word *word,
+                           struct rules_retention *retention)
 {
     static const char newest[] = "newest=", pushed[] = "pushed=", pulled[] = "pulled=";
     size_t size = word->is_quoted ? 0 : strlen(pushed); /* all are as long */
@@ -46,10 +47,11 @@ static int parse_condition(struct rules_parser *p, const struct rules_word *word
         is_good = age_parse(word->text + size, word->size - size, &retention->pushed_s) == 0;
     else if (word->size > size && memcmp(word->text, pulled, size) == 0)
         is_good = age_parse(word->text + size, word->size - size, &retention->pulled_s) == 0;
-    return is_good
-               ? 0
-               : rules_fail(p, "\"%.*s\" is not newest=NUMBER, pushed=AGE or pulled=AGE; an age is like 30d, 12h or 2w",
-                            (int)word->size, word->text);
+    return is_good ? 0
+                   : rules_fail(p,
+                                "\"%.*s\" is not newest=NUMBER, pushed=AGE or pulled=AGE; an age "
+                                "is like 30d, 12h or 2w",
+                                (int)word->size, word->text);
 }
 
 /* retain CONDITION[,CONDITION...] PATTERN... */
@@ -73,8 +75,10 @@ int rules_parse_untagged(struct rules_parser *p)
 
     if (p->word_count < 3)
         return rules_fail(p, "something is missing; a line is: untagged AGE PATTERN...");
-    if (p->words[1].is_quoted || age_parse(p->words[1].text, p->words[1].size, &retention.untagged_s) < 0)
-        return rules_fail(p, "\"%.*s\" is not an age, such as 30d, 12h or 2w", (int)p->words[1].size, p->words[1].text);
+    if (p->words[1].is_quoted ||
+        age_parse(p->words[1].text, p->words[1].size, &retention.untagged_s) < 0)
+        return rules_fail(p, "\"%.*s\" is not an age, such as 30d, 12h or 2w",
+                          (int)p->words[1].size, p->words[1].text);
     return add_retention(p, 2, &retention);
 }
 
@@ -129,7 +133,9 @@ static int name_quota(struct rules_parser *p, struct rules_quota *quota)
 /* quota SIZE PATTERN... */
 int rules_parse_quota(struct rules_parser *p)
 {
-    struct rules_quota *quotas = rules_reserve(p->quotas, p->quota_count, &p->quota_capacity, sizeof(*quotas)), *quota;
+    struct rules_quota *quotas = rules_reserve(p->quotas, p->quota_count, &p->quota_capacity,
+                                               sizeof(*quotas)),
+                       *quota;
     size_t number = p->quota_count;
     int r;
 
@@ -143,8 +149,8 @@ int rules_parse_quota(struct rules_parser *p)
     quota = &quotas[number];
     *quota = (struct rules_quota){.line = p->line};
     if (p->words[1].is_quoted || !parse_bytes(p->words[1].text, p->words[1].size, &quota->bytes))
-        return rules_fail(p, "\"%.*s\" is not a size, such as 50GB, 500MB or 20GiB", (int)p->words[1].size,
-                          p->words[1].text);
+        return rules_fail(p, "\"%.*s\" is not a size, such as 50GB, 500MB or 20GiB",
+                          (int)p->words[1].size, p->words[1].text);
     p->quota_count++;
     r = rules_add_patterns(p, &p->quota_entries, 2, number);
     if (r == 0)

@@ -44,7 +44,8 @@ static bool ends_word(char c)
     return is_blank(c) || c == ',';
 }
 
-static int read_quoted(struct rules_parser *p, const char **at, const char *end, struct rules_word *ret)
+static int read_quoted(struct rules_parser *p, const char **at, const char *end,
+                       struct rules_word *ret)
 {
     const char *close = memchr(*at + 1, '"', (size_t)(end - *at - 1));
 
@@ -57,7 +58,8 @@ static int read_quoted(struct rules_parser *p, const char **at, const char *end,
     return 0;
 }
 
-static int read_plain(struct rules_parser *p, const char **at, const char *end, struct rules_word *ret)
+static int read_plain(struct rules_parser *p, const char **at, const char *end,
+                      struct rules_word *ret)
 {
     const char *start = *at;
 
@@ -68,7 +70,8 @@ static int read_plain(struct rules_parser *p, const char **at, const char *end, 
 }
 
 /* A comma is a word of its own. */
-static int read_word(struct rules_parser *p, const char **at, const char *end, struct rules_word *ret)
+static int read_word(struct rules_parser *p, const char **at, const char *end,
+                     struct rules_word *ret)
 {
     if (**at == '"')
         return read_quoted(p, at, end, ret);
@@ -103,7 +106,8 @@ int rules_split_line(struct rules_parser *p, const char *at, const char *end)
 
 bool rules_is_word(const struct rules_word *word, const char *text)
 {
-    return !word->is_quoted && word->size == strlen(text) && memcmp(word->text, text, word->size) == 0;
+    return !word->is_quoted && word->size == strlen(text) &&
+           memcmp(word->text, text, word->size) == 0;
 }
 
 /* --- lists and patterns ------------------------------------------------------------------ */
@@ -119,29 +123,32 @@ size_t rules_find_list_end(const struct rules_parser *p, size_t first)
 
 int rules_check_pattern(struct rules_parser *p, const struct rules_word *word)
 {
-    const char *fault = rules_is_word(word, ",") ? "stands where a pattern should; patterns have blanks between them"
-                        : word->is_quoted        ? "is in quotes, which are for names of users"
-                                                 : pattern_find_fault(word->text, word->size);
+    const char *fault = rules_is_word(word, ",")
+                            ? "stands where a pattern should; patterns have blanks between them"
+                        : word->is_quoted ? "is in quotes, which are for names of users"
+                                          : pattern_find_fault(word->text, word->size);
 
     return fault ? rules_fail(p, "the pattern \"%.*s\" %s", (int)word->size, word->text, fault) : 0;
 }
 
-int rules_add_entry(struct rules_parser *p, struct rules_entries *entries, const struct rules_word *pattern,
-                    uint32_t principal, unsigned actions)
+int rules_add_entry(struct rules_parser *p, struct rules_entries *entries,
+                    const struct rules_word *pattern, uint32_t principal, unsigned actions)
 {
-    struct pattern_entry *items = rules_reserve(entries->items, entries->count, &entries->capacity, sizeof(*items));
+    struct pattern_entry *items =
+        rules_reserve(entries->items, entries->count, &entries->capacity, sizeof(*items));
 
     if (!items)
         return error_set_oom(p->err);
     entries->items = items;
     if (entries->count == RULES_MAX)
         return rules_fail(p, "more than %d pairs of a principal or tag and a pattern", RULES_MAX);
-    items[entries->count++] =
-        (struct pattern_entry){.pattern = pattern->text, .size = pattern->size, .grant = {principal, p->line, actions}};
+    items[entries->count++] = (struct pattern_entry){
+        .pattern = pattern->text, .size = pattern->size, .grant = {principal, p->line, actions}};
     return 0;
 }
 
-int rules_add_patterns(struct rules_parser *p, struct rules_entries *entries, size_t at, size_t number)
+int rules_add_patterns(struct rules_parser *p, struct rules_entries *entries, size_t at,
+                       size_t number)
 {
     int r = 0;
 

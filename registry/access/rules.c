@@ -9,8 +9,10 @@ static const struct {
     const char *name;
     unsigned bits;
 } actions[] = {
-    {"pull", RULES_PULL},     {"push", RULES_PUSH},
-    {"push-new", RULES_PUSH_NEW}, {"delete", RULES_DELETE},
+    {"pull", RULES_PULL},
+    {"push", RULES_PUSH},
+    {"push-new", RULES_PUSH_NEW},
+    {"delete", RULES_DELETE},
     {"all", RULES_PULL | RULES_PUSH | RULES_DELETE},
 };
 
@@ -124,7 +126,8 @@ static int compare_member(const void *name, const void *member)
     return strcmp(name, ((const struct rules_member *)member)->name);
 }
 
-static void identify(const struct rules *rules, const struct rules_question *question, struct identity *ret)
+static void identify(const struct rules *rules, const struct rules_question *question,
+                     struct identity *ret)
 {
     enum rules_principal_kind kind = rules_principal_kind_of(question->principal);
     const struct rules_member *member;
@@ -134,7 +137,8 @@ static void identify(const struct rules *rules, const struct rules_question *que
         return;
     if (kind == RULES_USER)
         ret->own[ret->own_count++] = RULES_ID_USERS;
-    member = bsearch(question->principal, rules->members, rules->member_count, sizeof(*member), compare_member);
+    member = bsearch(question->principal, rules->members, rules->member_count, sizeof(*member),
+                     compare_member);
     if (!member)
         return;
     ret->own[ret->own_count++] = member->id;
@@ -143,7 +147,8 @@ static void identify(const struct rules *rules, const struct rules_question *que
 }
 
 /* The grants are sorted by principal. */
-static void add_grants_to(struct decision *decision, const struct pattern_grant *grants, size_t count, uint32_t id)
+static void add_grants_to(struct decision *decision, const struct pattern_grant *grants,
+                          size_t count, uint32_t id)
 {
     size_t low = 0, high = count;
 
@@ -177,7 +182,8 @@ static bool add_grants(void *context, const struct pattern_grant *grants, size_t
     return decision->answer->granted == decision->wanted;
 }
 
-void rules_decide(const struct rules *rules, const struct rules_question *question, struct rules_answer *ret)
+void rules_decide(const struct rules *rules, const struct rules_question *question,
+                  struct rules_answer *ret)
 {
     struct decision decision = {.wanted = question->actions, .answer = ret};
 
@@ -201,12 +207,13 @@ static bool find_tag(void *context, const struct pattern_grant *grants, size_t c
 
     for (size_t i = 0; i < count && !search->is_found; i++)
         search->is_found = grants[i].actions & search->kinds &&
-                           pattern_matches_component(search->rules->tags[grants[i].principal], search->tag,
-                                                     strlen(search->tag));
+                           pattern_matches_component(search->rules->tags[grants[i].principal],
+                                                     search->tag, strlen(search->tag));
     return search->is_found;
 }
 
-static bool is_tag(const struct rules *rules, const char *repository, const char *tag, unsigned kinds)
+static bool is_tag(const struct rules *rules, const char *repository, const char *tag,
+                   unsigned kinds)
 {
     struct tag_search search = {.rules = rules, .tag = tag, .kinds = kinds};
 
@@ -253,7 +260,8 @@ static bool add_retentions(void *context, const struct pattern_grant *grants, si
     return false;
 }
 
-void rules_find_retention(const struct rules *rules, const char *repository, struct rules_retention *ret)
+void rules_find_retention(const struct rules *rules, const char *repository,
+                          struct rules_retention *ret)
 {
     struct retention_search search = {.rules = rules, .ret = ret};
 
@@ -284,7 +292,8 @@ static void add_quota(struct quota_search *search, const struct rules_quota *quo
         return;
     if (search->count < RULES_QUOTAS_OF_ONE)
         search->count++;
-    memmove(search->found + at + 1, search->found + at, (search->count - 1 - at) * sizeof(*search->found));
+    memmove(search->found + at + 1, search->found + at,
+            (search->count - 1 - at) * sizeof(*search->found));
     search->found[at] = quota;
 }
 

@@ -72,7 +72,7 @@ struct rules_question {
 };
 
 struct rules_answer {
-    unsigned granted;                  /* those of the actions that a rule allows */
+    unsigned granted; /* those of the actions that a rule allows */
     /* for each granted bit, the line of a rule that allows it; else 0 */
     uint32_t lines[RULES_ACTION_COUNT];
 };
@@ -91,7 +91,7 @@ bool rules_is_tag_kept(const struct rules *rules, const char *repository, const 
  * keeps most counts.
  */
 struct rules_retention {
-    bool has_tags;     /* a line "retain" matches; the three after it are 0 where none names them */
+    bool has_tags; /* a line "retain" matches; the three after it are 0 where none names them */
     uint64_t newest;
     uint64_t pushed_s, pulled_s;
     uint64_t untagged_s; /* 0: untagged manifests stay */

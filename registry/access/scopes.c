@@ -8,7 +8,8 @@
 
 #include "registry/spec/name.h"
 
-static const char repository_type[] = "repository", registry_type[] = "registry", catalog[] = "catalog";
+static const char repository_type[] = "repository", registry_type[] = "registry",
+                  catalog[] = "catalog";
 
 /* The actions that a token can contain, by the names of the rules' actions. */
 static const struct {
@@ -90,9 +91,11 @@ static unsigned parse_actions(struct piece list)
 }
 
 /* Cuts "type(class):name:actions", whose name may hold colons. False if it has another form. */
-static bool split(struct piece text, struct piece *ret_type, struct piece *ret_name, struct piece *ret_actions)
+static bool split(struct piece text, struct piece *ret_type, struct piece *ret_name,
+                  struct piece *ret_actions)
 {
-    const char *first = memchr(text.text, ':', text.size), *last = memrchr(text.text, ':', text.size);
+    const char *first = memchr(text.text, ':', text.size),
+               *last = memrchr(text.text, ':', text.size);
     const char *end = text.text + text.size;
 
     if (!first || first == last)
@@ -129,7 +132,8 @@ int scopes_add(struct scopes *scopes, const char *text)
     return r;
 }
 
-/* --- claims ------------------------------------------------------------------------------------- */
+/* --- claims -------------------------------------------------------------------------------------
+ */
 
 /* The text of a claim while it grows. */
 struct claim {
@@ -142,7 +146,8 @@ static PRINTF_LIKE(2, 3) void claim_add(struct claim *claim, const char *format,
     va_list arguments;
 
     va_start(arguments, format);
-    claim->used += (size_t)vsnprintf(claim->text + claim->used, claim->size - claim->used, format, arguments);
+    claim->used +=
+        (size_t)vsnprintf(claim->text + claim->used, claim->size - claim->used, format, arguments);
     va_end(arguments);
 }
 
@@ -168,21 +173,22 @@ char *scopes_format(const struct scopes *scopes)
         return NULL;
     claim_add(&claim, "[");
     for (size_t i = 0; i < scopes->count; i++) {
-        claim_add(&claim, "%s{\"type\":\"%s\",\"name\":\"%s\",\"actions\":[", i ? "," : "", repository_type,
-                  scopes->items[i].name);
+        claim_add(&claim, "%s{\"type\":\"%s\",\"name\":\"%s\",\"actions\":[", i ? "," : "",
+                  repository_type, scopes->items[i].name);
         claim_add_actions(&claim, scopes->items[i].actions);
         claim_add(&claim, "]}");
     }
     if (scopes->has_catalog)
-        claim_add(&claim, "%s{\"type\":\"%s\",\"name\":\"%s\",\"actions\":[\"*\"]}", scopes->count ? "," : "",
-                  registry_type, catalog);
+        claim_add(&claim, "%s{\"type\":\"%s\",\"name\":\"%s\",\"actions\":[\"*\"]}",
+                  scopes->count ? "," : "", registry_type, catalog);
     claim_add(&claim, "]");
     return claim.text;
 }
 
 static int parse_entry(const struct json *entry, struct scopes *scopes)
 {
-    const char *type = json_get_text(json_find(entry, "type")), *name = json_get_text(json_find(entry, "name"));
+    const char *type = json_get_text(json_find(entry, "type")),
+               *name = json_get_text(json_find(entry, "name"));
     const struct json *list = json_find(entry, "actions");
     unsigned bits = 0;
 
@@ -193,7 +199,8 @@ static int parse_entry(const struct json *entry, struct scopes *scopes)
 
         if (!text)
             return -EBADMSG;
-        if (strcmp(type, registry_type) == 0 && strcmp(name, catalog) == 0 && strcmp(text, "*") == 0)
+        if (strcmp(type, registry_type) == 0 && strcmp(name, catalog) == 0 &&
+            strcmp(text, "*") == 0)
             scopes->has_catalog = true;
         bits |= parse_action((struct piece){text, strlen(text)});
     }
@@ -208,7 +215,8 @@ int scopes_parse_claim(const struct json *claim, struct scopes *scopes)
 
     if (!claim || json_get_type(claim) != JSON_ARRAY)
         return -EBADMSG;
-    for (const struct json *entry = json_get_first(claim); r == 0 && entry; entry = json_get_next(entry))
+    for (const struct json *entry = json_get_first(claim); r == 0 && entry;
+         entry = json_get_next(entry))
         r = parse_entry(entry, scopes);
     return r;
 }

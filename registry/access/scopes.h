@@ -8,10 +8,10 @@
 #include "registry/access/rules.h"
 
 /*
- * The scopes that a client asks for when it fetches a token, and those that the token gives: actions in repositories, and
- * the catalog.
- * The actions are bits of enum rules_action; RULES_PUSH_NEW is not used, because the rules decide about it when a tag
- * is pushed. Not for several threads while it changes.
+ * The scopes that a client asks for when it fetches a token, and those that the token gives:
+ * actions in repositories, and the catalog. The actions are bits of enum rules_action;
+ * RULES_PUSH_NEW is not used, because the rules decide about it when a tag is pushed. Not for
+ * several threads while it changes.
  */
 struct scope {
     char *name; /* a valid name of a repository */
@@ -28,9 +28,10 @@ struct scopes {
 enum { SCOPES_MAX = 64, SCOPES_TEXT_MAX = 8 << 10 }; /* repositories; bytes of their names */
 
 /*
- * Adds scopes in the form of the distribution specification, separated by blanks: "repository:team/app:pull,push".
- * "*" are all actions. Unknown types and actions, and names that are invalid, are ignored. 0, -E2BIG for more than
- * a token can hold, or -ENOMEM.
+ * Adds scopes in the form of the distribution specification, separated by blanks:
+ * "repository:team/app:pull,push".
+ * "*" are all actions. Unknown types and actions, and names that are invalid, are ignored. 0,
+ * -E2BIG for more than a token can hold, or -ENOMEM.
  */
 int scopes_add(struct scopes *scopes, const char *text) MUST_USE;
 
@@ -38,8 +39,8 @@ int scopes_add(struct scopes *scopes, const char *text) MUST_USE;
 const struct scope *scopes_find(const struct scopes *scopes, const char *name);
 
 /*
- * As the claim "access" of a token: [{"type":"repository","name":"team/app","actions":["pull"]}]. NUL-terminated, owned
- * by the caller, free with free(); NULL if memory is out.
+ * As the claim "access" of a token: [{"type":"repository","name":"team/app","actions":["pull"]}].
+ * NUL-terminated, owned by the caller, free with free(); NULL if memory is out.
  */
 char *scopes_format(const struct scopes *scopes);
 

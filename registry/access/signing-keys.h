@@ -9,8 +9,9 @@
 #include "registry/storage/storage.h"
 
 /*
- * The keys that sign access tokens. The storage has them, so all its servers accept each other's tokens. They are
- * numbered; the newest one that every server knows signs, and the others verify (docs/tokens.md).
+ * The keys that sign access tokens. The storage has them, so all its servers accept each other's
+ * tokens. They are numbered; the newest one that every server knows signs, and the others verify
+ * (docs/tokens.md).
  *
  * From any thread. Signing and verifying wait for nothing.
  */
@@ -18,19 +19,22 @@ struct signing_keys;
 
 enum {
     SIGNING_KEYS_LIFE_S = 30 * 24 * 3600, /* then the next key is made, */
-    SIGNING_KEYS_SPREAD_S = 300,          /* which signs after this time, when each server has read it */
-    SIGNING_KEYS_REFRESH_S = 60,          /* how often a server must read the keys at least */
-    /* How long the key before the one that signs is accepted: the life of a token, and clocks that differ. */
+    SIGNING_KEYS_SPREAD_S = 300, /* which signs after this time, when each server has read it */
+    SIGNING_KEYS_REFRESH_S = 60, /* how often a server must read the keys at least */
+    /* How long the key before the one that signs is accepted: the life of a token, and clocks that
+       differ. */
     SIGNING_KEYS_OVERLAP_S = 900,
 };
 
-/* Reads the keys; creates the first one. storage is borrowed. 0 with *ret (signing_keys_close), or negative. */
-int signing_keys_open(struct storage *storage, struct signing_keys **ret, struct error *err) MUST_USE;
+/* Reads the keys; creates the first one. storage is borrowed. 0 with *ret (signing_keys_close), or
+ * negative. */
+int signing_keys_open(struct storage *storage, struct signing_keys **ret,
+                      struct error *err) MUST_USE;
 void signing_keys_close(struct signing_keys *keys); /* takes NULL */
 
 /*
- * Reads the keys again, makes the next one when it is time, and removes those that nothing needs. Waits for
- * the storage. 0, or negative: the keys are as before.
+ * Reads the keys again, makes the next one when it is time, and removes those that nothing needs.
+ * Waits for the storage. 0, or negative: the keys are as before.
  */
 int signing_keys_refresh(struct signing_keys *keys, struct error *err) MUST_USE;
 
@@ -38,16 +42,18 @@ int signing_keys_refresh(struct signing_keys *keys, struct error *err) MUST_USE;
 int signing_keys_rotate(struct signing_keys *keys, struct error *err) MUST_USE;
 
 /*
- * Makes the next key now, and removes all keys before it, because one may have been stolen. The new key signs at once. Other
- * servers follow within SIGNING_KEYS_REFRESH_S. Waits. 0 or negative.
+ * Makes the next key now, and removes all keys before it, because one may have been stolen. The new
+ * key signs at once. Other servers follow within SIGNING_KEYS_REFRESH_S. Waits. 0 or negative.
  */
 int signing_keys_distrust(struct signing_keys *keys, struct error *err) MUST_USE;
 
-/* Changes when a key is not accepted any more. A token that was verified before must be verified again. */
+/* Changes when a key is not accepted any more. A token that was verified before must be verified
+ * again. */
 uint64_t signing_keys_get_generation(struct signing_keys *keys);
 
 /* Signs the text of a JSON object, and appends the token. 0 or -ENOMEM. */
-int signing_keys_sign(struct signing_keys *keys, const void *claims, size_t size, struct secbuf *ret_token) MUST_USE;
+int signing_keys_sign(struct signing_keys *keys, const void *claims, size_t size,
+                      struct secbuf *ret_token) MUST_USE;
 
 /* As jwt_verify(), with these keys and no other algorithm than theirs. */
 int signing_keys_verify(struct signing_keys *keys, struct jwt *token) MUST_USE;

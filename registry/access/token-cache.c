@@ -1,4 +1,5 @@
-/* Sets of a few places each; a token has one set, in which it displaces the one used least lately. */
+/* Sets of a few places each; a token has one set, in which it displaces the one used least lately.
+ */
 #include "registry/access/token-cache.h"
 
 #include <pthread.h>
@@ -106,7 +107,8 @@ static struct place *find_least_used(struct token_cache *cache, const unsigned c
     return least;
 }
 
-void token_cache_add(struct token_cache *cache, const struct secbuf *text, struct verified_token *token)
+void token_cache_add(struct token_cache *cache, const struct secbuf *text,
+                     struct verified_token *token)
 {
     unsigned char digest[KEYED_DIGEST_SIZE];
     struct verified_token *before;

@@ -9,8 +9,8 @@
 #include "registry/access/scopes.h"
 
 /*
- * Tokens whose signature was verified, found by a keyed digest, so that a signature is verified once and not for each
- * request. The cache contains no token. From any thread.
+ * Tokens whose signature was verified, found by a keyed digest, so that a signature is verified
+ * once and not for each request. The cache contains no token. From any thread.
  */
 struct token_cache;
 
@@ -18,25 +18,28 @@ enum { TOKEN_USER_MAX = 255, TOKEN_STAMP_SIZE = AUTHENTICATOR_STAMP_SIZE }; /* b
 
 /* The content of a verified token. It does not change, and references are counted. */
 struct verified_token {
-    unsigned references;          /* atomic */
+    unsigned references;           /* atomic */
     char user[TOKEN_USER_MAX + 1]; /* "" for a client without a login */
     bool has_stamp;
-    unsigned char stamp[TOKEN_STAMP_SIZE]; /* of the user's credential when the token was verified */
-    bool is_limited;              /* to scopes; an identity token is not */
+    unsigned char
+        stamp[TOKEN_STAMP_SIZE]; /* of the user's credential when the token was verified */
+    bool is_limited;             /* to scopes; an identity token is not */
     struct scopes scopes;
-    int64_t expires_s;            /* since 1970 */
-    uint64_t generation;          /* of the signing keys that verified it; 0 without such keys */
+    int64_t expires_s;   /* since 1970 */
+    uint64_t generation; /* of the signing keys that verified it; 0 without such keys */
 };
 
 struct verified_token *verified_token_ref(struct verified_token *token);
 void verified_token_unref(struct verified_token *token); /* takes NULL */
 void verified_token_unrefp(struct verified_token **token);
 
-struct token_cache *token_cache_new(void); /* NULL: out of memory */
+struct token_cache *token_cache_new(void);        /* NULL: out of memory */
 void token_cache_free(struct token_cache *cache); /* takes NULL */
 
-/* Takes a reference of its own. Another token, the one used least lately, may have to go. Without memory nothing is added. */
-void token_cache_add(struct token_cache *cache, const struct secbuf *text, struct verified_token *token);
+/* Takes a reference of its own. Another token, the one used least lately, may have to go. Without
+ * memory nothing is added. */
+void token_cache_add(struct token_cache *cache, const struct secbuf *text,
+                     struct verified_token *token);
 
 /* The token, with a reference for the caller; NULL if it is not there. It may have expired. */
 struct verified_token *token_cache_find(struct token_cache *cache, const struct secbuf *text);

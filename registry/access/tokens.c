@@ -54,7 +54,8 @@ int tokens_open(const struct tokens_options *options, struct tokens **ret, struc
 
     if (r < 0) {
         tokens_close(tokens);
-        return error_wrap(err, "tokens need keys in the storage (auth.htpasswd.tokens: false does without)");
+        return error_wrap(
+            err, "tokens need keys in the storage (auth.htpasswd.tokens: false does without)");
     }
     *ret = tokens;
     return 0;
@@ -82,8 +83,8 @@ int tokens_refresh(struct tokens *tokens, struct error *err)
     return signing_keys_refresh(tokens->keys, err);
 }
 
-int tokens_prune(struct tokens *tokens, int (*pace)(void *object, struct error *err), void *object, size_t *ret_count,
-                 struct error *err)
+int tokens_prune(struct tokens *tokens, int (*pace)(void *object, struct error *err), void *object,
+                 size_t *ret_count, struct error *err)
 {
     return identity_tokens_prune(tokens->identities, pace, object, ret_count, err);
 }
@@ -95,7 +96,8 @@ int64_t tokens_now(const struct tokens *tokens)
 
 /* --- credentials ---------------------------------------------------------------------------- */
 
-static bool find_stamp(const struct tokens *tokens, const char *user, unsigned char ret[TOKEN_STAMP_SIZE])
+static bool find_stamp(const struct tokens *tokens, const char *user,
+                       unsigned char ret[TOKEN_STAMP_SIZE])
 {
     return tokens->options.find_stamp(tokens->options.context, user, ret);
 }
@@ -105,12 +107,14 @@ static bool is_stamp_current(const struct tokens *tokens, const struct verified_
 {
     unsigned char stamp[TOKEN_STAMP_SIZE];
 
-    return !token->has_stamp ||
-           (find_stamp(tokens, token->user, stamp) && same_bytes(stamp, token->stamp, sizeof(stamp)));
+    return !token->has_stamp || (find_stamp(tokens, token->user, stamp) &&
+                                 same_bytes(stamp, token->stamp, sizeof(stamp)));
 }
 
-/* The credential that the user has now, and its stamp. 0, TOKENS_INVALID if there is none, or -ENOMEM. */
-static int find_credential(const struct tokens *tokens, const char *user, unsigned char ret_stamp[TOKEN_STAMP_SIZE],
+/* The credential that the user has now, and its stamp. 0, TOKENS_INVALID if there is none, or
+ * -ENOMEM. */
+static int find_credential(const struct tokens *tokens, const char *user,
+                           unsigned char ret_stamp[TOKEN_STAMP_SIZE],
                            struct identity_credential *ret)
 {
     if (!find_stamp(tokens, user, ret_stamp))
@@ -138,8 +142,9 @@ static bool is_valid_utf8(const char *text)
 /* --- making --------------------------------------------------------------------------------- */
 
 /*
- * The claim "cred" with its comma; "" without a credential. It is of the credential that the client has used. The user's
- * current one would turn an old password into a new token if the password changes in between.
+ * The claim "cred" with its comma; "" without a credential. It is of the credential that the client
+ * has used. The user's current one would turn an old password into a new token if the password
+ * changes in between.
  */
 static int format_credential(const struct tokens *tokens, const unsigned char *stamp,
                              char ret_text[CREDENTIAL_CLAIM_SIZE])
@@ -150,7 +155,8 @@ static int format_credential(const struct tokens *tokens, const unsigned char *s
     ret_text[0] = '\0';
     if (!stamp)
         return 0;
-    if (identity_tokens_get_credential(tokens->identities, stamp, TOKEN_STAMP_SIZE, &credential) < 0)
+    if (identity_tokens_get_credential(tokens->identities, stamp, TOKEN_STAMP_SIZE, &credential) <
+        0)
         return -ENOMEM;
     identity_format_hex(credential.bytes, CREDENTIAL_SIZE, hex);
     snprintf(ret_text, CREDENTIAL_CLAIM_SIZE, ",\"cred\":\"%s\"", hex);
@@ -167,10 +173,10 @@ static char *format_claims(const struct tokens *tokens, const struct token_grant
     if (!user || !access || format_credential(tokens, grant->stamp, credential) < 0)
         return NULL;
     if (asprintf(&claims,
-                 "{\"iss\":\"" ISSUER "\",\"aud\":%s,\"sub\":%s,\"iat\":%" PRId64 ",\"nbf\":%" PRId64 ",\"exp\":%" PRId64
-                 ",\"jti\":\"%s\"%s,\"access\":%s}",
-                 tokens->quoted_service, user, grant->issued_s, grant->issued_s, grant->issued_s + TOKENS_LIFE_S, id,
-                 credential, access) < 0)
+                 "{\"iss\":\"" ISSUER "\",\"aud\":%s,\"sub\":%s,\"iat\":%" PRId64
+                 ",\"nbf\":%" PRId64 ",\"exp\":%" PRId64 ",\"jti\":\"%s\"%s,\"access\":%s}",
+                 tokens->quoted_service, user, grant->issued_s, grant->issued_s,
+                 grant->issued_s + TOKENS_LIFE_S, id, credential, access) < 0)
         return NULL;
     return claims;
 }
@@ -185,13 +191,15 @@ int tokens_issue(struct tokens *tokens, const struct token_grant *grant, struct 
     return claims ? signing_keys_sign(tokens->keys, claims, strlen(claims), ret_token) : -ENOMEM;
 }
 
-int tokens_log_in(struct tokens *tokens, const struct token_login *login, struct secbuf *ret_token, struct error *err)
+int tokens_log_in(struct tokens *tokens, const struct token_login *login, struct secbuf *ret_token,
+                  struct error *err)
 {
     struct identity_record record = {0};
 
     if (!is_valid_utf8(login->user))
         return TOKENS_NAME_UNUSABLE;
-    if (identity_tokens_get_credential(tokens->identities, login->stamp, TOKEN_STAMP_SIZE, &record.credential) < 0)
+    if (identity_tokens_get_credential(tokens->identities, login->stamp, TOKEN_STAMP_SIZE,
+                                       &record.credential) < 0)
         return error_set_oom(err);
     snprintf(record.user, sizeof(record.user), "%s", login->user);
     snprintf(record.client, sizeof(record.client), "%s", login->client);
@@ -201,7 +209,8 @@ int tokens_log_in(struct tokens *tokens, const struct token_login *login, struct
 
 /* --- verifying ------------------------------------------------------------------------------ */
 
-int tokens_look_up(struct tokens *tokens, enum token_kind kind, const struct secbuf *text, struct verified_token **ret)
+int tokens_look_up(struct tokens *tokens, enum token_kind kind, const struct secbuf *text,
+                   struct verified_token **ret)
 {
     CLEANUP(verified_token_unrefp) struct verified_token *token = NULL;
 
@@ -231,8 +240,10 @@ static struct verified_token *new_token(const char *user)
     return token;
 }
 
-/* Compares the claim "cred" with the credential that the user has now. 0, TOKENS_INVALID or -ENOMEM. */
-static int check_credential(const struct tokens *tokens, const char *claim, struct verified_token *token)
+/* Compares the claim "cred" with the credential that the user has now. 0, TOKENS_INVALID or
+ * -ENOMEM. */
+static int check_credential(const struct tokens *tokens, const char *claim,
+                            struct verified_token *token)
 {
     struct identity_credential credential;
     char hex[CREDENTIAL_DIGITS + 1];
@@ -248,7 +259,8 @@ static int check_credential(const struct tokens *tokens, const char *claim, stru
     return strlen(claim) == strlen(hex) && same_bytes(claim, hex, strlen(hex)) ? 0 : TOKENS_INVALID;
 }
 
-static int read_claims(const struct tokens *tokens, const struct jwt *jwt, struct verified_token **ret)
+static int read_claims(const struct tokens *tokens, const struct jwt *jwt,
+                       struct verified_token **ret)
 {
     CLEANUP(verified_token_unrefp) struct verified_token *token = NULL;
     const struct json *claims = jwt_get_claims(jwt);
@@ -271,11 +283,15 @@ static int read_claims(const struct tokens *tokens, const struct jwt *jwt, struc
     return 0;
 }
 
-static int verify_access(struct tokens *tokens, const struct secbuf *text, struct verified_token **ret)
+static int verify_access(struct tokens *tokens, const struct secbuf *text,
+                         struct verified_token **ret)
 {
     CLEANUP(jwt_freep) struct jwt *jwt = NULL;
     const struct jwt_expectation expected = {
-        .issuer = ISSUER, .audience = tokens->service, .type = "JWT", .now_s = tokens_now(tokens),
+        .issuer = ISSUER,
+        .audience = tokens->service,
+        .type = "JWT",
+        .now_s = tokens_now(tokens),
         .leeway_s = JWT_LEEWAY_S,
     };
     uint64_t generation = signing_keys_get_generation(tokens->keys); /* before the keys are used */
@@ -318,14 +334,15 @@ static int verify_identity(struct tokens *tokens, const struct secbuf *text, con
     return 0;
 }
 
-int tokens_verify(struct tokens *tokens, enum token_kind kind, const struct secbuf *text, const char *address,
-                  struct verified_token **ret, struct error *err)
+int tokens_verify(struct tokens *tokens, enum token_kind kind, const struct secbuf *text,
+                  const char *address, struct verified_token **ret, struct error *err)
 {
     int r = kind == TOKEN_ACCESS ? tokens_look_up(tokens, kind, text, ret) : TOKENS_WOULD_WAIT;
 
     if (r != TOKENS_WOULD_WAIT)
         return r;
-    r = kind == TOKEN_ACCESS ? verify_access(tokens, text, ret) : verify_identity(tokens, text, address, ret, err);
+    r = kind == TOKEN_ACCESS ? verify_access(tokens, text, ret)
+                             : verify_identity(tokens, text, address, ret, err);
     if (r == 0)
         token_cache_add(tokens->cache, text, *ret);
     return r == -ENOMEM ? error_set_oom(err) : r;

@@ -7,8 +7,8 @@
 #include "registry/storage/storage.h"
 
 /*
- * registryd's own tokens (docs/tokens.md): it signs access tokens, verifies them, and knows which identity tokens are
- * valid. From any thread.
+ * registryd's own tokens (docs/tokens.md): it signs access tokens, verifies them, and knows which
+ * identity tokens are valid. From any thread.
  */
 struct tokens;
 
@@ -19,15 +19,17 @@ struct tokens_options {
     const char *service;     /* what tokens are valid for; copied */
 
     /*
-     * The stamp of the credential that a user has now: it changes with the password. False if there is no such user, or
-     * the user has none. Does not wait.
+     * The stamp of the credential that a user has now: it changes with the password. False if there
+     * is no such user, or the user has none. Does not wait.
      */
     bool (*find_stamp)(void *context, const char *user, unsigned char ret[TOKEN_STAMP_SIZE]);
     void *context;
 };
 
-/* Reads the keys, and makes them at the first start. 0 with *ret owned by the caller (tokens_close), or negative. */
-int tokens_open(const struct tokens_options *options, struct tokens **ret, struct error *err) MUST_USE;
+/* Reads the keys, and makes them at the first start. 0 with *ret owned by the caller
+ * (tokens_close), or negative. */
+int tokens_open(const struct tokens_options *options, struct tokens **ret,
+                struct error *err) MUST_USE;
 void tokens_close(struct tokens *tokens); /* takes NULL */
 
 const char *tokens_get_service(const struct tokens *tokens);
@@ -36,27 +38,30 @@ const char *tokens_get_service(const struct tokens *tokens);
 int tokens_refresh(struct tokens *tokens, struct error *err) MUST_USE;
 
 /* As identity_tokens_prune(). */
-int tokens_prune(struct tokens *tokens, int (*pace)(void *object, struct error *err), void *object, size_t *ret_count,
-                 struct error *err) MUST_USE;
+int tokens_prune(struct tokens *tokens, int (*pace)(void *object, struct error *err), void *object,
+                 size_t *ret_count, struct error *err) MUST_USE;
 
 /* The content of a new access token; borrowed. */
 struct token_grant {
     const char *user; /* "" for a client without a login */
     const struct scopes *scopes;
-    const unsigned char *stamp; /* of the credential that the client has proved to have; NULL: none */
-    int64_t issued_s;           /* since 1970; tokens_now() */
+    const unsigned char
+        *stamp;       /* of the credential that the client has proved to have; NULL: none */
+    int64_t issued_s; /* since 1970; tokens_now() */
 };
 
 int64_t tokens_now(const struct tokens *tokens);
 
 enum tokens_outcome {
     TOKENS_INVALID = 1,
-    TOKENS_WOULD_WAIT,   /* only tokens_verify() can tell */
+    TOKENS_WOULD_WAIT,    /* only tokens_verify() can tell */
     TOKENS_NAME_UNUSABLE, /* the user's name is not valid UTF-8, so no token can name them */
 };
 
-/* Signs an access token and appends it. 0, TOKENS_NAME_UNUSABLE or -ENOMEM. Computes for a tenth of a millisecond. */
-int tokens_issue(struct tokens *tokens, const struct token_grant *grant, struct secbuf *ret_token) MUST_USE;
+/* Signs an access token and appends it. 0, TOKENS_NAME_UNUSABLE or -ENOMEM. Computes for a tenth of
+ * a millisecond. */
+int tokens_issue(struct tokens *tokens, const struct token_grant *grant,
+                 struct secbuf *ret_token) MUST_USE;
 
 /* client and address are for people; stamp is as in struct token_grant, but required. Borrowed. */
 struct token_login {
@@ -64,19 +69,21 @@ struct token_login {
     const unsigned char *stamp;
 };
 
-/* Makes an identity token for a user, and appends it. 0, TOKENS_NAME_UNUSABLE, or negative. Waits. */
+/* Makes an identity token for a user, and appends it. 0, TOKENS_NAME_UNUSABLE, or negative. Waits.
+ */
 int tokens_log_in(struct tokens *tokens, const struct token_login *login, struct secbuf *ret_token,
                   struct error *err) MUST_USE;
 
 enum token_kind { TOKEN_ACCESS, TOKEN_IDENTITY };
 
 /*
- * Whether a token is valid, as far as that is known from memory. 0 with *ret (verified_token_unref), TOKENS_INVALID or
- * TOKENS_WOULD_WAIT. For event threads.
+ * Whether a token is valid, as far as that is known from memory. 0 with *ret
+ * (verified_token_unref), TOKENS_INVALID or TOKENS_WOULD_WAIT. For event threads.
  */
 int tokens_look_up(struct tokens *tokens, enum token_kind kind, const struct secbuf *text,
                    struct verified_token **ret) MUST_USE;
 
-/* Likewise, but verifies the signature if necessary, or reads the storage in any case. address is the client's. 0, TOKENS_INVALID, or negative. */
-int tokens_verify(struct tokens *tokens, enum token_kind kind, const struct secbuf *text, const char *address,
-                  struct verified_token **ret, struct error *err) MUST_USE;
+/* Likewise, but verifies the signature if necessary, or reads the storage in any case. address is
+ * the client's. 0, TOKENS_INVALID, or negative. */
+int tokens_verify(struct tokens *tokens, enum token_kind kind, const struct secbuf *text,
+                  const char *address, struct verified_token **ret, struct error *err) MUST_USE;

@@ -1,8 +1,8 @@
 /*
  * Apache's htpasswd truncates the file and writes it again, in place. A reader that comes between
- * the two finds no users, and would refuse people in the middle of their work. So a file that changed
- * a moment ago is read again after a moment. On a busy machine its writer may need longer: a file
- * that is empty, or whose last line has no newline, counts as unfinished for a while.
+ * the two finds no users, and would refuse people in the middle of their work. So a file that
+ * changed a moment ago is read again after a moment. On a busy machine its writer may need longer:
+ * a file that is empty, or whose last line has no newline, counts as unfinished for a while.
  */
 #include "registry/access/watched-file.h"
 
@@ -24,8 +24,11 @@ enum {
 static void fill_stamp(const struct stat *st, struct file_stamp *ret)
 {
     *ret = (struct file_stamp){
-        .device = st->st_dev, .inode = st->st_ino, .size = st->st_size,
-        .modified = st->st_mtim, .changed = st->st_ctim,
+        .device = st->st_dev,
+        .inode = st->st_ino,
+        .size = st->st_size,
+        .modified = st->st_mtim,
+        .changed = st->st_ctim,
     };
 }
 
@@ -46,18 +49,21 @@ static bool is_same_time(const struct timespec *a, const struct timespec *b)
 
 bool file_stamp_is_equal(const struct file_stamp *a, const struct file_stamp *b)
 {
-    return a->error == b->error && a->device == b->device && a->inode == b->inode && a->size == b->size &&
-           is_same_time(&a->modified, &b->modified) && is_same_time(&a->changed, &b->changed);
+    return a->error == b->error && a->device == b->device && a->inode == b->inode &&
+           a->size == b->size && is_same_time(&a->modified, &b->modified) &&
+           is_same_time(&a->changed, &b->changed);
 }
 
-/* Whether it was changed less than ms ago, or as little in the future; whatever its own times say. */
+/* Whether it was changed less than ms ago, or as little in the future; whatever its own times say.
+ */
 static bool is_younger(const struct file_stamp *stamp, int64_t ms)
 {
     struct timespec now;
     int64_t age_ms;
 
     clock_gettime(CLOCK_REALTIME, &now);
-    age_ms = ((int64_t)now.tv_sec - stamp->changed.tv_sec) * 1000 + (now.tv_nsec - stamp->changed.tv_nsec) / 1000000;
+    age_ms = ((int64_t)now.tv_sec - stamp->changed.tv_sec) * 1000 +
+             (now.tv_nsec - stamp->changed.tv_nsec) / 1000000;
     return age_ms < ms && age_ms > -ms;
 }
 

@@ -35,7 +35,8 @@ struct file_content {
     size_t size;
     bool is_public;     /* every user of the machine may read the file */
     bool is_open;       /* every user of the machine may write to it */
-    bool is_unfinished; /* changed in the last two seconds, and it is empty or its last line has no newline */
+    bool is_unfinished; /* changed in the last two seconds, and it is empty or its last line has no
+                           newline */
     struct file_stamp stamp;
 };
 

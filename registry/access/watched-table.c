@@ -26,8 +26,9 @@ struct watched_table {
     struct file_stamp stamp; /* of the file when it was last read, or tried to */
     uint64_t look_again_ms;  /* read the file then even if the stamp stays the same; 0: no */
 
-    pthread_mutex_t reload_lock; /* of the following, and of threads that change what `lock` protects */
-    int last_failure;            /* for which warn() was called; 0 since a success */
+    pthread_mutex_t
+        reload_lock;  /* of the following, and of threads that change what `lock` protects */
+    int last_failure; /* for which warn() was called; 0 since a success */
 };
 
 void watched_table_warn(struct watched_table *watched, const char *format, ...)
@@ -48,8 +49,8 @@ void watched_table_warn(struct watched_table *watched, const char *format, ...)
 void watched_table_warn_if_open(struct watched_table *watched, const struct file_content *content)
 {
     if (content->is_open)
-        watched_table_warn(watched, "%s can be changed by every user of this machine: chmod o-w %s", watched->path,
-                           watched->path);
+        watched_table_warn(watched, "%s can be changed by every user of this machine: chmod o-w %s",
+                           watched->path, watched->path);
 }
 
 const char *watched_table_path(const struct watched_table *watched)
@@ -69,9 +70,11 @@ void *watched_table_get(struct watched_table *watched)
 
 /* --- reading the file; reload_lock is held ---------------------------------------------- */
 
-/* Both take the stamp, and when to look at the file again even if its stamp stays the same (0: never). */
+/* Both take the stamp, and when to look at the file again even if its stamp stays the same (0:
+ * never). */
 
-static void keep_table(struct watched_table *watched, const struct file_stamp *stamp, uint64_t look_again_ms)
+static void keep_table(struct watched_table *watched, const struct file_stamp *stamp,
+                       uint64_t look_again_ms)
 {
     pthread_mutex_lock(&watched->lock);
     watched->stamp = *stamp;
@@ -118,7 +121,8 @@ static int read_file(struct watched_table *watched, struct error *err)
         r = watched->type->parse(watched, &content, &table, err);
     if (r < 0)
         return r;
-    put_in_force(watched, table, &content.stamp, file_stamp_is_fresh(&content.stamp) ? now + RETRY_MS : 0);
+    put_in_force(watched, table, &content.stamp,
+                 file_stamp_is_fresh(&content.stamp) ? now + RETRY_MS : 0);
     return 0;
 }
 
@@ -163,7 +167,9 @@ void watched_table_refresh(struct watched_table *watched)
     if (watched_table_is_current(watched))
         return;
     pthread_mutex_lock(&watched->reload_lock);
-    r = watched_table_is_current(watched) ? 0 : read_or_keep(watched, &err); /* another thread may have read it */
+    r = watched_table_is_current(watched)
+            ? 0
+            : read_or_keep(watched, &err); /* another thread may have read it */
     if (r < 0 && r != watched->last_failure)
         watched_table_warn(watched, "%s; %s", err.text, watched->type->stays);
     watched->last_failure = r;
@@ -181,7 +187,8 @@ int watched_table_reload(struct watched_table *watched, struct error *err)
     return r;
 }
 
-int watched_table_open(const struct watched_table_options *options, struct watched_table **ret, struct error *err)
+int watched_table_open(const struct watched_table_options *options, struct watched_table **ret,
+                       struct error *err)
 {
     struct watched_table *watched = calloc(1, sizeof(*watched));
     int r;

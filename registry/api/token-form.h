@@ -14,7 +14,7 @@
 struct token_form {
     struct scopes scopes;
     char client[IDENTITY_CLIENT_MAX + 1]; /* the client's name, printable; "" if it gave none */
-    bool wants_identity; /* the client asks for an identity token, too */
+    bool wants_identity;                  /* the client asks for an identity token, too */
 };
 
 /*

@@ -384,8 +384,13 @@ static void release_token(struct call *call)
 }
 
 const struct endpoint endpoint_token_get = {
-    .begin = begin_token, .answer = answer_get, .release = release_token,
+    .begin = begin_token,
+    .answer = answer_get,
+    .release = release_token,
 };
 const struct endpoint endpoint_token_post = {
-    .begin = begin_form, .receive = receive_form, .answer = answer_post, .release = release_token,
+    .begin = begin_form,
+    .receive = receive_form,
+    .answer = answer_post,
+    .release = release_token,
 };

@@ -27,7 +27,8 @@ static void free_roots(struct jwt_roots **roots)
     jwt_roots_free(*roots);
 }
 
-int jwt_roots_new(const char *source, const void *text, size_t size, struct jwt_roots **ret, struct error *err)
+int jwt_roots_new(const char *source, const void *text, size_t size, struct jwt_roots **ret,
+                  struct error *err)
 {
     const gnutls_datum_t datum = {.data = (unsigned char *)text, .size = (unsigned)size};
     CLEANUP(free_roots) struct jwt_roots *roots = calloc(1, sizeof(*roots));
@@ -37,7 +38,8 @@ int jwt_roots_new(const char *source, const void *text, size_t size, struct jwt_
         return error_set_oom(err);
     r = gnutls_x509_trust_list_add_trust_mem(roots->list, &datum, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
     if (r <= 0)
-        return error_set(err, EINVAL, "%s holds no certificates in PEM: %s", source, gnutls_strerror(r));
+        return error_set(err, EINVAL, "%s holds no certificates in PEM: %s", source,
+                         gnutls_strerror(r));
     *ret = steal_ptr(&roots);
     return 0;
 }
@@ -88,13 +90,15 @@ static int add_certificate(struct chain *chain, const struct json *item)
     if (gnutls_x509_crt_init(certificate) < 0)
         return -ENOMEM;
     chain->count++;
-    return gnutls_x509_crt_import(*certificate, &datum, GNUTLS_X509_FMT_DER) < 0 ? JWT_CHAIN_INVALID : 0;
+    return gnutls_x509_crt_import(*certificate, &datum, GNUTLS_X509_FMT_DER) < 0 ? JWT_CHAIN_INVALID
+                                                                                 : 0;
 }
 
 static int verify_chain(struct chain *chain, const struct jwt_roots *roots)
 {
     unsigned status = GNUTLS_CERT_INVALID;
-    int r = gnutls_x509_trust_list_verify_crt2(roots->list, chain->certificates, chain->count, NULL, 0, 0, &status, NULL);
+    int r = gnutls_x509_trust_list_verify_crt2(roots->list, chain->certificates, chain->count, NULL,
+                                               0, 0, &status, NULL);
 
     if (r == GNUTLS_E_MEMORY_ERROR)
         return -ENOMEM;

@@ -92,8 +92,10 @@ static int explain(int r, const char *source, struct error *err)
     return r < 0 ? error_set_oom(err) : 0;
 }
 
-/* If a JWK has certificates, the first one must be of the same key. Who signed it does not matter: the file is trusted. */
-static int check_certificate(const struct json *jwk, const struct jwt_key *key, const char **ret_why)
+/* If a JWK has certificates, the first one must be of the same key. Who signed it does not matter:
+ * the file is trusted. */
+static int check_certificate(const struct json *jwk, const struct jwt_key *key,
+                             const char **ret_why)
 {
     CLEANUP(jwt_key_freep) struct jwt_key *certified = NULL;
     const struct json *x5c = json_find(jwk, "x5c");
@@ -107,14 +109,15 @@ static int check_certificate(const struct json *jwk, const struct jwt_key *key, 
     return JWT_KEY_UNUSABLE;
 }
 
-static int add_jwk(struct jwt_key_set *set, const char *source, const struct json *jwk, const char **ret_why,
-                   struct error *err)
+static int add_jwk(struct jwt_key_set *set, const char *source, const struct json *jwk,
+                   const char **ret_why, struct error *err)
 {
     CLEANUP(jwt_key_freep) struct jwt_key *key = NULL;
     int r;
 
     if (is_private(jwk) && !is_symmetric(jwk))
-        return error_set(err, EINVAL, "%s has a private key; a server needs only the public half", source);
+        return error_set(err, EINVAL, "%s has a private key; a server needs only the public half",
+                         source);
     r = jwt_key_from_jwk(jwk, &key, ret_why);
     if (r == 0)
         r = check_certificate(jwk, key, ret_why);
@@ -123,7 +126,8 @@ static int add_jwk(struct jwt_key_set *set, const char *source, const struct jso
     return explain(r, source, err);
 }
 
-int jwt_key_set_add_jwks(struct jwt_key_set *set, const char *source, const void *text, size_t size, struct error *err)
+int jwt_key_set_add_jwks(struct jwt_key_set *set, const char *source, const void *text, size_t size,
+                         struct error *err)
 {
     CLEANUP(json_freep) struct json *document = NULL;
     const char *why = "its keys are empty";
@@ -134,17 +138,20 @@ int jwt_key_set_add_jwks(struct jwt_key_set *set, const char *source, const void
     if (r == -ENOMEM)
         return error_set_oom(err);
     if (r < 0)
-        return error_set(err, EINVAL, "%s is not a JSON object, or has a name twice in one object", source);
+        return error_set(err, EINVAL, "%s is not a JSON object, or has a name twice in one object",
+                         source);
     keys = json_find(document, "keys");
     if (!keys || json_get_type(keys) != JSON_ARRAY)
-        return error_set(err, EINVAL, "%s is not a JSON Web Key Set: it has no list of \"keys\"", source);
+        return error_set(err, EINVAL, "%s is not a JSON Web Key Set: it has no list of \"keys\"",
+                         source);
     for (const struct json *jwk = json_get_first(keys); r == 0 && jwk; jwk = json_get_next(jwk)) {
         if (++count > JWT_KEYS_MAX)
             return refuse_number(source, err);
         r = add_jwk(set, source, jwk, &why, err);
     }
     if (r == 0 && set->count == before)
-        return error_set(err, EINVAL, "%s has no key that can verify a token; of the last one: %s", source, why);
+        return error_set(err, EINVAL, "%s has no key that can verify a token; of the last one: %s",
+                         source, why);
     return r;
 }
 
@@ -164,7 +171,8 @@ static void free_certificates(struct certificates *certificates)
     gnutls_free(certificates->items);
 }
 
-static int key_of_certificate(gnutls_x509_crt_t certificate, struct jwt_key **ret, const char **ret_why)
+static int key_of_certificate(gnutls_x509_crt_t certificate, struct jwt_key **ret,
+                              const char **ret_why)
 {
     gnutls_pubkey_t public_key;
 
@@ -178,18 +186,20 @@ static int key_of_certificate(gnutls_x509_crt_t certificate, struct jwt_key **re
     return jwt_key_from_gnutls(public_key, NULL, ret, ret_why);
 }
 
-int jwt_key_set_add_certificates(struct jwt_key_set *set, const char *source, const void *text, size_t size,
-                                 struct error *err)
+int jwt_key_set_add_certificates(struct jwt_key_set *set, const char *source, const void *text,
+                                 size_t size, struct error *err)
 {
     const gnutls_datum_t datum = {.data = (unsigned char *)text, .size = (unsigned)size};
     CLEANUP(free_certificates) struct certificates certificates = {0};
     const char *why = "";
     size_t before = set->count;
-    int r = gnutls_x509_crt_list_import2(&certificates.items, &certificates.count, &datum, GNUTLS_X509_FMT_PEM, 0);
+    int r = gnutls_x509_crt_list_import2(&certificates.items, &certificates.count, &datum,
+                                         GNUTLS_X509_FMT_PEM, 0);
 
     if (r < 0) {
         certificates.items = NULL;
-        return error_set(err, EINVAL, "%s holds no certificates in PEM: %s", source, gnutls_strerror(r));
+        return error_set(err, EINVAL, "%s holds no certificates in PEM: %s", source,
+                         gnutls_strerror(r));
     }
     for (unsigned i = 0; i < certificates.count; i++) {
         struct jwt_key *key = NULL;
@@ -200,5 +210,7 @@ int jwt_key_set_add_certificates(struct jwt_key_set *set, const char *source, co
         if (r < 0)
             return explain(r, source, err);
     }
-    return set->count > before ? 0 : error_set(err, EINVAL, "%s has no key that can verify a token: %s", source, why);
+    return set->count > before
+               ? 0
+               : error_set(err, EINVAL, "%s has no key that can verify a token: %s", source, why);
 }

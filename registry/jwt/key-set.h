@@ -4,8 +4,8 @@
 #include "registry/jwt/key.h"
 
 /*
- * Keys that verify tokens, from a JSON Web Key Set or from certificates. After it was filled, a set does not change, and any
- * thread may use it. References are counted.
+ * Keys that verify tokens, from a JSON Web Key Set or from certificates. After it was filled, a set
+ * does not change, and any thread may use it. References are counted.
  */
 struct jwt_key_set;
 
@@ -20,16 +20,17 @@ void jwt_key_set_unrefp(struct jwt_key_set **set);
 int jwt_key_set_add(struct jwt_key_set *set, struct jwt_key *key) MUST_USE;
 
 /*
- * Adds the keys of a JSON Web Key Set (RFC 7517 section 5). Keys that cannot verify a token are skipped, such as those of
- * other types. 0 or negative; then err begins with source. A set without a usable key is an error, and so is a private key,
- * because whoever reads the file could sign with it.
+ * Adds the keys of a JSON Web Key Set (RFC 7517 section 5). Keys that cannot verify a token are
+ * skipped, such as those of other types. 0 or negative; then err begins with source. A set without
+ * a usable key is an error, and so is a private key, because whoever reads the file could sign with
+ * it.
  */
 int jwt_key_set_add_jwks(struct jwt_key_set *set, const char *source, const void *text, size_t size,
                          struct error *err) MUST_USE;
 
 /* Adds the keys of all certificates in PEM. Otherwise as above. */
-int jwt_key_set_add_certificates(struct jwt_key_set *set, const char *source, const void *text, size_t size,
-                                 struct error *err) MUST_USE;
+int jwt_key_set_add_certificates(struct jwt_key_set *set, const char *source, const void *text,
+                                 size_t size, struct error *err) MUST_USE;
 
 size_t jwt_key_set_count(const struct jwt_key_set *set);
 const struct jwt_key *jwt_key_set_get(const struct jwt_key_set *set, size_t index);

@@ -30,7 +30,8 @@ static const struct curve {
     {"Ed25519", GNUTLS_ECC_CURVE_ED25519, JWT_EDDSA, 32},
 };
 
-static const unsigned rsa_algorithms = JWT_BIT(JWT_RS256) | JWT_BIT(JWT_RS384) | JWT_BIT(JWT_RS512) | JWT_BIT(JWT_PS256) |
+static const unsigned rsa_algorithms = JWT_BIT(JWT_RS256) | JWT_BIT(JWT_RS384) |
+                                       JWT_BIT(JWT_RS512) | JWT_BIT(JWT_PS256) |
                                        JWT_BIT(JWT_PS384) | JWT_BIT(JWT_PS512);
 
 static int unusable(const char **ret_why, const char *why)
@@ -96,7 +97,8 @@ static const struct curve *find_curve(gnutls_ecc_curve_t curve)
     return NULL;
 }
 
-/* The members of RFC 7638 section 3.2, in the order of their names, without white space. NULL on failure. */
+/* The members of RFC 7638 section 3.2, in the order of their names, without white space. NULL on
+ * failure. */
 static char *format_curve_members(gnutls_pubkey_t key)
 {
     CLEANUP(free_datum) gnutls_datum_t x = {0}, y = {0};
@@ -113,9 +115,11 @@ static char *format_curve_members(gnutls_pubkey_t key)
     if (!found || encode_number(&x, found->coordinate_size, x_text) < 0)
         return NULL;
     if (found->algorithm == JWT_EDDSA)
-        length = asprintf(&text, "{\"crv\":\"%s\",\"kty\":\"OKP\",\"x\":\"%s\"}", found->name, x_text);
+        length =
+            asprintf(&text, "{\"crv\":\"%s\",\"kty\":\"OKP\",\"x\":\"%s\"}", found->name, x_text);
     else if (encode_number(&y, found->coordinate_size, y_text) == 0)
-        length = asprintf(&text, "{\"crv\":\"%s\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}", found->name, x_text, y_text);
+        length = asprintf(&text, "{\"crv\":\"%s\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}",
+                          found->name, x_text, y_text);
     else
         length = -1;
     return length < 0 ? NULL : text;
@@ -127,16 +131,16 @@ static char *format_rsa_members(gnutls_pubkey_t key)
     number_text n, e;
     char *text = NULL;
 
-    if (gnutls_pubkey_export_rsa_raw2(key, &modulus, &exponent, 0) < 0 || encode_number(&modulus, 0, n) < 0 ||
-        encode_number(&exponent, 0, e) < 0)
+    if (gnutls_pubkey_export_rsa_raw2(key, &modulus, &exponent, 0) < 0 ||
+        encode_number(&modulus, 0, n) < 0 || encode_number(&exponent, 0, e) < 0)
         return NULL;
     return asprintf(&text, "{\"e\":\"%s\",\"kty\":\"RSA\",\"n\":\"%s\"}", e, n) < 0 ? NULL : text;
 }
 
 static int make_thumbprint(struct jwt_key *key)
 {
-    CLEANUP_FREE char *members =
-        key->algorithms & rsa_algorithms ? format_rsa_members(key->key) : format_curve_members(key->key);
+    CLEANUP_FREE char *members = key->algorithms & rsa_algorithms ? format_rsa_members(key->key)
+                                                                  : format_curve_members(key->key);
     unsigned char digest[SHA256_SIZE];
 
     if (!members || gnutls_hash_fast(GNUTLS_DIG_SHA256, members, strlen(members), digest) < 0)
@@ -146,7 +150,8 @@ static int make_thumbprint(struct jwt_key *key)
 }
 
 /* 240 bits in base32, in groups of four. */
-static void format_libtrust_id(const unsigned char digest[SHA256_SIZE], char ret_text[JWT_LIBTRUST_ID_SIZE])
+static void format_libtrust_id(const unsigned char digest[SHA256_SIZE],
+                               char ret_text[JWT_LIBTRUST_ID_SIZE])
 {
     static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     char *at = ret_text;
@@ -217,12 +222,17 @@ static int find_algorithms(gnutls_pubkey_t key, unsigned *ret, const char **ret_
     }
     if ((type != GNUTLS_PK_ECDSA && type != GNUTLS_PK_EDDSA_ED25519) ||
         gnutls_pubkey_export_ecc_raw2(key, &curve, NULL, NULL, 0) < 0 || !find_curve(curve))
-        return unusable(ret_why, "its type is not supported; supported are RSA, P-256, P-384, P-521 and Ed25519");
+        return unusable(
+            ret_why,
+            "its type is not supported; supported are RSA, P-256, P-384, P-521 and Ed25519");
     *ret = JWT_BIT(find_curve(curve)->algorithm);
-    return gnutls_pubkey_verify_params(key) < 0 ? unusable(ret_why, "it is not a point of its curve") : 0;
+    return gnutls_pubkey_verify_params(key) < 0
+               ? unusable(ret_why, "it is not a point of its curve")
+               : 0;
 }
 
-int jwt_key_from_gnutls(struct gnutls_pubkey_st *public_key, const char *kid, struct jwt_key **ret, const char **ret_why)
+int jwt_key_from_gnutls(struct gnutls_pubkey_st *public_key, const char *kid, struct jwt_key **ret,
+                        const char **ret_why)
 {
     CLEANUP(deinit_public_key) gnutls_pubkey_t owned = public_key;
     CLEANUP(jwt_key_freep) struct jwt_key *key = NULL;
@@ -271,7 +281,8 @@ static gnutls_datum_t datum_of(const struct number *number)
 /* An exponent of 1 would make every signature valid, and a long one slow. */
 static bool is_sound_exponent(const struct number *e)
 {
-    return e->size <= 8 && e->bytes[0] != 0 && e->bytes[e->size - 1] & 1 && !(e->size == 1 && e->bytes[0] == 1);
+    return e->size <= 8 && e->bytes[0] != 0 && e->bytes[e->size - 1] & 1 &&
+           !(e->size == 1 && e->bytes[0] == 1);
 }
 
 static int import_rsa(const struct json *jwk, gnutls_pubkey_t key, const char **ret_why)
@@ -285,7 +296,9 @@ static int import_rsa(const struct json *jwk, gnutls_pubkey_t key, const char **
         return unusable(ret_why, "its e is not an odd number from 3 to 2^64");
     modulus = datum_of(&n);
     exponent = datum_of(&e);
-    return gnutls_pubkey_import_rsa_raw(key, &modulus, &exponent) < 0 ? unusable(ret_why, "it is not a valid RSA key") : 0;
+    return gnutls_pubkey_import_rsa_raw(key, &modulus, &exponent) < 0
+               ? unusable(ret_why, "it is not a valid RSA key")
+               : 0;
 }
 
 static const struct curve *find_curve_of(const struct json *jwk, bool is_edwards)
@@ -298,7 +311,8 @@ static const struct curve *find_curve_of(const struct json *jwk, bool is_edwards
     return NULL;
 }
 
-static int import_curve(const struct json *jwk, bool is_edwards, gnutls_pubkey_t key, const char **ret_why)
+static int import_curve(const struct json *jwk, bool is_edwards, gnutls_pubkey_t key,
+                        const char **ret_why)
 {
     const struct curve *curve = find_curve_of(jwk, is_edwards);
     struct number x, y;
@@ -313,7 +327,8 @@ static int import_curve(const struct json *jwk, bool is_edwards, gnutls_pubkey_t
     x_datum = datum_of(&x);
     if (!is_edwards)
         y_datum = datum_of(&y);
-    return gnutls_pubkey_import_ecc_raw(key, curve->curve, &x_datum, is_edwards ? NULL : &y_datum) < 0
+    return gnutls_pubkey_import_ecc_raw(key, curve->curve, &x_datum, is_edwards ? NULL : &y_datum) <
+                   0
                ? unusable(ret_why, "it is not a point of its curve")
                : 0;
 }
@@ -385,7 +400,8 @@ int jwt_key_from_jwk(const struct json *jwk, struct jwt_key **ret, const char **
     if (r == 0)
         r = import_jwk(jwk, public_key, ret_why);
     if (r == 0)
-        r = jwt_key_from_gnutls(steal_ptr(&public_key), json_get_text(json_find(jwk, "kid")), &key, ret_why);
+        r = jwt_key_from_gnutls(steal_ptr(&public_key), json_get_text(json_find(jwk, "kid")), &key,
+                                ret_why);
     if (r == 0)
         r = bind_algorithm(jwk, key, ret_why);
     if (r == 0)
@@ -398,11 +414,16 @@ int jwt_key_from_jwk(const struct json *jwk, struct jwt_key **ret, const char **
 static gnutls_sign_algorithm_t sign_algorithm(enum jwt_algorithm algorithm)
 {
     static const gnutls_sign_algorithm_t table[JWT_ALGORITHM_COUNT] = {
-        [JWT_ES256] = GNUTLS_SIGN_ECDSA_SHA256,         [JWT_ES384] = GNUTLS_SIGN_ECDSA_SHA384,
-        [JWT_ES512] = GNUTLS_SIGN_ECDSA_SHA512,         [JWT_EDDSA] = GNUTLS_SIGN_EDDSA_ED25519,
-        [JWT_RS256] = GNUTLS_SIGN_RSA_SHA256,           [JWT_RS384] = GNUTLS_SIGN_RSA_SHA384,
-        [JWT_RS512] = GNUTLS_SIGN_RSA_SHA512,           [JWT_PS256] = GNUTLS_SIGN_RSA_PSS_RSAE_SHA256,
-        [JWT_PS384] = GNUTLS_SIGN_RSA_PSS_RSAE_SHA384,  [JWT_PS512] = GNUTLS_SIGN_RSA_PSS_RSAE_SHA512,
+        [JWT_ES256] = GNUTLS_SIGN_ECDSA_SHA256,
+        [JWT_ES384] = GNUTLS_SIGN_ECDSA_SHA384,
+        [JWT_ES512] = GNUTLS_SIGN_ECDSA_SHA512,
+        [JWT_EDDSA] = GNUTLS_SIGN_EDDSA_ED25519,
+        [JWT_RS256] = GNUTLS_SIGN_RSA_SHA256,
+        [JWT_RS384] = GNUTLS_SIGN_RSA_SHA384,
+        [JWT_RS512] = GNUTLS_SIGN_RSA_SHA512,
+        [JWT_PS256] = GNUTLS_SIGN_RSA_PSS_RSAE_SHA256,
+        [JWT_PS384] = GNUTLS_SIGN_RSA_PSS_RSAE_SHA384,
+        [JWT_PS512] = GNUTLS_SIGN_RSA_PSS_RSAE_SHA512,
     };
 
     return table[algorithm];
@@ -427,7 +448,8 @@ static size_t half_size(enum jwt_algorithm algorithm)
 }
 
 /* From r and s next to each other, as in a token, to what GnuTLS verifies. */
-static int encode_ecdsa(const unsigned char *signature, size_t size, size_t half, gnutls_datum_t *ret)
+static int encode_ecdsa(const unsigned char *signature, size_t size, size_t half,
+                        gnutls_datum_t *ret)
 {
     const gnutls_datum_t r = {.data = (unsigned char *)signature, .size = (unsigned)half};
     const gnutls_datum_t s = {.data = (unsigned char *)signature + half, .size = (unsigned)half};
@@ -437,11 +459,12 @@ static int encode_ecdsa(const unsigned char *signature, size_t size, size_t half
     return gnutls_encode_rs_value(ret, &r, &s) < 0 ? -ENOMEM : 0;
 }
 
-int jwt_key_verify(const struct jwt_key *key, enum jwt_algorithm algorithm, const void *data, size_t size,
-                   const void *signature, size_t signature_size)
+int jwt_key_verify(const struct jwt_key *key, enum jwt_algorithm algorithm, const void *data,
+                   size_t size, const void *signature, size_t signature_size)
 {
     const gnutls_datum_t text = {.data = (unsigned char *)data, .size = (unsigned)size};
-    const gnutls_datum_t plain = {.data = (unsigned char *)signature, .size = (unsigned)signature_size};
+    const gnutls_datum_t plain = {.data = (unsigned char *)signature,
+                                  .size = (unsigned)signature_size};
     CLEANUP(free_datum) gnutls_datum_t encoded = {0};
     size_t half = half_size(algorithm);
     int r = half ? encode_ecdsa(signature, signature_size, half, &encoded) : 0;
@@ -450,7 +473,8 @@ int jwt_key_verify(const struct jwt_key *key, enum jwt_algorithm algorithm, cons
         return r;
     if (!(key->algorithms & JWT_BIT(algorithm)))
         return JWT_KEY_MISMATCH;
-    r = gnutls_pubkey_verify_data2(key->key, sign_algorithm(algorithm), 0, &text, half ? &encoded : &plain);
+    r = gnutls_pubkey_verify_data2(key->key, sign_algorithm(algorithm), 0, &text,
+                                   half ? &encoded : &plain);
     if (r == GNUTLS_E_MEMORY_ERROR)
         return -ENOMEM;
     return r < 0 ? JWT_KEY_MISMATCH : 0;

@@ -84,7 +84,8 @@ static int finish_signer(struct jwt_signer *signer, struct error *err)
     CLEANUP(jwt_key_freep) struct jwt_key *key = NULL;
 
     if (find_algorithm(signer->key, &signer->algorithm) < 0)
-        return error_set(err, EINVAL, "the private key is not of a supported type: Ed25519 or P-256");
+        return error_set(err, EINVAL,
+                         "the private key is not of a supported type: Ed25519 or P-256");
     if (make_public(signer, NULL, &key) < 0)
         return error_set_oom(err);
     snprintf(signer->id, sizeof(signer->id), "%s", jwt_key_get_thumbprint(key));
@@ -113,7 +114,8 @@ int jwt_signer_generate(enum jwt_algorithm algorithm, struct jwt_signer **ret, s
     r = gnutls_privkey_generate(signer->key, is_edwards ? GNUTLS_PK_EDDSA_ED25519 : GNUTLS_PK_ECDSA,
                                 GNUTLS_CURVE_TO_BITS(curve), 0);
     if (r < 0)
-        return error_set(err, EIO, "cannot make a key for %s: %s", jwt_algorithm_name(algorithm), gnutls_strerror(r));
+        return error_set(err, EIO, "cannot make a key for %s: %s", jwt_algorithm_name(algorithm),
+                         gnutls_strerror(r));
     r = finish_signer(signer, err);
     if (r == 0)
         *ret = steal_ptr(&signer);
@@ -150,7 +152,8 @@ int jwt_signer_export(const struct jwt_signer *signer, struct secbuf *ret_pem, s
     int r = gnutls_privkey_export_x509(signer->key, &key);
 
     if (r == 0)
-        r = gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN, &pem);
+        r = gnutls_x509_privkey_export2_pkcs8(key, GNUTLS_X509_FMT_PEM, NULL, GNUTLS_PKCS_PLAIN,
+                                              &pem);
     if (r < 0)
         return error_set(err, EIO, "cannot write the private key: %s", gnutls_strerror(r));
     return secbuf_append(ret_pem, pem.data, pem.size) < 0 ? error_set_oom(err) : 0;
@@ -193,11 +196,13 @@ static int split_signature(const gnutls_datum_t *der, unsigned char ret[SIGNATUR
 static int append_signature(const struct jwt_signer *signer, struct secbuf *token, size_t start)
 {
     bool is_edwards = signer->algorithm == JWT_EDDSA;
-    const gnutls_datum_t text = {.data = token->data + start, .size = (unsigned)(token->size - start)};
+    const gnutls_datum_t text = {.data = token->data + start,
+                                 .size = (unsigned)(token->size - start)};
     CLEANUP(wipe_datum) gnutls_datum_t signature = {0};
     unsigned char bytes[SIGNATURE_SIZE] = {0};
-    int r = gnutls_privkey_sign_data2(signer->key, is_edwards ? GNUTLS_SIGN_EDDSA_ED25519 : GNUTLS_SIGN_ECDSA_SHA256, 0,
-                                      &text, &signature);
+    int r = gnutls_privkey_sign_data2(
+        signer->key, is_edwards ? GNUTLS_SIGN_EDDSA_ED25519 : GNUTLS_SIGN_ECDSA_SHA256, 0, &text,
+        &signature);
 
     if (r < 0)
         return -ENOMEM;
@@ -213,13 +218,15 @@ static int append_signature(const struct jwt_signer *signer, struct secbuf *toke
     return r;
 }
 
-int jwt_sign(const struct jwt_signer *signer, const char *type, const void *claims, size_t size, struct secbuf *ret_token)
+int jwt_sign(const struct jwt_signer *signer, const char *type, const void *claims, size_t size,
+             struct secbuf *ret_token)
 {
     char header[HEADER_MAX];
     size_t start = ret_token->size;
     int length = snprintf(header, sizeof(header), "{\"alg\":\"%s\",\"kid\":\"%s\",\"typ\":\"%s\"}",
                           jwt_algorithm_name(signer->algorithm), signer->id, type);
-    int r = (size_t)length < sizeof(header) ? append_encoded(ret_token, header, (size_t)length) : -ENOMEM;
+    int r = (size_t)length < sizeof(header) ? append_encoded(ret_token, header, (size_t)length)
+                                            : -ENOMEM;
 
     if (r == 0)
         r = secbuf_append(ret_token, ".", 1);

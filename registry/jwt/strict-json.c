@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <string.h>
 
-/* Names are compared with each other, so there must not be thousands; and this function recurses. */
+/* Names are compared with each other, so there must not be thousands; and this function recurses.
+ */
 enum { MEMBERS_MAX = 500, DEPTH_MAX = 50 };
 
 static bool has_equal_before(const struct json *object, const struct json *member)
 {
-    for (const struct json *other = json_get_first(object); other != member; other = json_get_next(other))
+    for (const struct json *other = json_get_first(object); other != member;
+         other = json_get_next(other))
         if (strcmp(json_get_name(other), json_get_name(member)) == 0)
             return true;
     return false;
@@ -21,7 +23,8 @@ static bool is_unambiguous(const struct json *node, int depth)
     if (depth > DEPTH_MAX)
         return false;
     for (const struct json *child = json_get_first(node); child; child = json_get_next(child)) {
-        if (json_get_type(node) == JSON_OBJECT && (++count > MEMBERS_MAX || has_equal_before(node, child)))
+        if (json_get_type(node) == JSON_OBJECT &&
+            (++count > MEMBERS_MAX || has_equal_before(node, child)))
             return false;
         if (!is_unambiguous(child, depth + 1))
             return false;

@@ -72,11 +72,13 @@ static int parse_part(const char *text, size_t size, struct json **ret)
     return r == -EBADMSG ? JWT_MALFORMED : r;
 }
 
-/* Extensions that a recipient must understand ("crit", with "b64" among them) are all unknown here. */
+/* Extensions that a recipient must understand ("crit", with "b64" among them) are all unknown here.
+ */
 static int read_header(struct jwt *token)
 {
     const char *algorithm = json_get_text(json_find(token->header, "alg"));
-    const struct json *kid = json_find(token->header, "kid"), *type = json_find(token->header, "typ");
+    const struct json *kid = json_find(token->header, "kid"),
+                      *type = json_find(token->header, "typ");
 
     if (!algorithm || (kid && !json_get_text(kid)) || (type && !json_get_text(type)))
         return JWT_MALFORMED;
@@ -153,7 +155,8 @@ int jwt_verify_with(struct jwt *token, const struct jwt_key *key, unsigned algor
         return JWT_ALGORITHM_REFUSED;
     if (!(jwt_key_get_algorithms(key) & JWT_BIT(token->algorithm)))
         return JWT_KEY_UNKNOWN;
-    r = jwt_key_verify(key, token->algorithm, token->text, token->signed_size, token->signature, token->signature_size);
+    r = jwt_key_verify(key, token->algorithm, token->text, token->signed_size, token->signature,
+                       token->signature_size);
     if (r == 0)
         token->state = VERIFIED;
     return r > 0 ? JWT_SIGNATURE_WRONG : r;
@@ -163,7 +166,8 @@ static bool may_be_key(const struct jwt *token, const struct jwt_key *key)
 {
     const char *kid = jwt_peek_key_id(token);
 
-    return jwt_key_get_algorithms(key) & JWT_BIT(token->algorithm) && (!kid || jwt_key_has_id(key, kid));
+    return jwt_key_get_algorithms(key) & JWT_BIT(token->algorithm) &&
+           (!kid || jwt_key_has_id(key, kid));
 }
 
 int jwt_verify(struct jwt *token, const struct jwt_key_set *keys, unsigned algorithms)

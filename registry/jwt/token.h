@@ -5,11 +5,12 @@
 #include "registry/jwt/key-set.h"
 
 /*
- * JSON Web Tokens (RFC 7519) in JWS compact serialization (RFC 7515), read by the rules of RFC 8725. A token is parsed,
- * its signature is verified, and its claims are checked; only after both can they be read.
+ * JSON Web Tokens (RFC 7519) in JWS compact serialization (RFC 7515), read by the rules of RFC
+ * 8725. A token is parsed, its signature is verified, and its claims are checked; only after both
+ * can they be read.
  *
- * The signed text and the signature together are a secret: callers keep the token in a struct secbuf. What is in the
- * claims is not secret.
+ * The signed text and the signature together are a secret: callers keep the token in a struct
+ * secbuf. What is in the claims is not secret.
  */
 struct jwt;
 
@@ -31,7 +32,8 @@ enum jwt_fault {
 /* "it has expired" */
 const char *jwt_fault_text(enum jwt_fault fault);
 
-/* 0 with *ret owned by the caller (jwt_free), an enum jwt_fault, or -ENOMEM. text is borrowed until then. */
+/* 0 with *ret owned by the caller (jwt_free), an enum jwt_fault, or -ENOMEM. text is borrowed until
+ * then. */
 int jwt_parse(const char *text, size_t size, struct jwt **ret) MUST_USE;
 void jwt_free(struct jwt *token); /* takes NULL */
 void jwt_freep(struct jwt **token);
@@ -42,12 +44,13 @@ const char *jwt_peek_key_id(const struct jwt *token);
 const struct json *jwt_peek_header(const struct jwt *token);
 
 /*
- * Verifies the signature with the keys that the token's "kid" names, or with each key if it names none. algorithms are
- * JWT_BIT()s. 0, an enum jwt_fault, or -ENOMEM.
+ * Verifies the signature with the keys that the token's "kid" names, or with each key if it names
+ * none. algorithms are JWT_BIT()s. 0, an enum jwt_fault, or -ENOMEM.
  */
 int jwt_verify(struct jwt *token, const struct jwt_key_set *keys, unsigned algorithms) MUST_USE;
 
-/* The same with one key, whatever the token calls it: a key that came with the token and was found to be trusted. */
+/* The same with one key, whatever the token calls it: a key that came with the token and was found
+ * to be trusted. */
 int jwt_verify_with(struct jwt *token, const struct jwt_key *key, unsigned algorithms) MUST_USE;
 
 /* The values that claims must have; all borrowed. */
@@ -60,7 +63,8 @@ struct jwt_expectation {
 };
 
 /*
- * Checks "iss", "aud", "exp" (which must be there), "nbf" and "iat". Only for a verified token. 0 or an enum jwt_fault.
+ * Checks "iss", "aud", "exp" (which must be there), "nbf" and "iat". Only for a verified token. 0
+ * or an enum jwt_fault.
  */
 int jwt_check(struct jwt *token, const struct jwt_expectation *expected) MUST_USE;
 

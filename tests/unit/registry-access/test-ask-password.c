@@ -19,12 +19,12 @@ static int read_bytes(const char *bytes, size_t size, struct secbuf *password, s
     return ask_password_from(fd, password, err);
 }
 
-#define check_read(literal, expected)                                                          \
-    do {                                                                                       \
-        CLEANUP(secbuf_done) struct secbuf password = {0};                                     \
-        struct error err;                                                                      \
-        assert_int_equal(read_bytes("" literal, sizeof(literal) - 1, &password, &err), 0);     \
-        assert_holds(&password, expected);                                                     \
+#define check_read(literal, expected)                                                              \
+    do {                                                                                           \
+        CLEANUP(secbuf_done) struct secbuf password = {0};                                         \
+        struct error err;                                                                          \
+        assert_int_equal(read_bytes("" literal, sizeof(literal) - 1, &password, &err), 0);         \
+        assert_holds(&password, expected);                                                         \
     } while (0)
 
 static void one_line_end_is_dropped(void **state)
@@ -41,13 +41,13 @@ static void one_line_end_is_dropped(void **state)
     check_read("\303\244\xff\n", "\303\244\xff");
 }
 
-#define check_refused(literal, text)                                                           \
-    do {                                                                                       \
-        CLEANUP(secbuf_done) struct secbuf password = {0};                                     \
-        struct error err = {0};                                                                \
-        assert_true(read_bytes("" literal, sizeof(literal) - 1, &password, &err) < 0);         \
-        assert_says(&err, text);                                                               \
-        assert_int_equal(password.size, 0);                                                    \
+#define check_refused(literal, text)                                                               \
+    do {                                                                                           \
+        CLEANUP(secbuf_done) struct secbuf password = {0};                                         \
+        struct error err = {0};                                                                    \
+        assert_true(read_bytes("" literal, sizeof(literal) - 1, &password, &err) < 0);             \
+        assert_says(&err, text);                                                                   \
+        assert_int_equal(password.size, 0);                                                        \
     } while (0)
 
 static void invalid_passwords_are_refused(void **state)
@@ -62,9 +62,14 @@ static void invalid_passwords_are_refused(void **state)
 
 static void the_length_is_bounded(void **state)
 {
-    static const struct { size_t size; const char *end; bool is_taken; } cases[] = {
-        {255, "", true}, {255, "\n", true}, {255, "\r\n", true}, {256, "", false}, {256, "\n", false}, {256, "\r\n", false},
-        {257, "", false}, {258, "", false}, {5000, "\n", false},
+    static const struct {
+        size_t size;
+        const char *end;
+        bool is_taken;
+    } cases[] = {
+        {255, "", true},  {255, "\n", true},  {255, "\r\n", true},
+        {256, "", false}, {256, "\n", false}, {256, "\r\n", false},
+        {257, "", false}, {258, "", false},   {5000, "\n", false},
     };
 
     (void)state;

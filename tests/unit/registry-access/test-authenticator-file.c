@@ -69,7 +69,9 @@ static void users_stay_when_the_file_disappears(void **state)
             assert_int_equal(look_up(a, "alice", "alice's"), AUTH_GRANTED);
             assert_int_equal(verify(a, "bob", "wrong"), AUTH_DENIED);
         }
-        assert_int_equal(count_warnings("cannot read htpasswd: No such file or directory; the previous users"), round);
+        assert_int_equal(
+            count_warnings("cannot read htpasswd: No such file or directory; the previous users"),
+            round);
         write_users("", "alice", "bob", NULL);
         assert_int_equal(verify(a, "alice", "alice's"), AUTH_GRANTED);
     }
@@ -186,7 +188,9 @@ static void warnings_name_lines_and_never_quote_them(void **state)
     a = open_users();
     assert_int_equal(count_warnings("htpasswd line 2: the line has no ':'"), 1);
     assert_int_equal(count_warnings("htpasswd line 3: the hash is not bcrypt"), 1);
-    assert_int_equal(count_warnings("htpasswd can be read by every user of this machine: chmod o-r htpasswd"), 1);
+    assert_int_equal(
+        count_warnings("htpasswd can be read by every user of this machine: chmod o-r htpasswd"),
+        1);
     assert_int_equal(count_warnings("\n"), 3);
     assert_int_equal(count_warnings("hunter2"), 0);
     assert_int_equal(count_warnings("old"), 0);
@@ -211,7 +215,8 @@ static void check_open_fails(int code, const char *text)
     struct authenticator *a = NULL;
     struct error err = {0};
 
-    assert_int_equal(authenticator_open(&(struct authenticator_options){.path = "htpasswd"}, &a, &err), -code);
+    assert_int_equal(
+        authenticator_open(&(struct authenticator_options){.path = "htpasswd"}, &a, &err), -code);
     assert_says(&err, text);
     assert_null(a);
 }
@@ -219,7 +224,8 @@ static void check_open_fails(int code, const char *text)
 static void without_users_there_is_no_start(void **state)
 {
     (void)state;
-    check_open_fails(ENOENT, "there is no file htpasswd with users; make one with: registryd htpasswd -Bn USER > htpasswd");
+    check_open_fails(ENOENT, "there is no file htpasswd with users; make one with: registryd "
+                             "htpasswd -Bn USER > htpasswd");
     assert_is_absent("htpasswd");
     make_directory("htpasswd");
     check_open_fails(EISDIR, "cannot read htpasswd: Is a directory");
@@ -233,7 +239,8 @@ static void the_warning_callback_is_optional(void **state)
 
     (void)state;
     write_users("nonsense\n", "alice", NULL);
-    assert_int_equal(authenticator_open(&(struct authenticator_options){.path = "htpasswd"}, &a, &err), 0);
+    assert_int_equal(
+        authenticator_open(&(struct authenticator_options){.path = "htpasswd"}, &a, &err), 0);
     assert_int_equal(verify(a, "alice", "alice's"), AUTH_GRANTED);
 }
 

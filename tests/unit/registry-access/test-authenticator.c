@@ -38,8 +38,10 @@ static void a_right_password_is_accepted_and_cached(void **state)
 static void every_other_password_is_rejected_each_time(void **state)
 {
     static const char *const pairs[][2] = {
-        {"alice", "bob's"}, {"alice", ""}, {"alice", "alice's "}, {"alice", "alice'"}, {"Alice", "alice's"}, {"", ""},
-        {"carol", "carol's"}, {"carol", ""}, {"old", "secret"}, {"plain", "secret"}, {"alice ", "alice's"},
+        {"alice", "bob's"},   {"alice", ""},         {"alice", "alice's "},
+        {"alice", "alice'"},  {"Alice", "alice's"},  {"", ""},
+        {"carol", "carol's"}, {"carol", ""},         {"old", "secret"},
+        {"plain", "secret"},  {"alice ", "alice's"},
     };
     CLEANUP(authenticator_closep) struct authenticator *a = NULL;
 
@@ -153,7 +155,8 @@ static void every_rejection_costs_the_same_work(void **state)
     a = open_users();
     for (size_t i = 0; i < ARRAY_SIZE(users); i++)
         assert_case(users[i], work_of(a, users[i], "wrong") == 1 << 7);
-    assert_int_equal(work_of(a, "four", "4"), 1 << 4); /* a right password may reveal that the user exists */
+    assert_int_equal(work_of(a, "four", "4"),
+                     1 << 4); /* a right password may reveal that the user exists */
     assert_int_equal(work_of(a, "seven", "7"), 1 << 7);
     assert_int_equal(work_of(a, "four", "wrong"), 1 << 7);
 }
@@ -168,7 +171,8 @@ static double time_of(struct authenticator *a, const char *user)
     return (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
 }
 
-/* The counted work is really done. This measures the thread's CPU time, so that other load does not matter. */
+/* The counted work is really done. This measures the thread's CPU time, so that other load does not
+ * matter. */
 static void every_rejection_takes_about_the_same_time(void **state)
 {
     static const char *const users[] = {"four", "old", "nobody", ""};
@@ -247,7 +251,9 @@ static void parallel_requests_share_a_bcrypt(void **state)
     assert_int_equal(worker_pool_start("test", THREADS, 2 * REQUESTS, 0, &pool, &err), 0);
     for (int i = 0; i < REQUESTS; i++) {
         requests[i] = (struct request){.job.run = run_request, .authenticator = a};
-        assert_int_equal(worker_pool_submit(pool, &(struct job_owner){.principal = (uint64_t)i}, 0, &requests[i].job), 0);
+        assert_int_equal(worker_pool_submit(pool, &(struct job_owner){.principal = (uint64_t)i}, 0,
+                                            &requests[i].job),
+                         0);
     }
     worker_pool_stop(pool);
     for (int i = 0; i < REQUESTS; i++)
@@ -291,7 +297,8 @@ static void reloads_reject_no_valid_login(void **state)
     a = open_users();
     for (size_t i = 0; i < ARRAY_SIZE(clients); i++) {
         clients[i] = (struct client){.authenticator = a};
-        assert_int_equal(pthread_create(&clients[i].thread, NULL, ask_again_and_again, &clients[i]), 0);
+        assert_int_equal(pthread_create(&clients[i].thread, NULL, ask_again_and_again, &clients[i]),
+                         0);
     }
     for (int i = 0; i < 10; i++) {
         write_users(i % 2 ? "nonsense\n" : "", "alice", NULL);

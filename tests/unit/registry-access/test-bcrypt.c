@@ -7,13 +7,16 @@
 #include "tests/unit/check.h"
 
 /* Hashes of other programs: OpenWall's test vectors, Apache's htpasswd, Go's x/crypto. */
-static const struct vector { const char *name, *password, *hash; } vectors[] = {
+static const struct vector {
+    const char *name, *password, *hash;
+} vectors[] = {
     {"openwall a", "U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"},
     {"openwall a, two", "U*U*", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK"},
     {"openwall a, three", "U*U*U", "$2a$05$XXXXXXXXXXXXXXXXXXXXXOAcXxm9kjPGEMsLznoKqmqw7tc8WCx4a"},
     {"empty", "", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy"},
     {"y, bytes above 127", "\xa3", "$2y$05$/OK.fbVrR/bpIqNJ5ianF.Sa7shbm4.OzKpvFnX1pQLmQW96oUlCq"},
-    {"apache", "p\303\244ssw\303\266rd \346\227\245\346\234\254", "$2y$05$fSS5FpNkcFpu71mmAvsoMONrfZxmgnApSnMpbXMz3BKwAR5zoxfs2"},
+    {"apache", "p\303\244ssw\303\266rd \346\227\245\346\234\254",
+     "$2y$05$fSS5FpNkcFpu71mmAvsoMONrfZxmgnApSnMpbXMz3BKwAR5zoxfs2"},
 };
 
 static struct secbuf secret(const char *text)
@@ -37,7 +40,8 @@ static void hashes_of_other_programs_match(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
         unsigned cost = 0;
 
-        assert_case(vectors[i].name, bcrypt_parse(vectors[i].hash, BCRYPT_SIZE, &cost) == 0 && cost == 5);
+        assert_case(vectors[i].name,
+                    bcrypt_parse(vectors[i].hash, BCRYPT_SIZE, &cost) == 0 && cost == 5);
         assert_case(vectors[i].name, check(vectors[i].password, vectors[i].hash) == 0);
         assert_case(vectors[i].name, check("another", vectors[i].hash) == BCRYPT_MISMATCH);
     }
@@ -47,8 +51,10 @@ static void hashes_of_other_programs_match(void **state)
 static void all_kinds_are_computed_alike(void **state)
 {
     static const struct vector sensitive[] = {
-        {"2a minds", "\xff\xff\xa3", "$2y$05$/OK.fbVrR/bpIqNJ5ianF.CE5elHaaO4EbggVDjb8P19RukzXSM3e"},
-        {"2x minds", "\xff\xa3\x34\xff\xff\xff\xa3\x33\x34\x35", "$2y$05$/OK.fbVrR/bpIqNJ5ianF.gPP/PygDo6gMtKRc8N0kjNHj2ExpcIC"},
+        {"2a minds", "\xff\xff\xa3",
+         "$2y$05$/OK.fbVrR/bpIqNJ5ianF.CE5elHaaO4EbggVDjb8P19RukzXSM3e"},
+        {"2x minds", "\xff\xa3\x34\xff\xff\xff\xa3\x33\x34\x35",
+         "$2y$05$/OK.fbVrR/bpIqNJ5ianF.gPP/PygDo6gMtKRc8N0kjNHj2ExpcIC"},
     };
     char hash[BCRYPT_SIZE + 1];
 
@@ -65,9 +71,12 @@ static void all_kinds_are_computed_alike(void **state)
 static void unused_bits_of_the_salt_are_not_compared(void **state)
 {
     (void)state;
-    assert_int_equal(check("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"), 0);
-    assert_int_equal(check("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC/E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"), 0);
-    assert_int_equal(check("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCB.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"), BCRYPT_MISMATCH);
+    assert_int_equal(check("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
+                     0);
+    assert_int_equal(check("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCC/E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
+                     0);
+    assert_int_equal(check("U*U", "$2a$05$CCCCCCCCCCCCCCCCCCCCB.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"),
+                     BCRYPT_MISMATCH);
 }
 
 static void every_character_of_the_hash_counts(void **state)
@@ -162,7 +171,11 @@ static void dummy_work_is_possible_at_any_cost(void **state)
 
 #define TAIL "CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW"
 
-static const struct parsed { const char *text; int result; unsigned cost; } parsed[] = {
+static const struct parsed {
+    const char *text;
+    int result;
+    unsigned cost;
+} parsed[] = {
     {"$2a$05$" TAIL, 0, 5},
     {"$2b$04$" TAIL, 0, 4},
     {"$2x$31$" TAIL, 0, 31},

@@ -12,7 +12,8 @@
 #include "tests/unit/registry-jwt/maker.h"
 #include "tests/unit/scratch.h"
 
-#define ACCESS(actions) ",\"access\":[{\"type\":\"repository\",\"name\":\"team/app\",\"actions\":[" actions "]}]"
+#define ACCESS(actions)                                                                            \
+    ",\"access\":[{\"type\":\"repository\",\"name\":\"team/app\",\"actions\":[" actions "]}]"
 #define HEADER "{\"alg\":\"ES256\",\"kid\":\"k\"}"
 
 static unsigned warnings;
@@ -35,8 +36,12 @@ static void write_keys(const char *kid)
 static struct external_tokens *open_tokens(const char *algorithm)
 {
     const struct external_tokens_options options = {
-        .service = "registry", .issuer = "auth", .key_set = "keys.json", .algorithms = algorithm ? &algorithm : NULL,
-        .algorithm_count = algorithm != NULL, .warn = count_warning,
+        .service = "registry",
+        .issuer = "auth",
+        .key_set = "keys.json",
+        .algorithms = algorithm ? &algorithm : NULL,
+        .algorithm_count = algorithm != NULL,
+        .warn = count_warning,
     };
     struct external_tokens *tokens = NULL;
     struct error err = {0};
@@ -52,12 +57,13 @@ static void close_tokens(struct external_tokens **tokens)
 }
 
 /* A token with these members after iss, aud and exp. */
-static char *sign_claims(const char *header, const char *issuer, const char *service, int life_s, const char *more)
+static char *sign_claims(const char *header, const char *issuer, const char *service, int life_s,
+                         const char *more)
 {
     char claims[800];
 
-    snprintf(claims, sizeof(claims), "{\"iss\":\"%s\",\"aud\":\"%s\",\"exp\":%lld%s}", issuer, service,
-             (long long)time(NULL) + life_s, more);
+    snprintf(claims, sizeof(claims), "{\"iss\":\"%s\",\"aud\":\"%s\",\"exp\":%lld%s}", issuer,
+             service, (long long)time(NULL) + life_s, more);
     return maker_sign(header, claims, MAKER_P256, JWT_ES256);
 }
 
@@ -122,7 +128,8 @@ static void looks_at_memory_only(void **state)
     (void)state;
     write_keys("k");
     tokens = open_tokens(NULL);
-    assert_int_equal(external_tokens_look_up(tokens, &what, &token), EXTERNAL_TOKENS_INVALID); /* empty */
+    assert_int_equal(external_tokens_look_up(tokens, &what, &token),
+                     EXTERNAL_TOKENS_INVALID); /* empty */
     text = sign("");
     assert_int_equal(secbuf_append(&what, text, strlen(text)), 0);
     assert_int_equal(external_tokens_look_up(tokens, &what, &token), EXTERNAL_TOKENS_WOULD_WAIT);
@@ -135,8 +142,13 @@ static void looks_at_memory_only(void **state)
 static void refuses_what_is_not_for_it(void **state)
 {
     static const char *const malformed[] = {
-        ",\"sub\":1", ",\"access\":{}", ",\"access\":[1]", ",\"access\":\"*\"", ",\"nbf\":99999999999",
-        ",\"access\":[{\"type\":\"repository\",\"name\":\"team/app\",\"actions\":\"pull\"}]", ",\"iss\":\"auth\"",
+        ",\"sub\":1",
+        ",\"access\":{}",
+        ",\"access\":[1]",
+        ",\"access\":\"*\"",
+        ",\"nbf\":99999999999",
+        ",\"access\":[{\"type\":\"repository\",\"name\":\"team/app\",\"actions\":\"pull\"}]",
+        ",\"iss\":\"auth\"",
         ",\"access\":[{\"type\":\"repository\",\"name\":\"team/app\"}]",
     };
     CLEANUP(close_tokens) struct external_tokens *tokens = NULL;
@@ -145,13 +157,18 @@ static void refuses_what_is_not_for_it(void **state)
     (void)state;
     write_keys("k");
     tokens = open_tokens(NULL);
-    assert_int_equal(outcome_of(tokens, sign_claims(HEADER, "other", "registry", 300, "")), EXTERNAL_TOKENS_INVALID);
-    assert_int_equal(outcome_of(tokens, sign_claims(HEADER, "auth", "other", 300, "")), EXTERNAL_TOKENS_INVALID);
-    assert_int_equal(outcome_of(tokens, sign_claims(HEADER, "auth", "registry", -100, "")), EXTERNAL_TOKENS_INVALID);
-    assert_int_equal(outcome_of(tokens, sign_claims("{\"alg\":\"ES256\",\"kid\":\"x\"}", "auth", "registry", 300, "")),
+    assert_int_equal(outcome_of(tokens, sign_claims(HEADER, "other", "registry", 300, "")),
                      EXTERNAL_TOKENS_INVALID);
-    assert_int_equal(outcome_of(tokens, sign_claims("{\"alg\":\"ES256\"}", "auth", "registry", 300, "")),
-                     EXTERNAL_TOKENS_INVALID); /* which key? */
+    assert_int_equal(outcome_of(tokens, sign_claims(HEADER, "auth", "other", 300, "")),
+                     EXTERNAL_TOKENS_INVALID);
+    assert_int_equal(outcome_of(tokens, sign_claims(HEADER, "auth", "registry", -100, "")),
+                     EXTERNAL_TOKENS_INVALID);
+    assert_int_equal(outcome_of(tokens, sign_claims("{\"alg\":\"ES256\",\"kid\":\"x\"}", "auth",
+                                                    "registry", 300, "")),
+                     EXTERNAL_TOKENS_INVALID);
+    assert_int_equal(
+        outcome_of(tokens, sign_claims("{\"alg\":\"ES256\"}", "auth", "registry", 300, "")),
+        EXTERNAL_TOKENS_INVALID); /* which key? */
     assert_int_equal(outcome_of(tokens, strdup("a.b.c")), EXTERNAL_TOKENS_INVALID);
     for (size_t i = 0; i < ARRAY_SIZE(malformed); i++)
         if (outcome_of(tokens, sign(malformed[i])) != EXTERNAL_TOKENS_INVALID)
@@ -175,8 +192,11 @@ static void accepts_only_configured_algorithms(void **state)
     assert_int_equal(outcome_of(right, sign("")), 0);
     assert_int_equal(outcome_of(wrong, sign("")), EXTERNAL_TOKENS_INVALID);
     for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
-        const struct external_tokens_options options = {.service = "registry", .issuer = "auth", .key_set = "keys.json",
-                                                        .algorithms = &unknown[i], .algorithm_count = 1};
+        const struct external_tokens_options options = {.service = "registry",
+                                                        .issuer = "auth",
+                                                        .key_set = "keys.json",
+                                                        .algorithms = &unknown[i],
+                                                        .algorithm_count = 1};
         struct error err = {0};
 
         assert_int_equal(external_tokens_open(&options, &tokens, &err), -ENOTSUP);
@@ -212,7 +232,8 @@ static void a_removed_key_ends_its_tokens(void **state)
 
 static void needs_its_files(void **state)
 {
-    const struct external_tokens_options options = {.service = "registry", .issuer = "auth", .certificates = "missing.pem"};
+    const struct external_tokens_options options = {
+        .service = "registry", .issuer = "auth", .certificates = "missing.pem"};
     struct external_tokens *tokens = NULL;
     struct error err = {0};
 

@@ -8,13 +8,15 @@
 
 enum { PER_MINUTE = 6, INTERVAL_MS = 10000, START_MS = 1000000 };
 
-static void count(struct guess_limit *limit, const char *address, const char *user, uint64_t now_ms, int times)
+static void count(struct guess_limit *limit, const char *address, const char *user, uint64_t now_ms,
+                  int times)
 {
     for (int i = 0; i < times; i++)
         guess_limit_count(limit, address, user, strlen(user), now_ms);
 }
 
-static uint64_t wait_of(struct guess_limit *limit, const char *address, const char *user, uint64_t now_ms)
+static uint64_t wait_of(struct guess_limit *limit, const char *address, const char *user,
+                        uint64_t now_ms)
 {
     return guess_limit_get_wait(limit, address, user, strlen(user), now_ms);
 }
@@ -78,7 +80,10 @@ static void an_address_that_tries_many_users_is_limited_too(void **state)
 
 static void addresses_are_grouped_by_the_prefix_that_a_client_cannot_choose(void **state)
 {
-    static const struct { const char *first, *second; bool is_same; } cases[] = {
+    static const struct {
+        const char *first, *second;
+        bool is_same;
+    } cases[] = {
         {"192.0.2.1", "192.0.2.1", true},
         {"192.0.2.1", "192.0.2.3", false},
         {"2001:db8::1", "2001:db8::2", true},
@@ -95,12 +100,14 @@ static void addresses_are_grouped_by_the_prefix_that_a_client_cannot_choose(void
         struct guess_limit *limit = guess_limit_new(1);
 
         count(limit, cases[i].first, "me", START_MS, 1);
-        assert_case(cases[i].second, (wait_of(limit, cases[i].second, "me", START_MS) > 0) == cases[i].is_same);
+        assert_case(cases[i].second,
+                    (wait_of(limit, cases[i].second, "me", START_MS) > 0) == cases[i].is_same);
         guess_limit_free(limit);
     }
 }
 
-/* Many thousands of other entries can only evict one; they never delay a user without wrong guesses. */
+/* Many thousands of other entries can only evict one; they never delay a user without wrong
+ * guesses. */
 static void the_table_evicts_entries_instead_of_growing(void **state)
 {
     struct guess_limit *limit = guess_limit_new(PER_MINUTE);

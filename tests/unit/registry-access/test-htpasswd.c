@@ -39,7 +39,8 @@ static int cost_of(const struct htpasswd *table, const char *name)
 
 static void users_have_their_hashes(void **state)
 {
-    CLEANUP(htpasswd_unrefp) struct htpasswd *table = parse("bob:" HASH("10") "\nalice:" HASH("05") "\n");
+    CLEANUP(htpasswd_unrefp)
+    struct htpasswd *table = parse("bob:" HASH("10") "\nalice:" HASH("05") "\n");
     const struct htpasswd_user *user = find(table, "alice");
 
     (void)state;
@@ -54,15 +55,19 @@ static void users_have_their_hashes(void **state)
 }
 
 /* registry:2's measured behaviour for such lines; each has user "u" at cost 5. */
-static const struct written { const char *name, *text; } written[] = {
+static const struct written {
+    const char *name, *text;
+} written[] = {
     {"no newline at the end", "u:" HASH("05")},
     {"carriage returns", "\r\nu:" HASH("05") "\r\n"},
     {"blanks around", "  \t u:" HASH("05") " \t\v\f\n"},
-    {"comments and empty lines", "# a comment: with a colon\n\n  \n  # indented\nu:" HASH("05") "\n#"},
+    {"comments and empty lines",
+     "# a comment: with a colon\n\n  \n  # indented\nu:" HASH("05") "\n#"},
     {"more fields", "u:" HASH("05") ":1000:comment\n"},
     {"more characters", "u:" HASH("05") "abc\n"},
     {"the last of several", "u:" HASH("04") "\nu:" APR1 "\nu:" HASH("05") "\n"},
-    {"the last is far away", "u:" HASH("04") "\na:x\nz:y\nb:" HASH("05") "\nu:" HASH("05") "\nv:x\n"},
+    {"the last is far away",
+     "u:" HASH("04") "\na:x\nz:y\nb:" HASH("05") "\nu:" HASH("05") "\nv:x\n"},
     {"after a line without ':'", "u\nnonsense\nu:" HASH("05") "\n"},
     {"before one", "u:" HASH("05") "\nnonsense"},
     {"a byte order mark", "\xEF\xBB\xBFu:" HASH("05") "\n"},
@@ -72,7 +77,8 @@ static void lines_are_read_as_registry_2_reads_them(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(written); i++) {
-        CLEANUP(htpasswd_unrefp) struct htpasswd *table = parse_bytes(written[i].text, strlen(written[i].text));
+        CLEANUP(htpasswd_unrefp)
+        struct htpasswd *table = parse_bytes(written[i].text, strlen(written[i].text));
 
         assert_case(written[i].name, cost_of(table, "u") == 5);
     }
@@ -80,8 +86,9 @@ static void lines_are_read_as_registry_2_reads_them(void **state)
 
 static void names_are_compared_byte_for_byte(void **state)
 {
-    CLEANUP(htpasswd_unrefp) struct htpasswd *table =
-        parse("u:" HASH("05") "\nu u:" HASH("06") "\nU:" HASH("07") "\nn\0l:" HASH("08") "\n:" HASH("09") "\n\xC3\xA9:" HASH("10"));
+    CLEANUP(htpasswd_unrefp)
+    struct htpasswd *table = parse("u:" HASH("05") "\nu u:" HASH("06") "\nU:" HASH(
+        "07") "\nn\0l:" HASH("08") "\n:" HASH("09") "\n\xC3\xA9:" HASH("10"));
 
     (void)state;
     assert_int_equal(cost_of(table, "u"), 5);
@@ -99,8 +106,17 @@ static void names_are_compared_byte_for_byte(void **state)
 static void other_hashes_never_match(void **state)
 {
     static const char *const others[] = {
-        APR1, "", "secret", "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", "rqXexS6ZhobKA", "$5$salt$hash", "$6$salt$hash",
-        "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe", BEFORE_BLANK, CHEAP, "$y$j9T$x$y",
+        APR1,
+        "",
+        "secret",
+        "{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=",
+        "rqXexS6ZhobKA",
+        "$5$salt$hash",
+        "$6$salt$hash",
+        "$2y$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOe",
+        BEFORE_BLANK,
+        CHEAP,
+        "$y$j9T$x$y",
     };
 
     (void)state;
@@ -120,11 +136,14 @@ static void other_hashes_never_match(void **state)
 
 static void invalid_lines_are_reported_by_number(void **state)
 {
-    CLEANUP(htpasswd_unrefp) struct htpasswd *table =
+    CLEANUP(htpasswd_unrefp)
+    struct htpasswd *table =
         parse("# 1\nnonsense\r\n\nu:" APR1 "\ngood:" HASH("17") "\nslow:" HASH("18") "\n");
     const struct htpasswd_flaws *flaws = htpasswd_get_flaws(table);
     static const struct htpasswd_flaw expected[] = {
-        {HTPASSWD_NO_COLON, 2}, {HTPASSWD_NOT_BCRYPT, 4}, {HTPASSWD_SLOW, 6},
+        {HTPASSWD_NO_COLON, 2},
+        {HTPASSWD_NOT_BCRYPT, 4},
+        {HTPASSWD_SLOW, 6},
     };
 
     (void)state;
@@ -147,12 +166,16 @@ static void further_invalid_lines_are_counted(void **state)
         memcpy(text + i, "x\n", 2);
     table = parse_bytes(text, 200);
     assert_int_equal(htpasswd_get_flaws(table)->count, 100);
-    assert_int_equal(htpasswd_get_flaws(table)->first[HTPASSWD_FLAWS_MAX - 1].line, HTPASSWD_FLAWS_MAX);
+    assert_int_equal(htpasswd_get_flaws(table)->first[HTPASSWD_FLAWS_MAX - 1].line,
+                     HTPASSWD_FLAWS_MAX);
 }
 
 static void the_costs_are_known(void **state)
 {
-    static const struct { const char *text; unsigned highest, usual; } costs[] = {
+    static const struct {
+        const char *text;
+        unsigned highest, usual;
+    } costs[] = {
         {"", 0, 0},
         {"u:" APR1 "\nv\n", 0, 0},
         {"u:" HASH("05"), 5, 5},
@@ -165,7 +188,8 @@ static void the_costs_are_known(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(costs); i++) {
-        CLEANUP(htpasswd_unrefp) struct htpasswd *table = parse_bytes(costs[i].text, strlen(costs[i].text));
+        CLEANUP(htpasswd_unrefp)
+        struct htpasswd *table = parse_bytes(costs[i].text, strlen(costs[i].text));
 
         assert_case(costs[i].text, htpasswd_highest_cost(table) == costs[i].highest);
         assert_case(costs[i].text, htpasswd_usual_cost(table) == costs[i].usual);

@@ -26,7 +26,8 @@ static void test_patterns(void **state)
         {"refs/tags/v*", "refs/tags/v1/x", false},
         {"refs/heads/release-*", "refs/heads/main", false},
         {"repo:acme/*:ref:refs/heads/main", "repo:acme/app:ref:refs/heads/main", true},
-        {"repo:acme/*:ref:refs/heads/main", "repo:acme/app:environment:x:ref:refs/heads/main", false},
+        {"repo:acme/*:ref:refs/heads/main", "repo:acme/app:environment:x:ref:refs/heads/main",
+         false},
         {"system:serviceaccount:*:builder", "system:serviceaccount:ci:builder", true},
         {"system:serviceaccount:*:builder", "system:serviceaccount:a:b:builder", false},
         {"**a*b", "xaxb/ab", true},
@@ -39,7 +40,8 @@ static void test_patterns(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-        assert_case(rows[i].pattern, oidc_pattern_matches(rows[i].pattern, rows[i].text) == rows[i].matches);
+        assert_case(rows[i].pattern,
+                    oidc_pattern_matches(rows[i].pattern, rows[i].text) == rows[i].matches);
 }
 
 /* A pattern of many asterisks takes no longer than text times pattern. */
@@ -126,7 +128,9 @@ static void test_mistakes_have_their_line(void **state)
         {LINE "aud=a", "is always checked"},
         {LINE "exp=1", "is always checked"},
         {LINE "sub=a,b", "a ',' between conditions"},
-        {"oidc ci issuer=https://token.actions.githubusercontent.com audience=a jwks=k ref=refs/heads/main", "everybody can get"},
+        {"oidc ci issuer=https://token.actions.githubusercontent.com audience=a jwks=k "
+         "ref=refs/heads/main",
+         "everybody can get"},
         {"oidc ci issuer=https://gitlab.com audience=a jwks=k ref=main", "everybody can get"},
         {"allow oidc+ci pull a", "no line with oidc defines \"oidc+ci\""},
         {"group team oidc+ci", "no line with oidc defines \"oidc+ci\""},
@@ -138,21 +142,25 @@ static void test_mistakes_have_their_line(void **state)
         struct rules *rules = NULL;
         struct error err = {0};
 
-        assert_case(rows[i].text, rules_parse("access", rows[i].text, strlen(rows[i].text), &rules, &err) < 0);
+        assert_case(rows[i].text,
+                    rules_parse("access", rows[i].text, strlen(rows[i].text), &rules, &err) < 0);
         assert_says(&err, rows[i].says);
     }
 }
 
 static void test_principal_is_no_ordinary_user(void **state)
 {
-    static const char text[] = LINE "sub=a\n" LINE "sub=b\nallow users pull **\nallow oidc+ci push team/**\nallow anyone pull public\n";
+    static const char text[] =
+        LINE "sub=a\n" LINE
+             "sub=b\nallow users pull **\nallow oidc+ci push team/**\nallow anyone pull public\n";
     CLEANUP(rules_unrefp) struct rules *rules = NULL;
     struct rules_answer answer;
     struct error err = {0};
 
     (void)state;
     assert_int_equal(rules_parse("access", text, strlen(text), &rules, &err), 0);
-    rules_decide(rules, &(struct rules_question){"oidc+ci", "team/app", RULES_PULL | RULES_PUSH}, &answer);
+    rules_decide(rules, &(struct rules_question){"oidc+ci", "team/app", RULES_PULL | RULES_PUSH},
+                 &answer);
     assert_int_equal(answer.granted, RULES_PUSH);
     rules_decide(rules, &(struct rules_question){"oidc+ci", "public", RULES_PULL}, &answer);
     assert_int_equal(answer.granted, RULES_PULL);

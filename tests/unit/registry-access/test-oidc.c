@@ -10,7 +10,8 @@
 #include "tests/unit/registry-jwt/maker.h"
 #include "tests/unit/scratch.h"
 
-#define LINE(name, more) "oidc " name " issuer=https://ci.example audience=registry jwks=keys.json " more "\n"
+#define LINE(name, more)                                                                           \
+    "oidc " name " issuer=https://ci.example audience=registry jwks=keys.json " more "\n"
 
 static void write_keys(const char *kid)
 {
@@ -42,8 +43,10 @@ static char *sign(const char *kid, const char *issuer, const char *repository, i
     long long now = (long long)time(NULL);
 
     snprintf(header, sizeof(header), "{\"alg\":\"ES256\",\"kid\":\"%s\"}", kid);
-    snprintf(claims, sizeof(claims), "{\"iss\":\"%s\",\"aud\":\"registry\",\"iat\":%lld,\"exp\":%lld,\"repository\":\"%s\"}",
-             issuer, now, now + life_s, repository);
+    snprintf(
+        claims, sizeof(claims),
+        "{\"iss\":\"%s\",\"aud\":\"registry\",\"iat\":%lld,\"exp\":%lld,\"repository\":\"%s\"}",
+        issuer, now, now + life_s, repository);
     return maker_sign(header, claims, MAKER_P256, JWT_ES256);
 }
 
@@ -76,7 +79,8 @@ static void test_first_line_that_matches_names_the_principal(void **state)
 
     (void)state;
     write_keys("k");
-    rules = open_rules(LINE("main", "repository=acme/app") LINE("all", "repository=acme/*") LINE("main", "repository=acme/tool"));
+    rules = open_rules(LINE("main", "repository=acme/app") LINE("all", "repository=acme/*")
+                           LINE("main", "repository=acme/tool"));
     app = sign("k", "https://ci.example", "acme/app", 300);
     other = sign("k", "https://ci.example", "acme/lib", 300);
     foreign = sign("k", "https://ci.example", "evil/app", 300);
@@ -102,7 +106,8 @@ static void test_other_issuer_and_other_audience(void **state)
 
     (void)state;
     write_keys("k");
-    rules = open_rules("oidc ci issuer=https://ci.example audience=other jwks=keys.json repository=acme/app\n");
+    rules = open_rules(
+        "oidc ci issuer=https://ci.example audience=other jwks=keys.json repository=acme/app\n");
     token = sign("k", "https://ci.example", "acme/app", 300);
     issuer = sign("k", "https://ci.example/", "acme/app", 300);
     assert_string_equal(principal_of(rules, "x", token), "");

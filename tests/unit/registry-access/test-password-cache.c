@@ -46,14 +46,16 @@ static struct pair pair_of(const char *user, const char *password)
     return pair;
 }
 
-static void add(struct password_cache *cache, const char *user, const char *password, const char *hash, uint64_t now_ms)
+static void add(struct password_cache *cache, const char *user, const char *password,
+                const char *hash, uint64_t now_ms)
 {
     CLEANUP(pair_done) struct pair pair = pair_of(user, password);
 
     password_cache_add(cache, &(struct verified){&pair.user, &pair.password, hash}, now_ms);
 }
 
-static bool has(struct password_cache *cache, const char *user, const char *password, const char *hash, uint64_t now_ms)
+static bool has(struct password_cache *cache, const char *user, const char *password,
+                const char *hash, uint64_t now_ms)
 {
     CLEANUP(pair_done) struct pair pair = pair_of(user, password);
 

@@ -29,13 +29,17 @@ static struct pattern_index *index_of(const char *const *patterns, size_t count)
 
     for (size_t i = 0; i < count; i++) {
         assert_null(pattern_find_fault(patterns[i], strlen(patterns[i])));
-        entries[i] = (struct pattern_entry){patterns[i], strlen(patterns[i]), {.principal = 7, .line = (uint32_t)i}};
+        entries[i] = (struct pattern_entry){
+            patterns[i], strlen(patterns[i]), {.principal = 7, .line = (uint32_t)i}};
     }
     assert_int_equal(pattern_index_new(entries, count, &index), 0);
     return index;
 }
 
-static const struct match { const char *pattern, *name; bool is_match; } matches[] = {
+static const struct match {
+    const char *pattern, *name;
+    bool is_match;
+} matches[] = {
     {"team/app", "team/app", true},
     {"team/app", "team/apps", false},
     {"team/app", "team", false},
@@ -86,7 +90,8 @@ static void each_pattern_matches_what_it_says(void **state)
 
         pattern_index_visit(index, matches[i].name, note_lines, &lines);
         if ((lines != 0) != matches[i].is_match)
-            fail_msg("%s and %s: %s", matches[i].pattern, matches[i].name, lines ? "matches" : "does not match");
+            fail_msg("%s and %s: %s", matches[i].pattern, matches[i].name,
+                     lines ? "matches" : "does not match");
     }
 }
 
@@ -94,11 +99,13 @@ static void each_pattern_matches_what_it_says(void **state)
 static void patterns_do_not_hide_each_other(void **state)
 {
     static const char *const patterns[] = {
-        "**", "*", "a*", "ab*", "abc*", "abcd*", "abc", "*c", "*bc", "a*c", "b*", "ba*", "a-*", "a.*", "a_*", "a0*",
+        "**",     "*",     "a*",  "ab*",  "abc*", "abcd*", "abc",      "*c",
+        "*bc",    "a*c",   "b*",  "ba*",  "a-*",  "a.*",   "a_*",      "a0*",
         "abc/**", "abc/*", "*/x", "**/x", "a*/x", "abc/x", "abc/**/x", "**/abc/**",
     };
-    static const char *const names[] = {"abc", "abcd", "ab", "a", "bac", "a-b", "a.c", "a_b", "a0", "abc/x",
-                                        "abc/y/x", "x", "abd/x", "c/abc/d", "abc/abc/x"};
+    static const char *const names[] = {"abc",     "abcd", "ab",    "a",       "bac",
+                                        "a-b",     "a.c",  "a_b",   "a0",      "abc/x",
+                                        "abc/y/x", "x",    "abd/x", "c/abc/d", "abc/abc/x"};
     CLEANUP(free_indexp) struct pattern_index *together = index_of(patterns, ARRAY_SIZE(patterns));
 
     (void)state;
@@ -119,8 +126,9 @@ static void patterns_do_not_hide_each_other(void **state)
 }
 
 static const char *const faulty[] = {
-    "", "/", "/a", "a/", "a//b", "A", "a/B", "a b", "a:b", "a\n", "a***", "a**", "**a", "***", "**/**", "a/**/**",
-    "**/a/**/b/**", "a\x80", "\"a\"", "a@b", "a+b",
+    "",      "/",       "/a",           "a/",    "a//b",  "A",   "a/B",
+    "a b",   "a:b",     "a\n",          "a***",  "a**",   "**a", "***",
+    "**/**", "a/**/**", "**/a/**/b/**", "a\x80", "\"a\"", "a@b", "a+b",
 };
 
 static void faulty_patterns_are_named(void **state)
@@ -162,7 +170,8 @@ static bool check_order(void *context, const struct pattern_grant *grants, size_
 
     for (size_t i = 1; i < count; i++)
         assert_true(grants[i - 1].principal < grants[i].principal ||
-                    (grants[i - 1].principal == grants[i].principal && grants[i - 1].line <= grants[i].line));
+                    (grants[i - 1].principal == grants[i].principal &&
+                     grants[i - 1].line <= grants[i].line));
     *seen += count;
     return false;
 }
@@ -175,7 +184,8 @@ static void grants_come_sorted(void **state)
 
     (void)state;
     for (uint32_t i = 0; i < ENTRIES_MAX; i++)
-        entries[i] = (struct pattern_entry){"a/*", 3, {.principal = i * 37 % 11, .line = i * 29 % ENTRIES_MAX}};
+        entries[i] = (struct pattern_entry){
+            "a/*", 3, {.principal = i * 37 % 11, .line = i * 29 % ENTRIES_MAX}};
     assert_int_equal(pattern_index_new(entries, ENTRIES_MAX, &index), 0);
     pattern_index_visit(index, "a/b", check_order, &seen);
     assert_int_equal(seen, ENTRIES_MAX);
@@ -197,9 +207,12 @@ static void an_empty_index_matches_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_pattern_matches_what_it_says), cmocka_unit_test(patterns_do_not_hide_each_other),
-        cmocka_unit_test(faulty_patterns_are_named),         cmocka_unit_test(a_visitor_ends_the_search),
-        cmocka_unit_test(grants_come_sorted),                cmocka_unit_test(an_empty_index_matches_nothing),
+        cmocka_unit_test(each_pattern_matches_what_it_says),
+        cmocka_unit_test(patterns_do_not_hide_each_other),
+        cmocka_unit_test(faulty_patterns_are_named),
+        cmocka_unit_test(a_visitor_ends_the_search),
+        cmocka_unit_test(grants_come_sorted),
+        cmocka_unit_test(an_empty_index_matches_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,9 +22,10 @@ static int parse(const char *text, struct robots **ret, struct error *err)
 
 static void reads_robots_and_their_rights(void **state)
 {
-    static const char text[] = "# made by hand\n\n"
-                               "b-2 sha256:" HEX " created=2026-01-01T00:00:00Z expires=2027-02-28T12:00:00Z\n"
-                               HEAD "never allow=team/**:pull,push allow=base:pull";
+    static const char text[] =
+        "# made by hand\n\n"
+        "b-2 sha256:" HEX " created=2026-01-01T00:00:00Z expires=2027-02-28T12:00:00Z\n" HEAD
+        "never allow=team/**:pull,push allow=base:pull";
     CLEANUP(robots_unrefp) struct robots *robots = NULL;
     struct rules_answer answer;
     struct error err;
@@ -36,13 +37,17 @@ static void reads_robots_and_their_rights(void **state)
     assert_int_equal(robots_get(robots, 0)->expires_s, 1803816000);
     assert_ptr_equal(robots_find_user(robots, "robot+ci"), robots_find(robots, "ci"));
     assert_true(robots_find(robots, "ci")->expires_s == ROBOT_NEVER);
-    assert_int_equal(robots_find(robots, "ci")->line_start + robots_find(robots, "ci")->line_size, strlen(text));
+    assert_int_equal(robots_find(robots, "ci")->line_start + robots_find(robots, "ci")->line_size,
+                     strlen(text));
     assert_null(robots_find_user(robots, "ci"));
     assert_null(robots_find_user(robots, "robot+c"));
-    rules_decide(robots_get_rules(robots), &(struct rules_question){"robot+ci", "team/x", RULES_PUSH | RULES_DELETE}, &answer);
+    rules_decide(robots_get_rules(robots),
+                 &(struct rules_question){"robot+ci", "team/x", RULES_PUSH | RULES_DELETE},
+                 &answer);
     assert_int_equal(answer.granted, RULES_PUSH);
     assert_memory_equal(robots_find_allow(robots, answer.lines[1])->text, "team/**:pull,push", 17);
-    rules_decide(robots_get_rules(robots), &(struct rules_question){"robot+b-2", "team/x", RULES_PULL}, &answer);
+    rules_decide(robots_get_rules(robots),
+                 &(struct rules_question){"robot+b-2", "team/x", RULES_PULL}, &answer);
     assert_int_equal(answer.granted, 0);
     assert_null(robots_find_allow(robots, 0));
     assert_null(robots_find_allow(robots, 3));
@@ -53,11 +58,25 @@ static void reads_robots_and_their_rights(void **state)
 static void refuses_lines_that_say_something_else(void **state)
 {
     static const char *const wrong[] = {
-        "CI sha256:" HEX " expires=never", "-ci sha256:" HEX " expires=never", "ci. sha256:" HEX " expires=never",
-        "ci", "ci " HEX " expires=never", "ci sha256:" HEX, "ci sha512:" HEX HEX " expires=never",
-        HEAD "2026-02-30T00:00:00Z", HEAD "2026-11-30", HEAD, HEAD "never allow=x", HEAD "never allow=x:fly",
-        HEAD "never allow=X:pull", HEAD "never allow=x:pull,", HEAD "never allow=:pull", HEAD "never allow=x:",
-        HEAD "never allow=\"x\":pull", HEAD "never deny=x:pull", HEAD "never\n" HEAD "never",
+        "CI sha256:" HEX " expires=never",
+        "-ci sha256:" HEX " expires=never",
+        "ci. sha256:" HEX " expires=never",
+        "ci",
+        "ci " HEX " expires=never",
+        "ci sha256:" HEX,
+        "ci sha512:" HEX HEX " expires=never",
+        HEAD "2026-02-30T00:00:00Z",
+        HEAD "2026-11-30",
+        HEAD,
+        HEAD "never allow=x",
+        HEAD "never allow=x:fly",
+        HEAD "never allow=X:pull",
+        HEAD "never allow=x:pull,",
+        HEAD "never allow=:pull",
+        HEAD "never allow=x:",
+        HEAD "never allow=\"x\":pull",
+        HEAD "never deny=x:pull",
+        HEAD "never\n" HEAD "never",
     };
 
     (void)state;
@@ -113,11 +132,13 @@ static void follows_the_file(void **state)
     assert_int_equal(robot_make_password(&password), 0);
     assert_int_equal(robots_file_check(file, "robot+ci", &password), ROBOTS_DENIED);
     assert_int_equal(robot_digest("ci", &password, &digest), 0);
-    snprintf(text, sizeof(text), "ci sha256:%s created=2026-11-30T07:41:45Z expires=never\n", digest.hex);
+    snprintf(text, sizeof(text), "ci sha256:%s created=2026-11-30T07:41:45Z expires=never\n",
+             digest.hex);
     assert_non_null(out = fopen(path, "w"));
     fputs(text, out);
     assert_int_equal(robot_digest("old", &password, &digest), 0);
-    fprintf(out, "old sha256:%s created=2020-11-30T07:41:45Z expires=2021-01-01T00:00:00Z\n", digest.hex);
+    fprintf(out, "old sha256:%s created=2020-11-30T07:41:45Z expires=2021-01-01T00:00:00Z\n",
+            digest.hex);
     fclose(out);
     assert_false(robots_file_is_current(file));
     robots_file_refresh(file);
@@ -140,7 +161,8 @@ static void follows_the_file(void **state)
 
 static void reads_ages(void **state)
 {
-    static const char *const wrong[] = {"", "d", "90", "0d", "-1d", "1.5d", "90D", "36501d", "99999999h", "1dd", " 1d"};
+    static const char *const wrong[] = {"",    "d",      "90",        "0d",  "-1d", "1.5d",
+                                        "90D", "36501d", "99999999h", "1dd", " 1d"};
     uint64_t age_s;
 
     (void)state;

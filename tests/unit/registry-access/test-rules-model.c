@@ -12,8 +12,8 @@
 
 enum { FILES = 300, RULES = 60, GROUPS = 4, USERS = 6, QUESTIONS = 400, TEXT_MAX = 16384 };
 
-static const char *const components[] = {"a", "b", "ab", "ba", "abc", "a-b", "*",
-                                         "a*", "*b",  "a*b", "b*a", "*a*", "ab*", "*ab", "a*ab", "**"};
+static const char *const components[] = {"a",  "b",   "ab",  "ba",  "abc", "a-b", "*",    "a*",
+                                         "*b", "a*b", "b*a", "*a*", "ab*", "*ab", "a*ab", "**"};
 enum { LITERALS = 6 };
 
 struct rule {
@@ -85,7 +85,8 @@ static void make_model(struct model *model, char *text)
         text += snprintf(text, (size_t)(end - text), "allow %s ", who);
         for (unsigned bit = 1, first = 1; bit <= RULES_DELETE; bit <<= 1)
             if (rule->actions & bit) {
-                text += snprintf(text, (size_t)(end - text), "%s%s", first ? "" : ",", rules_action_name(bit));
+                text += snprintf(text, (size_t)(end - text), "%s%s", first ? "" : ",",
+                                 rules_action_name(bit));
                 first = 0;
             }
         text += snprintf(text, (size_t)(end - text), " %s\n", rule->pattern);
@@ -108,7 +109,8 @@ static bool model_matches(const char *pattern, const char *name)
         return false;
     }
     if (*pattern == '*')
-        return model_matches(pattern + 1, name) || (*name != '\0' && *name != '/' && model_matches(pattern, name + 1));
+        return model_matches(pattern + 1, name) ||
+               (*name != '\0' && *name != '/' && model_matches(pattern, name + 1));
     return *pattern == *name && model_matches(pattern + 1, name + 1);
 }
 
@@ -131,7 +133,8 @@ static unsigned model_decide(const struct model *model, unsigned who, const char
     unsigned granted = 0;
 
     for (unsigned i = 0; i < RULES; i++)
-        if (model_is(model, model->rules[i].principal, who) && model_matches(model->rules[i].pattern, name))
+        if (model_is(model, model->rules[i].principal, who) &&
+            model_matches(model->rules[i].pattern, name))
             granted |= model->rules[i].actions;
     return granted;
 }
@@ -149,8 +152,8 @@ static void check_question(const struct model *model, const struct rules *rules,
         user[0] = '\0';
     rules_decide(rules, &question, &answer);
     if (answer.granted != (model_decide(model, who, name) & wanted))
-        fail_msg("%s on %s: %x of %x, the model says %x, with these rules:\n%s", user, name, answer.granted, wanted,
-                 model_decide(model, who, name) & wanted, text);
+        fail_msg("%s on %s: %x of %x, the model says %x, with these rules:\n%s", user, name,
+                 answer.granted, wanted, model_decide(model, who, name) & wanted, text);
 }
 
 static void the_index_agrees_with_trying_each_rule(void **state)

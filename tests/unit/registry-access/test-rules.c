@@ -16,7 +16,8 @@ static struct rules *parse(const char *text)
     return rules;
 }
 
-static struct rules_answer ask(const struct rules *rules, const char *name, const char *repository, unsigned actions)
+static struct rules_answer ask(const struct rules *rules, const char *name, const char *repository,
+                               unsigned actions)
 {
     struct rules_answer answer;
 
@@ -36,7 +37,10 @@ static const char example[] =
     "\n"
     "allow root all **\n";
 
-enum { EVERYTHING = RULES_PULL | RULES_PUSH | RULES_PUSH_NEW | RULES_DELETE, ALL = RULES_PULL | RULES_PUSH | RULES_DELETE };
+enum {
+    EVERYTHING = RULES_PULL | RULES_PUSH | RULES_PUSH_NEW | RULES_DELETE,
+    ALL = RULES_PULL | RULES_PUSH | RULES_DELETE
+};
 
 static const struct decided {
     const char *name, *repository;
@@ -76,7 +80,8 @@ static void rules_decide_as_written(void **state)
         unsigned granted = ask(rules, d->name, d->repository, EVERYTHING).granted;
 
         if (granted != d->granted)
-            fail_msg("%s on %s: %x, not %x", d->name ? d->name : "nobody", d->repository, granted, d->granted);
+            fail_msg("%s on %s: %x, not %x", d->name ? d->name : "nobody", d->repository, granted,
+                     d->granted);
         for (unsigned bit = 1; bit < EVERYTHING; bit <<= 1)
             assert_int_equal(ask(rules, d->name, d->repository, bit).granted, d->granted & bit);
     }
@@ -96,7 +101,9 @@ static void an_answer_names_the_line(void **state)
 
 static void anonymous_rules_are_known(void **state)
 {
-    CLEANUP(rules_unrefp) struct rules *with = parse(example), *without = parse("allow \"anyone\",users pull a\n");
+    CLEANUP(rules_unrefp)
+    struct rules *with = parse(example),
+                 *without = parse("allow \"anyone\",users pull a\n");
     CLEANUP(rules_unrefp) struct rules *empty = parse("");
 
     (void)state;
@@ -107,7 +114,11 @@ static void anonymous_rules_are_known(void **state)
 }
 
 /* What is wrong, in which line, and a word of what is said of it. */
-static const struct mistake { const char *text; unsigned line; const char *says; } mistakes[] = {
+static const struct mistake {
+    const char *text;
+    unsigned line;
+    const char *says;
+} mistakes[] = {
     {"\n\ndeny alice pull x\n", 3, "\"deny\""},
     {"Allow alice pull x", 1, "\"Allow\""},
     {"allow", 1, "missing"},
@@ -150,7 +161,8 @@ static void mistakes_are_named_with_their_line(void **state)
         struct error err = {0};
         char start[40];
 
-        if (rules_parse("access", mistakes[i].text, strlen(mistakes[i].text), &rules, &err) != -EINVAL)
+        if (rules_parse("access", mistakes[i].text, strlen(mistakes[i].text), &rules, &err) !=
+            -EINVAL)
             fail_msg("\"%s\" is taken", mistakes[i].text);
         snprintf(start, sizeof(start), "access line %u: ", mistakes[i].line);
         if (strncmp(err.text, start, strlen(start)) != 0 || !strstr(err.text, mistakes[i].says))
@@ -159,16 +171,22 @@ static void mistakes_are_named_with_their_line(void **state)
     }
 }
 
-static const struct tag_case { const char *repository, *tag; bool is_immutable; } tag_cases[] = {
-    {"releases/a", "v1", true},     {"releases/a", "v", true},      {"releases/a/b", "v1.2-RC", true},
-    {"releases/a", "V1", false},    {"releases/a", "latest", false}, {"releases/a", "stable", true},
-    {"releases/a", "stables", false}, {"releases", "v1", false},    {"team/a", "v1", false},
-    {"team/a", "2026-11", true},    {"team/a", "2026", false},
+static const struct tag_case {
+    const char *repository, *tag;
+    bool is_immutable;
+} tag_cases[] = {
+    {"releases/a", "v1", true},        {"releases/a", "v", true},
+    {"releases/a/b", "v1.2-RC", true}, {"releases/a", "V1", false},
+    {"releases/a", "latest", false},   {"releases/a", "stable", true},
+    {"releases/a", "stables", false},  {"releases", "v1", false},
+    {"team/a", "v1", false},           {"team/a", "2026-11", true},
+    {"team/a", "2026", false},
 };
 
 static void immutable_tags_are_known(void **state)
 {
-    CLEANUP(rules_unrefp) struct rules *rules = parse("immutable v*, stable releases/**\nimmutable 20*-* team/* x\n");
+    CLEANUP(rules_unrefp)
+    struct rules *rules = parse("immutable v*, stable releases/**\nimmutable 20*-* team/* x\n");
     CLEANUP(rules_unrefp) struct rules *none = parse("allow alice all **");
 
     (void)state;
@@ -184,7 +202,9 @@ static void immutable_tags_are_known(void **state)
 
 static void a_byte_order_mark_is_skipped(void **state)
 {
-    CLEANUP(rules_unrefp) struct rules *rules = parse("\xEF\xBB\xBF" "allow alice pull a");
+    CLEANUP(rules_unrefp)
+    struct rules *rules = parse("\xEF\xBB\xBF"
+                                "allow alice pull a");
 
     (void)state;
     assert_int_equal(ask(rules, "alice", "a", RULES_PULL).granted, RULES_PULL);
@@ -194,7 +214,8 @@ static void action_names_round_trip(void **state)
 {
     (void)state;
     for (unsigned bit = 1; bit < EVERYTHING; bit <<= 1)
-        assert_int_equal(rules_action_parse(rules_action_name(bit), strlen(rules_action_name(bit))), bit);
+        assert_int_equal(rules_action_parse(rules_action_name(bit), strlen(rules_action_name(bit))),
+                         bit);
     assert_int_equal(rules_action_parse("all", 3), ALL);
     assert_int_equal(rules_action_parse("al", 2), 0);
     assert_int_equal(rules_action_parse("", 0), 0);

@@ -49,13 +49,15 @@ static void formats(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         CLEANUP_FREE char *claim = format(cases[i].texts);
 
-        assert_case(cases[i].texts[0] ? cases[i].texts[0] : "nothing", strcmp(claim, cases[i].claim) == 0);
+        assert_case(cases[i].texts[0] ? cases[i].texts[0] : "nothing",
+                    strcmp(claim, cases[i].claim) == 0);
     }
 }
 
 static void reads_what_it_formats(void **state)
 {
-    static const char *const texts[] = {"repository:a:pull,delete repository:b/c:*", "repository:d:", "registry:catalog:*", NULL};
+    static const char *const texts[] = {"repository:a:pull,delete repository:b/c:*",
+                                        "repository:d:", "registry:catalog:*", NULL};
     CLEANUP_FREE char *claim = format(texts);
     CLEANUP(json_freep) struct json *json = NULL;
     CLEANUP(scopes_done) struct scopes scopes = {0};
@@ -74,9 +76,14 @@ static void reads_what_it_formats(void **state)
 static void refuses_other_claims(void **state)
 {
     static const char *const claims[] = {
-        "{}", "\"\"", "[1]", "[{}]", "[{\"type\":\"repository\",\"name\":\"a\"}]",
+        "{}",
+        "\"\"",
+        "[1]",
+        "[{}]",
+        "[{\"type\":\"repository\",\"name\":\"a\"}]",
         "[{\"type\":\"repository\",\"name\":\"a\",\"actions\":\"pull\"}]",
-        "[{\"type\":\"repository\",\"name\":\"a\",\"actions\":[1]}]", "[{\"type\":1,\"name\":\"a\",\"actions\":[]}]",
+        "[{\"type\":\"repository\",\"name\":\"a\",\"actions\":[1]}]",
+        "[{\"type\":1,\"name\":\"a\",\"actions\":[]}]",
     };
 
     (void)state;

@@ -15,7 +15,8 @@
 
 enum { DAY_S = 24 * 3600 };
 
-/* --- a server ---------------------------------------------------------------------------------- */
+/* --- a server ----------------------------------------------------------------------------------
+ */
 
 /* The stamp of alice's password; nobody else has one. */
 static char alice_stamp;
@@ -36,7 +37,8 @@ static bool find_stamp(void *context, const char *user, unsigned char ret[TOKEN_
 
 static struct tokens *open_service(struct storage *storage, const char *service)
 {
-    const struct tokens_options options = {.storage = storage, .service = service, .find_stamp = find_stamp};
+    const struct tokens_options options = {
+        .storage = storage, .service = service, .find_stamp = find_stamp};
     struct tokens *tokens = NULL;
     struct error err = {0};
 
@@ -54,7 +56,9 @@ static void issue(struct tokens *tokens, const char *user, const char *scope, st
 {
     CLEANUP(scopes_done) struct scopes scopes = {0};
     unsigned char stamp[TOKEN_STAMP_SIZE];
-    const struct token_grant grant = {.user = user, .scopes = &scopes, .issued_s = tokens_now(tokens),
+    const struct token_grant grant = {.user = user,
+                                      .scopes = &scopes,
+                                      .issued_s = tokens_now(tokens),
                                       .stamp = find_stamp(NULL, user, stamp) ? stamp : NULL};
 
     secbuf_done(ret);
@@ -63,7 +67,8 @@ static void issue(struct tokens *tokens, const char *user, const char *scope, st
 }
 
 /* 0 if the token is valid, for the user. */
-static int verify(struct tokens *tokens, enum token_kind kind, const struct secbuf *text, const char *user)
+static int verify(struct tokens *tokens, enum token_kind kind, const struct secbuf *text,
+                  const char *user)
 {
     CLEANUP(verified_token_unrefp) struct verified_token *token = NULL;
     struct error err = {0};
@@ -85,7 +90,8 @@ static int look_up(struct tokens *tokens, enum token_kind kind, const struct sec
 static int log_in(struct tokens *tokens, const char *user, const char *client, struct secbuf *ret)
 {
     unsigned char stamp[TOKEN_STAMP_SIZE];
-    const struct token_login login = {.user = user, .client = client, .address = "192.0.2.1", .stamp = stamp};
+    const struct token_login login = {
+        .user = user, .client = client, .address = "192.0.2.1", .stamp = stamp};
     struct error err = {0};
 
     make_stamp(alice_stamp, stamp);
@@ -93,7 +99,8 @@ static int log_in(struct tokens *tokens, const char *user, const char *client, s
     return tokens_log_in(tokens, &login, ret, &err);
 }
 
-/* --- access tokens ------------------------------------------------------------------------------ */
+/* --- access tokens ------------------------------------------------------------------------------
+ */
 
 static void gives_scopes_for_some_minutes(void **state)
 {
@@ -153,8 +160,10 @@ static void an_old_password_buys_nothing_under_the_new_one(void **state)
     CLEANUP(secbuf_done) struct secbuf text = {0}, identity = {0};
     unsigned char proved[TOKEN_STAMP_SIZE];
     const struct scopes scopes = {0};
-    const struct token_grant grant = {.user = "alice", .scopes = &scopes, .stamp = proved, .issued_s = tokens_now(tokens)};
-    const struct token_login login = {.user = "alice", .client = "docker", .address = "192.0.2.1", .stamp = proved};
+    const struct token_grant grant = {
+        .user = "alice", .scopes = &scopes, .stamp = proved, .issued_s = tokens_now(tokens)};
+    const struct token_login login = {
+        .user = "alice", .client = "docker", .address = "192.0.2.1", .stamp = proved};
     struct error err = {0};
 
     (void)state;
@@ -206,16 +215,19 @@ static void names_only_users_in_utf8(void **state)
     (void)state;
     issue(tokens, "J\xc3\xbcrgen <\"\\>", "", &text);
     assert_int_equal(verify(tokens, TOKEN_ACCESS, &text, "J\xc3\xbcrgen <\"\\>"), 0);
-    assert_int_equal(tokens_issue(tokens, &(struct token_grant){.user = "a\xff", .scopes = &scopes}, &text),
-                     TOKENS_NAME_UNUSABLE);
+    assert_int_equal(
+        tokens_issue(tokens, &(struct token_grant){.user = "a\xff", .scopes = &scopes}, &text),
+        TOKENS_NAME_UNUSABLE);
     assert_int_equal(log_in(tokens, "a\xff", "docker", &text), TOKENS_NAME_UNUSABLE);
     assert_int_equal(log_in(tokens, "bob", "docker", &text), 0);
-    assert_int_equal(verify(tokens, TOKEN_IDENTITY, &text, "bob"), TOKENS_INVALID); /* there is no such user */
+    assert_int_equal(verify(tokens, TOKEN_IDENTITY, &text, "bob"),
+                     TOKENS_INVALID); /* there is no such user */
     tokens_close(tokens);
     storage_close(storage);
 }
 
-/* --- keys --------------------------------------------------------------------------------------- */
+/* --- keys ---------------------------------------------------------------------------------------
+ */
 
 static void refresh(struct tokens *tokens)
 {
@@ -252,7 +264,8 @@ static void rotates_without_a_break(void **state)
         most = count_keys(storage) > most ? count_keys(storage) : most;
         refresh(other); /* so the other one learns of a new key a minute later */
         /* Nothing happens while there is one key. */
-        memory_storage_pass_time(storage, count_keys(storage) == 1 ? DAY_S / 4 : SIGNING_KEYS_REFRESH_S);
+        memory_storage_pass_time(storage,
+                                 count_keys(storage) == 1 ? DAY_S / 4 : SIGNING_KEYS_REFRESH_S);
         if (count_keys(storage) > 1) {
             assert_int_equal(verify(one, TOKEN_ACCESS, &of_other, "alice"), 0);
             assert_int_equal(verify(other, TOKEN_ACCESS, &of_one, "alice"), 0);
@@ -286,7 +299,8 @@ static void distrusts_old_keys_at_once(void **state)
     assert_int_equal(look_up(other, TOKEN_ACCESS, &old), 0); /* not yet known */
     refresh(one);
     refresh(other);
-    assert_int_equal(look_up(other, TOKEN_ACCESS, &old), TOKENS_WOULD_WAIT); /* although it was remembered */
+    assert_int_equal(look_up(other, TOKEN_ACCESS, &old),
+                     TOKENS_WOULD_WAIT); /* although it was remembered */
     assert_int_equal(verify(one, TOKEN_ACCESS, &old, "alice"), TOKENS_INVALID);
     assert_int_equal(verify(other, TOKEN_ACCESS, &old, "alice"), TOKENS_INVALID);
     issue(one, "alice", "", &fresh);
@@ -336,7 +350,8 @@ static void says_which_key_is_damaged(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(names) * ARRAY_SIZE(texts); i++) {
         const char *name = names[i % ARRAY_SIZE(names)], *text = texts[i / ARRAY_SIZE(names)];
         struct storage *storage = memory_storage_new();
-        const struct tokens_options options = {.storage = storage, .service = "here", .find_stamp = find_stamp};
+        const struct tokens_options options = {
+            .storage = storage, .service = "here", .find_stamp = find_stamp};
         struct tokens *tokens = open_tokens(storage);
         struct error err = {0};
         char key[64];
@@ -350,7 +365,8 @@ static void says_which_key_is_damaged(void **state)
     }
 }
 
-/* --- identity tokens ---------------------------------------------------------------------------- */
+/* --- identity tokens ----------------------------------------------------------------------------
+ */
 
 struct tally {
     size_t all, docker;
@@ -445,12 +461,15 @@ static void a_flood_displaces_its_own(void **state)
     assert_int_equal(verify(tokens, TOKEN_IDENTITY, &used, "alice"), 0);
     for (int i = 0; i < 3 * IDENTITY_PER_CLIENT; i++) {
         memory_storage_pass_time(storage, 1);
-        assert_int_equal(log_in(tokens, "alice", "regclient", i == 3 * IDENTITY_PER_CLIENT - 2 ? &fresh : &flood), 0);
+        assert_int_equal(log_in(tokens, "alice", "regclient",
+                                i == 3 * IDENTITY_PER_CLIENT - 2 ? &fresh : &flood),
+                         0);
         if (i % 10 == 0)
             assert_true(count_records(storage).all <= IDENTITY_PER_CLIENT + 1);
     }
     assert_int_equal(verify(tokens, TOKEN_IDENTITY, &docker, "alice"), 0);
-    assert_int_equal(verify(tokens, TOKEN_IDENTITY, &used, "alice"), 0); /* those that were never used go first */
+    assert_int_equal(verify(tokens, TOKEN_IDENTITY, &used, "alice"),
+                     0); /* those that were never used go first */
     assert_int_equal(verify(tokens, TOKEN_IDENTITY, &fresh, "alice"), 0);
     tally = count_records(storage);
     assert_int_equal(tally.docker, 1);
@@ -512,17 +531,20 @@ static void removes_records_only_after_the_clock_was_steady(void **state)
 
     (void)state;
     identity_pruning_start(&pruning, wall_s, boot_s * 1000);
-    assert_false(identity_pruning_is_due(&pruning, wall_s + hour_s - 1, (boot_s + hour_s - 1) * 1000));
+    assert_false(
+        identity_pruning_is_due(&pruning, wall_s + hour_s - 1, (boot_s + hour_s - 1) * 1000));
     assert_true(identity_pruning_is_due(&pruning, wall_s + hour_s, (boot_s + hour_s) * 1000));
     pruning.done_ms = (boot_s + hour_s) * 1000;
     assert_false(identity_pruning_is_due(&pruning, wall_s + day_s, (boot_s + day_s) * 1000));
-    assert_true(identity_pruning_is_due(&pruning, wall_s + day_s + hour_s, (boot_s + day_s + hour_s) * 1000));
+    assert_true(identity_pruning_is_due(&pruning, wall_s + day_s + hour_s,
+                                        (boot_s + day_s + hour_s) * 1000));
     /* The clock jumps a year ahead, or back. */
     for (int sign = -1; sign <= 1; sign += 2) {
         wall_s += sign * year_s;
         boot_s += 2 * day_s;
         assert_false(identity_pruning_is_due(&pruning, wall_s, boot_s * 1000));
-        assert_false(identity_pruning_is_due(&pruning, wall_s + hour_s / 2, (boot_s + hour_s / 2) * 1000));
+        assert_false(
+            identity_pruning_is_due(&pruning, wall_s + hour_s / 2, (boot_s + hour_s / 2) * 1000));
         assert_true(identity_pruning_is_due(&pruning, wall_s + hour_s, (boot_s + hour_s) * 1000));
     }
 }

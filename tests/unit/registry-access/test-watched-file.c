@@ -36,7 +36,10 @@ static void an_empty_file_is_read_too(void **state)
 
 static void world_readable_files_are_reported(void **state)
 {
-    static const struct { mode_t mode; bool is_public; } modes[] = {{0600, false}, {0640, false}, {0644, true}, {0404, true}};
+    static const struct {
+        mode_t mode;
+        bool is_public;
+    } modes[] = {{0600, false}, {0640, false}, {0644, true}, {0404, true}};
     struct error err;
 
     (void)state;
@@ -172,7 +175,8 @@ static void a_file_just_written_is_left_alone_for_a_moment(void **state)
     assert_int_equal(watched_file_read("f", &content, &err), 0);
     clock_gettime(CLOCK_REALTIME, &now);
     written = content.stamp.changed;
-    assert_true((now.tv_sec - written.tv_sec) * 1000 + (now.tv_nsec - written.tv_nsec) / 1000000 >= 20);
+    assert_true((now.tv_sec - written.tv_sec) * 1000 + (now.tv_nsec - written.tv_nsec) / 1000000 >=
+                20);
 }
 
 int main(void)

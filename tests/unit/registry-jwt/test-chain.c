@@ -27,18 +27,24 @@ static struct party make_party(const char *name, enum kind kind, const struct pa
 
     assert_int_equal(gnutls_x509_privkey_init(&party.key), 0);
     assert_int_equal(gnutls_x509_privkey_generate(party.key, GNUTLS_PK_ECDSA,
-                                                  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
+                                                  GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1),
+                                                  0),
+                     0);
     assert_int_equal(gnutls_x509_crt_init(&party.certificate), 0);
     assert_int_equal(gnutls_x509_crt_set_version(party.certificate, 3), 0);
     assert_int_equal(gnutls_x509_crt_set_serial(party.certificate, &serial, 1), 0);
-    assert_int_equal(gnutls_x509_crt_set_dn_by_oid(party.certificate, GNUTLS_OID_X520_COMMON_NAME, 0, name,
-                                                   (unsigned)strlen(name)), 0);
+    assert_int_equal(gnutls_x509_crt_set_dn_by_oid(party.certificate, GNUTLS_OID_X520_COMMON_NAME,
+                                                   0, name, (unsigned)strlen(name)),
+                     0);
     assert_int_equal(gnutls_x509_crt_set_activation_time(party.certificate, from), 0);
     assert_int_equal(gnutls_x509_crt_set_expiration_time(party.certificate, from + 3600), 0);
-    assert_int_equal(gnutls_x509_crt_set_basic_constraints(party.certificate, kind == AUTHORITY, -1), 0);
+    assert_int_equal(
+        gnutls_x509_crt_set_basic_constraints(party.certificate, kind == AUTHORITY, -1), 0);
     assert_int_equal(gnutls_x509_crt_set_key(party.certificate, party.key), 0);
-    assert_int_equal(gnutls_x509_crt_sign2(party.certificate, issuer ? issuer->certificate : party.certificate,
-                                           issuer ? issuer->key : party.key, GNUTLS_DIG_SHA256, 0), 0);
+    assert_int_equal(gnutls_x509_crt_sign2(party.certificate,
+                                           issuer ? issuer->certificate : party.certificate,
+                                           issuer ? issuer->key : party.key, GNUTLS_DIG_SHA256, 0),
+                     0);
     return party;
 }
 
@@ -76,7 +82,8 @@ static struct jwt_roots *roots_of(const struct party *party)
 }
 
 /* The result for a chain of one or two. */
-static int judge(const struct party *first, const struct party *second, const struct jwt_roots *roots)
+static int judge(const struct party *first, const struct party *second,
+                 const struct jwt_roots *roots)
 {
     CLEANUP_FREE char *one = export(first, GNUTLS_X509_FMT_DER);
     CLEANUP_FREE char *two = second ? export(second, GNUTLS_X509_FMT_DER) : NULL;
@@ -85,7 +92,8 @@ static int judge(const struct party *first, const struct party *second, const st
     char text[8000];
     int r;
 
-    snprintf(text, sizeof(text), two ? "{\"x5c\":[\"%s\",\"%s\"]}" : "{\"x5c\":[\"%s\"]}", one, two ? two : "");
+    snprintf(text, sizeof(text), two ? "{\"x5c\":[\"%s\",\"%s\"]}" : "{\"x5c\":[\"%s\"]}", one,
+             two ? two : "");
     assert_int_equal(strict_json_parse(text, strlen(text), &document), 0);
     r = jwt_chain_get_key(json_find(document, "x5c"), roots, &key);
     assert_true((key != NULL) == (r == 0));
@@ -116,7 +124,8 @@ static void test_chains(void **state)
     assert_int_equal(judge(&by_same_name, NULL, roots), JWT_CHAIN_INVALID);
     assert_int_equal(judge(&by_same_name, &same_name, roots), JWT_CHAIN_INVALID);
     assert_int_equal(judge(&own, NULL, roots), JWT_CHAIN_INVALID);
-    assert_int_equal(judge(&own, NULL, own_roots), 0); /* the usual example: one self-signed certificate */
+    assert_int_equal(judge(&own, NULL, own_roots),
+                     0); /* the usual example: one self-signed certificate */
     assert_int_equal(judge(&own, NULL, NULL), 0);
     jwt_roots_free(roots);
     jwt_roots_free(own_roots);
@@ -125,7 +134,8 @@ static void test_chains(void **state)
 static void test_malformed_chains_are_refused(void **state)
 {
     static const char *const texts[] = {
-        "{\"x5c\":[]}", "{\"x5c\":\"MIIB\"}", "{\"x5c\":[5]}", "{\"x5c\":[\"\"]}", "{\"x5c\":[\"MIIB\"]}", "{\"x5c\":[\"MI-B\"]}",
+        "{\"x5c\":[]}",          "{\"x5c\":\"MIIB\"}",         "{\"x5c\":[5]}",
+        "{\"x5c\":[\"\"]}",      "{\"x5c\":[\"MIIB\"]}",       "{\"x5c\":[\"MI-B\"]}",
         "{\"x5c\":[\"MIIBx\"]}", "{\"x5c\":{\"a\":\"MIIB\"}}",
     };
 
@@ -135,14 +145,18 @@ static void test_malformed_chains_are_refused(void **state)
         struct jwt_key *key = NULL;
 
         assert_int_equal(strict_json_parse(texts[i], strlen(texts[i]), &document), 0);
-        assert_case(texts[i], jwt_chain_get_key(json_find(document, "x5c"), NULL, &key) == JWT_CHAIN_INVALID);
+        assert_case(texts[i],
+                    jwt_chain_get_key(json_find(document, "x5c"), NULL, &key) == JWT_CHAIN_INVALID);
     }
 }
 
 static void test_keys_of_a_bundle(void **state)
 {
-    CLEANUP(free_party) struct party a = make_party("a", AUTHORITY, NULL), b = make_party("b", LEAF, NULL);
-    CLEANUP_FREE char *one = export(&a, GNUTLS_X509_FMT_PEM), *two = export(&b, GNUTLS_X509_FMT_PEM), *both = NULL;
+    CLEANUP(free_party)
+    struct party a = make_party("a", AUTHORITY, NULL),
+                 b = make_party("b", LEAF, NULL);
+    CLEANUP_FREE char *one = export(&a, GNUTLS_X509_FMT_PEM),
+                      *two = export(&b, GNUTLS_X509_FMT_PEM), *both = NULL;
     CLEANUP(jwt_key_set_unrefp) struct jwt_key_set *set = NULL;
     struct error err = {0};
 

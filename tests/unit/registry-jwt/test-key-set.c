@@ -4,9 +4,11 @@
 
 #include "tests/unit/check.h"
 
-#define P256 "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"," \
-             "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\""
-#define ED25519 "\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\""
+#define P256                                                                                       \
+    "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","      \
+    "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\""
+#define ED25519                                                                                    \
+    "\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\""
 
 /* The number of keys, or negative. */
 static int count(const char *text, struct error *err)
@@ -27,7 +29,9 @@ static void test_sets(void **state)
     } rows[] = {
         {"{\"keys\":[{" P256 "}]}", 1},
         {"{\"keys\":[{" P256 ",\"kid\":\"a\"},{" ED25519 ",\"kid\":\"b\"}],\"more\":5}", 2},
-        {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"},{\"kty\":\"AKP\"},{" P256 ",\"use\":\"enc\"},7,{" ED25519 "}]}", 1},
+        {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"},{\"kty\":\"AKP\"},{" P256
+         ",\"use\":\"enc\"},7,{" ED25519 "}]}",
+         1},
         {"\n {\"keys\" : [ {" P256 "} ] }\n", 1},
     };
     struct error err = {0};
@@ -48,9 +52,11 @@ static void test_mistakes_are_named(void **state)
         {"{}", "keys.json is not a JSON Web Key Set"},
         {"{\"keys\":{}}", "keys.json is not a JSON Web Key Set"},
         {"{\"keys\":[]}", "keys.json has no key that can verify a token"},
-        {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}", "of the last one: its type is not supported"},
+        {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}",
+         "of the last one: its type is not supported"},
         {"{\"keys\":[{" P256 "}],\"keys\":[]}", "has a name twice"},
-        {"{\"keys\":[{" P256 ",\"d\":\"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI\"}]}", "has a private key"},
+        {"{\"keys\":[{" P256 ",\"d\":\"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI\"}]}",
+         "has a private key"},
         {"{\"keys\":[{" P256 ",\"x5c\":[\"AAAA\"]}]}", "its x5c is not a certificate of the key"},
         {"{\"keys\":[{" P256 ",\"x5c\":\"AAAA\"}]}", "its x5c is not a certificate of the key"},
     };

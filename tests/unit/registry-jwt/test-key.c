@@ -15,20 +15,28 @@ static int read_key(const char *text, struct jwt_key **ret, const char **ret_why
     return jwt_key_from_jwk(jwk, ret, ret_why);
 }
 
-#define RSA_OF_7515                                                                                                     \
-    "\"kty\":\"RSA\",\"n\":\"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4" \
-    "d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-"  \
-    "UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91"   \
+#define RSA_OF_7515                                                                                \
+    "\"kty\":\"RSA\",\"n\":\"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-"    \
+    "Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4"                                                                  \
+    "d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-"                     \
+    "bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-"                                                    \
+    "UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_"  \
+    "h9iaGNj8q2ethFkMLs91"                                                                         \
     "kzk2PAcDTW9gb54h4FRWyuXpoQ\",\"e\":\"AQAB\""
-#define P256_OF_7515                                                                                                    \
-    "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","                           \
+#define P256_OF_7515                                                                               \
+    "\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\","      \
     "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\""
-#define P521_OF_7515                                                                                                    \
-    "\"kty\":\"EC\",\"crv\":\"P-521\",\"x\":\"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9" \
-    "tsz4qUxcWceqwQGk\",\"y\":\"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2\""
-#define ED25519_OF_8037 "\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\""
+#define P521_OF_7515                                                                               \
+    "\"kty\":\"EC\",\"crv\":\"P-521\",\"x\":"                                                      \
+    "\"AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9"                   \
+    "tsz4qUxcWceqwQGk\",\"y\":\"ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-"                    \
+    "x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2\""
+#define ED25519_OF_8037                                                                            \
+    "\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\""
 
-#define CLAIMS_OF_7515 "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ"
+#define CLAIMS_OF_7515                                                                             \
+    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVl" \
+    "fQ"
 
 /* RFC 7515 appendices A.2 to A.4, RFC 8037 appendix A.4. */
 static const struct vector {
@@ -36,18 +44,25 @@ static const struct vector {
     enum jwt_algorithm algorithm;
 } vectors[] = {
     {"RFC 7515 A.2", "{" RSA_OF_7515 "}", "eyJhbGciOiJSUzI1NiJ9." CLAIMS_OF_7515,
-     "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZ"
-     "cAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jzDwusC-e"
-     "OkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw",
+     "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_"
+     "O8W2Fp5jujGbds9uJdbF9CUAr7t1dnZ"
+     "cAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_"
+     "eSN9383LcOLn6_dO--xi12jzDwusC-e"
+     "OkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igc"
+     "N_IoypGlUPQGe77Rw",
      JWT_RS256},
     {"RFC 7515 A.3", "{" P256_OF_7515 "}", "eyJhbGciOiJFUzI1NiJ9." CLAIMS_OF_7515,
-     "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q", JWT_ES256},
+     "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q",
+     JWT_ES256},
     {"RFC 7515 A.4", "{" P521_OF_7515 "}", "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA",
-     "AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO0aw_7XdtAG8GaSwFKdCAPZgoXD2YBJZCPEX3"
+     "AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO0aw_"
+     "7XdtAG8GaSwFKdCAPZgoXD2YBJZCPEX3"
      "xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9ERBXukOXolLzeO_Jn",
      JWT_ES512},
-    {"RFC 8037 A.4", "{" ED25519_OF_8037 "}", "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc",
-     "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg", JWT_EDDSA},
+    {"RFC 8037 A.4", "{" ED25519_OF_8037 "}",
+     "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc",
+     "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg",
+     JWT_EDDSA},
 };
 
 static void check_vector(const struct vector *vector)
@@ -58,21 +73,25 @@ static void check_vector(const struct vector *vector)
     size_t size;
 
     assert_case(vector->name, read_key(vector->jwk, &key, &why) == 0);
-    assert_case(vector->name, base64url_decode_bare(vector->signature, strlen(vector->signature), signature, &size) == 0);
-    assert_case(vector->name, jwt_key_verify(key, vector->algorithm, text, strlen(text), signature, size) == 0);
-    assert_case(vector->name, jwt_key_verify(key, vector->algorithm, text, strlen(text) - 1, signature, size) != 0);
+    assert_case(vector->name, base64url_decode_bare(vector->signature, strlen(vector->signature),
+                                                    signature, &size) == 0);
+    assert_case(vector->name,
+                jwt_key_verify(key, vector->algorithm, text, strlen(text), signature, size) == 0);
+    assert_case(vector->name, jwt_key_verify(key, vector->algorithm, text, strlen(text) - 1,
+                                             signature, size) != 0);
     for (unsigned i = 0; i < JWT_ALGORITHM_COUNT; i++)
-        assert_case(vector->name, (jwt_key_verify(key, (enum jwt_algorithm)i, text, strlen(text), signature, size) == 0) ==
-                                      (i == (unsigned)vector->algorithm));
+        assert_case(vector->name,
+                    (jwt_key_verify(key, (enum jwt_algorithm)i, text, strlen(text), signature,
+                                    size) == 0) == (i == (unsigned)vector->algorithm));
     for (size_t i = 0; i < size; i++) {
         signature[i] ^= 1;
-        assert_case(vector->name,
-                    jwt_key_verify(key, vector->algorithm, text, strlen(text), signature, size) == JWT_KEY_MISMATCH);
+        assert_case(vector->name, jwt_key_verify(key, vector->algorithm, text, strlen(text),
+                                                 signature, size) == JWT_KEY_MISMATCH);
         signature[i] ^= 1;
     }
     for (size_t shorter = 0; shorter < size; shorter++)
-        assert_case(vector->name, jwt_key_verify(key, vector->algorithm, text, strlen(text), signature, shorter) ==
-                                      JWT_KEY_MISMATCH);
+        assert_case(vector->name, jwt_key_verify(key, vector->algorithm, text, strlen(text),
+                                                 signature, shorter) == JWT_KEY_MISMATCH);
 }
 
 static void test_published_vectors_verify(void **state)
@@ -109,9 +128,13 @@ static void test_ecdsa_numbers_out_of_range_are_no_signature(void **state)
 static void test_thumbprints(void **state)
 {
     static const char rsa[] =
-        "{\"kty\":\"RSA\",\"n\":\"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECP"
-        "ebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb"
-        "9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCu"
+        "{\"kty\":\"RSA\",\"n\":"
+        "\"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_"
+        "BJECP"
+        "ebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_"
+        "FDW2QvzqY368QQMicAtaSqzs8KJZgnYb"
+        "9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-"
+        "bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCu"
         "r-kEgU8awapJzKnqDKgw\",\"e\":\"AQAB\",\"alg\":\"RS256\",\"kid\":\"2011-04-29\"}";
     CLEANUP(jwt_key_freep) struct jwt_key *key = NULL, *other = NULL;
     const char *why;
@@ -123,7 +146,8 @@ static void test_thumbprints(void **state)
     assert_false(jwt_key_has_id(key, jwt_key_get_thumbprint(key)));
     assert_int_equal(jwt_key_get_algorithms(key), JWT_BIT(JWT_RS256));
     assert_int_equal(read_key("{" ED25519_OF_8037 "}", &other, &why), 0);
-    assert_string_equal(jwt_key_get_thumbprint(other), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    assert_string_equal(jwt_key_get_thumbprint(other),
+                        "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     assert_true(jwt_key_has_id(other, "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"));
     assert_true(jwt_key_has_id(other, jwt_key_get_libtrust_id(other)));
     assert_int_equal(strlen(jwt_key_get_libtrust_id(other)), 59);
@@ -143,10 +167,14 @@ static const char *const unusable[] = {
     "{\"kty\":\"OKP\",\"crv\":\"P-256\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
     "{\"kty\":\"OKP\",\"crv\":\"X25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
     "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"}",
-    "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83O\",\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}",
-    "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU=\",\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}",
-    "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"," Y_CHANGED "}", /* not canonical */
-    "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\",\"y\":\"y_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}",
+    "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83O\",\"y\":\"x_FEzRu9m36HLN_"
+    "tue659LNpXW6pCyStikYjKIWI5a0\"}",
+    "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU=\","
+    "\"y\":\"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}",
+    "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":"
+    "\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\"," Y_CHANGED "}", /* not canonical */
+    "{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU\",\"y\":"
+    "\"y_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0\"}",
     "{" P256_OF_7515 ",\"use\":\"enc\"}",
     "{" P256_OF_7515 ",\"use\":7}",
     "{" P256_OF_7515 ",\"key_ops\":[\"sign\"]}",
@@ -166,7 +194,8 @@ static void test_keys_that_cannot_verify_are_refused(void **state)
         struct jwt_key *key = NULL;
         const char *why = NULL;
 
-        assert_case(unusable[i], read_key(unusable[i], &key, &why) == JWT_KEY_UNUSABLE && why && !key);
+        assert_case(unusable[i],
+                    read_key(unusable[i], &key, &why) == JWT_KEY_UNUSABLE && why && !key);
     }
 }
 
@@ -181,7 +210,8 @@ static void test_unsafe_exponents_are_refused(void **state)
         struct jwt_key *key = NULL;
         const char *why = NULL;
 
-        snprintf(text, sizeof(text), "{%.*s%s\"}", (int)(strlen(RSA_OF_7515) - strlen("AQAB\"")), RSA_OF_7515, exponents[i]);
+        snprintf(text, sizeof(text), "{%.*s%s\"}", (int)(strlen(RSA_OF_7515) - strlen("AQAB\"")),
+                 RSA_OF_7515, exponents[i]);
         assert_case(exponents[i], read_key(text, &key, &why) == JWT_KEY_UNUSABLE);
     }
 }

@@ -20,7 +20,8 @@ static struct jwt_key_set *set_of(const struct jwt_signer *signer)
     return set;
 }
 
-static int judge(const struct secbuf *text, const struct jwt_key_set *keys, enum jwt_algorithm algorithm)
+static int judge(const struct secbuf *text, const struct jwt_key_set *keys,
+                 enum jwt_algorithm algorithm)
 {
     CLEANUP(jwt_freep) struct jwt *token = NULL;
     int r = jwt_parse((const char *)text->data, text->size, &token);
@@ -79,7 +80,9 @@ static void test_only_private_keys_of_these_types_are_imported(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(secbuf_append(&text, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", 56), 0);
+    assert_int_equal(
+        secbuf_append(&text, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", 56),
+        0);
     assert_true(jwt_signer_import(&text, &signer, &err) < 0);
     assert_says(&err, "is not valid PEM");
     assert_null(signer);

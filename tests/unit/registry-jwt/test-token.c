@@ -7,7 +7,9 @@
 #include "tests/unit/registry-jwt/maker.h"
 
 #define HEADER(alg) "{\"alg\":\"" alg "\",\"typ\":\"JWT\"}"
-#define CLAIMS "{\"iss\":\"issuer\",\"aud\":\"registry\",\"exp\":2000,\"nbf\":1000,\"iat\":1000,\"sub\":\"alice\"}"
+#define CLAIMS                                                                                     \
+    "{\"iss\":\"issuer\",\"aud\":\"registry\",\"exp\":2000,\"nbf\":1000,\"iat\":1000,\"sub\":"     \
+    "\"alice\"}"
 
 static const struct jwt_expectation expected = {
     .issuer = "issuer", .audience = "registry", .now_s = 1500, .leeway_s = JWT_LEEWAY_S};
@@ -53,21 +55,24 @@ static void test_each_algorithm(void **state)
         enum maker_key key;
         enum jwt_algorithm algorithm;
     } rows[] = {
-        {HEADER("ES256"), MAKER_P256, JWT_ES256},  {HEADER("ES384"), MAKER_P384, JWT_ES384},
-        {HEADER("RS256"), MAKER_RSA, JWT_RS256},   {HEADER("PS256"), MAKER_RSA, JWT_PS256},
+        {HEADER("ES256"), MAKER_P256, JWT_ES256},    {HEADER("ES384"), MAKER_P384, JWT_ES384},
+        {HEADER("RS256"), MAKER_RSA, JWT_RS256},     {HEADER("PS256"), MAKER_RSA, JWT_PS256},
         {HEADER("EdDSA"), MAKER_ED25519, JWT_EDDSA},
     };
     CLEANUP(jwt_key_set_unrefp) struct jwt_key_set *all = maker_get_all();
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        CLEANUP_FREE char *token = maker_sign(rows[i].header, CLAIMS, rows[i].key, rows[i].algorithm);
+        CLEANUP_FREE char *token =
+            maker_sign(rows[i].header, CLAIMS, rows[i].key, rows[i].algorithm);
         unsigned only = JWT_BIT(rows[i].algorithm);
 
         assert_case(rows[i].header, judge_with(token, all, only, &expected) == 0);
-        assert_case(rows[i].header, judge_with(token, all, JWT_EVERY_ALGORITHM & ~only, &expected) == JWT_ALGORITHM_REFUSED);
+        assert_case(rows[i].header, judge_with(token, all, JWT_EVERY_ALGORITHM & ~only,
+                                               &expected) == JWT_ALGORITHM_REFUSED);
         for (unsigned other = 0; other < MAKER_KEYS; other++) {
-            CLEANUP(jwt_key_set_unrefp) struct jwt_key_set *set = maker_get_set((enum maker_key)other);
+            CLEANUP(jwt_key_set_unrefp)
+            struct jwt_key_set *set = maker_get_set((enum maker_key)other);
 
             assert_case(rows[i].header, judge_with(token, set, JWT_EVERY_ALGORITHM, &expected) ==
                                             (other == (unsigned)rows[i].key ? 0 : JWT_KEY_UNKNOWN));
@@ -79,7 +84,8 @@ static void test_each_algorithm(void **state)
 
 static void test_no_signature_is_never_accepted(void **state)
 {
-    static const char *const headers[] = {HEADER("none"), HEADER("None"), HEADER("NONE"), HEADER("nOnE"), HEADER("")};
+    static const char *const headers[] = {HEADER("none"), HEADER("None"), HEADER("NONE"),
+                                          HEADER("nOnE"), HEADER("")};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(headers); i++) {
@@ -96,11 +102,13 @@ static void test_no_signature_is_never_accepted(void **state)
 /* An HMAC whose key would be the public key, which everybody knows. */
 static void test_no_hmac_is_accepted(void **state)
 {
-    static const char *const headers[] = {HEADER("HS256"), HEADER("HS384"), HEADER("HS512"), HEADER("hs256")};
+    static const char *const headers[] = {HEADER("HS256"), HEADER("HS384"), HEADER("HS512"),
+                                          HEADER("hs256")};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(headers); i++) {
-        CLEANUP_FREE char *token = maker_join(headers[i], CLAIMS, "01234567890123456789012345678901", 32);
+        CLEANUP_FREE char *token =
+            maker_join(headers[i], CLAIMS, "01234567890123456789012345678901", 32);
 
         assert_case(headers[i], judge(token) == JWT_ALGORITHM_REFUSED);
     }
@@ -145,7 +153,8 @@ static void test_headers(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(header_rows); i++)
-        assert_case(header_rows[i].header, judge_signed(header_rows[i].header, CLAIMS) == header_rows[i].fault);
+        assert_case(header_rows[i].header,
+                    judge_signed(header_rows[i].header, CLAIMS) == header_rows[i].fault);
 }
 
 /* --- claims ----------------------------------------------------------------------------- */
@@ -199,13 +208,15 @@ static void test_claims(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(claim_rows); i++)
-        assert_case(claim_rows[i].header, judge_signed(HEADER("ES256"), claim_rows[i].header) == claim_rows[i].fault);
+        assert_case(claim_rows[i].header,
+                    judge_signed(HEADER("ES256"), claim_rows[i].header) == claim_rows[i].fault);
 }
 
 static void test_deep_and_wide_json_is_refused(void **state)
 {
     char claims[9000];
-    size_t at = (size_t)snprintf(claims, sizeof(claims), "{\"iss\":\"issuer\",\"aud\":\"registry\",\"exp\":2000,\"a\":");
+    size_t at = (size_t)snprintf(claims, sizeof(claims),
+                                 "{\"iss\":\"issuer\",\"aud\":\"registry\",\"exp\":2000,\"a\":");
 
     (void)state;
     memset(claims + at, '[', 4000);
@@ -223,7 +234,8 @@ static void test_demanded_type(void **state)
     CLEANUP(jwt_key_set_unrefp) struct jwt_key_set *keys = maker_get_all();
     struct jwt_expectation wanted = expected;
     CLEANUP_FREE char *plain = maker_sign(HEADER("ES256"), CLAIMS, MAKER_P256, JWT_ES256);
-    CLEANUP_FREE char *special = maker_sign("{\"alg\":\"ES256\",\"typ\":\"refresh+jwt\"}", CLAIMS, MAKER_P256, JWT_ES256);
+    CLEANUP_FREE char *special =
+        maker_sign("{\"alg\":\"ES256\",\"typ\":\"refresh+jwt\"}", CLAIMS, MAKER_P256, JWT_ES256);
     CLEANUP_FREE char *without = maker_sign("{\"alg\":\"ES256\"}", CLAIMS, MAKER_P256, JWT_ES256);
 
     (void)state;
@@ -266,7 +278,9 @@ static void check_form(const char *before, const char *token, const char *after)
 
 static void test_bytes_around_a_token_are_refused(void **state)
 {
-    static const char *const before[] = {".", " ", "\"", "\n"}, *const after[] = {".", "=", "==", " ", "\n", ".x", "+", "\""};
+    static const char *const before[] = {".", " ", "\"", "\n"}, *const after[] = {
+                                                                    ".",  "=",  "==", " ",
+                                                                    "\n", ".x", "+",  "\""};
     static const char *const instead[] = {"", "..", "...", "a.b.c", "e30.e30.", ".e30.AA"};
     CLEANUP_FREE char *token = maker_sign(HEADER("ES256"), CLAIMS, MAKER_P256, JWT_ES256);
 
@@ -283,7 +297,8 @@ static void test_bytes_around_a_token_are_refused(void **state)
 static void test_signature_of_another_form_is_refused(void **state)
 {
     static const unsigned char der[] = {0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01};
-    CLEANUP_FREE char *token = maker_sign(HEADER("ES256"), CLAIMS, MAKER_P256, JWT_ES256), *longer = NULL;
+    CLEANUP_FREE char *token = maker_sign(HEADER("ES256"), CLAIMS, MAKER_P256, JWT_ES256),
+                      *longer = NULL;
     CLEANUP_FREE char *as_der = maker_join(HEADER("ES256"), CLAIMS, der, sizeof(der));
     static const unsigned char zeros[64];
     CLEANUP_FREE char *as_zeros = maker_join(HEADER("ES256"), CLAIMS, zeros, sizeof(zeros));
@@ -312,7 +327,9 @@ static void test_size_is_bounded(void **state)
 /* What is checked is bound to one token: a failure takes an earlier success back. */
 static void test_claims_are_closed_until_all_is_checked(void **state)
 {
-    CLEANUP(jwt_key_set_unrefp) struct jwt_key_set *right = maker_get_set(MAKER_P256), *wrong = maker_get_set(MAKER_RSA);
+    CLEANUP(jwt_key_set_unrefp)
+    struct jwt_key_set *right = maker_get_set(MAKER_P256),
+                       *wrong = maker_get_set(MAKER_RSA);
     CLEANUP_FREE char *text = maker_sign(HEADER("ES256"), CLAIMS, MAKER_P256, JWT_ES256);
     CLEANUP(jwt_freep) struct jwt *token = NULL;
     struct jwt_expectation late = expected;
@@ -337,8 +354,11 @@ static void test_claims_are_closed_until_all_is_checked(void **state)
 
 static void test_key_id_chooses_the_key(void **state)
 {
-    CLEANUP(jwt_key_freep) struct jwt_key *right = maker_get_key(MAKER_P256), *wrong = maker_get_key(MAKER_P384);
-    const char *ids[] = {jwt_key_get_thumbprint(right), jwt_key_get_libtrust_id(right), jwt_key_get_thumbprint(wrong)};
+    CLEANUP(jwt_key_freep)
+    struct jwt_key *right = maker_get_key(MAKER_P256),
+                   *wrong = maker_get_key(MAKER_P384);
+    const char *ids[] = {jwt_key_get_thumbprint(right), jwt_key_get_libtrust_id(right),
+                         jwt_key_get_thumbprint(wrong)};
 
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
