@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/base64.h"
 #include "common/random.h"
@@ -27,36 +26,22 @@ bool robot_is_name(const char *name, size_t size)
     return size > 0 && size <= ROBOT_NAME_MAX;
 }
 
-void robot_format_time(int64_t time_s, char ret_text[ROBOT_TIME_SIZE])
+void robot_format_time(int64_t time_s, char ret_text[RFC3339_SIZE])
 {
-    time_t time = (time_t)time_s;
-    struct tm tm;
-
-    snprintf(ret_text, ROBOT_TIME_SIZE, "never");
-    if (time_s != ROBOT_NEVER && gmtime_r(&time, &tm))
-        strftime(ret_text, ROBOT_TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    if (time_s == ROBOT_NEVER)
+        snprintf(ret_text, RFC3339_SIZE, "never");
+    else
+        rfc3339_format(time_s, ret_text);
 }
 
 int robot_parse_time(const char *text, size_t size, int64_t *ret_s)
 {
-    char copy[ROBOT_TIME_SIZE], again[ROBOT_TIME_SIZE];
-    struct tm tm = {0};
-    const char *end;
+    static const char never[] = "never";
 
-    if (size >= sizeof(copy))
-        return -EINVAL;
-    memcpy(copy, text, size);
-    copy[size] = '\0';
-    if (strcmp(copy, "never") == 0) {
-        *ret_s = ROBOT_NEVER;
-        return 0;
-    }
-    end = strptime(copy, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    if (!end || *end)
-        return -EINVAL;
-    *ret_s = timegm(&tm);
-    robot_format_time(*ret_s, again); /* timegm() accepts 30 February */
-    return strcmp(copy, again) == 0 ? 0 : -EINVAL;
+    if (size != strlen(never) || memcmp(text, never, size) != 0)
+        return rfc3339_parse(text, size, ret_s);
+    *ret_s = ROBOT_NEVER;
+    return 0;
 }
 
 size_t robot_pattern_size(const char *allow, size_t size)
@@ -87,7 +72,7 @@ const char *robot_find_fault(const char *allow, size_t size)
     if (pattern + 1 >= size)
         return "is not PATTERN:ACTIONS, such as team/**:pull,push";
     if (memchr(allow, '"', size) || memchr(allow, '#', size))
-        return "has a quote or a '#', which no pattern has";
+        return "has a quote or a '#', which are invalid in patterns";
     if (pattern_find_fault(allow, pattern))
         return pattern_find_fault(allow, pattern);
     return find_action_fault(allow + pattern + 1, allow + size);

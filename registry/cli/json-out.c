@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "common/json-quote.h"
+#include "common/rfc3339.h"
 
 static void put_quoted(struct json_out *out, const char *text)
 {
@@ -68,12 +68,9 @@ void json_out_raw(struct json_out *out, const char *name, const char *json)
 
 void json_out_time(struct json_out *out, const char *name, int64_t seconds)
 {
-    char text[32] = "";
-    time_t when = (time_t)seconds;
-    struct tm tm;
+    char text[RFC3339_SIZE];
 
-    if (gmtime_r(&when, &tm))
-        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+    rfc3339_format(seconds, text);
     json_out_text(out, name, text);
 }
 

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/printable.h"
+#include "common/rfc3339.h"
 #include "common/words.h"
 #include "registry/access/private-key.h"
 #include "registry/access/signing-keys.h"
@@ -18,7 +18,7 @@
 #include "registry/cli/verbs.h"
 #include "registry/config/settings.h"
 
-enum { TIME_SIZE = 32, TOKEN_HELP = 1 };
+enum { TOKEN_HELP = 1 };
 
 /* The arguments of the command line; borrowed from argv. */
 struct order {
@@ -35,21 +35,18 @@ struct order {
 
 /* --- list ------------------------------------------------------------------------------------ */
 
-static const char *format_time(int64_t seconds, char ret_text[TIME_SIZE])
+static const char *format_time(int64_t seconds, char ret_text[RFC3339_SIZE])
 {
-    time_t when = (time_t)seconds;
-    struct tm tm;
-
     if (seconds == 0)
         return "never";
-    strftime(ret_text, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&when, &tm));
+    rfc3339_format(seconds, ret_text);
     return ret_text;
 }
 
 static int show_token(void *context, const struct identity_record *record, struct error *err)
 {
     struct order *order = context;
-    char created[TIME_SIZE], used[TIME_SIZE], user[IDENTITY_USER_MAX + 1];
+    char created[RFC3339_SIZE], used[RFC3339_SIZE], user[IDENTITY_USER_MAX + 1];
 
     (void)err;
     if (order->user && (record->is_damaged || strcmp(order->user, record->user) != 0))

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "common/random.h"
+#include "common/rfc3339.h"
 #include "registry/core/store-private.h"
 #include "registry/core/upload-hashes.h"
 
@@ -169,13 +170,9 @@ static int open_session(struct upload *upload, enum storage_upload_mode mode, un
 static int note_start(const struct upload *upload, struct error *err)
 {
     struct key key = key_upload(upload->name, upload->id, "startedat");
-    time_t now = time(NULL);
-    struct tm tm;
-    char text[32];
+    char text[RFC3339_SIZE];
 
-    if (!gmtime_r(&now, &tm))
-        return error_set(err, EOVERFLOW, "the clock is wrong");
-    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+    rfc3339_format(time(NULL), text);
     return storage_note(upload->store->storage, key.text, text, strlen(text), err);
 }
 

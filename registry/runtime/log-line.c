@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "common/decimal.h"
+#include "common/rfc3339.h"
 #include "common/utf8.h"
 
 /*
@@ -261,16 +262,14 @@ void log_line_add_made(struct log_line *line, const char *made, size_t size)
 static void put_time(struct log_line *line)
 {
     static _Thread_local time_t second = -1;
-    static _Thread_local char text[32];
+    static _Thread_local char text[RFC3339_SIZE];
     struct timespec now;
     char fraction[DECIMAL_MAX];
 
     clock_gettime(CLOCK_REALTIME, &now);
     if (now.tv_sec != second) {
-        struct tm tm;
-
-        gmtime_r(&now.tv_sec, &tm);
-        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+        rfc3339_format(now.tv_sec, text);
+        *strchrnul(text, 'Z') = '\0';
         second = now.tv_sec;
     }
     put_text(line, text);

@@ -90,7 +90,7 @@ static int open_robots(const struct job *job, struct replacement *file, struct r
 
 static int format_line(const struct job *job, const struct digest *digest, FILE *out)
 {
-    char digest_text[DIGEST_TEXT_SIZE], created[ROBOT_TIME_SIZE], expires[ROBOT_TIME_SIZE];
+    char digest_text[DIGEST_TEXT_SIZE], created[RFC3339_SIZE], expires[RFC3339_SIZE];
 
     digest_format(digest, digest_text);
     robot_format_time(job->now_s, created);
@@ -233,7 +233,7 @@ static struct store *open_records(const struct job *job)
     return store;
 }
 
-static void format_use(struct store *store, const char *name, char ret_text[ROBOT_TIME_SIZE])
+static void format_use(struct store *store, const char *name, char ret_text[RFC3339_SIZE])
 {
     char path[RECORD_PATH_MAX];
     struct error ignored;
@@ -245,12 +245,12 @@ static void format_use(struct store *store, const char *name, char ret_text[ROBO
     if (r == 0)
         robot_format_time(used_s, ret_text);
     else
-        snprintf(ret_text, ROBOT_TIME_SIZE, "%s", r > 0 ? "never" : "unknown");
+        snprintf(ret_text, RFC3339_SIZE, "%s", r > 0 ? "never" : "unknown");
 }
 
 static void print_robot(const struct job *job, struct store *store, const struct robot *robot)
 {
-    char expires[ROBOT_TIME_SIZE], used[ROBOT_TIME_SIZE];
+    char expires[RFC3339_SIZE], used[RFC3339_SIZE];
 
     robot_format_time(robot->expires_s, expires);
     format_use(store, robot->name, used);
