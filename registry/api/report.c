@@ -14,7 +14,7 @@
 #include "registry/runtime/log.h"
 #include "registry/runtime/metrics.h"
 
-enum { ADDRESS_SIZE = REQUEST_ADDRESS_MAX + 3 + DECIMAL_MAX, USER_SIZE = 256, URI_SIZE = 512 };
+enum { ADDRESS_SIZE = REQUEST_ADDRESS_MAX + 3 + DECIMAL_MAX, USER_SIZE = 256, URI_SIZE = 2048 };
 
 /* --- requests --------------------------------------------------------------------------------- */
 
@@ -70,14 +70,39 @@ static const char *text_or_null(const char *text)
     return *text ? text : NULL;
 }
 
-/* Omits the query of a request to the token server, because it may contain a token. */
-static const char *format_uri(const struct call *call, const struct request *request,
-                              char *ret_text, size_t size)
+/* A pair of a query, "n=5", up to the next '&' or the end. */
+static bool is_public(const char *pair)
 {
-    if (!call || call->route.kind != ROUTE_TOKEN)
-        return request->head->target;
-    snprintf(ret_text, size, "%.*s", (int)strcspn(request->head->target, "?"),
-             request->head->target);
+    static const char *const names[] = {
+        "artifactType=", "digest=", "digest-algorithm=", "from=", "last=", "mount=", "n=",
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strncmp(pair, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+/*
+ * Replaces each pair of the query by "*" unless its parameter is one of the API's. Clients put
+ * tokens and passwords there, although no parameter takes one.
+ */
+static const char *format_uri(const struct request *request, char ret_text[URI_SIZE])
+{
+    const char *target = request->head->target, *pair = strchr(target, '?');
+    size_t used;
+
+    if (!pair)
+        return target;
+    used = (size_t)snprintf(ret_text, URI_SIZE, "%.*s", (int)(pair - target), target);
+    while (used < URI_SIZE && *pair) {
+        size_t size = strcspn(++pair, "&");
+        bool is_shown = size == 0 || is_public(pair);
+
+        used += (size_t)snprintf(ret_text + used, URI_SIZE - used, "%c%.*s", pair[-1],
+                                 is_shown ? (int)size : 1, is_shown ? pair : "*");
+        pair += size;
+    }
     return ret_text;
 }
 
@@ -92,7 +117,7 @@ static void log_end(const struct call *call, const struct request *request,
         log_text("http.request.host", request_get_header(request, "Host")),
         log_text("http.request.method", request->head->method),
         log_text("http.request.remoteaddr", format_address(call, request, address)),
-        log_text("http.request.uri", format_uri(call, request, uri, sizeof(uri))),
+        log_text("http.request.uri", format_uri(request, uri)),
         log_text("http.request.useragent", request_get_header(request, "User-Agent")),
         log_text("http.response.contenttype", end->content_type),
         log_duration("http.response.duration", end->duration_us),
@@ -197,7 +222,7 @@ void report_failed_login(const struct call *call, const struct secbuf *user)
         log_text("auth.user.name", name),
         log_text("http.request.method", call->method_name),
         log_text("http.request.remoteaddr", format_address(call, call->request, address)),
-        log_text("http.request.uri", format_uri(call, call->request, uri, sizeof(uri))),
+        log_text("http.request.uri", format_uri(call->request, uri)),
         log_text("http.request.useragent", call_get_header(call, "User-Agent")),
     };
 
