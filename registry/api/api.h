@@ -25,6 +25,13 @@ struct api_token_server {
     const char *redirect_path;
 };
 
+/* How many login forms are being received, in total and by client network; atomic. */
+enum { FORM_CLIENTS = 1024 }; /* networks are counted by a hash with this many values */
+
+struct form_counts {
+    unsigned total, by_client[FORM_CLIENTS];
+};
+
 struct api {
     struct store *store;         /* borrowed, as are the next three */
     const struct access *access;
@@ -52,6 +59,6 @@ struct api {
 
     /* Used by the API only. */
     struct body_budget bodies;
-    unsigned forms; /* how many login forms are being received; atomic */
+    struct form_counts forms;
     unsigned char handlers[ROUTE_KINDS]; /* indexes of routes_list_handlers(), by enum route_kind */
 };

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/rfc3339.h"
 #include "registry/api/admit.h"
 #include "registry/api/answer.h"
 #include "registry/api/challenge.h"
@@ -19,8 +19,10 @@
 #include "registry/api/token-form.h"
 
 enum {
-    FORM_MAX = 16 << 10,   /* bytes of a body */
-    FORMS_IN_FLIGHT = 256, /* bodies received at once; limited because they are in secure memory */
+    FORM_MAX = 16 << 10, /* bytes of a body */
+    /* Forms received at once: of all clients, because they are in secure memory, and of one. */
+    FORMS_MAX = 256,
+    FORMS_OF_CLIENT_MAX = FORMS_MAX / 4,
     ANSWER_EXTRA = 256,
 };
 
@@ -32,8 +34,8 @@ enum stage {
 struct token_call {
     enum stage stage;
     struct secbuf form; /* the body of POST */
-    bool is_counted;    /* in api->forms */
-    bool is_form_too_large;
+    unsigned *share;    /* where the form is counted, beside api->forms.total; NULL: it is not */
+    int form_error; /* 0, -EINVAL or -ENOMEM */
     struct token_form asked;
     struct credentials credentials;
     bool has_identity; /* the client logged in with an identity token */
@@ -56,6 +58,35 @@ static void refuse_form(struct response *response, unsigned status, const char *
 
 /* --- receiving ------------------------------------------------------------------------------ */
 
+static void uncount_form(struct call *call)
+{
+    struct token_call *state = state_of(call);
+
+    if (!state->share)
+        return;
+    __atomic_sub_fetch(&call->api->forms.total, 1, __ATOMIC_RELAXED);
+    __atomic_sub_fetch(state->share, 1, __ATOMIC_RELAXED);
+    state->share = NULL;
+}
+
+/*
+ * Returns false if too many forms are being received. Slow forms of one client network cannot use
+ * all places.
+ */
+static bool count_form(struct call *call)
+{
+    struct form_counts *forms = &call->api->forms;
+    unsigned *share = &forms->by_client[fairness_get_owner(call)->address % FORM_CLIENTS];
+    unsigned total = __atomic_add_fetch(&forms->total, 1, __ATOMIC_RELAXED);
+    unsigned of_client = __atomic_add_fetch(share, 1, __ATOMIC_RELAXED);
+
+    state_of(call)->share = share;
+    if (total <= FORMS_MAX && of_client <= FORMS_OF_CLIENT_MAX)
+        return true;
+    uncount_form(call); /* now, because the server may still read and discard the body */
+    return false;
+}
+
 static enum http_result begin_token(struct call *call, struct response *response)
 {
     /* nobody has logged in yet: only a small body is accepted */
@@ -66,18 +97,31 @@ static enum http_result begin_token(struct call *call, struct response *response
     return HTTP_DONE;
 }
 
+/*
+ * A form has credentials, so a header Authorization would be a second set: RFC 6749 section 5.2
+ * calls that an invalid request. The header is wiped, because the buffer outlives the request.
+ */
+static bool has_other_credentials(const struct call *call)
+{
+    const char *header = call_get_header(call, "Authorization");
+
+    if (header)
+        explicit_bzero((char *)header, strlen(header));
+    return header;
+}
+
 static enum http_result begin_form(struct call *call, struct response *response)
 {
     enum http_result result = begin_token(call, response);
 
     if (!call->state)
         return result;
-    if (call_get_body_size(call) > FORM_MAX) {
+    if (has_other_credentials(call)) {
+        refuse_form(response, 400,
+                    "credentials belong either in the form or in the header Authorization");
+    } else if (call_get_body_size(call) > FORM_MAX) {
         refuse_form(response, 413, "the form is too large");
-        return HTTP_DONE;
-    }
-    state_of(call)->is_counted = true;
-    if (__atomic_add_fetch(&call->api->forms, 1, __ATOMIC_RELAXED) > FORMS_IN_FLIGHT) {
+    } else if (!count_form(call)) {
         response_refuse(response, ERROR_CODE_TOOMANYREQUESTS, "\"too many logins at once\"");
         response_add_header(response, "Retry-After", "1");
     }
@@ -89,9 +133,10 @@ static enum http_result receive_form(struct call *call, const void *data, size_t
 {
     struct token_call *state = state_of(call);
 
-    if (state->form.size + size > FORM_MAX || memchr(data, '\0', size) ||
-        secbuf_append(&state->form, data, size) < 0)
-        state->is_form_too_large = true;
+    if (state->form.size + size > FORM_MAX || memchr(data, '\0', size))
+        state->form_error = -EINVAL;
+    else if (state->form_error == 0)
+        state->form_error = secbuf_append(&state->form, data, size);
     explicit_bzero((void *)data, size);
     return HTTP_MORE;
 }
@@ -133,12 +178,10 @@ static int add_member(struct secbuf *text, const char *name, const struct secbuf
 static int format_answer(const struct secbuf *access, const struct secbuf *identity,
                          int64_t issued_s, struct secbuf *ret)
 {
-    char rest[ANSWER_EXTRA], issued[32];
-    time_t when = (time_t)issued_s;
-    struct tm tm;
+    char rest[ANSWER_EXTRA], issued[RFC3339_SIZE];
     int r = secbuf_reserve(ret, 2 * access->size + identity->size + ANSWER_EXTRA);
 
-    strftime(issued, sizeof(issued), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&when, &tm));
+    rfc3339_format(issued_s, issued);
     snprintf(rest, sizeof(rest), ",\"expires_in\":%d,\"issued_at\":\"%s\"", TOKENS_LIFE_S, issued);
     if (r == 0)
         r = add_member(ret, "{\"token\":\"", access);
@@ -355,7 +398,7 @@ static enum http_result answer_post(struct call *call, struct response *response
 
     if (call_is_on_worker(call))
         return run_stages(call, response);
-    r = state->is_form_too_large ? -EINVAL : secbuf_append(&state->form, "", 1);
+    r = state->form_error ? state->form_error : secbuf_append(&state->form, "", 1);
     text = (const char *)state->form.data;
     if (r == 0)
         r = token_form_parse_credentials(text, &state->credentials, &why);
@@ -363,6 +406,7 @@ static enum http_result answer_post(struct call *call, struct response *response
         r = token_form_parse(text, tokens_get_service(call->api->access->tokens), &state->asked,
                              &why);
     secbuf_done(&state->form);
+    uncount_form(call);
     return accept_form(response, r, why) ? run_stages(call, response) : HTTP_DONE;
 }
 
@@ -372,8 +416,7 @@ static void release_token(struct call *call)
 
     if (!state)
         return;
-    if (state->is_counted)
-        __atomic_sub_fetch(&call->api->forms, 1, __ATOMIC_RELAXED);
+    uncount_form(call);
     secbuf_done(&state->form);
     credentials_done(&state->credentials);
     token_form_done(&state->asked);

@@ -1,13 +1,10 @@
 #!/usr/bin/env python3
-"""Tokens: what the token server gives, what a token gives, how it ends, and attacks on it.
+"""Tokens: what the token server gives, what a token gives, and how it ends.
 
 REGISTRYD names the program under test (default: build/registry/registryd of this checkout).
 """
 
-import base64
 import concurrent.futures
-import hashlib
-import http.client
 import itertools
 import json
 import os
@@ -17,146 +14,20 @@ import shutil
 import signal
 import subprocess
 import time
-import urllib.parse
 
 from docker_user import ContainersUser, find_secret
 from harness import case, main, need
-from plain_registry import PROGRAM, TIMEOUT_S, Server, line, wait_for
+from plain_registry import line, wait_for
 from registry import Registry
-
-REALM, PASSWORD, FORM = "Registry Realm", "secret", "application/x-www-form-urlencoded"
-IMAGE = "application/vnd.oci.image.manifest.v1+json"
-LAYER = b"a layer"
-RULES = """
-allow alice pull,push team/**
-allow alice pull shared
-allow carol pull,push-new team/**
-allow anyone pull public/**
-allow root all **
-"""
-USERS = ("alice", "bob", "carol", "root")
-
-
-def digest_of(content):
-    return "sha256:" + hashlib.sha256(content).hexdigest()
-
-
-def basic(user, password=PASSWORD):
-    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
-
-
-def bearer(token):
-    return {"Authorization": "Bearer " + token}
-
-
-def decode(part):
-    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-
-
-def encode(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def claims_of(token):
-    return json.loads(decode(token.split(".")[1]))
-
-
-class TokenServer:
-    """A registry with rules and tokens. `call` sends one request."""
-
-    def __init__(self, rules=RULES, users=USERS, **settings):
-        files = {"access": rules} if rules is not None else {}
-        if rules is not None:
-            settings.setdefault("AUTH_HTPASSWD_ACCESS", "access")
-        self.users = {user: line(user, PASSWORD) for user in users}
-        self.server = Server("".join(self.users.values()), files=files, STORAGE_DELETE_ENABLED="true", **settings)
-        self.secrets = []  # that must not be in the log
-
-    def __enter__(self):
-        self.server.__enter__()
-        return self
-
-    def __exit__(self, *_):
-        log = self.server.log()
-        self.server.__exit__()
-        found = [secret for secret in self.secrets for part in secret.split(".") if len(part) > 60 and part in log]
-        assert not found, f"in the log: {found}"
-
-    @property
-    def storage(self):
-        return self.server.dir / "data/docker/registry/v2"
-
-    def call(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=TIMEOUT_S)
-        try:
-            connection.request(method, path, body, headers or {})
-            answer = connection.getresponse()
-            return answer.status, answer.headers, answer.read()
-        finally:
-            connection.close()
-
-    def status(self, *words):
-        return self.call(*words)[0]
-
-    def fetch(self, user, *scopes, expected=200, **parameters):
-        """GET /token; returns the answer's members."""
-        query = urllib.parse.urlencode([("service", REALM), *(("scope", scope) for scope in scopes), *parameters.items()])
-        return self._tokens(self.call("GET", "/token?" + query, None, basic(user) if user else None), expected)
-
-    def post(self, expected=200, **parameters):
-        body = urllib.parse.urlencode({"service": REALM, "client_id": "test", **parameters})
-        return self._tokens(self.call("POST", "/token", body, {"Content-Type": FORM}), expected)
-
-    def refresh(self, identity, scope="repository:team/app:pull", expected=200):
-        return self.post(expected, grant_type="refresh_token", refresh_token=identity, scope=scope)
-
-    def _tokens(self, answer, expected):
-        status, headers, body = answer
-        assert status == expected, (status, body)
-        if status != 200:
-            return body
-        members = json.loads(body)
-        assert members["token"] == members["access_token"] and members["expires_in"] >= 60, members
-        assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", members["issued_at"]), members
-        assert headers["Cache-Control"] == "no-store", headers
-        self.secrets += [members["token"], *([members["refresh_token"]] if "refresh_token" in members else [])]
-        return members
-
-    def push_blob(self, user, repository, content=LAYER):
-        status = self.status("POST", f"/v2/{repository}/blobs/uploads/?digest={digest_of(content)}", content,
-                             {"Content-Type": "application/octet-stream", **basic(user)})
-        assert status == 201, (user, repository, status)
-
-    def command(self, *words, rc=0):
-        result = subprocess.run([PROGRAM, "token", *words, "--config", self.server.config], env=self.server.env, text=True,
-                                capture_output=True, cwd=self.server.dir, check=False)
-        assert result.returncode == rc, (words, result)
-        return result.stdout + result.stderr
-
-    def sign(self, claims, header=None, key=None):
-        """A token with these claims, which are JSON text or an object, signed with the registry's own key."""
-        text = claims if isinstance(claims, str) else json.dumps(claims)
-        signed = f"{encode(json.dumps(header or {'alg': 'EdDSA', 'typ': 'JWT'}).encode())}.{encode(text.encode())}"
-        folder = self.server.dir / "sign"
-        folder.mkdir(exist_ok=True)
-        pem = key or (self.storage / "private/keys/signing-1").read_text().partition("\n")[2]
-        (folder / "key").write_text(pem)
-        (folder / "text").write_text(signed)
-        done = subprocess.run([need("openssl"), "pkeyutl", "-sign", "-rawin", "-inkey", folder / "key", "-in", folder / "text"],
-                              check=True, capture_output=True)
-        return f"{signed}.{encode(done.stdout)}"
-
-
-def code_of(body):
-    return json.loads(body)["errors"][0]["code"]
-
+from token_registry import (FORM, IMAGE, LAYER, PASSWORD, REALM, RULES, USERS, TokenRegistry, actions, basic, bearer, claims_of, code_of,
+                            decode, digest_of)
 
 # --- the challenge ----------------------------------------------------------------------------------
 
 
 @case("401 names the token server, the service and the scope, and nothing but Bearer")
 def _():
-    with TokenServer() as registry:
+    with TokenRegistry() as registry:
         host = f"127.0.0.1:{registry.server.port}"
 
         def challenge(method, path, **headers):
@@ -179,25 +50,25 @@ def _():
         forged = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https", "Forwarded": "host=evil.example"}
         assert challenge("GET", "/v2/", **forged) == start
         assert challenge("GET", "/v2/", Host="other.example:5000").startswith('Bearer realm="http://other.example:5000/token"')
-    with TokenServer(HTTP_TRUSTEDPROXIES="[127.0.0.1]", HTTP_PREFIX="/a/b/") as registry:
+    with TokenRegistry(HTTP_TRUSTEDPROXIES="[127.0.0.1]", HTTP_PREFIX="/a/b/") as registry:
         forwarded = {"X-Forwarded-Host": "registry.example", "X-Forwarded-Proto": "https"}
         answer = registry.call("GET", "/a/b/v2/", None, forwarded)[1]["WWW-Authenticate"]
         assert answer.startswith('Bearer realm="https://registry.example/a/b/token"'), answer
         assert registry.status("GET", "/a/b/token", None, basic("alice")) == 200
-    with TokenServer(HTTP_HOST="https://registry.example/x") as registry:
+    with TokenRegistry(HTTP_HOST="https://registry.example/x") as registry:
         answer = registry.call("GET", "/v2/")[1]["WWW-Authenticate"]
         assert answer.startswith('Bearer realm="https://registry.example/x/token"'), answer
 
 
 @case("without an access file, or with tokens switched off, there is no token server and Basic is asked for")
 def _():
-    for registry in (TokenServer(rules=None), TokenServer(AUTH_HTPASSWD_TOKENS="false")):
+    for registry in (TokenRegistry(rules=None), TokenRegistry(AUTH_HTPASSWD_TOKENS="false")):
         with registry:
             assert registry.call("GET", "/v2/")[1]["WWW-Authenticate"] == f'Basic realm="{REALM}"'
             assert registry.status("GET", "/token", None, basic("alice")) == 404
             assert registry.call("GET", "/v2/", None, bearer("a.b.c"))[1]["WWW-Authenticate"] == f'Basic realm="{REALM}"'
             assert not (registry.storage / "private").exists()
-    with TokenServer(rules=None, AUTH_HTPASSWD_TOKENS="true") as registry:
+    with TokenRegistry(rules=None, AUTH_HTPASSWD_TOKENS="true") as registry:
         token = registry.fetch("bob", "repository:any/thing:*")["token"]
         assert registry.status("POST", "/v2/any/thing/blobs/uploads/", b"", bearer(token)) == 202
         assert registry.status("POST", "/v2/other/blobs/uploads/", b"", bearer(token)) == 401
@@ -207,13 +78,9 @@ def _():
 # --- what the token server gives --------------------------------------------------------------------
 
 
-def actions(token):
-    return {(item["type"], item["name"]): set(item["actions"]) for item in claims_of(token)["access"]}
-
-
 @case("a token has the scopes that were asked for and that the rules permit")
 def _():
-    with TokenServer() as registry:
+    with TokenRegistry() as registry:
         def give(user, *scopes):
             return actions(registry.fetch(user, *scopes)["token"])
 
@@ -240,7 +107,7 @@ def _():
 
 @case("POST has the grants password and refresh_token; what is wrong or missing is refused")
 def _():
-    with TokenServer() as registry:
+    with TokenRegistry() as registry:
         scope = "repository:team/app:pull"
         first = registry.post(grant_type="password", username="alice", password=PASSWORD, scope=scope, access_type="offline")
         assert claims_of(first["token"])["sub"] == "alice" and first["refresh_token"].startswith("rdi_")
@@ -266,7 +133,7 @@ def _():
 
 @case("a parameter that comes twice is refused, because two readers could choose differently")
 def _():
-    with TokenServer() as registry:
+    with TokenRegistry() as registry:
         grant = f"grant_type=password&username=alice&password={PASSWORD}"
         assert registry.status("POST", "/token", grant, {"Content-Type": FORM}) == 200
         for more in ("grant_type=password", "username=root", "password=x", "%75sername=root", "service=a&service=b", "client_id=&client_id="):
@@ -280,7 +147,7 @@ def _():
 
 @case("guesses at the token server count like all others")
 def _():
-    with TokenServer(AUTH_HTPASSWD_GUESSES="3") as registry:
+    with TokenRegistry(AUTH_HTPASSWD_GUESSES="3") as registry:
         statuses = [registry.status("GET", "/token", None, basic("alice", f"wrong{i}")) for i in range(5)]
         assert statuses[:3] == [401] * 3 and statuses[-1] == 429, statuses
         assert registry.status("GET", "/v2/", None, basic("alice", "wrong")) == 429
@@ -298,7 +165,7 @@ GIVEN = {"alice": {"pull", "push"}, "bob": set(), "carol": {"pull", "push"}, "ro
 
 @case("a request needs the token's scopes and the rules; both are asked each time")
 def _():
-    with TokenServer() as registry:
+    with TokenRegistry() as registry:
         registry.push_blob("root", "team/app")
         for user, count in itertools.product(USERS, range(4)):
             for asked in itertools.combinations(("pull", "push", "delete"), count):
@@ -318,7 +185,7 @@ def _():
 
 @case("a changed rule takes effect at once, whatever the token says, and gives no token more than it has")
 def _():
-    with TokenServer() as registry:
+    with TokenRegistry() as registry:
         registry.push_blob("root", "team/app")
         token = registry.fetch("alice", "repository:team/app:pull,push", "repository:secret:pull")["token"]
         blob = f"/v2/team/app/blobs/{digest_of(LAYER)}"
@@ -333,7 +200,7 @@ def _():
 def _():
     manifest = json.dumps({"schemaVersion": 2, "mediaType": IMAGE, "config": {
         "mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest_of(LAYER), "size": len(LAYER)}, "layers": []})
-    with TokenServer(RULES + "immutable v* team/**\n") as registry:
+    with TokenRegistry(RULES + "immutable v* team/**\n") as registry:
         for repository in ("shared", "hidden", "team/app"):
             registry.push_blob("root", repository)
 
@@ -360,102 +227,14 @@ def _():
         assert put("alice", "v1", manifest) == 201 and put("root", "v1", other) == 403
 
 
-# --- attacks ----------------------------------------------------------------------------------------
-
-
-@case("forged, expired, foreign and malformed tokens are refused")
-def _():
-    with TokenServer() as registry, TokenServer() as foreign:
-        registry.push_blob("root", "team/app")
-        good = registry.fetch("alice", "repository:team/app:pull")["token"]
-        claims, now = claims_of(good), int(time.time())
-        header, payload, signature = good.split(".")
-
-        def status(token):
-            if 40 < len(token) < 9000:
-                registry.secrets.append(token)
-            return registry.status("GET", f"/v2/team/app/blobs/{digest_of(LAYER)}", None, bearer(token))
-
-        def changed(**changes):
-            return {name: value for name, value in {**claims, **changes}.items() if value is not None}
-
-        assert status(good) == 200 and status(registry.sign(claims)) == 200  # the forger's tools work
-        pem = subprocess.run([need("openssl"), "pkey", "-pubout"], check=True, capture_output=True,
-                             input=(registry.storage / "private/keys/signing-1").read_bytes().partition(b"\n")[2]).stdout
-        widened = encode(json.dumps(changed(access=[{"type": "repository", "name": "team/app", "actions": ["pull", "push"]}])).encode())
-
-        def with_header(**members):
-            return encode(json.dumps(members).encode())
-
-        def hmac(key, head):
-            import hmac as library
-            return f"{head}.{payload}.{encode(library.new(key, f'{head}.{payload}'.encode(), 'sha256').digest())}"
-
-        bad = {
-            "alg none": f"{with_header(alg='none', typ='JWT')}.{payload}.",
-            "alg None": f"{with_header(alg='None', typ='JWT')}.{payload}.{signature}",
-            "no alg": f"{with_header(typ='JWT')}.{payload}.{signature}",
-            "key confusion": hmac(pem, with_header(alg="HS256", typ="JWT")),
-            "key confusion, empty": hmac(b"", with_header(alg="HS256", typ="JWT")),
-            "another algorithm": f"{with_header(alg='ES256', typ='JWT')}.{payload}.{signature}",
-            "widened scopes": f"{header}.{widened}.{signature}",
-            "expired": registry.sign(changed(exp=now - 300, nbf=now - 600, iat=now - 600)),
-            "without exp": registry.sign(changed(exp=None)),
-            "not yet valid": registry.sign(changed(nbf=now + 3600, exp=now + 7200)),
-            "another service": registry.sign(changed(aud="other")),
-            "without aud": registry.sign(changed(aud=None)),
-            "another issuer": registry.sign(changed(iss="other")),
-            "another password": registry.sign(changed(cred="0" * 24)),
-            "unknown user": registry.sign(changed(sub="nobody", cred="0" * 24)),
-            "duplicate sub": registry.sign(json.dumps(claims)[:-1] + ', "sub": "root"}'),
-            "duplicate access": registry.sign(json.dumps(claims)[:-1] + ', "access": []}'),
-            "NUL in sub": registry.sign(changed(sub="root\0x", cred=None)),
-            "access is no list": registry.sign(changed(access={"type": "repository"})),
-            "no object": registry.sign('"text"'),
-            "embedded key": registry.sign(claims, {"alg": "EdDSA", "typ": "JWT", "jwk": {"kty": "OKP"}, "kid": "x"}),
-            "crit": registry.sign(claims, {"alg": "EdDSA", "typ": "JWT", "crit": ["exp"], "exp": 1}),
-            "another server": foreign.fetch("alice", "repository:team/app:pull")["token"],
-            "no signature": f"{header}.{payload}.", "no dots": "abc", "empty": "", "dots": "...", "padding": good + "==",
-            "four parts": good + ".x", "huge": "A" * 20000, "many dots": "." * 9000, "blanks": "a b c",
-        }
-        refused = {name: status(token) for name, token in bad.items()}
-        assert set(refused.values()) == {401}, {name: status for name, status in refused.items() if status != 401}
-        assert status(good) == 200
-
-
-@case("a million scopes are refused, and many scopes cost little")
-def _():
-    with TokenServer() as registry:
-        many = " ".join(f"repository:r{i}:pull" for i in range(400))
-        assert registry.status("GET", "/token?scope=" + urllib.parse.quote(many), None, basic("alice")) == 400
-        repeated = "&".join("scope=repository:team/app:pull,push" for _ in range(700))
-        token = registry._tokens(registry.call("GET", "/token?" + repeated, None, basic("alice")), 200)["token"]
-        assert actions(token) == {("repository", "team/app"): {"pull", "push"}}
-        million = "scope=" + "+".join(f"repository:r{i}:pull" for i in range(1000000))
-        connection = http.client.HTTPConnection("127.0.0.1", registry.server.port, timeout=TIMEOUT_S)
-        try:
-            connection.request("POST", "/token", million, {"Content-Type": FORM})
-            assert connection.getresponse().status == 413
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # it was refused before all of it was sent
-        finally:
-            connection.close()
-        most = registry.fetch("alice", *(f"repository:team/{i:0250}:pull" for i in range(30)))["token"]
-        assert registry.status("GET", f"/v2/team/{7:0250}/tags/list", None, bearer(most)) == 404
-
-
 # --- identity tokens --------------------------------------------------------------------------------
-
-
-def log_in(registry, user="alice", client="docker"):
-    return registry.fetch(user, offline_token="true", client_id=client)["refresh_token"]
 
 
 @case("an identity token ends when it is revoked, when the password changes, and when the user goes")
 def _():
-    with TokenServer() as registry:
-        tokens = {user: log_in(registry, user) for user in ("alice", "carol", "root")}
-        spare = log_in(registry)
+    with TokenRegistry() as registry:
+        tokens = {user: registry.log_in(user) for user in ("alice", "carol", "root")}
+        spare = registry.log_in()
         assert registry.status("GET", "/v2/", None, basic("<token>", tokens["root"])) == 200
         assert registry.status("GET", "/token", None, basic("<token>", tokens["alice"])) == 200
         access = registry.refresh(tokens["carol"])["token"]
@@ -487,8 +266,8 @@ def _():
 
 @case("the storage has no token, its secrets have no other readers, and no route reaches them")
 def _():
-    with TokenServer() as registry:
-        identity, secret = log_in(registry), registry.storage / "private"
+    with TokenRegistry() as registry:
+        identity, secret = registry.log_in(), registry.storage / "private"
         assert not find_secret(registry.server.dir, identity)
         for path in (secret, *secret.rglob("*")):
             assert path.stat().st_mode & 0o077 == 0, path
@@ -503,8 +282,8 @@ def _():
 
 @case("a record that is damaged is an error of the server, named in the log, and of nobody else")
 def _():
-    with TokenServer() as registry:
-        identity, other = log_in(registry), log_in(registry, "carol")
+    with TokenRegistry() as registry:
+        identity, other = registry.log_in(), registry.log_in("carol")
         registry.refresh(other)
         record = next(path for path in (registry.storage / "private/identity").rglob("*-*") if '"alice"' in path.read_text())
         for text in ("", "{}", '{"user": "alice"}', "x" * 9000):
@@ -512,7 +291,7 @@ def _():
             registry.refresh(identity, expected=500)
             assert registry.status("GET", "/v2/", None, basic("<token>", identity)) == 500
             registry.refresh(other)
-        wait_for(lambda: "no record of an identity token" in registry.server.log(), "the log does not name the record")
+        wait_for(lambda: "not a valid record of an identity token" in registry.server.log(), "the log does not name the record")
         shown = registry.command("list").splitlines()
         damaged = [row for row in shown if "damaged" in row]
         assert len(damaged) == 1 and sum("carol" in row for row in shown) == 1, shown
@@ -523,9 +302,9 @@ def _():
 
 @case("a client that fetches an identity token each time displaces its own, and nobody else's")
 def _():
-    with TokenServer() as registry:
-        mine, others = log_in(registry), log_in(registry, "carol")
-        flood = [log_in(registry, client="regclient") for _ in range(60)]
+    with TokenRegistry() as registry:
+        mine, others = registry.log_in(), registry.log_in("carol")
+        flood = [registry.log_in(client="regclient") for _ in range(60)]
         shown = registry.command("list", "--user", "alice").splitlines()[1:]
         assert 40 <= sum("regclient" in row for row in shown) <= 50, len(shown)
         assert sum("docker" in row for row in shown) == 1
@@ -537,7 +316,7 @@ def _():
 @case("an old password that is being checked while it changes buys no token that outlives it")
 def _():
     old, new = line("alice", PASSWORD, cost=11), line("alice", "new", cost=11)
-    with TokenServer(users=("root",)) as registry:
+    with TokenRegistry(users=("root",)) as registry:
         for change in (new, new + line("bob", PASSWORD), line("bob", PASSWORD)):  # at the end the user is removed
             registry.server.write(old)
             wait_for(lambda: registry.status("GET", "/v2/", None, basic("alice", "new")) == 401, "the file is not read")
@@ -562,12 +341,12 @@ def _():
 
 @case("servers on one storage accept each other's tokens, also if both make the first key, and after a rotation")
 def _():
-    with TokenServer() as one:
-        other = TokenServer(STORAGE_FILESYSTEM_ROOTDIRECTORY=str(one.server.dir / "data"))
+    with TokenRegistry() as one:
+        other = TokenRegistry(STORAGE_FILESYSTEM_ROOTDIRECTORY=str(one.server.dir / "data"))
         with other:
             other.server.write("".join(one.users.values()))  # the same users, as servers of one storage have them
             tokens = {registry: registry.fetch("alice", "repository:team/app:pull")["token"] for registry in (one, other)}
-            identity = log_in(one)
+            identity = one.log_in()
             for registry, token in itertools.product((one, other), tokens.values()):
                 assert registry.status("GET", "/v2/team/app/tags/list", None, bearer(token)) == 404
             assert "new key will sign" in one.command("rotate")
@@ -593,8 +372,8 @@ def _():
 
 @case("token rotate --distrust-old ends every token of a stolen key, and a running server goes on with the new one")
 def _():
-    with TokenServer() as registry:
-        identity = log_in(registry)
+    with TokenRegistry() as registry:
+        identity = registry.log_in()
         token = registry.refresh(identity)["token"]
         stolen = (registry.storage / "private/keys/signing-1").read_text().partition("\n")[2]
         header = json.loads(decode(token.split(".")[0]))
