@@ -6,18 +6,14 @@
 #include "registry/access/oidc.h"
 #include "registry/access/watched-table.h"
 
-struct access_file {
-    struct watched_table *table;
-};
-
 static void warn_of_keys(void *watched, const char *text)
 {
     watched_table_warn(watched, "%s", text);
 }
 
 /*
- * A file with keys that is missing may appear without a change of the access file, so that -ESTALE
- * is to try again.
+ * -ESTALE makes the watched table try again later. A missing key file may appear although the
+ * access file does not change.
  */
 static int open_keys(struct watched_table *watched, struct rules *rules, struct error *err)
 {
@@ -74,45 +70,15 @@ static const struct watched_table_type rules_type = {
 };
 
 int access_file_open(const char *path, void (*warn)(void *context, const char *text), void *context,
-                     struct access_file **ret, struct error *err)
+                     struct watched_table **ret, struct error *err)
 {
     const struct watched_table_options options = {
         .path = path, .type = &rules_type, .warn = warn, .context = context};
-    CLEANUP_FREE struct access_file *file = calloc(1, sizeof(*file));
-    int r;
 
-    if (!file)
-        return error_set_oom(err);
-    r = watched_table_open(&options, &file->table, err);
-    if (r == 0)
-        *ret = steal_ptr(&file);
-    return r;
+    return watched_table_open(&options, ret, err);
 }
 
-void access_file_close(struct access_file *file)
+struct rules *access_file_get_rules(struct watched_table *file)
 {
-    if (!file)
-        return;
-    watched_table_close(file->table);
-    free(file);
-}
-
-bool access_file_is_current(struct access_file *file)
-{
-    return watched_table_is_current(file->table);
-}
-
-void access_file_refresh(struct access_file *file)
-{
-    watched_table_refresh(file->table);
-}
-
-int access_file_reload(struct access_file *file, struct error *err)
-{
-    return watched_table_reload(file->table, err);
-}
-
-struct rules *access_file_get_rules(struct access_file *file)
-{
-    return watched_table_get(file->table);
+    return watched_table_get(file);
 }

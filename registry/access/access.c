@@ -14,7 +14,7 @@ static bool is_text(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-/* The actions for the scope; the right to one of them is enough. */
+/* Returns the actions that permit the scope; the right to one of them is enough. */
 static unsigned actions_of(const struct access_scope *scope)
 {
     if (is_text(scope->action, "pull"))
@@ -36,7 +36,7 @@ static unsigned decide(const struct rules *rules, const struct principal *princi
 /* The rules that restrict a principal; both NULL if nothing does. */
 struct restrictions {
     struct rules *rules;
-    struct robots *robots; /* for a robot, which may do what either allows */
+    struct robots *robots; /* only of a robot, which may do what either table allows */
 };
 
 static void restrictions_done(struct restrictions *restrictions)
@@ -89,8 +89,8 @@ static bool do_rules_allow(const struct restrictions *restrictions,
 }
 
 /*
- * Finds the token's scope for this repository. NULL: the client did not ask for it when it fetched
- * the token.
+ * Finds the token's scope for this repository. Returns NULL if the client did not ask for it when
+ * it fetched the token.
  */
 static const struct scope *find_in_token(const struct verified_token *token,
                                          const struct access_scope *scope)
@@ -111,8 +111,8 @@ static bool does_token_allow(const struct verified_token *token, const struct ac
 }
 
 /*
- * Both the token and the rules must allow a scope. A token that was not fetched for a repository
- * does not find out what the rules say about it.
+ * Both the token and the rules must allow a scope. A client whose token is for other repositories
+ * does not learn what the rules say about this one.
  */
 static enum access_verdict decide_scope(const struct restrictions *restrictions,
                                         const struct verified_token *token,
@@ -127,13 +127,13 @@ static enum access_verdict decide_scope(const struct restrictions *restrictions,
     return is_in_token ? ACCESS_GRANTED : ACCESS_UNAUTHENTICATED;
 }
 
-/* False if a file has changed, and the caller must not wait. */
+/* Returns false if a file has changed and the caller must not wait. */
 static bool get_current(const struct access *access, const struct principal *principal,
                         bool may_wait, struct restrictions *ret)
 {
     if (access->rules && may_wait)
-        access_file_refresh(access->rules);
-    else if (access->rules && !access_file_is_current(access->rules))
+        watched_table_refresh(access->rules);
+    else if (access->rules && !watched_table_is_current(access->rules))
         return false;
     restrictions_get(access, principal, ret);
     return true;
@@ -144,7 +144,7 @@ static bool are_any(const struct restrictions *restrictions)
     return restrictions->rules || restrictions->robots;
 }
 
-/* Checks all required scopes, so that the time does not tell which one was refused. */
+/* Checks all required scopes, so that the time does not reveal which one was refused. */
 static enum access_verdict authorize(const struct access *access,
                                      const struct access_question *question,
                                      const struct verified_token *token, struct access_answer *ret)

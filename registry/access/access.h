@@ -12,29 +12,29 @@
 #include "registry/access/tokens.h"
 
 /*
- * Decides whether a request is permitted: from credentials and a list of scopes to a principal and
- * a verdict. Without rules, every user of the htpasswd file may do everything. Any thread may call
- * these functions.
+ * Decides whether a request is permitted. The input is credentials and a list of scopes; the result
+ * is a principal and a verdict. Without rules, every user of the htpasswd file may do everything.
+ * Any thread may call these functions.
  */
 struct access {
     struct authenticator *authenticator; /* borrowed; NULL: there are no users */
-    /* borrowed; NULL: not used. Without either, everybody may do everything */
+    /* borrowed; NULL: unset. If both are NULL, everybody may do everything */
     struct external_tokens *external;
     struct guess_limit *guess_limit; /* borrowed; NULL: guesses are not limited */
-    /* borrowed; NULL: no access file. Only with an authenticator */
-    struct access_file *rules;
-    /* borrowed; NULL: robots are ordinary users. Only with an authenticator */
-    struct robots_file *robots;
+    /* borrowed; of struct rules; NULL: no access file. Only with an authenticator */
+    struct watched_table *rules;
+    /* borrowed; of struct robots; NULL: robots are ordinary users. Only with an authenticator */
+    struct watched_table *robots;
     /* borrowed; NULL: tokens are off. Only with an authenticator */
     struct tokens *tokens;
 };
 
 /*
- * A right, as a token of registry:2 would name it: "repository", "team/app", "pull". All borrowed.
+ * A right, in the terms of the token specification: "repository", "team/app", "pull". All borrowed.
  */
 struct access_scope {
     const char *type, *name, *action;
-    bool is_optional; /* without this right, the request is served in another way */
+    bool is_optional; /* the request can be served without this right */
     bool is_cancel;   /* cancels an upload: the right to push is enough */
 };
 
@@ -47,7 +47,7 @@ struct principal {
 
 enum access_verdict {
     ACCESS_GRANTED,
-    /* no credentials, or wrong ones; also if only a login could give access */
+    /* missing or wrong credentials; also if a login could give access */
     ACCESS_UNAUTHENTICATED,
     ACCESS_DENIED,  /* the user is known, and no rule allows what they ask for */
     ACCESS_LIMITED, /* too many wrong passwords from this address; wait_ms says how long to wait */
@@ -62,20 +62,20 @@ struct access_question {
     const struct secbuf *bearer;          /* an access token, or NULL */
     const struct access_scope *scopes;    /* the request needs all of them */
     size_t scope_count;
-    bool needs_fresh; /* check in the storage that an identity token was not revoked a moment ago */
-    struct error *err; /* for ACCESS_FAILED; its code stays 0 if memory is exhausted */
-    bool may_wait;     /* a password may be checked, and a file read */
+    bool needs_fresh; /* look up an identity token in the storage, because it may have been revoked */
+    struct error *err; /* filled for ACCESS_FAILED; its code stays 0 if memory is exhausted */
+    bool may_wait;     /* the call may check a password and read files */
 };
 
 struct access_answer {
     struct principal principal; /* if access was granted or denied */
     bool is_new_tags_only;      /* the right to push does not include replacing a tag */
-    /* of access_grant(): the credentials are a password, and no token */
+    /* set by access_grant(): the credentials are a password, not a token */
     bool is_password;
-    /* of access_grant(): the credentials have a stamp, with which tokens end */
+    /* set by access_grant(): the credentials have a stamp. Tokens end when it changes */
     bool has_stamp;
     unsigned char stamp[TOKEN_STAMP_SIZE];
-    bool may_mount;        /* optional scopes, too, or nothing limits what may be mounted */
+    bool may_mount;        /* optional scopes are granted, too, or mounts are not restricted */
     bool is_token_invalid; /* ACCESS_UNAUTHENTICATED: the access token is invalid or has expired */
     bool is_scope_missing; /* ACCESS_UNAUTHENTICATED: another token might have the scopes */
     uint64_t wait_ms;
@@ -89,16 +89,16 @@ bool access_is_restricted(const struct access *access, const struct principal *p
 
 /*
  * Authenticates a client that asks for a token, and removes the actions that it may not have from
- * scopes. The question's scopes and bearer do not count. A client without credentials is granted
- * nothing: it is unauthenticated.
+ * scopes. The question's scopes and bearer are ignored. A client without credentials is
+ * unauthenticated if nothing is left.
  */
 enum access_verdict access_grant(const struct access *access,
                                  const struct access_question *question, struct scopes *scopes,
                                  struct access_answer *ret);
 
 /*
- * The stamp of the credential that a user or robot has now, for struct tokens_options. False if
- * there is no such user, or the credential has expired. Does not wait.
+ * Finds the stamp of the current credential of a user or robot, for struct tokens_options. Returns
+ * false if there is no such user or the credential has expired. Does not wait.
  */
 bool access_find_stamp(const struct access *access, const char *user,
                        unsigned char ret[TOKEN_STAMP_SIZE]);
@@ -107,7 +107,8 @@ bool access_find_stamp(const struct access *access, const char *user,
 bool access_has_bearer(const struct access *access);
 
 /*
- * Whether credentials are an identity token, which is looked up in the storage instead of computed.
+ * Whether credentials are an identity token. Checking it waits for the storage, while checking a
+ * password computes.
  */
 bool access_is_identity_token(const struct access *access, const struct secbuf *user);
 

@@ -1,6 +1,6 @@
 /*
- * Finds out who sends a request: by a password, an identity token, an access token, or a pipeline's
- * token.
+ * Finds out who sends a request, by a password, an identity token, an access token, or a pipeline's
+ * OIDC token.
  */
 #include "registry/access/authenticate.h"
 
@@ -11,7 +11,7 @@
 #include "common/monotonic.h"
 #include "registry/access/oidc.h"
 
-/* The question's user and address, as the limit wants them. */
+/* The question's address and user, and the time: arguments of the functions of guess_limit. */
 #define WHO(question)                                                                              \
     (question)->address, (question)->user->data, (question)->user->size, (uint64_t)monotonic_ms()
 
@@ -39,8 +39,10 @@ static enum access_verdict deny(const struct access *access, const struct access
     return ACCESS_UNAUTHENTICATED;
 }
 
-/* A robot's password is checked at once, because its digest is fast, but not if the file must be
- * read first. */
+/*
+ * Checks a robot's password. Its digest is fast, so event threads may do this, unless the file must
+ * be read first.
+ */
 static enum access_verdict authenticate_robot(const struct access *access,
                                               const struct access_question *question,
                                               struct access_answer *ret)
@@ -49,13 +51,13 @@ static enum access_verdict authenticate_robot(const struct access *access,
 
     copy_name(question->user, user);
     if (question->may_wait)
-        robots_file_refresh(access->robots);
-    else if (!robots_file_is_current(access->robots))
+        watched_table_refresh(access->robots);
+    else if (!watched_table_is_current(access->robots))
         return ACCESS_WOULD_WAIT;
     switch (robots_file_check(access->robots, user, question->password)) {
     case ROBOTS_GRANTED:
         return grant(access, question, ret);
-    case ROBOTS_EXPIRED: /* not a guess */
+    case ROBOTS_EXPIRED: /* not counted as a guess */
         return ACCESS_UNAUTHENTICATED;
     case ROBOTS_NO_MEMORY:
         return ACCESS_FAILED;
@@ -79,10 +81,10 @@ static bool has_usable_name(const struct secbuf *user)
 /* --- who asks --------------------------------------------------------------------------- */
 
 /*
- * A client that has guessed too often gets no verdict, even on a password that is remembered,
- * because the verdict would tell it that the password is right. If the user has logged in from the
- * same network lately, a remembered password is accepted, so that a guesser cannot lock out the
- * others behind one address.
+ * A client that has guessed too often gets no verdict, not even on a cached password, because the
+ * verdict would reveal that the password is right. If the user has recently logged in from the same
+ * network, a cached password is accepted, so that a guesser cannot lock out others behind the same
+ * address.
  */
 static enum access_verdict authenticate_password(const struct access *access,
                                                  const struct access_question *question,
@@ -112,7 +114,7 @@ static enum access_verdict authenticate_password(const struct access *access,
     return verdict == AUTH_GRANTED ? grant(access, question, ret) : deny(access, question);
 }
 
-static const char token_user[] = "<token>"; /* as clients call what is no user */
+static const char token_user[] = "<token>"; /* the name that clients send with an identity token */
 
 static bool is_named(const struct secbuf *user, const char *name)
 {
@@ -129,20 +131,22 @@ bool access_is_identity_token(const struct access *access, const struct secbuf *
     return access->tokens && is_named(user, token_user);
 }
 
-/* The stamps of credentials that tokens are compared with must be those of the file as it is now.
+/*
+ * Tokens are compared with the stamps of current credentials, so the files must be up to date.
+ * Returns false if they are not and the caller must not wait.
  */
 static bool has_current_users(const struct access *access, const struct access_question *question)
 {
     if (!question->may_wait)
         return authenticator_is_current(access->authenticator) &&
-               (!access->robots || robots_file_is_current(access->robots));
+               (!access->robots || watched_table_is_current(access->robots));
     authenticator_refresh(access->authenticator);
     if (access->robots)
-        robots_file_refresh(access->robots);
+        watched_table_refresh(access->robots);
     return true;
 }
 
-/* The digest of a robot's password, as long as the password is valid. */
+/* The stamp is the digest of the robot's password. Returns false if the password has expired. */
 static bool find_stamp_of_robot(const struct access *access, const char *user,
                                 unsigned char ret[TOKEN_STAMP_SIZE])
 {
@@ -163,7 +167,10 @@ bool access_find_stamp(const struct access *access, const char *user,
     return authenticator_find_stamp(access->authenticator, user, ret);
 }
 
-/* Nobody guesses a token, so wrong ones do not count. *ret_token is the caller's. */
+/*
+ * Wrong tokens do not count as guesses, because nobody can guess one. *ret_token is owned by the
+ * caller.
+ */
 static enum access_verdict authenticate_token(const struct access *access,
                                               const struct access_question *question,
                                               struct access_answer *ret,
@@ -192,7 +199,9 @@ static enum access_verdict authenticate_token(const struct access *access,
     return ACCESS_GRANTED;
 }
 
-/* Of another server. What the token gives is all that its user may do. */
+/*
+ * Checks an access token of another server. Its user may do what the token says, and nothing else.
+ */
 static enum access_verdict authenticate_external(const struct access *access,
                                                  const struct access_question *question,
                                                  struct access_answer *ret,
@@ -223,8 +232,8 @@ static enum access_verdict verdict_of_oidc(int r)
 }
 
 /*
- * A pipeline's token in the place of a password. False if the password is not such a token. Nobody
- * guesses a token, so wrong ones do not count.
+ * Checks a pipeline's token that was sent as a password. Returns false if the password is not such
+ * a token. Wrong tokens do not count as guesses, because nobody can guess one.
  */
 static bool authenticate_oidc(const struct access *access, const struct access_question *question,
                               struct access_answer *ret, struct verified_token **ret_token,
@@ -237,14 +246,14 @@ static bool authenticate_oidc(const struct access *access, const struct access_q
     if (!access->rules || !oidc_may_be_token(question->user, question->password))
         return false;
     if (question->may_wait)
-        access_file_refresh(access->rules);
+        watched_table_refresh(access->rules);
     rules = access_file_get_rules(access->rules);
     oidc = rules_get_oidc(rules);
     if (!oidc)
         return false;
     if (question->may_wait)
         r = oidc_verify(oidc, question->user, question->password, ret_token);
-    else if (access_file_is_current(access->rules))
+    else if (watched_table_is_current(access->rules))
         r = oidc_look_up(oidc, question->user, question->password, ret_token);
     if (r == OIDC_NO_TOKEN)
         return false;
@@ -271,8 +280,8 @@ enum access_verdict access_authenticate(const struct access *access,
 }
 
 /*
- * The stamp is taken before the password is checked. If the password changes in between, the token
- * is bound to the old one, and so it is not valid.
+ * The stamp is taken before the password is checked. If the password changes in between, the new
+ * token is bound to the old password and therefore invalid.
  */
 enum access_verdict access_authenticate_for_token(const struct access *access,
                                                   const struct access_question *question,

@@ -1,6 +1,6 @@
 /*
  * A token names its key in one of three ways: a chain of certificates, the key itself, or the key's
- * name. Like registry:2, a token that does not say is refused.
+ * name. As in registry:2, a token that does not name its key is refused.
  */
 #include "registry/access/external-tokens.h"
 
@@ -16,13 +16,13 @@
 struct external_tokens {
     char *service, *issuer;
     unsigned algorithms;
-    struct key_file *certificates, *key_set; /* either may be NULL */
+    struct watched_table *certificates, *key_set; /* either may be NULL */
     struct token_cache *cache;
 };
 
 /* --- keys ------------------------------------------------------------------------------- */
 
-/* The tables in force, of which either may be NULL. */
+/* The tables in force; either may be NULL. */
 struct trusted {
     struct key_table *certificates, *key_set;
 };
@@ -41,35 +41,34 @@ static void get_trusted(const struct external_tokens *external, struct trusted *
     };
 }
 
-/* Differs from an earlier stamp if keys have changed since, so that a token of a removed key ends
- * at once. */
+/* The stamp changes when the keys change, so that the tokens of a removed key end at once. */
 static void get_stamp(const struct trusted *trusted, unsigned char ret[TOKEN_STAMP_SIZE])
 {
     const uint64_t ids[] = {trusted->certificates ? trusted->certificates->id : 0,
                             trusted->key_set ? trusted->key_set->id : 0};
 
-    memcpy(ret, ids, sizeof(ids)); /* ret holds zeros */
+    memcpy(ret, ids, sizeof(ids)); /* the rest of ret stays zero */
 }
 
 static bool is_current(const struct external_tokens *external)
 {
-    return (!external->certificates || key_file_is_current(external->certificates)) &&
-           (!external->key_set || key_file_is_current(external->key_set));
+    return (!external->certificates || watched_table_is_current(external->certificates)) &&
+           (!external->key_set || watched_table_is_current(external->key_set));
 }
 
 static void refresh(const struct external_tokens *external)
 {
     if (external->certificates)
-        key_file_refresh(external->certificates);
+        watched_table_refresh(external->certificates);
     if (external->key_set)
-        key_file_refresh(external->key_set);
+        watched_table_refresh(external->key_set);
 }
 
 int external_tokens_reload(struct external_tokens *external, struct error *err)
 {
-    int r = external->certificates ? key_file_reload(external->certificates, err) : 0;
+    int r = external->certificates ? watched_table_reload(external->certificates, err) : 0;
 
-    return r == 0 && external->key_set ? key_file_reload(external->key_set, err) : r;
+    return r == 0 && external->key_set ? watched_table_reload(external->key_set, err) : r;
 }
 
 /* --- verifying -------------------------------------------------------------------------- */
@@ -96,8 +95,10 @@ static bool has_key(const struct key_table *table, const struct jwt_key *key)
     return false;
 }
 
-/* A key that comes with the token is worth something only if it is one of ours, or if its
- * certificates lead to ours. */
+/*
+ * A key inside a token is trusted only if it is one of the configured keys, or if its certificate
+ * chain leads to a configured authority.
+ */
 static int verify_embedded(const struct external_tokens *external, const struct trusted *trusted,
                            struct jwt *jwt, const struct json *jwk)
 {
@@ -140,7 +141,7 @@ static int verify_signature(const struct external_tokens *external, const struct
     return jwt_peek_key_id(jwt) ? verify_named(external, trusted, jwt) : JWT_KEY_UNKNOWN;
 }
 
-/* A token without "access" gives nothing but the right to ask who its user is (GET /v2/). */
+/* A token without "access" permits only GET /v2/. */
 static int read_claims(const struct jwt *jwt, struct verified_token *token)
 {
     const struct json *claims = jwt_get_claims(jwt), *subject = json_find(claims, "sub"),
@@ -288,8 +289,8 @@ void external_tokens_close(struct external_tokens *external)
 {
     if (!external)
         return;
-    key_file_close(external->certificates);
-    key_file_close(external->key_set);
+    watched_table_close(external->certificates);
+    watched_table_close(external->key_set);
     token_cache_free(external->cache);
     free(external->service);
     free(external->issuer);

@@ -4,10 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct key_file {
-    struct watched_table *table;
-};
-
 struct key_table *key_table_ref(struct key_table *table)
 {
     __atomic_add_fetch(&table->references, 1, __ATOMIC_RELAXED);
@@ -114,45 +110,15 @@ static const struct watched_table_type types[] = {
 
 int key_file_open(const char *path, enum key_file_kind kind,
                   void (*warn)(void *context, const char *text), void *context,
-                  struct key_file **ret, struct error *err)
+                  struct watched_table **ret, struct error *err)
 {
     const struct watched_table_options options = {
         .path = path, .type = &types[kind], .warn = warn, .context = context};
-    CLEANUP_FREE struct key_file *file = calloc(1, sizeof(*file));
-    int r;
 
-    if (!file)
-        return error_set_oom(err);
-    r = watched_table_open(&options, &file->table, err);
-    if (r == 0)
-        *ret = steal_ptr(&file);
-    return r;
+    return watched_table_open(&options, ret, err);
 }
 
-void key_file_close(struct key_file *file)
+struct key_table *key_file_get(struct watched_table *file)
 {
-    if (!file)
-        return;
-    watched_table_close(file->table);
-    free(file);
-}
-
-bool key_file_is_current(struct key_file *file)
-{
-    return watched_table_is_current(file->table);
-}
-
-void key_file_refresh(struct key_file *file)
-{
-    watched_table_refresh(file->table);
-}
-
-int key_file_reload(struct key_file *file, struct error *err)
-{
-    return watched_table_reload(file->table, err);
-}
-
-struct key_table *key_file_get(struct key_file *file)
-{
-    return watched_table_get(file->table);
+    return watched_table_get(file);
 }

@@ -11,17 +11,17 @@
 
 enum { SHORTEST_TOKEN = 60 };
 
-/* A file with keys, which several rules may name. */
+/* A key file, which several rules may name. */
 struct keys {
     char *path;
-    struct key_file *file;
+    struct watched_table *file;
 };
 
 struct oidc {
     const struct oidc_rules *rules;
     struct keys *keys;
     size_t key_count;
-    size_t *keys_of; /* for each rule, the index of its keys */
+    size_t *keys_of; /* for each rule, the index of its key file in keys */
     struct token_cache *cache;
 };
 
@@ -37,8 +37,10 @@ static char *make_path(const char *source, const char *path)
     return asprintf(&joined, "%.*s%s", (int)(slash - source + 1), source, path) < 0 ? NULL : joined;
 }
 
-/* *ret_index is of keys with this path, or of the first free place. False if there are none with
- * it. */
+/*
+ * Finds the key file with this path. Returns false, with the index of the first free place, if it
+ * is not open.
+ */
 static bool find_keys(const struct oidc *oidc, const char *path, size_t *ret_index)
 {
     for (*ret_index = 0; *ret_index < oidc->key_count; (*ret_index)++)
@@ -109,7 +111,7 @@ void oidc_close(struct oidc *oidc)
     if (!oidc)
         return;
     for (size_t i = 0; i < oidc->key_count; i++) {
-        key_file_close(oidc->keys[i].file);
+        watched_table_close(oidc->keys[i].file);
         free(oidc->keys[i].path);
     }
     free(oidc->keys);
@@ -143,7 +145,7 @@ static bool is_this_user(const struct secbuf *user, const char *principal)
            (user->size == strlen(principal) && memcmp(user->data, principal, user->size) == 0);
 }
 
-/* A token begins with '{"' in base64url. */
+/* A token begins with '{"', in base64url. */
 bool oidc_may_be_token(const struct secbuf *user, const struct secbuf *password)
 {
     static const char beginning[] = "eyJ";
@@ -155,7 +157,7 @@ bool oidc_may_be_token(const struct secbuf *user, const struct secbuf *password)
 
 /* --- what is known ---------------------------------------------------------------------- */
 
-/* Of the keys that a token was verified with. Those of a cached token must be in force. */
+/* The keys that verified a token. A cached token is valid only while these keys are in force. */
 struct stamp {
     uint64_t keys, table;
 };
@@ -173,7 +175,7 @@ static bool is_stamp_current(const struct oidc *oidc, const struct verified_toke
     struct stamp stamp;
 
     memcpy(&stamp, token->stamp, sizeof(stamp));
-    if (!key_file_is_current(oidc->keys[stamp.keys].file))
+    if (!watched_table_is_current(oidc->keys[stamp.keys].file))
         return false;
     table = key_file_get(oidc->keys[stamp.keys].file);
     return table->id == stamp.table;
@@ -196,13 +198,16 @@ int oidc_look_up(struct oidc *oidc, const struct secbuf *user, const struct secb
 
 /* --- verifying -------------------------------------------------------------------------- */
 
-/* One token while rules are tried: rules with the same keys verify it once. */
+/*
+ * A token that is compared with one rule after another. Rules with the same keys verify it only
+ * once.
+ */
 struct trial {
     struct oidc *oidc;
     struct jwt *jwt;
     const struct secbuf *user;
-    struct key_table *table; /* which verified it; NULL: none yet */
-    size_t keys;             /* their index */
+    struct key_table *table; /* the table that verified the token; NULL: none yet */
+    size_t keys;             /* the index of that table's file */
 };
 
 static int verify_signature(struct trial *trial, size_t keys)
@@ -214,7 +219,7 @@ static int verify_signature(struct trial *trial, size_t keys)
         return 0;
     key_table_unref(trial->table);
     trial->table = NULL;
-    key_file_refresh(trial->oidc->keys[keys].file);
+    watched_table_refresh(trial->oidc->keys[keys].file);
     table = key_file_get(trial->oidc->keys[keys].file);
     r = jwt_verify(trial->jwt, table->keys, JWT_EVERY_ALGORITHM);
     if (r != 0)
@@ -224,7 +229,7 @@ static int verify_signature(struct trial *trial, size_t keys)
     return 0;
 }
 
-/* 0 if the rule accepts the token, positive if not, or -ENOMEM. */
+/* Returns 0 if the rule accepts the token, a positive value if not, or -ENOMEM. */
 static int try_rule(struct trial *trial, size_t index)
 {
     const struct oidc_rule *rule = &trial->oidc->rules->items[index];

@@ -5,15 +5,15 @@
 #include "registry/access/token-cache.h"
 
 /*
- * OpenID Connect tokens as passwords: a pipeline or a workload logs in with the token that its
- * platform gives it, and no secret has to be kept for it. Nothing is fetched: the issuer's keys are
- * in a file. From any thread.
+ * OpenID Connect tokens as passwords. A pipeline or workload logs in with the token from its
+ * platform, so no secret must be stored for it. Nothing is fetched: the issuer's keys are in a
+ * file. Any thread may call these functions.
  */
 struct oidc;
 
 /*
  * rules are borrowed. source is the path of the access file, for messages and for relative paths. 0
- * with *ret owned by the caller (oidc_close), or negative: a file with keys cannot be used; err
+ * with *ret owned by the caller (oidc_close), or negative if a key file cannot be used; then err
  * begins with "SOURCE line N: ".
  */
 int oidc_open(const struct oidc_rules *rules, const char *source,
@@ -21,25 +21,28 @@ int oidc_open(const struct oidc_rules *rules, const char *source,
               struct error *err) MUST_USE;
 void oidc_close(struct oidc *oidc); /* takes NULL */
 
-/* The files with keys. */
+/* The key files. */
 size_t oidc_count_files(const struct oidc *oidc);
 const char *oidc_get_file(const struct oidc *oidc, size_t index);
 
-/* Whether credentials may be a token, so that it should be asked for: by the name of the user, or
- * by the password's form. */
+/*
+ * Whether credentials may be such a token, to judge by the user name or the form of the password.
+ */
 bool oidc_may_be_token(const struct secbuf *user, const struct secbuf *password);
 
-enum { OIDC_INVALID = 1, OIDC_WOULD_WAIT, OIDC_NO_TOKEN /* it is a password of another kind */ };
+enum { OIDC_INVALID = 1, OIDC_WOULD_WAIT, OIDC_NO_TOKEN /* the password is not a token */ };
 
 /*
- * The principal of a token, with a reference (verified_token_unref), as far as it is known from
- * memory. A user whose name begins with "oidc+" must be this principal; any other name means the
- * first line that matches. 0 or an outcome. For event threads.
+ * Looks a token up in the cache. A user name that begins with "oidc+" must be the token's
+ * principal; with any other name, the first line that matches decides. 0 with *ret
+ * (verified_token_unref), or an outcome. For event threads.
  */
 int oidc_look_up(struct oidc *oidc, const struct secbuf *user, const struct secbuf *password,
                  struct verified_token **ret) MUST_USE;
 
-/* Likewise, but verifies signatures, and reads files that have changed. 0, an outcome other than
- * OIDC_WOULD_WAIT, or -ENOMEM. */
+/*
+ * Like oidc_look_up(), but verifies signatures, and reads files that have changed. 0, an outcome
+ * other than OIDC_WOULD_WAIT, or -ENOMEM.
+ */
 int oidc_verify(struct oidc *oidc, const struct secbuf *user, const struct secbuf *password,
                 struct verified_token **ret) MUST_USE;

@@ -7,10 +7,6 @@
 #include "common/same-bytes.h"
 #include "registry/access/watched-table.h"
 
-struct robots_file {
-    struct watched_table *table;
-};
-
 static int parse_robots(struct watched_table *watched, struct file_content *content, void **ret,
                         struct error *err)
 {
@@ -50,51 +46,21 @@ static const struct watched_table_type robots_type = {
 };
 
 int robots_file_open(const char *path, void (*warn)(void *context, const char *text), void *context,
-                     struct robots_file **ret, struct error *err)
+                     struct watched_table **ret, struct error *err)
 {
     const struct watched_table_options options = {
         .path = path, .type = &robots_type, .warn = warn, .context = context};
-    CLEANUP_FREE struct robots_file *file = calloc(1, sizeof(*file));
-    int r;
 
-    if (!file)
-        return error_set_oom(err);
-    r = watched_table_open(&options, &file->table, err);
-    if (r == 0)
-        *ret = steal_ptr(&file);
-    return r;
+    return watched_table_open(&options, ret, err);
 }
 
-void robots_file_close(struct robots_file *file)
+struct robots *robots_file_get_robots(struct watched_table *file)
 {
-    if (!file)
-        return;
-    watched_table_close(file->table);
-    free(file);
+    return watched_table_get(file);
 }
 
-bool robots_file_is_current(struct robots_file *file)
-{
-    return watched_table_is_current(file->table);
-}
-
-void robots_file_refresh(struct robots_file *file)
-{
-    watched_table_refresh(file->table);
-}
-
-int robots_file_reload(struct robots_file *file, struct error *err)
-{
-    return watched_table_reload(file->table, err);
-}
-
-struct robots *robots_file_get_robots(struct robots_file *file)
-{
-    return watched_table_get(file->table);
-}
-
-/* For a robot that does not exist it does the same work, so that the time does not tell. */
-enum robots_verdict robots_file_check(struct robots_file *file, const char *user,
+/* Does the same work for a missing robot, so that the time does not reveal whether it exists. */
+enum robots_verdict robots_file_check(struct watched_table *file, const char *user,
                                       const struct secbuf *password)
 {
     static const struct digest nobody = {.algorithm = DIGEST_SHA256, .hex = "?"};
@@ -114,7 +80,7 @@ enum robots_verdict robots_file_check(struct robots_file *file, const char *user
     return ROBOTS_GRANTED;
 }
 
-void robots_file_note_uses(struct robots_file *file, int64_t interval_s,
+void robots_file_note_uses(struct watched_table *file, int64_t interval_s,
                            void (*note)(void *object, const char *name, int64_t used_s),
                            void *object)
 {

@@ -1,7 +1,6 @@
 #include "registry/jwt/chain.h"
 
 #include <errno.h>
-#include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 #include <string.h>
 
@@ -105,25 +104,10 @@ static int verify_chain(struct chain *chain, const struct jwt_roots *roots)
     return r < 0 || status != 0 ? JWT_CHAIN_INVALID : 0;
 }
 
-static int read_key(gnutls_x509_crt_t certificate, struct jwt_key **ret)
-{
-    gnutls_pubkey_t public_key;
-    const char *why;
-    int r;
-
-    if (gnutls_pubkey_init(&public_key) < 0)
-        return -ENOMEM;
-    if (gnutls_pubkey_import_x509(public_key, certificate, 0) < 0) {
-        gnutls_pubkey_deinit(public_key);
-        return JWT_CHAIN_INVALID;
-    }
-    r = jwt_key_from_gnutls(public_key, NULL, ret, &why);
-    return r > 0 ? JWT_CHAIN_INVALID : r;
-}
-
 int jwt_chain_get_key(const struct json *x5c, const struct jwt_roots *roots, struct jwt_key **ret)
 {
     CLEANUP(chain_done) struct chain chain = {0};
+    const char *why;
     int r = 0;
 
     if (json_get_type(x5c) != JSON_ARRAY)
@@ -134,5 +118,7 @@ int jwt_chain_get_key(const struct json *x5c, const struct jwt_roots *roots, str
         return JWT_CHAIN_INVALID;
     if (r == 0 && roots)
         r = verify_chain(&chain, roots);
-    return r == 0 ? read_key(chain.certificates[0], ret) : r;
+    if (r == 0)
+        r = jwt_key_from_certificate(chain.certificates[0], ret, &why);
+    return r > 0 ? JWT_CHAIN_INVALID : r;
 }

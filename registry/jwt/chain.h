@@ -3,14 +3,18 @@
 #include "common/error.h"
 #include "registry/jwt/key.h"
 
-/* Chains of certificates ("x5c", RFC 7515 section 4.1.6), and the authorities that must have signed
- * them. */
+/*
+ * Chains of certificates ("x5c", RFC 7515 section 4.1.6), and the authorities that must have signed
+ * them.
+ */
 
 /* Authorities. They never change, so any thread may use them. */
 struct jwt_roots;
 
-/* All certificates in PEM. 0 with *ret owned by the caller (jwt_roots_free), or negative; err
- * begins with source. */
+/*
+ * All certificates in PEM. 0 with *ret owned by the caller (jwt_roots_free), or negative; err
+ * begins with source.
+ */
 int jwt_roots_new(const char *source, const void *text, size_t size, struct jwt_roots **ret,
                   struct error *err) MUST_USE;
 void jwt_roots_free(struct jwt_roots *roots); /* takes NULL */

@@ -1,7 +1,6 @@
 #include "registry/jwt/key-set.h"
 
 #include <errno.h>
-#include <gnutls/abstract.h>
 #include <gnutls/x509.h>
 #include <string.h>
 
@@ -92,8 +91,10 @@ static int explain(int r, const char *source, struct error *err)
     return r < 0 ? error_set_oom(err) : 0;
 }
 
-/* If a JWK has certificates, the first one must be of the same key. Who signed it does not matter:
- * the file is trusted. */
+/*
+ * If a JWK has certificates, the first one must be of the same key. Who signed it does not matter:
+ * the file is trusted.
+ */
 static int check_certificate(const struct json *jwk, const struct jwt_key *key,
                              const char **ret_why)
 {
@@ -171,21 +172,6 @@ static void free_certificates(struct certificates *certificates)
     gnutls_free(certificates->items);
 }
 
-static int key_of_certificate(gnutls_x509_crt_t certificate, struct jwt_key **ret,
-                              const char **ret_why)
-{
-    gnutls_pubkey_t public_key;
-
-    if (gnutls_pubkey_init(&public_key) < 0)
-        return -ENOMEM;
-    if (gnutls_pubkey_import_x509(public_key, certificate, 0) < 0) {
-        gnutls_pubkey_deinit(public_key);
-        *ret_why = "its key cannot be read";
-        return JWT_KEY_UNUSABLE;
-    }
-    return jwt_key_from_gnutls(public_key, NULL, ret, ret_why);
-}
-
 int jwt_key_set_add_certificates(struct jwt_key_set *set, const char *source, const void *text,
                                  size_t size, struct error *err)
 {
@@ -204,7 +190,7 @@ int jwt_key_set_add_certificates(struct jwt_key_set *set, const char *source, co
     for (unsigned i = 0; i < certificates.count; i++) {
         struct jwt_key *key = NULL;
 
-        r = key_of_certificate(certificates.items[i], &key, &why);
+        r = jwt_key_from_certificate(certificates.items[i], &key, &why);
         if (r == 0)
             r = jwt_key_set_add(set, key);
         if (r < 0)

@@ -97,8 +97,10 @@ static const struct curve *find_curve(gnutls_ecc_curve_t curve)
     return NULL;
 }
 
-/* The members of RFC 7638 section 3.2, in the order of their names, without white space. NULL on
- * failure. */
+/*
+ * The members of RFC 7638 section 3.2, in the order of their names, without white space. NULL on
+ * failure.
+ */
 static char *format_curve_members(gnutls_pubkey_t key)
 {
     CLEANUP(free_datum) gnutls_datum_t x = {0}, y = {0};
@@ -253,6 +255,18 @@ int jwt_key_from_gnutls(struct gnutls_pubkey_st *public_key, const char *kid, st
         return -ENOMEM;
     *ret = steal_ptr(&key);
     return 0;
+}
+
+int jwt_key_from_certificate(struct gnutls_x509_crt_int *certificate, struct jwt_key **ret,
+                             const char **ret_why)
+{
+    CLEANUP(deinit_public_key) gnutls_pubkey_t public_key = NULL;
+
+    if (gnutls_pubkey_init(&public_key) < 0)
+        return -ENOMEM;
+    if (gnutls_pubkey_import_x509(public_key, certificate, 0) < 0)
+        return unusable(ret_why, "its key cannot be read");
+    return jwt_key_from_gnutls(steal_ptr(&public_key), NULL, ret, ret_why);
 }
 
 /* --- from a JWK ------------------------------------------------------------------------- */

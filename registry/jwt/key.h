@@ -14,6 +14,7 @@
 struct jwt_key;
 
 struct gnutls_pubkey_st;
+struct gnutls_x509_crt_int;
 
 /* RSA keys have 2048 to 8192 bits. A larger one would make each token expensive to verify. */
 enum { JWT_RSA_BITS_MIN = 2048, JWT_RSA_BITS_MAX = 8192 };
@@ -31,9 +32,13 @@ enum { JWT_KEY_UNUSABLE = 1 };
  */
 int jwt_key_from_jwk(const struct json *jwk, struct jwt_key **ret, const char **ret_why) MUST_USE;
 
-/* Takes ownership of the key in any case. kid may be NULL. As above. */
+/* Takes ownership of public_key in any case. kid may be NULL. Returns like jwt_key_from_jwk(). */
 int jwt_key_from_gnutls(struct gnutls_pubkey_st *public_key, const char *kid, struct jwt_key **ret,
                         const char **ret_why) MUST_USE;
+
+/* The key that a certificate is for. Returns like jwt_key_from_jwk(). */
+int jwt_key_from_certificate(struct gnutls_x509_crt_int *certificate, struct jwt_key **ret,
+                             const char **ret_why) MUST_USE;
 
 void jwt_key_free(struct jwt_key *key); /* takes NULL */
 void jwt_key_freep(struct jwt_key **key);
@@ -41,8 +46,10 @@ void jwt_key_freep(struct jwt_key **key);
 /* JWT_BIT()s of those it may be used with. */
 unsigned jwt_key_get_algorithms(const struct jwt_key *key);
 
-/* Whether a token's "kid" means this key: the name that it was given, else its thumbprint or
- * libtrust's name for it. */
+/*
+ * Whether a token's "kid" means this key: the name that it was given, else its thumbprint or
+ * libtrust's name for it.
+ */
 bool jwt_key_has_id(const struct jwt_key *key, const char *kid);
 
 const char *jwt_key_get_thumbprint(const struct jwt_key *key);

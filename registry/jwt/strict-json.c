@@ -3,7 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Names are compared with each other, so there must not be thousands; and this function recurses.
+/*
+ * Names are compared with each other, so there must not be thousands; and this function recurses.
  */
 enum { MEMBERS_MAX = 500, DEPTH_MAX = 50 };
 

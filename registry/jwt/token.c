@@ -72,7 +72,8 @@ static int parse_part(const char *text, size_t size, struct json **ret)
     return r == -EBADMSG ? JWT_MALFORMED : r;
 }
 
-/* Extensions that a recipient must understand ("crit", with "b64" among them) are all unknown here.
+/*
+ * Extensions that a recipient must understand ("crit", with "b64" among them) are all unknown here.
  */
 static int read_header(struct jwt *token)
 {

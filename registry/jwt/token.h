@@ -32,8 +32,10 @@ enum jwt_fault {
 /* "it has expired" */
 const char *jwt_fault_text(enum jwt_fault fault);
 
-/* 0 with *ret owned by the caller (jwt_free), an enum jwt_fault, or -ENOMEM. text is borrowed until
- * then. */
+/*
+ * 0 with *ret owned by the caller (jwt_free), an enum jwt_fault, or -ENOMEM. text is borrowed until
+ * then.
+ */
 int jwt_parse(const char *text, size_t size, struct jwt **ret) MUST_USE;
 void jwt_free(struct jwt *token); /* takes NULL */
 void jwt_freep(struct jwt **token);
@@ -49,8 +51,10 @@ const struct json *jwt_peek_header(const struct jwt *token);
  */
 int jwt_verify(struct jwt *token, const struct jwt_key_set *keys, unsigned algorithms) MUST_USE;
 
-/* The same with one key, whatever the token calls it: a key that came with the token and was found
- * to be trusted. */
+/*
+ * The same with one key, whatever the token calls it: a key that came with the token and was found
+ * to be trusted.
+ */
 int jwt_verify_with(struct jwt *token, const struct jwt_key *key, unsigned algorithms) MUST_USE;
 
 /* The values that claims must have; all borrowed. */

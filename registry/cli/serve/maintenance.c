@@ -139,7 +139,7 @@ static struct rules *get_rules(struct maintenance *m)
 {
     if (!m->access_file)
         return NULL;
-    access_file_refresh(m->access_file);
+    watched_table_refresh(m->access_file);
     return access_file_get_rules(m->access_file);
 }
 
@@ -292,7 +292,7 @@ static void count_quotas(struct maintenance *m)
 
     if (!m->access_file || m->settings->is_read_only || monotonic_ms() < m->next_count_ms)
         return;
-    access_file_refresh(m->access_file);
+    watched_table_refresh(m->access_file);
     if (quotas_list(m->access_file, &quotas, &count) < 0)
         return;
     for (size_t i = 0; i < count && !is_stopping(m); i++)

@@ -22,7 +22,7 @@ struct maintenance_counters {
 struct maintenance {
     const struct settings_storage *settings; /* borrowed, like the next four */
     struct store *store;
-    struct access_file *access_file; /* NULL: no rules */
+    struct watched_table *access_file; /* NULL: no rules */
     struct pull_log *pulls;          /* NULL: pulls are not recorded */
     struct tokens *tokens; /* NULL: no tokens */
     struct maintenance_counters counters;

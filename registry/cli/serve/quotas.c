@@ -22,7 +22,7 @@ size_t quotas_find(void *object, const char *name, struct store_quota ret[QUOTAS
     return count;
 }
 
-int quotas_list(struct access_file *file, struct store_quota **ret, size_t *ret_count)
+int quotas_list(struct watched_table *file, struct store_quota **ret, size_t *ret_count)
 {
     CLEANUP(rules_unrefp) struct rules *rules = access_file_get_rules(file);
     const struct rules_quota *all;

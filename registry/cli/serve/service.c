@@ -465,9 +465,9 @@ void service_reload(struct service *service)
     if (service->external_tokens && external_tokens_reload(service->external_tokens, &err) < 0)
         log_error("cannot reload the token server's keys, the previous ones stay in force: %s",
                   err.text);
-    if (service->access_file && access_file_reload(service->access_file, &err) < 0)
+    if (service->access_file && watched_table_reload(service->access_file, &err) < 0)
         log_error("cannot reload the rules, the previous ones stay in force: %s", err.text);
-    if (service->robots_file && robots_file_reload(service->robots_file, &err) < 0)
+    if (service->robots_file && watched_table_reload(service->robots_file, &err) < 0)
         log_error("cannot reload the robots, the previous ones stay in force: %s", err.text);
     read_token_keys(service);
 }
@@ -512,8 +512,8 @@ void service_stop(struct service *service)
     tokens_close(service->tokens);
     external_tokens_close(service->external_tokens);
     authenticator_close(service->authenticator);
-    access_file_close(service->access_file);
-    robots_file_close(service->robots_file);
+    watched_table_close(service->access_file);
+    watched_table_close(service->robots_file);
     guess_limit_free(service->guess_limit);
     pull_log_free(service->pulls);
     store_close(service->store);

@@ -29,8 +29,8 @@ struct service {
     struct authenticator *authenticator; /* NULL: no authentication */
     struct external_tokens *external_tokens; /* NULL: not configured */
     struct guess_limit *guess_limit;
-    struct access_file *access_file; /* NULL: no rules */
-    struct robots_file *robots_file; /* NULL: not configured */
+    struct watched_table *access_file; /* NULL: no rules */
+    struct watched_table *robots_file; /* NULL: not configured */
     struct tokens *tokens; /* NULL: no tokens */
     int64_t tokens_refreshed_ms; /* of monotonic_ms() */
     struct store *store;

@@ -118,7 +118,7 @@ static void follows_the_file(void **state)
 {
     CLEANUP(secbuf_done) struct secbuf password = {0};
     char directory[] = "/tmp/test-robots.XXXXXX", path[64], text[400];
-    struct robots_file *file = NULL;
+    struct watched_table *file = NULL;
     struct digest digest;
     struct error err;
     int64_t used_s = 0;
@@ -128,7 +128,7 @@ static void follows_the_file(void **state)
     assert_non_null(mkdtemp(directory));
     snprintf(path, sizeof(path), "%s/robots", directory);
     assert_int_equal(robots_file_open(path, NULL, NULL, &file, &err), 0);
-    assert_true(robots_file_is_current(file));
+    assert_true(watched_table_is_current(file));
     assert_int_equal(robot_make_password(&password), 0);
     assert_int_equal(robots_file_check(file, "robot+ci", &password), ROBOTS_DENIED);
     assert_int_equal(robot_digest("ci", &password, &digest), 0);
@@ -140,8 +140,8 @@ static void follows_the_file(void **state)
     fprintf(out, "old sha256:%s created=2020-11-30T07:41:45Z expires=2021-01-01T00:00:00Z\n",
             digest.hex);
     fclose(out);
-    assert_false(robots_file_is_current(file));
-    robots_file_refresh(file);
+    assert_false(watched_table_is_current(file));
+    watched_table_refresh(file);
     assert_int_equal(robots_file_check(file, "robot+old", &password), ROBOTS_EXPIRED);
     robots_file_note_uses(file, 60, note, &used_s);
     assert_int_equal(used_s, 0);
@@ -154,7 +154,7 @@ static void follows_the_file(void **state)
     assert_int_equal(used_s, 0);
     password.data[password.size - 1] ^= 1;
     assert_int_equal(robots_file_check(file, "robot+ci", &password), ROBOTS_DENIED);
-    robots_file_close(file);
+    watched_table_close(file);
     unlink(path);
     rmdir(directory);
 }
