@@ -1,6 +1,6 @@
 /*
- * Reads a password from the terminal, without echo, or from standard input. On the command line,
- * every user of the machine could read it.
+ * Reads a password from the terminal, without echo, or from standard input. It is never an
+ * argument, because every user of the machine could read it there.
  */
 #include "registry/access/ask-password.h"
 
@@ -37,8 +37,7 @@ struct prompt {
 };
 
 /*
- * The signals are delivered only in ppoll(), because one that came just before a read(2) would not
- * interrupt it.
+ * The signals are delivered only in ppoll(). A signal just before a read(2) would not interrupt it.
  */
 static void watch_signals(struct prompt *prompt)
 {
@@ -78,7 +77,7 @@ static int prompt_open(struct prompt *prompt, struct error *err)
     if (prompt->fd < 0)
         return error_set(
             err, ENOTTY,
-            "there is no terminal to ask for the password on; give it on standard input, with -i");
+            "there is no terminal to ask for the password; pass it on standard input, with -i");
     watch_signals(prompt);
     if (tcgetattr(prompt->fd, &prompt->before) < 0)
         return error_set_errno(err, errno, "cannot read the settings of the terminal");
@@ -86,12 +85,12 @@ static int prompt_open(struct prompt *prompt, struct error *err)
     mute.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
     mute.c_lflag |= ICANON | ISIG;
     if (tcsetattr(prompt->fd, TCSAFLUSH, &mute) < 0)
-        return error_set_errno(err, errno, "cannot silence the terminal");
+        return error_set_errno(err, errno, "cannot switch off the echo of the terminal");
     prompt->is_mute = true;
     return 0;
 }
 
-/* Reads one byte. -EINTR: a signal came; -EPIPE: end of input. */
+/* Reads one byte. Returns -EINTR for a signal and -EPIPE at the end of the input. */
 static int read_byte(const struct prompt *prompt, unsigned char *ret)
 {
     struct pollfd polled = {.fd = prompt->fd, .events = POLLIN};
@@ -105,7 +104,7 @@ static int read_byte(const struct prompt *prompt, unsigned char *ret)
     return n == 1 ? 0 : -EPIPE;
 }
 
-/* One line, without its end. 0 or -errno. */
+/* Reads one line without its newline. Returns 0 or -errno. */
 static int read_line(const struct prompt *prompt, struct secbuf *line)
 {
     int r = secbuf_reserve(line, ASK_PASSWORD_MAX + 1);

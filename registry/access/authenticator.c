@@ -22,7 +22,7 @@
 enum {
     DEFAULT_REMEMBER_MS = 5 * 60 * 1000,
     DEFAULT_REMEMBER_MAX = 4096,
-    /* 0.7 s. One user of cost 17 must not make each wrong password of anybody cost 6 s. */
+    /* 0.7 s. A single user with cost 17 must not make every wrong password take 6 s. */
     HIGHEST_EVEN_COST = 14,
 };
 
@@ -54,7 +54,7 @@ static void warn_of_flaws(struct watched_table *users, const struct htpasswd *ta
     if (htpasswd_highest_cost(table) == 0)
         watched_table_warn(
             users,
-            "%s names no user that could log in; make one with: registryd htpasswd -Bn USER >> %s",
+            "%s has no user who can log in; add one with: registryd htpasswd -Bn USER >> %s",
             path, path);
 }
 
@@ -133,8 +133,8 @@ static enum auth_verdict deny(struct authenticator *a)
 }
 
 /*
- * Whether no user can have this password, or none can log in. An early answer then tells nothing
- * about the user.
+ * Whether no user can have this password, or no user can log in. An early answer then reveals
+ * nothing about the user.
  */
 static bool is_hopeless(const struct htpasswd *table, const struct secbuf *password)
 {
@@ -152,7 +152,7 @@ static const struct htpasswd_user *find_user(const struct htpasswd *table,
 }
 
 /*
- * Does the same work for an unknown user, so that the time does not tell whether the user exists.
+ * Does the same work for an unknown user, so that the time does not reveal whether the user exists.
  */
 static bool is_remembered(struct authenticator *a, const struct htpasswd_user *user,
                           const struct secbuf *name, const struct secbuf *password)
@@ -244,7 +244,7 @@ enum auth_verdict authenticator_verify(struct authenticator *a, const struct sec
     return grant(a);
 }
 
-/* The salt of each hash is random, so the hash itself is such a stamp. */
+/* The salt of each hash is random, so the hash itself can be the stamp. */
 bool authenticator_find_stamp(struct authenticator *a, const char *name,
                               unsigned char ret[AUTHENTICATOR_STAMP_SIZE])
 {

@@ -7,9 +7,9 @@
 
 /*
  * Authenticates the users of an htpasswd file, which is read again when it changes. Caches recently
- * verified passwords, so that bcrypt runs once for a password and not for each request.
+ * verified passwords, so that bcrypt runs once for each password and not for each request.
  *
- * From any number of threads: look_up, verify, reload, get_counters.
+ * Any thread may call all functions except authenticator_open() and authenticator_close().
  */
 struct authenticator;
 
@@ -28,9 +28,9 @@ struct authenticator_options {
     unsigned remember_max;
 
     /*
-     * Called with one line of text for what the operator should know: lines of the file that are of
-     * no use (by number: never the line), a file that everybody can read, one that cannot be read
-     * any more. On whichever thread reads the file, one at a time; may be NULL.
+     * Called with one line of text for the operator: about lines of the file that cannot be used
+     * (their numbers, never their text), a file that everybody can read, or one that can no longer
+     * be read. Called by the thread that reads the file, one call at a time. May be NULL.
      */
     void (*warn)(void *context, const char *text);
     void *context;
@@ -38,57 +38,61 @@ struct authenticator_options {
 
 /*
  * Reads the file. 0 with *ret owned by the caller (authenticator_close), or negative. A missing
- * file is an error, because nobody could log in; registry:2 creates a user then and writes the
- * password into its log. The options are copied, except that context is borrowed.
+ * file is an error, because nobody could log in. (registry:2 would create a user and write the
+ * password to its log.) The options are copied; context is borrowed.
  */
 int authenticator_open(const struct authenticator_options *options, struct authenticator **ret,
                        struct error *err) MUST_USE;
 
-/* Call it after the last other call. Wipes the cache. Accepts NULL. */
+/* Wipes the cache. No other call may be in progress. Accepts NULL. */
 void authenticator_close(struct authenticator *authenticator);
 
 /*
- * Cheap, for event threads: whether the password was verified recently. AUTH_UNKNOWN if it was not,
- * or if the file has changed since: then call authenticator_verify() on a worker.
+ * Cheap, for event threads: checks whether the password was verified recently. Returns AUTH_UNKNOWN
+ * if it was not, or if the file has changed since; then call authenticator_verify() on a worker.
  */
 enum auth_verdict authenticator_look_up(struct authenticator *authenticator,
                                         const struct secbuf *user, const struct secbuf *password);
 
 /*
  * Slow, for worker threads: reads the file if it has changed, checks the cache again, and runs
- * bcrypt if necessary. A refusal takes the same work whether the user exists or not, and whatever
- * the cost of their hash is (up to a cost of 14). Only the first 72 bytes of the password count, as
- * always with bcrypt; one with a NUL never matches.
+ * bcrypt if necessary. A refusal takes the same work whether the user exists or not, and for each
+ * cost of the user's hash up to 14. Like all of bcrypt, it uses only the first 72 bytes of the
+ * password. A password with a NUL never matches.
  */
 enum auth_verdict authenticator_verify(struct authenticator *authenticator,
                                        const struct secbuf *user, const struct secbuf *password);
 
 /*
- * A stamp of the password that a user has now: two are alike only if the password was not set again
- * in between, also on another server and after a restart. It tells nothing about the password, but
- * is not to be shown. False if there is no such user, or no password would do. For event threads.
+ * Finds a stamp of the user's current password. The stamp changes when the password is set again,
+ * and it is the same on other servers and after a restart. It reveals nothing about the password,
+ * but must not be shown. Returns false if there is no such user or the user cannot log in. For
+ * event threads.
  */
 enum { AUTHENTICATOR_STAMP_SIZE = 64 }; /* bytes */
 bool authenticator_find_stamp(struct authenticator *authenticator, const char *user,
                               unsigned char ret[AUTHENTICATOR_STAMP_SIZE]);
 
-/* Whether the file is the one that was read, and reading it if not (which waits for the disk). */
+/*
+ * Whether the file is unchanged since it was read; and reading it if it has changed, which waits
+ * for the disk.
+ */
 bool authenticator_is_current(struct authenticator *authenticator);
 void authenticator_refresh(struct authenticator *authenticator);
 
 /*
- * Reads the file now, for SIGHUP. Returns 0, or negative: the previous users stay in force (and
- * warn() is not called for that).
+ * Reads the file now, for SIGHUP. Returns 0, or negative; then the previous users stay in force.
+ * Does not call warn() for a failure.
  */
 int authenticator_reload(struct authenticator *authenticator, struct error *err) MUST_USE;
 
-/* Since the start. */
+/* Counts since the start. */
 struct authenticator_counters {
-    uint64_t granted;       /* by either call */
-    uint64_t denied;        /* likewise */
-    uint64_t cache_hits;    /* of the granted: remembered */
+    uint64_t granted;       /* by look_up and verify */
+    uint64_t denied;        /* by look_up and verify */
+    uint64_t cache_hits;    /* granted because the password was in the cache */
     uint64_t bcrypts;       /* runs of bcrypt */
-    uint64_t bcrypt_rounds; /* their work: the sum of 2 to the power of each one's cost */
+    uint64_t bcrypt_rounds; /* the sum of 2^cost of these runs */
 };
 
 void authenticator_get_counters(const struct authenticator *authenticator,

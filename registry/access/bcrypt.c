@@ -1,6 +1,7 @@
 /*
- * The only file that uses crypt_r(), of libxcrypt or of the C library. The password is in secure
- * memory, and the work space is wiped afterwards. musl works on the stack, which is wiped, too.
+ * The only file that uses crypt_r(), which libxcrypt or the C library provides. The password is in
+ * secure memory, and the work space is wiped afterwards. musl works on the stack, which is wiped,
+ * too.
  */
 #include "registry/access/bcrypt.h"
 
@@ -111,7 +112,8 @@ static const char *run_crypt(struct work *work, const char *setting)
 }
 
 /*
- * bcrypt's own base64: the characters have another order than in RFC 4648, and there is no padding.
+ * bcrypt has its own base64: the digits have another order than in RFC 4648, and there is no
+ * padding.
  */
 static void format_salt(const unsigned char salt[SALT_BYTES], char ret[SALT_SIZE + 1])
 {

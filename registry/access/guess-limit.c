@@ -1,8 +1,7 @@
 /*
  * Limits guesses by the generic cell rate algorithm (ITU-T I.371). Each guess costs an interval of
- * time, and a key may be ahead of the clock by some intervals. So one time is stored for each key:
- * until when its guesses are paid for. A key whose time has passed can be forgotten, and its place
- * is free.
+ * time, and a key may be ahead of the clock by some intervals. So the state of a key is one time:
+ * when its guesses are paid for. After that time the key can be dropped, and its place is free.
  */
 #include "registry/access/guess-limit.h"
 
@@ -35,7 +34,7 @@ struct guess_limit {
     unsigned per_minute;
     unsigned char seed[SEED_SIZE];
     uint64_t quiet_from_ms; /* atomic: when the last guess is paid for */
-    /* Apart, so that many users do not displace the guesses. */
+    /* Logins are separate, so that many users do not displace the guesses. */
     struct place guesses[BUCKETS][WAYS], logins[BUCKETS][WAYS];
 };
 
@@ -72,7 +71,7 @@ struct key {
  */
 enum key_kind { KEY_GUESSES = 'u', KEY_ADDRESS = 'a', KEY_LOGIN = 'l' };
 
-/* Users share a key if their names are too long to log in. */
+/* All users whose names are too long to log in share a key. */
 static struct key make_key(const struct guess_limit *limit, enum key_kind kind, const char *address,
                            const void *user, size_t user_size)
 {
@@ -148,7 +147,7 @@ static void charge(struct guess_limit *limit, const struct key *key, uint64_t no
         place->paid_until_ms = now_ms;
     place->paid_until_ms += interval_of(key);
     /*
-     * The debt is bounded: a user who shares an address with an attacker waits at most one
+     * The debt is bounded, so a user who shares an address with an attacker waits at most one
      * interval.
      */
     if (place->paid_until_ms > most_ms)

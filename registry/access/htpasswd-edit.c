@@ -36,7 +36,7 @@ int htpasswd_check_user(const char *user, struct error *err)
     if (strncmp(user, mark, strlen(mark)) == 0)
         return error_set(
             err, EINVAL,
-            "the user's name must not begin with a byte order mark, which the file may begin with");
+            "the user's name must not begin with a byte order mark, which would be skipped in the file");
     if (user[0] == '#' || user[0] == ' ' || user[size - 1] == ' ')
         return error_set(
             err, EINVAL,
@@ -48,8 +48,8 @@ int htpasswd_check_user(const char *user, struct error *err)
 /* --- lines ------------------------------------------------------------------------------ */
 
 struct line {
-    const char *at;   /* as it lies in the file */
-    size_t size;      /* with its end */
+    const char *at;   /* start of the line in the file */
+    size_t size;      /* with its newline */
     const char *text; /* without spaces around it */
     size_t text_size;
 };
@@ -99,7 +99,7 @@ static bool is_of(const struct line *line, const char *user)
            line->text[size] == ':';
 }
 
-/* "\r\n" or "\n", as the line has it; NULL: it has none. */
+/* Returns "\r\n" or "\n", as the line has it; NULL if it has neither. */
 static const char *end_of(const struct line *line)
 {
     if (line->at[line->size - 1] != '\n')
@@ -137,7 +137,10 @@ static void put_user(struct htpasswd_text *out, const char *user, const char *ha
     put(out, end, strlen(end));
 }
 
-/* Room for the text if each of the user's lines grew to the full, and one more came behind it. */
+/*
+ * Returns an upper bound for the result: each of the user's lines has the longest form, and one
+ * line is appended.
+ */
 static int make_room(const struct htpasswd_text *before, const char *user, const char *hash,
                      struct htpasswd_text *out)
 {
@@ -151,8 +154,8 @@ static int make_room(const struct htpasswd_text *before, const char *user, const
 }
 
 /*
- * A line that comes to be the first, and begins as a file may begin, needs that before it to stay
- * what it is.
+ * A file may begin with a byte order mark, which is skipped. If a line that becomes the first one
+ * begins with the same bytes, another mark before it keeps its meaning.
  */
 static void put_other(struct htpasswd_text *out, const struct line *line)
 {
@@ -161,7 +164,7 @@ static void put_other(struct htpasswd_text *out, const struct line *line)
     put(out, line->at, line->size);
 }
 
-/* hash NULL: the user's lines are left out. How many there were. */
+/* If hash is NULL, removes the user's lines. Returns how many lines the user had. */
 static size_t copy_lines(const struct htpasswd_text *before, const char *user, const char *hash,
                          struct htpasswd_text *out, const char **ret_end)
 {
@@ -199,7 +202,10 @@ static int change(const struct htpasswd_text *before, const char *user, const ch
     if (found == 0 && !hash)
         return HTPASSWD_NO_SUCH_USER;
     if (found == 0) {
-        /* Behind a last line without an end the user would become a part of it. */
+        /*
+         * If the last line has no newline, one is added, so that the new line does not become a
+         * part of it.
+         */
         if (out.size > mark_size(&out) && out.text[out.size - 1] != '\n')
             put(&out, end, strlen(end));
         put_user(&out, user, hash, end);

@@ -5,12 +5,11 @@
 #include "common/error.h"
 
 /*
- * Changes the text of an htpasswd file, by the rules of htpasswd.h. Lines of other users stay
- * unchanged, byte by byte. Pure: from any thread. The result contains hashes: wipe it before
- * free().
+ * Changes the text of an htpasswd file, by the rules of htpasswd.h. Lines of other users stay the
+ * same, byte by byte. Pure. The result contains hashes: free it with htpasswd_text_done().
  */
 struct htpasswd_text {
-    char *text; /* a NUL that size does not count follows */
+    char *text; /* NUL-terminated; size does not count the NUL */
     size_t size;
 };
 
@@ -20,8 +19,8 @@ void htpasswd_text_done(struct htpasswd_text *text);
 enum { HTPASSWD_USER_MAX = 255 };
 
 /*
- * Checks a name. Returns 0, or negative if it would mean something else in the file; -EMSGSIZE if
- * it is too long.
+ * Checks a user name. Returns 0, -EMSGSIZE if it is too long, or another negative value if it would
+ * have another meaning in the file.
  */
 int htpasswd_check_user(const char *user, struct error *err) MUST_USE;
 
@@ -39,7 +38,7 @@ int htpasswd_text_remove(const struct htpasswd_text *before, const char *user,
                          struct htpasswd_text *ret) MUST_USE;
 
 /*
- * The first line that has no ':', is not empty and no comment, from 1; 0: none, so this may well be
- * such a file.
+ * Returns the number, from 1, of the first line that is not "user:hash", a comment or empty. 0:
+ * there is none, so the text may be an htpasswd file.
  */
 size_t htpasswd_text_find_stranger(const struct htpasswd_text *text) MUST_USE;

@@ -8,19 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOW_COST = 18 }; /* the first that Apache's htpasswd does not make: eleven seconds */
+enum { SLOW_COST = 18 }; /* eleven seconds; Apache's htpasswd makes no hashes of this cost or a higher one */
 
 struct htpasswd {
     unsigned references; /* atomic */
     char *text;
     size_t size;
-    struct htpasswd_user *users; /* sorted by name, no two alike; they point into text */
+    struct htpasswd_user *users; /* sorted by name, without duplicates; they point into text */
     size_t count;
     unsigned highest_cost, usual_cost;
     struct htpasswd_flaws flaws;
 };
 
-/* A line without its end, and what comes after it. */
+/* A line without its newline, and the text after it. */
 struct line {
     const char *at;
     size_t size;
@@ -75,9 +75,7 @@ static void parse_user(struct htpasswd *table, const struct line *line, const ch
         add_flaw(&table->flaws, HTPASSWD_SLOW, line->number);
 }
 
-/*
- * For each line that means something; counts those with users where there is no room for them yet.
- */
+/* Parses all lines. If there is no table of users yet, only counts the lines with users. */
 static size_t parse_lines(struct htpasswd *table)
 {
     static const char mark[] = "\xEF\xBB\xBF";
@@ -182,7 +180,7 @@ void htpasswd_unref(struct htpasswd *table)
 {
     if (!table || __atomic_sub_fetch(&table->references, 1, __ATOMIC_ACQ_REL) > 0)
         return;
-    explicit_bzero(table->text, table->size); /* hashes can be guessed at leisure */
+    explicit_bzero(table->text, table->size); /* hashes allow guessing offline */
     free(table->text);
     free(table->users);
     free(table);
@@ -238,9 +236,9 @@ const char *htpasswd_flaw_text(enum htpasswd_flaw_kind kind)
     static const char *const texts[] = {
         [HTPASSWD_NO_COLON] = "the line has no ':' between user and hash and is skipped",
         [HTPASSWD_NOT_BCRYPT] =
-            "the hash is not bcrypt, so that this user cannot log in; make one with htpasswd -B",
+            "the hash is not bcrypt, so this user cannot log in; make one with htpasswd -B",
         [HTPASSWD_SLOW] =
-            "the cost of this hash is so high that a check takes ten seconds to days; lower it",
+            "the cost of this hash is too high: a check takes from ten seconds to days; lower it",
     };
 
     return texts[kind];

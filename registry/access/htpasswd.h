@@ -23,8 +23,8 @@ enum { HTPASSWD_USERS_MAX = 1000000 };
  */
 enum htpasswd_flaw_kind {
     HTPASSWD_NO_COLON,   /* skipped */
-    HTPASSWD_NOT_BCRYPT, /* the user is known and can never log in */
-    HTPASSWD_SLOW,       /* a check would take many seconds */
+    HTPASSWD_NOT_BCRYPT, /* the user exists and can never log in */
+    HTPASSWD_SLOW,       /* a check takes many seconds */
 };
 
 enum { HTPASSWD_FLAWS_MAX = 16 };
@@ -34,11 +34,11 @@ struct htpasswd_flaws {
         enum htpasswd_flaw_kind kind;
         size_t line; /* from 1 */
     } first[HTPASSWD_FLAWS_MAX];
-    size_t count; /* may be more than there is room for */
+    size_t count; /* may be larger than the array */
 };
 
 struct htpasswd_user {
-    const char *name; /* not NUL-terminated; may hold anything but ':' and newlines */
+    const char *name; /* not NUL-terminated; any bytes except ':' and newlines */
     size_t name_size;
     const char *hash; /* BCRYPT_SIZE characters, not NUL-terminated; NULL: no password matches */
     unsigned cost;
@@ -46,24 +46,24 @@ struct htpasswd_user {
 };
 
 /*
- * Reads text, which has to come from malloc(). 0 with *ret owned by the caller (htpasswd_unref)
- * and holding the text; or the text is the caller's as before: -E2BIG for more than
- * HTPASSWD_USERS_MAX lines with users, -ENOMEM.
+ * Parses text, which must come from malloc(). 0 with *ret owned by the caller (htpasswd_unref); the
+ * table takes ownership of text. On failure the text stays the caller's: -E2BIG for more than
+ * HTPASSWD_USERS_MAX lines with users, or -ENOMEM.
  */
 int htpasswd_parse(char *text, size_t size, struct htpasswd **ret) MUST_USE;
 
 struct htpasswd *htpasswd_ref(struct htpasswd *table);
-void htpasswd_unref(struct htpasswd *table); /* the last one wipes it; accepts NULL */
+void htpasswd_unref(struct htpasswd *table); /* the last call wipes the table; accepts NULL */
 void htpasswd_unrefp(struct htpasswd **table);
 
-/* NULL if there is none; valid as long as the table. */
+/* Returns NULL for an unknown user. Valid as long as the table. */
 const struct htpasswd_user *htpasswd_find(const struct htpasswd *table, const void *name,
                                           size_t size);
 
 /* The highest cost of any hash; 0 if no user can log in. */
 unsigned htpasswd_highest_cost(const struct htpasswd *table);
 
-/* The cost that most hashes have, the lower one of two; 0 if no user can log in. */
+/* The most frequent cost, the lower one of two; 0 if no user can log in. */
 unsigned htpasswd_usual_cost(const struct htpasswd *table);
 
 /* The number of users, including those who can never log in. */
@@ -74,5 +74,5 @@ const struct htpasswd_flaws *htpasswd_get_flaws(const struct htpasswd *table);
 /* The text for the operator: "the line has no ':' ...". */
 const char *htpasswd_flaw_text(enum htpasswd_flaw_kind kind);
 
-/* Whether the table was made of this text. */
+/* Whether the table was made from this text. */
 bool htpasswd_is_of(const struct htpasswd *table, const char *text, size_t size);

@@ -1,4 +1,4 @@
-/* A record as it is stored: one JSON object. */
+/* Formats and parses a record as one JSON object. */
 #include "registry/access/identity-record.h"
 
 #include <errno.h>

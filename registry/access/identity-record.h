@@ -2,11 +2,14 @@
 
 #include "registry/access/identity-tokens.h"
 
-/* The format of the record of an identity token in the storage. Pure; from any thread. */
+/* The format in which the record of an identity token is stored. Pure; from any thread. */
 
 enum { IDENTITY_RECORD_MAX = 4096 }; /* bytes */
 
-/* One JSON object and a newline. Owned by the caller, free with free(); NULL if memory is out. */
+/*
+ * Returns one JSON object and a newline, owned by the caller, free with free(). NULL if memory is
+ * exhausted.
+ */
 char *identity_record_format(const struct identity_record *record);
 
 /* Fills all members but id, key and version. 0, -EBADMSG or -ENOMEM. */

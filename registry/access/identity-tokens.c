@@ -1,11 +1,10 @@
 /*
- * A token is "rdi_" and base64url of three parts: the place of the user and client, random bytes,
- * and a tag over both that only somebody with the key can compute. The place and a digest of the
- * token make the key of its record:
+ * A token is "rdi_" and the base64url of three parts: the place of the user and client, random
+ * bytes, and an HMAC of both. The place and a digest of the token are the key of its record:
  *
  *     private/identity/<place of the user>/<place of the client>-<digest>
  *
- * so all tokens of a user, and of a client, can be listed without an index that could be wrong.
+ * So the tokens of a user or client can be listed without an index, which could become wrong.
  */
 #include "registry/access/identity-tokens.h"
 
@@ -34,7 +33,7 @@ enum {
     PREFIX_SIZE = sizeof(PREFIX) - 1,
     CLIENT_DIGITS = 2 * CLIENT_SIZE,
     NOTE_INTERVAL_S = 600,
-    ROOM = 10, /* in so many parts: one part of the tokens goes when the bound is reached */
+    ROOM = 10, /* when a bound is reached, a tenth of the tokens is removed */
 };
 
 struct identity_tokens {
@@ -68,10 +67,9 @@ void identity_tokens_close(struct identity_tokens *tokens)
     free(tokens);
 }
 
-/* --- digests ------------------------------------------------------------------------------------
- */
+/* --- digests --------------------------------------------------------------------------------- */
 
-/* The label keeps digests of different things apart. */
+/* The label makes digests of different things differ. */
 static int compute(const struct identity_tokens *tokens, const char *label, const void *data,
                    size_t size, unsigned char ret[KEYED_DIGEST_SIZE])
 {
@@ -106,7 +104,7 @@ static int compute_place(const struct identity_tokens *tokens, const struct iden
     return r;
 }
 
-/* Fills key and id of the record of a token. */
+/* Finds key and id of the record of a token. */
 static int find_place(const struct identity_tokens *tokens, const unsigned char *raw,
                       struct identity_record *ret)
 {
@@ -124,8 +122,7 @@ static int find_place(const struct identity_tokens *tokens, const unsigned char 
     return 0;
 }
 
-/* --- records ------------------------------------------------------------------------------------
- */
+/* --- records --------------------------------------------------------------------------------- */
 
 static bool is_over(const struct identity_tokens *tokens, const struct identity_record *record)
 {
@@ -154,7 +151,7 @@ static int read_record(const struct identity_tokens *tokens, struct identity_rec
     r = identity_record_parse(text, (size_t)size, ret);
     if (r == -ENOMEM)
         return error_set_oom(err);
-    return r < 0 ? error_set(err, EBADMSG, "%s is no record of an identity token; remove it",
+    return r < 0 ? error_set(err, EBADMSG, "%s is not a valid record of an identity token; remove it",
                              ret->key)
                  : 0;
 }
@@ -182,7 +179,7 @@ int identity_tokens_revoke(struct identity_tokens *tokens, const struct identity
     struct storage_object object;
     int r = storage_remove_if_unchanged(tokens->storage, record->key, &version, err);
 
-    while (r == STORAGE_CONFLICT) { /* its use was noted meanwhile */
+    while (r == STORAGE_CONFLICT) { /* its use was recorded meanwhile */
         r = storage_head(tokens->storage, record->key, STORAGE_MAY_WAIT, &object, err);
         if (r == 0)
             r = storage_remove_if_unchanged(tokens->storage, record->key, &object.version, err);
@@ -205,8 +202,7 @@ void identity_tokens_note_use(struct identity_tokens *tokens, const struct ident
     (void)r;
 }
 
-/* --- listing ------------------------------------------------------------------------------------
- */
+/* --- listing --------------------------------------------------------------------------------- */
 
 static int visit_user(struct identity_tokens *tokens, const char *prefix, identity_visitor *each,
                       void *context, struct error *err)
@@ -246,8 +242,7 @@ int identity_tokens_for_each(struct identity_tokens *tokens, identity_visitor *e
     return r;
 }
 
-/* --- pruning ------------------------------------------------------------------------------------
- */
+/* --- pruning --------------------------------------------------------------------------------- */
 
 struct pruning {
     struct identity_tokens *tokens;
@@ -280,13 +275,12 @@ int identity_tokens_prune(struct identity_tokens *tokens,
     return r;
 }
 
-/* --- bounds -------------------------------------------------------------------------------------
- */
+/* --- bounds ---------------------------------------------------------------------------------- */
 
 struct candidates {
     struct identity_record *items;
     size_t count, capacity;
-    const char *client; /* digits of its place; NULL: of every client */
+    const char *client; /* hexadecimal digits of the client's place; NULL: any client */
 };
 
 static int add_candidate(void *context, const struct identity_record *record, struct error *err)
@@ -297,13 +291,15 @@ static int add_candidate(void *context, const struct identity_record *record, st
     if (candidates->client && strncmp(name, candidates->client, CLIENT_DIGITS) != 0)
         return 0;
     (void)err;
-    if (candidates->count < candidates->capacity) /* what others add meanwhile is theirs to bound */
+    if (candidates->count < candidates->capacity) /* another request that adds a token removes others itself */
         candidates->items[candidates->count++] = *record;
     return 0;
 }
 
-/* Damaged ones come first, then those that were never used, then by the time of their use or
- * creation. */
+/*
+ * Sorts damaged records first, then tokens that were never used, then the others by the time of
+ * their use or creation.
+ */
 static int compare_worth(const void *a, const void *b)
 {
     const struct identity_record *one = a, *other = b;
@@ -315,7 +311,10 @@ static int compare_worth(const void *a, const void *b)
     return one->created_s < other->created_s ? -1 : one->created_s > other->created_s;
 }
 
-/* Removes count of the total tokens below a prefix. */
+/*
+ * Removes the first `count` tokens in the order of compare_worth(). `total` is how many there are
+ * below the prefix.
+ */
 static int remove_least(struct identity_tokens *tokens, const char *prefix, const char *client,
                         size_t total, size_t count, struct error *err)
 {
@@ -333,7 +332,10 @@ static int remove_least(struct identity_tokens *tokens, const char *prefix, cons
     return r;
 }
 
-/* Makes room for one token of the user and client that key belongs to. */
+/*
+ * Makes room for a new token with this key. Removes tokens of the same client if there are too
+ * many, otherwise of the same user.
+ */
 static int make_room(struct identity_tokens *tokens, const char *key, struct error *err)
 {
     CLEANUP(storage_list_done) struct storage_list list = {0};
@@ -356,8 +358,7 @@ static int make_room(struct identity_tokens *tokens, const char *key, struct err
     return r;
 }
 
-/* --- tokens -------------------------------------------------------------------------------------
- */
+/* --- tokens ---------------------------------------------------------------------------------- */
 
 static int compute_tag(const struct identity_tokens *tokens, const unsigned char *raw,
                        unsigned char ret[KEYED_DIGEST_SIZE])

@@ -11,18 +11,18 @@
 #include "common/secbuf.h"
 
 /*
- * A state that has the key and nothing else. Making one for each digest would take longer than the
- * digest itself, because libgcrypt searches its secure memory under a lock.
+ * A state after the key was set, for reuse. Making a new state takes longer than computing a
+ * digest, because libgcrypt searches its secure memory under a lock.
  */
 struct spare {
     bool is_taken;      /* atomic */
-    gcry_md_hd_t state; /* NULL: not made yet; only the thread that has taken it touches it */
+    gcry_md_hd_t state; /* NULL: not made yet; only the thread that has taken the spare uses it */
 };
 
-enum { SPARES = 8 }; /* as many threads compute at once; others make a state of their own */
+enum { SPARES = 8 }; /* more threads at once make their own state */
 
 struct keyed_digest {
-    gcry_md_hd_t keyed; /* copied to make a state; never written to after it has its key */
+    gcry_md_hd_t keyed; /* the original of all states; constant after the key was set */
     struct spare spares[SPARES];
 };
 
@@ -70,7 +70,10 @@ void keyed_digest_free(struct keyed_digest *digest)
     free(digest);
 }
 
-/* NULL if all are taken. Each thread begins with the one that it had last: so they seldom meet. */
+/*
+ * Returns NULL if all are taken. Each thread starts with the spare that it used last, so threads
+ * seldom compete for one.
+ */
 static struct spare *take_spare(struct keyed_digest *digest)
 {
     static _Thread_local size_t last;
@@ -113,7 +116,7 @@ static int compute_with(struct keyed_digest *digest, struct spare *spare,
         gcry_md_close(state);
         return 0;
     }
-    gcry_md_reset(state); /* overwrites what was written, which may be secret */
+    gcry_md_reset(state); /* wipes the input, which may be secret */
     spare->state = state;
     return 0;
 }

@@ -5,8 +5,8 @@
 #include "common/macros.h"
 
 /*
- * HMAC-SHA256 with one key. Nobody can compute these digests without the key, so an attacker cannot
- * choose places in a table that uses them, and the time of a search tells nothing. The key is in
+ * HMAC-SHA256 with one key. Nobody can compute these digests without the key. So an attacker cannot
+ * choose places in a table that uses them, and the time of a search reveals nothing. The key is in
  * secure memory. Any thread may call these functions.
  */
 struct keyed_digest;
@@ -25,6 +25,9 @@ struct keyed_part {
     size_t size;
 };
 
-/* Of the parts, each with its size, so that "ab", "c" differs from "a", "bc". 0 or -ENOMEM. */
+/*
+ * Computes the digest of the parts and their sizes, so that "ab", "c" and "a", "bc" differ. 0 or
+ * -ENOMEM.
+ */
 int keyed_digest_compute(struct keyed_digest *digest, const struct keyed_part *parts, size_t count,
                          unsigned char ret[KEYED_DIGEST_SIZE]) MUST_USE;

@@ -5,7 +5,9 @@
 
 #include "common/error.h"
 
-/* Sets -EINVAL with "SOURCE line N: " before the text, for the parsers of files that people write.
+/*
+ * For parsers of files that people write: sets an error that begins with "SOURCE line N: ". Returns
+ * -EINVAL.
  */
 void line_error_set(struct error *err, const char *source, uint32_t line, const char *format,
                     va_list args) __attribute__((format(printf, 4, 0)));

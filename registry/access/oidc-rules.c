@@ -10,10 +10,12 @@
 
 /* --- patterns and claims ---------------------------------------------------------------- */
 
-/* The position to continue from after a mismatch: after an asterisk, which then matches one more
- * character. */
+/*
+ * Where to continue after a mismatch: behind the last asterisk, which then matches one more
+ * character.
+ */
 struct retry {
-    const char *pattern, *text; /* NULL: there was no such asterisk */
+    const char *pattern, *text; /* NULL: there was no asterisk */
 };
 
 bool oidc_pattern_matches(const char *pattern, const char *text)
@@ -63,7 +65,7 @@ static bool does_value_match(const char *pattern, const struct json *value)
     return false;
 }
 
-/* Of a list, such as the user's groups, one element is enough. */
+/* If the claim is a list, such as the user's groups, one element that matches is enough. */
 static bool does_claim_match(const char *pattern, const struct json *value)
 {
     if (json_get_type(value) != JSON_ARRAY)
@@ -156,7 +158,7 @@ static int set_name(struct line *line, const struct oidc_word *word)
                : 0;
 }
 
-/* issuer, audience and jwks, each once. */
+/* Sets issuer, audience or jwks, which may be given once. */
 static int set_once(struct line *line, const char *name, const char *value, size_t size, char **ret)
 {
     if (*ret)
@@ -165,7 +167,7 @@ static int set_once(struct line *line, const char *name, const char *value, size
     return *ret ? 0 : -ENOMEM;
 }
 
-/* Claims that are checked for every token, so that a line cannot name them. */
+/* These claims are checked for every token, so a line cannot name them. */
 static bool is_reserved(const char *name)
 {
     static const char *const reserved[] = {"iss", "aud", "exp", "nbf", "iat", "jti"};
@@ -184,7 +186,7 @@ static int check_claim(struct line *line, const struct oidc_claim *claim)
             "the claim \"%s\" is always checked; the issuer is issuer=, the audience is audience=",
             claim->name);
     if (claim->pattern[strspn(claim->pattern, "*")] == '\0')
-        return fail(line, "%s= would match every value; name one, or a pattern of some",
+        return fail(line, "%s= would match every value; give a value or a more specific pattern",
                     claim->name);
     for (size_t i = 0; i < line->rule.claim_count; i++)
         if (strcmp(line->rule.claims[i].name, claim->name) == 0)
@@ -235,7 +237,10 @@ static int add_condition(struct line *line, const struct oidc_word *word)
     return add_claim(line, word, size);
 }
 
-/* Issuers that everybody can get a token of, and claims of which one says whose it is. */
+/*
+ * Anybody can get a token from these issuers. At least one of these claims must say whose token it
+ * is.
+ */
 static const struct hosted {
     const char *issuer;
     const char *claims[8];
@@ -299,7 +304,7 @@ int oidc_rules_add(struct oidc_rules *rules, uint32_t line_number, const struct 
     int r;
 
     if (rules->count == OIDC_RULES_MAX)
-        return fail(&line, "more than %d lines with oidc", OIDC_RULES_MAX);
+        return fail(&line, "more than %d oidc lines", OIDC_RULES_MAX);
     if (!rules->items)
         rules->items = calloc(OIDC_RULES_MAX, sizeof(*rules->items));
     r = rules->items ? parse_line(&line, words, count) : -ENOMEM;

@@ -7,14 +7,13 @@
 #include "common/json.h"
 
 /*
- * The lines of an access file that say which OpenID Connect tokens stand for which principal:
+ * The oidc lines of an access file, which map OpenID Connect tokens to principals:
  *
  *     oidc ci issuer=https://ci.example audience=registry.example jwks=ci.json repository=team/app
- * ref=refs/tags/v*
  *
- * A token of this issuer for this audience, signed by a key in the file, whose claims all match, is
- * the principal oidc+ci. In the value of a claim, * stands for any characters but '/' and ':', and
- * ** for any characters. Several lines may have one name.
+ * A token is accepted as the principal oidc+ci if this issuer made it for this audience, a key in
+ * the file has signed it, and all claims match. In the value of a claim, * matches any characters
+ * except '/' and ':', and ** matches any characters. Several lines may have the same name.
  */
 struct oidc_claim {
     char *name, *pattern;
@@ -24,7 +23,7 @@ struct oidc_rule {
     uint32_t line;
     char *principal; /* "oidc+ci" */
     char *issuer, *audience;
-    char *jwks; /* a path; a relative one begins at the directory of the access file */
+    char *jwks; /* a path, relative to the directory of the access file */
     struct oidc_claim *claims; /* at least one */
     size_t claim_count;
 };
@@ -43,14 +42,16 @@ struct oidc_word {
     size_t size;
 };
 
-/* Adds a line; words are what follows "oidc" in it. 0, -ENOMEM, or -EINVAL with what is wrong in
- * ret_fault. */
+/*
+ * Adds a line; words are the words after "oidc". 0, -ENOMEM, or -EINVAL with the mistake in
+ * ret_fault.
+ */
 int oidc_rules_add(struct oidc_rules *rules, uint32_t line, const struct oidc_word *words,
                    size_t count, char ret_fault[OIDC_FAULT_SIZE]);
 
 void oidc_rules_done(struct oidc_rules *rules);
 
-/* Whether any line gives this principal. */
+/* Whether any line defines this principal. */
 bool oidc_rules_has_principal(const struct oidc_rules *rules, const char *principal);
 
 /* Whether all claims of the rule match those of a token. */

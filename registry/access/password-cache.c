@@ -22,12 +22,12 @@ struct entry {
 };
 
 struct password_cache {
-    pthread_mutex_t mutex; /* protects everything below except the key */
+    pthread_mutex_t mutex; /* protects the following members except the key */
     struct keyed_digest *keyed;
     uint64_t life_ms;
 
     unsigned max;
-    unsigned char (*macs)[MAC_SIZE]; /* secure memory; the entry of the same index has the rest */
+    unsigned char (*macs)[MAC_SIZE]; /* in secure memory; belongs to the entry with the same index */
     struct entry *entries;
     int *buckets;
     size_t bucket_mask;
@@ -59,7 +59,7 @@ static int *bucket_of(struct password_cache *cache, const unsigned char *mac)
     return &cache->buckets[number & cache->bucket_mask];
 }
 
-/* The link to the entry with this HMAC, or to the end of its chain. */
+/* Returns the link to the entry with this HMAC, or the link at the end of its chain. */
 static int *find(struct password_cache *cache, const unsigned char *mac)
 {
     int *at = bucket_of(cache, mac);
@@ -201,7 +201,7 @@ int password_cache_new(unsigned max, uint64_t life_ms, struct password_cache **r
         return -ENOMEM;
     pthread_mutex_init(&cache->mutex, NULL);
     cache->life_ms = life_ms;
-    /* first, because only little memory is sure to be locked */
+    /* before the table, because only the first pages of memory are certain to be locked */
     r = keyed_digest_new(NULL, &cache->keyed);
     if (r == 0)
         r = make_table(cache, max);

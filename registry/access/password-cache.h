@@ -7,9 +7,9 @@
 #include "common/secbuf.h"
 
 /*
- * Caches which passwords were verified recently. It stores no password, but an HMAC-SHA256 of user,
- * password and hash. The HMAC's random key lives as long as the cache, and everything is in secure
- * memory. Any thread may call these functions.
+ * Caches which passwords were verified recently. It stores an HMAC-SHA256 of user, password and
+ * hash instead of the password. The HMAC's random key lives as long as the cache, and everything is
+ * in secure memory. Any thread may call these functions.
  */
 struct password_cache;
 
@@ -17,10 +17,13 @@ struct password_cache;
 struct verified {
     const struct secbuf *user;
     const struct secbuf *password; /* only BCRYPT_PASSWORD_MAX bytes count, as in bcrypt */
-    const char *hash;              /* BCRYPT_SIZE characters; another hash, another entry */
+    const char *hash;              /* BCRYPT_SIZE characters; a changed hash makes the entry useless */
 };
 
-/* Room for max entries, each for life_ms. 0 with *ret (password_cache_free), or -ENOMEM. */
+/*
+ * A cache with room for max entries, which live for life_ms. 0 with *ret owned by the caller
+ * (password_cache_free), or -ENOMEM.
+ */
 int password_cache_new(unsigned max, uint64_t life_ms, struct password_cache **ret) MUST_USE;
 
 /* Wipes and frees the cache; accepts NULL. */

@@ -1,12 +1,12 @@
 /*
- * A tree of components. Each node keeps its children sorted: literal ones first, then those with a
+ * A tree of components. Each node has its children sorted: literal ones first, then those with a
  * '*' ("globs"), then "**". Literal children are found by binary search. A glob is found by its
  * head, the text before the first '*', and by its tail, the text after the last one: a component
  * that matches begins with the head and ends with the tail. Globs are sorted by head, and those
- * with the same head by tail, read from its end.
+ * with the same head by tail, compared from its end.
  *
- * A "**" at the end of a pattern matches one component or more, so it is kept as "*" followed by
- * "**", and "**" in the tree always matches any number of components, also none.
+ * A "**" at the end of a pattern matches one component or more, so it is stored as "*" followed by
+ * "**". A "**" in the tree matches zero or more components.
  */
 #include "registry/access/pattern-index.h"
 
@@ -17,14 +17,14 @@
 enum {
     COMPONENTS_MAX = PATTERN_SIZE_MAX / 2 + 1,
     DEEP_MAX = 2,        /* each "**" multiplies the number of ways to match */
-    GLOBS_TRIED_ALL = 3, /* up to so many, trying each is faster than searching */
+    GLOBS_TRIED_ALL = 3, /* up to this number, trying each one is faster than searching */
 };
 
-/* The order of these is the order of children. */
+/* The kinds have the same order as the children. */
 enum component_kind { COMPONENT_END, COMPONENT_LITERAL, COMPONENT_GLOB, COMPONENT_DEEP };
 
 struct node {
-    const char *text;          /* of its component, NUL-terminated, in index->keys */
+    const char *text;          /* of the component, NUL-terminated, in index->keys */
     size_t grant, grant_count; /* in index->grants */
     struct node *children;     /* in index->nodes */
     size_t literal_count, glob_count;
@@ -56,16 +56,16 @@ static const char *find_bad_character(struct component component)
         char c = component.text[i];
 
         if (c >= 'A' && c <= 'Z')
-            return "has an upper-case letter, which no repository name has";
+            return "has an upper-case letter, which is invalid in repository names";
         if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !memchr("._-*", c, 4))
-            return "has a character that no repository name has";
+            return "has a character that is invalid in repository names";
         if (c == '*' && i > 0 && component.text[i - 1] == '*' && !is_deep(component))
-            return "has \"**\" beside other characters; between slashes it must stand alone";
+            return "has \"**\" next to other characters; it must be a whole component";
     }
     return NULL;
 }
 
-/* The component at *at, and *at moves behind it; false where none is left. */
+/* Takes the component at *at and moves *at behind it. Returns false at the end. */
 static bool next_component(const char **at, const char *end, struct component *ret)
 {
     const char *slash;
@@ -86,7 +86,7 @@ const char *pattern_find_fault(const char *text, size_t size)
     size_t deep_count = 0;
 
     if (size > PATTERN_SIZE_MAX)
-        return "is longer than 255 characters, and so than any repository name";
+        return "is longer than 255 characters, the limit of repository names";
     while (next_component(&at, end, &component)) {
         if (component.size == 0)
             return "begins or ends with a slash or has two in a row";
@@ -94,7 +94,7 @@ const char *pattern_find_fault(const char *text, size_t size)
         if (fault)
             return fault;
         if (is_deep(component) && was_deep)
-            return "has \"**\" twice in a row; once means the same";
+            return "has \"**\" twice in a row; one has the same meaning";
         was_deep = is_deep(component);
         deep_count += was_deep ? 1 : 0;
     }
@@ -127,8 +127,10 @@ bool pattern_matches_component(const char *glob, const char *text, size_t size)
 
 /* --- building --------------------------------------------------------------------------- */
 
-/* A pattern in the form that sorts as the tree is built: kind, text and NUL for each component,
- * then COMPONENT_END. */
+/*
+ * A pattern in the form whose order is that of the tree: kind, text and NUL for each component,
+ * then COMPONENT_END.
+ */
 struct key {
     const char *at;
     struct pattern_grant grant;
@@ -167,8 +169,10 @@ static char *add_key(char *to, const struct pattern_entry *entry, size_t *nodes)
     return to;
 }
 
-/* The size of a key of this entry at most: two bytes more a component, "*" for a last "**", the
- * end. */
+/*
+ * Returns an upper bound for the size of an entry's key: two extra bytes for each component, "*"
+ * before a final "**", and the end.
+ */
 static size_t key_size_max(const struct pattern_entry *entry)
 {
     size_t components = 1;
@@ -178,7 +182,7 @@ static size_t key_size_max(const struct pattern_entry *entry)
     return entry->size + 2 * components + 3 + 1;
 }
 
-/* Of a glob, or of its key, since a key's first byte is the same for all globs. */
+/* glob is the text of a glob, or its key: the first byte of the key is the same for all globs. */
 static struct component head_of(const char *glob)
 {
     return (struct component){glob, (size_t)(strchr(glob, '*') - glob)};
@@ -196,7 +200,7 @@ static int compare_sizes(size_t a, size_t b)
     return (a > b) - (a < b);
 }
 
-/* Like strcmp(). */
+/* Returns like strcmp(). */
 static int compare_heads(struct component a, struct component b)
 {
     int order = memcmp(a.text, b.text, a.size < b.size ? a.size : b.size);
@@ -204,7 +208,7 @@ static int compare_heads(struct component a, struct component b)
     return order ? order : compare_sizes(a.size, b.size);
 }
 
-/* Likewise, but from the last character to the first. */
+/* Returns like strcmp(), but compares from the last character to the first. */
 static int compare_tails(struct component a, struct component b)
 {
     for (size_t i = 1; i <= a.size && i <= b.size; i++)
@@ -273,8 +277,10 @@ static size_t find_group_end(const struct key *keys, size_t first, size_t end)
     return i;
 }
 
-/* keys[first] to keys[end - 1] have led to node; each key's `at` is moved past the component that
- * is used. */
+/*
+ * Fills node from keys[first] to keys[end - 1], which start with the node's path. Moves each key's
+ * `at` behind the next component.
+ */
 static void build_node(struct pattern_index *index, struct node *node, struct key *keys,
                        size_t first, size_t end)
 {
@@ -360,12 +366,12 @@ void pattern_index_free(struct pattern_index *index)
 struct search {
     const struct pattern_index *index;
     struct component name[COMPONENTS_MAX];
-    size_t size; /* how many components */
+    size_t size; /* the number of components */
     pattern_visitor *visit;
     void *context;
 };
 
-/* These return true where the visitor has ended the search. */
+/* The search functions return true if the visitor has ended the search. */
 static bool search_below(const struct search *search, const struct node *node, size_t depth);
 
 static bool give_grants(const struct search *search, const struct node *node)
@@ -428,7 +434,7 @@ static int order_by_tail(const char *glob, struct component with)
     return compare_tails(tail_of(glob), with);
 }
 
-/* How many of the globs come before `with`, or are equal to it if is_inclusive is set. */
+/* Returns how many globs sort before `with`, or are equal to it if is_inclusive is set. */
 static size_t count_before(const struct node *globs, size_t count, glob_order *order,
                            struct component with, bool is_inclusive)
 {
@@ -446,7 +452,7 @@ static size_t count_before(const struct node *globs, size_t count, glob_order *o
     return low;
 }
 
-/* The globs that are equal to `with`; how many. */
+/* Moves *globs to the first glob that is equal to `with`. Returns how many are equal. */
 static size_t find_equal(const struct node **globs, size_t count, glob_order *order,
                          struct component with)
 {
@@ -456,7 +462,7 @@ static size_t find_equal(const struct node **globs, size_t count, glob_order *or
     return count_before(*globs, count - first, order, with, true);
 }
 
-/* Tries globs whose head has head_size bytes and fits. */
+/* Tries globs whose head matches and has head_size bytes. */
 static bool search_tails(const struct search *search, const struct node *globs, size_t count,
                          size_t head_size, size_t depth)
 {
@@ -521,6 +527,6 @@ void pattern_index_visit(const struct pattern_index *index, const char *name,
 
     while (search.size < COMPONENTS_MAX && next_component(&at, end, &search.name[search.size]))
         search.size++;
-    if (!at) /* otherwise it is longer than any name */
+    if (!at) /* otherwise the name is too long to be valid */
         search_below(&search, index->nodes, 0);
 }

@@ -21,11 +21,13 @@
 
 enum { PATTERN_SIZE_MAX = 255 };
 
-/* NULL if text is a pattern, otherwise what is wrong with it: "has an upper-case letter; ...". */
+/* Returns NULL if text is a pattern, otherwise the mistake: "has an upper-case letter, ...". */
 const char *pattern_find_fault(const char *text, size_t size);
 
-/* The actions that a rule gives to one principal. The caller defines the numbers of principals and
- * the bits of actions. */
+/*
+ * The actions that a rule grants to one principal. The caller defines the numbers of principals and
+ * the bits of actions.
+ */
 struct pattern_grant {
     uint32_t principal;
     uint32_t line; /* of the rule */
@@ -33,12 +35,12 @@ struct pattern_grant {
 };
 
 struct pattern_entry {
-    const char *pattern; /* borrowed during pattern_index_new(); pattern_find_fault() found none */
+    const char *pattern; /* borrowed during pattern_index_new(); pattern_find_fault() accepts it */
     size_t size;
     struct pattern_grant grant;
 };
 
-/* Whether a text without a '/' matches one component of a pattern; glob is NUL-terminated. */
+/* Whether a text without '/' matches a component of a pattern; glob is NUL-terminated. */
 bool pattern_matches_component(const char *glob, const char *text, size_t size);
 
 struct pattern_index;
@@ -49,14 +51,14 @@ int pattern_index_new(const struct pattern_entry *entries, size_t count,
 void pattern_index_free(struct pattern_index *index); /* takes NULL */
 
 /*
- * Gets the grants of one pattern that matches, sorted by principal and then by line. Returns true
- * to end the search.
+ * Receives the grants of one pattern that matches, sorted by principal and then by line. Returns
+ * true to end the search.
  */
 typedef bool pattern_visitor(void *context, const struct pattern_grant *grants, size_t count);
 
 /*
- * Calls visit for each pattern of the index that matches name, a valid repository name; possibly
- * more than once for a pattern with "**". Needs no memory and takes no lock.
+ * Calls visit() for each pattern of the index that matches name, a valid repository name. A pattern
+ * with "**" may be visited more than once. Allocates no memory and takes no lock.
  */
 void pattern_index_visit(const struct pattern_index *index, const char *name,
                          pattern_visitor *visit, void *context);

@@ -47,7 +47,7 @@ int private_key_create(struct storage *storage, const char *name, const struct s
     return storage_write(storage, &step, 1, err);
 }
 
-/* Stores the key as base64url, so that an editor or a copy by hand does not damage it. */
+/* Stores the key as base64url, so that editing or copying the file does not damage it. */
 static int create_random(struct storage *storage, const char *name, size_t size, struct error *err)
 {
     CLEANUP(secbuf_done) struct secbuf key = {0}, text = {0};
@@ -73,7 +73,7 @@ static int decode(const struct secbuf *text, const char *name, size_t size, stru
     if (base64url_decode((const char *)text->data, length, ret_key->data, &ret_key->size) < 0 ||
         ret_key->size != size)
         return error_set(err, EBADMSG,
-                         PRIVATE_KEYS "%s is damaged; remove it, and everybody has to log in again",
+                         PRIVATE_KEYS "%s is damaged; remove it, and everybody must log in again",
                          name);
     return 0;
 }

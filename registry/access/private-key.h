@@ -6,8 +6,10 @@
 #include "common/secbuf.h"
 #include "registry/storage/storage.h"
 
-/* Keys that all servers of a storage share, below STORAGE_PRIVATE "keys/". From any thread; waits
- * for the storage. */
+/*
+ * Keys that all servers of a storage share, below STORAGE_PRIVATE "keys/". Any thread may call
+ * these functions; they wait for the storage.
+ */
 
 #define PRIVATE_KEYS STORAGE_PRIVATE "keys/"
 enum { PRIVATE_KEY_MAX = 4096 }; /* bytes of an object */
@@ -19,13 +21,13 @@ enum { PRIVATE_KEY_MAX = 4096 }; /* bytes of an object */
 int private_key_read(struct storage *storage, const char *name, struct secbuf *ret_text,
                      struct error *err) MUST_USE;
 
-/* Creates the object. 0, STORAGE_CONFLICT if there is one already, or negative. */
+/* Creates the object. 0, STORAGE_CONFLICT if it exists already, or negative. */
 int private_key_create(struct storage *storage, const char *name, const struct secbuf *text,
                        struct error *err) MUST_USE;
 
 /*
- * The secret of that name, of size bytes; it is created from random bytes if there is none. Servers
- * that start at the same moment get the same one. 0 or negative.
+ * Reads the secret with this name and size, or creates it from random bytes. Servers that start at
+ * the same moment get the same secret. 0 or negative.
  */
 int private_key_load(struct storage *storage, const char *name, size_t size, struct secbuf *ret_key,
                      struct error *err) MUST_USE;

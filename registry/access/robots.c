@@ -1,5 +1,5 @@
 /*
- * The table of robots. Their permissions are converted to ordinary rules, so that one piece of code
+ * The table of robots. Their permissions are converted to ordinary rules, so that the same code
  * decides.
  */
 #include "registry/access/robots.h"
@@ -19,7 +19,7 @@ struct robots {
     char *words;         /* the same, with NULs after names */
     struct robot *items; /* sorted by name */
     size_t count;
-    const struct robot_allow **allows; /* by the line of the rules, from 1 */
+    const struct robot_allow **allows; /* by line number of the rules, from 1 */
     size_t allow_count;
     struct rules *rules;
 };
@@ -45,7 +45,7 @@ static int fail(const struct parser *p, const char *format, ...)
 
 /* --- parsing ---------------------------------------------------------------------------- */
 
-/* The next word of a line; false at its end. */
+/* Takes the next word of a line. Returns false at the end of the line. */
 static bool take_word(char **at, char *end, char **ret, size_t *ret_size)
 {
     while (*at < end && (**at == ' ' || **at == '\t' || **at == '\r'))
@@ -199,7 +199,7 @@ static int index_allows(struct robots *robots)
     return 0;
 }
 
-/* One rule a line, in the order of allows. */
+/* Writes one rule per line, in the order of allows. */
 static int write_rules(const struct robots *robots, FILE *out)
 {
     for (size_t i = 0; i < robots->count; i++) {

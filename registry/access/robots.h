@@ -27,7 +27,7 @@ struct robots;
 
 enum { ROBOTS_MAX = 10000, ROBOT_ALLOWS_MAX = 100 };
 
-/* The value of --allow, "PATTERN:ACTIONS" as in "team-a/ **:pull,push" (without the blank). */
+/* The value of --allow, "PATTERN:ACTIONS". */
 struct robot_allow {
     const char *text;
     size_t size;
@@ -41,7 +41,10 @@ struct robot {
     size_t allow_count;
     size_t line_start; /* in the text */
     size_t line_size;  /* with its newline */
-    /* when it was used last (0: not since the file was read), and what was noted of it; atomic */
+    /*
+     * when it was last used (0: not since the file was read), and the last use that was recorded;
+     * atomic
+     */
     int64_t used_s, noted_s;
 };
 
@@ -56,17 +59,17 @@ void robots_unref(struct robots *robots); /* takes NULL */
 void robots_unrefp(struct robots **robots);
 bool robots_are_of(const struct robots *robots, const char *text, size_t size);
 
-/* All of them, by name. */
+/* All robots, sorted by name. */
 size_t robots_count(const struct robots *robots);
 struct robot *robots_get(const struct robots *robots, size_t i);
 
-/* The robot with that name ("ci"), or of that user ("robot+ci"); NULL if there is none. */
+/* The robot with this name ("ci"), or of this user ("robot+ci"); NULL if there is none. */
 struct robot *robots_find(const struct robots *robots, const char *name);
 struct robot *robots_find_user(const struct robots *robots, const char *user);
 
 /*
- * The rules that --allow gives to all robots; a rule's line N is what robots_find_allow(N) returns.
- * Borrowed.
+ * The rules from --allow for all robots. For line N of them, robots_find_allow(N) returns the value
+ * of --allow. Borrowed.
  */
 const struct rules *robots_get_rules(const struct robots *robots);
 const struct robot_allow *robots_find_allow(const struct robots *robots, uint32_t line);

@@ -47,8 +47,10 @@ struct rules_parser {
 /* Sets p->err to the source, the line and this text. Returns -EINVAL. */
 int rules_fail(struct rules_parser *p, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* Room for one more item in a list that doubles. NULL if memory is short; the list is unchanged
- * then. */
+/*
+ * Room for one more item in a list that doubles. NULL if memory is short; the list is unchanged
+ * then.
+ */
 void *rules_reserve(void *items, size_t count, size_t *capacity, size_t item_size);
 
 /* Reads the words of a line into p->words. A comma is a word of its own; '#' starts a comment. */
@@ -57,8 +59,10 @@ int rules_split_line(struct rules_parser *p, const char *at, const char *end);
 /* Whether the word is this text, without quotes. */
 bool rules_is_word(const struct rules_word *word, const char *text);
 
-/* The index after the list of words with commas between them that starts at `first`; at most
- * p->word_count. */
+/*
+ * The index after the list of words with commas between them that starts at `first`; at most
+ * p->word_count.
+ */
 size_t rules_find_list_end(const struct rules_parser *p, size_t first);
 
 /* -EINVAL if the word is not a pattern of repositories. */

@@ -132,8 +132,7 @@ int scopes_add(struct scopes *scopes, const char *text)
     return r;
 }
 
-/* --- claims -------------------------------------------------------------------------------------
- */
+/* --- claims ---------------------------------------------------------------------------------- */
 
 /* The text of a claim while it grows. */
 struct claim {

@@ -21,13 +21,17 @@ enum {
     SIGNING_KEYS_LIFE_S = 30 * 24 * 3600, /* then the next key is made, */
     SIGNING_KEYS_SPREAD_S = 300, /* which signs after this time, when each server has read it */
     SIGNING_KEYS_REFRESH_S = 60, /* how often a server must read the keys at least */
-    /* How long the key before the one that signs is accepted: the life of a token, and clocks that
-       differ. */
+    /*
+     * How long the key before the one that signs is accepted: the life of a token, and clocks that
+     * differ.
+     */
     SIGNING_KEYS_OVERLAP_S = 900,
 };
 
-/* Reads the keys; creates the first one. storage is borrowed. 0 with *ret (signing_keys_close), or
- * negative. */
+/*
+ * Reads the keys; creates the first one. storage is borrowed. 0 with *ret (signing_keys_close), or
+ * negative.
+ */
 int signing_keys_open(struct storage *storage, struct signing_keys **ret,
                       struct error *err) MUST_USE;
 void signing_keys_close(struct signing_keys *keys); /* takes NULL */
@@ -47,8 +51,10 @@ int signing_keys_rotate(struct signing_keys *keys, struct error *err) MUST_USE;
  */
 int signing_keys_distrust(struct signing_keys *keys, struct error *err) MUST_USE;
 
-/* Changes when a key is not accepted any more. A token that was verified before must be verified
- * again. */
+/*
+ * Changes when a key is not accepted any more. A token that was verified before must be verified
+ * again.
+ */
 uint64_t signing_keys_get_generation(struct signing_keys *keys);
 
 /* Signs the text of a JSON object, and appends the token. 0 or -ENOMEM. */

@@ -1,4 +1,5 @@
-/* Sets of a few places each; a token has one set, in which it displaces the one used least lately.
+/*
+ * Sets of a few places each; a token has one set, in which it displaces the one used least lately.
  */
 #include "registry/access/token-cache.h"
 

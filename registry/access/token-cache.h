@@ -36,8 +36,10 @@ void verified_token_unrefp(struct verified_token **token);
 struct token_cache *token_cache_new(void);        /* NULL: out of memory */
 void token_cache_free(struct token_cache *cache); /* takes NULL */
 
-/* Takes a reference of its own. Another token, the one used least lately, may have to go. Without
- * memory nothing is added. */
+/*
+ * Takes a reference of its own. Another token, the one used least lately, may have to go. Without
+ * memory nothing is added.
+ */
 void token_cache_add(struct token_cache *cache, const struct secbuf *text,
                      struct verified_token *token);
 

@@ -111,8 +111,10 @@ static bool is_stamp_current(const struct tokens *tokens, const struct verified_
                                  same_bytes(stamp, token->stamp, sizeof(stamp)));
 }
 
-/* The credential that the user has now, and its stamp. 0, TOKENS_INVALID if there is none, or
- * -ENOMEM. */
+/*
+ * The credential that the user has now, and its stamp. 0, TOKENS_INVALID if there is none, or
+ * -ENOMEM.
+ */
 static int find_credential(const struct tokens *tokens, const char *user,
                            unsigned char ret_stamp[TOKEN_STAMP_SIZE],
                            struct identity_credential *ret)
@@ -240,8 +242,10 @@ static struct verified_token *new_token(const char *user)
     return token;
 }
 
-/* Compares the claim "cred" with the credential that the user has now. 0, TOKENS_INVALID or
- * -ENOMEM. */
+/*
+ * Compares the claim "cred" with the credential that the user has now. 0, TOKENS_INVALID or
+ * -ENOMEM.
+ */
 static int check_credential(const struct tokens *tokens, const char *claim,
                             struct verified_token *token)
 {

@@ -26,8 +26,10 @@ struct tokens_options {
     void *context;
 };
 
-/* Reads the keys, and makes them at the first start. 0 with *ret owned by the caller
- * (tokens_close), or negative. */
+/*
+ * Reads the keys, and makes them at the first start. 0 with *ret owned by the caller
+ * (tokens_close), or negative.
+ */
 int tokens_open(const struct tokens_options *options, struct tokens **ret,
                 struct error *err) MUST_USE;
 void tokens_close(struct tokens *tokens); /* takes NULL */
@@ -58,8 +60,10 @@ enum tokens_outcome {
     TOKENS_NAME_UNUSABLE, /* the user's name is not valid UTF-8, so no token can name them */
 };
 
-/* Signs an access token and appends it. 0, TOKENS_NAME_UNUSABLE or -ENOMEM. Computes for a tenth of
- * a millisecond. */
+/*
+ * Signs an access token and appends it. 0, TOKENS_NAME_UNUSABLE or -ENOMEM. Computes for a tenth of
+ * a millisecond.
+ */
 int tokens_issue(struct tokens *tokens, const struct token_grant *grant,
                  struct secbuf *ret_token) MUST_USE;
 
@@ -69,7 +73,8 @@ struct token_login {
     const unsigned char *stamp;
 };
 
-/* Makes an identity token for a user, and appends it. 0, TOKENS_NAME_UNUSABLE, or negative. Waits.
+/*
+ * Makes an identity token for a user, and appends it. 0, TOKENS_NAME_UNUSABLE, or negative. Waits.
  */
 int tokens_log_in(struct tokens *tokens, const struct token_login *login, struct secbuf *ret_token,
                   struct error *err) MUST_USE;
@@ -83,7 +88,9 @@ enum token_kind { TOKEN_ACCESS, TOKEN_IDENTITY };
 int tokens_look_up(struct tokens *tokens, enum token_kind kind, const struct secbuf *text,
                    struct verified_token **ret) MUST_USE;
 
-/* Likewise, but verifies the signature if necessary, or reads the storage in any case. address is
- * the client's. 0, TOKENS_INVALID, or negative. */
+/*
+ * Likewise, but verifies the signature if necessary, or reads the storage in any case. address is
+ * the client's. 0, TOKENS_INVALID, or negative.
+ */
 int tokens_verify(struct tokens *tokens, enum token_kind kind, const struct secbuf *text,
                   const char *address, struct verified_token **ret, struct error *err) MUST_USE;

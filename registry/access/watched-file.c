@@ -54,7 +54,8 @@ bool file_stamp_is_equal(const struct file_stamp *a, const struct file_stamp *b)
            is_same_time(&a->changed, &b->changed);
 }
 
-/* Whether it was changed less than ms ago, or as little in the future; whatever its own times say.
+/*
+ * Whether it was changed less than ms ago, or as little in the future; whatever its own times say.
  */
 static bool is_younger(const struct file_stamp *stamp, int64_t ms)
 {

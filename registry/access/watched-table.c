@@ -70,8 +70,10 @@ void *watched_table_get(struct watched_table *watched)
 
 /* --- reading the file; reload_lock is held ---------------------------------------------- */
 
-/* Both take the stamp, and when to look at the file again even if its stamp stays the same (0:
- * never). */
+/*
+ * Both take the stamp, and when to look at the file again even if its stamp stays the same (0:
+ * never).
+ */
 
 static void keep_table(struct watched_table *watched, const struct file_stamp *stamp,
                        uint64_t look_again_ms)

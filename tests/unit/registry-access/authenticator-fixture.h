@@ -2,8 +2,10 @@
 
 #include "registry/access/authenticator.h"
 
-/* An authenticator on the file "htpasswd" of the scratch directory. A failure of a function ends
- * the test. */
+/*
+ * An authenticator on the file "htpasswd" of the scratch directory. A failure of a function ends
+ * the test.
+ */
 
 /* The authenticator's warnings since it was opened, one per line. */
 extern char warnings[8192];

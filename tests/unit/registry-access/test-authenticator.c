@@ -98,7 +98,7 @@ static void without_usable_users_all_logins_are_rejected_at_once(void **state)
         assert_int_equal(look_up(a, "old", "secret"), AUTH_DENIED);
         assert_int_equal(verify(a, "old", "secret"), AUTH_DENIED);
         assert_int_equal(counters_of(a).bcrypts, 0);
-        assert_int_equal(count_warnings("names no user that could log in"), 1);
+        assert_int_equal(count_warnings("has no user who can log in"), 1);
     }
 }
 
@@ -171,8 +171,10 @@ static double time_of(struct authenticator *a, const char *user)
     return (double)(after.tv_sec - before.tv_sec) + (double)(after.tv_nsec - before.tv_nsec) / 1e9;
 }
 
-/* The counted work is really done. This measures the thread's CPU time, so that other load does not
- * matter. */
+/*
+ * The counted work is really done. This measures the thread's CPU time, so that other load does not
+ * matter.
+ */
 static void every_rejection_takes_about_the_same_time(void **state)
 {
     static const char *const users[] = {"four", "old", "nobody", ""};

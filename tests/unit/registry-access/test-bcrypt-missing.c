@@ -1,5 +1,7 @@
-/* If the C library's crypt functions do not support bcrypt, this is an error and not a wrong
- * password. */
+/*
+ * If the C library's crypt functions do not support bcrypt, this is an error and not a wrong
+ * password.
+ */
 #include "registry/access/bcrypt.h"
 
 #include <crypt.h>

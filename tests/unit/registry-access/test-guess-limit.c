@@ -106,8 +106,10 @@ static void addresses_are_grouped_by_the_prefix_that_a_client_cannot_choose(void
     }
 }
 
-/* Many thousands of other entries can only evict one; they never delay a user without wrong
- * guesses. */
+/*
+ * Many thousands of other entries can only evict one; they never delay a user without wrong
+ * guesses.
+ */
 static void the_table_evicts_entries_instead_of_growing(void **state)
 {
     struct guess_limit *limit = guess_limit_new(PER_MINUTE);

@@ -15,8 +15,7 @@
 
 enum { DAY_S = 24 * 3600 };
 
-/* --- a server ----------------------------------------------------------------------------------
- */
+/* --- a server -------------------------------------------------------------------------------- */
 
 /* The stamp of alice's password; nobody else has one. */
 static char alice_stamp;
@@ -99,8 +98,7 @@ static int log_in(struct tokens *tokens, const char *user, const char *client, s
     return tokens_log_in(tokens, &login, ret, &err);
 }
 
-/* --- access tokens ------------------------------------------------------------------------------
- */
+/* --- access tokens --------------------------------------------------------------------------- */
 
 static void gives_scopes_for_some_minutes(void **state)
 {
@@ -226,8 +224,7 @@ static void names_only_users_in_utf8(void **state)
     storage_close(storage);
 }
 
-/* --- keys ---------------------------------------------------------------------------------------
- */
+/* --- keys ------------------------------------------------------------------------------------ */
 
 static void refresh(struct tokens *tokens)
 {
@@ -365,8 +362,7 @@ static void says_which_key_is_damaged(void **state)
     }
 }
 
-/* --- identity tokens ----------------------------------------------------------------------------
- */
+/* --- identity tokens ------------------------------------------------------------------------- */
 
 struct tally {
     size_t all, docker;

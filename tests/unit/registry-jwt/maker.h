@@ -2,8 +2,10 @@
 
 #include "registry/jwt/token.h"
 
-/* Tokens for tests, also such as nobody should accept. Keys that are for nothing else lie in
- * maker.c. */
+/*
+ * Tokens for tests, also such as nobody should accept. Keys that are for nothing else lie in
+ * maker.c.
+ */
 
 enum maker_key { MAKER_P256, MAKER_P384, MAKER_RSA, MAKER_ED25519, MAKER_KEYS };
 
