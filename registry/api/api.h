@@ -40,6 +40,8 @@ struct api {
      * For work that computes for long: passwords, large manifests. A few threads of low priority.
      */
     struct worker_pool *computers;
+    /* For waiting until a remote storage has more bytes of a blob; NULL if it is not remote. */
+    struct worker_pool *streams;
     const char *realm;
     struct api_token_server token_server; /* if access has external tokens */
     const char *host; /* http.host, the start of every Location; NULL: taken from the request */

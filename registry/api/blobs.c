@@ -15,7 +15,12 @@ static const char blob_type[] = "application/octet-stream";
 
 static ssize_t read_blob(void *object, uint64_t offset, void *ret_data, size_t size)
 {
-    return store_reader_read(object, offset, ret_data, size);
+    return store_reader_try(object, offset, ret_data, size);
+}
+
+static void wait_for_blob(void *object)
+{
+    store_reader_wait(object);
 }
 
 static int get_blob_fd(void *object)
@@ -89,11 +94,18 @@ struct checked {
 static ssize_t read_checked(void *object, uint64_t offset, void *ret_data, size_t size)
 {
     const struct checked *checked = object;
-    ssize_t n = store_check_read(checked->check, offset, ret_data, size);
+    ssize_t n = store_check_try(checked->check, offset, ret_data, size);
 
     if (n == -EBADMSG && checked->api->report_damage)
         checked->api->report_damage(&checked->canonical);
     return n;
+}
+
+static void wait_for_checked(void *object)
+{
+    const struct checked *checked = object;
+
+    store_check_wait(checked->check);
 }
 
 static void close_checked(void *object)
@@ -122,7 +134,7 @@ static int check_while_sending(const struct api *api, const struct store_blob *b
         free(checked);
     else
         *ret = (struct response_source){
-            .object = checked, .read = read_checked, .close = close_checked};
+            .object = checked, .read = read_checked, .wait = wait_for_checked, .close = close_checked};
     return r;
 }
 
@@ -139,8 +151,11 @@ static int set_source(const struct call *call, const struct store_blob *blob,
 
     if (is_whole && !store_is_checked(api->store, blob))
         return check_while_sending(api, blob, reader, ret, err);
-    *ret = (struct response_source){
-        .object = reader, .read = read_blob, .get_fd = get_blob_fd, .close = close_blob};
+    *ret = (struct response_source){.object = reader,
+                                    .read = read_blob,
+                                    .wait = wait_for_blob,
+                                    .get_fd = get_blob_fd,
+                                    .close = close_blob};
     return 0;
 }
 
@@ -165,6 +180,8 @@ static void send_blob(struct call *call, struct response *response, const struct
         response_fail(response, &err);
     } else {
         response_set_source(response, &source, blob->size, blob_type, ranges, count);
+        if (reader && api_of(call)->streams)
+            call_stream(call);
         response_add_header(response, "Accept-Ranges", "bytes");
         if (call->method == ROUTE_METHOD_GET)
             answer_pulled(call, &call->route.digest, blob->size, NULL);

@@ -38,6 +38,12 @@ enum http_result call_move_to_computer(struct call *call)
     return HTTP_ON_WORKER;
 }
 
+void call_stream(struct call *call)
+{
+    call_move(call);
+    call->request->pool = call->api->streams;
+}
+
 bool call_is_on_computer(const struct call *call)
 {
     return call_is_on_worker(call) && call->request->pool == call->api->computers;

@@ -98,6 +98,9 @@ static inline bool call_is_on_worker(const struct call *call)
 }
 enum http_result call_move(struct call *call);
 
+/* Lets the answer's source wait on the pool for that. To be called in the last phase. */
+void call_stream(struct call *call);
+
 /* Whether the store may wait on this thread. */
 static inline enum store_waiting call_may_wait(const struct call *call)
 {

@@ -28,6 +28,7 @@ static const struct failure {
     {EMFILE, 503, "the registry has too many open files; try again later"},
     {ENFILE, 503, "the registry has too many open files; try again later"},
     {ENOMEM, 503, "the registry is out of memory; try again later"},
+    {EHOSTDOWN, 503, "the registry's storage does not answer; try again later"},
     {EAGAIN, 503, "the registry is busy; try again later"},
     {ECANCELED, 503, "the registry is being stopped; try again later"},
 };

@@ -10,6 +10,7 @@
 
 #include "registry/api/answer.h"
 #include "registry/api/endpoints.h"
+#include "registry/api/fairness.h"
 #include "registry/api/upload-answer.h"
 #include "registry/core/quota.h"
 #include "registry/spec/escape.h"
@@ -39,6 +40,36 @@ static void release(struct call *call)
     call->state = NULL;
 }
 
+/* An upload whose client has gone. */
+struct leaving {
+    struct job job;
+    struct upload *upload;
+};
+
+static void leave(struct job *job)
+{
+    struct leaving *leaving = (struct leaving *)job; /* its first member */
+
+    upload_release(leaving->upload);
+    free(leaving);
+}
+
+/* The end of a request is on its event thread, which must not wait for a remote storage. */
+static void release_at_end(struct call *call)
+{
+    struct writing *writing = call->state;
+    struct leaving *leaving =
+        writing && store_is_remote(api_of(call)->store) ? malloc(sizeof(*leaving)) : NULL;
+
+    if (leaving) {
+        *leaving = (struct leaving){.job.run = leave, .upload = steal_ptr(&writing->upload)};
+        if (worker_pool_submit(api_of(call)->workers, fairness_get_owner(call), 0, &leaving->job) <
+            0)
+            leave(&leaving->job);
+    }
+    release(call);
+}
+
 /*
  * Releases the session before the answer is sent, because the client's next request may arrive
  * before this one is over.
@@ -56,6 +87,8 @@ static enum http_result receive(struct call *call, const void *data, size_t size
 
     if (!writing || writing->has_failed || writing->is_over_quota)
         return HTTP_MORE;
+    if (!call_is_on_worker(call) && upload_would_wait(writing->upload, size))
+        return call_move(call);
     writing->received += size;
     writing->is_over_quota = writing->received > writing->room;
     if (writing->is_over_quota)
@@ -349,9 +382,7 @@ static enum http_result receive_start(struct call *call, const void *data, size_
 {
     const struct writing *writing = call->state;
 
-    if (writing && writing->has_digest)
-        receive(call, data, size);
-    return HTTP_MORE;
+    return writing && writing->has_digest ? receive(call, data, size) : HTTP_MORE;
 }
 
 /* --- PATCH and PUT ------------------------------------------------------------------- */
@@ -467,13 +498,13 @@ static enum http_result answer_put(struct call *call, struct response *response)
 
 const struct endpoint endpoint_upload_start = {
     .begin = begin_start, .receive = receive_start, .answer = answer_start,
-    .release = release,
+    .release = release_at_end,
 };
 const struct endpoint endpoint_upload_patch = {
     .begin = begin_patch, .receive = receive, .answer = answer_patch,
-    .release = release,
+    .release = release_at_end,
 };
 const struct endpoint endpoint_upload_put = {
     .begin = begin_put, .receive = receive, .answer = answer_put,
-    .release = release,
+    .release = release_at_end,
 };

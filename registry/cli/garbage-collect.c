@@ -88,19 +88,6 @@ static int parse(char **argv, struct order *order, struct error *err)
     return r == 0 && grace ? parse_grace(order, grace, err) : r;
 }
 
-/* Opens the storage for this process alone, if no server uses it and --grace was not given. */
-static int open_for_order(struct order *order, const char *root_directory, struct store **ret,
-                          struct error *err)
-{
-    int r = order->has_grace ? -EBUSY : open_store(root_directory, FILESYSTEM_ALONE, ret, err);
-
-    if (r != -EBUSY)
-        return r;
-    if (!order->has_grace)
-        order->options.grace_s = COLLECT_USUAL_GRACE_S;
-    return open_store(root_directory, FILESYSTEM_LOOKS, ret, err);
-}
-
 static int collect(struct order *order, struct store *store, struct error *err)
 {
     struct collect_options *options = &order->options;
@@ -129,16 +116,15 @@ static int collect(struct order *order, struct store *store, struct error *err)
     return r;
 }
 
+/* Without --grace, nothing is kept if no server uses the storage. */
 static int open_and_collect(struct order *order, const struct settings *settings, struct error *err)
 {
     CLEANUP(store_closep) struct store *store = NULL;
-    struct confinement confinement;
-    int r = offline_change_identity(settings, &confinement, err);
+    bool is_shared = order->has_grace;
+    int r = offline_open_store_alone(settings, &is_shared, &store, err);
 
-    if (r == 0)
-        r = open_for_order(order, settings->storage.root_directory, &store, err);
-    if (r == 0)
-        r = offline_confine(settings, &confinement, err);
+    if (is_shared && !order->has_grace)
+        order->options.grace_s = COLLECT_USUAL_GRACE_S;
     return r < 0 ? r : collect(order, store, err);
 }
 

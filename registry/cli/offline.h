@@ -1,24 +1,24 @@
 #pragma once
 
-#include "registry/config/settings.h"
-#include "registry/confine/confine.h"
-#include "registry/core/store.h"
+#include "registry/cli/open-store.h"
 
 /*
- * Confines the verbs that work on the storage without serving it, such as garbage-collect and
- * verify, because other users may have written the data. Root becomes the storage's owner, and the
- * process is confined like `serve`. Call offline_change_identity() before the storage is opened and
- * offline_confine() afterwards. Both do nothing if confinement.enabled is false. They return 0 or
- * negative. settings are borrowed.
+ * Opens the store for verbs that work on the data without serving it, such as garbage-collect and
+ * verify, and confines them, because other users may have written the data: root becomes the
+ * storage's owner, and the process is confined like `serve`. Nothing is confined if
+ * confinement.enabled is false. settings are borrowed. All return 0 or negative.
  */
-int offline_change_identity(const struct settings *settings, struct confinement *ret,
-                            struct error *err) MUST_USE;
-int offline_confine(const struct settings *settings, const struct confinement *confinement,
-                    struct error *err) MUST_USE;
+
+/* Only becomes the user who works on the data. */
+int offline_change_identity(const struct settings *settings, struct error *err) MUST_USE;
 
 /*
- * Does both, and in between opens the store, which servers may use at the same time. Free *ret with
- * store_close().
+ * Opens the store for this process alone, unless *is_shared; if a server uses it, beside the server,
+ * and sets *is_shared. A bucket is always shared. *ret is the caller's, free with store_close().
  */
+int offline_open_store_alone(const struct settings *settings, bool *is_shared, struct store **ret,
+                             struct error *err) MUST_USE;
+
+/* Opens it beside servers. */
 int offline_open_store(const struct settings *settings, struct store **ret,
                        struct error *err) MUST_USE;

@@ -24,7 +24,7 @@ struct setting {
     const char *reason;
 };
 
-#define ONLY_FILES "only the filesystem storage driver is built in"
+#define ONLY_FILES "only the storage drivers filesystem and s3 are built in"
 #define ONLY_HTPASSWD \
     "only htpasswd and token authentication are built in, and without authentication " \
     "everybody could push"
@@ -51,6 +51,30 @@ static const struct setting settings[] = {
     {"storage.filesystem", SCHEMA_GROUP, USED, NULL},
     {"storage.filesystem.rootdirectory", SCHEMA_VALUE, USED, NULL},
     {"storage.filesystem.maxthreads", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3", SCHEMA_GROUP, USED, NULL},
+    {"storage.s3.accesskey", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.secretkey", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.sessiontoken", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.region", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.regionendpoint", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.bucket", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.rootdirectory", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.secure", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.skipverify", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.v4auth", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.forcepathstyle", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.chunksize", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.multipartcopychunksize", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.multipartcopythresholdsize", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.multipartcopymaxconcurrency", SCHEMA_VALUE, POINTLESS, NULL},
+    {"storage.s3.encrypt", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.keyid", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.storageclass", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.objectacl", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.accelerate", SCHEMA_VALUE, USED, NULL},
+    {"storage.s3.loglevel", SCHEMA_VALUE, IGNORED, "log.level is for all of the log"},
+    {"storage.s3.useragent", SCHEMA_VALUE, IGNORED, "requests name no user agent"},
+    {"storage.s3.usedualstack", SCHEMA_VALUE, IGNORED, "name the endpoint in regionendpoint"},
     {"storage.delete", SCHEMA_GROUP, USED, NULL},
     {"storage.delete.enabled", SCHEMA_VALUE, USED, NULL},
     {"storage.redirect", SCHEMA_GROUP, POINTLESS, NULL},

@@ -185,6 +185,8 @@ int settings_read_storage(const struct reader *reader, struct settings_storage *
     int r = reader_get_text(reader, "storage.filesystem.rootdirectory", &storage->root_directory);
 
     if (r == 0)
+        r = settings_read_s3(reader, &storage->s3);
+    if (r == 0)
         r = read_threads(reader, &storage->max_threads);
     if (r == 0)
         r = reader_get_bool(reader, "storage.delete.enabled", &storage->is_delete_enabled);

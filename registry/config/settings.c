@@ -211,11 +211,13 @@ int settings_load_for_data(const char *argument, char *const *environment, struc
 
     if (r < 0)
         return r;
-    if (!path && !reader_find(&reader, "storage.filesystem.rootdirectory"))
+    if (!path && !settings->storage.s3.is_enabled &&
+        !reader_find(&reader, "storage.filesystem.rootdirectory"))
         return error_set(
             err, EINVAL,
             "no configuration says where the data is: name the file, or set "
-            "REGISTRY_CONFIGURATION_PATH or REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY");
+            "REGISTRY_CONFIGURATION_PATH, REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY or "
+            "REGISTRY_STORAGE_S3_BUCKET");
     *ret = settings;
     settings = NULL;
     return 0;
@@ -228,6 +230,7 @@ void settings_free(struct settings *settings)
     if (!loaded)
         return;
     secbuf_done(&settings->http.secret);
+    settings_free_s3(&settings->storage.s3);
     free(settings->http.headers.items);
     free(settings->http.trusted_proxies);
     free(settings->http.tls.client_cas);

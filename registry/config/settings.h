@@ -50,8 +50,29 @@ struct settings_collection {
     unsigned window_first, window_end;
 };
 
+/* A bucket, in which all data is if it is enabled. */
+struct settings_s3 {
+    bool is_enabled;
+    const char *access_key; /* NULL: keys are looked for elsewhere */
+    struct secbuf secret_key, session_token; /* empty: not given */
+    char *endpoint; /* "https://host[:port]"; never NULL if it is enabled, as the next two */
+    const char *bucket;
+    const char *region;
+    const char *root_directory; /* "" */
+    bool has_bucket_in_host; /* "https://bucket.host/" instead of "https://host/bucket/" */
+    bool skips_verify;       /* false; true: the server's certificate is not checked */
+    unsigned part_size;      /* 10 MiB, at least 5 MiB */
+    unsigned copy_part_size; /* 32 MiB */
+    unsigned copy_threshold; /* 4 GiB: larger objects are copied in parts of that size */
+    bool is_encrypted;       /* false; true: by the store, with key_id or its own key */
+    const char *key_id;
+    const char *storage_class; /* NULL: the store's usual one */
+    const char *acl;           /* NULL: private */
+};
+
 struct settings_storage {
-    const char *root_directory; /* "/var/lib/registry" */
+    const char *root_directory; /* "/var/lib/registry"; not used with a bucket */
+    struct settings_s3 s3;
     /* 100, at least 25: how many file operations registry:2 runs at once; not used */
     unsigned max_threads;
     bool is_delete_enabled;     /* false: DELETE of manifests and blobs is 405 */

@@ -1,7 +1,7 @@
 /*
  * Builds the seccomp filter, which decides which system calls registryd can make. It lists the
  * allowed calls and, where necessary, their arguments: no executable memory, no new process (only
- * threads), no new socket. All other calls fail with EPERM, because a C library may try a call and
+ * threads), no new socket unless it opens connections. All other calls fail with EPERM, because a C library may try a call and
  * have a fallback. Calls that only an attacker makes end the process.
  *
  * Calls are listed by name, because architectures have different calls (missing names are skipped),
@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "registry/confine/confine-private.h"
@@ -238,12 +239,22 @@ static const struct condition {
     {"ioctl", 1, 0xffffffff, FIONBIO},
 };
 
+/* Only for a process that opens connections and resolves names; Landlock says to which ports. */
+static const char *const connecting[] = {"connect", "sendmsg", "sendmmsg", "recvmsg"};
+
+static const struct condition sockets[] = {
+    {"socket", 0, 0xffffffff, AF_INET},
+    {"socket", 0, 0xffffffff, AF_INET6},
+    {"socketpair", 0, 0xffffffff, AF_UNIX},
+};
+
 /* The filter that is being built, and its target. */
 struct calls {
     scmp_filter_ctx filter;
     uint32_t architecture;
     pid_t pid;
     bool can_kill_process;
+    bool may_connect;
 };
 
 /*
@@ -277,7 +288,8 @@ static int add(const struct calls *calls, uint32_t action, const char *name)
 /* On i386 socketcall replaces all socket calls, and a filter can only check which one it is. */
 static bool is_multiplexed(const struct calls *calls, const char *name)
 {
-    return calls->architecture == SCMP_ARCH_X86 && strcmp(name, "sendto") == 0;
+    return calls->architecture == SCMP_ARCH_X86 &&
+           (strcmp(name, "sendto") == 0 || strncmp(name, "socket", strlen("socket")) == 0);
 }
 
 static int add_condition(const struct calls *calls, const struct condition *condition)
@@ -312,6 +324,10 @@ static int add_rules(const struct calls *calls)
         r = add(calls, SCMP_ACT_KILL_PROCESS, deadly[i]);
     for (size_t i = 0; r == 0 && i < ARRAY_SIZE(conditions); i++)
         r = add_condition(calls, &conditions[i]);
+    for (size_t i = 0; r == 0 && calls->may_connect && i < ARRAY_SIZE(connecting); i++)
+        r = add(calls, SCMP_ACT_ALLOW, connecting[i]);
+    for (size_t i = 0; r == 0 && calls->may_connect && i < ARRAY_SIZE(sockets); i++)
+        r = add_condition(calls, &sockets[i]);
     return r < 0 ? r : add_condition(calls, &own_threads);
 }
 
@@ -360,12 +376,13 @@ int confine_calls_of_tool(struct error *err)
     return r;
 }
 
-int confine_calls(struct error *err)
+int confine_calls(bool may_connect, struct error *err)
 {
     struct calls calls = {
         .architecture = seccomp_arch_native(),
         .pid = getpid(),
         .can_kill_process = seccomp_api_get() >= API_KILL_PROCESS,
+        .may_connect = may_connect,
     };
     int r = make_filter(&calls, err);
 
@@ -375,9 +392,13 @@ int confine_calls(struct error *err)
     return r;
 }
 
-int confine_export_calls(uint32_t architecture, pid_t pid, int fd, struct error *err)
+int confine_export_calls(uint32_t architecture, pid_t pid, bool may_connect, int fd,
+                         struct error *err)
 {
-    struct calls calls = {.architecture = architecture, .pid = pid, .can_kill_process = true};
+    struct calls calls = {.architecture = architecture,
+                          .pid = pid,
+                          .can_kill_process = true,
+                          .may_connect = may_connect};
     int r = make_filter(&calls, err);
 
     if (r == 0) {

@@ -126,7 +126,7 @@ static const char *find_foreign(const struct confinement *confinement)
                                         "/docker/registry/v2/repositories"};
     static char path[PATH_MAX];
 
-    for (size_t i = 0; i < ARRAY_SIZE(below); i++) {
+    for (size_t i = 0; confinement->storage && i < ARRAY_SIZE(below); i++) {
         snprintf(path, sizeof(path), "%s%s", confinement->storage, below[i]);
         if (!is_directory_accessible(path))
             return path;
@@ -250,7 +250,9 @@ static int change_identity(const struct confinement *confinement, struct error *
         return 0;
     if (confinement->user)
         return become_configured_user(confinement->user, err);
-    return confinement->becomes_owner ? become_storage_owner(confinement->storage, err) : 0;
+    return confinement->becomes_owner && confinement->storage
+               ? become_storage_owner(confinement->storage, err)
+               : 0;
 }
 
 /* --- public functions ------------------------------------------------------------------------ */
@@ -290,6 +292,11 @@ static int note_absent(int r, const char *what)
     return r < 0 ? r : 0;
 }
 
+bool confine_may_connect(const struct confinement *confinement)
+{
+    return confinement->ports[0] != 0;
+}
+
 int confine_rest(const struct confinement *confinement, struct error *err)
 {
     int r = set_both(confinement->keeps_override ? bit(CAP_DAC_OVERRIDE) : 0, err);
@@ -301,7 +308,8 @@ int confine_rest(const struct confinement *confinement, struct error *err)
         return 0;
     }
     r = note_absent(confine_files(confinement, err), "Landlock (5.19 or later)");
-    return r < 0 ? r : note_absent(confine_calls(err), "seccomp");
+    return r < 0 ? r
+                 : note_absent(confine_calls(confine_may_connect(confinement), err), "seccomp");
 }
 
 int confine_tool(struct error *err)

@@ -32,6 +32,9 @@ enum {
     VERSION_SCOPES = 6
 };
 
+/* Of version 4, which newer headers name LANDLOCK_RULE_NET_PORT and LANDLOCK_ACCESS_NET_*. */
+enum { RULE_PORT = 2, BIND = 1, CONNECT = 2, PORT_OF_NAMES = 53 };
+
 #define READING ((uint64_t)LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 #define ALL_OF_VERSION_1 (((uint64_t)LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
 #define REFER ((uint64_t)1 << 13)
@@ -51,6 +54,7 @@ struct rules {
 
 struct ruleset {
     int fd;
+    int version; /* of Landlock */
     uint64_t handled;
 };
 
@@ -59,11 +63,12 @@ static int make_ruleset(int version, struct ruleset *ret)
     const struct rules rules = {
         .files = ALL_OF_VERSION_1 | REFER | (version >= VERSION_TRUNCATE ? TRUNCATE : 0) |
                  (version >= VERSION_DEVICES ? DEVICES : 0),
-        .tcp = 3,
+        .tcp = BIND | CONNECT,
         .scopes = 3,
     };
     size_t size = version >= VERSION_SCOPES ? sizeof(rules) : version >= VERSION_TCP ? 16 : 8;
 
+    ret->version = version;
     ret->handled = rules.files;
     ret->fd = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
     return ret->fd < 0 ? -errno : 0;
@@ -127,10 +132,72 @@ static int allow_storage(const struct ruleset *ruleset, const char *root, struct
     return r;
 }
 
+/* --- connections ----------------------------------------------------------------------------- */
+
+/* Allows to read a file, or all files in a directory. A missing one needs no rule. */
+static int allow_reading(const struct ruleset *ruleset, const char *path, struct error *err)
+{
+    CLEANUP_CLOSE int fd = open(path, O_PATH | O_CLOEXEC);
+    struct landlock_path_beneath_attr rule = {.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE,
+                                              .parent_fd = fd};
+
+    if (fd < 0)
+        return 0;
+    if (syscall(SYS_landlock_add_rule, ruleset->fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+        return error_set_errno(err, errno, "Landlock: cannot allow %s", path);
+    return 0;
+}
+
+/*
+ * What the C library reads to resolve a name. Only these files of /etc, so a resolv.conf that is
+ * replaced there is not seen before the next start; where a service maintains it, it is usually a
+ * link to a directory of its own.
+ */
+static int allow_names(const struct ruleset *ruleset, struct error *err)
+{
+    static const char *const files[] = {"/etc/resolv.conf", "/etc/hosts",    "/etc/nsswitch.conf",
+                                        "/etc/host.conf",   "/etc/gai.conf", "/run/systemd/resolve",
+                                        "/run/resolvconf",  "/run/NetworkManager"};
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < ARRAY_SIZE(files); i++)
+        r = allow_reading(ruleset, files[i], err);
+    return r;
+}
+
+static int allow_port(const struct ruleset *ruleset, unsigned port, struct error *err)
+{
+    struct {
+        uint64_t access, port;
+    } rule = {.access = CONNECT, .port = port};
+
+    if (syscall(SYS_landlock_add_rule, ruleset->fd, RULE_PORT, &rule, 0) < 0)
+        return error_set_errno(err, errno, "Landlock: cannot allow the port %u", port);
+    return 0;
+}
+
+/* Kernels before 6.7 cannot say which ports, and then allow all. */
+static int allow_connections(const struct ruleset *ruleset, const struct confinement *confinement,
+                             struct error *err)
+{
+    int r = allow_names(ruleset, err);
+
+    if (r == 0 && confinement->authorities)
+        r = allow_file(ruleset, confinement->authorities, err);
+    if (r < 0 || ruleset->version < VERSION_TCP)
+        return r;
+    for (size_t i = 0; r == 0 && i < CONFINE_PORTS_MAX && confinement->ports[i]; i++)
+        r = allow_port(ruleset, confinement->ports[i], err);
+    return r < 0 ? r : allow_port(ruleset, PORT_OF_NAMES, err);
+}
+
 static int fill(const struct ruleset *ruleset, const struct confinement *confinement,
                 struct error *err)
 {
-    int r = allow_storage(ruleset, confinement->storage, err);
+    int r = confinement->storage ? allow_storage(ruleset, confinement->storage, err) : 0;
+
+    if (r == 0 && confine_may_connect(confinement))
+        r = allow_connections(ruleset, confinement, err);
 
     for (size_t i = 0; r == 0 && i < confinement->file_count; i++)
         if (confinement->files[i])

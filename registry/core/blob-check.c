@@ -55,17 +55,35 @@ int store_check_start(struct store *store, const struct store_blob *blob,
     return 0;
 }
 
-ssize_t store_check_read(struct store_check *check, uint64_t offset, void *ret_data, size_t size)
+/* Hashes the n bytes that were read at offset. n, or -errno. */
+static ssize_t check_bytes(struct store_check *check, uint64_t offset, const void *data, ssize_t n)
 {
-    ssize_t n = store_reader_read(check->reader, offset, ret_data, size);
-
     if (n <= 0)
         return n;
     if (offset != check->hashed)
         return -EINVAL;
-    hasher_write(check->hasher, ret_data, (size_t)n);
+    hasher_write(check->hasher, data, (size_t)n);
     check->hashed += (uint64_t)n;
     return check->hashed < check->blob.size || is_right(check) ? n : -EBADMSG;
+}
+
+ssize_t store_check_read(struct store_check *check, uint64_t offset, void *ret_data, size_t size)
+{
+    ssize_t n = store_reader_read(check->reader, offset, ret_data, size);
+
+    return check_bytes(check, offset, ret_data, n);
+}
+
+ssize_t store_check_try(struct store_check *check, uint64_t offset, void *ret_data, size_t size)
+{
+    ssize_t n = store_reader_try(check->reader, offset, ret_data, size);
+
+    return check_bytes(check, offset, ret_data, n);
+}
+
+void store_check_wait(struct store_check *check)
+{
+    store_reader_wait(check->reader);
 }
 
 void store_check_close(struct store_check *check)

@@ -130,6 +130,16 @@ ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *re
     return storage_reader_read(&reader->reader, offset, ret_data, size);
 }
 
+ssize_t store_reader_try(struct store_reader *reader, uint64_t offset, void *ret_data, size_t size)
+{
+    return storage_reader_try(&reader->reader, offset, ret_data, size);
+}
+
+void store_reader_wait(struct store_reader *reader)
+{
+    storage_reader_wait(&reader->reader);
+}
+
 int store_reader_get_fd(struct store_reader *reader)
 {
     return storage_reader_get_fd(&reader->reader);

@@ -68,6 +68,11 @@ int store_may_go_on(const struct store *store, struct error *err)
     return error_set(err, ECANCELED, "the server is stopping");
 }
 
+bool store_is_remote(const struct store *store)
+{
+    return storage_is_remote(store->storage);
+}
+
 void store_count_cache(struct store *store, uint64_t *ret_hits, uint64_t *ret_misses)
 {
     struct storage_cache_counters counters;

@@ -50,6 +50,9 @@ struct storage *store_get_storage(const struct store *store);
 /* Whether the storage can be reached: 0 or negative. */
 int store_check(struct store *store, struct error *err) MUST_USE;
 
+/* Whether most operations wait for a network, so that callers need more threads. */
+bool store_is_remote(const struct store *store);
+
 /* How many reads of links and manifests were served from memory, and how many were not. */
 void store_count_cache(struct store *store, uint64_t *ret_hits, uint64_t *ret_misses);
 
@@ -126,6 +129,12 @@ int store_open_blob(struct store *store, const char *name, const struct digest *
 /* Reads up to size bytes at offset; 0 at the end, or -errno. Several threads may read at once. */
 ssize_t store_reader_read(struct store_reader *reader, uint64_t offset, void *ret_data,
                           size_t size);
+/*
+ * The same on a thread that must not wait: -EAGAIN if it would have to. store_reader_wait(), on a
+ * thread that may, then waits until it can go on.
+ */
+ssize_t store_reader_try(struct store_reader *reader, uint64_t offset, void *ret_data, size_t size);
+void store_reader_wait(struct store_reader *reader);
 /* A file with the same bytes, borrowed; -1 if the storage has none. */
 int store_reader_get_fd(struct store_reader *reader);
 void store_reader_close(struct store_reader *reader); /* accepts NULL */
@@ -149,6 +158,9 @@ int store_check_start(struct store *store, const struct store_blob *blob,
                       struct store_reader *reader, struct store_check **ret,
                       struct error *err) MUST_USE;
 ssize_t store_check_read(struct store_check *check, uint64_t offset, void *ret_data, size_t size);
+/* As store_reader_try() and store_reader_wait(). */
+ssize_t store_check_try(struct store_check *check, uint64_t offset, void *ret_data, size_t size);
+void store_check_wait(struct store_check *check);
 void store_check_close(struct store_check *check); /* accepts NULL */
 void store_check_closep(struct store_check **check);
 
@@ -195,9 +207,11 @@ uint64_t upload_get_size(const struct upload *upload);
 
 /*
  * Appends data. Small pieces are gathered in memory first. On failure, the session contains neither
- * data nor the gathered pieces. Does not wait for the disk, so event threads may call it.
+ * data nor the gathered pieces. Does not wait for the disk, so event threads may call it, unless
+ * upload_would_wait() says that it would wait for a network.
  */
 int upload_write(struct upload *upload, const void *data, size_t size, struct error *err) MUST_USE;
+bool upload_would_wait(const struct upload *upload, size_t size);
 
 /*
  * Appends the gathered pieces. Committing and releasing do this, too, but releasing reports no

@@ -351,6 +351,11 @@ int upload_write(struct upload *upload, const void *data, size_t size, struct er
     return append(upload, data, size, err);
 }
 
+bool upload_would_wait(const struct upload *upload, size_t size)
+{
+    return storage_upload_would_wait(upload->session, upload->held + size);
+}
+
 /* --- committing -------------------------------------------------------------------------- */
 
 static int read_again(struct upload *upload, enum digest_algorithm algorithm, struct error *err)

@@ -16,6 +16,9 @@ enum {
     SENDFILE_MIN = 16 << 10, /* a smaller body is sent with the head */
 };
 
+/* The source has no bytes yet. Not -EAGAIN, which stands for a full socket. */
+#define SOURCE_WAITS (-EINPROGRESS)
+
 /* --- the head -------------------------------------------------------------------------------- */
 
 struct writer {
@@ -104,7 +107,8 @@ static void write_head(struct writer *writer)
 
 /*
  * Appends the next bytes of the body to the size bytes in the loop's output, until the turn is
- * over: a body of many small parts needs a read for each. Returns the new size, or -errno.
+ * over: a body of many small parts needs a read for each. Returns the new size, SOURCE_WAITS or
+ * -errno.
  */
 static ssize_t read_block(struct connection *connection, size_t size)
 {
@@ -118,6 +122,8 @@ static ssize_t read_block(struct connection *connection, size_t size)
             response_read(&connection->response, connection->sent, connection->loop->output + size,
                           left < room ? (size_t)left : room);
 
+        if (n == -EAGAIN) /* first what is there */
+            return size > begin ? (ssize_t)size : SOURCE_WAITS;
         if (n <= 0) /* the source is shorter than the length in the head */
             return n < 0 ? n : -EIO;
         size += (size_t)n;
@@ -161,7 +167,10 @@ static ssize_t send_block(struct connection *connection)
     return r < 0 ? r : (ssize_t)(connection->sent - before);
 }
 
-/* Sends more of the body. Returns 0 at its end, 1 if the connection's turn is over, or -errno. */
+/*
+ * Sends more of the body. Returns 0 at its end, 1 if the connection's turn is over, SOURCE_WAITS or
+ * -errno.
+ */
 static int send_more(struct connection *connection)
 {
     struct response_range range;
@@ -196,6 +205,8 @@ static int send_first(struct connection *connection)
         return -E2BIG;
     has_file = find_file(connection, &range) >= 0;
     size = has_file ? (ssize_t)writer.size : read_block(connection, writer.size);
+    if (size == SOURCE_WAITS)
+        size = (ssize_t)writer.size;
     if (size < 0)
         return (int)size;
     return connection_write(connection, connection->loop->output, (size_t)size,
@@ -227,6 +238,8 @@ enum step connection_send(struct connection *connection)
 
     if (r > 0)
         return STEP_YIELD;
+    if (r == SOURCE_WAITS)
+        return connection_wait_for_source(connection);
     return r < 0 ? connection_wait_or_close(connection, r) : after_answer(connection);
 }
 

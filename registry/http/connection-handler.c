@@ -55,17 +55,25 @@ static void repeat_call(struct connection *connection)
     connection->request.is_on_worker = false;
 }
 
+static void run_call(struct connection *connection, bool is_stopping)
+{
+    const struct response_source *source = &connection->response.source;
+
+    if (connection->call == CALL_SOURCE && !is_stopping)
+        source->wait(source->object);
+    else if (connection->call != CALL_SOURCE && !is_stopping)
+        repeat_call(connection);
+    else if (connection->call != CALL_SOURCE) /* a server that stops does not start new work */
+        refuse_busy(connection, "the server is stopping");
+}
+
 static void run_job(struct job *job)
 {
     struct connection *connection =
         (struct connection *)((char *)job - offsetof(struct connection, job));
     struct server *server = connection->loop->server;
 
-    /* A server that stops does not start new work. */
-    if (__atomic_load_n(&server->is_stopping, __ATOMIC_SEQ_CST))
-        refuse_busy(connection, "the server is stopping");
-    else
-        repeat_call(connection);
+    run_call(connection, __atomic_load_n(&server->is_stopping, __ATOMIC_SEQ_CST));
     loop_resume(connection->loop, connection);
     __atomic_sub_fetch(&server->handed_over, 1, __ATOMIC_SEQ_CST);
 }
@@ -98,6 +106,16 @@ static enum step hand_over(struct connection *connection)
         return STEP_WAIT;
     refuse_busy(connection, "the server is busy; try again later");
     return after_result(connection);
+}
+
+enum step connection_wait_for_source(struct connection *connection)
+{
+    if (connection_stash(connection) < 0)
+        return connection_go(connection, STATE_CLOSED);
+    connection->call = CALL_SOURCE;
+    connection_go(connection, STATE_WORKER);
+    /* The head was sent, so a busy server can only end the connection. */
+    return submit(connection) == 0 ? STEP_WAIT : connection_go(connection, STATE_CLOSED);
 }
 
 /* --- after a call ---------------------------------------------------------------------------- */
@@ -138,6 +156,8 @@ static enum step after_result(struct connection *connection)
 
 enum step connection_after_call(struct connection *connection)
 {
+    if (connection->call == CALL_SOURCE)
+        return connection_go(connection, STATE_SEND);
     return connection->result == HTTP_ON_WORKER ? hand_over(connection) : after_result(connection);
 }
 

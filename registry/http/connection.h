@@ -21,7 +21,7 @@ enum connection_state {
     STATE_BEGIN,     /* calls the handler's begin() */
     STATE_BODY,      /* receives the body and calls the handler's receive() */
     STATE_FINISH,    /* calls the handler's answer() */
-    STATE_WORKER,    /* a worker runs one of these calls */
+    STATE_WORKER, /* a worker runs one of these calls, or waits for more of the answer's source */
     STATE_DISCARD,   /* receives the rest of a refused body; the response is set */
     STATE_ANSWER, /* formats the head of the answer and starts to send */
     STATE_SEND,      /* sends the rest */
@@ -37,8 +37,8 @@ enum step {
     STEP_YIELD, /* run again after the turns of other connections */
 };
 
-/* A call of the handler (registry/http/handler.h). */
-enum handler_call { CALL_BEGIN, CALL_RECEIVE, CALL_ANSWER };
+/* A call of the handler (registry/http/handler.h), or of the wait() of the answer's source. */
+enum handler_call { CALL_BEGIN, CALL_RECEIVE, CALL_ANSWER, CALL_SOURCE };
 
 /* Bytes that could not be processed or sent yet. */
 struct backlog {
@@ -150,6 +150,9 @@ enum step connection_give_piece(struct connection *connection, const struct chun
 
 /* Continues after the call in connection->call, whose result is in connection->result. */
 enum step connection_after_call(struct connection *connection);
+
+/* Lets a worker wait until the source of the answer can be read again. */
+enum step connection_wait_for_source(struct connection *connection);
 
 /* --- connection-body.c ----------------------------------------------------------------------- */
 

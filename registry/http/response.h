@@ -16,8 +16,10 @@
 /* The source of the bytes of a body, usually an open blob. */
 struct response_source {
     void *object;
-    /* bytes or -errno */
+    /* bytes, -EAGAIN if the event thread would have to wait, or -errno */
     ssize_t (*read)(void *object, uint64_t offset, void *ret_data, size_t size);
+    /* Called after -EAGAIN on a worker of request->pool: waits. NULL: read() never answers that. */
+    void (*wait)(void *object);
     int (*get_fd)(void *object); /* a file with the same bytes, borrowed; -1: none. May be NULL */
     void (*close)(void *object);
 };

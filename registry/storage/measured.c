@@ -121,6 +121,11 @@ static int64_t measured_now(struct storage *storage)
     return storage_now(inner_of(storage));
 }
 
+static bool measured_is_remote(const struct storage *storage)
+{
+    return storage_is_remote(((const struct measured *)storage)->inner);
+}
+
 static void measured_count_cache(struct storage *storage, struct storage_cache_counters *ret)
 {
     storage_count_cache(inner_of(storage), ret);
@@ -179,6 +184,7 @@ static const struct storage_functions measured_functions = {
     .close = measured_close,
     .check = measured_check,
     .now = measured_now,
+    .is_remote = measured_is_remote,
     .count_cache = measured_count_cache,
     .head = measured_head,
     .get = measured_get,

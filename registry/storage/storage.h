@@ -147,6 +147,9 @@ struct storage_functions {
     /* Seconds since 1970, by the storage's own clock. */
     int64_t (*now)(struct storage *storage);
 
+    /* Whether most operations wait for a network, so that callers need more threads. */
+    bool (*is_remote)(const struct storage *storage);
+
     /* Counts since the storage was opened; zeros if the backend has no cache. */
     void (*count_cache)(struct storage *storage, struct storage_cache_counters *ret);
 
@@ -173,11 +176,14 @@ struct storage_functions {
                 struct storage_reader **ret, struct storage_object *ret_object, struct error *err);
 
     /*
-     * Reads up to size bytes at offset. Returns their number, 0 at the end, or -errno. May wait if
-     * reader_get_fd() returns -1.
+     * Reads up to size bytes at offset. Returns their number, 0 at the end, -EAGAIN if the caller
+     * would have to wait, or another -errno.
      */
     ssize_t (*reader_read)(struct storage_reader *reader, uint64_t offset, void *ret_data,
-                           size_t size);
+                           size_t size, enum storage_waiting waiting);
+
+    /* Waits until the read that returned -EAGAIN last can continue, or fails. */
+    void (*reader_wait)(struct storage_reader *reader);
 
     /* A descriptor of a file with the same bytes, borrowed; -1 if there is none. */
     int (*reader_get_fd)(struct storage_reader *reader);
@@ -279,6 +285,9 @@ struct storage_functions {
     int (*upload_append)(struct storage_upload *upload, uint64_t offset, const void *data,
                          size_t size, struct error *err);
 
+    /* Whether upload_append() of size bytes may have to wait for a network. */
+    bool (*upload_would_wait)(const struct storage_upload *upload, size_t size);
+
     /*
      * Makes the appended bytes survive the end of the process, but not necessarily a power failure.
      * From then on upload_head() of other processes counts them. Call it before the client's bytes
@@ -334,6 +343,11 @@ static inline int64_t storage_now(struct storage *storage)
     return storage->functions->now(storage);
 }
 
+static inline bool storage_is_remote(const struct storage *storage)
+{
+    return storage->functions->is_remote(storage);
+}
+
 static inline void storage_count_cache(struct storage *storage, struct storage_cache_counters *ret)
 {
     storage->functions->count_cache(storage, ret);
@@ -363,7 +377,19 @@ static inline int storage_open(struct storage *storage, const char *key,
 static inline ssize_t storage_reader_read(struct storage_reader *reader, uint64_t offset,
                                           void *ret_data, size_t size)
 {
-    return reader->functions->reader_read(reader, offset, ret_data, size);
+    return reader->functions->reader_read(reader, offset, ret_data, size, STORAGE_MAY_WAIT);
+}
+
+/* The same for a thread that must not wait. */
+static inline ssize_t storage_reader_try(struct storage_reader *reader, uint64_t offset,
+                                         void *ret_data, size_t size)
+{
+    return reader->functions->reader_read(reader, offset, ret_data, size, STORAGE_MUST_NOT_WAIT);
+}
+
+static inline void storage_reader_wait(struct storage_reader *reader)
+{
+    reader->functions->reader_wait(reader);
 }
 
 static inline int storage_reader_get_fd(struct storage_reader *reader)
@@ -461,6 +487,11 @@ static inline int storage_upload_append(struct storage_upload *upload, uint64_t 
                                         const void *data, size_t size, struct error *err)
 {
     return upload->functions->upload_append(upload, offset, data, size, err);
+}
+
+static inline bool storage_upload_would_wait(const struct storage_upload *upload, size_t size)
+{
+    return upload->functions->upload_would_wait(upload, size);
 }
 
 static inline int storage_upload_keep(struct storage_upload *upload, struct error *err)

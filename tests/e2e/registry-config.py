@@ -276,7 +276,6 @@ def _():
 @case("unsupported settings that protect something are refused with the reason")
 def _():
     for name, value in (("REGISTRY_AUTH", "silly"), ("REGISTRY_STORAGE", "inmemory"),
-                        ("REGISTRY_STORAGE_S3_BUCKET", "b"),
                         ("REGISTRY_HTTP_TLS_LETSENCRYPT_EMAIL", "a@b.c"), ("REGISTRY_PROXY_REMOTEURL", "https://a"),
                         ("REGISTRY_NOTIFICATIONS_ENDPOINTS", "[{name: a, url: http://b}]"),
                         ("REGISTRY_MIDDLEWARE", "{repository: [{name: a}]}")):

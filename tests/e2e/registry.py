@@ -93,6 +93,8 @@ class Registry:
     password  random for each registry, so that a search for it on the disk proves something
     """
 
+    STORAGE = "filesystem: {}"  # of the configuration file
+
     def __init__(self, username="testuser", program="registryd", environment=None, limits=None, **settings):
         """settings: variables of the registry, without REGISTRY_; environment: other variables; limits: for setrlimit()."""
         self.environment, self.limits = environment or {}, limits or {}
@@ -191,7 +193,7 @@ class Registry:
     def _start(self):
         """Starts the program; tries another port if the chosen one was taken in the meantime."""
         config = self.dir / "config.yml"
-        config.write_text("version: 0.1\nstorage:\n  filesystem: {}\nhttp: {}\n")
+        config.write_text(f"version: 0.1\nstorage:\n  {self.STORAGE}\nhttp: {{}}\n")
         for _ in range(START_TRIES):
             self.port = free_port()
             self.host = f"localhost:{self.port}"

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "tests/unit/check.h"
@@ -78,18 +79,23 @@ struct program {
     size_t count;
 };
 
-static void make_program(const struct machine *machine, struct program *ret)
+static void make_program_for(const struct machine *machine, bool may_connect, struct program *ret)
 {
     FILE *file = tmpfile();
     struct error err;
 
     assert_non_null(file);
-    if (confine_export_calls(machine->architecture, PID, fileno(file), &err) < 0)
+    if (confine_export_calls(machine->architecture, PID, may_connect, fileno(file), &err) < 0)
         fail_msg("%s: %s", machine->name, err.text);
     rewind(file);
     ret->count = fread(ret->instructions, sizeof(*ret->instructions), PROGRAM_MAX, file);
     assert_true(ret->count > 0 && ret->count < PROGRAM_MAX);
     fclose(file);
+}
+
+static void make_program(const struct machine *machine, struct program *ret)
+{
+    make_program_for(machine, false, ret);
 }
 
 static uint32_t load_word(const struct seccomp_data *data, uint32_t offset)
@@ -240,6 +246,31 @@ static void arguments_are_checked(void **state)
     }
 }
 
+/* With a bucket the server opens connections, and resolves names. */
+static void a_process_that_connects_has_sockets_of_the_internet_only(void **state)
+{
+    static struct program program;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(machines); i++) {
+        const struct machine *machine = &machines[i];
+
+        make_program_for(machine, true, &program);
+        EXPECT_ALL(machine->made, true, SECCOMP_RET_ALLOW);
+        EXPECT_ALL(deadly_everywhere, true, SECCOMP_RET_KILL_PROCESS);
+        if (!has_call(machine, "socket"))
+            continue;
+        EXPECT("socket", 0, AF_INET, SECCOMP_RET_ALLOW);
+        EXPECT("socket", 0, AF_INET6, SECCOMP_RET_ALLOW);
+        EXPECT("socket", 0, AF_UNIX, ERRNO(EPERM));
+        EXPECT("socket", 0, AF_NETLINK, ERRNO(EPERM));
+        EXPECT("socketpair", 0, AF_UNIX, SECCOMP_RET_ALLOW);
+        EXPECT("connect", 0, 0, SECCOMP_RET_ALLOW);
+        EXPECT("bind", 0, 0, ERRNO(EPERM));
+        EXPECT("listen", 0, 0, ERRNO(EPERM));
+    }
+}
+
 /* socketcall is one call for all socket operations. The arguments of mmap are in memory, which a filter cannot read. */
 static void i386_has_special_calls(void **state)
 {
@@ -276,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_of_the_server_are_allowed_and_those_of_attackers_are_not),
         cmocka_unit_test(arguments_are_checked),
+        cmocka_unit_test(a_process_that_connects_has_sockets_of_the_internet_only),
         cmocka_unit_test(i386_has_special_calls),
         cmocka_unit_test(a_call_of_another_architecture_kills_the_process),
     };

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "registry/cli/doctor/checks.h"
+#include "registry/cli/open-store.h"
 #include "registry/cli/table.h"
 
 enum { LEAST_PERCENT = 5, FUTURE_S = 60, ENTRIES_MAX = 100000 };
@@ -183,7 +184,24 @@ static void check_content(struct examination *examination, const char *root)
                    survey.first_future ? survey.first_future : path);
 }
 
-void check_storage(struct examination *examination)
+/* The proof: the bucket is opened, for which the store must keep the conditions of writes. */
+static void check_bucket(struct examination *examination)
+{
+    struct storage *storage;
+    struct bucket *bucket;
+    struct error err;
+    int r = open_store_prepare(examination->settings, &bucket, &err);
+
+    if (r == 0)
+        r = open_store_storage(examination->settings, bucket, FILESYSTEM_LOOKS, &storage, &err);
+    if (r < 0)
+        report_add(&examination->report, "storage-unreachable", FINDING_BAD,
+                   "The server does not start.", "%s", err.text);
+    else
+        storage_close(storage);
+}
+
+static void check_directory(struct examination *examination)
 {
     const char *root = examination->settings->storage.root_directory;
     struct report *report = &examination->report;
@@ -209,4 +227,12 @@ void check_storage(struct examination *examination)
     check_writing(examination, root);
     check_room(report, root);
     check_content(examination, root);
+}
+
+void check_storage(struct examination *examination)
+{
+    if (examination->settings->storage.s3.is_enabled)
+        check_bucket(examination);
+    else
+        check_directory(examination);
 }

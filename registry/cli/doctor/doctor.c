@@ -33,14 +33,14 @@ static void check_warnings(struct examination *examination)
  */
 static bool become_server(struct examination *examination)
 {
-    struct confinement confinement;
+    const struct settings_storage *storage = &examination->settings->storage;
     struct error err;
     int r = 0;
 
-    if (geteuid() == 0 && access(examination->settings->storage.root_directory, F_OK) == 0) {
+    if (geteuid() == 0 && (storage->s3.is_enabled || access(storage->root_directory, F_OK) == 0)) {
         r = log_open(&(struct log_options){.level = LOG_LEVEL_ERROR}, &err);
         if (r == 0)
-            r = offline_change_identity(examination->settings, &confinement, &err);
+            r = offline_change_identity(examination->settings, &err);
         log_close();
     }
     if (r == 0)

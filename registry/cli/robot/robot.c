@@ -224,11 +224,12 @@ static int revoke_robot(const struct job *job, struct error *err)
 /* Returns NULL if the storage cannot be read; then the last use is not known. */
 static struct store *open_records(const struct job *job)
 {
+    struct bucket *bucket = NULL;
     struct store *store = NULL;
     struct error ignored;
 
-    if (!job->settings ||
-        open_store(job->settings->storage.root_directory, FILESYSTEM_LOOKS, &store, &ignored) < 0)
+    if (!job->settings || open_store_prepare(job->settings, &bucket, &ignored) < 0 ||
+        open_store(job->settings, bucket, FILESYSTEM_LOOKS, &store, &ignored) < 0)
         return NULL;
     return store;
 }

@@ -118,6 +118,13 @@ static enum http_result begin(void *context, struct request *request, struct res
 {
     const struct debug *debug = context;
 
+    if (has_path(request, "/debug/health") && store_is_remote(debug->store) &&
+        !request->is_on_worker) {
+        request->pool = debug->workers;
+        request->owner = (struct job_owner){0};
+        request->delay_ms = 0;
+        return HTTP_ON_WORKER;
+    }
     if (has_path(request, "/debug/health"))
         answer_health(debug, response);
     else if (debug->settings->has_prometheus && has_path(request, debug->settings->prometheus_path))

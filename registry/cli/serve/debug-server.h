@@ -5,6 +5,7 @@
 #include "registry/config/settings.h"
 #include "registry/core/store.h"
 #include "registry/http/server.h"
+#include "registry/runtime/worker-pool.h"
 
 /*
  * The debug server of registry:2 (http.debug): /debug/health, and metrics for Prometheus if they
@@ -17,6 +18,7 @@ struct debug {
     const struct authenticator *authenticator; /* may be NULL */
     const struct metrics *metrics;
     const struct maintenance_counters *maintenance;
+    struct worker_pool *workers; /* for a check that waits for a network */
     const struct settings_debug *settings;
     struct connection_limits limits;
     struct listeners listeners; /* as in struct server_options */

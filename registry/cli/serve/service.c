@@ -9,17 +9,18 @@
 #include "registry/access/signing-keys.h"
 #include "registry/api/report.h"
 #include "registry/api/routes.h"
+#include "registry/cli/open-store.h"
 #include "registry/cli/serve/quotas.h"
 #include "registry/cli/serve/token-server.h"
 #include "registry/core/records.h"
 #include "registry/runtime/log.h"
 #include "registry/runtime/metrics.h"
-#include "registry/storage/filesystem/filesystem.h"
 #include "registry/storage/measured.h"
 
 enum {
     DRAIN_DEFAULT_MS = 10000,
     WORKERS = 24, /* most of them wait for the disk; one user can occupy at most 16 */
+    REMOTE_WORKERS = 64, /* they wait for a network */
     QUEUE = 8192,
     /* threads beyond the number of processors, because lists may wait for the disk */
     SPARE_COMPUTERS = 2,
@@ -101,7 +102,6 @@ static bool find_stamp(void *context, const char *user, unsigned char ret[TOKEN_
     return access_find_stamp(&service->access, user, ret);
 }
 
-/* Opens the keys that sign tokens; they are in the storage. */
 static int open_tokens(struct service *service, struct error *err)
 {
     const struct settings_auth *auth = &service->settings->auth;
@@ -185,11 +185,15 @@ static void log_damage(const struct digest *canonical)
  */
 static int start_pools(struct service *service, struct error *err)
 {
-    int r = worker_pool_start("worker", WORKERS, QUEUE, 0, &service->workers, err);
+    bool is_remote = store_is_remote(service->store);
+    int r = worker_pool_start("worker", is_remote ? REMOTE_WORKERS : WORKERS, QUEUE, 0,
+                              &service->workers, err);
 
     if (r == 0)
         r = worker_pool_start("computer", server_count_threads() + SPARE_COMPUTERS, QUEUE,
                               COMPUTER_NICENESS, &service->computers, err);
+    if (r == 0 && is_remote)
+        r = worker_pool_start("stream", REMOTE_WORKERS, QUEUE, 0, &service->streams, err);
     return r;
 }
 
@@ -232,6 +236,7 @@ static void make_api(struct service *service)
         .access = &service->access,
         .workers = service->workers,
         .computers = service->computers,
+        .streams = service->streams,
         .realm = settings->auth.realm,
         .token_server = {settings->token.realm, settings->token.service,
                          settings->token.redirect_path},
@@ -293,6 +298,7 @@ static int start_debug_server(struct service *service, struct error *err)
         .authenticator = service->authenticator,
         .metrics = service->metrics,
         .maintenance = &service->maintenance.counters,
+        .workers = service->workers,
         .settings = &service->settings->http.debug,
         .limits = limits_of(&service->settings->http.limits),
         .listeners = steal_listeners(&service->debug_listeners),
@@ -334,7 +340,7 @@ static int begin_confinement(struct service *service, struct error *err)
         service->confined_files[ARRAY_SIZE(files) + i] = tls->client_cas[i];
     service->confinement = (struct confinement){
         .user = settings->confinement.user,
-        .storage = settings->storage.root_directory,
+        .storage = settings->storage.s3.is_enabled ? NULL : settings->storage.root_directory,
         .files = service->confined_files,
         .file_count = ARRAY_SIZE(files) + tls->client_ca_count,
     };
@@ -352,15 +358,18 @@ static void observe_storage(void *object, enum storage_action action, uint64_t u
     metrics_count_storage(object, kinds[action], us);
 }
 
-static int open_store(struct service *service, struct error *err)
+/* With the keys that sign tokens, which are in the storage. */
+static int open_data(struct service *service, struct error *err)
 {
     struct storage *storage;
-    int r = filesystem_open(service->settings->storage.root_directory, FILESYSTEM_SERVES, &storage,
-                            err);
+    int r = open_store_storage(service->settings, steal_ptr(&service->bucket), FILESYSTEM_SERVES,
+                               &storage, err);
 
     if (r == 0 && service->metrics)
         r = storage_measure(storage, observe_storage, service->metrics, &storage, err);
-    return r < 0 ? r : store_open(storage, &service->store, err);
+    if (r == 0)
+        r = store_open(storage, &service->store, err);
+    return r < 0 ? r : open_tokens(service, err);
 }
 
 /* Adds the key files that the access file names. */
@@ -389,11 +398,12 @@ static int confine_key_files(struct service *service, struct error *err)
 
 /*
  * Opens the files after the change of the user, so that the server can read all of them again
- * later.
+ * later. A bucket is opened last, because that starts a thread.
  */
 static int open_all(struct service *service, struct error *err)
 {
     const struct settings *settings = service->settings;
+    bool is_bucket = settings->storage.s3.is_enabled;
     int r;
 
     maintenance_prepare();
@@ -406,12 +416,17 @@ static int open_all(struct service *service, struct error *err)
     if (r == 0)
         r = make_metrics(service, err);
     if (r == 0)
-        r = open_store(service, err);
+        r = open_store_prepare(settings, &service->bucket, err);
     if (r == 0)
-        r = open_tokens(service, err);
+        open_store_allow(settings, service->bucket, &service->confinement);
+    if (r == 0 && is_bucket)
+        log_info("the keys of the bucket come from %s",
+                 service->bucket->functions->get_origin(service->bucket));
+    if (r == 0 && !is_bucket)
+        r = open_data(service, err);
     if (r == 0 && settings->confinement.is_enabled)
         r = confine_rest(&service->confinement, err);
-    return r;
+    return r == 0 && is_bucket ? open_data(service, err) : r;
 }
 
 /*
@@ -433,6 +448,17 @@ static int start_parts(struct service *service, struct error *err)
     return r < 0 ? r : start_maintenance(service, err);
 }
 
+static int log_address(const struct settings *settings, struct error *err)
+{
+    CLEANUP_FREE char *place = open_store_describe(settings);
+
+    if (!place)
+        return error_set_oom(err);
+    log_info("listening on %s%s, data in %s", settings->http.address,
+             settings->http.tls.certificate ? ", tls" : "", place);
+    return 0;
+}
+
 int service_start(struct service *service, const struct settings *settings,
                   const char *configuration, struct error *err)
 {
@@ -448,8 +474,7 @@ int service_start(struct service *service, const struct settings *settings,
         return r;
     service->purging =
         (struct upload_purging){.settings = &settings->storage, .store = service->store};
-    log_info("listening on %s%s, data in %s", settings->http.address,
-             settings->http.tls.certificate ? ", tls" : "", settings->storage.root_directory);
+    return log_address(settings, err);
     return 0;
 }
 
@@ -508,6 +533,7 @@ void service_stop(struct service *service)
     maintenance_flush(&service->maintenance);
     worker_pool_stop(service->workers);
     worker_pool_stop(service->computers);
+    worker_pool_stop(service->streams);
     note_robots(service, 1);
     tokens_close(service->tokens);
     external_tokens_close(service->external_tokens);
@@ -517,6 +543,7 @@ void service_stop(struct service *service)
     guess_limit_free(service->guess_limit);
     pull_log_free(service->pulls);
     store_close(service->store);
+    bucket_free(service->bucket);
     metrics_free(service->metrics);
     certificates_close(service->certificates);
     listeners_close(&service->listeners);

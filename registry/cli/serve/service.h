@@ -33,12 +33,14 @@ struct service {
     struct watched_table *robots_file; /* NULL: not configured */
     struct tokens *tokens; /* NULL: no tokens */
     int64_t tokens_refreshed_ms; /* of monotonic_ms() */
+    struct bucket *bucket; /* until the store owns it; NULL: the data is in a directory */
     struct store *store;
     struct upload_purging purging;
     struct pull_log *pulls; /* NULL: no rules, so no rule needs the time of a pull */
     struct maintenance maintenance;
 
     struct worker_pool *workers, *computers;
+    struct worker_pool *streams; /* NULL: the storage is not remote */
     struct metrics *metrics;
     struct access access;
     struct api api;

@@ -124,7 +124,8 @@ int filesystem_open_reader(struct storage *storage, const char *key, enum storag
                            struct storage_reader **ret, struct storage_object *ret_object,
                            struct error *err);
 ssize_t filesystem_reader_read(struct storage_reader *reader, uint64_t offset, void *ret_data,
-                               size_t size);
+                               size_t size, enum storage_waiting waiting);
+void filesystem_reader_wait(struct storage_reader *reader);
 int filesystem_reader_get_fd(struct storage_reader *reader);
 void filesystem_reader_close(struct storage_reader *reader);
 int filesystem_list(struct storage *storage, const char *prefix, const char *after, size_t limit,
@@ -161,6 +162,7 @@ int filesystem_upload_keep(struct storage_upload *upload, struct error *err);
 ssize_t filesystem_upload_read(struct storage_upload *upload, uint64_t offset, void *ret_data,
                                size_t size);
 int filesystem_upload_discard(struct storage_upload *upload, struct error *err);
+bool filesystem_upload_would_wait(const struct storage_upload *upload, size_t size);
 void filesystem_upload_close(struct storage_upload *upload);
 
 int filesystem_claim(struct storage *storage, const char *prefix, enum storage_claim_mode mode,

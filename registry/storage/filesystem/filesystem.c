@@ -116,6 +116,12 @@ static int64_t filesystem_now(struct storage *storage)
     return (int64_t)time(NULL);
 }
 
+static bool filesystem_is_remote(const struct storage *storage)
+{
+    (void)storage;
+    return false;
+}
+
 /* --- opening ----------------------------------------------------------------------------- */
 
 /*
@@ -220,11 +226,13 @@ static const struct storage_functions filesystem_functions = {
     .close = filesystem_close,
     .check = filesystem_check,
     .now = filesystem_now,
+    .is_remote = filesystem_is_remote,
     .count_cache = filesystem_count_cache,
     .head = filesystem_head,
     .get = filesystem_get,
     .open = filesystem_open_reader,
     .reader_read = filesystem_reader_read,
+    .reader_wait = filesystem_reader_wait,
     .reader_get_fd = filesystem_reader_get_fd,
     .reader_close = filesystem_reader_close,
     .list = filesystem_list,
@@ -245,6 +253,7 @@ static const struct storage_functions filesystem_functions = {
     .upload_read = filesystem_upload_read,
     .upload_discard = filesystem_upload_discard,
     .upload_close = filesystem_upload_close,
+    .upload_would_wait = filesystem_upload_would_wait,
     .claim = filesystem_claim,
     .claim_check = filesystem_claim_check,
     .claim_release = filesystem_claim_release,

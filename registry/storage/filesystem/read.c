@@ -155,9 +155,15 @@ ssize_t filesystem_pread(int fd, uint64_t offset, void *ret_data, size_t size)
     return n < 0 ? -errno : n;
 }
 
-ssize_t filesystem_reader_read(struct storage_reader *base, uint64_t offset, void *ret_data,
-                               size_t size)
+void filesystem_reader_wait(struct storage_reader *reader)
 {
+    (void)reader;
+}
+
+ssize_t filesystem_reader_read(struct storage_reader *base, uint64_t offset, void *ret_data,
+                               size_t size, enum storage_waiting waiting)
+{
+    (void)waiting; /* for a disk is not waiting */
     return filesystem_pread(((const struct filesystem_reader *)base)->fd, offset, ret_data, size);
 }
 

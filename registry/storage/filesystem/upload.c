@@ -201,6 +201,13 @@ int filesystem_upload_discard(struct storage_upload *base, struct error *err)
                            upload->key, err);
 }
 
+bool filesystem_upload_would_wait(const struct storage_upload *upload, size_t size)
+{
+    (void)upload;
+    (void)size;
+    return false;
+}
+
 void filesystem_upload_close(struct storage_upload *base)
 {
     struct filesystem_upload *upload = (struct filesystem_upload *)base;

@@ -289,8 +289,8 @@ static int call(struct s3_client *client, const struct s3_request *request,
         if (!may_try_again(end_ms, tries)) {
             if (r == 0)
                 (void)s3_answer_fail(answer, request, err);
-            err->code = EAGAIN;
-            return -EAGAIN;
+            err->code = EHOSTDOWN;
+            return -EHOSTDOWN;
         }
         s3_answer_done(answer);
     }
@@ -340,6 +340,16 @@ int s3_answer_get_size(const struct s3_answer *answer, const char *name, uint64_
 ssize_t s3_answer_read(struct s3_answer *answer, void *ret_data, size_t size)
 {
     return exchange_read(answer->exchange, ret_data, size);
+}
+
+ssize_t s3_answer_try(struct s3_answer *answer, void *ret_data, size_t size)
+{
+    return exchange_try(answer->exchange, ret_data, size);
+}
+
+void s3_answer_await(struct s3_answer *answer)
+{
+    exchange_await(answer->exchange);
 }
 
 int s3_answer_fail(const struct s3_answer *answer, const struct s3_request *request,

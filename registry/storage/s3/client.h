@@ -68,7 +68,7 @@ int64_t s3_client_now(const struct s3_client *client);
 
 /*
  * Sends a request. 0 with *ret for an answer of 2xx, 304, 404, 409, 412 and 416. Negative for
- * everything else: -EAGAIN if the store could not be reached or was overloaded until the deadline,
+ * everything else: -EHOSTDOWN if the store could not be reached or was overloaded until the deadline,
  * -EACCES if it refuses the keys, and others.
  */
 int s3_call(struct s3_client *client, const struct s3_request *request, struct s3_answer *ret,
@@ -82,6 +82,10 @@ int s3_answer_get_size(const struct s3_answer *answer, const char *name, uint64_
 
 /* The next bytes of a stream: how many, 0 at its end, or -errno. */
 ssize_t s3_answer_read(struct s3_answer *answer, void *ret_data, size_t size);
+
+/* The same without waiting: -EAGAIN if there is none yet; s3_answer_await() waits until there is. */
+ssize_t s3_answer_try(struct s3_answer *answer, void *ret_data, size_t size);
+void s3_answer_await(struct s3_answer *answer);
 
 /* Fills err for an answer that the caller did not expect. Returns negative. */
 int s3_answer_fail(const struct s3_answer *answer, const struct s3_request *request,

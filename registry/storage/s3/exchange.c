@@ -179,20 +179,51 @@ static size_t take_bytes(struct exchange *exchange, char *data, size_t size)
     return n;
 }
 
-ssize_t exchange_read(struct exchange *exchange, void *ret_data, size_t size)
+/* With the mutex held, and no wait. */
+static ssize_t take_or_fail(struct exchange *exchange, void *ret_data, size_t size)
+{
+    if (exchange->count > 0)
+        return (ssize_t)take_bytes(exchange, ret_data, size);
+    return exchange->state == EXCHANGE_OVER ? exchange->failure : -EAGAIN;
+}
+
+static void wait_for_bytes(struct exchange *exchange)
+{
+    while (exchange->count == 0 && exchange->state != EXCHANGE_OVER)
+        pthread_cond_wait(&exchange->changed, &exchange->mutex);
+}
+
+static ssize_t read_bytes(struct exchange *exchange, bool may_wait, void *ret_data, size_t size)
 {
     bool is_to_go_on;
     ssize_t n;
 
     pthread_mutex_lock(&exchange->mutex);
-    while (exchange->count == 0 && exchange->state != EXCHANGE_OVER)
-        pthread_cond_wait(&exchange->changed, &exchange->mutex);
-    n = exchange->count > 0 ? (ssize_t)take_bytes(exchange, ret_data, size) : exchange->failure;
+    if (may_wait)
+        wait_for_bytes(exchange);
+    n = take_or_fail(exchange, ret_data, size);
     is_to_go_on = exchange->is_paused && exchange->count <= TRANSPORT_WINDOW / 2;
     pthread_mutex_unlock(&exchange->mutex);
     if (is_to_go_on)
         transport_queue(exchange);
     return n;
+}
+
+ssize_t exchange_read(struct exchange *exchange, void *ret_data, size_t size)
+{
+    return read_bytes(exchange, true, ret_data, size);
+}
+
+ssize_t exchange_try(struct exchange *exchange, void *ret_data, size_t size)
+{
+    return read_bytes(exchange, false, ret_data, size);
+}
+
+void exchange_await(struct exchange *exchange)
+{
+    pthread_mutex_lock(&exchange->mutex);
+    wait_for_bytes(exchange);
+    pthread_mutex_unlock(&exchange->mutex);
 }
 
 /* The body belongs to the caller, so libcurl must have ended with it. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "registry/storage/s3/xml.h"
 
@@ -25,10 +26,24 @@ struct listing {
     char token[TOKEN_SIZE]; /* of the next page */
     bool is_truncated;
     struct storage_list page;
+    int64_t newest_s; /* when an object was written last; 0: there is none */
     /* 0, or negative to end it. Names are below the prefix, in the order of their keys. */
     int (*take)(struct listing *listing, const char *name, size_t size, bool is_prefix);
     void *object;
 };
+
+/* "2026-11-30T14:01:02.345Z" */
+static int64_t parse_time(const char *text)
+{
+    struct tm tm = {0};
+
+    if (sscanf(text, "%4d-%2d-%2dT%2d:%2d:%2d", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
+               &tm.tm_min, &tm.tm_sec) != 6)
+        return INT64_MAX; /* counts as used */
+    tm.tm_year -= 1900;
+    tm.tm_mon--;
+    return (int64_t)timegm(&tm);
+}
 
 static int on_element(void *object, const char *path, const char *text)
 {
@@ -42,6 +57,12 @@ static int on_element(void *object, const char *path, const char *text)
     }
     if (strcmp(path, "ListBucketResult/NextContinuationToken") == 0) {
         snprintf(listing->token, sizeof(listing->token), "%s", text);
+        return 0;
+    }
+    if (strcmp(path, "ListBucketResult/Contents/LastModified") == 0) {
+        int64_t written_s = parse_time(text);
+
+        listing->newest_s = written_s > listing->newest_s ? written_s : listing->newest_s;
         return 0;
     }
     if (!is_prefix && strcmp(path, "ListBucketResult/Contents/Key") != 0)
@@ -299,5 +320,29 @@ int s3_delete_below(struct s3 *s3, const char *prefix, struct error *err)
         if (r == 0)
             r = delete_all(s3, prefix, &names, err);
     } while (r == 0 && listing.is_truncated);
+    return r;
+}
+
+static int skip_name(struct listing *listing, const char *name, size_t size, bool is_prefix)
+{
+    (void)listing;
+    (void)name;
+    (void)size;
+    (void)is_prefix;
+    return 0;
+}
+
+int s3_find_newest(struct s3 *s3, const char *prefix, int64_t *ret_s, struct error *err)
+{
+    CLEANUP(listing_done) struct listing listing;
+    int r = listing_init(&listing, s3, prefix, NULL, err);
+
+    if (r < 0)
+        return r;
+    listing.take = skip_name;
+    r = run_listing(&listing, PAGE_MAX, err);
+    if (r == 0 && listing.newest_s == 0)
+        return STORAGE_NOT_FOUND;
+    *ret_s = listing.newest_s;
     return r;
 }

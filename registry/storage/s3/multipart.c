@@ -41,7 +41,12 @@ int multipart_start(struct s3 *s3, const char *key, char *ret_id, struct error *
 {
     CLEANUP(s3_answer_done) struct s3_answer answer = {0};
     const struct s3_pair query = {"uploads", ""};
-    struct s3_request request = {.method = "POST", .query = &query, .query_count = 1};
+    struct s3_pair headers[S3_OBJECT_HEADERS_MAX];
+    struct s3_request request = {.method = "POST",
+                                 .query = &query,
+                                 .query_count = 1,
+                                 .headers = headers,
+                                 .header_count = s3_add_headers(s3, headers, 0)};
     int r = send_request(s3, key, &request, &answer, err);
 
     if (r == 0)
@@ -189,7 +194,8 @@ static int copy_part(struct s3 *s3, const char *source, const char *to, const ch
 static int copy_in_parts(struct s3 *s3, const char *source, uint64_t size, const char *to,
                          struct error *err)
 {
-    const uint64_t step = S3_COPY_MAX / 2;
+    uint64_t least = size / PARTS_MAX + 1, usual = s3->options.copy_part_size;
+    const uint64_t step = usual > least ? usual : least;
     char id[S3_UPLOAD_ID_MAX + 1] = "";
     unsigned number = 0;
     int r = multipart_start(s3, to, id, err);
@@ -204,12 +210,13 @@ int multipart_copy(struct s3 *s3, const char *from, uint64_t size, const char *t
 {
     CLEANUP(s3_answer_done) struct s3_answer answer = {0};
     CLEANUP_FREE char *source = copy_source(s3, from);
-    const struct s3_pair header = {"x-amz-copy-source", source};
-    struct s3_request request = {.method = "PUT", .headers = &header, .header_count = 1};
+    struct s3_pair headers[1 + S3_OBJECT_HEADERS_MAX] = {{"x-amz-copy-source", source}};
+    struct s3_request request = {
+        .method = "PUT", .headers = headers, .header_count = s3_add_headers(s3, headers, 1)};
 
     if (!source)
         return error_set_oom(err);
-    if (size > S3_COPY_MAX)
+    if (size > s3->options.copy_threshold)
         return copy_in_parts(s3, source, size, to, err);
     return send_request(s3, to, &request, &answer, err);
 }

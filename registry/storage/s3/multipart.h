@@ -4,10 +4,6 @@
 
 /* Multipart uploads to the object at key. All wait, and return 0 or negative. */
 
-/* The least and most that S3 takes for a part, but the last, and the most for a copy in one
- * request. */
-#define S3_COPY_MAX ((uint64_t)5 << 30)
-
 int multipart_start(struct s3 *s3, const char *key, char *ret_id, struct error *err);
 int multipart_put(struct s3 *s3, const char *key, const char *id, unsigned number, const void *data,
                   size_t size, struct error *err);

@@ -107,6 +107,26 @@ int s3_head(struct s3 *s3, const char *key, struct storage_object *ret, struct e
     return s3_is_removed(&answer) ? STORAGE_NOT_FOUND : s3_read_head(&answer, key, ret, err);
 }
 
+static int read_time(const struct s3_answer *answer, const char *key, int64_t *ret_s,
+                     struct error *err)
+{
+    const char *modified = s3_answer_get_header(answer, "last-modified");
+
+    if (modified && http_date_parse(modified, ret_s) == 0)
+        return 0;
+    return error_set(err, EBADMSG, "the store gives %s no time", key);
+}
+
+int s3_find_time(struct s3 *s3, const char *key, int64_t *ret_s, struct error *err)
+{
+    CLEANUP(s3_answer_done) struct s3_answer answer = {0};
+    int r = send_head(s3, key, &answer, err);
+
+    if (r != 0)
+        return r;
+    return s3_is_removed(&answer) ? STORAGE_NOT_FOUND : read_time(&answer, key, ret_s, err);
+}
+
 /* --- putting --------------------------------------------------------------------------------- */
 
 /* A PUT that knows itself again. */
@@ -139,7 +159,7 @@ static int send_put(struct s3 *s3, const struct putting *putting, struct s3_answ
     const struct storage_step *step = putting->step;
     CLEANUP_FREE char *full = s3_full_key(s3, step->key);
     char match[S3_ETAG_SIZE + 2];
-    struct s3_pair headers[3] = {{S3_META_WRITE, putting->id}};
+    struct s3_pair headers[3 + S3_OBJECT_HEADERS_MAX] = {{S3_META_WRITE, putting->id}};
     size_t count = 1;
 
     if (!full)
@@ -148,6 +168,7 @@ static int send_put(struct s3 *s3, const struct putting *putting, struct s3_answ
         count++;
     if (putting->removed)
         headers[count++] = (struct s3_pair){S3_META_REMOVED, putting->removed};
+    count = s3_add_headers(s3, headers, count);
     return s3_call(s3->client,
                    &(struct s3_request){.method = "PUT",
                                         .key = full,
@@ -175,7 +196,7 @@ static int look_at_present(struct s3 *s3, const struct putting *putting, struct 
                            struct error *err)
 {
     CLEANUP(s3_answer_done) struct s3_answer answer = {0};
-    const char *key = putting->step->key, *id, *modified;
+    const char *key = putting->step->key, *id;
     struct storage_object object;
     int64_t modified_s = 0;
     int r = send_head(s3, key, &answer, err);
@@ -185,12 +206,13 @@ static int look_at_present(struct s3 *s3, const struct putting *putting, struct 
     if (r != 0)
         return r;
     id = s3_answer_get_header(&answer, S3_META_WRITE);
-    modified = s3_answer_get_header(&answer, "last-modified");
     *ret = (struct present){.version = object.version,
                             .is_ours = id && strcmp(id, putting->id) == 0,
                             .is_tombstone = s3_is_removed(&answer)};
-    if (ret->is_tombstone && (!modified || http_date_parse(modified, &modified_s) < 0))
-        return error_set(err, EBADMSG, "the store gives %s no time", key);
+    if (ret->is_tombstone)
+        r = read_time(&answer, key, &modified_s, err);
+    if (r < 0)
+        return r;
     ret->is_old = s3_client_now(s3->client) > modified_s + TOMBSTONE_S;
     return 0;
 }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WHOLE_MAX = 1 << 20 };
+enum { WHOLE_MAX = 1 << 20, TRIES = 5 /* without a byte in between */ };
 
 struct s3_reader {
     struct storage_reader reader;
@@ -24,6 +24,9 @@ struct s3_reader {
     pthread_mutex_t mutex;   /* protects the rest */
     struct s3_answer stream; /* no exchange: none is open */
     uint64_t position;       /* of the next byte in the stream */
+    uint64_t wanted;         /* where a caller that must not wait could not read */
+    int failure;             /* of the wait for that; 0: none */
+    unsigned breaks;         /* of streams, since the last byte */
 };
 
 static struct s3 *s3_of(struct storage *storage)
@@ -77,7 +80,6 @@ static int get_small(struct s3 *s3, const char *key, const char *full, size_t li
                      struct s3_answer *ret_stream, struct storage_object *ret_object,
                      char **ret_bytes, struct error *err)
 {
-    enum { TRIES = 5 };
     int r = -ECONNRESET;
 
     *ret_bytes = NULL;
@@ -189,7 +191,6 @@ static int open_stream_at(struct s3_reader *reader, uint64_t offset)
 
 static ssize_t read_stream(struct s3_reader *reader, uint64_t offset, void *data, size_t size)
 {
-    enum { TRIES = 5 };
     ssize_t n = -ECONNRESET;
 
     for (int try = 0; try < TRIES && n == -ECONNRESET; try++) {
@@ -210,7 +211,44 @@ static ssize_t read_stream(struct s3_reader *reader, uint64_t offset, void *data
     return n;
 }
 
-ssize_t s3_reader_read(struct storage_reader *base, uint64_t offset, void *ret_data, size_t size)
+/* A stream that is not there, at another place or broken is opened by s3_reader_wait(). */
+static ssize_t try_stream(struct s3_reader *reader, uint64_t offset, void *data, size_t size)
+{
+    ssize_t n;
+
+    if (reader->failure < 0)
+        return reader->failure;
+    reader->wanted = offset;
+    if (!reader->stream.exchange || reader->position != offset)
+        return -EAGAIN;
+    n = s3_answer_try(&reader->stream, data, size);
+    if (n == -EAGAIN)
+        return n;
+    if (n > 0) {
+        reader->position += (uint64_t)n;
+        reader->breaks = 0;
+        return n;
+    }
+    s3_answer_done(&reader->stream);
+    if (++reader->breaks == TRIES)
+        reader->failure = -ECONNRESET;
+    return reader->failure < 0 ? reader->failure : -EAGAIN;
+}
+
+void s3_reader_wait(struct storage_reader *base)
+{
+    struct s3_reader *reader = (struct s3_reader *)base;
+
+    pthread_mutex_lock(&reader->mutex);
+    if (!reader->stream.exchange || reader->position != reader->wanted)
+        reader->failure = open_stream_at(reader, reader->wanted);
+    if (reader->failure == 0)
+        s3_answer_await(&reader->stream);
+    pthread_mutex_unlock(&reader->mutex);
+}
+
+ssize_t s3_reader_read(struct storage_reader *base, uint64_t offset, void *ret_data, size_t size,
+                       enum storage_waiting waiting)
 {
     struct s3_reader *reader = (struct s3_reader *)base;
     uint64_t rest = offset < reader->object.size ? reader->object.size - offset : 0;
@@ -225,7 +263,8 @@ ssize_t s3_reader_read(struct storage_reader *base, uint64_t offset, void *ret_d
         return (ssize_t)size;
     }
     pthread_mutex_lock(&reader->mutex);
-    n = read_stream(reader, offset, ret_data, size);
+    n = waiting == STORAGE_MAY_WAIT ? read_stream(reader, offset, ret_data, size)
+                                    : try_stream(reader, offset, ret_data, size);
     pthread_mutex_unlock(&reader->mutex);
     return n;
 }

@@ -1,7 +1,6 @@
 #pragma once
 
-#include "registry/storage/s3/client.h"
-#include "registry/storage/storage.h"
+#include "registry/storage/s3/s3.h"
 
 /* What the files of the backend share. */
 
@@ -20,6 +19,7 @@ struct s3_abilities {
 struct s3 {
     struct storage storage;
     struct s3_client *client;
+    struct s3_options options;
     char *prefix; /* of all keys, with a slash at its end */
     struct s3_abilities abilities;
     int64_t shift_s; /* tests add it to the store's clock */
@@ -33,6 +33,9 @@ enum { S3_ETAG_SIZE = sizeof(struct storage_version), S3_KEY_MAX = 1024 };
 #define S3_META_WRITE "x-amz-meta-registryd-write"
 #define S3_META_REMOVED "x-amz-meta-registryd-removed"
 
+/* Appends the headers of requests that create objects to headers. Returns the new count. */
+size_t s3_add_headers(const struct s3 *s3, struct s3_pair *headers, size_t count);
+
 /* --- object.c: single objects ---------------------------------------------------------------- */
 
 /* The key in the bucket. Free with free(). NULL if memory is out. */
@@ -40,6 +43,9 @@ char *s3_full_key(const struct s3 *s3, const char *key);
 
 /* 0, STORAGE_NOT_FOUND or negative. */
 int s3_head(struct s3 *s3, const char *key, struct storage_object *ret, struct error *err);
+
+/* When an object was written. 0, STORAGE_NOT_FOUND or negative. */
+int s3_find_time(struct s3 *s3, const char *key, int64_t *ret_s, struct error *err);
 
 /* Size and version of the object that an answer is about. 0 or negative. */
 int s3_read_head(const struct s3_answer *answer, const char *key, struct storage_object *ret,
@@ -76,6 +82,20 @@ int s3_list(struct storage *storage, const char *prefix, const char *after, size
 /* Deletes all objects below a prefix, in the order of their keys. 0 or negative. */
 int s3_delete_below(struct s3 *s3, const char *prefix, struct error *err);
 
+/* When the newest object below a prefix was written. 0, STORAGE_NOT_FOUND or negative. */
+int s3_find_newest(struct s3 *s3, const char *prefix, int64_t *ret_s, struct error *err);
+
+/* --- collection.c ---------------------------------------------------------------------------- */
+
+int s3_refresh(struct storage *storage, const char *key, enum storage_waiting waiting,
+               struct storage_object *ret, struct error *err);
+int s3_used_since(struct storage *storage, const char *key, int64_t moment_s, bool *ret,
+                  struct error *err);
+int s3_last_use(struct storage *storage, const char *key, int64_t *ret_ns, struct error *err);
+int s3_remove_unused(struct storage *storage, struct storage_removal *removals, size_t count,
+                     int64_t moment_s, struct error *err);
+int s3_clean_up(struct storage *storage, int64_t age_s, struct error *err);
+
 /* --- reader.c -------------------------------------------------------------------------------- */
 
 int s3_get(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,
@@ -86,7 +106,9 @@ int s3_get_versioned(struct s3 *s3, const char *key, size_t limit, char **ret_by
 int s3_open_reader(struct storage *storage, const char *key, enum storage_waiting waiting,
                    struct storage_reader **ret, struct storage_object *ret_object,
                    struct error *err);
-ssize_t s3_reader_read(struct storage_reader *reader, uint64_t offset, void *ret_data, size_t size);
+ssize_t s3_reader_read(struct storage_reader *reader, uint64_t offset, void *ret_data, size_t size,
+                       enum storage_waiting waiting);
+void s3_reader_wait(struct storage_reader *reader);
 int s3_reader_get_fd(struct storage_reader *reader);
 void s3_reader_close(struct storage_reader *reader);
 
@@ -102,6 +124,7 @@ int s3_upload_append(struct storage_upload *upload, uint64_t offset, const void 
 int s3_upload_keep(struct storage_upload *upload, struct error *err);
 ssize_t s3_upload_read(struct storage_upload *upload, uint64_t offset, void *ret_data, size_t size);
 int s3_upload_discard(struct storage_upload *upload, struct error *err);
+bool s3_upload_would_wait(const struct storage_upload *upload, size_t size);
 void s3_upload_close(struct storage_upload *upload);
 
 /* Makes the step STORAGE_PUBLISH. */

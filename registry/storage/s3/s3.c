@@ -7,21 +7,43 @@
 
 #include "registry/storage/s3/s3-private.h"
 
+enum { CHECK_MS = 3000, USUAL_PART = 10 << 20, USUAL_COPY_PART = 32 << 20 };
+
+#define USUAL_COPY_THRESHOLD UINT32_MAX
+
 static struct s3 *s3_of(struct storage *storage)
 {
     return (struct s3 *)storage;
 }
 
+static void s3_free(struct s3 *s3)
+{
+    free(s3->prefix);
+    free(s3);
+}
+
+size_t s3_add_headers(const struct s3 *s3, struct s3_pair *headers, size_t count)
+{
+    for (size_t i = 0; i < s3->options.header_count; i++)
+        headers[count++] = s3->options.headers[i];
+    return count;
+}
+
 static void close_bucket(struct storage *storage)
 {
-    free(s3_of(storage)->prefix);
-    free(storage);
+    struct s3 *s3 = s3_of(storage);
+    struct s3_options options = s3->options;
+
+    s3_free(s3);
+    if (options.release)
+        options.release(options.object);
 }
 
 static int check_bucket(struct storage *storage, struct error *err)
 {
     CLEANUP(s3_answer_done) struct s3_answer answer = {0};
-    const struct s3_request request = {.method = "HEAD", .key = ""};
+    const struct s3_request request = {
+        .method = "HEAD", .key = "", .deadline_ms = CHECK_MS};
     int r = s3_call(s3_of(storage)->client, &request, &answer, err);
 
     return r < 0 || answer.status == 200 ? r : s3_answer_fail(&answer, &request, err);
@@ -35,6 +57,12 @@ static int64_t get_time(struct storage *storage)
 void s3_pass_time(struct storage *storage, int64_t seconds)
 {
     s3_of(storage)->shift_s += seconds;
+}
+
+static bool is_remote(const struct storage *storage)
+{
+    (void)storage;
+    return true;
 }
 
 static void count_cache(struct storage *storage, struct storage_cache_counters *ret)
@@ -115,11 +143,13 @@ static const struct storage_functions functions = {
     .close = close_bucket,
     .check = check_bucket,
     .now = get_time,
+    .is_remote = is_remote,
     .count_cache = count_cache,
     .head = head_object,
     .get = s3_get,
     .open = s3_open_reader,
     .reader_read = s3_reader_read,
+    .reader_wait = s3_reader_wait,
     .reader_get_fd = s3_reader_get_fd,
     .reader_close = s3_reader_close,
     .list = s3_list,
@@ -127,6 +157,11 @@ static const struct storage_functions functions = {
     .remove = remove_keys,
     .remove_if_unchanged = s3_remove_if_unchanged,
     .note = put_note,
+    .refresh = s3_refresh,
+    .used_since = s3_used_since,
+    .last_use = s3_last_use,
+    .remove_unused = s3_remove_unused,
+    .clean_up = s3_clean_up,
     .upload_open = s3_upload_open,
     .upload_head = s3_upload_head,
     .upload_get_state = s3_upload_get_state,
@@ -135,6 +170,7 @@ static const struct storage_functions functions = {
     .upload_read = s3_upload_read,
     .upload_discard = s3_upload_discard,
     .upload_close = s3_upload_close,
+    .upload_would_wait = s3_upload_would_wait,
     .claim = s3_claim,
     .claim_check = s3_claim_check,
     .claim_release = s3_claim_release,
@@ -156,7 +192,17 @@ static int set_prefix(struct s3 *s3, const char *root)
     return -ENOMEM;
 }
 
-int s3_open(struct s3_client *client, const char *root, struct storage **ret, struct error *err)
+static void set_usual_sizes(struct s3_options *options)
+{
+    if (!options->part_size)
+        options->part_size = USUAL_PART;
+    if (!options->copy_part_size)
+        options->copy_part_size = USUAL_COPY_PART;
+    if (!options->copy_threshold)
+        options->copy_threshold = USUAL_COPY_THRESHOLD;
+}
+
+int s3_open(const struct s3_options *options, struct storage **ret, struct error *err)
 {
     struct s3 *s3 = calloc(1, sizeof(*s3));
     int r;
@@ -164,10 +210,12 @@ int s3_open(struct s3_client *client, const char *root, struct storage **ret, st
     if (!s3)
         return error_set_oom(err);
     s3->storage.functions = &functions;
-    s3->client = client;
-    r = set_prefix(s3, root) < 0 ? error_set_oom(err) : s3_probe(s3, err);
+    s3->client = options->client;
+    s3->options = *options;
+    set_usual_sizes(&s3->options);
+    r = set_prefix(s3, options->root) < 0 ? error_set_oom(err) : s3_probe(s3, err);
     if (r < 0) {
-        close_bucket(&s3->storage);
+        s3_free(s3);
         return r;
     }
     *ret = &s3->storage;

@@ -3,17 +3,28 @@
 #include "registry/storage/s3/client.h"
 #include "registry/storage/storage.h"
 
-/*
- * A bucket as docs/storage-s3.md says. It is not a whole backend: garbage collection is missing, so
- * no configuration leads here.
- */
+/* The backend for buckets, as docs/storage-s3.md says. */
+
+enum { S3_OBJECT_HEADERS_MAX = 4 };
+
+/* Text is borrowed as long as the storage is open. */
+struct s3_options {
+    struct s3_client *client; /* borrowed, too */
+    const char *root;         /* "": all of the bucket */
+    size_t part_size;         /* of uploads; 0: 10 MiB */
+    /* Objects larger than that are copied in parts of that size; 0: 4 GiB and 32 MiB. */
+    size_t copy_threshold, copy_part_size;
+    struct s3_pair headers[S3_OBJECT_HEADERS_MAX]; /* of requests that create objects */
+    size_t header_count;
+    void (*release)(void *object); /* called when the storage was closed; may be NULL */
+    void *object;
+};
 
 /*
- * Opens the bucket below root ("": all of it) and finds out what its store does. Borrows client.
- * *ret is the caller's, free with storage_close(). 0, or negative: the bucket cannot be used.
+ * Opens the bucket and finds out what its store does. *ret is the caller's, free with
+ * storage_close(). 0, or negative: the bucket cannot be used, and release() was not called.
  */
-int s3_open(struct s3_client *client, const char *root, struct storage **ret,
-            struct error *err) MUST_USE;
+int s3_open(const struct s3_options *options, struct storage **ret, struct error *err) MUST_USE;
 
 /* For tests: as if that many seconds had passed since the leases were taken. */
 void s3_pass_time(struct storage *storage, int64_t seconds);

@@ -23,7 +23,7 @@ _Static_assert(EXCHANGE_PROBLEM_SIZE >= CURL_ERROR_SIZE,
     use(global_init) use(slist_append) use(slist_free_all) use(easy_init) use(easy_cleanup) \
         use(easy_setopt) use(easy_getinfo) use(easy_pause) use(easy_strerror) use(multi_init) \
             use(multi_cleanup) use(multi_setopt) use(multi_add_handle) use(multi_remove_handle) \
-                use(multi_perform) use(multi_poll) use(multi_wakeup) use(multi_info_read)
+                use(multi_perform) use(multi_poll) use(multi_wakeup) use(multi_info_read) use(version_info)
 #define MEMBER(name) __typeof__(curl_##name) *name;
 #define SYMBOL(name) {"curl_" #name, (void **)&curl.name},
 
@@ -301,7 +301,7 @@ static int start_thread(struct transport *transport)
 
 /* --- for callers ----------------------------------------------------------------------------- */
 
-static int load(struct error *err)
+int transport_load(struct error *err)
 {
     static const char *const files[] = {"libcurl-gnutls.so.4", "libcurl.so.4", NULL};
     static const struct library_symbol symbols[] = {FUNCTIONS(SYMBOL)};
@@ -318,6 +318,13 @@ static int load(struct error *err)
     return r;
 }
 
+const char *transport_get_authorities(void)
+{
+    const curl_version_info_data *data = curl.version_info(CURLVERSION_NOW);
+
+    return data->age >= CURLVERSION_SEVENTH ? data->cainfo : NULL;
+}
+
 static bool set_connections(const struct transport *transport)
 {
     long most = (long)transport->options.connections;
@@ -330,7 +337,7 @@ int transport_new(const struct transport_options *options, struct transport **re
                   struct error *err)
 {
     struct transport *transport;
-    int r = load(err);
+    int r = transport_load(err);
 
     if (r < 0)
         return r;

@@ -40,6 +40,12 @@ struct transport_request {
     unsigned total_ms; /* for all of the exchange; 0: as long as bytes move */
 };
 
+/* Loads libcurl, which transport_new() does, too. Not while another thread does. 0 or negative. */
+int transport_load(struct error *err) MUST_USE;
+
+/* The file with the authorities that libcurl trusts, after it was loaded; NULL: none is known. */
+const char *transport_get_authorities(void);
+
 /* Loads libcurl and starts the thread. *ret is the caller's, free with transport_free(). 0 or
  * negative. */
 int transport_new(const struct transport_options *options, struct transport **ret,
@@ -65,6 +71,12 @@ const char *exchange_get_header(const struct exchange *exchange, const char *nam
 
 /* Waits for bytes of the body: how many of at most size, 0 at its end, or -errno. */
 ssize_t exchange_read(struct exchange *exchange, void *ret_data, size_t size);
+
+/* The same without waiting: -EAGAIN if there is none yet. */
+ssize_t exchange_try(struct exchange *exchange, void *ret_data, size_t size);
+
+/* Waits until exchange_try() answers something else than -EAGAIN. */
+void exchange_await(struct exchange *exchange);
 
 /* Ends the exchange, wherever it is. Waits for the transport's thread only if the request has a
  * body. Takes NULL. */

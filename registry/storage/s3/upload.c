@@ -14,7 +14,7 @@
 #include "registry/storage/s3/multipart.h"
 #include "registry/storage/s3/session.h"
 
-enum { PART_SIZE = 10 << 20, FIRST_CAPACITY = 64 << 10, LOOK_MS = 50, NAME_SIZE = 32 };
+enum { TAIL_MAX = 1 << 30, FIRST_CAPACITY = 64 << 10, LOOK_MS = 50, NAME_SIZE = 32 };
 
 struct s3_upload {
     struct storage_upload upload;
@@ -26,6 +26,7 @@ struct s3_upload {
     size_t count, capacity;
     size_t kept;  /* of them, in the tail object */
     bool is_over; /* published or discarded */
+    struct storage_reader *reader; /* of the sealed parts; NULL until they are read */
 };
 
 static struct s3_upload *upload_of(struct storage_upload *upload)
@@ -100,8 +101,17 @@ static int claim_existing(struct s3_upload *upload, unsigned patience_ms, struct
 
 /* --- the buffer ------------------------------------------------------------------------------ */
 
+/* A tail of another server, whose parts are larger, may fill more than a part. */
+static size_t room_in_part(const struct s3_upload *upload)
+{
+    size_t size = upload->s3->options.part_size;
+
+    return upload->count < size ? size - upload->count : 0;
+}
+
 static int make_room(struct s3_upload *upload, size_t size, struct error *err)
 {
+    size_t most = upload->s3->options.part_size;
     size_t capacity = upload->capacity ? upload->capacity : FIRST_CAPACITY;
     char *buffer;
 
@@ -109,14 +119,16 @@ static int make_room(struct s3_upload *upload, size_t size, struct error *err)
         return 0;
     while (capacity < upload->count + size)
         capacity *= 2;
-    buffer = malloc(capacity < PART_SIZE ? capacity : PART_SIZE);
+    if (most < upload->count + size)
+        most = upload->count + size;
+    buffer = malloc(capacity < most ? capacity : most);
     if (!buffer)
         return error_set_oom(err);
     if (upload->count > 0)
         memcpy(buffer, upload->buffer, upload->count);
     free(upload->buffer);
     upload->buffer = buffer;
-    upload->capacity = capacity < PART_SIZE ? capacity : PART_SIZE;
+    upload->capacity = capacity < most ? capacity : most;
     return 0;
 }
 
@@ -139,9 +151,9 @@ static int load_tail(struct s3_upload *upload, struct error *err)
         return 0;
     if (!key)
         return error_set_oom(err);
-    r = wanted <= PART_SIZE ? make_room(upload, wanted, err) : STORAGE_NOT_FOUND;
+    r = wanted <= TAIL_MAX ? make_room(upload, wanted, err) : STORAGE_NOT_FOUND;
     if (r == 0)
-        r = storage_get(&upload->s3->storage, key, PART_SIZE, STORAGE_MAY_WAIT, &bytes, &size, err);
+        r = storage_get(&upload->s3->storage, key, TAIL_MAX, STORAGE_MAY_WAIT, &bytes, &size, err);
     if (r < 0)
         return r;
     if (r > 0 || size < wanted)
@@ -212,6 +224,7 @@ static int upload_new(struct s3 *s3, const char *key, struct s3_upload **ret)
 
 static void upload_free(struct s3_upload *upload)
 {
+    storage_reader_close(upload->reader);
     free(upload->buffer);
     free(upload->key);
     free(upload);
@@ -262,6 +275,16 @@ int s3_upload_get_state(struct storage_upload *base, struct storage_upload_state
     return 0;
 }
 
+/* A part that is full must be sent first; a lease that ends soon must be renewed. */
+bool s3_upload_would_wait(const struct storage_upload *base, size_t size)
+{
+    const struct s3_upload *upload = (const struct s3_upload *)base;
+    int64_t rest_s = upload->session.until_s - storage_now(&upload->s3->storage);
+
+    return upload->is_over || upload->session.is_sealed || size > room_in_part(upload) ||
+           rest_s <= S3_LEASE_S / 2 + S3_DRIFT_S;
+}
+
 /* Takes all of data, or fails with the upload as it was: sent parts are only bytes of before. */
 int s3_upload_append(struct storage_upload *base, uint64_t offset, const void *data, size_t size,
                      struct error *err)
@@ -279,7 +302,7 @@ int s3_upload_append(struct storage_upload *base, uint64_t offset, const void *d
     if (upload->session.is_sealed)
         return error_set(err, EIO, "%s was read again, and takes no more bytes", upload->key);
     while (r == 0 && size > 0) {
-        size_t n = PART_SIZE - upload->count;
+        size_t n = room_in_part(upload);
 
         if (n == 0) {
             r = send_part(upload, err);
@@ -315,32 +338,36 @@ static int seal(struct s3_upload *upload, struct error *err)
     return r > 0 ? error_set(err, ESTALE, "the claim on %s is lost", upload->key) : r;
 }
 
+/* 0, STORAGE_NOT_FOUND or negative. */
+static int open_parts(struct s3_upload *upload)
+{
+    struct storage_object object;
+    int r = upload->session.is_sealed ? 0 : seal(upload, NULL);
+
+    return r == 0 ? storage_open(&upload->s3->storage, upload->key, STORAGE_MAY_WAIT,
+                                 &upload->reader, &object, NULL)
+                  : r;
+}
+
 ssize_t s3_upload_read(struct storage_upload *base, uint64_t offset, void *ret_data, size_t size)
 {
     struct s3_upload *upload = upload_of(base);
     uint64_t in_buffer = upload->session.base;
-    struct storage_reader *reader;
-    struct storage_object object;
-    ssize_t n;
-    int r = 0;
+    int r;
 
     if (offset >= in_buffer) {
         size_t rest = offset - in_buffer < upload->count ? upload->count - (offset - in_buffer) : 0;
+        size_t n = size < rest ? size : rest;
 
-        n = (ssize_t)(size < rest ? size : rest);
-        memcpy(ret_data, upload->buffer + (offset - in_buffer), (size_t)n);
-        return n;
+        memcpy(ret_data, upload->buffer + (offset - in_buffer), n);
+        return (ssize_t)n;
     }
-    if (!upload->session.is_sealed)
-        r = seal(upload, NULL);
+    r = upload->reader ? 0 : open_parts(upload);
     if (r == 0)
-        r = storage_open(&upload->s3->storage, upload->key, STORAGE_MAY_WAIT, &reader, &object,
-                         NULL);
+        r = renew(upload, NULL); /* reading a large upload takes longer than a lease */
     if (r != 0)
         return r < 0 ? r : -ESTALE;
-    n = storage_reader_read(reader, offset, ret_data, size);
-    storage_reader_close(reader);
-    return n;
+    return storage_reader_read(upload->reader, offset, ret_data, size);
 }
 
 int s3_upload_discard(struct storage_upload *base, struct error *err)

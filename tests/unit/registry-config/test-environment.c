@@ -185,8 +185,9 @@ static const struct { const char *variable, *says;
     {"REGISTRY_HTTP={addr: 5000}", "REGISTRY_HTTP: http.addr: \"5000\" is not an address"},
     {"REGISTRY_HTTP=:5000", "REGISTRY_HTTP: must be a mapping of settings"},
     {"REGISTRY_STORAGE=inmemory",
-     "REGISTRY_STORAGE: storage.inmemory: refused: only the filesystem"},
-    {"REGISTRY_STORAGE_S3_REGION=us-east-1", "REGISTRY_STORAGE_S3_REGION: storage.s3: refused: "},
+     "REGISTRY_STORAGE: storage.inmemory: refused: only the storage drivers"},
+    {"REGISTRY_STORAGE_S3_REGION=us-east-1",
+     "REGISTRY_STORAGE_S3_REGION: storage.s3: bucket is missing"},
     {"REGISTRY_AUTH=token", "REGISTRY_AUTH: auth.token: realm is missing"},
     {"REGISTRY_AUTH_TOKEN_REALM=https://a/b",
      "REGISTRY_AUTH_TOKEN_REALM: auth.token: service is missing"},
@@ -223,7 +224,7 @@ static void a_second_driver_from_a_variable_is_refused(void **state)
     (void)state;
     check_refusal(HEAD "storage: {filesystem: {rootdirectory: /a}}\n",
                   ENVIRONMENT("REGISTRY_STORAGE_S3_BUCKET=b"),
-                  "REGISTRY_STORAGE_S3_BUCKET: storage.s3: refused: ");
+                  "REGISTRY_STORAGE_S3_BUCKET: storage.s3: there is storage.filesystem, too");
 }
 
 static void secrets_are_not_shown(void **state)

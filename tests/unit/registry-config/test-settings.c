@@ -33,6 +33,62 @@ static void without_anything_there_are_registry_2_s_defaults(void **state)
     assert_int_equal(settings->tags_max, 0);
 }
 
+#define S3 HEAD "storage:\n  s3: {region: eu-1, bucket: b, "
+
+static void a_bucket_has_registry_2_s_defaults(void **state)
+{
+    CLEANUP(settings_freep)
+    struct settings *settings = load(S3 "forcepathstyle: }\n" ADDRESS, NO_ENVIRONMENT);
+    const struct settings_s3 *s3 = &settings->storage.s3;
+
+    (void)state;
+    assert_true(s3->is_enabled);
+    assert_null(s3->access_key);
+    assert_string_equal(s3->endpoint, "https://s3.eu-1.amazonaws.com");
+    assert_true(s3->has_bucket_in_host);
+    assert_string_equal(s3->root_directory, "");
+    assert_int_equal(s3->part_size, 10 << 20);
+    assert_false(s3->skips_verify);
+    assert_false(s3->is_encrypted);
+    assert_null(s3->key_id);
+    assert_null(s3->storage_class);
+    assert_null(s3->acl);
+    assert_int_equal(settings->warning_count, 0);
+}
+
+static void all_settings_of_a_bucket_are_read(void **state)
+{
+    CLEANUP(settings_freep)
+    struct settings *settings = load(
+        S3 "accesskey: AK, secretkey: sEcReT, sessiontoken: tOkEn, regionendpoint: 'host:9000', "
+           "secure: false, skipverify: true, rootdirectory: /a, chunksize: 5242880, encrypt: true, "
+           "keyid: k, storageclass: GLACIER_IR, objectacl: public-read, loglevel: debug, "
+           "multipartcopychunksize: 6000000, multipartcopythresholdsize: 7000000, v4auth: true, "
+           "multipartcopymaxconcurrency: 5}\n" ADDRESS, NO_ENVIRONMENT);
+    const struct settings_s3 *s3 = &settings->storage.s3;
+
+    (void)state;
+    assert_string_equal(s3->access_key, "AK");
+    assert_memory_equal(s3->secret_key.data, "sEcReT", s3->secret_key.size);
+    assert_memory_equal(s3->session_token.data, "tOkEn", s3->session_token.size);
+    assert_string_equal(s3->endpoint, "http://host:9000");
+    assert_false(s3->has_bucket_in_host);
+    assert_true(s3->skips_verify);
+    assert_string_equal(s3->root_directory, "/a");
+    assert_int_equal(s3->part_size, 5242880);
+    assert_int_equal(s3->copy_part_size, 6000000);
+    assert_int_equal(s3->copy_threshold, 7000000);
+    assert_true(s3->is_encrypted);
+    assert_string_equal(s3->key_id, "k");
+    assert_string_equal(s3->storage_class, "GLACIER_IR");
+    assert_string_equal(s3->acl, "public-read");
+    assert_warns(settings, "storage.s3.skipverify");
+    assert_warns(settings, "is not encrypted");
+    assert_warns(settings, "storage.s3.loglevel");
+    assert_int_equal(settings->warning_count, 3);
+    assert_int_equal(count_warnings(settings, "sEcReT"), 0);
+}
+
 /* The file of the registry:2 image, and the warnings about it. */
 static void the_image_s_own_file_loads(void **state)
 {
@@ -198,12 +254,25 @@ static const struct {
      "c.yml:2: storage.filesystem.rootdirectory: \"/a\\nb\" is not one line of plain text"},
     {HEAD "storage: {filesystem: {rootdirectory: \"/a\\0b\"}}\n",
      "c.yml:2: storage.filesystem.rootdirectory: "},
-    {HEAD "storage: s3\n", "c.yml:2: storage.s3: refused: only the filesystem"},
-    {HEAD "storage: inmemory\n", "c.yml:2: storage.inmemory: refused: only the filesystem"},
+    {HEAD "storage: s3\n", "c.yml:2: storage.s3: bucket is missing"},
+    {HEAD "storage: inmemory\n", "c.yml:2: storage.inmemory: refused: only the storage drivers"},
     {HEAD "storage: {filesystem: {}, inmemory: }\n",
-     "c.yml:2: storage.inmemory: refused: only the filesystem"},
+     "c.yml:2: storage.inmemory: refused: only the storage drivers"},
     {HEAD "storage:\n  s3: {secretkey: sEcReT}\n",
-     "c.yml:3: storage.s3: refused: only the filesystem"},
+     "c.yml:3: storage.s3: secretkey and sessiontoken need accesskey"},
+    {S3 "accesskey: AK}\n", "c.yml:3: storage.s3: accesskey needs secretkey"},
+    {HEAD "storage:\n  s3: {bucket: b}\n", "c.yml:3: storage.s3: region is missing"},
+    {S3 "regionendpoint: 'ftp://a'}\n", "c.yml:3: storage.s3.regionendpoint: must begin with http"},
+    {S3 "regionendpoint: 'http://a/b'}\n", "c.yml:3: storage.s3.regionendpoint: must be a host"},
+    {S3 "regionendpoint: 'a b'}\n", "c.yml:3: storage.s3.regionendpoint: must be a host"},
+    {S3 "v4auth: false}\n", "c.yml:3: storage.s3.v4auth: must be true"},
+    {S3 "accelerate: true}\n", "c.yml:3: storage.s3.accelerate: is not supported"},
+    {S3 "chunksize: 1000}\n", "c.yml:3: storage.s3.chunksize: \"1000\" is not a whole number from"},
+    {S3 "keyid: k}\n", "c.yml:3: storage.s3.keyid: needs encrypt"},
+    {S3 "storageclass: 'A, B'}\n", "c.yml:3: storage.s3.storageclass: must be one word"},
+    {HEAD "storage:\n  s3: {region: r, bucket: 'a/b'}\n",
+     "c.yml:3: storage.s3.bucket: must be the name of a bucket"},
+    {S3 "secure: true}\n  filesystem: {}\n", "c.yml:3: storage.s3: there is storage.filesystem, too"},
     {HEAD "auth: silly\n", "c.yml:2: auth.silly: refused: only htpasswd and token"},
     {HEAD "auth: token\n", "c.yml:2: auth.token: realm is missing"},
     {HEAD "auth: {token: {realm: x}}\n", "c.yml:2: auth.token: service is missing"},
@@ -376,6 +445,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(without_anything_there_are_registry_2_s_defaults),
+        scratch_test(a_bucket_has_registry_2_s_defaults),
+        scratch_test(all_settings_of_a_bucket_are_read),
         scratch_test(the_image_s_own_file_loads),
         scratch_test(every_setting_of_log_storage_and_auth_is_read),
         scratch_test(levels_have_aliases_and_an_old_place),

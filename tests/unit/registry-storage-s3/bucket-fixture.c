@@ -37,11 +37,11 @@ static int start(struct error *err)
 
 int bucket_fixture_open(struct storage **ret, struct error *err)
 {
-    char root[RANDOM_UUID_SIZE];
+    static char text[RANDOM_UUID_SIZE];
     int r = client ? 0 : start(err);
 
-    random_uuid(root);
-    return r == 0 ? s3_open(client, root, ret, err) : r;
+    random_uuid(text);
+    return r == 0 ? s3_open(&(struct s3_options){.client = client, .root = text}, ret, err) : r;
 }
 
 void bucket_fixture_end(void)

@@ -89,7 +89,7 @@ static int try_open(fake_function *others, struct error *err)
         .transport = {.connections = 4, .connect_ms = 60000, .idle_s = 60},
     };
     assert_int_equal(s3_client_new(&options, keyring, &client, err), 0);
-    return s3_open(client, "/base/", &storage, err);
+    return s3_open(&(struct s3_options){.client = client, .root = "/base/"}, &storage, err);
 }
 
 static void open_bucket(fake_function *others)

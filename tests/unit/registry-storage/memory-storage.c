@@ -48,6 +48,7 @@ struct memory_reader {
     struct storage_reader reader;
     struct memory_storage *storage;
     struct bytes *bytes;
+    bool has_waited; /* so the next read need not */
 };
 
 struct memory_upload {
@@ -276,9 +277,19 @@ static ssize_t read_bytes(const struct bytes *bytes, uint64_t offset, void *ret_
 }
 
 static ssize_t memory_reader_read(struct storage_reader *base, uint64_t offset, void *ret_data,
-                                  size_t size)
+                                  size_t size, enum storage_waiting waiting)
 {
-    return read_bytes(((struct memory_reader *)base)->bytes, offset, ret_data, size);
+    struct memory_reader *reader = (struct memory_reader *)base;
+
+    if (would_wait(reader->storage, waiting) && !reader->has_waited)
+        return -EAGAIN;
+    reader->has_waited = false;
+    return read_bytes(reader->bytes, offset, ret_data, size);
+}
+
+static void memory_reader_wait(struct storage_reader *base)
+{
+    ((struct memory_reader *)base)->has_waited = true;
 }
 
 static int memory_reader_get_fd(struct storage_reader *reader)
@@ -698,6 +709,12 @@ static int memory_upload_discard(struct storage_upload *base, struct error *err)
     return unlock(storage, 0);
 }
 
+static bool memory_upload_would_wait(const struct storage_upload *upload, size_t size)
+{
+    (void)size;
+    return ((const struct memory_upload *)upload)->storage->is_far;
+}
+
 static void memory_upload_close(struct storage_upload *base)
 {
     struct memory_upload *upload = (struct memory_upload *)base;
@@ -801,6 +818,11 @@ static void memory_claim_release(struct storage_claim *base)
 
 /* --- for tests --------------------------------------------------------------------------- */
 
+static bool memory_is_remote(const struct storage *storage)
+{
+    return ((const struct memory_storage *)storage)->is_far;
+}
+
 static void memory_count_cache(struct storage *base, struct storage_cache_counters *ret)
 {
     (void)base;
@@ -811,11 +833,13 @@ static const struct storage_functions memory_functions = {
     .close = memory_close,
     .check = memory_check,
     .now = memory_now,
+    .is_remote = memory_is_remote,
     .count_cache = memory_count_cache,
     .head = memory_head,
     .get = memory_get,
     .open = memory_open,
     .reader_read = memory_reader_read,
+    .reader_wait = memory_reader_wait,
     .reader_get_fd = memory_reader_get_fd,
     .reader_close = memory_reader_close,
     .list = memory_list,
@@ -836,6 +860,7 @@ static const struct storage_functions memory_functions = {
     .upload_read = memory_upload_read,
     .upload_discard = memory_upload_discard,
     .upload_close = memory_upload_close,
+    .upload_would_wait = memory_upload_would_wait,
     .claim = memory_claim,
     .claim_check = memory_claim_check,
     .claim_release = memory_claim_release,

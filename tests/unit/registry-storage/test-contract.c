@@ -14,10 +14,8 @@
 
 #include "registry/storage/filesystem/filesystem.h"
 #include "tests/unit/check.h"
-#if HAVE_BUCKET
 #include "registry/storage/s3/s3.h"
 #include "tests/unit/registry-storage-s3/bucket-fixture.h"
-#endif
 #include "tests/unit/registry-storage/memory-storage.h"
 #include "tests/unit/scratch.h"
 
@@ -890,7 +888,6 @@ static int run_cases(const struct backend *tested)
     return _cmocka_run_group_tests(tested->name, tests, count, NULL, NULL);
 }
 
-#if HAVE_BUCKET
 /* As when the holder was stopped for longer than its lease, and another server went on and left. */
 static void lose_in_bucket(struct storage *bucket, const char *key)
 {
@@ -915,13 +912,6 @@ static int run_in_bucket(void)
     bucket_fixture_end();
     return failed;
 }
-#else
-static int run_in_bucket(void)
-{
-    fprintf(stderr, "this was built without libcurl and libexpat\n");
-    return 1;
-}
-#endif
 
 /* With "bucket" the backend for object stores, which needs one. */
 int main(int argc, char *argv[])
