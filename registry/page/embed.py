@@ -36,7 +36,10 @@ def read_locales(directory):
                    if key not in english and f"{key.rpartition('.')[0]}.other" not in english]
         if unknown:
             raise ValueError(f"{path}: en.json has no text {', '.join(unknown)}")
-        found[path.stem] = {**english, **texts}
+        # A language's own plural forms are complete: English forms would mix with them.
+        own = {key.rpartition(".")[0] for key in texts if key.endswith(".other")}
+        filled = {key: text for key, text in english.items() if key.rpartition(".")[0] not in own}
+        found[path.stem] = {**filled, **texts}
     return found
 
 

@@ -60,7 +60,9 @@ async function leave() {
 function account(view) {
   if (api.self.user) {
     return h('div', { class: 'account' },
-      h('span', { class: 'user' }, parts('frame.user', { user: h('b', null, api.self.user) })),
+      h('span', { class: 'user' }, parts('frame.user', { user: h('b', null, api.self.user) })
+        .filter((part) => part)
+        .map((part) => (part instanceof Node ? part : h('span', { class: 'words' }, part)))),
       h('button', { type: 'button', class: 'quiet', click: leave }, t('signin.leave')));
   }
   if (view === 'sign-in' || !['basic', 'token'].includes(api.self.login)) return null;
@@ -143,7 +145,7 @@ async function show() {
   const route = parse(window.location.hash);
   const page = makePage(controller);
   drawFrame(route.view);
-  main.setAttribute('aria-busy', 'true');
+  main.ariaBusy = 'true';
   try {
     await VIEWS[route.view](page, route);
   } catch (error) {
@@ -151,7 +153,7 @@ async function show() {
     showFailure(page, error);
   }
   if (controller.signal.aborted) return;
-  main.setAttribute('aria-busy', 'false');
+  main.ariaBusy = 'false';
   if (!isFirst && !main.contains(document.activeElement)) {
     const heading = main.querySelector('h1');
     if (heading) heading.focus({ preventScroll: true });

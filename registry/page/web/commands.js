@@ -24,7 +24,9 @@ function imageCommands(repository, image, reference) {
 function commandsFor(repository, reference, kind) {
   const image = `${api.self.host}/${repository}${isDigest(reference) ? '@' : ':'}${reference}`;
   if (kind === 'helm') {
-    const version = isDigest(reference) ? `@${reference}` : ` --version ${reference.replace(/_/g, '+')}`;
+    // helm pushes "1.0+build" as the tag "1.0_build".
+    const version = isDigest(reference) ? `@${reference}`
+      : ` --version ${reference.replace(/_/g, '+')}`;
     return [['helm', `helm pull oci://${api.self.host}/${repository}${version}`]];
   }
   if (['image', 'index', ''].includes(kind)) return imageCommands(repository, image, reference);

@@ -26,7 +26,8 @@ async function readSide(page, repository, reference, wanted) {
     platform = platformText(child.platform);
     got = await api.getManifest(repository, child.digest, options);
   }
-  const config = api.parseObject(await api.getBlobText(repository, got.manifest.config, options) || '');
+  const text = await api.getBlobText(repository, got.manifest.config, options);
+  const config = api.parseObject(text || '');
   platform = platform || platformText(config);
   return { got, config, names, platform };
 }
@@ -35,7 +36,8 @@ async function readSide(page, repository, reference, wanted) {
 
 // Pairs equal layers in their order (longest common subsequence): [[left, right]], null: missing.
 export function align(left, right, isSame) {
-  const lengths = Array.from({ length: left.length + 1 }, () => new Array(right.length + 1).fill(0));
+  const lengths = Array.from({ length: left.length + 1 },
+    () => new Array(right.length + 1).fill(0));
   for (let i = left.length - 1; i >= 0; i -= 1) {
     for (let j = right.length - 1; j >= 0; j -= 1) {
       lengths[i][j] = isSame(left[i], right[j]) ? lengths[i + 1][j + 1] + 1
@@ -71,9 +73,9 @@ function stepCell(step) {
       shortDigest(step.layer.digest))];
 }
 
-function verdict(isSame) {
-  return isSame ? h('span', { class: 'same' }, t('compare.same'))
-    : h('span', { class: 'differs' }, t('compare.differs'));
+function verdict(left, right, names) {
+  return left && right ? h('span', { class: 'same' }, t('compare.same'))
+    : h('span', { class: 'differs' }, t('compare.only', { tag: names[left ? 0 : 1] }));
 }
 
 function columns(left, right) {
@@ -86,9 +88,9 @@ function layerPanel(left, right, names) {
   const shared = pairs.filter(([one, two]) => one && two && one.layer);
   const bytes = shared.reduce((sum, [one]) => sum + (Number(one.layer.size) || 0), 0);
   const list = table(t('layers.title'), columns(...names), pairs.map(([one, two]) => [
-    verdict(one && two), stepCell(one), stepCell(two)]), { className: 'list compare' });
-  return panel(t('layers.title'), h('p', null, t('compare.shared', { n: shared.length, size: size(bytes) })),
-    list);
+    verdict(one, two, names), stepCell(one), stepCell(two)]), { className: 'list compare' });
+  return panel(t('layers.title'),
+    h('p', null, t('compare.shared', { n: shared.length, size: size(bytes) })), list);
 }
 
 // --- configuration -----------------------------------------------------------------------------
@@ -110,7 +112,9 @@ function flatten(config) {
         add(`${t('config.environment')} ${at < 0 ? line : line.slice(0, at)}`, line.slice(at + 1));
       }
     } else if (name === 'Labels') {
-      for (const [label, one] of Object.entries(object(value))) add(`${t('config.label')} ${label}`, one);
+      for (const [label, one] of Object.entries(object(value))) {
+        add(`${t('config.label')} ${label}`, one);
+      }
     } else if (!['Image', 'Hostname'].includes(name)) add(name, value);
   }
   return flat;
@@ -120,13 +124,16 @@ function configPanel(left, right, names) {
   const [one, two] = [flatten(left.config), flatten(right.config)];
   const keys = [...new Set([...one.keys(), ...two.keys()])];
   const differing = keys.filter((key) => one.get(key) !== two.get(key));
-  if (differing.length === 0) return panel(t('config.title'), h('p', null, t('compare.sameConfig')));
+  if (differing.length === 0) {
+    return panel(t('config.title'), h('p', null, t('compare.sameConfig')));
+  }
   const cell = (flat, key) => (flat.has(key) ? h('code', { class: 'breakable' }, flat.get(key))
     : h('span', { class: 'muted' }, t('compare.absent')));
   return panel(t('config.title'), table(t('config.title'), [{ label: t('compare.setting') },
     { label: names[0] }, { label: names[1] }], differing.map((key) => [
     h('span', { class: 'breakable' }, key), cell(one, key), cell(two, key)]),
-  { className: 'list compare' }), h('p', { class: 'muted' }, t('compare.equal', { n: keys.length - differing.length })));
+  { className: 'list compare' }),
+  h('p', { class: 'muted' }, t('compare.equal', { n: keys.length - differing.length })));
 }
 
 // --- the view ----------------------------------------------------------------------------------

@@ -17,9 +17,10 @@ function consequenceList(consequences, target) {
   const rest = tags.length - SHOWN_TAGS;
   return h('ul', null,
     target.tag && h('li', null, t('delete.tagOnly')),
-    !target.tag && tags.length > 0 && h('li', null, t('delete.tags', { n: tags.length }), ' ', names,
-      rest > 0 && ` ${t('delete.more', { n: rest })}`),
-    consequences.referrers > 0 && h('li', null, t('delete.referrers', { n: consequences.referrers })),
+    !target.tag && tags.length > 0 && h('li', null, t('delete.tags', { n: tags.length }), ' ',
+      names, rest > 0 && ` ${t('delete.more', { n: rest })}`),
+    consequences.referrers > 0
+      && h('li', null, t('delete.referrers', { n: consequences.referrers })),
     typeof consequences.bytes_freed === 'number'
       && h('li', null, t('delete.freed', { size: size(consequences.bytes_freed) })));
 }
@@ -35,7 +36,8 @@ export async function askToDelete(page, repository, target) {
   const body = h('div', null, h('p', { class: 'muted' }, t('list.loading')));
   const failure = h('p', { class: 'failure', role: 'alert' });
   const cancel = h('button', { type: 'button', click: () => dialog.close() }, t('delete.cancel'));
-  const confirm = h('button', { type: 'button', class: 'danger main', disabled: true }, t('delete.confirm'));
+  const confirm = h('button', { type: 'button', class: 'danger main', disabled: true },
+    t('delete.confirm'));
   const dialog = h('dialog', { 'aria-labelledby': 'delete-title' },
     h('h2', { id: 'delete-title' }, title),
     h('p', { class: 'breakable' }, h('code', null, nameOf(repository, target))), body, failure,

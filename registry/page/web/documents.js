@@ -122,7 +122,7 @@ export function readNotation(document) {
 
 // --- attestations ------------------------------------------------------------------------------
 
-// The in-toto statement in a document, an envelope (DSSE) or a sigstore bundle; null if it has none.
+// The in-toto statement in a document, an envelope (DSSE) or a sigstore bundle; otherwise null.
 export function statementOf(document) {
   if (document.predicateType) return document;
   const envelope = document.payload ? document : object(document.dsseEnvelope);

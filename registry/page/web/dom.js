@@ -65,18 +65,18 @@ export function table(caption, columns, rows, options = {}) {
 
 export function tableRow(columns, cells) {
   return h('tr', { role: 'row' }, cells.map((cell, at) => {
-    const properties = { class: columns[at].className, 'data-label': columns[at].label };
-    return at === 0
-      ? h('th', { scope: 'row', role: 'rowheader', ...properties }, cell)
-      : h('td', { role: 'cell', ...properties }, cell);
+    const { label, className, isHidden } = columns[at];
+    if (at === 0) return h('th', { scope: 'row', role: 'rowheader', class: className }, cell);
+    const properties = { role: 'cell', class: className, 'data-label': isHidden ? null : label };
+    return h('td', properties, cell !== '' && h('div', null, cell));
   }));
 }
 
 // pairs: [[term, value]]; a pair without a value is left out.
-export function definitions(pairs) {
-  const isThere = ([, value]) => value !== null && value !== undefined && value !== ''
-    && !(Array.isArray(value) && value.length === 0);
-  return h('dl', { class: 'pairs' }, pairs.filter(isThere).map(([term, value]) => h('div', null,
+export function definitions(pairs, className = 'pairs') {
+  const isThere = ([, value]) => value !== null && value !== undefined && value !== false
+    && value !== '' && !(Array.isArray(value) && value.length === 0);
+  return h('dl', { class: className }, pairs.filter(isThere).map(([term, value]) => h('div', null,
     h('dt', null, term), h('dd', null, value))));
 }
 

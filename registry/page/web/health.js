@@ -12,6 +12,10 @@ function state(isGood, text) {
   return h('span', { class: isGood ? 'good' : 'bad' }, text);
 }
 
+function emptyPanel(title, text) {
+  return panel(t(title), h('p', { class: 'muted' }, t(text)));
+}
+
 function storagePanel(storage) {
   const one = storage || {};
   const isKnown = one.total > 0;
@@ -28,14 +32,14 @@ function storagePanel(storage) {
 
 function uploadsPanel(uploads) {
   const list = Array.isArray(uploads) ? uploads : [];
-  if (list.length === 0) return panel(t('health.uploads'), h('p', { class: 'muted' }, t('health.noUploads')));
+  if (list.length === 0) return emptyPanel('health.uploads', 'health.noUploads');
   return panel(t('health.uploads'), table(t('health.uploads'), [{ label: t('repositories.name') },
     { label: t('health.started') }, { label: t('image.size'), className: 'n' }], list.map((one) => [
     one.repository, timeOf(one.started), size(one.bytes)]), { className: 'list' }));
 }
 
 function certificatePanel(certificate) {
-  if (!certificate) return panel(t('health.certificate'), h('p', { class: 'muted' }, t('health.noCertificate')));
+  if (!certificate) return emptyPanel('health.certificate', 'health.noCertificate');
   const left = Date.parse(certificate.not_after) - Date.now();
   const key = left < 0 ? 'health.expired' : left < SOON_MS ? 'health.expires' : 'health.valid';
   return panel(t('health.certificate'), definitions([
@@ -46,7 +50,7 @@ function certificatePanel(certificate) {
 }
 
 function collectionPanel(last) {
-  if (!last) return panel(t('health.collection'), h('p', { class: 'muted' }, t('health.noCollection')));
+  if (!last) return emptyPanel('health.collection', 'health.noCollection');
   const freed = last.bytes_freed ?? last.bytes ?? last.freed;
   return panel(t('health.collection'), definitions([
     [t('health.started'), timeOf(last.started || last.time)],
@@ -61,16 +65,16 @@ function loginsPanel(logins) {
   const last = Array.isArray(one.last) ? one.last : [];
   return panel(t('health.logins'), h('p', null, t('health.failed', { n: one.count || 0 }), ' ',
     one.since && t('health.since', { time: date(one.since) })),
-  last.length > 0 && table(t('health.logins'), [{ label: t('health.time') }, { label: t('health.user') },
-    { label: t('health.address') }], last.map((entry) => [timeOf(entry.time), entry.user || '',
-    entry.address || '']), { className: 'list' }));
+  last.length > 0 && table(t('health.logins'), [{ label: t('health.time') },
+    { label: t('health.user') }, { label: t('health.address') }], last.map((entry) => [
+    timeOf(entry.time), entry.user || '', entry.address || '']), { className: 'list' }));
 }
 
 export async function showHealth(page) {
   page.title(t('health.title'));
   const got = await api.getJson('v2/_page/health', { signal: page.signal });
   replace(page.body, h('div', { class: 'columns' }, storagePanel(got.storage),
-    certificatePanel(got.certificate), collectionPanel(got.last_collection),
-    loginsPanel(got.failed_logins)), uploadsPanel(got.uploads));
+    certificatePanel(got.certificate), collectionPanel(got.last_collection)),
+  h('div', { class: 'columns' }, uploadsPanel(got.uploads), loginsPanel(got.failed_logins)));
   page.announce(t('health.ready', { n: number((got.uploads || []).length) }));
 }

@@ -41,7 +41,7 @@ export function bytesOf(manifest) {
 // --- the parts of the page ---------------------------------------------------------------------
 
 function facts(view) {
-  const { got, kind, reference } = view;
+  const { got, kind } = view;
   return definitions([
     [t('image.kind'), kind.kind ? t(`kind.${kind.kind}`) : kind.type],
     [t('image.digest'), h('code', { class: 'breakable' }, got.digest)],
@@ -49,8 +49,8 @@ function facts(view) {
     [t('image.artifactType'), kind.type !== got.mediaType && got.manifest.artifactType
       && h('code', { class: 'breakable' }, String(got.manifest.artifactType))],
     [t('image.size'), got.manifest.layers && size(bytesOf(got.manifest))],
-    [t('image.pushed'), !isDigest(reference) && view.tag
-      && [timeOf(view.tag.pushed), view.tag.pushed_by && ` ${t('image.by', { user: view.tag.pushed_by })}`]],
+    [t('image.pushed'), view.tag && view.tag.pushed && [timeOf(view.tag.pushed),
+      view.tag.pushed_by && ` ${t('image.by', { user: view.tag.pushed_by })}`]],
     [t('image.pulled'), view.tag && timeOf(view.tag.pulled)],
     [t('image.signed'), view.signed],
   ]);
@@ -125,7 +125,9 @@ function noteSizes(view) {
 // --- actions -----------------------------------------------------------------------------------
 
 function compareForm(view) {
-  const input = h('input', { required: true, autocomplete: 'off', spellcheck: 'false', pattern: '\\w[\\w.\\-]*' });
+  const input = h('input', {
+    required: true, autocomplete: 'off', spellcheck: 'false', pattern: '\\w[\\w.\\-]*',
+  });
   return h('form', {
     class: 'inline',
     submit: (event) => {

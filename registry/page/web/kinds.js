@@ -39,7 +39,9 @@ export function nameOfType(type) {
 export function kindOfManifest(manifest, mediaType) {
   const config = manifest.config && manifest.config.mediaType;
   if (Array.isArray(manifest.manifests)) return { kind: 'index', type: mediaType };
-  if (manifest.artifactType) return { kind: kindOf(manifest.artifactType), type: manifest.artifactType };
+  if (manifest.artifactType) {
+    return { kind: kindOf(manifest.artifactType), type: String(manifest.artifactType) };
+  }
   const isEmpty = config === 'application/vnd.oci.empty.v1+json';
   const layer = Array.isArray(manifest.layers) && manifest.layers[0];
   const type = isEmpty && layer ? layer.mediaType : config || mediaType;

@@ -39,8 +39,9 @@ export function layersOf(manifest, config) {
       'aria-label': t('layers.share') }) : '',
     layer ? size(Number(layer.size)) : h('span', { class: 'muted' }, t('layers.empty')),
     layer ? shortDigest(layer.digest) : '']);
-  return panel(t('layers.title'), table(t('layers.title'), [{ label: t('layers.step'), className: 'n' },
-    { label: t('layers.command') }, { label: t('layers.share'), isHidden: true },
+  return panel(t('layers.title'), table(t('layers.title'), [
+    { label: t('layers.step'), className: 'n' }, { label: t('layers.command') },
+    { label: t('layers.share'), isHidden: true },
     { label: t('image.size'), className: 'n' }, { label: t('tags.digest') }], rows,
   { className: 'list layers' }));
 }
@@ -61,9 +62,10 @@ export function annotationTable(annotations) {
 
 function words(value) {
   if (!value || (Array.isArray(value) && value.length === 0)) return null;
+  const isPlain = (word) => /^[\w@%+=:,./-]+$/.test(word);
   const shown = Array.isArray(value)
-    ? value.map((word) => (/^[\w@%+=:,./-]+$/.test(text(word)) ? text(word) : JSON.stringify(text(word))))
-      .join(' ') : text(value);
+    ? value.map(text).map((word) => (isPlain(word) ? word : JSON.stringify(word))).join(' ')
+    : text(value);
   return h('code', { class: 'breakable' }, shown);
 }
 
@@ -105,7 +107,7 @@ export function configuration(config) {
 
 // The files of an artifact: their names are annotations.
 export function filesOf(manifest) {
-  const layers = objects(manifest.layers).length ? objects(manifest.layers) : objects(manifest.blobs);
+  const layers = objects(manifest.layers || manifest.blobs);
   if (layers.length === 0) return null;
   const rows = layers.map((layer) => [
     text((layer.annotations || {})['org.opencontainers.image.title']) || t('files.unnamed'),

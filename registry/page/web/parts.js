@@ -22,7 +22,8 @@ export function timeOf(text, fallback = '') {
 export function shortDigest(digest, length = 12) {
   const [algorithm, hex = ''] = String(digest || '').split(':');
   if (!hex) return '';
-  const text = algorithm === 'sha256' ? hex.slice(0, length) : `${algorithm}:${hex.slice(0, length)}`;
+  const prefix = algorithm === 'sha256' ? '' : `${algorithm}:`;
+  const text = prefix + hex.slice(0, length);
   return h('code', { class: 'digest', title: digest }, text);
 }
 

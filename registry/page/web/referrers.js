@@ -36,7 +36,7 @@ function packageTable(packages) {
 }
 
 function sbomOf(sbom) {
-  const list = h('div', null, packageTable(sbom.packages));
+  const list = h('div', { class: 'scroll', tabindex: '0' });
   const count = h('p', { class: 'muted', role: 'status' });
   const input = h('input', { type: 'search', autocomplete: 'off', spellcheck: 'false' });
   const draw = () => {
@@ -115,8 +115,10 @@ async function taggedReferrers(view) {
   const [algorithm, hex] = view.got.digest.split(':');
   const answer = await api.getJson(api.withQuery(`v2/${view.repository}/_page/tags`,
     { search: `${algorithm}-${hex}.`, order: 'name', n: 10 }), { signal: view.page.signal });
-  const kinds = { sig: 'application/vnd.dev.cosign.simplesigning.v1+json',
-    att: 'application/vnd.dsse.envelope.v1+json', sbom: 'application/vnd.dev.cosign.artifact.sbom' };
+  const kinds = {
+    sig: 'application/vnd.dev.cosign.simplesigning.v1+json',
+    att: 'application/vnd.dsse.envelope.v1+json', sbom: 'application/vnd.dev.cosign.artifact.sbom',
+  };
   return (answer.tags || []).map((tag) => ({ digest: tag.digest,
     type: kinds[tag.name.split('.').pop()] || tag.media_type }));
 }

@@ -2,7 +2,7 @@
 
 import * as api from './api.js';
 import { field, h, replace, table, tableRow } from './dom.js';
-import { number, size, t } from './words.js';
+import { size, t } from './words.js';
 import { breadcrumbs, emptyNote, moreButton, searchBox, timeOf } from './parts.js';
 import { toRepositories, toTags } from './route.js';
 import { firstVisit } from './first-visit.js';
@@ -10,7 +10,7 @@ import { firstVisit } from './first-visit.js';
 const PAGE = 100;
 
 function columns() {
-  return [{ label: t('repositories.name') }, { label: t('repositories.tags'), className: 'n' },
+  return [{ label: t('repositories.name') }, { label: t('repositories.content') },
     { label: t('repositories.updated') }, { label: t('repositories.size'), className: 'n' }];
 }
 
@@ -18,7 +18,8 @@ function columns() {
 function repositoryRow(one, path) {
   const name = one.name.startsWith(path) ? one.name.slice(path.length) : one.name;
   return [h('a', { href: toTags(one.name) }, name),
-    typeof one.tags === 'number' ? number(one.tags) : '', timeOf(one.updated), size(one.bytes)];
+    typeof one.tags === 'number' ? t('tags.count', { n: one.tags }) : '', timeOf(one.updated),
+    size(one.bytes)];
 }
 
 function groupRow(group, path) {

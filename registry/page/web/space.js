@@ -29,7 +29,8 @@ function boxLabel(box, text) {
 // Each name with what it holds alone, and one box for all that is shared.
 function picture(items, shared, width) {
   const list = items.filter((one) => one.alone > 0).sort((a, b) => b.alone - a.alone);
-  const shown = list.slice(0, BOXES).map((one) => ({ name: one.name, href: one.href, value: one.alone }));
+  const shown = list.slice(0, BOXES)
+    .map((one) => ({ name: one.name, href: one.href, value: one.alone }));
   const rest = list.slice(BOXES).reduce((sum, one) => sum + one.alone, 0);
   if (rest > 0) shown.push({ name: t('space.others'), value: rest, className: 'rest' });
   if (shared > 0) shown.push({ name: t('space.shared'), value: shared, className: 'shared' });
@@ -53,8 +54,9 @@ function growth(history) {
   const [first, last] = [points[0], points[points.length - 1]];
   const most = Math.max(1, ...points.map(([, bytes]) => bytes));
   const length = Math.max(1, last[0] - first[0]);
-  const place = ([time, bytes]) => `${((time - first[0]) / length) * WIDTH},${130 - (bytes / most) * 120}`;
-  const line = points.map(place).join(' ');
+  const across = (time) => ((time - first[0]) / length) * WIDTH;
+  const line = points.map(([time, bytes]) => `${across(time)},${130 - (bytes / most) * 120}`)
+    .join(' ');
   const from = { time: date(first[0]), size: size(first[1]) };
   const to = { time: date(last[0]), size: size(last[1]) };
   return h('figure', null, svg('svg', {
@@ -80,7 +82,7 @@ function spaceTable(caption, label, items) {
 
 function draw(page, pairs, items, shared, caption, label, more) {
   const width = Math.max(300, Math.min(1100, page.body.clientWidth || 900) - 2);
-  replace(page.body, definitions(pairs),
+  replace(page.body, definitions(pairs, 'figures'),
     items.length > 0 ? panel(t('space.picture'), picture(items, shared, width),
       h('p', { class: 'hint' }, t('space.hint'))) : emptyNote(t('space.none')),
     more, items.length > 0 && panel(caption, spaceTable(caption, label, items)));
@@ -113,7 +115,8 @@ export async function showSpace(page, route) {
   const got = await api.getJson('v2/_page/space', { signal: page.signal });
   const items = largest(got.repositories, toSpace);
   draw(page, [[t('space.total'), size(got.total)],
-    [t('space.sharedTotal'), got.total > 0 && `${size(got.shared)} (${percent(got.shared / got.total)})`],
+    [t('space.sharedTotal'), got.total > 0
+      && `${size(got.shared)} (${percent(got.shared / got.total)})`],
     [t('space.freed'), typeof got.free_by_collection === 'number' && size(got.free_by_collection)],
     [t('space.asOf'), timeOf(got.as_of)]],
   items, got.shared || 0, t('space.byRepository'), t('repositories.name'),

@@ -17,11 +17,21 @@ const ARCHITECTURES = ['amd64', 'arm64', 'arm', '386', 'ppc64le', 's390x', 'risc
 function columns() {
   return [{ label: t('tags.tag') }, { label: t('tags.pushed') }, { label: t('tags.by') },
     { label: t('tags.pulled') }, { label: t('tags.size'), className: 'n' },
-    { label: t('tags.platforms') }, { label: t('tags.digest') },
+    { label: t('tags.platforms') }, { label: t('tags.digest'), className: 'extra' },
     { label: t('tags.actions'), isHidden: true, className: 'actions' }];
 }
 
+// cosign tags signatures with the digest of what is signed: too long to read.
+const DIGEST_TAG = /^(sha256-[0-9a-f]{12})[0-9a-f]{52}(\.(sig|att|sbom))$/;
+const TAG_KINDS = { sig: 'signature', att: 'attestation', sbom: 'sbom' };
+
+function tagText(name) {
+  return name.replace(DIGEST_TAG, '$1…$2');
+}
+
 function platformsOf(tag) {
+  const special = DIGEST_TAG.exec(tag.name);
+  if (special) return h('span', { class: 'muted' }, t(`kind.${TAG_KINDS[special[3]]}`));
   const texts = (tag.platforms || []).map(platformText).filter((text) => text);
   if (texts.length > 0) return chips([...new Set(texts)], 3);
   return h('span', { class: 'muted' }, nameOfType(tag.artifact_type || tag.media_type));
@@ -42,7 +52,8 @@ function makeChoice(repository) {
   };
   const box = (name) => {
     const input = h('input', {
-      type: 'checkbox', 'aria-label': t('tags.choose', { tag: name }), title: t('tags.choose', { tag: name }),
+      type: 'checkbox', 'aria-label': t('tags.choose', { tag: name }),
+      title: t('tags.choose', { tag: name }),
       checked: chosen.includes(name),
       change: () => {
         if (!input.checked) chosen.splice(chosen.indexOf(name), 1);
@@ -68,7 +79,7 @@ function tagRow(view, tag) {
     },
   }, t('delete.button'));
   return [h('span', { class: 'tag' }, view.choice.box(tag.name),
-    h('a', { href: toImage(view.repository, tag.name) }, tag.name)),
+    h('a', { href: toImage(view.repository, tag.name), title: tag.name }, tagText(tag.name))),
   timeOf(tag.pushed), tag.pushed_by || '', timeOf(tag.pulled), size(tag.bytes), platformsOf(tag),
   shortDigest(tag.digest), remove || ''];
 }
@@ -121,7 +132,8 @@ async function fillList(view) {
     if (JSON.stringify(view.query) !== wanted) return;
     view.mayDelete = api.self.delete_enabled && answer.may_delete !== false;
     drawRows(view, answer);
-    view.count.textContent = typeof answer.total === 'number' ? t('tags.count', { n: answer.total }) : '';
+    view.count.textContent = typeof answer.total === 'number'
+      ? t('tags.count', { n: answer.total }) : '';
     if (answer.complete !== false) break;
     view.count.textContent = t('tags.reading', { n: answer.total || 0 });
     await later(view.page.signal);
