@@ -62,7 +62,7 @@ struct access_question {
     const struct secbuf *bearer;          /* an access token, or NULL */
     const struct access_scope *scopes;    /* the request needs all of them */
     size_t scope_count;
-    bool needs_fresh; /* look up an identity token in the storage, because it may have been revoked */
+    bool needs_fresh;  /* look up an identity token in the storage, not in the cache */
     struct error *err; /* filled for ACCESS_FAILED; its code stays 0 if memory is exhausted */
     bool may_wait;     /* the call may check a password and read files */
 };

@@ -53,8 +53,7 @@ static void warn_of_flaws(struct watched_table *users, const struct htpasswd *ta
                            words_plural(flaws->count - HTPASSWD_FLAWS_MAX, "line", "lines"));
     if (htpasswd_highest_cost(table) == 0)
         watched_table_warn(
-            users,
-            "%s has no user who can log in; add one with: registryd htpasswd -Bn USER >> %s",
+            users, "%s has no user who can log in; add one with: registryd htpasswd -Bn USER >> %s",
             path, path);
 }
 

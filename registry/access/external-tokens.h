@@ -14,8 +14,8 @@ struct external_tokens;
 struct external_tokens_options {
     const char *service; /* the tokens' audience */
     const char *issuer;
-    const char *certificates;      /* a PEM file; NULL: none */
-    const char *key_set;           /* a JSON Web Key Set; NULL: none. At least one of both is needed */
+    const char *certificates; /* a PEM file; NULL: none */
+    const char *key_set;      /* a JSON Web Key Set; NULL: none. At least one of both is needed */
     const char *const *algorithms; /* "ES256"; NULL: all that are supported */
     size_t algorithm_count;
     void (*warn)(void *context, const char *text); /* one line for the operator; may be NULL */

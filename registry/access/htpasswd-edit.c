@@ -34,9 +34,9 @@ int htpasswd_check_user(const char *user, struct error *err)
         if ((unsigned char)*c < 0x20 || *c == 0x7f)
             return error_set(err, EINVAL, "the user's name must not contain control characters");
     if (strncmp(user, mark, strlen(mark)) == 0)
-        return error_set(
-            err, EINVAL,
-            "the user's name must not begin with a byte order mark, which would be skipped in the file");
+        return error_set(err, EINVAL,
+                         "the user's name must not begin with a byte order mark, which would be "
+                         "skipped in the file");
     if (user[0] == '#' || user[0] == ' ' || user[size - 1] == ' ')
         return error_set(
             err, EINVAL,

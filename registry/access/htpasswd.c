@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOW_COST = 18 }; /* eleven seconds; Apache's htpasswd makes no hashes of this cost or a higher one */
+enum {
+    SLOW_COST = 18
+}; /* eleven seconds; Apache's htpasswd makes no hashes of this cost or a higher one */
 
 struct htpasswd {
     unsigned references; /* atomic */

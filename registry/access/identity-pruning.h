@@ -10,8 +10,9 @@
  * thread.
  */
 struct identity_pruning {
-    int64_t wall_s, boot_ms; /* when the program started, or when it last noticed that the clock was set */
-    int64_t done_ms;         /* last run, on the clock of boot_ms; 0: none */
+    int64_t wall_s,
+        boot_ms;     /* when the program started, or when it last noticed that the clock was set */
+    int64_t done_ms; /* last run, on the clock of boot_ms; 0: none */
 };
 
 /* wall_s is the time since 1970, boot_ms is boottime_ms(). */

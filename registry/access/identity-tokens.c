@@ -151,8 +151,8 @@ static int read_record(const struct identity_tokens *tokens, struct identity_rec
     r = identity_record_parse(text, (size_t)size, ret);
     if (r == -ENOMEM)
         return error_set_oom(err);
-    return r < 0 ? error_set(err, EBADMSG, "%s is not a valid record of an identity token; remove it",
-                             ret->key)
+    return r < 0 ? error_set(err, EBADMSG,
+                             "%s is not a valid record of an identity token; remove it", ret->key)
                  : 0;
 }
 
@@ -291,7 +291,8 @@ static int add_candidate(void *context, const struct identity_record *record, st
     if (candidates->client && strncmp(name, candidates->client, CLIENT_DIGITS) != 0)
         return 0;
     (void)err;
-    if (candidates->count < candidates->capacity) /* another request that adds a token removes others itself */
+    if (candidates->count <
+        candidates->capacity) /* another request that adds a token removes others itself */
         candidates->items[candidates->count++] = *record;
     return 0;
 }

@@ -18,11 +18,11 @@
 struct identity_tokens;
 
 enum {
-    IDENTITY_TOKEN_SIZE = 92,               /* characters */
-    IDENTITY_ID_SIZE = 16,                  /* the ID that people use for a token: hexadecimal digits */
-    IDENTITY_USER_MAX = 255,                /* bytes */
-    IDENTITY_CLIENT_MAX = 64,               /* bytes; a longer client name is truncated */
-    IDENTITY_ADDRESS_MAX = 63,              /* bytes */
+    IDENTITY_TOKEN_SIZE = 92,  /* characters */
+    IDENTITY_ID_SIZE = 16,     /* the ID that people use for a token: hexadecimal digits */
+    IDENTITY_USER_MAX = 255,   /* bytes */
+    IDENTITY_CLIENT_MAX = 64,  /* bytes; a longer client name is truncated */
+    IDENTITY_ADDRESS_MAX = 63, /* bytes */
     IDENTITY_UNUSED_MAX_S = 90 * 24 * 3600, /* a token expires if it is unused for this time */
     IDENTITY_PER_CLIENT = 50,               /* tokens of one user, client and address */
     IDENTITY_PER_USER = 500,
@@ -38,8 +38,7 @@ struct identity_record {
     char user[IDENTITY_USER_MAX + 1];
     char client[IDENTITY_CLIENT_MAX + 1]; /* "" if unknown */
     char address[IDENTITY_ADDRESS_MAX + 1];
-    int64_t created_s,
-        used_s; /* on the storage's clock; used_s is 0 if the token was never used */
+    int64_t created_s, used_s; /* on the storage's clock; used_s is 0 if the token was never used */
     struct identity_credential credential;
     char key[128];   /* of the object in the storage */
     bool is_damaged; /* the object cannot be parsed; only id, key and version are valid */

@@ -273,13 +273,13 @@ static int check_line(struct line *line)
                               : "jwks=");
     if (rule->claim_count == 0)
         return fail(line,
-                    "no claim is named, so that every token of %s would be accepted; name one, "
+                    "the line names no claim, so every token of %s would be accepted; add one, "
                     "such as sub=VALUE",
                     rule->issuer);
     for (size_t i = 0; i < ARRAY_SIZE(hosted); i++)
         if (strcmp(hosted[i].issuer, rule->issuer) == 0 && !has_one_of(rule, hosted[i].claims))
             return fail(line,
-                        "everybody can get such a token of %s; name %s= or another claim that says "
+                        "anybody can get such a token from %s; add %s= or another claim that says "
                         "whose it is",
                         rule->issuer, hosted[i].claims[0]);
     return 0;

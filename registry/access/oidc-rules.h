@@ -23,7 +23,7 @@ struct oidc_rule {
     uint32_t line;
     char *principal; /* "oidc+ci" */
     char *issuer, *audience;
-    char *jwks; /* a path, relative to the directory of the access file */
+    char *jwks;                /* a path, relative to the directory of the access file */
     struct oidc_claim *claims; /* at least one */
     size_t claim_count;
 };

@@ -27,7 +27,8 @@ struct password_cache {
     uint64_t life_ms;
 
     unsigned max;
-    unsigned char (*macs)[MAC_SIZE]; /* in secure memory; belongs to the entry with the same index */
+    unsigned char (
+        *macs)[MAC_SIZE]; /* in secure memory; belongs to the entry with the same index */
     struct entry *entries;
     int *buckets;
     size_t bucket_mask;

@@ -17,7 +17,7 @@ struct password_cache;
 struct verified {
     const struct secbuf *user;
     const struct secbuf *password; /* only BCRYPT_PASSWORD_MAX bytes count, as in bcrypt */
-    const char *hash;              /* BCRYPT_SIZE characters; a changed hash makes the entry useless */
+    const char *hash; /* BCRYPT_SIZE characters; a changed hash makes the entry useless */
 };
 
 /*

@@ -1,5 +1,5 @@
 /*
- * Parses the text of an access file into a table. First all lines are read into lists, because a
+ * Parses the text of an access file into a table. All lines are first read into lists, because a
  * rule may name a group that a later line defines. Then the lists are converted to the table.
  */
 #include "registry/access/rules-parser.h"
@@ -14,9 +14,9 @@ struct rules_name {
     char *text;
     bool is_group;
     uint32_t id;
-    uint32_t line;    /* where it is used first */
-    bool is_defined;  /* a group with a line of its own */
-    uint32_t *groups; /* of a member */
+    uint32_t line;    /* where it is first used */
+    bool is_defined;  /* of a group: a line defines it */
+    uint32_t *groups; /* of a member: the groups that it belongs to */
     size_t group_count, group_capacity;
 };
 
@@ -82,7 +82,7 @@ static int check_name(struct rules_parser *p, const struct rules_word *word)
     if (rules_is_word(word, ","))
         return rules_fail(p, "a ',' without a name before it");
     if (memchr(word->text, '\0', word->size) || memchr(word->text, ':', word->size))
-        return rules_fail(p, "a name with a ':' or a NUL, which no user has");
+        return rules_fail(p, "a name with a ':' or a NUL, which are invalid in user names");
     return 0;
 }
 
@@ -96,7 +96,7 @@ static int find_member(struct rules_parser *p, const struct rules_word *word,
     if (rules_is_word(word, "@"))
         return rules_fail(p, "a '@' without the name of a group");
     if (!word->is_quoted && word->text[0] == '@')
-        return rules_fail(p, "\"%.*s\" is a group; only users and robots are members of one",
+        return rules_fail(p, "\"%.*s\" is a group; only users and robots can be members",
                           (int)word->size, word->text);
     if (rules_is_word(word, "anyone") || rules_is_word(word, "users"))
         return rules_fail(p,
@@ -148,7 +148,7 @@ static int parse_group(struct rules_parser *p)
     int r;
 
     if (p->word_count < 2)
-        return rules_fail(p, "\"group\" without a name; a line is: group NAME MEMBER...");
+        return rules_fail(p, "\"group\" without a name; the form is: group NAME MEMBER...");
     r = check_name(p, &p->words[1]);
     if (r == 0 && !p->words[1].is_quoted && p->words[1].text[0] == '@')
         r = rules_fail(p, "a group is defined without '@', which is for its use: group %.*s ...",
@@ -192,12 +192,12 @@ static int parse_allow(struct rules_parser *p)
     int r;
 
     if (action_end >= p->word_count)
-        return rules_fail(p, "something is missing; a line is: allow WHO ACTIONS PATTERN...");
+        return rules_fail(p, "the line is incomplete; its form is: allow WHO ACTIONS PATTERN...");
     r = parse_actions(p, who_end, action_end, &actions);
     for (size_t at = action_end; r == 0 && at < p->word_count; at++) {
         r = rules_check_pattern(p, &p->words[at]);
         for (size_t who = 1; r == 0 && who < who_end; who += 2) {
-            uint32_t principal = UINT32_MAX; /* of nobody */
+            uint32_t principal = UINT32_MAX; /* of a client without a login */
 
             r = find_principal(p, &p->words[who], &principal);
             if (r == 0)
@@ -236,14 +236,14 @@ static int add_tag(struct rules_parser *p, const struct rules_word *word)
     return 0;
 }
 
-/* immutable TAG[,TAG...] PATTERN..., and always likewise */
+/* immutable TAG[,TAG...] PATTERN... and always TAG[,TAG...] PATTERN... */
 static int parse_tags(struct rules_parser *p, const char *statement, unsigned kind)
 {
     size_t end = rules_find_list_end(p, 1), first_tag = p->tag_count;
     int r = 0;
 
     if (end >= p->word_count)
-        return rules_fail(p, "something is missing; a line is: %s TAGS PATTERN...", statement);
+        return rules_fail(p, "the line is incomplete; its form is: %s TAGS PATTERN...", statement);
     for (size_t i = 1; r == 0 && i < end; i += 2)
         r = add_tag(p, &p->words[i]);
     for (size_t at = end; r == 0 && at < p->word_count; at++) {
@@ -337,7 +337,7 @@ static int compare_members(const void *left, const void *right)
     return strcmp(a->name, b->name);
 }
 
-/* Moves all members to rules->members, which has room for them, and sorts them. */
+/* Moves all members to rules->members, which has enough room, and sorts them. */
 static void take_members(struct rules_parser *p, struct rules *rules)
 {
     for (size_t i = 0; i < p->all_count; i++) {
@@ -368,7 +368,9 @@ static int check_groups(struct rules_parser *p)
     return 0;
 }
 
-/* A rule for a principal that cannot log in is a mistake. */
+/*
+ * A rule for an oidc principal that no line defines is a mistake, because nobody can log in as it.
+ */
 static int check_workloads(struct rules_parser *p)
 {
     static const char prefix[] = OIDC_PRINCIPAL_PREFIX;

@@ -4,8 +4,8 @@
 
 /*
  * Shared by the files that parse an access file: rules-words.c reads words and lists of words,
- * rules-space.c the lines about space (retain, untagged, quota), rules-parse.c the other lines.
- * Used by one thread.
+ * rules-space.c the lines about space (retain, untagged, quota), and rules-parse.c the other lines.
+ * For one thread.
  *
  * Functions that return int return 0, or negative with p->err set.
  */
@@ -29,15 +29,15 @@ struct rules_parser {
     uint32_t line;
     struct error *err;
     void *names;             /* tsearch(3) tree of struct rules_name */
-    struct rules_name **all; /* the same in the order in which they were found */
+    struct rules_name **all; /* the same names in the order in which they were found */
     size_t all_count, all_capacity;
     size_t member_count;
     struct rules_entries allowed, immutable, retention, quota_entries;
-    char **tags; /* patterns of tags, which immutable's entries name by their index */
+    char **tags; /* patterns of tags; the entries of immutable have their indices */
     size_t tag_count, tag_capacity;
-    struct rules_retention *retentions; /* which retention's entries name by their index */
+    struct rules_retention *retentions; /* the entries of retention have their indices */
     size_t retention_count, retention_capacity;
-    struct rules_quota *quotas; /* which quota_entries name by their index */
+    struct rules_quota *quotas; /* the entries of quota_entries have their indices */
     size_t quota_count, quota_capacity;
     struct oidc_rules oidc;
     struct rules_word *words; /* of one line */
@@ -48,8 +48,8 @@ struct rules_parser {
 int rules_fail(struct rules_parser *p, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /*
- * Room for one more item in a list that doubles. NULL if memory is short; the list is unchanged
- * then.
+ * Makes room for one more item in a list that doubles. Returns NULL, with the list unchanged, if
+ * memory is exhausted.
  */
 void *rules_reserve(void *items, size_t count, size_t *capacity, size_t item_size);
 
@@ -60,12 +60,12 @@ int rules_split_line(struct rules_parser *p, const char *at, const char *end);
 bool rules_is_word(const struct rules_word *word, const char *text);
 
 /*
- * The index after the list of words with commas between them that starts at `first`; at most
+ * Returns the index behind the list of words, separated by commas, that starts at `first`; at most
  * p->word_count.
  */
 size_t rules_find_list_end(const struct rules_parser *p, size_t first);
 
-/* -EINVAL if the word is not a pattern of repositories. */
+/* Returns -EINVAL if the word is not a pattern of repositories. */
 int rules_check_pattern(struct rules_parser *p, const struct rules_word *word);
 
 /* Adds a pair of a principal (or another number) and a pattern. */

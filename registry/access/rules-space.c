@@ -38,7 +38,7 @@ static int parse_condition(struct rules_parser *p, const struct rules_word *word
                            struct rules_retention *retention)
 {
     static const char newest[] = "newest=", pushed[] = "pushed=", pulled[] = "pulled=";
-    size_t size = word->is_quoted ? 0 : strlen(pushed); /* all are as long */
+    size_t size = word->is_quoted ? 0 : strlen(pushed); /* all prefixes have this length */
     bool is_good = false;
 
     if (word->size > size && memcmp(word->text, newest, size) == 0)
@@ -62,7 +62,7 @@ int rules_parse_retain(struct rules_parser *p)
     int r = 0;
 
     if (end >= p->word_count)
-        return rules_fail(p, "something is missing; a line is: retain CONDITIONS PATTERN...");
+        return rules_fail(p, "the line is incomplete; its form is: retain CONDITIONS PATTERN...");
     for (size_t i = 1; r == 0 && i < end; i += 2)
         r = parse_condition(p, &p->words[i], &retention);
     return r < 0 ? r : add_retention(p, end, &retention);
@@ -74,7 +74,7 @@ int rules_parse_untagged(struct rules_parser *p)
     struct rules_retention retention = {0};
 
     if (p->word_count < 3)
-        return rules_fail(p, "something is missing; a line is: untagged AGE PATTERN...");
+        return rules_fail(p, "the line is incomplete; its form is: untagged AGE PATTERN...");
     if (p->words[1].is_quoted ||
         age_parse(p->words[1].text, p->words[1].size, &retention.untagged_s) < 0)
         return rules_fail(p, "\"%.*s\" is not an age, such as 30d, 12h or 2w",
@@ -108,7 +108,7 @@ static bool parse_bytes(const char *text, size_t size, uint64_t *ret)
     return bytes <= INT64_MAX;
 }
 
-/* The patterns of a line with blanks between them; *quota gets the text and its number. */
+/* Joins the patterns of a line with blanks between them. Sets the text and the ID of *quota. */
 static int name_quota(struct rules_parser *p, struct rules_quota *quota)
 {
     struct digest digest;
@@ -143,7 +143,7 @@ int rules_parse_quota(struct rules_parser *p)
         return error_set_oom(p->err);
     p->quotas = quotas;
     if (p->word_count < 3)
-        return rules_fail(p, "something is missing; a line is: quota SIZE PATTERN...");
+        return rules_fail(p, "the line is incomplete; its form is: quota SIZE PATTERN...");
     if (p->quota_count == RULES_QUOTAS_MAX)
         return rules_fail(p, "more than %d quotas", RULES_QUOTAS_MAX);
     quota = &quotas[number];
@@ -157,6 +157,6 @@ int rules_parse_quota(struct rules_parser *p)
         r = name_quota(p, quota);
     for (size_t i = 0; r == 0 && i < number; i++)
         if (strcmp(quotas[i].id, quota->id) == 0)
-            return rules_fail(p, "line %u is a quota of the same patterns", quotas[i].line);
+            return rules_fail(p, "line %u has a quota for the same patterns", quotas[i].line);
     return r;
 }

@@ -107,7 +107,7 @@ enum rules_principal_kind rules_principal_kind_of(const char *name)
 
 /* --- one decision ----------------------------------------------------------------------- */
 
-/* Everything that the principal is: at most three numbers of its own, and its groups. */
+/* The numbers that apply to a principal: at most three of its own, and its groups. */
 struct identity {
     uint32_t own[3];
     size_t own_count;
@@ -197,7 +197,7 @@ void rules_decide(const struct rules *rules, const struct rules_question *questi
 struct tag_search {
     const struct rules *rules;
     const char *tag;
-    unsigned kinds; /* RULES_TAG_* bits that are asked for */
+    unsigned kinds; /* the RULES_TAG_* bits in question */
     bool is_found;
 };
 
@@ -278,7 +278,7 @@ bool rules_have_retention(const struct rules *rules)
 
 struct quota_search {
     const struct rules *rules;
-    const struct rules_quota **found; /* sorted by line, no two alike */
+    const struct rules_quota **found; /* sorted by line, without duplicates */
     size_t count;
 };
 

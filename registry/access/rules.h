@@ -32,7 +32,7 @@ struct rules;
 struct oidc;
 struct oidc_rules;
 
-/* Bits. */
+/* Bits of the actions. */
 enum rules_action {
     RULES_PULL = 1 << 0,
     RULES_PUSH = 1 << 1,
@@ -45,8 +45,8 @@ enum { RULES_ACTION_COUNT = 4 };
 enum { RULES_TEXT_MAX = 16 << 20, RULES_MAX = 100000 };
 
 /*
- * Reads text. 0 with *ret owned by the caller (rules_unref), or negative; then err begins with
- * "SOURCE line N: " where a line is wrong.
+ * Parses text. 0 with *ret owned by the caller (rules_unref), or negative; err begins with "SOURCE
+ * line N: " if a line has a mistake.
  */
 int rules_parse(const char *source, const char *text, size_t size, struct rules **ret,
                 struct error *err) MUST_USE;
@@ -61,37 +61,37 @@ enum rules_principal_kind {
     RULES_ROBOT, /* a name that begins with "robot+" or "oidc+"; "users" does not include it */
 };
 
-/* By the name; "" or NULL is nobody. */
+/* Determines the kind from the name; "" or NULL: no login. */
 enum rules_principal_kind rules_principal_kind_of(const char *name);
 
 /* All borrowed. */
 struct rules_question {
     const char *principal; /* the name of a user or robot; "" without a login */
     const char *repository;
-    unsigned actions; /* RULES_* bits that are asked for */
+    unsigned actions; /* the RULES_* bits in question */
 };
 
 struct rules_answer {
-    unsigned granted; /* those of the actions that a rule allows */
-    /* for each granted bit, the line of a rule that allows it; else 0 */
+    unsigned granted; /* the actions that a rule allows */
+    /* for each granted bit, the line of a rule that allows it; otherwise 0 */
     uint32_t lines[RULES_ACTION_COUNT];
 };
 
 void rules_decide(const struct rules *rules, const struct rules_question *question,
                   struct rules_answer *ret);
 
-/* Whether the tag, once it is there, must keep its manifest. */
+/* Whether an existing tag must keep its manifest. */
 bool rules_is_tag_immutable(const struct rules *rules, const char *repository, const char *tag);
 
 /* Whether retention must not remove the tag, because it is immutable or a line says "always". */
 bool rules_is_tag_kept(const struct rules *rules, const char *repository, const char *tag);
 
 /*
- * The conditions of "retain" and "untagged" for a repository. Of several lines, the value that
- * keeps most counts.
+ * The conditions of "retain" and "untagged" for a repository. If several lines match, the value
+ * that keeps most applies.
  */
 struct rules_retention {
-    bool has_tags; /* a line "retain" matches; the three after it are 0 where none names them */
+    bool has_tags; /* a "retain" line matches; the next three are 0 if no line has them */
     uint64_t newest;
     uint64_t pushed_s, pulled_s;
     uint64_t untagged_s; /* 0: untagged manifests stay */
@@ -99,35 +99,35 @@ struct rules_retention {
 void rules_find_retention(const struct rules *rules, const char *repository,
                           struct rules_retention *ret);
 
-/* Whether any line says "retain" or "untagged". */
+/* Whether there is any "retain" or "untagged" line. */
 bool rules_have_retention(const struct rules *rules);
 
-/* A line "quota". All repositories that match its patterns share the bytes. */
+/* A "quota" line. All repositories that match its patterns share the bytes. */
 struct rules_quota {
     uint32_t line;
     uint64_t bytes;
-    char id[17];    /* of its patterns, not of the bytes: lower-case hexadecimal digits */
+    char id[17]; /* digest of the patterns, without the bytes, in lower-case hexadecimal digits */
     char *patterns; /* as in the file, with a blank between them */
 };
 
 enum { RULES_QUOTAS_MAX = 1000, RULES_QUOTAS_OF_ONE = 16 };
 
 /*
- * The quotas that a repository has a part in: up to RULES_QUOTAS_OF_ONE of them, those of the first
- * lines. How many.
+ * Finds the quotas that apply to a repository: up to RULES_QUOTAS_OF_ONE, in the order of their
+ * lines. Returns how many.
  */
 size_t rules_find_quotas(const struct rules *rules, const char *repository,
                          const struct rules_quota *ret[RULES_QUOTAS_OF_ONE]);
 
-/* All of them, by line. */
+/* All quotas, in the order of their lines. */
 size_t rules_list_quotas(const struct rules *rules, const struct rules_quota **ret);
 
-/* The lines that begin with oidc. */
+/* The oidc lines. */
 const struct oidc_rules *rules_get_oidc_rules(const struct rules *rules);
 
 /*
- * The verifier of their tokens, or NULL. set takes ownership, and may be called only while the
- * table is new.
+ * The verifier of OIDC tokens, or NULL. rules_set_oidc() takes ownership, and may be called only
+ * before the table is shared.
  */
 void rules_set_oidc(struct rules *rules, struct oidc *oidc);
 struct oidc *rules_get_oidc(const struct rules *rules);
@@ -138,8 +138,8 @@ bool rules_have_anonymous(const struct rules *rules);
 /* Whether the table was made from this text. */
 bool rules_are_of(const struct rules *rules, const char *text, size_t size);
 
-/* "pull" for a single bit. */
+/* The name of a single bit: "pull". */
 const char *rules_action_name(enum rules_action action);
 
-/* The bits of one name ("all" has three), 0 if there is no such action. */
+/* The bits of a name ("all" has three); 0 if there is no such action. */
 unsigned rules_action_parse(const char *name, size_t size);

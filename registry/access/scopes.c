@@ -11,7 +11,7 @@
 static const char repository_type[] = "repository", registry_type[] = "registry",
                   catalog[] = "catalog";
 
-/* The actions that a token can contain, by the names of the rules' actions. */
+/* The actions that a token can contain, with their names. */
 static const struct {
     const char *name;
     unsigned action;
@@ -90,7 +90,10 @@ static unsigned parse_actions(struct piece list)
     return bits;
 }
 
-/* Cuts "type(class):name:actions", whose name may hold colons. False if it has another form. */
+/*
+ * Splits "type:name:actions"; the name may contain colons. Returns false if the text has another
+ * form.
+ */
 static bool split(struct piece text, struct piece *ret_type, struct piece *ret_name,
                   struct piece *ret_actions)
 {
@@ -134,7 +137,7 @@ int scopes_add(struct scopes *scopes, const char *text)
 
 /* --- claims ---------------------------------------------------------------------------------- */
 
-/* The text of a claim while it grows. */
+/* A claim that is being formatted. */
 struct claim {
     char *text;
     size_t size, used;
@@ -162,7 +165,7 @@ static void claim_add_actions(struct claim *claim, unsigned bits)
     }
 }
 
-/* Names need no escapes, and everything else of an entry takes less than ENTRY_SIZE. */
+/* Names need no escapes, and the rest of an entry takes less than ENTRY_SIZE. */
 char *scopes_format(const struct scopes *scopes)
 {
     struct claim claim = {.size = scopes->text_size + (scopes->count + 2) * ENTRY_SIZE};

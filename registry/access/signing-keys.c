@@ -18,17 +18,17 @@
 
 enum { NAME_SIZE = 32, LINE_MAX_SIZE = 40 };
 
-/* The keys in force. It does not change. */
+/* The keys in force. A ring does not change. */
 struct ring {
-    unsigned references; /* under the lock of the keys */
-    uint64_t generation; /* set when it is put in force */
+    unsigned references; /* protected by the lock of struct signing_keys */
+    uint64_t generation; /* set when the ring is put in force */
     struct jwt_signer *signer;
     struct jwt_key_set *verifiers;
 };
 
 struct signing_keys {
     struct storage *storage;
-    pthread_mutex_t lock; /* of ring, held for a moment */
+    pthread_mutex_t lock; /* protects ring; held for a few instructions */
     struct ring *ring;
 };
 
@@ -39,7 +39,7 @@ struct stored_key {
 };
 
 struct stored_keys {
-    struct stored_key *items; /* by number */
+    struct stored_key *items; /* sorted by number */
     size_t count;
 };
 
@@ -122,7 +122,7 @@ static void format_name(uint32_t number, char ret_name[NAME_SIZE])
     snprintf(ret_name, NAME_SIZE, NAME "%" PRIu32, number);
 }
 
-/* The number in a name, 0 for another name. */
+/* Returns the number in a name, 0 for another name. */
 static uint32_t parse_name(const char *name)
 {
     char again[NAME_SIZE];
@@ -137,7 +137,7 @@ static uint32_t parse_name(const char *name)
     return strcmp(again, name) == 0 ? (uint32_t)number : 0;
 }
 
-/* 0, STORAGE_CONFLICT or negative. */
+/* Creates the object of a new key. 0, STORAGE_CONFLICT or negative. */
 static int create_key(struct storage *storage, uint32_t number, struct error *err)
 {
     CLEANUP(jwt_signer_freep) struct jwt_signer *signer = NULL;
@@ -175,7 +175,7 @@ static int parse_key(const struct secbuf *text, struct stored_key *ret, struct e
     return jwt_signer_import(&pem, &ret->signer, err);
 }
 
-/* 0, STORAGE_NOT_FOUND if another server has removed it, or negative. */
+/* Reads a key. 0, STORAGE_NOT_FOUND if another server has removed it, or negative. */
 static int read_key(struct storage *storage, uint32_t number, struct stored_key *ret,
                     struct error *err)
 {
@@ -264,7 +264,7 @@ static int make_ring(struct stored_keys *stored, int64_t now_s, struct ring **re
     return 0;
 }
 
-/* 0, also if another server has removed it, or negative. */
+/* Removes a key. 0, also if another server has removed it, or negative. */
 static int remove_key(struct storage *storage, uint32_t number, struct error *err)
 {
     char name[NAME_SIZE], key[sizeof(PRIVATE_KEYS) + NAME_SIZE];
@@ -275,7 +275,7 @@ static int remove_key(struct storage *storage, uint32_t number, struct error *er
     return storage_remove(storage, keys, 1, err);
 }
 
-/* A key that cannot be removed is tried again the next time. */
+/* If a key cannot be removed, the next refresh tries again. */
 static void remove_old(struct storage *storage, const struct stored_keys *stored, int64_t now_s)
 {
     struct error err = {0};
@@ -299,7 +299,7 @@ static int use_keys(struct signing_keys *keys, struct stored_keys *stored, struc
     return 0;
 }
 
-/* Reads the keys; if there is none, or if the last one is too old, makes the next one. */
+/* Reads the keys. If there is none, or the last one is too old, makes the next one. */
 static int read_or_make(struct signing_keys *keys, struct stored_keys *ret, struct error *err)
 {
     int r = read_keys(keys->storage, ret, err);
@@ -313,7 +313,7 @@ static int read_or_make(struct signing_keys *keys, struct stored_keys *ret, stru
         return 0;
     r = create_key(keys->storage, last + 1, err);
     if (r < 0)
-        return last > 0 ? 0 : r; /* a storage that is full must not end the old key */
+        return last > 0 ? 0 : r; /* if the storage is full, the old key must stay in force */
     stored_keys_done(ret);
     *ret = (struct stored_keys){0};
     return read_keys(keys->storage, ret, err);
@@ -343,7 +343,7 @@ int signing_keys_rotate(struct signing_keys *keys, struct error *err)
     return r < 0 ? r : signing_keys_refresh(keys, err);
 }
 
-/* The new key is written first, so that there is always one. */
+/* The new key is written first, so that there is always a key. */
 int signing_keys_distrust(struct signing_keys *keys, struct error *err)
 {
     CLEANUP(stored_keys_done) struct stored_keys stored = {0};

@@ -1,5 +1,6 @@
 /*
- * Sets of a few places each; a token has one set, in which it displaces the one used least lately.
+ * A set-associative cache: each token belongs to one set of a few places, in which it replaces the
+ * least recently used one.
  */
 #include "registry/access/token-cache.h"
 
@@ -14,13 +15,13 @@ enum { SETS = 256, WAYS = 8 };
 
 struct place {
     unsigned char digest[KEYED_DIGEST_SIZE];
-    uint64_t used; /* by the count of uses; 0 for an empty place */
+    uint64_t used; /* value of the counter of uses; 0: the place is empty */
     struct verified_token *token;
 };
 
 struct token_cache {
     struct keyed_digest *keyed;
-    pthread_mutex_t lock; /* of all below */
+    pthread_mutex_t lock; /* protects the following members */
     uint64_t uses;
     struct place places[SETS][WAYS];
 };
@@ -87,7 +88,7 @@ static struct place *set_of(struct token_cache *cache, const unsigned char *dige
     return cache->places[digest[0] % SETS];
 }
 
-/* The lock is held. NULL if it is not there. */
+/* The lock is held. Returns NULL if the token is not in the cache. */
 static struct place *find_place(struct token_cache *cache, const unsigned char *digest)
 {
     struct place *set = set_of(cache, digest);

@@ -19,8 +19,8 @@
 enum {
     CREDENTIAL_SIZE = 12, /* bytes of the claim "cred" */
     CREDENTIAL_DIGITS = 2 * CREDENTIAL_SIZE,
-    CREDENTIAL_CLAIM_SIZE = CREDENTIAL_DIGITS + 16, /* with its name and quotes */
-    IDENTITY_LIFE_S = 60, /* how long a valid identity token is remembered */
+    CREDENTIAL_CLAIM_SIZE = CREDENTIAL_DIGITS + 16, /* with name and quotes */
+    IDENTITY_LIFE_S = 60,                           /* how long a valid identity token is cached */
 };
 
 struct tokens {
@@ -55,7 +55,8 @@ int tokens_open(const struct tokens_options *options, struct tokens **ret, struc
     if (r < 0) {
         tokens_close(tokens);
         return error_wrap(
-            err, "tokens need keys in the storage (auth.htpasswd.tokens: false does without)");
+            err,
+            "tokens need keys in the storage (auth.htpasswd.tokens: false switches tokens off)");
     }
     *ret = tokens;
     return 0;
@@ -112,7 +113,7 @@ static bool is_stamp_current(const struct tokens *tokens, const struct verified_
 }
 
 /*
- * The credential that the user has now, and its stamp. 0, TOKENS_INVALID if there is none, or
+ * Finds the user's current credential and its stamp. 0, TOKENS_INVALID if there is none, or
  * -ENOMEM.
  */
 static int find_credential(const struct tokens *tokens, const char *user,
@@ -144,9 +145,9 @@ static bool is_valid_utf8(const char *text)
 /* --- making --------------------------------------------------------------------------------- */
 
 /*
- * The claim "cred" with its comma; "" without a credential. It is of the credential that the client
- * has used. The user's current one would turn an old password into a new token if the password
- * changes in between.
+ * Formats the claim "cred" with a comma before it; "" without a credential. It contains the
+ * credential that the client has used. With the user's current credential, an old password could be
+ * exchanged for a valid token if the password changes in between.
  */
 static int format_credential(const struct tokens *tokens, const unsigned char *stamp,
                              char ret_text[CREDENTIAL_CLAIM_SIZE])
@@ -242,10 +243,7 @@ static struct verified_token *new_token(const char *user)
     return token;
 }
 
-/*
- * Compares the claim "cred" with the credential that the user has now. 0, TOKENS_INVALID or
- * -ENOMEM.
- */
+/* Compares the claim "cred" with the user's current credential. 0, TOKENS_INVALID or -ENOMEM. */
 static int check_credential(const struct tokens *tokens, const char *claim,
                             struct verified_token *token)
 {
@@ -298,7 +296,8 @@ static int verify_access(struct tokens *tokens, const struct secbuf *text,
         .now_s = tokens_now(tokens),
         .leeway_s = JWT_LEEWAY_S,
     };
-    uint64_t generation = signing_keys_get_generation(tokens->keys); /* before the keys are used */
+    uint64_t generation =
+        signing_keys_get_generation(tokens->keys); /* read before the keys are used */
     int r = jwt_parse((const char *)text->data, text->size, &jwt);
 
     if (r == 0)

@@ -7,27 +7,27 @@
 #include "registry/storage/storage.h"
 
 /*
- * registryd's own tokens (docs/tokens.md): it signs access tokens, verifies them, and knows which
- * identity tokens are valid. From any thread.
+ * registryd's own tokens (docs/tokens.md): signs and verifies access tokens, and issues and checks
+ * identity tokens. Any thread may call these functions.
  */
 struct tokens;
 
-enum { TOKENS_LIFE_S = 300 }; /* of an access token */
+enum { TOKENS_LIFE_S = 300 }; /* life of an access token */
 
 struct tokens_options {
-    struct storage *storage; /* borrowed; of the keys and records */
-    const char *service;     /* what tokens are valid for; copied */
+    struct storage *storage; /* borrowed; has the keys and records */
+    const char *service;     /* the audience of access tokens; copied */
 
     /*
-     * The stamp of the credential that a user has now: it changes with the password. False if there
-     * is no such user, or the user has none. Does not wait.
+     * Finds the stamp of a user's current credential, which changes with the password. Returns
+     * false if there is no such user or the user has no credential. Does not wait.
      */
     bool (*find_stamp)(void *context, const char *user, unsigned char ret[TOKEN_STAMP_SIZE]);
     void *context;
 };
 
 /*
- * Reads the keys, and makes them at the first start. 0 with *ret owned by the caller
+ * Reads the keys, or creates them at the first start. 0 with *ret owned by the caller
  * (tokens_close), or negative.
  */
 int tokens_open(const struct tokens_options *options, struct tokens **ret,
@@ -36,10 +36,10 @@ void tokens_close(struct tokens *tokens); /* takes NULL */
 
 const char *tokens_get_service(const struct tokens *tokens);
 
-/* Now and then: reads the keys again, makes the next one when it is time. Waits. 0 or negative. */
+/* Like signing_keys_refresh(). */
 int tokens_refresh(struct tokens *tokens, struct error *err) MUST_USE;
 
-/* As identity_tokens_prune(). */
+/* Like identity_tokens_prune(). */
 int tokens_prune(struct tokens *tokens, int (*pace)(void *object, struct error *err), void *object,
                  size_t *ret_count, struct error *err) MUST_USE;
 
@@ -47,34 +47,37 @@ int tokens_prune(struct tokens *tokens, int (*pace)(void *object, struct error *
 struct token_grant {
     const char *user; /* "" for a client without a login */
     const struct scopes *scopes;
-    const unsigned char
-        *stamp;       /* of the credential that the client has proved to have; NULL: none */
-    int64_t issued_s; /* since 1970; tokens_now() */
+    const unsigned char *stamp; /* stamp of the credential that the client used; NULL: none */
+    int64_t issued_s;           /* since 1970; tokens_now() */
 };
 
 int64_t tokens_now(const struct tokens *tokens);
 
 enum tokens_outcome {
     TOKENS_INVALID = 1,
-    TOKENS_WOULD_WAIT,    /* only tokens_verify() can tell */
-    TOKENS_NAME_UNUSABLE, /* the user's name is not valid UTF-8, so no token can name them */
+    TOKENS_WOULD_WAIT,    /* call tokens_verify() */
+    TOKENS_NAME_UNUSABLE, /* the user's name is not valid UTF-8, so a token cannot contain it */
 };
 
 /*
- * Signs an access token and appends it. 0, TOKENS_NAME_UNUSABLE or -ENOMEM. Computes for a tenth of
- * a millisecond.
+ * Signs an access token and appends it to ret_token. 0, TOKENS_NAME_UNUSABLE or -ENOMEM. Takes a
+ * tenth of a millisecond of CPU time.
  */
 int tokens_issue(struct tokens *tokens, const struct token_grant *grant,
                  struct secbuf *ret_token) MUST_USE;
 
-/* client and address are for people; stamp is as in struct token_grant, but required. Borrowed. */
+/*
+ * All borrowed. client and address are shown to people. stamp is as in struct token_grant, but
+ * required.
+ */
 struct token_login {
     const char *user, *client, *address;
     const unsigned char *stamp;
 };
 
 /*
- * Makes an identity token for a user, and appends it. 0, TOKENS_NAME_UNUSABLE, or negative. Waits.
+ * Makes an identity token for a user, and appends it to ret_token. 0, TOKENS_NAME_UNUSABLE, or
+ * negative. Waits for the storage.
  */
 int tokens_log_in(struct tokens *tokens, const struct token_login *login, struct secbuf *ret_token,
                   struct error *err) MUST_USE;
@@ -82,15 +85,15 @@ int tokens_log_in(struct tokens *tokens, const struct token_login *login, struct
 enum token_kind { TOKEN_ACCESS, TOKEN_IDENTITY };
 
 /*
- * Whether a token is valid, as far as that is known from memory. 0 with *ret
- * (verified_token_unref), TOKENS_INVALID or TOKENS_WOULD_WAIT. For event threads.
+ * Looks a token up in the cache. 0 with *ret (verified_token_unref), TOKENS_INVALID or
+ * TOKENS_WOULD_WAIT. For event threads.
  */
 int tokens_look_up(struct tokens *tokens, enum token_kind kind, const struct secbuf *text,
                    struct verified_token **ret) MUST_USE;
 
 /*
- * Likewise, but verifies the signature if necessary, or reads the storage in any case. address is
- * the client's. 0, TOKENS_INVALID, or negative.
+ * Verifies a token: the signature of an access token, unless it is cached; an identity token always
+ * in the storage. address is the client's. 0 with *ret, TOKENS_INVALID, or negative.
  */
 int tokens_verify(struct tokens *tokens, enum token_kind kind, const struct secbuf *text,
                   const char *address, struct verified_token **ret, struct error *err) MUST_USE;

@@ -1,8 +1,8 @@
 /*
- * Apache's htpasswd truncates the file and writes it again, in place. A reader that comes between
- * the two finds no users, and would refuse people in the middle of their work. So a file that
- * changed a moment ago is read again after a moment. On a busy machine its writer may need longer:
- * a file that is empty, or whose last line has no newline, counts as unfinished for a while.
+ * Apache's htpasswd truncates the file and then writes it again in place. A reader between these
+ * two steps finds no users and would refuse everybody. So a file that has just changed is read
+ * again after a moment. On a busy machine the writer may need longer, so a file that is empty, or
+ * whose last line has no newline, counts as unfinished for two seconds.
  */
 #include "registry/access/watched-file.h"
 
@@ -55,7 +55,8 @@ bool file_stamp_is_equal(const struct file_stamp *a, const struct file_stamp *b)
 }
 
 /*
- * Whether it was changed less than ms ago, or as little in the future; whatever its own times say.
+ * Whether the inode changed less than ms ago, or will change in less than ms by a wrong clock. The
+ * modification time does not matter, because programs can set it.
  */
 static bool is_younger(const struct file_stamp *stamp, int64_t ms)
 {
@@ -80,7 +81,7 @@ static bool ends_within_a_line(const struct file_content *content)
     return content->size == 0 || content->text[content->size - 1] != '\n';
 }
 
-/* -EAGAIN where it changed while it was read. */
+/* Returns -EAGAIN if the file changed while it was read. */
 static int read_once(int fd, struct file_content *ret)
 {
     struct stat before, after;
@@ -112,7 +113,7 @@ static int read_once(int fd, struct file_content *ret)
 
 static int open_and_read(const char *path, struct file_content *ret)
 {
-    /* O_NONBLOCK: a named pipe must not block, it is refused later. */
+    /* O_NONBLOCK: opening a named pipe must not block; it is refused later. */
     CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 
     return fd < 0 ? -errno : read_once(fd, ret);

@@ -22,7 +22,7 @@ struct watched_table {
     void *context;
 
     pthread_mutex_t lock;
-    void *table;             /* one reference is ours */
+    void *table;             /* we hold one reference */
     struct file_stamp stamp; /* of the file when it was last read, or tried to */
     uint64_t look_again_ms;  /* read the file then even if the stamp stays the same; 0: no */
 
@@ -71,8 +71,8 @@ void *watched_table_get(struct watched_table *watched)
 /* --- reading the file; reload_lock is held ---------------------------------------------- */
 
 /*
- * Both take the stamp, and when to look at the file again even if its stamp stays the same (0:
- * never).
+ * Both functions set the stamp, and the time at which the file is read again even if its stamp
+ * stays the same (0: never).
  */
 
 static void keep_table(struct watched_table *watched, const struct file_stamp *stamp,
@@ -113,7 +113,7 @@ static int read_file(struct watched_table *watched, struct error *err)
     }
     if (r < 0)
         return r;
-    if (watched->table && content.is_unfinished) { /* its writer will go on */
+    if (watched->table && content.is_unfinished) { /* its writer is still busy */
         keep_table(watched, &content.stamp, now + UNFINISHED_RETRY_MS);
         return 0;
     }
@@ -128,7 +128,7 @@ static int read_file(struct watched_table *watched, struct error *err)
     return 0;
 }
 
-/* Whether the failure may pass without a change of the file. */
+/* Whether a retry may succeed although the file does not change. */
 static bool may_pass(int r)
 {
     return r != -ENOENT && r != -EFBIG && r != -E2BIG && r != -EINVAL;

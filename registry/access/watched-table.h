@@ -13,7 +13,7 @@
  */
 struct watched_table;
 
-/* How a table is made from a file. A table never changes, and references are counted. */
+/* How a table is made from a file. A table never changes; its references are counted. */
 struct watched_table_type {
     /*
      * 0 with one reference in *ret; a type that keeps content->text sets it to NULL. Negative if
@@ -21,11 +21,11 @@ struct watched_table_type {
      */
     int (*parse)(struct watched_table *watched, struct file_content *content, void **ret,
                  struct error *err);
-    /* whether it was made from this text */
+    /* whether the table was made from this text */
     bool (*is_of)(const void *table, const char *text, size_t size);
     void *(*ref)(void *table);
     void (*unref)(void *table);
-    bool may_be_missing; /* at first; then parse() gets content without text */
+    bool may_be_missing; /* at the start; then parse() receives content without text */
     /* added to a warning when a file cannot be used: "the previous users stay in force" */
     const char *stays;
 };
@@ -50,15 +50,18 @@ int watched_table_open(const struct watched_table_options *options, struct watch
                        struct error *err) MUST_USE;
 void watched_table_close(struct watched_table *watched); /* after the last other call; takes NULL */
 
-/* Whether the file is the one that was read. One stat(2), so event threads may call it. */
+/*
+ * Whether the file is unchanged since it was read. Calls only stat(2), so event threads may call
+ * it.
+ */
 bool watched_table_is_current(struct watched_table *watched);
 
-/* Reads the file if it has changed; a failure is a warning. Waits for the disk. */
+/* Reads the file if it has changed. A failure is only a warning. Waits for the disk. */
 void watched_table_refresh(struct watched_table *watched);
 
 /*
- * Reads the file now. Waits for the disk. 0, or negative, without a warning; the table is as before
- * then.
+ * Reads the file now, for SIGHUP. Waits for the disk. Returns 0, or negative without a warning;
+ * then the previous table stays in force.
  */
 int watched_table_reload(struct watched_table *watched, struct error *err) MUST_USE;
 

@@ -14,21 +14,21 @@
 struct token_form {
     struct scopes scopes;
     char client[IDENTITY_CLIENT_MAX + 1]; /* the client's name, printable; "" if it gave none */
-    bool wants_identity;                  /* the client asks for an identity token, too */
+    bool wants_identity;                  /* the client also asks for an identity token */
 };
 
 /*
- * Parses the parameters that both have. Returns 0 with *ret (free with token_form_done()), -ENOMEM,
- * or -EINVAL with the reason in *ret_why (a constant).
+ * Parses the parameters that GET and POST have in common. Returns 0 with *ret (free with
+ * token_form_done()), -ENOMEM, or -EINVAL with the reason in *ret_why (a constant).
  */
 int token_form_parse(const char *text, const char *service, struct token_form *ret,
                      const char **ret_why) MUST_USE;
 void token_form_done(struct token_form *form);
 
 /*
- * Reads the credentials of POST: grant_type, and username and password or refresh_token. An
- * identity token becomes the password of the user "<token>", as clients write it elsewhere. Results
- * as above; free them with credentials_done().
+ * Parses the credentials of POST: grant_type, and username and password or refresh_token. An
+ * identity token becomes the password of the user "<token>", as in a header Authorization. Returns
+ * like token_form_parse(); free *ret with credentials_done().
  */
 int token_form_parse_credentials(const char *text, struct credentials *ret,
                                  const char **ret_why) MUST_USE;

@@ -28,14 +28,14 @@ enum {
 
 enum stage {
     STAGE_AUTHENTICATE,
-    STAGE_MAKE, /* the tokens */
+    STAGE_MAKE, /* make the tokens */
 };
 
 struct token_call {
     enum stage stage;
     struct secbuf form; /* the body of POST */
     unsigned *share;    /* where the form is counted, beside api->forms.total; NULL: it is not */
-    int form_error; /* 0, -EINVAL or -ENOMEM */
+    int form_error;     /* 0, -EINVAL or -ENOMEM */
     struct token_form asked;
     struct credentials credentials;
     bool has_identity; /* the client logged in with an identity token */
@@ -83,13 +83,13 @@ static bool count_form(struct call *call)
     state_of(call)->share = share;
     if (total <= FORMS_MAX && of_client <= FORMS_OF_CLIENT_MAX)
         return true;
-    uncount_form(call); /* now, because the server may still read and discard the body */
+    uncount_form(call); /* not later, because the server may still read and discard the body */
     return false;
 }
 
 static enum http_result begin_token(struct call *call, struct response *response)
 {
-    /* nobody has logged in yet: only a small body is accepted */
+    /* the client is not authenticated, so only a small body is accepted */
     call->request->is_admitted = false;
     call->state = calloc(1, sizeof(struct token_call));
     if (!call->state)
@@ -214,12 +214,12 @@ static int send_answer(struct response *response, const struct secbuf *access,
 
 /* --- making tokens -------------------------------------------------------------------------- */
 
-/* Returns true if making the token failed; then response is set. */
+/* If r is a failure, sets the response and returns true. */
 static bool fail_to_make(struct response *response, int r, const struct error *err)
 {
     if (r == TOKENS_NAME_UNUSABLE)
         refuse_form(response, 400,
-                    "the user's name is not valid UTF-8, so there are no tokens for it");
+                    "the user's name is not valid UTF-8, so a token cannot contain it");
     else if (r == -ENOMEM)
         response_fail_oom(response);
     else if (r < 0)
@@ -337,7 +337,7 @@ static enum http_result authenticate_client(struct call *call, struct response *
     if (verdict == ACCESS_WOULD_WAIT)
         return credentials_move(call, &state->credentials);
     call->principal = answer.principal;
-    call->has_owner = false; /* until here it was the client network */
+    call->has_owner = false; /* it was the client network; from here on it is the user */
     if (verdict != ACCESS_GRANTED) {
         refuse_client(call, response, verdict, &answer, &err);
         return HTTP_DONE;

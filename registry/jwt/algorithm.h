@@ -3,8 +3,8 @@
 #include "common/macros.h"
 
 /*
- * The signatures that are accepted (RFC 7518 section 3, RFC 8037). There are no others: "none" and
- * the HMACs have no number here, so no list of allowed algorithms can name them.
+ * The supported signatures (RFC 7518 section 3, RFC 8037). "none" and the HMACs have no number
+ * here, so no list of allowed algorithms can contain them.
  */
 enum jwt_algorithm {
     JWT_ES256,

@@ -37,7 +37,7 @@ int jwt_roots_new(const char *source, const void *text, size_t size, struct jwt_
         return error_set_oom(err);
     r = gnutls_x509_trust_list_add_trust_mem(roots->list, &datum, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
     if (r <= 0)
-        return error_set(err, EINVAL, "%s holds no certificates in PEM: %s", source,
+        return error_set(err, EINVAL, "%s contains no certificates in PEM: %s", source,
                          gnutls_strerror(r));
     *ret = steal_ptr(&roots);
     return 0;

@@ -83,7 +83,7 @@ static int refuse_number(const char *source, struct error *err)
     return error_set(err, E2BIG, "%s has more than %d keys", source, JWT_KEYS_MAX);
 }
 
-/* Of jwt_key_set_add() and what it needs. */
+/* Turns a result of jwt_key_set_add(), or of a function that makes a key, into an error. */
 static int explain(int r, const char *source, struct error *err)
 {
     if (r == -E2BIG)
@@ -92,8 +92,8 @@ static int explain(int r, const char *source, struct error *err)
 }
 
 /*
- * If a JWK has certificates, the first one must be of the same key. Who signed it does not matter:
- * the file is trusted.
+ * If a JWK has certificates, the first one must have the same key. The issuer of the certificate
+ * does not matter, because the file is trusted.
  */
 static int check_certificate(const struct json *jwk, const struct jwt_key *key,
                              const char **ret_why)
@@ -151,7 +151,7 @@ int jwt_key_set_add_jwks(struct jwt_key_set *set, const char *source, const void
         r = add_jwk(set, source, jwk, &why, err);
     }
     if (r == 0 && set->count == before)
-        return error_set(err, EINVAL, "%s has no key that can verify a token; of the last one: %s",
+        return error_set(err, EINVAL, "%s has no key that can verify a token; the last one: %s",
                          source, why);
     return r;
 }
@@ -184,7 +184,7 @@ int jwt_key_set_add_certificates(struct jwt_key_set *set, const char *source, co
 
     if (r < 0) {
         certificates.items = NULL;
-        return error_set(err, EINVAL, "%s holds no certificates in PEM: %s", source,
+        return error_set(err, EINVAL, "%s contains no certificates in PEM: %s", source,
                          gnutls_strerror(r));
     }
     for (unsigned i = 0; i < certificates.count; i++) {

@@ -4,14 +4,14 @@
 #include "registry/jwt/key.h"
 
 /*
- * Keys that verify tokens, from a JSON Web Key Set or from certificates. After it was filled, a set
- * does not change, and any thread may use it. References are counted.
+ * A set of keys that verify tokens, from a JSON Web Key Set or from certificates. Once filled, a
+ * set does not change, and any thread may use it. Its references are counted.
  */
 struct jwt_key_set;
 
 enum { JWT_KEYS_MAX = 256 };
 
-int jwt_key_set_new(struct jwt_key_set **ret) MUST_USE; /* an empty one. 0 or -ENOMEM */
+int jwt_key_set_new(struct jwt_key_set **ret) MUST_USE; /* an empty set. 0 or -ENOMEM */
 struct jwt_key_set *jwt_key_set_ref(struct jwt_key_set *set);
 void jwt_key_set_unref(struct jwt_key_set *set); /* takes NULL */
 void jwt_key_set_unrefp(struct jwt_key_set **set);
@@ -20,15 +20,14 @@ void jwt_key_set_unrefp(struct jwt_key_set **set);
 int jwt_key_set_add(struct jwt_key_set *set, struct jwt_key *key) MUST_USE;
 
 /*
- * Adds the keys of a JSON Web Key Set (RFC 7517 section 5). Keys that cannot verify a token are
- * skipped, such as those of other types. 0 or negative; then err begins with source. A set without
- * a usable key is an error, and so is a private key, because whoever reads the file could sign with
- * it.
+ * Adds the keys of a JSON Web Key Set (RFC 7517 section 5). Skips keys that cannot verify a token,
+ * such as those of other types. 0 or negative; then err begins with source. A set without a usable
+ * key is an error. So is a private key, because everybody who can read the file could sign tokens.
  */
 int jwt_key_set_add_jwks(struct jwt_key_set *set, const char *source, const void *text, size_t size,
                          struct error *err) MUST_USE;
 
-/* Adds the keys of all certificates in PEM. Otherwise as above. */
+/* Adds the keys of all certificates in a PEM text. Returns like jwt_key_set_add_jwks(). */
 int jwt_key_set_add_certificates(struct jwt_key_set *set, const char *source, const void *text,
                                  size_t size, struct error *err) MUST_USE;
 

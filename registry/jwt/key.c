@@ -8,13 +8,13 @@
 
 #include "common/base64.h"
 
-/* The longest numbers of a key and of a signature: RSA's, and two of ECDSA's. */
+/* The longest numbers of keys and signatures: those of RSA, and the coordinates of P-521. */
 enum { NUMBER_MAX = JWT_RSA_BITS_MAX / 8, COORDINATE_MAX = 66, KEY_ID_MAX = 512, SHA256_SIZE = 32 };
 
 struct jwt_key {
     gnutls_pubkey_t key;
     unsigned algorithms;
-    char *kid; /* NULL: it was given none */
+    char *kid; /* NULL: none was given */
     char thumbprint[JWT_THUMBPRINT_SIZE], libtrust_id[JWT_LIBTRUST_ID_SIZE];
 };
 
@@ -71,7 +71,7 @@ void jwt_key_freep(struct jwt_key **key)
 /* A number of a key, in base64url. */
 typedef char number_text[(NUMBER_MAX + 3) / 3 * 4 + 1];
 
-/* Pads to size, or takes leading zeros away if size is 0. */
+/* Pads the number to size bytes, or removes leading zeros if size is 0. */
 static int encode_number(const gnutls_datum_t *number, size_t size, number_text ret)
 {
     unsigned char padded[NUMBER_MAX] = {0};
@@ -113,7 +113,7 @@ static char *format_curve_members(gnutls_pubkey_t key)
     if (gnutls_pubkey_export_ecc_raw2(key, &curve, &x, &y, 0) < 0)
         return NULL;
     found = find_curve(curve);
-    /* Of Ed25519 x is the whole key: bytes, not a number. */
+    /* For Ed25519, x is the whole key: bytes, not a number. */
     if (!found || encode_number(&x, found->coordinate_size, x_text) < 0)
         return NULL;
     if (found->algorithm == JWT_EDDSA)
@@ -335,9 +335,9 @@ static int import_curve(const struct json *jwk, bool is_edwards, gnutls_pubkey_t
     if (!curve)
         return unusable(ret_why, "its curve is not supported");
     if (read_number(jwk, "x", &x) < 0 || x.size != curve->coordinate_size)
-        return unusable(ret_why, "its x has not the size of a coordinate");
+        return unusable(ret_why, "its x does not have the size of a coordinate");
     if (!is_edwards && (read_number(jwk, "y", &y) < 0 || y.size != curve->coordinate_size))
-        return unusable(ret_why, "its y has not the size of a coordinate");
+        return unusable(ret_why, "its y does not have the size of a coordinate");
     x_datum = datum_of(&x);
     if (!is_edwards)
         y_datum = datum_of(&y);
@@ -461,7 +461,7 @@ static size_t half_size(enum jwt_algorithm algorithm)
     return 0;
 }
 
-/* From r and s next to each other, as in a token, to what GnuTLS verifies. */
+/* Converts r and s next to each other, as in a token, to the form that GnuTLS verifies. */
 static int encode_ecdsa(const unsigned char *signature, size_t size, size_t half,
                         gnutls_datum_t *ret)
 {

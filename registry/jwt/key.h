@@ -7,9 +7,9 @@
 #include "registry/jwt/algorithm.h"
 
 /*
- * A public key that verifies signatures. Its type decides which algorithms it may be used with,
- * whatever a token says: P-256 ES256, P-384 ES384, P-521 ES512, Ed25519 EdDSA, RSA RS* and PS*, or
- * the one that a JWK names. A key never changes, so any thread may use it.
+ * A public key that verifies signatures. Its type, not the token, decides which algorithms it may
+ * be used with: P-256 ES256, P-384 ES384, P-521 ES512, Ed25519 EdDSA, RSA RS* and PS*. A JWK may
+ * restrict it to one algorithm. A key never changes, so any thread may use it.
  */
 struct jwt_key;
 
@@ -27,8 +27,8 @@ enum {
 enum { JWT_KEY_UNUSABLE = 1 };
 
 /*
- * Reads a JSON Web Key (RFC 7517). 0 with *ret owned by the caller (jwt_key_free), -ENOMEM, or
- * JWT_KEY_UNUSABLE; then *ret_why says why: "its type is not supported".
+ * Parses a JSON Web Key (RFC 7517). 0 with *ret owned by the caller (jwt_key_free), -ENOMEM, or
+ * JWT_KEY_UNUSABLE with the reason in *ret_why: "its type is not supported".
  */
 int jwt_key_from_jwk(const struct json *jwk, struct jwt_key **ret, const char **ret_why) MUST_USE;
 
@@ -43,12 +43,12 @@ int jwt_key_from_certificate(struct gnutls_x509_crt_int *certificate, struct jwt
 void jwt_key_free(struct jwt_key *key); /* takes NULL */
 void jwt_key_freep(struct jwt_key **key);
 
-/* JWT_BIT()s of those it may be used with. */
+/* JWT_BIT()s of the algorithms that the key may be used with. */
 unsigned jwt_key_get_algorithms(const struct jwt_key *key);
 
 /*
- * Whether a token's "kid" means this key: the name that it was given, else its thumbprint or
- * libtrust's name for it.
+ * Whether a token's "kid" means this key: its given name or, without one, its thumbprint or
+ * libtrust ID.
  */
 bool jwt_key_has_id(const struct jwt_key *key, const char *kid);
 
@@ -58,11 +58,11 @@ const char *jwt_key_get_libtrust_id(const struct jwt_key *key);
 enum { JWT_KEY_MISMATCH = 1 };
 
 /*
- * Verifies a signature of the form that RFC 7518 gives it. 0, JWT_KEY_MISMATCH (also for an
- * algorithm that the key may not be used with), or -ENOMEM.
+ * Verifies a signature in the form of RFC 7518. 0, JWT_KEY_MISMATCH (also if the key may not be
+ * used with the algorithm), or -ENOMEM.
  */
 int jwt_key_verify(const struct jwt_key *key, enum jwt_algorithm algorithm, const void *data,
                    size_t size, const void *signature, size_t signature_size) MUST_USE;
 
-/* Whether both are the same key, whatever they are called. */
+/* Whether both are the same key. Their names do not matter. */
 bool jwt_key_is_equal(const struct jwt_key *a, const struct jwt_key *b);

@@ -35,7 +35,7 @@ const char *jwt_signer_get_id(const struct jwt_signer *signer)
     return signer->id;
 }
 
-/* Wipes what GnuTLS allocated. */
+/* Wipes and frees memory that GnuTLS allocated. */
 static void wipe_datum(gnutls_datum_t *datum)
 {
     if (datum->data)
@@ -70,7 +70,7 @@ static int make_public(const struct jwt_signer *signer, const char *kid, struct 
         return -ENOMEM;
     }
     r = jwt_key_from_gnutls(public_key, kid, ret, &why);
-    return r > 0 ? -ENOMEM : r; /* find_algorithm() has found that it is usable */
+    return r > 0 ? -ENOMEM : r; /* find_algorithm() has checked that it is usable */
 }
 
 int jwt_signer_get_key(const struct jwt_signer *signer, struct jwt_key **ret)
@@ -78,7 +78,7 @@ int jwt_signer_get_key(const struct jwt_signer *signer, struct jwt_key **ret)
     return make_public(signer, signer->id, ret);
 }
 
-/* Names the key; finds out what it is for. */
+/* Finds the key's algorithm and its name. */
 static int finish_signer(struct jwt_signer *signer, struct error *err)
 {
     CLEANUP(jwt_key_freep) struct jwt_key *key = NULL;
@@ -171,7 +171,7 @@ static int append_encoded(struct secbuf *buf, const void *data, size_t size)
     return r;
 }
 
-/* A number of ECDSA's, which DER may give with a zero in front, or shorter. */
+/* Copies a number of an ECDSA signature. In DER it may have a leading zero, or be shorter. */
 static void place_number(const gnutls_datum_t *number, unsigned char ret[HALF])
 {
     const unsigned char *data = number->data;
@@ -179,7 +179,7 @@ static void place_number(const gnutls_datum_t *number, unsigned char ret[HALF])
 
     while (size > HALF)
         data++, size--;
-    memcpy(ret + HALF - size, data, size); /* ret holds zeros */
+    memcpy(ret + HALF - size, data, size); /* ret contains zeros */
 }
 
 static int split_signature(const gnutls_datum_t *der, unsigned char ret[SIGNATURE_SIZE])

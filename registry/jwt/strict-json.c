@@ -4,7 +4,8 @@
 #include <string.h>
 
 /*
- * Names are compared with each other, so there must not be thousands; and this function recurses.
+ * Each name is compared with all others, so the number of members is limited. The check recurses,
+ * so the depth is limited.
  */
 enum { MEMBERS_MAX = 500, DEPTH_MAX = 50 };
 

@@ -7,15 +7,15 @@
 #include "common/base64.h"
 #include "registry/jwt/strict-json.h"
 
-/* A token without a "kid" is tried with this many keys. */
+/* A token without "kid" is tried with at most this many keys. */
 enum { TRIES_MAX = 16, SIGNATURE_MAX = JWT_RSA_BITS_MAX / 8 };
 
-/* How far it has got; the claims are for those who wait for the end. */
+/* The claims can be read only in the last state. */
 enum state { PARSED, VERIFIED, CHECKED };
 
 struct jwt {
     enum state state;
-    const char *text; /* borrowed: what is signed */
+    const char *text; /* borrowed; the signed text is its first part */
     size_t signed_size;
     struct json *header, *claims;
     enum jwt_algorithm algorithm;
@@ -72,9 +72,7 @@ static int parse_part(const char *text, size_t size, struct json **ret)
     return r == -EBADMSG ? JWT_MALFORMED : r;
 }
 
-/*
- * Extensions that a recipient must understand ("crit", with "b64" among them) are all unknown here.
- */
+/* No extension that a recipient must understand ("crit", such as "b64") is supported. */
 static int read_header(struct jwt *token)
 {
     const char *algorithm = json_get_text(json_find(token->header, "alg"));
@@ -231,7 +229,7 @@ static bool has_audience(const struct jwt *token, const char *expected)
 
 enum { TIME_MISSING = -1 };
 
-/* A NumericDate, which may have a fraction; it is cut off. 0 or JWT_MALFORMED. */
+/* Reads a NumericDate and drops its fraction. 0 or JWT_MALFORMED. */
 static int read_time(const struct jwt *token, const char *name, int64_t *ret)
 {
     const double latest = 253402300799.0; /* the year 9999 */

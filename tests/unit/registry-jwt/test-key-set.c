@@ -53,7 +53,7 @@ static void test_mistakes_are_named(void **state)
         {"{\"keys\":{}}", "keys.json is not a JSON Web Key Set"},
         {"{\"keys\":[]}", "keys.json has no key that can verify a token"},
         {"{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}",
-         "of the last one: its type is not supported"},
+         "the last one: its type is not supported"},
         {"{\"keys\":[{" P256 "}],\"keys\":[]}", "has a name twice"},
         {"{\"keys\":[{" P256 ",\"d\":\"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI\"}]}",
          "has a private key"},
@@ -98,7 +98,7 @@ static void test_certificates_must_be_pem(void **state)
     (void)state;
     assert_int_equal(jwt_key_set_new(&set), 0);
     assert_true(jwt_key_set_add_certificates(set, "root.pem", "nothing", 7, &err) < 0);
-    assert_says(&err, "root.pem holds no certificates in PEM");
+    assert_says(&err, "root.pem contains no certificates in PEM");
     assert_int_equal(jwt_key_set_count(set), 0);
 }
 
