@@ -78,6 +78,15 @@ def tampered():
     return f"{head}.{other}.{signature}"
 
 
+def other_form():
+    """Returns a token with the other valid form of its ECDSA signature: (r, n - s) instead of (r, s)."""
+    signed, _, signature = token(PULL).rpartition(".")
+    raw = base64.urlsafe_b64decode(signature + "==")
+    s = ORDER_OF_P256 - int.from_bytes(raw[32:], "big")
+    return f"{signed}.{base64url(raw[:32] + s.to_bytes(32, 'big'))}"
+
+
+ORDER_OF_P256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 PULL, ALL = "repository:team/app:pull", "repository:team/app:pull,push,delete"
 
 # Each returns what Authorization says; None is no header.
@@ -127,6 +136,20 @@ CREDENTIALS = {
     "zeros as a signature": lambda: "Bearer " + unsigned({"alg": "ES256", **chain()}, bytes(64)),
     "no signature": lambda: "Bearer " + token(PULL).rpartition(".")[0] + ".",
     "padding": lambda: "Bearer " + token(PULL) + "==",
+    "the other form of the signature": lambda: "Bearer " + other_form(),
+    "the URL of a key set": lambda: "Bearer " + token(PULL, header={"jku": "http://127.0.0.1:1/keys"}),
+    "the URL of a certificate": lambda: "Bearer " + token(PULL, header={"x5u": "http://127.0.0.1:1/keys"}),
+    "kid is a path": lambda: "Bearer " + token(PULL, header={"kid": "../../../dev/null"}),
+    "a long kid": lambda: "Bearer " + token(PULL, header={"kid": "k" * 5000}),
+    "an empty chain": lambda: "Bearer " + token(PULL, header={"x5c": []}),
+    "a chain of two, the second trusted": lambda: "Bearer " + token(PULL, header={"x5c": [stranger().certificate("ec"), *chain()["x5c"]]}),
+    "exp is a text": lambda: "Bearer " + token(PULL, exp=str(int(time.time()) + 300)),
+    "exp is too large": lambda: "Bearer " + token(PULL, exp=2**63),
+    "a list in a list of services": lambda: "Bearer " + token(PULL, aud=[[SERVICE]]),
+    "a pattern as a name": lambda: "Bearer " + token("repository:team/*:pull"),
+    "upper-case letters in a name": lambda: "Bearer " + token("repository:Team/App:pull"),
+    "an unknown type": lambda: "Bearer " + token("*:team/app:pull"),
+    "a subject in another script": lambda: "Bearer " + token(PULL, sub="\u0430lice"),
     "RS256 with a key for ES256": lambda: "Bearer " + token(PULL, header={"alg": "RS256", **chain("ec")}),
 }
 
@@ -150,12 +173,16 @@ def sorted_challenge(text):
     return re.sub(r"(?<=:)[a-z*,]+(?=[ \"])", lambda found: ",".join(sorted(found[0].split(","))), text or "")
 
 
+@functools.cache
+def connection_to(server):
+    return http.client.HTTPConnection("127.0.0.1", server.port, timeout=300)
+
+
 def ask(server, method, path, authorization):
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=300)
+    connection = connection_to(server)
     connection.request(method, path, headers={"Authorization": authorization} if authorization else {})
     answer = connection.getresponse()
     body = answer.read()
-    connection.close()
     try:
         errors = [(error["code"], error.get("detail")) for error in json.loads(body)["errors"]]
     except (ValueError, KeyError, TypeError):
