@@ -89,7 +89,8 @@ static bool is_public(const char *pair)
  */
 static const char *format_uri(const struct request *request, char ret_text[URI_SIZE])
 {
-    const char *target = request->head->target, *pair = strchr(target, '?');
+    const char *target = request->head->target; /* NULL if the head is malformed */
+    const char *pair = target ? strchr(target, '?') : NULL;
     size_t used;
 
     if (!pair)
