@@ -10,7 +10,7 @@ PAGE = "man/registryd-config.5.scd"
 
 ROW = re.compile(r'\{"([^"]+)", SCHEMA_(\w+), (\w+),\s')
 TERM = re.compile(r"\*([a-z]\w*(?:\.[\w*]+)*)\*(?!\()")
-HEADINGS = {"POINTLESS": "NEEDLESS", "IGNORED": "IGNORED", "REFUSED": "REFUSED"}
+HEADINGS = {"POINTLESS": "UNNECESSARY SETTINGS", "IGNORED": "IGNORED", "REFUSED": "REFUSED"}
 # Settings of one word without a dot; other such words are names of programs and the like.
 SINGLE = {"version", "loglevel", "middleware", "redis"}
 
@@ -26,7 +26,7 @@ def sections(root):
     text = (root / PAGE).read_text().replace("\\*", "*").replace("\\_", "_")
     found = {}
     for heading, body in re.findall(r"^# ([^\n]+)\n(.*?)(?=^# |\Z)", text, re.DOTALL | re.MULTILINE):
-        lines = body if heading == "NEEDLESS" else "\n".join(re.findall(r"^\*.*", body, re.MULTILINE))
+        lines = body if heading == "UNNECESSARY SETTINGS" else "\n".join(re.findall(r"^\*.*", body, re.MULTILINE))
         found[heading] = {term for term in TERM.findall(lines) if "." in term or term in SINGLE}
     return found
 
