@@ -199,24 +199,44 @@ static int walk_blobs(struct walk *walk, const struct manifest *manifest, struct
     return r < 0 ? r : 0;
 }
 
-/* A manifest that is missing, or that only registry:2 can parse, names nothing. */
-static int walk_manifest(struct walk *walk, const struct digest *digest, struct error *err)
+/* Records a manifest. If the repository does not have it, *ret_is_new is false. */
+static int walk_enter(struct walk *walk, const struct digest *digest, bool *ret_is_new,
+                      struct error *err)
 {
-    struct manifest manifest;
     struct digest canonical;
-    struct error why = {0};
-    bool is_new;
     int r = store_find_revision(walk->store, walk->name, digest, STORE_MAY_WAIT, &canonical, err);
 
+    *ret_is_new = false;
     if (r == 0)
-        r = walk_see(walk, &canonical, &is_new, err);
-    if (r != 0 || !is_new)
-        return r < 0 ? r : 0;
-    r = store_parse_manifest(walk->store, walk->name, digest, &manifest, &why);
-    if (r == -ENOMEM)
-        return error_set_oom(err);
-    if (r != 0)
+        r = walk_see(walk, &canonical, ret_is_new, err);
+    return r < 0 ? r : 0;
+}
+
+/*
+ * Reads a manifest; *ret_result is that of store_get_manifest(). If the manifest is missing or
+ * unreadable, *ret stays empty, which is not a failure.
+ */
+static int walk_read(struct walk *walk, const struct digest *digest, struct store_content *ret,
+                     int *ret_result, struct error *err)
+{
+    struct error why = {0};
+
+    *ret_result = store_get_manifest(walk->store, walk->name, digest, STORE_MAY_WAIT, ret, &why);
+    return *ret_result == -ENOMEM ? error_set_oom(err) : 0;
+}
+
+/* A manifest without content, or one that only registry:2 can parse, names nothing. */
+static int walk_names(struct walk *walk, const struct store_content *content, struct error *err)
+{
+    struct manifest manifest;
+    struct error why = {0};
+    int r;
+
+    if (!content->bytes)
         return 0;
+    r = manifest_parse(content->media_type, content->bytes, content->size, &manifest, &why);
+    if (r < 0)
+        return r == -ENOMEM ? error_set_oom(err) : 0;
     r = walk_blobs(walk, &manifest, err);
     for (size_t i = 0; r == 0 && i < manifest.manifests.count; i++)
         if (store_digests_add(&walk->next, &manifest.manifests.items[i].digest) < 0)
@@ -225,9 +245,20 @@ static int walk_manifest(struct walk *walk, const struct digest *digest, struct 
     return r;
 }
 
-static int walk_from(struct walk *walk, const struct digest *digest, struct error *err)
+static int walk_child(struct walk *walk, const struct digest *digest, struct error *err)
 {
-    int r = walk_manifest(walk, digest, err);
+    CLEANUP(store_content_done) struct store_content content = {0};
+    bool is_new;
+    int r = walk_enter(walk, digest, &is_new, err), result;
+
+    if (r == 0 && is_new)
+        r = walk_read(walk, digest, &content, &result, err);
+    return r == 0 && is_new ? walk_names(walk, &content, err) : r;
+}
+
+static int walk_levels(struct walk *walk, struct error *err)
+{
+    int r = 0;
 
     while (r == 0 && walk->next.count > 0) {
         CLEANUP(store_digests_done) struct store_digests level = walk->next;
@@ -236,24 +267,41 @@ static int walk_from(struct walk *walk, const struct digest *digest, struct erro
         store_digests_sort(&level);
         digest_set_sort(&walk->seen);
         for (size_t i = 0; r == 0 && i < level.count; i++)
-            r = walk_manifest(walk, &level.items[i], err);
+            r = walk_child(walk, &level.items[i], err);
     }
     digest_set_sort(&walk->seen);
     return r;
 }
 
-static int add_tag(struct ledger *ledger, const char *name, const char *tag, size_t owner,
-                   struct error *err)
+/* A measurement of tags: the caller's function, and where the sizes are gathered. */
+struct tags_job {
+    struct ledger *ledger;
+    const char *name; /* of the repository */
+    usage_tag_function *visit;
+    void *object;
+};
+
+static int add_tag(const struct tags_job *job, const char *text, size_t index, struct error *err)
 {
-    CLEANUP(walk_done) struct walk walk = {.store = ledger->store, .name = name};
-    struct digest digest;
-    int r = store_resolve_tag(ledger->store, name, tag, STORE_MAY_WAIT, &digest, err);
+    CLEANUP(walk_done) struct walk walk = {.store = job->ledger->store, .name = job->name};
+    CLEANUP(store_content_done) struct store_content content = {0};
+    struct usage_tag tag = {.index = index, .content = &content};
+    bool is_new;
+    int r = store_resolve_tag(walk.store, job->name, text, STORE_MAY_WAIT, &tag.digest, err);
 
     if (r != 0)
         return r < 0 ? r : 0;
-    r = walk_from(&walk, &digest, err);
+    r = walk_read(&walk, &tag.digest, &content, &tag.result, err);
+    if (r == 0)
+        r = walk_enter(&walk, &tag.digest, &is_new, err);
+    if (r == 0)
+        r = walk_names(&walk, &content, err);
+    if (r == 0 && job->visit)
+        r = job->visit(job->object, &tag, err);
+    if (r == 0)
+        r = walk_levels(&walk, err);
     for (size_t i = 0; r == 0 && i < walk.seen.count; i++)
-        r = ledger_add(ledger, &walk.seen.items[i], owner, err);
+        r = ledger_add(job->ledger, &walk.seen.items[i], index, err);
     return r;
 }
 
@@ -277,16 +325,17 @@ static int add_rest(struct ledger *ledger, const char *name, size_t owner, struc
 }
 
 int store_measure_tags(struct store *store, const char *name, const struct store_names *tags,
-                       struct usage *ret, struct usage *ret_rest, struct usage *ret_total,
-                       struct error *err)
+                       usage_tag_function *visit, void *object, struct usage *ret,
+                       struct usage *ret_rest, struct usage *ret_total, struct error *err)
 {
     CLEANUP(ledger_done) struct ledger ledger = {.store = store};
     CLEANUP_FREE struct usage *usages = calloc(tags->count + 1, sizeof(*usages));
+    const struct tags_job job = {&ledger, name, visit, object};
     int r = usages ? 0 : error_set_oom(err);
 
     *ret_total = (struct usage){0};
     for (size_t i = 0; r == 0 && i < tags->count; i++)
-        r = add_tag(&ledger, name, tags->items[i], i, err);
+        r = add_tag(&job, tags->items[i], i, err);
     ledger_tidy(&ledger);
     if (r == 0)
         r = add_rest(&ledger, name, tags->count, err);

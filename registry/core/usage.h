@@ -22,12 +22,24 @@ int store_measure_repositories(struct store *store, const struct store_names *na
                                struct usage *ret, struct usage *ret_total,
                                struct error *err) MUST_USE;
 
+/* A tag that is measured, and the manifest that it names. */
+struct usage_tag {
+    size_t index; /* of the tag in the list */
+    struct digest digest;
+    int result;                    /* of store_get_manifest(); not 0: there is no content */
+    struct store_content *content; /* borrowed */
+};
+
+/* Called once for each tag. May take the content and set it to zeros. Negative: measuring fails. */
+typedef int usage_tag_function(void *object, const struct usage_tag *tag, struct error *err);
+
 /*
  * Measures the tags of a repository, each with everything that its manifest names, directly or
  * through an index. ret has room for tags->count entries. *ret_rest is for everything in the
  * repository that none of these tags names, *ret_total for everything in the repository. A tag that
- * was deleted in the meantime has 0 bytes.
+ * was deleted in the meantime has 0 bytes. visit (may be NULL) sees each tag with its manifest, so
+ * that callers need not read it again.
  */
 int store_measure_tags(struct store *store, const char *name, const struct store_names *tags,
-                       struct usage *ret, struct usage *ret_rest, struct usage *ret_total,
-                       struct error *err) MUST_USE;
+                       usage_tag_function *visit, void *object, struct usage *ret,
+                       struct usage *ret_rest, struct usage *ret_total, struct error *err) MUST_USE;

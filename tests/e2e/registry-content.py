@@ -201,7 +201,7 @@ def _():
         assert [row[-1] for row in rows(content.run("du"))] == ["REPOSITORY", "one", "two", "total, each object once"]
 
 
-@case("du counts nothing for bytes that are missing, and a tag without its manifest does not stop it")
+@case("du counts nothing for bytes that are missing, and a tag without its manifest, or with a damaged one, does not stop du or ls")
 def _():
     with Content() as content:
         image = content.image("app", "1", ["x" * 600])
@@ -212,6 +212,10 @@ def _():
         by_tag = {row["tag"]: row["bytes"] for row in content.json("du", "app")["tags"]}
         assert by_tag["1"] == 0 and by_tag["2"] > 500, by_tag
         assert [row["mediaType"] for row in content.json("ls", "app")["tags"] if row["tag"] == "1"] == ["missing"]
+        damaged = content.image("app", "3", ["z" * 400])["digest"].partition(":")[2]
+        (blobs / damaged[:2] / damaged / "data").write_text("{}")
+        types = {row["tag"]: row["mediaType"] for row in content.json("ls", "app")["tags"]}
+        assert types["1"] == "missing" and types["3"] == "damaged" and types["2"].startswith("application/"), types
 
 
 # --- rm and tag -----------------------------------------------------------------------------------

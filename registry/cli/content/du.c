@@ -136,7 +136,8 @@ static int measure_tags(struct content_job *job, struct error *err)
 
     if (r == 0) {
         usages = calloc(tags.count + 1, sizeof(*usages));
-        r = usages ? store_measure_tags(job->store, name, &tags, usages, &rest, &account.total, err)
+        r = usages ? store_measure_tags(job->store, name, &tags, NULL, NULL, usages, &rest,
+                                        &account.total, err)
                    : error_set_oom(err);
     }
     if (r == 0)

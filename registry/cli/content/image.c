@@ -7,16 +7,14 @@
 
 enum { CONFIG_SIZE_MAX = 4 << 20 };
 
-int image_read(struct store *store, const char *name, const struct digest *digest,
-               struct image *ret, struct error *err)
+int image_parse(const char *name, const struct digest *digest, struct store_content *content,
+                struct image *ret, struct error *err)
 {
-    struct image image = {.name = name, .digest = *digest};
+    struct image image = {.name = name, .digest = *digest, .content = *content};
     struct error why = {0};
-    int r = store_get_manifest(store, name, digest, STORE_MAY_WAIT, &image.content, err);
+    int r = json_parse_public(content->bytes, content->size, &image.document);
 
-    if (r != 0)
-        return r;
-    r = json_parse_public(image.content.bytes, image.content.size, &image.document);
+    *content = (struct store_content){0};
     if (r == 0)
         r = manifest_parse(image.content.media_type, image.content.bytes, image.content.size,
                            &image.manifest, &why);
@@ -27,6 +25,15 @@ int image_read(struct store *store, const char *name, const struct digest *diges
     }
     *ret = image;
     return 0;
+}
+
+int image_read(struct store *store, const char *name, const struct digest *digest,
+               struct image *ret, struct error *err)
+{
+    struct store_content content = {0};
+    int r = store_get_manifest(store, name, digest, STORE_MAY_WAIT, &content, err);
+
+    return r != 0 ? r : image_parse(name, digest, &content, ret, err);
 }
 
 void image_done(struct image *image)

@@ -22,6 +22,10 @@ struct image {
  */
 int image_read(struct store *store, const char *name, const struct digest *digest,
                struct image *ret, struct error *err) MUST_USE;
+
+/* Like image_read(), from the content of the manifest, which it takes, also on failure. */
+int image_parse(const char *name, const struct digest *digest, struct store_content *content,
+                struct image *ret, struct error *err) MUST_USE;
 void image_done(struct image *image);
 
 /*

@@ -1,6 +1,7 @@
 /*
  * `registryd ls` lists the repositories, or the tags of one.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,20 +121,33 @@ static int compare_rows(const void *a, const void *b)
     return strcmp(one->tag, other->tag);
 }
 
-/* Skips a tag or manifest that was removed in the meantime. */
-static int read_row(struct content_job *job, struct tag_row *row, struct error *err)
+/* What the rows are filled from. */
+struct row_reader {
+    struct content_job *job;
+    struct tag_rows *rows;
+};
+
+/* A usage_tag_function: fills the row of a tag. */
+static int read_row(void *object, const struct usage_tag *tag, struct error *err)
 {
+    const struct row_reader *reader = object;
+    struct content_job *job = reader->job;
+    struct tag_row *row = &reader->rows->items[tag->index];
     struct image image;
     int r = store_stat_tag(job->store, job->reference.name, row->tag, &row->state, err);
 
-    row->is_gone = r == STORE_NOT_FOUND;
-    if (r != 0)
+    if (r != 0) /* removed in the meantime */
         return r < 0 ? r : 0;
-    r = image_read(job->store, job->reference.name, &row->state.digest, &image, err);
-    if (r == STORE_NOT_FOUND) {
-        snprintf(row->media_type, sizeof(row->media_type), "missing");
+    row->state.digest = tag->digest;
+    row->is_gone = false;
+    if (tag->result != 0) {
+        snprintf(row->media_type, sizeof(row->media_type), "%s",
+                 tag->result == STORE_NOT_FOUND ? "missing"
+                 : tag->result == -EBADMSG      ? "damaged"
+                                                : "unreadable");
         return 0;
     }
+    r = image_parse(job->reference.name, &tag->digest, tag->content, &image, err);
     if (r < 0)
         return r;
     snprintf(row->media_type, sizeof(row->media_type), "%s", image.content.media_type);
@@ -146,6 +160,7 @@ static int read_rows(struct content_job *job, const struct store_names *tags, st
                      struct error *err)
 {
     CLEANUP_FREE struct usage *usages = calloc(tags->count + 1, sizeof(*usages));
+    struct row_reader reader = {job, rows};
     struct usage rest, total;
     int r;
 
@@ -153,12 +168,12 @@ static int read_rows(struct content_job *job, const struct store_names *tags, st
     if (!usages || !rows->items)
         return error_set_oom(err);
     rows->count = tags->count;
-    r = store_measure_tags(job->store, job->reference.name, tags, usages, &rest, &total, err);
-    for (size_t i = 0; r == 0 && i < tags->count; i++) {
-        rows->items[i].tag = tags->items[i];
+    for (size_t i = 0; i < tags->count; i++)
+        rows->items[i] = (struct tag_row){.tag = tags->items[i], .is_gone = true};
+    r = store_measure_tags(job->store, job->reference.name, tags, read_row, &reader, usages, &rest,
+                           &total, err);
+    for (size_t i = 0; r == 0 && i < tags->count; i++)
         rows->items[i].bytes = usages[i].bytes;
-        r = read_row(job, &rows->items[i], err);
-    }
     if (r == 0)
         qsort(rows->items, rows->count, sizeof(*rows->items), compare_rows);
     return r;
