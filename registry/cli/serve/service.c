@@ -4,28 +4,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/monotonic.h"
-#include "registry/access/oidc.h"
-#include "registry/access/signing-keys.h"
 #include "registry/api/report.h"
 #include "registry/api/routes.h"
 #include "registry/cli/open-store.h"
 #include "registry/cli/serve/quotas.h"
-#include "registry/cli/serve/token-server.h"
-#include "registry/core/records.h"
 #include "registry/runtime/log.h"
 #include "registry/runtime/metrics.h"
 #include "registry/storage/measured.h"
 
 enum {
     DRAIN_DEFAULT_MS = 10000,
-    WORKERS = 24, /* most of them wait for the disk; one user can occupy at most 16 */
+    WORKERS = 24,        /* most of them wait for the disk; one user can occupy at most 16 */
     REMOTE_WORKERS = 64, /* they wait for a network */
     QUEUE = 8192,
     /* threads beyond the number of processors, because lists may wait for the disk */
     SPARE_COMPUTERS = 2,
     COMPUTER_NICENESS = 5,
-    ROBOT_NOTE_INTERVAL_S = 60 * 60,
 };
 
 /* --- the log --------------------------------------------------------------------------------- */
@@ -38,13 +32,15 @@ static int open_log(const struct settings_log *settings, struct error *err)
         return error_set_oom(err);
     for (size_t i = 0; i < settings->fields.count; i++)
         fields[i] = log_text(settings->fields.items[i].name, settings->fields.items[i].value);
-    return log_open(&(struct log_options){
-        .level = settings->level,
-        .formatter = settings->formatter,
-        .is_access_disabled = settings->is_access_disabled,
-        .fields = fields,
-        .field_count = settings->fields.count,
-    }, err);
+    return log_open(
+        &(struct log_options){
+            .level = settings->level,
+            .formatter = settings->formatter,
+            .is_access_disabled = settings->is_access_disabled,
+            .fields = fields,
+            .field_count = settings->fields.count,
+        },
+        err);
 }
 
 static void write_log(void *context)
@@ -59,81 +55,6 @@ static void log_start(const struct settings *settings, const char *configuration
         log_info("configuration: %s", configuration);
     for (size_t i = 0; i < settings->warning_count; i++)
         log_warn("%s", settings->warnings[i]);
-}
-
-/* --- users ----------------------------------------------------------------------------------- */
-
-static void log_users_warning(void *context, const char *warning)
-{
-    (void)context;
-    log_warn("%s", warning);
-}
-
-static int open_users(struct service *service, struct error *err)
-{
-    const struct settings_auth *auth = &service->settings->auth;
-    int r;
-
-    if (service->settings->token.is_enabled)
-        return external_tokens_start(&service->settings->token, &service->external_tokens, err);
-    if (!auth->is_htpasswd) {
-        log_warn("no authentication is configured: everybody who can connect can read and write");
-        return 0;
-    }
-    if (auth->guesses > 0) {
-        service->guess_limit = guess_limit_new(auth->guesses);
-        if (!service->guess_limit)
-            return error_set_oom(err);
-    }
-    r = authenticator_open(
-        &(struct authenticator_options){.path = auth->path, .warn = log_users_warning},
-        &service->authenticator, err);
-    if (r == 0 && auth->access)
-        r = access_file_open(auth->access, log_users_warning, NULL, &service->access_file, err);
-    if (r == 0 && auth->robots)
-        r = robots_file_open(auth->robots, log_users_warning, NULL, &service->robots_file, err);
-    return r;
-}
-
-static bool find_stamp(void *context, const char *user, unsigned char ret[TOKEN_STAMP_SIZE])
-{
-    const struct service *service = context;
-
-    return access_find_stamp(&service->access, user, ret);
-}
-
-static int open_tokens(struct service *service, struct error *err)
-{
-    const struct settings_auth *auth = &service->settings->auth;
-
-    if (!auth->has_tokens)
-        return 0;
-    service->tokens_refreshed_ms = monotonic_ms();
-    return tokens_open(
-        &(struct tokens_options){
-            .storage = store_get_storage(service->store),
-            .service = auth->realm,
-            .find_stamp = find_stamp,
-            .context = service,
-        },
-        &service->tokens, err);
-}
-
-static void read_token_keys(struct service *service)
-{
-    struct error err = {0};
-
-    if (!service->tokens)
-        return;
-    service->tokens_refreshed_ms = monotonic_ms();
-    if (tokens_refresh(service->tokens, &err) < 0)
-        log_error("cannot read the keys that sign tokens again: %s", err.text);
-}
-
-static void refresh_tokens(struct service *service)
-{
-    if (monotonic_ms() - service->tokens_refreshed_ms >= SIGNING_KEYS_REFRESH_S * 1000 / 2)
-        read_token_keys(service);
 }
 
 /* --- starting -------------------------------------------------------------------------------- */
@@ -214,9 +135,9 @@ static int start_maintenance(struct service *service, struct error *err)
 {
     service->maintenance.settings = &service->settings->storage;
     service->maintenance.store = service->store;
-    service->maintenance.access_file = service->access_file;
+    service->maintenance.access_file = service->logins.access.rules;
     service->maintenance.pulls = service->pulls;
-    service->maintenance.tokens = service->tokens;
+    service->maintenance.tokens = service->logins.access.tokens;
     return maintenance_start(&service->maintenance, err);
 }
 
@@ -225,15 +146,9 @@ static void make_api(struct service *service)
     const struct settings *settings = service->settings;
     const struct settings_http *http = &settings->http;
 
-    service->access = (struct access){.authenticator = service->authenticator,
-                                      .guess_limit = service->guess_limit,
-                                      .rules = service->access_file,
-                                      .robots = service->robots_file,
-                                      .tokens = service->tokens,
-                                      .external = service->external_tokens};
     service->api = (struct api){
         .store = service->store,
-        .access = &service->access,
+        .access = &service->logins.access,
         .workers = service->workers,
         .computers = service->computers,
         .streams = service->streams,
@@ -257,8 +172,8 @@ static void make_api(struct service *service)
     dispatch_init(&service->api, &service->handler);
     service->handler.settle = write_log;
     store_set_listener(service->store, report_event, &service->api);
-    if (service->access_file)
-        store_set_quotas(service->store, quotas_find, service->access_file);
+    if (service->logins.access.rules)
+        store_set_quotas(service->store, quotas_find, service->logins.access.rules);
 }
 
 static int start_server(struct service *service, struct error *err)
@@ -268,24 +183,26 @@ static int start_server(struct service *service, struct error *err)
 
     if (r == 0)
         r = start_pools(service, err);
-    if (r == 0 && service->access_file)
+    if (r == 0 && service->logins.access.rules)
         service->pulls = pull_log_new();
-    if (r == 0 && service->access_file && !service->pulls)
+    if (r == 0 && service->logins.access.rules && !service->pulls)
         r = error_set_oom(err);
     if (r < 0)
         return r;
     make_api(service);
-    return server_start(&(struct server_options){
-        .listeners = steal_listeners(&service->listeners),
-        .limits = limits_of(&http->limits),
-        .is_tls = http->tls.certificate,
-        .is_tls13_only = http->tls.is_tls13_only,
-        .demands_client = http->tls.client_ca_count > 0,
-        .is_client_optional = http->tls.is_client_optional,
-        .handler = &service->handler,
-        .headers = service->headers,
-        .header_count = http->headers.count,
-    }, &service->server, err);
+    return server_start(
+        &(struct server_options){
+            .listeners = steal_listeners(&service->listeners),
+            .limits = limits_of(&http->limits),
+            .is_tls = http->tls.certificate,
+            .is_tls13_only = http->tls.is_tls13_only,
+            .demands_client = http->tls.client_ca_count > 0,
+            .is_client_optional = http->tls.is_client_optional,
+            .handler = &service->handler,
+            .headers = service->headers,
+            .header_count = http->headers.count,
+        },
+        &service->server, err);
 }
 
 static int start_debug_server(struct service *service, struct error *err)
@@ -295,7 +212,7 @@ static int start_debug_server(struct service *service, struct error *err)
     service->debug = (struct debug){
         .store = service->store,
         .server = service->server,
-        .authenticator = service->authenticator,
+        .authenticator = service->logins.access.authenticator,
         .metrics = service->metrics,
         .maintenance = &service->maintenance.counters,
         .workers = service->workers,
@@ -317,48 +234,18 @@ static int open_listeners(struct service *service, struct error *err)
                : listen_open("tcp", http->debug.address, &service->debug_listeners, err);
 }
 
-/* The files are the ones that the server will open again later. */
-static int begin_confinement(struct service *service, struct error *err)
-{
-    const struct settings *settings = service->settings;
-    const struct settings_tls *tls = &settings->http.tls;
-    const char *const files[] = {settings->auth.path,
-                                 settings->auth.access,
-                                 settings->auth.robots,
-                                 settings->token.certificates,
-                                 settings->token.key_set,
-                                 tls->certificate,
-                                 tls->key};
-
-    if (!settings->confinement.is_enabled)
-        return 0;
-    service->confined_files = calloc(ARRAY_SIZE(files) + tls->client_ca_count, sizeof(*files));
-    if (!service->confined_files)
-        return error_set_oom(err);
-    memcpy(service->confined_files, files, sizeof(files));
-    for (size_t i = 0; i < tls->client_ca_count; i++)
-        service->confined_files[ARRAY_SIZE(files) + i] = tls->client_cas[i];
-    service->confinement = (struct confinement){
-        .user = settings->confinement.user,
-        .storage = settings->storage.s3.is_enabled ? NULL : settings->storage.root_directory,
-        .files = service->confined_files,
-        .file_count = ARRAY_SIZE(files) + tls->client_ca_count,
-    };
-    return confine_identity(&service->confinement, err);
-}
-
 static void observe_storage(void *object, enum storage_action action, uint64_t us)
 {
     static const enum metrics_storage kinds[] = {
-        [STORAGE_ACTION_GET] = METRICS_GET,   [STORAGE_ACTION_STAT] = METRICS_STAT,
-        [STORAGE_ACTION_LIST] = METRICS_LIST, [STORAGE_ACTION_PUT] = METRICS_PUT,
+        [STORAGE_ACTION_GET] = METRICS_GET,       [STORAGE_ACTION_STAT] = METRICS_STAT,
+        [STORAGE_ACTION_LIST] = METRICS_LIST,     [STORAGE_ACTION_PUT] = METRICS_PUT,
         [STORAGE_ACTION_DELETE] = METRICS_REMOVE,
     };
 
     metrics_count_storage(object, kinds[action], us);
 }
 
-/* With the keys that sign tokens, which are in the storage. */
+/* Opens the store, and the keys that sign tokens, which are in the storage. */
 static int open_data(struct service *service, struct error *err)
 {
     struct storage *storage;
@@ -369,31 +256,15 @@ static int open_data(struct service *service, struct error *err)
         r = storage_measure(storage, observe_storage, service->metrics, &storage, err);
     if (r == 0)
         r = store_open(storage, &service->store, err);
-    return r < 0 ? r : open_tokens(service, err);
+    return r < 0 ? r : logins_open_tokens(&service->logins, service->store, err);
 }
 
-/* Adds the key files that the access file names. */
 static int confine_key_files(struct service *service, struct error *err)
 {
-    CLEANUP(rules_unrefp)
-    struct rules *rules = service->access_file ? access_file_get_rules(service->access_file) : NULL;
-    const struct oidc *oidc = rules ? rules_get_oidc(rules) : NULL;
-    size_t count = service->confinement.file_count, more = oidc ? oidc_count_files(oidc) : 0;
-    const char **files;
+    struct watched_table *file = service->logins.access.rules;
+    CLEANUP(rules_unrefp) struct rules *rules = file ? access_file_get_rules(file) : NULL;
 
-    if (!service->confined_files || more == 0)
-        return 0;
-    files = calloc(count + more, sizeof(*files));
-    if (!files)
-        return error_set_oom(err);
-    memcpy(files, service->confined_files, count * sizeof(*files));
-    for (size_t i = 0; i < more; i++)
-        files[count + i] = oidc_get_file(oidc, i);
-    free(service->confined_files);
-    service->confined_files = files;
-    service->confinement.files = files;
-    service->confinement.file_count = count + more;
-    return 0;
+    return confined_add_keys(&service->confined, rules, err);
 }
 
 /*
@@ -410,7 +281,7 @@ static int open_all(struct service *service, struct error *err)
     r = certificates_open(&settings->http.tls, &service->certificates, err);
 
     if (r == 0)
-        r = open_users(service, err);
+        r = logins_open(&service->logins, settings, err);
     if (r == 0)
         r = confine_key_files(service, err);
     if (r == 0)
@@ -418,14 +289,14 @@ static int open_all(struct service *service, struct error *err)
     if (r == 0)
         r = open_store_prepare(settings, &service->bucket, err);
     if (r == 0)
-        open_store_allow(settings, service->bucket, &service->confinement);
+        open_store_allow(settings, service->bucket, &service->confined.confinement);
     if (r == 0 && is_bucket)
         log_info("the keys of the bucket come from %s",
                  service->bucket->functions->get_origin(service->bucket));
     if (r == 0 && !is_bucket)
         r = open_data(service, err);
-    if (r == 0 && settings->confinement.is_enabled)
-        r = confine_rest(&service->confinement, err);
+    if (r == 0)
+        r = confined_finish(&service->confined, err);
     return r == 0 && is_bucket ? open_data(service, err) : r;
 }
 
@@ -438,7 +309,7 @@ static int start_parts(struct service *service, struct error *err)
     int r = open_listeners(service, err);
 
     if (r == 0)
-        r = begin_confinement(service, err);
+        r = confined_begin(&service->confined, service->settings, err);
     if (r == 0)
         r = open_all(service, err);
     if (r == 0)
@@ -475,51 +346,20 @@ int service_start(struct service *service, const struct settings *settings,
     service->purging =
         (struct upload_purging){.settings = &settings->storage, .store = service->store};
     return log_address(settings, err);
-    return 0;
 }
 
 /* --- running and stopping -------------------------------------------------------------------- */
 
 void service_reload(struct service *service)
 {
-    struct error err = {0};
-
     certificates_reload(service->certificates);
-    if (service->authenticator && authenticator_reload(service->authenticator, &err) < 0)
-        log_error("cannot reload the users, the previous ones stay in force: %s", err.text);
-    if (service->external_tokens && external_tokens_reload(service->external_tokens, &err) < 0)
-        log_error("cannot reload the token server's keys, the previous ones stay in force: %s",
-                  err.text);
-    if (service->access_file && watched_table_reload(service->access_file, &err) < 0)
-        log_error("cannot reload the rules, the previous ones stay in force: %s", err.text);
-    if (service->robots_file && watched_table_reload(service->robots_file, &err) < 0)
-        log_error("cannot reload the robots, the previous ones stay in force: %s", err.text);
-    read_token_keys(service);
-}
-
-/* Best effort: the time is only for display. */
-static void note_robot(void *object, const char *name, int64_t used_s)
-{
-    const struct service *service = object;
-    struct error err = {0};
-    char path[RECORD_PATH_MAX];
-
-    snprintf(path, sizeof(path), "robots/%s", name);
-    if (store_note_number(service->store, path, used_s, &err) < 0)
-        log_warn("cannot record when the robot %s was used: %s", name, err.text);
-}
-
-static void note_robots(const struct service *service, int64_t interval_s)
-{
-    if (service->robots_file && service->store && !service->settings->storage.is_read_only)
-        robots_file_note_uses(service->robots_file, interval_s, note_robot, (void *)service);
+    logins_reload(&service->logins);
 }
 
 void service_tick(struct service *service)
 {
-    note_robots(service, ROBOT_NOTE_INTERVAL_S);
+    logins_tick(&service->logins);
     certificates_refresh(service->certificates);
-    refresh_tokens(service);
     upload_purging_run(&service->purging);
 }
 
@@ -534,13 +374,8 @@ void service_stop(struct service *service)
     worker_pool_stop(service->workers);
     worker_pool_stop(service->computers);
     worker_pool_stop(service->streams);
-    note_robots(service, 1);
-    tokens_close(service->tokens);
-    external_tokens_close(service->external_tokens);
-    authenticator_close(service->authenticator);
-    watched_table_close(service->access_file);
-    watched_table_close(service->robots_file);
-    guess_limit_free(service->guess_limit);
+    logins_flush(&service->logins);
+    logins_close(&service->logins);
     pull_log_free(service->pulls);
     store_close(service->store);
     bucket_free(service->bucket);
@@ -549,6 +384,6 @@ void service_stop(struct service *service)
     listeners_close(&service->listeners);
     listeners_close(&service->debug_listeners);
     free(service->headers);
-    free(service->confined_files);
+    confined_done(&service->confined);
     log_close();
 }

@@ -5,11 +5,12 @@
 #include "registry/api/api.h"
 #include "registry/api/dispatch.h"
 #include "registry/cli/serve/certificates.h"
+#include "registry/cli/serve/confined.h"
 #include "registry/cli/serve/debug-server.h"
+#include "registry/cli/serve/logins.h"
 #include "registry/cli/serve/maintenance.h"
 #include "registry/cli/serve/upload-purging.h"
 #include "registry/config/settings.h"
-#include "registry/confine/confine.h"
 #include "registry/http/listen.h"
 #include "registry/http/server.h"
 
@@ -22,17 +23,10 @@ struct service {
     const struct settings *settings; /* borrowed */
 
     struct listeners listeners, debug_listeners; /* until the servers own them */
-    struct confinement confinement;
-    const char **confined_files;
+    struct confined confined;
 
     struct certificates *certificates; /* NULL: no TLS */
-    struct authenticator *authenticator; /* NULL: no authentication */
-    struct external_tokens *external_tokens; /* NULL: not configured */
-    struct guess_limit *guess_limit;
-    struct watched_table *access_file; /* NULL: no rules */
-    struct watched_table *robots_file; /* NULL: not configured */
-    struct tokens *tokens; /* NULL: no tokens */
-    int64_t tokens_refreshed_ms; /* of monotonic_ms() */
+    struct logins logins;
     struct bucket *bucket; /* until the store owns it; NULL: the data is in a directory */
     struct store *store;
     struct upload_purging purging;
@@ -42,7 +36,6 @@ struct service {
     struct worker_pool *workers, *computers;
     struct worker_pool *streams; /* NULL: the storage is not remote */
     struct metrics *metrics;
-    struct access access;
     struct api api;
     struct http_handler handler;
     struct server_header *headers;

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "registry/access/access.h"
+#include "registry/config/settings.h"
+#include "registry/core/store.h"
+
+/*
+ * Everything that decides who may do what: the users, the rules, the robots, and the tokens of this
+ * server or of another one. For the main thread. Initialize it with zeros.
+ */
+struct logins {
+    const struct settings *settings; /* borrowed */
+    struct store *store;             /* borrowed; NULL before logins_open_tokens() */
+    struct access access;            /* its members are owned */
+    int64_t tokens_refreshed_ms;     /* of monotonic_ms() */
+};
+
+/* Opens the files that the settings name. 0 or negative. */
+int logins_open(struct logins *logins, const struct settings *settings, struct error *err) MUST_USE;
+
+/* Opens the keys that sign tokens; they are in the storage. 0 or negative. */
+int logins_open_tokens(struct logins *logins, struct store *store, struct error *err) MUST_USE;
+
+/* Reads all files again. Logs failures; what was read before stays in force. */
+void logins_reload(struct logins *logins);
+
+/* Call it every few seconds: reads the keys again in time, and records which robots were used. */
+void logins_tick(struct logins *logins);
+
+/* Records the last uses of robots. Call it after the last request. */
+void logins_flush(const struct logins *logins);
+
+/* Closes everything, also after a failure. */
+void logins_close(struct logins *logins);
