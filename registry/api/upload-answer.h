@@ -16,3 +16,7 @@ enum http_result upload_open(struct call *call, struct response *response, struc
 /* Answers 202 with the headers of an upload session. */
 void upload_answer(const struct call *call, struct response *response, const char *id,
                    uint64_t size);
+
+/* Answers 201 with the address and the digest of a new blob. */
+void upload_answer_created(const struct call *call, struct response *response,
+                           const struct digest *digest);

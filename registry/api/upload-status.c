@@ -18,6 +18,17 @@ void upload_add_headers(const struct call *call, struct response *response, cons
     response_add_header(response, "Docker-Upload-Uuid", "%s", id);
 }
 
+void upload_answer_created(const struct call *call, struct response *response,
+                           const struct digest *digest)
+{
+    char text[DIGEST_TEXT_SIZE];
+
+    digest_format(digest, text);
+    response_set_empty(response, 201);
+    answer_location(call, response, "%s/blobs/%s", call->route.name, text);
+    answer_digest(response, digest);
+}
+
 void upload_answer(const struct call *call, struct response *response, const char *id,
                    uint64_t size)
 {

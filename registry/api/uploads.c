@@ -3,72 +3,14 @@
  * bytes to the session as they arrive; everything that changes directories runs on workers.
  */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "registry/api/answer.h"
 #include "registry/api/endpoints.h"
-#include "registry/api/fairness.h"
-#include "registry/api/upload-answer.h"
-#include "registry/core/quota.h"
+#include "registry/api/upload-writing.h"
 #include "registry/spec/escape.h"
 #include "registry/spec/name.h"
 #include "registry/spec/range.h"
-
-/* An upload session while a request writes to it. */
-struct writing {
-    struct upload *upload;
-    struct digest digest; /* the expected digest of the blob */
-    bool has_digest;
-    bool has_failed; /* the reason is in err */
-    struct error err;
-    uint64_t expected; /* the length that Content-Range announces; 0: none */
-    uint64_t received;
-    uint64_t room;      /* how many bytes the quotas still allow; UINT64_MAX: no limit */
-    bool is_over_quota; /* writing has stopped */
-};
-
-static void release(struct call *call)
-{
-    struct writing *writing = call->state;
-
-    if (writing)
-        upload_release(writing->upload);
-    free(writing);
-    call->state = NULL;
-}
-
-/* An upload whose client has gone. */
-struct leaving {
-    struct job job;
-    struct upload *upload;
-};
-
-static void leave(struct job *job)
-{
-    struct leaving *leaving = (struct leaving *)job; /* its first member */
-
-    upload_release(leaving->upload);
-    free(leaving);
-}
-
-/* The end of a request is on its event thread, which must not wait for a remote storage. */
-static void release_at_end(struct call *call)
-{
-    struct writing *writing = call->state;
-    struct leaving *leaving =
-        writing && store_is_remote(api_of(call)->store) ? malloc(sizeof(*leaving)) : NULL;
-
-    if (leaving) {
-        *leaving = (struct leaving){.job.run = leave, .upload = steal_ptr(&writing->upload)};
-        if (worker_pool_submit(api_of(call)->workers, fairness_get_owner(call), 0, &leaving->job) <
-            0)
-            leave(&leaving->job);
-    }
-    release(call);
-}
 
 /*
  * Releases the session before the answer is sent, because the client's next request may arrive
@@ -77,84 +19,8 @@ static void release_at_end(struct call *call)
 static enum http_result let_go_if_refused(struct call *call, const struct response *response)
 {
     if (response->status)
-        release(call);
+        writing_release(call);
     return HTTP_DONE;
-}
-
-static enum http_result receive(struct call *call, const void *data, size_t size)
-{
-    struct writing *writing = call->state;
-
-    if (!writing || writing->has_failed || writing->is_over_quota)
-        return HTTP_MORE;
-    if (!call_is_on_worker(call) && upload_would_wait(writing->upload, size))
-        return call_move(call);
-    writing->received += size;
-    writing->is_over_quota = writing->received > writing->room;
-    if (writing->is_over_quota)
-        return HTTP_MORE;
-    writing->has_failed = upload_write(writing->upload, data, size, &writing->err) < 0;
-    return HTTP_MORE;
-}
-
-/* Takes ownership of upload. NULL: out of memory, and response says so. */
-static struct writing *start_writing(struct call *call, struct response *response,
-                                     struct upload *upload)
-{
-    struct writing *writing = calloc(1, sizeof(*writing));
-
-    if (!writing) {
-        upload_release(upload);
-        response_fail_oom(response);
-        return NULL;
-    }
-    writing->upload = upload;
-    writing->room = UINT64_MAX;
-    call->state = writing;
-    return writing;
-}
-
-/* --- quotas ------------------------------------------------------------------------- */
-
-/*
- * Refuses the upload and cancels it: its bytes are useless and would stay until old uploads are
- * purged.
- */
-static void refuse_quota(struct writing *writing, struct response *response, const char *words)
-{
-    struct error ignored;
-
-    if (upload_cancel(writing->upload, &ignored) < 0)
-        response_fail(response, &ignored);
-    else
-        response_refuse_quota(response, words);
-}
-
-/*
- * Called before the body: refuses a body that is too large for the quotas, and records how many
- * bytes are allowed. A blob that the quotas already count needs no room.
- */
-static void check_room(struct call *call, struct response *response, struct writing *writing)
-{
-    struct store *store = api_of(call)->store;
-    int64_t body_size = call_get_body_size(call);
-    uint64_t before = upload_get_size(writing->upload),
-             wanted = before + (body_size > 0 ? (uint64_t)body_size : 0), room;
-    struct error err = {0};
-    int r =
-        writing->has_digest ? store_is_counted(store, call->route.name, &writing->digest, &err) : 0;
-
-    if (r != 0 && r >= 0)
-        return;
-    if (r == 0)
-        r = store_find_room(store, call->route.name, body_size < 0 ? before + 1 : wanted, &room,
-                            &err);
-    if (r < 0)
-        response_fail(response, &err);
-    else if (room < wanted || (body_size < 0 && room <= before))
-        refuse_quota(writing, response, err.text);
-    else
-        writing->room = room == UINT64_MAX ? room : room - before;
 }
 
 /* --- digests in queries ------------------------------------------------------------- */
@@ -178,15 +44,6 @@ static void refuse_unreadable_digest(struct response *response)
     response_refuse(response, ERROR_CODE_DIGEST_INVALID, "\"digest parsing failed\"");
 }
 
-static void refuse_mismatch(struct response *response, const struct digest *digest)
-{
-    char text[DIGEST_TEXT_SIZE], detail[DIGEST_TEXT_SIZE + 40];
-
-    digest_format(digest, text);
-    snprintf(detail, sizeof(detail), "{\"Digest\":\"%s\",\"Reason\":{}}", text);
-    response_refuse(response, ERROR_CODE_DIGEST_INVALID, detail);
-}
-
 /*
  * Finds the algorithm of the blob's digest: that of the query's digest, or digest-algorithm, or
  * sha256.
@@ -207,75 +64,6 @@ static int get_algorithm(const struct call *call, struct response *response,
     return -EINVAL;
 }
 
-/* --- committing a blob --------------------------------------------------------------- */
-
-static void answer_created(const struct call *call, struct response *response,
-                           const struct digest *digest)
-{
-    char text[DIGEST_TEXT_SIZE];
-
-    digest_format(digest, text);
-    response_set_empty(response, 201);
-    answer_location(call, response, "%s/blobs/%s", call->route.name, text);
-    answer_digest(response, digest);
-}
-
-static void commit(struct call *call, struct response *response)
-{
-    struct writing *writing = call->state;
-    struct error err = {0};
-    int r = upload_commit(writing->upload, &writing->digest, call_get_actor(call), &err);
-
-    if (r < 0) {
-        response_fail(response, &err);
-    } else if (r == STORE_OVER_QUOTA) {
-        refuse_quota(writing, response, err.text);
-    } else if (r == STORE_DIGEST_MISMATCH) {
-        /* As in registry:2, a client whose bytes do not match the digest must start again. */
-        if (upload_cancel(writing->upload, &err) < 0)
-            response_fail(response, &err);
-        else
-            refuse_mismatch(response, &writing->digest);
-    } else {
-        answer_created(call, response, &writing->digest);
-    }
-}
-
-/* Refuses a body with more bytes than the quotas allow. The message says how much is in use now. */
-static void refuse_overflow(const struct call *call, struct writing *writing,
-                            struct response *response)
-{
-    uint64_t room, wanted = upload_get_size(writing->upload) + writing->received;
-    struct error err = {0};
-
-    if (store_find_room(api_of(call)->store, call->route.name, wanted, &room, &err) < 0)
-        response_fail(response, &err);
-    else
-        refuse_quota(writing, response,
-                     *err.text ? err.text : "the quota has no room for this upload; try again");
-}
-
-/*
- * Returns whether the body was written and has the length that Content-Range announced. If not,
- * sets the refusal.
- */
-static bool is_received(const struct call *call, struct writing *writing, struct response *response)
-{
-    if (!writing->has_failed)
-        writing->has_failed = upload_flush(writing->upload, &writing->err) < 0;
-    if (writing->has_failed)
-        response_fail(response, &writing->err);
-    else if (writing->is_over_quota)
-        refuse_overflow(call, writing, response);
-    else if (writing->expected && writing->expected != writing->received)
-        answer_invalid(response, ERROR_CODE_SIZE_INVALID,
-                       "Content-Range announces %" PRIu64 " bytes, but %" PRIu64 " were received",
-                       writing->expected, writing->received);
-    else
-        return true;
-    return false;
-}
-
 /* --- POST ---------------------------------------------------------------------------- */
 
 static void start_session(struct call *call, struct response *response, const struct writing *wish)
@@ -291,13 +79,13 @@ static void start_session(struct call *call, struct response *response, const st
         response_fail(response, &err);
         return;
     }
-    writing = start_writing(call, response, upload);
+    writing = writing_start(call, response, upload);
     if (!writing)
         return;
     writing->digest = wish->digest;
     writing->has_digest = wish->has_digest;
     if (writing->has_digest)
-        check_room(call, response, writing);
+        writing_check_room(call, response, writing);
 }
 
 /*
@@ -326,7 +114,7 @@ static bool mount(struct call *call, struct response *response)
     else if (r == STORE_OVER_QUOTA)
         response_refuse_quota(response, err.text);
     else if (r == 0)
-        answer_created(call, response, &digest);
+        upload_answer_created(call, response, &digest);
     return r != STORE_NOT_FOUND;
 }
 
@@ -362,18 +150,18 @@ static enum http_result answer_start(struct call *call, struct response *respons
 
     if (!call_is_on_worker(call))
         return call_move(call);
-    if (!is_received(call, writing, response))
+    if (!writing_is_received(call, writing, response))
         return let_go_if_refused(call, response);
     /*
      * A digest with a body, or the digest of the empty blob, uploads a whole blob. Otherwise a
      * session begins.
      */
     if (writing->has_digest && (writing->received > 0 || is_of_nothing(&writing->digest)))
-        commit(call, response);
+        writing_commit(call, response);
     else
         upload_answer(call, response, upload_get_id(writing->upload),
                       upload_get_size(writing->upload));
-    release(call);
+    writing_release(call);
     return HTTP_DONE;
 }
 
@@ -382,7 +170,7 @@ static enum http_result receive_start(struct call *call, const void *data, size_
 {
     const struct writing *writing = call->state;
 
-    return writing && writing->has_digest ? receive(call, data, size) : HTTP_MORE;
+    return writing && writing->has_digest ? writing_receive(call, data, size) : HTTP_MORE;
 }
 
 /* --- PATCH and PUT ------------------------------------------------------------------- */
@@ -394,7 +182,7 @@ static enum http_result open_session(struct call *call, struct response *respons
     enum http_result result = upload_open(call, response, &upload);
 
     if (upload)
-        start_writing(call, response, upload);
+        writing_start(call, response, upload);
     return result;
 }
 
@@ -435,7 +223,7 @@ static enum http_result begin_patch(struct call *call, struct response *response
     if (call->state)
         check_content_range(call, response, call->state);
     if (call->state && !response->status)
-        check_room(call, response, call->state);
+        writing_check_room(call, response, call->state);
     return let_go_if_refused(call, response);
 }
 
@@ -445,7 +233,7 @@ static enum http_result answer_patch(struct call *call, struct response *respons
 
     if (!call_is_on_worker(call))
         return call_move(call);
-    if (is_received(call, writing, response)) {
+    if (writing_is_received(call, writing, response)) {
         struct error err = {0};
 
         if (upload_keep(writing->upload, &err) < 0)
@@ -454,7 +242,7 @@ static enum http_result answer_patch(struct call *call, struct response *respons
             upload_answer(call, response, upload_get_id(writing->upload),
                           upload_get_size(writing->upload));
     }
-    release(call);
+    writing_release(call);
     return HTTP_DONE;
 }
 
@@ -482,7 +270,7 @@ static enum http_result begin_put(struct call *call, struct response *response)
     if (call_get_body_size(call) != 0)
         check_content_range(call, response, writing);
     if (!response->status)
-        check_room(call, response, writing);
+        writing_check_room(call, response, writing);
     return let_go_if_refused(call, response);
 }
 
@@ -490,21 +278,27 @@ static enum http_result answer_put(struct call *call, struct response *response)
 {
     if (!call_is_on_worker(call))
         return call_move(call);
-    if (is_received(call, call->state, response))
-        commit(call, response);
-    release(call);
+    if (writing_is_received(call, call->state, response))
+        writing_commit(call, response);
+    writing_release(call);
     return HTTP_DONE;
 }
 
 const struct endpoint endpoint_upload_start = {
-    .begin = begin_start, .receive = receive_start, .answer = answer_start,
-    .release = release_at_end,
+    .begin = begin_start,
+    .receive = receive_start,
+    .answer = answer_start,
+    .release = writing_release_at_end,
 };
 const struct endpoint endpoint_upload_patch = {
-    .begin = begin_patch, .receive = receive, .answer = answer_patch,
-    .release = release_at_end,
+    .begin = begin_patch,
+    .receive = writing_receive,
+    .answer = answer_patch,
+    .release = writing_release_at_end,
 };
 const struct endpoint endpoint_upload_put = {
-    .begin = begin_put, .receive = receive, .answer = answer_put,
-    .release = release_at_end,
+    .begin = begin_put,
+    .receive = writing_receive,
+    .answer = answer_put,
+    .release = writing_release_at_end,
 };

@@ -26,6 +26,29 @@ struct upload_hashes {
     size_t count;
 };
 
+int upload_hash_new(enum digest_algorithm algorithm, struct upload_hash *ret)
+{
+    struct upload_hash hash = {0};
+    int r = hasher_new(DIGEST_SHA256, &hash.sha256);
+
+    if (r == 0 && algorithm == DIGEST_SHA512)
+        r = hasher_new(DIGEST_SHA512, &hash.sha512);
+    if (r < 0)
+        upload_hash_done(&hash);
+    else
+        *ret = hash;
+    return r;
+}
+
+void upload_hash_write(struct upload_hash *hash, const void *data, size_t size)
+{
+    if (hash->sha256)
+        hasher_write(hash->sha256, data, size);
+    if (hash->sha512)
+        hasher_write(hash->sha512, data, size);
+    hash->hashed += size;
+}
+
 void upload_hash_done(struct upload_hash *hash)
 {
     hasher_free(hash->sha256);

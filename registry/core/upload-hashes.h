@@ -22,6 +22,10 @@ struct upload_hash {
     struct hasher *sha512;
     uint64_t hashed;
 };
+
+/* Starts the hashes that a digest of this algorithm needs. 0 or -ENOMEM. */
+int upload_hash_new(enum digest_algorithm algorithm, struct upload_hash *ret) MUST_USE;
+void upload_hash_write(struct upload_hash *hash, const void *data, size_t size);
 void upload_hash_done(struct upload_hash *hash);
 
 /*

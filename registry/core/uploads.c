@@ -9,12 +9,10 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/random.h"
 #include "common/rfc3339.h"
-#include "registry/core/store-private.h"
-#include "registry/core/upload-hashes.h"
+#include "registry/core/upload-private.h"
 
-enum { READ_SIZE = 256 << 10, ID_SIZE = RANDOM_UUID_SIZE, MAX_TRIES = 10 };
+enum { MAX_TRIES = 10 };
 
 /*
  * Bytes arrive in pieces of any size, for example TLS records. Writing many whole pages at once
@@ -23,26 +21,10 @@ enum { READ_SIZE = 256 << 10, ID_SIZE = RANDOM_UUID_SIZE, MAX_TRIES = 10 };
  */
 enum { BLOCK_SIZE = 64 << 10, BLOCKS_MAX = 256 };
 
-struct upload {
-    struct store *store;
-    struct storage_upload *session; /* NULL: not open */
-    char *name;
-    char id[ID_SIZE];
-    uint64_t size;
-    struct upload_hash hash; /* of all bytes; if it is empty, the bytes must be read again */
-    char *block;             /* NULL if the upload is small, or if too many uploads have one */
-    size_t held;             /* bytes in the block, neither in the session nor in size */
-    bool is_large;           /* it has more bytes than one block */
-    bool is_over;            /* committed or cancelled */
-};
-
-static void add_to_hash(struct upload_hash *hash, const void *data, size_t size)
+static int fail_lost(const struct upload *upload, struct error *err)
 {
-    if (hash->sha256)
-        hasher_write(hash->sha256, data, size);
-    if (hash->sha512)
-        hasher_write(hash->sha512, data, size);
-    hash->hashed += size;
+    return error_set(err, ESTALE, "the upload %s of %s was ended or continued by another request",
+                     upload->id, upload->name);
 }
 
 static int append(struct upload *upload, const void *data, size_t size, struct error *err)
@@ -50,13 +32,11 @@ static int append(struct upload *upload, const void *data, size_t size, struct e
     int r = storage_upload_append(upload->session, upload->size, data, size, err);
 
     if (r > 0)
-        return error_set(err, ESTALE,
-                         "the upload %s of %s was ended or continued by another request",
-                         upload->id, upload->name);
+        return fail_lost(upload, err);
     if (r < 0)
         return r;
     if (upload->hash.sha256)
-        add_to_hash(&upload->hash, data, size);
+        upload_hash_write(&upload->hash, data, size);
     upload->size += size;
     return 0;
 }
@@ -128,20 +108,6 @@ static struct upload *upload_new(struct store *store, const char *name, const ch
 
 /* --- opening ----------------------------------------------------------------------------- */
 
-static int new_hash(enum digest_algorithm algorithm, struct upload_hash *ret)
-{
-    struct upload_hash hash = {0};
-    int r = hasher_new(DIGEST_SHA256, &hash.sha256);
-
-    if (r == 0 && algorithm == DIGEST_SHA512)
-        r = hasher_new(DIGEST_SHA512, &hash.sha512);
-    if (r < 0)
-        upload_hash_done(&hash);
-    else
-        *ret = hash;
-    return r;
-}
-
 /*
  * Opens the session's bytes and takes their hash, if it is known. 0, negative, or the storage's
  * outcome.
@@ -161,7 +127,8 @@ static int open_session(struct upload *upload, enum storage_upload_mode mode, un
     upload->size = state.size;
     if (mode == STORAGE_UPLOAD_RESUME)
         upload_hashes_take(upload->store->uploads, upload->name, upload->id, &state, &upload->hash);
-    if (upload->size == 0 && !upload->hash.sha256 && new_hash(DIGEST_SHA256, &upload->hash) < 0)
+    if (upload->size == 0 && !upload->hash.sha256 &&
+        upload_hash_new(DIGEST_SHA256, &upload->hash) < 0)
         return error_set_oom(err);
     return 0;
 }
@@ -177,7 +144,7 @@ static int note_start(const struct upload *upload, struct error *err)
 }
 
 /* Removes the start time first, so that no other request resumes the session. */
-static int remove_session(const struct upload *upload, struct error *err)
+int upload_remove_session(const struct upload *upload, struct error *err)
 {
     struct key start = key_upload(upload->name, upload->id, "startedat"),
                all = key_upload(upload->name, upload->id, "");
@@ -201,7 +168,7 @@ int store_upload_create(struct store *store, const char *name, enum digest_algor
     if (!upload)
         return error_set_oom(err);
     upload->is_over = true; /* until the session exists */
-    if (new_hash(algorithm, &upload->hash) < 0)
+    if (upload_hash_new(algorithm, &upload->hash) < 0)
         return error_set_oom(err);
     r = open_session(upload, STORAGE_UPLOAD_NEW, 0, err);
     if (r == 0)
@@ -210,7 +177,7 @@ int store_upload_create(struct store *store, const char *name, enum digest_algor
         r = error_set(err, EEXIST, "the upload %s of %s already exists", id, name);
     if (r < 0) {
         if (upload->session)
-            (void)remove_session(upload, NULL);
+            (void)upload_remove_session(upload, NULL);
         return r;
     }
     upload->is_over = false;
@@ -337,8 +304,7 @@ int upload_keep(struct upload *upload, struct error *err)
         r = storage_upload_keep(upload->session, err);
     if (r <= 0)
         return r;
-    return error_set(err, ESTALE, "the upload %s of %s was ended or continued by another request",
-                     upload->id, upload->name);
+    return fail_lost(upload, err);
 }
 
 int upload_write(struct upload *upload, const void *data, size_t size, struct error *err)
@@ -356,156 +322,9 @@ bool upload_would_wait(const struct upload *upload, size_t size)
     return storage_upload_would_wait(upload->session, upload->held + size);
 }
 
-/* --- committing -------------------------------------------------------------------------- */
-
-static int read_again(struct upload *upload, enum digest_algorithm algorithm, struct error *err)
-{
-    CLEANUP(upload_hash_done) struct upload_hash hash = {0};
-    CLEANUP_FREE char *buffer = malloc(READ_SIZE);
-
-    if (!buffer || new_hash(algorithm, &hash) < 0)
-        return error_set_oom(err);
-    while (hash.hashed < upload->size) {
-        ssize_t n = storage_upload_read(upload->session, hash.hashed, buffer, READ_SIZE);
-
-        if (n <= 0)
-            return error_set_errno(err, n < 0 ? (int)-n : EIO,
-                                   "cannot read the upload %s of %s again", upload->id,
-                                   upload->name);
-        add_to_hash(&hash, buffer, (size_t)n);
-    }
-    upload->size = hash.hashed;
-    upload_hash_done(&upload->hash);
-    upload->hash = hash;
-    hash = (struct upload_hash){0};
-    return 0;
-}
-
-/* Returns 0 with the digest under which the blob will be stored, or STORE_DIGEST_MISMATCH. */
-static int verify(struct upload *upload, const struct digest *expected,
-                  struct digest *ret_canonical, struct error *err)
-{
-    struct upload_hash *hash = &upload->hash;
-    struct digest canonical, found;
-    int r = 0;
-
-    if (!hash->sha256 || (expected->algorithm == DIGEST_SHA512 && !hash->sha512))
-        r = read_again(upload, expected->algorithm, err);
-    if (r < 0)
-        return r;
-    hasher_get(hash->sha256, &canonical);
-    found = canonical;
-    if (expected->algorithm == DIGEST_SHA512)
-        hasher_get(hash->sha512, &found);
-    if (!digest_is_equal(&found, expected))
-        return STORE_DIGEST_MISMATCH;
-    *ret_canonical = canonical;
-    return 0;
-}
-
-/* The writes of a commit: the bytes (or a refresh of existing ones), then the links to them. */
-struct commit {
-    struct key data, link, alias, alias_link;
-    char text[DIGEST_TEXT_SIZE];
-    struct storage_step steps[4];
-    size_t count;
-};
-
-static void commit_init(struct commit *commit, const struct upload *upload,
-                        const struct digest *expected, const struct digest *canonical)
-{
-    struct storage_step put = {.kind = STORAGE_PUT, .data = commit->text};
-
-    commit->data = key_blob(canonical);
-    commit->link = key_layer(upload->name, canonical);
-    commit->alias = key_alias(expected);
-    commit->alias_link = key_layer(upload->name, expected);
-    digest_format(canonical, commit->text);
-    put.size = strlen(commit->text);
-    commit->steps[0] = (struct storage_step){.key = commit->data.text, .upload = upload->session};
-    commit->steps[1] = commit->steps[2] = commit->steps[3] = put;
-    commit->steps[1].key = commit->link.text;
-    commit->steps[2].key = commit->alias.text;
-    commit->steps[3].key = commit->alias_link.text;
-    commit->count = digest_is_equal(expected, canonical) ? 2 : 4;
-}
-
-/*
- * Keeps existing bytes if they match the digest, and removes them if they are damaged, because a
- * blob is never replaced. Returns 0, STORE_NOT_FOUND if they no longer exist, or negative.
- */
-static int keep_existing(struct upload *upload, const struct digest *canonical, struct error *err)
-{
-    struct store_blob blob;
-    int r = store_check_existing(upload->store, canonical, upload->size, &blob, err);
-
-    if (r != STORE_DIGEST_MISMATCH)
-        return r;
-    r = storage_remove_if_unchanged(upload->store->storage, key_blob(canonical).text, &blob.version,
-                                    err);
-    return r < 0 ? r : STORE_NOT_FOUND;
-}
-
-/*
- * Tries again if another request uploads the same blob, or garbage collection removes it, at the
- * same time.
- */
-static int publish(struct upload *upload, const struct digest *expected,
-                   const struct digest *canonical, struct error *err)
-{
-    struct storage *storage = upload->store->storage;
-    struct commit commit;
-
-    commit_init(&commit, upload, expected, canonical);
-    for (int try = 0; try < MAX_TRIES; try++) {
-        int r;
-
-        commit.steps[0].kind = STORAGE_PUBLISH;
-        r = storage_write(storage, commit.steps, commit.count, err);
-        if (r == STORAGE_CLAIM_LOST)
-            return error_set(err, ESTALE, "the upload %s of %s was ended by another request",
-                             upload->id, upload->name);
-        if (r != STORAGE_CONFLICT)
-            return r;
-        commit.steps[0].kind = STORAGE_KEEP;
-        r = keep_existing(upload, canonical, err);
-        if (r == 0)
-            r = storage_write(storage, commit.steps, commit.count, err);
-        if (r <= 0)
-            return r;
-    }
-    return error_set(err, EAGAIN,
-                     "the blob sha256:%s is uploaded and removed again and again; try again later",
-                     canonical->hex);
-}
-
-int upload_commit(struct upload *upload, const struct digest *expected, const char *actor,
-                  struct error *err)
-{
-    struct digest canonical;
-    int r = upload_flush(upload, err);
-
-    if (r == 0)
-        r = verify(upload, expected, &canonical, err);
-    if (r == 0)
-        r = quota_charge(upload->store, upload->name, &canonical, upload->size, err);
-    if (r == 0)
-        r = publish(upload, expected, &canonical, err);
-    if (r != 0)
-        return r;
-    upload->is_over = true;
-    (void)remove_session(upload, NULL); /* best effort: the purge removes the rest */
-    store_report_event(upload->store, &(struct event){.kind = EVENT_PUSH_BLOB,
-                                                      .repository = upload->name,
-                                                      .digest = expected,
-                                                      .size = upload->size,
-                                                      .actor = actor});
-    return 0;
-}
-
 int upload_cancel(struct upload *upload, struct error *err)
 {
-    int r = remove_session(upload, err);
+    int r = upload_remove_session(upload, err);
 
     upload->is_over = r == 0;
     return r;

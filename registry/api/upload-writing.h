@@ -1,0 +1,47 @@
+#pragma once
+
+#include "registry/api/upload-answer.h"
+
+/*
+ * An upload session while a request writes to it: call->state of the requests that have a body. A
+ * function that may refuse the request sets the response.
+ */
+struct writing {
+    struct upload *upload;
+    struct digest digest; /* the expected digest of the blob */
+    bool has_digest;
+    bool has_failed; /* the reason is in err */
+    struct error err;
+    uint64_t expected; /* the length that Content-Range announces; 0: none */
+    uint64_t received;
+    uint64_t room;      /* how many bytes the quotas still allow; UINT64_MAX: no limit */
+    bool is_over_quota; /* writing has stopped */
+};
+
+/* Takes ownership of upload. NULL: out of memory, and response says so. */
+struct writing *writing_start(struct call *call, struct response *response, struct upload *upload);
+
+/*
+ * Call it before the body: refuses a body that is too large for the quotas, and records how many
+ * bytes are allowed. A blob that the quotas already count needs no room.
+ */
+void writing_check_room(struct call *call, struct response *response, struct writing *writing);
+
+/* The receive() of an endpoint: writes a piece of the body to the session. */
+enum http_result writing_receive(struct call *call, const void *data, size_t size);
+
+/*
+ * Returns whether the body was written and has the length that Content-Range announced. If not,
+ * refuses the request.
+ */
+bool writing_is_received(const struct call *call, struct writing *writing,
+                         struct response *response);
+
+/* Turns the session into a blob, and answers the request. */
+void writing_commit(struct call *call, struct response *response);
+
+/* Frees call->state, and releases the session. */
+void writing_release(struct call *call);
+
+/* The same at the end of a request, on its event thread, which must not wait for the storage. */
+void writing_release_at_end(struct call *call);
