@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 
+import command_line
 from registry_servers import MANIFEST_TYPE, World, digest, start_registry
 
 LAYOUT = "docker/registry/v2"
@@ -131,12 +132,12 @@ def measure(askers, image, layer, rounds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("registryd")
-    parser.add_argument("--tags", type=int, default=100_000)
-    parser.add_argument("--blobs", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=200)
-    parser.add_argument("--directory", default="/tmp", help="of the repositories, while it runs")
+    parser = command_line.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("registryd", type=command_line.program)
+    parser.add_argument("--tags", type=command_line.count, default=100_000)
+    parser.add_argument("--blobs", type=command_line.count, default=1_000_000)
+    parser.add_argument("--rounds", type=command_line.count, default=200)
+    parser.add_argument("--directory", type=command_line.directory, default="/tmp", help="of the repositories, while it runs")
     arguments = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     directory = pathlib.Path(tempfile.mkdtemp(prefix="registry-bench.", dir=arguments.directory))
@@ -150,7 +151,7 @@ def main():
         Maker(directory / "large").fill(arguments.tags, arguments.blobs, image)
         print(f"# made in {time.monotonic() - begin:.0f} s")
         for name in ("small", "large"):
-            servers.append(start_registry(world, name, str(pathlib.Path(arguments.registryd).resolve()), 10,
+            servers.append(start_registry(world, name, arguments.registryd, 10,
                                           storage=directory / name))
         askers = [Asker(server) for server in servers]
         time.sleep(3)  # recent changes are not cached

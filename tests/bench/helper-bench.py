@@ -7,7 +7,6 @@ more than milliseconds; the minimum is affected least by other load. The end of 
 the project's limits (the bars) with the results of this run.
 """
 
-import argparse
 import dataclasses
 import os
 import pathlib
@@ -19,6 +18,7 @@ import typing
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
+import command_line  # noqa: E402
 from harness import Sandbox, Skip, go_helper, helper_path  # noqa: E402
 
 OURS = "this helper"
@@ -230,12 +230,13 @@ def print_bars(jobs):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=40, help="number of measurements of each job (default: 40)")
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=command_line.count, default=40, help="number of measurements of each job (default: 40)")
     parser.add_argument("--helper", default=helper_path(), help="the helper to measure")
     options = parser.parse_args()
+    helper = parser.check_program(options.helper)
     with Sandbox() as user:
-        bench = Bench(user, os.path.abspath(options.helper))
+        bench = Bench(user, helper)
         bench.add_all()
         measure(user, bench.jobs, options.rounds)
         version = user.run([bench.gpg, "--version"]).out.decode().split("\n")[0]

@@ -12,7 +12,6 @@ otherwise the figures say how long these two wait for a processor. Users who att
 processes of both loads come last.
 """
 
-import argparse
 import itertools
 import multiprocessing
 import os
@@ -26,6 +25,7 @@ import tempfile
 import threading
 import time
 
+import command_line
 from registry_attacks import (ACCESS, ATTACKS, EMPTY, LARGE, LAYER, TLS_ATTACKS, USERS, Connection, digest, image, push_blob, put)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -183,13 +183,14 @@ def run_all(attacks, is_tls, arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=4)
-    parser.add_argument("--connections", type=int, default=48)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=command_line.seconds, default=4)
+    parser.add_argument("--connections", type=command_line.count, default=48)
+    parser.add_argument("--rounds", type=command_line.count, default=2)
     parser.add_argument("--only", nargs="+", default=[])
     parser.add_argument("--server", default=ROOT / "build/registry/registryd")
     arguments = parser.parse_args()
+    arguments.server = parser.check_program(arguments.server)
     if os.getpgrp() != os.getpid():  # a leader of a group cannot leave its session
         os.setsid()
     set_niceness(os.getpid(), CLIENT_NICENESS)

@@ -14,7 +14,6 @@ Needs .ci/install-dependencies bench. A large repository has a benchmark of its 
 import argparse
 import hashlib
 import os
-import pathlib
 import shutil
 import signal
 import statistics
@@ -23,6 +22,7 @@ import sys
 import tempfile
 import time
 
+import command_line
 import registry_loads as loads
 from registry_servers import MIB, World, start_nginx, start_registry
 
@@ -115,7 +115,7 @@ def make_steps(world, arguments):
 
 
 def start_all(world, arguments, servers):
-    program, theirs = str(pathlib.Path(arguments.registryd).resolve()), shutil.which("docker-registry")
+    program, theirs = arguments.registryd, shutil.which("docker-registry")
     for name, path, cost, is_tls in ((OURS, program, 10, True), (PLAIN, program, 10, False), (COST_5, theirs, 5, True),
                                      (COST_10, theirs, 10, True)):
         servers[name] = start_registry(world, name, path, cost, is_tls)
@@ -166,13 +166,14 @@ def report_ceilings(big):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("registryd")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=2, help="of each load")
-    parser.add_argument("--big", type=int, default=1024, help="MiB of the large upload")
+    parser = command_line.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("registryd", type=command_line.program)
+    parser.add_argument("--rounds", type=command_line.count, default=3)
+    parser.add_argument("--seconds", type=command_line.count, default=2, help="of each load")
+    parser.add_argument("--big", type=command_line.count, default=1024, help="MiB of the large upload")
     parser.add_argument("--only", default="", help="steps with these words in their name")
     arguments = parser.parse_args()
+    parser.need("docker-registry", "nginx", "wrk", "ab", "curl")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that the servers stop, too
     world, servers = World(), {}
     try:

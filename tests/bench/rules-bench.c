@@ -176,7 +176,7 @@ int main(int argc, char **argv)
     size_t count = argc > 1 ? strtoul(argv[1], NULL, 10) : 10000;
 
     if (count < 10 * GROUPS) {
-        fprintf(stderr, "RULES must be at least %d\n", 10 * GROUPS);
+        fprintf(stderr, "rules-bench: RULES must be a number of at least %d\n", 10 * GROUPS);
         return EXIT_FAILURE;
     }
     for (size_t i = 0; i < ARRAY_SIZE(shapes); i++)

@@ -7,7 +7,6 @@ Two connections ask at once: one for a page that needs no rules, as the event th
 rules are read again after a change. Rounds without and with changes alternate.
 """
 
-import argparse
 import base64
 import pathlib
 import socket
@@ -18,7 +17,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
-from plain_registry import Server, line  # noqa: E402
+import command_line  # noqa: E402
+from plain_registry import PROGRAM, Server, line  # noqa: E402
 
 PASSWORD, RULES, CHANGES, PAUSE_S = "secret", 10000, 10, 0.2
 LOGIN = "Authorization: Basic " + base64.b64encode(f"alice:{PASSWORD}".encode()).decode()
@@ -63,9 +63,10 @@ def run_round(server, is_changing, numbers):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = command_line.Parser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=command_line.count, default=5)
     arguments = parser.parse_args()
+    parser.check_program(PROGRAM)
     numbers = iter(range(1, 1000000))
     with Server(line("alice", PASSWORD), files={"access": make_rules(0)}, AUTH_HTPASSWD_ACCESS="access",
                 LOG_ACCESSLOG_DISABLED="true") as server:

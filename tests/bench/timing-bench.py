@@ -9,11 +9,9 @@ one of the second kind: 50 % is no difference. The rows "control" send the same 
 the last row is a difference that must be seen.
 """
 
-import argparse
 import base64
 import bisect
 import json
-import os
 import pathlib
 import random
 import socket
@@ -24,6 +22,7 @@ import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
 
+import command_line  # noqa: E402
 from plain_registry import Server, line  # noqa: E402
 from registry import registryd  # noqa: E402
 from spec_client import SpecClient  # noqa: E402
@@ -116,11 +115,12 @@ def make_rows(server):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--requests", type=int, default=2000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = command_line.Parser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--requests", type=command_line.count, default=2000)
+    parser.add_argument("--rounds", type=command_line.count, default=5)
     parser.add_argument("words", nargs="?", default="")
     arguments = parser.parse_args()
+    parser.check_program(registryd())
     robots = "ci sha256:" + "0" * 64 + " created=2026-11-30T07:41:45Z expires=never allow=team/**:pull\n"
     with Server(line("alice", PASSWORD, 5) + line("root", PASSWORD, 5), program=registryd(), files={"access": RULES, "robots": robots},
                 AUTH_HTPASSWD_ACCESS="access", AUTH_HTPASSWD_ROBOTS="robots", AUTH_HTPASSWD_GUESSES="0",

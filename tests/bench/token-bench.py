@@ -6,7 +6,6 @@
 The loads alternate on one server with an access file. The last rows fetch tokens. Needs wrk.
 """
 
-import argparse
 import contextlib
 import json
 import os
@@ -14,6 +13,7 @@ import pathlib
 import statistics
 import urllib.parse
 
+import command_line
 import registry_loads as loads
 from registry_servers import USER, World, start_registry
 
@@ -30,13 +30,15 @@ def fetch(server, query):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seconds", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser = command_line.Parser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--seconds", type=command_line.count, default=2)
+    parser.add_argument("--rounds", type=command_line.count, default=5)
     arguments = parser.parse_args()
+    program = parser.check_program(PROGRAM)
+    parser.need("wrk")
     world = World()
     (world.dir / "access").write_text(RULES)
-    server = start_registry(world, "registryd", PROGRAM, cost=5, access=world.dir / "access")
+    server = start_registry(world, "registryd", program, cost=5, access=world.dir / "access")
     try:
         server.push_image()
         rates = {}

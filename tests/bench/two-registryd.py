@@ -7,7 +7,6 @@ CPU time is that of all threads of the server, by /proc/PID/task/*/schedstat: it
 use. The minimum of the rounds is printed, and the ratio of the two. Needs wrk.
 """
 
-import argparse
 import base64
 import os
 import pathlib
@@ -18,6 +17,7 @@ import subprocess
 import tempfile
 import time
 
+import command_line
 import registry_attacks as requests
 
 TOKEN = base64.b64encode(b"me:secret").decode()
@@ -95,14 +95,15 @@ def compare(name, servers, rounds, measure):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("before", metavar="BEFORE")
-    parser.add_argument("after", metavar="AFTER")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=int, default=1)
+    parser = command_line.Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("before", type=command_line.program, metavar="BEFORE")
+    parser.add_argument("after", type=command_line.program, metavar="AFTER")
+    parser.add_argument("--rounds", type=command_line.count, default=3)
+    parser.add_argument("--seconds", type=command_line.count, default=1)
     parser.add_argument("--only", default="")
     arguments = parser.parse_args()
-    servers = [Server(os.path.abspath(program)) for program in (arguments.before, arguments.after)]
+    parser.need("wrk")
+    servers = [Server(program) for program in (arguments.before, arguments.after)]
     try:
         for name, (path, connections) in PULLS.items():
             if arguments.only in name:

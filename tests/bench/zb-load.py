@@ -28,6 +28,7 @@ import sys
 import threading
 import time
 
+import command_line
 from registry_servers import MANIFEST_TYPE, Server, World, digest
 
 MB = 1_000_000
@@ -295,18 +296,19 @@ def others(count):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("registryd")
-    parser.add_argument("-c", type=int, default=10, help="clients at once")
-    parser.add_argument("-n", type=int, default=100, help="requests of a step")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--sizes", default="1,10,100", help="of layers, in MB")
+    parser = command_line.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("registryd", type=command_line.program)
+    parser.add_argument("-c", type=command_line.count, default=10, help="clients at once")
+    parser.add_argument("-n", type=command_line.count, default=100, help="requests of a step")
+    parser.add_argument("--rounds", type=command_line.count, default=3)
+    parser.add_argument("--sizes", type=command_line.sizes, default="1,10,100", help="of layers, in MB")
     parser.add_argument("--only", default="", help="steps with these words in their name")
     parser.add_argument("--beside", type=int, default=0, help="programs that compute beside the load")
     arguments = parser.parse_args()
+    parser.need("docker-registry")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that the servers end, too
-    programs = [str(pathlib.Path(arguments.registryd).resolve()), shutil.which("docker-registry")]
-    sizes = [int(size) for size in arguments.sizes.split(",")]
+    programs = [arguments.registryd, shutil.which("docker-registry")]
+    sizes = arguments.sizes
     world, number = World(), 0
     try:
         layers = {size: Layers(world.dir, size * MB) for size in {1, *sizes}}

@@ -121,6 +121,20 @@ def _(root):
     return findings
 
 
+@check("a benchmark refuses a wrong argument in one line")
+def _(root):
+    wrong = [(script.name, ("--rounds", "0")) for script in sorted((root / "tests/bench").glob("*-*.py"))]
+    wrong += [(name, (str(root), *more)) for name, more in (
+        ("big-repository.py", ()), ("registry-bench.py", ()), ("two-registryd.py", (str(root),)), ("zb-load.py", ()))]
+    findings = []
+    for name, words in wrong:
+        done = subprocess.run([sys.executable, root / "tests/bench" / name, *words], stdin=subprocess.DEVNULL,
+                              capture_output=True, text=True)
+        if done.returncode != 2 or done.stdout or done.stderr.count("\n") != 1:
+            findings.append(f"{name} {' '.join(words)}: exit status {done.returncode}, {done.stderr[-200:]!r}")
+    return findings
+
+
 @check("every script that people run by its name is executable")
 def _(root):
     """Most tests are run through meson, and their files need not be."""
