@@ -161,45 +161,46 @@ static int check_kind(const struct json *root, const struct type *type, struct e
     return r < 0 ? r : check_is_not(root, "config", type, err);
 }
 
-static int find_list(const struct json *root, const char *name, const struct json **ret,
-                     size_t *ret_count, struct error *err)
+/* A missing list is NULL, and counts as empty. */
+static int check_list(const struct json *list, const char *name, struct error *err)
 {
-    const struct json *list = manifest_find(root, name);
-    size_t count = 0;
-
     if (list && json_get_type(list) != JSON_ARRAY)
         return error_set(err, EINVAL, "the manifest's %s is not a list", name);
+    return 0;
+}
+
+static size_t count_items(const struct json *list)
+{
+    size_t count = 0;
+
     for (const struct json *item = list ? json_get_first(list) : NULL; item;
          item = json_get_next(item))
         count++;
-    *ret = list;
-    *ret_count = count;
-    return 0;
+    return count;
 }
 
 static int read_list(const struct json *root, const char *name, struct manifest_descriptors *ret,
                      struct error *err)
 {
-    const struct json *list;
-    size_t count;
-    int r = find_list(root, name, &list, &count, err);
+    const struct json *list = manifest_find(root, name);
+    int r = check_list(list, name, err);
 
     if (r == 0)
-        r = manifest_reserve(ret, count, err);
+        r = manifest_reserve(ret, count_items(list), err);
     return r < 0 ? r : manifest_add_each(ret, list, name, err);
 }
 
 static int read_image(const struct json *root, struct manifest_descriptors *ret, struct error *err)
 {
-    const struct json *config = manifest_find(root, "config"), *layers;
-    size_t count;
-    int r = find_list(root, "layers", &layers, &count, err);
+    const struct json *config = manifest_find(root, "config"),
+                      *layers = manifest_find(root, "layers");
+    int r = check_list(layers, "layers", err);
 
     if (r < 0)
         return r;
     if (!config)
         return error_set(err, EINVAL, "the manifest has no config");
-    r = manifest_reserve(ret, count + 1, err);
+    r = manifest_reserve(ret, count_items(layers) + 1, err);
     if (r == 0)
         r = manifest_add(ret, config, "config", err);
     if (r < 0)
@@ -299,7 +300,7 @@ static int read_manifest(const struct json *root, const char *content_type, stru
         "schemaVersion", "mediaType", "artifactType", "config",      "layers",
         "manifests",     "blobs",     "subject",      "annotations", NULL,
     };
-    const struct type *type;
+    const struct type *type = NULL;
     int r;
 
     if (json_get_type(root) != JSON_OBJECT)
