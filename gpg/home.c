@@ -13,14 +13,9 @@
 
 #include "common/file.h"
 #include "gpg/conf.h"
+#include "gpg/outer-user.h"
 
-enum {
-    CONF_MAX = 64 << 10,
-    UID_MAP_MAX = 16 << 10,
-    MOST_FILES = 512,
-    SHA1_SIZE = 20,
-    HASHED_SIZE = 15
-};
+enum { CONF_MAX = 64 << 10, MOST_FILES = 512, SHA1_SIZE = 20, HASHED_SIZE = 15 };
 
 #define SYSTEM_DIRECTORY "/etc/gnupg"
 
@@ -185,39 +180,6 @@ static void find_socket_directory(const struct gpg_home *home, uid_t uid, char *
         ret[0] = '\0';
 }
 
-/*
- * "<first inside> <first outside> <count>" a line; a process outside any user namespace has 0 0
- * 4294967295.
- */
-bool gpg_home_map_uid(const char *map, uid_t inside, uid_t *ret_outside)
-{
-    unsigned long first, outer, count;
-    int length;
-
-    while (sscanf(map, " %lu %lu %lu%n", &first, &outer, &count, &length) == 3) {
-        if (inside >= first && inside - first < count) {
-            *ret_outside = (uid_t)(outer + (inside - first));
-            return true;
-        }
-        map += length;
-    }
-    return false;
-}
-
-/*
- * Rootless podman runs its helpers as uid 0 of its user namespace. The user's agent runs outside
- * and listens in the directory of the outer uid.
- */
-static bool find_outer_uid(uid_t *ret)
-{
-    CLEANUP_CLOSE int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
-    CLEANUP_FREE char *map = NULL;
-    size_t size;
-
-    return fd >= 0 && file_read_all(fd, UID_MAP_MAX, &map, &size) == 0 &&
-           gpg_home_map_uid(map, getuid(), ret) && *ret != getuid();
-}
-
 int gpg_home_find_socket(const struct gpg_home *home, const char *name,
                          char ret_path[SOCKET_PATH_SIZE])
 {
@@ -228,7 +190,7 @@ int gpg_home_find_socket(const struct gpg_home *home, const char *name,
     if (snprintf(ret_path, SOCKET_PATH_SIZE, "%s/%s",
                  *socket_directory ? socket_directory : home->path, name) >= SOCKET_PATH_SIZE)
         return -ENOTSUP;
-    if (!is_missing(ret_path) || !find_outer_uid(&outer))
+    if (!is_missing(ret_path) || !gpg_outer_user_find(&outer))
         return 0;
     find_socket_directory(home, outer, socket_directory, sizeof(socket_directory));
     if (*socket_directory &&

@@ -40,9 +40,3 @@ enum { SOCKET_PATH_SIZE = 108 };
  */
 int gpg_home_find_socket(const struct gpg_home *home, const char *name,
                          char ret_path[SOCKET_PATH_SIZE]) MUST_USE;
-
-/*
- * The uid outside a user namespace, from the text of /proc/self/uid_map. False if the uid has none.
- * Pure.
- */
-bool gpg_home_map_uid(const char *map, uid_t inside, uid_t *ret_outside);

@@ -10,6 +10,7 @@
 #include "common/harden.h"
 #include "common/macros.h"
 #include "common/printable.h"
+#include "gpg/outer-user.h"
 #include "gpg/watch.h"
 #include "helper/doctor/doctor.h"
 #include "helper/help.h"
@@ -144,6 +145,7 @@ int main(int argc, char **argv)
     const struct verb *verb;
     int exit_code;
 
+    gpg_outer_user_become();
     harden_process();
     secure_set_last_resort(end_at_once);
     gpg_watch_set_last_resort(end_at_once);

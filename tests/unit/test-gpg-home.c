@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gpg/conf.h"
+#include "gpg/outer-user.h"
 #include "tests/unit/check.h"
 #include "tests/unit/scratch.h"
 
@@ -157,7 +158,7 @@ static void a_uid_is_mapped_to_the_one_outside(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         uid_t outside = 0;
 
-        assert_case(cases[i].map, gpg_home_map_uid(cases[i].map, cases[i].inside, &outside) == cases[i].is_mapped);
+        assert_case(cases[i].map, gpg_outer_user_map(cases[i].map, cases[i].inside, &outside) == cases[i].is_mapped);
         assert_case(cases[i].map, outside == cases[i].outside);
     }
 }
