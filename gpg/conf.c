@@ -9,29 +9,30 @@
 #include "common/macros.h"
 
 /*
- * Options that are about encrypting, signing, listing, trust, the network, or words on the screen.
+ * Options that are about encrypting, signing, listing, trust, the network, words on the screen, or
+ * gpg's own log.
  */
 /* clang-format off */
 static const char *const harmless[] = {
     "always-trust", "armor", "armour", "ask-cert-expire", "ask-cert-level", "ask-sig-expire",
     "auto-key-import", "auto-key-locate", "auto-key-retrieve", "batch", "cert-digest-algo",
     "cert-notation", "charset", "cipher-algo", "comment", "completes-needed", "compress-algo",
-    "compress-level", "default-cert-level", "default-key", "default-keyserver-url",
-    "default-new-key-algo", "default-preference-list", "default-recipient",
-    "default-recipient-self", "digest-algo", "disable-dirmngr", "display-charset", "emit-version",
-    "encrypt-to", "expert", "export-options", "fixed-list-mode", "force-mdc", "group",
-    "hidden-encrypt-to", "import-options", "include-key-block", "keyid-format", "keyserver",
-    "keyserver-options", "list-options", "lock-once", "lock-never", "marginals-needed",
-    "max-cert-depth", "min-cert-level", "no-armor", "no-auto-check-trustdb", "no-auto-key-import",
-    "no-auto-key-locate", "no-auto-key-retrieve", "no-comments", "no-default-recipient",
-    "no-emit-version", "no-encrypt-to", "no-greeting", "no-mdc-warning", "no-permission-warning",
-    "no-secmem-warning", "no-symkey-cache", "no-throw-keyids", "no-tty", "no-verbose",
-    "personal-cipher-preferences", "personal-compress-preferences", "personal-digest-preferences",
-    "photo-viewer", "quiet", "require-cross-certification", "rfc4880", "s2k-cipher-algo",
-    "s2k-count", "s2k-digest-algo", "s2k-mode", "sig-keyserver-url", "sig-notation", "textmode",
-    "throw-keyids", "tofu-default-policy", "trust-model", "trusted-key", "use-agent",
-    "utf8-strings", "verbose", "verify-options", "weak-digest", "with-fingerprint", "with-keygrip",
-    "with-subkey-fingerprint",
+    "compress-level", "debug", "debug-all", "debug-iolbf", "debug-level", "default-cert-level",
+    "default-key", "default-keyserver-url", "default-new-key-algo", "default-preference-list",
+    "default-recipient", "default-recipient-self", "digest-algo", "disable-dirmngr",
+    "display-charset", "emit-version", "encrypt-to", "expert", "export-options", "fixed-list-mode",
+    "force-mdc", "group", "hidden-encrypt-to", "import-options", "include-key-block",
+    "keyid-format", "keyserver", "keyserver-options", "list-options", "lock-never", "lock-once",
+    "log-file", "logger-file", "marginals-needed", "max-cert-depth", "min-cert-level", "no-armor",
+    "no-auto-check-trustdb", "no-auto-key-import", "no-auto-key-locate", "no-auto-key-retrieve",
+    "no-comments", "no-default-recipient", "no-emit-version", "no-encrypt-to", "no-greeting",
+    "no-mdc-warning", "no-permission-warning", "no-secmem-warning", "no-symkey-cache",
+    "no-throw-keyids", "no-tty", "no-verbose", "personal-cipher-preferences",
+    "personal-compress-preferences", "personal-digest-preferences", "photo-viewer", "quiet",
+    "require-cross-certification", "rfc4880", "s2k-cipher-algo", "s2k-count", "s2k-digest-algo",
+    "s2k-mode", "show-session-key", "sig-keyserver-url", "sig-notation", "textmode", "throw-keyids",
+    "tofu-default-policy", "trust-model", "trusted-key", "use-agent", "utf8-strings", "verbose",
+    "verify-options", "weak-digest", "with-fingerprint", "with-keygrip", "with-subkey-fingerprint",
 };
 /* clang-format on */
 

@@ -13,6 +13,9 @@ struct gpg_context {
     struct gpg_status status; /* of the last operation; watch.c fills it */
 };
 
+/* Refuses an operation on a secret if gpg.conf makes gpg write it elsewhere. 0 or negative. */
+int gpg_context_check_debugging(const struct gpg_context *gpg, struct error *err) MUST_USE;
+
 static inline void gpg_data_release(gpgme_data_t *data)
 {
     if (*data)

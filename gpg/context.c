@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "common/process.h"
+#include "gpg/debug-options.h"
+#include "gpg/home.h"
 #include "gpg/patience.h"
 #include "gpg/tty.h"
 #include "gpg/watch.h"
@@ -156,4 +158,13 @@ void gpg_context_free(struct gpg_context *gpg)
     if (gpg->handle)
         gpgme.release(gpg->handle);
     free(gpg);
+}
+
+int gpg_context_check_debugging(const struct gpg_context *gpg, struct error *err)
+{
+    struct gpg_home home;
+
+    if (gpg_home_find(gpgme.ctx_get_engine_info(gpg->handle)->home_dir, &home) < 0)
+        return 0;
+    return gpg_debug_check(home.path, err);
 }

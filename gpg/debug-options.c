@@ -5,13 +5,16 @@
  */
 #include "gpg/debug-options.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#include "common/macros.h"
+#include "common/file.h"
+#include "gpg/failure.h"
 
-enum { CRYPTO = 4, HASHING = 512, EXPERT_LEVEL = 8, LINE_MAX_SIZE = 100 };
+enum { CRYPTO = 4, HASHING = 512, EXPERT_LEVEL = 8, LINE_MAX_SIZE = 100, CONF_MAX = 64 << 10 };
 
 static bool is_word(const char *word, size_t size, const char *wanted)
 {
@@ -68,4 +71,32 @@ char *gpg_debug_find(const char *text)
             return strndup(line, size < LINE_MAX_SIZE ? size : LINE_MAX_SIZE);
     }
     return NULL;
+}
+
+static int check_file(const char *directory, const char *name, struct error *err)
+{
+    CLEANUP_FREE char *path = NULL, *text = NULL, *line = NULL;
+    CLEANUP_CLOSE int fd = -1;
+    size_t size;
+
+    if (asprintf(&path, "%s/%s", directory, name) < 0) {
+        path = NULL;
+        return error_set_oom(err);
+    }
+    fd = file_open_regular(AT_FDCWD, path, NULL);
+    if (fd < 0 || file_read_all(fd, CONF_MAX, &text, &size) < 0)
+        return 0; /* gpg cannot read it either, or says more about it */
+    line = gpg_debug_find(text);
+    return !line ? 0
+                 : error_set(err, GPG_FAILURE_CONFIGURATION,
+                             "%s has the line \"%s\", with which gpg writes passwords into files; "
+                             "remove it and try again",
+                             path, line);
+}
+
+int gpg_debug_check(const char *home, struct error *err)
+{
+    int r = check_file(home, "gpg.conf", err);
+
+    return r < 0 ? r : check_file("/etc/gnupg", "gpg.conf", err);
 }

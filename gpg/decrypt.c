@@ -98,10 +98,15 @@ int gpg_decrypt(struct gpg_context *gpg, int fd, const char *name, size_t limit,
     struct gpg_stream stream = {.buf = ret_plain, .limit = limit};
     size_t size_before = ret_plain->size;
     gpgme_error_t e;
-    int r = gpg->pinentry_mode == GPG_PINENTRY_ERROR ? gpg_card_guard(gpg, fd, name, err) : 0;
+    int r = gpg_context_check_debugging(gpg, err);
 
     if (r < 0)
-        return r;
+        return error_wrap(err, "cannot decrypt %s", name);
+    if (gpg->pinentry_mode == GPG_PINENTRY_ERROR) {
+        r = gpg_card_guard(gpg, fd, name, err);
+        if (r < 0)
+            return r;
+    }
     for (int try = 1;; try++) {
         gpg_watch_begin(gpg);
         e = decrypt_once(gpg, fd, &stream);

@@ -35,6 +35,9 @@ int gpg_encrypt(struct gpg_context *gpg, const char *recipients, const char *sou
 
     if (!*recipients) /* GPGME would take an empty list for symmetric encryption */
         return error_set(err, EINVAL, "%s names no key to encrypt to", source);
+    r = gpg_context_check_debugging(gpg, err);
+    if (r < 0)
+        return error_wrap(err, "cannot encrypt to the keys named in %s", source);
     text = format_recipients(recipients);
     if (!text)
         return error_set_oom(err);

@@ -84,12 +84,14 @@ static void check_gnupg_mode(struct doctor *doctor, const char *home)
 static void report_debugging(struct doctor *doctor, const char *directory, const char *file,
                              const char *line)
 {
+    bool is_gpg = strcmp(file, "gpg.conf") == 0;
     CLEANUP_FREE char *option = strndup(line, strcspn(line, " \t"));
     bool is_own = strcmp(directory, SYSTEM_CONF) != 0;
     struct finding *finding = report_add(
-        &doctor->report, "gnupg-debug", FINDING_WARNING,
-        "GnuPG then writes session keys, or decrypted passwords, into its log, or into files "
-        "in the working directory. Without that line it does not:",
+        &doctor->report, "gnupg-debug", is_gpg ? FINDING_BAD : FINDING_WARNING,
+        is_gpg ? "gpg then writes passwords into files in the working directory, so it is not "
+                 "used, and docker login fails. Without that line it does not:"
+               : "gpg-agent then writes session keys into its log. Without that line it does not:",
         "%s/%s has the line \"%s\"", directory, file, line);
 
     if (!option)
@@ -103,7 +105,10 @@ static void report_debugging(struct doctor *doctor, const char *directory, const
                                  file);
 }
 
-/* Debugging options that put secrets into logs. gpg-agent reads them when it starts. */
+/*
+ * Debugging options that put secrets into logs or files. gpg-agent reads them when it starts; gpg
+ * is not run with them (gpg/debug-options.h).
+ */
 static void check_debugging(struct doctor *doctor, const char *home)
 {
     static const char *const files[] = {"gpg.conf", "gpg-agent.conf"};

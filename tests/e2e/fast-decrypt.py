@@ -9,6 +9,7 @@ keeps the small ones for tests/fuzz/corpus/message.
 
 import functools
 import hashlib
+import json
 import os
 import pathlib
 import random
@@ -17,7 +18,7 @@ import statistics
 import sys
 
 from caller import for_all_users
-from harness import ROOT, Sandbox, Skip, assert_refused, case, main, shared_sandbox
+from harness import ROOT, Sandbox, Skip, assert_refused, case, helper_path, main, shared_sandbox
 import openpgp
 from fake_agent import FakeAgent, FakeKeyboxd
 
@@ -535,6 +536,24 @@ def _():
         assert user.get("https://example.com", env={"PATH": user.path_without("gpg")}) == ("me", "secret")
         assert user.get("https://example.com", env={"DOCKER_CREDENTIAL_PASS_FAST": "0"}) == ("me", "secret")
         assert not any((user.gnupg / "private-keys-v1.d").glob("*.key"))
+
+
+@case("gpg.conf has debug-level guru: nothing is decrypted or encrypted by gpg, which would write the password into a file")
+def _():
+    with Sandbox() as user:
+        user.make_store()
+        user.store("https://example.com", "me", "a very secret word")
+        (user.gnupg / "gpg.conf").write_text("no-auto-key-locate\ndisable-dirmngr\ndebug-level guru\n")
+        document = json.dumps({"ServerURL": "https://b.example", "Username": "me", "Secret": "another secret word"}).encode()
+        script = f"cd {user.home} && exec {helper_path()} "
+        runs = [user.run(["sh", "-c", script + "store"], document)]
+        if os.environ.get("HAS_FAST_PATH") != "0":
+            user.run(["gpg-connect-agent", "/bye"], check=True)
+            assert user.get("https://example.com") == ("me", "a very secret word")
+        runs.append(user.run(["sh", "-c", script + "get"], b"https://example.com", env={"DOCKER_CREDENTIAL_PASS_FAST": "0"}))
+        for result in runs:
+            assert_refused(result, "gpg.conf has the line", "debug-level guru")
+        assert user.list() == {"https://example.com": "me"} and not list(user.home.glob("dbgmd*"))
 
 
 @case("statistics of the messages above")
