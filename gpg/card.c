@@ -131,9 +131,20 @@ static const char *describe(unsigned refusal)
     case GPG_ERR_CARD_NOT_PRESENT:
     case GPG_ERR_CARD_REMOVED:
     case GPG_ERR_WRONG_CARD:
-    case GPG_ERR_ENODEV:
     case GPG_ERR_NOT_FOUND:
         return "it is not in the reader; insert it and try again";
+    case GPG_ERR_ENODEV: /* also if another program holds the reader */
+        return "it is not in the reader, or another program uses it; insert it, or end that "
+               "program and run: gpgconf --kill scdaemon";
+    case GPG_ERR_CONFLICT:
+    case GPG_ERR_EBUSY:
+    case GPG_ERR_LOCKED:
+        return "another program uses it; end that program and run: gpgconf --kill scdaemon";
+    case GPG_ERR_EACCES:
+    case GPG_ERR_EPERM:
+        return "this user may not use the reader; install pcscd, or udev rules for the reader";
+    case GPG_ERR_CARD_RESET:
+        return "it was reset meanwhile; try again";
     case GPG_ERR_BAD_PIN:
         return "the PIN was wrong; try again, but mind that the card is blocked after three wrong "
                "ones";

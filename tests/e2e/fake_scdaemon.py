@@ -4,7 +4,7 @@
     tests/e2e/fake_scdaemon.py DIRECTORY
 
 DIRECTORY contains: serial; grip; agent (the path of that agent's socket); pin; and log, to which each command is appended.
-A file named missing means that there is no card, a file named blocked that its PIN is blocked. As the real one, it also listens on
+A file named missing means that there is no card (or, if it has a number, that error), a file named blocked that its PIN is blocked. As the real one, it also listens on
 a socket: gpg-agent has one pipe to it, and a second connection that needs the card at the same time goes through the socket.
 """
 
@@ -92,7 +92,7 @@ def answer(line, state):
     word = line.split(b" ")[0]
     serial = (HERE / "serial").read_bytes()
     if (HERE / "missing").exists() and word in (b"SERIALNO", b"LEARN", b"PKDECRYPT", b"SETDATA", b"READKEY"):
-        return CARD_NOT_PRESENT
+        return SCD | int((HERE / "missing").read_text() or CARD_NOT_PRESENT)
     if word == b"SERIALNO":
         if b"--demand=" in line and not line.endswith(serial):
             return CARD_NOT_PRESENT

@@ -25,7 +25,20 @@ def _():
         assert count(user, "log", "PKDECRYPT") == 2
 
 
+def fail_with(code):
+    """Makes scdaemon fail with an error code of libgpg-error."""
+    return lambda user: (user.card / "missing").write_text(str(code))
+
+
+ENODEV, CONFLICT, EACCES, CARD_RESET = 1 << 15 | 80, 70, 1 << 15 | 1, 109
+ENDED = ("0006 12345678", "another program uses it", "gpgconf --kill scdaemon")
+
+# Words of the error, and how often the card may be used. docs/clients-situations.md has the reports.
 SITUATIONS = {
+    "a reader that another program holds, for example ykman or opensc": (fail_with(ENODEV), ENDED, 0),
+    "a card that another connection uses": (fail_with(CONFLICT), ENDED, 0),
+    "a reader that only root may open": (fail_with(EACCES), ("0006 12345678", "may not use the reader"), 0),
+    "a card that was reset": (fail_with(CARD_RESET), ("0006 12345678", "try again"), 0),
     "no card": (lambda user: (user.card / "missing").touch(), ("smartcard", "0006 12345678", "insert it"), 0),
     "a wrong PIN": (lambda user: (user.card / "typed").write_text("D 654321\n"), ("0006 12345678", "PIN was wrong"), 1),
     "a blocked PIN": (lambda user: (user.card / "blocked").touch(), ("0006 12345678", "PIN is blocked"), 1),
