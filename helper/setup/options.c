@@ -102,6 +102,17 @@ static void take_switch(int letter, struct setup_options *options)
     }
 }
 
+/* Helpers that create a short-lived token at each request. A stored copy of it would expire. */
+static bool creates_tokens(const char *helper)
+{
+    static const char *const names[] = {"acr-env", "acr-linux", "ecr-login", "gcloud", "gcr"};
+
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (strcmp(helper, names[i]) == 0)
+            return true;
+    return false;
+}
+
 static int check(const struct setup_options *options, struct error *err)
 {
     const char *const texts[] = {options->key, options->name, options->email, options->host,
@@ -121,6 +132,12 @@ static int check(const struct setup_options *options, struct error *err)
         return error_set(
             err, EINVAL,
             "setup: --from takes the name of a helper: desktop for docker-credential-desktop");
+    if (options->from && creates_tokens(options->from))
+        return error_set(
+            err, EINVAL,
+            "setup: docker-credential-%s creates a short-lived token at each request, "
+            "and a stored copy would expire; name it in credHelpers for its registries",
+            options->from);
     if (options->from && options->host)
         return error_set(
             err, EINVAL,

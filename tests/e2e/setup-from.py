@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """`setup --from HELPER` imports the logins of another credential helper, and loses nothing."""
 
+import atexit
 import functools
 import json
 import os
+import shutil
 
 from docker_user import find_secret
 from harness import Sandbox, case, helper_path, main, shared_sandbox
@@ -188,6 +190,77 @@ def _():
         refused(user, "--podman", options=("--erase",))
         user.setup("--erase", "--podman")
         assert user.left == {} and (drop_in.parent / "pass.conf").exists()
+
+
+def answering(**answers):
+    """Returns a helper that answers each verb with a text; a text after "!" is an error."""
+    lines = []
+    for verb, text in answers.items():
+        text, status = (text[1:], 1) if text.startswith("!") else (text, 0)
+        lines.append(f"{verb}) cat <<'END'; exit {status} ;;\n{text}\nEND")
+    return "#!/bin/sh\ncase $1 in\n" + "\n".join(lines) + "\n*) exit 1 ;;\nesac\n"
+
+
+GET = '{"ServerURL":"","Username":"me","Secret":"pw"}'
+LISTED = '{"a.example":"me"}'
+HELPERS, CLI = "https://github.com/docker/docker-credential-helpers/issues/", "https://github.com/docker/cli/issues/"
+
+# Helpers of public reports: the name, what it answers, and the imported logins, or words of the refusal.
+REPORTS = {
+    "get answers username and secret alone": (HELPERS + "131", "keychain", answering(
+        list=LISTED, get='{"Username":"me","Secret":"pw"}'), {"a.example": ("me", "pw")}),
+    "the answer has a line end of Windows and other members, as of a helper in WSL": (CLI + "3947", "desktop.exe", answering(
+        list=LISTED + "\r", get='{"ServerURL":"a.example","Username":"me","Secret":"pw","Label":"x"}\r'),
+        {"a.example": ("me", "pw")}),
+    "list has servers with http:// and https://": ("https://github.com/docker/for-mac/issues/1881", "osxkeychain", answering(
+        list='{"http://quay.example":"me","https://b.example:12392":"me"}', get=GET),
+        {"http://quay.example": ("me", "pw"), "https://b.example:12392": ("me", "pw")}),
+    "a server without a user, which get cannot find": ("https://github.com/docker/desktop-linux/issues/85", "desktop", answering(
+        list='{"https://index.docker.io/v1//access-token":""}',
+        get="!no usernames for https://index.docker.io/v1//access-token"), ["no usernames for"]),
+    "get answers a text that is not JSON": ("https://github.com/bmuschko/gradle-docker-plugin/pull/909", "desktop", answering(
+        list=LISTED, get="no such entry"), ["does not answer a JSON object for a.example"]),
+    "the keychain has another text for a missing entry": (HELPERS + "177", "osxkeychain", answering(
+        list=LISTED, get="!No stored credential for a.example"), ["No stored credential for a.example"]),
+    "secretservice without a keyring": (CLI + "7148", "secretservice", answering(
+        list="!The name org.freedesktop.secrets was not provided by any .service files"), ["org.freedesktop.secrets"]),
+    "secretservice that D-Bus cannot start in time": ("https://github.com/docker/for-linux/issues/329", "secretservice", answering(
+        list="!Error calling StartServiceByName for org.freedesktop.secrets: Timeout was reached"), ["Timeout was reached"]),
+    "a helper that does not know list": (HELPERS + "24", "wincred", answering(
+        list="!Usage: docker-credential-wincred <store|get|erase>"), ["list fails: Usage"]),
+    "an empty keychain, of which list answers null": ("https://github.com/docker/docker-credential-helpers/issues/149", "desktop",
+                                                      answering(list="null"), {}),
+    "Amazon's helper, whose tokens expire after 12 hours": ("https://github.com/pulumi/pulumi-docker/issues/459", "ecr-login",
+                                                            answering(list=LISTED, get=GET), ["short-lived token"]),
+    "Google's helper, which creates a token at each request": ("https://github.com/hashicorp/nomad/issues/2334", "gcloud", answering(
+        list=LISTED, get=GET), ["short-lived token"]),
+}
+
+
+@functools.cache
+def shared_user():
+    user = User()
+    atexit.register(user.close)
+    return user
+
+
+for name, report in REPORTS.items():
+    @case(f"reported: {name}")
+    def _(report=report):
+        _, helper, text, wanted = report
+        user = shared_user()
+        shutil.rmtree(user.folder, ignore_errors=True)
+        user.config_file.write_text(json.dumps({"credsStore": helper}))
+        (user.bin / f"docker-credential-{helper}").write_text(text)
+        (user.bin / f"docker-credential-{helper}").chmod(0o755)
+        result = user.helper("setup", "--yes", "--from", helper)
+        if isinstance(wanted, dict):
+            assert result.rc == 0 and user.config == {"credsStore": "pass"}, result
+            assert {server: user.get(server) for server in user.list()} == wanted
+        else:
+            assert result.rc == 1 and result.err.count(b"\n") == 1, result
+            assert all(word.encode() in result.err for word in wanted), (wanted, result)
+            assert user.config == {"credsStore": helper} and user.list() == {}
 
 
 @case("setup without --from names the option that imports the logins")
