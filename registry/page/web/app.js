@@ -130,6 +130,7 @@ function makePage(controller) {
 
 function showFailure(page, error) {
   if (error.status === 401 && ['basic', 'token'].includes(api.self.login) && !api.self.user) {
+    drawFrame('sign-in');
     showSignIn(page);
     return;
   }

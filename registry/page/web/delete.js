@@ -33,7 +33,7 @@ function nameOf(repository, target) {
 export async function askToDelete(page, repository, target) {
   const opener = document.activeElement;
   const title = target.tag ? t('delete.tagTitle', { tag: target.tag }) : t('delete.manifestTitle');
-  const body = h('div', null, h('p', { class: 'muted' }, t('list.loading')));
+  const body = h('div', { class: 'consequences' }, h('p', { class: 'muted' }, t('list.loading')));
   const failure = h('p', { class: 'failure', role: 'alert' });
   const cancel = h('button', { type: 'button', click: () => dialog.close() }, t('delete.cancel'));
   const confirm = h('button', { type: 'button', class: 'danger main', disabled: true },

@@ -11,12 +11,14 @@ import { askToDelete } from './delete.js';
 import { nameOfType } from './kinds.js';
 
 const PAGE = 50;
+const PAGES_AT_ONCE = 20;
 const RETRY_MS = 1000;
 const ARCHITECTURES = ['amd64', 'arm64', 'arm', '386', 'ppc64le', 's390x', 'riscv64', 'loong64'];
 
 function columns() {
-  return [{ label: t('tags.tag') }, { label: t('tags.pushed') }, { label: t('tags.by') },
-    { label: t('tags.pulled') }, { label: t('tags.size'), className: 'n' },
+  return [{ label: t('tags.tag') }, { label: t('tags.pushed') },
+    { label: t('tags.by'), className: 'extra' }, { label: t('tags.pulled') },
+    { label: t('tags.size'), className: 'n' },
     { label: t('tags.platforms') }, { label: t('tags.digest'), className: 'extra' },
     { label: t('tags.actions'), isHidden: true, className: 'actions' }];
 }
@@ -84,11 +86,19 @@ function tagRow(view, tag) {
   shortDigest(tag.digest), remove || ''];
 }
 
-function load(view, last) {
+// With an architecture, a page of the server may have no tags although more pages follow.
+async function load(view, last) {
   const { search, platform, order } = view.query;
-  return api.getJson(api.withQuery(`v2/${view.repository}/_page/tags`, {
-    order: order || 'newest', search, platform, last, n: PAGE,
-  }), { signal: view.page.signal });
+  let next = last;
+  let answer;
+  for (let tries = 0; tries < PAGES_AT_ONCE; tries += 1) {
+    answer = await api.getJson(api.withQuery(`v2/${view.repository}/_page/tags`, {
+      order: order || 'newest', search, platform, last: next, n: PAGE,
+    }), { signal: view.page.signal });
+    next = answer.next;
+    if (!next || (answer.tags || []).length > 0) break;
+  }
+  return answer;
 }
 
 function isFiltered(view) {
@@ -98,7 +108,7 @@ function isFiltered(view) {
 function drawRows(view, first) {
   let answer = first;
   const rows = (answer.tags || []).map((tag) => tagRow(view, tag));
-  if (rows.length === 0) {
+  if (rows.length === 0 && !answer.next) {
     replace(view.list, emptyNote(t(isFiltered(view) ? 'tags.noneFound' : 'tags.none')));
     return;
   }
