@@ -14,9 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/access/pattern.h"
+
 enum {
     COMPONENTS_MAX = PATTERN_SIZE_MAX / 2 + 1,
-    DEEP_MAX = 2,        /* each "**" multiplies the number of ways to match */
     GLOBS_TRIED_ALL = 3, /* up to this number, trying each one is faster than searching */
 };
 
@@ -38,93 +39,6 @@ struct pattern_index {
     size_t node_count;
 };
 
-struct component {
-    const char *text;
-    size_t size;
-};
-
-/* --- one pattern ------------------------------------------------------------------------ */
-
-static bool is_deep(struct component component)
-{
-    return component.size == 2 && memcmp(component.text, "**", 2) == 0;
-}
-
-static const char *find_bad_character(struct component component)
-{
-    for (size_t i = 0; i < component.size; i++) {
-        char c = component.text[i];
-
-        if (c >= 'A' && c <= 'Z')
-            return "has an upper-case letter, which is invalid in repository names";
-        if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && !memchr("._-*", c, 4))
-            return "has a character that is invalid in repository names";
-        if (c == '*' && i > 0 && component.text[i - 1] == '*' && !is_deep(component))
-            return "has \"**\" next to other characters; it must be a whole component";
-    }
-    return NULL;
-}
-
-/* Takes the component at *at and moves *at behind it. Returns false at the end. */
-static bool next_component(const char **at, const char *end, struct component *ret)
-{
-    const char *slash;
-
-    if (!*at)
-        return false;
-    slash = memchr(*at, '/', (size_t)(end - *at));
-    *ret = (struct component){*at, (size_t)((slash ? slash : end) - *at)};
-    *at = slash ? slash + 1 : NULL;
-    return true;
-}
-
-const char *pattern_find_fault(const char *text, size_t size)
-{
-    const char *at = text, *end = text + size, *fault;
-    struct component component;
-    bool was_deep = false;
-    size_t deep_count = 0;
-
-    if (size > PATTERN_SIZE_MAX)
-        return "is longer than 255 characters, the limit of repository names";
-    while (next_component(&at, end, &component)) {
-        if (component.size == 0)
-            return "begins or ends with a slash or has two in a row";
-        fault = find_bad_character(component);
-        if (fault)
-            return fault;
-        if (is_deep(component) && was_deep)
-            return "has \"**\" twice in a row; one has the same meaning";
-        was_deep = is_deep(component);
-        deep_count += was_deep ? 1 : 0;
-    }
-    return deep_count > DEEP_MAX ? "has more than two \"**\"" : NULL;
-}
-
-bool pattern_matches_component(const char *glob, const char *text, size_t size)
-{
-    const char *end = text + size;
-    const char *retry_glob = NULL, *retry_text = NULL;
-
-    while (text < end) {
-        if (*glob == '*') {
-            retry_glob = ++glob;
-            retry_text = text;
-        } else if (*glob == *text) {
-            glob++;
-            text++;
-        } else if (retry_glob) {
-            glob = retry_glob;
-            text = ++retry_text;
-        } else {
-            return false;
-        }
-    }
-    while (*glob == '*')
-        glob++;
-    return *glob == '\0';
-}
-
 /* --- building --------------------------------------------------------------------------- */
 
 /*
@@ -136,7 +50,7 @@ struct key {
     struct pattern_grant grant;
 };
 
-static char *add_component(char *to, enum component_kind kind, struct component component)
+static char *add_component(char *to, enum component_kind kind, struct pattern_component component)
 {
     *to++ = (char)kind;
     to = mempcpy(to, component.text, component.size);
@@ -144,9 +58,9 @@ static char *add_component(char *to, enum component_kind kind, struct component 
     return to;
 }
 
-static enum component_kind kind_of(struct component component)
+static enum component_kind kind_of(struct pattern_component component)
 {
-    if (is_deep(component))
+    if (pattern_is_deep(component))
         return COMPONENT_DEEP;
     return memchr(component.text, '*', component.size) ? COMPONENT_GLOB : COMPONENT_LITERAL;
 }
@@ -155,11 +69,11 @@ static enum component_kind kind_of(struct component component)
 static char *add_key(char *to, const struct pattern_entry *entry, size_t *nodes)
 {
     const char *at = entry->pattern, *end = at + entry->size;
-    struct component component;
+    struct pattern_component component;
 
-    while (next_component(&at, end, &component)) {
-        if (is_deep(component) && !at) {
-            to = add_component(to, COMPONENT_GLOB, (struct component){"*", 1});
+    while (pattern_next_component(&at, end, &component)) {
+        if (pattern_is_deep(component) && !at) {
+            to = add_component(to, COMPONENT_GLOB, (struct pattern_component){"*", 1});
             (*nodes)++;
         }
         to = add_component(to, kind_of(component), component);
@@ -183,16 +97,16 @@ static size_t key_size_max(const struct pattern_entry *entry)
 }
 
 /* glob is the text of a glob, or its key: the first byte of the key is the same for all globs. */
-static struct component head_of(const char *glob)
+static struct pattern_component head_of(const char *glob)
 {
-    return (struct component){glob, (size_t)(strchr(glob, '*') - glob)};
+    return (struct pattern_component){glob, (size_t)(strchr(glob, '*') - glob)};
 }
 
-static struct component tail_of(const char *glob)
+static struct pattern_component tail_of(const char *glob)
 {
     const char *tail = strrchr(glob, '*') + 1;
 
-    return (struct component){tail, strlen(tail)};
+    return (struct pattern_component){tail, strlen(tail)};
 }
 
 static int compare_sizes(size_t a, size_t b)
@@ -201,7 +115,7 @@ static int compare_sizes(size_t a, size_t b)
 }
 
 /* Returns like strcmp(). */
-static int compare_heads(struct component a, struct component b)
+static int compare_heads(struct pattern_component a, struct pattern_component b)
 {
     int order = memcmp(a.text, b.text, a.size < b.size ? a.size : b.size);
 
@@ -209,7 +123,7 @@ static int compare_heads(struct component a, struct component b)
 }
 
 /* Returns like strcmp(), but compares from the last character to the first. */
-static int compare_tails(struct component a, struct component b)
+static int compare_tails(struct pattern_component a, struct pattern_component b)
 {
     for (size_t i = 1; i <= a.size && i <= b.size; i++)
         if (a.text[a.size - i] != b.text[b.size - i])
@@ -365,7 +279,7 @@ void pattern_index_free(struct pattern_index *index)
 
 struct search {
     const struct pattern_index *index;
-    struct component name[COMPONENTS_MAX];
+    struct pattern_component name[COMPONENTS_MAX];
     size_t size; /* the number of components */
     pattern_visitor *visit;
     void *context;
@@ -390,7 +304,7 @@ static int compare_text(const char *text, const char *with, size_t size)
 
 static bool search_literal(const struct search *search, const struct node *node, size_t depth)
 {
-    struct component wanted = search->name[depth];
+    struct pattern_component wanted = search->name[depth];
     size_t low = 0, high = node->literal_count;
 
     while (low < high) {
@@ -407,7 +321,7 @@ static bool search_literal(const struct search *search, const struct node *node,
     return false;
 }
 
-static bool glob_matches(const struct node *glob, struct component component)
+static bool glob_matches(const struct node *glob, struct pattern_component component)
 {
     return pattern_matches_component(glob->text, component.text, component.size);
 }
@@ -422,21 +336,21 @@ static bool try_globs(const struct search *search, const struct node *globs, siz
     return false;
 }
 
-typedef int glob_order(const char *glob, struct component with);
+typedef int glob_order(const char *glob, struct pattern_component with);
 
-static int order_by_head(const char *glob, struct component with)
+static int order_by_head(const char *glob, struct pattern_component with)
 {
     return compare_heads(head_of(glob), with);
 }
 
-static int order_by_tail(const char *glob, struct component with)
+static int order_by_tail(const char *glob, struct pattern_component with)
 {
     return compare_tails(tail_of(glob), with);
 }
 
 /* Returns how many globs sort before `with`, or are equal to it if is_inclusive is set. */
 static size_t count_before(const struct node *globs, size_t count, glob_order *order,
-                           struct component with, bool is_inclusive)
+                           struct pattern_component with, bool is_inclusive)
 {
     size_t low = 0, high = count;
 
@@ -454,7 +368,7 @@ static size_t count_before(const struct node *globs, size_t count, glob_order *o
 
 /* Moves *globs to the first glob that is equal to `with`. Returns how many are equal. */
 static size_t find_equal(const struct node **globs, size_t count, glob_order *order,
-                         struct component with)
+                         struct pattern_component with)
 {
     size_t first = count_before(*globs, count, order, with, false);
 
@@ -466,14 +380,15 @@ static size_t find_equal(const struct node **globs, size_t count, glob_order *or
 static bool search_tails(const struct search *search, const struct node *globs, size_t count,
                          size_t head_size, size_t depth)
 {
-    struct component wanted = search->name[depth];
+    struct pattern_component wanted = search->name[depth];
 
     if (count <= GLOBS_TRIED_ALL)
         return try_globs(search, globs, count, depth);
     for (size_t size = 0; size <= wanted.size - head_size; size++) {
         const struct node *found = globs;
-        size_t found_count = find_equal(&found, count, order_by_tail,
-                                        (struct component){wanted.text + wanted.size - size, size});
+        size_t found_count =
+            find_equal(&found, count, order_by_tail,
+                       (struct pattern_component){wanted.text + wanted.size - size, size});
 
         if (try_globs(search, found, found_count, depth))
             return true;
@@ -484,14 +399,14 @@ static bool search_tails(const struct search *search, const struct node *globs, 
 static bool search_globs(const struct search *search, const struct node *node, size_t depth)
 {
     const struct node *globs = node->children + node->literal_count;
-    struct component wanted = search->name[depth];
+    struct pattern_component wanted = search->name[depth];
 
     if (node->glob_count <= GLOBS_TRIED_ALL)
         return try_globs(search, globs, node->glob_count, depth);
     for (size_t size = 0; size <= wanted.size; size++) {
         const struct node *found = globs;
         size_t count = find_equal(&found, node->glob_count, order_by_head,
-                                  (struct component){wanted.text, size});
+                                  (struct pattern_component){wanted.text, size});
 
         if (search_tails(search, found, count, size, depth))
             return true;
@@ -525,7 +440,8 @@ void pattern_index_visit(const struct pattern_index *index, const char *name,
     struct search search = {.index = index, .visit = visit, .context = context};
     const char *at = name, *end = name + strlen(name);
 
-    while (search.size < COMPONENTS_MAX && next_component(&at, end, &search.name[search.size]))
+    while (search.size < COMPONENTS_MAX &&
+           pattern_next_component(&at, end, &search.name[search.size]))
         search.size++;
     if (!at) /* otherwise the name is too long to be valid */
         search_below(&search, index->nodes, 0);

@@ -7,24 +7,6 @@
 #include "common/macros.h"
 
 /*
- * Patterns of repository names, and an index that finds all patterns that match a name without
- * trying each of them. A pattern is a path of components:
- *
- *     team/app     this repository
- *     team/web-*   '*' is any part of one component, also an empty one
- *     team/ **     (without the blank) every repository below team/, but not team itself
- *     **           every repository
- *     **'/cache    (without the quote) cache, team/cache, team/app/cache
- *
- * An index never changes, so any number of threads may use it at once.
- */
-
-enum { PATTERN_SIZE_MAX = 255 };
-
-/* Returns NULL if text is a pattern, otherwise the mistake: "has an upper-case letter, ...". */
-const char *pattern_find_fault(const char *text, size_t size);
-
-/*
  * The actions that a rule grants to one principal. The caller defines the numbers of principals and
  * the bits of actions.
  */
@@ -40,9 +22,10 @@ struct pattern_entry {
     struct pattern_grant grant;
 };
 
-/* Whether a text without '/' matches a component of a pattern; glob is NUL-terminated. */
-bool pattern_matches_component(const char *glob, const char *text, size_t size);
-
+/*
+ * Finds all patterns (registry/access/pattern.h) that match a name without trying each of them. An
+ * index never changes, so any thread may use it.
+ */
 struct pattern_index;
 
 /* 0 with *ret owned by the caller (pattern_index_free), or -ENOMEM. */

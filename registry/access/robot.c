@@ -6,7 +6,7 @@
 
 #include "common/base64.h"
 #include "common/random.h"
-#include "registry/access/pattern-index.h"
+#include "registry/access/pattern.h"
 #include "registry/access/rules.h"
 
 enum { SECRET_SIZE = 32 };

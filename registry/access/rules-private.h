@@ -2,6 +2,7 @@
 
 #include "registry/access/oidc-rules.h"
 #include "registry/access/pattern-index.h"
+#include "registry/access/pattern.h"
 #include "registry/access/rules.h"
 
 /* The table that rules-parse.c makes and rules.c reads. */

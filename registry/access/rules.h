@@ -10,7 +10,7 @@
  * The rules of an access file: who may do what with which repositories. Each line is a statement:
  *
  *     group team alice bob          # alice and bob are @team; more lines of a group add members
- *     allow @team pull,push team/ **   (without the blank; registry/access/pattern-index.h)
+ *     allow @team pull,push team/ **   (without the blank; registry/access/pattern.h)
  *     allow anyone pull public/ **  # with a login or without
  *     allow users pull base/app     # everyone with a login, but not robots
  *     allow carol,robot+ci push-new releases/ ** mirror/ **

@@ -3,31 +3,20 @@
 #include <errno.h>
 #include <gnutls/abstract.h>
 #include <gnutls/crypto.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/base64.h"
+#include "registry/jwt/curve.h"
+#include "registry/jwt/key-names.h"
 
-/* The longest numbers of keys and signatures: those of RSA, and the coordinates of P-521. */
-enum { NUMBER_MAX = JWT_RSA_BITS_MAX / 8, COORDINATE_MAX = 66, KEY_ID_MAX = 512, SHA256_SIZE = 32 };
+/* The longest numbers of a JWK are those of RSA keys. */
+enum { NUMBER_MAX = JWT_RSA_BITS_MAX / 8, KEY_ID_MAX = 512 };
 
 struct jwt_key {
     gnutls_pubkey_t key;
     unsigned algorithms;
     char *kid; /* NULL: none was given */
     char thumbprint[JWT_THUMBPRINT_SIZE], libtrust_id[JWT_LIBTRUST_ID_SIZE];
-};
-
-static const struct curve {
-    const char *name;
-    gnutls_ecc_curve_t curve;
-    enum jwt_algorithm algorithm;
-    size_t coordinate_size;
-} curves[] = {
-    {"P-256", GNUTLS_ECC_CURVE_SECP256R1, JWT_ES256, 32},
-    {"P-384", GNUTLS_ECC_CURVE_SECP384R1, JWT_ES384, 48},
-    {"P-521", GNUTLS_ECC_CURVE_SECP521R1, JWT_ES512, 66},
-    {"Ed25519", GNUTLS_ECC_CURVE_ED25519, JWT_EDDSA, 32},
 };
 
 static const unsigned rsa_algorithms = JWT_BIT(JWT_RS256) | JWT_BIT(JWT_RS384) |
@@ -64,121 +53,6 @@ void jwt_key_free(struct jwt_key *key)
 void jwt_key_freep(struct jwt_key **key)
 {
     jwt_key_free(*key);
-}
-
-/* --- names for a key -------------------------------------------------------------------- */
-
-/* A number of a key, in base64url. */
-typedef char number_text[(NUMBER_MAX + 3) / 3 * 4 + 1];
-
-/* Pads the number to size bytes, or removes leading zeros if size is 0. */
-static int encode_number(const gnutls_datum_t *number, size_t size, number_text ret)
-{
-    unsigned char padded[NUMBER_MAX] = {0};
-    const unsigned char *data = number->data;
-    size_t used = number->size;
-
-    for (; used > 0 && *data == 0; data++)
-        used--;
-    if (size == 0)
-        size = used;
-    if (size > sizeof(padded) || used > size)
-        return -EINVAL;
-    memcpy(padded + size - used, data, used);
-    base64url_encode_bare(padded, size, ret);
-    return 0;
-}
-
-static const struct curve *find_curve(gnutls_ecc_curve_t curve)
-{
-    for (size_t i = 0; i < ARRAY_SIZE(curves); i++)
-        if (curves[i].curve == curve)
-            return &curves[i];
-    return NULL;
-}
-
-/*
- * The members of RFC 7638 section 3.2, in the order of their names, without white space. NULL on
- * failure.
- */
-static char *format_curve_members(gnutls_pubkey_t key)
-{
-    CLEANUP(free_datum) gnutls_datum_t x = {0}, y = {0};
-    const struct curve *found;
-    gnutls_ecc_curve_t curve;
-    number_text x_text, y_text;
-    char *text = NULL;
-    int length;
-
-    if (gnutls_pubkey_export_ecc_raw2(key, &curve, &x, &y, 0) < 0)
-        return NULL;
-    found = find_curve(curve);
-    /* For Ed25519, x is the whole key: bytes, not a number. */
-    if (!found || encode_number(&x, found->coordinate_size, x_text) < 0)
-        return NULL;
-    if (found->algorithm == JWT_EDDSA)
-        length =
-            asprintf(&text, "{\"crv\":\"%s\",\"kty\":\"OKP\",\"x\":\"%s\"}", found->name, x_text);
-    else if (encode_number(&y, found->coordinate_size, y_text) == 0)
-        length = asprintf(&text, "{\"crv\":\"%s\",\"kty\":\"EC\",\"x\":\"%s\",\"y\":\"%s\"}",
-                          found->name, x_text, y_text);
-    else
-        length = -1;
-    return length < 0 ? NULL : text;
-}
-
-static char *format_rsa_members(gnutls_pubkey_t key)
-{
-    CLEANUP(free_datum) gnutls_datum_t modulus = {0}, exponent = {0};
-    number_text n, e;
-    char *text = NULL;
-
-    if (gnutls_pubkey_export_rsa_raw2(key, &modulus, &exponent, 0) < 0 ||
-        encode_number(&modulus, 0, n) < 0 || encode_number(&exponent, 0, e) < 0)
-        return NULL;
-    return asprintf(&text, "{\"e\":\"%s\",\"kty\":\"RSA\",\"n\":\"%s\"}", e, n) < 0 ? NULL : text;
-}
-
-static int make_thumbprint(struct jwt_key *key)
-{
-    CLEANUP_FREE char *members = key->algorithms & rsa_algorithms ? format_rsa_members(key->key)
-                                                                  : format_curve_members(key->key);
-    unsigned char digest[SHA256_SIZE];
-
-    if (!members || gnutls_hash_fast(GNUTLS_DIG_SHA256, members, strlen(members), digest) < 0)
-        return -ENOMEM;
-    base64url_encode_bare(digest, sizeof(digest), key->thumbprint);
-    return 0;
-}
-
-/* 240 bits in base32, in groups of four. */
-static void format_libtrust_id(const unsigned char digest[SHA256_SIZE],
-                               char ret_text[JWT_LIBTRUST_ID_SIZE])
-{
-    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    char *at = ret_text;
-
-    for (unsigned i = 0; i < 240 / 5; i++) {
-        unsigned bit = i * 5, both = (unsigned)digest[bit / 8] << 8 | digest[bit / 8 + 1];
-
-        if (i > 0 && i % 4 == 0)
-            *at++ = ':';
-        *at++ = alphabet[both >> (11 - bit % 8) & 0x1F];
-    }
-    *at = '\0';
-}
-
-/* docker's libtrust names a key by the SHA-256 of its SubjectPublicKeyInfo. */
-static int make_libtrust_id(struct jwt_key *key)
-{
-    CLEANUP(free_datum) gnutls_datum_t der = {0};
-    unsigned char digest[SHA256_SIZE];
-
-    if (gnutls_pubkey_export2(key->key, GNUTLS_X509_FMT_DER, &der) < 0 ||
-        gnutls_hash_fast(GNUTLS_DIG_SHA256, der.data, der.size, digest) < 0)
-        return -ENOMEM;
-    format_libtrust_id(digest, key->libtrust_id);
-    return 0;
 }
 
 bool jwt_key_has_id(const struct jwt_key *key, const char *kid)
@@ -223,11 +97,11 @@ static int find_algorithms(gnutls_pubkey_t key, unsigned *ret, const char **ret_
                    : unusable(ret_why, "an RSA key must have 2048 to 8192 bits");
     }
     if ((type != GNUTLS_PK_ECDSA && type != GNUTLS_PK_EDDSA_ED25519) ||
-        gnutls_pubkey_export_ecc_raw2(key, &curve, NULL, NULL, 0) < 0 || !find_curve(curve))
+        gnutls_pubkey_export_ecc_raw2(key, &curve, NULL, NULL, 0) < 0 || !jwt_curve_find(curve))
         return unusable(
             ret_why,
             "its type is not supported; supported are RSA, P-256, P-384, P-521 and Ed25519");
-    *ret = JWT_BIT(find_curve(curve)->algorithm);
+    *ret = JWT_BIT(jwt_curve_find(curve)->algorithm);
     return gnutls_pubkey_verify_params(key) < 0
                ? unusable(ret_why, "it is not a point of its curve")
                : 0;
@@ -251,7 +125,8 @@ int jwt_key_from_gnutls(struct gnutls_pubkey_st *public_key, const char *kid, st
     key->key = steal_ptr(&owned);
     key->algorithms = algorithms;
     key->kid = kid ? strdup(kid) : NULL;
-    if ((kid && !key->kid) || make_thumbprint(key) < 0 || make_libtrust_id(key) < 0)
+    if ((kid && !key->kid) || key_names_thumbprint(key->key, key->thumbprint) < 0 ||
+        key_names_libtrust_id(key->key, key->libtrust_id) < 0)
         return -ENOMEM;
     *ret = steal_ptr(&key);
     return 0;
@@ -315,20 +190,11 @@ static int import_rsa(const struct json *jwk, gnutls_pubkey_t key, const char **
                : 0;
 }
 
-static const struct curve *find_curve_of(const struct json *jwk, bool is_edwards)
-{
-    const char *name = json_get_text(json_find(jwk, "crv"));
-
-    for (size_t i = 0; name && i < ARRAY_SIZE(curves); i++)
-        if ((curves[i].algorithm == JWT_EDDSA) == is_edwards && strcmp(curves[i].name, name) == 0)
-            return &curves[i];
-    return NULL;
-}
-
 static int import_curve(const struct json *jwk, bool is_edwards, gnutls_pubkey_t key,
                         const char **ret_why)
 {
-    const struct curve *curve = find_curve_of(jwk, is_edwards);
+    const struct jwt_curve *curve =
+        jwt_curve_of_name(json_get_text(json_find(jwk, "crv")), is_edwards);
     struct number x, y;
     gnutls_datum_t x_datum, y_datum;
 
@@ -455,10 +321,9 @@ static bool is_zero(const unsigned char *bytes, size_t size)
 /* The size of r and s in an ECDSA signature; 0 for other algorithms. */
 static size_t half_size(enum jwt_algorithm algorithm)
 {
-    for (size_t i = 0; i < ARRAY_SIZE(curves); i++)
-        if (curves[i].algorithm == algorithm && algorithm != JWT_EDDSA)
-            return curves[i].coordinate_size;
-    return 0;
+    const struct jwt_curve *curve = jwt_curve_of_algorithm(algorithm);
+
+    return curve && algorithm != JWT_EDDSA ? curve->coordinate_size : 0;
 }
 
 /* Converts r and s next to each other, as in a token, to the form that GnuTLS verifies. */

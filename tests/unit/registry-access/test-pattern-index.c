@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "registry/access/pattern.h"
 #include "tests/unit/check.h"
 
 enum { ENTRIES_MAX = 64 };

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "registry/access/pattern-index.h"
+#include "registry/access/pattern.h"
 #include "registry/access/rules.h"
 #include "tests/unit/check.h"
 

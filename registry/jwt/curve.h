@@ -1,0 +1,22 @@
+#pragma once
+
+#include <gnutls/gnutls.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "registry/jwt/algorithm.h"
+
+/* The supported elliptic curves (RFC 7518 section 6.2.1.1, RFC 8037). */
+struct jwt_curve {
+    const char *name; /* in a JWK: "P-256" */
+    gnutls_ecc_curve_t curve;
+    enum jwt_algorithm algorithm; /* the only one for keys with this curve */
+    size_t coordinate_size;       /* bytes */
+};
+
+/* These return NULL if the curve is not supported. */
+const struct jwt_curve *jwt_curve_find(gnutls_ecc_curve_t curve);
+const struct jwt_curve *jwt_curve_of_algorithm(enum jwt_algorithm algorithm);
+
+/* name may be NULL. is_edwards: a curve for EdDSA, otherwise one for ECDSA. */
+const struct jwt_curve *jwt_curve_of_name(const char *name, bool is_edwards);
