@@ -274,13 +274,25 @@ bool access_may_see_health(const struct access *access, const struct principal *
     return !access->authenticator || *principal->name;
 }
 
-bool access_may_pull(const struct access *access, const struct principal *principal,
-                     const char *repository)
+static bool is_allowed(const struct access *access, const struct principal *principal,
+                       const char *repository, enum rules_action action)
 {
     CLEANUP(restrictions_done) struct restrictions restrictions = {0};
 
     restrictions_get(access, principal, &restrictions);
-    return decide_all(&restrictions, principal, repository, RULES_PULL) != 0;
+    return decide_all(&restrictions, principal, repository, action) != 0;
+}
+
+bool access_may_pull(const struct access *access, const struct principal *principal,
+                     const char *repository)
+{
+    return is_allowed(access, principal, repository, RULES_PULL);
+}
+
+bool access_may_delete(const struct access *access, const struct principal *principal,
+                       const char *repository)
+{
+    return is_allowed(access, principal, repository, RULES_DELETE);
 }
 
 bool access_is_tag_immutable(const struct access *access, const char *repository, const char *tag)

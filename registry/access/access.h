@@ -128,5 +128,9 @@ bool access_may_see_health(const struct access *access, const struct principal *
 bool access_may_pull(const struct access *access, const struct principal *principal,
                      const char *repository);
 
+/* The same for the right to delete. */
+bool access_may_delete(const struct access *access, const struct principal *principal,
+                       const char *repository);
+
 /* Whether rules forbid everybody to replace the tag. Never waits. */
 bool access_is_tag_immutable(const struct access *access, const char *repository, const char *tag);

@@ -16,6 +16,7 @@
  * an answer, it answers as registry:2 does.
  */
 struct metrics;
+struct page_state;
 
 /* With "auth: token", the token server that issues tokens to clients; all borrowed. */
 struct api_token_server {
@@ -49,7 +50,8 @@ struct api {
     bool has_relative_urls;
     bool is_delete_enabled;
     bool is_read_only;
-    bool has_page; /* the page and its extension of the API are served: docs/page.md */
+    /* for the page and its extension of the API (docs/page.md); borrowed; NULL: not served */
+    struct page_state *page;
     size_t catalog_max;  /* names in one page of the catalog */
     size_t tags_max;     /* names in one page of a tag list; 0 is no limit */
     /* Called, on any thread, for a blob that does not match its digest. May be NULL. */

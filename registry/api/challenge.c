@@ -127,18 +127,18 @@ static void add_bearer(const struct call *call, struct response *response,
 
 /* --- challenges ----------------------------------------------------------------------------- */
 
-/* Browsers ask for a password when they see Basic. The page asks itself, and says who it is. */
-static bool is_from_page(const struct call *call)
+bool challenge_is_from_page(const struct call *call)
 {
     const char *with = call_get_header(call, "X-Requested-With");
 
-    return call->api->has_page && with && strcmp(with, "registryd-page") == 0;
+    return call->api->page && with && strcmp(with, "registryd-page") == 0;
 }
 
+/* Browsers ask for a password when they see Basic. The page asks itself. */
 void challenge_add_basic(const struct call *call, struct response *response)
 {
     response_add_header(response, "WWW-Authenticate", "%s realm=\"%s\"",
-                        is_from_page(call) ? "X-Basic" : "Basic", call->api->realm);
+                        challenge_is_from_page(call) ? "X-Basic" : "Basic", call->api->realm);
 }
 
 void challenge(const struct call *call, struct response *response,

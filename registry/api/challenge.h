@@ -14,6 +14,9 @@ enum challenge_reason { CHALLENGE_PLAIN, CHALLENGE_INVALID_TOKEN, CHALLENGE_INSU
 void challenge(const struct call *call, struct response *response,
                const struct access_scope *scopes, size_t count, enum challenge_reason reason);
 
+/* Whether the request comes from the web page. */
+bool challenge_is_from_page(const struct call *call);
+
 /* Adds the header WWW-Authenticate that asks for a password. */
 void challenge_add_basic(const struct call *call, struct response *response);
 

@@ -89,7 +89,7 @@ static void parse_target(struct call *call)
         if (!routes_is_public(call->route.kind) || call->route.kind == ROUTE_BASE_REDIRECT)
             call->route = (struct route){.kind = ROUTE_NONE};
     }
-    if (route_is_of_page(call->route.kind) && !call->api->has_page)
+    if (route_is_of_page(call->route.kind) && !call->api->page)
         call->route = (struct route){.kind = ROUTE_NONE};
     if (call->route.kind == ROUTE_TOKEN && !call->api->access->tokens)
         call->route = (struct route){.kind = ROUTE_NONE};

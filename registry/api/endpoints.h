@@ -24,5 +24,7 @@ extern const struct endpoint endpoint_referrers;
 extern const struct endpoint endpoint_root, endpoint_page_redirect, endpoint_page_asset;
 /* page-self.c */
 extern const struct endpoint endpoint_page_self;
+/* page-tags.c */
+extern const struct endpoint endpoint_page_tags;
 /* token.c */
 extern const struct endpoint endpoint_token_get, endpoint_token_post;

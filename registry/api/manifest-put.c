@@ -10,6 +10,8 @@
 #include "common/monotonic.h"
 #include "registry/api/answer.h"
 #include "registry/api/endpoints.h"
+#include "registry/core/pushes.h"
+#include "registry/runtime/log.h"
 #include "registry/spec/escape.h"
 #include "registry/spec/manifest.h"
 #include "registry/spec/name.h"
@@ -262,6 +264,20 @@ static bool check(struct call *call, struct response *response)
     return true;
 }
 
+/* For the page; best effort. */
+static void note_pushes(const struct call *call, const struct store_manifest *kept)
+{
+    struct error err = {0};
+
+    if (!api_of(call)->page || !kept->actor)
+        return;
+    for (size_t i = 0; i < kept->tag_count; i++)
+        if (store_note_push(api_of(call)->store, call->route.name, kept->tags[i], &kept->digest,
+                            kept->actor, &err) < 0)
+            log_warn("cannot record who pushed %s:%s: %s", call->route.name, kept->tags[i],
+                     err.text);
+}
+
 static void put(struct call *call, struct response *response, struct putting *putting)
 {
     const struct manifest *manifest = &putting->manifest;
@@ -281,6 +297,8 @@ static void put(struct call *call, struct response *response, struct putting *pu
 
     protect_tags(call, &putting->tags);
     r = store_put_manifest(api_of(call)->store, call->route.name, &kept, &err);
+    if (r == 0)
+        note_pushes(call, &kept);
     if (r < 0)
         response_fail(response, &err);
     else if (r == STORE_OVER_QUOTA)

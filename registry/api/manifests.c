@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "registry/api/answer.h"
+#include "registry/api/challenge.h"
 #include "registry/api/endpoints.h"
 #include "registry/spec/accept.h"
 #include "registry/spec/manifest.h"
@@ -157,7 +158,8 @@ static void note_pull(const struct call *call)
 {
     const struct route *route = &call->route;
 
-    if (!call->api->pulls ||
+    /* Looking at an image on the page is no pull. */
+    if (!call->api->pulls || challenge_is_from_page(call) ||
         (call->method == ROUTE_METHOD_HEAD && route->kind != ROUTE_MANIFEST_TAG))
         return;
     pull_log_add(call->api->pulls, route->name,

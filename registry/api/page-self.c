@@ -18,11 +18,12 @@ static const char *login_of(const struct access *access)
     return access->tokens ? "token" : "basic";
 }
 
-/* The host as image names begin with it: without a scheme and a path. */
+/* The host with which image names begin, and whether clients reach it without TLS. */
 static void add_host(const struct call *call, struct text *text)
 {
     char origin[REQUEST_HOST_MAX + 16] = "";
     const char *host = api_of(call)->host, *separator;
+    bool is_insecure;
     size_t size;
 
     if (!host) {
@@ -30,11 +31,13 @@ static void add_host(const struct call *call, struct text *text)
         host = origin;
     }
     separator = strstr(host, "://");
+    is_insecure = strncmp(host, "http://", strlen("http://")) == 0;
     host = separator ? separator + 3 : host;
     size = strcspn(host, "/");
-    text_add_string(text, "\"");
+    text_add_string(text, ",\"host\":\"");
     text_add(text, host, size);
     text_add_string(text, "\"");
+    page_add_bool(text, "insecure", is_insecure);
 }
 
 static enum http_result answer_self(struct call *call, struct response *response)
@@ -53,8 +56,11 @@ static enum http_result answer_self(struct call *call, struct response *response
     text_add_string(&text, ",\"login\":");
     text_add_quoted(&text, login);
     page_add_bool(&text, "tokens", access->tokens);
+    if (access->tokens) {
+        text_add_string(&text, ",\"service\":");
+        text_add_quoted(&text, tokens_get_service(access->tokens));
+    }
     page_add_bool(&text, "anonymous", access_has_anonymous(access));
-    text_add_string(&text, ",\"host\":");
     add_host(call, &text);
     page_add_bool(&text, "delete_enabled", api->is_delete_enabled && !api->is_read_only);
     page_add_bool(&text, "health", access_may_see_health(access, &call->principal));

@@ -17,7 +17,8 @@ enum { LIST_SIZE = 1024, HASH_SIZE = 32 };
 /* The page runs nothing and loads nothing that is not in the program, and no other page embeds it. */
 static const char content_policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-    "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'";
 
 /* Whether a header that lists what the client accepts names the value. */
 static bool does_header_name(const struct call *call, const char *header, const char *value)
@@ -95,7 +96,7 @@ static void send_asset(const struct call *call, struct response *response,
  */
 static bool wants_page(const struct call *call)
 {
-    return api_of(call)->has_page && !call->is_outside_prefix &&
+    return api_of(call)->page && !call->is_outside_prefix &&
            (call->method & (ROUTE_METHOD_GET | ROUTE_METHOD_HEAD)) &&
            does_header_name(call, "Accept", "text/html") && is_gzip_accepted(call);
 }
@@ -108,7 +109,7 @@ static enum http_result answer_root(struct call *call, struct response *response
     }
     response_set_empty(response, 200);
     response_add_header(response, "Cache-Control", "no-cache");
-    if (api_of(call)->has_page)
+    if (api_of(call)->page)
         response_add_header(response, "Vary", "Accept, Accept-Encoding");
     return HTTP_DONE;
 }

@@ -10,6 +10,7 @@
 
 #include "common/decimal.h"
 #include "registry/api/api.h"
+#include "registry/api/page-state.h"
 #include "registry/api/routes.h"
 #include "registry/runtime/log.h"
 #include "registry/runtime/metrics.h"
@@ -208,6 +209,8 @@ void report_event(void *object, const struct event *event)
 {
     const struct api *api = object;
 
+    if (api->page)
+        page_state_note(api->page, event);
     if (api->metrics)
         metrics_count_event(api->metrics, kinds[event->kind].action, kinds[event->kind].object);
     if (log_is_on(level_of(event->kind)))

@@ -35,6 +35,7 @@ static const struct operation table[] = {
     {ROUTE_BASE_REDIRECT, OPERATION_ANY_METHOD, NEED_NOTHING, "base", &endpoint_base_redirect},
     {ROUTE_PAGE_REDIRECT, READ, NEED_NOTHING, "page", &endpoint_page_redirect},
     {ROUTE_PAGE_ASSET, READ, NEED_NOTHING, "page", &endpoint_page_asset},
+    {ROUTE_PAGE_TAGS, READ, NEED_PULL, "page", &endpoint_page_tags},
     {ROUTE_PAGE_SELF, READ, NEED_ANYONE, "page", &endpoint_page_self},
 };
 

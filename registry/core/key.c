@@ -145,6 +145,11 @@ struct key key_pulled_manifest(const char *name, const struct digest *digest)
                 NULL);
 }
 
+struct key key_pushed_tag(const char *name, const char *tag)
+{
+    return join(KEY_REPOSITORIES "/", name, "/" KEY_PUSHED "tags/", tag, NULL);
+}
+
 struct key key_upload(const char *name, const char *id, const char *file)
 {
     return join(KEY_REPOSITORIES "/", name, "/_uploads/", id, "/", file, NULL);

@@ -18,6 +18,7 @@ struct key {
 #define KEY_REPOSITORIES "repositories"
 #define KEY_RECORDS "registryd/" /* registry/core/records.h */
 #define KEY_PULLED "_registryd/pulled/" /* in a repository: registry/core/pulls.h */
+#define KEY_PUSHED "_registryd/pushed/" /* in a repository: registry/core/pushes.h */
 #define KEY_UNTAGGED "_registryd/untagged"
 #define KEY_BLOBS "blobs/sha256/"
 #define KEY_ALIASES "blobs/sha512/"
@@ -64,6 +65,9 @@ struct key key_referrer_prefix(const char *name, const struct digest *subject,
 /* _registryd/pulled/tags/<tag> and _registryd/pulled/<alg>/<hex>: when it was pulled. */
 struct key key_pulled_tag(const char *name, const char *tag);
 struct key key_pulled_manifest(const char *name, const struct digest *digest);
+
+/* _registryd/pushed/tags/<tag>: who pushed it. */
+struct key key_pushed_tag(const char *name, const char *tag);
 
 /* _uploads/<id>/<file>: "data", "startedat", or "" for the prefix. */
 struct key key_upload(const char *name, const char *id, const char *file);

@@ -57,14 +57,17 @@ static int add_tags(struct removal *removal, struct error *err)
     int r = store_list_tag_entries(removal->store, removal->name, &tags, err);
 
     for (size_t i = 0; r >= 0 && i < tags.count; i++) {
-        struct key key = key_tag_prefix(removal->name, tags.entries[i]->name);
+        const char *tag = tags.entries[i]->name;
+        struct key key = key_tag_prefix(removal->name, tag);
+        struct key pushed = key_pushed_tag(removal->name, tag);
         struct digest digest;
 
         r = store_may_go_on(removal->store, err);
         if (r == 0)
-            r = store_resolve_tag(removal->store, removal->name, tags.entries[i]->name,
-                                  STORE_MAY_WAIT, &digest, err);
-        if (r == 0 && is_named(removal, &digest) && store_names_add(&removal->keys, key.text) < 0)
+            r = store_resolve_tag(removal->store, removal->name, tag, STORE_MAY_WAIT, &digest, err);
+        if (r == 0 && is_named(removal, &digest) &&
+            (store_names_add(&removal->keys, key.text) < 0 ||
+             store_names_add(&removal->keys, pushed.text) < 0))
             return error_set_oom(err);
     }
     return r < 0 ? r : 0;

@@ -69,8 +69,8 @@ static int check_version(struct store *store, const char *name, const char *tag,
 int store_delete_tag_if(struct store *store, const char *name, const char *tag,
                         const struct storage_version *version, const char *actor, struct error *err)
 {
-    struct key prefix = key_tag_prefix(name, tag);
-    const char *keys[] = {prefix.text};
+    struct key prefix = key_tag_prefix(name, tag), pushed = key_pushed_tag(name, tag);
+    const char *keys[] = {prefix.text, pushed.text};
     CLEANUP_CLAIM struct storage_claim *claim = NULL;
     struct digest digest;
     int found, r = store_claim(store, name, STORAGE_ALONE, &claim, err);
@@ -81,7 +81,7 @@ int store_delete_tag_if(struct store *store, const char *name, const char *tag,
         return r;
     found = r = store_resolve_tag(store, name, tag, STORE_MAY_WAIT, &digest, err);
     if (found == 0 || found == -EBADMSG) /* a damaged tag can be deleted, too */
-        r = store_remove_claimed(store, claim, keys, 1, err);
+        r = store_remove_claimed(store, claim, keys, ARRAY_SIZE(keys), err);
     if (r == 0)
         store_report_event(store, &(struct event){.kind = EVENT_DELETE_TAG,
                                                   .repository = name,

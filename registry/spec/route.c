@@ -80,6 +80,13 @@ static void parse_upload(struct part id, struct route *ret)
     }
 }
 
+/* No component of a name begins with '_'. */
+static void parse_page(struct part last, struct route *ret)
+{
+    if (is_text(last, "tags"))
+        ret->kind = ROUTE_PAGE_TAGS;
+}
+
 /*
  * Parses the end of "NAME/..." and reduces path to the name. The kind is unchanged if the end is
  * unknown.
@@ -92,6 +99,8 @@ static void parse_end(struct part *path, struct route *ret)
         return;
     if (is_text(before, "tags") && is_text(last, "list"))
         ret->kind = ROUTE_TAGS;
+    else if (is_text(before, "_page"))
+        parse_page(last, ret);
     else if (is_text(before, "manifests"))
         parse_reference(last, ret);
     else if (is_text(before, "blobs"))

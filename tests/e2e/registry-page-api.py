@@ -5,14 +5,21 @@ REGISTRYD names the program under test (default: build/registry/registryd of thi
 """
 
 import base64
+import datetime
 import gzip
+import hashlib
 import http.client
 import json
 import re
+import time
 
 from harness import case, main
-from plain_registry import TIMEOUT_S, Server, line
+from plain_registry import TIMEOUT_S, Server, line, wait_for
 
+IMAGE = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Accept-Encoding": "gzip, deflate, br"}
 FROM_PAGE = {"X-Requested-With": "registryd-page"}
 USERS = "".join(line(user, "secret") for user in ("alice", "bob", "root"))
@@ -59,6 +66,38 @@ class Page(Server):
         assert headers["Cache-Control"] == "no-store", headers
         return json.loads(body)
 
+    def push_blob(self, repository, content, user="root"):
+        status, _, body = self.ask(f"/v2/{repository}/blobs/uploads/?digest={digest_of(content)}", user, method="POST", body=content,
+                                   headers={"Content-Type": "application/octet-stream"})
+        assert status == 201, (repository, status, body)
+        return {"digest": digest_of(content), "size": len(content)}
+
+    def push_manifest(self, repository, reference, manifest, user="root"):
+        content = json.dumps(manifest).encode()
+        reference = reference or digest_of(content)
+        status, _, body = self.ask(f"/v2/{repository}/manifests/{reference}", user, method="PUT", body=content,
+                                   headers={"Content-Type": manifest["mediaType"]})
+        assert status == 201, (repository, reference, status, body)
+        return {"mediaType": manifest["mediaType"], "digest": digest_of(content), "size": len(content)}
+
+    def push(self, repository, tag, what="1", user="root", layer=b"a layer", config=None, **members):
+        """An image for linux/amd64 whose layer and configuration are as given. Returns its descriptor."""
+        config = json.dumps(config or {"os": "linux", "architecture": "amd64", "what": what}).encode()
+        return self.push_manifest(repository, tag, {
+            "schemaVersion": 2, "mediaType": IMAGE, "config": {"mediaType": CONFIG, **self.push_blob(repository, config, user)},
+            "layers": [{"mediaType": LAYER, **self.push_blob(repository, layer, user)}], **members}, user)
+
+    def tags(self, repository, query="", user="root"):
+        return self.read(f"/v2/{repository}/_page/tags?{query}", user)
+
+
+def digest_of(content):
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def names(rows):
+    return [row["name"] for row in rows]
+
 
 # --- the files ---------------------------------------------------------------
 
@@ -83,7 +122,7 @@ def _():
         _, headers, body = server.ask("/", headers=BROWSER)
         policy = headers["Content-Security-Policy"]
         for part in ("default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'", "base-uri 'none'",
-                     "form-action 'none'", "frame-ancestors 'none'"):
+                     "form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'"):
             assert part in policy.split("; "), policy
         assert "unsafe" not in policy and "http" not in policy, policy
         assert headers["X-Content-Type-Options"] == "nosniff" and headers["Referrer-Policy"] == "no-referrer"
@@ -154,7 +193,7 @@ def _():
     with Page() as server:
         nobody = server.read("/v2/_page/self", headers={"Host": "registry.example:5000"})
         assert nobody == {"user": None, "login": "basic", "tokens": False, "anonymous": False, "host": "registry.example:5000",
-                          "delete_enabled": True, "health": False}, nobody
+                          "insecure": True, "delete_enabled": True, "health": False}, nobody
         alice = server.read("/v2/_page/self", "alice")
         assert alice["user"] == "alice" and alice["health"] is True and re.match(r"\d+\.\d+", alice["version"]), alice
         status, headers, _ = server.ask("/v2/_page/self", "alice", password="wrong")
@@ -162,6 +201,7 @@ def _():
     with Page(rules=RULES, HTTP_HOST="https://shown.example/elsewhere") as server:
         nobody = server.read("/v2/_page/self")
         assert (nobody["login"], nobody["tokens"], nobody["anonymous"], nobody["host"]) == ("token", True, True, "shown.example")
+        assert nobody["service"] == "Registry Realm" and nobody["insecure"] is False, nobody
     with Page(None, STORAGE_MAINTENANCE_READONLY_ENABLED="true") as server:
         nobody = server.read("/v2/_page/self")
         assert (nobody["login"], nobody["anonymous"], nobody["delete_enabled"]) == ("none", True, False), nobody
@@ -176,6 +216,148 @@ def _():
             assert status == 401 and "basic" not in headers["WWW-Authenticate"].lower().split(), headers
             status, headers, _ = server.ask(path, user, password="wrong")
             assert status == 401 and headers["WWW-Authenticate"].startswith("Basic "), headers
+
+
+# --- tags --------------------------------------------------------------------
+
+@case("tags come newest first with digest, type, platforms, size, who pushed and when it was pulled")
+def _():
+    with Page(rules=RULES) as server:
+        first = server.push("team/app", "first", user="alice")
+        amd = server.push("team/app", None, "x")
+        arm = server.push("team/app", None, config={"os": "linux", "architecture": "arm", "variant": "v7"})
+        index = server.push_manifest("team/app", "both", {
+            "schemaVersion": 2, "mediaType": INDEX, "manifests": [
+                {**amd, "platform": {"os": "linux", "architecture": "amd64"}},
+                {**arm, "platform": {"os": "linux", "architecture": "arm", "variant": "v7"}},
+                {**arm, "platform": {"os": "unknown", "architecture": "unknown"}}]})
+        chart = server.push("team/app", "chart", artifactType="application/vnd.example+json")
+        answer = server.tags("team/app")
+        assert names(answer["tags"]) == ["chart", "both", "first"] and answer["next"] is None and answer["complete"], answer
+        assert answer["total"] == 3 and answer["may_delete"] is True
+        rows = {row["name"]: row for row in answer["tags"]}
+        assert rows["first"]["digest"] == first["digest"] and rows["both"]["digest"] == index["digest"]
+        assert rows["first"]["pushed_by"] == "alice" and rows["both"]["pushed_by"] == "root", rows
+        assert rows["chart"]["artifact_type"] == "application/vnd.example+json" and rows["chart"]["digest"] == chart["digest"]
+        assert rows["first"]["media_type"] == IMAGE and rows["both"]["media_type"] == INDEX
+        size = len(b"a layer") + len(json.dumps({"os": "linux", "architecture": "amd64", "what": "1"}))
+        assert rows["first"]["bytes"] == size and rows["first"]["platforms"] == [
+            {"os": "linux", "architecture": "amd64", "digest": first["digest"], "bytes": size}], rows["first"]
+        assert [(one["architecture"], one.get("variant"), one["digest"]) for one in rows["both"]["platforms"]] == [
+            ("amd64", None, amd["digest"]), ("arm", "v7", arm["digest"])], rows["both"]
+        assert rows["both"]["bytes"] == sum(one["bytes"] for one in rows["both"]["platforms"])
+        for row in answer["tags"]:
+            pushed = datetime.datetime.strptime(row["pushed"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=datetime.timezone.utc)
+            assert abs(pushed.timestamp() - time.time()) < 3600 and "pulled" not in row, row
+        assert server.tags("team/app", user="alice")["may_delete"] is False
+
+
+@case("a pull is shown; looking at an image on the page is none")
+def _():
+    with Page() as server:
+        server.push("app", "seen")
+        server.push("app", "pulled")
+        assert server.ask("/v2/app/manifests/seen", "root", FROM_PAGE)[0] == 200
+        assert server.ask("/v2/app/manifests/pulled", "root")[0] == 200
+        server.restart()  # writes the record of pulls
+        rows = {row["name"]: row for row in server.tags("app")["tags"]}
+        assert "pulled" in rows["pulled"] and "pulled" not in rows["seen"], rows
+
+
+@case("search, order, pages and a platform find the same tags as the standard list")
+def _():
+    with Page() as server:
+        for number in range(12):
+            server.push("app", f"v{number}", config={"os": "linux", "architecture": ("amd64", "arm64")[number % 2], "n": number})
+        every = server.tags("app", "n=200")
+        assert names(every["tags"]) == [f"v{number}" for number in reversed(range(12))]
+        assert names(server.tags("app", "order=name")["tags"]) == sorted(names(every["tags"]))
+        assert names(server.tags("app", "search=V1")["tags"]) == ["v11", "v10", "v1"]
+        assert server.tags("app", "search=v+1+0")["total"] == 1
+        assert server.tags("app", "search=nothing")["tags"] == []
+        for query, expected in (("", names(every["tags"])), ("order=name&", sorted(names(every["tags"]))),
+                                ("platform=arm64&", [f"v{number}" for number in (11, 9, 7, 5, 3, 1)]),
+                                ("platform=linux/amd64&", [f"v{number}" for number in (10, 8, 6, 4, 2, 0)]),
+                                ("platform=s390x&", []), ("platform=arm&", []), ("platform=linux&", [])):
+            found, last = [], ""
+            while last is not None:
+                answer = server.tags("app", f"{query}n=5&last={last}")
+                found += names(answer["tags"])
+                assert len(answer["tags"]) <= 5 and (last == "" or answer["tags"] or answer["next"] is None), answer
+                last = answer["next"]
+            assert found == expected, (query, found)
+
+
+@case("a second server on the same storage sees pushes, moves and deletes within seconds")
+def _():
+    with Page() as one:
+        one.push("app", "a")
+        one.push("app", "b")
+        with Page(STORAGE_FILESYSTEM_ROOTDIRECTORY=str(one.dir / "data")) as two:
+            assert names(two.tags("app")["tags"]) == ["b", "a"]
+            one.push("app", "a", "moved")
+            one.push("app", "c")
+            wait_for(lambda: names(two.tags("app")["tags"]) == ["c", "a", "b"], "the other server's pushes")
+            assert one.ask("/v2/app/manifests/b", "root", method="DELETE")[0] == 202
+            assert names(one.tags("app")["tags"]) == ["c", "a"]
+            wait_for(lambda: names(two.tags("app")["tags"]) == ["c", "a"], "the other server's delete")
+
+
+@case("tags that cannot be read, and unknown manifests, do not hide the others")
+def _():
+    with Page() as server:
+        moved = server.push("app", "damaged")
+        server.push("app", "whole", "whole")
+        lost = server.push("app", "lost", "lost")
+        root = server.dir / "data/docker/registry/v2"
+        (root / "repositories/app/_manifests/tags/nonsense/current").mkdir(parents=True)
+        (root / "repositories/app/_manifests/tags/nonsense/current/link").write_text("nonsense")
+        for digest, action in ((moved["digest"], "damage"), (lost["digest"], "remove")):
+            data = root / "blobs/sha256" / digest[7:9] / digest[7:] / "data"
+            data.write_bytes(b"{}") if action == "damage" else data.unlink()
+        server.restart()
+        rows = {row["name"]: row for row in server.tags("app")["tags"]}
+        assert set(rows) == {"damaged", "whole", "lost"}, rows
+        assert rows["damaged"]["damaged"] is True and rows["lost"]["missing"] is True and rows["whole"]["bytes"] > 0, rows
+
+
+# --- rights ------------------------------------------------------------------
+
+@case("tags are shown to those who may pull, and who pushed only to users")
+def _():
+    with Page(rules=RULES) as server:
+        for repository in ("team/app", "public/app", "secret/app"):
+            server.push(repository, "latest")
+        assert server.tags("public/app", user="alice")["tags"][0]["pushed_by"] == "root"
+        assert "pushed_by" not in server.tags("public/app", user=None)["tags"][0]
+        for repository, user, expected in (("team/app", "alice", 200), ("team/app", "bob", 403), ("team/app", None, 401),
+                                           ("secret/app", "alice", 403), ("secret/none", "alice", 403), ("team/none", "alice", 404),
+                                           ("public/none", None, 404), ("secret/app", None, 401), ("secret/none", None, 401)):
+            status, _, body = server.ask(f"/v2/{repository}/_page/tags", user)
+            assert status == expected, (repository, user, status, body)
+        denied = {server.ask(f"/v2/secret/{name}/_page/tags", "alice")[2].replace(name.encode(), b"X") for name in ("app", "none")}
+        assert len(denied) == 1, "the refusal tells whether a repository exists"
+
+
+# --- parameters --------------------------------------------------------------
+
+@case("wrong parameters are refused with one error, and odd ones do no harm")
+def _():
+    with Page() as server:
+        server.push("app", "latest")
+        for query in ("n=x", "n=0", "n=-1", "n=99999999999999999999", "n=%00", "order=oldest", "order=%01", "search=%00", "search=%0a",
+                      "search=" + "a" * 300, "last=x", "last=%ff%fe", "last=1", "last=-", "last=" + "9" * 30 + "-a", "last=" + "a" * 300,
+                      "platform=" + "a" * 300, "platform=%1b", "search=%", "search=%zz"):
+            status, _, body = server.ask(f"/v2/app/_page/tags?{query}", "root")
+            assert status == 400 and len(json.loads(body)["errors"]) == 1, (query, status, body)
+        for query in ("n=18446744073709551615", "search=", "search=%3Cscript%3E", "search=%ff", "search=%E2%80%AE", "platform=/", "platform=%2F%2F",
+                      "platform=%0a" * 0, "last=", "order=", "&&&", "=", "x=y&n=1", "last=-5-a", "order=name&last=zzz", "n=1&n=x"):
+            status, _, body = server.ask(f"/v2/app/_page/tags?{query}", "root")
+            assert status == 200 and json.loads(body)["complete"], (query, status, body)
+        for method in ("POST", "PUT", "DELETE", "PATCH"):
+            assert server.ask("/v2/app/_page/tags", "root", method=method, body=b"")[0] == 405
+        assert server.ask("/v2/app/_page/tags", "root", method="HEAD")[0] == 200
+        assert server.ask("/v2/app/_page/other", "root")[0] == 404
 
 
 main()

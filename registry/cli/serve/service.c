@@ -160,7 +160,7 @@ static void make_api(struct service *service)
         .has_relative_urls = http->has_relative_urls,
         .is_delete_enabled = settings->storage.is_delete_enabled,
         .is_read_only = settings->storage.is_read_only,
-        .has_page = settings->has_page,
+        .page = service->page,
         .catalog_max = settings->catalog_max,
         .tags_max = settings->tags_max,
         .report_damage = log_damage,
@@ -176,6 +176,12 @@ static void make_api(struct service *service)
         store_set_quotas(service->store, quotas_find, service->logins.access.rules);
 }
 
+/* Rules may need the time of a pull, and the page shows it. */
+static bool are_pulls_recorded(const struct settings *settings)
+{
+    return settings->auth.access || (settings->has_page && !settings->storage.is_read_only);
+}
+
 static int start_server(struct service *service, struct error *err)
 {
     const struct settings_http *http = &service->settings->http;
@@ -183,10 +189,14 @@ static int start_server(struct service *service, struct error *err)
 
     if (r == 0)
         r = start_pools(service, err);
-    if (r == 0 && service->logins.access.rules)
+    if (r == 0 && are_pulls_recorded(service->settings)) {
         service->pulls = pull_log_new();
-    if (r == 0 && service->logins.access.rules && !service->pulls)
-        r = error_set_oom(err);
+        r = service->pulls ? 0 : error_set_oom(err);
+    }
+    if (r < 0)
+        return r;
+    if (service->settings->has_page)
+        r = page_state_new(service->store, &service->page, err);
     if (r < 0)
         return r;
     make_api(service);
@@ -361,6 +371,8 @@ void service_tick(struct service *service)
     logins_tick(&service->logins);
     certificates_refresh(service->certificates);
     upload_purging_run(&service->purging);
+    if (service->page)
+        page_state_tick(service->page);
 }
 
 void service_stop(struct service *service)
@@ -377,6 +389,7 @@ void service_stop(struct service *service)
     logins_flush(&service->logins);
     logins_close(&service->logins);
     pull_log_free(service->pulls);
+    page_state_free(service->page);
     store_close(service->store);
     bucket_free(service->bucket);
     metrics_free(service->metrics);

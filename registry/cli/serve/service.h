@@ -4,6 +4,7 @@
 
 #include "registry/api/api.h"
 #include "registry/api/dispatch.h"
+#include "registry/api/page-state.h"
 #include "registry/cli/serve/certificates.h"
 #include "registry/cli/serve/confined.h"
 #include "registry/cli/serve/debug-server.h"
@@ -30,7 +31,8 @@ struct service {
     struct bucket *bucket; /* until the store owns it; NULL: the data is in a directory */
     struct store *store;
     struct upload_purging purging;
-    struct pull_log *pulls; /* NULL: no rules, so no rule needs the time of a pull */
+    struct pull_log *pulls; /* NULL: neither a rule nor the page needs the time of a pull */
+    struct page_state *page; /* NULL: no page */
     struct maintenance maintenance;
 
     struct worker_pool *workers, *computers;

@@ -1,0 +1,47 @@
+#include "registry/api/page-state.h"
+
+#include <stdlib.h>
+
+#include "common/monotonic.h"
+
+enum { IDLE_MS = 5 * 60 * 1000 };
+
+int page_state_new(struct store *store, struct page_state **ret, struct error *err)
+{
+    struct page_state *state = calloc(1, sizeof(*state));
+
+    if (!state)
+        return error_set_oom(err);
+    state->tags = tag_index_new(store, TAG_INDEX_WORK_MS, TAG_INDEX_FRESH_MS);
+    state->summaries = summary_cache_new();
+    if (!state->tags || !state->summaries) {
+        page_state_free(state);
+        return error_set_oom(err);
+    }
+    state->next_drop_ms = monotonic_ms() + IDLE_MS;
+    *ret = state;
+    return 0;
+}
+
+void page_state_free(struct page_state *state)
+{
+    if (!state)
+        return;
+    tag_index_free(state->tags);
+    summary_cache_free(state->summaries);
+    free(state);
+}
+
+void page_state_note(struct page_state *state, const struct event *event)
+{
+    tag_index_note(state->tags, event);
+}
+
+void page_state_tick(struct page_state *state)
+{
+    if (monotonic_ms() < state->next_drop_ms)
+        return;
+    state->next_drop_ms = monotonic_ms() + IDLE_MS;
+    tag_index_drop_unused(state->tags, IDLE_MS);
+    summary_cache_drop_unused(state->summaries);
+}

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "registry/api/page-summary.h"
+#include "registry/core/events.h"
+#include "registry/core/tag-index.h"
+
+/* What the server keeps in memory for the page while somebody looks at it. */
+struct page_state {
+    struct tag_index *tags;
+    struct summary_cache *summaries;
+    int64_t next_drop_ms; /* of monotonic_ms(); for page_state_tick() only */
+};
+
+/* The store is borrowed. *ret is owned by the caller, free with page_state_free(). */
+int page_state_new(struct store *store, struct page_state **ret, struct error *err) MUST_USE;
+void page_state_free(struct page_state *state); /* accepts NULL */
+
+/* Notes a change of the registry. Any thread; no I/O. */
+void page_state_note(struct page_state *state, const struct event *event);
+
+/* Frees what nobody has looked at for some minutes. Call it every few seconds, on one thread. */
+void page_state_tick(struct page_state *state);

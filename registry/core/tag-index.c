@@ -1,0 +1,377 @@
+/*
+ * Keeps the tables of the repositories that somebody looks at. A table never changes; a newer one
+ * replaces it. While one thread reads (a draft), others wait their turn outside of any lock.
+ */
+#include "registry/core/tag-index.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/monotonic.h"
+#include "registry/core/tag-draft.h"
+
+enum { PUSHED_MAX = 1000 };
+
+/* A repository that somebody looks at. */
+struct watched {
+    struct watched *next;
+    struct tag_table *table; /* NULL: not read yet */
+    int64_t table_ms;        /* when the list of the table was read */
+    bool is_stale;           /* this server changed something since */
+    struct store_names pushed; /* tags that this server pushed since */
+    bool has_lost_pushes;    /* there were too many: every time must be read again */
+    size_t check_next;       /* the first tag whose time is to be read again */
+    int64_t used_ms;
+
+    /* Used by one thread, which has set is_busy. */
+    bool is_busy;
+    struct tag_draft *draft; /* NULL: none */
+    int64_t draft_ms;        /* when its list was read */
+    struct tag_table *draft_old;
+    struct store_names draft_pushed;
+    char name[];
+};
+
+struct tag_index {
+    struct store *store;
+    unsigned work_ms, fresh_ms;
+    pthread_mutex_t lock; /* protects what follows, except the contents of drafts */
+    struct watched *first;
+    size_t count;
+};
+
+struct tag_index *tag_index_new(struct store *store, unsigned work_ms, unsigned fresh_ms)
+{
+    struct tag_index *index = calloc(1, sizeof(*index));
+
+    if (!index)
+        return NULL;
+    index->store = store;
+    index->work_ms = work_ms;
+    index->fresh_ms = fresh_ms;
+    pthread_mutex_init(&index->lock, NULL);
+    return index;
+}
+
+/* --- tables and drafts ---------------------------------------------------------------------- */
+
+/* Under the lock, as everything that counts references. */
+static void table_unref(struct tag_table *table)
+{
+    if (table && --table->references == 0)
+        tag_table_free(table);
+}
+
+static struct tag_table *table_ref(struct tag_table *table)
+{
+    if (table)
+        table->references++;
+    return table;
+}
+
+static void drop_draft(struct watched *watched)
+{
+    tag_draft_free(watched->draft);
+    watched->draft = NULL;
+    store_names_done(&watched->draft_pushed);
+    table_unref(watched->draft_old);
+    watched->draft_old = NULL;
+}
+
+/* --- the repositories ----------------------------------------------------------------------- */
+
+static void watched_free(struct watched *watched)
+{
+    drop_draft(watched);
+    table_unref(watched->table);
+    store_names_done(&watched->pushed);
+    free(watched);
+}
+
+static void remove_watched(struct tag_index *index, struct watched *watched)
+{
+    struct watched **at = &index->first;
+
+    while (*at != watched)
+        at = &(*at)->next;
+    *at = watched->next;
+    index->count--;
+    watched_free(watched);
+}
+
+void tag_index_free(struct tag_index *index)
+{
+    if (!index)
+        return;
+    while (index->first)
+        remove_watched(index, index->first);
+    pthread_mutex_destroy(&index->lock);
+    free(index);
+}
+
+static struct watched *find_watched(struct tag_index *index, const char *name)
+{
+    struct watched *watched = index->first;
+
+    while (watched && strcmp(watched->name, name) != 0)
+        watched = watched->next;
+    return watched;
+}
+
+static size_t count_rows(const struct watched *watched)
+{
+    size_t count = watched->table ? watched->table->count : 0;
+
+    return count + (watched->draft ? tag_draft_count(watched->draft) : 0);
+}
+
+/* The repository that nobody has looked at for the longest time; NULL: none can be dropped. */
+static struct watched *find_oldest(const struct tag_index *index, const struct watched *kept)
+{
+    struct watched *oldest = NULL;
+
+    for (struct watched *at = index->first; at; at = at->next)
+        if (at != kept && !at->is_busy && (!oldest || at->used_ms < oldest->used_ms))
+            oldest = at;
+    return oldest;
+}
+
+static void make_room(struct tag_index *index, const struct watched *kept)
+{
+    size_t rows = 0;
+
+    for (const struct watched *at = index->first; at; at = at->next)
+        rows += at->is_busy ? 0 : count_rows(at);
+    while (index->count > TAG_INDEX_REPOSITORIES || rows > TAG_INDEX_MAX) {
+        struct watched *oldest = find_oldest(index, kept);
+
+        if (!oldest)
+            return;
+        rows -= count_rows(oldest);
+        remove_watched(index, oldest);
+    }
+}
+
+static struct watched *add_watched(struct tag_index *index, const char *name)
+{
+    size_t size = strlen(name) + 1;
+    struct watched *watched = calloc(1, sizeof(*watched) + size);
+
+    if (!watched)
+        return NULL;
+    memcpy(watched->name, name, size);
+    watched->next = index->first;
+    index->first = watched;
+    index->count++;
+    return watched;
+}
+
+void tag_index_drop_unused(struct tag_index *index, int64_t idle_ms)
+{
+    int64_t moment_ms = monotonic_ms() - idle_ms;
+    struct watched *oldest;
+
+    pthread_mutex_lock(&index->lock);
+    while ((oldest = find_oldest(index, NULL)) && oldest->used_ms < moment_ms)
+        remove_watched(index, oldest);
+    pthread_mutex_unlock(&index->lock);
+}
+
+/* --- changes of this server ----------------------------------------------------------------- */
+
+static void note_push(struct watched *watched, const char *tag)
+{
+    if (watched->pushed.count >= PUSHED_MAX || store_names_add(&watched->pushed, tag) < 0)
+        watched->has_lost_pushes = true;
+}
+
+void tag_index_note(struct tag_index *index, const struct event *event)
+{
+    struct watched *watched;
+    bool is_push = event->kind == EVENT_PUSH_MANIFEST;
+
+    if (!is_push && event->kind != EVENT_DELETE_MANIFEST && event->kind != EVENT_DELETE_TAG)
+        return;
+    pthread_mutex_lock(&index->lock);
+    watched = find_watched(index, event->repository);
+    if (watched) {
+        watched->is_stale = true;
+        if (is_push && event->tag)
+            note_push(watched, event->tag);
+    }
+    pthread_mutex_unlock(&index->lock);
+}
+
+/* --- reading -------------------------------------------------------------------------------- */
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Gives the draft what it starts from. Under the lock. */
+static void prepare_draft(struct watched *watched, struct tag_draft_sources *ret)
+{
+    watched->draft_ms = monotonic_ms();
+    watched->draft_old = watched->has_lost_pushes ? NULL : table_ref(watched->table);
+    watched->draft_pushed = watched->pushed;
+    watched->pushed = (struct store_names){0};
+    watched->is_stale = watched->has_lost_pushes = false;
+    if (watched->draft_pushed.count > 1)
+        qsort(watched->draft_pushed.items, watched->draft_pushed.count,
+              sizeof(*watched->draft_pushed.items), compare_names);
+    if (watched->table && watched->check_next >= watched->table->count)
+        watched->check_next = 0;
+    ret->old = watched->draft_old;
+    ret->pushed = &watched->draft_pushed;
+    ret->check_first = watched->check_next;
+    ret->check_count = TAG_INDEX_CHECKED;
+    watched->check_next += TAG_INDEX_CHECKED;
+}
+
+/* Only the thread that has set is_busy calls this, without the lock. */
+static int work(const struct tag_index *index, struct watched *watched,
+                const struct tag_draft_sources *sources, struct tag_table **ret, struct error *err)
+{
+    int64_t end_ms = monotonic_ms() + index->work_ms;
+    int r = watched->draft ? 0 : tag_draft_begin(sources, &watched->draft, err);
+
+    if (r == 0)
+        r = tag_draft_read(watched->draft, end_ms, err);
+    if (r != 0)
+        return r;
+    *ret = tag_draft_take(watched->draft);
+    return *ret ? 0 : error_set_oom(err);
+}
+
+/* Under the lock. A repository that cannot be read, or is not there, is forgotten. */
+static void end_work(struct tag_index *index, struct watched *watched, int r,
+                     struct tag_table *table)
+{
+    watched->is_busy = false;
+    if (r == STORE_WOULD_WAIT)
+        return;
+    if (r != 0) {
+        remove_watched(index, watched);
+        return;
+    }
+    drop_draft(watched);
+    table_unref(watched->table);
+    watched->table = table_ref(table);
+    watched->table_ms = watched->draft_ms;
+    make_room(index, watched);
+}
+
+static bool is_current(const struct tag_index *index, const struct watched *watched,
+                       int64_t since_ms)
+{
+    if (!watched->table)
+        return false;
+    /* A draft was begun because the table was too old. */
+    return watched->table_ms > since_ms ||
+           (!watched->draft && !watched->is_stale &&
+            monotonic_ms() - watched->table_ms < index->fresh_ms);
+}
+
+/*
+ * Gets a reference to a table that is current, reading as long as one call may. 0, or like
+ * tag_index_search().
+ */
+static int get_table(struct tag_index *index, const char *name, int64_t since_ms,
+                     struct tag_table **ret, struct error *err)
+{
+    struct tag_draft_sources sources = {.store = index->store};
+    struct tag_table *table = NULL;
+    struct watched *watched;
+    bool is_mine = false;
+    int r = STORE_BUSY;
+
+    pthread_mutex_lock(&index->lock);
+    watched = find_watched(index, name);
+    if (!watched)
+        watched = add_watched(index, name);
+    if (watched) {
+        watched->used_ms = monotonic_ms();
+        sources.name = watched->name;
+        if (is_current(index, watched, since_ms))
+            r = 0;
+        else if (!watched->is_busy)
+            is_mine = watched->is_busy = true;
+        if (is_mine && !watched->draft)
+            prepare_draft(watched, &sources);
+        if (r == 0)
+            *ret = table_ref(watched->table);
+    }
+    pthread_mutex_unlock(&index->lock);
+    if (!watched)
+        return error_set_oom(err);
+    if (!is_mine)
+        return r;
+    r = work(index, watched, &sources, &table, err);
+    pthread_mutex_lock(&index->lock);
+    end_work(index, watched, r, table);
+    if (r == 0 && !is_current(index, watched, since_ms))
+        r = STORE_WOULD_WAIT;
+    else if (r == 0)
+        *ret = table_ref(table);
+    pthread_mutex_unlock(&index->lock);
+    return r;
+}
+
+/* What is known of a repository that is still being read; NULL: nothing, or out of memory. */
+static struct tag_table *get_known(struct tag_index *index, const char *name)
+{
+    struct tag_table *table = NULL;
+    struct watched *watched;
+    bool is_mine;
+
+    pthread_mutex_lock(&index->lock);
+    watched = find_watched(index, name);
+    is_mine = watched && !watched->table && watched->draft && !watched->is_busy;
+    if (is_mine)
+        watched->is_busy = true;
+    else if (watched)
+        table = table_ref(watched->table);
+    pthread_mutex_unlock(&index->lock);
+    if (!is_mine)
+        return table;
+    table = tag_table_copy(tag_draft_get(watched->draft)); /* sorts, which takes long */
+    pthread_mutex_lock(&index->lock);
+    table_ref(table);
+    watched->is_busy = false;
+    pthread_mutex_unlock(&index->lock);
+    return table;
+}
+
+static int search(struct tag_index *index, struct tag_table *table, const struct tag_query *query,
+                  struct tag_page *ret, struct error *err)
+{
+    int r = tag_table_search(table, query, ret);
+
+    pthread_mutex_lock(&index->lock);
+    table_unref(table);
+    pthread_mutex_unlock(&index->lock);
+    return r == -ENOMEM ? error_set_oom(err) : r;
+}
+
+int tag_index_search(struct tag_index *index, const char *name, const struct tag_query *query,
+                     int64_t since_ms, enum tag_index_patience patience, struct tag_page *ret,
+                     struct error *err)
+{
+    struct tag_table *table = NULL;
+    int known, r = get_table(index, name, since_ms, &table, err);
+
+    if (r == 0)
+        return search(index, table, query, ret, err);
+    if ((r != STORE_WOULD_WAIT && r != STORE_BUSY) || patience == TAG_INDEX_ALL)
+        return r;
+    table = get_known(index, name);
+    known = table ? search(index, table, query, ret, err) : 0;
+    if (!table)
+        *ret = (struct tag_page){0};
+    if (known == 0)
+        ret->is_complete = false;
+    return known;
+}
