@@ -24,6 +24,8 @@ extern const struct endpoint endpoint_referrers;
 extern const struct endpoint endpoint_root, endpoint_page_redirect, endpoint_page_asset;
 /* page-self.c */
 extern const struct endpoint endpoint_page_self;
+/* page-repositories.c */
+extern const struct endpoint endpoint_page_repositories;
 /* page-tags.c */
 extern const struct endpoint endpoint_page_tags;
 /* token.c */

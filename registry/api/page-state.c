@@ -13,8 +13,9 @@ int page_state_new(struct store *store, struct page_state **ret, struct error *e
     if (!state)
         return error_set_oom(err);
     state->tags = tag_index_new(store, TAG_INDEX_WORK_MS, TAG_INDEX_FRESH_MS);
+    state->repositories = repository_list_new(store, REPOSITORY_LIST_FRESH_MS);
     state->summaries = summary_cache_new();
-    if (!state->tags || !state->summaries) {
+    if (!state->tags || !state->repositories || !state->summaries) {
         page_state_free(state);
         return error_set_oom(err);
     }
@@ -28,6 +29,7 @@ void page_state_free(struct page_state *state)
     if (!state)
         return;
     tag_index_free(state->tags);
+    repository_list_free(state->repositories);
     summary_cache_free(state->summaries);
     free(state);
 }
@@ -35,6 +37,7 @@ void page_state_free(struct page_state *state)
 void page_state_note(struct page_state *state, const struct event *event)
 {
     tag_index_note(state->tags, event);
+    repository_list_note(state->repositories, event);
 }
 
 void page_state_tick(struct page_state *state)
@@ -43,5 +46,6 @@ void page_state_tick(struct page_state *state)
         return;
     state->next_drop_ms = monotonic_ms() + IDLE_MS;
     tag_index_drop_unused(state->tags, IDLE_MS);
+    repository_list_drop_unused(state->repositories, IDLE_MS);
     summary_cache_drop_unused(state->summaries);
 }

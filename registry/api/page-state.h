@@ -2,11 +2,13 @@
 
 #include "registry/api/page-summary.h"
 #include "registry/core/events.h"
+#include "registry/core/repository-list.h"
 #include "registry/core/tag-index.h"
 
 /* What the server keeps in memory for the page while somebody looks at it. */
 struct page_state {
     struct tag_index *tags;
+    struct repository_list *repositories;
     struct summary_cache *summaries;
     int64_t next_drop_ms; /* of monotonic_ms(); for page_state_tick() only */
 };

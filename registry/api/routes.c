@@ -36,6 +36,7 @@ static const struct operation table[] = {
     {ROUTE_PAGE_REDIRECT, READ, NEED_NOTHING, "page", &endpoint_page_redirect},
     {ROUTE_PAGE_ASSET, READ, NEED_NOTHING, "page", &endpoint_page_asset},
     {ROUTE_PAGE_TAGS, READ, NEED_PULL, "page", &endpoint_page_tags},
+    {ROUTE_PAGE_REPOSITORIES, READ, NEED_CATALOG, "page", &endpoint_page_repositories},
     {ROUTE_PAGE_SELF, READ, NEED_ANYONE, "page", &endpoint_page_self},
 };
 
@@ -169,7 +170,7 @@ size_t routes_find_scopes(const struct call *call,
     const char *name = call->route.name;
     size_t count = 0;
 
-    if (call->route.kind == ROUTE_CATALOG)
+    if (need == NEED_CATALOG)
         ret_scopes[count++] =
             (struct access_scope){.type = "registry", .name = "catalog", .action = "*"};
     if (!*name)

@@ -20,8 +20,7 @@ struct walk {
     char name[NAME_MAX_SIZE + 2]; /* the prefix that is visited */
 };
 
-/* Like strcmp(), but '/' sorts before every other character. */
-static int compare_names(const char *a, const char *b)
+int store_compare_repositories(const char *a, const char *b)
 {
     while (*a && *a == *b) {
         a++;
@@ -39,7 +38,7 @@ static bool is_before_page(const struct walk *walk)
 {
     size_t size = strlen(walk->name);
 
-    return walk->last && compare_names(walk->name, walk->last) < 0 &&
+    return walk->last && store_compare_repositories(walk->name, walk->last) < 0 &&
            !(strncmp(walk->name, walk->last, size) == 0 && walk->last[size] == '/');
 }
 
@@ -59,7 +58,7 @@ static bool is_repository(const struct walk *walk, const struct storage_list *li
 static int add_repository(struct walk *walk, const struct storage_list *list)
 {
     if (!*walk->name || !is_repository(walk, list) ||
-        (walk->last && compare_names(walk->name, walk->last) <= 0) ||
+        (walk->last && store_compare_repositories(walk->name, walk->last) <= 0) ||
         !name_is_repository(walk->name, strlen(walk->name)))
         return 0;
     if (walk->filter && !walk->filter->is_shown(walk->filter->object, walk->name))

@@ -379,3 +379,6 @@ struct store_filter {
 int store_list_repositories(struct store *store, const char *last, size_t n,
                             const struct store_filter *filter, struct store_names *ret,
                             struct error *err) MUST_USE;
+
+/* Compares names in that order: like strcmp(), but '/' comes before every other character. */
+int store_compare_repositories(const char *a, const char *b);

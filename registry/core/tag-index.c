@@ -375,3 +375,53 @@ int tag_index_search(struct tag_index *index, const char *name, const struct tag
         ret->is_complete = false;
     return known;
 }
+
+/* --- counting ------------------------------------------------------------------------------- */
+
+/* False if the index does not know the repository, or not as it is now. */
+static bool count_known(struct tag_index *index, const char *name, struct tag_count *ret)
+{
+    struct watched *watched;
+    bool is_known;
+
+    pthread_mutex_lock(&index->lock);
+    watched = find_watched(index, name);
+    is_known = watched && is_current(index, watched, INT64_MAX);
+    if (is_known) {
+        const struct tag_table *table = watched->table;
+
+        *ret = (struct tag_count){.count = table->count};
+        if (table->count > 0)
+            ret->newest_ns = table->rows[table->newest[0]].pushed_ns;
+    }
+    pthread_mutex_unlock(&index->lock);
+    return is_known;
+}
+
+int tag_index_count(struct tag_index *index, const char *name, int64_t end_ms,
+                    struct tag_count *ret, struct error *err)
+{
+    const struct store_names none = {0};
+    const struct tag_draft_sources sources = {
+        .store = index->store, .name = name, .pushed = &none};
+    struct tag_draft *draft = NULL;
+    const struct tag_table *table;
+    int r;
+
+    if (count_known(index, name, ret))
+        return 0;
+    r = tag_draft_begin(&sources, &draft, err);
+    if (r == 0)
+        r = tag_draft_read(draft, end_ms, err);
+    *ret = (struct tag_count){0};
+    if (r == 0 || r == STORE_WOULD_WAIT) {
+        table = tag_draft_get(draft);
+        ret->count = r == 0 ? table->count : tag_draft_count(draft);
+        for (size_t i = 0; r == 0 && i < table->count; i++)
+            if (table->rows[i].pushed_ns > ret->newest_ns)
+                ret->newest_ns = table->rows[i].pushed_ns;
+        r = 0;
+    }
+    tag_draft_free(draft);
+    return r;
+}

@@ -39,6 +39,17 @@ void tag_index_note(struct tag_index *index, const struct event *event);
 /* Frees what nobody has searched for that long. */
 void tag_index_drop_unused(struct tag_index *index, int64_t idle_ms);
 
+/*
+ * How many tags a repository has, and when the newest was pushed (0: not known, because reading all
+ * times takes until end_ms of monotonic_ms()). Uses what is in memory, but keeps nothing.
+ */
+struct tag_count {
+    size_t count;
+    int64_t newest_ns; /* nanoseconds since 1970 */
+};
+int tag_index_count(struct tag_index *index, const char *name, int64_t end_ms,
+                    struct tag_count *ret, struct error *err) MUST_USE;
+
 /* How patient a search is. */
 enum tag_index_patience {
     /* STORE_WOULD_WAIT while the index is not complete or not current: call again */

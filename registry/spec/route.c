@@ -152,6 +152,7 @@ void route_parse(const char *path, size_t size, struct route *ret)
         {"/v2", ROUTE_BASE_REDIRECT},
         {"/v2/", ROUTE_BASE}, {"/v2/_catalog", ROUTE_CATALOG},
         {"", ROUTE_PAGE_REDIRECT}, {"/v2/_page/self", ROUTE_PAGE_SELF},
+        {"/v2/_page/repositories", ROUTE_PAGE_REPOSITORIES},
     };
     static const char base[] = "/v2/";
     const size_t base_size = sizeof(base) - 1;

@@ -34,6 +34,7 @@ enum route_kind {
     ROUTE_PAGE_REDIRECT,        /* http.prefix without its slash */
     ROUTE_PAGE_ASSET,           /* /_page/PATH */
     ROUTE_PAGE_SELF,            /* /v2/_page/self */
+    ROUTE_PAGE_REPOSITORIES,    /* /v2/_page/repositories */
     ROUTE_PAGE_TAGS,            /* /v2/NAME/_page/tags */
     ROUTE_NAME_INVALID, /* a path with an invalid NAME: NAME_INVALID */
     ROUTE_KINDS, /* the number of kinds */

@@ -321,7 +321,89 @@ def _():
         assert rows["damaged"]["damaged"] is True and rows["lost"]["missing"] is True and rows["whole"]["bytes"] > 0, rows
 
 
+# --- repositories ------------------------------------------------------------
+
+REPOSITORIES = ("alone", "a/one", "b", "b/x/1", "b/x/2", "b/y", "b-z", "team/app", "team/web/api", "public/app", "secret/app")
+
+
+@case("repositories are found by words and by path, in pages, grouped by the next part of the path")
+def _():
+    with Page() as server:
+        for repository in REPOSITORIES:
+            server.push(repository, "latest")
+        server.push("b", "second")
+
+        def read(query):
+            return server.read(f"/v2/_page/repositories?{query}", "root")
+
+        answer = read("n=200")
+        assert sorted(names(answer["repositories"])) == sorted(REPOSITORIES) and answer["next"] is None
+        assert answer["total"] == len(REPOSITORIES)
+        tags = {row["name"]: row["tags"] for row in answer["repositories"]}
+        assert tags["b"] == 2 and tags["a/one"] == 1, tags
+        assert all(re.match(r"\d{4}-\d\d-\d\dT", row["updated"]) for row in answer["repositories"]), answer
+        assert names(read("search=APP")["repositories"]) == ["public/app", "secret/app", "team/app"]
+        assert names(read("search=app+t")["repositories"]) == ["secret/app", "team/app"]
+        assert names(read("path=b/&search=x")["repositories"]) == ["b/x/1", "b/x/2"]
+        assert names(read("path=b")["repositories"]) == ["b/x/1", "b/x/2", "b/y"]
+        top = read("group=1")
+        assert names(top["repositories"]) == ["a/one", "alone", "b", "b-z", "public/app", "secret/app"], top
+        assert [(one["path"], one["repositories"]) for one in top["groups"]] == [("b/", 3), ("team/", 2)]
+        below = read("group=1&path=b/")
+        assert names(below["repositories"]) == ["b/y"] and below["groups"] == [{"path": "b/x/", "repositories": 2}]
+        for query in ("", "group=1&", "search=a&", "path=b/&group=1&"):
+            whole, rows, groups, last = read(query + "n=200"), [], [], ""
+            while last is not None:
+                page = read(f"{query}n=2&last={last}")
+                rows += page["repositories"]
+                groups += page.get("groups", [])
+                assert page["total"] == whole["total"]
+                last = page["next"]
+            assert rows == whole["repositories"] and groups == whole.get("groups", []), (query, names(rows), groups)
+        server.push("new/one", "latest")
+        assert "new/one" in names(read("n=200")["repositories"]), "this server's pushes are seen at once"
+
+
+@case("repositories without tags, with an upload only, and of another server")
+def _():
+    with Page() as one:
+        one.push("untagged", None)
+        one.push_blob("blobs", b"only a blob")
+        assert one.ask("/v2/uploading/blobs/uploads/", "root", method="POST", body=b"")[0] == 202
+        with Page(STORAGE_FILESYSTEM_ROOTDIRECTORY=str(one.dir / "data")) as two:
+            rows = two.read("/v2/_page/repositories", "root")["repositories"]
+            assert rows == [{"name": "blobs", "tags": 0}, {"name": "untagged", "tags": 0}], rows
+            one.push("more", "latest")
+            wait_for(lambda: "more" in names(two.read("/v2/_page/repositories", "root")["repositories"]), "the other server's push")
+
+
 # --- rights ------------------------------------------------------------------
+
+@case("repositories that the user may not pull are in no list, group, count, search or cursor")
+def _():
+    with Page(rules=RULES) as server:
+        seen = {"root": REPOSITORIES, "alice": ("team/app", "team/web/api", "public/app"), "bob": ("public/app",), None: ("public/app",)}
+        for repository in REPOSITORIES:
+            server.push(repository, "latest")
+        for user, visible in seen.items():
+            if user == "root":
+                continue
+            # The same answers come from a registry that has nothing else.
+            fewer = Page(rules=RULES)
+            with fewer:
+                for repository in visible:
+                    fewer.push(repository, "latest")
+                for query in ("", "group=1", "n=1", "n=1&last=secret/a", "n=1&last=b/", "search=secret", "search=app", "path=secret/", "path=b/&group=1",
+                              "last=a", "last=zzz", "group=1&n=1", "group=1&n=1&last=b/"):
+                    answers = [one.read(f"/v2/_page/repositories?{query}", user) for one in (server, fewer)]
+                    for answer in answers:
+                        for row in answer["repositories"]:
+                            row.pop("updated")
+                    assert answers[0] == answers[1], (user, query, answers)
+        with Page(rules="allow alice pull team/**\n") as closed:
+            assert closed.ask("/v2/_page/repositories")[0] == 401
+            assert closed.read("/v2/_page/repositories", "bob") == {"repositories": [], "total": 0, "next": None}
+
 
 @case("tags are shown to those who may pull, and who pushed only to users")
 def _():
@@ -354,6 +436,11 @@ def _():
                       "platform=%0a" * 0, "last=", "order=", "&&&", "=", "x=y&n=1", "last=-5-a", "order=name&last=zzz", "n=1&n=x"):
             status, _, body = server.ask(f"/v2/app/_page/tags?{query}", "root")
             assert status == 200 and json.loads(body)["complete"], (query, status, body)
+        for query in ("n=x", "n=0", "search=%00", "path=%0a", "path=" + "a" * 300, "last=" + "a" * 300, "group=" + "1" * 20, "search=" + "a" * 300):
+            assert server.ask(f"/v2/_page/repositories?{query}", "root")[0] == 400, query
+        for query in ("path=/", "path=//", "path=..", "path=../../etc", "last=%2f", "last=/", "group=2", "group=", "search=%ff", "path=app&group=1",
+                      "path=a%2f&last=" + "a" * 250, "path=" + "a" * 254):
+            server.read(f"/v2/_page/repositories?{query}", "root")
         for method in ("POST", "PUT", "DELETE", "PATCH"):
             assert server.ask("/v2/app/_page/tags", "root", method=method, body=b"")[0] == 405
         assert server.ask("/v2/app/_page/tags", "root", method="HEAD")[0] == 200
