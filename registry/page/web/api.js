@@ -44,9 +44,9 @@ async function refusal(answer) {
   return new Refused(answer.status, messageOf(answer.status, first && errors), first && first.code);
 }
 
-export async function request(path, options = {}) {
+export async function request(path, { isAnonymous, ...options } = {}) {
   const headers = { 'X-Requested-With': 'registryd-page', ...options.headers };
-  if (authorization && !('Authorization' in headers)) headers.Authorization = authorization;
+  if (authorization && !isAnonymous) headers.Authorization = authorization;
   let answer;
   try {
     answer = await fetch(new URL(path, BASE), {
@@ -86,9 +86,7 @@ async function identityToken(user, password) {
     grant_type: 'password', username: user, password, access_type: 'offline', client_id: CLIENT_ID,
   });
   if (self.service) form.set('service', self.service);
-  const answer = await getJson('token', {
-    method: 'POST', body: form, headers: { Authorization: null },
-  });
+  const answer = await getJson('token', { method: 'POST', body: form, isAnonymous: true });
   return answer.refresh_token;
 }
 
