@@ -43,20 +43,9 @@ static void set_timeout(struct assuan *assuan, int64_t most_ms)
     assuan_set_timeout(assuan, patience_ms < most_ms ? patience_ms : most_ms);
 }
 
-/* The number at the start of the text; 0 if it does not start with a number. */
-static unsigned parse_number(const struct assuan_line *text)
-{
-    unsigned number = 0;
-
-    for (size_t i = 0; i < text->size && i < 10 && text->data[i] >= '0' && text->data[i] <= '9';
-         i++)
-        number = number * 10 + (unsigned)(text->data[i] - '0');
-    return number;
-}
-
 static bool is_code(const struct assuan_line *text, gpg_err_code_t code)
 {
-    return gpg_err_code(parse_number(text)) == code;
+    return gpg_err_code(assuan_parse_error(text)) == code;
 }
 
 /*
@@ -247,7 +236,7 @@ static int receive_answer(struct assuan *assuan, const struct session_packet *se
         if (assuan_is(&line, "OK", NULL))
             return 0;
         if (assuan_is(&line, "ERR", &rest)) {
-            answer->refusal = parse_number(&rest);
+            answer->refusal = assuan_parse_error(&rest);
             return AGENT_REFUSED;
         }
         if (assuan_is(&line, "D", &rest))

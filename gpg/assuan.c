@@ -206,6 +206,16 @@ bool assuan_is(const struct assuan_line *line, const char *word, struct assuan_l
     return true;
 }
 
+unsigned assuan_parse_error(const struct assuan_line *text)
+{
+    unsigned number = 0;
+
+    for (size_t i = 0; i < text->size && i < 10 && text->data[i] >= '0' && text->data[i] <= '9';
+         i++)
+        number = number * 10 + (unsigned)(text->data[i] - '0');
+    return number;
+}
+
 /* --- data ------------------------------------------------------------------------------------ */
 
 int assuan_escape(struct secbuf *ret, const void *data, size_t size)

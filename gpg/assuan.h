@@ -54,6 +54,9 @@ int assuan_receive(struct assuan *assuan, struct assuan_line *ret) MUST_USE;
  */
 bool assuan_is(const struct assuan_line *line, const char *word, struct assuan_line *ret_rest);
 
+/* libgpg-error's number (source and code) in the text after "ERR"; 0 if it has none. */
+unsigned assuan_parse_error(const struct assuan_line *text);
+
 /* Appends size bytes, and escapes those that a data line cannot contain. 0 or -ENOMEM. */
 int assuan_escape(struct secbuf *ret, const void *data, size_t size) MUST_USE;
 

@@ -21,17 +21,6 @@ void gpg_card_format_serial(const char *serial, char *ret_text, size_t size)
         snprintf(ret_text, size, "%s", serial);
 }
 
-/* The number behind "ERR". */
-static unsigned parse_refusal(const struct assuan_line *text)
-{
-    unsigned number = 0;
-
-    for (size_t i = 0; i < text->size && i < 10 && text->data[i] >= '0' && text->data[i] <= '9';
-         i++)
-        number = number * 10 + (unsigned)(text->data[i] - '0');
-    return number;
-}
-
 /*
  * "KEYINFO <grip> T <serial> ...", of a key on a card, or "SERIALNO <serial>", of the card in the
  * reader.
@@ -61,7 +50,7 @@ static int64_t ask(struct assuan *agent, const char *command, char *ret_serial, 
         if (r < 0 || assuan_is(&line, "OK", NULL))
             return r;
         if (assuan_is(&line, "ERR", &rest))
-            return parse_refusal(&rest);
+            return assuan_parse_error(&rest);
         if (assuan_is(&line, "S", &rest))
             take_status(&rest, ret_serial, size);
         else if (assuan_is(&line, "INQUIRE", NULL))

@@ -30,12 +30,7 @@ int keyboxd_greet(struct assuan *keyboxd)
 /* "134217755 Not found <Keybox>": libgpg-error's number, source and code. */
 static int error_of(const struct assuan_line *text)
 {
-    unsigned long number = 0;
-
-    for (size_t i = 0; i < text->size && i < 10 && text->data[i] >= '0' && text->data[i] <= '9';
-         i++)
-        number = number * 10 + (unsigned long)(text->data[i] - '0');
-    switch (gpg_err_code((gpg_error_t)number)) {
+    switch (gpg_err_code(assuan_parse_error(text))) {
     case GPG_ERR_NOT_FOUND:
     case GPG_ERR_EOF:
     case GPG_ERR_NOTHING_FOUND:

@@ -16,13 +16,12 @@ enum { SCRIPT_SIZE = 4096 };
 
 int client_docker_find(char **ret_path, struct error *err)
 {
-    const char *directory = getenv("DOCKER_CONFIG"), *home = client_get_home();
+    const char *directory = getenv("DOCKER_CONFIG"), *home = NULL;
     bool is_named = directory && *directory;
+    int r = is_named ? 0 : client_find_home("docker", &home, err);
 
-    if (!is_named && (!home))
-        return error_set(err, ENOENT,
-                         "HOME is unset, and the system has no home directory for this user, so "
-                         "the directory of docker's configuration file is unknown");
+    if (r < 0)
+        return r;
     if (asprintf(ret_path, is_named ? "%s/config.json" : "%s/.docker/config.json",
                  is_named ? directory : home) < 0)
         return error_set_oom(err);

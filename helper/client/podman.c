@@ -117,14 +117,11 @@ static int add_defaults(struct client_podman_files *files, const char *home)
 int client_podman_find(struct client_podman_files *ret, struct error *err)
 {
     CLEANUP(client_podman_files_done) struct client_podman_files files = {0};
-    const char *named = get_variable("REGISTRY_AUTH_FILE"), *home = client_get_home();
-    int r;
+    const char *named = get_variable("REGISTRY_AUTH_FILE"), *home = NULL;
+    int r = named ? 0 : client_find_home("podman", &home, err);
 
-    if (!named && !home)
-        return error_set(
-            err, ENOENT,
-            "HOME is unset, and the system has no home directory for this user, so the "
-            "directory of podman's configuration files is unknown");
+    if (r < 0)
+        return r;
     r = named ? add_file(&files, false, "%s", named) : add_defaults(&files, home);
     if (r < 0)
         return error_set_oom(err);

@@ -300,13 +300,11 @@ static int read_all(const char *home, const char *without, struct client_helpers
 int client_helpers_read(const char *without, struct client_helpers *ret, struct error *err)
 {
     CLEANUP(client_helpers_done) struct client_helpers helpers = {0};
-    const char *home = client_get_home();
-    int r;
+    const char *home;
+    int r = client_find_home("podman", &home, err);
 
-    if (!home)
-        return error_set(err, ENOENT,
-                         "HOME is unset, and the system has no home directory for this user, so "
-                         "the directory of podman's configuration files is unknown");
+    if (r < 0)
+        return r;
     r = read_all(home, without, &helpers, err);
     /* an empty array stands for the default */
     if (r == 0 && (!helpers.names || !helpers.names[0])) {

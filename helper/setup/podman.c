@@ -56,13 +56,11 @@ static int look_at_drop_in(struct setup_podman *podman, struct error *err)
 int setup_podman_find(struct setup_podman *ret, struct error *err)
 {
     CLEANUP(setup_podman_done) struct setup_podman podman = {0};
-    const char *home = client_get_home();
-    int r;
+    const char *home;
+    int r = client_find_home("podman", &home, err);
 
-    if (!home)
-        return error_set(err, ENOENT,
-                         "HOME is unset, and the system has no home directory for this user, so "
-                         "the directory of podman's configuration files is unknown");
+    if (r < 0)
+        return r;
     if (asprintf(&podman.path, "%s/.config/containers/registries.conf.d/pass.conf", home) < 0) {
         podman.path = NULL;
         return error_set_oom(err);
