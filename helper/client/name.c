@@ -56,6 +56,13 @@ char *client_name_asked_by_docker(const char *key)
     return steal_ptr(&host);
 }
 
+bool client_name_is_asked_by_docker(const char *key)
+{
+    CLEANUP_FREE char *name = client_name_asked_by_docker(key);
+
+    return name && *name && strcmp(name, key) == 0;
+}
+
 static const char *skip_prefix(const char *text, const char *prefix)
 {
     size_t size = strlen(prefix);

@@ -23,6 +23,9 @@ char *client_name_for_docker(const char *typed);
  */
 char *client_name_asked_by_docker(const char *key);
 
+/* Whether docker looks in credHelpers for that very name. False if memory is exhausted. */
+bool client_name_is_asked_by_docker(const char *key);
+
 /*
  * The name under which podman, buildah and skopeo use the entry called `key`: a host, or
  * "host/namespace", which they use for images below it. In the old file ~/.dockercfg (is_legacy) a

@@ -11,6 +11,7 @@
 
 #include "helper/client/docker.h"
 #include "helper/client/leftovers.h"
+#include "helper/client/name.h"
 #include "helper/client/save-check.h"
 #include "helper/client/survey.h"
 #include "helper/doctor/checks.h"
@@ -19,6 +20,7 @@
 
 /* --- which store it names -------------------------------------------------------------------- */
 
+/* Whether credHelpers names this program under a name that docker asks for. */
 static bool has_pass_helper(const struct client_config *config)
 {
     const char *host;
@@ -26,7 +28,7 @@ static bool has_pass_helper(const struct client_config *config)
     for (size_t i = 0; (host = client_config_get_helper_host(config, i)); i++) {
         const char *helper = client_config_get_helper(config, host);
 
-        if (helper && strcmp(helper, HELPER) == 0)
+        if (helper && strcmp(helper, HELPER) == 0 && client_name_is_asked_by_docker(host))
             return true;
     }
     return false;

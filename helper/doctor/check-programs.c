@@ -10,6 +10,7 @@
 #include "common/process.h"
 #include "gpg/patience.h"
 #include "helper/client/docker.h"
+#include "helper/client/name.h"
 #include "helper/client/podman.h"
 #include "helper/client/registries-conf.h"
 #include "helper/doctor/checks.h"
@@ -66,7 +67,27 @@ void doctor_report_other_helper(struct doctor *doctor, const struct client_confi
     finding_add_command(finding, "docker-credential-pass setup --from %s", name);
 }
 
-/* Helpers of single registries. Logins to all others work, so this is only a warning. */
+/* Docker compares the names in credHelpers with its own name of the server, byte for byte. */
+static void check_helper_name(struct doctor *doctor, const struct client_config *config,
+                              const char *key, const char *helper)
+{
+    CLEANUP_FREE char *wanted = client_name_for_docker(key);
+    CLEANUP_FREE char *by_podman = client_name_asked_by_podman(key, false);
+
+    if (!wanted || !by_podman) {
+        doctor->report.is_out_of_memory = true;
+        return;
+    }
+    if (client_name_is_asked_by_docker(key) ||
+        (client_podman_is_installed() && strcmp(by_podman, key) == 0))
+        return;
+    report_add(&doctor->report, "cred-helper-name", FINDING_WARNING,
+               "So docker does not use that helper for the server. Correct the name.",
+               "credHelpers in %s names docker-credential-%s for %s, but docker asks for %s",
+               config->path, helper, key, wanted);
+}
+
+/* Helpers of single registries. Logins to all others work, so these are only warnings. */
 void doctor_check_helpers(struct doctor *doctor, const struct client_config *config)
 {
     const char *host;
@@ -79,6 +100,7 @@ void doctor_check_helpers(struct doctor *doctor, const struct client_config *con
             program = NULL;
             continue;
         }
+        check_helper_name(doctor, config, host, name);
         if (process_find(program, &found) == -ENOENT && strcmp(name, HELPER) != 0)
             report_add(&doctor->report, "cred-helper-missing", FINDING_WARNING,
                        "docker login to that registry fails. Install the program, or remove the "
