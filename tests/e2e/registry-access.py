@@ -140,7 +140,7 @@ REQUESTS = [
 ]
 
 
-@case("every route and method gives each user exactly what the rules give")
+@case("every route and method gives each user exactly the rights that the rules grant")
 def _():
     with Guarded(RULES) as registry:
         for repository in REPOSITORIES:
@@ -161,7 +161,7 @@ def _():
                 assert code_of(answer) == ("UNAUTHORIZED" if user is None else "DENIED"), answer
 
 
-@case("a refusal is the same whether there is such a thing or not")
+@case("a refusal does not reveal whether the object exists")
 def _():
     with Guarded("allow root all **\n") as registry:
         assert registry.push("root", "there") == 201
@@ -173,7 +173,7 @@ def _():
             assert shown[0] == shown[1], shown
 
 
-@case("the catalog shows what one may pull, page by page, and no page tells of the rest")
+@case("the catalog lists only repositories that the user may pull, also across pages")
 def _():
     names = [f"r{i:02}" for i in range(40)]
     rules = "allow root all **\n" + "".join(f"allow alice pull {name}\n" for name in names[::3]) + "allow anyone pull r05\n"
@@ -196,14 +196,14 @@ def _():
         assert registry.catalog(None, "?n=1") == (["r05"], None)
 
 
-@case("without a rule for people without a login, the catalog asks for one")
+@case("without a rule for anyone, the catalog requires a login")
 def _():
     with Guarded("allow users pull **\n") as registry:
         assert registry.status(None, "GET", "/v2/_catalog") == 401
         assert registry.catalog("alice") == ([], None)
 
 
-@case("a blob is mounted only from where one may pull")
+@case("a blob is mounted only from repositories that the user may pull")
 def _():
     with Guarded("allow root all **\nallow alice pull,push mine/**\nallow alice pull shared\nallow bob pull,push mine/**\n") as registry:
         for name in ("shared", "hidden"):
@@ -228,7 +228,7 @@ def _():
         assert (status, code_of(body)) == (400, "MANIFEST_BLOB_UNKNOWN"), (status, body)
 
 
-@case("push-new creates tags and never moves one, also if many try at once")
+@case("push-new creates tags and never replaces one, also in a race")
 def _():
     with Guarded("allow bob pull,push-new **\nallow root all **\n") as registry:
         assert registry.push("bob", "r", "v1") == 201
@@ -254,7 +254,7 @@ def _():
             assert {status for status, m in results if m != winner} <= {403}, results
 
 
-@case("an immutable tag stays as it is for every user, also if many try at once")
+@case("no user can replace an immutable tag, also in a race")
 def _():
     with Guarded("allow root,bob pull,push **\nallow root delete **\nimmutable v*,stable releases/**\n") as registry:
         def put(tag, manifest, name="releases/r"):
@@ -278,7 +278,7 @@ def _():
         assert put("v1", OTHER_MANIFEST) == 201
 
 
-@case("one may cancel one's own uploads with the right to push")
+@case("users may cancel their uploads with the right to push")
 def _():
     with Guarded("allow alice pull,push r\nallow bob pull r\n") as registry:
         location = registry.call("alice", "POST", "/v2/r/blobs/uploads/")[1]["Location"]
@@ -287,7 +287,7 @@ def _():
         assert registry.status("alice", "DELETE", path) == 204
 
 
-@case("wrong credentials are refused where nobody needs any")
+@case("wrong credentials are refused even if none are required")
 def _():
     with Guarded("allow root all **\nallow anyone pull **\n") as registry:
         registry.push_blob("root", "r", LAYER)
@@ -299,7 +299,7 @@ def _():
         assert registry.status(None, "GET", "/v2/") == 401, "a login would not be asked for its password"
 
 
-@case("a changed file counts for the next request, one with a mistake changes nothing")
+@case("a changed file applies to the next request; a file with a mistake is ignored")
 def _():
     with Guarded("allow alice pull **\n") as registry:
         path = "/v2/r/tags/list"
@@ -318,7 +318,7 @@ def _():
         assert registry.status("alice", "GET", path) == 404
 
 
-@case("a mistake, or no such file, is told at the start")
+@case("the start fails with a message if the file is missing or has a mistake")
 def _():
     for rules, words in (("allow alice pull,pusch team/**\n", 'access line 1: there is no action "pusch"'),
                          ("allow @team pull team/**\n", 'access line 1: no line defines the group "@team"'), (None, "access")):
@@ -359,7 +359,7 @@ def explain(*words):
     return done.returncode, done.stdout, done.stderr
 
 
-@case("access explain and access check say what the server does")
+@case("access explain and access check agree with the server")
 def _():
     with Guarded(RULES) as registry:
         assert explain("check", registry.rules) == (0, f"{registry.rules} has no mistakes\n", "")
@@ -384,7 +384,7 @@ def _():
             assert code == 2 and not out and err.count("\n") == 1, (words, code, out, err)
 
 
-@case("skopeo reads what is public without a login, and nothing else")
+@case("skopeo reads public images without a login, and no others")
 def _():
     with Guarded("allow root all **\nallow anyone pull public/**\n") as registry:
         for name in ("public/app", "private"):

@@ -192,7 +192,7 @@ def ask(server, method, path, authorization):
     return "let in", None, None  # what comes after that is no matter of rights
 
 
-@case("docker-registry and registryd answer every token alike")
+@case("docker-registry and registryd give the same answer to every token")
 def _():
     found = {}
     with Server(None, **settings()) as ours, Server(None, need("docker-registry"), **settings()) as theirs:
@@ -208,7 +208,7 @@ def _():
     assert set(found) == set(KNOWN), f"no longer different: {set(KNOWN) - set(found)}"
 
 
-@case("a request with the rights is served, one without is challenged as the specification says")
+@case("a request without the required rights gets the challenge of the specification")
 def _():
     with Server(None, **settings()) as server:
         status, headers, _ = server.get(path="/v2/team/app/tags/list")
@@ -247,14 +247,14 @@ def _():
         assert [of(name) for name in ("ec", "ed", "rsa")] == [401, 200, 200]
 
 
-@case("only the algorithms that are named are accepted")
+@case("only configured algorithms are accepted")
 def _():
     with Server(None, **settings(AUTH_TOKEN_SIGNINGALGORITHMS="[RS256]")) as server:
         assert server.get(path="/v2/", authorization="Bearer " + token(PULL, key="rsa"))[0] == 200
         assert server.get(path="/v2/", authorization="Bearer " + token(PULL))[0] == 401
 
 
-@case("with autoredirect, the token server is at the host that the client asked for")
+@case("with autoredirect, the realm has the host of the request")
 def _():
     more = {"AUTH_TOKEN_AUTOREDIRECT": "true"}
     with Server(None, **settings(**more)) as ours, Server(None, need("docker-registry"), **settings(**more)) as theirs:
@@ -262,7 +262,7 @@ def _():
         assert answers[0] == answers[1] and 'realm="https://hub.example/auth/token"' in answers[0], answers
 
 
-@case("mistakes in the settings are named at the start")
+@case("the start fails with a message if the settings have a mistake")
 def _():
     rows = [({"AUTH_TOKEN_ISSUER": ""}, "issuer is missing"), ({"AUTH_TOKEN_ROOTCERTBUNDLE": ""}, "rootcertbundle or jwks is missing"),
             ({"AUTH_TOKEN_ROOTCERTBUNDLE": "/nonexistent.pem"}, "/nonexistent.pem"),
@@ -330,7 +330,7 @@ def judge(server, user, password, method="GET", path="/v2/acme/app/tags/list"):
     return status
 
 
-@case("a pipeline's token is a password, and gives what the rules give to its principal")
+@case("a pipeline's token is accepted as a password, with the rights of its principal")
 def _():
     with guarded() as server:
         main_token, branch_token = pipeline(), pipeline("refs/heads/topic", key="ec")
@@ -347,7 +347,7 @@ def _():
             assert secret not in server.log() and secret.split(".")[2] not in server.log()
 
 
-@case("a pipeline's token buys access tokens, but no identity token, which would live longer")
+@case("a pipeline's token can be exchanged for access tokens, but not for an identity token")
 def _():
     with guarded() as server:
         server.write(line("alice", "secret") + line("oidc+main", "x"))  # not even if there is a user of that name
@@ -356,7 +356,7 @@ def _():
             assert status == 200 and ("refresh_token" in json.loads(body)) == has_identity, (user, status)
 
 
-@case("tokens that are not what a rule says are refused, and count as no guess")
+@case("tokens that match no rule are refused, and do not count as guesses")
 def _():
     with guarded(AUTH_HTPASSWD_GUESSES="5") as server:
         now = int(time.time())
@@ -376,7 +376,7 @@ def _():
         assert judge(server, "oidc+main", pipeline()) == 404
 
 
-@case("the issuer's keys and the rules are read again, and a mistake leaves them in force")
+@case("the issuer's keys and the rules are read again when they change; a file with a mistake is ignored")
 def _():
     with guarded() as server:
         secret = pipeline()
@@ -394,7 +394,7 @@ def _():
         wait_for(lambda: judge(server, "oidc+main", secret) == 401, "the new rules are in force")
 
 
-@case("registryd access knows tokens")
+@case("registryd access explains rules for tokens")
 def _():
     with guarded() as server:
         def ask_program(*words):

@@ -107,7 +107,7 @@ def check_refusal(status, body):
     assert error["code"] == "DENIED" and "the quota of team/** shared is " in error["message"], error
 
 
-@case("a push beyond the quota is refused with words, by length, in chunks and at the end")
+@case("a push beyond the quota is refused with a message: by its length, in chunks and at the end")
 def _():
     with Limited() as registry:
         assert registry.push("team/a", blob("a", 6000)) == 201
@@ -127,7 +127,7 @@ def _():
         assert registry.push_manifest("team/b", "x", blob("f", 4000))[0] == 413
 
 
-@case("a client that says how much it will send is refused before it sends it")
+@case("a client that announces too many bytes is refused before it sends them")
 def _():
     with Limited() as registry, socket.create_connection(("127.0.0.1", registry.server.port), TIMEOUT_S) as client:
         place = registry.start("team/a")
@@ -137,7 +137,7 @@ def _():
         assert answer.startswith(b"HTTP/1.1 413 "), answer
 
 
-@case("what repositories share counts once: uploads, mounts and pushes of the same")
+@case("shared blobs count once, whether uploaded, mounted or pushed again")
 def _():
     with Limited() as registry:
         content = blob("a", 6000)
@@ -154,7 +154,7 @@ def _():
         assert registry.restart().startswith("5.9 KiB") and registry.used() == 6000
 
 
-@case("deletes and collection make room, and a restart counts what another program wrote")
+@case("deletion and collection make room, and a restart counts blobs from other programs")
 def _():
     with Limited() as registry:
         config = blob("a", 9000)
@@ -214,7 +214,7 @@ def _():
         assert registry.push("other", blob("c", 2000)) == 413
 
 
-@case("skopeo shows the words of the refusal")
+@case("skopeo shows the message of the refusal")
 def _():
     with Limited(RULES.replace("10kB", "100B")) as registry:
         image = registry.server.dir / "image"

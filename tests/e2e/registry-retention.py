@@ -87,7 +87,7 @@ immutable v*               team/**
 """
 
 
-@case("prune removes the tags that no line keeps; a dry run only says which")
+@case("prune removes tags that no line keeps; a dry run only lists them")
 def _():
     with Kept(RULES) as registry:
         for age, tag in enumerate(["a", "b", "c", "d"]):
@@ -109,7 +109,7 @@ def _():
         assert "removed 0 tags" in registry.prune() and registry.prune("-q") == ""
 
 
-@case("what was pulled lately stays: by tag, by HEAD, and by digest")
+@case("recently pulled tags stay, whether pulled by tag, by HEAD or by digest")
 def _():
     with Kept("retain pulled=14d **\n") as registry:
         digests = {tag: registry.push("app", tag, 100) for tag in ("by-tag", "by-head", "by-digest", "unused", "long-ago")}
@@ -130,7 +130,7 @@ def _():
         assert "app:unused" in shown and "not pulled for 14 days" in shown, shown
 
 
-@case("an untagged manifest goes when it was seen without a tag for long enough")
+@case("an untagged manifest is removed after it was seen without a tag for the configured time")
 def _():
     with Kept("untagged 7d team/**\n") as registry:
         old = registry.push("team/app", "latest", content="old")
@@ -153,7 +153,7 @@ def _():
         assert registry.call("GET", "/v2/team/app/manifests/latest")[0] == 200
 
 
-@case("prune refuses what it cannot do, in one line")
+@case("prune fails with a one-line message for invalid arguments")
 def _():
     with Kept("") as registry:
         assert "retain" in registry.prune(expected=1)
@@ -168,7 +168,7 @@ def begun(registry):
     return registry.server.log().count("garbage collection: started")
 
 
-@case("serve collects on its schedule: one of two servers, inside of the window, and says what was freed")
+@case("serve collects garbage on schedule: in one of two servers, within the window, and logs what was freed")
 def _():
     soon = time.localtime(time.time() + 2 * 60 * 60)
     closed = f"{soon.tm_hour:02}:00-{soon.tm_hour:02}:01"
@@ -240,12 +240,12 @@ def stop_while_it_collects(count):
     return True
 
 
-@case("SIGTERM ends a run after the step at hand, and the next start begins it anew")
+@case("SIGTERM stops a run after the current step, and the next start runs it again")
 def _():
     assert any(stop_while_it_collects(count) for count in (1000, 4000, 16000, 64000))
 
 
-@case("a run that fails is reported, and tried again later")
+@case("a failed run is logged and retried")
 def _():
     with Kept("retain newest=1 **\n") as registry:
         digest = registry.push("app", "a")

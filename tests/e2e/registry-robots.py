@@ -61,7 +61,7 @@ class Manned:
         return {action for action, status in statuses.items() if status != 403}
 
 
-@case("a robot may do what --allow gives and nothing else, at once and without a restart")
+@case("a robot has the rights from --allow and no others, without a restart of the server")
 def _():
     with Manned() as registry:
         assert registry.may("robot+ci", "x", "team/app") is None
@@ -129,7 +129,7 @@ def _():
         assert code == 0 and "does not have this robot" in text, text
 
 
-@case("an expired robot is refused, and a file with a mistake leaves the known robots")
+@case("an expired robot is refused; a file with a mistake is ignored")
 def _():
     with Manned() as registry:
         password = registry.create("ci", "--allow", "**:pull")
@@ -163,7 +163,7 @@ def _():
         assert password not in registry.run("list")[0] + registry.server.log()
 
 
-@case("create prints what to paste once, and refuses what makes no sense")
+@case("create prints lines to paste, and refuses invalid arguments")
 def _():
     with Manned(HTTP_HOST="https://registry.test:5000") as registry:
         out, err = registry.run("create", "ci", "--allow", "team/**:pull")
@@ -186,7 +186,7 @@ def _():
         assert done.returncode == 1 and b"revoke" in done.stderr, done
 
 
-@case("robots that are created at the same time are all there")
+@case("robots can be created concurrently")
 def _():
     with Manned() as registry:
         threads = [threading.Thread(target=registry.create, args=(f"r{i}",)) for i in range(8)]
@@ -198,7 +198,7 @@ def _():
         assert sorted(path.name for path in registry.server.dir.iterdir() if "registryd-" in path.name) == []
 
 
-@case("guesses of a robot's password are limited like others")
+@case("guesses at a robot's password are limited")
 def _():
     with Manned(AUTH_HTPASSWD_GUESSES="3") as registry:
         registry.create("ci", "--allow", "**:pull")

@@ -134,7 +134,7 @@ def _():
             pass
 
 
-@case("a token in another form is refused, and so is one in another place than the header Authorization")
+@case("malformed tokens are refused, and tokens outside the header Authorization are ignored")
 def _():
     with TokenRegistry() as registry:
         registry.push_blob("root", "team/app")
@@ -168,7 +168,7 @@ def _():
 # --- the claims ---------------------------------------------------------------------------------------
 
 
-@case("a token whose claims are for somebody else, for another time, or ambiguous is refused, whoever signed it")
+@case("tokens with wrong, expired or ambiguous claims are refused, even with a valid signature")
 def _():
     with TokenRegistry() as registry:
         registry.push_blob("root", "team/app")
@@ -221,7 +221,7 @@ def _():
         assert registry.status("DELETE", BLOB, None, bearer(every)) == 403
 
 
-@case("a service of another name on the same storage refuses the tokens of the first one")
+@case("a registry with another service name on the same storage refuses the tokens")
 def _():
     with TokenRegistry() as one:
         with TokenRegistry(STORAGE_FILESYSTEM_ROOTDIRECTORY=str(one.server.dir / "data"), AUTH_HTPASSWD_REALM="another") as other:
@@ -235,7 +235,7 @@ def _():
 # --- users --------------------------------------------------------------------------------------------
 
 
-@case("tokens of a user who was renamed, replaced or created again end; names that look alike are different users")
+@case("tokens end when their user is renamed, replaced or created again; similar names are different users")
 def _():
     composed, decomposed, cyrillic = "jos\u00e9", "jose\u0301", "\u0430lice"
     users = ("alice", composed, decomposed, "x")
@@ -269,7 +269,7 @@ def _():
         assert state("alice") == (True, True)
 
 
-@case("a robot, a pipeline or a word of the rules is not a user of the same name")
+@case("users with the name of a robot, a pipeline or a keyword get no additional rights")
 def _():
     users = ("robot+ci", "oidc+ci", "<token>", "anyone", "users", "@team", "alice")
     rules = "group team alice\nallow @team pull team/**\nallow anyone pull public/**\nallow users pull members/**\n"
@@ -290,7 +290,7 @@ def _():
 # --- the token server ---------------------------------------------------------------------------------
 
 
-@case("a wildcard or another spelling in a scope gives nothing")
+@case("wildcards and other spellings in a requested scope grant nothing")
 def _():
     with TokenRegistry() as registry:
         for scope in ("repository:*:*", "repository:**:pull", "repository:team/*:pull", "repository:team/**:*", "repository:Team/App:pull",
@@ -303,7 +303,7 @@ def _():
         assert actions(registry.fetch("root", "repository:team/app:PULL,Push,pul")["token"]) == {("repository", "team/app"): set()}
 
 
-@case("a form together with a header Authorization is refused, because it has two sets of credentials")
+@case("a form together with a header Authorization is refused")
 def _():
     with TokenRegistry() as registry:
         form = {"grant_type": "password", "username": "alice", "password": PASSWORD}
@@ -342,7 +342,7 @@ class SlowForm:
         return self.raw.send(self.rest).read().status
 
 
-@case("slow login forms use up no places of other clients, and no worker")
+@case("slow login forms do not prevent other clients from logging in")
 def _():
     form = urllib.parse.urlencode({"grant_type": "password", "username": "alice", "password": PASSWORD}).encode()
 

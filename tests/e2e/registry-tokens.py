@@ -25,7 +25,7 @@ from token_registry import (FORM, IMAGE, LAYER, PASSWORD, REALM, RULES, USERS, T
 # --- the challenge ----------------------------------------------------------------------------------
 
 
-@case("401 names the token server, the service and the scope, and nothing but Bearer")
+@case("a 401 has one Bearer challenge with the realm, the service and the scope")
 def _():
     with TokenRegistry() as registry:
         host = f"127.0.0.1:{registry.server.port}"
@@ -60,7 +60,7 @@ def _():
         assert answer.startswith('Bearer realm="https://registry.example/x/token"'), answer
 
 
-@case("without an access file, or with tokens switched off, there is no token server and Basic is asked for")
+@case("without an access file, or with tokens off, there is no token server and the challenge is Basic")
 def _():
     for registry in (TokenRegistry(rules=None), TokenRegistry(AUTH_HTPASSWD_TOKENS="false")):
         with registry:
@@ -105,7 +105,7 @@ def _():
             assert code_of(registry.fetch(None, *scopes, expected=401)) == "UNAUTHORIZED"
 
 
-@case("POST has the grants password and refresh_token; what is wrong or missing is refused")
+@case("POST supports the grants password and refresh_token, and refuses invalid forms")
 def _():
     with TokenRegistry() as registry:
         scope = "repository:team/app:pull"
@@ -131,7 +131,7 @@ def _():
         assert registry.status("PUT", "/token", b"", basic("alice")) == 405
 
 
-@case("a parameter that comes twice is refused, because two readers could choose differently")
+@case("repeated parameters are refused")
 def _():
     with TokenRegistry() as registry:
         grant = f"grant_type=password&username=alice&password={PASSWORD}"
@@ -145,7 +145,7 @@ def _():
             assert registry.status("POST", "/token", body, {"Content-Type": "application/json"}) == 400, body
 
 
-@case("guesses at the token server count like all others")
+@case("guesses at the token server count like other guesses")
 def _():
     with TokenRegistry(AUTH_HTPASSWD_GUESSES="3") as registry:
         statuses = [registry.status("GET", "/token", None, basic("alice", f"wrong{i}")) for i in range(5)]
@@ -163,7 +163,7 @@ REQUESTS = [
 GIVEN = {"alice": {"pull", "push"}, "bob": set(), "carol": {"pull", "push"}, "root": {"pull", "push", "delete"}}
 
 
-@case("a request needs the token's scopes and the rules; both are asked each time")
+@case("both the token's scopes and the rules must allow a request")
 def _():
     with TokenRegistry() as registry:
         registry.push_blob("root", "team/app")
@@ -183,7 +183,7 @@ def _():
                         assert status == 401 and 'error="insufficient_scope"' in headers["WWW-Authenticate"], what
 
 
-@case("a changed rule takes effect at once, whatever the token says, and gives no token more than it has")
+@case("a changed rule takes effect at once for existing tokens, and does not extend their scopes")
 def _():
     with TokenRegistry() as registry:
         registry.push_blob("root", "team/app")
@@ -230,7 +230,7 @@ def _():
 # --- identity tokens --------------------------------------------------------------------------------
 
 
-@case("an identity token ends when it is revoked, when the password changes, and when the user goes")
+@case("an identity token ends when it is revoked, when the password changes, and when the user is removed")
 def _():
     with TokenRegistry() as registry:
         tokens = {user: registry.log_in(user) for user in ("alice", "carol", "root")}
@@ -264,7 +264,7 @@ def _():
         assert registry.command("list") == ""
 
 
-@case("the storage has no token, its secrets have no other readers, and no route reaches them")
+@case("the storage contains no token, and neither other users nor routes can read its secrets")
 def _():
     with TokenRegistry() as registry:
         identity, secret = registry.log_in(), registry.storage / "private"
@@ -280,7 +280,7 @@ def _():
         assert "private" not in registry.call("GET", "/v2/_catalog", None, basic("root"))[2].decode()
 
 
-@case("a record that is damaged is an error of the server, named in the log, and of nobody else")
+@case("a damaged record is a server error that the log names, and does not affect other tokens")
 def _():
     with TokenRegistry() as registry:
         identity, other = registry.log_in(), registry.log_in("carol")
@@ -300,7 +300,7 @@ def _():
         registry.refresh(other)
 
 
-@case("a client that fetches an identity token each time displaces its own, and nobody else's")
+@case("a client that fetches an identity token each time displaces only its own tokens")
 def _():
     with TokenRegistry() as registry:
         mine, others = registry.log_in(), registry.log_in("carol")
@@ -313,7 +313,7 @@ def _():
         registry.refresh(flood[-1])
 
 
-@case("an old password that is being checked while it changes buys no token that outlives it")
+@case("if a password changes while it is checked, the token for the old password is invalid")
 def _():
     old, new = line("alice", PASSWORD, cost=11), line("alice", "new", cost=11)
     with TokenRegistry(users=("root",)) as registry:
@@ -339,7 +339,7 @@ def _():
 # --- keys -------------------------------------------------------------------------------------------
 
 
-@case("servers on one storage accept each other's tokens, also if both make the first key, and after a rotation")
+@case("servers with a shared storage accept each other's tokens, also after a race for the first key and after a rotation")
 def _():
     with TokenRegistry() as one:
         other = TokenRegistry(STORAGE_FILESYSTEM_ROOTDIRECTORY=str(one.server.dir / "data"))
@@ -370,7 +370,7 @@ def _():
             assert one.status("GET", "/v2/", None, bearer(one.refresh(identity)["token"])) == 200
 
 
-@case("token rotate --distrust-old ends every token of a stolen key, and a running server goes on with the new one")
+@case("token rotate --distrust-old ends every token of a stolen key, and a running server continues with the new key")
 def _():
     with TokenRegistry() as registry:
         identity = registry.log_in()

@@ -82,7 +82,7 @@ static const struct match {
     {"a/**/a*", "a/b/c/ab", true},
 };
 
-static void each_pattern_matches_what_it_says(void **state)
+static void patterns_match_names(void **state)
 {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(matches); i++) {
@@ -208,7 +208,7 @@ static void an_empty_index_matches_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_pattern_matches_what_it_says),
+        cmocka_unit_test(patterns_match_names),
         cmocka_unit_test(patterns_do_not_hide_each_other),
         cmocka_unit_test(faulty_patterns_are_named),
         cmocka_unit_test(a_visitor_ends_the_search),

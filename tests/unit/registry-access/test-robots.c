@@ -55,7 +55,7 @@ static void reads_robots_and_their_rights(void **state)
     assert_false(robots_are_of(robots, text, strlen(text) - 1));
 }
 
-static void refuses_lines_that_say_something_else(void **state)
+static void refuses_invalid_lines(void **state)
 {
     static const char *const wrong[] = {
         "CI sha256:" HEX " expires=never",
@@ -180,7 +180,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_robots_and_their_rights),
-        cmocka_unit_test(refuses_lines_that_say_something_else),
+        cmocka_unit_test(refuses_invalid_lines),
         cmocka_unit_test(passwords_are_random_and_digests_bound_to_names),
         cmocka_unit_test(follows_the_file),
         cmocka_unit_test(reads_ages),

@@ -151,7 +151,7 @@ static void ends_with_the_password(void **state)
 }
 
 /* The password changes after it was checked, and before the tokens are made. */
-static void an_old_password_buys_nothing_under_the_new_one(void **state)
+static void a_token_for_the_old_password_is_invalid(void **state)
 {
     struct storage *storage = memory_storage_new();
     struct tokens *tokens = open_tokens(storage);
@@ -394,7 +394,7 @@ static struct tally count_records(struct storage *storage)
     return tally;
 }
 
-static void is_valid_while_it_is_used(void **state)
+static void an_identity_token_is_valid_while_it_is_used(void **state)
 {
     struct storage *storage = memory_storage_new();
     struct tokens *tokens = open_tokens(storage);
@@ -421,7 +421,7 @@ static void is_valid_while_it_is_used(void **state)
     storage_close(storage);
 }
 
-static void a_noted_use_does_not_undo_a_revocation(void **state)
+static void recording_a_use_does_not_undo_a_revocation(void **state)
 {
     struct storage *storage = memory_storage_new();
     struct tokens *tokens = open_tokens(storage);
@@ -444,7 +444,7 @@ static void a_noted_use_does_not_undo_a_revocation(void **state)
     storage_close(storage);
 }
 
-static void a_flood_displaces_its_own(void **state)
+static void a_flood_displaces_only_its_own_tokens(void **state)
 {
     struct storage *storage = memory_storage_new();
     struct tokens *tokens = open_tokens(storage);
@@ -590,16 +590,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gives_scopes_for_some_minutes),
         cmocka_unit_test(ends_with_the_password),
-        cmocka_unit_test(an_old_password_buys_nothing_under_the_new_one),
+        cmocka_unit_test(a_token_for_the_old_password_is_invalid),
         cmocka_unit_test(refuses_tokens_of_others),
         cmocka_unit_test(names_only_users_in_utf8),
         cmocka_unit_test(rotates_without_a_break),
         cmocka_unit_test(distrusts_old_keys_at_once),
         cmocka_unit_test(agrees_on_the_first_key),
         cmocka_unit_test(says_which_key_is_damaged),
-        cmocka_unit_test(is_valid_while_it_is_used),
-        cmocka_unit_test(a_noted_use_does_not_undo_a_revocation),
-        cmocka_unit_test(a_flood_displaces_its_own),
+        cmocka_unit_test(an_identity_token_is_valid_while_it_is_used),
+        cmocka_unit_test(recording_a_use_does_not_undo_a_revocation),
+        cmocka_unit_test(a_flood_displaces_only_its_own_tokens),
         cmocka_unit_test(records_of_unused_tokens_are_removed),
         cmocka_unit_test(removes_records_only_after_the_clock_was_steady),
         cmocka_unit_test(a_damaged_record_is_listed_and_revoked),

@@ -229,7 +229,7 @@ static void test_deep_and_wide_json_is_refused(void **state)
     assert_int_equal(judge_signed(HEADER("ES256"), claims), JWT_MALFORMED);
 }
 
-static void test_demanded_type(void **state)
+static void test_required_type(void **state)
 {
     CLEANUP(jwt_key_set_unrefp) struct jwt_key_set *keys = maker_get_all();
     struct jwt_expectation wanted = expected;
@@ -325,7 +325,7 @@ static void test_size_is_bounded(void **state)
 }
 
 /* What is checked is bound to one token: a failure takes an earlier success back. */
-static void test_claims_are_closed_until_all_is_checked(void **state)
+static void test_claims_cannot_be_read_before_all_checks(void **state)
 {
     CLEANUP(jwt_key_set_unrefp)
     struct jwt_key_set *right = maker_get_set(MAKER_P256),
@@ -378,12 +378,12 @@ int main(void)
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_claims),
         cmocka_unit_test(test_deep_and_wide_json_is_refused),
-        cmocka_unit_test(test_demanded_type),
+        cmocka_unit_test(test_required_type),
         cmocka_unit_test(test_every_change_of_a_byte_is_refused),
         cmocka_unit_test(test_bytes_around_a_token_are_refused),
         cmocka_unit_test(test_signature_of_another_form_is_refused),
         cmocka_unit_test(test_size_is_bounded),
-        cmocka_unit_test(test_claims_are_closed_until_all_is_checked),
+        cmocka_unit_test(test_claims_cannot_be_read_before_all_checks),
         cmocka_unit_test(test_key_id_chooses_the_key),
     };
 
