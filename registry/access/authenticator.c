@@ -2,7 +2,7 @@
  * Checks names and passwords against the table of users, which registry/access/watched-table.h
  * keeps up to date, and the cache of verified passwords.
  *
- * The time of a refusal must not tell whether a user exists. So each refusal does the work of the
+ * The time of a refusal must not reveal whether a user exists. So each refusal does the work of the
  * highest cost in the file. A user whose hash has cost c adds runs of cost c, c+1, .. up to one
  * below the highest h: 2^c + (2^c + 2^(c+1) + .. + 2^(h-1)) = 2^h.
  */

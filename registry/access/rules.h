@@ -14,19 +14,18 @@
  *     allow anyone pull public/ **  # with a login or without
  *     allow users pull base/app     # everyone with a login, but not robots
  *     allow carol,robot+ci push-new releases/ ** mirror/ **
- *     allow "anyone" all x          # a user of that name; in quotes nothing has a meaning
- *     immutable v*,stable releases/ ** # these tags are never replaced, whoever pushes
+ *     allow "anyone" all x          # a user of that name; in quotes, no word is special
+ *     immutable v*,stable releases/ ** # nobody can replace these tags
  *     retain newest=10,pushed=30d,pulled=14d team/ ** # other tags are removed
  *     always v*,stable team/ **        # but not these
  *     untagged 7d **                   # manifests without a tag are removed after that time
- *     quota 50GB team/ **              # no more bytes than that, all of them together
- *     oidc ci issuer=... audience=... jwks=... sub=... # such tokens are oidc+ci (oidc-rules.h)
+ *     quota 50GB team/ **              # a limit for all of them together
+ *     oidc ci issuer=... audience=... jwks=... sub=... # these tokens are oidc+ci (oidc-rules.h)
  *
  * Actions are pull, push, push-new (push, but never move or replace a tag), delete, and all for
- * pull, push and delete. Rules only allow: what no rule allows is denied, and their order means
- * nothing.
+ * pull, push and delete. Rules only allow; everything else is denied. Their order does not matter.
  *
- * A table never changes, so any thread may read it; references are counted.
+ * A table never changes, so any thread may read it; its references are counted.
  */
 struct rules;
 struct oidc;

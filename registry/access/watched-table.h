@@ -7,9 +7,9 @@
 #include "registry/access/watched-file.h"
 
 /*
- * A table that is read from a file and replaced as a whole when the file changes. A file that
- * cannot be read, or has a mistake, leaves the table as it was. All functions may be called from
- * any thread; those that may read the file say so.
+ * A table that is read from a file and replaced as a whole when the file changes. If the
+ * file cannot be read or has a mistake, the previous table stays in force. Any thread may call
+ * these functions; the comments say which may read the file.
  */
 struct watched_table;
 
@@ -68,7 +68,7 @@ int watched_table_reload(struct watched_table *watched, struct error *err) MUST_
 /* The table in force, never NULL, with a reference for the caller. */
 void *watched_table_get(struct watched_table *watched);
 
-/* For parse(): tells the operator one line. */
+/* For parse(): warns the operator with one line. */
 void watched_table_warn(struct watched_table *watched, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* For parse(): warns if every user of the machine may change the file. */
