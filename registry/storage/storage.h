@@ -39,8 +39,8 @@ enum storage_outcome {
 enum storage_waiting { STORAGE_MUST_NOT_WAIT, STORAGE_MAY_WAIT };
 
 /*
- * Opaque; compare with storage_version_is_same(). Every write that replaces an object changes its
- * version.
+ * Opaque; compare with storage_version_is_same(). A write that replaces the bytes of an
+ * object changes its version.
  */
 struct storage_version {
     uint64_t words[6];

@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
-"""registryd with its data in an S3 bucket of Ceph's gateway: what it does on a directory, and what only a bucket needs."""
+"""registryd with its data in an S3 bucket of Ceph's gateway: what it does on a directory, and what only a bucket needs.
+
+LOAD=full waits until garbage is older than the grace.
+"""
 
 import concurrent.futures
 import json
+import os
 import pathlib
 import random
 import signal
 import subprocess
 import threading
+import time
 
 from bucket_registry import BucketRegistry, make_bucket
 from ceph_gateway import CephGateway
@@ -17,6 +22,7 @@ from registry_client import ACCEPT, IMAGE, Client, digest
 
 MEBIBYTE = 1 << 20
 IS_SANITIZED = is_sanitized(registryd())
+IS_FULL = os.environ.get("LOAD") == "full"
 
 
 class World:
@@ -187,6 +193,30 @@ def _():
             raise AssertionError("started with wrong keys")
     except RuntimeError as failure:
         assert "403" in str(failure) and "keys" in str(failure) and "sEcReT" not in str(failure), failure
+
+
+@case("garbage is collected beside two servers: what is young stays, and with LOAD=full what is older than the grace goes")
+def _():
+    World.bucket("garbage")
+    with World.registry("garbage") as one, World.registry("garbage") as two:
+        first, second = Client(one), Client(two)
+        kept = first.push_image("r", "kept")
+        first.push_blob("r", b"garbage")
+        if IS_FULL:
+            time.sleep(130)
+            assert second.call("HEAD", f"/v2/r/blobs/{digest(b'garbage')}").status == 200  # promised: it stays once more
+            done = one.run_program("garbage-collect", "--grace", "2m")
+            assert done.returncode == 0 and second.call("HEAD", f"/v2/r/blobs/{digest(b'garbage')}").status == 200, done
+            time.sleep(130)
+        done = one.run_program("garbage-collect", "--grace", "2m")
+        assert done.returncode == 0, done
+        found = second.call("GET", f"/v2/r/blobs/{digest(b'garbage')}").status
+        assert found == (404 if IS_FULL else 200), (found, done)
+        for client in (first, second):
+            assert client.get_manifest("r", "kept").body == kept
+            assert client.call("GET", f"/v2/r/blobs/{digest(b'layer')}").body == b"layer"
+            assert client.push_blob("r", b"garbage") == digest(b"garbage")
+            assert client.call("GET", f"/v2/r/blobs/{digest(b'garbage')}").body == b"garbage"
 
 
 try:

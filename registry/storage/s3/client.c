@@ -6,6 +6,7 @@
 #include "registry/storage/s3/client.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ enum {
     FIRST_PAUSE_MS = 50,
     LONGEST_PAUSE_MS = 5000,
     ERROR_BODY_MAX = 64 << 10, /* of an answer that is an error */
+    CLOCK_WINDOW_MS = 5 * 60 * 1000,
 };
 
 struct s3_client {
@@ -30,8 +32,56 @@ struct s3_client {
     unsigned deadline_ms;
     struct keyring *keyring;
     struct transport *transport;
-    int64_t clock_offset_s; /* the store's clock minus ours; atomic */
+    pthread_mutex_t mutex; /* protects the rest */
+    int64_t offsets_s[2];  /* the store's clock minus boottime_ms(), in this and the last window */
+    int64_t window_end_ms;
 };
+
+/* --- the store's clock ----------------------------------------------------------------------- */
+
+static int64_t boot_s(void)
+{
+    return (int64_t)(boottime_ms() / 1000);
+}
+
+int64_t s3_client_now(struct s3_client *client)
+{
+    int64_t offset_s;
+
+    pthread_mutex_lock(&client->mutex);
+    offset_s = client->offsets_s[0] > client->offsets_s[1] ? client->offsets_s[0]
+                                                           : client->offsets_s[1];
+    pthread_mutex_unlock(&client->mutex);
+    return boot_s() + offset_s;
+}
+
+/*
+ * An answer that was long under way has an old date, so the largest difference of the last minutes
+ * is the best one. It is never too large, because the date was written before the answer came.
+ */
+static void learn_offset(struct s3_client *client, int64_t offset_s)
+{
+    int64_t now_ms = (int64_t)boottime_ms();
+
+    pthread_mutex_lock(&client->mutex);
+    if (now_ms >= client->window_end_ms) {
+        client->offsets_s[1] = client->window_end_ms ? client->offsets_s[0] : offset_s;
+        client->offsets_s[0] = offset_s;
+        client->window_end_ms = now_ms + CLOCK_WINDOW_MS;
+    }
+    if (offset_s > client->offsets_s[0])
+        client->offsets_s[0] = offset_s;
+    pthread_mutex_unlock(&client->mutex);
+}
+
+static void learn_time(struct s3_client *client, const struct exchange *exchange)
+{
+    const char *date = exchange_get_header(exchange, "date");
+    int64_t seconds;
+
+    if (date && http_date_parse(date, &seconds) == 0)
+        learn_offset(client, seconds - boot_s());
+}
 
 /* --- making and freeing ---------------------------------------------------------------------- */
 
@@ -69,6 +119,8 @@ int s3_client_new(const struct s3_client_options *options, struct keyring *keyri
 
     if (!client)
         return error_set_oom(err);
+    pthread_mutex_init(&client->mutex, NULL);
+    client->offsets_s[0] = client->offsets_s[1] = (int64_t)time(NULL) - boot_s();
     client->deadline_ms = options->deadline_ms;
     client->keyring = keyring;
     client->bucket = strdup(options->bucket);
@@ -93,6 +145,7 @@ void s3_client_free(struct s3_client *client)
     if (!client)
         return;
     transport_free(client->transport);
+    pthread_mutex_destroy(&client->mutex);
     free(client->bucket);
     free(client->region);
     free(client->host);
@@ -103,20 +156,6 @@ void s3_client_free(struct s3_client *client)
 const char *s3_client_get_bucket(const struct s3_client *client)
 {
     return client->bucket;
-}
-
-int64_t s3_client_now(const struct s3_client *client)
-{
-    return (int64_t)time(NULL) + __atomic_load_n(&client->clock_offset_s, __ATOMIC_RELAXED);
-}
-
-static void learn_time(struct s3_client *client, const struct exchange *exchange)
-{
-    const char *date = exchange_get_header(exchange, "date");
-    int64_t seconds;
-
-    if (date && http_date_parse(date, &seconds) == 0)
-        __atomic_store_n(&client->clock_offset_s, seconds - (int64_t)time(NULL), __ATOMIC_RELAXED);
 }
 
 /* --- one try --------------------------------------------------------------------------------- */
@@ -188,7 +227,8 @@ static int try_once(struct s3_client *client, const struct s3_request *request,
 {
     /* A signature is good for 15 minutes, so each try has its own. */
     int r = prepared_sign(&client->place, request, keyring_get(client->keyring),
-                          (time_t)s3_client_now(client), prepared);
+                          (time_t)(request->signed_s ? request->signed_s : s3_client_now(client)),
+                          prepared);
 
     if (r == 0)
         r = exchange_start(client->transport,

@@ -36,8 +36,9 @@ struct s3_request {
     const void *body; /* NULL: none */
     size_t body_size;
     unsigned deadline_ms; /* 0: the client's */
-    unsigned expires_s;   /* the store refuses it that long after it was sent; 0: 15 minutes. Only
-                             without headers and body */
+    unsigned expires_s;   /* the store refuses it that long after it was signed; 0: 15 minutes.
+                             Only without headers and body */
+    int64_t signed_s;     /* with expires_s: the time of the signature, by the store's clock */
     size_t limit;         /* the most bytes of the answer's body that are kept; more is -EFBIG */
     bool is_stream;       /* after 200 and 206 the body is left for s3_answer_read() */
 };
@@ -64,7 +65,7 @@ void s3_client_free(struct s3_client *client);
 const char *s3_client_get_bucket(const struct s3_client *client);
 
 /* Seconds since 1970 by the store's clock; by ours before the first answer. */
-int64_t s3_client_now(const struct s3_client *client);
+int64_t s3_client_now(struct s3_client *client);
 
 /*
  * Sends a request. 0 with *ret for an answer of 2xx, 304, 404, 409, 412 and 416. Negative for

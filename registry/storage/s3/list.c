@@ -60,7 +60,7 @@ static int on_element(void *object, const char *path, const char *text)
         return 0;
     }
     if (strcmp(path, "ListBucketResult/Contents/LastModified") == 0) {
-        int64_t written_s = parse_time(text);
+        int64_t written_s = s3_time_of(listing->s3, parse_time(text));
 
         listing->newest_s = written_s > listing->newest_s ? written_s : listing->newest_s;
         return 0;
@@ -286,25 +286,25 @@ static int keep_name(struct listing *listing, const char *name, size_t size, boo
     return storage_list_add(listing->object, name, size, false);
 }
 
-static int delete_all(struct s3 *s3, const char *prefix, const struct storage_list *names,
-                      struct error *err)
+static int call_each(const char *prefix, const struct storage_list *names, s3_key_function *each,
+                     void *object, struct error *err)
 {
-    for (size_t i = 0; i < names->count; i++) {
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < names->count; i++) {
         CLEANUP_FREE char *key = NULL;
-        int r;
 
         if (asprintf(&key, "%s%s", prefix, names->entries[i]->name) < 0) {
             key = NULL;
             return error_set_oom(err);
         }
-        r = s3_delete(s3, key, err);
-        if (r < 0)
-            return r;
+        r = each(object, key, err);
     }
-    return 0;
+    return r;
 }
 
-int s3_delete_below(struct s3 *s3, const char *prefix, struct error *err)
+int s3_for_each_below(struct s3 *s3, const char *prefix, s3_key_function *each, void *object,
+                      struct error *err)
 {
     CLEANUP(listing_done) struct listing listing;
     int r = listing_init(&listing, s3, prefix, NULL, err);
@@ -318,9 +318,19 @@ int s3_delete_below(struct s3 *s3, const char *prefix, struct error *err)
         listing.object = &names;
         r = fetch_page(&listing, PAGE_MAX, err);
         if (r == 0)
-            r = delete_all(s3, prefix, &names, err);
+            r = call_each(prefix, &names, each, object, err);
     } while (r == 0 && listing.is_truncated);
     return r;
+}
+
+static int delete_key(void *object, const char *key, struct error *err)
+{
+    return s3_delete(object, key, err);
+}
+
+int s3_delete_below(struct s3 *s3, const char *prefix, struct error *err)
+{
+    return s3_for_each_below(s3, prefix, delete_key, s3, err);
 }
 
 static int skip_name(struct listing *listing, const char *name, size_t size, bool is_prefix)

@@ -15,8 +15,7 @@
 
 enum {
     TOMBSTONE_S = 30,            /* no writer replaces a younger one */
-    TOMBSTONE_DELETE_MS = 10000, /* its delete is tried for that long, */
-    TOMBSTONE_EXPIRES_S = 5,     /* and each try is refused by the store after that */
+    TOMBSTONE_EXPIRES_S = 20,    /* its delete is refused by the store after that */
     TOMBSTONE_LOOK_MS = 100,
 };
 
@@ -107,24 +106,28 @@ int s3_head(struct s3 *s3, const char *key, struct storage_object *ret, struct e
     return s3_is_removed(&answer) ? STORAGE_NOT_FOUND : s3_read_head(&answer, key, ret, err);
 }
 
-static int read_time(const struct s3_answer *answer, const char *key, int64_t *ret_s,
-                     struct error *err)
+int s3_read_time(const struct s3 *s3, const struct s3_answer *answer, const char *key,
+                 int64_t *ret_s, struct error *err)
 {
     const char *modified = s3_answer_get_header(answer, "last-modified");
 
-    if (modified && http_date_parse(modified, ret_s) == 0)
-        return 0;
-    return error_set(err, EBADMSG, "the store gives %s no time", key);
+    if (!modified || http_date_parse(modified, ret_s) < 0)
+        return error_set(err, EBADMSG, "the store gives %s no time", key);
+    *ret_s = s3_time_of(s3, *ret_s);
+    return 0;
 }
 
-int s3_find_time(struct s3 *s3, const char *key, int64_t *ret_s, struct error *err)
+int s3_head_dated(struct s3 *s3, const char *key, struct storage_object *ret, int64_t *ret_s,
+                  struct error *err)
 {
     CLEANUP(s3_answer_done) struct s3_answer answer = {0};
     int r = send_head(s3, key, &answer, err);
 
-    if (r != 0)
-        return r;
-    return s3_is_removed(&answer) ? STORAGE_NOT_FOUND : read_time(&answer, key, ret_s, err);
+    if (r == 0 && s3_is_removed(&answer))
+        return STORAGE_NOT_FOUND;
+    if (r == 0)
+        r = s3_read_head(&answer, key, ret, err);
+    return r == 0 ? s3_read_time(s3, &answer, key, ret_s, err) : r;
 }
 
 /* --- putting --------------------------------------------------------------------------------- */
@@ -210,7 +213,7 @@ static int look_at_present(struct s3 *s3, const struct putting *putting, struct 
                             .is_ours = id && strcmp(id, putting->id) == 0,
                             .is_tombstone = s3_is_removed(&answer)};
     if (ret->is_tombstone)
-        r = read_time(&answer, key, &modified_s, err);
+        r = s3_read_time(s3, &answer, key, &modified_s, err);
     if (r < 0)
         return r;
     ret->is_old = s3_client_now(s3->client) > modified_s + TOMBSTONE_S;
@@ -318,6 +321,15 @@ int s3_delete(struct s3 *s3, const char *key, struct error *err)
     return r > 0 ? error_set(err, EIO, "the store refused to delete %s", key) : r;
 }
 
+int s3_delete_soon(struct s3 *s3, const char *key, int64_t now_s, struct error *err)
+{
+    struct s3_request request = {
+        .deadline_ms = S3_SOON_S * 1000, .expires_s = S3_SOON_S, .signed_s = now_s - s3->shift_s};
+    int r = send_delete(s3, key, &request, err);
+
+    return r > 0 ? error_set(err, EIO, "the store refused to delete %s", key) : r;
+}
+
 /* The version is gone, or it is not the one. */
 static int delete_if_match(struct s3 *s3, const char *key, const struct storage_version *version,
                            struct error *err)
@@ -336,13 +348,18 @@ static int delete_by_tombstone(struct s3 *s3, const char *key,
 {
     const struct storage_step step = {
         .kind = STORAGE_PUT, .key = key, .condition = STORAGE_IF_UNCHANGED, .version = *version};
-    struct s3_request request = {.deadline_ms = TOMBSTONE_DELETE_MS,
-                                 .expires_s = TOMBSTONE_EXPIRES_S};
+    struct s3_request request = {.deadline_ms = TOMBSTONE_EXPIRES_S * 1000,
+                                 .expires_s = TOMBSTONE_EXPIRES_S,
+                                 .signed_s = s3_client_now(s3->client)};
     struct present present;
+    struct error ignored;
     bool is_there;
     int r = put_once(s3, &step, "1", &is_there, &present, err);
 
-    return r == 0 ? send_delete(s3, key, &request, err) : r;
+    /* A tombstone that stays counts as nothing, too. */
+    if (r == 0)
+        (void)!send_delete(s3, key, &request, &ignored);
+    return r;
 }
 
 int s3_remove_if_unchanged(struct storage *storage, const char *key,

@@ -78,7 +78,7 @@ static int read_all(struct s3_answer *stream, size_t size, char **ret)
  */
 static int get_small(struct s3 *s3, const char *key, const char *full, size_t limit,
                      struct s3_answer *ret_stream, struct storage_object *ret_object,
-                     char **ret_bytes, struct error *err)
+                     int64_t *ret_written_s, char **ret_bytes, struct error *err)
 {
     int r = -ECONNRESET;
 
@@ -88,6 +88,8 @@ static int get_small(struct s3 *s3, const char *key, const char *full, size_t li
         if (r != 0)
             return r;
         r = s3_read_head(ret_stream, key, ret_object, err);
+        if (r == 0 && ret_written_s)
+            r = s3_read_time(s3, ret_stream, key, ret_written_s, err);
         if (r == 0 && ret_object->size > limit)
             return 0;
         if (r == 0)
@@ -97,8 +99,8 @@ static int get_small(struct s3 *s3, const char *key, const char *full, size_t li
     return r < 0 ? error_set_errno(err, -r, "cannot read %s", key) : 0;
 }
 
-int s3_get_versioned(struct s3 *s3, const char *key, size_t limit, char **ret_bytes,
-                     struct storage_object *ret, struct error *err)
+static int get_object(struct s3 *s3, const char *key, size_t limit, char **ret_bytes,
+                      struct storage_object *ret, int64_t *ret_written_s, struct error *err)
 {
     CLEANUP_FREE char *full = s3_full_key(s3, key);
     CLEANUP(s3_answer_done) struct s3_answer stream = {0};
@@ -108,7 +110,7 @@ int s3_get_versioned(struct s3 *s3, const char *key, size_t limit, char **ret_by
 
     if (!full)
         return error_set_oom(err);
-    r = get_small(s3, key, full, limit, &stream, &object, &bytes, err);
+    r = get_small(s3, key, full, limit, &stream, &object, ret_written_s, &bytes, err);
     if (r != 0)
         return r;
     if (!bytes)
@@ -117,6 +119,18 @@ int s3_get_versioned(struct s3 *s3, const char *key, size_t limit, char **ret_by
     *ret_bytes = bytes;
     *ret = object;
     return 0;
+}
+
+int s3_get_versioned(struct s3 *s3, const char *key, size_t limit, char **ret_bytes,
+                     struct storage_object *ret, struct error *err)
+{
+    return get_object(s3, key, limit, ret_bytes, ret, NULL, err);
+}
+
+int s3_get_dated(struct s3 *s3, const char *key, size_t limit, char **ret_bytes,
+                 struct storage_object *ret, int64_t *ret_written_s, struct error *err)
+{
+    return get_object(s3, key, limit, ret_bytes, ret, ret_written_s, err);
 }
 
 int s3_get(struct storage *storage, const char *key, size_t limit, enum storage_waiting waiting,
@@ -153,7 +167,7 @@ int s3_open_reader(struct storage *storage, const char *key, enum storage_waitin
     pthread_mutex_init(&reader->mutex, NULL);
     reader->key = s3_full_key(s3, key);
     r = reader->key ? get_small(s3, key, reader->key, WHOLE_MAX, &reader->stream, &reader->object,
-                                &reader->bytes, err)
+                                NULL, &reader->bytes, err)
                     : error_set_oom(err);
     if (r != 0) {
         s3_reader_close(&reader->reader);

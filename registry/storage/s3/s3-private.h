@@ -22,7 +22,11 @@ struct s3 {
     struct s3_options options;
     char *prefix; /* of all keys, with a slash at its end */
     struct s3_abilities abilities;
+    struct lease *lease;
+    struct promises *promises;
     int64_t shift_s; /* tests add it to the store's clock */
+    /* Tests make objects older that were written until then. */
+    int64_t older_until_s, older_by_s;
 };
 
 /* An ETag without its quotes, and a NUL. A longer one is refused. */
@@ -44,8 +48,16 @@ char *s3_full_key(const struct s3 *s3, const char *key);
 /* 0, STORAGE_NOT_FOUND or negative. */
 int s3_head(struct s3 *s3, const char *key, struct storage_object *ret, struct error *err);
 
-/* When an object was written. 0, STORAGE_NOT_FOUND or negative. */
-int s3_find_time(struct s3 *s3, const char *key, int64_t *ret_s, struct error *err);
+/* The same, and when the object was written. */
+int s3_head_dated(struct s3 *s3, const char *key, struct storage_object *ret, int64_t *ret_s,
+                  struct error *err);
+
+/* From last-modified. 0 or negative. */
+int s3_read_time(const struct s3 *s3, const struct s3_answer *answer, const char *key,
+                 int64_t *ret_s, struct error *err);
+
+/* When an object was written, by the store's words. */
+int64_t s3_time_of(const struct s3 *s3, int64_t written_s);
 
 /* Size and version of the object that an answer is about. 0 or negative. */
 int s3_read_head(const struct s3_answer *answer, const char *key, struct storage_object *ret,
@@ -66,6 +78,10 @@ int s3_put_versioned(struct s3 *s3, const struct storage_step *step,
 /* Deletes an object, which may be missing. 0 or negative. */
 int s3_delete(struct s3 *s3, const char *key, struct error *err);
 
+/* The same, by a request that the store refuses S3_SOON_S after that time, however late it comes. */
+enum { S3_SOON_S = 10 };
+int s3_delete_soon(struct s3 *s3, const char *key, int64_t now_s, struct error *err);
+
 int s3_remove_if_unchanged(struct storage *storage, const char *key,
                            const struct storage_version *version, struct error *err);
 
@@ -85,6 +101,11 @@ int s3_delete_below(struct s3 *s3, const char *prefix, struct error *err);
 /* When the newest object below a prefix was written. 0, STORAGE_NOT_FOUND or negative. */
 int s3_find_newest(struct s3 *s3, const char *prefix, int64_t *ret_s, struct error *err);
 
+/* Calls a function for each key below a prefix, in their order, until it returns not 0. */
+typedef int s3_key_function(void *object, const char *key, struct error *err);
+int s3_for_each_below(struct s3 *s3, const char *prefix, s3_key_function *each, void *object,
+                      struct error *err);
+
 /* --- collection.c ---------------------------------------------------------------------------- */
 
 int s3_refresh(struct storage *storage, const char *key, enum storage_waiting waiting,
@@ -94,6 +115,9 @@ int s3_used_since(struct storage *storage, const char *key, int64_t moment_s, bo
 int s3_last_use(struct storage *storage, const char *key, int64_t *ret_ns, struct error *err);
 int s3_remove_unused(struct storage *storage, struct storage_removal *removals, size_t count,
                      int64_t moment_s, struct error *err);
+
+/* The step STORAGE_KEEP; lease_begin() was called for the key. 0, STORAGE_NOT_FOUND or negative. */
+int s3_keep(struct s3 *s3, const char *key, struct storage_object *ret, struct error *err);
 int s3_clean_up(struct storage *storage, int64_t age_s, struct error *err);
 
 /* --- reader.c -------------------------------------------------------------------------------- */
@@ -103,6 +127,9 @@ int s3_get(struct storage *storage, const char *key, size_t limit, enum storage_
 /* A small object with its version. *ret_bytes is the caller's. 0, STORAGE_NOT_FOUND or negative. */
 int s3_get_versioned(struct s3 *s3, const char *key, size_t limit, char **ret_bytes,
                      struct storage_object *ret, struct error *err);
+/* The same, and when it was written. */
+int s3_get_dated(struct s3 *s3, const char *key, size_t limit, char **ret_bytes,
+                 struct storage_object *ret, int64_t *ret_written_s, struct error *err);
 int s3_open_reader(struct storage *storage, const char *key, enum storage_waiting waiting,
                    struct storage_reader **ret, struct storage_object *ret_object,
                    struct error *err);

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "registry/storage/s3/s3-private.h"
+#include "registry/storage/s3/lease.h"
+#include "registry/storage/s3/promise.h"
 
-enum { CHECK_MS = 3000, USUAL_PART = 10 << 20, USUAL_COPY_PART = 32 << 20 };
+enum { CHECK_MS = 3000, WRITE_PATIENCE_MS = 30000, USUAL_PART = 10 << 20, USUAL_COPY_PART = 32 << 20 };
 
 #define USUAL_COPY_THRESHOLD UINT32_MAX
 
@@ -18,6 +19,8 @@ static struct s3 *s3_of(struct storage *storage)
 
 static void s3_free(struct s3 *s3)
 {
+    lease_free(s3->lease);
+    promises_free(s3->promises);
     free(s3->prefix);
     free(s3);
 }
@@ -54,6 +57,17 @@ static int64_t get_time(struct storage *storage)
     return s3_client_now(s3_of(storage)->client) + s3_of(storage)->shift_s;
 }
 
+int64_t s3_time_of(const struct s3 *s3, int64_t written_s)
+{
+    return written_s <= s3->older_until_s ? written_s - s3->older_by_s : written_s;
+}
+
+void s3_make_older(struct storage *storage, int64_t seconds)
+{
+    s3_of(storage)->older_until_s = get_time(storage) + 1;
+    s3_of(storage)->older_by_s = seconds;
+}
+
 void s3_pass_time(struct storage *storage, int64_t seconds)
 {
     s3_of(storage)->shift_s += seconds;
@@ -86,7 +100,7 @@ static int make_step(struct s3 *s3, const struct storage_step *step, struct erro
     case STORAGE_PUT:
         return s3_put(s3, step, err);
     case STORAGE_KEEP:
-        return s3_head(s3, step->key, &object, err);
+        return s3_keep(s3, step->key, &object, err);
     case STORAGE_MARK: /* a prefix is there as long as something is below it */
         return 0;
     default:
@@ -94,14 +108,34 @@ static int make_step(struct s3 *s3, const struct storage_step *step, struct erro
     }
 }
 
+/* Within work of the lease, so that no collector removes what the steps rely on. */
+static int make_steps_of(struct s3 *s3, const struct storage_step *steps, size_t count,
+                         struct lease_work *work, struct error *err)
+{
+    int ended, r = lease_begin(s3->lease, work, WRITE_PATIENCE_MS, err);
+
+    if (r != 0)
+        return r < 0 ? r
+                     : error_set(err, EAGAIN,
+                                 "garbage collection does not end its work on %s; try again later",
+                                 steps[0].key);
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = make_step(s3, &steps[i], err);
+    ended = lease_end(s3->lease, work, r < 0 ? NULL : err);
+    return r == 0 ? ended : r;
+}
+
 static int make_steps(struct storage *storage, const struct storage_step *steps, size_t count,
                       struct error *err)
 {
-    int r = 0;
+    CLEANUP_FREE const char **keys = calloc(count + 1, sizeof(*keys));
+    struct lease_work work = {.keys = keys, .count = count};
 
-    for (size_t i = 0; r == 0 && i < count; i++)
-        r = make_step(s3_of(storage), &steps[i], err);
-    return r;
+    if (!keys)
+        return error_set_oom(err);
+    for (size_t i = 0; i < count; i++)
+        keys[i] = steps[i].key;
+    return count > 0 ? make_steps_of(s3_of(storage), steps, count, &work, err) : 0;
 }
 
 static int compare_keys(const void *a, const void *b)
@@ -213,7 +247,9 @@ int s3_open(const struct s3_options *options, struct storage **ret, struct error
     s3->client = options->client;
     s3->options = *options;
     set_usual_sizes(&s3->options);
-    r = set_prefix(s3, options->root) < 0 ? error_set_oom(err) : s3_probe(s3, err);
+    s3->lease = lease_new(s3);
+    s3->promises = promises_new();
+    r = !s3->lease || !s3->promises || set_prefix(s3, options->root) < 0 ? error_set_oom(err) : s3_probe(s3, err);
     if (r < 0) {
         s3_free(s3);
         return r;

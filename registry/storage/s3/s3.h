@@ -28,3 +28,6 @@ int s3_open(const struct s3_options *options, struct storage **ret, struct error
 
 /* For tests: as if that many seconds had passed since the leases were taken. */
 void s3_pass_time(struct storage *storage, int64_t seconds);
+
+/* For tests: makes all objects that many seconds older. Those of the next two seconds, too. */
+void s3_make_older(struct storage *storage, int64_t seconds);

@@ -35,13 +35,19 @@ static int start(struct error *err)
     return r == 0 ? s3_client_new(&options, keyring, &client, err) : r;
 }
 
+static char root[RANDOM_UUID_SIZE]; /* of the last one */
+
+int bucket_fixture_open_again(struct storage **ret, struct error *err)
+{
+    return s3_open(&(struct s3_options){.client = client, .root = root}, ret, err);
+}
+
 int bucket_fixture_open(struct storage **ret, struct error *err)
 {
-    static char text[RANDOM_UUID_SIZE];
     int r = client ? 0 : start(err);
 
-    random_uuid(text);
-    return r == 0 ? s3_open(&(struct s3_options){.client = client, .root = text}, ret, err) : r;
+    random_uuid(root);
+    return r == 0 ? bucket_fixture_open_again(ret, err) : r;
 }
 
 void bucket_fixture_end(void)

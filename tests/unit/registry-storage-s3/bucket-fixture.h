@@ -9,5 +9,8 @@
  */
 int bucket_fixture_open(struct storage **ret, struct error *err);
 
+/* The same directory as the last one, as another process has it. */
+int bucket_fixture_open_again(struct storage **ret, struct error *err);
+
 /* Ends the connections, after the last storage was closed. */
 void bucket_fixture_end(void);
