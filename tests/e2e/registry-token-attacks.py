@@ -184,7 +184,7 @@ def _():
                for exp in (None, 0, -1, str(now + 300), True, [now + 300], {}, 2**63, 2**64 + now, 1e300, "never")},
             **{f"exp {exp}": registry.sign(json.dumps(forger.claims).replace(f'"exp": {forger.claims["exp"]}', f'"exp": {exp}'))
                for exp in ("1e999", "NaN", "Infinity", "0x7fffffff", "99999999999999999999999999", "-0", "1e-5", "null")},
-            **{f"nbf {nbf!r:.20}": forger.with_claims(nbf=nbf) for nbf in (2**62, 1e18, "0", -1, [], now + 300)},
+            **{f"nbf {nbf!r:.20}": forger.with_claims(nbf=nbf) for nbf in (2**62, 1e18, "0", -1, [], now + 1000)},
             "another service": forger.with_claims(aud="other"), "without aud": forger.with_claims(aud=None),
             "a longer service": forger.with_claims(aud=REALM + "x"), "a service with a NUL": forger.with_claims(aud=REALM + "\0x"),
             "the service in other letters": forger.with_claims(aud=REALM.lower()), "a list of others": forger.with_claims(aud=["x", "y"]),
@@ -212,9 +212,9 @@ def _():
                for action in ("PULL", "pull,push", "pul", "", "**", "pull ")},
         })
         # What the rules of JSON Web Tokens permit.
-        for token in (forger.with_claims(aud=["x", REALM]), forger.with_claims(exp=now + 300.5), forger.with_claims(nbf=now + 30),
-                      forger.with_claims(exp=now - 30, nbf=None, iat=None)):
-            assert forger.status(token) == 200
+        for change in ({"aud": ["x", REALM]}, {"exp": now + 300.5}, {"nbf": int(time.time()) + 30}):
+            assert forger.status(forger.with_claims(**change)) == 200, change
+        assert forger.status(forger.with_claims(exp=int(time.time()) - 10, nbf=None, iat=None)) == 200  # clocks may differ by a minute
         # A token gives no more than its user has, whatever is in it.
         every = forger.with_claims(access=[{"type": "repository", "name": name, "actions": ["*"]} for name in ("team/app", "secret")])
         assert forger.status(every) == 200 and forger.status(every, "/v2/secret/tags/list") == 403
@@ -284,7 +284,7 @@ def _():
         assert rights("robot+ci") == rights("<token>") == 401
         for user in ("anyone", "users", "@team"):
             assert rights(user) == of_user, user
-        assert rights("oidc+ci") in (401, {"public/app"}, of_user)
+        assert rights("oidc+ci") == {"public/app"}
 
 
 # --- the token server ---------------------------------------------------------------------------------
