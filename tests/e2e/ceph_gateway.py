@@ -153,14 +153,15 @@ class CephGateway:
         return [need(program), *(["-c", self.dir / "ceph.conf"] if program not in ("ceph-authtool", "monmaptool") else []), *words]
 
     def _run(self, *words, commands=""):
-        done = subprocess.run(self._command(*words), env=self.env, cwd=self.dir, input=commands.encode(),
+        done = subprocess.run(self._command(*words), env=self.env, cwd="/", input=commands.encode(),
                               capture_output=True, timeout=TIMEOUT_S, check=False)
         assert done.returncode == 0, f"{words[0]}: {done.stderr.decode(errors='replace')}"
         return done.stdout.decode()
 
     def _start(self, name, *words):
+        # Ceph 18 of Debian 13 looks for its object classes in a path relative to the working directory.
         with open(self.dir / "log" / f"{name}.out", "ab") as log:
-            self.daemons[name] = subprocess.Popen([*self._command(*words), "-f"], env=self.env, cwd=self.dir,
+            self.daemons[name] = subprocess.Popen([*self._command(*words), "-f"], env=self.env, cwd="/",
                                                   stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                                   preexec_fn=end_with_parent)
 
