@@ -1,6 +1,6 @@
 /*
- * Limits are per client, and a client is what somebody had to be given by somebody else: one IPv4 address, or one
- * of IPv6's networks, of which each has 2^64 addresses to change to.
+ * Limits apply to each client. A client is identified by the part of its address that it cannot
+ * choose: the whole IPv4 address, or the first half of an IPv6 address.
  */
 #include "common/client-network.h"
 
@@ -44,7 +44,8 @@ void client_network_of_text(const char *address, unsigned char ret_network[CLIEN
         take_ipv6(&ipv6, ret_network);
 }
 
-void client_network_of_socket(const struct sockaddr *address, unsigned char ret_network[CLIENT_NETWORK_SIZE])
+void client_network_of_socket(const struct sockaddr *address,
+                              unsigned char ret_network[CLIENT_NETWORK_SIZE])
 {
     explicit_bzero(ret_network, CLIENT_NETWORK_SIZE);
     if (address->sa_family == AF_INET)

@@ -7,7 +7,7 @@ enum { DECIMAL_MAX = 20 }; /* the digits of the largest number */
 
 /*
  * Writes a number in decimal, with zeros in front up to width digits (at most DECIMAL_MAX), without
- * a NUL. Returns how many digits. For text that is made for each request, because printf() takes
- * many times as long. Pure.
+ * a NUL. Returns the number of digits. Used for text in each request, because printf() is many
+ * times slower. Pure.
  */
 size_t decimal_format(uint64_t number, size_t width, char *ret_digits);

@@ -30,9 +30,9 @@ int digest_algorithm_parse(const char *name, size_t size, enum digest_algorithm 
 size_t digest_hex_size(enum digest_algorithm algorithm);
 
 /*
- * Reads "algorithm:encoded" (the grammar of OCI descriptors), of exactly size bytes. 0; -EINVAL
- * where it is malformed, upper-case digits among it; -ENOTSUP where it is well-formed, but of an
- * algorithm that is not one of ours.
+ * Reads "algorithm:encoded" (the grammar of OCI descriptors), of exactly size bytes. 0; -EINVAL if
+ * it is malformed, for example with upper-case digits; -ENOTSUP if it is well-formed, but its
+ * algorithm is not supported.
  */
 int digest_parse(const char *text, size_t size, struct digest *ret) MUST_USE;
 
@@ -49,18 +49,20 @@ void hasher_free(struct hasher *hasher);
 void hasher_write(struct hasher *hasher, const void *data, size_t size);
 
 /*
- * The digest of what was written so far. Writing may go on, for this works on a copy; should
- * memory for the copy be out, then the digest is right all the same, but a later hasher_write()
+ * The digest of the bytes that were written so far. It is computed on a copy, so more bytes may
+ * follow. If there is no memory for the copy, the digest is still right, but a later hasher_write()
  * ends the process.
  */
 void hasher_get(struct hasher *hasher, struct digest *ret);
 
 enum { DIGEST_BYTES_MAX = 64 };
 
-/* The digest of size bytes that are not secret, as bytes (32 or 64), and as a struct digest: always 0. */
+/* The digest of size bytes that are not secret, as bytes (32 or 64), and as a struct digest: always
+ * 0. */
 void digest_bytes_of(enum digest_algorithm algorithm, const void *data, size_t size,
                      unsigned char ret[DIGEST_BYTES_MAX]);
-int digest_of(enum digest_algorithm algorithm, const void *data, size_t size, struct digest *ret) MUST_USE;
+int digest_of(enum digest_algorithm algorithm, const void *data, size_t size,
+              struct digest *ret) MUST_USE;
 
 static inline void hasher_freep(struct hasher **hasher)
 {

@@ -82,8 +82,8 @@ static bool asks_by_itself(struct gpg_context *gpg)
 }
 
 /*
- * The last tag authenticates the length. If it does not match, gpg may say so only in its log,
- * which is always in English for this.
+ * The last tag authenticates the length. If it does not match, gpg may report it only in its log;
+ * that message is always in English.
  */
 static bool is_unauthentic(struct gpg_context *gpg)
 {

@@ -180,7 +180,7 @@ static const char *read_all(struct attempt *attempt, int fd)
                       &attempt->message) < 0)
         return "the message is of another form than entries have";
     if (gpg_home_find(attempt->options->homedir, &attempt->home) < 0)
-        return "GNUPGHOME or HOME is no plain absolute path";
+        return "GNUPGHOME or HOME is not a plain absolute path";
     if (gpg_home_check(&attempt->home) < 0)
         return "gpg's configuration says more than is known to be harmless, or it has another kind "
                "of keyring";

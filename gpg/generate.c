@@ -18,17 +18,15 @@ static int explain(gpgme_error_t e, const char *user_id, struct error *err)
         return error_set(err, ECANCELED,
                          "the passphrase prompt was cancelled; no key was generated");
     case GPG_ERR_NO_PIN_ENTRY:
-        return error_set(
-            err, ENOENT,
-            "gpg-agent finds no pinentry that can ask for the new key's passphrase; install "
-            "pinentry-curses, or make a key without a passphrase");
+        return error_set(err, ENOENT,
+                         "gpg-agent finds no pinentry that can ask for the new key's passphrase; "
+                         "install pinentry-curses, or generate a key without a passphrase");
     case GPG_ERR_ENOTTY:
     case GPG_ERR_ENXIO:
     case GPG_ERR_EIO:
-        return error_set(
-            err, ENOTTY,
-            "there is no terminal to ask for the new key's passphrase on; run this on one, or "
-            "make a key without a passphrase");
+        return error_set(err, ENOTTY,
+                         "there is no terminal to ask for the new key's passphrase on; run this on "
+                         "one, or generate a key without a passphrase");
     case GPG_ERR_TIMEOUT:
         return error_set(err, ETIMEDOUT,
                          "nobody answered the passphrase prompt in time; no key was generated");
@@ -38,7 +36,7 @@ static int explain(gpgme_error_t e, const char *user_id, struct error *err)
         return error_set(err, EINVAL, "gpg does not accept \"%s\" as a name and an e-mail address",
                          user_id);
     default:
-        return error_set(err, EIO, "gpg cannot make a key for \"%s\": %s (%s)", user_id,
+        return error_set(err, EIO, "gpg cannot generate a key for \"%s\": %s (%s)", user_id,
                          gpg_strerror(e), gpg_strsource(e));
     }
 }

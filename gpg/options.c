@@ -105,8 +105,8 @@ static int apply_word(struct words *words, const char *word, struct gpg_options 
 static const char *explain_refusal(const char *word)
 {
     if (strncmp(word, "--pinentry-mode", strlen("--pinentry-mode")) == 0)
-        return "must be default, ask, cancel or error here, because a passphrase can be asked for "
-               "by pinentry alone";
+        return "must be default, ask, cancel or error here, because only pinentry can ask for a "
+               "passphrase";
     if (strcmp(word, "--homedir") == 0 || strcmp(word, "--trust-model") == 0 ||
         gpg_option_classify(word) == GPG_OPTION_IDLE_VALUE)
         return "lacks its value";

@@ -13,11 +13,11 @@
 
 enum { TRIAL_SIZE = 4096 };
 
-/* What a check works on. */
+/* The state of a check. */
 struct trial {
     const char *path; /* as the client names the file */
     char *directory;  /* of path: there the temporary file is made */
-    char *target;     /* what the rename replaces */
+    char *target;     /* the path that the rename replaces */
     char *target_directory;
     struct stat stat; /* of target, if it exists */
     bool exists;

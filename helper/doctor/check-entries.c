@@ -160,7 +160,7 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
     } else if (users == 0 && names.count > 0) {
         report_add(
             &doctor->report, "directory-without-entry", FINDING_WARNING,
-            "Docker finds no login in it. Look at what is there; an entry is called USER.gpg.",
+            "Docker finds no login in it. Look at the files; an entry has the name USER.gpg.",
             "%s has files (the first is %s), but no entry", path, names.names[0]->text);
     } else if (users == 0) {
         finding = report_add(
@@ -246,8 +246,8 @@ static bool is_message(int fd)
 }
 
 /*
- * Whether what the proof found of all entries is known for this one too, so that it need not be
- * tried again.
+ * Whether the proof's result for all entries also holds for this one, so that it need not be read
+ * again.
  */
 static bool is_proven(const struct doctor *doctor)
 {

@@ -61,8 +61,8 @@ struct report {
 
 /*
  * Adds a finding, owned by the report; what is a format. NULL if memory is exhausted, or if the
- * finding is bad but every step that the running check explains has passed: then a login works in
- * spite of it.
+ * finding is bad but every step that the running check explains has passed: then a login works
+ * nevertheless.
  */
 struct finding *report_add(struct report *report, const char *id, enum finding_status status,
                            const char *why, const char *what, ...) PRINTF_LIKE(5, 6);

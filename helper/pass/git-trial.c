@@ -250,7 +250,8 @@ static int check_hooks(const char *directory, const struct pass_git_trust *trust
         return error_set_oom(err);
     }
     if (!mkdtemp(place))
-        return error_set_errno(err, errno, "cannot make a directory to try the hooks in %s", hooks);
+        return error_set_errno(err, errno, "cannot create a directory to try the hooks in %s",
+                               hooks);
     r = try_hooks_in(place, directory, hooks, err);
     nftw(place, remove_one, REMOVE_FDS, FTW_DEPTH | FTW_PHYS);
     return r < 0 ? error_set_errno(err, -r, "cannot try the hooks in %s", hooks) : r;

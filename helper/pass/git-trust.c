@@ -265,7 +265,7 @@ static void walk_part(struct walk *walk, int git_fd, const char *name, enum dept
     if (fd >= 0)
         walk_directory(walk, fd, path, depth, 1);
     else if (fd != -ENOENT)
-        refuse(walk->trust, "%s is no directory of its own", path);
+        refuse(walk->trust, "%s is a link or not a directory", path);
 }
 
 /* Checks the files that git writes under known names. The names of objects cannot be chosen. */

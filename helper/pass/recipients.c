@@ -14,7 +14,7 @@
 #include "gpg/verify.h"
 #include "helper/pass/gpg-id.h"
 
-/* A file's content as it was read once: what is verified must be what is used. */
+/* The content of a file, read once, so that the verified bytes are the ones that are used. */
 struct content {
     char *text;
     size_t size;
@@ -86,8 +86,8 @@ static int explain_missing(const struct pass_store *store, struct error *err)
     if (store->root_fd < 0)
         return error_set(
             err, ENOENT,
-            "there is no password store at %s yet; make a key (gpg --quick-generate-key "
-            "NAME) and a store for it (pass init FINGERPRINT)",
+            "there is no password store at %s yet; generate a key (gpg --quick-generate-key NAME) "
+            "and create a store for it (pass init FINGERPRINT)",
             store->root);
     if (faccessat(store->root_fd, ".age-recipients", F_OK, 0) == 0)
         return error_set(

@@ -6,13 +6,13 @@
 
 /*
  * Small repairs below a store's root. A store may come from somebody else, so no repair leaves it:
- * every path is relative to the root, and none of its components may be a symbolic link. What has a
- * second hard link is left alone, because that name may lie outside the store. Each call returns 0
- * or -errno: -ELOOP for a link in the way, -EMLINK for a hard link, -EPERM for something that is
- * not the user's own, -EINVAL for something that is neither a file nor a directory.
+ * every path is relative to the root, and none of its components may be a symbolic link. A file
+ * with a second hard link is left alone, because that name may be outside the store. Each call
+ * returns 0 or -errno: -ELOOP for a link in the way, -EMLINK for a hard link, -EPERM for something
+ * that is not the user's own, -EINVAL for something that is neither a file nor a directory.
  */
 
-/* Whether what the path names may be repaired at all. Changes nothing. */
+/* Whether the file or directory may be repaired at all. Changes nothing. */
 int pass_repair_check(const struct pass_store *store, const char *path) MUST_USE;
 
 /* Sets the mode of a regular file or a directory; path "" is the root itself. */

@@ -221,7 +221,7 @@ int pass_store_lock(struct pass_store *store, struct error *err)
     if (store->root_fd < 0) {
         r = make_root(store->root);
         if (r < 0)
-            return error_set_errno(err, -r, "cannot make the password store %s", store->root);
+            return error_set_errno(err, -r, "cannot create the password store %s", store->root);
         r = open_root(store, err);
         if (r < 0)
             return r;
@@ -251,7 +251,7 @@ int pass_store_open_directory(struct pass_store *store, bool is_made, struct err
         if (r < 0)
             return error_set_errno(err, -r, "cannot write %s", store->root);
     } else if (is_made && errno != EEXIST) {
-        return error_set_errno(err, errno, "cannot make %s/%s", store->root, PASS_DIRECTORY);
+        return error_set_errno(err, errno, "cannot create %s/%s", store->root, PASS_DIRECTORY);
     }
     r = open_directory(store, err);
     if (r == 0 && store->directory_fd < 0 && is_made)

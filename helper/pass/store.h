@@ -6,7 +6,7 @@
 
 /*
  * A password store: the directory that PASSWORD_STORE_DIR names, or ~/.password-store, opened.
- * Opening looks at the root alone, so it costs the same however many entries there are.
+ * Opening only looks at the root, so its cost does not depend on the number of entries.
  */
 struct pass_store {
     char *root;         /* absolute */

@@ -171,11 +171,11 @@ static void tell_one(const struct setup_import *import, size_t i)
                      "docker-credential-%s lists %s, but has no login for it", helper, server);
         break;
     case SETUP_IMPORT_STAYS:
-        terminal_say(stdout, TERMINAL_WARNING,
-                     "the login for %s stays with docker-credential-%s, which docker goes on "
-                     "asking for it: the store cannot keep its server, username or a line end "
-                     "after the password",
-                     server, helper);
+        terminal_say(
+            stdout, TERMINAL_WARNING,
+            "the login for %s stays with docker-credential-%s, which docker still asks for it: the "
+            "store cannot keep its server, username or a line end after the password",
+            server, helper);
         break;
     }
 }

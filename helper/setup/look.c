@@ -26,7 +26,7 @@ void setup_state_done(struct setup_state *state)
 /* --- the user and the store ------------------------------------------------------------------ */
 
 /*
- * With sudo -E or an old sudo, root would make keys and files in the user's home that the user
+ * With sudo -E or an old sudo, root would create keys and files in the user's home that the user
  * cannot read.
  */
 static int check_user(struct error *err)
@@ -36,11 +36,11 @@ static int check_user(struct error *err)
 
     if (geteuid() != 0 || !user || !home || stat(home, &st) < 0 || st.st_uid == 0)
         return 0;
-    return error_set(
-        err, EPERM,
-        "this runs as root, but HOME is %s, the home directory of another user, who could not read "
-        "what setup makes there; run it as %s without sudo, or with sudo -H for root's own docker",
-        home, user);
+    return error_set(err, EPERM,
+                     "this runs as root, but HOME is %s, the home directory of another user, who "
+                     "could not read the files that setup creates there; run it as %s without "
+                     "sudo, or with sudo -H for root's own docker",
+                     home, user);
 }
 
 static int start_gpg(struct setup_state *state, struct error *err)

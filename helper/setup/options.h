@@ -7,12 +7,12 @@
 /* The command line of `setup`. Texts are borrowed from argv; NULL if they are not given. */
 struct setup_options {
     const char *key;  /* the key to encrypt to, in any form that gpg takes */
-    const char *name; /* of a key that is to be made */
+    const char *name; /* of a new key */
     const char *email;
     const char *host; /* one registry instead of all */
     const char *from; /* another helper whose logins are imported */
     bool has_no_passphrase;
-    bool is_subfolder; /* docker's credentials alone get the key */
+    bool is_subfolder; /* only docker's credentials get the key */
     bool is_podman;    /* podman, buildah and skopeo too */
     bool is_erase;     /* imported logins are removed from the other helper */
     bool is_forced;    /* another credsStore is replaced */

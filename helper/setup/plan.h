@@ -17,7 +17,7 @@ struct setup_move {
     const struct client_use *use; /* borrowed from the survey */
     enum setup_move_result result;
     const char *reason;
-    /* docker must go on reading it from the file: credHelpers gets "" for its server */
+    /* docker must still read it from the file: credHelpers gets "" for its server */
     bool is_kept_by_docker;
 };
 
@@ -25,8 +25,8 @@ struct setup_plan {
     struct client_survey survey;
     struct setup_move *moves; /* one for each login of the survey */
     size_t count;
-    bool is_pass_first; /* podman asks this program before anything else already */
-    bool needs_files;   /* with --podman: podman must go on reading files after this program */
+    bool is_pass_first; /* podman already asks this program first */
+    bool needs_files;   /* with --podman: podman must still read files after this program */
 };
 
 /*

@@ -81,7 +81,7 @@ static void tell_stay(const struct setup_move *move)
 {
     terminal_say(stdout, TERMINAL_WARNING, "the login for %s stays in %s: %s%s",
                  get_shown_name(move), move->use->file->config.path, move->reason,
-                 move->is_kept_by_docker ? "; docker goes on reading it there (credHelpers)" : "");
+                 move->is_kept_by_docker ? "; docker still reads it there (credHelpers)" : "");
 }
 
 static void tell_planned_move(const struct setup_move *move)

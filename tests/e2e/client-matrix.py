@@ -147,7 +147,7 @@ def _():
     assert_refused(make("docker"), words=["another login"])
     the_world().env["PATH"], before = the_world().user.path_without("skopeo", "podman", "buildah"), the_world().env["PATH"]
     try:
-        world = assert_kept(make("docker"), asked=("docker",), words=["stays in", "goes on reading it there"])
+        world = assert_kept(make("docker"), asked=("docker",), words=["stays in", "still reads it there"])
         assert json.loads(world.path("docker").read_text())["credHelpers"] == {world.host: ""}
     finally:
         the_world().env["PATH"] = before

@@ -138,7 +138,7 @@ def _():
         result = user.setup("--erase")
         stays = {name: "keychain" for name in logins if name not in LOGINS}
         assert user.config == {"credsStore": "pass", "credHelpers": stays}
-        assert set(user.left) == set(stays) and b"goes on asking" in b" ".join(result.out.split()), result
+        assert set(user.left) == set(stays) and b"still asks" in b" ".join(result.out.split()), result
 
 
 @case("a listed server without a login is named and skipped")
