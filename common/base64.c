@@ -53,7 +53,8 @@ static int value_of(char c, const char *alphabet_end)
 }
 
 /* Decodes one group of four, of which the last `padding` are '='. */
-static int decode_group(const char *text, int padding, const char *alphabet_end, unsigned char *ret_bytes)
+static int decode_group(const char *text, int padding, const char *alphabet_end,
+                        unsigned char *ret_bytes)
 {
     uint32_t group = 0;
 
@@ -72,7 +73,8 @@ static int decode_group(const char *text, int padding, const char *alphabet_end,
     return 0;
 }
 
-static int decode(const char *text, size_t size, const char *alphabet_end, void *ret_data, size_t *ret_size)
+static int decode(const char *text, size_t size, const char *alphabet_end, void *ret_data,
+                  size_t *ret_size)
 {
     unsigned char *out = ret_data;
     size_t total = 0;

@@ -24,8 +24,14 @@ int base64_decode(const char *text, size_t size, void *ret_data, size_t *ret_siz
 
 /* As base64url, but without padding, as JSON Web Signatures have it (RFC 7515 section 2). */
 
-/* Writes at most base64url_encoded_size(size) characters and a NUL; returns the number of characters. */
+/*
+ * Writes at most base64url_encoded_size(size) characters and a NUL; returns the number of
+ * characters.
+ */
 size_t base64url_encode_bare(const void *data, size_t size, char *ret_text);
 
-/* Decodes size characters into ret_data, which has room for (size + 3) / 4 * 3 bytes. 0 or -EINVAL, as above. */
+/*
+ * Decodes size characters into ret_data, which has room for (size + 3) / 4 * 3 bytes. 0 or -EINVAL,
+ * as above.
+ */
 int base64url_decode_bare(const char *text, size_t size, void *ret_data, size_t *ret_size) MUST_USE;

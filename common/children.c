@@ -79,8 +79,8 @@ static int reap(void)
     int died_of = 0, status;
 
     for (size_t i = 0; i < count; i++)
-        if (is_ours(children[i]) && waitpid(children[i], &status, WNOHANG) > 0 && WIFSIGNALED(status) &&
-            WTERMSIG(status) != SIGPIPE)
+        if (is_ours(children[i]) && waitpid(children[i], &status, WNOHANG) > 0 &&
+            WIFSIGNALED(status) && WTERMSIG(status) != SIGPIPE)
             died_of = WTERMSIG(status);
     return died_of;
 }

@@ -72,7 +72,8 @@ static bool is_algorithm(const char *text, size_t size)
 static bool is_encoded(const char *text, size_t size)
 {
     for (size_t i = 0; i < size; i++)
-        if (!is_lower_or_digit(text[i]) && !(text[i] >= 'A' && text[i] <= 'Z') && !memchr("=_-", text[i], 3))
+        if (!is_lower_or_digit(text[i]) && !(text[i] >= 'A' && text[i] <= 'Z') &&
+            !memchr("=_-", text[i], 3))
             return false;
     return size > 0;
 }
@@ -97,7 +98,8 @@ int digest_parse(const char *text, size_t size, struct digest *ret)
     encoded = colon + 1;
     encoded_size = size - name_size - 1;
     if (digest_algorithm_parse(text, name_size, &algorithm) < 0)
-        return is_algorithm(text, name_size) && is_encoded(encoded, encoded_size) ? -ENOTSUP : -EINVAL;
+        return is_algorithm(text, name_size) && is_encoded(encoded, encoded_size) ? -ENOTSUP
+                                                                                  : -EINVAL;
     if (encoded_size != digest_hex_size(algorithm) || !is_lower_hex(encoded, encoded_size))
         return -EINVAL;
     *ret = (struct digest){.algorithm = algorithm};
@@ -118,7 +120,8 @@ void digest_format(const struct digest *digest, char ret_text[DIGEST_TEXT_SIZE])
 
 bool digest_is_equal(const struct digest *a, const struct digest *b)
 {
-    return a->algorithm == b->algorithm && memcmp(a->hex, b->hex, digest_hex_size(a->algorithm)) == 0;
+    return a->algorithm == b->algorithm &&
+           memcmp(a->hex, b->hex, digest_hex_size(a->algorithm)) == 0;
 }
 
 /* common/secbuf initialises libgcrypt at the first allocation. */

@@ -80,7 +80,8 @@ static int write_and_sync(int fd, mode_t mode, const void *data, size_t size)
     return fsync(fd) < 0 ? -errno : 0;
 }
 
-int file_write_temporary(int directory_fd, const char *name, mode_t mode, const void *data, size_t size)
+int file_write_temporary(int directory_fd, const char *name, mode_t mode, const void *data,
+                         size_t size)
 {
     int fd, r;
 
@@ -96,11 +97,13 @@ int file_write_temporary(int directory_fd, const char *name, mode_t mode, const 
     return r;
 }
 
-int file_write_temporary_leniently(int directory_fd, const char *name, mode_t mode, const void *data, size_t size)
+int file_write_temporary_leniently(int directory_fd, const char *name, mode_t mode,
+                                   const void *data, size_t size)
 {
     int r = file_write_temporary(directory_fd, name, mode, data, size);
 
-    return r == -EPERM ? file_write_temporary(directory_fd, name, FILE_MODE_DEFAULT, data, size) : r;
+    return r == -EPERM ? file_write_temporary(directory_fd, name, FILE_MODE_DEFAULT, data, size)
+                       : r;
 }
 
 bool file_is_append_only(int fd)

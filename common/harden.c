@@ -37,7 +37,8 @@ enum {
 __attribute__((noinline)) void harden_wipe_stack(void)
 {
     unsigned char used_before[WIPED_STACK_SIZE], is_used[WIPED_STACK_SIZE / SMALLEST_PAGE_SIZE + 1];
-    size_t page_size = (size_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)used_before % page_size, at = 0;
+    size_t page_size = (size_t)sysconf(_SC_PAGESIZE), begin = (uintptr_t)used_before % page_size,
+           at = 0;
 
     if (mincore((void *)((uintptr_t)used_before - begin), WIPED_STACK_SIZE + begin, is_used) < 0) {
         explicit_bzero(used_before, sizeof(used_before));

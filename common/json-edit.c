@@ -18,7 +18,7 @@ struct member {
     size_t value, value_end;
 };
 
-/* --- scanning ---------------------------------------------------------------------------- */
+/* --- scanning -------------------------------------------------------------------------------- */
 
 static size_t skip_space(const struct secbuf *text, size_t at)
 {
@@ -110,12 +110,14 @@ static int is_named(const struct secbuf *text, const struct member *member, cons
 }
 
 /* Finds the last member with that name in the object at `object`. 1, 0 or -ENOMEM. */
-static int find_member(const struct secbuf *text, size_t object, const char *name, struct member *ret)
+static int find_member(const struct secbuf *text, size_t object, const char *name,
+                       struct member *ret)
 {
     struct member member;
     int found = 0;
 
-    for (bool is_there = read_member(text, object + 1, &member); is_there; is_there = read_next(text, &member)) {
+    for (bool is_there = read_member(text, object + 1, &member); is_there;
+         is_there = read_next(text, &member)) {
         int r = is_named(text, &member, name);
 
         if (r < 0)
@@ -127,7 +129,7 @@ static int find_member(const struct secbuf *text, size_t object, const char *nam
     return found;
 }
 
-/* --- layout ------------------------------------------------------------------------------ */
+/* --- layout ---------------------------------------------------------------------------------- */
 
 /* White space before a member: a line end and its indentation, a blank, or nothing. */
 struct lead {
@@ -172,7 +174,7 @@ static struct lead find_unit(const struct secbuf *text, size_t root)
     return unit;
 }
 
-/* --- a place in the text ----------------------------------------------------------------- */
+/* --- a place in the text --------------------------------------------------------------------- */
 
 /* An object on the path, and the layout of its members. */
 struct place {
@@ -180,19 +182,23 @@ struct place {
     struct lead lead, unit;
     struct member last; /* if has_members */
     bool has_members;
-    size_t colon, colon_end; /* between name and value of a neighbour, anywhere in the text; both 0: nowhere */
+    /* between name and value of a neighbour, anywhere in the text; both 0: nowhere */
+    size_t colon, colon_end;
 };
 
 /* outer is the white space before the member that the object is the value of; NULL for the root. */
-static void look_at(const struct secbuf *text, size_t object, const struct lead *outer, struct place *place)
+static void look_at(const struct secbuf *text, size_t object, const struct lead *outer,
+                    struct place *place)
 {
     size_t begin = object + 1;
     struct member member;
 
     place->object = object;
     place->has_members = false;
-    place->lead = outer ? lead_below(outer, place->unit.text) : lead_below(&(struct lead){"\n"}, place->unit.text);
-    for (bool is_there = read_member(text, begin, &member); is_there; is_there = read_next(text, &member)) {
+    place->lead = outer ? lead_below(outer, place->unit.text)
+                        : lead_below(&(struct lead){"\n"}, place->unit.text);
+    for (bool is_there = read_member(text, begin, &member); is_there;
+         is_there = read_next(text, &member)) {
         if (place->has_members)
             begin = skip_space(text, place->last.value_end) + 1;
         place->last = member;
@@ -204,14 +210,15 @@ static void look_at(const struct secbuf *text, size_t object, const struct lead 
         place->lead = lead_of(text, begin, place->last.name);
 }
 
-/* --- changing ---------------------------------------------------------------------------- */
+/* --- changing -------------------------------------------------------------------------------- */
 
 /* Replaces the bytes from begin to end by insert. */
 static int splice(struct secbuf *text, size_t begin, size_t end, const struct secbuf *insert)
 {
     CLEANUP(secbuf_done) struct secbuf result = {0};
 
-    if (secbuf_append(&result, text->data, begin) < 0 || secbuf_append(&result, insert->data, insert->size) < 0 ||
+    if (secbuf_append(&result, text->data, begin) < 0 ||
+        secbuf_append(&result, insert->data, insert->size) < 0 ||
         secbuf_append(&result, text->data + end, text->size - end) < 0)
         return -ENOMEM;
     secbuf_done(text);
@@ -239,16 +246,17 @@ static int append_quoted(struct secbuf *buf, const char *name)
 
 static int append_colon(struct secbuf *buf, const struct secbuf *text, const struct place *place)
 {
-    return place->colon_end ? secbuf_append(buf, text->data + place->colon, place->colon_end - place->colon)
-                            : append_text(buf, ": ");
+    return place->colon_end
+               ? secbuf_append(buf, text->data + place->colon, place->colon_end - place->colon)
+               : append_text(buf, ": ");
 }
 
 /*
  * Formats the member path[0] with the nested objects of the rest of path, and value in the
  * innermost one.
  */
-static int append_member(struct secbuf *buf, const struct secbuf *text, const struct place *place, const struct lead *lead,
-                         const char *const *path, const char *value)
+static int append_member(struct secbuf *buf, const struct secbuf *text, const struct place *place,
+                         const struct lead *lead, const char *const *path, const char *value)
 {
     struct lead below = lead_below(lead, place->unit.text);
     int r = append_quoted(buf, path[0]);
@@ -278,7 +286,8 @@ static int append_close(struct secbuf *buf, const struct place *place)
     return secbuf_append(buf, lead, size > less ? size - less : size);
 }
 
-static int insert_member(struct secbuf *text, const struct place *place, const char *const *path, const char *value)
+static int insert_member(struct secbuf *text, const struct place *place, const char *const *path,
+                         const char *value)
 {
     CLEANUP(secbuf_done) struct secbuf insert = {0};
     size_t begin = place->has_members ? place->last.value_end : place->object + 1;
@@ -307,7 +316,8 @@ static int replace_value(struct secbuf *text, const struct member *member, const
  * Follows path from place as far as its members exist. 1 with the last member; 0 with place and
  * *path at the first missing one; or negative.
  */
-static int follow(const struct secbuf *text, struct place *place, const char *const **path, struct member *ret)
+static int follow(const struct secbuf *text, struct place *place, const char *const **path,
+                  struct member *ret)
 {
     for (;; (*path)++) {
         struct lead outer;
@@ -333,7 +343,8 @@ int json_edit_check(const struct secbuf *text)
     r = json_parse(text->data, text->size, &json);
     if (r < 0)
         return r;
-    if (json_get_type(json) != JSON_OBJECT || skip_space(text, skip_value(text, root)) != text->size)
+    if (json_get_type(json) != JSON_OBJECT ||
+        skip_space(text, skip_value(text, root)) != text->size)
         return -EBADMSG;
     return 0;
 }
@@ -374,15 +385,16 @@ int json_edit_set(struct secbuf *text, const char *const *path, const char *valu
  * The bytes to remove so that the rest is still a valid object: the member with a comma, and all
  * white space if it was the only one.
  */
-static void find_extent(const struct secbuf *text, size_t object, const struct member *gone, size_t *ret_begin, size_t *ret_end)
+static void find_extent(const struct secbuf *text, size_t object, const struct member *gone,
+                        size_t *ret_begin, size_t *ret_end)
 {
     struct member member, before = {0};
     size_t at;
 
     *ret_begin = gone->name;
     *ret_end = gone->value_end;
-    for (bool is_there = read_member(text, object + 1, &member); is_there && member.name != gone->name;
-         is_there = read_next(text, &member))
+    for (bool is_there = read_member(text, object + 1, &member);
+         is_there && member.name != gone->name; is_there = read_next(text, &member))
         before = member;
     at = skip_space(text, gone->value_end);
     if (before.value_end) {
@@ -399,20 +411,23 @@ static void find_extent(const struct secbuf *text, size_t object, const struct m
  * Finds the first member that path leads to, through any of the objects on it. 1, 0, -ENOTDIR or
  * -ENOMEM.
  */
-static int find_any(const struct secbuf *text, size_t object, const char *const *path, size_t *ret_object,
-                    struct member *ret)
+static int find_any(const struct secbuf *text, size_t object, const char *const *path,
+                    size_t *ret_object, struct member *ret)
 {
     struct member member;
     int result = 0;
 
-    for (bool is_there = read_member(text, object + 1, &member); is_there; is_there = read_next(text, &member)) {
+    for (bool is_there = read_member(text, object + 1, &member); is_there;
+         is_there = read_next(text, &member)) {
         int r = is_named(text, &member, path[0]);
 
         if (r == 1 && !path[1]) {
             *ret_object = object;
             *ret = member;
         } else if (r == 1) {
-            r = text->data[member.value] == '{' ? find_any(text, member.value, path + 1, ret_object, ret) : -ENOTDIR;
+            r = text->data[member.value] == '{'
+                    ? find_any(text, member.value, path + 1, ret_object, ret)
+                    : -ENOTDIR;
         }
         if (r == 1 || r == -ENOMEM)
             return r;

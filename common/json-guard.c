@@ -14,12 +14,20 @@
 
 enum {
     DEEPEST_NESTING = 10000, /* as in Go */
-    DEEPEST_KEPT = 500,      /* cJSON recurses; deeper values become null, because nobody reads them */
-    LONGEST_NUMBER = 62,     /* cJSON up to 1.7.17 does not read longer ones */
+    /* cJSON recurses; deeper values become null, because nobody reads them */
+    DEEPEST_KEPT = 500,
+    LONGEST_NUMBER = 62, /* cJSON up to 1.7.17 does not read longer ones */
 };
 
 /* What the grammar allows next. */
-enum state { WANT_VALUE, WANT_VALUE_OR_END, WANT_NAME, WANT_NAME_OR_END, WANT_COLON, WANT_COMMA_OR_END };
+enum state {
+    WANT_VALUE,
+    WANT_VALUE_OR_END,
+    WANT_NAME,
+    WANT_NAME_OR_END,
+    WANT_COLON,
+    WANT_COMMA_OR_END
+};
 
 struct reader {
     const unsigned char *at, *end;
@@ -221,7 +229,8 @@ static int open_container(struct reader *in, bool is_object)
     in->at++;
     in->depth++;
     bit = (unsigned char)(1 << in->depth % 8);
-    in->is_object[in->depth / 8] = (unsigned char)((in->is_object[in->depth / 8] & ~bit) | (is_object ? bit : 0));
+    in->is_object[in->depth / 8] =
+        (unsigned char)((in->is_object[in->depth / 8] & ~bit) | (is_object ? bit : 0));
     in->state = is_object ? WANT_NAME_OR_END : WANT_VALUE_OR_END;
     return r;
 }
@@ -230,8 +239,8 @@ static int close_container(struct reader *in, bool is_object)
 {
     int r;
 
-    if (in->depth == 0 || is_in_object(in) != is_object || in->state == WANT_VALUE || in->state == WANT_NAME ||
-        in->state == WANT_COLON)
+    if (in->depth == 0 || is_in_object(in) != is_object || in->state == WANT_VALUE ||
+        in->state == WANT_NAME || in->state == WANT_COLON)
         return -EBADMSG;
     r = put(in, in->at, 1);
     in->at++;

@@ -28,8 +28,12 @@ static void put(struct quoted *quoted, const void *bytes, size_t size)
 static void put_unicode_escape(struct quoted *quoted, uint32_t code_point)
 {
     static const char digits[] = "0123456789abcdef";
-    const char escape[6] = {'\\', 'u', digits[code_point >> 12 & 0xF], digits[code_point >> 8 & 0xF],
-                            digits[code_point >> 4 & 0xF], digits[code_point & 0xF]};
+    const char escape[6] = {'\\',
+                            'u',
+                            digits[code_point >> 12 & 0xF],
+                            digits[code_point >> 8 & 0xF],
+                            digits[code_point >> 4 & 0xF],
+                            digits[code_point & 0xF]};
 
     put(quoted, escape, sizeof(escape));
 }
@@ -47,7 +51,8 @@ static int has_short_escape(uint32_t code_point, char *ret_letter)
 static int needs_unicode_escape(uint32_t code_point, size_t length)
 {
     return code_point < 0x20 || code_point == '<' || code_point == '>' || code_point == '&' ||
-           code_point == 0x2028 || code_point == 0x2029 || (code_point == UTF8_REPLACEMENT && length == 1);
+           code_point == 0x2028 || code_point == 0x2029 ||
+           (code_point == UTF8_REPLACEMENT && length == 1);
 }
 
 size_t json_quote(const void *text, size_t size, char *ret_quoted)

@@ -225,7 +225,8 @@ bool json_is_folded(const char *name, const char *folded)
 
 const char *json_get_text(const struct json *string)
 {
-    const char *text = string && json_get_type(string) == JSON_STRING ? node_of(string)->valuestring : NULL;
+    const char *text =
+        string && json_get_type(string) == JSON_STRING ? node_of(string)->valuestring : NULL;
 
     return text && !strstr(text, JSON_NUL_BYTES) ? text : NULL;
 }

@@ -18,11 +18,11 @@
 #define CLEANUP_FREE CLEANUP(cleanup_free_ptr)
 #define CLEANUP_CLOSE CLEANUP(cleanup_close_fd)
 
-#define steal_ptr(pointer)                              \
-    __extension__({                                     \
-        __typeof__(*(pointer)) stolen_ = *(pointer);    \
-        *(pointer) = NULL;                              \
-        stolen_;                                        \
+#define steal_ptr(pointer)                                                                         \
+    __extension__({                                                                                \
+        __typeof__(*(pointer)) stolen_ = *(pointer);                                               \
+        *(pointer) = NULL;                                                                         \
+        stolen_;                                                                                   \
     })
 
 static inline int steal_fd(int *fd)

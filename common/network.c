@@ -41,7 +41,8 @@ int network_parse(const char *text, struct network *ret)
     if (text[size]) {
         const char *number = text + size + 1;
         size_t digits = strspn(number, "0123456789");
-        unsigned long bits = digits > 0 && digits <= 3 && !number[digits] ? strtoul(number, NULL, 10) : ALL_BITS + 1;
+        unsigned long bits =
+            digits > 0 && digits <= 3 && !number[digits] ? strtoul(number, NULL, 10) : ALL_BITS + 1;
 
         if (bits > kind)
             return -EINVAL;

@@ -10,10 +10,16 @@
 
 bool printable_is_safe(uint32_t code_point)
 {
-    static const struct { uint32_t first, last; } unsafe[] = {
-        {0x00, 0x1F},     {0x7F, 0x9F},                      /* C0, DEL and C1 */
-        {0x61C, 0x61C},   {0x200E, 0x200F},                  /* marks of direction */
-        {0x2028, 0x202E}, {0x2066, 0x2069},                  /* separators, embeddings, overrides, isolates */
+    static const struct {
+        uint32_t first, last;
+    } unsafe[] = {
+        {0x00, 0x1F},
+        {0x7F, 0x9F}, /* C0, DEL and C1 */
+        {0x61C, 0x61C},
+        {0x200E, 0x200F}, /* marks of direction */
+        /* separators, embeddings, overrides, isolates */
+        {0x2028, 0x202E},
+        {0x2066, 0x2069},
     };
 
     for (size_t i = 0; i < sizeof(unsafe) / sizeof(unsafe[0]); i++)
@@ -50,13 +56,15 @@ size_t printable_escape_json(const char *json, size_t size, char *ret_text)
         char escaped[8];
 
         length = utf8_decode((const unsigned char *)json + at, size - at, &code_point);
-        if (printable_is_safe(code_point) || json[at] == '\n') { /* the final newline; in strings it is escaped */
+        /* the final newline; in strings it is escaped */
+        if (printable_is_safe(code_point) || json[at] == '\n') {
             if (ret_text)
                 memcpy(ret_text + used, json + at, length);
             used += length;
             continue;
         }
-        snprintf(escaped, sizeof(escaped), "\\u%04x", (unsigned)code_point); /* all of them are below U+10000 */
+        /* all of them are below U+10000 */
+        snprintf(escaped, sizeof(escaped), "\\u%04x", (unsigned)code_point);
         if (ret_text)
             memcpy(ret_text + used, escaped, 6);
         used += 6;

@@ -53,13 +53,14 @@ static int spawn(const char *const argv[], int output_fd, pid_t *ret_pid)
     return -r;
 }
 
-/* --- waiting ------------------------------------------------------------------------------- */
+/* --- waiting --------------------------------------------------------------------------------- */
 
 struct running {
     int fd; /* its output */
     pid_t pid;
     char *output;
-    size_t size, used; /* output that does not fit is read and discarded, so that the writer never blocks */
+    /* output that does not fit is read and discarded, so that the writer never blocks */
+    size_t size, used;
     bool has_ended;
     int status;
 };
@@ -71,7 +72,8 @@ static int read_some(struct running *one)
 {
     char rest[4096];
     size_t room = one->size - 1 - one->used;
-    ssize_t n = room ? read(one->fd, one->output + one->used, room) : read(one->fd, rest, sizeof(rest));
+    ssize_t n =
+        room ? read(one->fd, one->output + one->used, room) : read(one->fd, rest, sizeof(rest));
 
     if (n < 0)
         return errno == EINTR ? 1 : -errno;
@@ -132,7 +134,8 @@ static int give_up(const struct running *one)
     return -ETIMEDOUT;
 }
 
-int process_run(const char *const argv[], int seconds, char *ret_output, size_t size, int *ret_status)
+int process_run(const char *const argv[], int seconds, char *ret_output, size_t size,
+                int *ret_status)
 {
     struct running one = {.output = ret_output, .size = size};
     CLEANUP_CLOSE int read_end = -1;

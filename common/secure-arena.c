@@ -15,7 +15,8 @@ struct secure_arena {
     struct secure_arena *earlier;
     size_t used, size;
     bool is_public;
-    _Alignas(ALIGNMENT) unsigned char bytes[]; /* aligned to ALIGNMENT, like the struct; libgcrypt guarantees no more */
+    /* aligned to ALIGNMENT, like the struct; libgcrypt guarantees no more */
+    _Alignas(ALIGNMENT) unsigned char bytes[];
 };
 
 static struct secure_arena *add_block(struct secure_arena *earlier, size_t least, bool is_public)

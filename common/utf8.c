@@ -50,12 +50,14 @@ size_t utf8_decode(const unsigned char *text, size_t size, uint32_t *ret_code_po
 bool utf8_is_space(uint32_t code_point)
 {
     return (code_point >= 0x09 && code_point <= 0x0D) || code_point == 0x20 || code_point == 0x85 ||
-           code_point == 0xA0 || code_point == 0x1680 || (code_point >= 0x2000 && code_point <= 0x200A) ||
-           code_point == 0x2028 || code_point == 0x2029 || code_point == 0x202F || code_point == 0x205F ||
+           code_point == 0xA0 || code_point == 0x1680 ||
+           (code_point >= 0x2000 && code_point <= 0x200A) || code_point == 0x2028 ||
+           code_point == 0x2029 || code_point == 0x202F || code_point == 0x205F ||
            code_point == 0x3000;
 }
 
-void utf8_trim(const unsigned char *text, size_t size, const unsigned char **ret_start, size_t *ret_size)
+void utf8_trim(const unsigned char *text, size_t size, const unsigned char **ret_start,
+               size_t *ret_size)
 {
     size_t start = size, end = 0, length;
     uint32_t code_point;

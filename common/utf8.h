@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UTF8_REPLACEMENT 0xFFFDu         /* U+FFFD */
+#define UTF8_REPLACEMENT 0xFFFDu /* U+FFFD */
 #define UTF8_REPLACEMENT_BYTES "\xEF\xBF\xBD"
 
 /*
