@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""One user misbehaves; how long do the requests of another one take?
+"""How long do the requests of a user take while another user misbehaves?
 
-For each attack (tests/bench/registry_attacks.py): the 99th percentile of GET /v2/ and of /healthz, asked by one client one
-after the other, while as many connections as the attack has send honest requests of the same shape, and while the attack
-runs. The ratio of the two is what the attack costs others; the aim is at most 3, and docs/performance.md has figures.
+For each attack (tests/bench/registry_attacks.py), one client sends GET /v2/ and GET /healthz one after the other. Their 99th
+percentiles are measured twice: while honest requests of the same shape arrive on as many connections as the attack has, and
+while the attack runs. The ratio of the two is the cost of the attack for others. It should be at most 3; docs/performance.md
+has figures.
 
     tests/bench/misbehaving-user.py [--seconds 4] [--connections 48] [--only WORD...] [--rounds 2]
 
-Run as root, so that the server comes before other programs of this machine, and the client that measures before both:
-otherwise the figures say how long these two wait for a processor. Users who attack have a machine of their own, so the
-processes of both loads come last.
+Run it as root, so that the server gets a higher priority than other programs of this machine, and the measuring client the
+highest one. Otherwise the figures show how long these two wait for a processor. Real attackers have machines of their own,
+so the processes of both loads get the lowest priority.
 """
 
 import itertools
@@ -33,7 +34,7 @@ SERVER_NICENESS, CLIENT_NICENESS = -15, -19
 
 
 def set_niceness(pid, niceness):
-    """Of the whole session of a process, if that is how the kernel schedules; otherwise of the process."""
+    """Sets the niceness of the whole session of a process, if the kernel schedules by session, otherwise of the process."""
     if os.geteuid() != 0:
         return
     try:
@@ -80,7 +81,7 @@ class Server:
                 "REGISTRY_HTTP_TLS_KEY": str(self.dir / "key.pem")}
 
     def stop(self):
-        """How long it took to end."""
+        """Stops the server; returns how long that took."""
         begin = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         self.process.wait()
@@ -90,7 +91,7 @@ class Server:
 
 
 def generate(load, port, count, first, stop):
-    """A process with count connections."""
+    """Sends the load over count connections, in a process of its own."""
     os.setsid()
     set_niceness(os.getpid(), 0)
     threads = [threading.Thread(target=load, args=(port, stop, first + i), daemon=True) for i in range(count)]
@@ -120,7 +121,7 @@ class Load:
 
 
 def measure(port, seconds):
-    """The 99th percentiles of GET /v2/ and of /healthz, in milliseconds."""
+    """Returns the 99th percentiles of GET /v2/ and of /healthz, in milliseconds."""
     connection, times = Connection(port, "me", source="127.0.0.2"), {"/v2/": [], "/healthz": []}
     connection.open()
     end = time.monotonic() + seconds
@@ -152,7 +153,7 @@ def prepare(port):
 
 
 def compare(attack, honest, server, arguments):
-    """Prints a row; answers the larger ratio."""
+    """Prints a row; returns the larger ratio."""
     found = {honest: [], attack: []}
     for _ in range(arguments.rounds):
         for load, figures in found.items():
@@ -166,7 +167,7 @@ def compare(attack, honest, server, arguments):
 
 
 def run_all(attacks, is_tls, arguments):
-    """The largest ratio."""
+    """Returns the largest ratio."""
     attacks = {attack: honest for attack, honest in attacks.items()
                if not arguments.only or any(word in attack.__name__ for word in arguments.only)}
     if not attacks:

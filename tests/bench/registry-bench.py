@@ -3,10 +3,10 @@
 
     tests/bench/registry-bench.py [--rounds N] [--seconds N] [--big MIB] [--only WORDS] build/registry/registryd
 
-Servers take turns within each round, and a ratio is that of one round, of which the median is printed: on a machine that
-others use too, a ratio says more than a rate, and CPU time of the server for each request more than both. Authentication
-is on for registryd and docker-registry; docker-registry runs with bcrypt cost 10 and with cost 5. registryd and
-docker-registry write a line of log for each request. nginx has neither authentication nor a log.
+Servers take turns within each round. A ratio compares rates of the same round; the median of the rounds is printed. On a
+machine with other load, ratios are more reliable than rates, and the server's CPU time for each request is the most reliable.
+Authentication is on for registryd and docker-registry; docker-registry runs with bcrypt cost 10 and with cost 5. registryd
+and docker-registry write a log line for each request. nginx has neither authentication nor a log.
 
 Needs .ci/install-dependencies bench. A large repository has a benchmark of its own: big-repository.py.
 """

@@ -1,5 +1,5 @@
-"""What a well-behaved and a misbehaving user send in tests/bench/misbehaving-user.py: each load is what one connection does,
-again and again, until it is told to stop."""
+"""The loads of tests/bench/misbehaving-user.py, honest ones and attacks. Each function is repeated on one connection until it is
+told to stop."""
 
 import base64
 import hashlib
@@ -17,7 +17,7 @@ EMPTY, LAYER, MIB = b"{}", os.urandom(64 << 10), 1 << 20
 LARGE = os.urandom(MIB) * 64
 USERS = {"me": "secret", "mallory": "m", "honest": "h", "stranger": "s"}
 
-# stranger may do nothing, as ten thousand lines say.
+# Ten thousand lines name the user stranger, and none of them allows anything in the repositories of the tests.
 ACCESS = "".join(["allow me all **\nallow honest all **\nallow mallory all **\nquota 1MB full/**\nquota 1000GB counted/**\n",
                   "retain pushed=365d,pulled=365d **\n", *(f"allow stranger pull team-{i}/**\n" for i in range(10_000))])
 
@@ -29,7 +29,7 @@ def digest(data):
 class Connection:
     """A connection with a user's credentials; a request that fails opens another one."""
 
-    tls = None  # a context of the module ssl, where the server speaks TLS
+    tls = None  # an ssl.SSLContext, if the server uses TLS
 
     def __init__(self, port, user, password=None, source="127.0.0.1"):
         token = base64.b64encode(f"{user}:{password or USERS.get(user, 'x')}".encode()).decode()
@@ -110,7 +110,7 @@ def put(connection, name, reference, data):
 
 
 def repeat(connection, stop, once):
-    """A connection that is closed, or refused, is opened again."""
+    """Opens a connection again if it was closed or refused."""
     while not stop.is_set():
         try:
             once(connection)
@@ -180,7 +180,7 @@ def held_session(port, stop, number):
 
 
 def colliding_manifests(port, stop, number):
-    """HEADs of large manifests, more than are remembered as parsed."""
+    """HEADs of large manifests, more than the cache of parsed types can hold."""
     counter = itertools.count(number)
     repeat(mallory(port), stop, lambda c: c.ask("HEAD", f"/v2/mallory/manifests/large{next(counter) % 8}"))
 
@@ -255,7 +255,7 @@ def small_chunks(port, stop, number):
 
 
 def sessions(port, stop, number):
-    """Uploads that are begun and left."""
+    """Uploads that are started and abandoned."""
     repeat(mallory(port), stop, lambda c: c.ask("POST", "/v2/mallory/blobs/uploads/"))
 
 
@@ -301,7 +301,7 @@ def many_bytes_of_head(port, stop, number):
 
 
 def pipeline(connection, stop, head):
-    """A thousand equal requests at once, and their answers read by another thread's worth of reads."""
+    """A thousand equal requests at once; their answers are read in large pieces."""
     connection.open()
     connection.socket.settimeout(0.5)
     data = head * 1000
@@ -353,7 +353,7 @@ def slow_readers(port, stop, number):
 
 
 def pulls(port, stop, number):
-    """A layer of 64 MiB again and again."""
+    """Pulls a layer of 64 MiB repeatedly."""
     repeat(mallory(port), stop, lambda c: c.ask("GET", f"/v2/honest/blobs/{digest(LARGE)}"))
 
 
@@ -541,7 +541,7 @@ def tls_half_heads(port, stop, number):
 
 
 def tls_pulls(port, stop, number):
-    """A layer of 64 MiB again and again."""
+    """Pulls a layer of 64 MiB repeatedly over TLS."""
     pulls(port, stop, number)
 
 

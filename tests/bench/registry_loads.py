@@ -1,4 +1,4 @@
-"""The loads of the registry's benchmark. Each returns its rate and what else it measured."""
+"""The loads of the registry's benchmark. Each returns its rate and its other measurements."""
 
 import concurrent.futures
 import hashlib
@@ -37,7 +37,7 @@ def wrk(server, path, connections, seconds, headers=()):
 
 
 def ab_head(server, path, seconds):
-    """HEAD by ab, since wrk waits for a body that does not come."""
+    """Sends HEAD with ab, because wrk waits for a body, which HEAD does not have."""
     words = [f"{name}: {value}" for name, value in server.world.auth.items()]
     out = subprocess.run(["ab", "-q", "-i", "-k", "-c32", f"-t{seconds}", "-n10000000",
                           *[word for value in words for word in ("-H", value)], server.url + path],

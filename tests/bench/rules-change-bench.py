@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Whether a change of an access file with 10,000 rules holds up other requests.
+"""Does a change of an access file with 10,000 rules delay other requests?
 
     tests/bench/rules-change-bench.py [--rounds 5]
 
-Two connections ask at once: one for a page that needs no rules, as the event threads serve it, and one for a tag list, whose
-rules are read again after a change. Rounds without and with changes alternate.
+Two connections send requests at the same time: one for a page that needs no rules, which event threads serve, and one for a
+tag list, which waits until changed rules have been read. Rounds without and with changes alternate.
 """
 
 import base64
@@ -30,7 +30,7 @@ def make_rules(number):
 
 
 class Asker(threading.Thread):
-    """Sends one request after the other, and notes how long each takes."""
+    """Sends one request after the other, and records how long each takes."""
 
     def __init__(self, port, path, *headers):
         super().__init__()

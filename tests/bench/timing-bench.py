@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Whether the time of a refusal tells what exists: a repository that a user must not see, or a user.
+"""Does the time of a refusal reveal that a user or a hidden repository exists?
 
     tests/bench/timing-bench.py [--requests 2000] [--rounds 5] [WORDS]
 
-Each row alternates two requests in a random order on one connection, one for something that exists and one for something
-that does not. It prints the ratio of the medians for each round, and how often a request of the first kind took longer than
-one of the second kind: 50 % is no difference. The rows "control" send the same request twice, and so show the noise;
-the last row is a difference that must be seen.
+Each row sends two requests in a random order on one connection: one for something that exists, and one for something that
+does not. It prints the ratio of the medians, and how often a request of the first kind took longer than one of the second
+kind; 50 % means no difference. The rows "control" send the same request twice, and so show the noise. The last row has a
+known difference, which the benchmark must detect.
 """
 
 import base64
@@ -39,7 +39,7 @@ def basic(user, password):
 
 
 class Connection:
-    """One connection that stays. Each call returns the status and the nanoseconds until the answer has come."""
+    """A connection that stays open. Each call returns the status and the nanoseconds until the answer arrived."""
 
     def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How fast registryd answers with an access token, compared with a password that it remembers.
+"""Compares requests with an access token and with a cached password.
 
     tests/bench/token-bench.py [--seconds 2] [--rounds 5]
 

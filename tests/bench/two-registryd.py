@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The CPU of a request, of two builds of registryd in turn: does a change make a step slower?
+"""Compares the CPU time of a request in two builds of registryd: does a change make a step slower?
 
     tests/bench/two-registryd.py [--rounds 3] [--seconds 1] [--only WORDS] BEFORE AFTER
 
-CPU time is that of all threads of the server, by /proc/PID/task/*/schedstat: it says more than rates on a machine that others
-use. The minimum of the rounds is printed, and the ratio of the two. Needs wrk.
+The CPU time is the sum of all threads of the server (/proc/PID/task/*/schedstat), which depends less on other load than
+rates do. Prints the minimum of the rounds, and the ratio of the two builds. Needs wrk.
 """
 
 import base64
@@ -70,7 +70,7 @@ class Server:
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
 
     def pull(self, path, connections, seconds):
-        """Microseconds of CPU for each request."""
+        """Returns the microseconds of CPU time for each request."""
         begin = self.cpu_us()
         found = subprocess.run(["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "-H", f"Authorization: Basic {TOKEN}", "-H",
                                 "Accept: */*", f"http://127.0.0.1:{self.port}{path}"], capture_output=True, text=True).stdout

@@ -8,8 +8,8 @@ Steps: the catalog; pushes in one piece and in chunks, and pulls, of images whos
 that no other has, a configuration and a manifest. As with zb there is neither TLS nor a password. Each step of each
 round has new servers with empty storage, filled before the clock starts and removed after it has stopped.
 
-Printed are requests a second (a push or a pull counts as one) and percentiles in milliseconds: the median of the rounds,
-and the ratio of each round, above 1 where registryd leads. --beside N runs N programs that only compute beside the load.
+Prints requests a second (a push or a pull counts as one) and percentiles in milliseconds: the median of the rounds,
+and the ratio of each round, above 1 if registryd is better. --beside N runs N programs that only compute at the same time.
 """
 
 import argparse
@@ -60,7 +60,7 @@ class Layers:
         return tail, "sha256:" + whole.hexdigest()
 
     def send(self, connection, tail, first, size):
-        """Bytes first to first + size of the layer."""
+        """Sends the bytes of the layer from first to first + size."""
         end, at = first + size, first
         while at < min(end, self.size - self.tail_size):
             at += os.sendfile(connection.fileno(), self.file.fileno(), at, min(end, self.size - self.tail_size) - at)
@@ -82,7 +82,7 @@ class Client:
                                 f"{headers}\r\n".encode())
 
     def answer(self, *statuses):
-        """The headers in lower case, and the body up to 256 KiB; more of it is read and forgotten."""
+        """Returns the headers in lower case, and the body up to 256 KiB; the rest is read and discarded."""
         view, got, end = memoryview(self.buffer), 0, -1
         while end < 0:
             n = self.connection.recv_into(view[got:])
@@ -221,7 +221,7 @@ def make_steps(sizes):
 
 
 def run_clients(server, step, layers, clients, count):
-    """The durations of count requests by that many clients at once, in seconds, and the time for all."""
+    """Returns the durations of count requests, sent by this number of clients at once, and the total time, in seconds."""
     order = list(range(count))
     random.Random(1).shuffle(order)
     durations, numbers, lock, failures = [], iter(order), threading.Lock(), []
@@ -285,7 +285,7 @@ def report(name, ours, theirs):
 
 @contextlib.contextmanager
 def others(count):
-    """Programs that compute without end, as neighbours on a busy machine."""
+    """Runs programs that compute endlessly, as on a busy machine."""
     programs = [subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True) for _ in range(count)]
     try:
         yield

@@ -24,7 +24,7 @@ def programs():
     return [PROGRAM, peer] if peer else [PROGRAM]
 
 
-class Folder:
+class Directory:
     """A temporary directory for one case, and the environment of the programs that run in it."""
 
     def __enter__(self):
@@ -56,20 +56,20 @@ class Folder:
 class Server:
     """A running server. socket_path: a socket to listen on instead of a port. owner: the numeric user ID that runs it."""
 
-    def __init__(self, folder, *words, program=PROGRAM, is_tls=False, socket_path=None, owner=None, **env):
-        self.folder, self.is_tls, self.socket_path = folder, is_tls, socket_path
+    def __init__(self, directory, *words, program=PROGRAM, is_tls=False, socket_path=None, owner=None, **env):
+        self.directory, self.is_tls, self.socket_path = directory, is_tls, socket_path
         self.port = free_port()
         env = {name: str(value).replace("PORT", str(self.port)) for name, value in env.items()}
         if program != PROGRAM and not words:  # registry:2 needs a file
-            words = [folder.write("peer.yml", "version: 0.1\nstorage: {filesystem: {}}\nhttp: {}\n")]
+            words = [directory.write("peer.yml", "version: 0.1\nstorage: {filesystem: {}}\nhttp: {}\n")]
         words = [self._with_port(word) for word in words]
-        self.log_path = folder.path / "log"
+        self.log_path = directory.path / "log"
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen([program, "serve", *words], env={**folder.env, **env}, cwd=folder.path,
+            self.process = subprocess.Popen([program, "serve", *words], env={**directory.env, **env}, cwd=directory.path,
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, user=owner)
 
     def _with_port(self, path):
-        file = self.folder.path / path
+        file = self.directory.path / path
         file.write_text(file.read_text().replace("PORT", str(self.port)))
         return path
 
@@ -102,7 +102,7 @@ class Server:
         plain = socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S)
         if not self.is_tls:
             return plain
-        return ssl.create_default_context(cafile=str(self.folder.path / "cert.crt")).wrap_socket(
+        return ssl.create_default_context(cafile=str(self.directory.path / "cert.crt")).wrap_socket(
             plain, server_hostname="localhost")
 
     def request(self, method, path, headers=None):

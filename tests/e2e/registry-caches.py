@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """registryd behind common HTTP caches: squid, varnish, and nginx with proxy_cache.
 
-What comes through a cache must be what the server sends itself, whatever was asked before. An answer without a body must
-not make a cache serve an empty blob (a 304 with "Content-Length: 0" once did). Each cache that is not installed is
-skipped. docker-registry's answers are compared where they say what a cache may do.
+An answer through a cache must be the same as the server's own answer, regardless of earlier requests. An answer without a
+body must not make a cache serve an empty blob (a 304 with "Content-Length: 0" once did). Caches that are not installed are
+skipped. Headers that control caching are compared with those of docker-registry.
 """
 
 import atexit

@@ -75,33 +75,33 @@ def _():
         assert "no basic auth credentials" in user.do(*question, is_right=False)
 
 
-def make_folder_image(folder, size):
+def make_directory_image(directory, size):
     """Makes an image of one layer in skopeo's dir: format; returns its manifest."""
-    folder.mkdir()
+    directory.mkdir()
     layer, config = os.urandom(size), b'{"architecture":"amd64","os":"linux"}'
     for content in (layer, config):
-        (folder / digest(content).split(":")[1]).write_bytes(content)
+        (directory / digest(content).split(":")[1]).write_bytes(content)
     manifest = json.dumps({"schemaVersion": 2, "mediaType": IMAGE,
                            "config": descriptor("application/vnd.oci.image.config.v1+json", config),
                            "layers": [descriptor("application/vnd.oci.image.layer.v1.tar+gzip", layer)]}).encode()
     return manifest
 
 
-def make_folder_index(folder, size):
+def make_directory_index(directory, size):
     """Makes an index of three architectures, each with one layer of the given size."""
-    folder.mkdir()
+    directory.mkdir()
     children = []
     for architecture in ("amd64", "arm64", "riscv64"):
-        inner = folder / "inner"
-        manifest = make_folder_image(inner, size)
+        inner = directory / "inner"
+        manifest = make_directory_image(inner, size)
         for path in inner.iterdir():
-            path.rename(folder / path.name)
+            path.rename(directory / path.name)
         inner.rmdir()
-        (folder / f"{digest(manifest).split(':')[1]}.manifest.json").write_bytes(manifest)
+        (directory / f"{digest(manifest).split(':')[1]}.manifest.json").write_bytes(manifest)
         children.append(descriptor(IMAGE, manifest, platform={"os": "linux", "architecture": architecture}))
     index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": children}).encode()
-    (folder / "manifest.json").write_bytes(index)
-    (folder / "version").write_text("Directory Transport Version: 1.1\n")
+    (directory / "manifest.json").write_bytes(index)
+    (directory / "version").write_text("Directory Transport Version: 1.1\n")
     return index
 
 
@@ -110,13 +110,13 @@ def _():
     need("skopeo")
     with newcomer() as (user, server):
         user.log_in()
-        folder, back = user.dir / "index", user.dir / "back"
-        index = make_folder_index(folder, 24 << 20)
+        directory, back = user.dir / "index", user.dir / "back"
+        index = make_directory_index(directory, 24 << 20)
         image = f"docker://{user.host}/sk/app"
-        user.do("skopeo", "copy", "--all", "--preserve-digests", f"dir:{folder}", f"{image}:v1")
+        user.do("skopeo", "copy", "--all", "--preserve-digests", f"dir:{directory}", f"{image}:v1")
         assert server.get_manifest("sk/app", "v1").body == index
         user.do("skopeo", "copy", "--all", "--preserve-digests", f"{image}:v1", f"dir:{back}")
-        for path in folder.iterdir():
+        for path in directory.iterdir():
             assert (back / path.name).read_bytes() == path.read_bytes(), path.name
         user.do("skopeo", "copy", "--all", f"{image}:v1", f"docker://{user.host}/sk/other:v2")
         assert json.loads(user.do("skopeo", "list-tags", image))["Tags"] == ["v1"]

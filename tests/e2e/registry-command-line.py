@@ -7,7 +7,7 @@ import re
 import shutil
 import subprocess
 
-from configured_server import PROGRAM, TIMEOUT_S, Folder, assert_refused
+from configured_server import PROGRAM, TIMEOUT_S, Directory, assert_refused
 from harness import Skip, case, main, need
 
 
@@ -15,32 +15,32 @@ from harness import Skip, case, main, need
 
 @case("--version, -v and version print the same; an unknown and a missing command are refused")
 def _():
-    with Folder() as folder:
-        said = {folder.run(word).out for word in ("--version", "-v", "version")}
+    with Directory() as directory:
+        said = {directory.run(word).out for word in ("--version", "-v", "version")}
         assert len(said) == 1 and re.fullmatch(rb"registryd \(.+\) \d+\.\d+\.\d+\n", said.pop())
-        assert_refused(folder.run("serv\x1be"), "serv?e", "--help")
-        assert_refused(folder.run("serve", "a", "b"), "one")
-        nothing = folder.run()
+        assert_refused(directory.run("serv\x1be"), "serv?e", "--help")
+        assert_refused(directory.run("serve", "a", "b"), "one")
+        nothing = directory.run()
         assert nothing.rc == 1 and nothing.out == b"" and nothing.err.startswith(b"Usage: registryd <"), nothing
 
 
 @case("each command has its own help: usage, options, an example, exit statuses")
 def _():
-    with Folder() as folder:
-        summary = folder.run("--help").out
+    with Directory() as directory:
+        summary = directory.run("--help").out
         commands = "".join(re.search(r"<([^>]*)>", summary.decode())[1].split()).split("|")
-        assert len(commands) >= 7 and folder.run("help").out == summary, commands
+        assert len(commands) >= 7 and directory.run("help").out == summary, commands
         for command in commands:
-            said = folder.run(command, "--help")
+            said = directory.run(command, "--help")
             text = said.out.decode()
             assert said.rc == 0 and not said.err and text.startswith(f"Usage: registryd {command}"), said
-            assert folder.run(command, "-h").out == folder.run("help", command).out == said.out, command
+            assert directory.run(command, "-h").out == directory.run("help", command).out == said.out, command
             assert "Exit status: 0" in text and max(map(len, text.splitlines())) <= 80, text
             assert command == "version" or "Example" in text and f"\n  registryd {command} " in text.replace("sudo ", ""), text
             assert command in ("help", "version") or "--help " in text, text
         for words in (("init", "/nonexistent", "--help"), ("garbage-collect", "--dry-run", "-h")):
-            assert folder.run(*words).out == folder.run("help", words[0]).out, words
-        assert_refused(folder.run("help", "serv\x1be"), "serv?e", "--help")
+            assert directory.run(*words).out == directory.run("help", words[0]).out, words
+        assert_refused(directory.run("help", "serv\x1be"), "serv?e", "--help")
 
 
 # --- option syntax of registry:2 ------------------------------------------------------------------
@@ -48,8 +48,8 @@ def _():
 class Garbage:
     """A storage with an unreferenced blob and an untagged manifest, and its configuration."""
 
-    def __init__(self, folder, name):
-        self.root = folder.path / name / "docker/registry/v2"
+    def __init__(self, directory, name):
+        self.root = directory.path / name / "docker/registry/v2"
         self.orphan = self.put(b"orphan")
         layer, config = self.put(b"layer"), self.put(b"{}")
         manifest = ('{"schemaVersion":2,"mediaType":"application/vnd.docker.distribution.manifest.v2+json","config":'
@@ -61,7 +61,7 @@ class Garbage:
             link.parent.mkdir(parents=True)
             link.write_text("sha256:" + kind.rpartition("/")[2])
         (self.root / "repositories/a/_manifests/tags").mkdir()
-        self.config = folder.write(f"{name}.yml", f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder.path}/{name}}}, "
+        self.config = directory.write(f"{name}.yml", f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {directory.path}/{name}}}, "
                                                   "delete: {enabled: true}}\nhttp: {addr: ':0'}\n")
 
     def put(self, content):
@@ -96,11 +96,11 @@ def _():
     peer = shutil.which("docker-registry")
     for words, wanted in OPTIONS.items():
         for is_first in (True, False):
-            with Folder() as folder:
+            with Directory() as directory:
                 for program in [PROGRAM, peer] if peer and is_first else [PROGRAM]:
-                    garbage = Garbage(folder, f"data{len(program)}")
+                    garbage = Garbage(directory, f"data{len(program)}")
                     line = [*words, garbage.config] if is_first else [garbage.config, *words]
-                    done = subprocess.run([program, "garbage-collect", *line], env={"PATH": os.environ["PATH"]}, cwd=folder.path,
+                    done = subprocess.run([program, "garbage-collect", *line], env={"PATH": os.environ["PATH"]}, cwd=directory.path,
                                           capture_output=True, timeout=TIMEOUT_S, check=False)
                     assert garbage.outcome() == (wanted or (True, True)), (program, line, done)
                     if program == PROGRAM:
@@ -109,73 +109,73 @@ def _():
 
 @case("the value of --grace may be the next argument or follow '='")
 def _():
-    with Folder() as folder:
-        garbage = Garbage(folder, "data")
+    with Directory() as directory:
+        garbage = Garbage(directory, "data")
         for words in (("--grace", "90m"), ("--grace=90m",), ("-g", "90m"), ("-g90m",), ("-g=90m",), ("-dg", "90m")):
-            result = folder.run("garbage-collect", garbage.config, *words)
+            result = directory.run("garbage-collect", garbage.config, *words)
             assert result.rc == 0 and b"1 hour 30 minutes" in result.out or b"90 minutes" in result.out, (words, result)
         assert garbage.outcome() == (True, True)
         for words in (("--grace",), ("-g",), ("-gd",), ("--grace=1s",)):
-            assert_refused(folder.run("garbage-collect", garbage.config, *words))
+            assert_refused(directory.run("garbage-collect", garbage.config, *words))
 
 
 @case("--help and -h at any position print the help; '--' ends the options; at most one file is accepted")
 def _():
-    with Folder() as folder:
+    with Directory() as directory:
         for verb in ("serve", "verify", "garbage-collect"):
-            wanted = folder.run("help", verb).out
+            wanted = directory.run("help", verb).out
             for words in (["--help"], ["-h"], ["none.yml", "--help"], ["--help", "none.yml"], ["--help=true"], ["none.yml", "-h"]):
-                result = folder.run(verb, *words)
+                result = directory.run(verb, *words)
                 assert (result.rc, result.out, result.err) == (0, wanted, b""), (verb, words, result)
-            assert_refused(folder.run(verb, "--", "--help"), "--help", "No such file")
-            assert_refused(folder.run(verb, "a.yml", "b.yml"), verb, "one configuration file at most")
-            assert_refused(folder.run(verb, "--version"), verb, "--version", "unknown option")
+            assert_refused(directory.run(verb, "--", "--help"), "--help", "No such file")
+            assert_refused(directory.run(verb, "a.yml", "b.yml"), verb, "one configuration file at most")
+            assert_refused(directory.run(verb, "--version"), verb, "--version", "unknown option")
 
 
 # --- the configuration file -----------------------------------------------------------------------
 
-def run_beside_image_file(folder, config, words, **env):
+def run_beside_image_file(directory, config, words, **env):
     """Runs registryd where /etc contains only the configuration file of the registry:2 image (config=None: nothing)."""
     if os.getuid() != 0 or subprocess.run([need("unshare"), "--mount", "true"], capture_output=True).returncode:
         raise Skip("this needs root and a private mount namespace")
     script = "mount -t tmpfs none /etc && mkdir -p /etc/docker/registry && " \
              "{ [ -z \"$CONFIG\" ] || cp \"$CONFIG\" /etc/docker/registry/config.yml; } && exec \"$0\" \"$@\""
-    own = {name: value for name, value in folder.env.items() if not name.startswith("REGISTRY_")}
-    return subprocess.run(["unshare", "--mount", "sh", "-c", script, PROGRAM, *words], cwd=folder.path,
+    own = {name: value for name, value in directory.env.items() if not name.startswith("REGISTRY_")}
+    return subprocess.run(["unshare", "--mount", "sh", "-c", script, PROGRAM, *words], cwd=directory.path,
                           env={**own, "CONFIG": config or "", **env}, capture_output=True, text=True, timeout=TIMEOUT_S)
 
 
 @case("every command finds the file of the registry:2 image; `registryd FILE` serves it")
 def _():
-    with Folder() as folder:
-        (folder.path / "data/docker/registry/v2").mkdir(parents=True)
-        path = folder.write("c.yml", f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {folder.path}/data}}}}\n"
+    with Directory() as directory:
+        (directory.path / "data/docker/registry/v2").mkdir(parents=True)
+        path = directory.write("c.yml", f"version: 0.1\nstorage: {{filesystem: {{rootdirectory: {directory.path}/data}}}}\n"
                                      "http: {addr: '192.0.2.1:5000'}\n")
         for words in (["serve"], [path]):
-            done = run_beside_image_file(folder, path, words)
+            done = run_beside_image_file(directory, path, words)
             assert done.returncode == 1 and "192.0.2.1" in done.stderr, done
         for words in (["verify"], ["garbage-collect", "--dry-run"]):
-            done = run_beside_image_file(folder, path, words)
+            done = run_beside_image_file(directory, path, words)
             assert done.returncode == 0, done
 
 
 @case("verify and garbage-collect without a configuration do not guess the storage directory")
 def _():
-    with Folder() as folder:
+    with Directory() as directory:
         for words in (["verify"], ["garbage-collect"]):
             for env in {}, {"REGISTRY_CONFIGURATION_PATH": ""}, {"REGISTRY_LOG_LEVEL": "debug"}:
-                done = run_beside_image_file(folder, None, words, **env)
+                done = run_beside_image_file(directory, None, words, **env)
                 assert done.returncode == 1 and "no configuration says where the data is" in done.stderr, (words, env, done)
-            done = run_beside_image_file(folder, None, words, REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=folder.path / "data")
+            done = run_beside_image_file(directory, None, words, REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY=directory.path / "data")
             assert "no configuration" not in done.stderr, done
 
 
 @case("an unreadable file is named in the error")
 def _():
-    with Folder() as folder:
-        assert_refused(folder.run("serve", "absent.yml"), "absent.yml", "No such file")
-        assert_refused(folder.run("serve", REGISTRY_CONFIGURATION_PATH="gone.yml"), "gone.yml")
-        assert_refused(folder.run("serve", "."), "cannot read the configuration file")
+    with Directory() as directory:
+        assert_refused(directory.run("serve", "absent.yml"), "absent.yml", "No such file")
+        assert_refused(directory.run("serve", REGISTRY_CONFIGURATION_PATH="gone.yml"), "gone.yml")
+        assert_refused(directory.run("serve", "."), "cannot read the configuration file")
 
 
 main()

@@ -16,7 +16,7 @@ import ssl
 import subprocess
 import time
 
-from configured_server import PROGRAM, TIMEOUT_S, Folder, Server, assert_refused, programs
+from configured_server import PROGRAM, TIMEOUT_S, Directory, Server, assert_refused, programs
 from harness import Skip, case, main, need
 from registry import free_port
 
@@ -28,14 +28,14 @@ HTPASSWD = b"alice:$2y$04$abcdefghijklmnopqrstuuHYtFhcxP8gkPJSVIvXPg5VXBCSUHJFm\
 @case("the variables from articles on private registries work unchanged, with a port added")
 def _():
     for program in programs():
-        with Folder() as folder:
-            folder.make_certificate()
-            folder.write("htpasswd", HTPASSWD)
-            with Server(folder, program=program, is_tls=True, REGISTRY_AUTH="htpasswd",
-                        REGISTRY_AUTH_HTPASSWD_REALM="Registry Realm", REGISTRY_AUTH_HTPASSWD_PATH=folder.path / "htpasswd",
+        with Directory() as directory:
+            directory.make_certificate()
+            directory.write("htpasswd", HTPASSWD)
+            with Server(directory, program=program, is_tls=True, REGISTRY_AUTH="htpasswd",
+                        REGISTRY_AUTH_HTPASSWD_REALM="Registry Realm", REGISTRY_AUTH_HTPASSWD_PATH=directory.path / "htpasswd",
                         REGISTRY_HTTP_HOST="https://example.com", REGISTRY_HTTP_ADDR="127.0.0.1:PORT",
-                        REGISTRY_HTTP_TLS_CERTIFICATE=folder.path / "cert.crt",
-                        REGISTRY_HTTP_TLS_KEY=folder.path / "privkey.key", REGISTRY_STORAGE_DELETE_ENABLED="true") as server:
+                        REGISTRY_HTTP_TLS_CERTIFICATE=directory.path / "cert.crt",
+                        REGISTRY_HTTP_TLS_KEY=directory.path / "privkey.key", REGISTRY_STORAGE_DELETE_ENABLED="true") as server:
                 status, headers, _ = server.request("GET", "/v2/")
                 assert (status, headers["WWW-Authenticate"]) == (401, 'Basic realm="Registry Realm"'), (program, status)
 
@@ -48,9 +48,9 @@ def _():
                  "REGISTRY_HTTP_PREFIX": "/my/registry/", "REGISTRY_HTTP_HEADERS": "{X-One: [a], X-Two: [b c]}"}
     for program in programs():
         for is_file in (True, False):
-            with Folder() as folder:
-                words = [folder.write("c.yml", text)] if is_file else []
-                with Server(folder, *words, program=program, **({} if is_file else variables)) as server:
+            with Directory() as directory:
+                words = [directory.write("c.yml", text)] if is_file else []
+                with Server(directory, *words, program=program, **({} if is_file else variables)) as server:
                     status, headers, _ = server.request("POST", "/my/registry/v2/a/blobs/uploads/")
                     assert status == 202, (program, is_file, status)
                     assert headers["Location"].startswith("https://example.com/out/v2/a/blobs/uploads/"), (program, headers)
@@ -61,7 +61,7 @@ def _():
 @case("without http.host, Location URLs contain http.prefix")
 def _():
     for program in programs():
-        with Folder() as folder, Server(folder, program=program, REGISTRY_HTTP_ADDR="127.0.0.1:PORT",
+        with Directory() as directory, Server(directory, program=program, REGISTRY_HTTP_ADDR="127.0.0.1:PORT",
                                         REGISTRY_HTTP_PREFIX="/my/registry/") as server:
             status, headers, _ = server.request("POST", "/my/registry/v2/a/blobs/uploads/", {"Host": "a.example:80"})
             assert status == 202, (program, status)
@@ -71,18 +71,18 @@ def _():
 @case("a variable takes precedence over the file, and REGISTRY_CONFIGURATION_PATH names the file")
 def _():
     for program in programs():
-        with Folder() as folder:
-            path = folder.write("c.yml", "version: 0.1\nstorage: {filesystem: {}}\n"
+        with Directory() as directory:
+            path = directory.write("c.yml", "version: 0.1\nstorage: {filesystem: {}}\n"
                                          "http: {addr: ':1', relativeurls: true, headers: {X-A: [file]}}\n")
-            with Server(folder, path, program=program, REGISTRY_HTTP_ADDR="127.0.0.1:PORT") as server:
+            with Server(directory, path, program=program, REGISTRY_HTTP_ADDR="127.0.0.1:PORT") as server:
                 status, headers, _ = server.request("POST", "/v2/a/blobs/uploads/")
                 assert status == 202 and headers["Location"].startswith("/v2/a/"), (program, headers["Location"])
                 assert headers["X-A"] == "file", headers
-    with Folder() as folder:
-        path = folder.write("c.yml", "version: 0.1\nhttp: {addr: 127.0.0.1:PORT, headers: {X-A: [file]}}\n")
-        server = Server(folder, "c.yml")
+    with Directory() as directory:
+        path = directory.write("c.yml", "version: 0.1\nhttp: {addr: 127.0.0.1:PORT, headers: {X-A: [file]}}\n")
+        server = Server(directory, "c.yml")
         server.__exit__()  # it was only needed for a free port to write into the file
-        with Server(folder, REGISTRY_CONFIGURATION_PATH=path, REGISTRY_HTTP_ADDR="127.0.0.1:PORT") as server:
+        with Server(directory, REGISTRY_CONFIGURATION_PATH=path, REGISTRY_HTTP_ADDR="127.0.0.1:PORT") as server:
             assert server.request("GET", "/v2/")[1]["X-A"] == "file"
 
 
@@ -95,26 +95,26 @@ def _():
             ({}, "POST", "/v2/a/blobs/uploads/", 202),
             ({"REGISTRY_STORAGE_MAINTENANCE_READONLY": '{"enabled":true}'}, "POST", "/v2/a/blobs/uploads/", 405),
             ({"REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED": "true"}, "POST", "/v2/a/blobs/uploads/", 405)):
-        with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", **env) as server:
+        with Directory() as directory, Server(directory, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", **env) as server:
             status = server.request(method, path)[0]
             assert status == wanted, (env, method, status)
 
 
 @case("catalog.maxentries limits the n that clients may request")
 def _():
-    with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_CATALOG_MAXENTRIES="5") as server:
+    with Directory() as directory, Server(directory, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_CATALOG_MAXENTRIES="5") as server:
         assert server.request("GET", "/v2/_catalog?n=5")[0] == 200
         assert server.request("GET", "/v2/_catalog?n=6")[0] == 400
 
 
-def with_hosts(folder, text):
+def with_hosts(directory, text):
     """Returns a program that runs registryd with this /etc/hosts."""
     if os.getuid() != 0 or subprocess.run([need("unshare"), "--mount", "true"], capture_output=True, check=False).returncode:
         raise Skip("this needs root and a private mount namespace")
     if not pathlib.Path("/proc/net/if_inet6").exists():
         raise Skip("this machine has no IPv6")
-    hosts = folder.write("hosts", text)
-    script = folder.write("registryd", "#!/bin/sh\nexec unshare --mount sh -c 'mount --bind \"$1\" /etc/hosts && shift && exec \"$@\"' "
+    hosts = directory.write("hosts", text)
+    script = directory.write("registryd", "#!/bin/sh\nexec unshare --mount sh -c 'mount --bind \"$1\" /etc/hosts && shift && exec \"$@\"' "
                                        f"sh '{hosts}' '{PROGRAM}' \"$@\"\n")
     os.chmod(script, 0o755)
     return script
@@ -122,10 +122,10 @@ def with_hosts(folder, text):
 
 @case("http.addr with a name: it listens on every address of the name, IPv4 and IPv6, on one port")
 def _():
-    with Folder() as folder:
-        program = with_hosts(folder, "127.0.0.1 localhost\n::1 localhost\n127.0.0.1 localhost both\n203.0.113.9 partly\n::1 partly\n")
+    with Directory() as directory:
+        program = with_hosts(directory, "127.0.0.1 localhost\n::1 localhost\n127.0.0.1 localhost both\n203.0.113.9 partly\n::1 partly\n")
         port = free_port()
-        with Server(folder, program=program, REGISTRY_HTTP_ADDR="localhost:PORT",
+        with Server(directory, program=program, REGISTRY_HTTP_ADDR="localhost:PORT",
                     REGISTRY_HTTP_DEBUG_ADDR=f"localhost:{port}") as server:
             for address in ("127.0.0.1", "::1"):
                 for path, number in (("/v2/", server.port), ("/debug/health", port)):
@@ -138,16 +138,16 @@ def _():
             other.bind(("::1", 0))
             other.listen()
             address = f"localhost:{other.getsockname()[1]}"
-            done = subprocess.run([program, "serve"], env={**folder.env, "REGISTRY_HTTP_ADDR": address}, capture_output=True, text=True,
+            done = subprocess.run([program, "serve"], env={**directory.env, "REGISTRY_HTTP_ADDR": address}, capture_output=True, text=True,
                                   timeout=TIMEOUT_S, check=False)
             assert done.returncode == 1 and f"cannot listen on {address}: Address already in use" in done.stderr, done
 
 
 @case("http.net unix: registryd listens on a socket in the file system")
 def _():
-    with Folder() as folder:
-        path = folder.path / "s"
-        with Server(folder, socket_path=path, REGISTRY_HTTP_NET="unix", REGISTRY_HTTP_ADDR=path) as server:
+    with Directory() as directory:
+        path = directory.path / "s"
+        with Server(directory, socket_path=path, REGISTRY_HTTP_NET="unix", REGISTRY_HTTP_ADDR=path) as server:
             assert server.request("GET", "/v2/")[0] == 200
 
 
@@ -162,10 +162,10 @@ def put_blob(server, content):
 @case("blobs of every size are served whole and in ranges without TLS, over TCP and over a Unix socket")
 def _():
     for is_unix in (False, True):
-        with Folder() as folder:
-            path = folder.path / "socket" if is_unix else None
+        with Directory() as directory:
+            path = directory.path / "socket" if is_unix else None
             address = {"REGISTRY_HTTP_NET": "unix", "REGISTRY_HTTP_ADDR": path} if is_unix else {"REGISTRY_HTTP_ADDR": "127.0.0.1:PORT"}
-            with Server(folder, socket_path=path, **address) as server:
+            with Server(directory, socket_path=path, **address) as server:
                 for size in (0, 1, (16 << 10) - 1, 16 << 10, (16 << 10) + 1, 200000, 3 << 20):
                     content = os.urandom(size)
                     blob = put_blob(server, content)
@@ -181,9 +181,9 @@ def _():
 
 @case("http.debug: health and metrics are on a separate address only")
 def _():
-    with Folder() as folder:
+    with Directory() as directory:
         port = free_port()
-        with Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_HTTP_DEBUG_ADDR=f"127.0.0.1:{port}",
+        with Server(directory, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_HTTP_DEBUG_ADDR=f"127.0.0.1:{port}",
                     REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED="true", REGISTRY_HTTP_DEBUG_PROMETHEUS_PATH="/m") as server:
             assert server.request("GET", "/v2/")[0] == 200
             assert server.request("GET", "/m")[0] == 404
@@ -196,12 +196,12 @@ def _():
 
 @case("minimumtls tls1.3 rejects a TLS 1.2 client")
 def _():
-    with Folder() as folder:
-        folder.make_certificate()
-        with Server(folder, is_tls=True, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_HTTP_TLS_CERTIFICATE="cert.crt",
+    with Directory() as directory:
+        directory.make_certificate()
+        with Server(directory, is_tls=True, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_HTTP_TLS_CERTIFICATE="cert.crt",
                     REGISTRY_HTTP_TLS_KEY="privkey.key", REGISTRY_HTTP_TLS_MINIMUMTLS="tls1.3") as server:
             assert server.request("GET", "/v2/")[0] == 200
-            old = ssl.create_default_context(cafile=str(folder.path / "cert.crt"))
+            old = ssl.create_default_context(cafile=str(directory.path / "cert.crt"))
             old.maximum_version = ssl.TLSVersion.TLSv1_2
             try:
                 old.wrap_socket(socket.create_connection(("127.0.0.1", server.port)), server_hostname="localhost").close()
@@ -225,15 +225,15 @@ def listening(server):
 @case("without http.addr it listens on port 5000: on loopback without TLS, on every address with TLS")
 def _():
     for words, wanted in (("", lambda a: a == "0100007F"), ("tls", lambda a: set(a) == {"0"})):
-        with Folder() as folder:
-            env = dict(folder.env)
+        with Directory() as directory:
+            env = dict(directory.env)
             if words:
-                folder.make_certificate()
+                directory.make_certificate()
                 env.update(REGISTRY_HTTP_TLS_CERTIFICATE="cert.crt", REGISTRY_HTTP_TLS_KEY="privkey.key")
             script = 'ip link set lo up 2>/dev/null; exec "$0" serve'
             if subprocess.run([need("unshare"), "-n", "true"], capture_output=True).returncode:
                 raise Skip("cannot create a network namespace here")
-            server = subprocess.Popen(["unshare", "-n", "sh", "-c", script, PROGRAM], env=env, cwd=folder.path,
+            server = subprocess.Popen(["unshare", "-n", "sh", "-c", script, PROGRAM], env=env, cwd=directory.path,
                                       stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             try:
                 while b"listening on" not in (line := server.stderr.readline()):
@@ -257,9 +257,9 @@ def _():
             ("version: 0.1\nhttp: {}\nhttp: {}\n", "c.yml:3: ", "twice"),
             ("version: 0.1\n\thttp: {}\n", "c.yml:2: ", "invalid YAML"),
             ("http: {}\n", "c.yml: ", "version: 0.1")):
-        with Folder() as folder:
-            folder.write("c.yml", text)
-            assert_refused(folder.run("serve", "c.yml"), *words)
+        with Directory() as directory:
+            directory.write("c.yml", text)
+            assert_refused(directory.run("serve", "c.yml"), *words)
 
 
 @case("an invalid value is refused with the variable's name")
@@ -269,8 +269,8 @@ def _():
             ("REGISTRY_HTTP_ADDR", "[::1]:5000", "invalid YAML", "quotes"),
             ("REGISTRY_HTTP_HOST", "example.com", "https://"),
             ("REGISTRY_HTTP_TLS_KEY", "/k", "http.tls.certificate")):
-        with Folder() as folder:
-            assert_refused(folder.run("serve", **{name: value}), f"{name}: ", *words)
+        with Directory() as directory:
+            assert_refused(directory.run("serve", **{name: value}), f"{name}: ", *words)
 
 
 @case("unsupported settings that protect something are refused with the reason")
@@ -279,16 +279,16 @@ def _():
                         ("REGISTRY_HTTP_TLS_LETSENCRYPT_EMAIL", "a@b.c"), ("REGISTRY_PROXY_REMOTEURL", "https://a"),
                         ("REGISTRY_NOTIFICATIONS_ENDPOINTS", "[{name: a, url: http://b}]"),
                         ("REGISTRY_MIDDLEWARE", "{repository: [{name: a}]}")):
-        with Folder() as folder:
-            assert_refused(folder.run("serve", **{name: value}), f"{name}: ", "refused: ")
+        with Directory() as directory:
+            assert_refused(directory.run("serve", **{name: value}), f"{name}: ", "refused: ")
 
 
 @case("ignored settings are named in a warning at start")
 def _():
-    with Folder() as folder:
-        folder.write("c.yml", "version: 0.1\nhttp: {addr: 127.0.0.1:PORT}\nredis: {addr: a}\nhtpp: {}\n"
+    with Directory() as directory:
+        directory.write("c.yml", "version: 0.1\nhttp: {addr: 127.0.0.1:PORT}\nredis: {addr: a}\nhtpp: {}\n"
                               "health: {file: [{file: /down}]}\n")
-        with Server(folder, "c.yml", REGISTRY_PORT="tcp://10.0.0.1:5000") as server:
+        with Server(directory, "c.yml", REGISTRY_PORT="tcp://10.0.0.1:5000") as server:
             log = server.stop()
             for words in ("c.yml:3: redis: ignored", "c.yml:4: htpp: ignored", "c.yml:5: health.file: ignored",
                           "Ignoring REGISTRY_PORT: it is one that Kubernetes sets for a service"):
@@ -298,10 +298,10 @@ def _():
 
 @case("secrets appear neither in the log nor in an error")
 def _():
-    with Folder() as folder:
+    with Directory() as directory:
         for value in ("[sEcReT]", "*sEcReT", '"sEcReT'):
-            assert b"sEcReT" not in folder.run("serve", REGISTRY_HTTP_SECRET=value).err
-        with Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_HTTP_SECRET="sEcReT",
+            assert b"sEcReT" not in directory.run("serve", REGISTRY_HTTP_SECRET=value).err
+        with Server(directory, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_HTTP_SECRET="sEcReT",
                     REGISTRY_LOG_LEVEL="debug") as server:
             server.request("POST", "/v2/a/blobs/uploads/", {"Authorization": "Basic c0VjUmVU"})
             log = server.stop()
@@ -312,7 +312,7 @@ def _():
 
 @case("each request is one line of text that starts with the time")
 def _():
-    with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_LOG_FIELDS="{service: x}") as server:
+    with Directory() as directory, Server(directory, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_LOG_FIELDS="{service: x}") as server:
         server.request("GET", "/v2/a/tags/list")
         lines = [line for line in server.stop().splitlines() if "/v2/a/tags/list" in line]
         assert len(lines) == 1, lines
@@ -322,7 +322,7 @@ def _():
 
 @case("the logged duration is right for a request that crosses a second boundary")
 def _():
-    with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_LOG_FORMATTER="json") as server:
+    with Directory() as directory, Server(directory, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", REGISTRY_LOG_FORMATTER="json") as server:
         with socket.create_connection(("127.0.0.1", server.port), 20) as client:
             time.sleep(1.9 - time.monotonic() % 1)  # the end of a second on the clock that measures durations
             client.sendall(b"POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n")
@@ -338,7 +338,7 @@ def _():
     nasty = b'GET /v2/a%0a%22\x1b[31m\xff"}{/tags/list HTTP/1.1\r\nHost: a"b\r\nUser-Agent: x\x1b]0;y\x07"\xff\xe2\x80\xae' \
             b'\r\nConnection: close\r\n\r\n'
     for formatter, time_name, message_name in (("json", "time", "msg"), ("logstash", "@timestamp", "message")):
-        with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT",
+        with Directory() as directory, Server(directory, REGISTRY_HTTP_ADDR="127.0.0.1:PORT",
                                         REGISTRY_LOG_FORMATTER=formatter) as server:
             server.request("GET", "/v2/")
             server.raw(nasty)
@@ -351,7 +351,7 @@ def _():
 
 @case("in text format, too, clients cannot forge a line or send escape sequences to the terminal")
 def _():
-    with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT") as server:
+    with Directory() as directory, Server(directory, REGISTRY_HTTP_ADDR="127.0.0.1:PORT") as server:
         server.raw(b"GET /v2/%0Atime=x\x1b[31m HTTP/1.1\r\nHost: a\r\nUser-Agent: a\x1b[2J\" level=error msg=\"forged\r\n"
                    b"Connection: close\r\n\r\n")
         log = server.stop()
@@ -362,7 +362,7 @@ def _():
 @case("log.level and log.accesslog.disabled keep requests out of the log")
 def _():
     for env in ({"REGISTRY_LOG_LEVEL": "warn"}, {"REGISTRY_LOG_ACCESSLOG_DISABLED": "true"}):
-        with Folder() as folder, Server(folder, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", **env) as server:
+        with Directory() as directory, Server(directory, REGISTRY_HTTP_ADDR="127.0.0.1:PORT", **env) as server:
             server.request("GET", "/v2/")
             log = server.stop()
             assert "response completed" not in log, log
@@ -374,10 +374,10 @@ def _():
 def _():
     if os.geteuid():
         raise Skip("only root can run registryd as another user")
-    with Folder() as folder:
-        folder.path.chmod(0o777)
+    with Directory() as directory:
+        directory.path.chmod(0o777)
         try:
-            server = Server(folder, owner=65534, REGISTRY_HTTP_ADDR="127.0.0.1:PORT")
+            server = Server(directory, owner=65534, REGISTRY_HTTP_ADDR="127.0.0.1:PORT")
         except PermissionError:
             raise Skip(f"{PROGRAM} is in a directory that other users cannot enter") from None
         with server:
@@ -389,13 +389,13 @@ def _():
 
 @case("without standard streams it serves, and does not write its log to a connection")
 def _():
-    with Folder() as folder:
+    with Directory() as directory:
         port = free_port()
-        env = {**folder.env, "REGISTRY_HTTP_ADDR": f"127.0.0.1:{port}"}
+        env = {**directory.env, "REGISTRY_HTTP_ADDR": f"127.0.0.1:{port}"}
         server = Server.__new__(Server)
-        server.folder, server.is_tls, server.socket_path, server.port = folder, False, None, port
+        server.directory, server.is_tls, server.socket_path, server.port = directory, False, None, port
         server.log_path = pathlib.Path("/dev/null")
-        server.process = subprocess.Popen(["sh", "-c", 'exec "$0" serve 0<&- 1>&- 2>&-', PROGRAM], env=env, cwd=folder.path)
+        server.process = subprocess.Popen(["sh", "-c", 'exec "$0" serve 0<&- 1>&- 2>&-', PROGRAM], env=env, cwd=directory.path)
         with server:
             answer = server.raw(b"GET /v2/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 200 ") and b"level=" not in answer, answer

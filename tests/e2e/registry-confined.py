@@ -91,7 +91,7 @@ def link_out(server):
         return pull(server, SECRET)
 
 
-@case("a link from the storage to a file outside is not followed, confined or not; the answer tells nothing of it")
+@case("a link from the storage to a file outside is not followed, confined or not, and the answer does not reveal it")
 def _():
     need_plain()
     for confinement in ("false", "true"):

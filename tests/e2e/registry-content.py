@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`registryd ls`, `show`, `du`, `rm`, `tag`: what the registry holds, with and without a server; JSON of `verify`, `garbage-collect`.
+"""`registryd ls`, `show`, `du`, `rm` and `tag`, with and without a server; the JSON of `verify` and `garbage-collect`.
 
 REGISTRYD names the program under test (default: build/registry/registryd of this checkout).
 """
@@ -63,7 +63,7 @@ class Content:
         return self.put(repository, tag, manifest)
 
     def run(self, *words, expected=0, **more):
-        """What `registryd WORD...` prints on standard output."""
+        """Returns the standard output of `registryd WORD...`."""
         done = subprocess.run([PROGRAM, *words, "--config", self.server.config], cwd=self.server.dir, env=self.server.env,
                               stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False, **more)
         assert done.returncode == expected, done
@@ -94,14 +94,14 @@ class Content:
 
 
 def rows(table):
-    """The lines of a table, each as its words."""
+    """Returns the lines of a table, each as a list of words."""
     return [re.split(r" {2,}", row.strip()) for row in table.splitlines()]
 
 
 # --- ls and show ----------------------------------------------------------------------------------
 
 
-@case("ls: repositories and tags, those pushed last first, with size and platforms; beside the server and without it")
+@case("ls lists repositories and tags, the latest first, with size and platforms, with and without a running server")
 def _():
     with Content() as content:
         assert content.run("ls") == "" and content.json("ls") == {"repositories": []}
@@ -133,7 +133,7 @@ def config_size(content, repository, digest):
     return content.json("show", f"{repository}@{digest}")["manifest"]["config"]["size"]
 
 
-@case("show: an image, an index, and what refers to it")
+@case("show describes an image, an index and referrers")
 def _():
     with Content() as content:
         image = content.image("app", "1", ["base", "one"])
@@ -178,7 +178,7 @@ def _():
 # --- du -------------------------------------------------------------------------------------------
 
 
-@case("du: what each repository and tag takes, what it has alone, what no tag names")
+@case("du shows the space of each repository and tag, the part that no other uses, and the part that no tag names")
 def _():
     with Content() as content:
         base, common = "b" * 5000, "c" * 3000
@@ -221,7 +221,7 @@ def _():
 # --- rm and tag -----------------------------------------------------------------------------------
 
 
-@case("rm: a tag, a manifest with its tags; a running server shows it at once; garbage-collect frees the space")
+@case("rm removes a tag, or a manifest with its tags; a running server shows that immediately; garbage-collect frees the space")
 def _():
     with Content() as content:
         image = content.image("app", "1", ["x"])
@@ -237,7 +237,7 @@ def _():
         assert content.call("GET", f"/v2/app/manifests/{image['digest']}")[0] == 404 and content.tags("app") == []
 
 
-@case("rm asks on a terminal, and without one it wants --yes")
+@case("rm asks on a terminal, and without a terminal requires --yes")
 def _():
     with Content() as content:
         content.image("app", "1", ["x"])
@@ -249,7 +249,7 @@ def _():
         assert content.tags("app") == []
 
 
-@case("tag moves a tag, says what it named before, and keeps referrers and the type")
+@case("tag moves a tag, prints the digest that it named before, and keeps referrers and the media type")
 def _():
     with Content() as content:
         one, two = content.image("app", "1", ["x"]), content.image("app", "2", ["y"])
@@ -263,7 +263,7 @@ def _():
 # --- verify and garbage-collect -------------------------------------------------------------------
 
 
-@case("verify and garbage-collect print JSON for scripts, and nothing else where all is well and they are told to be quiet")
+@case("verify and garbage-collect print JSON for scripts, and with --quiet nothing else if there is no problem")
 def _():
     with Content() as content:
         image = content.image("app", "1", ["x" * 600])
@@ -294,7 +294,7 @@ def _():
 # --- mistakes -------------------------------------------------------------------------------------
 
 
-@case("mistakes on the command line are one line that says what to write")
+@case("a wrong command line is refused in one line that says how to correct it")
 def _():
     with Content() as content:
         content.image("app", "1", ["x"])

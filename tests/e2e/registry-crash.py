@@ -36,7 +36,7 @@ class Writer:
         self.new_blobs = {} # blobs acknowledged since the last check
 
     def work(self, server, is_over):
-        """Sends requests until the server is gone."""
+        """Sends requests until the server has ended."""
         self.under_way = {}
         try:
             while not is_over.is_set():

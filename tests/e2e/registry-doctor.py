@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`registryd doctor` finds what is wrong with a registry, says which command mends it, and finds nothing where all is well.
+"""`registryd doctor` finds problems of a registry, prints commands that fix them, and finds nothing if there are no problems.
 
 REGISTRYD names the program under test (default: build/registry/registryd of this checkout).
 """
@@ -31,7 +31,7 @@ def run(config, expected, *words, env=None):
 
 
 def find(config, expected, **more):
-    """{id: finding} of the findings, but for the one that no server runs."""
+    """Returns the findings by id, except the one that no server is running."""
     findings = json.loads(run(config, expected, "--json", **more))["findings"]
     return {finding["id"]: finding for finding in findings if finding["id"] != "server-silent"}
 
@@ -44,7 +44,7 @@ def directory(*words, **more):
 
 
 def certify(place, *words, days=100, name="localhost", alternative=True):
-    """Replaces the certificate by one that OpenSSL makes."""
+    """Replaces the certificate by one that OpenSSL creates."""
     key = place / "certs/registry.key"
     names = ("-addext", f"subjectAltName=DNS:{name}") if alternative else ()
     subprocess.run([need("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
@@ -63,7 +63,7 @@ def set_line(place, old, new):
 # --- all is well ----------------------------------------------------------------------------------
 
 
-@case("a directory of registryd init: nothing but that no server runs; with a server, nothing at all")
+@case("in a directory of registryd init, the only finding is that no server is running; with a server there is none")
 def _():
     with scratch() as place:
         port = make(place / "r")
@@ -169,7 +169,7 @@ def file_as_storage(place):
     (place / "data").write_text("")
 
 
-# What is done to a directory, the finding, its status, and a part of its command (None: it has none).
+# A change of a directory, the finding that it causes, the exit status, and a part of the printed command (None: no command).
 SITUATIONS = (
     (remove_users, "users-missing", "bad", "registryd htpasswd -c "),
     (empty_users, "users-none", "bad", "registryd htpasswd "),
@@ -209,7 +209,7 @@ def _():
             assert command is None or command in findings[name]["command"], findings[name]
 
 
-@case("the commands, typed as they are printed, mend what they are for")
+@case("each printed command fixes its finding")
 def _():
     for spoil in (public_users, open_users, public_key, lambda place: certify(place, days=10)):
         with directory() as place:
@@ -227,7 +227,7 @@ def find_any(config):
     return json.loads(done.stdout)["findings"]
 
 
-@case("an expired certificate, and one that is not valid yet")
+@case("a certificate that has expired, and one that is not yet valid, are found")
 def _():
     with directory() as place:
         for begin, end, name in ((-20, -10, "certificate-expired"), (10, 20, "certificate-not-yet")):
@@ -236,7 +236,7 @@ def _():
 
 
 def make_dated(place, begin, end):
-    """A certificate that is valid from and until so many days from now; OpenSSL's `ca` can set both."""
+    """Creates a certificate that is valid from and until the given days from now; OpenSSL's `ca` can set both."""
     now = datetime.datetime.now(datetime.timezone.utc)
     moments = [(now + datetime.timedelta(days=days)).strftime("%Y%m%d%H%M%SZ") for days in (begin, end)]
     work = place / "certs"
@@ -258,7 +258,7 @@ def make_dated(place, begin, end):
 # --- rights ---------------------------------------------------------------------------------------
 
 
-@case("root sees the files as the server's user does: a storage and a key that this user cannot use")
+@case("if root runs doctor, it finds a storage and a key that the server's user cannot use")
 def _():
     if os.geteuid() != 0:
         raise Skip("only root can become another user")
@@ -266,7 +266,7 @@ def _():
         place.parent.chmod(0o755)
         for path in (place / "data", place / "auth", place / "auth/htpasswd"):
             os.chown(path, 65534, 65534)
-        assert "certificate-unreadable" in find(place / "config.yml", 1)     # certs/ is root's alone
+        assert "certificate-unreadable" in find(place / "config.yml", 1)     # only root can access certs/
         for path in (place / "certs", *(place / "certs").iterdir()):
             os.chown(path, 65534, 65534)
         assert not find(place / "config.yml", 0)
@@ -285,7 +285,7 @@ def _():
 
 
 class Proxy(http.server.BaseHTTPRequestHandler):
-    """Answers as a registry behind a proxy does, with the fault that the server's attribute names."""
+    """Answers like a registry behind a proxy, with the fault in the server's attribute."""
 
     def answer(self, status, *headers):
         self.send_response(status)
@@ -321,7 +321,7 @@ class Proxy(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@case("what a proxy changes: another service, errors, no challenge, a realm elsewhere, a limit on bodies, another clock")
+@case("changes by a proxy are found: another service, errors, no challenge, another realm, a limit on bodies, another clock")
 def _():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -342,7 +342,7 @@ def _():
         assert "public-silent" in find(place / "config.yml", 1)
 
 
-@case("behind nginx as Debian has it: the limit of 1 MiB is found, and is gone with client_max_body_size 0")
+@case("behind Debian's nginx, the limit of 1 MiB is found, and with client_max_body_size 0 it is not")
 def _():
     need("nginx")
     with scratch() as place:
@@ -368,7 +368,7 @@ def _():
                     process.wait(TIMEOUT_S)
 
 
-@case("a port that another program uses; text for people is safe for a terminal")
+@case("a port that another program uses is found; the output is safe for a terminal")
 def _():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
     server.fault = "other"

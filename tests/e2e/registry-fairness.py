@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""One user who keeps the server busy: what the others notice of it, and what the server spends on it.
+"""One user keeps the server busy: the effect on other users, and the resources that the server uses.
 
-The figures for latencies are those of ../bench/misbehaving-user.py; here it is about order and bounds.
+This topic tests order and bounds; ../bench/misbehaving-user.py measures latencies.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from registry_client import CONFIG, IMAGE, digest
 
 BAD, GOOD = basic("mallory", "m"), basic("me", "secret")
 MIB, EMPTY = 1 << 20, b"{}"
-PARKED_MAX = 64  # of one user: registry/runtime/job-queue.h
+PARKED_MAX = 64  # for one user: registry/runtime/job-queue.h
 
 
 def serve(**settings):
@@ -44,7 +44,7 @@ def push_blob(server, name, user, data):
 
 
 def manifest(number, subject=None, padding=0):
-    """An image without layers. padding: how many small values are in a member that nobody reads."""
+    """Returns an image without layers. padding: the number of small values in a member that nobody reads."""
     members = {"schemaVersion": 2, "mediaType": IMAGE, "config": {"mediaType": CONFIG, "digest": digest(EMPTY), "size": len(EMPTY)},
                "layers": [], "annotations": {"number": str(number)}, "x": [1] * padding}
     if subject:
@@ -59,14 +59,14 @@ def put_manifest(server, name, user, reference, data):
 # --- an upload session that somebody holds -------------------------------------------------------------
 
 
-@case("requests for an upload session that is being written to wait without a worker, a few of them; the rest are refused at once")
+@case("of the requests for an upload session that is being written to, a few wait without a worker; the rest are refused immediately")
 def _():
     with serve() as server, contextlib.ExitStack() as stack:
         location = start_upload(server, "a", BAD)
         holder = stack.enter_context(Raw(server.port)).send(head("PATCH", location, BAD, length(2)) + b"x")
         time.sleep(0.2)
         requests = [stack.enter_context(Raw(server.port)).send(head("DELETE", location, BAD, length(0))) for _ in range(200)]
-        # All workers are free for others meanwhile.
+        # All workers are free for other requests.
         push_blob(server, "b", GOOD, EMPTY)
         assert put_manifest(server, "b", GOOD, "t", manifest(1)).status == 201
         answers = [raw.read() for raw in requests]
@@ -77,7 +77,7 @@ def _():
         assert holder.send(b"y").read().status == 202
 
 
-@case("a request that waits for the end of another one is answered when that one is over")
+@case("a request that waits for another one is answered when that one has ended")
 def _():
     with serve() as server:
         for _ in range(5):
@@ -90,14 +90,14 @@ def _():
                 assert holder.read().status == 202
                 answer = successor.read()
                 assert answer.status == 202 and answer.headers["range"] == "0-2", answer
-                # The session is free as soon as the answer is there.
+                # The session is free as soon as the answer has arrived.
                 assert call(server, "DELETE", location, GOOD).status == 204
 
 
 # --- bodies ----------------------------------------------------------------------------------------------
 
 
-@case("bodies that one user does not finish have a bound, and leave room for the manifests of others")
+@case("the unfinished bodies of one user are bounded, and leave room for the manifests of other users")
 def _():
     with serve() as server, contextlib.ExitStack() as stack:
         push_blob(server, "b", GOOD, EMPTY)
@@ -112,7 +112,7 @@ def _():
         assert put_manifest(server, "b", GOOD, "t", large).status == 201
         grown = server.rss_kib() - before
         assert grown < 40 * 1024 or is_sanitized(registryd()), grown
-        # What was refused is not kept.
+        # Refused bodies are not kept.
         for raw in held:
             raw.close()
         wait_for(lambda: put_manifest(server, "b", BAD, "u", large).status == 201, "the bodies are freed")
@@ -121,7 +121,7 @@ def _():
 # --- the end ------------------------------------------------------------------------------------------------
 
 
-@case("SIGTERM ends a server whose queue is full of work: what has not begun is not waited for")
+@case("SIGTERM ends a server whose queue is full: it does not wait for jobs that have not started")
 def _():
     subject, many = digest(b"subject"), 200
     with serve(HTTP_DRAINTIMEOUT="100ms") as server, contextlib.ExitStack() as stack:

@@ -274,27 +274,27 @@ def _():
 
 @contextlib.contextmanager
 def small_disk(size):
-    with tempfile.TemporaryDirectory(prefix="dcp-disk.", dir="/tmp") as folder:
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", folder], capture_output=True,
+    with tempfile.TemporaryDirectory(prefix="dcp-disk.", dir="/tmp") as directory:
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", directory], capture_output=True,
                               text=True, check=False)
         if done.returncode:
             raise Skip("cannot mount a file system here")
         try:
-            yield folder
+            yield directory
         finally:
-            subprocess.run(["umount", "-l", folder], check=True)
+            subprocess.run(["umount", "-l", directory], check=True)
 
 
-def remount(folder, how):
-    subprocess.run(["mount", "-o", f"remount,{how}", folder], check=True)
+def remount(directory, how):
+    subprocess.run(["mount", "-o", f"remount,{how}", directory], check=True)
 
 
 @case("a full disk is 507; pulls still work, and pushes work again when there is space")
 def _():
-    with small_disk("4m") as folder, Registry(STORAGE_FILESYSTEM_ROOTDIRECTORY=folder) as registry:
+    with small_disk("4m") as directory, Registry(STORAGE_FILESYSTEM_ROOTDIRECTORY=directory) as registry:
         books = Books(registry)
         books.push_image("kept")
-        filled = os.path.join(folder, "filled")
+        filled = os.path.join(directory, "filled")
         for room in (0, 4096, 3 * 4096, 5 * 4096, 9 * 4096, 14 * 4096):
             with contextlib.suppress(OSError), open(filled, "wb", buffering=0) as file:
                 while file.write(bytes(4096)):
@@ -314,7 +314,7 @@ def _():
             except Refused as refusal:
                 assert refusal.answer.status == 507
         # A refused upload keeps its space until the client deletes the session or the session expires.
-        for session in os.listdir(f"{folder}/docker/registry/v2/repositories/faults/big/_uploads"):
+        for session in os.listdir(f"{directory}/docker/registry/v2/repositories/faults/big/_uploads"):
             answer = big.client.call("DELETE", f"/v2/faults/big/blobs/uploads/{session}")
             assert answer.status == 204, answer
         recover(books)
@@ -323,12 +323,12 @@ def _():
 
 @case("a read-only disk is 503; pulls still work, and pushes work again when it is writable")
 def _():
-    with small_disk("16m") as folder, Registry(STORAGE_FILESYSTEM_ROOTDIRECTORY=folder) as registry:
+    with small_disk("16m") as directory, Registry(STORAGE_FILESYSTEM_ROOTDIRECTORY=directory) as registry:
         books = Books(registry)
         books.push_image("kept")
-        for path in [os.path.join(root, name) for root, _, names in os.walk(folder) for name in names]:
+        for path in [os.path.join(root, name) for root, _, names in os.walk(directory) for name in names]:
             os.utime(path, (1000000000, 1000000000))
-        remount(folder, "ro")
+        remount(directory, "ro")
         assert set(books.try_all()) == {503}
         books.pull("kept")
         books.look()
@@ -336,7 +336,7 @@ def _():
         assert answer.status == 200, answer
         result = registry.run_program("garbage-collect", "-m")
         assert result.returncode in (0, 1) and "Traceback" not in result.stderr, result
-        remount(folder, "rw")
+        remount(directory, "rw")
         recover(books)
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Hostile requests: none is authenticated, all get a proper answer, and none leaves anything behind."""
+"""Hostile requests: none is authenticated, all get a correct answer, and none leaves data behind."""
 
 import contextlib
 import functools

@@ -24,7 +24,7 @@ OLD = b"$2y$05$x.BBmUhGM1Fm6dYmnqMu.uvweuJzoawjAHyizJgDPYh9mv38kn//q"
 HASH = rb"\$2y\$04\$[./0-9A-Za-z]{53}"
 
 
-class Folder:
+class Directory:
     """A temporary directory, with or without a file of users."""
 
     def __init__(self, content=None):
@@ -75,56 +75,56 @@ def assert_refused(result, status, *words):
 
 @case("-c creates a file with the user that only its owner can read")
 def _():
-    with Folder() as folder:
-        result = folder.run("-cBbC4", "users", "u", "secret")
+    with Directory() as directory:
+        result = directory.run("-cBbC4", "users", "u", "secret")
         assert result.rc == 0 and result.out == b"" and b"added u to users" in result.err, result
-        assert re.fullmatch(rb"u:" + HASH + rb"\n", folder.file.read_bytes())
-        assert folder.file.stat().st_mode & 0o7777 == 0o600 and folder.names() == ["users"]
-        assert folder.lets_in("u", b"secret") and not folder.lets_in("u", b"Secret")
+        assert re.fullmatch(rb"u:" + HASH + rb"\n", directory.file.read_bytes())
+        assert directory.file.stat().st_mode & 0o7777 == 0o600 and directory.names() == ["users"]
+        assert directory.lets_in("u", b"secret") and not directory.lets_in("u", b"Secret")
 
 
 @case("without -c a missing file is an error that names -c")
 def _():
-    with Folder() as folder:
+    with Directory() as directory:
         for words in (("-Bb", "users", "u", "p"), ("-D", "users", "u")):
-            assert_refused(folder.run(*words), 1, "users", "-c")
-        assert_refused(folder.run("-vb", "users", "u", "p"), 1, "users")
-        assert_refused(folder.run("-cBb", "none/users", "u", "p"), 1, "none/users")
-        assert folder.names() == []
+            assert_refused(directory.run(*words), 1, "users", "-c")
+        assert_refused(directory.run("-vb", "users", "u", "p"), 1, "users")
+        assert_refused(directory.run("-cBb", "none/users", "u", "p"), 1, "none/users")
+        assert directory.names() == []
 
 
 @case("-c replaces an existing file, and keeps its mode")
 def _():
-    with Folder(b"a:x\nnonsense\n") as folder:
-        folder.file.chmod(0o640)
-        assert folder.run("-cBbC4", "users", "u", "p").rc == 0
-        assert re.fullmatch(rb"u:" + HASH + rb"\n", folder.file.read_bytes())
-        assert folder.file.stat().st_mode & 0o7777 == 0o640
+    with Directory(b"a:x\nnonsense\n") as directory:
+        directory.file.chmod(0o640)
+        assert directory.run("-cBbC4", "users", "u", "p").rc == 0
+        assert re.fullmatch(rb"u:" + HASH + rb"\n", directory.file.read_bytes())
+        assert directory.file.stat().st_mode & 0o7777 == 0o640
 
 
 @case("only the line of the user changes, and no byte of the others")
 def _():
-    with Folder(b"# users: all\r\n\r\na:" + OLD + b":more\r\n  u:" + OLD + b"\r\n\t# u\r\n b:{SHA}x \nc:" + OLD) as folder:
-        result = folder.run("-BbC4", "users", "u", "new")
+    with Directory(b"# users: all\r\n\r\na:" + OLD + b":more\r\n  u:" + OLD + b"\r\n\t# u\r\n b:{SHA}x \nc:" + OLD) as directory:
+        result = directory.run("-BbC4", "users", "u", "new")
         assert result.rc == 0 and b"changed the password of u in users" in result.err, result
         expected = (re.escape(b"# users: all\r\n\r\na:" + OLD + b":more\r\n") + rb"u:" + HASH +
                     re.escape(b"\r\n\t# u\r\n b:{SHA}x \nc:" + OLD))
-        assert re.fullmatch(expected, folder.file.read_bytes()), folder.file.read_bytes()
-        assert folder.lets_in("u", b"new") and folder.lets_in("c", b"old")
-        assert folder.run("-BbC4", "users", "d", "p").rc == 0
-        assert re.fullmatch(expected + rb"\nd:" + HASH + rb"\n", folder.file.read_bytes()), folder.file.read_bytes()
+        assert re.fullmatch(expected, directory.file.read_bytes()), directory.file.read_bytes()
+        assert directory.lets_in("u", b"new") and directory.lets_in("c", b"old")
+        assert directory.run("-BbC4", "users", "d", "p").rc == 0
+        assert re.fullmatch(expected + rb"\nd:" + HASH + rb"\n", directory.file.read_bytes()), directory.file.read_bytes()
 
 
 @case("the password is read from standard input with -i, and otherwise twice from the terminal")
 def _():
-    with Folder(b"") as folder:
-        assert folder.run("-iC4", "users", "u", stdin=b"from input\n").rc == 0
-        assert folder.lets_in("u", b"from input")
-        assert_refused(folder.run("users", "u"), 1, "no terminal")
+    with Directory(b"") as directory:
+        assert directory.run("-iC4", "users", "u", stdin=b"from input\n").rc == 0
+        assert directory.lets_in("u", b"from input")
+        assert_refused(directory.run("users", "u"), 1, "no terminal")
         for words, typed, status in ((["-C4"], [b"typed\n", b"typed\n"], 0), (["-C4"], [b"typed\n", b"Typed\n"], 3),
                                      (["-v"], [b"typed\n"], 0), (["-v"], [b"wrong\n"], 3)):
-            assert on_terminal([*words, str(folder.file), "u"], typed) == status, (words, typed)
-        assert folder.lets_in("u", b"typed")
+            assert on_terminal([*words, str(directory.file), "u"], typed) == status, (words, typed)
+        assert directory.lets_in("u", b"typed")
 
 
 def on_terminal(words, typed):
@@ -145,42 +145,42 @@ def on_terminal(words, typed):
 
 @case("links are followed, also a link to a file that does not exist yet")
 def _():
-    with Folder(b"") as folder:
-        (folder.path / "below").mkdir()
-        (folder.path / "one").symlink_to("below/two")
-        (folder.path / "below/two").symlink_to("../users")
-        assert folder.run("-BbC4", "one", "u", "p").rc == 0
-        assert folder.lets_in("u", b"p") and (folder.path / "one").is_symlink() and (folder.path / "below/two").is_symlink()
-        (folder.path / "dangling").symlink_to(folder.path / "below/made")
-        assert_refused(folder.run("-BbC4", "dangling", "u", "p"), 1, "-c")
-        assert folder.run("-cBbC4", "dangling", "u", "p").rc == 0
-        assert folder.lets_in("u", b"p", "below/made") and (folder.path / "dangling").is_symlink()
-        (folder.path / "loop").symlink_to("loop")
-        assert_refused(folder.run("-BbC4", "loop", "u", "p"), 1, "loop")
+    with Directory(b"") as directory:
+        (directory.path / "below").mkdir()
+        (directory.path / "one").symlink_to("below/two")
+        (directory.path / "below/two").symlink_to("../users")
+        assert directory.run("-BbC4", "one", "u", "p").rc == 0
+        assert directory.lets_in("u", b"p") and (directory.path / "one").is_symlink() and (directory.path / "below/two").is_symlink()
+        (directory.path / "dangling").symlink_to(directory.path / "below/made")
+        assert_refused(directory.run("-BbC4", "dangling", "u", "p"), 1, "-c")
+        assert directory.run("-cBbC4", "dangling", "u", "p").rc == 0
+        assert directory.lets_in("u", b"p", "below/made") and (directory.path / "dangling").is_symlink()
+        (directory.path / "loop").symlink_to("loop")
+        assert_refused(directory.run("-BbC4", "loop", "u", "p"), 1, "loop")
 
 
 @case("files that are not htpasswd files stay unchanged")
 def _():
-    with Folder(b"a:x\nnonsense\n") as folder:
+    with Directory(b"a:x\nnonsense\n") as directory:
         for words in (["-Bb", "users", "u", "p"], ["-D", "users", "a"], ["-vb", "users", "a", "p"]):
-            assert_refused(folder.run(*words), 7, "users:2", "':'")
+            assert_refused(directory.run(*words), 7, "users:2", "':'")
         for path in (".", "/dev/null"):
-            assert_refused(folder.run("-Bb", path, "u", "p"), 1)
-            assert_refused(folder.run("-cBb", path, "u", "p"), 1)
-        os.mkfifo(folder.path / "pipe")
-        assert_refused(folder.run("-Bb", "pipe", "u", "p"), 1, "not a regular file")
-        assert folder.file.read_bytes() == b"a:x\nnonsense\n"
+            assert_refused(directory.run("-Bb", path, "u", "p"), 1)
+            assert_refused(directory.run("-cBb", path, "u", "p"), 1)
+        os.mkfifo(directory.path / "pipe")
+        assert_refused(directory.run("-Bb", "pipe", "u", "p"), 1, "not a regular file")
+        assert directory.file.read_bytes() == b"a:x\nnonsense\n"
 
 
 @case("the file keeps its owner and group")
 def _():
     if os.geteuid() != 0:
         raise Skip("only root can create a file of another user")
-    with Folder(b"a:x\n") as folder:
-        os.chown(folder.file, 12345, 54321)
-        folder.file.chmod(0o440)
-        assert folder.run("-BbC4", "users", "u", "p").rc == 0
-        now = folder.file.stat()
+    with Directory(b"a:x\n") as directory:
+        os.chown(directory.file, 12345, 54321)
+        directory.file.chmod(0o440)
+        assert directory.run("-BbC4", "users", "u", "p").rc == 0
+        now = directory.file.stat()
         assert (now.st_uid, now.st_gid, now.st_mode & 0o7777) == (12345, 54321, 0o440), now
 
 
@@ -188,60 +188,60 @@ def _():
 def _():
     if os.geteuid() != 0:
         raise Skip("only root can become another user")
-    with Folder(b"a:x\n") as folder:
-        copy = folder.path / "registryd"  # other users may not be able to enter the build directory
+    with Directory(b"a:x\n") as directory:
+        copy = directory.path / "registryd"  # other users may not be able to enter the build directory
         shutil.copy(registryd(), copy)
         for mode, owner, file_owner in ((0o755, 0, 0), (0o777, 0, 0), (0o777, 0, 12345), (0o755, 0, 65534)):
-            folder.path.chmod(mode)
-            os.chown(folder.file, file_owner, file_owner)
-            done = subprocess.run([copy, "htpasswd", "-BbC4", folder.file, "u", "p"], capture_output=True, user=65534,
+            directory.path.chmod(mode)
+            os.chown(directory.file, file_owner, file_owner)
+            done = subprocess.run([copy, "htpasswd", "-BbC4", directory.file, "u", "p"], capture_output=True, user=65534,
                                   group=65534, extra_groups=[], timeout=TIMEOUT_S)
-            assert done.returncode == 1 and str(folder.file).encode() in done.stderr, done
-            assert folder.file.read_bytes() == b"a:x\n" and folder.names() == ["registryd", "users"], folder.names()
+            assert done.returncode == 1 and str(directory.file).encode() in done.stderr, done
+            assert directory.file.read_bytes() == b"a:x\n" and directory.names() == ["registryd", "users"], directory.names()
 
 
 @case("on a full disk nothing changes, and no temporary file is left")
 def _():
-    with Folder(b"a:" + b"x" * 8192 + b"\n") as folder:
-        before = folder.file.read_bytes()
-        done = subprocess.run(["sh", "-c", 'ulimit -f 4; exec "$0" htpasswd -BbC4 users u p', registryd()], cwd=folder.path,
+    with Directory(b"a:" + b"x" * 8192 + b"\n") as directory:
+        before = directory.file.read_bytes()
+        done = subprocess.run(["sh", "-c", 'ulimit -f 4; exec "$0" htpasswd -BbC4 users u p', registryd()], cwd=directory.path,
                               capture_output=True, timeout=TIMEOUT_S)
         assert done.returncode == 1 and b"users" in done.stderr, done
-        assert folder.file.read_bytes() == before and folder.names() == ["users"], folder.names()
+        assert directory.file.read_bytes() == before and directory.names() == ["users"], directory.names()
 
 
 @case("a user is removed; removing an unknown user does not change the file")
 def _():
-    with Folder(b"# u\na:x\nu:" + OLD + b"\n u:y\nb:z") as folder:
-        result = folder.run("-D", "users", "u")
+    with Directory(b"# u\na:x\nu:" + OLD + b"\n u:y\nb:z") as directory:
+        result = directory.run("-D", "users", "u")
         assert result.rc == 0 and b"removed u from users" in result.err, result
-        assert folder.file.read_bytes() == b"# u\na:x\nb:z"
-        before = folder.file.stat()
-        result = folder.run("-D", "users", "u")
+        assert directory.file.read_bytes() == b"# u\na:x\nb:z"
+        before = directory.file.stat()
+        result = directory.run("-D", "users", "u")
         assert result.rc == 0 and b"no user u" in result.err, result
-        assert folder.file.stat().st_ino == before.st_ino
+        assert directory.file.stat().st_ino == before.st_ino
 
 
 @case("-v says whether the server would accept the password")
 def _():
     sha = b"{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ="  # of "secret"
-    with Folder(b"u:" + OLD + b"\nlast:x\nlast:" + OLD + b":more\nsha:" + sha + b"\n") as folder:
-        before = when_changed(folder.file)
-        assert folder.run("-vb", "users", "u", "old").rc == 0
-        assert folder.run("-vb", "users", "last", "old").rc == 0
-        assert_refused(folder.run("-vb", "users", "u", "new"), 3, "u")
-        assert_refused(folder.run("-vb", "users", "sha", "secret"), 3, "bcrypt")
-        assert_refused(folder.run("-vb", "users", "nobody", "old"), 6, "nobody")
-        assert when_changed(folder.file) == before
+    with Directory(b"u:" + OLD + b"\nlast:x\nlast:" + OLD + b":more\nsha:" + sha + b"\n") as directory:
+        before = when_changed(directory.file)
+        assert directory.run("-vb", "users", "u", "old").rc == 0
+        assert directory.run("-vb", "users", "last", "old").rc == 0
+        assert_refused(directory.run("-vb", "users", "u", "new"), 3, "u")
+        assert_refused(directory.run("-vb", "users", "sha", "secret"), 3, "bcrypt")
+        assert_refused(directory.run("-vb", "users", "nobody", "old"), 6, "nobody")
+        assert when_changed(directory.file) == before
 
 
 @case("no password is printed or stays on the command line")
 def _():
-    with Folder(b"u:" + OLD + b"\n") as folder:
+    with Directory(b"u:" + OLD + b"\n") as directory:
         for words in (["-BbC4", "users", "u"], ["-vb", "users", "u"], ["-vb", "users", "nobody"], ["-cBbC4", "users", "u"]):
-            result = folder.run(*words, "on-the-line")
+            result = directory.run(*words, "on-the-line")
             assert b"on-the-line" not in result.out + result.err, result
-        started = subprocess.Popen([registryd(), "htpasswd", "-bC14", folder.file, "u", "on-the-line"],
+        started = subprocess.Popen([registryd(), "htpasswd", "-bC14", directory.file, "u", "on-the-line"],
                                    stderr=subprocess.DEVNULL)
         shown = b""
         while not shown or b"on-the-line" in shown:
@@ -255,27 +255,27 @@ def _():
 
 @case("concurrent changes all take effect")
 def _():
-    with Folder(b"") as folder:
-        started = [subprocess.Popen([registryd(), "htpasswd", "-bC4", folder.file, f"user{number}", "p"],
+    with Directory(b"") as directory:
+        started = [subprocess.Popen([registryd(), "htpasswd", "-bC4", directory.file, f"user{number}", "p"],
                                     stderr=subprocess.DEVNULL) for number in range(24)]
         assert [process.wait(TIMEOUT_S) for process in started] == [0] * 24
-        assert {line.split(b":")[0] for line in folder.file.read_bytes().splitlines()} == {
+        assert {line.split(b":")[0] for line in directory.file.read_bytes().splitlines()} == {
             b"user%d" % number for number in range(24)}
-        assert folder.names() == ["users"]
+        assert directory.names() == ["users"]
 
 
 @case("readers see the old or the new file, and a signal leaves no temporary file")
 def _():
-    with Folder(b"a:" + b"x" * 100000 + b"\nu:" + OLD + b"\n") as folder:
+    with Directory(b"a:" + b"x" * 100000 + b"\nu:" + OLD + b"\n") as directory:
         for attempt in range(30):
-            started = subprocess.Popen([registryd(), "htpasswd", "-bC4", folder.file, "u", "p"], stderr=subprocess.DEVNULL)
+            started = subprocess.Popen([registryd(), "htpasswd", "-bC4", directory.file, "u", "p"], stderr=subprocess.DEVNULL)
             end = time.monotonic() + attempt * 0.0007
             while time.monotonic() < end:
-                seen = folder.file.read_bytes()
+                seen = directory.file.read_bytes()
                 assert seen.startswith(b"a:xxx") and re.search(rb"\nu:\$2y\$0[45]\$.{53}\n\Z", seen), seen[-80:]
             started.send_signal(signal.SIGTERM)
             assert started.wait(TIMEOUT_S) in (0, -signal.SIGTERM)
-            assert folder.names() == ["users"], folder.names()
+            assert directory.names() == ["users"], directory.names()
 
 
 def login(registry, user, password):
@@ -295,16 +295,16 @@ def wait_for_login(registry, user, password, status):
 
 @case("a running registryd accepts a new and a changed user, and rejects a removed one")
 def _():
-    with Registry() as registry, Folder() as folder:
+    with Registry() as registry, Directory() as directory:
         first, password = registry.username, registry.password
         file = registry.dir / "htpasswd"
         assert login(registry, "new", "one") == 401
-        assert folder.run("-iC4", str(file), "new", stdin=b"one").rc == 0
+        assert directory.run("-iC4", str(file), "new", stdin=b"one").rc == 0
         wait_for_login(registry, "new", "one", 200)
-        assert folder.run("-iC4", str(file), "new", stdin=b"two").rc == 0
+        assert directory.run("-iC4", str(file), "new", stdin=b"two").rc == 0
         wait_for_login(registry, "new", "one", 401)
         wait_for_login(registry, "new", "two", 200)
-        assert folder.run("-D", str(file), "new").rc == 0
+        assert directory.run("-D", str(file), "new").rc == 0
         wait_for_login(registry, "new", "two", 401)
         wait_for_login(registry, first, password, 200)
 
@@ -333,10 +333,10 @@ COMMANDS = (
 
 def effect_of(program, content, words):
     """Returns the exit status, and the file with new hashes replaced by a placeholder."""
-    with Folder(content) as folder:
-        result = folder.run(*words, stdin=b"old", program=program)
-        after = folder.file.read_bytes() if folder.file.exists() else None
-        assert folder.names() == ([] if after is None else ["users"]), folder.names()
+    with Directory(content) as directory:
+        result = directory.run(*words, stdin=b"old", program=program)
+        after = directory.file.read_bytes() if directory.file.exists() else None
+        assert directory.names() == ([] if after is None else ["users"]), directory.names()
         return result.rc, after and re.sub(HASH, b"NEW", after)
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`registryd init` creates a directory with which a registry can start at once."""
+"""`registryd init` creates a directory from which a registry can start immediately."""
 
 import os
 import pathlib

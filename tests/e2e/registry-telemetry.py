@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What programs read: metrics by registry:2's names (compared with docker-registry), fields of the log, events, failed logins."""
+"""Interfaces for other programs: metrics with registry:2's names (compared with docker-registry), log fields, events, failed logins."""
 
 import http.client
 import itertools
@@ -16,7 +16,7 @@ from registry_client import digest
 GOOD, EMPTY = basic("me", "secret"), b"{}"
 numbers = itertools.count()
 DOCKER_IMAGE = "application/vnd.docker.distribution.manifest.v2+json"
-# What docker-registry has and we do not: its own process, and calls of its storage driver that ours does not need.
+# Metrics that only docker-registry has: its own process, and calls of its storage driver that ours does not need.
 NOT_OURS = re.compile(r"(go|process|promhttp)_|registry_notifications_")
 NOT_OUR_LABELS = re.compile(r'action="(Move|URLFor)"')
 
@@ -47,7 +47,7 @@ def push_manifest(server, name, reference, data):
 
 
 def use(server):
-    """Each kind of request once, with some that fail."""
+    """Sends each kind of request once, and some that fail."""
     accept = b"Accept: " + DOCKER_IMAGE.encode() + b"\r\n"
     push_blob(server, "a/b", EMPTY)
     push_manifest(server, "a/b", "t", manifest(1))
@@ -60,7 +60,7 @@ def use(server):
 
 
 def metrics(server):
-    """The samples: name and labels, without those of the same series' other buckets; and types by name."""
+    """Returns the samples (name and labels, one bucket for each series), and the types by name."""
     connection = http.client.HTTPConnection("127.0.0.1", server.debug_port, timeout=300)
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()
@@ -76,7 +76,7 @@ def metrics(server):
 
 
 def labels(samples, name):
-    """Sets of labels of a metric, as they are written."""
+    """Returns the sets of labels of a metric, as text."""
     return {sample[len(name):] for sample in samples if sample.startswith(name + "{")}
 
 
@@ -87,7 +87,7 @@ def _():
     for program in ("docker-registry", None):
         with Server(line("me", "secret"), **({"program": need(program)} if program else {}), STORAGE_DELETE_ENABLED="true") as server:
             use(server)
-            time.sleep(0.2)  # docker-registry counts after it has answered
+            time.sleep(0.2)  # docker-registry counts after the answer
             found.append(metrics(server))
     (theirs, their_types), (ours, our_types) = found
     wanted = {name: kind for name, kind in their_types.items() if not NOT_OURS.match(name)}
@@ -107,7 +107,7 @@ def _():
     assert all(value == 0 for sample, value in ours.items() if sample.startswith("registry_http_in_flight")), ours
 
 
-@case("every request is counted by a status: 412, 431 and 505, those whose client left, and those whose connection was cut")
+@case("every request is counted with a status: also 412, 431 and 505, disconnected clients, and connections that the server ended")
 def _():
     with Server(line("me", "secret"), HTTP_TIMEOUTS_HEAD="1s") as server:
         push_blob(server, "a", EMPTY)
@@ -151,7 +151,7 @@ def _():
     assert re.search(r"level=debug msg=\"blob pulled\" .*event.repository=a", log), log
 
 
-@case("a failed login is a warning with user and client; the password is nowhere")
+@case("a failed login is logged as a warning with user and client, and without the password")
 def _():
     with Server(line("me", "secret")) as server:
         assert call(server, "GET", "/v2/", user=basic("me", "wrong-password")).status == 401
@@ -159,38 +159,38 @@ def _():
         assert ask(server.port, head("GET", "/v2/")).status == 401
         log = server.log()
     warnings = [each for each in log.splitlines() if "login failed" in each]
-    assert len(warnings) == 2, warnings  # nobody failed by asking without a password
+    assert len(warnings) == 2, warnings  # a request without a password is not a failed login
     assert "level=warning" in warnings[0] and "auth.user.name=me " in warnings[0], warnings[0]
     assert re.search(r'http\.request\.remoteaddr="127\.0\.0\.1:\d+"', warnings[0]), warnings[0]
     assert r'auth.user.name="x\" level=info"' in warnings[1], warnings[1]
     assert "wrong-password" not in log
 
 
-@case("lines of requests name repository, reference, digest and upload, as registry:2's do")
+@case("log lines of requests name repository, reference, digest and upload, as in registry:2")
 def _():
     with Server(line("me", "secret")) as server:
         push_blob(server, "a/b", EMPTY)
         push_manifest(server, "a/b", "t", manifest(1))
         call(server, "GET", f"/v2/a/b/blobs/{digest(EMPTY)}")
-        # A line is written after the answer, and may come after the line of a later request.
+        # A line is written after the answer, and may follow the line of a later request.
         for fields in ("PUT .*vars.name=a/b vars.reference=t", "PUT .*vars.name=a/b vars.uuid=[0-9a-f-]{36}",
                        rf'GET .*vars.digest="{digest(EMPTY)}" vars.name=a/b'):
             wait_for(lambda: re.search("http.request.method=" + fields, server.log()), fields)
 
 
 def forwarded(server, value, source="127.0.0.1"):
-    """The address that the log names for a failed login with that X-Forwarded-For."""
+    """Returns the address in the log for a failed login with this X-Forwarded-For."""
     user = f"user{next(numbers)}"
     header = b"X-Forwarded-For: " + value.encode() + b"\r\n"
     assert ask(server.port, head("GET", "/v2/", header, basic(user, "wrong")), source=source).status == 401
     return re.search(rf'auth.user.name={user} .*http.request.remoteaddr="?([^" ]*)', server.log())[1]
 
 
-@case("X-Forwarded-For names the client where the connection comes from a proxy that http.trustedproxies lists, and only there")
+@case("X-Forwarded-For is used only if the connection comes from a proxy in http.trustedproxies")
 def _():
     with Server(line("me", "secret"), HTTP_TRUSTEDPROXIES="[127.0.0.1, '10.0.0.0/8', 'fd00::/8']") as server:
         assert forwarded(server, "192.0.2.1") == "192.0.2.1"
-        assert forwarded(server, "203.0.113.9, 192.0.2.1") == "192.0.2.1"  # the first is the client's own word
+        assert forwarded(server, "203.0.113.9, 192.0.2.1") == "192.0.2.1"  # the client itself sent the first address
         assert forwarded(server, "192.0.2.1, 10.1.2.3") == "192.0.2.1"
         assert forwarded(server, "192.0.2.1, 203.0.113.9, fd00::1") == "203.0.113.9"
         assert forwarded(server, "10.0.0.1, 10.0.0.2") == "10.0.0.1"
@@ -212,7 +212,7 @@ def _():
         assert guess(b"192.0.2.2", "secret") == 200
 
 
-@case("a list of proxies that is not one is refused")
+@case("an invalid list of proxies is refused")
 def _():
     for value in ("10.0.0.0/33", "example.com", "[10.0.0.1/x]", "{a: b}", "300.1.1.1"):
         try:
@@ -224,7 +224,7 @@ def _():
             raise AssertionError(value)
 
 
-@case("entries that cannot be read are left out of lists, and logged with the reason")
+@case("lists omit entries that cannot be read, and the log has the reason")
 def _():
     with Server(line("me", "secret")) as server:
         push_blob(server, "good", EMPTY)
@@ -239,7 +239,7 @@ def _():
             wait_for(lambda: re.search(f"level=warning msg=.a list omits 1 entry.*{what}", server.log()), what)
 
 
-@case("CORS: http.headers are on every answer, refusals among them, as docker-registry's")
+@case("CORS: http.headers are in every answer, also in refusals, as with docker-registry")
 def _():
     allowed = {"Access-Control-Allow-Origin": "[https://ui.example]", "Access-Control-Expose-Headers": "[Docker-Content-Digest]"}
     headers = "{" + ", ".join(f"{name}: {value}" for name, value in allowed.items()) + "}"

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""TLS: a scanner's findings, client certificates, and certificate files that change under load."""
+"""TLS: the findings of a scanner, client certificates, and certificate files that change under load."""
 
 import base64
 import contextlib
@@ -26,23 +26,23 @@ EC = ["ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
 class Authority:
     """A certificate authority that writes name.crt and name.key into a directory."""
 
-    def __init__(self, folder, name):
-        self.folder, self.name = folder, name
-        folder.mkdir(exist_ok=True)
+    def __init__(self, directory, name):
+        self.directory, self.name = directory, name
+        directory.mkdir(exist_ok=True)
         self._run("req", "-x509", "-newkey", *EC, "-nodes", "-keyout", f"{name}.key", "-out", f"{name}.crt", "-days", "2",
                   "-subj", f"/CN={name}", *AUTHORITY)
-        self.certificate = folder / f"{name}.crt"
+        self.certificate = directory / f"{name}.crt"
 
     def _run(self, *words):
-        subprocess.run([need("openssl"), *words], cwd=self.folder, check=True, capture_output=True)
+        subprocess.run([need("openssl"), *words], cwd=self.directory, check=True, capture_output=True)
 
     def sign(self, name, extensions="extendedKeyUsage=clientAuth\n", key=EC, times=("-days", "2")):
         """Returns the paths of the certificate and its key."""
-        (self.folder / "extensions").write_text(extensions + "authorityKeyIdentifier=keyid\n")
+        (self.directory / "extensions").write_text(extensions + "authorityKeyIdentifier=keyid\n")
         self._run("req", "-newkey", *key, "-nodes", "-keyout", f"{name}.key", "-out", "request", "-subj", f"/CN={name}")
         self._run("x509", "-req", "-in", "request", "-CA", f"{self.name}.crt", "-CAkey", f"{self.name}.key", *times,
                   "-extfile", "extensions", "-out", f"{name}.crt")
-        return self.folder / f"{name}.crt", self.folder / f"{name}.key"
+        return self.directory / f"{name}.crt", self.directory / f"{name}.key"
 
 
 def expired():
@@ -117,8 +117,8 @@ def _():
 def mutual(**more):
     """Yields a registry that requires certificates of the authority `clients`, and that authority."""
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="dcp-clients.", dir="/tmp"))
-        clients = Authority(pathlib.Path(folder), "clients")
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="dcp-clients.", dir="/tmp"))
+        clients = Authority(pathlib.Path(directory), "clients")
         registry = stack.enter_context(MutualRegistry(clients, HTTP_TLS_CLIENTCAS=f"[{clients.certificate}]", **more))
         yield registry, clients
 
@@ -147,7 +147,7 @@ def _():
         strangers = {
             "none": None,
             "another authority's": other.sign("usual"),
-            "a certificate of another authority with the same name": (other.certificate, other.folder / "clients.key"),
+            "a certificate of another authority with the same name": (other.certificate, other.directory / "clients.key"),
             "a server certificate": clients.sign("server", "extendedKeyUsage=serverAuth\n"),
             "an expired one": clients.sign("old", times=expired()),
         }
@@ -157,7 +157,7 @@ def _():
             for what, pair in {"the usual one": registry.pair, "one without a purpose": clients.sign("any", "")}.items():
                 assert status(registry, pair, version) == 200, (version, what)
         # An intermediate authority signed it: it is valid with the chain, and invalid without.
-        below = Authority(clients.folder, "unused")
+        below = Authority(clients.directory, "unused")
         below.name = "middle"
         certificate, key = below.sign("leaf")
         chain = registry.dir / "chain.crt"
@@ -179,10 +179,10 @@ def _():
                               check=True)
         assert done.stdout == b"200", done
         assert subprocess.run(curl, capture_output=True, check=False).returncode != 0
-        folder = registry.dir / "certs.d"
-        folder.mkdir()
-        (folder / "ca.crt").write_bytes(registry.ca.read_bytes())
-        inspect = [need("skopeo"), "list-tags", "--cert-dir", folder, "--authfile", registry.dir / "auth.json",
+        directory = registry.dir / "certs.d"
+        directory.mkdir()
+        (directory / "ca.crt").write_bytes(registry.ca.read_bytes())
+        inspect = [need("skopeo"), "list-tags", "--cert-dir", directory, "--authfile", registry.dir / "auth.json",
                    f"docker://{registry.host}/nothing"]
         env = {"PATH": os.environ["PATH"], "HOME": str(registry.dir)}
         (registry.dir / "auth.json").write_text("{}")
@@ -190,8 +190,8 @@ def _():
         # curl reports the alert or the closed connection, whichever it sees first.
         assert without.returncode != 0 and "required" not in without.stderr.replace("certificate required", ""), without
         # Docker's /etc/docker/certs.d/HOST uses the same file names.
-        (folder / "client.cert").write_bytes(crt.read_bytes())
-        (folder / "client.key").write_bytes(key.read_bytes())
+        (directory / "client.cert").write_bytes(crt.read_bytes())
+        (directory / "client.key").write_bytes(key.read_bytes())
         shown = subprocess.run(inspect, env=env, capture_output=True, text=True, check=False)
         assert "authentication required" in shown.stderr or "unauthorized" in shown.stderr.lower(), shown
 

@@ -67,7 +67,7 @@ def _():
             assert client.call("GET", f"/v2/victim/blobs/{digest(good)}").body == good
 
 
-@case("a session goes on through either server, and its digest is that of all bytes")
+@case("a session continues through either server, and its digest covers all bytes")
 def _():
     one, two = two_servers()
     with one, two:
@@ -86,7 +86,7 @@ def _():
                 assert client.call("GET", f"/v2/r/blobs/{digest(content, algorithm)}").body == content
 
 
-@case("a session whose server was killed goes on at once through the other")
+@case("a session whose server was killed continues immediately through the other server")
 def _():
     one, two = two_servers()
     with one, two:
@@ -108,7 +108,7 @@ class Worker:
     def __init__(self, number, servers):
         self.servers, self.number, self.random = servers, number, random.Random()
         self.name = f"two/{number // 2}"
-        self.tags = {}       # acknowledged: tag to manifest, or None
+        self.tags = {}       # acknowledged state: tag to manifest, or None
         self.under_way = {}  # the request in flight, if it took effect
         self.contents = {}   # of manifests, and of their layers, by digest
         self.clients = {}    # by port
@@ -131,7 +131,7 @@ class Worker:
                 self.settle_in_flight()
 
     def settle_in_flight(self):
-        """A request that was cut off has taken effect or not; the check accepts both from now on."""
+        """After a request was cut off, the check accepts the state with and without its effect."""
         for tag, named in self.under_way.items():
             self.tags[tag] = self.tags.get(tag, {None}) | {named}
         self.under_way = {}
@@ -194,7 +194,7 @@ class Worker:
 
 
 def collect_until(registry, is_over, counts):
-    """Collects once, however short the time is, and again and again until it is over."""
+    """Collects at least once, and repeatedly until the time is over."""
     env = {name: str(value) for name, value in registry._settings().items()}
     while True:
         process = subprocess.Popen([registry.program, "garbage-collect", "-m", "-q", "--grace", "2m",
@@ -230,7 +230,7 @@ def kill_one_under_load(servers, workers, counts, longest_s):
     victim = random.choice(servers)
     victim.process.kill()
     victim.process.wait()
-    time.sleep(random.uniform(0, longest_s)) # the other goes on alone
+    time.sleep(random.uniform(0, longest_s)) # the other server continues alone
     is_over.set()
     for thread in threads:
         thread.join()

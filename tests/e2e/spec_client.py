@@ -18,7 +18,7 @@ from registry import make_layer
 IMAGE = "application/vnd.oci.image.manifest.v1+json"
 LAYER = make_layer()
 
-# How they ask for a token: with GET and Basic, with POST (OAuth2), and whether for an identity token, too.
+# How the clients request a token: with GET and Basic, or with POST (OAuth2), and whether they also request an identity token.
 FLOWS = {"crane": ("GET", False), "oras": ("POST", False), "regclient": ("GET", True)}
 
 
@@ -46,7 +46,7 @@ def parse_challenge(header):
 
 
 class SpecClient:
-    """Asks without credentials first, does what the challenge says, and keeps a token for each set of scopes."""
+    """Sends a request without credentials first, follows the challenge, and keeps a token for each set of scopes."""
 
     def __init__(self, flow, registry):
         self.method, self.wants_identity = FLOWS[flow]
