@@ -1,5 +1,6 @@
 /*
- * How long a decision takes with many rules and users, and how long it takes to read them:
+ * Measures how long it takes to read an access file with many rules and users, and to decide a
+ * request:
  *
  *     ninja -C build tests/rules-bench && build/tests/rules-bench [RULES]
  */

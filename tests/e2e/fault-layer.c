@@ -4,9 +4,9 @@
  * FAULT_LAYER names and that tests/e2e/fault_layer.py writes, one rule for each call, in the order
  * of enum call.
  *
- * Descriptors of sockets and of standard output are let through, and of opening only that below a
- * directory's descriptor, which is how a store opens; of memory, only what the program itself asks
- * for, not what its libraries do.
+ * Calls on sockets and on standard output never fail. Of the calls that open files, only those
+ * relative to a directory's descriptor can fail, which the store uses. Of allocations, only those
+ * of the program itself can fail, not those of its libraries.
  */
 #include <dlfcn.h>
 #include <errno.h>

@@ -48,7 +48,7 @@ static void counts_have_a_time_left_if_the_total_is_known(void **state)
     assert_string_equal(shown(&line, &counting, 60 * 1000), "counting: 5 blobs\n");
 }
 
-/* More may be found than was counted: pushes go on. */
+/* More may be found than was counted, because pushes continue. */
 static void nothing_is_divided_by_zero(void **state)
 {
     struct progress_line line = {.columns = 200};

@@ -1,6 +1,6 @@
 /*
- * Complete configurations of the kinds that people have for registry:2. Comments at the head of
- * each file say what becomes of it: "# warns: TEXT" for each warning, "# refused: TEXT" for the
+ * Complete configurations as people use them with registry:2. Comments at the beginning of each
+ * file say the expected result: "# warns: TEXT" for each warning, "# refused: TEXT" for the
  * beginning of the error.
  */
 #include <dirent.h>
@@ -55,7 +55,7 @@ static void check_configuration(const char *name, char *text)
     assert_case(name, count_warnings(settings, "sEcReT") == 0);
 }
 
-static void what_becomes_of_real_configurations(void **state)
+static void real_configurations_have_the_expected_warnings_and_errors(void **state)
 {
     DIR *stream = opendir(directory);
     size_t count = 0;
@@ -114,7 +114,7 @@ static void variables_of_real_deployments_are_understood(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(what_becomes_of_real_configurations),
+        scratch_test(real_configurations_have_the_expected_warnings_and_errors),
         scratch_test(variables_of_real_deployments_are_understood),
     };
 

@@ -9,7 +9,7 @@
 /* Prevents the warning about a missing address. */
 #define ADDRESS "http: {addr: ':5000'}\n"
 
-static void without_anything_there_are_registry_2_s_defaults(void **state)
+static void unset_settings_have_registry_2_s_defaults(void **state)
 {
     CLEANUP(settings_freep) struct settings *settings = load(NULL, NO_ENVIRONMENT);
 
@@ -64,7 +64,8 @@ static void all_settings_of_a_bucket_are_read(void **state)
            "secure: false, skipverify: true, rootdirectory: /a, chunksize: 5242880, encrypt: true, "
            "keyid: k, storageclass: GLACIER_IR, objectacl: public-read, loglevel: debug, "
            "multipartcopychunksize: 6000000, multipartcopythresholdsize: 7000000, v4auth: true, "
-           "multipartcopymaxconcurrency: 5}\n" ADDRESS, NO_ENVIRONMENT);
+           "multipartcopymaxconcurrency: 5}\n" ADDRESS,
+        NO_ENVIRONMENT);
     const struct settings_s3 *s3 = &settings->storage.s3;
 
     (void)state;
@@ -272,7 +273,8 @@ static const struct {
     {S3 "storageclass: 'A, B'}\n", "c.yml:3: storage.s3.storageclass: must be one word"},
     {HEAD "storage:\n  s3: {region: r, bucket: 'a/b'}\n",
      "c.yml:3: storage.s3.bucket: must be the name of a bucket"},
-    {S3 "secure: true}\n  filesystem: {}\n", "c.yml:3: storage.s3: there is storage.filesystem, too"},
+    {S3 "secure: true}\n  filesystem: {}\n",
+     "c.yml:3: storage.s3: there is storage.filesystem, too"},
     {HEAD "auth: silly\n", "c.yml:2: auth.silly: refused: only htpasswd and token"},
     {HEAD "auth: token\n", "c.yml:2: auth.token: realm is missing"},
     {HEAD "auth: {token: {realm: x}}\n", "c.yml:2: auth.token: service is missing"},
@@ -444,7 +446,7 @@ static void the_file_is_the_argument_or_the_variable_s(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        scratch_test(without_anything_there_are_registry_2_s_defaults),
+        scratch_test(unset_settings_have_registry_2_s_defaults),
         scratch_test(a_bucket_has_registry_2_s_defaults),
         scratch_test(all_settings_of_a_bucket_are_read),
         scratch_test(the_image_s_own_file_loads),

@@ -1,4 +1,4 @@
-/* Core on a storage that has no files and is far away: it assumes nothing beyond the contract. */
+/* Core on a remote storage without files: it assumes nothing beyond the contract. */
 #include <stdio.h>
 #include <string.h>
 
@@ -63,7 +63,7 @@ static void images_are_pushed_listed_and_deleted(void **state)
     assert_true(has_manifest(store, "a/b", other));
 }
 
-static void whoever_must_not_wait_is_told(void **state)
+static void callers_that_must_not_wait_get_would_wait(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_memory();
     struct digest blob = push_blob(store, "a", "hello"),
@@ -117,7 +117,7 @@ static void an_upload_is_continued_and_committed_once(void **state)
     assert_int_equal(store_upload_open(store, "a/b", id, &other, &err), STORE_NOT_FOUND);
 }
 
-/* As of a server that stood still while another one took its upload over. */
+/* As if a server had been stopped while another one took over its upload. */
 static void an_upload_whose_claim_is_lost_is_refused(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_memory();
@@ -140,7 +140,7 @@ static void an_upload_whose_claim_is_lost_is_refused(void **state)
 }
 
 /* The hash of a server that did not see what another one appended is not used. */
-static void a_hash_is_of_all_bytes_whoever_wrote_them(void **state)
+static void a_hash_covers_the_bytes_of_all_writers(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_memory();
     struct upload *upload = create_upload(store, DIGEST_SHA256);
@@ -164,7 +164,7 @@ static void a_hash_is_of_all_bytes_whoever_wrote_them(void **state)
     upload_release(upload);
 }
 
-static void a_good_blob_is_kept_and_a_damaged_one_mended(void **state)
+static void a_good_blob_is_kept_and_a_damaged_one_repaired(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_memory();
     struct digest digest = push_blob(store, "a", "hello");
@@ -182,7 +182,7 @@ static void a_good_blob_is_kept_and_a_damaged_one_mended(void **state)
     assert_is_whole(store);
 }
 
-static void what_nobody_names_is_collected(void **state)
+static void unreferenced_objects_are_collected(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_memory();
     struct digest kept = push_image(store, "a", "t", "1", NULL),
@@ -228,12 +228,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(images_are_pushed_listed_and_deleted),
-        cmocka_unit_test(whoever_must_not_wait_is_told),
+        cmocka_unit_test(callers_that_must_not_wait_get_would_wait),
         cmocka_unit_test(an_upload_is_continued_and_committed_once),
         cmocka_unit_test(an_upload_whose_claim_is_lost_is_refused),
-        cmocka_unit_test(a_hash_is_of_all_bytes_whoever_wrote_them),
-        cmocka_unit_test(a_good_blob_is_kept_and_a_damaged_one_mended),
-        cmocka_unit_test(what_nobody_names_is_collected),
+        cmocka_unit_test(a_hash_covers_the_bytes_of_all_writers),
+        cmocka_unit_test(a_good_blob_is_kept_and_a_damaged_one_repaired),
+        cmocka_unit_test(unreferenced_objects_are_collected),
         cmocka_unit_test(old_sessions_are_purged),
     };
 

@@ -352,13 +352,13 @@ static void bytes_are_synced_before_and_directories_after_their_names(void **sta
     }
 }
 
-/* As a delete that comes between does. */
+/* As a concurrent delete does. */
 static void remove_directory(const char *directory)
 {
     assert_int_equal(rmdir(directory), 0);
 }
 
-static void a_directory_removed_meanwhile_is_created_again(void **state)
+static void a_directory_removed_at_the_same_time_is_created_again(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
 
@@ -374,7 +374,7 @@ int main(void)
         scratch_test(a_crash_at_any_call_leaves_a_consistent_store),
         scratch_test(a_failure_of_any_call_leaves_a_consistent_store),
         scratch_test(bytes_are_synced_before_and_directories_after_their_names),
-        scratch_test(a_directory_removed_meanwhile_is_created_again),
+        scratch_test(a_directory_removed_at_the_same_time_is_created_again),
     };
 
     return cmocka_run_group_tests_name("store-crash", tests, NULL, NULL);

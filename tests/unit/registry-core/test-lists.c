@@ -3,7 +3,7 @@
 #include "registry/core/store-private.h"
 #include "tests/unit/registry-core/support.h"
 
-static void digests_are_sorted_without_doubles(void **state)
+static void digests_are_sorted_without_duplicates(void **state)
 {
     CLEANUP(store_digests_done) struct store_digests digests = {0};
     struct digest digest;
@@ -64,7 +64,7 @@ static void only_digests_are_listed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(digests_are_sorted_without_doubles),
+        cmocka_unit_test(digests_are_sorted_without_duplicates),
         cmocka_unit_test(an_empty_list_has_nothing),
         scratch_test(only_digests_are_listed),
     };

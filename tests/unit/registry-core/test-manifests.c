@@ -37,7 +37,7 @@ static void registry_2_recognises_a_repository_with_only_manifests(void **state)
     assert_tree_is(below("repositories/a/_layers"), "");
 }
 
-static void a_manifest_comes_back_as_pushed(void **state)
+static void a_manifest_is_returned_as_pushed(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     const char *text = image_of(sha256_of("config"), "x", NULL);
@@ -56,7 +56,7 @@ static void a_manifest_comes_back_as_pushed(void **state)
                      STORE_NOT_FOUND);
 }
 
-static void the_type_comes_back_as_pushed(void **state)
+static void the_type_is_returned_as_pushed(void **state)
 {
     static const char index[] = "{\"schemaVersion\":2,\"manifests\":[]}";
     static const char *const types[] = {
@@ -227,8 +227,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         scratch_test(a_manifest_is_stored_where_registry_2_expects_it),
         scratch_test(registry_2_recognises_a_repository_with_only_manifests),
-        scratch_test(a_manifest_comes_back_as_pushed),
-        scratch_test(the_type_comes_back_as_pushed),
+        scratch_test(a_manifest_is_returned_as_pushed),
+        scratch_test(the_type_is_returned_as_pushed),
         scratch_test(a_manifest_without_a_recognisable_type_is_served),
         scratch_test(a_link_without_data_is_not_a_manifest),
         scratch_test(a_manifest_keeps_the_digest_it_was_pushed_by),

@@ -34,7 +34,7 @@ static const struct {
     {"no object", "[1]", "application/octet-stream", false},
 };
 
-static void types_are_seen_from_the_bytes(void **state)
+static void types_are_detected_from_the_bytes(void **state)
 {
     struct type_cache *cache = type_cache_new();
     struct shown_type type;
@@ -76,7 +76,7 @@ static void the_cache_compares_the_whole_digest(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(types_are_seen_from_the_bytes),
+        cmocka_unit_test(types_are_detected_from_the_bytes),
         cmocka_unit_test(the_cache_compares_the_whole_digest),
     };
 

@@ -71,7 +71,7 @@ static void old_sessions_are_removed(void **state)
     assert_string_equal(told, "");
 }
 
-static void sessions_of_unknown_age_go_by_what_is_there(void **state)
+static void sessions_without_a_start_time_have_the_age_of_their_objects(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
 
@@ -163,7 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         scratch_test(old_sessions_are_removed),
-        scratch_test(sessions_of_unknown_age_go_by_what_is_there),
+        scratch_test(sessions_without_a_start_time_have_the_age_of_their_objects),
         scratch_test(sessions_in_use_are_kept),
         scratch_test(leftovers_of_crashes_are_removed),
         scratch_test(a_huge_age_keeps_everything),

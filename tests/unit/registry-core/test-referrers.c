@@ -103,7 +103,7 @@ static char *large_image(int number, const struct digest *subject, size_t size)
     return text;
 }
 
-/* A call reads a bounded number of bytes, and the next one goes on where it ended. */
+/* A call reads a bounded number of bytes, and the next one continues where it ended. */
 static void referrers_are_searched_in_parts(void **state)
 {
     enum { COUNT = 40, SIZE = 1 << 20 };

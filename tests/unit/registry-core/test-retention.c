@@ -144,7 +144,7 @@ static void the_newest_tags_stay(void **state)
     store_close(world.store);
 }
 
-static void what_was_pushed_lately_stays(void **state)
+static void recently_pushed_tags_stay(void **state)
 {
     struct world world;
 
@@ -161,7 +161,7 @@ static void what_was_pushed_lately_stays(void **state)
     store_close(world.store);
 }
 
-static void what_was_pulled_lately_stays(void **state)
+static void recently_pulled_tags_stay(void **state)
 {
     struct world world;
     struct digest digest;
@@ -202,7 +202,7 @@ static void a_tag_stays_while_its_pulls_are_not_known(void **state)
     store_close(world.store);
 }
 
-static void a_tag_that_is_pushed_meanwhile_stays(void **state)
+static void a_tag_that_is_pushed_during_the_run_stays(void **state)
 {
     struct world world;
 
@@ -216,7 +216,7 @@ static void a_tag_that_is_pushed_meanwhile_stays(void **state)
     store_close(world.store);
 }
 
-static void a_version_that_is_gone_deletes_nothing(void **state)
+static void an_outdated_version_deletes_nothing(void **state)
 {
     struct store_tag_state seen;
     struct world world;
@@ -256,7 +256,7 @@ static void a_damaged_tag_stays_and_a_dry_run_removes_nothing(void **state)
     store_close(world.store);
 }
 
-static void a_run_ends_when_it_is_told_to(void **state)
+static void a_run_can_be_stopped(void **state)
 {
     struct world world;
     struct error err;
@@ -290,7 +290,7 @@ static size_t collect(const struct world *world)
     return result.manifests;
 }
 
-static void untagged_manifests_go_after_their_time(void **state)
+static void untagged_manifests_are_removed_after_their_time(void **state)
 {
     struct world world;
     struct digest child, index, old, about;
@@ -317,7 +317,7 @@ static void untagged_manifests_go_after_their_time(void **state)
     store_close(world.store);
 }
 
-static void the_time_without_a_tag_begins_anew(void **state)
+static void the_time_without_a_tag_starts_again(void **state)
 {
     struct world world;
     struct digest image;
@@ -383,7 +383,7 @@ static void pulls_are_written_once_an_hour(void **state)
     store_close(world.store);
 }
 
-static void too_many_pulls_make_the_recording_begin_anew(void **state)
+static void too_many_pulls_restart_the_recording(void **state)
 {
     struct pull_log *log = pull_log_new();
     struct world world;
@@ -412,17 +412,17 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_newest_tags_stay),
-        cmocka_unit_test(what_was_pushed_lately_stays),
-        cmocka_unit_test(what_was_pulled_lately_stays),
+        cmocka_unit_test(recently_pushed_tags_stay),
+        cmocka_unit_test(recently_pulled_tags_stay),
         cmocka_unit_test(a_tag_stays_while_its_pulls_are_not_known),
-        cmocka_unit_test(a_tag_that_is_pushed_meanwhile_stays),
-        cmocka_unit_test(a_version_that_is_gone_deletes_nothing),
+        cmocka_unit_test(a_tag_that_is_pushed_during_the_run_stays),
+        cmocka_unit_test(an_outdated_version_deletes_nothing),
         cmocka_unit_test(a_damaged_tag_stays_and_a_dry_run_removes_nothing),
-        cmocka_unit_test(a_run_ends_when_it_is_told_to),
-        cmocka_unit_test(untagged_manifests_go_after_their_time),
-        cmocka_unit_test(the_time_without_a_tag_begins_anew),
+        cmocka_unit_test(a_run_can_be_stopped),
+        cmocka_unit_test(untagged_manifests_are_removed_after_their_time),
+        cmocka_unit_test(the_time_without_a_tag_starts_again),
         cmocka_unit_test(pulls_are_written_once_an_hour),
-        cmocka_unit_test(too_many_pulls_make_the_recording_begin_anew),
+        cmocka_unit_test(too_many_pulls_restart_the_recording),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

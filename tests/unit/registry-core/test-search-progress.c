@@ -9,7 +9,7 @@ static enum search_state begin(struct search_progress *progress, const char *nam
     return search_progress_begin(progress, name, 0, ret);
 }
 
-static void a_search_goes_on_where_it_ended(void **state)
+static void a_search_continues_where_it_ended(void **state)
 {
     struct search_progress *progress = search_progress_new();
     struct search_position position;
@@ -55,7 +55,7 @@ static void too_many_are_forgotten(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_search_goes_on_where_it_ended),
+        cmocka_unit_test(a_search_continues_where_it_ended),
         cmocka_unit_test(too_many_are_forgotten),
     };
 

@@ -76,7 +76,7 @@ static void only_a_directory_can_be_opened(void **state)
     assert_int_equal(open_store_at("", FILESYSTEM_SERVES, &store, &err), -ENOENT);
 }
 
-static void a_storage_that_disappears_is_not_healthy(void **state)
+static void a_missing_storage_is_not_healthy(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
     struct error err = {0};
@@ -99,7 +99,7 @@ int main(void)
         scratch_test(servers_and_readers_share_the_store_and_an_offline_collector_is_exclusive),
         scratch_test(the_collector_creates_no_store),
         scratch_test(only_a_directory_can_be_opened),
-        scratch_test(a_storage_that_disappears_is_not_healthy),
+        scratch_test(a_missing_storage_is_not_healthy),
     };
 
     return cmocka_run_group_tests_name("store", tests, NULL, NULL);

@@ -32,10 +32,10 @@ static void many_connections_of_one_client_delay_another_by_one_turn(void **stat
 }
 
 /*
- * Its turn comes after those of clients that were there before, not after all that its own client
- * queued.
+ * Its turn comes after those of clients that were queued before, not after all turns of its own
+ * client.
  */
-static void a_connection_that_goes_on_queues_behind_other_clients(void **state)
+static void a_connection_that_continues_queues_behind_other_clients(void **state)
 {
     struct turn busy[3], quiet[1];
     struct turn *taken;
@@ -71,7 +71,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_connections_of_one_client_delay_another_by_one_turn),
-        cmocka_unit_test(a_connection_that_goes_on_queues_behind_other_clients),
+        cmocka_unit_test(a_connection_that_continues_queues_behind_other_clients),
         cmocka_unit_test(a_queued_connection_is_not_queued_twice),
     };
 

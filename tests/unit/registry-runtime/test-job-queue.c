@@ -30,7 +30,7 @@ static void push(struct job_queue *queue, unsigned count, uint64_t principal, ui
         assert_int_equal(push_at(queue, principal, address, 0), 0);
 }
 
-/* Takes as many as may run at once; how many. */
+/* Takes as many jobs as may run at once; returns their number. */
 static unsigned take_all(struct job_queue *queue)
 {
     unsigned count = 0;
@@ -103,7 +103,7 @@ static void addresses_of_a_principal_take_turns(void **state)
 }
 
 /* The same address of another principal is another flow. */
-static void equal_addresses_of_two_principals_are_apart(void **state)
+static void equal_addresses_of_two_principals_are_separate(void **state)
 {
     struct job_queue *queue = new_queue(1);
     struct job *first, *second;
@@ -165,10 +165,7 @@ static void a_principal_parks_a_few_jobs_only(void **state)
     job_queue_free(queue);
 }
 
-/*
- * Whatever comes in whatever order: no job is lost, none runs twice, and the queue is as new at the
- * end.
- */
+/* For any jobs in any order: no job is lost, none runs twice, and the queue is empty at the end. */
 static void every_job_comes_out_once(void **state)
 {
     enum { WORKERS = 5, ROUNDS = 20 };
@@ -208,7 +205,7 @@ int main(void)
         cmocka_unit_test(the_last_worker_is_for_a_principal_that_has_none),
         cmocka_unit_test(addresses_do_not_multiply_a_principals_workers),
         cmocka_unit_test(addresses_of_a_principal_take_turns),
-        cmocka_unit_test(equal_addresses_of_two_principals_are_apart),
+        cmocka_unit_test(equal_addresses_of_two_principals_are_separate),
         cmocka_unit_test(a_finished_job_makes_room_for_another),
         cmocka_unit_test(a_parked_job_waits_for_its_time),
         cmocka_unit_test(a_principal_parks_a_few_jobs_only),

@@ -10,7 +10,7 @@
 
 #include "tests/unit/check.h"
 
-/* Keeps a worker busy until it is let go. */
+/* Blocks a worker until it is released. */
 struct gate {
     struct job job;
     sem_t is_reached, may_go;
@@ -69,7 +69,7 @@ static int submit_job(struct worker_pool *pool, uint64_t principal, struct job *
     return worker_pool_submit(pool, &(struct job_owner){.principal = principal}, 0, job);
 }
 
-/* A pool whose one thread stands at the gate, so that what is submitted waits. */
+/* A pool whose only thread is blocked at the gate, so that submitted jobs wait. */
 static struct worker_pool *start_at_gate(struct gate *gate, unsigned queue_max)
 {
     struct worker_pool *pool = start_pool(1, queue_max);
@@ -289,7 +289,7 @@ static void every_job_runs_once(void **state)
     assert_int_equal(written_count, SUBMITTERS * JOBS_EACH);
 }
 
-/* Each waits for all the others: without a thread of its own for each this never ends. */
+/* Each job waits for all others, so this only ends if each has its own thread. */
 static void there_are_as_many_threads_as_asked_for(void **state)
 {
     struct gate gates[5];

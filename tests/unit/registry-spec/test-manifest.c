@@ -253,7 +253,7 @@ static void annotations_are_kept_as_json(void **state)
     }
 }
 
-static void unknown_members_may_have_any_name_and_stand_twice(void **state)
+static void unknown_members_may_have_any_name_and_be_repeated(void **state)
 {
     CLEANUP(manifest_done)
     struct manifest manifest =
@@ -288,7 +288,7 @@ int main(void)
         cmocka_unit_test(the_subject_is_read),
         cmocka_unit_test(the_artifact_type_takes_precedence_over_the_config_s),
         cmocka_unit_test(annotations_are_kept_as_json),
-        cmocka_unit_test(unknown_members_may_have_any_name_and_stand_twice),
+        cmocka_unit_test(unknown_members_may_have_any_name_and_be_repeated),
         cmocka_unit_test(freeing_an_empty_manifest_is_allowed),
     };
 
