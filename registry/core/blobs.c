@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "registry/core/blob-bytes.h"
 #include "registry/core/store-private.h"
 
 enum { CHECK_SIZE = 256 << 10 };

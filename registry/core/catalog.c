@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "registry/spec/name.h"
+#include "registry/core/lists.h"
 #include "registry/core/store-private.h"
 
 struct walk {

@@ -9,6 +9,8 @@
 #include "common/json.h"
 #include "registry/spec/manifest.h"
 #include "registry/core/collect-private.h"
+#include "registry/core/lists.h"
+#include "registry/core/revisions.h"
 
 /* The pauses add up to a second. */
 enum { MAX_TRIES = 10, FIRST_PAUSE_NS = 1000000 };

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "registry/core/collect-private.h"
+#include "registry/core/lists.h"
+#include "registry/core/revisions.h"
 
 /* A family's prefixes, and the links in them that are refreshed when a member is used. */
 struct family {

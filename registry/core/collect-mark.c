@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "registry/core/collect-private.h"
+#include "registry/core/lists.h"
 #include "registry/core/untagged.h"
 
 /* A walk from the tagged manifests to everything that they keep. */

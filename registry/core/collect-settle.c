@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "registry/core/collect-private.h"
+#include "registry/core/lists.h"
 
 static size_t family_of(struct graph *graph, size_t i)
 {

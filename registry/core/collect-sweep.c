@@ -8,6 +8,8 @@
 
 #include "common/words.h"
 #include "registry/core/collect-private.h"
+#include "registry/core/lists.h"
+#include "registry/core/revisions.h"
 
 static bool is_marked(const struct collection *collection, const struct digest *digest)
 {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "registry/core/collect-private.h"
+#include "registry/core/lists.h"
 #include "registry/core/quota-private.h"
 #include "registry/core/records.h"
 

@@ -1,6 +1,8 @@
 /*
  * The lists of names and digests that the store returns.
  */
+#include "registry/core/lists.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

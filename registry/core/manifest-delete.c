@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "registry/spec/manifest.h"
+#include "registry/core/claims.h"
+#include "registry/core/lists.h"
+#include "registry/core/revisions.h"
 #include "registry/core/store-private.h"
 
 /*

@@ -6,7 +6,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "registry/core/claims.h"
+#include "registry/core/lists.h"
 #include "registry/core/media-type.h"
+#include "registry/core/revisions.h"
 #include "registry/core/store-private.h"
 
 /* How much a thread that must not wait may read and parse: about 0.1 ms of work. */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/core/lists.h"
 #include "registry/core/records.h"
 #include "registry/core/store-private.h"
 

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/core/claims.h"
 #include "registry/core/digest-set.h"
+#include "registry/core/lists.h"
 #include "registry/core/quota-private.h"
 
 enum { SIZE_TEXT_MAX = 32 };

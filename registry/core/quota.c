@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/words.h"
+#include "registry/core/claims.h"
 #include "registry/core/quota-private.h"
 #include "registry/core/records.h"
 

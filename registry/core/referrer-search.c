@@ -3,11 +3,15 @@
  * may have served the storage before. Every manifest of a repository is read once after the start,
  * in parts of bounded time and size.
  */
+#include "registry/core/referrer-search.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/monotonic.h"
+#include "registry/core/claims.h"
+#include "registry/core/revisions.h"
 #include "registry/core/search-progress.h"
 #include "registry/core/store-private.h"
 #include "registry/spec/manifest.h"

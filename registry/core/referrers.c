@@ -3,7 +3,8 @@
  * that. For manifests that were pushed to registry:2, registry/core/referrer-search.c adds the
  * entries.
  */
-#include "registry/core/store-private.h"
+#include "registry/core/lists.h"
+#include "registry/core/referrer-search.h"
 
 int store_list_referrers(struct store *store, const char *name, const struct digest *subject,
                          struct store_digests *ret, struct error *err)

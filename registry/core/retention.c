@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/words.h"
+#include "registry/core/lists.h"
 #include "registry/core/pulls.h"
 #include "registry/core/store-private.h"
 #include "registry/spec/name.h"

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "registry/core/checked-blobs.h"
+#include "registry/core/claims.h"
 #include "registry/core/media-type.h"
 #include "registry/core/search-progress.h"
 #include "registry/core/store-private.h"

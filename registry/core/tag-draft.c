@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/monotonic.h"
+#include "registry/core/lists.h"
 #include "registry/core/tag-index.h"
 
 enum { BETWEEN_CLOCKS = 32 };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/monotonic.h"
+#include "registry/core/lists.h"
 #include "registry/core/tag-draft.h"
 
 enum { PUSHED_MAX = 1000 };

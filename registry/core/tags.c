@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "registry/spec/name.h"
+#include "registry/core/claims.h"
+#include "registry/core/lists.h"
 #include "registry/core/store-private.h"
 
 int store_resolve_tag(struct store *store, const char *name, const char *tag,

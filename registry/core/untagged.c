@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/core/lists.h"
 #include "registry/core/store-private.h"
 
 enum { RECORD_MAX = 64 << 20, HEX_SIZE = 64 };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "registry/core/blob-bytes.h"
 #include "registry/core/upload-private.h"
 
 enum { READ_SIZE = 256 << 10, MAX_TRIES = 10 };

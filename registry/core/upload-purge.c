@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "registry/spec/name.h"
+#include "registry/core/lists.h"
 #include "registry/core/store-private.h"
 
 /* No process still writes to a temporary file of this age: a crash left it. */

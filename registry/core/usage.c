@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "registry/core/digest-set.h"
+#include "registry/core/lists.h"
+#include "registry/core/revisions.h"
 #include "registry/core/store-private.h"
 #include "registry/spec/manifest.h"
 

@@ -7,6 +7,9 @@
 #include <string.h>
 
 #include "common/words.h"
+#include "registry/core/blob-bytes.h"
+#include "registry/core/lists.h"
+#include "registry/core/revisions.h"
 #include "registry/core/store-private.h"
 
 enum { READ_SIZE = 1 << 20 };

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "registry/core/blob-bytes.h"
 #include "registry/core/checked-blobs.h"
-#include "registry/core/store-private.h"
 #include "tests/unit/registry-core/support.h"
 
 static struct store_blob find(struct store *store, struct digest digest)

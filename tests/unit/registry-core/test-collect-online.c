@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 
 #include "registry/core/collect.h"
-#include "registry/core/store-private.h"
 #include "registry/storage/filesystem/filesystem.h"
 #include "tests/unit/registry-core/support.h"
 

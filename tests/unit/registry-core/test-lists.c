@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "registry/core/store-private.h"
+#include "registry/core/lists.h"
 #include "tests/unit/registry-core/support.h"
 
 static void digests_are_sorted_without_duplicates(void **state)

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "registry/core/store-private.h"
 #include "registry/storage/filesystem/filesystem.h"
 #include "tests/unit/registry-core/support.h"
 
