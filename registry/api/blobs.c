@@ -133,8 +133,10 @@ static int check_while_sending(const struct api *api, const struct store_blob *b
     if (r < 0)
         free(checked);
     else
-        *ret = (struct response_source){
-            .object = checked, .read = read_checked, .wait = wait_for_checked, .close = close_checked};
+        *ret = (struct response_source){.object = checked,
+                                        .read = read_checked,
+                                        .wait = wait_for_checked,
+                                        .close = close_checked};
     return r;
 }
 

@@ -13,8 +13,9 @@
 int offline_change_identity(const struct settings *settings, struct error *err) MUST_USE;
 
 /*
- * Opens the store for this process alone, unless *is_shared; if a server uses it, beside the server,
- * and sets *is_shared. A bucket is always shared. *ret is the caller's, free with store_close().
+ * Opens the store for this process alone, unless *is_shared; if a server uses it, beside the
+ * server, and sets *is_shared. A bucket is always shared. *ret is the caller's, free with
+ * store_close().
  */
 int offline_open_store_alone(const struct settings *settings, bool *is_shared, struct store **ret,
                              struct error *err) MUST_USE;

@@ -6,7 +6,8 @@
 
 #include "registry/cli/load-bucket.h"
 
-_Static_assert((int)BUCKET_PORTS_MAX <= (int)CONFINE_PORTS_MAX, "each port of a bucket has a place");
+_Static_assert((int)BUCKET_PORTS_MAX <= (int)CONFINE_PORTS_MAX,
+               "each port of a bucket has a place");
 
 int open_store_prepare(const struct settings *settings, struct bucket **ret, struct error *err)
 {

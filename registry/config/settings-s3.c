@@ -76,7 +76,8 @@ static bool is_name(const char *text)
 /* "host", "host:port" or a URL without a path; *ret is the caller's. */
 static int make_endpoint(const struct reader *reader, const char *text, bool is_secure, char **ret)
 {
-    const char *scheme = is_secure ? "https" : "http", *host = text, *separator = strstr(text, "://");
+    const char *scheme = is_secure ? "https" : "http", *host = text,
+               *separator = strstr(text, "://");
     size_t size;
 
     if (separator) {
@@ -133,7 +134,8 @@ static int read_place(const struct reader *reader, struct settings_s3 *s3)
     if (!is_name(s3->bucket))
         return reader_refuse(reader, "storage.s3.bucket", "must be the name of a bucket");
     if (!s3->region)
-        return refuse_group(reader, "region is missing: such as us-east-1, also with regionendpoint");
+        return refuse_group(reader,
+                            "region is missing: such as us-east-1, also with regionendpoint");
     if (!is_name(s3->region))
         return reader_refuse(reader, "storage.s3.region", "must be a name such as us-east-1");
     r = endpoint ? make_endpoint(reader, endpoint, is_secure, &s3->endpoint)
@@ -149,8 +151,8 @@ static int read_place(const struct reader *reader, struct settings_s3 *s3)
 
 static int read_sizes(const struct reader *reader, struct settings_s3 *s3)
 {
-    int r = reader_get_unsigned(reader, "storage.s3.chunksize", PART_LEAST, PART_MOST,
-                                &s3->part_size);
+    int r =
+        reader_get_unsigned(reader, "storage.s3.chunksize", PART_LEAST, PART_MOST, &s3->part_size);
 
     if (r == 0)
         r = reader_get_unsigned(reader, "storage.s3.multipartcopychunksize", PART_LEAST, UINT32_MAX,
@@ -210,8 +212,10 @@ static int read_safety(const struct reader *reader, struct settings_s3 *s3)
         r = reader_warn(reader, "storage.s3.skipverify: anybody between this server and the store "
                                 "can read and change the images");
     if (r == 0 && strncmp(s3->endpoint, "http://", 7) == 0)
-        r = reader_warn(reader, "storage.s3: %s is not encrypted: anybody between this server and "
-                                "the store can read the images", s3->endpoint);
+        r = reader_warn(reader,
+                        "storage.s3: %s is not encrypted: anybody between this server and "
+                        "the store can read the images",
+                        s3->endpoint);
     return r;
 }
 
@@ -222,8 +226,9 @@ int settings_read_s3(const struct reader *reader, struct settings_s3 *s3)
     if (!find_driver(reader, "s3"))
         return 0;
     if (find_driver(reader, "filesystem"))
-        return refuse_group(reader, "there is storage.filesystem, too: name one of them (the variable "
-                                    "REGISTRY_STORAGE=s3 replaces what the file says)");
+        return refuse_group(reader,
+                            "there is storage.filesystem, too: name one of them (the variable "
+                            "REGISTRY_STORAGE=s3 replaces what the file says)");
     s3->is_enabled = true;
     s3->root_directory = "";
     s3->part_size = PART_USUAL;

@@ -1,8 +1,8 @@
 /*
  * Builds the seccomp filter, which decides which system calls registryd can make. It lists the
  * allowed calls and, where necessary, their arguments: no executable memory, no new process (only
- * threads), no new socket unless it opens connections. All other calls fail with EPERM, because a C library may try a call and
- * have a fallback. Calls that only an attacker makes end the process.
+ * threads), no new socket unless it opens connections. All other calls fail with EPERM, because a C
+ * library may try a call and have a fallback. Calls that only an attacker makes end the process.
  *
  * Calls are listed by name, because architectures have different calls (missing names are skipped),
  * and because a C library may define a name as a macro (musl: pread64). docs/system-calls.md says

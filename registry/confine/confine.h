@@ -41,9 +41,9 @@ int confine_identity(struct confinement *confinement, struct error *err) MUST_US
 /*
  * Call it when all files have been read and the storage is open. Drops the last capability, then
  * enables Landlock (which allows the storage, the directories of the files to read, links followed,
- * and no TCP except accepted connections and those to the ports) and seccomp (which allows the system calls that registryd
- * needs). Restrictions that the kernel does not support are logged and skipped. A build with a
- * sanitizer needs more and skips both. 0 or negative.
+ * and no TCP except accepted connections and those to the ports) and seccomp (which allows the
+ * system calls that registryd needs). Restrictions that the kernel does not support are logged and
+ * skipped. A build with a sanitizer needs more and skips both. 0 or negative.
  */
 int confine_rest(const struct confinement *confinement, struct error *err) MUST_USE;
 

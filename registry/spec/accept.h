@@ -11,5 +11,7 @@
  */
 bool accept_allows(const char *list, const char *media_type);
 
-/* Whether a list such as that of Accept or Accept-Encoding names the value itself, without "q=0". */
+/*
+ * Whether a list such as that of Accept or Accept-Encoding names the value itself, without "q=0".
+ */
 bool accept_names(const char *list, const char *value);

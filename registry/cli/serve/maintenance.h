@@ -45,7 +45,9 @@ struct maintenance {
 /* Reads the time zone, which a confined process cannot do later. */
 void maintenance_prepare(void);
 
-/* Set the members before thread first. Starts no thread if there is nothing to do. 0 or negative. */
+/*
+ * Set the members before thread first. Starts no thread if there is nothing to do. 0 or negative.
+ */
 int maintenance_start(struct maintenance *maintenance, struct error *err) MUST_USE;
 
 /* Ends a run after its current step. Does nothing if the thread was not started. */
