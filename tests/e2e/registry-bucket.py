@@ -4,7 +4,9 @@
 LOAD=full waits until garbage is older than the grace.
 """
 
+import collections
 import concurrent.futures
+import http.client
 import json
 import os
 import pathlib
@@ -16,6 +18,7 @@ import time
 
 from bucket_registry import BucketRegistry, make_bucket
 from ceph_gateway import CephGateway
+from fault_proxy import FaultProxy
 from harness import Sandbox, case, is_sanitized, main, need
 from registry import Registry, registryd
 from registry_client import ACCEPT, IMAGE, Client, digest
@@ -23,6 +26,7 @@ from registry_client import ACCEPT, IMAGE, Client, digest
 MEBIBYTE = 1 << 20
 IS_SANITIZED = is_sanitized(registryd())
 IS_FULL = os.environ.get("LOAD") == "full"
+KILLS = 100 if IS_FULL else 2
 
 
 class World:
@@ -44,6 +48,13 @@ class World:
     def end(cls):
         if cls.gateway:
             cls.gateway.__exit__()
+
+
+def wait_until(condition):
+    end = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < end, "nothing happened for five minutes"
+        time.sleep(0.02)
 
 
 def maps(registry):
@@ -124,13 +135,13 @@ def _():
         layer = clients[0].push_blob("r", b"layer")
         bodies = [json.dumps({"schemaVersion": 2, "mediaType": IMAGE, "annotations": {"n": str(number)},
                               "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "size": 5, "digest": layer},
-                              "layers": []}).encode() for number in range(8)]
+                              "layers": []}).encode() for number in range(5)]
 
         def push(number):
             return Client((one, two)[number % 2]).call("PUT", "/v2/r/manifests/t", bodies[number], content_type=IMAGE).status
 
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            assert list(pool.map(push, range(8))) == [201] * 8
+        with concurrent.futures.ThreadPoolExecutor(5) as pool:
+            assert list(pool.map(push, range(5))) == [201] * 5
         found = {client.call("GET", "/v2/r/manifests/t", headers={"Accept": ACCEPT}).body for client in clients}
         assert len(found) == 1 and found <= set(bodies), found
 
@@ -171,6 +182,82 @@ def _():
         for thread in stalled:
             thread.join()
         assert client.call("GET", f"/v2/r/blobs/{name}").body == content
+
+
+@case("a store that is busy, loses requests and cuts answers: each push ends right or with 503, and right ones stay")
+def _():
+    World.bucket("faults")
+    pushes = 200 if IS_FULL else 24
+    with FaultProxy(World.gateway.port, seed=1) as proxy, World.registry("faults", endpoint=proxy.endpoint,
+                                                                         STORAGE_S3_CHUNKSIZE=5 * MEBIBYTE) as registry:
+        def push(number):
+            content = random.Random(number).randbytes(6 * MEBIBYTE if number % 8 == 0 else 1000 + number)
+            client = Client(registry)
+            try:
+                location = client.start("r")
+                answer = client.finish(location, digest(content), content)
+                return content, answer.status
+            except AssertionError as failure:  # of start(): it is not 202
+                return content, int(str(failure).split()[0])
+
+        for faults in ({"busy": 0.5}, {"cut": 0.1, "lost": 0.1, "busy": 0.1, "slow": 0.2}):
+            proxy.faults = faults
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                results = list(pool.map(push, range(pushes)))
+            proxy.faults = {}
+            assert {status for _, status in results} <= {201, 503}, collections.Counter(status for _, status in results)
+            assert sum(status == 201 for _, status in results) > pushes / 2, results
+            assert all(proxy.counts[fault] > 0 for fault in faults), proxy.counts
+            client = Client(registry)
+            for content, status in results:
+                answer = client.call("GET", f"/v2/r/blobs/{digest(content)}")
+                assert answer.body == content if status == 201 else answer.status in (200, 404), (status, answer)
+
+
+def push_until(servers, number, is_over, pushed):
+    """Pushes images through servers that are alive; notes what was acknowledged."""
+    draws = random.Random(number)
+    while not is_over.is_set():
+        server = draws.choice(servers)
+        layer = draws.randbytes(draws.choice((10, 5000, 200000)))
+        try:
+            client = Client(server, tries=1)
+            manifest = client.make_image(f"r{number}", layers=(layer,))
+            answer = client.put_manifest(f"r{number}", f"t{len(pushed[number])}", manifest)
+        except (OSError, http.client.HTTPException, AssertionError):  # cut off, or 503
+            time.sleep(0.05)
+            continue
+        if answer.status == 201:
+            pushed[number].append((manifest, layer))
+
+
+@case(f"one of two servers is killed {KILLS} times under load, and the gateway, too: what was acknowledged is there, and others go on")
+def _():
+    World.bucket("kills")
+    with World.registry("kills") as one, World.registry("kills") as two:
+        servers, pushed = [one, two], [[] for _ in range(4)]
+        for kill in range(KILLS):
+            is_over, before = threading.Event(), [len(done) for done in pushed]
+            threads = [threading.Thread(target=push_until, args=(servers, number, is_over, pushed)) for number in range(4)]
+            for thread in threads:
+                thread.start()
+            wait_until(lambda: sum(map(len, pushed)) > sum(before))
+            victim = servers[kill % 2]
+            victim.process.kill()
+            victim.process.wait()
+            if kill % 2:
+                World.gateway.restart_gateway()
+            now = sum(map(len, pushed))
+            wait_until(lambda: sum(map(len, pushed)) > now)  # pylint: disable=cell-var-from-loop
+            is_over.set()
+            for thread in threads:
+                thread.join()
+            victim._start()
+        for number, images in enumerate(pushed):
+            for tag, (manifest, layer) in enumerate(images):
+                client = Client(servers[tag % 2])
+                assert client.get_manifest(f"r{number}", f"t{tag}").body == manifest, (number, tag)
+                assert client.call("GET", f"/v2/r{number}/blobs/{digest(layer)}").body == layer, (number, tag)
 
 
 @case("keys come from the environment or the shared file; wrong ones are one line; secrets are in no log and no answer")

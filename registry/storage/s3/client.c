@@ -57,7 +57,8 @@ int64_t s3_client_now(struct s3_client *client)
 
 /*
  * An answer that was long under way has an old date, so the largest difference of the last minutes
- * is the best one. It is never too large, because the date was written before the answer came.
+ * is the best one. It is too large by less than a second, because the date was written before the
+ * answer came.
  */
 static void learn_offset(struct s3_client *client, int64_t offset_s)
 {
