@@ -259,6 +259,15 @@ bool access_is_restricted(const struct access *access, const struct principal *p
     return access->rules || access_is_robot(access, principal->name, strlen(principal->name));
 }
 
+static bool is_allowed(const struct access *access, const struct principal *principal,
+                       const char *repository, enum rules_action action)
+{
+    CLEANUP(restrictions_done) struct restrictions restrictions = {0};
+
+    restrictions_get(access, principal, &restrictions);
+    return decide_all(&restrictions, principal, repository, action) != 0;
+}
+
 bool access_has_anonymous(const struct access *access)
 {
     CLEANUP(rules_unrefp)
@@ -269,18 +278,11 @@ bool access_has_anonymous(const struct access *access)
 
 bool access_may_see_health(const struct access *access, const struct principal *principal)
 {
-    if (access->external || access_is_restricted(access, principal))
+    if (access->external)
         return false;
+    if (access_is_restricted(access, principal)) /* any name will do: the pattern is ** */
+        return is_allowed(access, principal, "any", RULES_HEALTH);
     return !access->authenticator || *principal->name;
-}
-
-static bool is_allowed(const struct access *access, const struct principal *principal,
-                       const char *repository, enum rules_action action)
-{
-    CLEANUP(restrictions_done) struct restrictions restrictions = {0};
-
-    restrictions_get(access, principal, &restrictions);
-    return decide_all(&restrictions, principal, repository, action) != 0;
 }
 
 bool access_may_pull(const struct access *access, const struct principal *principal,

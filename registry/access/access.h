@@ -120,7 +120,7 @@ bool access_has_anonymous(const struct access *access);
 
 /*
  * Whether a principal that was granted access before may see the health of the registry: without
- * rules every user. Never waits.
+ * rules every user, with rules those with the action "health". Never waits.
  */
 bool access_may_see_health(const struct access *access, const struct principal *principal);
 

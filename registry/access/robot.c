@@ -56,7 +56,9 @@ static const char *find_action_fault(const char *at, const char *end)
     while (at < end) {
         const char *comma = memchr(at, ',', (size_t)(end - at)), *stop = comma ? comma : end;
 
-        if (rules_action_parse(at, (size_t)(stop - at)) == 0)
+        unsigned bits = rules_action_parse(at, (size_t)(stop - at));
+
+        if (bits == 0 || bits & RULES_HEALTH)
             return "names an unknown action; actions are pull, push, push-new, delete and all";
         if (comma && comma + 1 == end)
             return "ends with a comma";

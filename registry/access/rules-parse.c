@@ -177,7 +177,8 @@ static int parse_actions(struct rules_parser *p, size_t first, size_t end, unsig
 
         if (!bits)
             return rules_fail(
-                p, "there is no action \"%.*s\"; actions are pull, push, push-new, delete and all",
+                p, "there is no action \"%.*s\"; actions are pull, push, push-new, delete, all and "
+                "health",
                 (int)word->size, word->text);
         *ret |= bits;
     }
@@ -194,6 +195,9 @@ static int parse_allow(struct rules_parser *p)
     if (action_end >= p->word_count)
         return rules_fail(p, "the line is incomplete; its form is: allow WHO ACTIONS PATTERN...");
     r = parse_actions(p, who_end, action_end, &actions);
+    if (r == 0 && actions & RULES_HEALTH &&
+        (action_end + 1 != p->word_count || !rules_is_word(&p->words[action_end], "**")))
+        return rules_fail(p, "health is that of the whole registry: a line is: allow WHO health **");
     for (size_t at = action_end; r == 0 && at < p->word_count; at++) {
         r = rules_check_pattern(p, &p->words[at]);
         for (size_t who = 1; r == 0 && who < who_end; who += 2) {

@@ -13,6 +13,7 @@ static const struct {
     {"push", RULES_PUSH},
     {"push-new", RULES_PUSH_NEW},
     {"delete", RULES_DELETE},
+    {"health", RULES_HEALTH},
     {"all", RULES_PULL | RULES_PUSH | RULES_DELETE},
 };
 

@@ -14,6 +14,7 @@
  *     allow anyone pull public/ **  # with a login or without
  *     allow users pull base/app     # everyone with a login, but not robots
  *     allow carol,robot+ci push-new releases/ ** mirror/ **
+ *     allow @team health **         # may see the health of the registry
  *     allow "anyone" all x          # a user of that name; in quotes, no word is special
  *     immutable v*,stable releases/ ** # nobody can replace these tags
  *     retain newest=10,pushed=30d,pulled=14d team/ ** # other tags are removed
@@ -36,9 +37,10 @@ enum rules_action {
     RULES_PULL = 1 << 0,
     RULES_PUSH = 1 << 1,
     RULES_PUSH_NEW = 1 << 2,
-    RULES_DELETE = 1 << 3
+    RULES_DELETE = 1 << 3,
+    RULES_HEALTH = 1 << 4, /* of the whole registry: its pattern is always ** */
 };
-enum { RULES_ACTION_COUNT = 4 };
+enum { RULES_ACTION_COUNT = 5 };
 
 /* bytes; pairs of one principal and one pattern */
 enum { RULES_TEXT_MAX = 16 << 20, RULES_MAX = 100000 };

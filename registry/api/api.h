@@ -33,6 +33,11 @@ struct form_counts {
     unsigned total, by_client[FORM_CLIENTS];
 };
 
+/* The room of the file system of the storage, in bytes. */
+struct api_room {
+    uint64_t free, total;
+};
+
 struct api {
     struct store *store;         /* borrowed, as are the next three */
     const struct access *access;
@@ -52,6 +57,9 @@ struct api {
     bool is_read_only;
     /* for the page and its extension of the API (docs/page.md); borrowed; NULL: not served */
     struct page_state *page;
+    /* 0 or -errno; any thread; NULL: the storage is in no file system */
+    int (*find_room)(const void *object, struct api_room *ret);
+    const void *find_room_object;
     size_t catalog_max;  /* names in one page of the catalog */
     size_t tags_max;     /* names in one page of a tag list; 0 is no limit */
     /* Called, on any thread, for a blob that does not match its digest. May be NULL. */

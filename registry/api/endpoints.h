@@ -26,6 +26,12 @@ extern const struct endpoint endpoint_root, endpoint_page_redirect, endpoint_pag
 extern const struct endpoint endpoint_page_self;
 /* page-repositories.c */
 extern const struct endpoint endpoint_page_repositories;
+/* page-space.c */
+extern const struct endpoint endpoint_page_space, endpoint_page_repository_space;
+/* page-consequences.c */
+extern const struct endpoint endpoint_page_consequences;
+/* page-health.c */
+extern const struct endpoint endpoint_page_health;
 /* page-tags.c */
 extern const struct endpoint endpoint_page_tags;
 /* token.c */

@@ -5,7 +5,9 @@
 
 static void add_name(struct text *text, const char *name)
 {
-    text_add_string(text, ",\"");
+    bool is_first = text->size > 0 && text->data[text->size - 1] == '{';
+
+    text_add_string(text, is_first ? "\"" : ",\"");
     text_add_string(text, name);
     text_add_string(text, "\":");
 }
@@ -14,6 +16,12 @@ void page_add_bool(struct text *text, const char *name, bool value)
 {
     add_name(text, name);
     text_add_string(text, value ? "true" : "false");
+}
+
+void page_add_text(struct text *text, const char *name, const char *value)
+{
+    add_name(text, name);
+    text_add_quoted(text, value);
 }
 
 void page_add_number(struct text *text, const char *name, uint64_t number)

@@ -6,7 +6,8 @@
 
 enum { IDLE_MS = 5 * 60 * 1000 };
 
-int page_state_new(struct store *store, struct page_state **ret, struct error *err)
+int page_state_new(struct store *store, bool is_read_only, struct page_state **ret,
+                   struct error *err)
 {
     struct page_state *state = calloc(1, sizeof(*state));
 
@@ -15,7 +16,9 @@ int page_state_new(struct store *store, struct page_state **ret, struct error *e
     state->tags = tag_index_new(store, TAG_INDEX_WORK_MS, TAG_INDEX_FRESH_MS);
     state->repositories = repository_list_new(store, REPOSITORY_LIST_FRESH_MS);
     state->summaries = summary_cache_new();
-    if (!state->tags || !state->repositories || !state->summaries) {
+    state->space = space_cache_new(store, !is_read_only);
+    state->failed_logins = failed_logins_new();
+    if (!state->space || !state->failed_logins || !state->tags || !state->repositories || !state->summaries) {
         page_state_free(state);
         return error_set_oom(err);
     }
@@ -31,6 +34,8 @@ void page_state_free(struct page_state *state)
     tag_index_free(state->tags);
     repository_list_free(state->repositories);
     summary_cache_free(state->summaries);
+    space_cache_free(state->space);
+    failed_logins_free(state->failed_logins);
     free(state);
 }
 
@@ -48,4 +53,5 @@ void page_state_tick(struct page_state *state)
     tag_index_drop_unused(state->tags, IDLE_MS);
     repository_list_drop_unused(state->repositories, IDLE_MS);
     summary_cache_drop_unused(state->summaries);
+    space_cache_drop_unused(state->space, IDLE_MS);
 }

@@ -230,6 +230,8 @@ void report_failed_login(const struct call *call, const struct secbuf *user)
         log_text("http.request.useragent", call_get_header(call, "User-Agent")),
     };
 
+    if (call->api->page)
+        failed_logins_add(call->api->page->failed_logins, user->data, user->size, call->address);
     snprintf(name, sizeof(name), "%.*s", (int)user->size, (const char *)user->data);
     log_write(LOG_LEVEL_WARN, fields, ARRAY_SIZE(fields),
               "login failed: wrong password, or no such user");

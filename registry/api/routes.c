@@ -37,6 +37,10 @@ static const struct operation table[] = {
     {ROUTE_PAGE_ASSET, READ, NEED_NOTHING, "page", &endpoint_page_asset},
     {ROUTE_PAGE_TAGS, READ, NEED_PULL, "page", &endpoint_page_tags},
     {ROUTE_PAGE_REPOSITORIES, READ, NEED_CATALOG, "page", &endpoint_page_repositories},
+    {ROUTE_PAGE_SPACE, READ, NEED_CATALOG, "page", &endpoint_page_space},
+    {ROUTE_PAGE_REPOSITORY_SPACE, READ, NEED_PULL, "page", &endpoint_page_repository_space},
+    {ROUTE_PAGE_CONSEQUENCES, READ, NEED_PULL, "page", &endpoint_page_consequences},
+    {ROUTE_PAGE_HEALTH, READ, NEED_CATALOG, "page", &endpoint_page_health},
     {ROUTE_PAGE_SELF, READ, NEED_ANYONE, "page", &endpoint_page_self},
 };
 

@@ -127,6 +127,18 @@ static const char *shown_user(const struct question *question)
 }
 
 /* Returns 1 if a rule of the access file allows the action, 0 if not, or negative. */
+/* "pull team/app" */
+static const char *shown_action(const struct question *question)
+{
+    static char text[NAME_MAX_SIZE + 32];
+
+    if (question->action == RULES_HEALTH)
+        return "see the health of the registry";
+    snprintf(text, sizeof(text), "%s %s", rules_action_name(question->action),
+             question->repository);
+    return text;
+}
+
 static int print_rules(const struct question *question, struct error *err)
 {
     CLEANUP(rules_unrefp) struct rules *rules = NULL;
@@ -142,8 +154,8 @@ static int print_rules(const struct question *question, struct error *err)
     for (size_t i = 0; i < RULES_ACTION_COUNT; i++) {
         if (answer.lines[i] == 0)
             continue;
-        printf("yes: %s line %u allows %s to %s %s\n", question->access, answer.lines[i],
-               shown_user(question), rules_action_name(question->action), question->repository);
+        printf("yes: %s line %u allows %s to %s\n", question->access, answer.lines[i],
+               shown_user(question), shown_action(question));
         print_line(&content, answer.lines[i]);
     }
     if (answer.granted)
@@ -186,9 +198,8 @@ static int print_robot(const struct question *question, bool is_granted, struct 
         const struct robot_allow *allow = robots_find_allow(robots, answer.lines[i]);
 
         if (allow)
-            printf("yes: %s allows %s to %s %s\n    --allow %.*s\n", question->robots,
-                   question->user, rules_action_name(question->action), question->repository,
-                   (int)allow->size, allow->text);
+            printf("yes: %s allows %s to %s\n    --allow %.*s\n", question->robots,
+                   question->user, shown_action(question), (int)allow->size, allow->text);
     }
     if (is_granted || answer.granted)
         warn_of_robot(question, robots_find_user(robots, question->user));
@@ -197,11 +208,11 @@ static int print_robot(const struct question *question, bool is_granted, struct 
 
 static void print_no(const struct question *question, bool is_robot)
 {
-    printf("no: no rule in %s%s%s allows %s to %s %s\n",
+    printf("no: no rule in %s%s%s allows %s to %s\n",
            question->access ? question->access : question->robots,
            question->access && is_robot ? " and no --allow in " : "",
            question->access && is_robot ? question->robots : "", shown_user(question),
-           rules_action_name(question->action), question->repository);
+           shown_action(question));
 }
 
 static int print_answer(const struct question *question, struct error *err)
@@ -228,10 +239,11 @@ static int parse_question(char **argv, struct question *question, struct error *
     question->action = rules_action_parse(argv[1], strlen(argv[1]));
     if (question->action == 0 || strcmp(argv[1], "all") == 0)
         return error_set(err, EINVAL,
-                         "there is no action \"%s\"; actions are pull, push, push-new and delete",
+                         "there is no action \"%s\"; actions are pull, push, push-new, delete and "
+                         "health",
                          argv[1]);
-    question->repository = argv[2];
-    if (!name_is_repository(argv[2], strlen(argv[2])))
+    question->repository = argv[2] ? argv[2] : "any";
+    if (argv[2] && !name_is_repository(argv[2], strlen(argv[2])))
         return error_set(err, EINVAL, "\"%s\" is not the name of a repository", argv[2]);
     return 0;
 }
@@ -242,7 +254,7 @@ static int explain(int argc, char **argv, const char *file, const char *config, 
     struct question question = {.access = file};
     int r;
 
-    if (argc != 3)
+    if (argc != 3 && !(argc == 2 && strcmp(argv[1], "health") == 0))
         return error_set(
             err, EINVAL,
             "access explain takes a user, an action and a repository; see registryd help access");
@@ -319,11 +331,12 @@ const struct verb verb_access = {
     .function = run_access,
     .help = "Usage: registryd access check FILE\n"
             "       registryd access explain [OPTIONS] USER ACTION REPOSITORY\n"
+            "       registryd access explain [OPTIONS] USER health\n"
             "\n"
             "Answers questions about an access file, which says who may do what (see\n"
             "auth.htpasswd.access in registryd-config(5)). check looks for mistakes in it.\n"
             "explain says whether USER (- is a client without a login) may pull, push,\n"
-            "push-new or delete, and which rule decides.\n"
+            "push-new or delete, or may see the registry's health, and which rule decides.\n"
             "\n"
             "  -f, --file FILE      the access file\n"
             "  -c, --config CONFIG  the server's configuration, which names the access file;\n"

@@ -48,7 +48,7 @@ _registryd() {
                 compopt -o filenames 2> /dev/null
                 mapfile -t COMPREPLY < <(compgen -f -- "$word")
                 ;;
-            explain:*) mapfile -t COMPREPLY < <(compgen -W 'pull push push-new delete' -- "$word") ;;
+            explain:*) mapfile -t COMPREPLY < <(compgen -W 'pull push push-new delete health' -- "$word") ;;
             esac
             ;;
         esac

@@ -50,7 +50,7 @@ struct collect_result {
     size_t marked;    /* blobs and manifests that are in use */
     size_t blobs;     /* that were (or would be) removed */
     size_t manifests; /* that were (or would be) removed */
-    uint64_t bytes;   /* of blobs that were removed */
+    uint64_t bytes;   /* of blobs that were (or would be) removed */
 };
 
 /*

@@ -10,6 +10,8 @@ int sweep_batch_flush(struct sweep_batch *batch, struct error *err)
     int r;
 
     batch->count = 0;
+    for (size_t i = 0; collection->options->is_dry_run && i < count; i++)
+        collection->result.bytes += batch->items[i].size;
     if (count == 0 || collection->options->is_dry_run)
         return 0;
     r = storage_remove_unused(collection->store->storage, batch->removals, count,

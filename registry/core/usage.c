@@ -8,145 +8,21 @@
 #include "registry/core/lists.h"
 #include "registry/core/revisions.h"
 #include "registry/core/store-private.h"
+#include "registry/core/usage-ledger.h"
 #include "registry/spec/manifest.h"
-
-/* One object of one owner. */
-struct share {
-    struct digest_id id;
-    size_t owner; /* an index into the measured list */
-};
-
-struct ledger {
-    struct store *store;
-    struct share *shares;
-    size_t count;
-};
-
-static void ledger_done(struct ledger *ledger)
-{
-    free(ledger->shares);
-}
-
-static int ledger_add(struct ledger *ledger, const struct digest_id *id, size_t owner,
-                      struct error *err)
-{
-    if (store_grow((void **)&ledger->shares, ledger->count, sizeof(*ledger->shares)) < 0)
-        return error_set_oom(err);
-    ledger->shares[ledger->count++] = (struct share){.id = *id, .owner = owner};
-    return 0;
-}
-
-static int compare_shares(const void *a, const void *b)
-{
-    const struct share *one = a, *other = b;
-    int order = digest_id_compare(&one->id, &other->id);
-
-    return order != 0 ? order : (one->owner > other->owner) - (one->owner < other->owner);
-}
-
-/* Sorts the shares by object, and drops duplicates. */
-static void ledger_tidy(struct ledger *ledger)
-{
-    size_t kept = 0;
-
-    if (ledger->count > 0)
-        qsort(ledger->shares, ledger->count, sizeof(*ledger->shares), compare_shares);
-    for (size_t i = 0; i < ledger->count; i++)
-        if (kept == 0 || compare_shares(&ledger->shares[kept - 1], &ledger->shares[i]) != 0)
-            ledger->shares[kept++] = ledger->shares[i];
-    ledger->count = kept;
-}
-
-static void usage_add(struct usage *usage, uint64_t bytes, bool is_alone)
-{
-    usage->bytes += bytes;
-    usage->alone += is_alone ? bytes : 0;
-    usage->objects++;
-}
-
-/* Adds each object's size to its owners. The ledger must be tidy. */
-static int ledger_settle(const struct ledger *ledger, struct usage *ret, struct usage *ret_total,
-                         struct error *err)
-{
-    size_t end;
-
-    for (size_t i = 0; i < ledger->count; i = end) {
-        struct storage_object object = {0};
-        struct digest digest;
-        struct key data;
-        int r;
-
-        for (end = i + 1; end < ledger->count &&
-                          digest_id_compare(&ledger->shares[i].id, &ledger->shares[end].id) == 0;)
-            end++;
-        digest_id_format(&ledger->shares[i].id, &digest);
-        data = key_blob(&digest);
-        r = storage_head(ledger->store->storage, data.text, STORAGE_MAY_WAIT, &object, err);
-        if (r < 0)
-            return r;
-        if (r == STORAGE_NOT_FOUND)
-            continue;
-        for (size_t share = i; share < end; share++)
-            usage_add(&ret[ledger->shares[share].owner], object.size, end - i == 1);
-        usage_add(ret_total, object.size, end - i == 1);
-    }
-    return 0;
-}
-
-/* --- repositories ---------------------------------------------------------------------------- */
-
-static int gather_below(struct store *store, const struct key *prefix, struct digest_set *ret,
-                        struct error *err)
-{
-    CLEANUP(store_digests_done) struct store_digests digests = {0};
-    int r = store_list_digests(store, prefix, DIGEST_SHA256, &digests, err);
-
-    for (size_t i = 0; r == 0 && i < digests.count; i++) {
-        struct digest_id id = digest_id_of(&digests.items[i]);
-
-        if (digest_set_add(ret, &id) < 0)
-            return error_set_oom(err);
-    }
-    return r < 0 ? r : 0;
-}
-
-/* Gathers everything that a repository has links to, sorted. */
-static int gather_repository(struct store *store, const char *name, struct digest_set *ret,
-                             struct error *err)
-{
-    struct key layers = key_layers(name, DIGEST_SHA256),
-               revisions = key_revisions(name, DIGEST_SHA256);
-    int r = gather_below(store, &layers, ret, err);
-
-    if (r == 0)
-        r = gather_below(store, &revisions, ret, err);
-    digest_set_sort(ret);
-    return r;
-}
-
-static int add_repository(struct ledger *ledger, const char *name, size_t owner, struct error *err)
-{
-    CLEANUP(digest_set_done) struct digest_set objects = {0};
-    int r = gather_repository(ledger->store, name, &objects, err);
-
-    for (size_t i = 0; r == 0 && i < objects.count; i++)
-        r = ledger_add(ledger, &objects.items[i], owner, err);
-    return r;
-}
 
 int store_measure_repositories(struct store *store, const struct store_names *names,
                                struct usage *ret, struct usage *ret_total, struct error *err)
 {
-    CLEANUP(ledger_done) struct ledger ledger = {.store = store};
-    int r = 0;
+    CLEANUP(usage_ledger_done) struct usage_ledger ledger = {.store = store};
+    int r = usage_ledger_read(&ledger, names, err);
 
-    *ret_total = (struct usage){0};
-    for (size_t i = 0; r == 0 && i < names->count; i++) {
+    for (size_t i = 0; i < names->count; i++)
         ret[i] = (struct usage){0};
-        r = add_repository(&ledger, names->items[i], i, err);
-    }
-    ledger_tidy(&ledger);
-    return r < 0 ? r : ledger_settle(&ledger, ret, ret_total, err);
+    *ret_total = (struct usage){0};
+    if (r == 0)
+        usage_ledger_sum(&ledger, NULL, ret, ret_total);
+    return r;
 }
 
 /* --- tags ------------------------------------------------------------------------------------ */
@@ -277,7 +153,7 @@ static int walk_levels(struct walk *walk, struct error *err)
 
 /* A measurement of tags: the caller's function, and where the sizes are gathered. */
 struct tags_job {
-    struct ledger *ledger;
+    struct usage_ledger *ledger;
     const char *name; /* of the repository */
     usage_tag_function *visit;
     void *object;
@@ -303,26 +179,20 @@ static int add_tag(const struct tags_job *job, const char *text, size_t index, s
     if (r == 0)
         r = walk_levels(&walk, err);
     for (size_t i = 0; r == 0 && i < walk.seen.count; i++)
-        r = ledger_add(job->ledger, &walk.seen.items[i], index, err);
+        r = usage_ledger_add(job->ledger, &walk.seen.items[i], index, err);
     return r;
 }
 
-static int compare_id_to_share(const void *id, const void *share)
-{
-    return digest_id_compare(id, &((const struct share *)share)->id);
-}
-
 /* Adds what no tag names to one more owner. */
-static int add_rest(struct ledger *ledger, const char *name, size_t owner, struct error *err)
+static int add_rest(struct usage_ledger *ledger, const char *name, size_t owner, struct error *err)
 {
     CLEANUP(digest_set_done) struct digest_set objects = {0};
-    size_t tagged = ledger->count;
-    int r = gather_repository(ledger->store, name, &objects, err);
+    int r = usage_gather_repository(ledger->store, name, &objects, err);
 
-    for (size_t i = 0; r == 0 && i < objects.count; i++)
-        if (tagged == 0 || !bsearch(&objects.items[i], ledger->shares, tagged,
-                                    sizeof(*ledger->shares), compare_id_to_share))
-            r = ledger_add(ledger, &objects.items[i], owner, err);
+    /* The ledger is sorted; what is added comes after what is searched. */
+    for (size_t i = 0, tagged = ledger->count; r == 0 && i < objects.count; i++)
+        if (!usage_ledger_find(ledger, tagged, &objects.items[i]))
+            r = usage_ledger_add(ledger, &objects.items[i], owner, err);
     return r;
 }
 
@@ -330,7 +200,7 @@ int store_measure_tags(struct store *store, const char *name, const struct store
                        usage_tag_function *visit, void *object, struct usage *ret,
                        struct usage *ret_rest, struct usage *ret_total, struct error *err)
 {
-    CLEANUP(ledger_done) struct ledger ledger = {.store = store};
+    CLEANUP(usage_ledger_done) struct usage_ledger ledger = {.store = store};
     CLEANUP_FREE struct usage *usages = calloc(tags->count + 1, sizeof(*usages));
     const struct tags_job job = {&ledger, name, visit, object};
     int r = usages ? 0 : error_set_oom(err);
@@ -338,14 +208,15 @@ int store_measure_tags(struct store *store, const char *name, const struct store
     *ret_total = (struct usage){0};
     for (size_t i = 0; r == 0 && i < tags->count; i++)
         r = add_tag(&job, tags->items[i], i, err);
-    ledger_tidy(&ledger);
+    usage_ledger_tidy(&ledger);
     if (r == 0)
         r = add_rest(&ledger, name, tags->count, err);
-    ledger_tidy(&ledger);
+    usage_ledger_tidy(&ledger);
     if (r == 0)
-        r = ledger_settle(&ledger, usages, ret_total, err);
+        r = usage_ledger_measure(&ledger, err);
     if (r < 0)
         return r;
+    usage_ledger_sum(&ledger, NULL, usages, ret_total);
     memcpy(ret, usages, tags->count * sizeof(*ret));
     *ret_rest = usages[tags->count];
     return 0;

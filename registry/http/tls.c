@@ -9,6 +9,7 @@
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -24,6 +25,7 @@ struct identity {
     unsigned count;
     gnutls_privkey_t key;
     time_t expires;
+    char names[TLS_NAMES_SIZE];
 };
 
 static struct identity *current;
@@ -110,17 +112,39 @@ static int check_pair(struct identity *identity, const char *certificate_path, c
                  : 0;
 }
 
-static time_t expiry_of(const struct identity *identity)
+/* The names of hosts; those that do not fit are left out. */
+static void read_names(gnutls_x509_crt_t certificate, char ret_names[TLS_NAMES_SIZE])
+{
+    size_t used = 0;
+
+    ret_names[0] = '\0';
+    for (unsigned i = 0;; i++) {
+        char name[256];
+        size_t size = sizeof(name) - 1;
+        int r = gnutls_x509_crt_get_subject_alt_name(certificate, i, name, &size, NULL);
+
+        if (r < 0 && r != GNUTLS_E_SHORT_MEMORY_BUFFER)
+            return;
+        if (r != GNUTLS_SAN_DNSNAME || memchr(name, ' ', size) ||
+            used + size + 2 > TLS_NAMES_SIZE)
+            continue;
+        used += (size_t)snprintf(ret_names + used, TLS_NAMES_SIZE - used, "%s%.*s",
+                                 used ? " " : "", (int)size, name);
+    }
+}
+
+static void read_certificate(struct identity *identity)
 {
     gnutls_x509_crt_t certificate;
-    time_t expires = -1;
 
+    identity->expires = -1;
     if (gnutls_x509_crt_init(&certificate) < 0)
-        return -1;
-    if (gnutls_x509_crt_import(certificate, &identity->chain[0].cert, GNUTLS_X509_FMT_DER) >= 0)
-        expires = gnutls_x509_crt_get_expiration_time(certificate);
+        return;
+    if (gnutls_x509_crt_import(certificate, &identity->chain[0].cert, GNUTLS_X509_FMT_DER) >= 0) {
+        identity->expires = gnutls_x509_crt_get_expiration_time(certificate);
+        read_names(certificate, identity->names);
+    }
     gnutls_x509_crt_deinit(certificate);
-    return expires;
 }
 
 static int load(const char *certificate_path, const char *key_path, struct identity **ret,
@@ -138,7 +162,7 @@ static int load(const char *certificate_path, const char *key_path, struct ident
         r = check_pair(identity, certificate_path, key_path, err);
     if (r < 0)
         return r;
-    identity->expires = expiry_of(identity);
+    read_certificate(identity);
     *ret = steal_ptr(&identity);
     return 0;
 }
@@ -186,6 +210,20 @@ void tls_unload(void)
 int tls_get_days_left(void)
 {
     return (int)((current->expires - time(NULL)) / (24 * 60 * 60));
+}
+
+bool tls_describe(int64_t *ret_expires_s, char ret_names[TLS_NAMES_SIZE])
+{
+    bool is_loaded;
+
+    pthread_mutex_lock(&lock);
+    is_loaded = current;
+    if (is_loaded) {
+        *ret_expires_s = current->expires;
+        memcpy(ret_names, current->names, TLS_NAMES_SIZE);
+    }
+    pthread_mutex_unlock(&lock);
+    return is_loaded;
 }
 
 int tls_retrieve(struct gnutls_session_int *session, const struct gnutls_cert_retr_st *info,

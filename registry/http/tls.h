@@ -1,5 +1,8 @@
 #pragma once
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "common/error.h"
 
 /*
@@ -16,6 +19,13 @@ int tls_load(const char *certificate_path, const char *key_path, struct error *e
 
 /* Frees certificate and key. Call it when no connection is left. */
 void tls_unload(void);
+
+/*
+ * When the certificate expires, in seconds since 1970, and the names that it is for, with a blank
+ * between them. False: none is loaded. Any thread.
+ */
+enum { TLS_NAMES_SIZE = 1024 };
+bool tls_describe(int64_t *ret_expires_s, char ret_names[TLS_NAMES_SIZE]);
 
 /* How many days are left until the certificate expires; negative if it has expired. */
 int tls_get_days_left(void);

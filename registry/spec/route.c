@@ -85,6 +85,10 @@ static void parse_page(struct part last, struct route *ret)
 {
     if (is_text(last, "tags"))
         ret->kind = ROUTE_PAGE_TAGS;
+    else if (is_text(last, "space"))
+        ret->kind = ROUTE_PAGE_REPOSITORY_SPACE;
+    else if (is_text(last, "consequences"))
+        ret->kind = ROUTE_PAGE_CONSEQUENCES;
 }
 
 /*
@@ -153,6 +157,7 @@ void route_parse(const char *path, size_t size, struct route *ret)
         {"/v2/", ROUTE_BASE}, {"/v2/_catalog", ROUTE_CATALOG},
         {"", ROUTE_PAGE_REDIRECT}, {"/v2/_page/self", ROUTE_PAGE_SELF},
         {"/v2/_page/repositories", ROUTE_PAGE_REPOSITORIES},
+        {"/v2/_page/space", ROUTE_PAGE_SPACE}, {"/v2/_page/health", ROUTE_PAGE_HEALTH},
     };
     static const char base[] = "/v2/";
     const size_t base_size = sizeof(base) - 1;

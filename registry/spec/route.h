@@ -35,6 +35,10 @@ enum route_kind {
     ROUTE_PAGE_ASSET,           /* /_page/PATH */
     ROUTE_PAGE_SELF,            /* /v2/_page/self */
     ROUTE_PAGE_REPOSITORIES,    /* /v2/_page/repositories */
+    ROUTE_PAGE_SPACE,           /* /v2/_page/space */
+    ROUTE_PAGE_REPOSITORY_SPACE, /* /v2/NAME/_page/space */
+    ROUTE_PAGE_CONSEQUENCES,    /* /v2/NAME/_page/consequences */
+    ROUTE_PAGE_HEALTH,          /* /v2/_page/health */
     ROUTE_PAGE_TAGS,            /* /v2/NAME/_page/tags */
     ROUTE_NAME_INVALID, /* a path with an invalid NAME: NAME_INVALID */
     ROUTE_KINDS, /* the number of kinds */

@@ -11,10 +11,11 @@ import hashlib
 import http.client
 import json
 import re
+import subprocess
 import time
 
 from harness import case, main
-from plain_registry import TIMEOUT_S, Server, line, wait_for
+from plain_registry import PROGRAM, TIMEOUT_S, Server, line, wait_for
 
 IMAGE = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -377,7 +378,120 @@ def _():
             wait_for(lambda: "more" in names(two.read("/v2/_page/repositories", "root")["repositories"]), "the other server's push")
 
 
+# --- space, deletion and health ----------------------------------------------
+
+def stored(server):
+    """The bytes of all blobs on the disk."""
+    return sum(path.stat().st_size for path in (server.dir / "data/docker/registry/v2/blobs").rglob("data"))
+
+
+@case("space says what repositories and tags have alone and shared, what a collection frees, and how it grew")
+def _():
+    with Page() as server:
+        server.push("one", "a", layer=b"x" * 1000)
+        server.push("one", "b", "2", layer=b"x" * 1000)
+        server.push("two", "c", "3", layer=b"x" * 1000)
+        server.push("two", "d", "4", layer=b"y" * 500)
+        answer = server.read("/v2/_page/space", "root")
+        rows = {row["name"]: row for row in answer["repositories"]}
+        assert rows["one"]["shared"] == rows["two"]["shared"] == answer["shared"] == 1000, answer
+        assert answer["total"] == stored(server) == 1000 + rows["one"]["alone"] + rows["two"]["alone"], answer
+        assert answer["free_by_collection"] == 0
+        assert [point["bytes"] for point in answer["history"]] == [answer["total"]] and answer["as_of"], answer
+        assert names(server.read("/v2/_page/space?path=tw", "root")["repositories"]) == ["two"]
+        tags = server.read("/v2/one/_page/space", "root")
+        assert tags["shared"] == 1000 and tags["alone"] == rows["one"]["alone"], tags
+        assert {row["name"]: row["shared"] for row in tags["tags"]} == {"a": 1000, "b": 1000} and tags["complete"], tags
+        assert sum(row["alone"] for row in tags["tags"]) == tags["alone"] and tags["untagged"] == 0
+        digest = server.tags("two", "search=d")["tags"][0]["digest"]
+        assert server.ask(f"/v2/two/manifests/{digest}", "root", method="DELETE")[0] == 202
+        server.restart()  # measures again, because nothing is in memory
+        again = server.read("/v2/_page/space", "root")
+        assert again["free_by_collection"] > 500 and len(again["history"]) == 1, again
+        assert server.ask("/v2/none/_page/space", "root")[0] == 404
+
+
+@case("consequences of a deletion: the tags that go along, referrers, and what is freed")
+def _():
+    with Page() as server:
+        image = server.push("app", "one", layer=b"x" * 1000)
+        server.push("app", "two", layer=b"x" * 1000)  # the same manifest
+        other = server.push("app", "other", "2", layer=b"x" * 1000)
+        signature = server.push("app", None, "sig", layer=b"signed", subject=image, artifactType="application/vnd.example.signature")
+        server.push("elsewhere", "copy", "2", layer=b"z")
+
+        def read(query):
+            return server.read(f"/v2/app/_page/consequences?{query}", "root")
+
+        answer = read("digest=" + image["digest"])
+        assert sorted(answer["tags"]) == ["one", "two"] and answer["referrers"] == 1, answer
+        config = len(json.dumps({"os": "linux", "architecture": "amd64", "what": "1"}))
+        assert answer["bytes_freed"] == image["size"] + config, "the layer is in another image, too"
+        answer = read("digest=" + other["digest"])
+        assert answer["tags"] == ["other"] and answer["bytes_freed"] == other["size"], "another repository has the configuration"
+        assert read("digest=" + signature["digest"])["tags"] == []
+        assert read("tag=one") == {"tags": ["one"], "tag_count": 1, "referrers": 0, "bytes_freed": 0}
+        for query, status in (("digest=sha256:" + "0" * 64, 404), ("tag=none", 404), ("", 400), ("tag=..", 400), ("digest=x", 400),
+                              (f"tag=one&digest={image['digest']}", 400), ("digest=" + "a" * 300, 400), ("tag=%00", 400)):
+            assert server.ask(f"/v2/app/_page/consequences?{query}", "root")[0] == status, query
+
+
+@case("health: storage, uploads, the last collection and failed logins, for those who have the action health")
+def _():
+    with Page(rules=RULES + "allow root health **\n", STORAGE_MAINTENANCE_GARBAGECOLLECT_ENABLED="true") as server:
+        server.push("app", "latest")
+        assert server.ask("/v2/app/blobs/uploads/", "root", method="POST", body=b"")[0] == 202
+        server.ask("/v2/", "alice", password="typed <b>wrong</b>")
+        wait_for(lambda: "last_collection" in server.read("/v2/_page/health", "root"), "the first collection")
+        health = server.read("/v2/_page/health", "root")
+        assert health["storage"]["writable"] and health["storage"]["reachable"], health
+        assert 0 < health["storage"]["free"] <= health["storage"]["total"], health
+        assert [(one["repository"], one["bytes"]) for one in health["uploads"]] == [("app", 0)] and "started" in health["uploads"][0]
+        assert health["last_collection"]["result"] == "done" and "certificate" not in health, health
+        logins = health["failed_logins"]
+        assert logins["count"] == 1 and logins["last"][0]["user"] == "alice" and logins["last"][0]["address"] == "127.0.0.1", logins
+        assert server.read("/v2/_page/self", "root")["health"] is True
+        for user, status in (("alice", 403), ("bob", 403), (None, 403)):
+            assert server.ask("/v2/_page/health", user)[0] == status, user
+            assert server.read("/v2/_page/self", user)["health"] is False
+        rules = server.dir / "access"
+        for user, line_shown in (("root", "allow root health **"), ("alice", None), ("-", None)):
+            done = subprocess.run([PROGRAM, "access", "explain", "--file", rules, user, "health"], capture_output=True, check=False)
+            assert done.returncode == (0 if line_shown else 1) and b"see the health of the registry" in done.stdout, done
+            assert (line_shown or "no: no rule").encode() in done.stdout, done
+        for wrong in ("allow root health team/**", "allow root pull,health a b", "allow root health"):
+            rules.write_text(wrong + "\n")
+            done = subprocess.run([PROGRAM, "access", "check", rules], capture_output=True, check=False)
+            assert done.returncode == 2 and b"access line 1: " in done.stderr, (wrong, done)
+    with Page() as server:
+        assert server.ask("/v2/_page/health")[0] == 401
+        assert "failed_logins" in server.read("/v2/_page/health", "alice"), "without rules every user may"
+    with Page(None) as server:
+        assert "failed_logins" not in server.read("/v2/_page/health"), "nobody logs in"
+
+
 # --- rights ------------------------------------------------------------------
+
+@case("space considers only what the user may pull, and growth is for those who may pull everything")
+def _():
+    with Page(rules=RULES) as server:
+        for number, repository in enumerate(("team/app", "secret/app", "public/app")):
+            server.push(repository, "latest", str(number), layer=b"shared layer")
+        image = server.tags("team/app", user="alice")["tags"][0]["digest"]
+        with Page(rules=RULES) as fewer:
+            fewer.push("team/app", "latest", "0", layer=b"shared layer")
+            fewer.push("public/app", "latest", "2", layer=b"shared layer")
+            for user, paths in (("alice", ("_page/space", "team/app/_page/space", f"team/app/_page/consequences?digest={image}")),
+                                (None, ("_page/space", "public/app/_page/space"))):
+                for path in paths:
+                    answers = [one.read("/v2/" + path, user) for one in (server, fewer)]
+                    for answer in answers:
+                        answer.pop("as_of", None)
+                    assert answers[0] == answers[1], (user, path, answers)
+                    assert "history" not in answers[0] and "free_by_collection" not in answers[0]
+        for path in ("secret/app/_page/space", "secret/app/_page/consequences?tag=latest"):
+            assert (server.ask("/v2/" + path, "alice")[0], server.ask("/v2/" + path)[0]) == (403, 401), path
+
 
 @case("repositories that the user may not pull are in no list, group, count, search or cursor")
 def _():

@@ -1,8 +1,10 @@
 #include "registry/cli/serve/service.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "registry/api/report.h"
 #include "registry/api/routes.h"
@@ -141,6 +143,19 @@ static int start_maintenance(struct service *service, struct error *err)
     return maintenance_start(&service->maintenance, err);
 }
 
+static int find_room(const void *directory, struct api_room *ret)
+{
+    struct statvfs room;
+
+    if (statvfs(directory, &room) < 0)
+        return -errno;
+    *ret = (struct api_room){
+        .free = (uint64_t)room.f_bavail * room.f_frsize,
+        .total = (uint64_t)room.f_blocks * room.f_frsize,
+    };
+    return 0;
+}
+
 static void make_api(struct service *service)
 {
     const struct settings *settings = service->settings;
@@ -161,6 +176,8 @@ static void make_api(struct service *service)
         .is_delete_enabled = settings->storage.is_delete_enabled,
         .is_read_only = settings->storage.is_read_only,
         .page = service->page,
+        .find_room = find_room,
+        .find_room_object = settings->storage.root_directory,
         .catalog_max = settings->catalog_max,
         .tags_max = settings->tags_max,
         .report_damage = log_damage,
@@ -196,7 +213,8 @@ static int start_server(struct service *service, struct error *err)
     if (r < 0)
         return r;
     if (service->settings->has_page)
-        r = page_state_new(service->store, &service->page, err);
+        r = page_state_new(service->store, service->settings->storage.is_read_only, &service->page,
+                           err);
     if (r < 0)
         return r;
     make_api(service);
