@@ -11,7 +11,7 @@ enum { NAME_SEARCH_MAX = 256, NAME_SEARCH_WORDS = 16 };
 
 struct name_search {
     char text[NAME_SEARCH_MAX + 1]; /* the words, each with a NUL at its end */
-    const char *words[NAME_SEARCH_WORDS];
+    unsigned short words[NAME_SEARCH_WORDS]; /* where they begin in text */
     size_t count;
 };
 
