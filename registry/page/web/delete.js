@@ -14,10 +14,11 @@ function otherTags(consequences, target) {
 function consequenceList(consequences, target) {
   const tags = otherTags(consequences, target);
   const names = tags.slice(0, SHOWN_TAGS).join(', ');
-  const rest = tags.length - SHOWN_TAGS;
+  const count = Math.max(consequences.tag_count || 0, tags.length);
+  const rest = count - Math.min(tags.length, SHOWN_TAGS);
   return h('ul', null,
     target.tag && h('li', null, t('delete.tagOnly')),
-    !target.tag && tags.length > 0 && h('li', null, t('delete.tags', { n: tags.length }), ' ',
+    !target.tag && tags.length > 0 && h('li', null, t('delete.tags', { n: count }), ' ',
       names, rest > 0 && ` ${t('delete.more', { n: rest })}`),
     consequences.referrers > 0
       && h('li', null, t('delete.referrers', { n: consequences.referrers })),

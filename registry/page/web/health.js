@@ -16,13 +16,18 @@ function emptyPanel(title, text) {
   return panel(t(title), h('p', { class: 'muted' }, t(text)));
 }
 
+function storageState(storage, isFull) {
+  if (storage.reachable === false) return state(false, t('health.unreachable'));
+  if (storage.writable === false) return state(false, t('health.readonly'));
+  return state(!isFull, t(isFull ? 'health.full' : 'health.fine'));
+}
+
 function storagePanel(storage) {
   const one = storage || {};
   const isKnown = one.total > 0;
   const isFull = isKnown && one.free / one.total < LITTLE;
   return panel(t('health.storage'), definitions([
-    [t('health.state'), one.writable === false ? state(false, t('health.readonly'))
-      : state(!isFull, t(isFull ? 'health.full' : 'health.fine'))],
+    [t('health.state'), storageState(one, isFull)],
     [t('health.free'), isKnown && `${size(one.free)} (${percent(one.free / one.total)})`],
     [t('health.totalSpace'), isKnown && size(one.total)],
   ]), isKnown && h('meter', {
@@ -30,12 +35,13 @@ function storagePanel(storage) {
   }));
 }
 
-function uploadsPanel(uploads) {
+function uploadsPanel(uploads, isMore) {
   const list = Array.isArray(uploads) ? uploads : [];
   if (list.length === 0) return emptyPanel('health.uploads', 'health.noUploads');
   return panel(t('health.uploads'), table(t('health.uploads'), [{ label: t('repositories.name') },
     { label: t('health.started') }, { label: t('image.size'), className: 'n' }], list.map((one) => [
-    one.repository, timeOf(one.started), size(one.bytes)]), { className: 'list' }));
+    one.repository, timeOf(one.started), size(one.bytes)]), { className: 'list' }),
+  isMore && h('p', { class: 'muted' }, t('health.moreUploads')));
 }
 
 function certificatePanel(certificate) {
@@ -51,12 +57,11 @@ function certificatePanel(certificate) {
 
 function collectionPanel(last) {
   if (!last) return emptyPanel('health.collection', 'health.noCollection');
-  const freed = last.bytes_freed ?? last.bytes ?? last.freed;
+  const results = { done: ['health.done', true], failed: ['health.error', false] };
+  const [text, isGood] = results[last.result] || [];
   return panel(t('health.collection'), definitions([
-    [t('health.started'), timeOf(last.started || last.time)],
-    [t('health.finished'), timeOf(last.finished || last.ended)],
-    [t('health.result'), typeof last.result === 'string' ? last.result : ''],
-    [t('health.freed'), typeof freed === 'number' && size(freed)],
+    [t('health.started'), timeOf(last.started)],
+    [t('health.result'), text && state(isGood, t(text))],
   ]));
 }
 
@@ -75,6 +80,7 @@ export async function showHealth(page) {
   const got = await api.getJson('v2/_page/health', { signal: page.signal });
   replace(page.body, h('div', { class: 'columns' }, storagePanel(got.storage),
     certificatePanel(got.certificate), collectionPanel(got.last_collection)),
-  h('div', { class: 'columns' }, uploadsPanel(got.uploads), loginsPanel(got.failed_logins)));
+  h('div', { class: 'columns' }, uploadsPanel(got.uploads, got.more_uploads),
+    loginsPanel(got.failed_logins)));
   page.announce(t('health.ready', { n: number((got.uploads || []).length) }));
 }

@@ -102,7 +102,8 @@ async function showRepository(page, repository) {
   draw(page, [[t('space.all'), size((got.alone || 0) + (got.shared || 0))],
     [t('space.aloneRepository'), size(got.alone)], [t('space.sharedRepository'), size(got.shared)],
     [t('space.tags'), h('a', { href: toTags(repository) }, repository)]],
-  items, shared, t('space.byTag'), t('tags.tag'));
+  items, shared, t('space.byTag'), t('tags.tag'),
+  got.complete === false && h('p', { class: 'muted' }, t('space.newest')));
   page.announce(t('space.ready'));
 }
 
