@@ -26,14 +26,14 @@ function boxLabel(box, text) {
       size(box.item.value))];
 }
 
-// Each name with what it holds alone, and one box for all that is shared.
-function picture(items, shared, width) {
+// Each name with what it holds alone, and more boxes, such as one for all that is shared.
+function picture(items, more, width) {
   const list = items.filter((one) => one.alone > 0).sort((a, b) => b.alone - a.alone);
   const shown = list.slice(0, BOXES)
     .map((one) => ({ name: one.name, href: one.href, value: one.alone }));
   const rest = list.slice(BOXES).reduce((sum, one) => sum + one.alone, 0);
   if (rest > 0) shown.push({ name: t('space.others'), value: rest, className: 'rest' });
-  if (shared > 0) shown.push({ name: t('space.shared'), value: shared, className: 'shared' });
+  shown.push(...more.filter((one) => one.value > 0));
   shown.sort((a, b) => b.value - a.value);
   const height = width < 600 ? 360 : HEIGHT;
   return svg('svg', { viewBox: `0 0 ${width} ${height}`, class: 'treemap', 'aria-hidden': 'true' },
@@ -80,10 +80,14 @@ function spaceTable(caption, label, items) {
   items.length > ROWS && h('p', { class: 'muted' }, t('space.first', { n: ROWS }))];
 }
 
-function draw(page, pairs, items, shared, caption, label, more) {
+function sharedBox(bytes) {
+  return { name: t('space.shared'), value: bytes, className: 'shared' };
+}
+
+function draw(page, pairs, items, boxes, caption, label, more) {
   const width = Math.max(300, Math.min(1100, page.body.clientWidth || 900) - 2);
   replace(page.body, definitions(pairs, 'figures'),
-    items.length > 0 ? panel(t('space.picture'), picture(items, shared, width),
+    items.length > 0 ? panel(t('space.picture'), picture(items, boxes, width),
       h('p', { class: 'hint' }, t('space.hint'))) : emptyNote(t('space.none')),
     more, items.length > 0 && panel(caption, spaceTable(caption, label, items)));
 }
@@ -97,12 +101,13 @@ async function showRepository(page, repository) {
   page.title(t('space.title'), breadcrumbs(repository, t('space.title')));
   const got = await api.getJson(`v2/${repository}/_page/space`, { signal: page.signal });
   const items = largest(got.tags, (name) => toImage(repository, name));
-  const shared = Math.max(0, (got.alone || 0) + (got.shared || 0)
+  const untagged = { name: t('space.untagged'), value: got.untagged || 0, className: 'rest' };
+  const shared = sharedBox((got.alone || 0) + (got.shared || 0) - untagged.value
     - items.reduce((sum, one) => sum + (one.alone || 0), 0));
   draw(page, [[t('space.all'), size((got.alone || 0) + (got.shared || 0))],
     [t('space.aloneRepository'), size(got.alone)], [t('space.sharedRepository'), size(got.shared)],
     [t('space.tags'), h('a', { href: toTags(repository) }, repository)]],
-  items, shared, t('space.byTag'), t('tags.tag'),
+  items, [shared, untagged], t('space.byTag'), t('tags.tag'),
   got.complete === false && h('p', { class: 'muted' }, t('space.newest')));
   page.announce(t('space.ready'));
 }
@@ -120,7 +125,7 @@ export async function showSpace(page, route) {
       && `${size(got.shared)} (${percent(got.shared / got.total)})`],
     [t('space.freed'), typeof got.free_by_collection === 'number' && size(got.free_by_collection)],
     [t('space.asOf'), timeOf(got.as_of)]],
-  items, got.shared || 0, t('space.byRepository'), t('repositories.name'),
+  items, [sharedBox(got.shared || 0)], t('space.byRepository'), t('repositories.name'),
   panel(t('space.growth'), growth(got.history)));
   page.announce(t('space.ready'));
 }
