@@ -2,7 +2,7 @@
 
 import * as api from './api.js';
 import { field, h, replace, table, tableRow } from './dom.js';
-import { size, t } from './words.js';
+import { t } from './words.js';
 import { breadcrumbs, emptyNote, moreButton, searchBox, timeOf } from './parts.js';
 import { toRepositories, toTags } from './route.js';
 import { firstVisit } from './first-visit.js';
@@ -11,20 +11,19 @@ const PAGE = 100;
 
 function columns() {
   return [{ label: t('repositories.name') }, { label: t('repositories.content') },
-    { label: t('repositories.updated') }, { label: t('repositories.size'), className: 'n' }];
+    { label: t('repositories.updated') }];
 }
 
 // The part of a name below the current path; with a search, the whole name.
 function repositoryRow(one, path) {
   const name = one.name.startsWith(path) ? one.name.slice(path.length) : one.name;
   return [h('a', { href: toTags(one.name) }, name),
-    typeof one.tags === 'number' ? t('tags.count', { n: one.tags }) : '', timeOf(one.updated),
-    size(one.bytes)];
+    typeof one.tags === 'number' ? t('tags.count', { n: one.tags }) : '', timeOf(one.updated)];
 }
 
 function groupRow(group, path) {
   return [h('a', { class: 'group', href: toRepositories(group.path) },
-    group.path.slice(path.length)), t('repositories.count', { n: group.repositories }), '', ''];
+    group.path.slice(path.length)), t('repositories.count', { n: group.repositories }), ''];
 }
 
 function load(page, path, search, last) {
