@@ -206,6 +206,19 @@ static void protect_tags(const struct call *call, struct wanted_tags *tags)
             access_is_tag_immutable(call->api->access, call->route.name, tags->items[i]);
 }
 
+/* Says which rule protects the tag. */
+static void deny_tag(const struct call *call, struct response *response, const char *tag)
+{
+    char words[TAG_MAX_SIZE + 64], detail[TAG_MAX_SIZE + 16];
+
+    snprintf(words, sizeof(words),
+             call->is_new_tags_only ? "the tag %s exists, and you may only create new tags"
+                                    : "the tag %s is immutable and exists already",
+             tag);
+    snprintf(detail, sizeof(detail), "{\"tag\":\"%s\"}", tag);
+    response_deny(response, 403, words, detail);
+}
+
 /* Refuses the push because of a protected tag that names another manifest or is damaged. */
 static void refuse_tag(const struct call *call, struct response *response,
                        const struct wanted_tags *tags, const struct digest *pushed)
@@ -223,7 +236,7 @@ static void refuse_tag(const struct call *call, struct response *response,
             !digest_is_equal(&digest, pushed))
             break;
     }
-    answer_unknown(response, ERROR_CODE_DENIED, "tag", tag);
+    deny_tag(call, response, tag);
 }
 
 /* A manifest that was parsed and found complete, until it is stored. */
@@ -302,7 +315,7 @@ static void put(struct call *call, struct response *response, struct putting *pu
     if (r < 0)
         response_fail(response, &err);
     else if (r == STORE_OVER_QUOTA)
-        response_refuse_quota(response, err.text);
+        response_deny(response, 413, err.text, NULL);
     else if (r == STORE_TAG_EXISTS)
         refuse_tag(call, response, &putting->tags, &kept.digest);
     else if (now_s() - putting->checked_s <= STORE_WANTED_FOR_S ||

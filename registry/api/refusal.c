@@ -65,12 +65,13 @@ void response_fail(struct response *response, const struct error *err)
     response->failure = strdup(err->text);
 }
 
-void response_refuse_quota(struct response *response, const char *words)
+void response_deny(struct response *response, unsigned status, const char *words,
+                   const char *detail)
 {
     size_t size = 0;
-    char *text = error_code_format_message(ERROR_CODE_DENIED, words, NULL, &size);
+    char *text = error_code_format_message(ERROR_CODE_DENIED, words, detail, &size);
 
-    response_set_body(response, 413, "application/json; charset=utf-8", text, size);
+    response_set_body(response, status, "application/json; charset=utf-8", text, size);
 }
 
 void response_fail_oom(struct response *response)

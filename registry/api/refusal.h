@@ -15,10 +15,12 @@ void response_refuse(struct response *response, enum error_code code, const char
 void response_fail(struct response *response, const struct error *err);
 
 /*
- * Refuses a push that exceeds a quota: 413 with the code DENIED, so that docker shows the text and
- * does not retry.
+ * Refuses a push by a rule that the client should read about: with the code DENIED, docker shows
+ * the words and does not retry. The status is 413 for a quota and 403 for a protected tag. detail
+ * is JSON, or NULL for none.
  */
-void response_refuse_quota(struct response *response, const char *words);
+void response_deny(struct response *response, unsigned status, const char *words,
+                   const char *detail);
 
 /* Like response_fail(), when memory is exhausted. */
 void response_fail_oom(struct response *response);

@@ -95,7 +95,7 @@ static void refuse_quota(struct writing *writing, struct response *response, con
     if (upload_cancel(writing->upload, &ignored) < 0)
         response_fail(response, &ignored);
     else
-        response_refuse_quota(response, words);
+        response_deny(response, 413, words, NULL);
 }
 
 void writing_check_room(struct call *call, struct response *response, struct writing *writing)

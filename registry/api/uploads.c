@@ -112,7 +112,7 @@ static bool mount(struct call *call, struct response *response)
     if (r < 0)
         response_fail(response, &err);
     else if (r == STORE_OVER_QUOTA)
-        response_refuse_quota(response, err.text);
+        response_deny(response, 413, err.text, NULL);
     else if (r == 0)
         upload_answer_created(call, response, &digest);
     return r != STORE_NOT_FOUND;

@@ -126,7 +126,6 @@ static const char *shown_user(const struct question *question)
     return *question->user ? question->user : "a client without a login";
 }
 
-/* Returns 1 if a rule of the access file allows the action, 0 if not, or negative. */
 /* "pull team/app" */
 static const char *shown_action(const struct question *question)
 {
@@ -139,6 +138,7 @@ static const char *shown_action(const struct question *question)
     return text;
 }
 
+/* Returns 1 if a rule of the access file allows the action, 0 if not, or negative. */
 static int print_rules(const struct question *question, struct error *err)
 {
     CLEANUP(rules_unrefp) struct rules *rules = NULL;
@@ -215,6 +215,27 @@ static void print_no(const struct question *question, bool is_robot)
            shown_action(question));
 }
 
+/* A user who may not push may still be allowed to push new tags. */
+static void print_push_new(const struct question *question)
+{
+    CLEANUP(rules_unrefp) struct rules *rules = NULL;
+    CLEANUP(file_content_done) struct file_content content = {0};
+    struct rules_answer answer;
+
+    if (read_rules(question->access, &content, &rules, NULL) < 0)
+        return;
+    rules_decide(rules,
+                 &(struct rules_question){question->user, question->repository, RULES_PUSH_NEW},
+                 &answer);
+    for (size_t i = 0; i < RULES_ACTION_COUNT; i++) {
+        if (answer.lines[i] == 0)
+            continue;
+        printf("but %s line %u allows %s to push new tags\n", question->access, answer.lines[i],
+               shown_user(question));
+        print_line(&content, answer.lines[i]);
+    }
+}
+
 static int print_answer(const struct question *question, struct error *err)
 {
     bool is_robot = question->robots && rules_principal_kind_of(question->user) == RULES_ROBOT;
@@ -226,6 +247,8 @@ static int print_answer(const struct question *question, struct error *err)
         return -EINVAL;
     if (!by_rule && !by_robot) {
         print_no(question, is_robot);
+        if (question->access && question->action == RULES_PUSH)
+            print_push_new(question);
         return STATUS_NO;
     }
     if (!is_robot)

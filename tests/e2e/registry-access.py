@@ -235,7 +235,7 @@ def _():
         put = lambda user, tag, manifest: registry.call(user, "PUT", f"/v2/r/manifests/{tag}", manifest, {"Content-Type": IMAGE})
         assert put("bob", "v1", MANIFEST)[0] == 201  # the same again changes nothing
         status, _, body = put("bob", "v1", OTHER_MANIFEST)
-        assert (status, code_of(body)) == (403, "DENIED") and b"v1" in body, (status, body)
+        assert (status, code_of(body)) == (403, "DENIED") and b"the tag v1 exists, and you may only create new tags" in body, (status, body)
         assert registry.call("bob", "GET", "/v2/r/manifests/v1")[2] == MANIFEST
         assert put("bob", digest_of(OTHER_MANIFEST), OTHER_MANIFEST)[0] == 201
         assert put("bob", f"{digest_of(OTHER_MANIFEST)}?tag=v2&tag=v1", OTHER_MANIFEST)[0] == 403
@@ -261,7 +261,9 @@ def _():
             return registry.status("root", "PUT", f"/v2/{name}/manifests/{tag}", manifest, {"Content-Type": IMAGE})
 
         assert registry.push("root", "releases/r", "v1") == 201 and registry.push("root", "team", "v1") == 201
-        assert put("v1", MANIFEST) == 201 and put("v1", OTHER_MANIFEST) == 403
+        assert put("v1", MANIFEST) == 201
+        status, _, body = registry.call("root", "PUT", "/v2/releases/r/manifests/v1", OTHER_MANIFEST, {"Content-Type": IMAGE})
+        assert (status, code_of(body)) == (403, "DENIED") and b"the tag v1 is immutable and exists already" in body, (status, body)
         assert put("latest", MANIFEST) == 201 and put("latest", OTHER_MANIFEST) == 201
         assert put("v1", OTHER_MANIFEST, "team") == 201
         for i in range(10):
@@ -372,6 +374,8 @@ def _():
         config = registry.server.dir / "with-access.yml"
         config.write_text("version: 0.1\nstorage:\n  filesystem: {}\nauth:\n  htpasswd:\n    realm: r\n"
                           f"    path: {registry.server.file}\n    access: {registry.rules}\n")
+        code, out, _ = explain("explain", "-f", registry.rules, "bob", "push", "releases/x")
+        assert code == 1 and f"\nbut {registry.rules} line 6 allows bob to push new tags\n" in out, out
         assert explain("explain", "-c", config, "robot+ci", "push", "team/x")[0] == 0
         registry.write("allow nobody pull x\n")
         assert "does not have this user" in explain("explain", "-c", config, "nobody", "pull", "x")[1]
