@@ -8,9 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/file.h"
+#include "common/macros.h"
 
-enum { MAP_MAX = 16 << 10 };
+enum { MAP_MAX = 16 << 10 }; /* bytes; a map has at most 340 lines */
 
 /*
  * "<first inside> <first outside> <count>" a line; a process outside any user namespace has 0 0
@@ -31,14 +31,20 @@ bool gpg_outer_user_map(const char *map, unsigned inside, unsigned *ret_outside)
     return false;
 }
 
+/* Without an allocation, because this runs before the helper can report a lack of memory. */
 static bool find_outside(const char *map_path, unsigned inside, unsigned *ret)
 {
     CLEANUP_CLOSE int fd = open(map_path, O_RDONLY | O_CLOEXEC);
-    CLEANUP_FREE char *map = NULL;
-    size_t size;
+    char map[MAP_MAX + 1];
+    size_t size = 0;
+    ssize_t r = fd >= 0 ? 1 : -1;
 
-    return fd >= 0 && file_read_all(fd, MAP_MAX, &map, &size) == 0 &&
-           gpg_outer_user_map(map, inside, ret);
+    while (r > 0 && size < MAP_MAX) {
+        r = read(fd, map + size, MAP_MAX - size);
+        size += r > 0 ? (size_t)r : 0;
+    }
+    map[size] = '\0';
+    return r >= 0 && gpg_outer_user_map(map, inside, ret);
 }
 
 bool gpg_outer_user_find(uid_t *ret)

@@ -40,6 +40,15 @@ static char *make_path(const struct route *route)
     case ROUTE_REFERRERS:
         length = asprintf(&path, "/v2/%s/referrers/%s", route->name, digest);
         break;
+    case ROUTE_PAGE_TAGS:
+        length = asprintf(&path, "/v2/%s/_page/tags", route->name);
+        break;
+    case ROUTE_PAGE_REPOSITORY_SPACE:
+        length = asprintf(&path, "/v2/%s/_page/space", route->name);
+        break;
+    case ROUTE_PAGE_CONSEQUENCES:
+        length = asprintf(&path, "/v2/%s/_page/consequences", route->name);
+        break;
     default:
         return NULL;
     }
