@@ -32,6 +32,7 @@ BROKEN = {
     "the collector decides before it has waited": "decide-early",
     "a delete can come after the list has run out": "late-delete",
     "work begins on a doomed key": "begin-doomed",
+    "the collector writes its list again after it has run out, and goes on": "renew-late",
 }
 
 # A server: what its thread does (idle, leased: the lease is written and the doomed keys were not looked at since), whether its lease
@@ -119,6 +120,8 @@ def steps_of_collector(state, broken):
             yield state._replace(collector="idle")
         else:
             yield state._replace(collector="idle", number=state.number + 1, is_listed=False)
+    if at in ("listed", "decided") and state.has_run_out and broken == "renew-late":
+        yield state._replace(has_run_out=False)
     # It is killed, or stopped: its list runs out, and another one may begin.
     if at != "idle" and state.is_listed and not state.has_run_out:
         yield state._replace(has_run_out=True)

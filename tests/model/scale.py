@@ -1,0 +1,199 @@
+#!/usr/bin/env python3
+"""What a bucket costs as a registry grows: the tables of docs/scale.md.
+
+    tests/model/scale.py            prints the tables
+    tests/model/scale.py --check    fails if the page has others
+
+The costs of single requests were counted by tests/bench/s3-bench.py. The rest is arithmetic, and two simulations with a fixed
+seed: servers that read the list of a collector, and clients that push to one repository.
+"""
+
+import heapq
+import math
+import pathlib
+import random
+import sys
+
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs/scale.md"
+SEED = 17
+
+# What stores publish.
+GETS_S, PUTS_S = 5500, 3500     # Amazon S3: requests a second for each partition of the keys
+LIST_PAGE = 1000                # names in an answer
+SHARD_KEYS, SHARDS = 100_000, 1999  # Ceph: keys in a shard of a bucket's index; shards without a change of its settings
+
+# What was counted.
+BLOBS = 5                       # of an image: a configuration and four layers
+TAG_GETS, MANIFEST_GETS, BLOB_GETS = 1, 2, 2
+BLOB_PUSH, MANIFEST_PUSH = (10, 15), (14, 6)   # (reads and lists, writes and deletes) of a blob, and of a manifest
+COLLECT_REPOSITORY = 8          # lists: revisions and referrers, layers twice; of two algorithms
+COLLECT_MANIFEST = 3            # link twice, bytes
+COLLECT_LINK = 3                # its time, and promises on the two days of a grace of 24 h (read from the code)
+LOOKS_S, RENEWALS_S = 1, 0.25   # of each server: reads of the list of a collector, writes of its lease
+BATCH = 64                      # removals that a collector publishes together
+LIST_COUNTS_S = 60              # how long its list counts
+
+# The registry of this page.
+REPOSITORIES, MANIFESTS, LAYERS = 10**6, 10**7, 9 * 10**7
+DAY_S = 24 * 60 * 60
+
+
+def number(value):
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def duration(seconds):
+    for unit, length in (("days", DAY_S), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def table(heads, rows):
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    return "\n".join(lines + ["| " + " | ".join(map(str, row)) + " |" for row in rows])
+
+
+# --- arithmetic ------------------------------------------------------------------------------------
+
+def keys_table():
+    rows = [("bytes of blobs and manifests", LAYERS + MANIFESTS), ("links to layers", LAYERS),
+            ("manifests: revision, tag, and the tag's history", 3 * MANIFESTS)]
+    total = sum(count for _, count in rows)
+    return table(("keys", "count"), [(name, number(count)) for name, count in [*rows, ("all", total)]]
+                 + [("shards of Ceph's index", f"{number(total / SHARD_KEYS)}; at most {number(SHARDS)} are made")])
+
+
+def requests_table():
+    pull = TAG_GETS + 2 * MANIFEST_GETS + BLOBS * BLOB_GETS
+    push = [BLOBS * blob + manifest for blob, manifest in zip(BLOB_PUSH, MANIFEST_PUSH)]
+    rows = []
+    for servers in (1, 10, 100, 1000):
+        purge = servers * REPOSITORIES / DAY_S
+        rows.append((number(servers), number(servers * LOOKS_S), f"{servers * LOOKS_S / GETS_S:.1%}",
+                     number(servers * RENEWALS_S), f"{servers * RENEWALS_S / PUTS_S:.1%}", number(purge)))
+    servers = table(("servers", "reads of the list/s", "of a partition's limit", "writes of leases/s",
+                     "of a partition's limit", "purging of uploads, lists/s"), rows)
+    rows = []
+    for pulls in (100, 1000, 10_000, 100_000):
+        reads = pulls * pull
+        rows.append((number(pulls), number(reads), number(math.ceil(reads / GETS_S)), number(pulls / 10 * push[1]),
+                     number(math.ceil(pulls / 10 * push[1] / PUTS_S))))
+    load = table(("pulls/s", "reads/s", "partitions for reads", "writes/s of a tenth as many pushes",
+                  "partitions for writes"), rows)
+    hottest = [("its tag", TAG_GETS), ("its manifest", MANIFEST_GETS), ("each of its layers", 1)]
+    hot = table(("object of one image", "reads for a pull", "pulls/s until a partition is full"),
+                [(name, reads, number(GETS_S / reads)) for name, reads in hottest])
+    return servers, load, hot
+
+
+def lists_table():
+    pages = math.ceil(REPOSITORIES / LIST_PAGE)
+    rows = [("the whole catalog", REPOSITORIES + pages), ("a page of 100 of it, all in one prefix", pages + 100),
+            ("a page of 100 of it, 1,000 in each of 1,000 prefixes", 3 + 100),
+            ("a list of 100 tags", 1 + 100), ("a list of 10,000 tags", 10 + 10_000)]
+    return table(("list", "requests", "one after another, at 5 ms", "at 50 ms"),
+                 [(name, number(count), duration(count * 0.005), duration(count * 0.05)) for name, count in rows])
+
+
+def collection_table():
+    parts = [
+        ("find the repositories", REPOSITORIES + REPOSITORIES / LIST_PAGE),
+        ("lists of each repository, to mark and to sweep", COLLECT_REPOSITORY * REPOSITORIES),
+        ("each manifest: link and bytes", COLLECT_MANIFEST * MANIFESTS),
+        ("each link to a layer: when it was written or promised", COLLECT_LINK * LAYERS),
+        ("two lists of all blobs", 2 * (LAYERS + MANIFESTS) / LIST_PAGE),
+    ]
+    parts.append(("all", sum(count for _, count in parts)))
+    return table(("reads of a collection", "requests", "one after another, at 5 ms", "at 50 ms"),
+                 [(name, number(count), duration(count * 0.005), duration(count * 0.05)) for name, count in parts])
+
+
+# --- simulations -----------------------------------------------------------------------------------
+
+def wait_for_leases(servers, latency_s):
+    """Returns how long the collector waits until all leases name its list, its requests, and its longest look at them."""
+    chance = random.Random(SEED)
+    told = sorted(chance.random() * LOOKS_S + 2 * latency_s for _ in range(servers))
+    chance.shuffle(told)
+    now, requests, longest = 0.0, 0, 0.0
+    while True:
+        begin = now
+        now += latency_s * math.ceil(servers / LIST_PAGE)
+        requests += math.ceil(servers / LIST_PAGE)
+        for moment in told:
+            now += latency_s
+            requests += 1
+            if moment > now:
+                break
+        else:
+            return now, requests, max(longest, now - begin)
+        longest = max(longest, now - begin)
+        now += 0.1
+
+
+def waiting_table():
+    rows = []
+    for servers in (2, 10, 100, 1000):
+        for latency_ms in (5, 20, 100):
+            waited, requests, longest = wait_for_leases(servers, latency_ms / 1000)
+            removed = BATCH / (waited + latency_ms / 1000 * (4 + 2 * BATCH))
+            rows.append((number(servers), f"{latency_ms} ms", duration(waited), number(requests), duration(longest),
+                         "**no**" if longest > LIST_COUNTS_S else "yes", number(removed)))
+    return table(("servers", "a request takes", "all leases have seen the list after", "requests", "longest look",
+                  "shorter than the list counts", "removals/s"), rows)
+
+
+def push_together(clients, latency_s, seconds=10):
+    """Clients that push manifests to one repository without a pause. Returns pushes a second, and writes that failed for each."""
+    chance = random.Random(SEED)
+    version, pushes, conflicts = 0, 0, 0
+    # (time, client, step, the version that was read): a claim and its end are each a read and a conditional write
+    events = [(chance.random() * latency_s, client, "read", 0, 0) for client in range(clients)]
+    heapq.heapify(events)
+    while events[0][0] < seconds:
+        now, client, step, part, seen = heapq.heappop(events)
+        then = now + latency_s * (0.75 + chance.random() / 2)
+        if step == "read":
+            heapq.heappush(events, (then, client, "write", part, version))
+        elif seen != version:
+            conflicts += 1  # it looks whether the version at the key is its own, and begins anew
+            heapq.heappush(events, (then + latency_s, client, "read", part, 0))
+        else:
+            version += 1
+            pushes += part
+            work = 8 * latency_s if part == 0 else 0  # what lies between the claim and its end
+            heapq.heappush(events, (then + work, client, "read", 1 - part, 0))
+    return pushes / seconds, conflicts / max(1, pushes)
+
+
+def claims_table():
+    rows = []
+    for clients in (1, 4, 16, 64, 250):
+        row = [number(clients)]
+        for latency_ms in (5, 20):
+            rate, conflicts = push_together(clients, latency_ms / 1000)
+            row += [number(rate), number(conflicts) if conflicts else "0"]
+        rows.append(row)
+    return table(("clients that push to one repository", "pushes/s at 5 ms", "refused writes of each", "pushes/s at 20 ms",
+                  "refused writes of each"), rows)
+
+
+def main():
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        print(__doc__)
+        return 0
+    if sys.argv[1:] not in ([], ["--check"]):
+        sys.exit("scale.py: takes no arguments, or --check")
+    tables = [keys_table(), *requests_table(), claims_table(), lists_table(), collection_table(), waiting_table()]
+    if not sys.argv[1:]:
+        print("\n\n".join(tables))
+        return 0
+    page = PAGE.read_text()
+    missing = [text for text in tables if text not in page]
+    for text in missing:
+        print(f"docs/scale.md does not have this table:\n\n{text}\n")
+    return 1 if missing else 0
+
+
+sys.exit(main())
