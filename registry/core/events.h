@@ -4,6 +4,8 @@
 
 #include "common/digest.h"
 
+struct store_names;
+
 /*
  * Events for metrics and the log. An event is reported after its change is on disk, by the thread
  * that made the change. That thread waits for the listener, so a listener must not block or call
@@ -25,6 +27,7 @@ struct event {
     enum event_kind kind;
     const char *repository;
     const char *tag;             /* NULL: none */
+    const struct store_names *tags; /* that went with a deleted manifest; NULL for other events */
     /* as the client named it; NULL for a deleted tag that could not be read */
     const struct digest *digest;
     uint64_t size;               /* of the blob or manifest in bytes; 0 for what was deleted */

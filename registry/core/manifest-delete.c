@@ -21,12 +21,14 @@ struct removal {
     const struct digest *canonical;
     struct store_digests names; /* the digests of the manifest: aliases, then canonical */
     struct store_names keys;
+    struct store_names tags;
 };
 
 static void removal_done(struct removal *removal)
 {
     store_digests_done(&removal->names);
     store_names_done(&removal->keys);
+    store_names_done(&removal->tags);
 }
 
 static bool is_named(const struct removal *removal, const struct digest *digest)
@@ -70,7 +72,8 @@ static int add_tags(struct removal *removal, struct error *err)
             r = store_resolve_tag(removal->store, removal->name, tag, STORE_MAY_WAIT, &digest, err);
         if (r == 0 && is_named(removal, &digest) &&
             (store_names_add(&removal->keys, key.text) < 0 ||
-             store_names_add(&removal->keys, pushed.text) < 0))
+             store_names_add(&removal->keys, pushed.text) < 0 ||
+             store_names_add(&removal->tags, tag) < 0))
             return error_set_oom(err);
     }
     return r < 0 ? r : 0;
@@ -142,6 +145,7 @@ int store_delete_manifest(struct store *store, const char *name, const struct di
     if (r == 0)
         store_report_event(store, &(struct event){.kind = EVENT_DELETE_MANIFEST,
                                                   .repository = name,
+                                                  .tags = &removal.tags,
                                                   .digest = digest,
                                                   .actor = actor});
     return r;

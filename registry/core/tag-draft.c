@@ -67,19 +67,6 @@ int tag_draft_begin(const struct tag_draft_sources *sources, struct tag_draft **
     return 0;
 }
 
-static int compare_name(const void *name, const void *item)
-{
-    return strcmp(name, *(char *const *)item);
-}
-
-static bool was_pushed(const struct tag_draft *draft, const char *name)
-{
-    const struct store_names *pushed = draft->sources.pushed;
-
-    return pushed->count > 0 &&
-           bsearch(name, pushed->items, pushed->count, sizeof(*pushed->items), compare_name);
-}
-
 /* Both tables are in the order of names. NULL: the time must be read. */
 static const struct tag_row *find_old(struct tag_draft *draft, const char *name)
 {
@@ -90,7 +77,7 @@ static const struct tag_row *find_old(struct tag_draft *draft, const char *name)
     while (old && draft->next_old < old->count &&
            (order = strcmp(tag_table_name(old, &old->rows[draft->next_old]), name)) < 0)
         draft->next_old++;
-    if (order != 0 || was_pushed(draft, name) ||
+    if (order != 0 ||
         (draft->next >= sources->check_first &&
          draft->next - sources->check_first < sources->check_count))
         return NULL;

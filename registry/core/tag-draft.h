@@ -5,7 +5,7 @@
 
 /*
  * A table of tags while it is being read. Times that an older table has are taken from there,
- * except of tags that were pushed since, and of some that are read again. For one thread at a time.
+ * except of some tags that are read again. For one thread at a time.
  */
 struct tag_draft;
 
@@ -14,7 +14,6 @@ struct tag_draft_sources {
     struct store *store;
     const char *name;            /* of the repository */
     const struct tag_table *old; /* NULL: none */
-    const struct store_names *pushed; /* the tags whose times in old are not to be used, sorted */
     /* which tags are read again, by their number in the list */
     size_t check_first, check_count;
 };

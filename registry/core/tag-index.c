@@ -1,6 +1,10 @@
 /*
  * Keeps the tables of the repositories that somebody looks at. A table never changes; a newer one
- * replaces it. While one thread reads (a draft), others wait their turn outside of any lock.
+ * replaces it. While one thread reads, others wait their turn outside of any lock.
+ *
+ * A push or delete on this server only notes the name of the tag. The next search reads the noted
+ * tags into a new table (a patch). A table that is too old is replaced by a draft, which lists the
+ * tags again.
  */
 #include "registry/core/tag-index.h"
 
@@ -12,26 +16,34 @@
 #include "common/monotonic.h"
 #include "registry/core/lists.h"
 #include "registry/core/tag-draft.h"
+#include "registry/core/tag-patch.h"
 
-enum { PUSHED_MAX = 1000 };
+enum {
+    CHANGED_MAX = 1000, /* tags that a patch reads */
+    OLD_FACTOR = 5,     /* a search waits for a draft if the table is older than 5 fresh_ms */
+};
 
 /* A repository that somebody looks at. */
 struct watched {
     struct watched *next;
     struct tag_table *table; /* NULL: not read yet */
     int64_t table_ms;        /* when the list of the table was read */
-    bool is_stale;           /* this server changed something since */
-    struct store_names pushed; /* tags that this server pushed since */
-    bool has_lost_pushes;    /* there were too many: every time must be read again */
+    struct store_names changed; /* tags that this server changed since the table */
+    bool has_lost_changes;      /* there were too many: the tags must be listed again */
+    bool has_lost_pushes;       /* also pushes: every time must be read again */
+    bool is_behind;             /* the table lacks changes that were lost; the draft has them */
     size_t check_next;       /* the first tag whose time is to be read again */
     int64_t used_ms;
 
     /* Used by one thread, which has set is_busy. */
     bool is_busy;
     struct tag_draft *draft; /* NULL: none */
-    int64_t draft_ms;        /* when its list was read */
     struct tag_table *draft_old;
-    struct store_names draft_pushed;
+
+    /* Under the lock again. */
+    bool is_drafting;
+    int64_t draft_ms;                 /* when the list of the draft was read */
+    struct store_names draft_changed; /* like changed, since the draft was begun */
     char name[];
 };
 
@@ -76,7 +88,8 @@ static void drop_draft(struct watched *watched)
 {
     tag_draft_free(watched->draft);
     watched->draft = NULL;
-    store_names_done(&watched->draft_pushed);
+    watched->is_drafting = false;
+    store_names_done(&watched->draft_changed);
     table_unref(watched->draft_old);
     watched->draft_old = NULL;
 }
@@ -87,7 +100,7 @@ static void watched_free(struct watched *watched)
 {
     drop_draft(watched);
     table_unref(watched->table);
-    store_names_done(&watched->pushed);
+    store_names_done(&watched->changed);
     free(watched);
 }
 
@@ -182,61 +195,119 @@ void tag_index_drop_unused(struct tag_index *index, int64_t idle_ms)
 
 /* --- changes of this server ----------------------------------------------------------------- */
 
-static void note_push(struct watched *watched, const char *tag)
+/* Under the lock, as all that follows here. */
+static void add_changed(struct watched *watched, struct store_names *names, const char *tag,
+                        bool is_push)
 {
-    if (watched->pushed.count >= PUSHED_MAX || store_names_add(&watched->pushed, tag) < 0)
-        watched->has_lost_pushes = true;
+    if (names->count < CHANGED_MAX && store_names_add(names, tag) == 0)
+        return;
+    watched->has_lost_changes = true;
+    watched->has_lost_pushes |= is_push;
+}
+
+static void note_change(struct watched *watched, const char *tag, bool is_push)
+{
+    if (watched->table)
+        add_changed(watched, &watched->changed, tag, is_push);
+    if (watched->is_drafting)
+        add_changed(watched, &watched->draft_changed, tag, is_push);
+}
+
+static void note_event(struct watched *watched, const struct event *event)
+{
+    if (event->tag)
+        note_change(watched, event->tag, event->kind == EVENT_PUSH_MANIFEST);
+    for (size_t i = 0; event->tags && i < event->tags->count && !watched->has_lost_changes; i++)
+        note_change(watched, event->tags->items[i], false);
 }
 
 void tag_index_note(struct tag_index *index, const struct event *event)
 {
     struct watched *watched;
-    bool is_push = event->kind == EVENT_PUSH_MANIFEST;
 
-    if (!is_push && event->kind != EVENT_DELETE_MANIFEST && event->kind != EVENT_DELETE_TAG)
+    if (event->kind != EVENT_PUSH_MANIFEST && event->kind != EVENT_DELETE_MANIFEST &&
+        event->kind != EVENT_DELETE_TAG)
         return;
     pthread_mutex_lock(&index->lock);
     watched = find_watched(index, event->repository);
-    if (watched) {
-        watched->is_stale = true;
-        if (is_push && event->tag)
-            note_push(watched, event->tag);
-    }
+    if (watched)
+        note_event(watched, event);
     pthread_mutex_unlock(&index->lock);
 }
 
 /* --- reading -------------------------------------------------------------------------------- */
 
-static int compare_names(const void *a, const void *b)
+static bool is_as_noted(const struct watched *watched)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    return watched->table && watched->changed.count == 0 && !watched->has_lost_changes &&
+           !watched->is_behind;
 }
 
-/* Gives the draft what it starts from. Under the lock. */
+static bool is_current(const struct tag_index *index, const struct watched *watched,
+                       int64_t since_ms)
+{
+    if (!is_as_noted(watched))
+        return false;
+    /* A draft was begun because the table was too old. */
+    return watched->table_ms > since_ms ||
+           (!watched->is_drafting && monotonic_ms() - watched->table_ms < index->fresh_ms);
+}
+
+/* Whether a search uses the table while a draft is being read. */
+static bool is_usable(const struct tag_index *index, const struct watched *watched)
+{
+    return is_as_noted(watched) &&
+           monotonic_ms() - watched->table_ms < (int64_t)index->fresh_ms * OLD_FACTOR;
+}
+
+/* Gives the draft what it starts from. Under the lock, when no noted change is left. */
 static void prepare_draft(struct watched *watched, struct tag_draft_sources *ret)
 {
+    watched->is_drafting = true;
     watched->draft_ms = monotonic_ms();
     watched->draft_old = watched->has_lost_pushes ? NULL : table_ref(watched->table);
-    watched->draft_pushed = watched->pushed;
-    watched->pushed = (struct store_names){0};
-    watched->is_stale = watched->has_lost_pushes = false;
-    if (watched->draft_pushed.count > 1)
-        qsort(watched->draft_pushed.items, watched->draft_pushed.count,
-              sizeof(*watched->draft_pushed.items), compare_names);
+    watched->is_behind |= watched->has_lost_changes;
+    watched->has_lost_changes = watched->has_lost_pushes = false;
     if (watched->table && watched->check_next >= watched->table->count)
         watched->check_next = 0;
     ret->old = watched->draft_old;
-    ret->pushed = &watched->draft_pushed;
     ret->check_first = watched->check_next;
     ret->check_count = TAG_INDEX_CHECKED;
     watched->check_next += TAG_INDEX_CHECKED;
 }
 
-/* Only the thread that has set is_busy calls this, without the lock. */
-static int work(const struct tag_index *index, struct watched *watched,
-                const struct tag_draft_sources *sources, struct tag_table **ret, struct error *err)
+/*
+ * Reads the noted changes into a new table, for work_ms at most. Called with the lock by the thread
+ * that has set is_busy; releases the lock while it reads.
+ */
+static int patch_table(struct tag_index *index, struct watched *watched, struct error *err)
 {
-    int64_t end_ms = monotonic_ms() + index->work_ms;
+    struct tag_patch patch = {.store = index->store,
+                              .name = watched->name,
+                              .old = watched->table,
+                              .changed = watched->changed};
+    struct tag_table *table = NULL;
+    int r;
+
+    if (patch.changed.count == 0)
+        return 0;
+    watched->changed = (struct store_names){0};
+    pthread_mutex_unlock(&index->lock);
+    r = tag_patch_apply(&patch, monotonic_ms() + index->work_ms, &table, err);
+    pthread_mutex_lock(&index->lock);
+    if (r == 0) {
+        table_unref(watched->table);
+        watched->table = table_ref(table);
+        for (size_t i = patch.done; i < patch.changed.count; i++)
+            add_changed(watched, &watched->changed, patch.changed.items[i], true);
+    }
+    store_names_done(&patch.changed);
+    return r;
+}
+
+static int read_draft(struct watched *watched, const struct tag_draft_sources *sources,
+                      int64_t end_ms, struct tag_table **ret, struct error *err)
+{
     int r = watched->draft ? 0 : tag_draft_begin(sources, &watched->draft, err);
 
     if (r == 0)
@@ -247,76 +318,77 @@ static int work(const struct tag_index *index, struct watched *watched,
     return *ret ? 0 : error_set_oom(err);
 }
 
-/* Under the lock. A repository that cannot be read, or is not there, is forgotten. */
-static void end_work(struct tag_index *index, struct watched *watched, int r,
-                     struct tag_table *table)
+/* Replaces the table by a new list. Locks like patch_table(). STORE_WOULD_WAIT, STORE_NOT_FOUND. */
+static int replace_table(struct tag_index *index, struct watched *watched, struct error *err)
 {
-    watched->is_busy = false;
-    if (r == STORE_WOULD_WAIT)
-        return;
-    if (r != 0) {
-        remove_watched(index, watched);
-        return;
-    }
-    drop_draft(watched);
+    struct tag_draft_sources sources = {.store = index->store, .name = watched->name};
+    struct tag_table *table = NULL;
+    int r;
+
+    if (!watched->is_drafting)
+        prepare_draft(watched, &sources);
+    pthread_mutex_unlock(&index->lock);
+    r = read_draft(watched, &sources, monotonic_ms() + index->work_ms, &table, err);
+    pthread_mutex_lock(&index->lock);
+    if (r != 0)
+        return r;
     table_unref(watched->table);
     watched->table = table_ref(table);
     watched->table_ms = watched->draft_ms;
-    make_room(index, watched);
-}
-
-static bool is_current(const struct tag_index *index, const struct watched *watched,
-                       int64_t since_ms)
-{
-    if (!watched->table)
-        return false;
-    /* A draft was begun because the table was too old. */
-    return watched->table_ms > since_ms ||
-           (!watched->draft && !watched->is_stale &&
-            monotonic_ms() - watched->table_ms < index->fresh_ms);
+    watched->is_behind = false;
+    store_names_done(&watched->changed);
+    watched->changed = watched->draft_changed;
+    watched->draft_changed = (struct store_names){0};
+    drop_draft(watched);
+    return 0;
 }
 
 /*
- * Gets a reference to a table that is current, reading as long as one call may. 0, or like
- * tag_index_search().
+ * Brings the table up to date, reading as long as one call may. Locks like patch_table(). A
+ * repository that cannot be read, or is not there, is forgotten.
  */
+static int update(struct tag_index *index, struct watched *watched, int64_t since_ms,
+                  struct error *err)
+{
+    int r;
+
+    watched->is_busy = true;
+    r = patch_table(index, watched, err);
+    if (r == 0 && watched->changed.count == 0 && !is_current(index, watched, since_ms))
+        r = replace_table(index, watched, err);
+    if (r == 0) /* what was noted since the draft was begun */
+        r = patch_table(index, watched, err);
+    watched->is_busy = false;
+    if (r != 0 && r != STORE_WOULD_WAIT) {
+        remove_watched(index, watched);
+        return r;
+    }
+    make_room(index, watched);
+    return is_current(index, watched, since_ms) || is_usable(index, watched) ? 0 : STORE_WOULD_WAIT;
+}
+
+/* Gets a reference to a table that is current. 0, or like tag_index_search(). */
 static int get_table(struct tag_index *index, const char *name, int64_t since_ms,
                      struct tag_table **ret, struct error *err)
 {
-    struct tag_draft_sources sources = {.store = index->store};
-    struct tag_table *table = NULL;
     struct watched *watched;
-    bool is_mine = false;
-    int r = STORE_BUSY;
+    int r = 0;
 
     pthread_mutex_lock(&index->lock);
     watched = find_watched(index, name);
     if (!watched)
         watched = add_watched(index, name);
-    if (watched) {
+    if (!watched) {
+        r = error_set_oom(err);
+    } else {
         watched->used_ms = monotonic_ms();
-        sources.name = watched->name;
-        if (is_current(index, watched, since_ms))
-            r = 0;
-        else if (!watched->is_busy)
-            is_mine = watched->is_busy = true;
-        if (is_mine && !watched->draft)
-            prepare_draft(watched, &sources);
+        if (watched->is_busy)
+            r = is_usable(index, watched) ? 0 : STORE_BUSY;
+        else if (!is_current(index, watched, since_ms))
+            r = update(index, watched, since_ms, err);
         if (r == 0)
             *ret = table_ref(watched->table);
     }
-    pthread_mutex_unlock(&index->lock);
-    if (!watched)
-        return error_set_oom(err);
-    if (!is_mine)
-        return r;
-    r = work(index, watched, &sources, &table, err);
-    pthread_mutex_lock(&index->lock);
-    end_work(index, watched, r, table);
-    if (r == 0 && !is_current(index, watched, since_ms))
-        r = STORE_WOULD_WAIT;
-    else if (r == 0)
-        *ret = table_ref(table);
     pthread_mutex_unlock(&index->lock);
     return r;
 }
@@ -402,9 +474,7 @@ static bool count_known(struct tag_index *index, const char *name, struct tag_co
 int tag_index_count(struct tag_index *index, const char *name, int64_t end_ms,
                     struct tag_count *ret, struct error *err)
 {
-    const struct store_names none = {0};
-    const struct tag_draft_sources sources = {
-        .store = index->store, .name = name, .pushed = &none};
+    const struct tag_draft_sources sources = {.store = index->store, .name = name};
     struct tag_draft *draft = NULL;
     const struct tag_table *table;
     int r;

@@ -11,9 +11,11 @@
  * order, so the first search reads the time of each tag; the result stays in memory while somebody
  * looks at it, for TAG_INDEX_MAX tags in all.
  *
- * What this server pushes and deletes is seen at once. Changes of other servers: new and deleted
- * tags are seen after TAG_INDEX_FRESH_MS. A tag that another server moved keeps its old place for a
- * few more searches if the repository has more than TAG_INDEX_CHECKED tags.
+ * What this server pushes and deletes is seen at once, without a new list. After
+ * TAG_INDEX_FRESH_MS, searches list the tags again to see the changes of other servers. While that
+ * takes several searches, they use what is in memory if it is at most five times as old. A tag that
+ * another server moved keeps its old place for a few more searches if the repository has more than
+ * TAG_INDEX_CHECKED tags.
  */
 struct tag_index;
 

@@ -225,6 +225,107 @@ static void a_large_repository_is_read_in_steps(void **state)
     tag_page_done(&page);
 }
 
+/* Many tags, whose list no call can read as a whole. */
+static struct tag_index *make_slow_index(struct store *store, unsigned fresh_ms)
+{
+    struct tag_index *index = make_index(store, 0, fresh_ms);
+    struct tag_query query = query_of(TAG_ORDER_NEWEST, "", "", 1);
+    struct tag_page page;
+    char tag[16];
+
+    for (int i = 0; i < 100; i++) {
+        snprintf(tag, sizeof(tag), "t%02d", i);
+        push_image(store, "a", tag, "1", NULL);
+        age(tag, 1000 + i);
+    }
+    assert_string_equal(found(index, &query, &page), "t99 ");
+    tag_page_done(&page);
+    return index;
+}
+
+/* One search must do, which shows the three newest tags. */
+static void assert_seen_at_once(struct tag_index *index, const char *names, size_t total)
+{
+    struct tag_query query = query_of(TAG_ORDER_NEWEST, "", "", 3);
+    struct tag_page page;
+    struct error err = {0};
+    char text[256] = "";
+
+    assert_int_equal(
+        tag_index_search(index, "a", &query, monotonic_ms(), TAG_INDEX_ALL, &page, &err), 0);
+    assert_true(page.is_complete);
+    for (size_t i = 0; i < page.count; i++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s ", page.items[i].name);
+    assert_string_equal(text, names);
+    assert_int_equal(page.total, total);
+    tag_page_done(&page);
+}
+
+static void a_change_of_this_server_needs_no_new_list(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    CLEANUP(tag_index_freep) struct tag_index *index = make_slow_index(store, 3600000);
+    struct digest digest;
+    struct error err = {0};
+
+    (void)state;
+    push_image(store, "a", "new", "1", NULL);
+    assert_seen_at_once(index, "new t99 t98 ", 101);
+    push_image(store, "a", NULL, "untagged", NULL);
+    assert_seen_at_once(index, "new t99 t98 ", 101);
+    digest = push_image(store, "a", "t00", "2", NULL);
+    assert_seen_at_once(index, "t00 new t99 ", 101);
+    assert_int_equal(store_delete_tag(store, "a", "t99", NULL, &err), 0);
+    assert_seen_at_once(index, "t00 new t98 ", 100);
+    assert_int_equal(store_delete_manifest(store, "a", &digest, NULL, &err), 0);
+    assert_seen_at_once(index, "new t98 t97 ", 99);
+}
+
+/* The list is read again meanwhile, and is older than what is pushed. */
+static void a_change_during_a_new_list_is_not_lost(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    CLEANUP(tag_index_freep) struct tag_index *index = make_slow_index(store, 0);
+    struct tag_query query = query_of(TAG_ORDER_NEWEST, "", "", 2);
+    struct tag_page page;
+    struct error err = {0};
+
+    (void)state;
+    assert_int_equal(
+        tag_index_search(index, "a", &query, monotonic_ms(), TAG_INDEX_ALL, &page, &err),
+        STORE_WOULD_WAIT);
+    push_image(store, "a", "new", "1", NULL);
+    for (int i = 0; i < 20; i++) {
+        int64_t since_ms = monotonic_ms();
+        int r = tag_index_search(index, "a", &query, since_ms, TAG_INDEX_WHAT_IS_KNOWN, &page,
+                                 &err);
+
+        assert_int_equal(r, 0);
+        assert_string_equal(page.items[0].name, "new");
+        assert_string_equal(page.items[1].name, "t99");
+        tag_page_done(&page);
+    }
+}
+
+static void too_many_changes_need_a_new_list(void **state)
+{
+    CLEANUP(store_closep) struct store *store = open_store();
+    CLEANUP(tag_index_freep) struct tag_index *index = make_slow_index(store, 3600000);
+    struct tag_query query = query_of(TAG_ORDER_NEWEST, "", "", 2);
+    struct event event = {.kind = EVENT_DELETE_TAG, .repository = "a", .tag = "gone"};
+    struct tag_page page;
+
+    (void)state;
+    for (int i = 0; i < 1100; i++)
+        tag_index_note(index, &event);
+    push_image(store, "a", "t00", "2", NULL);
+    push_image(store, "a", "new", "1", NULL);
+    assert_string_equal(found(index, &query, &page), "new t00 ");
+    assert_int_equal(page.total, 101);
+    tag_page_done(&page);
+    assert_seen_at_once(index, "new t00 t99 ", 101);
+}
+
 static void what_is_not_there_is_not_kept(void **state)
 {
     CLEANUP(store_closep) struct store *store = open_store();
@@ -306,6 +407,9 @@ int main(void)
         scratch_test(changes_of_this_server_are_seen_at_once),
         scratch_test(changes_of_another_server_are_seen),
         scratch_test(a_large_repository_is_read_in_steps),
+        scratch_test(a_change_of_this_server_needs_no_new_list),
+        scratch_test(a_change_during_a_new_list_is_not_lost),
+        scratch_test(too_many_changes_need_a_new_list),
         scratch_test(what_is_not_there_is_not_kept),
         scratch_test(many_repositories_are_bounded),
         scratch_test(who_pushed_is_recorded),
