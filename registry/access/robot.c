@@ -58,7 +58,9 @@ static const char *find_action_fault(const char *at, const char *end)
 
         unsigned bits = rules_action_parse(at, (size_t)(stop - at));
 
-        if (bits == 0 || bits & RULES_HEALTH)
+        if (bits & RULES_HEALTH)
+            return "names the action health, which robots cannot have; only users can";
+        if (bits == 0)
             return "names an unknown action; actions are pull, push, push-new, delete and all";
         if (comma && comma + 1 == end)
             return "ends with a comma";

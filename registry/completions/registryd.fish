@@ -33,6 +33,7 @@ $c -n $configured -a '(__fish_complete_suffix .yml; __fish_complete_suffix .yaml
 
 set -l access '__fish_seen_subcommand_from access'
 $c -n $access -a 'check explain'
+$c -n '__fish_seen_subcommand_from explain' -a 'pull push push-new delete health'
 $c -n $access -s f -l file -r -F -d 'The access file'
 $c -n $access -s c -l config -r -F -d 'The configuration'
 $c -n $access -F
