@@ -181,16 +181,31 @@ static int publish_all(struct removing *removing, const struct storage_removal *
     return r;
 }
 
-/*
- * Makes sure that others take the keys for doomed for a while: longer than a request to delete one
- * may be under way. 0 or negative.
- */
-static int renew(struct removing *removing, struct error *err)
+/* Whether others may have taken the list for run out. Its time by the store's clock is later. */
+static bool has_run_out(int64_t published_ms)
 {
+    return (int64_t)boottime_ms() >= published_ms + DOOM_S * 1000;
+}
+
+/*
+ * Makes sure that others take the keys for doomed without a gap, and for a while: longer than a
+ * request to delete one may be under way. After a gap, work on the keys may have begun that no
+ * lease shows, so the step must end. 0 or negative.
+ */
+static int renew(void *object, struct error *err)
+{
+    struct removing *removing = object;
+    int64_t before_ms = removing->published_ms;
     int r = 0;
 
-    if ((int64_t)boottime_ms() >= removing->published_ms + RENEW_DOOM_MS)
-        r = publish(removing, err);
+    if (has_run_out(before_ms))
+        return error_set(err, EAGAIN,
+                         "the collector was stopped for too long, or the store is slow");
+    if ((int64_t)boottime_ms() < before_ms + RENEW_DOOM_MS)
+        return 0;
+    r = publish(removing, err);
+    if (r == 0 && has_run_out(before_ms))
+        return error_set(err, EAGAIN, "the store took too long to write the list of a collector");
     return r <= 0 ? r : error_set(err, EAGAIN, "another process collects garbage in this bucket");
 }
 
@@ -202,7 +217,7 @@ static int wait_for_leases(struct removing *removing, struct error *err)
 
     lease_wake(removing->s3->lease);
     for (;;) {
-        r = lease_look_at_others(removing->s3, removing->doom.number, err);
+        r = lease_look_at_others(removing->s3, removing->doom.number, renew, removing, err);
         if (r != STORAGE_WOULD_WAIT)
             return r;
         if (monotonic_ms() >= end_ms)

@@ -366,7 +366,8 @@ static int read_lease(struct s3 *s3, const char *name, int64_t *ret_written_s,
     return 0;
 }
 
-int lease_look_at_others(struct s3 *s3, uint64_t number, struct error *err)
+int lease_look_at_others(struct s3 *s3, uint64_t number, lease_renew_function *renew, void *object,
+                         struct error *err)
 {
     CLEANUP(storage_list_done) struct storage_list list = {0};
     int r = s3_list(&s3->storage, SERVERS, NULL, SIZE_MAX, &list, err);
@@ -375,7 +376,9 @@ int lease_look_at_others(struct s3 *s3, uint64_t number, struct error *err)
         uint64_t seen = 0;
         int64_t written_s = 0;
 
-        r = read_lease(s3, list.entries[i]->name, &written_s, &seen, err);
+        r = renew(object, err);
+        if (r == 0)
+            r = read_lease(s3, list.entries[i]->name, &written_s, &seen, err);
         if (r == STORAGE_NOT_FOUND)
             r = 0;
         else if (r == 0 && seen != number &&

@@ -41,11 +41,15 @@ int lease_end(struct lease *lease, struct lease_work *work, struct error *err) M
 /* Has the process look at the doomed keys now. */
 void lease_wake(struct lease *lease);
 
+/* Called before each request of a look at many leases, which takes long. 0 or negative. */
+typedef int lease_renew_function(void *object, struct error *err);
+
 /*
  * For a collector: whether every process with a lease has seen that number. 0, STORAGE_WOULD_WAIT
  * or negative.
  */
-int lease_look_at_others(struct s3 *s3, uint64_t number, struct error *err) MUST_USE;
+int lease_look_at_others(struct s3 *s3, uint64_t number, lease_renew_function *renew, void *object,
+                         struct error *err) MUST_USE;
 
 /* Removes leases that ran out long ago. 0 or negative. */
 int lease_clean_up(struct s3 *s3, struct error *err) MUST_USE;
