@@ -116,12 +116,48 @@ static void explain_closed(struct doctor *doctor, int parent_fd, const char *nam
         finding_add_root_command(finding, "chown -R %s %s", owner, path);
 }
 
+/* path: below the store. */
+static void fix_leftover(const struct doctor *doctor, struct finding *finding, const char *path,
+                         enum pass_leftover kind)
+{
+    finding->is_fixable = pass_repair_check(&doctor->store, path) == 0;
+    finding->is_fixed =
+        doctor->does_fix && pass_repair_leftover(&doctor->store, path, kind) == 0;
+}
+
+/* Reports a server's directory with several users, or with none. */
+static void check_users(struct doctor *doctor, const char *name, const char *path, size_t users,
+                        const struct directory_names *names)
+{
+    struct finding *finding;
+
+    if (users > 1) {
+        finding = report_add(
+            &doctor->report, "several-users", FINDING_WARNING,
+            "This program returns the first by name; Docker's own helper may return another.",
+            "%s holds the logins of %zu users for one server", path, users);
+        add_relogin(finding, name);
+    } else if (users == 0 && names->count > 0) {
+        report_add(
+            &doctor->report, "directory-without-entry", FINDING_WARNING,
+            "Docker finds no login in it. Look at the files; an entry has the name USER.gpg.",
+            "%s has files (the first is %s), but no entry", path, names->names[0]->text);
+    } else if (users == 0) {
+        finding = report_add(
+            &doctor->report, "directory-empty", FINDING_WARNING,
+            "A crash or another program left it behind, and it makes Docker's own helper fail.",
+            "%s has no entry in it", path);
+        finding_add_command(finding, "rmdir %s", path);
+        if (finding)
+            fix_leftover(doctor, finding, doctor_store_path(doctor, path), PASS_LEFTOVER_DIRECTORY);
+    }
+}
+
 static void check_server(struct doctor *doctor, int parent_fd, const char *name)
 {
     CLEANUP_FREE char *path = NULL;
     CLEANUP(directory_names_done) struct directory_names names = {0};
     CLEANUP_CLOSE int fd = file_open_directory(parent_fd, name);
-    struct finding *finding;
     size_t users = 0;
     int r = fd < 0 ? fd : directory_names_read(fd, &names);
 
@@ -137,56 +173,21 @@ static void check_server(struct doctor *doctor, int parent_fd, const char *name)
     check_file_mode(doctor, fd, ".", path);
     for (size_t i = 0; i < names.count; i++) {
         CLEANUP_FREE char *file = NULL;
-        bool is_directory = directory_names_get_kind(&names, i, fd) == S_IFDIR;
+        mode_t kind = directory_names_get_kind(&names, i, fd);
+        bool is_entry = pass_path_is_entry(names.names[i]->text);
 
         if (asprintf(&file, "%s/%s", path, names.names[i]->text) < 0) {
             doctor->report.is_out_of_memory = true;
             return;
         }
-        if (!is_directory && pass_path_is_entry(names.names[i]->text) &&
-            directory_names_get_kind(&names, i, fd) != S_IFREG) {
+        if (is_entry && kind != S_IFDIR && kind != S_IFREG) {
             explain_no_file(doctor, file);
             continue;
         }
-        users += is_directory || pass_path_is_entry(names.names[i]->text);
+        users += is_entry || kind == S_IFDIR;
         check_file_mode(doctor, fd, names.names[i]->text, file);
     }
-    if (users > 1) {
-        finding = report_add(
-            &doctor->report, "several-users", FINDING_WARNING,
-            "This program returns the first by name; Docker's own helper may return another.",
-            "%s holds the logins of %zu users for one server", path, users);
-        add_relogin(finding, name);
-    } else if (users == 0 && names.count > 0) {
-        report_add(
-            &doctor->report, "directory-without-entry", FINDING_WARNING,
-            "Docker finds no login in it. Look at the files; an entry has the name USER.gpg.",
-            "%s has files (the first is %s), but no entry", path, names.names[0]->text);
-    } else if (users == 0) {
-        finding = report_add(
-            &doctor->report, "directory-empty", FINDING_WARNING,
-            "A crash or another program left it behind, and it makes Docker's own helper fail.",
-            "%s has no entry in it", path);
-        finding_add_command(finding, "rmdir %s", path);
-        if (finding) {
-            const char *below = doctor_store_path(doctor, path);
-
-            finding->is_fixable = pass_repair_check(&doctor->store, below) == 0;
-            finding->is_fixed =
-                doctor->does_fix &&
-                pass_repair_leftover(&doctor->store, below, PASS_LEFTOVER_DIRECTORY) == 0;
-        }
-    }
-}
-
-static void fix_leftover(struct doctor *doctor, struct finding *finding, const char *name)
-{
-    char path[sizeof(PASS_DIRECTORY "/") + NAME_MAX];
-
-    snprintf(path, sizeof(path), PASS_DIRECTORY "/%s", name);
-    finding->is_fixable = pass_repair_check(&doctor->store, path) == 0;
-    finding->is_fixed =
-        doctor->does_fix && pass_repair_leftover(&doctor->store, path, PASS_LEFTOVER_FILE) == 0;
+    check_users(doctor, name, path, users, &names);
 }
 
 static void check_directory(struct doctor *doctor)
@@ -205,14 +206,16 @@ static void check_directory(struct doctor *doctor)
     }
     for (size_t i = 0; i < names.count; i++) {
         const char *name = names.names[i]->text;
+        char below[sizeof(PASS_DIRECTORY "/") + NAME_MAX];
 
         if (strncmp(name, PASS_TEMPORARY, strlen(PASS_TEMPORARY)) == 0) {
             finding = report_add(&doctor->report, "leftover", FINDING_WARNING,
                                  "A docker login was interrupted; the next one removes it.",
                                  "%s/" PASS_DIRECTORY "/%s is left over", doctor->store.root, name);
             finding_add_command(finding, "docker-credential-pass doctor --fix");
+            snprintf(below, sizeof(below), PASS_DIRECTORY "/%s", name);
             if (finding)
-                fix_leftover(doctor, finding, name);
+                fix_leftover(doctor, finding, below, PASS_LEFTOVER_FILE);
         } else if (directory_names_get_kind(&names, i, fd) != S_IFDIR ||
                    strcmp(name, ".git") == 0) {
             continue;
