@@ -20,13 +20,6 @@ struct target {
     struct digest digest;
 };
 
-static bool refuse_parameter(struct response *response, const char *name)
-{
-    answer_unknown(response, ERROR_CODE_UNSUPPORTED, "parameter", name);
-    response->status = 400;
-    return false;
-}
-
 static bool get_target(const struct call *call, struct response *response, struct target *ret)
 {
     char text[DIGEST_TEXT_SIZE];
@@ -35,11 +28,12 @@ static bool get_target(const struct call *call, struct response *response, struc
         !page_query_text(call, response, "digest", text, sizeof(text)))
         return false;
     if (*ret->tag && *text)
-        return refuse_parameter(response, "digest");
+        return page_query_refuse(response, "parameter", "digest");
     if (*ret->tag)
-        return name_is_tag(ret->tag, strlen(ret->tag)) || refuse_parameter(response, "tag");
+        return name_is_tag(ret->tag, strlen(ret->tag)) ||
+               page_query_refuse(response, "parameter", "tag");
     return digest_parse(text, strlen(text), &ret->digest) == 0 ||
-           refuse_parameter(response, "digest");
+           page_query_refuse(response, "parameter", "digest");
 }
 
 static void add_tags(struct text *text, const struct store_names *tags)
@@ -57,7 +51,7 @@ static void add_tags(struct text *text, const struct store_names *tags)
 static uint64_t sum_freed(const struct call *call, const struct page_space *seen,
                           const struct consequences *consequences)
 {
-    size_t own = space_find(seen->space, call->route.name);
+    size_t own = store_find_repository(&seen->space->names, call->route.name);
     uint64_t bytes = 0;
 
     for (size_t i = 0; i < consequences->blob_count; i++)

@@ -7,6 +7,13 @@
 #include "registry/spec/escape.h"
 #include "registry/spec/range.h"
 
+bool page_query_refuse(struct response *response, const char *key, const char *text)
+{
+    answer_unknown(response, ERROR_CODE_UNSUPPORTED, key, text);
+    response->status = 400;
+    return false;
+}
+
 bool page_query_n(const struct call *call, struct response *response, size_t *ret)
 {
     char text[24];
@@ -34,12 +41,9 @@ bool page_query_text(const struct call *call, struct response *response, const c
 {
     int r = escape_find(call->query, key, ret_text, size);
 
-    if (r == -ENOENT) {
+    if (r == -ENOENT)
         ret_text[0] = '\0';
-    } else if (r < 0 || !has_no_control_characters(ret_text)) {
-        answer_unknown(response, ERROR_CODE_UNSUPPORTED, "parameter", key);
-        response->status = 400;
-        return false;
-    }
+    else if (r < 0 || !has_no_control_characters(ret_text))
+        return page_query_refuse(response, "parameter", key);
     return true;
 }

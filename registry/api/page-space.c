@@ -49,9 +49,15 @@ void page_space_done(const struct call *call, struct page_space *space)
     *space = (struct page_space){0};
 }
 
-enum http_result page_space_refuse(struct call *call, struct response *response, int r,
-                                   struct error *err)
+/* Answers with the text, or refuses. Empties the text. */
+static enum http_result finish(struct call *call, struct response *response, int r,
+                               struct text *text, struct error *err)
 {
+    if (r == 0) {
+        page_answer(response, text);
+        return HTTP_DONE;
+    }
+    text_done(text);
     if (r == STORE_BUSY && call_may_park(call))
         return call_park(call);
     if (r == STORE_BUSY)
@@ -170,12 +176,7 @@ static enum http_result answer_space(struct call *call, struct response *respons
     if (r == 0)
         r = format_space(call, &seen, path, &text, &err);
     page_space_done(call, &seen);
-    if (r == 0) {
-        page_answer(response, &text);
-        return HTTP_DONE;
-    }
-    text_done(&text);
-    return page_space_refuse(call, response, r, &err);
+    return finish(call, response, r, &text, &err);
 }
 
 /* --- tags ----------------------------------------------------------------------------------- */
@@ -216,8 +217,8 @@ static int format_tags(const struct call *call, const struct store_names *tags, 
 
     if (!usages || !rows)
         return error_set_oom(err);
-    r = store_measure_tags(api_of(call)->store, call->route.name, tags, NULL, NULL, usages, &rest, &total,
-                           err);
+    r = store_measure_tags(api_of(call)->store, call->route.name, tags, NULL, NULL, usages, &rest,
+                           &total, err);
     if (r < 0)
         return r;
     for (size_t i = 0; i < tags->count; i++)
@@ -235,7 +236,7 @@ static int add_repository(const struct call *call, const struct page_space *seen
                           struct text *text, struct error *err)
 {
     const struct space *space = seen->space;
-    size_t index = space_find(space, call->route.name);
+    size_t index = store_find_repository(&space->names, call->route.name);
     CLEANUP_FREE struct usage *usages = calloc(space->names.count + 1, sizeof(*usages));
     struct usage total;
 
@@ -272,12 +273,7 @@ static enum http_result answer_repository_space(struct call *call, struct respon
     if (r == 0)
         r = add_repository(call, &seen, &text, &err);
     page_space_done(call, &seen);
-    if (r == 0) {
-        page_answer(response, &text);
-        return HTTP_DONE;
-    }
-    text_done(&text);
-    return page_space_refuse(call, response, r, &err);
+    return finish(call, response, r, &text, &err);
 }
 
 const struct endpoint endpoint_page_space = {.answer = answer_space};

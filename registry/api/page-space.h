@@ -2,7 +2,6 @@
 
 #include "registry/api/endpoint.h"
 #include "registry/api/page-state.h"
-#include "registry/http/response.h"
 
 /* The measurement of the registry, as far as a user may see it. */
 struct page_space {
@@ -11,10 +10,8 @@ struct page_space {
 };
 
 /*
- * Gets it, for a phase on a worker; may take long. 0, or negative or STORE_BUSY, which
- * page_space_refuse() answers. Give it back with page_space_done().
+ * Gets it, for a phase on a worker; may take long. 0, STORE_BUSY while another request measures, or
+ * negative (-E2BIG: too much for the page). Give it back with page_space_done().
  */
 int page_space_get(const struct call *call, struct page_space *ret, struct error *err) MUST_USE;
 void page_space_done(const struct call *call, struct page_space *space);
-enum http_result page_space_refuse(struct call *call, struct response *response, int r,
-                                   struct error *err);

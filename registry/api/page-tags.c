@@ -47,9 +47,7 @@ static bool get_order(const struct call *call, struct response *response, enum t
     *ret = strcmp(text, "name") == 0 ? TAG_ORDER_NAME : TAG_ORDER_NEWEST;
     if (!*text || strcmp(text, "name") == 0 || strcmp(text, "newest") == 0)
         return true;
-    answer_unknown(response, ERROR_CODE_UNSUPPORTED, "order", text);
-    response->status = 400;
-    return false;
+    return page_query_refuse(response, "order", text);
 }
 
 static bool get_query(const struct call *call, struct response *response, struct tags_query *ret)

@@ -34,6 +34,24 @@ int store_compare_repositories(const char *a, const char *b)
     return (unsigned char)*a < (unsigned char)*b ? -1 : 1;
 }
 
+size_t store_find_repository(const struct store_names *names, const char *name)
+{
+    size_t first = 0, end = names->count;
+
+    while (first < end) {
+        size_t middle = first + (end - first) / 2;
+        int order = store_compare_repositories(names->items[middle], name);
+
+        if (order == 0)
+            return middle;
+        if (order < 0)
+            first = middle + 1;
+        else
+            end = middle;
+    }
+    return names->count;
+}
+
 /* Whether the name, and everything below it, comes before the page. */
 static bool is_before_page(const struct walk *walk)
 {

@@ -48,20 +48,7 @@ void repository_list_free(struct repository_list *list)
 
 static bool has_name(const struct store_names *names, const char *name)
 {
-    size_t first = 0, end = names->count;
-
-    while (first < end) {
-        size_t middle = first + (end - first) / 2;
-        int order = store_compare_repositories(names->items[middle], name);
-
-        if (order == 0)
-            return true;
-        if (order < 0)
-            first = middle + 1;
-        else
-            end = middle;
-    }
-    return false;
+    return store_find_repository(names, name) < names->count;
 }
 
 void repository_list_note(struct repository_list *list, const struct event *event)

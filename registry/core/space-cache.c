@@ -246,21 +246,3 @@ void space_cache_release(struct space_cache *cache, const struct space *space)
     space_unref((struct space *)space);
     pthread_mutex_unlock(&cache->lock);
 }
-
-size_t space_find(const struct space *space, const char *name)
-{
-    size_t first = 0, end = space->names.count;
-
-    while (first < end) {
-        size_t middle = first + (end - first) / 2;
-        int order = store_compare_repositories(space->names.items[middle], name);
-
-        if (order == 0)
-            return middle;
-        if (order < 0)
-            first = middle + 1;
-        else
-            end = middle;
-    }
-    return space->names.count;
-}

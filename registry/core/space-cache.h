@@ -47,9 +47,6 @@ int space_cache_get(struct space_cache *cache, const struct space **ret,
                     struct error *err) MUST_USE;
 void space_cache_release(struct space_cache *cache, const struct space *space);
 
-/* The index of a repository in space->names, or names.count if it has none. */
-size_t space_find(const struct space *space, const char *name);
-
 /* --- growth --------------------------------------------------------------------------------- */
 
 struct space_point {

@@ -382,3 +382,6 @@ int store_list_repositories(struct store *store, const char *last, size_t n,
 
 /* Compares names in that order: like strcmp(), but '/' comes before every other character. */
 int store_compare_repositories(const char *a, const char *b);
+
+/* The index of a name in a list of repositories in that order, or names->count if it is missing. */
+size_t store_find_repository(const struct store_names *names, const char *name);
